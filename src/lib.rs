@@ -1,0 +1,3 @@
+//! Batched rollouts for Kubernetes, driven from outside the cluster.
+
+pub mod oam;

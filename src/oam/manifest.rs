@@ -1,0 +1,196 @@
+//! Manifests: from bytes to applications that are good in every point that needs no cluster.
+//!
+//! Decides what a manifest may say and reports everything that is wrong at once. Must not know where bytes
+//! come from, what is in the cluster, or what a terminal is.
+
+mod application;
+mod component;
+mod documents;
+mod names;
+mod node;
+mod problem;
+mod properties;
+mod rollout;
+mod together;
+mod walk;
+
+pub(in crate::oam) use problem::nearest;
+pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};
+
+use crate::oam::application::Application;
+use crate::oam::manifest::documents::Document;
+use crate::oam::manifest::node::{MAX_DEPTH, MAX_NODES};
+use crate::oam::manifest::together::Together;
+use crate::oam::manifest::walk::{At, Walk};
+
+/// Bytes that one source may have: 3 MiB, twice what an API server accepts as one object.
+pub const MAX_MANIFEST_BYTES: usize = 3 * 1024 * 1024;
+
+/// Documents that one source may hold.
+const MAX_DOCUMENTS: usize = 1_000;
+
+/// A manifest's bytes and what to call it in messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file's path as the user gave it, or `<stdin>`.
+    pub name: String,
+    /// The whole content; one more byte than [`MAX_MANIFEST_BYTES`] is enough to have it refused.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads all applications of all sources, in order; or says everything that is wrong with them.
+///
+/// Sources without any application are a problem too: a rollout of nothing is a mistake.
+pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
+    let mut together = Together::default();
+    let mut applications = Vec::new();
+    let mut problems: Vec<(usize, Problem)> = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let mut found = Vec::new();
+        match text(source) {
+            Err(problem) => found.push(problem),
+            Ok(text) => {
+                for (number, document) in documents::split(text).enumerate() {
+                    if number == MAX_DOCUMENTS || found.len() > MAX_PROBLEMS {
+                        found.push(unread(source, document, number));
+                        break;
+                    }
+                    read(source, document, &mut together.of_source(index), &mut applications, &mut found);
+                }
+            }
+        }
+        problems.extend(found.into_iter().map(|problem| (index, problem)));
+    }
+    problems.extend(together.problems());
+    if problems.is_empty() && applications.is_empty() {
+        problems.push((0, nothing(sources)));
+    }
+    if problems.is_empty() {
+        return Ok(applications);
+    }
+    problems.sort_by(|(a, one), (b, other)| (a, one.line, one.column).cmp(&(b, other.line, other.column)));
+    Err(ManifestErrors { problems: problems.into_iter().map(|(_, problem)| problem).collect() })
+}
+
+fn read(
+    source: &Source,
+    document: Document<'_>,
+    together: &mut together::OfSource<'_>,
+    applications: &mut Vec<Application>,
+    problems: &mut Vec<Problem>,
+) {
+    let root = match node::parse(document.text) {
+        Ok(root) => root,
+        Err(error) => {
+            problems.push(syntax(source, document, &error));
+            return;
+        }
+    };
+    let mut walk = Walk::new(&source.name, document.text, document.lines_before);
+    let root = At { node: &root, path: String::new() };
+    applications.extend(application::read(&mut walk, &root, together));
+    problems.extend(walk.finish());
+}
+
+/// The source's text, if it can be one.
+fn text(source: &Source) -> Result<&str, Problem> {
+    if source.bytes.len() > MAX_MANIFEST_BYTES {
+        let message = "larger than 3 MiB, expected an Application manifest".to_owned();
+        return Err(of_file(source, 1, message, Some("is this the right file?")));
+    }
+    let bytes = source.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&source.bytes);
+    let line_of = |end: usize| 1 + bytes[..end].iter().filter(|byte| **byte == b'\n').count();
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let message = "found UTF-16, expected UTF-8 text".to_owned();
+        return Err(of_file(source, 1, message, Some("save the file as UTF-8")));
+    }
+    if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
+        let message = "found a NUL byte, expected UTF-8 text".to_owned();
+        return Err(of_file(source, line_of(offset), message, Some("is this a binary file?")));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        let byte = bytes.get(offset).copied().unwrap_or_default();
+        let message = format!("found byte 0x{byte:02x}, expected UTF-8 text");
+        of_file(source, line_of(offset), message, Some("save the file as UTF-8"))
+    })
+}
+
+fn syntax(source: &Source, document: Document<'_>, error: &serde_yaml::Error) -> Problem {
+    let (line, column) = error.location().map_or((1, 1), |location| (location.line(), location.column()));
+    let line = usize::try_from(line).unwrap_or(1).max(1).saturating_add(document.lines_before);
+    let column = usize::try_from(column).unwrap_or(1).max(1);
+    let (message, hint) = explained(error);
+    Problem { file: source.name.clone(), line, column, path: String::new(), message, hint }
+}
+
+/// What a parser's error means for somebody who wrote a manifest.
+fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
+    use serde_yaml::Error;
+    let nested = || format!("nested deeper than {MAX_DEPTH} levels");
+    let aliases = || {
+        let hint = "write the repeated parts out".to_owned();
+        ("aliases expand to too much".to_owned(), Some(hint))
+    };
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => explained(error),
+        Error::Budget { breach, .. } => match breach {
+            serde_yaml::budget::BudgetBreach::Depth { .. } => (nested(), None),
+            serde_yaml::budget::BudgetBreach::Nodes { .. }
+            | serde_yaml::budget::BudgetBreach::Events { .. } => {
+                (format!("holds more than {MAX_NODES} values, expected an Application manifest"), None)
+            }
+            _ => aliases(),
+        },
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::RecursiveReferencesRequireWeakTypes { .. }
+        | Error::AliasExpansionLimitExceeded { .. } => aliases(),
+        other => {
+            let text = other.to_string();
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            if text.contains("recursion limit") {
+                return (nested(), None);
+            }
+            let hint = advice(text).map(str::to_owned);
+            (format!("not valid YAML: {text}"), hint)
+        }
+    }
+}
+
+fn advice(text: &str) -> Option<&'static str> {
+    if text.contains("mapping values are not allowed") {
+        return Some("is the line indented as those around it, and a text with `: ` in quotes?");
+    }
+    if text.contains("unexpected character") || text.contains("cannot start any token") {
+        return Some("put a text that starts with a special character in quotes");
+    }
+    if text.contains("tab") {
+        return Some("indent with spaces");
+    }
+    None
+}
+
+fn unread(source: &Source, document: Document<'_>, number: usize) -> Problem {
+    let message = format!("the documents from number {} on were not read", number + 1);
+    of_file(source, document.lines_before + 1, message, Some("mend the others first, or use several files"))
+}
+
+fn nothing(sources: &[Source]) -> Problem {
+    let name = sources.first().map_or("<none>", |source| source.name.as_str());
+    let source = Source { name: name.to_owned(), bytes: Vec::new() };
+    let message = "found no document, expected an Application manifest".to_owned();
+    of_file(&source, 1, message, None)
+}
+
+fn of_file(source: &Source, line: usize, message: String, hint: Option<&str>) -> Problem {
+    Problem {
+        file: source.name.clone(),
+        line,
+        column: 1,
+        path: String::new(),
+        message,
+        hint: hint.map(str::to_owned),
+    }
+}

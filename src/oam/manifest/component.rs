@@ -1,0 +1,247 @@
+//! One entry of `spec.components`, and the order among all of them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::oam::application::{Component, ComponentKind, RolloutTrait};
+use crate::oam::manifest::application::refuse_filled;
+use crate::oam::manifest::names;
+use crate::oam::manifest::node::{Node, Value};
+use crate::oam::manifest::problem::{did_you_mean, quoted};
+use crate::oam::manifest::together::{OfSource, Role};
+use crate::oam::manifest::walk::{At, Object, Walk, listed};
+use crate::oam::manifest::{properties, rollout};
+use crate::oam::properties::Properties;
+
+const KINDS: [(&str, ComponentKind); 2] =
+    [("webservice", ComponentKind::Webservice), ("worker", ComponentKind::Worker)];
+
+/// Types that KubeVela has and that do not become a Deployment which can be rolled out in batches here.
+const OTHER_KINDS: [&str; 12] = [
+    "cloneset-service",
+    "cloneset",
+    "clonesetservice",
+    "statefulset",
+    "task",
+    "cron-task",
+    "daemon",
+    "k8s-objects",
+    "raw",
+    "helm",
+    "kustomize",
+    "ref-objects",
+];
+
+/// The least that the trait has to say.
+const MINIMAL_TRAIT: &str =
+    "add `traits: [{type: rollout, properties: {targetSize: 1}}]`, with the size you want";
+
+/// Reads a component; `None` where something is wrong with it.
+pub(super) fn read(
+    walk: &mut Walk<'_>,
+    at: &At<'_>,
+    namespace: Option<&str>,
+    together: &mut OfSource<'_>,
+) -> Option<Component> {
+    let known = [
+        "name",
+        "type",
+        "externalRevision",
+        "properties",
+        "traits",
+        "dependsOn",
+        "inputs",
+        "outputs",
+        "scopes",
+    ];
+    let object = walk.object_of(at, &known, |name| match name {
+        "replicas" | "targetSize" => Some("the number of replicas is `targetSize` of the `rollout` trait"),
+        "image" => Some("the image belongs in `properties`"),
+        _ => None,
+    })?;
+    for field in ["inputs", "outputs", "scopes"] {
+        refuse_filled(walk, &object, field, "leave it out");
+    }
+    let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
+        let name = walk.checked(&at, names::COMPONENT, names::is_component)?;
+        together.note(walk, &at, Role::Component, namespace, name);
+        Some(name.to_owned())
+    });
+    let kind = walk.required(&object, "type", "`webservice` or `worker`").and_then(|at| read_kind(walk, &at));
+    let external_revision = match object.get("externalRevision") {
+        None => Some(None),
+        Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
+            together.note(walk, &at, Role::ExternalRevision, namespace, revision);
+            Some(revision.to_owned())
+        }),
+    };
+    let depends_on = read_depends_on(walk, &object);
+    // An unknown type's properties are not judged: there is nothing to judge them by.
+    let properties = match kind {
+        Some(kind) => walk
+            .required(&object, "properties", "a mapping with `image`")
+            .and_then(|at| properties::read(walk, &at, kind)),
+        None => None,
+    };
+    check_service_name(walk, &object, properties.as_ref());
+    let rollout = read_traits(walk, &object);
+    Some(Component {
+        name: name?,
+        kind: kind?,
+        external_revision: external_revision?,
+        depends_on: depends_on?,
+        properties: properties?,
+        rollout: rollout?,
+        origin: walk.origin(at),
+    })
+}
+
+/// A Service's name has to start with a letter, other than that of a Deployment.
+fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, properties: Option<&Properties>) {
+    let exposed = properties.is_some_and(|properties| properties.ports.iter().any(|port| port.expose));
+    let Some(at) = object.get("name").filter(|_| exposed) else { return };
+    if at.node.as_text().is_some_and(|name| name.starts_with(|first: char| first.is_ascii_digit())) {
+        let expected = "a name that starts with a letter, because its Service will have it";
+        walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
+    }
+}
+
+fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
+    let names = KINDS.map(|(name, _)| name);
+    let expected = format!("one of {}", listed(&names));
+    let text = walk.text(at, &expected)?;
+    if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == text) {
+        return Some(*kind);
+    }
+    if OTHER_KINDS.contains(&text) {
+        walk.refuse(at, format!("type `{text}` is not supported, expected {expected}"));
+    } else {
+        let hint = did_you_mean(text, names);
+        walk.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
+    }
+    None
+}
+
+fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<String>> {
+    let Some(at) = object.get("dependsOn") else { return Some(Vec::new()) };
+    let items = walk.list(&at, "a list of component names")?;
+    let mut names: Vec<String> = Vec::new();
+    let mut good = true;
+    for item in &items {
+        match walk.text(item, "a component's name") {
+            Some(name) if names.iter().any(|known| known == name) => {
+                walk.refuse(item, format!("`{name}` is given twice"));
+                good = false;
+            }
+            Some(name) => names.push(name.to_owned()),
+            None => good = false,
+        }
+    }
+    good.then_some(names)
+}
+
+fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<RolloutTrait> {
+    let Some(at) = object.get("traits") else {
+        let at = At { node: object.at.node, path: format!("{}.traits", object.at.path) };
+        walk.refuse_with(&at, "missing, expected the `rollout` trait", MINIMAL_TRAIT);
+        return None;
+    };
+    let items = walk.list(&at, "a list with the `rollout` trait")?;
+    let mut found: Option<Option<RolloutTrait>> = None;
+    let mut unclear = false;
+    for item in &items {
+        let Some(entry) = walk.object_of(item, &["type", "properties"], |_| None) else {
+            unclear = true;
+            continue;
+        };
+        let Some(kind) = walk.required(&entry, "type", "`rollout`") else {
+            unclear = true;
+            continue;
+        };
+        let Some(text) = walk.text(&kind, "`rollout`") else {
+            unclear = true;
+            continue;
+        };
+        if text != "rollout" {
+            let hint = did_you_mean(text, ["rollout"]);
+            unclear |= hint.is_some();
+            let hint = hint.or_else(|| Some("only the `rollout` trait exists here".to_owned()));
+            walk.report(&kind, format!("found trait {}, expected `rollout`", quoted(text)), hint);
+            continue;
+        }
+        if found.is_some() {
+            walk.refuse(&kind, "the `rollout` trait is given twice");
+            continue;
+        }
+        found = Some(
+            walk.required(&entry, "properties", "a mapping with `targetSize`")
+                .and_then(|at| rollout::read(walk, &at)),
+        );
+    }
+    if found.is_none() && !unclear {
+        walk.refuse_with(&at, "no `rollout` trait among the traits", MINIMAL_TRAIT);
+    }
+    found.flatten()
+}
+
+/// Checks that every component depends on components that are there, and on none that depends on it.
+pub(super) fn check_order(walk: &mut Walk<'_>, items: &[At<'_>]) {
+    let mut edges: BTreeMap<&str, Vec<(&str, At<'_>)>> = BTreeMap::new();
+    for item in items {
+        let Some(name) = item.node.field("name").and_then(Node::as_text) else { continue };
+        let mut needs = Vec::new();
+        if let Some(Value::List(names)) = item.node.field("dependsOn").map(|node| &node.value) {
+            for (index, node) in names.iter().enumerate() {
+                let Some(needed) = node.as_text() else { continue };
+                needs.push((needed, At { node, path: format!("{}.dependsOn[{index}]", item.path) }));
+            }
+        }
+        edges.entry(name).or_insert(needs);
+    }
+    for (name, needs) in &edges {
+        for (needed, at) in needs {
+            if needed == name {
+                walk.refuse(at, format!("component `{name}` depends on itself"));
+            } else if !edges.contains_key(needed) {
+                let hint = did_you_mean(needed, edges.keys().copied().filter(|other| other != name));
+                walk.report(at, format!("no component {} in this application", quoted(needed)), hint);
+            }
+        }
+    }
+    check_cycles(walk, &edges);
+}
+
+/// Reports each cycle once, at the edge that closes it.
+fn check_cycles(walk: &mut Walk<'_>, edges: &BTreeMap<&str, Vec<(&str, At<'_>)>>) {
+    let mut done: HashSet<&str> = HashSet::new();
+    for start in edges.keys() {
+        // A walk with its own stack: a chain may be as long as the manifest.
+        let mut chain: Vec<(&str, usize)> = vec![(start, 0)];
+        let mut on_chain: HashSet<&str> = HashSet::from([*start]);
+        while let Some((name, next)) = chain.last_mut() {
+            let name = *name;
+            let edge = edges.get(name).and_then(|needs| needs.get(*next));
+            *next += 1;
+            let Some((needed, at)) = edge else {
+                done.insert(name);
+                on_chain.remove(name);
+                chain.pop();
+                continue;
+            };
+            if needed == &name || !edges.contains_key(needed) || done.contains(needed) {
+                continue;
+            }
+            if on_chain.contains(needed) {
+                let cycle: Vec<&str> = chain
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .skip_while(|name| name != needed)
+                    .chain([*needed])
+                    .collect();
+                walk.refuse(at, format!("components depend on each other: {}", cycle.join(" → ")));
+                continue;
+            }
+            on_chain.insert(needed);
+            chain.push((needed, 0));
+        }
+    }
+}

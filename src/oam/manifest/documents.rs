@@ -1,0 +1,100 @@
+//! Cutting a source into its documents.
+//!
+//! Each document is parsed for itself, so that a syntax error in one leaves the others readable. Cutting
+//! at lines that begin with `---` or `...` is exact: YAML forbids such lines inside any scalar.
+
+/// One document of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Document<'t> {
+    /// Its text, marker line included, so that columns are those of the source.
+    pub(super) text: &'t str,
+    /// Lines of the source before it.
+    pub(super) lines_before: usize,
+}
+
+/// The documents that say anything, in order.
+pub(super) fn split(text: &str) -> impl Iterator<Item = Document<'_>> {
+    let mut rest = Some(Document { text, lines_before: 0 });
+    std::iter::from_fn(move || {
+        loop {
+            let (document, after) = cut(rest?);
+            rest = after;
+            if !is_blank(document.text) {
+                return Some(document);
+            }
+        }
+    })
+}
+
+/// The first document and what follows it.
+fn cut(source: Document<'_>) -> (Document<'_>, Option<Document<'_>>) {
+    let Document { text, lines_before } = source;
+    let mut offset = 0;
+    let mut only_directives = true;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let end = offset + line.len();
+        let marks_start = is_marker(line, "---");
+        // Directives belong to the document that the next marker opens.
+        if marks_start && index > 0 && !only_directives {
+            let after = Document { text: &text[offset..], lines_before: lines_before + index };
+            return (Document { text: &text[..offset], lines_before }, Some(after));
+        }
+        if is_marker(line, "...") {
+            let after = Document { text: &text[end..], lines_before: lines_before + index + 1 };
+            return (Document { text: &text[..end], lines_before }, Some(after));
+        }
+        let says = !line.trim().is_empty() && !line.trim_start().starts_with('#') && !line.starts_with('%');
+        only_directives &= !(says || marks_start);
+        offset = end;
+    }
+    (source, None)
+}
+
+fn is_marker(line: &str, marker: &str) -> bool {
+    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+}
+
+fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| {
+        let marked = is_marker(line, "---") || is_marker(line, "...");
+        let line = if marked { &line[3..] } else { line }.trim();
+        line.is_empty() || line.starts_with('#')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_up(text: &str) -> Vec<(usize, &str)> {
+        split(text).map(|document| (document.lines_before, document.text)).collect()
+    }
+
+    #[test]
+    fn cuts_at_markers() {
+        assert_eq!(cut_up("a: 1\n---\nb: 2\n"), [(0, "a: 1\n"), (1, "---\nb: 2\n")]);
+        assert_eq!(cut_up("--- {a: 1}\n--- {b: 2}"), [(0, "--- {a: 1}\n"), (1, "--- {b: 2}")]);
+        assert_eq!(cut_up("a: 1\r\n---\r\nb: 2"), [(0, "a: 1\r\n"), (1, "---\r\nb: 2")]);
+    }
+
+    #[test]
+    fn skips_documents_that_say_nothing() {
+        assert_eq!(cut_up("---\n# only a comment\n---\n\n---\na: 1\n---\n"), [(4, "---\na: 1\n")]);
+        assert_eq!(cut_up(""), []);
+    }
+
+    #[test]
+    fn ends_documents_at_dots() {
+        assert_eq!(cut_up("a: 1\n...\nb: 2\n"), [(0, "a: 1\n...\n"), (2, "b: 2\n")]);
+    }
+
+    #[test]
+    fn keeps_directives_with_their_document() {
+        assert_eq!(cut_up("%YAML 1.2\n---\na: 1\n"), [(0, "%YAML 1.2\n---\na: 1\n")]);
+    }
+
+    #[test]
+    fn leaves_dashes_within_lines_alone() {
+        assert_eq!(cut_up("a: ---\nb: |\n  ---\n----\n").len(), 1);
+    }
+}

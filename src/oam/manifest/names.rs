@@ -1,0 +1,92 @@
+//! The grammars of names that Kubernetes checks.
+//!
+//! Each function answers whether a text is one; the constants say it in words for messages.
+
+/// A DNS-1123 label, as for namespaces, containers and Services.
+pub(super) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`, at most 63 characters)";
+/// A DNS-1123 label with room for `-v` and a number.
+pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit";
+/// A DNS-1123 subdomain that also fits in a label's value.
+pub(super) const SHORT_SUBDOMAIN: &str =
+    "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)";
+/// A DNS-1123 subdomain.
+pub(super) const SUBDOMAIN: &str =
+    "a DNS name (lower-case letters, digits, `-` and `.`, at most 253 characters)";
+/// The key of a label or annotation.
+pub(super) const KEY: &str = "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
+     at most 63 characters after the `/`)";
+/// The value of a label.
+pub(super) const LABEL_VALUE: &str =
+    "a label value (letters, digits, `-`, `_` and `.`, at most 63 characters)";
+/// The name of an environment variable.
+pub(super) const ENV: &str =
+    "an environment variable's name (letters, digits, `_`, `-` and `.`, no digit first)";
+/// The key of an entry of a ConfigMap or Secret.
+pub(super) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, at most 253 characters";
+/// The name of a port.
+pub(super) const PORT: &str = "a port name (lower-case letters, digits and single `-`, at least one letter, \
+     at most 15 characters)";
+
+pub(super) fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 63
+        && text.bytes().all(|byte| inner(byte) || byte == b'-')
+        && text.bytes().next().is_some_and(inner)
+        && text.bytes().last().is_some_and(inner)
+}
+
+pub(super) fn is_component(text: &str) -> bool {
+    text.len() <= 52 && is_label(text)
+}
+
+pub(super) fn is_subdomain(text: &str) -> bool {
+    // A subdomain's parts have no limit of their own in Kubernetes, only the whole has.
+    let part = |part: &str| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        part.bytes().all(|byte| inner(byte) || byte == b'-')
+            && part.bytes().next().is_some_and(inner)
+            && part.bytes().last().is_some_and(inner)
+    };
+    text.len() <= 253 && text.split('.').all(part)
+}
+
+pub(super) fn is_short_subdomain(text: &str) -> bool {
+    text.len() <= 63 && is_subdomain(text)
+}
+
+pub(super) fn is_key(text: &str) -> bool {
+    let name = match text.split_once('/') {
+        None => text,
+        Some((prefix, name)) if is_subdomain(prefix) => name,
+        Some(_) => return false,
+    };
+    !name.is_empty() && is_label_value(name)
+}
+
+pub(super) fn is_label_value(text: &str) -> bool {
+    let edge = |byte: u8| byte.is_ascii_alphanumeric();
+    text.len() <= 63
+        && text.bytes().all(|byte| edge(byte) || matches!(byte, b'-' | b'_' | b'.'))
+        && text.bytes().next().is_none_or(edge)
+        && text.bytes().last().is_none_or(edge)
+}
+
+pub(super) fn is_env(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.bytes().all(inner)
+        && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+        && text != "."
+        && !text.starts_with("..")
+}
+
+pub(super) fn is_data_key(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !text.is_empty() && text.len() <= 253 && text.bytes().all(inner) && text != "." && !text.starts_with("..")
+}
+
+pub(super) fn is_port_name(text: &str) -> bool {
+    text.len() <= 15
+        && is_label(text)
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && !text.contains("--")
+}

@@ -1,0 +1,105 @@
+//! What is wrong with a manifest, and where.
+//!
+//! Decides how a problem reads as text. Texts from the manifest are quoted as they are: making control
+//! characters visible is the printer's work.
+
+use std::fmt;
+
+/// Problems listed for one source at most; past that, another one tells nobody anything.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Everything that is wrong with the manifests of one run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ManifestErrors {
+    /// The problems in the order of the sources, within one by line and column; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ManifestErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            problem.fmt(formatter)?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong, at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The source's name.
+    pub file: String,
+    /// One-based line.
+    pub line: usize,
+    /// One-based column, in characters.
+    pub column: usize,
+    /// The field, for example `spec.components[0].name`; indices are zero-based as in JSONPath. Empty where
+    /// the problem is the document's.
+    pub path: String,
+    /// What was found and what was expected.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, path, message, hint } = self;
+        write!(formatter, "{file}:{line}:{column}: ")?;
+        if !path.is_empty() {
+            write!(formatter, "{path}: ")?;
+        }
+        formatter.write_str(message)?;
+        if let Some(hint) = hint {
+            write!(formatter, "\n    {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Quotes a text from the manifest, shortened where it is long.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shortened(text))
+}
+
+/// The text's first characters, as many as a line of output bears.
+pub(super) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// The question that offers the likeliest of `candidates` for a misspelt `word`, if one is near.
+pub(super) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The likeliest of `candidates`, if one is near: a letter in four may be wrong, two in a word of five.
+pub(in crate::oam) fn nearest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
+    // A word of any length would make the comparison quadratic in the input's size.
+    if word.len() > 64 {
+        return None;
+    }
+    let folded = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| {
+            *distance
+                <= match candidate.chars().count() {
+                    0..5 => 1,
+                    5..12 => 2,
+                    longer => longer / 4,
+                }
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}

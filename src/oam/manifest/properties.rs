@@ -1,0 +1,257 @@
+//! A component's properties: what both types have, and the parts that only a webservice has.
+
+mod env;
+mod ports;
+mod probes;
+mod volumes;
+
+use std::collections::BTreeMap;
+
+use crate::oam::application::ComponentKind;
+use crate::oam::labels;
+use crate::oam::manifest::application;
+use crate::oam::manifest::names;
+use crate::oam::manifest::node::Value;
+use crate::oam::manifest::problem::quoted;
+use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::properties::{ExposeType, HostAlias, Port, Properties, PullPolicy};
+use crate::oam::quantity::{is_quantity, likely_quantity};
+
+const COMMON: [&str; 11] = [
+    "image",
+    "imagePullPolicy",
+    "imagePullSecrets",
+    "cmd",
+    "env",
+    "cpu",
+    "memory",
+    "volumeMounts",
+    "volumes",
+    "livenessProbe",
+    "readinessProbe",
+];
+
+const WEBSERVICE: [&str; 7] =
+    ["labels", "annotations", "port", "ports", "exposeType", "addRevisionLabel", "hostAliases"];
+
+const PULL_POLICIES: [(&str, PullPolicy); 3] = [
+    ("Always", PullPolicy::Always),
+    ("Never", PullPolicy::Never),
+    ("IfNotPresent", PullPolicy::IfNotPresent),
+];
+
+const EXPOSE_TYPES: [(&str, ExposeType); 4] = [
+    ("ClusterIP", ExposeType::ClusterIp),
+    ("NodePort", ExposeType::NodePort),
+    ("LoadBalancer", ExposeType::LoadBalancer),
+    ("ExternalName", ExposeType::ExternalName),
+];
+
+/// Labels of pods that are ours to set.
+const OURS: [&str; 4] =
+    [labels::COMPONENT, labels::REVISION, labels::APP_REVISION, labels::REVISION_COMPONENT];
+
+/// Reads a component's properties; `None` where something is wrong with them.
+pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
+    let object = match kind {
+        ComponentKind::Webservice => walk.object_of(at, &[&COMMON[..], &WEBSERVICE].concat(), explain)?,
+        ComponentKind::Worker => walk.object_of(at, &COMMON, explain_worker)?,
+    };
+    let image = walk.required(&object, "image", "an image").and_then(|at| read_image(walk, &at));
+    let image_pull_policy = optional(&object, "imagePullPolicy", |at| walk.choice(&at, &PULL_POLICIES));
+    let image_pull_secrets = strings(walk, &object, "imagePullSecrets", |walk, at| {
+        walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
+    });
+    let command = optional(&object, "cmd", |at| read_command(walk, &at));
+    let env = env::read(walk, &object);
+    let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, "`500m` or `0.5`"));
+    let memory = optional(&object, "memory", |at| read_quantity(walk, &at, "`512Mi` or `1Gi`"));
+    let volumes = volumes::read(walk, &object);
+    let liveness_probe =
+        optional(&object, "livenessProbe", |at| probes::read(walk, &at, probes::Role::Liveness));
+    let readiness_probe =
+        optional(&object, "readinessProbe", |at| probes::read(walk, &at, probes::Role::Readiness));
+    let served = match kind {
+        ComponentKind::Webservice => read_served(walk, &object),
+        ComponentKind::Worker => Some(Served::default()),
+    };
+    let served = served?;
+    Some(Properties {
+        image: image?,
+        image_pull_policy: image_pull_policy?,
+        image_pull_secrets: image_pull_secrets?.unwrap_or_default(),
+        labels: served.labels,
+        annotations: served.annotations,
+        ports: served.ports,
+        expose_type: served.expose_type,
+        add_revision_label: served.add_revision_label,
+        command: command?,
+        env: env?,
+        cpu: cpu?,
+        memory: memory?,
+        volumes: volumes?,
+        liveness_probe: liveness_probe?,
+        readiness_probe: readiness_probe?,
+        host_aliases: served.host_aliases,
+    })
+}
+
+/// What only a webservice says.
+#[derive(Default)]
+struct Served {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    ports: Vec<Port>,
+    expose_type: ExposeType,
+    add_revision_label: bool,
+    host_aliases: Vec<HostAlias>,
+}
+
+fn read_served(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Served> {
+    let labels = application::labels(walk, object, "labels");
+    refuse_ours(walk, object);
+    let annotations = application::annotations(walk, object, "annotations");
+    let ports = ports::read(walk, object);
+    let expose_type = optional(object, "exposeType", |at| walk.choice(&at, &EXPOSE_TYPES));
+    let exposed = ports.iter().flatten().any(|port| port.expose);
+    if let (Some(Some(ExposeType::ExternalName)), true) = (expose_type, exposed)
+        && let Some(at) = object.get("exposeType")
+    {
+        walk.refuse_with(
+            &at,
+            "found `ExternalName` together with exposed ports",
+            "Kubernetes refuses such a Service without an external name, which cannot be given here",
+        );
+    }
+    let add_revision_label = optional(object, "addRevisionLabel", |at| walk.boolean(&at));
+    let host_aliases = read_host_aliases(walk, object);
+    Some(Served {
+        labels: labels?,
+        annotations: annotations?,
+        ports: ports?,
+        expose_type: expose_type?.unwrap_or_default(),
+        add_revision_label: add_revision_label?.unwrap_or_default(),
+        host_aliases: host_aliases?,
+    })
+}
+
+/// An optional field: `Some(None)` where it is absent, `None` where it is wrong.
+fn optional<'n, T>(
+    object: &Object<'n>,
+    field: &str,
+    read: impl FnOnce(At<'n>) -> Option<T>,
+) -> Option<Option<T>> {
+    match object.get(field) {
+        None => Some(None),
+        Some(at) => read(at).map(Some),
+    }
+}
+
+/// An optional list of strings, each read by `read`.
+fn strings<'n>(
+    walk: &mut Walk<'_>,
+    object: &Object<'n>,
+    field: &str,
+    read: impl Fn(&mut Walk<'_>, &At<'n>) -> Option<&'n str>,
+) -> Option<Option<Vec<String>>> {
+    let Some(at) = object.get(field) else { return Some(None) };
+    let items = walk.list(&at, "a list of strings")?;
+    let read: Vec<Option<String>> = items.iter().map(|item| read(walk, item).map(str::to_owned)).collect();
+    read.into_iter().collect::<Option<Vec<String>>>().map(Some)
+}
+
+fn read_command(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
+    let expected = "a list of strings, such as [\"sleep\", \"60\"]";
+    let items = walk.list(at, expected)?;
+    if items.is_empty() {
+        walk.refuse(at, format!("found an empty list, expected {expected}"));
+        return None;
+    }
+    let read: Vec<Option<String>> =
+        items.iter().map(|item| walk.text(item, "a string").map(str::to_owned)).collect();
+    read.into_iter().collect()
+}
+
+fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
+    let expected = "an image such as `nginx:1.29`, without spaces";
+    let bad = |image: &str| image.is_empty() || image.chars().any(|c| c.is_whitespace() || c.is_control());
+    let image = walk.text(at, expected)?;
+    if bad(image) {
+        let hint = (!bad(image.trim())).then(|| format!("did you mean {}?", quoted(image.trim())));
+        walk.report(at, format!("found {}, expected {expected}", walk.found(at.node)), hint);
+        return None;
+    }
+    Some(image.to_owned())
+}
+
+/// A quantity; numbers without quotes are as good as strings.
+fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
+    let expected = format!("a quantity of 0 or more such as {examples}");
+    let text = match &at.node.value {
+        Value::Text(text) => text.clone(),
+        // As spelt, if that is a quantity: `1e3` stays `1e3`. YAML also knows spellings that are none.
+        Value::Int(number) => Some(walk.raw(at.node).to_owned())
+            .filter(|raw| is_quantity(raw))
+            .unwrap_or_else(|| number.to_string()),
+        Value::Float(number) => Some(walk.raw(at.node).to_owned())
+            .filter(|raw| is_quantity(raw))
+            .unwrap_or_else(|| number.to_string()),
+        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => {
+            walk.mismatch(at, &expected);
+            return None;
+        }
+    };
+    if is_quantity(&text) {
+        return Some(text);
+    }
+    let hint = likely_quantity(&text).map(|likely| format!("did you mean `{likely}`?"));
+    walk.report(at, format!("found {}, expected {expected}", quoted(&text)), hint);
+    None
+}
+
+fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>) {
+    let Some(at) = object.get("labels") else { return };
+    let Value::Map(entries) = &at.node.value else { return };
+    for (key, _) in entries {
+        if let Some(name) = key.as_text().filter(|name| OURS.contains(name)) {
+            let place = At { node: key, path: format!("{}[{name}]", at.path) };
+            walk.refuse_with(&place, "this label is set by the rollout", "leave it out");
+        }
+    }
+}
+
+fn read_host_aliases(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<HostAlias>> {
+    let Some(at) = object.get("hostAliases") else { return Some(Vec::new()) };
+    let items = walk.list(&at, "a list of host aliases")?;
+    let read: Vec<Option<HostAlias>> = items.iter().map(|item| read_host_alias(walk, item)).collect();
+    read.into_iter().collect()
+}
+
+fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {
+    let object = walk.object_of(at, &["ip", "hostnames"], |_| None)?;
+    let expected = "an IPv4 or IPv6 address";
+    let ip = walk.required(&object, "ip", expected).and_then(|at| {
+        walk.checked(&at, expected, |text| text.parse::<std::net::IpAddr>().is_ok()).map(str::to_owned)
+    });
+    let hostnames = walk.required(&object, "hostnames", "a list of host names").and_then(|_| {
+        strings(walk, &object, "hostnames", |walk, at| {
+            walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
+        })
+    });
+    Some(HostAlias { ip: ip?, hostnames: hostnames?.unwrap_or_default() })
+}
+
+fn explain(name: &str) -> Option<&'static str> {
+    match name {
+        "replicas" => Some("the number of replicas is `targetSize` of the `rollout` trait"),
+        "args" | "command" => Some("the whole command goes into `cmd`"),
+        _ => None,
+    }
+}
+
+fn explain_worker(name: &str) -> Option<&'static str> {
+    if WEBSERVICE.contains(&name) {
+        return Some("only a `webservice` has it");
+    }
+    explain(name)
+}

@@ -1,0 +1,180 @@
+//! Volumes and their mounts: `volumeMounts`, and the deprecated `volumes`.
+
+use std::collections::HashMap;
+
+use crate::oam::manifest::names;
+use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::properties::{FileItem, Files, Medium, Volume, VolumeSource};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Claim,
+    ConfigMap,
+    Secret,
+    EmptyDir,
+    HostPath,
+}
+
+/// The lists of `volumeMounts`, in the order in which they are rendered.
+const LISTS: [(&str, Kind); 5] = [
+    ("pvc", Kind::Claim),
+    ("configMap", Kind::ConfigMap),
+    ("secret", Kind::Secret),
+    ("emptyDir", Kind::EmptyDir),
+    ("hostPath", Kind::HostPath),
+];
+
+/// The types of the deprecated `volumes`.
+const TYPES: [(&str, Kind); 4] = [
+    ("pvc", Kind::Claim),
+    ("configMap", Kind::ConfigMap),
+    ("secret", Kind::Secret),
+    ("emptyDir", Kind::EmptyDir),
+];
+
+const MEDIA: [(&str, Medium); 2] = [("", Medium::Disk), ("Memory", Medium::Memory)];
+
+/// Reads both; `volumes` counts only where `volumeMounts` is absent, but is checked in any case.
+pub(super) fn read(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Volume>> {
+    let deprecated = match object.get("volumes") {
+        None => Some(Vec::new()),
+        Some(at) => read_deprecated(walk, &at),
+    };
+    let Some(at) = object.get("volumeMounts") else { return deprecated };
+    let names = LISTS.map(|(name, _)| name);
+    let mounts = walk.object_of(&at, &names, |_| None)?;
+    let mut volumes = Vec::new();
+    let mut good = deprecated.is_some();
+    for (name, kind) in LISTS {
+        let Some(at) = mounts.get(name) else { continue };
+        let Some(items) = walk.list(&at, "a list of volumes") else {
+            good = false;
+            continue;
+        };
+        for item in items {
+            let volume = read_volume(walk, &item, kind, &["name", "mountPath"]);
+            good &= volume.is_some();
+            volumes.extend(volume.map(|volume| (item, volume)));
+        }
+    }
+    good &= are_unique(walk, &volumes);
+    good.then(|| volumes.into_iter().map(|(_, volume)| volume).collect())
+}
+
+fn read_deprecated(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Volume>> {
+    let items = walk.list(at, "a list of volumes")?;
+    let mut volumes = Vec::new();
+    let mut good = true;
+    for item in items {
+        let kind = match item.node.field("type") {
+            Some(node) => walk.choice(&At { node, path: format!("{}.type", item.path) }, &TYPES),
+            None => {
+                walk.refuse(&item, "missing `type`, expected `pvc`, `configMap`, `secret` or `emptyDir`");
+                None
+            }
+        };
+        let volume = kind.and_then(|kind| read_volume(walk, &item, kind, &["name", "mountPath", "type"]));
+        good &= volume.is_some();
+        volumes.extend(volume.map(|volume| (item, volume)));
+    }
+    good &= are_unique(walk, &volumes);
+    good.then(|| volumes.into_iter().map(|(_, volume)| volume).collect())
+}
+
+fn are_unique(walk: &mut Walk<'_>, volumes: &[(At<'_>, Volume)]) -> bool {
+    let mut names: HashMap<&str, &At<'_>> = HashMap::new();
+    let mut paths: HashMap<&str, &At<'_>> = HashMap::new();
+    let mut good = true;
+    for (at, volume) in volumes {
+        for (seen, what, text) in [
+            (&mut names, "volume", volume.name.as_str()),
+            (&mut paths, "mount path", volume.mount_path.as_str()),
+        ] {
+            if let Some(first) = seen.insert(text, at) {
+                let first = first.path.rsplit("properties.").next().unwrap_or(&first.path);
+                walk.refuse(at, format!("{what} `{text}` is given twice, first in {first}"));
+                good = false;
+            }
+        }
+    }
+    good
+}
+
+fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: Kind, common: &[&str]) -> Option<Volume> {
+    let own: &[&str] = match kind {
+        Kind::Claim => &["claimName"],
+        Kind::ConfigMap => &["cmName", "defaultMode", "items"],
+        Kind::Secret => &["secretName", "defaultMode", "items"],
+        Kind::EmptyDir => &["medium"],
+        Kind::HostPath => &["path"],
+    };
+    let object = walk.object_of(at, &[common, own].concat(), |_| None)?;
+    let name = walk
+        .required(&object, "name", names::LABEL)
+        .and_then(|at| walk.checked(&at, names::LABEL, names::is_label).map(str::to_owned));
+    let expected = "a directory such as `/data`, without `:`";
+    let mount_path = walk.required(&object, "mountPath", expected).and_then(|at| {
+        walk.checked(&at, expected, |path| !path.is_empty() && !path.contains(':')).map(str::to_owned)
+    });
+    let source = match kind {
+        Kind::Claim => object_name(walk, &object, "claimName").map(|name| VolumeSource::Claim { name }),
+        Kind::ConfigMap => read_files(walk, &object, "cmName").map(VolumeSource::ConfigMap),
+        Kind::Secret => read_files(walk, &object, "secretName").map(VolumeSource::Secret),
+        Kind::EmptyDir => match object.get("medium") {
+            None => Some(Medium::default()),
+            Some(at) => walk.choice(&at, &MEDIA),
+        }
+        .map(|medium| VolumeSource::EmptyDir { medium }),
+        Kind::HostPath => read_host_path(walk, &object),
+    };
+    Some(Volume { name: name?, mount_path: mount_path?, source: source? })
+}
+
+fn object_name(walk: &mut Walk<'_>, object: &Object<'_>, field: &str) -> Option<String> {
+    let at = walk.required(object, field, names::SUBDOMAIN)?;
+    walk.checked(&at, names::SUBDOMAIN, names::is_subdomain).map(str::to_owned)
+}
+
+fn read_host_path(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<VolumeSource> {
+    let expected = "a path on the node, without `..`";
+    let at = walk.required(object, "path", expected)?;
+    let path =
+        walk.checked(&at, expected, |path| !path.is_empty() && path.split('/').all(|part| part != ".."))?;
+    Some(VolumeSource::HostPath { path: path.to_owned() })
+}
+
+fn read_files(walk: &mut Walk<'_>, object: &Object<'_>, field: &str) -> Option<Files> {
+    let name = object_name(walk, object, field);
+    let default_mode = read_mode(walk, object, "defaultMode", 0o644);
+    let items = match object.get("items") {
+        None => Some(None),
+        Some(at) => walk.list(&at, "a list of entries").and_then(|items| {
+            let read: Vec<Option<FileItem>> = items.iter().map(|item| read_item(walk, item)).collect();
+            read.into_iter().collect::<Option<Vec<_>>>().map(Some)
+        }),
+    };
+    Some(Files { name: name?, default_mode: default_mode?, items: items? })
+}
+
+fn read_item(walk: &mut Walk<'_>, at: &At<'_>) -> Option<FileItem> {
+    let object = walk.object_of(at, &["key", "path", "mode"], |_| None)?;
+    let key = walk
+        .required(&object, "key", names::DATA_KEY)
+        .and_then(|at| walk.checked(&at, names::DATA_KEY, names::is_data_key).map(str::to_owned));
+    let expected = "a path within the volume, without `..`";
+    let path = walk.required(&object, "path", expected).and_then(|at| {
+        let within = |path: &str| {
+            !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
+        };
+        walk.checked(&at, expected, within).map(str::to_owned)
+    });
+    let mode = read_mode(walk, &object, "mode", 0o777);
+    Some(FileItem { key: key?, path: path?, mode: mode? })
+}
+
+fn read_mode(walk: &mut Walk<'_>, object: &Object<'_>, field: &str, default: u32) -> Option<u32> {
+    match object.get(field) {
+        None => Some(default),
+        Some(at) => walk.integer(&at, 0..=0o777, "permission bits"),
+    }
+}

@@ -1,0 +1,168 @@
+//! The `rollout` trait's properties.
+//!
+//! Decides what of a plan is wrong whatever the cluster holds. Sums of whole numbers depend on what runs
+//! and are judged when that is known.
+
+use crate::oam::application::{Amount, Batch, RolloutTrait, Strategy};
+use crate::oam::manifest::names;
+use crate::oam::manifest::node::Value;
+use crate::oam::manifest::problem::quoted;
+use crate::oam::manifest::walk::{At, Walk};
+
+/// Batches that a rollout may have; every batch costs time, and a list this long is a mistake.
+const MAX_BATCHES: usize = 1_000;
+
+/// The largest number of replicas, that of Kubernetes.
+const MAX_REPLICAS: u32 = i32::MAX as u32;
+
+const STRATEGIES: [(&str, Strategy); 2] =
+    [("IncreaseFirst", Strategy::IncreaseFirst), ("DecreaseFirst", Strategy::DecreaseFirst)];
+
+/// Reads the trait's properties; `None` where something is wrong with them.
+pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTrait> {
+    let known = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
+    let object = walk.object_of(at, &known, |name| match name {
+        "replicas" => Some("the number of replicas is `targetSize`"),
+        "numBatches" => Some("list the batches in `rolloutBatches`"),
+        "paused" => Some("stop after a batch with `batchPartition`"),
+        "rolloutWebhooks" | "canaryMetric" => Some("leave it out: nothing is called between batches"),
+        _ => None,
+    })?;
+    let target_revision = match object.get("targetRevision") {
+        None => Some(None),
+        Some(at) => {
+            let name = walk.checked(&at, names::SUBDOMAIN, names::is_subdomain);
+            name.map(|name| Some(name.to_owned()))
+        }
+    };
+    let target_size = walk
+        .required(&object, "targetSize", "an integer from 0 to 2147483647")
+        .and_then(|at| walk.integer(&at, 0..=MAX_REPLICAS, "an integer"));
+    let batches = match object.get("rolloutBatches") {
+        None => Some(None),
+        Some(at) => read_batches(walk, &at).map(Some),
+    };
+    let batch_partition = match object.get("batchPartition") {
+        None => Some(None),
+        Some(at) => read_partition(walk, &at).map(Some),
+    };
+    let strategy = match object.get("rolloutStrategy") {
+        None => Some(Strategy::default()),
+        Some(at) => walk.choice(&at, &STRATEGIES),
+    };
+    Some(RolloutTrait {
+        target_revision: target_revision?,
+        target_size: target_size?,
+        batches: batches?,
+        batch_partition: batch_partition?,
+        strategy: strategy?,
+    })
+}
+
+fn read_partition(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u32> {
+    if matches!(at.node.value, Value::Int(number) if number < 0) {
+        walk.refuse_with(
+            at,
+            format!("found {}, expected an integer from 0 to {MAX_REPLICAS}", walk.found(at.node)),
+            "it is the zero-based index of the last batch that may run, so batch 0 always runs",
+        );
+        return None;
+    }
+    walk.integer(at, 0..=MAX_REPLICAS, "an integer")
+}
+
+fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Batch>> {
+    let items = walk.list(at, "a list of batches")?;
+    if items.is_empty() {
+        walk.refuse_with(
+            at,
+            "found an empty list, expected at least one batch",
+            "leave `rolloutBatches` out to roll out in one batch",
+        );
+        return None;
+    }
+    if items.len() > MAX_BATCHES {
+        walk.refuse(at, format!("found {} batches, expected at most {MAX_BATCHES}", items.len()));
+        return None;
+    }
+    let batches: Vec<Option<Batch>> = items.iter().map(|item| read_batch(walk, item)).collect();
+    let batches: Vec<Batch> = batches.into_iter().collect::<Option<_>>()?;
+    check_percentages(walk, at, &batches)?;
+    Some(batches)
+}
+
+fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Batch> {
+    let object = walk.object_of(at, &["replicas", "maxUnavailable"], |name| match name {
+        "batchRolloutWebhooks" | "podList" | "instanceInterval" | "canaryMetric" => Some("leave it out"),
+        _ => None,
+    })?;
+    let replicas = walk
+        .required(&object, "replicas", "an integer of 0 or more, or a percentage such as \"20%\"")
+        .and_then(|at| read_amount(walk, &at));
+    let max_unavailable = match object.get("maxUnavailable") {
+        None => Some(Amount::Count(0)),
+        Some(at) => read_amount(walk, &at),
+    };
+    Some(Batch { replicas: replicas?, max_unavailable: max_unavailable? })
+}
+
+fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
+    let expected = "an integer of 0 or more, or a percentage from \"0%\" to \"100%\"";
+    match &at.node.value {
+        Value::Int(number) => {
+            if let Ok(count @ 0..=MAX_REPLICAS) = u32::try_from(*number) {
+                return Some(Amount::Count(count));
+            }
+        }
+        Value::Text(text) => {
+            let digits = |text: &str| {
+                let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                all.then(|| text.parse::<u32>().ok()).flatten()
+            };
+            match text.strip_suffix('%').map(digits) {
+                Some(Some(percent @ 0..=100)) => return Some(Amount::Percent(percent)),
+                Some(_) => {}
+                // KubeVela reads a number in quotes as a percentage, and hardly anybody means that.
+                None => {
+                    if let Some(number) = digits(text) {
+                        let message = format!("found the string {}, expected {expected}", quoted(text));
+                        let hint = match number {
+                            0..=100 => format!("did you mean {number} or \"{number}%\"?"),
+                            _ => format!("did you mean {number}, without quotes?"),
+                        };
+                        walk.refuse_with(at, message, hint);
+                        return None;
+                    }
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {}
+    }
+    walk.mismatch(at, expected);
+    None
+}
+
+/// Refuses percentages that cannot add up, whatever they are percentages of.
+fn check_percentages(walk: &mut Walk<'_>, at: &At<'_>, batches: &[Batch]) -> Option<()> {
+    let percent = |batch: &Batch| match batch.replicas {
+        Amount::Percent(percent) => Some(percent),
+        Amount::Count(_) => None,
+    };
+    let (_, earlier) = batches.split_last()?;
+    let sum: u32 = earlier.iter().filter_map(percent).sum();
+    if sum >= 100 {
+        walk.refuse_with(
+            at,
+            format!("the batches before the last make {sum}%, expected less than 100%"),
+            "the last batch takes what is left, and something must be left",
+        );
+        return None;
+    }
+    let all: Option<Vec<u32>> = batches.iter().map(percent).collect();
+    let sum: u32 = all.unwrap_or_default().iter().sum();
+    if sum > 100 {
+        walk.refuse(at, format!("the batches make {sum}%, expected 100%"));
+        return None;
+    }
+    Some(())
+}

@@ -1,0 +1,94 @@
+//! What applications must not have in common when they are given together.
+//!
+//! Decides over names that several documents use; looks also at documents that are refused for other
+//! reasons, so that all of it is said at once.
+
+use std::collections::HashMap;
+
+use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem};
+use crate::oam::manifest::walk::{At, Walk};
+
+/// The names seen so far, and the clashes among them.
+#[derive(Default)]
+pub(super) struct Together {
+    seen: HashMap<Name, String>,
+    problems: Vec<(usize, Problem)>,
+}
+
+/// [`Together`], for one of the sources.
+pub(super) struct OfSource<'s> {
+    together: &'s mut Together,
+    source: usize,
+}
+
+/// What has to be unique in a namespace.
+#[derive(PartialEq, Eq, Hash)]
+struct Name {
+    role: Role,
+    namespace: Option<String>,
+    name: String,
+}
+
+/// The part that a name plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Role {
+    /// An application's name.
+    Application,
+    /// A component's name: selectors and revisions go by it, whatever the application.
+    Component,
+    /// A revision's name: a Deployment of that name will be.
+    ExternalRevision,
+}
+
+impl Together {
+    pub(super) fn of_source(&mut self, source: usize) -> OfSource<'_> {
+        OfSource { together: self, source }
+    }
+
+    pub(super) fn problems(self) -> Vec<(usize, Problem)> {
+        self.problems
+    }
+}
+
+impl OfSource<'_> {
+    /// Notes a name; a second one of the same role and namespace is a problem.
+    pub(super) fn note(
+        &mut self,
+        walk: &Walk<'_>,
+        at: &At<'_>,
+        role: Role,
+        namespace: Option<&str>,
+        name: &str,
+    ) {
+        let origin = walk.origin(at);
+        let namespace = namespace.map(str::to_owned);
+        let key = Name { role, namespace, name: name.to_owned() };
+        let place = format!("{}:{}:{}", origin.file, origin.line, origin.column);
+        let Some(first) = self.together.seen.get(&key) else {
+            self.together.seen.insert(key, place);
+            return;
+        };
+        if self.together.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
+        let thing = match role {
+            Role::Application => "application",
+            Role::Component => "component",
+            Role::ExternalRevision => "revision",
+        };
+        let hint = match role {
+            Role::Application => None,
+            Role::Component => Some("components share selectors and revisions by name within a namespace"),
+            Role::ExternalRevision => Some("a revision belongs to one component"),
+        };
+        let problem = Problem {
+            file: origin.file,
+            line: origin.line,
+            column: origin.column,
+            path: at.path.clone(),
+            message: format!("{thing} `{name}` is given twice, first at {first}"),
+            hint: hint.map(str::to_owned),
+        };
+        self.together.problems.push((self.source, problem));
+    }
+}

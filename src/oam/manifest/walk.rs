@@ -1,0 +1,318 @@
+//! Walking a document's tree, with a path, and collecting what is wrong on the way.
+//!
+//! Decides how a wrong kind of value, an unknown, doubled or missing field reads; must not know which
+//! fields there are. Every function that answers `None` has reported why, except [`Object::get`], for which
+//! an absent field is nothing wrong.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use crate::oam::application::Origin;
+use crate::oam::manifest::node::{Node, Value};
+use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
+
+/// A value and the path to it.
+#[derive(Clone)]
+pub(super) struct At<'n> {
+    pub(super) node: &'n Node,
+    pub(super) path: String,
+}
+
+/// A mapping whose keys have been looked at.
+pub(super) struct Object<'n> {
+    pub(super) at: At<'n>,
+    fields: Vec<(String, &'n Node, &'n Node)>,
+}
+
+/// The problems found so far, and what is needed to place them.
+pub(super) struct Walk<'t> {
+    file: &'t str,
+    /// The document's text; spans count from its beginning.
+    text: &'t str,
+    /// Lines of the source before the document.
+    lines_before: usize,
+    problems: Vec<Problem>,
+    overflow: bool,
+}
+
+impl<'n> Object<'n> {
+    /// The field's value; `None` also where it is there and empty, as for Kubernetes.
+    pub(super) fn get(&self, name: &str) -> Option<At<'n>> {
+        self.find(name).filter(|at| at.node.value != Value::Null)
+    }
+
+    /// Every field, for mappings with free keys: key, place of the key, value.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, At<'n>, At<'n>)> {
+        self.fields.iter().map(|(name, key, node)| {
+            let path = joined(&self.at.path, name);
+            (name.as_str(), At { node: key, path: path.clone() }, At { node, path })
+        })
+    }
+
+    fn find(&self, name: &str) -> Option<At<'n>> {
+        let (name, _, node) = self.fields.iter().find(|(field, _, _)| field == name)?;
+        Some(At { node, path: joined(&self.at.path, name) })
+    }
+}
+
+impl<'t> Walk<'t> {
+    pub(super) fn new(file: &'t str, text: &'t str, lines_before: usize) -> Self {
+        Self { file, text, lines_before, problems: Vec::new(), overflow: false }
+    }
+
+    /// The problems, with a last one where some were left out.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        if self.overflow {
+            let (line, column) = self.problems.last().map_or((1, 1), |last| (last.line, last.column));
+            self.problems.push(Problem {
+                file: self.file.to_owned(),
+                line,
+                column,
+                path: String::new(),
+                message: format!("more than {MAX_PROBLEMS} problems, the others are not listed"),
+                hint: None,
+            });
+        }
+        self.problems
+    }
+
+    /// Where a value stands in its source.
+    pub(super) fn origin(&self, at: &At<'_>) -> Origin {
+        Origin {
+            file: self.file.to_owned(),
+            line: at.node.line.saturating_add(self.lines_before),
+            column: at.node.column,
+        }
+    }
+
+    pub(super) fn refuse(&mut self, at: &At<'_>, message: impl Into<String>) {
+        self.report(at, message.into(), None);
+    }
+
+    pub(super) fn refuse_with(&mut self, at: &At<'_>, message: impl Into<String>, hint: impl Into<String>) {
+        self.report(at, message.into(), Some(hint.into()));
+    }
+
+    pub(super) fn report(&mut self, at: &At<'_>, message: String, hint: Option<String>) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.overflow = true;
+            return;
+        }
+        let Origin { file, line, column } = self.origin(at);
+        self.problems.push(Problem { file, line, column, path: at.path.clone(), message, hint });
+    }
+
+    /// A required field's value.
+    pub(super) fn required<'n>(&mut self, object: &Object<'n>, name: &str, expected: &str) -> Option<At<'n>> {
+        match object.find(name) {
+            None => {
+                let at = At { node: object.at.node, path: joined(&object.at.path, name) };
+                self.refuse(&at, format!("missing, expected {expected}"));
+                None
+            }
+            Some(at) if at.node.value == Value::Null => {
+                self.refuse(&at, format!("found nothing, expected {expected}"));
+                None
+            }
+            found => found,
+        }
+    }
+
+    /// A mapping with the fields `known`; `explain` may know why another one is not among them.
+    pub(super) fn object_of<'n>(
+        &mut self,
+        at: &At<'n>,
+        known: &[&str],
+        explain: fn(&str) -> Option<&'static str>,
+    ) -> Option<Object<'n>> {
+        let object = self.object(at)?;
+        for (name, key, _) in object.entries() {
+            if known.contains(&name) {
+                continue;
+            }
+            match explain(name) {
+                Some(reason) => self.refuse_with(&key, "not supported", reason),
+                None => {
+                    let hint = did_you_mean(name, known.iter().copied())
+                        .or_else(|| Some(format!("known here: {}", listed(known))));
+                    self.report(&key, "unknown field".to_owned(), hint);
+                }
+            }
+        }
+        Some(object)
+    }
+
+    /// A mapping with any keys, each once.
+    pub(super) fn object<'n>(&mut self, at: &At<'n>) -> Option<Object<'n>> {
+        let Value::Map(entries) = &at.node.value else {
+            self.mismatch(at, "a mapping");
+            return None;
+        };
+        let mut fields: Vec<(String, &Node, &Node)> = Vec::with_capacity(entries.len());
+        let mut first_lines = HashMap::new();
+        for (key, node) in entries {
+            let name = match &key.value {
+                Value::List(_) | Value::Map(_) => {
+                    let place = At { node: key, path: at.path.clone() };
+                    self.refuse(&place, format!("found {} as a key, expected a name", self.found(key)));
+                    continue;
+                }
+                Value::Text(name) => name.clone(),
+                Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => self.raw(key).to_owned(),
+            };
+            let place = At { node: key, path: joined(&at.path, &name) };
+            if name == "<<" {
+                self.refuse_with(
+                    &place,
+                    "found a merge key, expected a field",
+                    "write the merged fields out; an alias for a whole value is fine",
+                );
+                continue;
+            }
+            let line = self.origin(&place).line;
+            if let Some(first) = first_lines.insert(name.clone(), line) {
+                self.refuse(&place, format!("given twice, first in line {first}"));
+                continue;
+            }
+            fields.push((name, key, node));
+        }
+        Some(Object { at: at.clone(), fields })
+    }
+
+    /// A sequence's items.
+    pub(super) fn list<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
+        let Value::List(items) = &at.node.value else {
+            self.mismatch(at, expected);
+            return None;
+        };
+        let item = |(index, node)| At { node, path: format!("{}[{index}]", at.path) };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// A text.
+    pub(super) fn text<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<&'n str> {
+        match &at.node.value {
+            Value::Text(text) => Some(text),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                let message = format!("found {}, expected {expected}", self.found(at.node));
+                let hint = format!("did you mean \"{}\", in quotes?", self.raw(at.node));
+                self.refuse_with(at, message, hint);
+                None
+            }
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                self.mismatch(at, expected);
+                None
+            }
+        }
+    }
+
+    /// A text for which `check` knows no objection.
+    pub(super) fn checked<'n>(
+        &mut self,
+        at: &At<'n>,
+        expected: &str,
+        check: fn(&str) -> bool,
+    ) -> Option<&'n str> {
+        let text = self.text(at, expected)?;
+        if check(text) {
+            return Some(text);
+        }
+        let repaired = text.trim().to_lowercase().replace(['_', ' '], "-");
+        let hint = check(&repaired).then(|| format!("did you mean `{repaired}`?"));
+        self.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
+        None
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<u32>, what: &str) -> Option<u32> {
+        let number = match &at.node.value {
+            Value::Int(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Map(_) => None,
+        };
+        if number.is_none() {
+            let expected = match (range.start(), range.end()) {
+                (least, most) if least == most => least.to_string(),
+                (least, most) => format!("{what} from {least} to {most}"),
+            };
+            let hint = match &at.node.value {
+                Value::Text(text) if text.parse().is_ok_and(|number: u32| range.contains(&number)) => {
+                    Some(format!("did you mean {text}, without quotes?"))
+                }
+                _ => None,
+            };
+            self.report(at, format!("found {}, expected {expected}", self.found(at.node)), hint);
+        }
+        number
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, at: &At<'_>) -> Option<bool> {
+        match &at.node.value {
+            Value::Bool(value) => Some(*value),
+            _ => {
+                self.mismatch(at, "true or false");
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, at: &At<'_>, words: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> =
+            words.iter().map(|(word, _)| if word.is_empty() { "\"\"" } else { *word }).collect();
+        let expected = format!("one of {}", listed(&names));
+        let text = self.text(at, &expected)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let hint = did_you_mean(text, names.iter().copied());
+            self.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
+        }
+        found
+    }
+
+    /// Refuses a value of the wrong kind.
+    pub(super) fn mismatch(&mut self, at: &At<'_>, expected: &str) {
+        self.refuse(at, format!("found {}, expected {expected}", self.found(at.node)));
+    }
+
+    /// What a value is, in words.
+    pub(super) fn found(&self, node: &Node) -> String {
+        match &node.value {
+            Value::Null => "nothing".to_owned(),
+            Value::Bool(_) => format!("the boolean {}", quoted(self.raw(node))),
+            Value::Int(number) => number.to_string(),
+            Value::Float(_) => format!("the number {}", shortened(self.raw(node))),
+            Value::Text(text) if text.is_empty() => "an empty string".to_owned(),
+            Value::Text(text) => format!("the string {}", quoted(text)),
+            Value::List(items) if items.is_empty() => "an empty list".to_owned(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// A plain value as the manifest spells it.
+    pub(super) fn raw(&self, node: &Node) -> &'t str {
+        let (start, end) = node.span;
+        self.text.get(start..end).unwrap_or_default().trim()
+    }
+}
+
+/// The words as a list for a sentence.
+pub(super) fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The path of a field below `path`; keys that are not plain words are put in brackets.
+pub(super) fn joined(path: &str, name: &str) -> String {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match (path.is_empty(), plain) {
+        (true, true) => name.to_owned(),
+        (false, true) => format!("{path}.{}", shortened(name)),
+        (_, false) => format!("{path}[{}]", shortened(name)),
+    }
+}

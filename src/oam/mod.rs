@@ -1,0 +1,11 @@
+//! The Application manifest: reading it, judging it, rendering it, naming its revisions. Pure.
+//!
+//! Nothing here knows a cluster, a clock, the environment or the terminal.
+
+pub mod application;
+pub mod labels;
+pub mod manifest;
+pub mod properties;
+pub mod quantity;
+pub mod render;
+pub mod revision;

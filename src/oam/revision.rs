@@ -1,0 +1,142 @@
+//! Component revisions: which one a manifest is, what is stored in it, and what comes out of it again.
+//!
+//! Decides names, numbers, re-use and removal over the revisions that were found. Must not know how they
+//! were found: callers hand in all ControllerRevisions of the namespace, or at least those of the component
+//! and those whose names the manifest mentions.
+
+mod body;
+mod decide;
+mod lookup;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::oam::labels;
+
+pub use decide::{Decision, NewRevision, RevisionError, decide};
+pub use lookup::{UnknownRevision, resolve};
+
+/// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.
+pub const HISTORY_LIMIT: usize = 10;
+
+/// A ControllerRevision as the cluster has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRevision {
+    /// The object's name, which is also that of its Deployment.
+    pub name: String,
+    /// The object's uid; empty before it is recorded.
+    pub uid: String,
+    /// The object's resourceVersion; empty before it is recorded.
+    pub resource_version: String,
+    /// The field `revision`; names that do not end in a number have 0.
+    pub revision: i64,
+    /// The label [`labels::REVISION_COMPONENT`].
+    pub component: Option<String>,
+    /// The label [`labels::NAME`]; revisions that KubeVela wrote have none.
+    pub application: Option<String>,
+    /// The label [`labels::REVISION_HASH`]; opaque unless we wrote it.
+    pub hash: Option<String>,
+    /// `metadata.creationTimestamp`, as the cluster writes it; `None` before it is recorded.
+    pub created: Option<String>,
+    /// The field `data`.
+    pub data: Value,
+}
+
+impl StoredRevision {
+    /// Reads an `apps/v1 ControllerRevision`; `None` for an object that cannot be one from an API server.
+    pub fn from_object(object: &Value) -> Option<Self> {
+        let metadata = object.get("metadata")?;
+        let text = |field: &str| metadata.get(field)?.as_str().map(str::to_owned);
+        let label = |key: &str| metadata.get("labels")?.get(key)?.as_str().map(str::to_owned);
+        Some(Self {
+            name: text("name")?,
+            uid: text("uid").unwrap_or_default(),
+            resource_version: text("resourceVersion").unwrap_or_default(),
+            created: text("creationTimestamp"),
+            revision: object.get("revision").and_then(Value::as_i64).unwrap_or_default(),
+            component: label(labels::REVISION_COMPONENT),
+            application: label(labels::NAME),
+            hash: label(labels::REVISION_HASH),
+            data: object.get("data").cloned().unwrap_or_default(),
+        })
+    }
+
+    /// The workload in the body, if the body is sound: `data.spec.workload`, with a `spec`.
+    pub fn workload(&self) -> Option<&Value> {
+        let workload = self.data.get("spec")?.get("workload")?;
+        workload.get("spec").is_some_and(Value::is_object).then_some(workload)
+    }
+}
+
+/// The number in a revision's name: the part after the last `-`, without a leading `v`; 0 where that is no
+/// number.
+pub fn number(name: &str) -> i64 {
+    let last = name.rsplit('-').next().unwrap_or(name);
+    let digits = last.strip_prefix('v').unwrap_or(last);
+    let decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    decimal.then(|| digits.parse().ok()).flatten().unwrap_or_default()
+}
+
+/// The Deployment of a revision, named like it, with `replicas` pods, from what is stored; `None` where the
+/// body is broken or holds another kind.
+pub fn deployment(stored: &StoredRevision, replicas: u32) -> Option<Value> {
+    let mut workload = stored.workload()?.clone();
+    if workload.get("apiVersion")? != "apps/v1" || workload.get("kind")? != "Deployment" {
+        return None;
+    }
+    let template = workload.get_mut("spec")?.get_mut("template")?.as_object_mut()?;
+    // KubeVela has stored bodies in which the pods' label still is a placeholder.
+    if let Some(Value::Object(pod_labels)) = template.get_mut("metadata").and_then(|at| at.get_mut("labels"))
+        && let Some(revision) = pod_labels.get_mut(labels::REVISION)
+    {
+        *revision = json!(stored.name);
+    }
+    let spec = workload.get_mut("spec")?.as_object_mut()?;
+    spec.get("selector")?.as_object()?;
+    spec.remove("paused");
+    spec.insert("replicas".to_owned(), json!(replicas));
+    let document = workload.as_object_mut()?;
+    document.remove("status");
+    let metadata = document.get_mut("metadata")?.as_object_mut()?;
+    metadata.remove("creationTimestamp");
+    metadata.insert("name".to_owned(), json!(stored.name));
+    for (field, key, value) in
+        [("labels", labels::REVISION, stored.name.as_str()), ("annotations", labels::SKIP_GC, "true")]
+    {
+        let map = metadata.entry(field).or_insert_with(|| json!({}));
+        if map.is_null() {
+            *map = json!({});
+        }
+        map.as_object_mut()?.insert(key.to_owned(), json!(value));
+    }
+    Some(workload)
+}
+
+/// The revisions that may go, oldest first: of each component, those not in use beyond the `limit` newest of
+/// these.
+///
+/// Old is what has a small number in its name, names without one first. `in_use` are names of revisions;
+/// unlike in KubeVela they are never removed, however they are used. Objects without the component label
+/// are not ours and stay. Callers leave out revisions of other applications.
+pub fn prunable<'a>(
+    stored: &'a [StoredRevision],
+    in_use: &BTreeSet<String>,
+    limit: usize,
+) -> Vec<&'a StoredRevision> {
+    let mut components: BTreeMap<&str, Vec<&StoredRevision>> = BTreeMap::new();
+    for revision in stored {
+        if let Some(component) = &revision.component
+            && !in_use.contains(&revision.name)
+        {
+            components.entry(component).or_default().push(revision);
+        }
+    }
+    let oldest = |mut unused: Vec<&'a StoredRevision>| {
+        unused.sort_by_key(|revision| (number(&revision.name), revision.revision, revision.name.as_str()));
+        let surplus = unused.len().saturating_sub(limit);
+        unused.truncate(surplus);
+        unused
+    };
+    components.into_values().flat_map(oldest).collect()
+}

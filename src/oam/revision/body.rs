@@ -1,0 +1,154 @@
+//! What two workloads have in common: comparing them, and the hash that stands for one.
+//!
+//! Only the `spec` counts. A name, labels or annotations make no new revision, and neither does the revision's
+//! own name inside the pods' labels.
+
+use serde_json::{Map, Value, json};
+
+use crate::oam::labels;
+
+/// Differences that are listed; more would hide the first.
+const MAX_DIFFERENCES: usize = 20;
+
+/// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
+/// hexadecimal digits. It never changes between versions: revisions in clusters carry it.
+pub(super) fn hash(workload: &Value) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut text = String::new();
+    write(&comparable(workload), &mut text);
+    let hash = text.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    format!("{hash:016x}")
+}
+
+/// The paths where two workloads' specs differ, with both values; empty where they are the same.
+pub(super) fn differences(stored: &Value, rendered: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare("", &comparable(stored), &comparable(rendered), &mut found);
+    found
+}
+
+/// A workload's spec without what says nothing about its content.
+fn comparable(workload: &Value) -> Value {
+    let mut spec = workload.get("spec").cloned().unwrap_or_default();
+    if let Some(fields) = spec.as_object_mut() {
+        fields.remove("replicas");
+        fields.remove("paused");
+    }
+    let pod_labels = spec
+        .get_mut("template")
+        .and_then(|template| template.get_mut("metadata"))
+        .and_then(|metadata| metadata.get_mut("labels"))
+        .and_then(Value::as_object_mut);
+    if let Some(pod_labels) = pod_labels {
+        for key in [labels::REVISION, labels::APP_REVISION] {
+            if let Some(value) = pod_labels.get_mut(key) {
+                *value = json!("");
+            }
+        }
+    }
+    without_empties(spec)
+}
+
+/// The value without fields that are null or an empty list, which mean the same as absent ones. KubeVela
+/// stores `hostAliases: []` with every webservice.
+fn without_empties(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+            .map(|(key, value)| (key, without_empties(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+/// Writes JSON without spaces and with sorted keys, whatever order the map type keeps.
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut keys: Vec<&String> = fields.keys().collect();
+            keys.sort();
+            text.push('{');
+            for (index, key) in keys.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write(&fields[key], text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&value.to_string());
+        }
+    }
+}
+
+fn compare(path: &str, stored: &Value, rendered: &Value, found: &mut Vec<String>) {
+    match (stored, rendered) {
+        (Value::Object(old), Value::Object(new)) => {
+            let mut keys: Vec<&String> =
+                old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))).collect();
+            keys.sort();
+            for key in keys {
+                let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                let path = match (path.is_empty(), plain) {
+                    (true, _) => key.clone(),
+                    (false, true) => format!("{path}.{key}"),
+                    (false, false) => format!("{path}[{key}]"),
+                };
+                compare_fields(&path, old.get(key), new.get(key), found);
+            }
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            for index in 0..old.len().max(new.len()) {
+                compare_fields(&format!("{path}[{index}]"), old.get(index), new.get(index), found);
+            }
+        }
+        (old, new) if old == new => {}
+        (old, new) => add(format!("{path}: {} → {}", shown(old), shown(new)), found),
+    }
+}
+
+fn compare_fields(path: &str, stored: Option<&Value>, rendered: Option<&Value>, found: &mut Vec<String>) {
+    match (stored, rendered) {
+        (Some(old), Some(new)) => compare(path, old, new, found),
+        (Some(old), None) => add(format!("{path}: {} → nothing", shown(old)), found),
+        (None, Some(new)) => add(format!("{path}: nothing → {}", shown(new)), found),
+        (None, None) => {}
+    }
+}
+
+fn add(difference: String, found: &mut Vec<String>) {
+    match found.len() {
+        MAX_DIFFERENCES => found.push("and more".to_owned()),
+        0..MAX_DIFFERENCES => found.push(difference),
+        _ => {}
+    }
+}
+
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 120;
+    let text = match value {
+        Value::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,240 @@
+//! Which revision a component of a manifest is: a stored one, or a new one.
+
+use serde_json::{Value, json};
+
+use crate::oam::application::{Application, Component};
+use crate::oam::labels;
+use crate::oam::render;
+use crate::oam::revision::{StoredRevision, body, number};
+
+/// Characters that a name may have which is also a label's value.
+const LONGEST_NAME: usize = 63;
+
+/// Which revision a component is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// A stored one with the same content.
+    Reuse {
+        /// Its name.
+        name: String,
+    },
+    /// One that is not stored yet.
+    Create(NewRevision),
+    /// The one that `externalRevision` names; but its content is another than the manifest's. Using it as it
+    /// is means that the manifest's changes are not deployed, as in KubeVela.
+    ReuseDiffering {
+        /// Its name.
+        name: String,
+        /// Where the workloads' specs differ, stored before rendered, such as
+        /// ``template.spec.containers[0].image: `web:1` → `web:2` ``. At most 21 lines, never empty.
+        differences: Vec<String>,
+    },
+}
+
+/// A revision to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRevision {
+    /// Its name.
+    pub name: String,
+    /// The number in its name, 0 where there is none.
+    pub number: i64,
+    /// The complete `apps/v1 ControllerRevision`.
+    pub object: Value,
+}
+
+/// Why no revision can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevisionError {
+    /// Something else has the name.
+    #[error(
+        "controller revision `{name}` is not a component revision: it has no label `{}`",
+        labels::REVISION_COMPONENT
+    )]
+    NotAComponents {
+        /// The object's name.
+        name: String,
+    },
+    /// The component of another name has it.
+    #[error("revision `{name}` belongs to component `{owner}`, not to `{component}`")]
+    OtherComponent {
+        /// The revision's name.
+        name: String,
+        /// The component it belongs to.
+        owner: String,
+        /// The component that was to have it.
+        component: String,
+    },
+    /// A component of the same name in another application has it.
+    #[error("revision `{name}` belongs to application `{owner}`, not to `{application}`")]
+    OtherApplication {
+        /// The revision's name.
+        name: String,
+        /// The application it belongs to.
+        owner: String,
+        /// The application that was to have it.
+        application: String,
+    },
+    /// Its body holds no workload.
+    #[error("revision `{name}` is broken: there is no workload in it")]
+    Broken {
+        /// The revision's name.
+        name: String,
+    },
+    /// The next automatic name is too long.
+    #[error("revision name `{name}` is longer than {LONGEST_NAME} characters")]
+    NameTooLong {
+        /// The name.
+        name: String,
+    },
+    /// No number is left after the largest.
+    #[error("component `{component}` has no revision number left after {}", i64::MAX)]
+    NoNumberLeft {
+        /// The component's name.
+        component: String,
+    },
+}
+
+/// Decides which revision the component is, after KubeVela's rules for names, numbers and re-use.
+///
+/// `stored` holds the namespace's revisions, those of other components included where their names might be
+/// wanted. An automatic name re-uses the newest revision of the same content; a revision without an
+/// application counts as anybody's. A revision that another application owns is never re-used, and refused
+/// where the manifest names it.
+pub fn decide(
+    stored: &[StoredRevision],
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+) -> Result<Decision, RevisionError> {
+    let wanted = Wanted { stored, application, component, namespace };
+    match &component.external_revision {
+        Some(name) => wanted.named(name),
+        None => wanted.automatic(),
+    }
+}
+
+struct Wanted<'a> {
+    stored: &'a [StoredRevision],
+    application: &'a Application,
+    component: &'a Component,
+    namespace: &'a str,
+}
+
+impl Wanted<'_> {
+    fn named(&self, name: &str) -> Result<Decision, RevisionError> {
+        let Some(existing) = self.stored.iter().find(|revision| revision.name == name) else {
+            return Ok(Decision::Create(self.create(name)));
+        };
+        self.check_owner(existing)?;
+        let Some(workload) = existing.workload() else {
+            return Err(RevisionError::Broken { name: name.to_owned() });
+        };
+        let differences = body::differences(workload, &self.render(name));
+        let name = name.to_owned();
+        if differences.is_empty() {
+            return Ok(Decision::Reuse { name });
+        }
+        Ok(Decision::ReuseDiffering { name, differences })
+    }
+
+    fn automatic(&self) -> Result<Decision, RevisionError> {
+        let rendered = self.render("");
+        let same = |revision: &&StoredRevision| {
+            self.is_ours(revision)
+                && revision.workload().is_some_and(|stored| body::differences(stored, &rendered).is_empty())
+        };
+        let newest =
+            self.stored.iter().filter(same).max_by_key(|found| (found.revision, found.name.as_str()));
+        if let Some(found) = newest {
+            return Ok(Decision::Reuse { name: found.name.clone() });
+        }
+        let name = self.next_name()?;
+        if let Some(existing) = self.stored.iter().find(|revision| revision.name == name) {
+            self.check_owner(existing)?;
+        }
+        Ok(Decision::Create(self.create(&name)))
+    }
+
+    /// `<component>-v<K>` with the next number that no revision of the component has.
+    fn next_name(&self) -> Result<String, RevisionError> {
+        let component = &self.component.name;
+        let of_component = |revision: &&StoredRevision| revision.component.as_ref() == Some(component);
+        // A revision's field and the number in its name agree, unless somebody edited one of them.
+        let largest = self
+            .stored
+            .iter()
+            .filter(of_component)
+            .map(|revision| {
+                let automatic =
+                    revision.name.strip_prefix(component.as_str()).is_some_and(|rest| rest.starts_with("-v"));
+                let in_name = if automatic { number(&revision.name) } else { 0 };
+                revision.revision.max(in_name)
+            })
+            .max();
+        let number = largest
+            .unwrap_or_default()
+            .max(0)
+            .checked_add(1)
+            .ok_or_else(|| RevisionError::NoNumberLeft { component: component.clone() })?;
+        let name = format!("{component}-v{number}");
+        if name.len() > LONGEST_NAME {
+            return Err(RevisionError::NameTooLong { name });
+        }
+        Ok(name)
+    }
+
+    fn is_ours(&self, revision: &StoredRevision) -> bool {
+        self.check_owner(revision).is_ok()
+    }
+
+    fn check_owner(&self, existing: &StoredRevision) -> Result<(), RevisionError> {
+        let name = existing.name.clone();
+        match &existing.component {
+            None => return Err(RevisionError::NotAComponents { name }),
+            Some(owner) if *owner != self.component.name => {
+                let (owner, component) = (owner.clone(), self.component.name.clone());
+                return Err(RevisionError::OtherComponent { name, owner, component });
+            }
+            Some(_) => {}
+        }
+        match &existing.application {
+            Some(owner) if *owner != self.application.name => {
+                let (owner, application) = (owner.clone(), self.application.name.clone());
+                Err(RevisionError::OtherApplication { name, owner, application })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn render(&self, revision: &str) -> Value {
+        render::workload(self.application, self.component, self.namespace, revision)
+    }
+
+    fn create(&self, name: &str) -> NewRevision {
+        let workload = self.render(name);
+        let number = number(name);
+        // No label here may be one that a workload's selector uses.
+        let object = json!({
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": {
+                    labels::REVISION_COMPONENT: self.component.name,
+                    labels::REVISION_HASH: body::hash(&workload),
+                    labels::NAME: self.application.name,
+                },
+            },
+            "revision": number,
+            "data": {
+                "apiVersion": "core.oam.dev/v1alpha2",
+                "kind": "Component",
+                "metadata": {"name": self.component.name, "creationTimestamp": null},
+                "spec": {"workload": workload},
+                "status": {"observedGeneration": 0},
+            },
+        });
+        NewRevision { name: name.to_owned(), number, object }
+    }
+}

@@ -1,0 +1,84 @@
+//! Finding the stored revision that somebody means.
+
+use std::fmt;
+
+use crate::oam::manifest::nearest;
+use crate::oam::revision::StoredRevision;
+
+/// No revision, or more than one, is meant by a reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct UnknownRevision {
+    /// What was looked for.
+    pub reference: String,
+    /// The component whose revision it was to be.
+    pub component: String,
+    /// The names of the component's revisions, oldest first.
+    pub existing: Vec<String>,
+    /// The names that a number stands for, if more than one.
+    pub ambiguous: Vec<String>,
+    /// The name that was probably meant.
+    pub suggestion: Option<String>,
+}
+
+impl UnknownRevision {
+    /// What to do about it, for the line below the message.
+    pub fn hint(&self) -> Option<String> {
+        self.suggestion.as_ref().map(|name| format!("did you mean `{name}`?"))
+    }
+}
+
+impl fmt::Display for UnknownRevision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reference, component, existing, ambiguous, .. } = self;
+        let names =
+            |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        if !ambiguous.is_empty() {
+            let several = names(ambiguous);
+            return write!(
+                formatter,
+                "revision {reference} of component `{component}` is ambiguous: {several}"
+            );
+        }
+        write!(formatter, "component `{component}` has no revision `{reference}`")?;
+        match existing.as_slice() {
+            [] => formatter.write_str(", nor any other"),
+            some => write!(formatter, ", it has {}", names(some)),
+        }
+    }
+}
+
+/// The component's revision that `reference` means: its full name, the part of it after `<component>-`, or
+/// its number. A number that several revisions have means none of them.
+pub fn resolve<'a>(
+    reference: &str,
+    component: &str,
+    stored: &'a [StoredRevision],
+) -> Result<&'a StoredRevision, UnknownRevision> {
+    let mut candidates: Vec<&StoredRevision> =
+        stored.iter().filter(|revision| revision.component.as_deref() == Some(component)).collect();
+    candidates.sort_by_key(|revision| (revision.revision, revision.name.as_str()));
+    let short = |name: &'a str| name.strip_prefix(component).and_then(|rest| rest.strip_prefix('-'));
+    let named = candidates
+        .iter()
+        .find(|revision| revision.name == reference)
+        .or_else(|| candidates.iter().find(|revision| short(&revision.name) == Some(reference)));
+    if let Some(found) = named {
+        return Ok(found);
+    }
+    let number: Option<i64> = reference.parse().ok();
+    let numbered: Vec<&StoredRevision> =
+        candidates.iter().copied().filter(|revision| Some(revision.revision) == number).collect();
+    if let [found] = numbered.as_slice() {
+        return Ok(found);
+    }
+    let full = candidates.iter().map(|revision| revision.name.as_str());
+    let shortened = candidates.iter().filter_map(|revision| short(&revision.name));
+    let suggestion = nearest(reference, full.chain(shortened)).map(str::to_owned);
+    Err(UnknownRevision {
+        reference: reference.to_owned(),
+        component: component.to_owned(),
+        existing: candidates.iter().map(|revision| revision.name.clone()).collect(),
+        ambiguous: numbered.iter().map(|revision| revision.name.clone()).collect(),
+        suggestion,
+    })
+}

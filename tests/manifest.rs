@@ -1,0 +1,12 @@
+//! What manifests may say, what they become, and which revisions they are.
+
+#[path = "manifest/hostile.rs"]
+mod hostile;
+#[path = "manifest/reading.rs"]
+mod reading;
+#[path = "manifest/refusals.rs"]
+mod refusals;
+#[path = "manifest/rendering.rs"]
+mod rendering;
+#[path = "manifest/revisions.rs"]
+mod revisions;

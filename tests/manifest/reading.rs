@@ -1,0 +1,165 @@
+//! Manifests that are good, and what is read from them.
+
+use rollout::oam::application::{Amount, Application, Batch, ComponentKind, Origin, RolloutTrait, Strategy};
+use rollout::oam::manifest::{Source, parse};
+use rollout::oam::properties::{EnvValue, ExposeType, Medium, ProbeHandler, Protocol, VolumeSource};
+
+/// The six manifests of the page that this tool follows, step by step.
+const SEED: [&str; 6] = [
+    include_str!("seed/1-first-release.yaml"),
+    include_str!("seed/2-upgrade-first-batch.yaml"),
+    include_str!("seed/3-upgrade.yaml"),
+    include_str!("seed/4-rollback.yaml"),
+    include_str!("seed/5-scale-out.yaml"),
+    include_str!("seed/6-scale-in.yaml"),
+];
+
+/// Every property that there is.
+pub(crate) const FULL: &str = include_str!("full.yaml");
+
+pub(crate) fn one(text: &str) -> Application {
+    let mut applications = many(text);
+    assert_eq!(applications.len(), 1);
+    applications.remove(0)
+}
+
+fn many(text: &str) -> Vec<Application> {
+    let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+    match parse(&[source]) {
+        Ok(applications) => applications,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+fn counts(sizes: &[u32]) -> Option<Vec<Batch>> {
+    let batch = |size: &u32| Batch { replicas: Amount::Count(*size), max_unavailable: Amount::Count(0) };
+    Some(sizes.iter().map(batch).collect())
+}
+
+#[test]
+fn the_seeds_manifests() {
+    let v1 = Some("express-server-v1");
+    let rows = [
+        ("express-server-v1", "4.0.3", None, 5, counts(&[2, 3]), None),
+        ("express-server-v2", "5.0.2", None, 5, counts(&[2, 3]), Some(0)),
+        ("express-server-v2", "5.0.2", None, 5, counts(&[2, 3]), None),
+        ("express-server-v2", "5.0.2", v1, 5, counts(&[2, 3]), None),
+        ("express-server-v2", "5.0.2", v1, 7, counts(&[1, 1]), None),
+        ("express-server-v2", "5.0.2", v1, 3, counts(&[1, 3]), None),
+    ];
+    for (text, (revision, tag, target_revision, target_size, batches, batch_partition)) in
+        SEED.into_iter().zip(rows)
+    {
+        let application = one(text);
+        assert_eq!(application.name, "rollout-trait-test");
+        assert_eq!(application.namespace, None);
+        let [component] = application.components.as_slice() else { panic!("one component") };
+        assert_eq!(component.name, "express-server");
+        assert_eq!(component.kind, ComponentKind::Webservice);
+        assert_eq!(component.external_revision.as_deref(), Some(revision));
+        assert_eq!(component.properties.image, format!("stefanprodan/podinfo:{tag}"));
+        let target_revision = target_revision.map(str::to_owned);
+        let strategy = Strategy::IncreaseFirst;
+        assert_eq!(
+            component.rollout,
+            RolloutTrait { target_revision, target_size, batches, batch_partition, strategy }
+        );
+    }
+}
+
+#[test]
+fn every_property() {
+    let application = one(FULL);
+    assert_eq!(application.namespace.as_deref(), Some("prod"));
+    let [web, worker] = application.components.as_slice() else { panic!("two components") };
+    let properties = &web.properties;
+    assert_eq!(properties.cpu.as_deref(), Some("0.5"));
+    assert_eq!(properties.memory.as_deref(), Some("512Mi"));
+    assert_eq!(properties.expose_type, ExposeType::NodePort);
+    let ports: Vec<_> = properties
+        .ports
+        .iter()
+        .map(|port| (port.port, port.name.as_deref(), port.protocol, port.expose))
+        .collect();
+    assert_eq!(
+        ports,
+        [
+            (8080, Some("http"), Some(Protocol::Tcp), true),
+            (9090, Some("port-9090"), Some(Protocol::Tcp), false),
+            (53, Some("dns"), Some(Protocol::Udp), true),
+        ]
+    );
+    assert_eq!(properties.env[0].value, EnvValue::Literal("1.10".to_owned()));
+    assert_eq!(properties.env[3].value, EnvValue::Unset);
+    let names: Vec<_> = properties.volumes.iter().map(|volume| volume.name.as_str()).collect();
+    assert_eq!(names, ["data", "config", "keys", "cache", "logs"]);
+    assert_eq!(properties.volumes[3].source, VolumeSource::EmptyDir { medium: Medium::Memory });
+    let Some(ready) = &properties.readiness_probe else { panic!("a readiness probe") };
+    assert!(matches!(&ready.handler, ProbeHandler::HttpGet { port: 8080, .. }));
+    assert_eq!((ready.period_seconds, ready.timeout_seconds, ready.failure_threshold), (5, 1, 3));
+    assert_eq!(worker.depends_on, ["web"]);
+    assert_eq!(worker.origin, Origin { file: "app.yaml".to_owned(), line: 82, column: 7 });
+    assert_eq!(worker.rollout.strategy, Strategy::DecreaseFirst);
+    assert_eq!(
+        worker.rollout.batches,
+        Some(vec![
+            Batch { replicas: Amount::Percent(20), max_unavailable: Amount::Count(1) },
+            Batch { replicas: Amount::Percent(80), max_unavailable: Amount::Percent(10) },
+        ])
+    );
+}
+
+#[test]
+fn json_aliases_and_exported_objects() {
+    let json = r#"{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
+        "metadata": {"name": "shop", "uid": "1", "resourceVersion": "7", "generation": 1,
+            "creationTimestamp": "2021-08-21T00:00:00Z", "managedFields": [{"manager": "kubectl"}], "selfLink": "/x"},
+        "spec": {"policies": [], "workflow": null, "components": [{"name": "web", "type": "worker", "inputs": [],
+            "properties": {"image": "a", "cpu": 1, "memory": 1e9},
+            "traits": [{"type": "rollout", "properties": {"targetSize": 0, "batchPartition": 9}}]}]},
+        "status": {"status": "running", "anything": [1]}}"#;
+    let application = one(json);
+    assert_eq!(application.components[0].properties.cpu.as_deref(), Some("1"));
+    assert_eq!(application.components[0].properties.memory.as_deref(), Some("1e9"));
+    assert_eq!(application.components[0].rollout.batches, None);
+
+    let with_alias =
+        SEED[0].replacen("image:", "imagePullSecrets: &names [a]\n        cmd: *names\n        image:", 1);
+    assert_eq!(one(&with_alias).components[0].properties.command, Some(vec!["a".to_owned()]));
+}
+
+#[test]
+fn several_documents_and_sources() {
+    let other = SEED[0].replace("express-server", "other").replace("rollout-trait-test", "other");
+    let text = format!("\u{feff}# first\n---\n{}---\n\n--- # nothing\n---\n{other}...\n", SEED[0]);
+    let applications = many(&text);
+    let names: Vec<_> = applications.iter().map(|application| application.name.as_str()).collect();
+    assert_eq!(names, ["rollout-trait-test", "other"]);
+    assert_eq!(applications[0].origin.line, 3);
+
+    let source = |name: &str, text: &str| Source { name: name.to_owned(), bytes: text.into() };
+    assert_eq!(parse(&[source("a.yaml", SEED[0]), source("b.yaml", &other)]).map(|all| all.len()), Ok(2));
+    let twins = parse(&[source("a.yaml", SEED[0]), source("b.yaml", SEED[1])]).unwrap_err();
+    let said: Vec<String> = twins.problems.iter().map(|problem| problem.to_string()).collect();
+    assert_eq!(
+        said,
+        [
+            "b.yaml:4:9: metadata.name: application `rollout-trait-test` is given twice, first at a.yaml:4:9",
+            "b.yaml:7:13: spec.components[0].name: component `express-server` is given twice, first at a.yaml:7:13\
+             \n    components share selectors and revisions by name within a namespace",
+        ]
+    );
+}
+
+#[test]
+fn deprecated_forms() {
+    let deprecated = "port: 8080\n        volumes:\n          - {name: a, mountPath: /a, type: secret, secretName: s}\n        image:";
+    let properties = one(&SEED[0].replacen("image:", deprecated, 1)).components.remove(0).properties;
+    assert_eq!((properties.ports[0].port, properties.ports[0].name.as_deref()), (8080, None));
+    assert_eq!(properties.volumes.len(), 1);
+
+    let both = format!("ports: [{{port: 1}}]\n        volumeMounts: {{}}\n        {deprecated}");
+    let properties = one(&SEED[0].replacen("image:", &both, 1)).components.remove(0).properties;
+    assert_eq!(properties.ports[0].port, 1);
+    assert!(properties.volumes.is_empty());
+}

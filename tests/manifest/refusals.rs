@@ -1,0 +1,80 @@
+//! A manifest that is wrong in one way, for every way: place, path, message and hint.
+
+use rollout::oam::manifest::{Source, parse};
+
+/// A manifest that is good.
+const BASE: &str = r"apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata:
+  name: shop
+spec:
+  components:
+    - name: web
+      type: webservice
+      properties:
+        image: nginx:1.29
+      traits:
+        - type: rollout
+          properties:
+            targetSize: 5
+            rolloutBatches:
+              - replicas: 2
+              - replicas: 3
+";
+
+/// Blocks of a name (`#`), a part of [`BASE`] (`from|`), what stands there instead (`to|`), and all that is
+/// said about it (`said|`). Without a part the whole manifest is replaced.
+const CASES: &str = include_str!("refusals.txt");
+
+#[test]
+fn the_base_is_good() {
+    assert!(parse(&[source(BASE)]).is_ok());
+}
+
+#[test]
+fn every_refusal_says_where_and_what() {
+    let mut wrong = String::new();
+    let cases: Vec<&str> = CASES.split("\n\n").collect();
+    assert!(cases.len() > 100);
+    for case in cases {
+        let lines = |mark: &str| {
+            let lines: Vec<&str> =
+                case.lines().filter_map(|line| line.trim_start().strip_prefix(mark)).collect();
+            lines.join("\n")
+        };
+        let (name, from, to, said) = (lines("# "), lines("from|"), lines("to|"), lines("said|"));
+        let text = if from.is_empty() {
+            to
+        } else {
+            assert!(BASE.contains(&from), "{name} replaces nothing");
+            BASE.replacen(&from, &to, 1)
+        };
+        let found = match parse(&[source(&text)]) {
+            Ok(_) => "nothing".to_owned(),
+            Err(errors) => errors.to_string(),
+        };
+        if found != said {
+            wrong.push_str(&format!("{name}:\n{found}\n  instead of\n{said}\n\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn too_many_batches_are_refused() {
+    let batches = format!("rolloutBatches: [{}]", "{replicas: 1}, ".repeat(1_001));
+    let text = BASE.replacen(
+        "rolloutBatches:\n              - replicas: 2\n              - replicas: 3",
+        &batches,
+        1,
+    );
+    let said = parse(&[source(&text)]).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "app.yaml:15:29: spec.components[0].traits[0].properties.rolloutBatches: found 1001 batches, expected at most 1000"
+    );
+}
+
+fn source(text: &str) -> Source {
+    Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() }
+}
