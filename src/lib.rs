@@ -1,3 +1,4 @@
 //! Batched rollouts for Kubernetes, driven from outside the cluster.
 
 pub mod oam;
+pub mod plan;

@@ -1,0 +1,187 @@
+//! Batch arithmetic: from the sizes that a user writes to absolute ones (spec §5.2).
+
+use thiserror::Error;
+
+use crate::oam::application::{Amount, Batch};
+use crate::plan::record::FrozenBatch;
+
+/// Why a list of batches does not fit the change that it should carry.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.message())]
+pub struct Misfit {
+    /// The absolute batch sizes, as far as they could be worked out.
+    pub sizes: Vec<u32>,
+    /// What they add up to.
+    pub sum: u64,
+    /// What they have to add up to.
+    pub change: u32,
+    /// The change in words, such as `upgrade to 5 replicas` or `scale from 5 to 7`.
+    pub what: String,
+    /// Whether the last batch is the rest, so that the earlier ones must leave at least one.
+    pub open: bool,
+}
+
+impl Misfit {
+    fn message(&self) -> String {
+        let mut sizes = self.sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" + ");
+        if self.sizes.len() > 1 {
+            sizes = format!("{sizes} = {}", self.sum);
+        }
+        if self.open {
+            format!(
+                "`rolloutBatches` leave nothing for the last batch: those before it take {sizes}, the {} moves {}",
+                self.what, self.change
+            )
+        } else {
+            format!(
+                "`rolloutBatches` do not fit: {sizes}, but the {} needs a sum of {}",
+                self.what, self.change
+            )
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        format!(
+            "let the batches add up to {} (first release and upgrade: the target size; scale: the difference), \
+             give percentages, or leave `rolloutBatches` out for a single batch",
+            self.change
+        )
+    }
+}
+
+/// Resolves an amount against its base; percentages round up.
+#[must_use]
+pub fn resolve(amount: Amount, base: u32) -> u32 {
+    match amount {
+        Amount::Count(count) => count,
+        Amount::Percent(percent) => {
+            let exact = u64::from(percent) * u64::from(base);
+            u32::try_from(exact.div_ceil(100)).unwrap_or(u32::MAX)
+        }
+    }
+}
+
+/// Works out the absolute batches of a run that moves `change` pods.
+///
+/// `change` is the target size of an upgrade or a first release, and the difference of a scale; it is
+/// also the base of percentages. The last batch, if it is a percentage, takes the rest; otherwise the
+/// sum has to be exact. Nothing given is one batch.
+///
+/// # Errors
+/// [`Misfit`] where the earlier batches leave nothing for the last, or the sum is another.
+pub fn freeze(batches: Option<&[Batch]>, change: u32, what: &str) -> Result<Vec<FrozenBatch>, Misfit> {
+    let Some((last, earlier)) = batches.and_then(<[Batch]>::split_last) else {
+        return Ok(vec![FrozenBatch { size: change, max_unavailable: 0 }]);
+    };
+    let mut frozen: Vec<FrozenBatch> = earlier.iter().map(|batch| absolute(*batch, change)).collect();
+    let before: u64 = frozen.iter().map(|batch| u64::from(batch.size)).sum();
+    let misfit = |frozen: &[FrozenBatch], sum, open| Misfit {
+        sizes: frozen.iter().map(|batch| batch.size).collect(),
+        sum,
+        change,
+        what: what.to_owned(),
+        open,
+    };
+    // The last batch moves at least one pod, unless there is nothing to move at all.
+    let fits = before < u64::from(change) || (change == 0 && before == 0);
+    let mut closing = absolute(*last, change);
+    match last.replicas {
+        Amount::Percent(_) if fits => {
+            closing.size = change - u32::try_from(before).unwrap_or(change);
+            frozen.push(closing);
+            Ok(frozen)
+        }
+        Amount::Percent(_) => Err(misfit(&frozen, before, true)),
+        Amount::Count(count) => {
+            frozen.push(closing);
+            let sum = before + u64::from(count);
+            if fits && sum == u64::from(change) { Ok(frozen) } else { Err(misfit(&frozen, sum, false)) }
+        }
+    }
+}
+
+fn absolute(batch: Batch, base: u32) -> FrozenBatch {
+    FrozenBatch { size: resolve(batch.replicas, base), max_unavailable: resolve(batch.max_unavailable, base) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(sizes: &[u32]) -> Vec<Batch> {
+        sizes.iter().map(|size| batch(Amount::Count(*size))).collect()
+    }
+
+    fn percents(sizes: &[u32]) -> Vec<Batch> {
+        sizes.iter().map(|size| batch(Amount::Percent(*size))).collect()
+    }
+
+    fn batch(replicas: Amount) -> Batch {
+        Batch { replicas, max_unavailable: Amount::Count(0) }
+    }
+
+    fn sizes(batches: &[Batch], change: u32) -> Option<Vec<u32>> {
+        freeze(Some(batches), change, "upgrade")
+            .ok()
+            .map(|frozen| frozen.iter().map(|batch| batch.size).collect())
+    }
+
+    #[test]
+    fn integers_have_to_add_up() {
+        assert_eq!(sizes(&counts(&[2, 3]), 5), Some(vec![2, 3]));
+        assert_eq!(sizes(&counts(&[2, 2]), 5), None);
+        assert_eq!(sizes(&counts(&[2, 4]), 5), None);
+        assert_eq!(sizes(&counts(&[5]), 5), Some(vec![5]));
+    }
+
+    #[test]
+    fn the_last_batch_moves_at_least_one() {
+        assert_eq!(sizes(&counts(&[5, 0]), 5), None);
+        assert_eq!(sizes(&counts(&[0, 5]), 5), Some(vec![0, 5]));
+    }
+
+    #[test]
+    fn percentages_round_up_and_the_last_takes_the_rest() {
+        assert_eq!(sizes(&percents(&[20, 50, 30]), 5), Some(vec![1, 3, 1]));
+        assert_eq!(sizes(&percents(&[20, 50, 99]), 5), Some(vec![1, 3, 1]));
+        assert_eq!(sizes(&percents(&[50, 50, 1]), 5), None);
+    }
+
+    #[test]
+    fn percentages_and_integers_mix() {
+        let mut mixed = percents(&[20]);
+        mixed.extend(counts(&[4]));
+        assert_eq!(sizes(&mixed, 5), Some(vec![1, 4]));
+        assert_eq!(sizes(&mixed, 6), Some(vec![2, 4]));
+        assert_eq!(sizes(&mixed, 7), None);
+    }
+
+    #[test]
+    fn nothing_to_move_takes_only_empty_batches() {
+        assert_eq!(sizes(&counts(&[0]), 0), Some(vec![0]));
+        assert_eq!(sizes(&counts(&[1]), 0), None);
+        assert_eq!(freeze(None, 0, "upgrade").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn nothing_given_is_one_batch() {
+        assert_eq!(freeze(None, 7, "scale").unwrap(), vec![FrozenBatch { size: 7, max_unavailable: 0 }]);
+    }
+
+    #[test]
+    fn a_misfit_says_the_sums() {
+        let misfit = freeze(Some(&counts(&[2, 2])), 5, "upgrade to 5 replicas").unwrap_err();
+        assert_eq!(
+            misfit.to_string(),
+            "`rolloutBatches` do not fit: 2 + 2 = 4, but the upgrade to 5 replicas needs a sum of 5"
+        );
+    }
+
+    #[test]
+    fn huge_sizes_do_not_overflow() {
+        assert_eq!(sizes(&counts(&[u32::MAX, u32::MAX]), 5), None);
+        assert_eq!(resolve(Amount::Percent(100), u32::MAX), u32::MAX);
+    }
+}

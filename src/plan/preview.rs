@@ -1,0 +1,120 @@
+//! The steps that a run would take, worked out without a cluster.
+//!
+//! It folds [`plan`] over assumed outcomes: every write is accepted and every wait ends well. So what
+//! `rollout plan` shows is what `rollout apply` does.
+
+use crate::plan::desired::Desired;
+use crate::plan::observed::{Observed, Uid, Workload};
+use crate::plan::record::{Claim, Outcome, Record};
+use crate::plan::step::{Step, plan};
+use crate::plan::walk::Waiting;
+
+/// More steps than any run can have: two writes and two waits a batch, for the most batches a manifest may list.
+const MOST_STEPS: usize = 20_000;
+
+/// One foreseen step and the sizes after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreseen {
+    /// The step.
+    pub step: Step,
+    /// The target's size once it is performed.
+    pub target: u32,
+    /// The sources' size together once it is performed.
+    pub sources: u32,
+}
+
+/// Foresees a run to its end: the last step is one of `Nothing`, `Hold`, `Finish`, `Superseded`, `Refuse`.
+#[must_use]
+pub fn preview(observed: &Observed, desired: &Desired) -> Vec<Foreseen> {
+    let mut world = observed.clone();
+    let mut steps = Vec::new();
+    for _ in 0..MOST_STEPS {
+        let step = plan(&world, desired);
+        let is_end = matches!(
+            step,
+            Step::Nothing | Step::Hold { .. } | Step::Finish | Step::Superseded { .. } | Step::Refuse(_)
+        );
+        assume(&mut world, desired, &step);
+        // Controllers see a new size at once here: what is worth foreseeing is the wait for pods.
+        world.workloads.iter_mut().for_each(|one| one.observed_generation = one.generation);
+        let target = world.workload(&desired.target).map_or(0, |workload| workload.replicas);
+        let sources = world
+            .sources(&desired.target)
+            .iter()
+            .fold(0_u32, |sum, source| sum.saturating_add(source.replicas));
+        steps.push(Foreseen { step, target, sources });
+        if is_end {
+            break;
+        }
+    }
+    steps
+}
+
+/// Changes an observation as if the step had been performed and its wait had ended.
+pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
+    match step {
+        Step::Claim { spec, resumes } => {
+            let claim = Claim { by: String::new(), at: jiff::Timestamp::UNIX_EPOCH, resumes: *resumes };
+            let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
+            world.held = Some(record.epoch);
+            world.record = Some(record);
+        }
+        Step::Stamp { workload } => {
+            let held = world.held;
+            for found in world.workloads.iter_mut().filter(|found| found.name == *workload) {
+                found.epoch = held;
+            }
+        }
+        Step::Create => world.workloads.push(newborn(&desired.target, world)),
+        Step::Scale { scaling, .. } => {
+            for found in world.workloads.iter_mut().filter(|found| found.name == scaling.workload) {
+                found.replicas = scaling.to;
+                found.generation += 1;
+            }
+        }
+        Step::Wait { waiting: Waiting::Generation { workload }, .. } => {
+            for found in world.workloads.iter_mut().filter(|found| found.name == *workload) {
+                found.observed_generation = found.generation;
+            }
+        }
+        Step::Wait { .. } => {
+            world.workloads.retain(|workload| !workload.deleting);
+            world.workloads.iter_mut().for_each(settle);
+        }
+        Step::Delete { workload, .. } => world.workloads.retain(|found| found.name != *workload),
+        Step::Hold { .. } => end(world, Outcome::Held),
+        Step::Finish => end(world, Outcome::Succeeded),
+        Step::Nothing | Step::Superseded { .. } | Step::Refuse(_) => {}
+    }
+}
+
+fn end(world: &mut Observed, outcome: Outcome) {
+    if let Some(record) = world.record.as_mut() {
+        record.run.outcome = outcome;
+    }
+}
+
+fn settle(workload: &mut Workload) {
+    workload.observed_generation = workload.generation;
+    workload.status_replicas = workload.replicas;
+    workload.ready_replicas = workload.replicas;
+    workload.updated_replicas = workload.replicas;
+}
+
+fn newborn(name: &str, world: &Observed) -> Workload {
+    Workload {
+        name: name.to_owned(),
+        uid: Uid(format!("foreseen-{name}")),
+        resource_version: String::new(),
+        replicas: 0,
+        generation: 1,
+        observed_generation: -1,
+        status_replicas: 0,
+        ready_replicas: 0,
+        updated_replicas: 0,
+        epoch: world.held,
+        annotated: true,
+        created: None,
+        deleting: false,
+    }
+}

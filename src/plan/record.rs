@@ -1,0 +1,242 @@
+//! The run record: what a run froze when it was claimed, and how the last runs ended.
+//!
+//! It is written when a run is claimed and when it ends, never for progress: progress is observed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::oam::application::Strategy;
+use crate::plan::observed::Epoch;
+
+/// How many past runs a record keeps.
+pub const PAST_RUNS: usize = 10;
+
+/// Everything that is stored about a component's runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The application that the component belongs to.
+    pub application: String,
+    /// The component.
+    pub component: String,
+    /// The epoch of the newest claim.
+    pub epoch: Epoch,
+    /// The run of that claim.
+    pub run: Run,
+    /// Earlier runs, newest first, at most [`PAST_RUNS`].
+    #[serde(default)]
+    pub past: Vec<Run>,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// What it does, frozen at the claim.
+    pub spec: RunSpec,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// Who claimed it.
+    pub by: String,
+    /// When it was first claimed.
+    pub started: Timestamp,
+    /// When it ended or was held; `None` while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// Why it ended as it did, where that needs words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What a run does. Nothing in it changes while the run lasts, but by the user's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpec {
+    /// What kind of run it is.
+    pub mode: Mode,
+    /// The revision being rolled out.
+    pub target: String,
+    /// The revisions being replaced, as they were at the claim.
+    pub sources: Vec<String>,
+    /// Replicas at the claim: of the sources together in an upgrade, of the target otherwise.
+    pub original_size: u32,
+    /// The target's replicas at the claim; zero where it did not exist.
+    pub target_start: u32,
+    /// Replicas wanted at the end.
+    pub target_size: u32,
+    /// The batches, absolute. Never empty.
+    pub batches: Vec<FrozenBatch>,
+    /// Zero-based index of the last batch that may run, inclusive; `None` is all.
+    pub partition: Option<u32>,
+    /// Which half of a batch comes first.
+    pub strategy: FrozenStrategy,
+}
+
+/// A batch in absolute numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenBatch {
+    /// Its size.
+    pub size: u32,
+    /// How many pods may be unready for it to pass.
+    pub max_unavailable: u32,
+}
+
+/// What kind of run it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Nothing was there before.
+    Release,
+    /// One revision replaces others.
+    Upgrade,
+    /// The same revision gets another size.
+    Scale,
+}
+
+/// [`Strategy`], as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FrozenStrategy {
+    /// The target grows before the source shrinks.
+    IncreaseFirst,
+    /// The source shrinks before the target grows.
+    DecreaseFirst,
+}
+
+impl From<Strategy> for FrozenStrategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::IncreaseFirst => Self::IncreaseFirst,
+            Strategy::DecreaseFirst => Self::DecreaseFirst,
+        }
+    }
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Claimed and not ended; its process may be gone.
+    Running,
+    /// Stopped at its gate as asked.
+    Held,
+    /// The target was reached.
+    Succeeded,
+    /// It did not get ready in time; resumable.
+    Failed,
+    /// Stopped by a signal; resumable.
+    Interrupted,
+    /// Another run took over before it ended.
+    Superseded,
+}
+
+impl RunSpec {
+    /// The goal after each batch: of the target's size, cumulative.
+    ///
+    /// The last is always the target size (spec §5.2).
+    #[must_use]
+    pub fn goals(&self) -> Vec<u32> {
+        let last = self.batches.len().saturating_sub(1);
+        let mut moved = 0_u32;
+        self.batches
+            .iter()
+            .enumerate()
+            .map(|(index, batch)| {
+                moved = moved.saturating_add(batch.size);
+                match self.mode {
+                    _ if index == last => self.target_size,
+                    Mode::Release | Mode::Scale if self.is_shrink() => {
+                        self.original_size.saturating_sub(moved)
+                    }
+                    Mode::Release | Mode::Scale => self.original_size.saturating_add(moved),
+                    Mode::Upgrade => moved,
+                }
+            })
+            .collect()
+    }
+
+    /// Replicas of the component at the claim, whichever revision they were of.
+    #[must_use]
+    pub fn size_before(&self) -> u32 {
+        match self.mode {
+            Mode::Upgrade => self.original_size.saturating_add(self.target_start),
+            Mode::Release | Mode::Scale => self.original_size,
+        }
+    }
+
+    /// Whether a scale makes the workload smaller.
+    #[must_use]
+    pub fn is_shrink(&self) -> bool {
+        self.mode != Mode::Upgrade && self.target_size < self.original_size
+    }
+
+    /// Whether the gate is closed after this batch (zero-based). The last batch has no gate.
+    #[must_use]
+    pub fn holds_after(&self, batch: usize) -> bool {
+        batch + 1 < self.batches.len() && self.partition.is_some_and(|partition| partition as usize <= batch)
+    }
+}
+
+impl Outcome {
+    /// Whether a later run with the same end goes on where this one stopped.
+    #[must_use]
+    pub fn is_resumable(self) -> bool {
+        match self {
+            Self::Running | Self::Held | Self::Failed | Self::Interrupted => true,
+            Self::Succeeded | Self::Superseded => false,
+        }
+    }
+}
+
+impl Record {
+    /// The record after a claim of `spec`.
+    ///
+    /// A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
+    /// where it had not ended.
+    #[must_use]
+    pub fn claim(
+        previous: Option<&Self>,
+        application: &str,
+        component: &str,
+        spec: RunSpec,
+        claim: Claim,
+    ) -> Self {
+        let mut record = Self {
+            application: application.to_owned(),
+            component: component.to_owned(),
+            epoch: previous.map_or(Epoch(1), |previous| previous.epoch.next()),
+            run: Run {
+                spec,
+                outcome: Outcome::Running,
+                by: claim.by,
+                started: claim.at,
+                finished: None,
+                message: None,
+            },
+            past: previous.map(|previous| previous.past.clone()).unwrap_or_default(),
+        };
+        if let Some(previous) = previous {
+            if claim.resumes {
+                record.run.started = previous.run.started;
+            } else {
+                let mut past = previous.run.clone();
+                if past.outcome.is_resumable() {
+                    past.outcome = Outcome::Superseded;
+                    past.finished = past.finished.or(Some(claim.at));
+                }
+                record.past.insert(0, past);
+                record.past.truncate(PAST_RUNS);
+            }
+        }
+        record
+    }
+}
+
+/// Who claims a run, when, and whether an unfinished one goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The identity of the claiming process.
+    pub by: String,
+    /// The time of the claim.
+    pub at: Timestamp,
+    /// Whether the recorded run goes on.
+    pub resumes: bool,
+}

@@ -1,0 +1,75 @@
+//! Where a run stands, in the numbers and state names of the original's status (spec §1.2, §1.3).
+
+use crate::plan::observed::Observed;
+use crate::plan::record::{Mode, Outcome, RunSpec};
+use crate::plan::walk::{Next, Side, walk};
+
+/// A component's run in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The batch under way, zero-based.
+    pub batch: usize,
+    /// How many batches the run has.
+    pub batches: usize,
+    /// Replicas wanted at the end.
+    pub target_size: u32,
+    /// The goal submitted so far; after a scale the full size, not the difference.
+    pub upgraded: u32,
+    /// Ready pods of the target.
+    pub ready: u32,
+    /// Replicas of the sources, wanted.
+    pub source: u32,
+    /// `batchRollingState` as the original spells it.
+    pub batch_state: &'static str,
+    /// `rollingState` as the original spells it.
+    pub rolling_state: &'static str,
+}
+
+/// Works out where the recorded run stands; `None` where nothing was ever recorded.
+#[must_use]
+pub fn standing(observed: &Observed) -> Option<Standing> {
+    let run = &observed.record.as_ref()?.run;
+    let spec = &run.spec;
+    let stop = walk(spec, &observed.workloads);
+    let (rolling_state, batch_state) = states(run.outcome, &stop.next, spec);
+    let target = observed.workload(&spec.target);
+    Some(Standing {
+        batch: stop.batch,
+        batches: spec.batches.len(),
+        target_size: spec.target_size,
+        upgraded: target.map_or(0, |target| upgraded(spec, target.replicas)),
+        ready: target.map_or(0, |target| target.ready_replicas),
+        source: observed
+            .sources(&spec.target)
+            .iter()
+            .fold(0, |sum, source| source.replicas.saturating_add(sum)),
+        batch_state,
+        rolling_state,
+    })
+}
+
+/// The largest goal that the target's size has reached.
+fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
+    match spec.mode {
+        Mode::Upgrade => spec.goals().into_iter().filter(|goal| *goal <= replicas).max().unwrap_or(0),
+        Mode::Release | Mode::Scale => replicas,
+    }
+}
+
+fn states(outcome: Outcome, next: &Next, spec: &RunSpec) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Succeeded => ("rolloutSucceed", "batchReady"),
+        Outcome::Failed => ("rolloutFailed", "batchVerifyFailed"),
+        Outcome::Superseded => ("rolloutAbandoning", "batchInitializing"),
+        Outcome::Running | Outcome::Held | Outcome::Interrupted => match next {
+            Next::Create => ("initializing", "batchInitializing"),
+            Next::Scale(scaling) if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
+                ("rollingInBatches", "batchInRolling")
+            }
+            Next::Scale(_) => ("rollingInBatches", "batchFinalizing"),
+            Next::Wait(_) => ("rollingInBatches", "batchVerifying"),
+            Next::Gate => ("rollingInBatches", "batchReady"),
+            Next::Delete { .. } | Next::Complete => ("finalising", "batchReady"),
+        },
+    }
+}

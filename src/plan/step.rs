@@ -1,0 +1,236 @@
+//! The one decision: what this process does next for a component.
+
+use thiserror::Error;
+
+use crate::plan::batch::{self, Misfit};
+use crate::plan::desired::Desired;
+use crate::plan::observed::{Epoch, Observed, Uid};
+use crate::plan::readiness;
+use crate::plan::record::{Mode, Outcome, Run, RunSpec};
+use crate::plan::walk::{Next, Scaling, Waiting, walk};
+
+/// What to do next. Nothing is left to decide by whoever performs it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Everything is as desired; nothing is written.
+    Nothing,
+    /// Write the run record under a new epoch.
+    Claim {
+        /// The run.
+        spec: RunSpec,
+        /// Whether the recorded run goes on.
+        resumes: bool,
+    },
+    /// Put the held epoch on a workload, before anything of the component changes.
+    Stamp {
+        /// The workload.
+        workload: String,
+    },
+    /// Create the target with no replicas.
+    Create,
+    /// Change a size.
+    Scale {
+        /// The change.
+        scaling: Scaling,
+        /// The batch it belongs to, zero-based.
+        batch: usize,
+    },
+    /// Nothing can be done until something changes.
+    Wait {
+        /// What it waits for.
+        waiting: Waiting,
+        /// The batch it belongs to, zero-based.
+        batch: usize,
+    },
+    /// The gate after this batch (zero-based) is closed: the run stops here as asked.
+    Hold {
+        /// The batch that is done.
+        batch: usize,
+    },
+    /// Delete a drained source.
+    Delete {
+        /// The source.
+        workload: String,
+        /// Its identity.
+        uid: Uid,
+    },
+    /// Everything is as desired: record it.
+    Finish,
+    /// Another run has claimed the component: write nothing more.
+    Superseded {
+        /// The epoch of that run.
+        by: Epoch,
+    },
+    /// The change cannot be made as it is asked for.
+    Refuse(Refusal),
+}
+
+/// Why a change is refused before any write.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The batches do not fit.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+}
+
+/// Decides the next step.
+#[must_use]
+pub fn plan(observed: &Observed, desired: &Desired) -> Step {
+    match observed.held {
+        Some(held) => drive(observed, held),
+        None => begin(observed, desired),
+    }
+}
+
+/// Before the claim: is there anything to do, and as which run.
+fn begin(observed: &Observed, desired: &Desired) -> Step {
+    let recorded = observed.record.as_ref().map(|record| &record.run);
+    if let Some(step) = settled(observed, desired, recorded) {
+        return step;
+    }
+    let (spec, resumes) = match frame(observed, desired, recorded) {
+        Ok(framed) => framed,
+        Err(misfit) => return Step::Refuse(Refusal::Misfit(misfit)),
+    };
+    let stop = walk(&spec, &observed.workloads);
+    let is_held = recorded.is_some_and(|run| run.outcome == Outcome::Held && run.spec == spec);
+    if stop.next == Next::Gate && is_held {
+        return Step::Hold { batch: stop.batch };
+    }
+    Step::Claim { spec, resumes }
+}
+
+/// The step where the workloads already have the desired shape and no run is open.
+fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
+    let target = observed.workload(&desired.target)?;
+    if target.replicas != desired.target_size || !observed.sources(&desired.target).is_empty() {
+        return None;
+    }
+    if let Some(run) = recorded {
+        let is_same = run.spec.target == desired.target && run.spec.target_size == desired.target_size;
+        if !is_same || run.outcome != Outcome::Succeeded {
+            return None;
+        }
+        if run.spec.is_shrink() {
+            return Some(Step::Nothing);
+        }
+    }
+    let tolerated = recorded.and_then(|run| run.spec.batches.last()).map_or(0, |batch| batch.max_unavailable);
+    if readiness::has_ready(target, desired.target_size, tolerated) {
+        return Some(Step::Nothing);
+    }
+    let waiting = if readiness::is_fresh(target) {
+        Waiting::Ready {
+            workload: target.name.clone(),
+            ready: readiness::ready(target),
+            goal: desired.target_size,
+            tolerated,
+        }
+    } else {
+        Waiting::Generation { workload: target.name.clone() }
+    };
+    let batch = recorded.map_or(0, |run| run.spec.batches.len().saturating_sub(1));
+    Some(Step::Wait { waiting, batch })
+}
+
+/// Frames the run: the recorded one where it has the same end, else one from what is there.
+///
+/// The second value tells whether the recorded run goes on.
+fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Result<(RunSpec, bool), Misfit> {
+    if let Some(run) = recorded
+        && run.spec.target == desired.target
+        && run.spec.target_size == desired.target_size
+        && let Some(spec) = reframe(observed, desired, run)
+    {
+        return Ok((spec, run.outcome.is_resumable()));
+    }
+    let sources = observed.sources(&desired.target);
+    let start = observed.workload(&desired.target).map_or(0, |target| target.replicas);
+    let (mode, original) = if !sources.is_empty() {
+        let total = sources.iter().fold(0_u32, |sum, source| sum.saturating_add(source.replicas));
+        (Mode::Upgrade, total)
+    } else if observed.workload(&desired.target).is_none()
+        || (recorded.is_none() && start <= desired.target_size)
+    {
+        // A workload whose record was lost is treated as a first release that got this far.
+        (Mode::Release, 0)
+    } else {
+        (Mode::Scale, start)
+    };
+    let mut spec = RunSpec {
+        mode,
+        target: desired.target.clone(),
+        sources: sources.iter().map(|source| source.name.clone()).collect(),
+        original_size: original,
+        target_start: start,
+        target_size: desired.target_size,
+        batches: Vec::new(),
+        partition: desired.partition,
+        strategy: desired.strategy.into(),
+    };
+    spec.sources.sort();
+    spec.batches = freeze(&spec, desired)?;
+    Ok((spec, false))
+}
+
+/// The recorded run with the batches, gate and strategy now asked for, or `None` where it cannot be.
+fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
+    // A finished run is taken up again only to repair a size that drifted; with new sources it is
+    // another run.
+    if !run.outcome.is_resumable() && !observed.sources(&desired.target).is_empty() {
+        return None;
+    }
+    // Nothing may jump: a size that drifted out of the range of a scale makes another scale.
+    let range =
+        run.spec.original_size.min(run.spec.target_size)..=run.spec.original_size.max(run.spec.target_size);
+    let size = observed.workload(&desired.target).map_or(0, |target| target.replicas);
+    if run.spec.mode == Mode::Scale && !range.contains(&size) {
+        return None;
+    }
+    let mut spec = run.spec.clone();
+    spec.partition = desired.partition;
+    spec.strategy = desired.strategy.into();
+    spec.batches = freeze(&spec, desired).ok()?;
+    Some(spec)
+}
+
+fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<crate::plan::record::FrozenBatch>, Misfit> {
+    let size = desired.target_size;
+    let (change, what) = match spec.mode {
+        Mode::Release => (size.abs_diff(spec.original_size), format!("first release with {size} replicas")),
+        Mode::Upgrade => (size, format!("upgrade to {size} replicas")),
+        Mode::Scale => (
+            size.abs_diff(spec.original_size),
+            format!("scale from {} to {size} replicas", spec.original_size),
+        ),
+    };
+    // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
+    let batches = if change == 0 && spec.mode != Mode::Upgrade { None } else { desired.batches.as_deref() };
+    batch::freeze(batches, change, &what)
+}
+
+/// After the claim: the recorded run, step by step.
+fn drive(observed: &Observed, held: Epoch) -> Step {
+    let Some(record) = &observed.record else {
+        return Step::Superseded { by: held };
+    };
+    let newest =
+        observed.workloads.iter().filter_map(|workload| workload.epoch).fold(record.epoch, Epoch::max);
+    if newest > held {
+        return Step::Superseded { by: newest };
+    }
+    let unstamped =
+        |workload: &&crate::plan::observed::Workload| !workload.deleting && workload.epoch != Some(held);
+    if let Some(workload) = observed.workloads.iter().find(unstamped) {
+        return Step::Stamp { workload: workload.name.clone() };
+    }
+    let stop = walk(&record.run.spec, &observed.workloads);
+    match stop.next {
+        Next::Create => Step::Create,
+        Next::Scale(scaling) => Step::Scale { scaling, batch: stop.batch },
+        Next::Wait(waiting) => Step::Wait { waiting, batch: stop.batch },
+        Next::Gate => Step::Hold { batch: stop.batch },
+        Next::Delete { workload, uid } => Step::Delete { workload, uid },
+        Next::Complete => Step::Finish,
+    }
+}

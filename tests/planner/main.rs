@@ -1,0 +1,7 @@
+//! The planner on its own: the rows of the specification, and what holds for any history.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod histories;
+mod rows;
+mod world;
