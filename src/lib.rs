@@ -2,3 +2,4 @@
 
 pub mod oam;
 pub mod plan;
+pub mod sandbox;

@@ -1,0 +1,344 @@
+//! The Deployment controller: one ReplicaSet per template, scaled step by step towards the newest.
+//!
+//! This module finds or makes the ReplicaSets and runs the strategies; `scaling` does arithmetic,
+//! `deployment_status` reports. It must not look at pods, except to know whether old ones still run.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::deployment_status::{self as status, Progress};
+use super::replicaset::adopt;
+use super::scaling::{self, Fence};
+use crate::sandbox::defaulting::fnv;
+use crate::sandbox::deletion::{self, Deletion};
+use crate::sandbox::failure::Failure;
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::meta;
+use crate::sandbox::selector::Selector;
+use crate::sandbox::store::{Key, SAFE, Store};
+use crate::sandbox::write::{self, Part, Persist};
+
+pub(super) const HASH_LABEL: &str = "pod-template-hash";
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
+pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
+pub(super) const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
+/// Annotations of a Deployment that its ReplicaSets do not inherit.
+const NOT_COPIED: [&str; 5] = [
+    REVISION,
+    DESIRED,
+    MAXIMUM,
+    "deployment.kubernetes.io/revision-history",
+    "kubectl.kubernetes.io/last-applied-configuration",
+];
+
+/// A ReplicaSet of the Deployment, as it was when it was last looked at.
+#[derive(Clone)]
+pub(super) struct Set {
+    pub(super) key: Key,
+    pub(super) object: Arc<Value>,
+}
+
+impl Set {
+    /// How many pods it should have.
+    pub(super) fn replicas(&self) -> i64 {
+        meta::number(&self.object, "/spec/replicas")
+    }
+
+    pub(super) fn status(&self, field: &str) -> i64 {
+        self.object["status"][field].as_i64().unwrap_or_default()
+    }
+
+    pub(super) fn uid(&self) -> &str {
+        meta::uid(&self.object)
+    }
+
+    fn revision(&self) -> i64 {
+        meta::annotation(&self.object, REVISION).and_then(|r| r.parse().ok()).unwrap_or_default()
+    }
+}
+
+/// A Deployment, its ReplicaSets and what this look has to report.
+pub(super) struct Rollout {
+    pub(super) key: Key,
+    pub(super) deployment: Arc<Value>,
+    /// The ReplicaSet with the Deployment's template.
+    pub(super) newest: Option<Set>,
+    /// All others, oldest first.
+    pub(super) others: Vec<Set>,
+    pub(super) fence: Fence,
+    /// What is to be said about progress, if anything new.
+    pub(super) progress: Option<Progress>,
+    /// The annotation that this look gives the Deployment.
+    pub(super) revision: Option<String>,
+    pub(super) collisions: i64,
+}
+
+impl Rollout {
+    pub(super) fn replicas(&self) -> i64 {
+        meta::number(&self.deployment, "/spec/replicas")
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Set> {
+        self.others.iter().chain(&self.newest)
+    }
+
+    pub(super) fn total(&self) -> i64 {
+        self.all().map(Set::replicas).sum()
+    }
+}
+
+/// Brings the ReplicaSets of a Deployment, and its status, one step further.
+pub(super) fn sync(store: &mut Store, key: &Key) {
+    let Some(deployment) = store.object(key).cloned() else { return };
+    let mut rollout = observe(store, key, deployment);
+    if meta::is_terminating(&rollout.deployment) {
+        status::report(store, &rollout, status::Estimate::Skip);
+        return;
+    }
+    let paused = rollout.deployment["spec"]["paused"] == true;
+    if paused || is_scaling(&rollout) {
+        sync_revision(store, &mut rollout);
+        scaling::proportionally(store, &mut rollout);
+        if paused {
+            clean_up(store, &rollout);
+        }
+        status::report(store, &rollout, status::Estimate::Skip);
+        return;
+    }
+    sync_revision(store, &mut rollout);
+    match meta::text(&rollout.deployment, "/spec/strategy/type") {
+        "Recreate" => recreate(store, &mut rollout),
+        _ => roll(store, &mut rollout),
+    }
+    status::report(store, &rollout, status::Estimate::Progress);
+}
+
+fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> Rollout {
+    let sets = Kind::of("replicasets");
+    let uid = meta::uid(&deployment).to_owned();
+    if !meta::is_terminating(&deployment) {
+        let selector = Selector::of(&deployment["spec"]["selector"]);
+        let orphans: Vec<Key> = store
+            .selected(sets, &key.namespace, &selector)
+            .filter(|(_, set)| meta::controller(set).is_none() && !meta::is_terminating(set))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for orphan in orphans {
+            adopt(store, &orphan, &deployment);
+        }
+    }
+    let mut others: Vec<Set> = store
+        .owned_by(&uid)
+        .filter(|(key, set)| {
+            key.kind == sets && meta::controller(set).is_some_and(|o| o["uid"] == uid.as_str())
+        })
+        .map(|(key, object)| Set { key: key.clone(), object: Arc::clone(object) })
+        .collect();
+    others.sort_by_cached_key(|set| {
+        (meta::moment(&set.object, "/metadata/creationTimestamp"), set.key.clone())
+    });
+    let newest =
+        others.iter().position(|set| same_template(&deployment, &set.object)).map(|at| others.remove(at));
+    let fence = Fence::of(&deployment);
+    let collisions = meta::number(&deployment, "/status/collisionCount");
+    Rollout {
+        key: key.clone(),
+        deployment,
+        newest,
+        others,
+        fence,
+        progress: None,
+        revision: None,
+        collisions,
+    }
+}
+
+fn same_template(deployment: &Value, set: &Value) -> bool {
+    let mut template = set["spec"]["template"].clone();
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(HASH_LABEL);
+    }
+    template == deployment["spec"]["template"]
+}
+
+/// Whether the Deployment was resized since its ReplicaSets were last scaled.
+fn is_scaling(rollout: &Rollout) -> bool {
+    rollout.all().filter(|set| set.replicas() > 0).any(|set| {
+        let desired: Option<i64> = meta::annotation(&set.object, DESIRED).and_then(|d| d.parse().ok());
+        desired.is_some_and(|desired| desired != rollout.replicas())
+    })
+}
+
+/// Numbers the newest ReplicaSet after all others and copies the Deployment's annotations to it.
+fn sync_revision(store: &mut Store, rollout: &mut Rollout) {
+    let Some(newest) = rollout.newest.clone() else { return };
+    let last = rollout.others.iter().map(Set::revision).max().unwrap_or_default();
+    let revision = newest.revision().max(last + 1);
+    let (annotations, seconds) =
+        (annotations(rollout, revision), rollout.deployment["spec"].get("minReadySeconds").cloned());
+    let edited = write::modify(store, &newest.key, Part::Main, |set| {
+        let kept = meta::metadata(set).entry("annotations").or_insert_with(|| json!({}));
+        for (name, value) in annotations {
+            kept[name] = value;
+        }
+        match seconds {
+            Some(seconds) => set["spec"]["minReadySeconds"] = seconds,
+            None => drop(meta::section(set, "spec").remove("minReadySeconds")),
+        }
+    });
+    if let Some(object) = edited {
+        rollout.newest = Some(Set { key: newest.key.clone(), object });
+    }
+    rollout.revision = Some(revision.to_string());
+    rollout.progress = Some(Progress::Found(newest.key.name));
+}
+
+fn annotations(rollout: &Rollout, revision: i64) -> Vec<(String, Value)> {
+    let own = rollout.deployment.pointer("/metadata/annotations").and_then(Value::as_object);
+    let copied = own.into_iter().flatten().filter(|(name, _)| !NOT_COPIED.contains(&name.as_str()));
+    let mut annotations: Vec<(String, Value)> = copied.map(|(n, v)| (n.clone(), v.clone())).collect();
+    annotations.push((REVISION.to_owned(), json!(revision.to_string())));
+    annotations
+}
+
+/// Makes the ReplicaSet for the Deployment's template, as large as the fence lets it be.
+fn make_newest(store: &mut Store, rollout: &mut Rollout) {
+    if rollout.newest.is_some() {
+        return;
+    }
+    let deployment = Arc::clone(&rollout.deployment);
+    let hash = hash(&deployment["spec"]["template"], rollout.collisions);
+    let last = rollout.others.iter().map(Set::revision).max().unwrap_or_default();
+    let mut template = deployment["spec"]["template"].clone();
+    meta::section(&mut template, "metadata");
+    meta::section(&mut template["metadata"], "labels").insert(HASH_LABEL.to_owned(), json!(hash));
+    let mut selector = deployment["spec"]["selector"].clone();
+    meta::section(&mut selector, "matchLabels").insert(HASH_LABEL.to_owned(), json!(hash));
+    let mut spec = json!({
+        "replicas": scaling::newest_replicas(rollout),
+        "selector": selector,
+        "template": template,
+    });
+    if let Some(seconds) = deployment["spec"].get("minReadySeconds") {
+        spec["minReadySeconds"] = seconds.clone();
+    }
+    let mut annotations: serde_json::Map<String, Value> =
+        annotations(rollout, last + 1).into_iter().collect();
+    let most = rollout.replicas() + rollout.fence.surge;
+    annotations.insert(DESIRED.to_owned(), json!(rollout.replicas().to_string()));
+    annotations.insert(MAXIMUM.to_owned(), json!(most.to_string()));
+    let name = format!("{}-{hash}", rollout.key.name);
+    let set = json!({
+        "metadata": {
+            "name": name,
+            "labels": template["metadata"]["labels"],
+            "annotations": annotations,
+            "ownerReferences": [meta::controller_reference(&deployment)],
+        },
+        "spec": spec,
+    });
+    let kind = Kind::of("replicasets");
+    match write::create(store, kind, &rollout.key.namespace, set, Persist::Keep) {
+        Ok(object) => {
+            rollout.progress = Some(Progress::Created(name.clone()));
+            rollout.revision = Some((last + 1).to_string());
+            rollout.newest = Some(Set { key: Key::new(kind, &rollout.key.namespace, &name), object });
+        }
+        Err(failure) => refused(rollout, &failure, &name),
+    }
+}
+
+fn refused(rollout: &mut Rollout, failure: &Failure, name: &str) {
+    if failure.code == 409 {
+        // The name belongs to another template; another hash is tried when the count has been stored.
+        rollout.collisions += 1;
+    } else {
+        let message = format!("Failed to create new replica set \"{name}\": {}", failure.message());
+        rollout.progress = Some(Progress::Failed(message));
+    }
+}
+
+/// A short word for a template, from the letters of generated names.
+fn hash(template: &Value, collisions: i64) -> String {
+    let digits = fnv(&format!(
+        "{}{}",
+        canonical(template),
+        if collisions > 0 { collisions.to_string() } else { String::new() }
+    ));
+    digits.to_string().bytes().map(|digit| SAFE[usize::from(digit) % SAFE.len()] as char).collect()
+}
+
+/// The text of a value with its fields in order, so that equal values have equal texts.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut fields: Vec<String> = map.iter().map(|(k, v)| format!("{k}:{}", canonical(v))).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+/// One step of the strategy `RollingUpdate`.
+fn roll(store: &mut Store, rollout: &mut Rollout) {
+    make_newest(store, rollout);
+    let Some(newest) = rollout.newest.clone() else { return };
+    let wanted = scaling::newest_replicas(rollout);
+    if wanted != newest.replicas() {
+        scaling::scale(store, rollout, &newest, wanted);
+        return;
+    }
+    if scaling::shrink_others(store, rollout) {
+        return;
+    }
+    if status::is_complete(&rollout.deployment, &status::calculate(rollout)) {
+        clean_up(store, rollout);
+    }
+}
+
+/// One step of the strategy `Recreate`.
+fn recreate(store: &mut Store, rollout: &mut Rollout) {
+    let running: Vec<Set> = rollout.others.iter().filter(|set| set.replicas() > 0).cloned().collect();
+    if !running.is_empty() {
+        for set in running {
+            scaling::scale(store, rollout, &set, 0);
+        }
+        return;
+    }
+    let pods = Kind::of("pods");
+    let old_pods = rollout.others.iter().any(|set| {
+        let mut own = store.owned_by(set.uid()).filter(|(key, _)| key.kind == pods);
+        own.any(|(_, pod)| !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed"))
+    });
+    if old_pods {
+        store.queue.add(crate::sandbox::queue::Task::Deployment, &rollout.key, store.now + super::HOP);
+        return;
+    }
+    make_newest(store, rollout);
+    if let Some(newest) = rollout.newest.clone()
+        && newest.replicas() != rollout.replicas()
+    {
+        scaling::scale(store, rollout, &newest, rollout.replicas());
+        return;
+    }
+    if status::is_complete(&rollout.deployment, &status::calculate(rollout)) {
+        clean_up(store, rollout);
+    }
+}
+
+/// Deletes the oldest of the empty ReplicaSets that the history limit leaves no room for.
+fn clean_up(store: &mut Store, rollout: &Rollout) {
+    let Some(limit) = rollout.deployment["spec"]["revisionHistoryLimit"].as_u64() else { return };
+    let mut old: Vec<&Set> = rollout.others.iter().filter(|set| !meta::is_terminating(&set.object)).collect();
+    old.sort_by_key(|set| set.revision());
+    let surplus = old.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    for set in old.into_iter().take(surplus) {
+        let observed = set.status("observedGeneration") >= meta::number(&set.object, "/metadata/generation");
+        if set.replicas() == 0 && set.status("replicas") == 0 && observed {
+            // A refusal cannot happen: the set is there and nothing was demanded of it.
+            deletion::delete(store, &set.key, &Deletion::default(), Persist::Keep).ok();
+        }
+    }
+}

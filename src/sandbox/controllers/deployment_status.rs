@@ -1,0 +1,232 @@
+//! What a Deployment says of itself: counts and the conditions Available and Progressing.
+//!
+//! It reads the ReplicaSets and the clock; it must not scale anything.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::deployment::{REVISION, Rollout, Set};
+use crate::sandbox::meta;
+use crate::sandbox::queue::Task;
+use crate::sandbox::store::Store;
+use crate::sandbox::write::{self, Part};
+
+/// What a look has to say about progress.
+pub(super) enum Progress {
+    /// The ReplicaSet of this name was made.
+    Created(String),
+    /// The ReplicaSet of this name was found.
+    Found(String),
+    /// None could be made.
+    Failed(String),
+}
+
+/// Whether a look judges progress, or only counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Estimate {
+    Progress,
+    Skip,
+}
+
+/// Writes the status that follows from the ReplicaSets.
+pub(super) fn report(store: &mut Store, rollout: &Rollout, estimate: Estimate) {
+    let before = &rollout.deployment["status"];
+    let mut status = calculate(rollout);
+    let mut conditions: Vec<Value> = meta::items(before, "/conditions").to_vec();
+    let deadline =
+        rollout.deployment["spec"]["progressDeadlineSeconds"].as_i64().filter(|d| *d < i64::from(i32::MAX));
+    announce(store, rollout, &mut conditions, deadline);
+    set(store, &mut conditions, availability(rollout, &status));
+    match deadline {
+        None => conditions.retain(|c| c["type"] != "Progressing"),
+        Some(deadline) if estimate == Estimate::Progress => {
+            judge(store, rollout, &mut conditions, &status, deadline);
+        }
+        Some(_) => (),
+    }
+    conditions.sort_by_key(|c| c["type"] != "Available");
+    status["conditions"] = json!(conditions);
+    let revision = rollout.revision.clone();
+    let edited = write::modify(store, &rollout.key, Part::Status, |deployment| {
+        deployment["status"] = status;
+        if let Some(revision) = revision {
+            let annotations = meta::metadata(deployment).entry("annotations").or_insert_with(|| json!({}));
+            annotations[REVISION] = json!(revision);
+        }
+    });
+    if let (Some(deployment), Some(deadline), Estimate::Progress) = (edited, deadline, estimate) {
+        look_again(store, rollout, &deployment, deadline);
+    }
+}
+
+/// The counts, of which zero is left out.
+pub(super) fn calculate(rollout: &Rollout) -> Value {
+    let sum = |field: &str| -> i64 { rollout.all().map(|set| set.status(field)).sum() };
+    let available = sum("availableReplicas");
+    let updated = rollout.newest.as_ref().map(|set| set.status("replicas")).unwrap_or_default();
+    let mut status = json!({
+        "observedGeneration": meta::number(&rollout.deployment, "/metadata/generation"),
+        "terminatingReplicas": sum("terminatingReplicas"),
+    });
+    for (field, value) in [
+        ("replicas", sum("replicas")),
+        ("updatedReplicas", updated),
+        ("readyReplicas", sum("readyReplicas")),
+        ("availableReplicas", available),
+        ("unavailableReplicas", (rollout.total() - available).max(0)),
+        ("collisionCount", rollout.collisions),
+    ] {
+        if value > 0 {
+            status[field] = json!(value);
+        }
+    }
+    status
+}
+
+/// Whether a status says that the rollout is over.
+pub(super) fn is_complete(deployment: &Value, status: &Value) -> bool {
+    let size = meta::number(deployment, "/spec/replicas");
+    ["updatedReplicas", "replicas", "availableReplicas"].iter().all(|f| count(status, f) == size)
+        && count(status, "observedGeneration") >= meta::number(deployment, "/metadata/generation")
+}
+
+fn count(status: &Value, field: &str) -> i64 {
+    status[field].as_i64().unwrap_or_default()
+}
+
+/// A condition of these words, with no times yet.
+fn condition(kind: &str, state: &str, reason: &str, message: &str) -> Value {
+    json!({"type": kind, "status": state, "reason": reason, "message": message})
+}
+
+/// Sets a condition unless it says the same already; its transition time moves with its status alone.
+fn set(store: &Store, conditions: &mut Vec<Value>, mut condition: Value) {
+    let now = json!(meta::seconds(store.now));
+    condition["lastUpdateTime"] = now.clone();
+    condition["lastTransitionTime"] = now;
+    let before = conditions.iter().position(|c| c["type"] == condition["type"]);
+    if let Some(at) = before {
+        let before = conditions.remove(at);
+        let same_status = before["status"] == condition["status"];
+        if same_status && before["reason"] == condition["reason"] {
+            conditions.push(before);
+            return;
+        }
+        if same_status {
+            condition["lastTransitionTime"] = before["lastTransitionTime"].clone();
+        }
+    }
+    conditions.push(condition);
+}
+
+fn progressing(conditions: &[Value]) -> Option<&Value> {
+    conditions.iter().find(|c| c["type"] == "Progressing")
+}
+
+/// Pauses, resumptions and new ReplicaSets.
+fn announce(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, deadline: Option<i64>) {
+    if deadline.is_none() {
+        return;
+    }
+    let paused = rollout.deployment["spec"]["paused"] == true;
+    let known = progressing(conditions);
+    let timed_out = known.is_some_and(|c| c["reason"] == "ProgressDeadlineExceeded");
+    let was_paused = known.is_some_and(|c| c["reason"] == "DeploymentPaused");
+    if paused && !was_paused && !timed_out {
+        set(
+            store,
+            conditions,
+            condition("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"),
+        );
+    } else if !paused && was_paused {
+        set(
+            store,
+            conditions,
+            condition("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"),
+        );
+    }
+    match &rollout.progress {
+        Some(Progress::Created(name)) => {
+            let message = format!("Created new replica set \"{name}\"");
+            set(store, conditions, condition("Progressing", "True", "NewReplicaSetCreated", &message));
+        }
+        Some(Progress::Found(name)) if progressing(conditions).is_none() => {
+            let message = format!("Found new replica set \"{name}\"");
+            set(store, conditions, condition("Progressing", "True", "FoundNewReplicaSet", &message));
+        }
+        Some(Progress::Failed(message)) => {
+            set(store, conditions, condition("Progressing", "False", "ReplicaSetCreateError", message));
+        }
+        Some(Progress::Found(_)) | None => (),
+    }
+}
+
+fn availability(rollout: &Rollout, status: &Value) -> Value {
+    let least = rollout.replicas() - rollout.fence.unavailable;
+    if count(status, "availableReplicas") >= least {
+        let message = "Deployment has minimum availability.";
+        condition("Available", "True", "MinimumReplicasAvailable", message)
+    } else {
+        let message = "Deployment does not have minimum availability.";
+        condition("Available", "False", "MinimumReplicasUnavailable", message)
+    }
+}
+
+/// Judges progress: complete, under way, or out of time.
+fn judge(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, status: &Value, deadline: i64) {
+    let known = progressing(conditions).cloned();
+    let said_complete = known.as_ref().is_some_and(|c| c["reason"] == "NewReplicaSetAvailable");
+    if said_complete && count(status, "replicas") == count(status, "updatedReplicas") {
+        return;
+    }
+    let subject = match &rollout.newest {
+        Some(Set { key, .. }) => format!("ReplicaSet \"{}\"", key.name),
+        None => format!("Deployment \"{}\"", rollout.key.name),
+    };
+    if is_complete(&rollout.deployment, status) {
+        let message = format!("{subject} has successfully progressed.");
+        set(store, conditions, condition("Progressing", "True", "NewReplicaSetAvailable", &message));
+    } else if has_progressed(&rollout.deployment["status"], status) {
+        let message = format!("{subject} is progressing.");
+        conditions.retain(|c| c["type"] != "Progressing");
+        set(store, conditions, condition("Progressing", "True", "ReplicaSetUpdated", &message));
+        if let (Some(known), Some(last)) = (known, conditions.last_mut())
+            && known["status"] == "True"
+        {
+            last["lastTransitionTime"] = known["lastTransitionTime"].clone();
+        }
+    } else if known.is_some_and(|c| is_out_of_time(store, &c, deadline)) {
+        let message = format!("{subject} has timed out progressing.");
+        set(store, conditions, condition("Progressing", "False", "ProgressDeadlineExceeded", &message));
+    }
+}
+
+fn has_progressed(before: &Value, after: &Value) -> bool {
+    let old = |status: &Value| count(status, "replicas") - count(status, "updatedReplicas");
+    count(after, "updatedReplicas") > count(before, "updatedReplicas")
+        || old(after) < old(before)
+        || count(after, "readyReplicas") > count(before, "readyReplicas")
+        || count(after, "availableReplicas") > count(before, "availableReplicas")
+}
+
+fn is_out_of_time(store: &Store, known: &Value, deadline: i64) -> bool {
+    match meta::text(known, "/reason") {
+        "NewReplicaSetAvailable" => false,
+        "ProgressDeadlineExceeded" => true,
+        _ => meta::moment(known, "/lastUpdateTime")
+            .is_some_and(|updated| updated + SignedDuration::from_secs(deadline) < store.now),
+    }
+}
+
+/// Asks for a look when the deadline will have passed.
+fn look_again(store: &mut Store, rollout: &Rollout, deployment: &Value, deadline: i64) {
+    let Some(known) = progressing(meta::items(deployment, "/status/conditions")) else { return };
+    let over =
+        is_complete(deployment, &deployment["status"]) || known["reason"] == "ProgressDeadlineExceeded";
+    if let (false, Some(updated)) = (over, meta::moment(known, "/lastUpdateTime")) {
+        let due = updated + SignedDuration::from_secs(deadline.saturating_add(1));
+        if due > store.now {
+            store.queue.add(Task::Deployment, &rollout.key, due);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The garbage collector: dependents follow their owners.
+//!
+//! It knows owner references and the two finalizers that hold an owner back; it must not know kinds.
+
+use serde_json::Value;
+
+use super::HOP;
+use crate::sandbox::deletion::{self, Deletion, FOREGROUND, ORPHAN, Propagation};
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::meta;
+use crate::sandbox::queue::Task;
+use crate::sandbox::store::{Key, Store};
+use crate::sandbox::write::{self, Part, Persist};
+
+/// How an owner stands, seen from a dependent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is there, or of a kind that nobody can look up.
+    Solid,
+    /// It is gone.
+    Dangling,
+    /// It is being deleted and waits for its dependents.
+    Waiting,
+}
+
+/// Deletes an object none of whose owners is left, and forgets owners that are gone.
+pub(super) fn collect(store: &mut Store, key: &Key) {
+    let Some(object) = store.object(key).cloned() else { return };
+    let standings: Vec<Standing> = meta::owners(&object).iter().map(|o| standing(store, key, o)).collect();
+    if standings.is_empty() || standings.iter().all(|s| *s == Standing::Solid) {
+        return;
+    }
+    if standings.contains(&Standing::Solid) {
+        let mut standings = standings.into_iter();
+        write::modify(store, key, Part::Main, |object| {
+            edit_list(object, "ownerReferences", |_| standings.next() == Some(Standing::Solid));
+        });
+        return;
+    }
+    if meta::is_terminating(&object) {
+        return;
+    }
+    let waiting = standings.contains(&Standing::Waiting);
+    let has_dependents = store.owned_by(meta::uid(&object)).next().is_some();
+    let propagation = if meta::has_finalizer(&object, ORPHAN) {
+        Propagation::Orphan
+    } else if meta::has_finalizer(&object, FOREGROUND) || (waiting && has_dependents) {
+        Propagation::Foreground
+    } else {
+        Propagation::Background
+    };
+    let options = Deletion { propagation: Some(propagation), ..Deletion::default() };
+    // A refusal cannot happen: the object is there and nothing was demanded of it.
+    deletion::delete(store, key, &options, Persist::Keep).ok();
+}
+
+fn standing(store: &Store, dependent: &Key, owner: &Value) -> Standing {
+    if Kind::named(meta::text(owner, "/apiVersion"), meta::text(owner, "/kind")).is_none() {
+        return Standing::Solid;
+    }
+    let found = store
+        .with_uid(meta::text(owner, "/uid"))
+        .filter(|key| key.namespace.is_empty() || key.namespace == dependent.namespace)
+        .and_then(|key| store.object(key));
+    match found {
+        None => Standing::Dangling,
+        Some(owner) if meta::is_terminating(owner) && meta::has_finalizer(owner, FOREGROUND) => {
+            Standing::Waiting
+        }
+        Some(_) => Standing::Solid,
+    }
+}
+
+/// Lets an owner go once its dependents are gone (foreground) or free (orphan).
+pub(super) fn finalize(store: &mut Store, key: &Key) {
+    let Some(owner) = store.object(key).cloned() else { return };
+    if !meta::is_terminating(&owner) {
+        return;
+    }
+    let uid = meta::uid(&owner).to_owned();
+    let dependents: Vec<Key> = store.owned_by(&uid).map(|(key, _)| key.clone()).collect();
+    if meta::has_finalizer(&owner, ORPHAN) {
+        for dependent in &dependents {
+            write::modify(store, dependent, Part::Main, |object| {
+                edit_list(object, "ownerReferences", |owner| owner["uid"] != uid.as_str());
+            });
+        }
+        drop_finalizer(store, key, ORPHAN);
+    } else if meta::has_finalizer(&owner, FOREGROUND) {
+        let blocking = store.owned_by(&uid).any(|(_, dependent)| {
+            meta::owners(dependent)
+                .iter()
+                .any(|o| o["uid"] == uid.as_str() && o["blockOwnerDeletion"] == true)
+        });
+        if !blocking {
+            drop_finalizer(store, key, FOREGROUND);
+            return;
+        }
+        for dependent in &dependents {
+            store.queue.add(Task::Collect, dependent, store.now + HOP);
+        }
+    }
+}
+
+fn drop_finalizer(store: &mut Store, key: &Key, finalizer: &str) {
+    write::modify(store, key, Part::Main, |object| edit_list(object, "finalizers", |f| f != finalizer));
+}
+
+/// Keeps what `keep` says of a list in the metadata, and drops the list when it is empty.
+fn edit_list(object: &mut Value, field: &str, mut keep: impl FnMut(&Value) -> bool) {
+    let metadata = meta::metadata(object);
+    let Some(list) = metadata.get_mut(field).and_then(Value::as_array_mut) else { return };
+    list.retain(|item| keep(item));
+    if list.is_empty() {
+        metadata.remove(field);
+    }
+}

@@ -1,0 +1,120 @@
+//! The controllers: who looks at what when something changes, and what each does when it looks.
+//!
+//! Every controller is level-triggered: it reads the objects as they are and does what is missing. They act
+//! through the same writes as clients and must not keep anything between two looks.
+
+mod deployment;
+mod deployment_status;
+mod gc;
+mod namespace;
+mod replicaset;
+mod scaling;
+
+use jiff::SignedDuration;
+
+use super::deletion::{FOREGROUND, ORPHAN};
+use super::kinds::{Kind, Scope};
+use super::kubelet;
+use super::meta;
+use super::queue::{Task, Work};
+use super::selector::Selector;
+use super::store::{Key, Noted, Store};
+
+/// How long a change takes to reach a controller. Without it, clients would never see stale counts.
+pub(super) const HOP: SignedDuration = SignedDuration::from_millis(5);
+
+/// Does one look.
+pub(super) fn run(store: &mut Store, work: &Work) {
+    match work.task {
+        Task::Deployment => deployment::sync(store, &work.key),
+        Task::ReplicaSet => replicaset::sync(store, &work.key),
+        Task::Kubelet => kubelet::sync(store, &work.key),
+        Task::Collect => gc::collect(store, &work.key),
+        Task::Finalize => gc::finalize(store, &work.key),
+        Task::Namespace => namespace::sync(store, &work.key),
+    }
+}
+
+/// Makes the kubelet look at every pod, as after a change of its rules.
+pub(super) fn look_at_all_pods(store: &mut Store) {
+    let pods: Vec<Key> = store.of_kind(Kind::of("pods"), None).map(|(key, _)| key.clone()).collect();
+    for pod in pods {
+        store.queue.add(Task::Kubelet, &pod, store.now + HOP);
+    }
+}
+
+/// Tells the controllers about a change.
+pub(super) fn notice(store: &mut Store, noted: &Noted) {
+    let at = store.now + HOP;
+    let key = &noted.key;
+    let last = noted.after.as_ref().or(noted.before.as_ref());
+    match key.kind.plural {
+        "deployments" => store.queue.add(Task::Deployment, key, at),
+        "replicasets" => {
+            store.queue.add(Task::ReplicaSet, key, at);
+            tell_owner(store, noted, "Deployment", Task::Deployment, Kind::of("deployments"));
+        }
+        "pods" => {
+            store.queue.add(Task::Kubelet, key, at);
+            tell_owner(store, noted, "ReplicaSet", Task::ReplicaSet, Kind::of("replicasets"));
+        }
+        "namespaces" => store.queue.add(Task::Namespace, key, at),
+        _ => (),
+    }
+    if noted.after.is_none() && key.kind.scope == Scope::Namespaced {
+        let namespace = Key::new(Kind::of("namespaces"), "", &key.namespace);
+        if store.object(&namespace).is_some_and(|n| meta::is_terminating(n)) {
+            store.queue.add(Task::Namespace, &namespace, at);
+        }
+    }
+    let Some(last) = last else { return };
+    let owners_changed = noted
+        .before
+        .as_ref()
+        .is_none_or(|b| noted.after.as_ref().is_some_and(|a| meta::owners(a) != meta::owners(b)));
+    if owners_changed && noted.after.is_some() && !meta::owners(last).is_empty() {
+        store.queue.add(Task::Collect, key, at);
+    }
+    for owner in meta::owners(noted.before.as_ref().unwrap_or(last)) {
+        if let Some(owner) = store.with_uid(meta::text(owner, "/uid")).cloned()
+            && store.object(&owner).is_some_and(|o| meta::is_terminating(o))
+        {
+            store.queue.add(Task::Finalize, &owner, at);
+        }
+    }
+    if noted.after.is_none() {
+        let dependents: Vec<Key> = store.owned_by(meta::uid(last)).map(|(key, _)| key.clone()).collect();
+        for dependent in dependents {
+            store.queue.add(Task::Collect, &dependent, at);
+        }
+    } else if meta::is_terminating(last) && [FOREGROUND, ORPHAN].iter().any(|f| meta::has_finalizer(last, f))
+    {
+        store.queue.add(Task::Finalize, key, at);
+    }
+}
+
+/// Tells the controller of an object, or those who might adopt it.
+fn tell_owner(store: &mut Store, noted: &Noted, owner_kind: &str, task: Task, kind: Kind) {
+    let at = store.now + HOP;
+    for object in [&noted.before, &noted.after].into_iter().flatten() {
+        match meta::controller(object) {
+            Some(owner) if owner["kind"] == owner_kind => {
+                let key = Key::new(kind, &noted.key.namespace, meta::text(owner, "/name"));
+                store.queue.add(task, &key, at);
+            }
+            Some(_) => (),
+            None => {
+                let adopting: Vec<Key> = store
+                    .of_kind(kind, Some(&noted.key.namespace))
+                    .filter(|(_, owner)| {
+                        Selector::of(&owner["spec"]["selector"]).matches(meta::labels(object))
+                    })
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                for key in adopting {
+                    store.queue.add(task, &key, at);
+                }
+            }
+        }
+    }
+}

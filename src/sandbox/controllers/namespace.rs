@@ -1,0 +1,29 @@
+//! The namespace controller: a deleted namespace goes once everything in it is gone.
+
+use crate::sandbox::deletion::{self, Deletion};
+use crate::sandbox::meta;
+use crate::sandbox::store::{Key, Store};
+use crate::sandbox::write::Persist;
+
+/// Empties a namespace that is being deleted, then removes it.
+pub(super) fn sync(store: &mut Store, key: &Key) {
+    if !store.object(key).is_some_and(|n| meta::is_terminating(n)) {
+        return;
+    }
+    let inside: Vec<Key> = store
+        .objects()
+        .filter(|(other, _)| other.namespace == key.name)
+        .map(|(other, _)| other.clone())
+        .collect();
+    if inside.is_empty() {
+        store.remove(key);
+        return;
+    }
+    for other in inside.iter().filter(|other| other.kind.plural != "pods") {
+        // A refusal cannot happen: the object is there and nothing was demanded of it.
+        deletion::delete(store, other, &Deletion::default(), Persist::Keep).ok();
+    }
+    for pod in inside.iter().filter(|other| other.kind.plural == "pods") {
+        deletion::delete(store, pod, &Deletion::default(), Persist::Keep).ok();
+    }
+}

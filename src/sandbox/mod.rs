@@ -1,0 +1,221 @@
+//! An in-process Kubernetes API under a real [`kube::Client`]: no cluster, no port.
+//!
+//! It serves the kinds that a rollout needs, with the API server's semantics, and runs the controllers and a
+//! kubelet behind them on the clock it is given. State lives in memory or in a file that several processes
+//! may share. It knows the Kubernetes API and nothing of what this crate does with it, so that tests on it
+//! do not agree with themselves.
+//!
+//! In reading order: [`rules`] script the kubelet and [`fault`]s the transport; `service` takes a request,
+//! `route` understands it, `api` serves it, `write` and `deletion` make changes to
+//! the `store`; `world` ties transactions,
+//! the `file` and time together; `controllers` and `kubelet` act on what changed, and `watch` tells of it.
+
+mod api;
+mod apply;
+mod controllers;
+mod defaulting;
+mod deletion;
+mod discovery;
+mod failure;
+pub mod fault;
+mod file;
+mod kinds;
+mod kubelet;
+mod meta;
+mod patch;
+mod quantity;
+mod queue;
+mod route;
+pub mod rules;
+mod scale;
+mod selector;
+mod service;
+mod store;
+mod typed;
+mod validation;
+mod watch;
+mod world;
+mod write;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+use fault::{Fault, Verb};
+use file::DataFile;
+use rules::Rule;
+use service::Front;
+use world::{Recording, World};
+
+/// Reads the time. The sandbox has no other source of it.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a sandbox is opened.
+pub struct Options {
+    /// Where the state is kept between processes; in memory if nowhere.
+    pub file: Option<PathBuf>,
+    /// How the kubelet treats pods.
+    pub rules: RulesSource,
+    /// What time it is.
+    pub now: Now,
+    /// Whether [`Sandbox::history`] has anything to tell.
+    pub record_history: bool,
+}
+
+/// Where the kubelet's rules come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RulesSource {
+    /// From the caller. The file keeps them.
+    Given(Vec<Rule>),
+    /// From the file; a command that only looks changes nothing.
+    Stored,
+}
+
+/// Why a sandbox cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The file cannot be read.
+    #[error("cannot read the sandbox file `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not one that a sandbox wrote.
+    #[error("the sandbox file `{}` is broken: {problem}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the sandbox file `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be locked.
+    #[error("cannot lock the sandbox file `{}`: {source}", path.display())]
+    Lock {
+        /// The file, or the lock beside it.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// On whose behalf a change was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Actor {
+    /// A client asked for it.
+    #[default]
+    Client,
+    /// A controller, the kubelet or the garbage collector made it.
+    Controller,
+}
+
+/// One accepted change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// On whose behalf.
+    pub actor: Actor,
+    /// What was done.
+    pub verb: Verb,
+    /// The plural name of the resource.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+    /// The object before, unless it was made.
+    pub before: Option<Value>,
+    /// The object after, unless it is gone.
+    pub after: Option<Value>,
+}
+
+/// A cluster in this process. Time passes in it until its last handle is dropped; clients keep its state.
+#[derive(Clone)]
+pub struct Sandbox {
+    world: Arc<World>,
+    _engine: Arc<Engine>,
+}
+
+/// The task in which time passes.
+struct Engine(JoinHandle<()>);
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Sandbox {
+    /// Opens a sandbox, and brings a stored one up to date. Must be called inside a tokio runtime.
+    pub fn open(options: Options) -> Result<Self, SandboxError> {
+        let file = options.file.map(DataFile::new).transpose()?;
+        let rules = match options.rules {
+            RulesSource::Given(rules) => Some(rules),
+            RulesSource::Stored => None,
+        };
+        let recording = if options.record_history { Recording::On } else { Recording::Off };
+        let world = Arc::new(World::open(file, rules, options.now, recording)?);
+        let lived = Arc::clone(&world);
+        let engine = tokio::spawn(async move { lived.live().await });
+        Ok(Self { world, _engine: Arc::new(Engine(engine)) })
+    }
+
+    /// A client of the sandbox.
+    pub fn client(&self, default_namespace: &str) -> kube::Client {
+        kube::Client::new(Front::new(Arc::clone(&self.world), None), default_namespace)
+    }
+
+    /// A client whose requests a fault decides about.
+    pub fn client_with(&self, default_namespace: &str, fault: Arc<dyn Fault>) -> kube::Client {
+        kube::Client::new(Front::new(Arc::clone(&self.world), Some(fault)), default_namespace)
+    }
+
+    /// Waits until the controllers have done what follows at once from what was written, at most `limit`: so that
+    /// a file is at rest when its last writer leaves.
+    pub async fn rest(&self, limit: Duration) {
+        let settled = async {
+            while self.world.is_busy() {
+                tokio::time::sleep(controllers::HOP.unsigned_abs()).await;
+            }
+        };
+        tokio::time::timeout(limit, settled).await.ok();
+    }
+
+    /// Every object, as the API would give it.
+    pub fn objects(&self) -> Vec<Value> {
+        self.world.objects()
+    }
+
+    /// Every accepted change in order, if they are recorded.
+    pub fn history(&self) -> Vec<Change> {
+        let value = |object: Option<Arc<Value>>| object.map(Arc::unwrap_or_clone);
+        self.world
+            .history()
+            .into_iter()
+            .map(|noted| Change {
+                actor: noted.actor,
+                verb: noted.verb,
+                kind: noted.key.kind.plural.to_owned(),
+                name: noted.key.name,
+                before: value(noted.before),
+                after: value(noted.after),
+            })
+            .collect()
+    }
+
+    /// Replaces the kubelet's rules, for pods that are there as well.
+    pub fn set_rules(&self, rules: Vec<Rule>) {
+        // A file that cannot be written fails the next request, which can say so.
+        self.world.set_rules(rules).ok();
+    }
+}

@@ -1,0 +1,83 @@
+//! What the controllers have yet to look at, and when.
+//!
+//! An entry is a hint to look again; all state is in the objects, so a lost or doubled entry does no harm.
+//! The queue must not know what looking means.
+
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::store::Key;
+
+/// Who looks at an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Task {
+    /// The Deployment controller.
+    Deployment,
+    /// The ReplicaSet controller.
+    ReplicaSet,
+    /// The kubelet, at one pod.
+    Kubelet,
+    /// The garbage collector, at an object whose owners may be gone.
+    Collect,
+    /// The garbage collector, at an owner that waits for its dependents.
+    Finalize,
+    /// The namespace controller, at a namespace that is going away.
+    Namespace,
+}
+
+/// One look at one object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Work {
+    pub(super) task: Task,
+    pub(super) key: Key,
+}
+
+/// Work in the order in which it is due.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    due: BTreeMap<Work, Timestamp>,
+    order: BTreeSet<(Timestamp, Work)>,
+    grown: bool,
+}
+
+impl Queue {
+    /// Asks for a look at `at`, or earlier if one is already due before.
+    pub(super) fn add(&mut self, task: Task, key: &Key, at: Timestamp) {
+        let work = Work { task, key: key.clone() };
+        if let Some(already) = self.due.get(&work) {
+            if *already <= at {
+                return;
+            }
+            self.order.remove(&(*already, work.clone()));
+        }
+        self.due.insert(work.clone(), at);
+        self.order.insert((at, work));
+        self.grown = true;
+    }
+
+    /// When the next look is due.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first look that is due by `now`.
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, Work)> {
+        if self.next()? > now {
+            return None;
+        }
+        let (at, work) = self.order.pop_first()?;
+        self.due.remove(&work);
+        Some((at, work))
+    }
+
+    /// Everything that is due, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &(Timestamp, Work)> {
+        self.order.iter()
+    }
+
+    /// Whether work was added since this was last asked.
+    pub(super) fn take_grown(&mut self) -> bool {
+        std::mem::take(&mut self.grown)
+    }
+}

@@ -1,0 +1,287 @@
+//! Rules for the kubelet: which image becomes ready when, and which never does.
+//!
+//! This module reads rules and finds the one for an image. It must not know what a pod's status looks like.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_yaml::Spanned;
+
+/// What happens to pods whose first container has a matching image. The first matching rule counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// A pattern with `*` and `?`.
+    pub image: String,
+    /// What becomes of the pod.
+    pub outcome: Outcome,
+    /// What its containers print.
+    pub log: Option<String>,
+}
+
+/// What becomes of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It becomes ready.
+    Ready {
+        /// So long after the pod was made.
+        after: SignedDuration,
+        /// And stays ready so long; for ever if none is given.
+        lasting: Option<SignedDuration>,
+    },
+    /// It never does.
+    Fail(Failing),
+}
+
+/// Why a pod never becomes ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// It runs, but its readiness probe fails.
+    NeverReady,
+    /// Its image cannot be pulled.
+    ImagePullBackOff,
+    /// Its container exits with an error, again and again.
+    CrashLoopBackOff,
+    /// No node takes it.
+    Unschedulable,
+}
+
+impl Failing {
+    const ALL: [(&str, Self); 4] = [
+        ("NeverReady", Self::NeverReady),
+        ("ImagePullBackOff", Self::ImagePullBackOff),
+        ("CrashLoopBackOff", Self::CrashLoopBackOff),
+        ("Unschedulable", Self::Unschedulable),
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NeverReady => "NeverReady",
+            Self::ImagePullBackOff => "ImagePullBackOff",
+            Self::CrashLoopBackOff => "CrashLoopBackOff",
+            Self::Unschedulable => "Unschedulable",
+        }
+    }
+}
+
+/// Rules that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {problem}")]
+pub struct RulesError {
+    /// The file, as it was called.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The column, counted from 1.
+    pub column: u64,
+    /// What is wrong, and what was expected.
+    pub problem: String,
+}
+
+/// One entry of the file, and of the sandbox's own file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Entry {
+    image: Spanned<String>,
+    ready_after: Option<Spanned<String>>,
+    unready_after: Option<Spanned<String>>,
+    fail: Option<Spanned<String>>,
+    log: Option<String>,
+}
+
+/// How long a pod takes that no rule is about.
+const USUAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// Reads rules from YAML: a list, of which the first match counts.
+///
+/// `name` is what messages call the file. An empty text holds no rules.
+pub fn parse_rules(name: &str, text: &str) -> Result<Vec<Rule>, RulesError> {
+    let error = |line, column, problem: String| RulesError { file: name.to_owned(), line, column, problem };
+    let entries: Option<Vec<Entry>> = serde_yaml::from_str(text).map_err(|e| {
+        let at = e.location();
+        let (line, column) = at.map_or((1, 1), |l| (l.line(), l.column()));
+        let said = e.without_snippet().to_string();
+        let said = said.split(" at line ").next().unwrap_or(&said).to_owned();
+        let expected = "expected a list of entries such as `- {image: 'web:*', readyAfter: 20ms}`";
+        error(line, column, format!("{said} ({expected})"))
+    })?;
+    entries.unwrap_or_default().into_iter().map(|entry| entry.rule(&error)).collect()
+}
+
+impl Entry {
+    fn rule(self, error: &impl Fn(u64, u64, String) -> RulesError) -> Result<Rule, RulesError> {
+        let at = |problem: String, place: &Spanned<String>| {
+            error(place.referenced.line(), place.referenced.column(), problem)
+        };
+        let duration = |field: &str, text: &Spanned<String>| {
+            let expected =
+                format!("`{field}` is `{}`, expected a duration such as `20ms`, `1s` or `1h30m`", text.value);
+            let parsed: SignedDuration = text.value.parse().map_err(|_| at(expected, text))?;
+            if parsed.is_negative() {
+                return Err(at(format!("`{field}` is negative, expected a duration of zero or more"), text));
+            }
+            Ok(parsed)
+        };
+        if self.image.value.is_empty() {
+            return Err(at("`image` is empty, expected a pattern such as `web:*`".to_owned(), &self.image));
+        }
+        let after = self.ready_after.as_ref().map(|t| duration("readyAfter", t)).transpose()?;
+        let lasting = self.unready_after.as_ref().map(|t| duration("unreadyAfter", t)).transpose()?;
+        let outcome = match &self.fail {
+            None => Outcome::Ready { after: after.unwrap_or(USUAL), lasting },
+            Some(fail) => {
+                if after.is_some() || lasting.is_some() {
+                    let problem =
+                        "`fail` stands beside `readyAfter` or `unreadyAfter`, expected one or the other";
+                    return Err(at(problem.to_owned(), fail));
+                }
+                let known = Failing::ALL.iter().find(|(name, _)| *name == fail.value);
+                let Some((_, failing)) = known else {
+                    let names: Vec<String> =
+                        Failing::ALL.iter().map(|(name, _)| format!("`{name}`")).collect();
+                    let problem = format!("`fail` is `{}`, expected one of {}", fail.value, names.join(", "));
+                    return Err(at(problem, fail));
+                };
+                Outcome::Fail(*failing)
+            }
+        };
+        Ok(Rule { image: self.image.value, outcome, log: self.log })
+    }
+}
+
+/// A rule as the sandbox's file keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Kept {
+    image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unready_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+impl From<&Rule> for Kept {
+    fn from(rule: &Rule) -> Self {
+        let (ready_after, unready_after, fail) = match rule.outcome {
+            Outcome::Ready { after, lasting } => {
+                (Some(after.to_string()), lasting.map(|l| l.to_string()), None)
+            }
+            Outcome::Fail(failing) => (None, None, Some(failing.name().to_owned())),
+        };
+        Self { image: rule.image.clone(), ready_after, unready_after, fail, log: rule.log.clone() }
+    }
+}
+
+impl Kept {
+    /// The rule, unless the file was changed by hand into something that is none.
+    pub(super) fn rule(self) -> Option<Rule> {
+        let fail = self.fail.as_deref();
+        let outcome = match Failing::ALL.iter().find(|(name, _)| Some(*name) == fail) {
+            Some((_, failing)) => Outcome::Fail(*failing),
+            None if fail.is_some() => return None,
+            None => Outcome::Ready {
+                after: self.ready_after.map_or(Some(USUAL), |t| t.parse().ok())?,
+                lasting: self.unready_after.map(|t| t.parse()).transpose().ok()?,
+            },
+        };
+        Some(Rule { image: self.image, outcome, log: self.log })
+    }
+}
+
+/// What becomes of a pod with this image, and what it prints.
+pub(super) fn outcome<'a>(rules: &'a [Rule], image: &str) -> (Outcome, Option<&'a str>) {
+    match rules.iter().find(|rule| matches(&rule.image, image)) {
+        Some(rule) => (rule.outcome, rule.log.as_deref()),
+        None => (Outcome::Ready { after: USUAL, lasting: None }, None),
+    }
+}
+
+/// Whether `text` has the shape of `pattern`, in time linear in both but for the last `*`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    (p, t) = (at + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(after: &str) -> Outcome {
+        Outcome::Ready { after: after.parse().unwrap(), lasting: None }
+    }
+
+    #[test]
+    fn rules_are_read() {
+        let text = "- {image: 'web:2*', readyAfter: 20ms}\n- {image: 'web:3', fail: CrashLoopBackOff, log: 'boom'}\n- image: '*'\n  unreadyAfter: 5s\n";
+        let rules = parse_rules("rules.yaml", text).unwrap();
+        assert_eq!(outcome(&rules, "web:2.1"), (ready("20ms"), None));
+        assert_eq!(outcome(&rules, "web:3"), (Outcome::Fail(Failing::CrashLoopBackOff), Some("boom")));
+        let lasting = Some(SignedDuration::from_secs(5));
+        assert_eq!(outcome(&rules, "other").0, Outcome::Ready { after: USUAL, lasting });
+        assert_eq!(outcome(&[], "other").0, ready("1s"));
+        assert_eq!(parse_rules("rules.yaml", "").unwrap(), []);
+    }
+
+    #[test]
+    fn kept_rules_come_back() {
+        let text =
+            "- {image: a, readyAfter: 1h30m, unreadyAfter: 5s}\n- {image: b, fail: NeverReady, log: x}\n";
+        let rules = parse_rules("rules.yaml", text).unwrap();
+        let back: Vec<Rule> = rules.iter().filter_map(|r| Kept::from(r).rule()).collect();
+        assert_eq!(back, rules);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        for (text, place, part) in [
+            ("- {image: a, readyAfter: soon}", "r.yaml:1:26: ", "expected a duration"),
+            ("- {image: a, readyAfter: -1s}", "r.yaml:1:26: ", "negative"),
+            ("- {image: a, readyAfter: 20}", "r.yaml:1:26: ", "expected a duration"),
+            ("- {image: a}\n- image: b\n  fail: Sometimes", "r.yaml:3:9: ", "expected one of `NeverReady`"),
+            ("- {image: a}\n- image: b\n  ready: 1s", "r.yaml:3:3: ", "readyAfter"),
+            ("- readyAfter: 1s", "r.yaml:1:", "image"),
+            ("image: a", "r.yaml:1:", "expected a list"),
+            ("- {image: a, fail: NeverReady, readyAfter: 1s}", "r.yaml:1:20: ", "one or the other"),
+        ] {
+            let message = parse_rules("r.yaml", text).unwrap_err().to_string();
+            assert!(message.starts_with(place) && message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn patterns_match() {
+        for (pattern, text, found) in [
+            ("*", "", true),
+            ("web:*", "web:1", true),
+            ("web:?", "web:12", false),
+            ("*/web:1.*", "a/b/web:1.2", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b", "aXc", false),
+        ] {
+            assert_eq!(matches(pattern, text), found, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The `/scale` subresource: the size of a workload, by itself.
+
+use serde_json::{Value, json};
+
+use super::api::{self, Answer};
+use super::failure::Failure;
+use super::fault::Verb;
+use super::kinds::Kind;
+use super::meta;
+use super::patch;
+use super::route::Request;
+use super::store::{Key, Store};
+use super::write::{self, Part};
+
+/// Whether a kind has the subresource.
+pub(super) fn has_scale(kind: Kind) -> bool {
+    matches!(kind.plural, "deployments" | "replicasets")
+}
+
+/// Reads or changes the size of a workload.
+pub(super) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<Answer, Failure> {
+    let before = api::find(store, key)?;
+    let scale = match request.verb {
+        Verb::Get => return Ok(Answer::Json(200, scale(&before))),
+        Verb::Update => request.json()?,
+        Verb::Patch => match request.content_type.as_str() {
+            "application/json-patch+json" => patch::json_patch(&scale(&before), &request.json()?)?,
+            _ => patch::merge_patch(&scale(&before), &request.json()?)?,
+        },
+        Verb::List | Verb::Watch | Verb::Create | Verb::Delete => return Err(Failure::method_not_allowed()),
+    };
+    let replicas = match &scale["spec"]["replicas"] {
+        Value::Null => 0,
+        number => number.as_i64().filter(|n| i32::try_from(*n).is_ok()).ok_or_else(|| {
+            Failure::bad_request(
+                "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is not a number",
+            )
+        })?,
+    };
+    let mut after = (*before).clone();
+    after["spec"]["replicas"] = json!(replicas);
+    if let Some(version) = scale.pointer("/metadata/resourceVersion") {
+        meta::metadata(&mut after).insert("resourceVersion".to_owned(), version.clone());
+    }
+    let persist = api::persist(&request.query)?;
+    let after = write::change(store, key, &before, after, Part::Main, persist)?;
+    Ok(Answer::Json(200, self::scale(&after)))
+}
+
+fn scale(object: &Value) -> Value {
+    let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let selector: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
+        .collect();
+    let mut metadata = json!({});
+    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        metadata[field] = object["metadata"][field].clone();
+    }
+    let mut spec = json!({});
+    if meta::number(object, "/spec/replicas") != 0 {
+        spec["replicas"] = object["spec"]["replicas"].clone();
+    }
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": spec,
+        "status": {"replicas": meta::number(object, "/status/replicas"), "selector": selector.join(",")},
+    })
+}

@@ -1,0 +1,243 @@
+//! Label selectors: those of queries, written as text, and those of objects.
+//!
+//! This module decides whether labels match. It must not know where labels come from.
+
+use serde_json::{Map, Value};
+
+use super::failure::Failure;
+use super::kinds::Kind;
+use super::meta;
+
+/// Requirements that labels must meet, all of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Selector(Vec<Requirement>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Requirement {
+    key: String,
+    operator: Operator,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Operator {
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Exists,
+    Absent,
+}
+
+impl Selector {
+    /// Reads the `labelSelector` of a query.
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let mut requirements = Vec::new();
+        for part in split(text) {
+            let part = part.trim();
+            if part.is_empty() {
+                continue;
+            }
+            let requirement = Requirement::parse(part).ok_or_else(|| {
+                Failure::bad_request(format!(
+                    "unable to parse requirement: found '{part}', expected: identifier"
+                ))
+            })?;
+            requirements.push(requirement);
+        }
+        Ok(Self(requirements))
+    }
+
+    /// Reads the `spec.selector` of a workload.
+    pub(super) fn of(selector: &Value) -> Self {
+        let mut requirements = Vec::new();
+        for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
+            let values = vec![value.as_str().unwrap_or_default().to_owned()];
+            requirements.push(Requirement { key: key.clone(), operator: Operator::In(values) });
+        }
+        for expression in meta::items(selector, "/matchExpressions") {
+            let values =
+                || meta::items(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned);
+            let operator = match meta::text(expression, "/operator") {
+                "In" => Operator::In(values().collect()),
+                "NotIn" => Operator::NotIn(values().collect()),
+                "DoesNotExist" => Operator::Absent,
+                _ => Operator::Exists,
+            };
+            requirements.push(Requirement { key: meta::text(expression, "/key").to_owned(), operator });
+        }
+        Self(requirements)
+    }
+
+    pub(super) fn matches(&self, labels: Option<&Map<String, Value>>) -> bool {
+        self.0.iter().all(|requirement| {
+            let value = labels.and_then(|l| l.get(&requirement.key)).and_then(Value::as_str);
+            match &requirement.operator {
+                Operator::In(values) => value.is_some_and(|v| values.iter().any(|w| w == v)),
+                Operator::NotIn(values) => value.is_none_or(|v| values.iter().all(|w| w != v)),
+                Operator::Exists => value.is_some(),
+                Operator::Absent => value.is_none(),
+            }
+        })
+    }
+}
+
+impl Requirement {
+    fn parse(text: &str) -> Option<Self> {
+        let requirement = |key: &str, operator| {
+            let key = key.trim();
+            let plain =
+                !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+            plain.then(|| Self { key: key.to_owned(), operator })
+        };
+        if let Some(open) = text.find('(') {
+            let values = text[open + 1..].strip_suffix(')')?;
+            let values = values.split(',').map(|v| v.trim().to_owned()).collect();
+            let mut words = text[..open].split_whitespace();
+            let (key, word) = (words.next()?, words.next()?);
+            return match (word, words.next()) {
+                ("in", None) => requirement(key, Operator::In(values)),
+                ("notin", None) => requirement(key, Operator::NotIn(values)),
+                _ => None,
+            };
+        }
+        if let Some((key, value)) = text.split_once("!=") {
+            return requirement(key, Operator::NotIn(vec![value.trim().to_owned()]));
+        }
+        if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
+            return requirement(key, Operator::In(vec![value.trim().to_owned()]));
+        }
+        match text.strip_prefix('!') {
+            Some(key) => requirement(key, Operator::Absent),
+            None => requirement(text, Operator::Exists),
+        }
+    }
+}
+
+/// Splits at the commas outside parentheses.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.split(move |c| {
+        match c {
+            '(' => inside = true,
+            ')' => inside = false,
+            _ => (),
+        }
+        c == ',' && !inside
+    })
+}
+
+/// What a `fieldSelector` asks of an object: the values at JSON pointers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields(Vec<(String, Comparison, String)>);
+
+/// The fields by which the API server lets some kinds be selected, beside the two that all have.
+fn selectable(kind: Kind) -> &'static [&'static str] {
+    match kind.plural {
+        "pods" => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+        ],
+        "events" => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "type",
+        ],
+        "namespaces" => &["status.phase"],
+        _ => &[],
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Comparison {
+    Equal,
+    Different,
+}
+
+impl Fields {
+    /// Reads the `fieldSelector` of a query.
+    pub(super) fn parse(text: &str, kind: Kind) -> Result<Self, Failure> {
+        let mut terms = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            let split = |sign| part.split_once(sign);
+            let (field, comparison, value) = if let Some((field, value)) = split("!=") {
+                (field, Comparison::Different, value)
+            } else if let Some((field, value)) = split("==").or_else(|| split("=")) {
+                (field, Comparison::Equal, value)
+            } else {
+                let message = format!("invalid selector: '{part}'; can't understand '{part}'");
+                return Err(Failure::bad_request(message));
+            };
+            let known = ["metadata.name", "metadata.namespace"];
+            if !known.contains(&field) && !selectable(kind).contains(&field) {
+                return Err(Failure::bad_request(format!("field label not supported: {field}")));
+            }
+            let field = format!("/{}", field.replace('.', "/"));
+            terms.push((field, comparison, value.to_owned()));
+        }
+        Ok(Self(terms))
+    }
+
+    pub(super) fn matches(&self, object: &Value) -> bool {
+        self.0.iter().all(|(field, comparison, value)| {
+            let found = meta::text(object, field);
+            match comparison {
+                Comparison::Equal => found == value,
+                Comparison::Different => found != value,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn queries_select_as_documented() {
+        let labels = json!({"app": "web", "tier": "front"});
+        let labels = labels.as_object();
+        for (text, chosen) in [
+            ("", true),
+            ("app=web", true),
+            ("app==web,tier=front", true),
+            ("app=web,tier!=front", false),
+            ("app in (web, api)", true),
+            ("app notin (web,api)", false),
+            ("missing notin (web)", true),
+            ("missing!=x", true),
+            ("app", true),
+            ("!app", false),
+            ("!missing,app in (web),tier", true),
+        ] {
+            assert_eq!(Selector::parse(text).unwrap().matches(labels), chosen, "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_queries_are_refused() {
+        for text in ["app in web", "app near (web)", "=web", "a b"] {
+            assert!(Selector::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn selectors_of_objects_know_expressions() {
+        let selector = json!({"matchLabels": {"app": "web"}, "matchExpressions": [
+            {"key": "tier", "operator": "NotIn", "values": ["back"]},
+            {"key": "old", "operator": "DoesNotExist"},
+        ]});
+        let selector = Selector::of(&selector);
+        assert!(selector.matches(json!({"app": "web"}).as_object()));
+        assert!(!selector.matches(json!({"app": "web", "tier": "back"}).as_object()));
+        assert!(!selector.matches(json!({"app": "web", "old": ""}).as_object()));
+    }
+}

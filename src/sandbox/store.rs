@@ -1,0 +1,226 @@
+//! Every object of the sandbox, the counters, and what is still to be done.
+//!
+//! The store decides resource versions, UIDs and generated names, and notes each change so that watches,
+//! history and controllers hear of it. It must not know rules about objects, requests or files.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::fault::Verb;
+use super::kinds::Kind;
+use super::meta;
+use super::queue::Queue;
+use super::rules::Rule;
+use super::{Actor, selector::Selector};
+
+/// Where an object is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) kind: Kind,
+    /// Empty for kinds of the cluster.
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl Key {
+    pub(super) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self { kind, namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// One accepted change.
+#[derive(Debug, Clone)]
+pub(super) struct Noted {
+    pub(super) version: u64,
+    pub(super) key: Key,
+    pub(super) actor: Actor,
+    pub(super) verb: Verb,
+    pub(super) before: Option<Arc<Value>>,
+    pub(super) after: Option<Arc<Value>>,
+}
+
+/// How many deletions are remembered, so that another process can tell when they happened.
+const REMEMBERED_DELETIONS: usize = 500;
+
+/// The objects and everything else that a file keeps.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    objects: BTreeMap<Key, Arc<Value>>,
+    by_uid: HashMap<String, Key>,
+    owned: HashMap<String, BTreeSet<Key>>,
+    /// The last resource version given out.
+    pub(super) version: u64,
+    /// How many UIDs and generated names were given out.
+    pub(super) issued: u64,
+    /// What is due, and when.
+    pub(super) queue: Queue,
+    /// When pods were made, to the millisecond, by UID.
+    pub(super) born: BTreeMap<String, Timestamp>,
+    /// How the kubelet treats pods.
+    pub(super) rules: Vec<Rule>,
+    /// Versions at which objects were deleted, newest last.
+    pub(super) deletions: BTreeMap<u64, Key>,
+    /// Changes of the running transaction.
+    pub(super) noted: Vec<Noted>,
+    /// How many of them the controllers have heard of.
+    pub(super) told: usize,
+    /// The moment at which the running transaction acts.
+    pub(super) now: Timestamp,
+    /// The moment up to which everything that is due happens, for those who may skip what nobody saw.
+    pub(super) horizon: Timestamp,
+    /// Whether something other than objects and the queue changed.
+    pub(super) touched: bool,
+    /// On whose behalf it acts, and what a client asked for.
+    pub(super) actor: Actor,
+    pub(super) verb: Verb,
+}
+
+/// The version of an empty cluster: a list must not answer zero, which a watch takes for "any".
+const FIRST_VERSION: u64 = 1;
+
+impl Store {
+    /// A cluster with nothing in it.
+    pub(super) fn empty() -> Self {
+        Self { version: FIRST_VERSION, ..Self::default() }
+    }
+
+    /// The same with rules for the kubelet.
+    pub(super) fn with_rules(mut self, rules: Vec<Rule>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    pub(super) fn object(&self, key: &Key) -> Option<&Arc<Value>> {
+        self.objects.get(key)
+    }
+
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.objects.iter()
+    }
+
+    /// The objects of one kind, in one namespace or in all.
+    pub(super) fn of_kind<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        self.objects
+            .range(Key::new(kind, namespace.unwrap_or_default(), "")..)
+            .take_while(move |(key, _)| key.kind == kind && namespace.is_none_or(|n| n == key.namespace))
+    }
+
+    /// The objects of one kind that a selector chooses.
+    pub(super) fn selected<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        self.of_kind(kind, Some(namespace)).filter(|(_, object)| selector.matches(meta::labels(object)))
+    }
+
+    /// The objects that name the owner with this UID.
+    pub(super) fn owned_by(&self, uid: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get_key_value(key))
+    }
+
+    /// Where the object with this UID is.
+    pub(super) fn with_uid(&self, uid: &str) -> Option<&Key> {
+        self.by_uid.get(uid)
+    }
+
+    /// Stores an object under the next resource version.
+    pub(super) fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        meta::metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
+        let object = Arc::new(object);
+        let before = self.replace(key.clone(), Some(Arc::clone(&object)));
+        self.note(key, before, Some(Arc::clone(&object)));
+        object
+    }
+
+    /// Removes an object; its last state carries the resource version of the removal.
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
+        let before = self.replace(key.clone(), None)?;
+        self.version += 1;
+        self.born.remove(meta::uid(&before));
+        self.deletions.insert(self.version, key.clone());
+        while self.deletions.len() > REMEMBERED_DELETIONS {
+            self.deletions.pop_first();
+        }
+        self.note(key.clone(), Some(Arc::clone(&before)), None);
+        Some(before)
+    }
+
+    /// Puts an object in its place and keeps the indexes right, without counting it as a change.
+    pub(super) fn replace(&mut self, key: Key, object: Option<Arc<Value>>) -> Option<Arc<Value>> {
+        if let Some(before) = self.objects.get(&key) {
+            self.by_uid.remove(meta::uid(before));
+            for owner in meta::owners(before) {
+                if let Some(keys) = self.owned.get_mut(meta::text(owner, "/uid")) {
+                    keys.remove(&key);
+                }
+            }
+        }
+        let Some(object) = object else { return self.objects.remove(&key) };
+        self.by_uid.insert(meta::uid(&object).to_owned(), key.clone());
+        for owner in meta::owners(&object) {
+            self.owned.entry(meta::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
+        }
+        self.objects.insert(key, object)
+    }
+
+    fn note(&mut self, key: Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
+        let (version, actor) = (self.version, self.actor);
+        let verb = match (actor, &before, &after) {
+            (Actor::Client, _, _) => self.verb,
+            (Actor::Controller, None, _) => Verb::Create,
+            (Actor::Controller, Some(_), Some(_)) => Verb::Update,
+            (Actor::Controller, Some(_), None) => Verb::Delete,
+        };
+        self.noted.push(Noted { version, key, actor, verb, before, after });
+    }
+
+    /// A UID that looks random and follows from how many were given out before.
+    pub(super) fn issue_uid(&mut self) -> String {
+        let high = self.issue();
+        let low = scramble(high);
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | (low >> 48) & 0x3fff,
+            low & 0xffff_ffff_ffff,
+        )
+    }
+
+    /// Five letters for a generated name.
+    pub(super) fn issue_suffix(&mut self) -> String {
+        let mut number = self.issue();
+        let mut suffix = String::new();
+        for _ in 0..5 {
+            suffix.push(SAFE[(number % SAFE.len() as u64) as usize] as char);
+            number /= SAFE.len() as u64;
+        }
+        suffix
+    }
+
+    fn issue(&mut self) -> u64 {
+        self.issued += 1;
+        scramble(self.issued)
+    }
+}
+
+/// Letters of generated names: none that could make a word.
+pub(super) const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).
+fn scramble(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

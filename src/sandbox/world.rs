@@ -1,0 +1,267 @@
+//! The state that all clients of a sandbox share, and the one way to touch it: a transaction.
+//!
+//! A transaction locks, takes in what other processes wrote, lets everything happen that is due, acts, keeps
+//! the outcome in the file, and only then tells anybody. It must not know what acting means.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+use super::fault::Verb;
+use super::file::DataFile;
+use super::rules::Rule;
+use super::store::{Key, Noted, Store};
+use super::watch::Log;
+use super::{Actor, Now, SandboxError, controllers};
+
+/// How often the file is looked at for the writes of other processes.
+const FILE_CHECK: Duration = Duration::from_millis(50);
+/// How long the engine rests when nothing is due. Writes wake it.
+const REST: Duration = Duration::from_secs(3_600);
+
+/// What all clients of a sandbox share.
+pub(super) struct World {
+    state: Mutex<State>,
+    wake: Notify,
+    now: Now,
+    recording: Recording,
+}
+
+/// Whether accepted changes are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recording {
+    On,
+    Off,
+}
+
+struct State {
+    store: Store,
+    log: Log,
+    history: Vec<Noted>,
+    file: Option<DataFile>,
+    /// The last save failed, so what is here is not what was accepted.
+    stale: bool,
+}
+
+impl World {
+    /// Takes in the file, if there is one, and the rules, if any are given.
+    pub(super) fn open(
+        file: Option<DataFile>,
+        rules: Option<Vec<Rule>>,
+        now: Now,
+        recording: Recording,
+    ) -> Result<Self, SandboxError> {
+        let mut store = Store::empty();
+        let mut file = file;
+        if let Some(file) = &mut file {
+            let _locked = file.lock()?;
+            store = file.load(&store)?.unwrap_or(store);
+        }
+        let log = Log::from(store.version);
+        let state = State { store, log, history: Vec::new(), file, stale: false };
+        let world = Self { state: Mutex::new(state), wake: Notify::new(), now, recording };
+        world.transact(Actor::Client, Verb::Get, |_, _| ())?;
+        if let Some(rules) = rules {
+            world.set_rules(rules)?;
+        }
+        Ok(world)
+    }
+
+    /// Runs `act` on the state as it should be by now, and keeps what it did.
+    pub(super) fn transact<T>(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        act: impl FnOnce(&mut Store, &mut Log) -> T,
+    ) -> Result<T, SandboxError> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let before = state.store.queue.next();
+        let _locked = state.file.as_ref().map(DataFile::lock).transpose()?;
+        self.take_in(state)?;
+        let now = (self.now)();
+        advance(&mut state.store, now);
+        self.keep(state)?;
+        state.store.actor = actor;
+        state.store.verb = verb;
+        let outcome = act(&mut state.store, &mut state.log);
+        spread(&mut state.store);
+        self.keep(state)?;
+        if state.store.queue.next() != before {
+            self.wake.notify_one();
+        }
+        Ok(outcome)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic in a transaction is a bug here, but what was accepted before it is still the best there is.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the file again if somebody else wrote it.
+    fn take_in(&self, state: &mut State) -> Result<(), SandboxError> {
+        let Some(file) = state.file.as_mut().filter(|file| state.stale || file.is_changed()) else {
+            return Ok(());
+        };
+        let mut store = match file.load(&state.store)? {
+            Some(store) => store,
+            // What could not be kept was not accepted, and there is nothing else.
+            None if state.stale => Store::empty().with_rules(state.store.rules.clone()),
+            None => return Ok(()),
+        };
+        state.stale = false;
+        store.now = state.store.now;
+        for noted in differences(&state.store, &store) {
+            state.log.publish(&noted);
+        }
+        state.store = store;
+        Ok(())
+    }
+
+    /// Saves what changed, then tells everybody.
+    fn keep(&self, state: &mut State) -> Result<(), SandboxError> {
+        let noted = std::mem::take(&mut state.store.noted);
+        state.store.told = 0;
+        let grown = state.store.queue.take_grown();
+        let touched = std::mem::take(&mut state.store.touched) || grown;
+        let news = !noted.is_empty() || (touched && state.file.as_ref().is_some_and(DataFile::is_there));
+        if let (true, Some(file)) = (news, state.file.as_mut())
+            && let Err(error) = file.save(&state.store)
+        {
+            state.stale = true;
+            return Err(error);
+        }
+        for change in &noted {
+            state.log.publish(change);
+        }
+        if self.recording == Recording::On {
+            state.history.extend(noted);
+        }
+        Ok(())
+    }
+
+    /// Replaces the rules; all pods are looked at again.
+    pub(super) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), SandboxError> {
+        self.transact(Actor::Client, Verb::Get, |store, _| {
+            if store.rules != rules {
+                store.rules = rules;
+                store.touched = true;
+                controllers::look_at_all_pods(store);
+            }
+        })
+    }
+
+    /// The last resource version.
+    pub(super) fn version(&self) -> u64 {
+        self.state().store.version
+    }
+
+    pub(super) fn objects(&self) -> Vec<Value> {
+        let all = |store: &Store| store.objects().map(|(_, object)| (**object).clone()).collect();
+        // With a file that cannot be read now, what was last seen of it is still the best answer.
+        let read = self.transact(Actor::Client, Verb::List, |store, _| all(store));
+        read.unwrap_or_else(|_| all(&self.state().store))
+    }
+
+    pub(super) fn history(&self) -> Vec<Noted> {
+        self.state().history.clone()
+    }
+
+    /// Whether something is due within a few hops of the controllers.
+    pub(super) fn is_busy(&self) -> bool {
+        let soon = (self.now)() + controllers::HOP * 8;
+        self.state().store.queue.next().is_some_and(|at| at <= soon)
+    }
+
+    /// Lets time pass for as long as anybody polls this.
+    pub(super) async fn live(&self) {
+        loop {
+            let wait = self.look();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => (),
+                () = self.wake.notified() => (),
+            }
+        }
+    }
+
+    /// Does what is due, and says how long nothing will be.
+    fn look(&self) -> Duration {
+        let (due, shared, changed) = {
+            let state = self.state();
+            let changed = state.file.as_ref().is_some_and(DataFile::is_changed);
+            (state.store.queue.next(), state.file.is_some(), changed)
+        };
+        let is_due = due.is_some_and(|at| at <= (self.now)());
+        let next = if is_due || changed {
+            // A file that cannot be used now is tried again; requests tell what is wrong with it.
+            self.transact(Actor::Controller, Verb::Get, |store, _| store.queue.next()).unwrap_or_default()
+        } else {
+            due
+        };
+        let until = next.map(|at| at.duration_since((self.now)()).max(SignedDuration::from_millis(1)));
+        let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(REST);
+        if shared { until.min(FILE_CHECK) } else { until.min(REST) }
+    }
+}
+
+/// Lets everything happen that is due by `now`, each at its own time.
+fn advance(store: &mut Store, now: Timestamp) {
+    store.actor = Actor::Controller;
+    store.horizon = now;
+    while let Some((at, work)) = store.queue.pop(now) {
+        store.now = at;
+        controllers::run(store, &work);
+        spread(store);
+    }
+    store.now = now;
+}
+
+/// Tells the controllers of changes that they have not heard of.
+fn spread(store: &mut Store) {
+    while store.told < store.noted.len() {
+        let noted = store.noted[store.told].clone();
+        store.told += 1;
+        controllers::notice(store, &noted);
+    }
+}
+
+/// The changes that lead from one state to another, as far as they can still be told.
+fn differences(before: &Store, after: &Store) -> Vec<Noted> {
+    let keys: BTreeSet<&Key> = before.objects().chain(after.objects()).map(|(key, _)| key).collect();
+    let mut changes = Vec::new();
+    for key in keys {
+        let (old, new) = (before.object(key), after.object(key));
+        if old == new {
+            continue;
+        }
+        let replaced = old.zip(new).is_some_and(|(old, new)| super::meta::uid(old) != super::meta::uid(new));
+        let version = new.map(|new| super::meta::version(new));
+        let mut change = |version: u64, old: Option<&Arc<Value>>, new: Option<&Arc<Value>>| {
+            changes.push(Noted {
+                version,
+                key: key.clone(),
+                actor: Actor::Controller,
+                verb: Verb::Update,
+                before: old.cloned(),
+                after: new.cloned(),
+            });
+        };
+        let gone = || {
+            let deletion = after.deletions.iter().rev().find(|(_, deleted)| *deleted == key);
+            deletion.map_or(after.version, |(version, _)| *version)
+        };
+        match version {
+            None => change(gone(), old, None),
+            Some(version) if replaced => {
+                change(gone().min(version), old, None);
+                change(version, None, new);
+            }
+            Some(version) => change(version, old, new),
+        }
+    }
+    changes.sort_by_key(|noted| noted.version);
+    changes
+}

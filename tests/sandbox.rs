@@ -1,0 +1,29 @@
+//! The sandbox, seen through a client: what it answers and what happens in it as time passes.
+
+#[cfg(test)]
+#[path = "sandbox/controllers.rs"]
+mod controllers;
+#[cfg(test)]
+#[path = "sandbox/faults.rs"]
+mod faults;
+#[cfg(test)]
+#[path = "sandbox/file.rs"]
+mod file;
+#[cfg(test)]
+#[path = "sandbox/kubelet.rs"]
+mod kubelet;
+#[cfg(test)]
+#[path = "sandbox/mutations.rs"]
+mod mutations;
+#[cfg(test)]
+#[path = "sandbox/patches.rs"]
+mod patches;
+#[cfg(test)]
+#[path = "sandbox/stage.rs"]
+mod stage;
+#[cfg(test)]
+#[path = "sandbox/watches.rs"]
+mod watches;
+#[cfg(test)]
+#[path = "sandbox/writes.rs"]
+mod writes;

@@ -1,0 +1,235 @@
+//! The file: what it keeps, what it shares, and what is wrong with broken ones.
+
+use crate::stage::*;
+use rollout::sandbox::rules::parse_rules;
+use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cluster.json");
+    (directory, path)
+}
+
+fn open(path: &Path, rules: RulesSource, now: &Now) -> Result<Sandbox, SandboxError> {
+    Sandbox::open(Options { file: Some(path.to_owned()), rules, now: Arc::clone(now), record_history: false })
+}
+
+fn rules(text: &str) -> RulesSource {
+    RulesSource::Given(parse_rules("rules", text).unwrap())
+}
+
+fn objects(path: &Path) -> Vec<Value> {
+    let document: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    document["objects"].as_array().unwrap().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_write_makes_the_file() {
+    let (_directory, path) = place();
+    let sandbox = open(&path, rules(""), &clock()).unwrap();
+    let client = sandbox.client("default");
+    assert_eq!(get(&client, MAPS).await.0, 200);
+    assert_eq!(post(&client, MAPS, &map("Bad_Name", &json!({}))).await.0, 422);
+    assert!(!path.exists());
+    let made = made(&client, MAPS, &map("one", &json!({"a": "b"}))).await;
+    assert_eq!(objects(&path), [made]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_file_holds_what_the_api_gives() {
+    let (_directory, path) = place();
+    let sandbox = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &clock()).unwrap();
+    let client = sandbox.client("default");
+    made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
+    pass(300).await;
+    assert_eq!(objects(&path), sandbox.objects());
+    let web = objects(&path).into_iter().find(|o| o["kind"] == "Deployment").unwrap();
+    assert_eq!(web, get(&client, &format!("{DEPLOYMENTS}/web")).await.1);
+    assert_eq!(web["status"]["availableReplicas"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_passes_while_nobody_looks() {
+    let (_directory, path) = place();
+    let now = clock();
+    let sandbox = open(&path, rules("- {image: 'web:*', readyAfter: 30s}"), &now).unwrap();
+    made(&sandbox.client("default"), DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
+    drop(sandbox);
+    pass(60_000).await;
+    assert_eq!(objects(&path).len(), 1);
+    let sandbox = open(&path, RulesSource::Stored, &now).unwrap();
+    let (_, web) = get(&sandbox.client("default"), &format!("{DEPLOYMENTS}/web")).await;
+    assert_eq!(web["status"]["availableReplicas"], 2);
+    let pod = sandbox.objects().into_iter().find(|o| o["kind"] == "Pod").unwrap();
+    let ready =
+        pod["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+    assert_eq!(ready["lastTransitionTime"], "2026-01-01T00:00:30Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_opener_goes_on_from_the_stored_counters() {
+    let (_directory, path) = place();
+    let now = clock();
+    let first =
+        made(&open(&path, rules(""), &now).unwrap().client("default"), MAPS, &map("a", &json!({}))).await;
+    let second =
+        made(&open(&path, rules(""), &now).unwrap().client("default"), MAPS, &map("b", &json!({}))).await;
+    assert_eq!(
+        (&first["metadata"]["resourceVersion"], &second["metadata"]["resourceVersion"]),
+        (&json!("2"), &json!("3"))
+    );
+    assert_ne!(first["metadata"]["uid"], second["metadata"]["uid"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_openers_share_one_cluster() {
+    let (_directory, path) = place();
+    let now = clock();
+    let driving = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &now).unwrap();
+    let looking = open(&path, RulesSource::Stored, &now).unwrap();
+    let (one, two) = (driving.client("default"), looking.client("default"));
+    made(&one, DEPLOYMENTS, &deployment("web", "web:1", 3)).await;
+    assert_eq!(get(&two, &format!("{DEPLOYMENTS}/web")).await.0, 200);
+    let path = format!("{DEPLOYMENTS}/web");
+    patch(&two, &path, MERGE_PATCH, &json!({"spec": {"replicas": 4}})).await;
+    pass(500).await;
+    let (_, seen) = get(&one, &path).await;
+    assert_eq!(
+        (&seen["status"]["availableReplicas"], &seen["metadata"]["generation"]),
+        (&json!(4), &json!(2))
+    );
+    assert_eq!(get(&two, &path).await.1, seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_sees_what_another_opener_wrote() {
+    use futures::{AsyncBufReadExt as _, StreamExt as _};
+    let (_directory, path) = place();
+    let now = clock();
+    let (one, two) = (open(&path, rules(""), &now).unwrap(), open(&path, RulesSource::Stored, &now).unwrap());
+    let client = one.client("default");
+    made(&client, MAPS, &map("kept", &json!({}))).await;
+    let request = http::Request::get(format!("{MAPS}?watch=true")).body(Vec::new()).unwrap();
+    let mut lines = Box::pin(two.client("default").request_stream(request).await.unwrap()).lines();
+    made(&client, MAPS, &map("brief", &json!({}))).await;
+    pass(60).await;
+    patch(&client, &format!("{MAPS}/kept"), MERGE_PATCH, &json!({"data": {"a": "b"}})).await;
+    delete(&client, &format!("{MAPS}/brief"), &Value::Null).await;
+    for (kind, name, version) in [
+        ("ADDED", "kept", "2"),
+        ("ADDED", "brief", "3"),
+        ("MODIFIED", "kept", "4"),
+        ("DELETED", "brief", "5"),
+    ] {
+        let event: Value = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+        let metadata = &event["object"]["metadata"];
+        assert_eq!((&event["type"], &metadata["name"]), (&json!(kind), &json!(name)));
+        assert_eq!(metadata["resourceVersion"], version);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_are_kept_for_those_who_only_look() {
+    let (_directory, path) = place();
+    let now = clock();
+    let driving = open(&path, rules("- {image: 'web:*', fail: NeverReady}"), &now).unwrap();
+    made(&driving.client("default"), DEPLOYMENTS, &deployment("web", "web:1", 1)).await;
+    drop(driving);
+    pass(10_000).await;
+    let looking = open(&path, RulesSource::Stored, &now).unwrap();
+    let (_, web) = get(&looking.client("default"), &format!("{DEPLOYMENTS}/web")).await;
+    assert_eq!((&web["status"]["replicas"], web["status"].get("readyReplicas")), (&json!(1), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_files_are_named() {
+    let (_directory, path) = place();
+    for (text, part) in [
+        ("", "EOF"),
+        ("{", "EOF"),
+        ("[]", "expected struct"),
+        ("{\"objects\": 3}", "invalid type"),
+        ("{\"objects\": [{\"kind\": \"Sofa\", \"apiVersion\": \"v9\"}]}", "`Sofa` of `v9`"),
+        ("{\"objects\": [{\"kind\": \"ConfigMap\", \"apiVersion\": \"v1\"}]}", "without name"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = open(&path, RulesSource::Stored, &clock()).err().unwrap().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && error.contains(part), "{text}: {error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_write_that_cannot_be_kept_is_not_accepted() {
+    let (directory, path) = place();
+    let sandbox = open(&path, rules(""), &clock()).unwrap();
+    let client = sandbox.client("default");
+    fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
+    assert_eq!(post(&client, MAPS, &map("one", &json!({}))).await.0, 500);
+    fs::remove_dir(directory.path().join("cluster.json.tmp")).unwrap();
+    assert_eq!(get(&client, &format!("{MAPS}/one")).await.0, 404);
+    made(&client, MAPS, &map("one", &json!({}))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_writer_left_beside_the_file_does_no_harm() {
+    let (directory, path) = place();
+    let now = clock();
+    made(&open(&path, rules(""), &now).unwrap().client("default"), MAPS, &map("one", &json!({}))).await;
+    fs::write(directory.path().join("cluster.json.tmp"), "{\"objects\":[{\"ki").unwrap();
+    let sandbox = open(&path, rules(""), &now).unwrap();
+    made(&sandbox.client("default"), MAPS, &map("two", &json!({}))).await;
+    assert_eq!(objects(&path).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_cannot_be_kept_is_not_accepted() {
+    let (directory, path) = place();
+    let sandbox = open(&path, rules(""), &clock()).unwrap();
+    let client = sandbox.client("default");
+    made(&client, MAPS, &map("one", &json!({}))).await;
+    fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
+    let (code, reason, message) = refusal(post(&client, MAPS, &map("two", &json!({}))).await);
+    assert_eq!((code, reason.as_str()), (500, "InternalError"));
+    assert!(message.contains("cannot write the sandbox file"), "{message}");
+    fs::remove_dir(directory.path().join("cluster.json.tmp")).unwrap();
+    assert_eq!(get(&client, &format!("{MAPS}/two")).await.0, 404);
+    made(&client, MAPS, &map("two", &json!({}))).await;
+    assert_eq!(objects(&path).len(), 2);
+}
+
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let (_directory, path) = place();
+    let writer = |path: PathBuf| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async move {
+            let sandbox = open(&path, rules(""), &clock()).unwrap();
+            let client = sandbox.client("default");
+            post(&client, MAPS, &map("counter", &json!({"n": "0"}))).await;
+            for _ in 0..20 {
+                loop {
+                    let (_, mut counter) = get(&client, &format!("{MAPS}/counter")).await;
+                    let number: u32 = counter["data"]["n"].as_str().unwrap().parse().unwrap();
+                    counter["data"]["n"] = json!((number + 1).to_string());
+                    match put(&client, &format!("{MAPS}/counter"), &counter).await.0 {
+                        200 => break,
+                        code => assert_eq!(code, 409),
+                    }
+                }
+            }
+        });
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let path = path.clone();
+            scope.spawn(move || writer(path));
+        }
+    });
+    assert_eq!(objects(&path)[0]["data"]["n"], "60");
+}
