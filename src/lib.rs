@@ -1,5 +1,6 @@
 //! Batched rollouts for Kubernetes, driven from outside the cluster.
 
+pub mod cluster;
 pub mod oam;
 pub mod plan;
 pub mod sandbox;

@@ -1,0 +1,172 @@
+//! Makes every failed answer look like an API server's.
+//!
+//! Overload answers come as plain text with a `Retry-After` header, and a proxy in between answers with
+//! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
+//! A request whose answer does not even begin is given up here too, watches included.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tower::Service;
+
+use crate::cluster::clock::Clock;
+
+/// How many different warnings are kept.
+const MOST_WARNINGS: usize = 100;
+/// The longest failed answer that is read, in bytes.
+const MAX_FAILURE: usize = 64 * 1024;
+
+/// Warnings that the server gave, in order, each once.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    all: Vec<String>,
+    taken: usize,
+}
+
+impl Warnings {
+    /// Those that nobody has taken yet.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        let mut kept = self.lock();
+        let fresh = kept.all[kept.taken..].to_vec();
+        kept.taken = kept.all.len();
+        fresh
+    }
+
+    fn note(&self, headers: &HeaderMap) {
+        for text in headers.get_all(WARNING).iter().filter_map(warning) {
+            let mut kept = self.lock();
+            if !kept.all.contains(&text) && kept.all.len() < MOST_WARNINGS {
+                kept.all.push(text);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text of a `Warning` header, `299 - "text"`, as the Kubernetes API server writes it.
+fn warning(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?.strip_prefix("299 ")?.split_once(' ')?.1;
+    let text = text.strip_prefix('"')?.strip_suffix('"')?;
+    Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+/// Wraps a client so that failed answers carry their `Retry-After`, warnings are kept, and every answer begins
+/// within `limit` (zero is none).
+#[must_use]
+pub fn normalised(client: Client, clock: Clock, limit: Duration, warnings: Warnings) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    Client::new(Normalise { client, clock, limit, warnings }, namespace)
+}
+
+#[derive(Clone)]
+struct Normalise {
+    client: Client,
+    warnings: Warnings,
+    clock: Clock,
+    limit: Duration,
+}
+
+impl Service<Request<Body>> for Normalise {
+    type Response = Response<Body>;
+    type Error = tower::BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Self { client, clock, limit, warnings } = self.clone();
+        Box::pin(async move {
+            let Some(response) = clock.within(limit, client.send(request)).await else {
+                return Err(silence(limit).into());
+            };
+            let response = response?;
+            warnings.note(response.headers());
+            let status = response.status();
+            if !(status.is_client_error() || status.is_server_error()) {
+                return Ok(response);
+            }
+            let (parts, body) = response.into_parts();
+            let bytes = Limited::new(body, MAX_FAILURE).collect().await?.to_bytes();
+            let retry_after =
+                parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let body = with_retry_after(&bytes, status.as_u16(), retry_after);
+            Ok(Response::from_parts(parts, Body::from(body)))
+        })
+    }
+}
+
+fn silence(limit: Duration) -> io::Error {
+    let message = format!("no answer from the API server within {}s", limit.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, message)
+}
+
+fn with_retry_after(body: &[u8], code: u16, retry_after: Option<u64>) -> Vec<u8> {
+    let parsed = serde_json::from_slice::<Value>(body).ok().filter(|status| status["kind"] == "Status");
+    let mut status = parsed.unwrap_or_else(|| {
+        json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "message": String::from_utf8_lossy(body).trim(),
+            "code": code,
+        })
+    });
+    if let Some(seconds) = retry_after {
+        let asked = status["details"]["retryAfterSeconds"].as_u64().unwrap_or(0);
+        status["details"]["retryAfterSeconds"] = json!(asked.max(seconds));
+    }
+    status.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &[u8], code: u16, retry_after: Option<u64>) -> Value {
+        serde_json::from_slice(&with_retry_after(body, code, retry_after)).unwrap()
+    }
+
+    #[test]
+    fn plain_text_becomes_a_status() {
+        let status = read(b"Too many requests, please try again later.", 429, Some(3));
+        assert_eq!(status["code"], 429);
+        assert_eq!(status["details"]["retryAfterSeconds"], 3);
+    }
+
+    #[test]
+    fn a_warning_is_read_off_its_header() {
+        let text = |value: &'static str| warning(&HeaderValue::from_static(value));
+        assert_eq!(
+            text(r#"299 - "would violate \"restricted\"""#).as_deref(),
+            Some(r#"would violate "restricted""#)
+        );
+        assert_eq!(text("110 - stale"), None);
+    }
+
+    #[test]
+    fn a_status_stays_as_it_is() {
+        let status =
+            read(br#"{"kind":"Status","code":409,"reason":"Conflict","message":"moved"}"#, 409, None);
+        assert_eq!(status["reason"], "Conflict");
+        assert_eq!(status.get("details"), None);
+    }
+}

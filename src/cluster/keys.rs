@@ -1,0 +1,18 @@
+//! Our own keys on objects. They share one prefix.
+
+/// On workloads, an annotation: the epoch of the run that may write to them.
+pub const EPOCH: &str = "batch-rollout.dev/epoch";
+/// On run records, a label: the component.
+pub const RECORD_COMPONENT: &str = "batch-rollout.dev/component";
+/// On run records and Leases, a label: the application.
+pub const RECORD_APPLICATION: &str = "batch-rollout.dev/application";
+/// On Services, an annotation: a hash of what was applied.
+pub const APPLIED: &str = "batch-rollout.dev/applied";
+/// The name under which our writes appear in `metadata.managedFields`.
+pub const FIELD_MANAGER: &str = "rollout";
+
+/// A key as a JSON Pointer segment (RFC 6901).
+#[must_use]
+pub fn pointer(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

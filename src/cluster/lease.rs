@@ -1,0 +1,344 @@
+//! The queue: one Lease per application, held by the run that drives it.
+//!
+//! It is advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
+//! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
+//! duration, never by comparing clocks.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::ResourceExt;
+use kube::api::{PatchParams, PostParams};
+use kube::runtime::watcher;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::cluster::clock::Moment;
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::perform::json_patch;
+use crate::cluster::process::Process;
+use crate::cluster::session::Session;
+use crate::oam::labels;
+
+/// How long a Lease lasts without being renewed: as long as client-go's.
+const DURATION: Duration = Duration::from_secs(15);
+/// How long after the last renewal writes are still sent; less than [`DURATION`], so that a successor
+/// that has seen the Lease expire meets no late write. client-go's ratio.
+const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(4);
+/// How soon after a failed renewal the next is tried.
+const RENEW_AGAIN: Duration = Duration::from_secs(1);
+/// On a Lease, an annotation: which process holds it, since when.
+const HOLDER: &str = "batch-rollout.dev/holder";
+
+/// A place in an application's queue.
+#[derive(Debug)]
+pub struct Queue {
+    session: Session,
+    namespace: String,
+    application: String,
+    identity: String,
+    /// Written on the Lease at each acquisition and different each time, so that two processes of one
+    /// identity can tell whose it is.
+    token: RefCell<String>,
+}
+
+/// What the token says.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    process: Option<Process>,
+    since: i64,
+}
+
+/// Why the Lease was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// A request failed for good.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The other run was still at it when patience ran out.
+    #[error("`{holder}` is still driving application `{application}`")]
+    TimedOut {
+        /// The other run's identity.
+        holder: String,
+        /// The application.
+        application: String,
+    },
+}
+
+/// A Lease that is held, as long as it is renewed.
+#[derive(Debug)]
+pub struct Held {
+    queue: Queue,
+    valid_until: Cell<Moment>,
+    renewed: Notify,
+}
+
+enum Look {
+    Taken,
+    Busy { holder: String, version: String },
+    Again,
+}
+
+impl Queue {
+    /// A place in the queue of an application, under an identity. The same identity takes over at once.
+    #[must_use]
+    pub fn new(session: Session, namespace: &str, application: &str, identity: &str) -> Self {
+        Self {
+            session,
+            namespace: namespace.to_owned(),
+            application: application.to_owned(),
+            identity: identity.to_owned(),
+            token: RefCell::default(),
+        }
+    }
+
+    /// Waits in line for the Lease, at most `patience` (zero is no limit). `on_wait` hears each new holder.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub async fn acquire(
+        self,
+        patience: Duration,
+        mut on_wait: impl FnMut(&str),
+    ) -> Result<Held, QueueError> {
+        let clock = self.session.clock().clone();
+        let deadline = clock.moment().after(patience);
+        let mut seen: Option<(String, Moment)> = None;
+        let mut announced: Option<String> = None;
+        loop {
+            let expired = |version: &str| {
+                seen.as_ref().is_some_and(|(known, until)| known == version && clock.moment() >= *until)
+            };
+            let asked = clock.moment();
+            match self.look(expired).await {
+                Ok(Look::Taken) => {
+                    self.session.recovered();
+                    let valid_until = Cell::new(asked.plus(RENEW_DEADLINE));
+                    return Ok(Held { valid_until, renewed: Notify::new(), queue: self });
+                }
+                Ok(Look::Again) => {}
+                Ok(Look::Busy { holder, version }) => {
+                    if announced.as_ref() != Some(&holder) {
+                        on_wait(&holder);
+                        announced = Some(holder.clone());
+                    }
+                    let until = match &seen {
+                        Some((known, until)) if *known == version => *until,
+                        _ => clock.moment().plus(DURATION),
+                    };
+                    seen = Some((version.clone(), until));
+                    if deadline.is_some_and(|deadline| clock.moment() >= deadline) {
+                        return Err(QueueError::TimedOut { holder, application: self.application });
+                    }
+                    let wake = deadline.map_or(until, |deadline| deadline.min(until));
+                    tokio::select! {
+                        () = clock.until(Some(wake)) => {}
+                        () = self.changed(&version) => {}
+                    }
+                }
+                Err(error) => self.session.pause_after(&error).await?,
+            }
+        }
+    }
+
+    /// Looks at the Lease once and takes it if it is free.
+    async fn look(&self, expired: impl Fn(&str) -> bool) -> Result<Look, ClusterError> {
+        let api = self.session.api::<Lease>(&self.namespace);
+        let name = self.name();
+        let Some(lease) = self.session.aside(api.get_opt(&name)).await? else {
+            let object: Lease = serde_json::from_value(json!({
+                "metadata": {
+                    "name": name,
+                    "labels": {keys::RECORD_APPLICATION: self.application, labels::NAME: self.application},
+                    "annotations": {HOLDER: self.new_token()},
+                },
+                "spec": self.spec(0),
+            }))
+            .map_err(|error| ClusterError::Other(error.to_string()))?;
+            let params =
+                PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+            return match self.session.aside(api.create(&params, &object)).await {
+                Ok(_) => Ok(Look::Taken),
+                Err(ClusterError::AlreadyExists(_)) => Ok(Look::Again),
+                // A create is in conflict with whatever else counts against a quota at that moment.
+                Err(ClusterError::Conflict(message)) => Err(ClusterError::transient(message)),
+                Err(error) => Err(error),
+            };
+        };
+        let spec = lease.spec.clone().unwrap_or_default();
+        let holder = spec.holder_identity.filter(|holder| !holder.is_empty());
+        let version = lease.resource_version().unwrap_or_default();
+        let is_free = match &holder {
+            None => true,
+            Some(holder) => *holder == self.identity || is_abandoned(&lease) || expired(&version),
+        };
+        if let (Some(holder), false) = (holder, is_free) {
+            return Ok(Look::Busy { holder, version });
+        }
+        let patch = json_patch(json!([
+            {"op": "test", "path": "/metadata/uid", "value": lease.uid()},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/metadata/annotations", "value": {HOLDER: self.new_token()}},
+            {"op": "add", "path": "/spec", "value": self.spec(spec.lease_transitions.unwrap_or(0) + 1)},
+        ]))?;
+        match self.session.aside(api.patch(&name, &params(), &patch)).await {
+            Ok(_) => Ok(Look::Taken),
+            Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(Look::Again),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until the Lease is another than the one seen.
+    async fn changed(&self, version: &str) {
+        let api = self.session.api::<Lease>(&self.namespace);
+        let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name())).timeout(25);
+        let mut events = pin!(watcher::watcher(api, config));
+        let mut is_listed = false;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease)) => {
+                    is_listed = true;
+                    if lease.resource_version().as_deref() != Some(version) {
+                        return;
+                    }
+                }
+                Ok(watcher::Event::Delete(_)) => return,
+                Ok(watcher::Event::InitDone) if !is_listed => return,
+                Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+                Err(_) => self.session.clock().pause(RENEW_AGAIN).await,
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("rollout-{}", self.application)
+    }
+
+    fn new_token(&self) -> String {
+        let since = self.session.clock().now().as_nanosecond();
+        let token = Token { process: Process::this(), since: i64::try_from(since).unwrap_or(i64::MAX) };
+        let text = serde_json::to_string(&token).unwrap_or_default();
+        self.token.replace(text.clone());
+        text
+    }
+
+    /// The Lease's present holder, if it is not this process.
+    async fn usurper(&self) -> Result<Option<String>, ClusterError> {
+        let api = self.session.api::<Lease>(&self.namespace);
+        let Some(lease) = self.session.aside(api.get_opt(&self.name())).await? else {
+            return Ok(None);
+        };
+        if lease.annotations().get(HOLDER) == Some(&*self.token.borrow()) {
+            return Ok(None);
+        }
+        let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
+        Ok(Some(if holder.is_empty() { "another run".to_owned() } else { holder }))
+    }
+
+    fn spec(&self, transitions: i32) -> Value {
+        let now = MicroTime(self.session.clock().now());
+        json!({
+            "holderIdentity": self.identity,
+            "leaseDurationSeconds": DURATION.as_secs(),
+            "acquireTime": now,
+            "renewTime": now,
+            "leaseTransitions": transitions,
+        })
+    }
+}
+
+impl Held {
+    /// Whether writes may be sent: the Lease was renewed recently enough.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.queue.session.clock().moment() < self.valid_until.get()
+    }
+
+    /// Waits until the Lease is renewed the next time.
+    pub async fn renewal(&self) {
+        self.renewed.notified().await;
+    }
+
+    fn extend(&self, asked: Moment) {
+        self.valid_until.set(asked.plus(RENEW_DEADLINE));
+        self.renewed.notify_waiters();
+    }
+
+    /// Who holds the Lease by now, if it is another process.
+    ///
+    /// # Errors
+    /// What the server answered; it is asked once.
+    pub async fn lost_to(&self) -> Result<Option<String>, ClusterError> {
+        self.queue.usurper().await
+    }
+
+    /// Renews the Lease for as long as it is polled. Returns the other's identity when it is lost.
+    pub async fn keep(&self) -> String {
+        let clock = self.queue.session.clock();
+        let mut delay = RENEW_EVERY;
+        loop {
+            clock.pause(delay).await;
+            let asked = clock.moment();
+            delay = match self.renew().await {
+                Ok(()) => {
+                    self.extend(asked);
+                    RENEW_EVERY
+                }
+                Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
+                    if let Ok(Some(holder)) = self.queue.usurper().await {
+                        return holder;
+                    }
+                    // Deleted by hand: taken again.
+                    if let Ok(Look::Taken) = self.queue.look(|_| false).await {
+                        self.extend(asked);
+                    }
+                    RENEW_AGAIN
+                }
+                Err(_) => RENEW_AGAIN,
+            };
+        }
+    }
+
+    async fn renew(&self) -> Result<(), ClusterError> {
+        let queue = &self.queue;
+        let api = queue.session.api::<Lease>(&queue.namespace);
+        let patch = json_patch(json!([
+            {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
+            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
+            {"op": "replace", "path": "/spec/renewTime", "value": MicroTime(queue.session.clock().now())},
+        ]))?;
+        queue.session.aside(api.patch(&queue.name(), &params(), &patch)).await.map(|_| ())
+    }
+
+    /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
+    pub async fn release(&self) {
+        let queue = &self.queue;
+        let api = queue.session.api::<Lease>(&queue.namespace);
+        let operations = json!([
+            {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
+            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
+            {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
+        ]);
+        if let Ok(patch) = json_patch(operations) {
+            drop(queue.session.aside(api.patch(&queue.name(), &params(), &patch)).await);
+        }
+    }
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
+}
+
+/// Whether the holder was a process of this machine that lives no more.
+fn is_abandoned(lease: &Lease) -> bool {
+    let token = lease.annotations().get(HOLDER).and_then(|text| serde_json::from_str::<Token>(text).ok());
+    token.and_then(|token| token.process).is_some_and(|process| process.is_gone())
+}

@@ -1,0 +1,23 @@
+//! The API server: observing, performing one step, the record, the Lease. No decision is made here.
+//!
+//! Every write to an existing object is a JSON Patch whose `test` operations name what the plan relied
+//! on; deletes carry preconditions; creates are by name. A refused write means *observe again*.
+
+pub mod answers;
+pub mod autoscalers;
+pub mod clock;
+pub mod error;
+pub mod keys;
+pub mod lease;
+pub mod perform;
+pub mod pods;
+pub mod preflight;
+pub mod process;
+pub mod record;
+pub mod revisions;
+pub mod service;
+pub mod session;
+pub mod view;
+pub mod views;
+pub mod watch;
+pub mod workload;

@@ -1,0 +1,176 @@
+//! Whether this user may do what a run needs, asked before the first write.
+//!
+//! One rules review answers for almost every user. What it does not show to be allowed is asked for one by
+//! one, since its list may be incomplete and a missing line proves nothing.
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+    SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+};
+use kube::api::PostParams;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::Session;
+
+/// A right on one kind of object in one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// What is done.
+    pub verb: &'static str,
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The plural.
+    pub resource: &'static str,
+}
+
+/// Whether a run touches Services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// A component exposes ports.
+    Touched,
+    /// None does.
+    Untouched,
+}
+
+/// What every run needs: kind by kind, group, plural, verbs.
+const NEEDED: [(&str, &str, &[&str]); 4] = [
+    ("apps", "deployments", &["get", "list", "watch", "create", "patch", "delete"]),
+    ("apps", "controllerrevisions", &["get", "list", "create"]),
+    ("", "configmaps", &["get", "create", "patch"]),
+    ("coordination.k8s.io", "leases", &["get", "create", "patch"]),
+];
+/// What a run with exposed ports needs besides.
+const SERVICES: (&str, &str, &[&str]) = ("", "services", &["get", "create", "patch"]);
+
+/// The rights that this user lacks for a run in a namespace.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn missing(
+    session: &Session,
+    namespace: &str,
+    services: Services,
+) -> Result<Vec<Right>, ClusterError> {
+    let rules = rules(session, namespace).await?;
+    let mut missing = Vec::new();
+    for right in needed(services) {
+        if !rules.iter().any(|rule| allows(rule, right)) && !is_allowed(session, namespace, right).await? {
+            missing.push(right);
+        }
+    }
+    Ok(missing)
+}
+
+fn needed(services: Services) -> impl Iterator<Item = Right> {
+    let more = (services == Services::Touched).then_some(SERVICES);
+    NEEDED
+        .into_iter()
+        .chain(more)
+        .flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| Right { verb, group, resource }))
+}
+
+async fn rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {
+    let api = session.cluster_wide::<SelfSubjectRulesReview>();
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) },
+        ..SelfSubjectRulesReview::default()
+    };
+    let params = PostParams::default();
+    match session.read(|| api.create(&params, &review)).await {
+        Ok(review) => Ok(review.status.map(|status| status.resource_rules).unwrap_or_default()),
+        // A server without this review, or one that keeps it from us: every right is asked for.
+        Err(ClusterError::NotFound(_) | ClusterError::Forbidden(_) | ClusterError::Invalid(_)) => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn allows(rule: &ResourceRule, right: Right) -> bool {
+    let has = |list: &[String], wanted: &str| list.iter().any(|item| item == "*" || item == wanted);
+    let of_any_name = rule.resource_names.as_ref().is_none_or(Vec::is_empty);
+    of_any_name
+        && has(&rule.verbs, right.verb)
+        && has(rule.api_groups.as_deref().unwrap_or_default(), right.group)
+        && has(rule.resources.as_deref().unwrap_or_default(), right.resource)
+}
+
+async fn is_allowed(session: &Session, namespace: &str, right: Right) -> Result<bool, ClusterError> {
+    let api = session.cluster_wide::<SelfSubjectAccessReview>();
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(right.group.to_owned()),
+                namespace: Some(namespace.to_owned()),
+                resource: Some(right.resource.to_owned()),
+                verb: Some(right.verb.to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let params = PostParams::default();
+    let review = session.read(|| api.create(&params, &review)).await?;
+    Ok(review.status.is_some_and(|status| status.allowed))
+}
+
+/// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
+#[must_use]
+pub fn describe(rights: &[Right]) -> String {
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for right in rights {
+        let kind = if right.group.is_empty() {
+            right.resource.to_owned()
+        } else {
+            format!("{}.{}", right.resource, right.group)
+        };
+        match kinds.last_mut() {
+            Some((last, verbs)) if *last == kind => verbs.push(right.verb),
+            _ => kinds.push((kind, vec![right.verb])),
+        }
+    }
+    let words: Vec<String> =
+        kinds.iter().map(|(kind, verbs)| format!("{} `{kind}`", verbs.join("/"))).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(verbs: &[&str], groups: &[&str], resources: &[&str], names: &[&str]) -> ResourceRule {
+        let owned = |list: &[&str]| list.iter().map(|&item| item.to_owned()).collect::<Vec<_>>();
+        ResourceRule {
+            verbs: owned(verbs),
+            api_groups: Some(owned(groups)),
+            resources: Some(owned(resources)),
+            resource_names: Some(owned(names)),
+        }
+    }
+
+    #[test]
+    fn a_rule_allows_what_it_names_in_full() {
+        let right = Right { verb: "patch", group: "apps", resource: "deployments" };
+        assert!(allows(&rule(&["get", "patch"], &["apps"], &["deployments"], &[]), right));
+        assert!(allows(&rule(&["*"], &["*"], &["*"], &[]), right));
+        assert!(!allows(&rule(&["get"], &["apps"], &["deployments"], &[]), right));
+        assert!(!allows(&rule(&["patch"], &[""], &["deployments"], &[]), right));
+        assert!(!allows(&rule(&["patch"], &["apps"], &["deployments/scale"], &[]), right));
+        assert!(
+            !allows(&rule(&["patch"], &["apps"], &["deployments"], &["one"]), right),
+            "one name is not all"
+        );
+    }
+
+    #[test]
+    fn rights_are_told_kind_by_kind() {
+        let right = |verb, group, resource| Right { verb, group, resource };
+        let rights = [
+            right("create", "apps", "deployments"),
+            right("patch", "apps", "deployments"),
+            right("get", "", "services"),
+        ];
+        assert_eq!(describe(&rights), "create/patch `deployments.apps`, get `services`");
+    }
+}

@@ -1,0 +1,198 @@
+//! The run record's home: a ConfigMap `rollout-<component>`.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use kube::api::{ListParams, PatchParams, PostParams};
+use kube::runtime::watcher;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::perform::json_patch;
+use crate::cluster::session::Session;
+use crate::oam::labels;
+use crate::plan::record::Record;
+
+const RECORD: &str = "record";
+const EPOCH: &str = "epoch";
+
+/// A record as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRecord {
+    /// What it says.
+    pub record: Record,
+    /// When the component was first rolled out.
+    pub created: Option<Timestamp>,
+    uid: String,
+    resource_version: String,
+}
+
+impl StoredRecord {
+    /// The uid of the object that holds it.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// The request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The ConfigMap is not a run record, or not one that this version can read.
+    #[error("configmap `{name}` is in the way: {reason}")]
+    Unusable {
+        /// The ConfigMap.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The name of a component's record.
+#[must_use]
+pub fn name(component: &str) -> String {
+    format!("rollout-{component}")
+}
+
+/// Reads a component's record.
+///
+/// # Errors
+/// [`RecordError`]
+pub async fn load(
+    session: &Session,
+    namespace: &str,
+    component: &str,
+) -> Result<Option<StoredRecord>, RecordError> {
+    let api = session.api::<ConfigMap>(namespace);
+    let name = name(component);
+    match session.read(|| api.get_opt(&name)).await? {
+        Some(object) => parse(&object).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads every record of a namespace; those that cannot be read are left out.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn load_all(session: &Session, namespace: &str) -> Result<Vec<StoredRecord>, ClusterError> {
+    let api = session.api::<ConfigMap>(namespace);
+    let params = ListParams::default().labels(keys::RECORD_COMPONENT);
+    let list = session.read(|| api.list(&params)).await?;
+    Ok(list.items.iter().filter_map(|object| parse(object).ok()).collect())
+}
+
+/// Tells whenever a record of a namespace has changed, for as long as it is polled.
+pub async fn follow(session: &Session, namespace: &str, mut on_change: impl FnMut()) {
+    let config = watcher::Config::default().labels(keys::RECORD_COMPONENT).timeout(25);
+    let mut events = pin!(watcher::watcher(session.api::<ConfigMap>(namespace), config));
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) => {
+                on_change();
+            }
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
+            Err(_) => session.clock().pause(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// Writes a claim: a new record, or the next epoch of the one that was read.
+///
+/// # Errors
+/// A conflict means that another run claimed first: read again.
+pub async fn claim(
+    session: &Session,
+    namespace: &str,
+    previous: Option<&StoredRecord>,
+    record: &Record,
+) -> Result<StoredRecord, RecordError> {
+    let api = session.api::<ConfigMap>(namespace);
+    let name = name(&record.component);
+    let object = match previous {
+        None => {
+            let object: ConfigMap = serde_json::from_value(json!({
+                "metadata": {
+                    "name": name,
+                    "labels": {
+                        keys::RECORD_COMPONENT: record.component,
+                        keys::RECORD_APPLICATION: record.application,
+                        labels::NAME: record.application,
+                    },
+                },
+                "data": {RECORD: text(record), EPOCH: record.epoch.to_string()},
+            }))
+            .map_err(|error| ClusterError::Other(error.to_string()))?;
+            let params =
+                PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+            session.once(api.create(&params, &object)).await?
+        }
+        Some(previous) => {
+            let patch = json_patch(json!([
+                {"op": "test", "path": "/metadata/uid", "value": previous.uid},
+                {"op": "test", "path": "/metadata/resourceVersion", "value": previous.resource_version},
+                {"op": "add", "path": format!("/data/{RECORD}"), "value": text(record)},
+                {"op": "add", "path": format!("/data/{EPOCH}"), "value": record.epoch.to_string()},
+            ]))?;
+            session.once(api.patch(&name, &params(), &patch)).await?
+        }
+    };
+    parse(&object)
+}
+
+/// Writes how a run ended, unless another run has claimed since.
+///
+/// # Errors
+/// A conflict means that another run has claimed.
+pub async fn conclude(
+    session: &Session,
+    namespace: &str,
+    held: &StoredRecord,
+    record: &Record,
+) -> Result<StoredRecord, RecordError> {
+    let api = session.api::<ConfigMap>(namespace);
+    let patch = json_patch(json!([
+        {"op": "test", "path": "/metadata/uid", "value": held.uid},
+        {"op": "test", "path": format!("/data/{EPOCH}"), "value": held.record.epoch.to_string()},
+        {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
+    ]))?;
+    parse(&session.once(api.patch(&name(&record.component), &params(), &patch)).await?)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
+}
+
+fn text(record: &Record) -> String {
+    serde_json::to_string(record).expect("a record has string keys only")
+}
+
+fn parse(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
+    let name = object.name_any();
+    let unusable = |reason: String| RecordError::Unusable { name: name.clone(), reason };
+    if !object.labels().contains_key(keys::RECORD_COMPONENT) {
+        return Err(unusable("it is not a run record".into()));
+    }
+    let text = object.data.as_ref().and_then(|data| data.get(RECORD));
+    let text = text.ok_or_else(|| unusable("it has no `record`".into()))?;
+    let record: Record =
+        serde_json::from_str(text).map_err(|error| unusable(format!("its `record` is broken: {error}")))?;
+    if record.run.spec.batches.is_empty() {
+        return Err(unusable("its `record` has a run without batches".into()));
+    }
+    Ok(StoredRecord {
+        record,
+        created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
+    })
+}

@@ -1,0 +1,93 @@
+//! Component revisions in the cluster: ControllerRevisions. They are created and deleted, never changed.
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams, Preconditions};
+use serde_json::Value;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::session::Session;
+use crate::oam::labels;
+use crate::oam::revision::StoredRevision;
+
+fn resource() -> ApiResource {
+    ApiResource::erase::<ControllerRevision>(&())
+}
+
+/// Reads the revisions of some components, oldest number first.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn list(
+    session: &Session,
+    namespace: &str,
+    components: &[String],
+) -> Result<Vec<StoredRevision>, ClusterError> {
+    let api = session.dynamic(namespace, &resource());
+    let params = ListParams::default().labels(&format!(
+        "{} in ({})",
+        labels::REVISION_COMPONENT,
+        components.join(",")
+    ));
+    let list = session.read(|| api.list(&params)).await?;
+    let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read).collect();
+    revisions.sort_by(|a, b| (a.revision, &a.name).cmp(&(b.revision, &b.name)));
+    Ok(revisions)
+}
+
+/// Reads one revision by name, whoever it belongs to.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn find(
+    session: &Session,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<StoredRevision>, ClusterError> {
+    let api = session.dynamic(namespace, &resource());
+    Ok(session.read(|| api.get_opt(name)).await?.as_ref().and_then(read))
+}
+
+/// Records a revision.
+///
+/// # Errors
+/// `AlreadyExists` means that somebody recorded one of that name just now: look again.
+pub async fn create(
+    session: &Session,
+    namespace: &str,
+    object: &Value,
+) -> Result<StoredRevision, ClusterError> {
+    let api = session.dynamic(namespace, &resource());
+    let object: DynamicObject =
+        serde_json::from_value(object.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
+    let params = PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+    let created = session.once(api.create(&params, &object)).await?;
+    read(&created).ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
+}
+
+/// Removes a revision exactly as it was read.
+///
+/// # Errors
+/// Whatever the server answers; one that is gone already is no error.
+pub async fn delete(
+    session: &Session,
+    namespace: &str,
+    revision: &StoredRevision,
+) -> Result<(), ClusterError> {
+    let api = session.dynamic(namespace, &resource());
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(revision.uid.clone()),
+            resource_version: Some(revision.resource_version.clone()),
+        }),
+        ..DeleteParams::default()
+    };
+    match session.once(api.delete(&revision.name, &params)).await {
+        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(object: &DynamicObject) -> Option<StoredRevision> {
+    StoredRevision::from_object(&serde_json::to_value(object).ok()?)
+}

@@ -1,0 +1,239 @@
+//! What is known of the workloads in one namespace, fed by a watch, by lists and by our own writes.
+//!
+//! An older word never replaces a newer one: a late watch event or a lagging server cannot undo what a
+//! write's answer told. Absence is believed only after a list that began later than the last sighting.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use tokio::sync::watch;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::workload;
+use crate::plan::observed::{Uid, Workload};
+
+/// The workloads of some components of one namespace.
+#[derive(Debug)]
+pub struct View {
+    state: RefCell<State>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<(String, String), Entry>,
+    deleted: BTreeSet<Uid>,
+    sightings: u64,
+    is_complete: bool,
+    failure: Option<ClusterError>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    workload: Workload,
+    object_labels: BTreeMap<String, String>,
+    controller: Option<String>,
+    seen: u64,
+}
+
+/// Marks the beginning of a list, see [`View::replace`].
+#[derive(Debug, Clone, Copy)]
+pub struct Mark(u64);
+
+impl Default for View {
+    fn default() -> Self {
+        Self { state: RefCell::default(), changed: watch::Sender::new(0) }
+    }
+}
+
+impl View {
+    /// Takes in one object, unless something newer is known.
+    pub fn absorb(&self, object: &DynamicObject) {
+        if self.absorb_quietly(object) {
+            self.touch();
+        }
+    }
+
+    fn absorb_quietly(&self, object: &DynamicObject) -> bool {
+        let Some(component) = workload::component(object) else {
+            return false;
+        };
+        let seen = workload::observe(object);
+        let state = &mut *self.state.borrow_mut();
+        if state.deleted.contains(&seen.uid) {
+            return false;
+        }
+        let key = (component, seen.name.clone());
+        state.sightings += 1;
+        if let Some(known) = state.entries.get_mut(&key)
+            && known.workload.uid == seen.uid
+            && is_older(&seen.resource_version, &known.workload.resource_version)
+        {
+            return false;
+        }
+        let controller = object
+            .owner_references()
+            .iter()
+            .find(|owner| owner.controller == Some(true))
+            .map(|owner| format!("{} `{}`", owner.kind, owner.name));
+        let entry = Entry {
+            workload: seen,
+            object_labels: object.labels().clone(),
+            controller,
+            seen: state.sightings,
+        };
+        state.entries.insert(key, entry);
+        true
+    }
+
+    /// Takes note that an object is gone.
+    pub fn forget(&self, uid: &Uid) {
+        let state = &mut *self.state.borrow_mut();
+        state.entries.retain(|_, entry| entry.workload.uid != *uid);
+        state.deleted.insert(uid.clone());
+        self.touch();
+    }
+
+    /// Marks the moment before a list is asked for.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.state.borrow().sightings)
+    }
+
+    /// Takes in a complete list that was asked for after `mark`; what it lacks and has not been seen
+    /// since is gone. `component` limits it to one component.
+    pub fn replace(&self, objects: &[DynamicObject], mark: Mark, component: Option<&str>) {
+        for object in objects {
+            self.absorb_quietly(object);
+        }
+        let listed: BTreeSet<Uid> = objects.iter().filter_map(ResourceExt::uid).map(Uid).collect();
+        let state = &mut *self.state.borrow_mut();
+        state.entries.retain(|(owner, _), entry| {
+            component.is_some_and(|component| component != owner)
+                || listed.contains(&entry.workload.uid)
+                || entry.seen > mark.0
+        });
+        state.is_complete = true;
+        state.failure = None;
+        self.touch();
+    }
+
+    /// Reports that the watch cannot go on.
+    pub fn fail(&self, error: ClusterError) {
+        self.state.borrow_mut().failure = Some(error);
+        self.touch();
+    }
+
+    /// Why the watch cannot go on, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<ClusterError> {
+        self.state.borrow().failure.clone()
+    }
+
+    /// Whether a complete list has been taken in.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.state.borrow().is_complete
+    }
+
+    /// The workloads of a component.
+    #[must_use]
+    pub fn workloads(&self, component: &str) -> Vec<Workload> {
+        let state = self.state.borrow();
+        let of_component = state.entries.iter().filter(|((owner, _), _)| owner == component);
+        of_component.map(|(_, entry)| entry.workload.clone()).collect()
+    }
+
+    /// The first workload of a component that is not this application's to change, and why.
+    #[must_use]
+    pub fn foreign(&self, component: &str, application: &str) -> Option<String> {
+        let state = self.state.borrow();
+        state.entries.iter().filter(|((owner, _), _)| owner == component).find_map(|((_, name), entry)| {
+            workload::foreign(name, &entry.object_labels, entry.controller.as_deref(), application)
+        })
+    }
+
+    /// Waits until [`View::is_complete`] or [`View::failure`].
+    pub async fn completed(&self) {
+        let mut changes = self.changes();
+        while !self.is_complete() && self.failure().is_none() {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sees every change from now on.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn touch(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+/// Whether a resource version is older than another. They are decimal numbers in every API server that
+/// stores in etcd; what is not comparable counts as news.
+fn is_older(version: &str, than: &str) -> bool {
+    match (version.parse::<u128>(), than.parse::<u128>()) {
+        (Ok(version), Ok(than)) => version < than,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(name: &str, uid: &str, version: &str, replicas: u32) -> DynamicObject {
+        serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "uid": uid, "resourceVersion": version, "labels": {"app.oam.dev/component": "web"}},
+            "spec": {"replicas": replicas},
+        }))
+        .unwrap()
+    }
+
+    fn sizes(view: &View) -> Vec<u32> {
+        view.workloads("web").iter().map(|workload| workload.replicas).collect()
+    }
+
+    #[test]
+    fn an_older_word_never_replaces_a_newer_one() {
+        let view = View::default();
+        view.absorb(&object("web-v1", "a", "10", 3));
+        view.absorb(&object("web-v1", "a", "9", 5));
+        assert_eq!(sizes(&view), [3]);
+        view.absorb(&object("web-v1", "a", "100", 4));
+        assert_eq!(sizes(&view), [4]);
+    }
+
+    #[test]
+    fn a_late_event_does_not_bring_back_the_deleted() {
+        let view = View::default();
+        view.absorb(&object("web-v1", "a", "10", 3));
+        view.forget(&Uid("a".into()));
+        view.absorb(&object("web-v1", "a", "11", 3));
+        assert!(sizes(&view).is_empty());
+        view.absorb(&object("web-v1", "b", "12", 1));
+        assert_eq!(sizes(&view), [1]);
+    }
+
+    #[test]
+    fn a_list_begun_before_a_create_does_not_hide_it() {
+        let view = View::default();
+        view.absorb(&object("web-v1", "a", "10", 5));
+        let mark = view.mark();
+        view.absorb(&object("web-v2", "b", "12", 0));
+        view.replace(&[object("web-v1", "a", "10", 5)], mark, None);
+        assert_eq!(sizes(&view), [5, 0]);
+        let mark = view.mark();
+        view.replace(&[object("web-v2", "b", "12", 0)], mark, None);
+        assert_eq!(sizes(&view), [0]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Optional views for kubectl: an Application and a Rollout object that show what is going on.
+//!
+//! They are written where their CustomResourceDefinitions are ours, and never read back. Trouble with them
+//! is worth a warning, never a failure.
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::perform::json_patch;
+use crate::cluster::session::Session;
+
+/// The category by which our definitions are told from KubeVela's, whose controllers would act on them.
+const CATEGORY: &str = "batch-rollout";
+
+/// The kinds of views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// `core.oam.dev/v1beta1 Application`
+    Application,
+    /// `standard.oam.dev/v1alpha1 Rollout`
+    Rollout,
+}
+
+/// The views that the cluster has.
+#[derive(Debug, Clone)]
+pub struct Views {
+    session: Session,
+    available: Vec<View>,
+}
+
+impl View {
+    fn resource(self) -> ApiResource {
+        let (group, version, kind) = match self {
+            Self::Application => ("core.oam.dev", "v1beta1", "Application"),
+            Self::Rollout => ("standard.oam.dev", "v1alpha1", "Rollout"),
+        };
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    }
+}
+
+impl Views {
+    /// Finds the views that the cluster has. What cannot be found out counts as absent.
+    pub async fn find(session: &Session) -> Self {
+        let (application, rollout) =
+            tokio::join!(has(session, View::Application), has(session, View::Rollout));
+        let found = [(View::Application, application), (View::Rollout, rollout)];
+        let available = found.into_iter().filter_map(|(view, is_there)| is_there.then_some(view));
+        Self { session: session.clone(), available: available.collect() }
+    }
+
+    /// Shows an object: its spec, where one is given, and its status. Returns the object, or `None` where the cluster has no
+    /// such view.
+    ///
+    /// # Errors
+    /// Whatever the server answers; it is asked once.
+    pub async fn show(
+        &self,
+        view: View,
+        namespace: &str,
+        name: &str,
+        spec: Option<&Value>,
+        status: &Value,
+    ) -> Result<Option<DynamicObject>, ClusterError> {
+        if !self.available.contains(&view) {
+            return Ok(None);
+        }
+        let resource = view.resource();
+        let api = self.session.dynamic(namespace, &resource);
+        let seen = match self.session.once(api.get_opt(name)).await? {
+            Some(seen) => seen,
+            // Without a manifest there is nothing to make a view of.
+            None if spec.is_none() => return Ok(None),
+            None => {
+                let object: DynamicObject = serde_json::from_value(json!({
+                    "apiVersion": resource.api_version,
+                    "kind": resource.kind,
+                    "metadata": {"name": name},
+                    "spec": spec.cloned().unwrap_or_else(|| json!({})),
+                }))
+                .map_err(|error| ClusterError::Other(error.to_string()))?;
+                let params =
+                    PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+                self.session.once(api.create(&params, &object)).await?
+            }
+        };
+        if let Some(spec) = spec.filter(|spec| seen.data.get("spec") != Some(spec)) {
+            self.replace(&api, &seen, "spec", spec).await?;
+        }
+        if seen.data.get("status") != Some(status) {
+            self.replace(&api, &seen, "status", status).await?;
+        }
+        Ok(Some(seen))
+    }
+
+    async fn replace(
+        &self,
+        api: &Api<DynamicObject>,
+        seen: &DynamicObject,
+        part: &str,
+        value: &Value,
+    ) -> Result<(), ClusterError> {
+        let patch = json_patch(json!([
+            {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
+            {"op": "add", "path": format!("/{part}"), "value": value},
+        ]))?;
+        let params =
+            PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() };
+        let name = seen.name_any();
+        if part == "status" {
+            self.session.once(api.patch_status(&name, &params, &patch)).await?;
+        } else {
+            self.session.once(api.patch(&name, &params, &patch)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn has(session: &Session, view: View) -> bool {
+    let resource = view.resource();
+    let served = session.once(session.discover(&resource.api_version)).await;
+    served.is_ok_and(|list| {
+        let mut ours = list
+            .resources
+            .iter()
+            .filter(|one| one.categories.iter().flatten().any(|category| category == CATEGORY));
+        ours.any(|one| one.name == resource.plural)
+    })
+}
+
+/// The owner reference by which an Application controls a revision, as `kubectl get controllerrevision` shows it.
+#[must_use]
+pub fn controller(application: &DynamicObject) -> Value {
+    let resource = View::Application.resource();
+    json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "name": application.name_any(),
+        "uid": application.uid(),
+        "controller": true,
+        "blockOwnerDeletion": false,
+    })
+}

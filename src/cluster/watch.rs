@@ -1,0 +1,168 @@
+//! One watch per kind and namespace, however many components; it feeds a [`View`].
+//!
+//! A watch is a hint to look. Losing it is never a verdict: it is opened again, from a fresh list after
+//! a few failures in a row.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::runtime::watcher::{self, Event};
+
+use crate::cluster::clock::Moment;
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::{MOST_RETRY_AFTER, Session};
+use crate::cluster::view::{Mark, View};
+use crate::plan::observed::Uid;
+
+/// How long the server keeps a watch open, in seconds. A dead connection is noticed five seconds later.
+const WATCH_SECONDS: u32 = 25;
+/// After so many failures in a row the watch starts over with a list. A `410 Gone` that comes as the
+/// HTTP status of a watch would otherwise be asked for again for ever.
+const FAILURES_BEFORE_RELIST: u32 = 3;
+/// So many failures before the first list has come: about half a minute. Nothing has begun by then.
+const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
+/// The first delay after a failure; it doubles up to [`MOST_DELAY`].
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The longest delay after a failure: an outage's end is noticed within it.
+const MOST_DELAY: Duration = Duration::from_secs(5);
+/// A failure so long after the one before begins another outage: longer than a failing watch is asked for
+/// again, a server's wish to be left alone and the deadline of a request included.
+const QUIET: Duration = Duration::from_secs(120);
+
+/// Which objects to watch.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Their namespace.
+    pub namespace: String,
+    /// Their kind.
+    pub resource: ApiResource,
+    /// The label selector.
+    pub selector: String,
+}
+
+/// Feeds the view for as long as it is polled.
+pub async fn feed(session: &Session, subject: &Subject, view: &View) {
+    let api = session.dynamic(&subject.namespace, &subject.resource);
+    let config = watcher::Config::default().labels(&subject.selector).timeout(WATCH_SECONDS);
+    let mut failures = 0_u32;
+    let mut outage: Option<Outage> = None;
+    loop {
+        let mut events = pin!(watcher::watcher(api.clone(), config.clone()));
+        let mut listing = Listing { mark: view.mark(), objects: Vec::new() };
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    // A list that only begins is no success.
+                    if !matches!(event, Event::Init) {
+                        failures = 0;
+                        outage = None;
+                    }
+                    take_in(view, event, &mut listing);
+                }
+                Err(error) => {
+                    let error = classify(error);
+                    let is_hopeless = !view.is_complete() && failures >= FAILURES_BEFORE_FIRST_LIST;
+                    if !session.may_pass(&error) || is_hopeless {
+                        view.fail(error);
+                        return;
+                    }
+                    let clock = session.clock();
+                    if let Some(error) = Outage::note(&mut outage, clock.moment(), session.outage(), &error) {
+                        view.fail(error);
+                        return;
+                    }
+                    let own = FIRST_DELAY.saturating_mul(1 << failures.min(10)).min(MOST_DELAY);
+                    failures += 1;
+                    let delay = own.max(asked_delay(&error));
+                    // One failure is the ordinary end of a connection.
+                    if failures > 1 {
+                        session.tell_retry(&error.to_string(), delay);
+                    }
+                    clock.pause(delay).await;
+                    if failures.is_multiple_of(FAILURES_BEFORE_RELIST) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads a component's workloads anew, by a quorum read.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn refresh(
+    session: &Session,
+    subject: &Subject,
+    view: &View,
+    component: &str,
+) -> Result<(), ClusterError> {
+    let api = session.dynamic(&subject.namespace, &subject.resource);
+    let selector = crate::cluster::workload::selector(&[component.to_owned()]);
+    let mark = view.mark();
+    let params = ListParams::default().labels(&selector);
+    let list = session.read(|| api.list(&params)).await?;
+    view.replace(&list.items, mark, Some(component));
+    Ok(())
+}
+
+/// Failures in a row, with nothing in between that could have been a watch that works and has no news.
+struct Outage {
+    over: Option<Moment>,
+    last: Moment,
+}
+
+impl Outage {
+    /// Takes note of a failure. An error where there has been nothing else for too long: a watch that fails
+    /// for ever is one request in five seconds that nobody hears of.
+    fn note(
+        outage: &mut Option<Self>,
+        now: Moment,
+        patience: Duration,
+        error: &ClusterError,
+    ) -> Option<ClusterError> {
+        let begun = outage.take().filter(|known| now < known.last.plus(QUIET));
+        let over = begun.map_or_else(|| now.after(patience), |known| known.over);
+        *outage = Some(Self { over, last: now });
+        let is_over = over.is_some_and(|over| now >= over);
+        is_over.then(|| ClusterError::Exhausted { message: error.to_string(), spent: patience })
+    }
+}
+
+/// How long the server asks to be left alone.
+fn asked_delay(error: &ClusterError) -> Duration {
+    let ClusterError::Transient { retry_after, .. } = error else { return Duration::ZERO };
+    retry_after.unwrap_or_default().min(MOST_RETRY_AFTER)
+}
+
+struct Listing {
+    mark: Mark,
+    objects: Vec<DynamicObject>,
+}
+
+fn take_in(view: &View, event: Event<DynamicObject>, listing: &mut Listing) {
+    match event {
+        Event::Init => *listing = Listing { mark: view.mark(), objects: Vec::new() },
+        Event::InitApply(object) => listing.objects.push(object),
+        Event::InitDone => view.replace(&std::mem::take(&mut listing.objects), listing.mark, None),
+        Event::Apply(object) => view.absorb(&object),
+        Event::Delete(object) => {
+            if let Some(uid) = object.metadata.uid {
+                view.forget(&Uid(uid));
+            }
+        }
+    }
+}
+
+fn classify(error: watcher::Error) -> ClusterError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => error.into(),
+        watcher::Error::WatchError(status) => (*status).into(),
+        watcher::Error::NoResourceVersion => ClusterError::transient("the watch lost its place"),
+    }
+}
