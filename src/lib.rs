@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod oam;
 pub mod plan;
+pub mod report;
 pub mod sandbox;

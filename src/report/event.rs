@@ -1,0 +1,195 @@
+//! The closed vocabulary of what can happen in a run.
+//!
+//! The driver emits these, the displays turn them into text or JSON. Each event carries the numbers
+//! that a display needs, so that a display keeps no state of its own. Batches are zero-based here and
+//! one-based in text.
+
+use jiff::SignedDuration;
+
+/// Receives every event of a process in order.
+pub trait Reporter {
+    /// Takes note of one event.
+    fn event(&mut self, event: &Event);
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Time since the process began to drive.
+    pub elapsed: SignedDuration,
+    /// The application concerned.
+    pub application: String,
+    /// The component concerned; `None` when it is about the application as a whole.
+    pub component: Option<String>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Another run holds the application's Lease; this one waits its turn.
+    Queued {
+        /// The other run's identity.
+        holder: String,
+    },
+    /// A component waits for those it depends on.
+    DependencyAwaited {
+        /// The names not yet done.
+        on: Vec<String>,
+    },
+    /// A revision was recorded.
+    RevisionCreated {
+        /// Its name.
+        revision: String,
+        /// Its number.
+        number: i64,
+    },
+    /// A run was claimed; the batches begin (or go on).
+    RunStarted {
+        /// What kind of run it is.
+        action: Action,
+        /// Revisions being replaced; empty for a first release and a scale.
+        from: Vec<String>,
+        /// The revision being rolled out.
+        to: String,
+        /// Replicas when the run was first claimed: of the sources in an upgrade, of the target in a scale.
+        original_size: u32,
+        /// Replicas wanted at the end.
+        target_size: u32,
+        /// The goal after each batch, cumulative.
+        goals: Vec<u32>,
+        /// Whether an unfinished run goes on.
+        resumed: bool,
+        /// The batch deadline; zero is none.
+        batch_timeout: SignedDuration,
+        /// The run's deadline; zero is none.
+        timeout: SignedDuration,
+    },
+    /// A workload was created.
+    WorkloadCreated {
+        /// Its name.
+        workload: String,
+    },
+    /// A workload was given another size.
+    WorkloadScaled {
+        /// Its name.
+        workload: String,
+        /// Which side of the rollout it is on.
+        role: Role,
+        /// The size before.
+        from: u32,
+        /// The size now wanted.
+        to: u32,
+        /// The batch this belongs to.
+        batch: usize,
+        /// How many batches the run has.
+        batches: usize,
+    },
+    /// What the run waits for has changed, or a reminder is due.
+    Waiting {
+        /// Where the run stands.
+        progress: Progress,
+        /// What it waits for, in words: "`web-v2` 1 of 2 ready".
+        on: String,
+    },
+    /// A batch is complete.
+    BatchReady {
+        /// Where the run stands.
+        progress: Progress,
+    },
+    /// The run stops at its gate, as asked.
+    Held {
+        /// Where the run stands; `progress.batch` is the last one done.
+        progress: Progress,
+    },
+    /// A drained source was deleted.
+    WorkloadDeleted {
+        /// Its name.
+        workload: String,
+    },
+    /// Old revisions were removed.
+    RevisionsPruned {
+        /// Their names.
+        revisions: Vec<String>,
+    },
+    /// A Service was created or changed.
+    ServiceApplied {
+        /// Its name.
+        service: String,
+    },
+    /// A request failed and will be made again.
+    Retrying {
+        /// What went wrong.
+        error: String,
+        /// When the next try is due.
+        delay: SignedDuration,
+    },
+    /// Something the user should know, which stops nothing.
+    Warned {
+        /// The warning, without a full stop.
+        message: String,
+    },
+    /// The component is as the manifest wants it.
+    Succeeded {
+        /// What is there now.
+        progress: Progress,
+        /// Whether anything had to be changed for that.
+        changed: bool,
+    },
+    /// The user stopped the run; it goes on when it is asked for again.
+    Interrupted {
+        /// Where the run stands, where there was a run.
+        progress: Option<Progress>,
+        /// What to do next, one line each.
+        hints: Vec<String>,
+    },
+    /// The component did not get there.
+    Failed {
+        /// Where the run stands, where there was a run.
+        progress: Option<Progress>,
+        /// Why, object first, without a full stop.
+        reason: String,
+        /// Facts that explain it: conditions, the worst pods, what runs now. One line each.
+        evidence: Vec<String>,
+        /// What to do next, one line each.
+        hints: Vec<String>,
+    },
+}
+
+/// What kind of run it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing was there before.
+    Release,
+    /// One revision replaces others.
+    Upgrade,
+    /// The same revision gets another size.
+    Scale,
+}
+
+/// Which side of the rollout a workload is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Where the run goes.
+    Target,
+    /// Where it comes from.
+    Source,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The batch under way, zero-based.
+    pub batch: usize,
+    /// How many batches the run has.
+    pub batches: usize,
+    /// Replicas wanted at the end.
+    pub target_size: u32,
+    /// The goal submitted so far.
+    pub upgraded: u32,
+    /// Ready pods of the target.
+    pub ready: u32,
+    /// Replicas of the sources, wanted.
+    pub source: u32,
+}

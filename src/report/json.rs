@@ -1,0 +1,287 @@
+//! The display for programs: one JSON object per event and line (NDJSON).
+//!
+//! The shapes here are twins of the events, so that renaming something inside changes nothing outside.
+//! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which says which
+//! other keys there are. Batches are zero-based, as in a manifest's `batchPartition`. Keys may be added
+//! without a new version; readers skip those they do not know.
+
+use std::io::Write;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use crate::report::event::{self, Event, Reporter, What};
+
+/// The version of the objects; it changes when a key goes or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// Writes events to a writer.
+#[derive(Debug)]
+pub struct Json<W> {
+    writer: W,
+}
+
+impl<W: Write> Json<W> {
+    /// Reports to a writer. Whoever owns the writer keeps its first error; a rollout goes on regardless.
+    pub fn new(writer: W) -> Self {
+        Self { writer }
+    }
+}
+
+impl<W: Write> Reporter for Json<W> {
+    fn event(&mut self, event: &Event) {
+        let mut line =
+            serde_json::to_vec(&Envelope::from(event)).expect("events have string keys and no maps");
+        line.push(b'\n');
+        self.writer.write_all(&line).and_then(|()| self.writer.flush()).ok();
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    version: u32,
+    elapsed_seconds: f64,
+    application: &'a str,
+    component: Option<&'a str>,
+    #[serde(flatten)]
+    payload: Payload<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Payload<'a> {
+    Queued {
+        holder: &'a str,
+    },
+    DependencyAwaited {
+        on: &'a [String],
+    },
+    RevisionCreated {
+        revision: &'a str,
+        number: i64,
+    },
+    RunStarted {
+        action: Action,
+        from: &'a [String],
+        to: &'a str,
+        original_size: u32,
+        target_size: u32,
+        goals: &'a [u32],
+        resumed: bool,
+        batch_timeout_seconds: f64,
+        timeout_seconds: f64,
+    },
+    WorkloadCreated {
+        workload: &'a str,
+    },
+    WorkloadScaled {
+        workload: &'a str,
+        role: Role,
+        from: u32,
+        to: u32,
+        batch: usize,
+        batches: usize,
+    },
+    Waiting {
+        progress: Progress,
+        on: &'a str,
+    },
+    BatchReady {
+        progress: Progress,
+    },
+    Held {
+        progress: Progress,
+    },
+    WorkloadDeleted {
+        workload: &'a str,
+    },
+    RevisionsPruned {
+        revisions: &'a [String],
+    },
+    ServiceApplied {
+        service: &'a str,
+    },
+    Retrying {
+        error: &'a str,
+        delay_seconds: f64,
+    },
+    Warned {
+        message: &'a str,
+    },
+    Succeeded {
+        progress: Progress,
+        changed: bool,
+    },
+    Interrupted {
+        progress: Option<Progress>,
+        hints: &'a [String],
+    },
+    Failed {
+        progress: Option<Progress>,
+        reason: &'a str,
+        evidence: &'a [String],
+        hints: &'a [String],
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress {
+    batch: usize,
+    batches: usize,
+    target_size: u32,
+    upgraded: u32,
+    ready: u32,
+    source: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Action {
+    Release,
+    Upgrade,
+    Scale,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Role {
+    Target,
+    Source,
+}
+
+fn seconds(duration: SignedDuration) -> f64 {
+    duration.as_secs_f64()
+}
+
+impl<'a> From<&'a Event> for Envelope<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            version: VERSION,
+            elapsed_seconds: seconds(event.elapsed),
+            application: &event.application,
+            component: event.component.as_deref(),
+            payload: Payload::from(&event.what),
+        }
+    }
+}
+
+impl<'a> From<&'a What> for Payload<'a> {
+    fn from(what: &'a What) -> Self {
+        match what {
+            What::Queued { holder } => Self::Queued { holder },
+            What::DependencyAwaited { on } => Self::DependencyAwaited { on },
+            What::RevisionCreated { revision, number } => Self::RevisionCreated { revision, number: *number },
+            What::RunStarted {
+                action,
+                from,
+                to,
+                original_size,
+                target_size,
+                goals,
+                resumed,
+                batch_timeout,
+                timeout,
+            } => Self::RunStarted {
+                action: Action::from(*action),
+                from,
+                to,
+                original_size: *original_size,
+                target_size: *target_size,
+                goals,
+                resumed: *resumed,
+                batch_timeout_seconds: seconds(*batch_timeout),
+                timeout_seconds: seconds(*timeout),
+            },
+            What::WorkloadCreated { workload } => Self::WorkloadCreated { workload },
+            What::WorkloadScaled { workload, role, from, to, batch, batches } => Self::WorkloadScaled {
+                workload,
+                role: Role::from(*role),
+                from: *from,
+                to: *to,
+                batch: *batch,
+                batches: *batches,
+            },
+            What::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
+            What::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
+            What::Held { progress } => Self::Held { progress: Progress::from(progress) },
+            What::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
+            What::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
+            What::ServiceApplied { service } => Self::ServiceApplied { service },
+            What::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
+            What::Warned { message } => Self::Warned { message },
+            What::Succeeded { progress, changed } => {
+                Self::Succeeded { progress: Progress::from(progress), changed: *changed }
+            }
+            What::Interrupted { progress, hints } => {
+                Self::Interrupted { progress: progress.as_ref().map(Progress::from), hints }
+            }
+            What::Failed { progress, reason, evidence, hints } => {
+                Self::Failed { progress: progress.as_ref().map(Progress::from), reason, evidence, hints }
+            }
+        }
+    }
+}
+
+impl From<&event::Progress> for Progress {
+    fn from(progress: &event::Progress) -> Self {
+        let event::Progress { batch, batches, target_size, upgraded, ready, source } = *progress;
+        Self { batch, batches, target_size, upgraded, ready, source }
+    }
+}
+
+impl From<event::Action> for Action {
+    fn from(action: event::Action) -> Self {
+        match action {
+            event::Action::Release => Self::Release,
+            event::Action::Upgrade => Self::Upgrade,
+            event::Action::Scale => Self::Scale,
+        }
+    }
+}
+
+impl From<event::Role> for Role {
+    fn from(role: event::Role) -> Self {
+        match role {
+            event::Role::Target => Self::Target,
+            event::Role::Source => Self::Source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::wording::tests::every_event;
+
+    #[test]
+    fn one_object_per_event_and_line() {
+        let mut bytes = Vec::new();
+        let mut json = Json::new(&mut bytes);
+        every_event().iter().for_each(|event| json.event(event));
+        insta::assert_snapshot!(String::from_utf8(bytes).unwrap(), @r#"
+        {"version":1,"elapsedSeconds":0.0,"application":"shop","component":null,"event":"queued","holder":"ci/job/7"}
+        {"version":1,"elapsedSeconds":1.0,"application":"shop","component":"web","event":"dependencyAwaited","on":["db","cache"]}
+        {"version":1,"elapsedSeconds":2.0,"application":"shop","component":"web","event":"revisionCreated","revision":"web-v2","number":2}
+        {"version":1,"elapsedSeconds":3.0,"application":"shop","component":"web","event":"runStarted","action":"release","from":[],"to":"web-v2","originalSize":0,"targetSize":5,"goals":[2,5],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":4.0,"application":"shop","component":"web","event":"runStarted","action":"upgrade","from":["web-v1"],"to":"web-v2","originalSize":5,"targetSize":5,"goals":[2,5],"resumed":true,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":5.0,"application":"shop","component":"web","event":"runStarted","action":"scale","from":[],"to":"web-v2","originalSize":7,"targetSize":3,"goals":[6,3],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":6.0,"application":"shop","component":"web","event":"workloadCreated","workload":"web-v2"}
+        {"version":1,"elapsedSeconds":7.0,"application":"shop","component":"web","event":"workloadScaled","workload":"web-v2","role":"target","from":0,"to":2,"batch":0,"batches":2}
+        {"version":1,"elapsedSeconds":8.0,"application":"shop","component":"web","event":"waiting","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"on":"`web-v2` 1 of 2 ready"}
+        {"version":1,"elapsedSeconds":9.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":10.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
+        {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
+        {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
+        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
+        {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
+        {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
+        {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
+        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
+        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        "#);
+    }
+}

@@ -1,0 +1,78 @@
+//! The display for logs and pipes: one line per event with the time since the start.
+//!
+//! No control characters, nothing that depends on a width or a clock of its own: the same events give the
+//! same bytes.
+
+use std::io::Write;
+
+use crate::report::event::{Event, Reporter};
+use crate::report::text::elapsed;
+use crate::report::wording;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Every event.
+    Full,
+    /// Warnings and failures.
+    Trouble,
+}
+
+/// Writes lines to a writer.
+#[derive(Debug)]
+pub struct Lines<W> {
+    writer: W,
+    detail: Detail,
+}
+
+impl<W: Write> Lines<W> {
+    /// Reports to a writer. A writer that fails is left alone: a closed log must not stop a rollout.
+    pub fn new(writer: W, detail: Detail) -> Self {
+        Self { writer, detail }
+    }
+}
+
+impl<W: Write> Reporter for Lines<W> {
+    fn event(&mut self, event: &Event) {
+        let time = format!("[{:>5}]", elapsed(event.elapsed));
+        let mut text = String::new();
+        for line in wording::lines(event) {
+            if self.detail == Detail::Full || line.tone.is_trouble() {
+                text.push_str(&format!("{time} {}\n", line.text));
+            }
+        }
+        self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::wording::tests::every_event;
+
+    fn written(detail: Detail) -> String {
+        let mut bytes = Vec::new();
+        let mut lines = Lines::new(&mut bytes, detail);
+        every_event().iter().for_each(|event| lines.event(event));
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_time_and_the_words() {
+        let text = written(Detail::Full);
+        assert_eq!(text.lines().nth(7), Some("[   7s] web: batch 1 of 2: web-v2 0 → 2"));
+        assert!(text.starts_with("[   0s] shop: waiting for the run of `ci/job/7`"));
+    }
+
+    #[test]
+    fn no_control_character_but_the_newline() {
+        assert!(!written(Detail::Full).chars().any(|c| c.is_control() && c != '\n'));
+    }
+
+    #[test]
+    fn quiet_shows_trouble_only() {
+        let text = written(Detail::Trouble);
+        assert!(text.contains("warning: the image has no tag"));
+        assert!(!text.contains("batch 1 of 2 ready"));
+    }
+}

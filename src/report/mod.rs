@@ -1,0 +1,13 @@
+//! Telling: events and tables for people and for programs.
+//!
+//! Everything here writes to a writer that it was given; none of it knows the process's streams.
+
+pub mod event;
+pub mod history;
+pub mod json;
+pub mod lines;
+pub mod status;
+pub mod table;
+pub mod terminal;
+pub mod text;
+pub mod wording;

@@ -1,0 +1,262 @@
+//! What `rollout status` says about a component, for people and for programs.
+//!
+//! The keys of the JSON and YAML forms are those of the original Rollout object's status; values are what
+//! was observed. Text is made safe where it is printed, not here.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::report::table::Table;
+use crate::report::text::{duration_ago, sanitise};
+
+/// The version of the JSON and YAML forms; it changes when a key goes or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// Where a component stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentStatus {
+    /// The component's name.
+    pub component: String,
+    /// The application it belongs to.
+    pub application: String,
+    /// The revision being rolled out, or rolled out.
+    pub revision: String,
+    /// Replicas wanted at the end; -1 where no target size was ever given.
+    pub rollout_target_size: i64,
+    /// Replicas of the target submitted so far.
+    pub upgraded_replicas: u32,
+    /// Ready pods of the target.
+    pub upgraded_ready_replicas: u32,
+    /// State of the batch: `batchReady`, `batchInRolling` and so on.
+    pub batch_rolling_state: String,
+    /// State of the run: `rolloutSucceed`, `rollingInBatches` and so on.
+    pub rolling_state: String,
+    /// The batch under way, zero-based.
+    pub current_batch: usize,
+    /// The absolute size of each batch.
+    pub batches: Vec<u32>,
+    /// Revisions being replaced that still have a workload.
+    pub source_revisions: Vec<String>,
+    /// Replicas of the sources together.
+    pub source_replicas: u32,
+    /// The last batch that may run, where the run has a gate.
+    pub batch_partition: Option<u32>,
+    /// When the component was first rolled out.
+    #[serde(serialize_with = "rfc3339")]
+    pub created: Option<Timestamp>,
+    /// What a person should know, such as why the run stands still.
+    pub message: Option<String>,
+}
+
+/// The forms in which components are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// kubectl's table.
+    #[default]
+    Table,
+    /// The table with BATCH and REVISION.
+    Wide,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+    /// `rollout/NAME`, one a line.
+    Name,
+}
+
+/// Renders components in a form; every form ends with a newline, or is empty.
+pub fn render(items: &[ComponentStatus], format: Format, now: Timestamp) -> String {
+    match format {
+        Format::Table => table(items, now),
+        Format::Wide => wide_table(items, now),
+        Format::Json => {
+            let list = List { version: VERSION, items };
+            let mut text = serde_json::to_string_pretty(&list).expect("a status has string keys");
+            text.push('\n');
+            text
+        }
+        Format::Yaml => {
+            let list = List { version: VERSION, items };
+            let mut text = serde_yaml::to_string(&list).expect("a status has string keys");
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text
+        }
+        Format::Name => items.iter().map(|item| format!("rollout/{}\n", sanitise(&item.component))).collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    version: u32,
+    items: &'a [ComponentStatus],
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn table(items: &[ComponentStatus], now: Timestamp) -> String {
+    let mut table =
+        Table::new(&["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE", "AGE"]);
+    for item in items {
+        table.row(cells(item, now));
+    }
+    table.render()
+}
+
+fn wide_table(items: &[ComponentStatus], now: Timestamp) -> String {
+    let mut table = Table::new(&[
+        "NAME",
+        "TARGET",
+        "UPGRADED",
+        "READY",
+        "BATCH-STATE",
+        "ROLLING-STATE",
+        "AGE",
+        "BATCH",
+        "REVISION",
+    ]);
+    for item in items {
+        table.row(cells(item, now).into_iter().chain([batch(item), item.revision.clone()]));
+    }
+    table.render()
+}
+
+fn cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
+    [
+        item.component.clone(),
+        item.rollout_target_size.to_string(),
+        item.upgraded_replicas.to_string(),
+        item.upgraded_ready_replicas.to_string(),
+        item.batch_rolling_state.clone(),
+        item.rolling_state.clone(),
+        item.created
+            .map_or_else(|| "<unknown>".to_owned(), |created| duration_ago(now.duration_since(created))),
+    ]
+}
+
+/// The batch under way and their number, counted from one: `2/3`.
+fn batch(item: &ComponentStatus) -> String {
+    match item.batches.len() {
+        0 => "<none>".to_owned(),
+        batches => format!("{}/{batches}", item.current_batch + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-04T20:00:00Z".parse().unwrap()
+    }
+
+    fn canary() -> ComponentStatus {
+        ComponentStatus {
+            component: "express-server".to_owned(),
+            application: "rollout-trait-test".to_owned(),
+            revision: "express-server-v2".to_owned(),
+            rollout_target_size: 5,
+            upgraded_replicas: 2,
+            upgraded_ready_replicas: 2,
+            batch_rolling_state: "batchReady".to_owned(),
+            rolling_state: "rollingInBatches".to_owned(),
+            current_batch: 0,
+            batches: vec![2, 3],
+            source_revisions: vec!["express-server-v1".to_owned()],
+            source_replicas: 3,
+            batch_partition: Some(0),
+            created: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+            message: None,
+        }
+    }
+
+    #[test]
+    fn the_table_is_kubectls() {
+        insta::assert_snapshot!(render(&[canary()], Format::Table, now()), @r#"
+        NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+        express-server   5        2          2       batchReady    rollingInBatches   2d20h
+        "#);
+    }
+
+    #[test]
+    fn wide_adds_batch_and_revision() {
+        insta::assert_snapshot!(render(&[canary(), ComponentStatus::default()], Format::Wide, now()), @r#"
+        NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE         BATCH    REVISION
+        express-server   5        2          2       batchReady    rollingInBatches   2d20h       1/2      express-server-v2
+                         0        0          0                                        <unknown>   <none>
+        "#);
+    }
+
+    #[test]
+    fn json_has_the_names_of_the_original() {
+        insta::assert_snapshot!(render(&[canary()], Format::Json, now()), @r#"
+        {
+          "version": 1,
+          "items": [
+            {
+              "component": "express-server",
+              "application": "rollout-trait-test",
+              "revision": "express-server-v2",
+              "rolloutTargetSize": 5,
+              "upgradedReplicas": 2,
+              "upgradedReadyReplicas": 2,
+              "batchRollingState": "batchReady",
+              "rollingState": "rollingInBatches",
+              "currentBatch": 0,
+              "batches": [
+                2,
+                3
+              ],
+              "sourceRevisions": [
+                "express-server-v1"
+              ],
+              "sourceReplicas": 3,
+              "batchPartition": 0,
+              "created": "2026-03-02T00:00:00Z",
+              "message": null
+            }
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn yaml_says_the_same() {
+        insta::assert_snapshot!(render(&[canary()], Format::Yaml, now()), @r#"
+        version: 1
+        items:
+        - component: express-server
+          application: rollout-trait-test
+          revision: express-server-v2
+          rolloutTargetSize: 5
+          upgradedReplicas: 2
+          upgradedReadyReplicas: 2
+          batchRollingState: batchReady
+          rollingState: rollingInBatches
+          currentBatch: 0
+          batches:
+          - 2
+          - 3
+          sourceRevisions:
+          - express-server-v1
+          sourceReplicas: 3
+          batchPartition: 0
+          created: "2026-03-02T00:00:00Z"
+          message: null
+        "#);
+    }
+
+    #[test]
+    fn names_are_kubectls() {
+        assert_eq!(render(&[canary()], Format::Name, now()), "rollout/express-server\n");
+        assert_eq!(render(&[], Format::Name, now()), "");
+    }
+}

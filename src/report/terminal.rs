@@ -1,0 +1,275 @@
+//! The display for a terminal: one live line per component, what is finished scrolls away above it.
+//!
+//! Live lines are drawn to the target it was given, which shows nothing unless it is a terminal; what
+//! scrolls is written to the writer as whole lines, so that it copies and pipes like any other text. It keeps
+//! a line per component and no other state; the lines are gone when it is dropped, however that comes about.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use jiff::SignedDuration;
+
+use crate::report::event::{Event, Progress, Reporter, What};
+use crate::report::text::{elapsed, sanitise};
+use crate::report::wording::{self, Line, Tone};
+
+/// How often the elapsed time moves while nothing happens; fast enough to look alive, slow enough for ssh.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Whether lines are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// Plain text.
+    Plain,
+    /// With ANSI colours.
+    Coloured,
+}
+
+/// Whose live line it is: the application's and the component's name, the latter absent while the
+/// application as a whole waits.
+type Key = (String, Option<String>);
+
+/// Draws live lines.
+#[derive(Debug)]
+pub struct Terminal<W> {
+    writer: W,
+    screen: MultiProgress,
+    live: BTreeMap<Key, ProgressBar>,
+    paint: Paint,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Draws to a target and writes to a writer, which are the same terminal.
+    pub fn new(writer: W, target: ProgressDrawTarget, paint: Paint) -> Self {
+        Self { writer, screen: MultiProgress::with_draw_target(target), live: BTreeMap::new(), paint }
+    }
+
+    fn scroll(&mut self, event: &Event) {
+        let mut text = String::new();
+        for line in wording::lines(event) {
+            text.push_str(&format!("[{:>5}] {}\n", elapsed(event.elapsed), styled(&line, self.paint)));
+        }
+        let writer = &mut self.writer;
+        self.screen.suspend(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).ok());
+    }
+
+    fn live(&mut self, event: &Event, text: &str) {
+        let subject = sanitise(wording::subject(event)).into_owned();
+        let bar = self.live.entry(key(event)).or_insert_with(|| {
+            let since = Duration::try_from(event.elapsed).unwrap_or_default();
+            let bar = self.screen.add(ProgressBar::no_length().with_elapsed(since).with_style(style()));
+            bar.enable_steady_tick(TICK);
+            bar.with_prefix(subject)
+        });
+        bar.set_message(sanitise(text).into_owned());
+    }
+
+    fn end(&mut self, key: &Key) {
+        if let Some(bar) = self.live.remove(key) {
+            bar.finish_and_clear();
+            self.screen.remove(&bar);
+        }
+    }
+}
+
+impl<W: Write> Reporter for Terminal<W> {
+    fn event(&mut self, event: &Event) {
+        // Whatever comes after the queue means that its turn has come.
+        if !matches!(event.what, What::Queued { .. }) {
+            self.end(&(event.application.clone(), None));
+        }
+        match &event.what {
+            What::Waiting { progress, on } => self.live(event, &live_text(progress, on)),
+            What::Queued { .. } | What::DependencyAwaited { .. } => {
+                self.live(event, &sentence(event));
+            }
+            What::RunStarted { .. }
+            | What::Held { .. }
+            | What::Succeeded { .. }
+            | What::Interrupted { .. }
+            | What::Failed { .. } => {
+                self.end(&key(event));
+                self.scroll(event);
+            }
+            What::RevisionCreated { .. }
+            | What::WorkloadCreated { .. }
+            | What::WorkloadScaled { .. }
+            | What::BatchReady { .. }
+            | What::WorkloadDeleted { .. }
+            | What::RevisionsPruned { .. }
+            | What::ServiceApplied { .. }
+            | What::Retrying { .. }
+            | What::Warned { .. } => self.scroll(event),
+        }
+    }
+}
+
+impl<W> Drop for Terminal<W> {
+    fn drop(&mut self) {
+        for bar in self.live.values() {
+            bar.finish_and_clear();
+        }
+        // Leaves the cursor at the start of an empty line, where the shell expects it.
+        self.screen.clear().ok();
+    }
+}
+
+fn key(event: &Event) -> Key {
+    (event.application.clone(), event.component.clone())
+}
+
+/// An event's first line without its subject, which the live line shows as its prefix.
+fn sentence(event: &Event) -> String {
+    let line = wording::lines(event).swap_remove(0);
+    let subject = format!("{}: ", sanitise(wording::subject(event)));
+    line.text.strip_prefix(&subject).unwrap_or(&line.text).to_owned()
+}
+
+/// "batch 2/3 · `web-v2`: 1 of 2 ready · target 4/5 ready · source 1": what a narrow screen cuts off is what
+/// matters least.
+fn live_text(progress: &Progress, on: &str) -> String {
+    let Progress { batch, batches, target_size, ready, source, .. } = progress;
+    let source = if *source > 0 { format!(" · source {source}") } else { String::new() };
+    format!("batch {}/{batches} · {on} · target {ready}/{target_size} ready{source}", batch + 1)
+}
+
+fn style() -> ProgressStyle {
+    let since = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let since = SignedDuration::try_from(state.elapsed()).unwrap_or_default();
+        write!(text, "[{:>5}]", elapsed(since)).ok();
+    };
+    ProgressStyle::with_template("{since} {prefix}: {wide_msg}")
+        .expect("the template is a constant that parses")
+        .with_key("since", since)
+}
+
+fn styled(line: &Line, paint: Paint) -> String {
+    let colour = match line.tone {
+        Tone::Plain | Tone::Evidence => None,
+        Tone::Good => Some(AnsiColor::Green),
+        Tone::Warning => Some(AnsiColor::Yellow),
+        Tone::Bad => Some(AnsiColor::Red),
+        Tone::Hint => Some(AnsiColor::Cyan),
+    };
+    match (paint, colour) {
+        (Paint::Plain, _) | (Paint::Coloured, None) => line.text.clone(),
+        (Paint::Coloured, Some(colour)) => {
+            let style = Style::new().fg_color(Some(colour.into()));
+            format!("{style}{}{style:#}", line.text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::wording::tests::every_event;
+    use indicatif::TermLike;
+    use std::sync::{Arc, Mutex};
+
+    /// A terminal of 80 columns that notes what it was sent.
+    #[derive(Debug, Clone, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl Screen {
+        fn push(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+    }
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.push(std::str::from_utf8(bytes).unwrap())?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.push(text).and_then(|()| self.push("\n"))
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.push(text)
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            self.push("\r")
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(paint: Paint) -> String {
+        let screen = Screen::default();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
+        let mut terminal = Terminal::new(screen.clone(), target, paint);
+        every_event().iter().for_each(|event| terminal.event(event));
+        assert!(terminal.live.is_empty(), "what has ended has no live line");
+        drop(terminal);
+        screen.0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn finished_things_scroll_and_waiting_is_live() {
+        let text = shown(Paint::Plain);
+        assert!(
+            text.contains("[   9s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3"),
+            "{text}"
+        );
+        assert!(text.contains("failed in batch 1 of 2"), "{text}");
+        assert!(text.contains("shop: waiting for the run of `ci/job/7`"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn colour_is_added_and_data_stays_safe() {
+        let text = shown(Paint::Coloured);
+        assert!(text.contains("\u{1b}[32m") && text.contains("\\x1b[31m"), "{text}");
+    }
+
+    #[test]
+    fn a_live_line_tells_where_the_run_stands() {
+        let progress = Progress { batch: 1, batches: 3, target_size: 5, upgraded: 4, ready: 4, source: 1 };
+        assert_eq!(
+            live_text(&progress, "`web-v1`: 2 pods, down to 1"),
+            "batch 2/3 · `web-v1`: 2 pods, down to 1 · target 4/5 ready · source 1"
+        );
+        let progress = Progress { source: 0, ..progress };
+        assert_eq!(
+            live_text(&progress, "`web-v2`: 4 of 5 ready"),
+            "batch 2/3 · `web-v2`: 4 of 5 ready · target 4/5 ready"
+        );
+    }
+
+    #[test]
+    fn a_hidden_target_draws_nothing_and_drops_quietly() {
+        let mut text = Vec::new();
+        let mut terminal = Terminal::new(&mut text, ProgressDrawTarget::hidden(), Paint::Plain);
+        every_event().iter().for_each(|event| terminal.event(event));
+        drop(terminal);
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().all(|line| line.starts_with('[')) && !text.contains("waiting"), "{text}");
+    }
+}

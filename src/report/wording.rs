@@ -1,0 +1,318 @@
+//! Events in words, the same words for a terminal and for a log.
+//!
+//! One event becomes one or more lines: lower case, object first, literals in backticks, batches counted
+//! from one. Nothing here knows time or colour; the tone says what a line is, the display how that looks.
+
+use jiff::SignedDuration;
+
+use crate::report::event::{Action, Event, Progress, What};
+use crate::report::text::{list, list_literals, plural, sanitise, span};
+
+/// One line of text that is safe to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What kind of line it is.
+    pub tone: Tone,
+    /// The words.
+    pub text: String,
+}
+
+/// What kind of line it is; colour may underline it but never says more than the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Something happened.
+    Plain,
+    /// A batch or a component is done.
+    Good,
+    /// Nothing stops, but somebody should know.
+    Warning,
+    /// It did not work.
+    Bad,
+    /// A fact that explains the line before.
+    Evidence,
+    /// What to do next.
+    Hint,
+}
+
+impl Tone {
+    /// Whether the line is shown when the user asked for quiet.
+    pub fn is_trouble(self) -> bool {
+        match self {
+            Self::Plain | Self::Good => false,
+            Self::Warning | Self::Bad | Self::Evidence | Self::Hint => true,
+        }
+    }
+}
+
+/// Whom an event is about: the component, or else the application.
+pub fn subject(event: &Event) -> &str {
+    event.component.as_deref().unwrap_or(&event.application)
+}
+
+/// An event in words. The first line begins with the subject; evidence and hints follow, hints last.
+pub fn lines(event: &Event) -> Vec<Line> {
+    let line = |tone, text: String| Line {
+        tone,
+        text: format!("{}: {}", sanitise(subject(event)), sanitise(&text)),
+    };
+    let (tone, text) = sentence(&event.what);
+    let mut all = vec![line(tone, text)];
+    let detail = |tone, text: String| Line { tone, text };
+    if let What::Interrupted { hints, .. } = &event.what {
+        all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
+    }
+    if let What::Failed { evidence, hints, .. } = &event.what {
+        all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
+        all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
+    }
+    all
+}
+
+/// Where a run stands: "2 of 5 upgraded, 2 ready, source 3".
+pub fn standing(progress: &Progress) -> String {
+    let Progress { target_size, upgraded, ready, source, .. } = progress;
+    let mut text = if upgraded > target_size {
+        format!("{upgraded} replicas on the way to {target_size}, {ready} ready")
+    } else {
+        format!("{upgraded} of {target_size} upgraded, {ready} ready")
+    };
+    if *source > 0 {
+        text.push_str(&format!(", source {source}"));
+    }
+    text
+}
+
+/// The batch of a run, counted from one: "batch 2 of 3".
+pub fn batch(index: usize, batches: usize) -> String {
+    format!("batch {} of {batches}", index + 1)
+}
+
+fn sentence(what: &What) -> (Tone, String) {
+    match what {
+        What::Queued { holder } => {
+            (Tone::Plain, format!("waiting for the run of `{holder}`, which holds the lease"))
+        }
+        What::DependencyAwaited { on } => {
+            (Tone::Plain, format!("waiting for {} to be done", list_literals(on)))
+        }
+        What::RevisionCreated { revision, number } => {
+            (Tone::Plain, format!("revision {number} recorded as `{revision}`"))
+        }
+        What::RunStarted {
+            action,
+            from,
+            to,
+            original_size,
+            target_size,
+            goals,
+            resumed,
+            batch_timeout,
+            timeout,
+        } => {
+            let verb = match (resumed, action) {
+                (true, Action::Release | Action::Upgrade) => "going on with the ",
+                (true, Action::Scale) => "going on with ",
+                (false, _) => "",
+            };
+            let undertaking = undertaking(*action, from, to, *original_size, *target_size);
+            let sizes = batch_sizes(*action, *original_size, goals);
+            let (each, all) = (limit(*batch_timeout), limit(*timeout));
+            (
+                Tone::Plain,
+                format!("{verb}{undertaking} in {sizes}; time for each batch: {each}, in all: {all}"),
+            )
+        }
+        What::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
+        What::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
+            (Tone::Plain, format!("{}: {workload} {from} → {to}", batch(*index, *batches)))
+        }
+        What::Waiting { progress, on } => {
+            (Tone::Plain, format!("{}: waiting, {on}", batch(progress.batch, progress.batches)))
+        }
+        What::BatchReady { progress } => {
+            (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
+        }
+        What::Held { progress } => (
+            Tone::Good,
+            format!(
+                "held after {} as asked: {}",
+                batch(progress.batch, progress.batches),
+                standing(progress)
+            ),
+        ),
+        What::WorkloadDeleted { workload } => (Tone::Plain, format!("workload `{workload}` deleted")),
+        What::RevisionsPruned { revisions } => {
+            let noun = match revisions.len() {
+                1 => "old revision",
+                _ => "old revisions",
+            };
+            (Tone::Plain, format!("{noun} {} removed", list_literals(revisions)))
+        }
+        What::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
+        What::Retrying { error, delay } => {
+            (Tone::Warning, format!("request failed, next try in {}: {error}", span(*delay)))
+        }
+        What::Warned { message } => (Tone::Warning, format!("warning: {message}")),
+        What::Succeeded { progress, changed: true } => (Tone::Good, format!("done: {}", standing(progress))),
+        What::Succeeded { progress, changed: false } => {
+            (Tone::Good, format!("nothing to do: {}", standing(progress)))
+        }
+        What::Interrupted { progress: None, .. } => (Tone::Plain, "stopped as asked".to_owned()),
+        What::Interrupted { progress: Some(progress), .. } => (
+            Tone::Plain,
+            format!(
+                "stopped as asked in {}: {}",
+                batch(progress.batch, progress.batches),
+                standing(progress)
+            ),
+        ),
+        What::Failed { progress: None, reason, .. } => (Tone::Bad, format!("failed: {reason}")),
+        What::Failed { progress: Some(progress), reason, .. } => {
+            let place = batch(progress.batch, progress.batches);
+            // Many a reason begins with the batch already.
+            let place = if reason.starts_with(&place) { String::new() } else { format!(" in {place}") };
+            (Tone::Bad, format!("failed{place}: {reason}"))
+        }
+    }
+}
+
+fn undertaking(action: Action, from: &[String], to: &str, original_size: u32, target_size: u32) -> String {
+    match action {
+        Action::Release => format!("first release of `{to}` with {}", replicas(target_size)),
+        Action::Upgrade => {
+            format!("upgrade from {} to `{to}` with {}", list_literals(from), replicas(target_size))
+        }
+        Action::Scale => format!("scaling `{to}` from {original_size} to {}", replicas(target_size)),
+    }
+}
+
+fn replicas(count: u32) -> String {
+    plural(count as usize, "replica", "replicas")
+}
+
+/// "2 batches (2 and 3)", from the cumulative goals.
+fn batch_sizes(action: Action, original_size: u32, goals: &[u32]) -> String {
+    let mut before = match action {
+        Action::Release | Action::Upgrade => 0,
+        Action::Scale => original_size,
+    };
+    let mut sizes = Vec::new();
+    for goal in goals {
+        sizes.push(goal.abs_diff(before).to_string());
+        before = *goal;
+    }
+    format!("{} ({})", plural(goals.len(), "batch", "batches"), list(&sizes))
+}
+
+fn limit(duration: SignedDuration) -> String {
+    if duration.is_zero() { "no limit".to_owned() } else { span(duration) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::report::event::Role;
+
+    /// An event of every kind, in an order that could happen.
+    pub(crate) fn every_event() -> Vec<Event> {
+        let progress = Progress { batch: 0, batches: 2, target_size: 5, upgraded: 2, ready: 1, source: 3 };
+        let done = Progress { batch: 1, batches: 2, target_size: 5, upgraded: 5, ready: 5, source: 0 };
+        let started =
+            |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| What::RunStarted {
+                action,
+                from: from.iter().map(ToString::to_string).collect(),
+                to: "web-v2".to_owned(),
+                original_size,
+                target_size,
+                goals: goals.to_vec(),
+                resumed,
+                batch_timeout: SignedDuration::from_mins(10),
+                timeout: SignedDuration::ZERO,
+            };
+        let all = [
+            What::Queued { holder: "ci/job/7".to_owned() },
+            What::DependencyAwaited { on: vec!["db".to_owned(), "cache".to_owned()] },
+            What::RevisionCreated { revision: "web-v2".to_owned(), number: 2 },
+            started(Action::Release, &[], 0, 5, &[2, 5], false),
+            started(Action::Upgrade, &["web-v1"], 5, 5, &[2, 5], true),
+            started(Action::Scale, &[], 7, 3, &[6, 3], false),
+            What::WorkloadCreated { workload: "web-v2".to_owned() },
+            What::WorkloadScaled {
+                workload: "web-v2".to_owned(),
+                role: Role::Target,
+                from: 0,
+                to: 2,
+                batch: 0,
+                batches: 2,
+            },
+            What::Waiting { progress: progress.clone(), on: "`web-v2` 1 of 2 ready".to_owned() },
+            What::BatchReady { progress: progress.clone() },
+            What::Held { progress: progress.clone() },
+            What::WorkloadDeleted { workload: "web-v1".to_owned() },
+            What::RevisionsPruned { revisions: vec!["web-v0".to_owned()] },
+            What::ServiceApplied { service: "web".to_owned() },
+            What::Retrying { error: "connection reset".to_owned(), delay: SignedDuration::from_secs(2) },
+            What::Warned { message: "the image has no tag".to_owned() },
+            What::Succeeded { progress: done.clone(), changed: true },
+            What::Succeeded { progress: done, changed: false },
+            What::Interrupted { progress: Some(progress.clone()), hints: vec!["run it again".to_owned()] },
+            What::Failed {
+                progress: Some(progress),
+                reason: "batch was not ready after 10m".to_owned(),
+                evidence: vec!["pod `web-v2-x`: ImagePullBackOff \u{1b}[31m".to_owned()],
+                hints: vec!["`rollout undo web` goes back".to_owned()],
+            },
+            What::Failed {
+                progress: None,
+                reason: "no such revision".to_owned(),
+                evidence: vec![],
+                hints: vec![],
+            },
+        ];
+        let event = |(second, what)| Event {
+            elapsed: SignedDuration::from_secs(second),
+            application: "shop".to_owned(),
+            component: (second > 0).then(|| "web".to_owned()),
+            what,
+        };
+        (0..).zip(all).map(event).collect()
+    }
+
+    #[test]
+    fn every_event_has_its_words() {
+        let text: String =
+            every_event().iter().flat_map(lines).map(|line| format!("{}\n", line.text)).collect();
+        insta::assert_snapshot!(text, @r#"
+        shop: waiting for the run of `ci/job/7`, which holds the lease
+        web: waiting for `db` and `cache` to be done
+        web: revision 2 recorded as `web-v2`
+        web: first release of `web-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
+        web: going on with the upgrade from `web-v1` to `web-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
+        web: scaling `web-v2` from 7 to 3 replicas in 2 batches (1 and 3); time for each batch: 10m, in all: no limit
+        web: workload `web-v2` created
+        web: batch 1 of 2: web-v2 0 → 2
+        web: batch 1 of 2: waiting, `web-v2` 1 of 2 ready
+        web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3
+        web: held after batch 1 of 2 as asked: 2 of 5 upgraded, 1 ready, source 3
+        web: workload `web-v1` deleted
+        web: old revision `web-v0` removed
+        web: service `web` applied
+        web: request failed, next try in 2s: connection reset
+        web: warning: the image has no tag
+        web: done: 5 of 5 upgraded, 5 ready
+        web: nothing to do: 5 of 5 upgraded, 5 ready
+        web: stopped as asked in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
+          hint: run it again
+        web: failed in batch 1 of 2: batch was not ready after 10m
+          pod `web-v2-x`: ImagePullBackOff \x1b[31m
+          hint: `rollout undo web` goes back
+        web: failed: no such revision
+        "#);
+    }
+
+    #[test]
+    fn quiet_leaves_trouble() {
+        let loud = every_event().iter().flat_map(lines).filter(|line| line.tone.is_trouble()).count();
+        assert_eq!(loud, 7);
+    }
+}
