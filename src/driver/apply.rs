@@ -1,0 +1,239 @@
+//! One application: its queue, its components side by side, those with `dependsOn` after what they name.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use tokio::sync::watch;
+
+use crate::cluster::autoscalers;
+use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{Queue, QueueError};
+use crate::cluster::preflight::{self, Services};
+use crate::cluster::service;
+use crate::driver::context::{Context, Ground};
+use crate::driver::drive::{Drive, Lead};
+use crate::driver::outcome::{End, Failure, FailureKind};
+use crate::driver::prepare::{Job, Refused, prepare};
+use crate::driver::publish::Publisher;
+use crate::driver::wish::Wish;
+use crate::plan::step::{Step, plan};
+use crate::report::event::What;
+
+/// How each component ended, in the wish's order.
+pub type Ends = Vec<(String, End)>;
+
+/// Drives an application to what is wished, or says why not.
+pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
+    let jobs = match look(context, ground, wish).await {
+        Ok(jobs) => jobs,
+        Err(ends) => return ends,
+    };
+    // Nothing is written where nothing changes, the Lease included.
+    if jobs.iter().all(|job| !job.has_extras() && is_at_rest(job, ground)) {
+        return drive_all(context, ground, None, &jobs).await;
+    }
+    if let Err(failure) = preflight(context, ground, wish, &jobs).await {
+        return all_fail(context, wish, &failure);
+    }
+    let queue = Queue::new(context.session.clone(), &wish.namespace, &wish.application, &context.identity);
+    let has_waited = Cell::new(false);
+    let announce = |holder: &str| {
+        has_waited.set(true);
+        context.emit(&wish.application, None, What::Queued { holder: holder.to_owned() });
+    };
+    let acquired = tokio::select! {
+        acquired = queue.acquire(context.limits.lock, announce) => acquired,
+        () = context.control.stopped() => {
+            let failure = Failure::new(FailureKind::Interrupted, "stopped as asked, before anything was changed");
+            return all_fail(context, wish, &failure);
+        }
+    };
+    let lead = match acquired {
+        Ok(lease) => Lead { lease, publisher: Publisher::new(context, wish).await },
+        Err(error) => return all_fail(context, wish, &queue_failure(error)),
+    };
+    // Waiting in line may have taken long, and then everything may be otherwise. What changed in the moment
+    // that taking a free Lease takes is found out by the claim.
+    let jobs = if has_waited.get() { None } else { Some(jobs) };
+    let ends = under_lease(context, ground, &lead, wish, jobs).await;
+    lead.lease.release().await;
+    ends
+}
+
+/// Prepares every component and asks the planner, so that a refusal of one stops all before the first write.
+async fn look(context: &Context, ground: &Ground, wish: &Wish) -> Result<Vec<Job>, Ends> {
+    let refused = match prepare(&context.session, &ground.view, wish).await {
+        Ok(jobs) => {
+            let misfits: Vec<Refused> = jobs.iter().filter_map(|job| misfit(job, ground)).collect();
+            if misfits.is_empty() {
+                return Ok(jobs);
+            }
+            misfits
+        }
+        Err(refused) => refused,
+    };
+    let ends = refused.into_iter().map(|refused| {
+        let failure = refused.failure;
+        tell_failure(context, &wish.application, Some(&refused.component), &failure);
+        (refused.component, End::Failed(failure))
+    });
+    Err(ends.collect())
+}
+
+/// Makes sure of every right that the run needs, so that it does not end half-way for want of one, and
+/// that nobody else sets the sizes.
+async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<(), Failure> {
+    let namespace = &wish.namespace;
+    let is_touched = jobs.iter().any(|job| !matches!(job.service, service::Change::None));
+    let services = if is_touched { Services::Touched } else { Services::Untouched };
+    let missing = preflight::missing(&context.session, namespace, services).await?;
+    if !missing.is_empty() {
+        let rights = preflight::describe(&missing);
+        let reason = format!("this user lacks rights in namespace `{namespace}`: {rights}");
+        return Err(Failure::new(FailureKind::Refused, reason)
+            .hint("ask for a Role that grants them, or use another `--context` or `--user`"));
+    }
+    let mut names: Vec<String> = jobs.iter().map(|job| job.desired.target.clone()).collect();
+    for job in jobs {
+        names.extend(ground.view.workloads(&job.component).into_iter().map(|workload| workload.name));
+    }
+    match autoscalers::of_deployments(&context.session, namespace, &names).await.first() {
+        None => Ok(()),
+        Some((autoscaler, deployment)) => Err(Failure::new(
+            FailureKind::Refused,
+            format!("horizontalpodautoscaler `{autoscaler}` sets the size of deployment `{deployment}`"),
+        )
+        .hint("remove it for the time of the rollout; both would undo each other's work")),
+    }
+}
+
+fn misfit(job: &Job, ground: &Ground) -> Option<Refused> {
+    let Step::Refuse(crate::plan::step::Refusal::Misfit(misfit)) =
+        plan(&job.observed(&ground.view), &job.desired)
+    else {
+        return None;
+    };
+    let failure = Failure::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint());
+    Some(Refused { component: job.component.clone(), failure })
+}
+
+fn is_at_rest(job: &Job, ground: &Ground) -> bool {
+    match plan(&job.observed(&ground.view), &job.desired) {
+        Step::Nothing | Step::Hold { .. } => true,
+        Step::Wait { .. }
+        | Step::Claim { .. }
+        | Step::Stamp { .. }
+        | Step::Create
+        | Step::Scale { .. }
+        | Step::Delete { .. }
+        | Step::Finish
+        | Step::Superseded { .. }
+        | Step::Refuse(_) => false,
+    }
+}
+
+/// Drives while the Lease is held. Looks once more where no jobs are given.
+async fn under_lease(
+    context: &Context,
+    ground: &Ground,
+    lead: &Lead<'_>,
+    wish: &Wish,
+    jobs: Option<Vec<Job>>,
+) -> Ends {
+    let work = async {
+        let mut jobs = match jobs {
+            Some(jobs) => jobs,
+            None => match look(context, ground, wish).await {
+                Ok(jobs) => jobs,
+                Err(ends) => return ends,
+            },
+        };
+        let owner = lead.publisher.begin().await;
+        jobs.iter_mut().for_each(|job| job.owner.clone_from(&owner));
+        let ends = drive_all(context, ground, Some(lead), &jobs).await;
+        lead.publisher.end(&ends).await;
+        ends
+    };
+    tokio::select! {
+        ends = work => ends,
+        holder = lead.lease.keep() => {
+            let failure = Failure::new(
+                FailureKind::Superseded,
+                format!("application `{}` was taken over by `{holder}`", wish.application),
+            );
+            all_fail(context, wish, &failure.hint("see `rollout status`"))
+        }
+    }
+}
+
+async fn drive_all(context: &Context, ground: &Ground, lead: Option<&Lead<'_>>, jobs: &[Job]) -> Ends {
+    // Each component tells the others how it ended.
+    let ended: BTreeMap<&str, watch::Sender<Option<End>>> =
+        jobs.iter().map(|job| (job.component.as_str(), watch::Sender::new(None))).collect();
+    let ended = &ended;
+    join_all(jobs.iter().map(|job| async move {
+        let end = match await_dependencies(context, job, ended).await {
+            Some(end) => end,
+            None => drive_one(context, ground, lead, job).await,
+        };
+        ended[job.component.as_str()].send_replace(Some(end.clone()));
+        (job.component.clone(), end)
+    }))
+    .await
+}
+
+/// Waits for what a component depends on; how it ends without having begun, if one of them is not done.
+async fn await_dependencies(
+    context: &Context,
+    job: &Job,
+    ended: &BTreeMap<&str, watch::Sender<Option<End>>>,
+) -> Option<End> {
+    let pending: Vec<String> = job
+        .depends_on
+        .iter()
+        .filter(|name| ended.get(name.as_str()).is_some_and(|end| end.borrow().is_none()))
+        .cloned()
+        .collect();
+    if !pending.is_empty() {
+        context.emit(&job.application, Some(&job.component), What::DependencyAwaited { on: pending });
+    }
+    for name in &job.depends_on {
+        let Some(sender) = ended.get(name.as_str()) else { continue };
+        let mut receiver = sender.subscribe();
+        let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        if !matches!(end, Some(End::Succeeded { .. })) {
+            let message =
+                format!("`{}` was not begun: it depends on `{name}`, which is not done", job.component);
+            context.emit(&job.application, Some(&job.component), What::Warned { message });
+            return Some(End::Skipped { waiting_for: name.clone() });
+        }
+    }
+    None
+}
+
+async fn drive_one(context: &Context, ground: &Ground, lead: Option<&Lead<'_>>, job: &Job) -> End {
+    for message in &job.warnings {
+        context.emit(&job.application, Some(&job.component), What::Warned { message: message.clone() });
+    }
+    Drive::new(context, ground, lead, job).run().await
+}
+
+fn queue_failure(error: QueueError) -> Failure {
+    match error {
+        QueueError::Cluster(ClusterError::NotFound(message)) => Failure::new(FailureKind::Refused, message)
+            .hint("create the namespace first: `kubectl create namespace NAME`"),
+        QueueError::Cluster(error) => error.into(),
+        QueueError::TimedOut { .. } => Failure::new(FailureKind::Superseded, error.to_string())
+            .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
+    }
+}
+
+fn all_fail(context: &Context, wish: &Wish, failure: &Failure) -> Ends {
+    tell_failure(context, &wish.application, None, failure);
+    wish.components.iter().map(|component| (component.name.clone(), End::Failed(failure.clone()))).collect()
+}
+
+fn tell_failure(context: &Context, application: &str, component: Option<&str>, failure: &Failure) {
+    context.emit(application, component, failure.event(None));
+}

@@ -1,0 +1,59 @@
+//! What every run of a process shares.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cluster::session::Session;
+use crate::cluster::view::View;
+use crate::cluster::watch::Subject;
+use crate::driver::control::Control;
+use crate::report::event::{Event, Reporter, What};
+
+/// What every run of a process shares.
+#[derive(Clone)]
+pub struct Context {
+    /// The talk with the API server.
+    pub session: Session,
+    /// Who hears the events.
+    pub reporter: Rc<RefCell<dyn Reporter>>,
+    /// Whether to stop.
+    pub control: Control,
+    /// Who this process says it is.
+    pub identity: String,
+    /// How long to wait for what.
+    pub limits: Limits,
+}
+
+/// How long to wait for what; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For the whole run of a component.
+    pub run: Duration,
+    /// For each batch.
+    pub batch: Duration,
+    /// For another run of the same application to end.
+    pub lock: Duration,
+}
+
+/// The workloads of one namespace, as they are watched.
+#[derive(Debug)]
+pub struct Ground {
+    /// What is watched.
+    pub subject: Subject,
+    /// What is known.
+    pub view: View,
+}
+
+impl Context {
+    /// Tells the reporter.
+    pub fn emit(&self, application: &str, component: Option<&str>, what: What) {
+        let event = Event {
+            elapsed: self.session.clock().elapsed(),
+            application: application.to_owned(),
+            component: component.map(str::to_owned),
+            what,
+        };
+        self.reporter.borrow_mut().event(&event);
+    }
+}

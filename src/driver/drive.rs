@@ -1,0 +1,177 @@
+//! One component, from before its claim to its end.
+
+mod act;
+mod end;
+mod extras;
+mod wait;
+
+use crate::cluster::clock::Moment;
+use crate::cluster::lease::Held;
+use crate::cluster::record::StoredRecord;
+use crate::driver::context::{Context, Ground};
+use crate::driver::outcome::{End, Failure, FailureKind};
+use crate::driver::prepare::Job;
+use crate::driver::publish::Publisher;
+use crate::plan::observed::{Epoch, Observed, Uid};
+use crate::plan::standing::standing;
+use crate::plan::step::{Refusal, Step, plan};
+use crate::report::event::{Progress, What};
+
+use wait::Noticed;
+
+/// What the runs of one application hold together.
+pub struct Lead<'a> {
+    /// The place at the head of the queue.
+    pub lease: Held,
+    /// Who shows the runs to kubectl.
+    pub publisher: Publisher<'a>,
+}
+
+/// One component under way.
+pub struct Drive<'a> {
+    pub(super) context: &'a Context,
+    pub(super) ground: &'a Ground,
+    pub(super) lead: Option<&'a Lead<'a>>,
+    pub(super) job: &'a Job,
+    pub(super) record: Option<StoredRecord>,
+    pub(super) held: Option<Epoch>,
+    /// The target that this run has seen; another of its name is not it.
+    known_target: Option<Uid>,
+    /// Whether the claim was seen to stand after the target was created.
+    is_confirmed: bool,
+    conflicts: u32,
+    changed: bool,
+    /// Whether something besides workloads is still to be written.
+    has_extras: bool,
+    run_deadline: Option<Moment>,
+    batch: Option<(usize, Option<Moment>)>,
+    said: Option<(String, Moment)>,
+    ready_batch: Option<usize>,
+}
+
+impl<'a> Drive<'a> {
+    /// Starts at the beginning, whatever is there. Without a Lease it may only look.
+    #[must_use]
+    pub fn new(context: &'a Context, ground: &'a Ground, lead: Option<&'a Lead<'a>>, job: &'a Job) -> Self {
+        Self {
+            context,
+            ground,
+            lead,
+            job,
+            record: job.record.clone(),
+            held: None,
+            known_target: None,
+            is_confirmed: false,
+            conflicts: 0,
+            changed: false,
+            has_extras: job.has_extras(),
+            run_deadline: context.session.clock().moment().after(context.limits.run),
+            batch: None,
+            said: None,
+            ready_batch: None,
+        }
+    }
+
+    /// Drives to the end.
+    pub async fn run(mut self) -> End {
+        let end = match self.drive().await {
+            Ok(end) => end,
+            Err(failure) => self.fail(failure).await,
+        };
+        self.tell(&end);
+        if self.held.is_some() {
+            let observed = self.observe();
+            self.publish(&observed).await;
+        }
+        end
+    }
+
+    async fn drive(&mut self) -> Result<End, Failure> {
+        loop {
+            if let Some(error) = self.ground.view.failure() {
+                return Err(error.into());
+            }
+            if self.context.control.is_stopped() {
+                return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+            }
+            let observed = self.observe();
+            let step = plan(&observed, &self.job.desired);
+            if self.notice_batch(&observed, &step) == Noticed::BatchReady {
+                self.publish(&observed).await;
+            }
+            let is_at_rest = matches!(step, Step::Nothing | Step::Hold { .. } | Step::Wait { .. });
+            if self.has_extras && (self.held.is_some() || is_at_rest) {
+                self.put_extras().await?;
+                continue;
+            }
+            match step {
+                Step::Nothing => return Ok(End::Succeeded { changed: self.changed }),
+                Step::Hold { batch } => return self.hold(batch).await,
+                Step::Finish => {
+                    if self.is_final().await? {
+                        return self.finish().await;
+                    }
+                }
+                Step::Superseded { .. } => return Err(self.superseded().await),
+                Step::Refuse(refusal) => {
+                    let Refusal::Misfit(misfit) = &refusal;
+                    let hint = misfit.hint();
+                    return Err(Failure::new(FailureKind::Refused, refusal.to_string()).hint(hint));
+                }
+                Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
+                Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
+                step => self.act(&observed, step).await?,
+            }
+        }
+    }
+
+    pub(super) fn observe(&mut self) -> Observed {
+        let observed = Observed {
+            workloads: self.ground.view.workloads(&self.job.component),
+            record: self.record.as_ref().map(|stored| stored.record.clone()),
+            held: self.held,
+        };
+        if self.held.is_some()
+            && let Some(target) = observed.workload(&self.job.desired.target)
+        {
+            self.known_target.get_or_insert_with(|| target.uid.clone());
+        }
+        observed
+    }
+
+    /// Shows where the run stands, where there are views to show it in.
+    pub(super) async fn publish(&self, observed: &Observed) {
+        if let Some(lead) = self.lead {
+            lead.publisher.component(self.job, observed).await;
+        }
+    }
+
+    fn tell(&mut self, end: &End) {
+        let observed = self.observe();
+        let progress = self.progress(&observed);
+        match end {
+            End::Succeeded { changed } => self.emit(What::Succeeded { progress, changed: *changed }),
+            End::Held { batch } => self.emit(What::Held { progress: Progress { batch: *batch, ..progress } }),
+            End::Skipped { .. } => {}
+            End::Failed(failure) => self.emit(failure.event(observed.record.is_some().then_some(progress))),
+        }
+    }
+
+    pub(super) fn progress(&self, observed: &Observed) -> Progress {
+        match standing(observed) {
+            Some(standing) => Progress {
+                batch: standing.batch,
+                batches: standing.batches,
+                target_size: standing.target_size,
+                upgraded: standing.upgraded,
+                ready: standing.ready,
+                source: standing.source,
+            },
+            None => Progress { target_size: self.job.desired.target_size, ..Progress::default() },
+        }
+    }
+
+    pub(super) fn emit(&self, what: What) {
+        self.context.emit(&self.job.application, Some(&self.job.component), what);
+    }
+}

@@ -1,0 +1,257 @@
+//! Performing one step, and what to do with what comes back.
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::perform::Workloads;
+use crate::cluster::record::{self, RecordError};
+use crate::cluster::watch;
+use crate::cluster::workload::observe;
+use crate::driver::context::Ground;
+use crate::driver::drive::{Drive, Lead};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::revision;
+use crate::plan::observed::{Epoch, Observed, Uid};
+use crate::plan::record::{Claim, Mode, Record, RunSpec};
+use crate::plan::step::Step;
+use crate::plan::walk::{Side, walk};
+use crate::report::event::{Action, Role, What};
+
+/// After so many refused writes in a row without one that was accepted, somebody else keeps changing
+/// the same objects.
+pub(super) const MOST_CONFLICTS: u32 = 20;
+
+impl Drive<'_> {
+    /// Performs one write and deals with what comes back.
+    pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
+        self.may_write().await?;
+        let is_claim = matches!(step, Step::Claim { .. });
+        let performed = self.perform(observed, step).await;
+        self.pass_on_warnings();
+        match performed {
+            Ok(()) => {
+                self.changed = true;
+                self.conflicts = 0;
+                Ok(())
+            }
+            Err(RecordError::Cluster(error)) => {
+                if is_claim && matches!(error, ClusterError::Conflict(_) | ClusterError::AlreadyExists(_)) {
+                    self.check_turn().await?;
+                }
+                self.recover(error).await
+            }
+            Err(error @ RecordError::Unusable { .. }) => Err(error.into()),
+        }
+    }
+
+    /// Makes sure that this process leads: without the Lease it may only look.
+    pub(super) async fn may_write(&mut self) -> Result<(), Failure> {
+        if self.lead.is_none() {
+            let reason = format!("component `{}` changed while it was looked at", self.job.component);
+            return Err(Failure::new(FailureKind::Superseded, reason).hint("run the same command again"));
+        }
+        self.await_lease().await
+    }
+
+    /// A write that the server does not accept. The first one shows whether we may write at all.
+    pub(super) fn denied(&self, message: String) -> Failure {
+        let kind = if self.changed { FailureKind::Denied } else { FailureKind::Refused };
+        Failure::new(kind, message)
+    }
+
+    /// Such as those of Pod Security admission about the pods that a workload will make.
+    fn pass_on_warnings(&self) {
+        for message in self.context.session.warnings().take() {
+            self.emit(What::Warned { message });
+        }
+    }
+
+    /// Somebody has claimed while it was our turn: a run that took over must not be claimed back.
+    async fn check_turn(&mut self) -> Result<(), Failure> {
+        let Some(Lead { lease, .. }) = self.lead else { return Ok(()) };
+        match lease.lost_to().await {
+            Ok(Some(holder)) => {
+                let reason = format!("application `{}` was taken over by `{holder}`", self.job.application);
+                Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
+            }
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    /// After a write that was refused or went unanswered: look again, by a quorum read.
+    pub(super) async fn recover(&mut self, error: ClusterError) -> Result<(), Failure> {
+        match error {
+            ClusterError::Conflict(_) | ClusterError::AlreadyExists(_) | ClusterError::NotFound(_) => {
+                self.conflicts += 1;
+                if self.conflicts > MOST_CONFLICTS {
+                    return Err(Failure::new(
+                        FailureKind::NotReady,
+                        format!(
+                            "somebody else keeps changing the objects of component `{}`: {error}",
+                            self.job.component
+                        ),
+                    )
+                    .hint("look for an autoscaler or another tool that writes to the same deployments"));
+                }
+            }
+            ClusterError::Forbidden(message) | ClusterError::Invalid(message) => {
+                return Err(self.denied(message));
+            }
+            error => self.context.session.pause_after(&error).await?,
+        }
+        self.look_again().await
+    }
+
+    pub(super) async fn look_again(&mut self) -> Result<(), Failure> {
+        let Ground { subject, view } = self.ground;
+        watch::refresh(&self.context.session, subject, view, &self.job.component).await?;
+        self.reload().await
+    }
+
+    pub(super) async fn reload(&mut self) -> Result<(), Failure> {
+        self.record = record::load(&self.context.session, &self.job.namespace, &self.job.component).await?;
+        Ok(())
+    }
+
+    pub(super) async fn perform(&mut self, observed: &Observed, step: Step) -> Result<(), RecordError> {
+        match step {
+            Step::Claim { spec, resumes } => return self.claim(observed, spec, resumes).await,
+            Step::Stamp { workload } => {
+                let held = self.held.unwrap_or(Epoch(0));
+                if let Some(seen) = observed.workloads.iter().find(|one| one.name == workload) {
+                    let object = self.workloads().stamp(seen, held).await?;
+                    self.ground.view.absorb(&object);
+                }
+            }
+            Step::Create => self.create().await?,
+            Step::Scale { scaling, batch } => {
+                if scaling.side == Side::Target && !self.confirm_claim().await? {
+                    return Ok(());
+                }
+                let object = self.workloads().scale(&scaling, self.held.unwrap_or(Epoch(0))).await?;
+                self.ground.view.absorb(&object);
+                let role = match scaling.side {
+                    Side::Target => Role::Target,
+                    Side::Source => Role::Source,
+                };
+                let (workload, from, to) = (scaling.workload, scaling.from, scaling.to);
+                let batches = observed.record.as_ref().map_or(1, |record| record.run.spec.batches.len());
+                self.emit(What::WorkloadScaled { workload, role, from, to, batch, batches });
+            }
+            Step::Delete { workload, uid } => {
+                self.delete(workload, &uid).await?;
+            }
+            Step::Nothing
+            | Step::Wait { .. }
+            | Step::Hold { .. }
+            | Step::Finish
+            | Step::Superseded { .. }
+            | Step::Refuse(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the record before anything else of the run takes effect.
+    pub(super) async fn claim(
+        &mut self,
+        observed: &Observed,
+        spec: RunSpec,
+        resumes: bool,
+    ) -> Result<(), RecordError> {
+        let session = &self.context.session;
+        let claim = Claim { by: self.context.identity.clone(), at: session.clock().now(), resumes };
+        let record =
+            Record::claim(observed.record.as_ref(), &self.job.application, &self.job.component, spec, claim);
+        let stored = record::claim(session, &self.job.namespace, self.record.as_ref(), &record).await?;
+        let spec = &stored.record.run.spec;
+        let limits = self.context.limits;
+        self.emit(What::RunStarted {
+            action: match spec.mode {
+                Mode::Release => Action::Release,
+                Mode::Upgrade => Action::Upgrade,
+                Mode::Scale => Action::Scale,
+            },
+            from: spec.sources.clone(),
+            to: spec.target.clone(),
+            original_size: spec.original_size,
+            target_size: spec.target_size,
+            goals: spec.goals(),
+            resumed: resumes,
+            batch_timeout: limits.batch.try_into().unwrap_or_default(),
+            timeout: limits.run.try_into().unwrap_or_default(),
+        });
+        if resumes {
+            // Batches that an earlier process completed are not reported again.
+            self.ready_batch = walk(spec, &observed.workloads).batch.checked_sub(1);
+        }
+        self.held = Some(stored.record.epoch);
+        self.record = Some(stored);
+        // A workload that an earlier run created just before this claim may not have been watched yet; it
+        // has to be seen and stamped before that run gives it pods.
+        let Ground { subject, view } = self.ground;
+        watch::refresh(session, subject, view, &self.job.component).await?;
+        Ok(())
+    }
+
+    /// Creates the target without replicas: a run that has been superseded unawares harms nobody.
+    pub(super) async fn create(&mut self) -> Result<(), ClusterError> {
+        self.is_confirmed = false;
+        let body = revision::deployment(&self.job.target, 0).ok_or_else(|| {
+            ClusterError::Invalid(format!("revision `{}` has no workload in its body", self.job.target.name))
+        })?;
+        let object = self.workloads().create(body, self.held.unwrap_or(Epoch(0))).await?;
+        self.ground.view.absorb(&object);
+        self.emit(What::WorkloadCreated { workload: self.job.desired.target.clone() });
+        Ok(())
+    }
+
+    /// Deletes a drained source as it is at this moment: its status may still have been settling when the
+    /// plan was made, and the delete names the version.
+    async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
+        let Some(object) = self.workloads().find(&workload).await? else {
+            self.ground.view.forget(uid);
+            return Ok(());
+        };
+        self.ground.view.absorb(&object);
+        let seen = observe(&object);
+        if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.held {
+            return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
+        }
+        self.workloads().delete(&seen).await?;
+        self.ground.view.forget(uid);
+        self.emit(What::WorkloadDeleted { workload });
+        Ok(())
+    }
+
+    /// Makes sure that nobody claimed between our claim and the target's creation.
+    ///
+    /// A later claim sees the target that exists by now and stamps it, and then our writes to it fail.
+    pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
+        if !self.is_confirmed {
+            self.record =
+                record::load(&self.context.session, &self.job.namespace, &self.job.component).await?;
+            let epoch = self.record.as_ref().map(|stored| stored.record.epoch);
+            self.is_confirmed = epoch == self.held;
+        }
+        Ok(self.is_confirmed)
+    }
+
+    /// The target is not there any more: gone, or only out of sight?
+    pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
+        self.look_again().await?;
+        let target = &self.job.desired.target;
+        let observed = self.observe();
+        let is_same =
+            observed.workload(target).is_some_and(|found| self.known_target.as_ref() == Some(&found.uid));
+        if is_same {
+            return Ok(());
+        }
+        Err(Failure::new(
+            FailureKind::NotReady,
+            format!("deployment `{target}` was deleted while its rollout was waiting"),
+        ))
+    }
+
+    pub(super) fn workloads(&self) -> Workloads {
+        let session = &self.context.session;
+        Workloads::new(session.clone(), session.dynamic(&self.job.namespace, &self.ground.subject.resource))
+    }
+}

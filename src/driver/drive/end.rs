@@ -1,0 +1,127 @@
+//! How a run ends, and the record of it.
+
+use crate::cluster::record::{self, RecordError};
+use crate::cluster::revisions;
+use crate::driver::drive::Drive;
+use crate::driver::evidence;
+use crate::driver::outcome::{End, Failure, FailureKind};
+use crate::driver::prepare::in_use;
+use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
+use crate::plan::record::Outcome;
+use crate::plan::step::{Step, plan};
+use crate::report::event::What;
+
+impl Drive<'_> {
+    /// The last look: everything still holds by a quorum read.
+    pub(super) async fn is_final(&mut self) -> Result<bool, Failure> {
+        self.look_again().await?;
+        let observed = self.observe();
+        Ok(plan(&observed, &self.job.desired) == Step::Finish)
+    }
+
+    pub(super) async fn hold(&mut self, batch: usize) -> Result<End, Failure> {
+        if self.held.is_some() {
+            self.conclude(Outcome::Held, None).await?;
+        }
+        Ok(End::Held { batch })
+    }
+
+    pub(super) async fn finish(&mut self) -> Result<End, Failure> {
+        self.conclude(Outcome::Succeeded, None).await?;
+        self.prune().await;
+        Ok(End::Succeeded { changed: true })
+    }
+
+    /// Writes how the run ended, unless another has claimed since.
+    pub(super) async fn conclude(
+        &mut self,
+        outcome: Outcome,
+        message: Option<String>,
+    ) -> Result<(), Failure> {
+        let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held) else {
+            return Err(self.superseded().await);
+        };
+        let mut record = held.record.clone();
+        record.run.outcome = outcome;
+        record.run.finished = Some(self.context.session.clock().now());
+        record.run.message = message;
+        loop {
+            self.await_lease().await?;
+            match record::conclude(&self.context.session, &self.job.namespace, &held, &record).await {
+                Ok(stored) => {
+                    self.record = Some(stored);
+                    return Ok(());
+                }
+                Err(RecordError::Cluster(error)) => self.recover(error).await?,
+                Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
+            }
+            match &self.record {
+                // It was written, and the answer was lost.
+                Some(stored) if stored.record == record => return Ok(()),
+                Some(stored) if Some(stored.record.epoch) == self.held => {}
+                Some(_) | None => return Err(self.superseded().await),
+            }
+        }
+    }
+
+    /// Records a failure that leaves the run resumable, adds the evidence.
+    pub(super) async fn fail(&mut self, mut failure: Failure) -> End {
+        // A cluster that is away cannot be told; the record then still says that the run is open.
+        let outcome = match failure.kind {
+            FailureKind::Interrupted => Some(Outcome::Interrupted),
+            FailureKind::NotReady | FailureKind::Denied | FailureKind::Internal => Some(Outcome::Failed),
+            FailureKind::Cluster | FailureKind::Refused | FailureKind::Superseded => None,
+        };
+        if let (Some(outcome), Some(_)) = (outcome, self.held)
+            && let Err(later) = self.conclude(outcome, Some(failure.reason.clone())).await
+        {
+            if later.kind == FailureKind::Superseded {
+                return End::Failed(later);
+            }
+            failure.evidence.push(format!("the outcome could not be recorded: {}", later.reason));
+        }
+        if matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
+            failure.evidence.extend(evidence::gather(self).await);
+        }
+        failure.hints.extend(evidence::ways_on(self, failure.kind));
+        End::Failed(failure)
+    }
+
+    pub(super) async fn superseded(&mut self) -> Failure {
+        let by = match self.reload().await {
+            Ok(()) => self.record.as_ref().map(|stored| stored.record.run.by.clone()),
+            Err(_) => None,
+        };
+        let component = &self.job.component;
+        let reason = match by {
+            Some(by) => format!("component `{component}` was taken over by `{by}`"),
+            None => format!("the run of component `{component}` was taken over"),
+        };
+        Failure::new(FailureKind::Superseded, reason).hint(format!("see `rollout status {component}`"))
+    }
+
+    /// Removes revisions beyond the limit that nothing uses; what cannot be removed stays for the next run.
+    async fn prune(&mut self) {
+        let observed = self.observe();
+        let in_use = in_use(self.job, &observed);
+        // Only what this application recorded: another tool's revisions are not ours to remove.
+        let is_ours = |one: &&StoredRevision| one.application.as_ref() == Some(&self.job.application);
+        let mut stored: Vec<StoredRevision> = self.job.stored.iter().filter(is_ours).cloned().collect();
+        if !stored.iter().any(|one| one.name == self.job.target.name) {
+            stored.push(self.job.target.clone());
+        }
+        let mut removed = Vec::new();
+        for revision in prunable(&stored, &in_use, HISTORY_LIMIT) {
+            match revisions::delete(&self.context.session, &self.job.namespace, revision).await {
+                Ok(()) => removed.push(revision.name.clone()),
+                Err(error) => {
+                    let message = format!("revision `{}` could not be removed: {error}", revision.name);
+                    self.emit(What::Warned { message });
+                }
+            }
+        }
+        if !removed.is_empty() {
+            self.emit(What::RevisionsPruned { revisions: removed });
+        }
+    }
+}

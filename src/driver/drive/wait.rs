@@ -1,0 +1,144 @@
+//! Waiting: for the cluster, within deadlines, with a word now and then.
+
+use std::time::Duration;
+
+use crate::cluster::clock::Moment;
+use crate::driver::drive::{Drive, Lead};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::plan::observed::Observed;
+use crate::plan::step::Step;
+use crate::plan::walk::Waiting;
+use crate::report::event::What;
+
+/// How often a wait that does not move is mentioned again.
+const REMIND_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a controller may take to see a change before that is mentioned.
+const SLOW_CONTROLLER: Duration = Duration::from_secs(5);
+
+/// Whether a batch turned out to be complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noticed {
+    /// None did.
+    Nothing,
+    /// At least one did.
+    BatchReady,
+}
+
+impl Drive<'_> {
+    /// No write is sent on a Lease that may have expired.
+    pub(super) async fn await_lease(&mut self) -> Result<(), Failure> {
+        let Some(Lead { lease, .. }) = self.lead else {
+            return Ok(());
+        };
+        if lease.is_valid() {
+            return Ok(());
+        }
+        let message = "the lease cannot be renewed; nothing is written until it is".to_owned();
+        self.emit(What::Warned { message });
+        let session = &self.context.session;
+        let clock = session.clock();
+        let patience_ends = clock.moment().after(session.outage());
+        let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
+        while !lease.is_valid() {
+            tokio::select! {
+                () = lease.renewal() => {}
+                () = self.context.control.stopped() => {
+                    return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+                }
+                () = clock.until(batch_deadline) => self.check_deadline(None)?,
+                () = clock.until(self.run_deadline) => self.check_deadline(None)?,
+                () = clock.until(patience_ends) => {
+                    let reason = "the lease could not be renewed: the API server does not answer properly";
+                    return Err(Failure::new(FailureKind::Cluster, reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
+        let mut changes = self.ground.view.changes();
+        // Whatever changed between the observation and this line must not be missed.
+        if self.ground.view.workloads(&self.job.component) != observed.workloads {
+            return Ok(());
+        }
+        let clock = self.context.session.clock();
+        self.check_deadline(Some(waiting))?;
+        let phrase = waiting.phrase();
+        let now = clock.moment();
+        if self.said.as_ref().is_none_or(|(said, _)| *said != phrase) {
+            // A controller that takes its time is worth a word only when it takes long.
+            let is_brief = matches!(waiting, Waiting::Generation { .. });
+            let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
+            self.said = Some((phrase.clone(), now.plus(first)));
+        }
+        if self.said.as_ref().is_some_and(|(_, due)| now >= *due) {
+            self.emit(What::Waiting { progress: self.progress(observed), on: phrase.clone() });
+            self.said = Some((phrase, now.plus(REMIND_EVERY)));
+        }
+        let remind = self.said.as_ref().map(|(_, due)| *due);
+        let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = self.context.control.stopped() => {}
+            () = clock.until(remind) => {}
+            () = clock.until(batch_deadline) => {}
+            () = clock.until(self.run_deadline) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_deadline(&self, waiting: Option<&Waiting>) -> Result<(), Failure> {
+        let now = self.context.session.clock().moment();
+        let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
+        let on = waiting.map_or_else(|| "the lease".to_owned(), Waiting::phrase);
+        let (flag, limit) = if is_over(self.run_deadline) {
+            ("--timeout", self.context.limits.run)
+        } else if is_over(self.batch.and_then(|(_, deadline)| deadline)) {
+            ("--batch-timeout", self.context.limits.batch)
+        } else {
+            return Ok(());
+        };
+        let limit = jiff::SignedDuration::try_from(limit).unwrap_or_default();
+        Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit:#} (`{flag}`): {on}")))
+    }
+
+    /// Starts the batch's clock when it is entered, and reports those before as ready.
+    pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> Noticed {
+        let done = match step {
+            Step::Scale { batch, .. } | Step::Wait { batch, .. } | Step::Hold { batch } => {
+                if self.batch.is_none_or(|(known, _)| known < *batch) {
+                    let deadline = self.context.session.clock().moment().after(self.context.limits.batch);
+                    self.batch = Some((*batch, deadline));
+                }
+                if matches!(step, Step::Hold { .. }) { batch + 1 } else { *batch }
+            }
+            Step::Delete { .. } | Step::Finish => usize::MAX,
+            Step::Nothing
+            | Step::Claim { .. }
+            | Step::Stamp { .. }
+            | Step::Create
+            | Step::Superseded { .. }
+            | Step::Refuse(_) => 0,
+        };
+        if self.held.is_some() { self.report_ready(observed, done) } else { Noticed::Nothing }
+    }
+
+    /// Reports every batch below `done` (zero-based) that has not been reported.
+    fn report_ready(&mut self, observed: &Observed, done: usize) -> Noticed {
+        let Some(spec) = observed.record.as_ref().map(|record| &record.run.spec) else {
+            return Noticed::Nothing;
+        };
+        let done = done.min(spec.batches.len());
+        let first = self.ready_batch.map_or(0, |last| last + 1);
+        for batch in first..done {
+            let mut progress = self.progress(observed);
+            progress.batch = batch;
+            progress.upgraded = spec.goals()[batch];
+            self.emit(What::BatchReady { progress });
+            self.ready_batch = Some(batch);
+        }
+        if first < done { Noticed::BatchReady } else { Noticed::Nothing }
+    }
+}

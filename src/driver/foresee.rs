@@ -1,0 +1,122 @@
+//! What a run would do, without a write.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use serde_json::Value;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::session::Session;
+use crate::cluster::view::View;
+use crate::cluster::workload;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepare::{Job, Refused, prepare};
+use crate::driver::wish::Wish;
+use crate::oam::revision;
+use crate::plan::observed::Observed;
+use crate::plan::preview::{Foreseen, preview};
+use crate::plan::step::Step;
+
+/// A component's future.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// What would be driven.
+    pub job: Job,
+    /// What is there.
+    pub observed: Observed,
+    /// The steps, to the last.
+    pub steps: Vec<Foreseen>,
+}
+
+/// Foresees a wish.
+///
+/// # Errors
+/// Every refusal of its components at once.
+pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Vec<Refused>> {
+    let view = look(session, wish).await.map_err(|error| {
+        vec![Refused { component: wish.components[0].name.clone(), failure: error.into() }]
+    })?;
+    let jobs = prepare(session, &view, wish).await?;
+    let forecasts = jobs.into_iter().map(|job| {
+        let observed = job.observed(&view);
+        let steps = preview(&observed, &job.desired);
+        Forecast { job, observed, steps }
+    });
+    Ok(forecasts.collect())
+}
+
+/// Sends what a forecast would create to the server as a dry run: it judges everything and keeps nothing.
+///
+/// # Errors
+/// The server's refusal.
+pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
+    let job = &forecast.job;
+    let refused = |error: ClusterError| match error {
+        ClusterError::Invalid(message) => Failure::new(FailureKind::Refused, message),
+        error => error.into(),
+    };
+    if let Some(new) = &job.new_revision {
+        let resource = ApiResource::erase::<ControllerRevision>(&());
+        try_create(session, &job.namespace, &resource, &new.object).await.map_err(refused)?;
+    }
+    let creates = forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create);
+    if let Some(body) = revision::deployment(&job.target, job.desired.target_size).filter(|_| creates) {
+        try_create(session, &job.namespace, &workload::deployments(), &body).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
+async fn try_create(
+    session: &Session,
+    namespace: &str,
+    resource: &ApiResource,
+    body: &Value,
+) -> Result<(), ClusterError> {
+    let api = session.dynamic(namespace, resource);
+    let object: DynamicObject =
+        serde_json::from_value(body.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
+    let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
+    session.read(|| api.create(&params, &object)).await.map(|_| ())
+}
+
+async fn look(session: &Session, wish: &Wish) -> Result<View, ClusterError> {
+    let view = View::default();
+    let api = session.dynamic(&wish.namespace, &workload::deployments());
+    let params = ListParams::default().labels(&workload::selector(&wish.component_names()));
+    let mark = view.mark();
+    let list = session.read(|| api.list(&params)).await?;
+    view.replace(&list.items, mark, None);
+    Ok(view)
+}
+
+impl Forecast {
+    /// The largest sum of replicas that the component has at any time.
+    #[must_use]
+    pub fn peak(&self) -> u32 {
+        let now: u32 = self.observed.workloads.iter().map(|workload| workload.replicas).sum();
+        self.steps.iter().map(|step| step.target.saturating_add(step.sources)).fold(now, u32::max)
+    }
+
+    /// The rendered workloads before and after: of the newest source (or the target as it is), and of the
+    /// target. Each with the size that it has then.
+    #[must_use]
+    pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
+        let sizes: BTreeMap<&str, u32> =
+            self.observed.workloads.iter().map(|one| (one.name.as_str(), one.replicas)).collect();
+        let render = revision::deployment;
+        let target = &self.job.target;
+        let newest_source = self
+            .job
+            .stored
+            .iter()
+            .filter(|one| one.name != target.name && sizes.contains_key(one.name.as_str()))
+            .max_by_key(|one| one.revision);
+        let before = match newest_source {
+            Some(source) => render(source, sizes[source.name.as_str()]),
+            None => sizes.get(target.name.as_str()).and_then(|size| render(target, *size)),
+        };
+        (before, render(target, self.job.desired.target_size))
+    }
+}

@@ -1,0 +1,15 @@
+//! The loop: observe, plan, act or wait, report. It decides nothing about a rollout by itself.
+//!
+//! Killing the process anywhere and running it again is the recovery; there is no other.
+
+pub mod apply;
+pub mod context;
+pub mod control;
+pub mod drive;
+pub mod evidence;
+pub mod foresee;
+pub mod outcome;
+pub mod prepare;
+pub mod publish;
+pub mod run;
+pub mod wish;

@@ -1,0 +1,123 @@
+//! How driving a component ended.
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::record::RecordError;
+use crate::report::event::{Progress, What};
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is as wanted.
+    Succeeded {
+        /// Whether anything had to be written for that.
+        changed: bool,
+    },
+    /// It stopped at its gate as asked; `batch` is zero-based.
+    Held {
+        /// The last batch done.
+        batch: usize,
+    },
+    /// It was not begun, because a component that it depends on is not done.
+    Skipped {
+        /// That component.
+        waiting_for: String,
+    },
+    /// It did not get there.
+    Failed(Failure),
+}
+
+/// Why a component did not get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Whose fault it is and what can be done: decides the exit code.
+    pub kind: FailureKind,
+    /// What happened, object first.
+    pub reason: String,
+    /// Facts that explain it, one line each.
+    pub evidence: Vec<String>,
+    /// What to do next, one line each.
+    pub hints: Vec<String>,
+}
+
+/// The kinds of failure that a caller can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Refused before any write.
+    Refused,
+    /// It did not become ready in time, or cannot. Resumable.
+    NotReady,
+    /// Another run took over, or would not end in time.
+    Superseded,
+    /// The cluster cannot be reached or keeps refusing.
+    Cluster,
+    /// The API server does not accept one of the run's writes. Resumable.
+    Denied,
+    /// Stopped by a signal. Resumable.
+    Interrupted,
+    /// A defect of ours.
+    Internal,
+}
+
+impl Failure {
+    /// A failure without evidence.
+    #[must_use]
+    pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into(), evidence: Vec::new(), hints: Vec::new() }
+    }
+
+    /// The event that tells it.
+    #[must_use]
+    pub fn event(&self, progress: Option<Progress>) -> What {
+        let Self { kind, reason, evidence, hints } = self.clone();
+        // An interruption that left nothing to explain is what the user wanted.
+        if kind == FailureKind::Interrupted && evidence.is_empty() {
+            return What::Interrupted { progress, hints };
+        }
+        What::Failed { progress, reason, evidence, hints }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// An error before the first write: what is forbidden is refused.
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        let kind = match &error {
+            ClusterError::Forbidden(_) => FailureKind::Refused,
+            ClusterError::Stopped => FailureKind::Interrupted,
+            ClusterError::NotFound(_)
+            | ClusterError::AlreadyExists(_)
+            | ClusterError::Conflict(_)
+            | ClusterError::Unauthorized(_)
+            | ClusterError::Invalid(_)
+            | ClusterError::Transient { .. }
+            | ClusterError::Exhausted { .. }
+            | ClusterError::Other(_) => FailureKind::Cluster,
+        };
+        let failure = Self::new(kind, error.to_string());
+        match error {
+            ClusterError::Forbidden(_) => {
+                failure.hint("ask for the missing right, or use another `--context` or `--user`")
+            }
+            ClusterError::Exhausted { .. } => {
+                failure.hint("check the address in the kubeconfig: `kubectl cluster-info`")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Cluster(error) => error.into(),
+            error @ RecordError::Unusable { .. } => Self::new(FailureKind::Refused, error.to_string())
+                .hint("move it out of the way, or use a component of another name"),
+        }
+    }
+}

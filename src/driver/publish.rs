@@ -1,0 +1,121 @@
+//! Showing a run in the optional views, for `kubectl get app` and `kubectl get rollout`.
+
+use serde_json::{Value, json};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::views::{self, View, Views};
+use crate::driver::context::Context;
+use crate::driver::outcome::End;
+use crate::driver::prepare::Job;
+use crate::driver::wish::{Intent, Wish};
+use crate::plan::observed::Observed;
+use crate::plan::record::RunSpec;
+use crate::plan::standing::standing;
+use crate::report::event::What;
+
+/// Writes the views of one application.
+pub struct Publisher<'a> {
+    context: &'a Context,
+    wish: &'a Wish,
+    views: Views,
+}
+
+impl<'a> Publisher<'a> {
+    /// Finds out which views there are.
+    pub async fn new(context: &'a Context, wish: &'a Wish) -> Self {
+        Self { context, wish, views: Views::find(&context.session).await }
+    }
+
+    /// Shows that the application is being driven. Returns the owner reference for its new revisions.
+    pub async fn begin(&self) -> Option<Value> {
+        let status = json!({"status": "runningWorkflow", "services": self.services(|_| false)});
+        let shown = self.application(&status).await;
+        shown.map(|application| views::controller(&application))
+    }
+
+    /// Shows how the application's components ended.
+    pub async fn end(&self, ends: &[(String, End)]) {
+        let is_well = |end: &End| match end {
+            End::Succeeded { .. } | End::Held { .. } => true,
+            End::Skipped { .. } | End::Failed(_) => false,
+        };
+        let is_healthy = |name: &str| ends.iter().any(|(of, end)| of == name && is_well(end));
+        let phase = if ends.iter().all(|(_, end)| is_well(end)) { "running" } else { "unhealthy" };
+        self.application(&json!({"status": phase, "services": self.services(is_healthy)})).await;
+    }
+
+    /// Shows where a component's run stands.
+    pub async fn component(&self, job: &Job, observed: &Observed) {
+        let (Some(record), Some(standing)) = (&observed.record, standing(observed)) else { return };
+        let run = &record.run.spec;
+        let mut status = json!({
+            "rollingState": standing.rolling_state,
+            "batchRollingState": standing.batch_state,
+            "currentBatch": standing.batch,
+            "rolloutTargetSize": standing.target_size,
+            "rolloutOriginalSize": run.original_size,
+            "upgradedReplicas": standing.upgraded,
+            "upgradedReadyReplicas": standing.ready,
+            "lastTargetRevision": run.target,
+        });
+        if let Some(source) = run.sources.first() {
+            status["LastSourceRevision"] = json!(source);
+        }
+        let spec = rollout_spec(&job.component, run);
+        let shown =
+            self.views.show(View::Rollout, &job.namespace, &job.component, Some(&spec), &status).await;
+        self.warn(Some(&job.component), shown.err());
+    }
+
+    async fn application(&self, status: &Value) -> Option<kube::api::DynamicObject> {
+        let Wish { application, namespace, .. } = self.wish;
+        let spec = self.spec();
+        let shown = self.views.show(View::Application, namespace, application, spec.as_ref(), status).await;
+        match shown {
+            Ok(shown) => shown,
+            Err(error) => {
+                self.warn(None, Some(error));
+                None
+            }
+        }
+    }
+
+    /// The components as the manifest names them; `None` where there is no manifest.
+    fn spec(&self) -> Option<Value> {
+        let mut components = Vec::new();
+        for wish in &self.wish.components {
+            let Intent::Manifest { component, .. } = &wish.intent else { return None };
+            let mut entry = json!({"name": component.name, "type": component.kind.as_str()});
+            if let Some(revision) = &component.external_revision {
+                entry["externalRevision"] = json!(revision);
+            }
+            components.push(entry);
+        }
+        Some(json!({"components": components}))
+    }
+
+    fn services(&self, is_healthy: impl Fn(&str) -> bool) -> Value {
+        let names = self.wish.components.iter().map(|component| component.name.as_str());
+        names.map(|name| json!({"name": name, "healthy": is_healthy(name), "message": ""})).collect()
+    }
+
+    fn warn(&self, component: Option<&str>, error: Option<ClusterError>) {
+        if let Some(error) = error {
+            let message = format!("the view for kubectl could not be written: {error}");
+            self.context.emit(&self.wish.application, component, What::Warned { message });
+        }
+    }
+}
+
+fn rollout_spec(component: &str, run: &RunSpec) -> Value {
+    let batches: Vec<Value> = run.batches.iter().map(|batch| json!({"replicas": batch.size})).collect();
+    let mut plan = json!({
+        "rolloutStrategy": run.strategy,
+        "targetSize": run.target_size,
+        "rolloutBatches": batches,
+    });
+    if let Some(partition) = run.partition {
+        plan["batchPartition"] = json!(partition);
+    }
+    json!({"componentName": component, "targetRevisionName": run.target, "rolloutPlan": plan})
+}
