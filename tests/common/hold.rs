@@ -1,0 +1,89 @@
+//! A request that is long on its way, or its answer: sent by a process, and going on when the test says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Request;
+use kube::Client;
+use kube::client::Body;
+use tokio::sync::Notify;
+
+use super::manifest::NAMESPACE;
+
+type Such = Arc<dyn Fn(&Request<Body>) -> bool + Send + Sync>;
+
+/// Which way is long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    There,
+    Back,
+}
+
+/// Holds the first request of a kind, or its answer, until it is let go. A request then arrives, whoever still
+/// waits for the answer.
+#[derive(Clone)]
+pub(crate) struct Hold {
+    way: Way,
+    is_such: Such,
+    is_done: Arc<AtomicBool>,
+    reached: Arc<Notify>,
+    gate: Arc<Notify>,
+}
+
+impl Hold {
+    /// Holds the request.
+    pub(crate) fn new(is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
+        Self::on(Way::There, is_such)
+    }
+
+    /// Holds the answer of the request, which has been applied.
+    pub(crate) fn of_answer(is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
+        Self::on(Way::Back, is_such)
+    }
+
+    fn on(way: Way, is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            way,
+            is_such: Arc::new(is_such),
+            is_done: Arc::default(),
+            reached: Arc::default(),
+            gate: Arc::default(),
+        }
+    }
+
+    /// Waits until the request is on its way.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets the request arrive.
+    pub(crate) fn let_go(&self) {
+        self.gate.notify_one();
+    }
+
+    /// A client whose requests pass through this.
+    pub(crate) fn over(self, client: Client) -> Client {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (hold, client) = (self.clone(), client.clone());
+            let is_held = (hold.is_such)(&request) && !hold.is_done.swap(true, Ordering::Relaxed);
+            async move {
+                if !is_held {
+                    return client.send(request).await;
+                }
+                if hold.way == Way::Back {
+                    let answer = client.send(request).await;
+                    hold.reached.notify_one();
+                    hold.gate.notified().await;
+                    return answer;
+                }
+                hold.reached.notify_one();
+                let sent = tokio::spawn(async move {
+                    hold.gate.notified().await;
+                    client.send(request).await
+                });
+                sent.await.unwrap()
+            }
+        });
+        Client::new(service, NAMESPACE)
+    }
+}

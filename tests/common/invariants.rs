@@ -1,0 +1,274 @@
+//! Judges what the server has accepted. What a client believes does not count.
+
+use std::collections::BTreeMap;
+
+use rollout::sandbox::fault::Verb;
+use rollout::sandbox::{Actor, Change};
+use serde_json::Value;
+
+use super::manifest::Allowance;
+use super::stage::BYSTANDER;
+
+/// The objects of the cluster at one moment of its history.
+#[derive(Default)]
+struct World(BTreeMap<(String, String), Value>);
+
+impl World {
+    fn take_in(&mut self, change: &Change) {
+        let key = (change.kind.clone(), change.name.clone());
+        match &change.after {
+            Some(after) => drop(self.0.insert(key, after.clone())),
+            None => drop(self.0.remove(&key)),
+        }
+    }
+
+    fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, object)| object).filter(move |object| {
+            object["metadata"]["labels"]["app.oam.dev/component"] == component
+                && object["metadata"]["deletionTimestamp"].is_null()
+        })
+    }
+
+    /// Sizes wanted, in total.
+    fn wanted(&self, component: &str) -> u32 {
+        self.of("deployments", component).map(size).sum()
+    }
+
+    /// The epoch that the run record is at.
+    fn recorded(&self, component: &str) -> Option<u64> {
+        let record = self.0.get(&("configmaps".to_owned(), format!("rollout-{component}")))?;
+        record["data"]["epoch"].as_str()?.parse().ok()
+    }
+
+    /// Pods that serve, in total.
+    fn ready(&self, component: &str) -> u32 {
+        count(self.of("pods", component).filter(|pod| is_ready(pod)))
+    }
+
+    /// Pods that would go on serving if every workload had just the size wanted of it.
+    fn kept_ready(&self, component: &str) -> u32 {
+        self.of("deployments", component)
+            .map(|deployment| {
+                let name = deployment["metadata"]["name"].as_str().unwrap();
+                let is_its =
+                    |pod: &&Value| self.deployment_of(pod).is_some_and(|of| of == name) && is_ready(pod);
+                size(deployment).min(count(self.of("pods", component).filter(is_its)))
+            })
+            .sum()
+    }
+
+    fn deployment_of(&self, pod: &Value) -> Option<&str> {
+        let owner =
+            |object: &Value| object["metadata"]["ownerReferences"][0]["name"].as_str().map(str::to_owned);
+        let set = self.0.get(&("replicasets".to_owned(), owner(pod)?))?;
+        set["metadata"]["ownerReferences"][0]["name"].as_str()
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap()
+}
+
+fn size(deployment: &Value) -> u32 {
+    u32::try_from(deployment["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap()
+}
+
+fn is_ready(pod: &Value) -> bool {
+    pod["status"]["conditions"].as_array().is_some_and(|all| {
+        all.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    })
+}
+
+fn epoch(object: &Value) -> Option<u64> {
+    object["metadata"]["annotations"]["batch-rollout.dev/epoch"].as_str()?.parse().ok()
+}
+
+fn component(object: &Value) -> Option<&str> {
+    object["metadata"]["labels"]["app.oam.dev/component"].as_str()
+}
+
+/// Panics at the first accepted change, from the given one on, that breaks an invariant.
+pub(crate) fn check(history: &[Change], from: usize, allowances: &[Allowance]) {
+    let mut world = World::default();
+    history[..from].iter().for_each(|change| world.take_in(change));
+    let mut judges: Vec<Judge> =
+        allowances.iter().map(|allowance| Judge::new(allowance.clone(), &world)).collect();
+    for (index, change) in history.iter().enumerate().skip(from) {
+        let fail = |problem: String| {
+            let so_far = trace(&history[..=index], from).join("\n");
+            panic!(
+                "{problem}, at change {index} ({:?} {} {})\n{so_far}",
+                change.verb, change.kind, change.name
+            )
+        };
+        if change.actor == Actor::Client {
+            hands_off(change).unwrap_or_else(&fail);
+        }
+        world.take_in(change);
+        for judge in &mut judges {
+            judge.look(&world, change).unwrap_or_else(&fail);
+        }
+    }
+}
+
+/// Objects without our mark, and those that controllers own, are nobody's business.
+fn hands_off(change: &Change) -> Result<(), String> {
+    if change.name == BYSTANDER {
+        return Err("a bystander was touched".to_owned());
+    }
+    match change.kind.as_str() {
+        "deployments" | "configmaps" | "controllerrevisions" | "services" | "leases" => {}
+        _ => return Err("an object of another's was touched".to_owned()),
+    }
+    let labels = |object: &Value| object["metadata"]["labels"]["app.oam.dev/name"].clone();
+    match change.before.as_ref().or(change.after.as_ref()).map(labels) {
+        Some(name) if name == "shop" => Ok(()),
+        _ => Err("an object without our mark was touched".to_owned()),
+    }
+}
+
+/// Watches over one component.
+struct Judge {
+    allowance: Allowance,
+    floor: u32,
+    ceiling: u32,
+    /// The highest epoch that a size was changed or a source deleted under.
+    acted: u64,
+    /// The sign of the size changes, by epoch and workload.
+    directions: BTreeMap<(u64, String), bool>,
+}
+
+impl Judge {
+    fn new(allowance: Allowance, world: &World) -> Self {
+        let name = &allowance.component;
+        let (wanted, ready) = (world.wanted(name), world.ready(name));
+        let (out, surge) =
+            if allowance.decrease_first { (allowance.largest, 0) } else { (0, allowance.largest) };
+        Self {
+            floor: ready.min(allowance.size).saturating_sub(allowance.tolerated + out),
+            ceiling: wanted.max(allowance.size) + surge,
+            allowance,
+            acted: 0,
+            directions: BTreeMap::new(),
+        }
+    }
+
+    fn look(&mut self, world: &World, change: &Change) -> Result<(), String> {
+        let name = self.allowance.component.clone();
+        let object = change.after.as_ref().or(change.before.as_ref());
+        if object.and_then(component) != Some(&name) {
+            return Ok(());
+        }
+        if world.ready(&name) < self.floor {
+            return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));
+        }
+        if change.kind != "deployments" || change.actor != Actor::Client {
+            return Ok(());
+        }
+        if world.kept_ready(&name) < self.floor {
+            let kept = world.kept_ready(&name);
+            return Err(format!("{kept} pods of `{name}` will go on serving, fewer than {}", self.floor));
+        }
+        if world.wanted(&name) > self.ceiling {
+            let wanted = world.wanted(&name);
+            return Err(format!("{wanted} pods of `{name}` are wanted, more than {}", self.ceiling));
+        }
+        self.check_epochs(world, change)?;
+        self.check_direction(change)
+    }
+
+    fn check_epochs(&mut self, world: &World, change: &Change) -> Result<(), String> {
+        let before = change.before.as_ref().and_then(epoch);
+        let after = change.after.as_ref().and_then(epoch);
+        if change.after.is_some() && after.is_none() {
+            return Err("a workload lost its stamp or never had one".to_owned());
+        }
+        if after.is_some() && before > after {
+            return Err(format!("the stamp went down from {before:?} to {after:?}"));
+        }
+        let recorded = world.recorded(&self.allowance.component);
+        if after.or(before) > recorded {
+            return Err(format!("epoch {after:?} acts, and the record is at {recorded:?}"));
+        }
+        let is_effect = match change.verb {
+            // A target without pods does no harm, whoever makes it.
+            Verb::Create => change.after.as_ref().is_some_and(|after| size(after) > 0),
+            Verb::Delete => true,
+            Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
+                change.before.as_ref().map(size) != change.after.as_ref().map(size)
+            }
+        };
+        if !is_effect {
+            return Ok(());
+        }
+        let acting = after.or(before).unwrap_or(0);
+        if acting < self.acted {
+            return Err(format!("a run with epoch {acting} acted after one with epoch {}", self.acted));
+        }
+        self.acted = acting;
+        let is_behind = |one: &&Value| size(one) > 0 && epoch(one).unwrap_or(0) < acting;
+        if let Some(behind) = world.of("deployments", &self.allowance.component).find(is_behind) {
+            return Err(format!("epoch {acting} acts, and {} is not stamped", behind["metadata"]["name"]));
+        }
+        Ok(())
+    }
+
+    fn check_direction(&mut self, change: &Change) -> Result<(), String> {
+        let (Some(before), Some(after)) = (&change.before, &change.after) else {
+            return Ok(());
+        };
+        if size(before) == size(after) {
+            return Ok(());
+        }
+        let grows = size(after) > size(before);
+        let key = (epoch(after).unwrap_or(0), change.name.clone());
+        if self.directions.insert(key, grows).is_some_and(|known| known != grows) {
+            return Err("a workload grew and shrank within one epoch".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What was done to workloads, revisions and Services by clients, in words; one component after the other.
+pub(crate) fn trace(history: &[Change], from: usize) -> Vec<String> {
+    let clients = history.iter().skip(from).filter(|change| change.actor == Actor::Client);
+    let mut deeds: Vec<(&str, String)> = clients
+        .filter_map(|change| Some((change.name.split('-').next().unwrap_or_default(), deed(change)?)))
+        .collect();
+    deeds.sort_by_key(|(component, _)| *component);
+    deeds.into_iter().map(|(_, deed)| deed).collect()
+}
+
+fn deed(change: &Change) -> Option<String> {
+    let name = &change.name;
+    match (change.kind.as_str(), &change.before, &change.after) {
+        ("leases" | "configmaps", _, _) => None,
+        ("deployments", Some(before), Some(after)) if change.verb != Verb::Delete => {
+            let (from, to) = (size(before), size(after));
+            (from != to).then(|| format!("{name} {from}->{to}"))
+        }
+        (kind, None, Some(_)) => Some(format!("{name} made ({kind})")),
+        (kind, Some(_), _) if change.verb == Verb::Delete => Some(format!("{name} deleted ({kind})")),
+        (kind, _, _) => Some(format!("{name} changed ({kind})")),
+    }
+}
+
+/// Panics unless nothing is left but the targets, with what belongs to them.
+pub(crate) fn check_no_orphans(objects: &[Value], targets: &[(&str, &str)]) {
+    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let uids: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["uid"]).collect();
+    for object in objects {
+        for owner in object["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
+            assert!(
+                uids.contains(&&owner["uid"]),
+                "{} `{}` has lost its owner",
+                object["kind"],
+                name(object)
+            );
+        }
+        let is_workload = object["kind"] == "Deployment" && name(object) != BYSTANDER;
+        let is_target =
+            targets.iter().any(|(of, target)| component(object) == Some(*of) && name(object) == *target);
+        assert!(!is_workload || is_target, "deployment `{}` is left over", name(object));
+    }
+}

@@ -1,0 +1,158 @@
+//! Manifests in few words, and what they allow a run to do.
+
+use std::fmt::Write as _;
+
+use rollout::driver::wish::{Overrides, Wish};
+use rollout::oam::manifest::{Source, parse};
+
+/// The namespace that everything is in.
+pub(crate) const NAMESPACE: &str = "default";
+
+/// One component of a manifest.
+#[derive(Debug, Clone)]
+pub(crate) struct Component {
+    pub(crate) name: String,
+    pub(crate) size: u32,
+    image: String,
+    revision: String,
+    batches: Vec<&'static str>,
+    max_unavailable: u32,
+    decrease_first: bool,
+    lines: Vec<String>,
+    depends_on: Option<&'static str>,
+    exposed: Option<u16>,
+}
+
+/// The component `web` in a version and a size, in one batch.
+pub(crate) fn web(version: u32, size: u32) -> Component {
+    component("web", version, size)
+}
+
+/// A component in a version and a size, in one batch.
+pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
+    Component {
+        name: name.to_owned(),
+        size,
+        image: format!("{name}:{version}"),
+        revision: format!("{name}-v{version}"),
+        batches: Vec::new(),
+        max_unavailable: 0,
+        decrease_first: false,
+        lines: Vec::new(),
+        depends_on: None,
+        exposed: None,
+    }
+}
+
+impl Component {
+    pub(crate) fn batches(mut self, batches: &[&'static str]) -> Self {
+        self.batches = batches.to_vec();
+        self
+    }
+
+    pub(crate) fn max_unavailable(mut self, pods: u32) -> Self {
+        self.max_unavailable = pods;
+        self
+    }
+
+    pub(crate) fn partition(self, batch: u32) -> Self {
+        self.line(format!("batchPartition: {batch}"))
+    }
+
+    pub(crate) fn decrease_first(mut self) -> Self {
+        self.decrease_first = true;
+        self.line("rolloutStrategy: DecreaseFirst".to_owned())
+    }
+
+    pub(crate) fn target_revision(self, revision: &str) -> Self {
+        self.line(format!("targetRevision: {revision}"))
+    }
+
+    pub(crate) fn depends_on(mut self, name: &'static str) -> Self {
+        self.depends_on = Some(name);
+        self
+    }
+
+    pub(crate) fn exposing(mut self, port: u16) -> Self {
+        self.exposed = Some(port);
+        self
+    }
+
+    fn line(mut self, line: String) -> Self {
+        self.lines.push(line);
+        self
+    }
+
+    /// What a run of it may do.
+    pub(crate) fn allowance(&self) -> Allowance {
+        let sizes = self.batches.iter().map(|batch| match batch.strip_suffix('%') {
+            Some(percent) => (percent.parse::<u32>().unwrap() * self.size).div_ceil(100),
+            None => batch.parse().unwrap(),
+        });
+        Allowance {
+            component: self.name.clone(),
+            size: self.size,
+            largest: sizes.max().unwrap_or(self.size),
+            tolerated: self.max_unavailable,
+            decrease_first: self.decrease_first,
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        let Self { name, image, revision, size, .. } = self;
+        let _ =
+            write!(text, "    - name: {name}\n      type: webservice\n      externalRevision: {revision}\n");
+        if let Some(on) = self.depends_on {
+            let _ = writeln!(text, "      dependsOn: [{on}]");
+        }
+        let _ = writeln!(text, "      properties:\n        image: {image}");
+        if let Some(port) = self.exposed {
+            let _ = writeln!(text, "        ports: [{{port: {port}, expose: true}}]");
+        }
+        let _ = writeln!(
+            text,
+            "      traits:\n        - type: rollout\n          properties:\n            targetSize: {size}"
+        );
+        for line in &self.lines {
+            let _ = writeln!(text, "            {line}");
+        }
+        if !self.batches.is_empty() {
+            let batches = self.batches.iter().map(|batch| {
+                let replicas =
+                    if batch.ends_with('%') { format!("\"{batch}\"") } else { (*batch).to_owned() };
+                format!("{{replicas: {replicas}, maxUnavailable: {}}}", self.max_unavailable)
+            });
+            let batches: Vec<String> = batches.collect();
+            let _ = writeln!(text, "            rolloutBatches: [{}]", batches.join(", "));
+        }
+    }
+}
+
+/// What a run may do to one component.
+#[derive(Debug, Clone)]
+pub(crate) struct Allowance {
+    pub(crate) component: String,
+    pub(crate) size: u32,
+    /// The size of the largest batch.
+    pub(crate) largest: u32,
+    pub(crate) tolerated: u32,
+    pub(crate) decrease_first: bool,
+}
+
+/// The manifest of the application `shop` with these components.
+pub(crate) fn text(components: &[Component]) -> String {
+    let mut text =
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n"
+            .to_owned();
+    for component in components {
+        component.write(&mut text);
+    }
+    text
+}
+
+/// What a manifest of the application `shop` with these components asks for.
+pub(crate) fn wish(components: &[Component]) -> Wish {
+    let source = Source { name: "app.yaml".to_owned(), bytes: text(components).into_bytes() };
+    let applications = parse(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{}", text(components)));
+    Wish::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
+}

@@ -1,0 +1,111 @@
+//! The stories that are put to the test.
+
+use super::manifest::{component, web};
+use super::scenario::{Act, Story};
+
+const FAST: &str = "- {image: '*', readyAfter: 300ms}";
+
+fn story(before: Vec<Act>, manifest: Vec<super::manifest::Component>) -> Story {
+    Story { rules: FAST, before, manifest }
+}
+
+pub(crate) fn first_release() -> Story {
+    story(vec![], vec![web(1, 3)])
+}
+
+pub(crate) fn upgrade() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn rollback() -> Story {
+    let before = vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"])])];
+    story(before, vec![web(2, 5).target_revision("web-v1").batches(&["2", "3"])])
+}
+
+pub(crate) fn scale_out() -> Story {
+    story(vec![Act::Apply(vec![web(1, 3)])], vec![web(1, 7).batches(&["1", "3"])])
+}
+
+pub(crate) fn scale_in() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(1, 3).batches(&["1", "1"])])
+}
+
+pub(crate) fn decrease_first() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "3"]).decrease_first()])
+}
+
+pub(crate) fn percent_batches() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["20%", "50%", "30%"])])
+}
+
+pub(crate) fn gate_opens() -> Story {
+    let before =
+        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "2", "1"]).partition(0)])];
+    story(before, vec![web(2, 5).batches(&["2", "2", "1"])])
+}
+
+pub(crate) fn gate_closes() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "2", "1"]).partition(1)])
+}
+
+pub(crate) fn third_in_mid_rollout() -> Story {
+    let before = vec![Act::Apply(vec![web(1, 5)]), Act::ApplyUntil(vec![web(2, 5).batches(&["2", "3"])], 3)];
+    story(before, vec![web(3, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn third_after_gate() -> Story {
+    let before =
+        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
+    story(before, vec![web(3, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn revert_in_mid_rollout() -> Story {
+    let before =
+        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
+    story(before, vec![web(1, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn resize_in_mid_rollout() -> Story {
+    let before =
+        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
+    story(before, vec![web(2, 7).batches(&["3", "4"])])
+}
+
+pub(crate) fn correction() -> Story {
+    let before = vec![
+        Act::Apply(vec![web(1, 5)]),
+        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 300ms}"),
+        Act::Apply(vec![web(2, 5).batches(&["2", "3"])]),
+    ];
+    story(before, vec![web(3, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn growth() -> Story {
+    story(vec![Act::Apply(vec![web(1, 3)])], vec![web(2, 5).batches(&["2", "3"])])
+}
+
+pub(crate) fn shrink() -> Story {
+    story(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 3).batches(&["1", "2"])])
+}
+
+pub(crate) fn dependent_components() -> Story {
+    let release = |version| vec![component("db", version, 2), web(version, 2).depends_on("db")];
+    story(vec![Act::Apply(release(1))], release(2))
+}
+
+pub(crate) fn side_by_side() -> Story {
+    let release = |version| vec![component("api", version, 2), web(version, 2)];
+    story(vec![Act::Apply(release(1))], release(2))
+}
+
+pub(crate) fn exposed() -> Story {
+    story(vec![Act::Apply(vec![web(1, 2)])], vec![web(2, 2).exposing(80)])
+}
+
+pub(crate) fn exposed_elsewhere() -> Story {
+    story(vec![Act::Apply(vec![web(1, 2).exposing(80)])], vec![web(2, 2).exposing(8080)])
+}
+
+pub(crate) fn tolerant() -> Story {
+    story(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
+}

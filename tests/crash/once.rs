@@ -1,0 +1,69 @@
+//! One death, at every request of every story and at each of its moments.
+
+use crate::common::case;
+use crate::common::fault::{Fate, Request};
+use crate::common::scenario::{Story, dying_at};
+use crate::common::stories;
+
+type Death = fn() -> Fate;
+
+/// The moments of a request at which a process can die.
+const DEATHS: [(&str, Death); 3] = [
+    ("before it is applied", || Fate::DeathBefore),
+    ("applied but unanswered", || Fate::DeathUnanswered),
+    ("after the answer", || Fate::DeathAfter),
+];
+
+async fn dies_anywhere(story: Story) {
+    let reference = story.reference().await;
+    let mut before: Option<&Request> = None;
+    for request in &reference.run.requests {
+        // A read leaves nothing behind: before it and after it are one, and so are reads at one time.
+        let deaths = if request.is_write() { &DEATHS[..] } else { &DEATHS[..1] };
+        let is_same = before.is_some_and(|before| !before.is_write() && before.at == request.at);
+        before = Some(request);
+        if is_same && !request.is_write() {
+            continue;
+        }
+        let index = request.seen.index;
+        for (moment, death) in deaths {
+            let scene = story.open().await;
+            let run = story.run(&scene, &dying_at(index, *death)).await;
+            case(&format!("death at request {index}, {moment}"));
+            story.complete(&scene, &[&run], &reference).await;
+        }
+    }
+}
+
+macro_rules! stories {
+    ($($name:ident),* $(,)?) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            dies_anywhere(stories::$name()).await;
+        }
+    )*};
+}
+
+stories!(
+    first_release,
+    upgrade,
+    rollback,
+    scale_out,
+    scale_in,
+    decrease_first,
+    percent_batches,
+    gate_opens,
+    gate_closes,
+    third_in_mid_rollout,
+    third_after_gate,
+    revert_in_mid_rollout,
+    resize_in_mid_rollout,
+    correction,
+    growth,
+    shrink,
+    dependent_components,
+    side_by_side,
+    exposed,
+    exposed_elsewhere,
+    tolerant,
+);

@@ -1,0 +1,119 @@
+//! A write of a superseded run that arrives late, when its process may be gone and the successor at work.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollout::driver::outcome::FailureKind;
+use rollout::report::event::What;
+use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
+
+use super::queue::judge;
+use crate::common::case;
+use crate::common::fault::{Fate, PASS};
+use crate::common::hold::Hold;
+use crate::common::manifest::{Component, web, wish};
+use crate::common::process::Process;
+use crate::common::scenario::{IDENTITY, Story, process};
+use crate::common::stories;
+
+fn v3() -> Vec<Component> {
+    vec![web(3, 5).batches(&["2", "3"])]
+}
+
+async fn arrives_when(is_such: fn(&What) -> bool) {
+    let story = Story { manifest: vec![web(2, 5).batches(&["2", "3"])], ..stories::upgrade() };
+    let reference = story.reference().await;
+    for late in reference.run.effects() {
+        case(&format!("late: {}", late.line()));
+        let scene = story.open().await;
+        let stage = &scene.stage;
+        let (first, second) = (process(), Process::new(IDENTITY));
+        let requests = AtomicUsize::new(0);
+        let index = late.seen.index;
+        let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
+        let client = stage.held_client(&first, hold.clone());
+        let (manifest, successor) = (wish(&story.manifest), wish(&v3()));
+        let (one, other, ()) = tokio::join!(
+            first.apply(client, &stage.clock, &manifest),
+            async {
+                hold.reached().await;
+                // Two processes never take the Lease at the very same moment.
+                stage.clock.pause(Duration::from_millis(1)).await;
+                stage.run(&second, &successor).await
+            },
+            async {
+                second.heard(1, is_such).await;
+                hold.let_go();
+            },
+        );
+        stage.settle().await;
+        assert!(other.is_well(), "{}\n{}", one.story(), other.story());
+        let again = stage.run(&process(), &successor).await;
+        assert!(again.is_well(), "{}", again.story());
+        stage.settle().await;
+        judge(stage, scene.from, &[&one.requests, &other.requests, &again.requests], &v3());
+        assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)], "{}\n{}", one.story(), other.story());
+        let last = stage.run(&process(), &successor).await;
+        assert!(last.writes().is_empty(), "{}", last.story());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_successors_claim() {
+    arrives_when(|what| matches!(what, What::RunStarted { .. })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_successors_target_was_made() {
+    arrives_when(|what| matches!(what, What::WorkloadCreated { .. })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_successors_first_batch_began() {
+    arrives_when(|what| matches!(what, What::WorkloadScaled { .. })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_successors_end() {
+    arrives_when(|what| matches!(what, What::Succeeded { .. })).await;
+}
+
+/// Neither run sees what the other does: the first must not fill a target that it made after the other's claim.
+#[tokio::test(start_paused = true)]
+async fn a_target_made_after_the_successors_claim_stays_empty() {
+    let story = Story { manifest: vec![web(2, 5).batches(&["2", "3"])], ..stories::upgrade() };
+    let scene = story.open().await;
+    let stage = &scene.stage;
+    let first = Process::with(IDENTITY, |seen| match seen.verb {
+        Verb::Watch => Fate::Verdict(Verdict::Watch(WatchFault::Silent)),
+        _ => PASS,
+    });
+    let second = process();
+    let create =
+        Hold::new(|request| request.method() == "POST" && request.uri().path().ends_with("/deployments"));
+    let stamp = Hold::new(|request| {
+        request.method() == "PATCH" && request.uri().path().ends_with("/deployments/web-v2")
+    });
+    let (manifest, successor) = (wish(&story.manifest), wish(&v3()));
+    let (one, other, ()) = tokio::join!(
+        async {
+            let run = first.apply(stage.held_client(&first, create.clone()), &stage.clock, &manifest).await;
+            stamp.let_go();
+            run
+        },
+        async {
+            create.reached().await;
+            stage.clock.pause(Duration::from_millis(1)).await;
+            second.apply(stage.held_client(&second, stamp.clone()), &stage.clock, &successor).await
+        },
+        async {
+            second.heard(1, |what| matches!(what, What::WorkloadScaled { .. })).await;
+            create.let_go();
+        },
+    );
+    stage.settle().await;
+    assert_eq!(one.failures()[0].kind, FailureKind::Superseded, "{}", one.story());
+    assert!(other.is_well(), "{}", other.story());
+    judge(stage, scene.from, &[&one.requests, &other.requests], &v3());
+    assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)]);
+}

@@ -1,0 +1,136 @@
+//! Waiting in line for the Lease.
+
+use std::time::Duration;
+
+use rollout::driver::outcome::FailureKind;
+use rollout::report::event::What;
+use rollout::sandbox::fault::{Seen, Verdict};
+
+use crate::common::fault::{Fate, PASS, Request, status};
+use crate::common::manifest::{Component, web, wish};
+use crate::common::process::Process;
+use crate::common::stage::Stage;
+use crate::common::{conditions, invariants};
+
+pub(crate) fn is_queued(what: &What) -> bool {
+    matches!(what, What::Queued { .. })
+}
+
+pub(crate) fn is_scaled(what: &What) -> bool {
+    matches!(what, What::WorkloadScaled { .. })
+}
+
+pub(crate) async fn released(rules: &str) -> Stage {
+    let stage = Stage::open(rules).await;
+    let run = stage.run(&Process::new("setup"), &wish(&[web(1, 5)])).await;
+    assert!(run.is_well(), "{}", run.story());
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_waits_and_says_for_whom() {
+    let stage = released("- {image: '*', readyAfter: 1m}").await;
+    let from = stage.history().len();
+    let (alice, bob) = (Process::new("alice"), Process::new("bob"));
+    let first = wish(&[web(2, 5).batches(&["2", "3"])]);
+    let second = wish(&[web(3, 5).batches(&["2", "3"])]);
+    let (one, other) = tokio::join!(stage.run(&alice, &first), async {
+        alice.heard(1, is_scaled).await;
+        stage.run(&bob, &second).await
+    });
+    assert!(one.is_well() && other.is_well(), "{}\n{}", one.story(), other.story());
+    let holders: Vec<&What> =
+        other.events.iter().map(|event| &event.what).filter(|what| is_queued(what)).collect();
+    assert_eq!(holders, [&What::Queued { holder: "alice".to_owned() }]);
+    let ended = one.requests.iter().map(|request| request.at).max().unwrap();
+    assert!(other.writes().iter().all(|request| request.at >= ended), "{}", other.story());
+    assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)]);
+    judge(&stage, from, &[&one.requests, &other.requests], &[web(3, 5).batches(&["2", "3"])]);
+}
+
+pub(crate) fn judge(stage: &Stage, from: usize, requests: &[&Vec<Request>], manifest: &[Component]) {
+    requests.iter().for_each(|requests| conditions::check(requests));
+    let mut allowances: Vec<_> = manifest.iter().map(Component::allowance).collect();
+    // Each of the two runs may add a batch of its own.
+    allowances.iter_mut().for_each(|allowance| allowance.largest *= 2);
+    invariants::check(&stage.history(), from, &allowances);
+}
+
+/// Two of one mind: the second has nothing left to do.
+#[tokio::test(start_paused = true)]
+async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
+    let stage = released("- {image: '*', readyAfter: 10s}").await;
+    let (alice, bob) = (Process::new("alice"), Process::new("bob"));
+    let manifest = wish(&[web(2, 5).batches(&["2", "3"])]);
+    let (one, other) = tokio::join!(stage.run(&alice, &manifest), stage.run(&bob, &manifest));
+    assert!(one.is_well() && other.is_well(), "{}\n{}", one.story(), other.story());
+    let idle = if one.effects().is_empty() { &one } else { &other };
+    assert!(idle.effects().is_empty(), "{}", idle.story());
+    assert_eq!(stage.sizes(), [("web-v2".to_owned(), 5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_has_an_end() {
+    let stage = released("- {image: '*', readyAfter: 5m}").await;
+    let (alice, mut bob) = (Process::new("alice"), Process::new("bob"));
+    bob.limits.lock = Duration::from_secs(30);
+    let (first, second) = (wish(&[web(2, 5)]), wish(&[web(3, 5)]));
+    let (one, other) = tokio::join!(stage.run(&alice, &first), async {
+        alice.heard(1, is_scaled).await;
+        stage.run(&bob, &second).await
+    });
+    assert!(one.is_well(), "{}", one.story());
+    let failures = other.failures();
+    assert_eq!(failures[0].kind, FailureKind::Superseded, "{}", other.story());
+    assert!(failures[0].reason.contains("`alice`"), "{}", other.story());
+    assert!(other.writes().is_empty(), "{}", other.story());
+}
+
+/// A holder that renews its Lease no more is succeeded after one lease duration, and not before.
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_vanished_is_succeeded() {
+    let stage = released("- {image: '*', readyAfter: 5m}").await;
+    let from = stage.history().len();
+    let (alice, bob) = (Process::new("alice"), Process::new("bob"));
+    let first = wish(&[web(2, 5).batches(&["2", "3"])]);
+    tokio::select! {
+        biased;
+        () = alice.heard(1, is_scaled) => {}
+        run = stage.run(&alice, &first) => panic!("{}", run.story()),
+    }
+    let begun = stage.clock.elapsed().unsigned_abs();
+    let run = stage.run(&bob, &first).await;
+    assert!(run.is_well(), "{}", run.story());
+    let waited = run.writes()[0].at - begun;
+    assert!((15..20).contains(&waited.as_secs()), "{waited:?}\n{}", run.story());
+    stage.settle().await;
+    judge(&stage, from, &[&alice.tap.requests(), &run.requests], &[web(2, 5).batches(&["2", "3"])]);
+    assert_eq!(stage.sizes(), [("web-v2".to_owned(), 5)]);
+}
+
+/// A run that cannot renew its Lease stands still until it can.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_on_a_lease_that_may_have_expired() {
+    let stage = released("- {image: '*', readyAfter: 20s}").await;
+    let out = Duration::from_secs(25)..Duration::from_secs(100);
+    let begun = stage.clock.elapsed().unsigned_abs();
+    let (window, clock) = (out.clone(), stage.clock.clone());
+    let is_out = move |seen: &Seen| {
+        let now = clock.elapsed().unsigned_abs() - begun;
+        seen.kind == "leases" && window.contains(&now)
+    };
+    let alice = Process::with("alice", move |seen| {
+        if is_out(seen) {
+            Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
+        } else {
+            PASS
+        }
+    });
+    let run = stage.run(&alice, &wish(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await;
+    assert!(run.is_well(), "{}", run.story());
+    let late = run
+        .effects()
+        .into_iter()
+        .filter(|request| (out.start + Duration::from_secs(10)..out.end).contains(&(request.at - begun)));
+    assert_eq!(late.count(), 0, "{}", run.story());
+}

@@ -1,0 +1,85 @@
+//! Watches that end, forget, fall silent or repeat themselves.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rollout::sandbox::fault::{Seen, Verb, Verdict, WatchFault};
+
+use crate::common::case;
+use crate::common::fault::{Fate, PASS};
+use crate::common::process::Process;
+use crate::common::scenario::{IDENTITY, Story, kinds};
+use crate::common::stories;
+
+fn is_watch(seen: &Seen) -> bool {
+    seen.verb == Verb::Watch
+}
+
+/// A process whose first so many watches misbehave.
+fn with_watches(count: usize, fault: WatchFault) -> Process {
+    let watches = AtomicUsize::new(0);
+    Process::with(IDENTITY, move |seen| {
+        if is_watch(seen) && watches.fetch_add(1, Ordering::Relaxed) < count {
+            return Fate::Verdict(Verdict::Watch(fault));
+        }
+        PASS
+    })
+}
+
+async fn survives(story: Story, process: impl Fn(usize) -> Process) {
+    let reference = story.reference().await;
+    for count in 0..=12 {
+        case(&format!("number {count}"));
+        let scene = story.open().await;
+        let run = story.run(&scene, &process(count)).await;
+        assert_eq!(kinds(&run), kinds(&reference.run), "{}", run.story());
+        story.judge(&scene, &[&run]).await;
+        story.check_done(&scene, &reference).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_watch_is_closed_after_some_events() {
+    survives(stories::upgrade(), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_watch_forgets_after_some_events() {
+    survives(stories::upgrade(), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn some_watches_are_silent() {
+    survives(stories::upgrade(), |count| with_watches(count, WatchFault::Silent)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_comes_twice() {
+    survives(stories::third_after_gate(), |count| with_watches(count, WatchFault::DuplicateEach)).await;
+}
+
+/// A server that has lost the history refuses each watch from the old version on, until there is a new list.
+#[tokio::test(start_paused = true)]
+async fn a_watch_from_a_lost_version_is_given_up() {
+    survives(stories::upgrade(), |count| {
+        let (watches, is_lost) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Process::with(IDENTITY, move |seen| {
+            if seen.verb == Verb::List && seen.kind == "deployments" {
+                is_lost.store(false, Ordering::Relaxed);
+            }
+            if is_watch(seen) {
+                if watches.fetch_add(1, Ordering::Relaxed) == count {
+                    is_lost.store(true, Ordering::Relaxed);
+                }
+                if is_lost.load(Ordering::Relaxed) {
+                    return Fate::Verdict(Verdict::Watch(WatchFault::GoneAsStatus));
+                }
+            }
+            if seen.verb == Verb::Watch {
+                Fate::Verdict(Verdict::Watch(WatchFault::CloseAfter(2)))
+            } else {
+                PASS
+            }
+        })
+    })
+    .await;
+}

@@ -1,0 +1,11 @@
+//! A watch is a hint to look. Whatever becomes of it, a run ends as it should, and waiting costs nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod deadlines;
+mod faults;
+mod hidden;
+mod waiting;
