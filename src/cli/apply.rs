@@ -1,0 +1,117 @@
+//! `rollout apply`: from a manifest to the target, or to the gate.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+
+use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, ManifestArgs, RunOutput};
+use crate::cli::connect::Purpose;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::setting::{self, Setting};
+use crate::cli::ui::Ui;
+use crate::cli::{driving, exit, input, plan};
+use crate::driver::wish::{Overrides, Wish};
+use crate::oam::application::Application;
+
+/// Roll out the applications in manifests, batch by batch
+///
+/// Plans, checks, records the run, and drives it to the target size or to the gate that `batchPartition`
+/// or `--partition` sets; then prints the final table. A run that was stopped, by whatever, goes on when the
+/// same command is given again. A manifest that is already rolled out changes nothing.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to roll out.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// How it is cut.
+    #[command(flatten)]
+    pub batches: BatchArgs,
+
+    /// How long it may take.
+    #[command(flatten)]
+    pub deadlines: DeadlineArgs,
+
+    /// Accept other content under an `externalRevision` that exists
+    ///
+    /// Without it such a manifest is refused, since the recorded revision, not the manifest, would be rolled
+    /// out.
+    #[arg(long)]
+    pub reuse_revision: bool,
+
+    /// Say what would be done and do nothing
+    #[arg(long, value_name = "WHERE", require_equals = true)]
+    pub dry_run: Option<DryRun>,
+
+    /// Print the result in this form
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: RunOutput,
+}
+
+/// Where a run is only rehearsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Here: the cluster is read, nothing is sent
+    Client,
+    /// Also on the server, which judges what would be created and keeps nothing
+    Server,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout apply app.yaml
+  $ rollout apply app.yaml --partition 0      stop after the first batch
+  $ rollout apply app.yaml --batches 20%,80%  other batches than the manifest's
+  $ kustomize build . | rollout apply -
+  $ rollout apply examples/express-server-v1.yaml --sandbox";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever stops the rollout.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let applications = input::applications(&args.manifests.paths(), ui)?;
+    let overrides = args.batches.overrides(args.reuse_revision);
+    if let Some(dry_run) = args.dry_run {
+        let setting = setting::open(global, Purpose::Look, ui).await?;
+        let wishes = wishes(&setting, &applications, &overrides)?;
+        let rehearsal = match dry_run {
+            DryRun::Client => plan::Rehearsal::None,
+            DryRun::Server => plan::Rehearsal::Server,
+        };
+        return plan::show(&setting, &wishes, rehearsal, ui).await.map(|_| exit::SUCCESS);
+    }
+    let setting = setting::open(global, Purpose::Change, ui).await?;
+    let wishes = wishes(&setting, &applications, &overrides)?;
+    driving::drive(&setting, &wishes, args.deadlines.limits(), args.output, ui).await
+}
+
+/// What the manifests ask for, each in its namespace.
+///
+/// # Errors
+///
+/// Two applications that meet in one namespace under one name, as `--namespace` can make them.
+pub fn wishes(
+    setting: &Setting,
+    applications: &[Application],
+    overrides: &Overrides,
+) -> Result<Vec<Wish>, Failure> {
+    let mut components = BTreeSet::new();
+    let mut wishes = Vec::new();
+    for application in applications {
+        let namespace = setting.connection.namespaces.resolve(application.namespace.as_deref());
+        for component in &application.components {
+            if !components.insert((namespace.to_owned(), component.name.clone())) {
+                return Err(Failure::message(
+                    Kind::Manifest,
+                    format!("component `{}` appears twice in namespace `{namespace}`", component.name),
+                )
+                .hint("`--namespace` puts every application into one namespace; apply them one by one"));
+            }
+        }
+        wishes.push(Wish::of_manifest(application, namespace.to_owned(), overrides.clone()));
+    }
+    Ok(wishes)
+}

@@ -1,0 +1,144 @@
+//! Driving wishes to their end, for every command that changes something.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::cli::args::{BatchArgs, DeadlineArgs, RunOutput};
+use crate::cli::exit;
+use crate::cli::failure::{Failure, Kind, Signal};
+use crate::cli::gather;
+use crate::cli::setting::Setting;
+use crate::cli::signals::{self, Ended};
+use crate::cli::ui::{Narration, Ui};
+use crate::driver::context::{Context, Limits};
+use crate::driver::control;
+use crate::driver::outcome::{End, FailureKind};
+use crate::driver::run;
+use crate::driver::wish::{Overrides, Wish};
+use crate::oam::application::{Amount, Batch};
+use crate::report::event::{Event, Reporter, What};
+use crate::report::status;
+
+/// How long a sandbox may go on after a run, for its controllers to follow the last write. A cluster goes on anyway.
+const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
+
+/// Drives, tells, and prints the final table.
+///
+/// # Errors
+///
+/// The first component's failure, which the reporter has told already.
+pub async fn drive(
+    setting: &Setting,
+    wishes: &[Wish],
+    limits: Limits,
+    output: RunOutput,
+    ui: &mut Ui,
+) -> Result<u8, Failure> {
+    let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
+    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Shared(ui.reporter(narration))));
+    let (stopper, control) = control::control();
+    setting.session.stop_when(control.receiver());
+    let context = Context {
+        session: setting.session.clone(),
+        reporter: reporter.clone(),
+        control,
+        identity: setting.identity.clone(),
+        limits,
+    };
+    let told = context.clone();
+    let application = wishes.first().map(|wish| wish.application.clone()).unwrap_or_default();
+    setting.session.on_retry(Rc::new(move |error, delay| {
+        let delay = delay.try_into().unwrap_or_default();
+        told.emit(&application, None, What::Retrying { error: error.to_owned(), delay });
+    }));
+    let ended = signals::heed(&stopper, run::run(&context, wishes)).await;
+    if let Some(sandbox) = &setting.connection.sandbox {
+        sandbox.rest(SANDBOX_RESTS_WITHIN).await;
+    }
+    setting.session.on_retry(Rc::new(|_, _| {}));
+    // The display gives the terminal back before anything else is said.
+    drop((context, reporter));
+    match ended.context("signals cannot be heard")? {
+        Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "stopped at once")
+            .hint("the run is kept: run the same command again to go on where it stopped")),
+        Ended::Done(ends, signal) => {
+            let ends: Vec<End> = ends.into_iter().flatten().map(|(_, end)| end).collect();
+            conclude(setting, wishes, &ends, signal, output, ui).await
+        }
+    }
+}
+
+async fn conclude(
+    setting: &Setting,
+    wishes: &[Wish],
+    ends: &[End],
+    signal: Option<Signal>,
+    output: RunOutput,
+    ui: &mut Ui,
+) -> Result<u8, Failure> {
+    let failed = ends.iter().find_map(|end| match end {
+        End::Failed(failure) => Some(failure.kind),
+        End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => None,
+    });
+    let kind = failed.map(|failed| match failed {
+        FailureKind::Refused => Kind::Refused,
+        FailureKind::NotReady => Kind::Timeout,
+        FailureKind::Superseded => Kind::Conflict,
+        FailureKind::Cluster | FailureKind::Denied => Kind::Cluster,
+        FailureKind::Interrupted => Kind::Interrupted(signal.unwrap_or(Signal::Interrupt)),
+        FailureKind::Internal => Kind::Internal,
+    });
+    // What is there is shown where something may have been done: not after a refusal, not after losing
+    // the cluster.
+    let is_known =
+        !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
+    if let Some(format) = output.final_format().filter(|_| is_known) {
+        let mut items = Vec::new();
+        for wish in wishes {
+            let gathered = gather::statuses(&setting.session, &wish.namespace).await;
+            let names = wish.component_names();
+            items.extend(
+                gathered.unwrap_or_default().into_iter().filter(|item| names.contains(&item.component)),
+            );
+        }
+        ui.data(&status::render(&items, format, setting.session.clock().now()));
+    }
+    match kind {
+        Some(kind) => Err(Failure::reported(kind)),
+        None => Ok(exit::SUCCESS),
+    }
+}
+
+struct Shared(Box<dyn Reporter + Send>);
+
+impl Reporter for Shared {
+    fn event(&mut self, event: &Event) {
+        self.0.event(event);
+    }
+}
+
+impl DeadlineArgs {
+    /// The limits that the flags ask for.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            run: self.timeout.unsigned_abs(),
+            batch: self.batch_timeout.unsigned_abs(),
+            lock: self.lock_timeout.unsigned_abs(),
+        }
+    }
+}
+
+impl BatchArgs {
+    /// What the flags say over the manifest.
+    pub fn overrides(&self, reuse_revision: bool) -> Overrides {
+        let batch = |replicas: &Amount| Batch { replicas: *replicas, max_unavailable: Amount::Count(0) };
+        Overrides {
+            batches: self.batches.as_ref().map(|batches| batches.0.iter().map(batch).collect()),
+            partition: self.partition,
+            reuse_revision,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The exit codes: part of the interface, so each is a constant, documented and never reused.
+
+use std::fmt::Write as _;
+
+/// Target reached, or held at the gate as asked, or nothing to do.
+pub const SUCCESS: u8 = 0;
+/// Failed for another reason, a defect of this program included.
+pub const FAILURE: u8 = 1;
+/// The command line or a manifest is wrong; nothing was sent.
+pub const USAGE: u8 = 2;
+/// The rollout did not become ready in time or cannot; it can be resumed.
+pub const TIMEOUT: u8 = 3;
+/// Refused before any write.
+pub const REFUSED: u8 = 4;
+/// Superseded by another run, or waited too long for one.
+pub const CONFLICT: u8 = 5;
+/// The cluster cannot be reached or refuses.
+pub const CLUSTER: u8 = 6;
+/// `plan --detailed-exitcode`: there are changes to make.
+pub const CHANGES: u8 = 8;
+/// Stopped by Ctrl-C (128 + SIGINT, as shells have it); it can be resumed.
+pub const INTERRUPTED: u8 = 130;
+/// Stopped by SIGTERM (128 + SIGTERM); it can be resumed.
+pub const TERMINATED: u8 = 143;
+
+/// Every code with what it means, as help, man page and README have it.
+pub const TABLE: [(u8, &str); 10] = [
+    (SUCCESS, "target reached, or held at the gate as asked, or nothing to do"),
+    (FAILURE, "failed for another reason (a defect of ours included)"),
+    (USAGE, "usage or manifest is wrong; nothing was sent"),
+    (TIMEOUT, "rollout did not become ready in time or cannot; resumable"),
+    (REFUSED, "refused before any write: permission, ownership, plan does not fit, unknown revision"),
+    (CONFLICT, "superseded by, or waited too long for, another run"),
+    (CLUSTER, "cluster unreachable or refusing (network, credentials, API errors)"),
+    (CHANGES, "`plan --detailed-exitcode`: changes pending (0 = none)"),
+    (INTERRUPTED, "stopped by Ctrl-C; resumable"),
+    (TERMINATED, "stopped by SIGTERM; resumable"),
+];
+
+/// The table as text for `--help` and the man page.
+pub(crate) fn help() -> String {
+    let mut text = "Exit codes:".to_owned();
+    for (code, meaning) in TABLE {
+        write!(text, "\n  {code:>3}  {meaning}").expect("writing to a string cannot fail");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_in_order() {
+        assert!(TABLE.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn readme_has_the_same_table() {
+        let readme = include_str!("../../README.md");
+        for (code, meaning) in TABLE {
+            assert!(readme.contains(&format!("| {code} | {meaning} |")), "README.md lacks code {code}");
+        }
+    }
+}

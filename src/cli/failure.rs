@@ -1,0 +1,203 @@
+//! How a command fails: whose fault it is, why, and what to do next.
+//!
+//! Library errors become a [`Failure`] at the command line, which decides the kind; the kind decides the
+//! exit code. Hints are separate from the message, so that a message stays one sentence.
+
+use std::fmt::Write as _;
+
+use crate::cli::exit;
+use crate::report::text::{sanitise, sanitise_block};
+
+/// A command's failure.
+#[derive(Debug)]
+pub struct Failure {
+    /// Whose fault it is.
+    pub kind: Kind,
+    /// What went wrong, with its causes.
+    pub error: anyhow::Error,
+    /// What to do next, one sentence each.
+    pub hints: Vec<String>,
+    /// Whether a reporter has shown it already.
+    pub told: Told,
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A manifest is wrong; nothing was sent.
+    Manifest,
+    /// The command line is wrong; nothing was sent.
+    Usage,
+    /// What is asked for is not done, before any write.
+    Refused,
+    /// The rollout did not become ready in time, or cannot.
+    Timeout,
+    /// Another run has the application.
+    Conflict,
+    /// The cluster cannot be reached, or refuses.
+    Cluster,
+    /// The user stopped it.
+    Interrupted(Signal),
+    /// Anything else.
+    Internal,
+}
+
+/// The signal that stopped a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// Whether the user has read about a failure already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Not yet: it is printed when the command ends.
+    NotYet,
+    /// Yes, as an event: only the exit code remains.
+    AsEvent,
+}
+
+impl Failure {
+    /// A failure that is printed when the command ends.
+    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Self { kind, error: error.into(), hints: Vec::new(), told: Told::NotYet }
+    }
+
+    /// A failure from a message: lower case, object first, no full stop.
+    pub fn message(kind: Kind, message: impl Into<String>) -> Self {
+        Self::new(kind, anyhow::Error::msg(message.into()))
+    }
+
+    /// A failure that a reporter has shown already; only its exit code matters.
+    pub fn reported(kind: Kind) -> Self {
+        Self { told: Told::AsEvent, ..Self::message(kind, "the run failed") }
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit code of this kind of failure.
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Manifest | Kind::Usage => exit::USAGE,
+            Kind::Refused => exit::REFUSED,
+            Kind::Timeout => exit::TIMEOUT,
+            Kind::Conflict => exit::CONFLICT,
+            Kind::Cluster => exit::CLUSTER,
+            Kind::Interrupted(Signal::Interrupt) => exit::INTERRUPTED,
+            Kind::Interrupted(Signal::Terminate) => exit::TERMINATED,
+            Kind::Internal => exit::FAILURE,
+        }
+    }
+
+    /// The failure as lines, each with its label; safe to show.
+    pub(crate) fn lines(&self) -> Vec<(Label, String)> {
+        let mut lines = Vec::new();
+        let mut said = String::new();
+        for cause in self.error.chain() {
+            let text = cause.to_string();
+            // Many errors repeat their source in their own words.
+            if !said.is_empty() && said.contains(&text) {
+                continue;
+            }
+            let label = if said.is_empty() { Label::Error } else { Label::Cause };
+            lines.push((label, sanitise_block(&text).into_owned()));
+            writeln!(said, "{text}").expect("writing to a string cannot fail");
+        }
+        lines.extend(self.hints.iter().map(|hint| (Label::Hint, sanitise(hint).into_owned())));
+        lines
+    }
+}
+
+/// What a line of a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Label {
+    /// The message.
+    Error,
+    /// A deeper cause.
+    Cause,
+    /// A warning that stops nothing.
+    Warning,
+    /// What to do next.
+    Hint,
+}
+
+impl Label {
+    /// The word before the colon.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Cause => "caused by",
+            Self::Warning => "warning",
+            Self::Hint => "hint",
+        }
+    }
+}
+
+/// What no code has judged yet counts as our own.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Kind::Internal, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn every_kind_has_its_code() {
+        let cases = [
+            (Kind::Manifest, 2),
+            (Kind::Usage, 2),
+            (Kind::Refused, 4),
+            (Kind::Timeout, 3),
+            (Kind::Conflict, 5),
+            (Kind::Cluster, 6),
+            (Kind::Interrupted(Signal::Interrupt), 130),
+            (Kind::Interrupted(Signal::Terminate), 143),
+            (Kind::Internal, 1),
+        ];
+        for (kind, code) in cases {
+            assert_eq!(Failure::message(kind, "x").exit_code(), code, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn causes_follow_the_message_and_hints_come_last() {
+        let error = Err::<(), _>(anyhow::anyhow!("disk is full")).context("cannot save `x`").unwrap_err();
+        let failure = Failure::new(Kind::Internal, error).hint("make room");
+        assert_eq!(
+            failure.lines(),
+            [
+                (Label::Error, "cannot save `x`".to_owned()),
+                (Label::Cause, "disk is full".to_owned()),
+                (Label::Hint, "make room".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cause_that_was_said_is_not_repeated() {
+        let error =
+            Err::<(), _>(anyhow::anyhow!("refused")).context("connection failed: refused").unwrap_err();
+        assert_eq!(Failure::from(error).lines().len(), 1);
+    }
+
+    #[test]
+    fn foreign_text_is_made_safe() {
+        let failure = Failure::message(Kind::Cluster, "body: \x1b[2J\rgone").hint("a\nb");
+        assert_eq!(
+            failure.lines(),
+            [(Label::Error, "body: \\x1b[2J\\rgone".to_owned()), (Label::Hint, "a\\nb".to_owned()),]
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! How `rollout plan` shows a component's future.
+
+use similar::TextDiff;
+
+use crate::driver::foresee::Forecast;
+use crate::plan::preview::Foreseen;
+use crate::plan::record::{Mode, RunSpec};
+use crate::plan::step::Step;
+use crate::plan::walk::{Side, Waiting};
+use crate::report::table::Table;
+use crate::report::text::{list_literals, plural, sanitise, sanitise_block};
+
+/// Lines of context around each difference.
+const CONTEXT: usize = 3;
+
+/// A component's future in words, a difference and a table. Ends with an empty line.
+pub fn render(forecast: &Forecast) -> String {
+    let job = &forecast.job;
+    let mut text = format!(
+        "component {} of application {} in namespace {}\n",
+        sanitise(&job.component),
+        sanitise(&job.application),
+        sanitise(&job.namespace)
+    );
+    let line = |text: &mut String, line: String| {
+        text.push_str("  ");
+        text.push_str(&sanitise(&line));
+        text.push('\n');
+    };
+    line(&mut text, revision(forecast));
+    if let Some(service) = service(forecast) {
+        line(&mut text, service);
+    }
+    let Some(spec) = forecast.steps.iter().find_map(claimed) else {
+        line(&mut text, at_rest(forecast));
+        text.push('\n');
+        return text;
+    };
+    line(&mut text, action(spec));
+    let difference = difference(forecast);
+    if !difference.is_empty() {
+        text.push('\n');
+        text.push_str(&sanitise_block(&difference));
+    }
+    text.push('\n');
+    text.push_str(&steps(forecast, spec));
+    text.push('\n');
+    line(&mut text, closing(forecast, spec));
+    text.push('\n');
+    text
+}
+
+fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
+    match &foreseen.step {
+        Step::Claim { spec, .. } => Some(spec),
+        _ => None,
+    }
+}
+
+fn revision(forecast: &Forecast) -> String {
+    match &forecast.job.new_revision {
+        Some(new) => format!("revision {} is new, number {}", new.name, new.number),
+        None => {
+            let name = forecast.job.manifest_revision.as_ref().unwrap_or(&forecast.job.desired.target);
+            format!("revision {name} is recorded already")
+        }
+    }
+}
+
+fn service(forecast: &Forecast) -> Option<String> {
+    use crate::cluster::service::Change;
+    match &forecast.job.service {
+        Change::None | Change::Foreign(_) => None,
+        Change::Create(_) => Some(format!("service {} is new", forecast.job.component)),
+        Change::Update { .. } => Some(format!("service {} changes", forecast.job.component)),
+    }
+}
+
+fn at_rest(forecast: &Forecast) -> String {
+    let desired = &forecast.job.desired;
+    match forecast.steps.first().map(|foreseen| &foreseen.step) {
+        Some(Step::Hold { batch }) => format!("held after batch {} as asked; nothing to do", batch + 1),
+        Some(Step::Wait { waiting, .. }) => format!("nothing to do but wait: {}", waiting.phrase()),
+        _ => format!(
+            "{} has {}; nothing to do",
+            desired.target,
+            plural(desired.target_size as usize, "replica", "replicas")
+        ),
+    }
+}
+
+fn action(spec: &RunSpec) -> String {
+    let batches = plural(spec.batches.len(), "batch", "batches");
+    match spec.mode {
+        Mode::Release => {
+            format!("first release of {} with {} replicas in {batches}", spec.target, spec.target_size)
+        }
+        Mode::Upgrade => format!(
+            "upgrade from {} to {}, {} → {} replicas in {batches}",
+            spec.sources.join(" + "),
+            spec.target,
+            spec.size_before(),
+            spec.target_size
+        ),
+        Mode::Scale => format!(
+            "scale of {}, {} → {} replicas in {batches}",
+            spec.target, spec.original_size, spec.target_size
+        ),
+    }
+}
+
+fn difference(forecast: &Forecast) -> String {
+    let (before, after) = forecast.workloads();
+    let yaml = |value: &Option<serde_json::Value>| {
+        value.as_ref().and_then(|value| serde_yaml::to_string(value).ok()).unwrap_or_default()
+    };
+    let name = |value: &Option<serde_json::Value>| {
+        let name =
+            value.as_ref().and_then(|value| value.pointer("/metadata/name")?.as_str().map(str::to_owned));
+        name.map_or_else(|| "/dev/null".to_owned(), |name| format!("deployment/{name}"))
+    };
+    let (old, new) = (yaml(&before), yaml(&after));
+    let diff = TextDiff::from_lines(&old, &new);
+    diff.unified_diff().context_radius(CONTEXT).header(&name(&before), &name(&after)).to_string()
+}
+
+/// The steps that change something or wait, with the sizes once they are done.
+fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
+    let batches = spec.batches.len();
+    let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
+    let mut batch = 0;
+    for Foreseen { step, target, sources } in &forecast.steps {
+        let words = match step {
+            Step::Create => format!("create {}", forecast.job.desired.target),
+            Step::Scale { scaling, batch: of } => {
+                batch = *of;
+                let side = match scaling.side {
+                    Side::Target => "target",
+                    Side::Source => "source",
+                };
+                format!("scale {side} {} {} → {}", scaling.workload, scaling.from, scaling.to)
+            }
+            // Every write is seen first; to say so each time tells nothing.
+            Step::Wait { waiting: Waiting::Generation { .. }, .. } => continue,
+            Step::Wait { waiting, batch: of } => {
+                batch = *of;
+                format!("wait until {}", awaited(waiting))
+            }
+            Step::Hold { .. } => "hold".to_owned(),
+            Step::Delete { workload, .. } => format!("delete {workload}"),
+            Step::Nothing
+            | Step::Claim { .. }
+            | Step::Stamp { .. }
+            | Step::Finish
+            | Step::Superseded { .. }
+            | Step::Refuse(_) => continue,
+        };
+        table.row([
+            format!("{}/{batches}", batch + 1),
+            words,
+            target.to_string(),
+            sources.to_string(),
+            target.saturating_add(*sources).to_string(),
+        ]);
+    }
+    table.render()
+}
+
+/// What a step waits for, without the counts of this moment.
+fn awaited(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::Generation { workload } => format!("{workload} is seen by its controller"),
+        Waiting::Ready { workload, goal, tolerated, .. } => {
+            format!("{workload} has {} ready", goal.saturating_sub(*tolerated))
+        }
+        Waiting::Drained { workload, goal, .. } => format!("{workload} is down to {goal}"),
+        Waiting::Deletion { workload } => format!("{workload} is gone"),
+    }
+}
+
+fn closing(forecast: &Forecast, spec: &RunSpec) -> String {
+    let peak = forecast.peak();
+    let end = match forecast.steps.last().map(|foreseen| &foreseen.step) {
+        Some(Step::Hold { batch }) => format!("held after batch {} of {}", batch + 1, spec.batches.len()),
+        _ if spec.sources.is_empty() => "to the end".to_owned(),
+        _ => format!("to the end, without {}", list_literals(&spec.sources)),
+    };
+    format!("{end}; at most {} at a time", plural(peak as usize, "replica", "replicas"))
+}

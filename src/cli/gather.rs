@@ -1,0 +1,145 @@
+//! Where the components of a namespace stand, in one list per kind.
+
+use std::collections::BTreeMap;
+
+use kube::api::ListParams;
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cluster::error::ClusterError;
+use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::session::Session;
+use crate::cluster::workload;
+use crate::oam::labels;
+use crate::plan::observed::{Observed, Workload};
+use crate::plan::record::{Outcome, Record, Run};
+use crate::plan::standing::standing;
+use crate::report::status::ComponentStatus;
+use crate::report::text::list_literals;
+
+/// Every component of a namespace that has a run record, by name.
+///
+/// # Errors
+///
+/// What the server answered at last.
+pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<ComponentStatus>, ClusterError> {
+    let records = record::load_all(session, namespace).await?;
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut workloads = workloads(session, namespace).await?;
+    let mut items: Vec<ComponentStatus> = records
+        .into_iter()
+        .map(|stored| {
+            let of_component = workloads.remove(&stored.record.component).unwrap_or_default();
+            status(stored, of_component)
+        })
+        .collect();
+    items.sort_by(|a, b| a.component.cmp(&b.component));
+    Ok(items)
+}
+
+/// Every workload of a namespace that belongs to a component, by component.
+///
+/// # Errors
+///
+/// What the server answered at last.
+pub async fn workloads(
+    session: &Session,
+    namespace: &str,
+) -> Result<BTreeMap<String, Vec<Workload>>, ClusterError> {
+    let api = session.dynamic(namespace, &workload::deployments());
+    let params = ListParams::default().labels(labels::COMPONENT);
+    let list = session.read(|| api.list(&params)).await?;
+    let mut workloads: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
+    for object in &list.items {
+        if let Some(component) = workload::component(object) {
+            workloads.entry(component).or_default().push(workload::observe(object));
+        }
+    }
+    Ok(workloads)
+}
+
+/// The record of the component that a command means; its name may be left out where there is only one.
+///
+/// # Errors
+///
+/// No such component, or more than one to choose from.
+pub fn pick<'a>(
+    known: &'a [StoredRecord],
+    name: Option<&str>,
+    namespace: &str,
+) -> Result<&'a Record, Failure> {
+    let names: Vec<&str> = known.iter().map(|stored| stored.record.component.as_str()).collect();
+    match (name, known) {
+        (Some(name), _) => known
+            .iter()
+            .map(|stored| &stored.record)
+            .find(|record| record.component == name)
+            .ok_or_else(|| unknown(name, &names, namespace)),
+        (None, [only]) => Ok(&only.record),
+        (None, []) => Err(Failure::message(
+            Kind::Refused,
+            format!("nothing has been rolled out in namespace `{namespace}`"),
+        )),
+        (None, _) => Err(Failure::message(
+            Kind::Usage,
+            format!("namespace `{namespace}` has more than one component: {}", list_literals(&names)),
+        )
+        .hint("name the one you mean")),
+    }
+}
+
+/// A name that nothing goes by.
+pub fn unknown(name: &str, names: &[&str], namespace: &str) -> Failure {
+    let failure = Failure::message(
+        Kind::Refused,
+        format!("nothing named `{name}` has been rolled out in namespace `{namespace}`"),
+    );
+    match names {
+        [] => failure.hint("`--namespace` names another"),
+        names => failure.hint(format!("there is {}", list_literals(names))),
+    }
+}
+
+/// Where a component stands.
+pub fn status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus {
+    let StoredRecord { record, created, .. } = stored;
+    let observed = Observed { workloads, record: Some(record.clone()), held: None };
+    let Some(standing) = standing(&observed) else {
+        return ComponentStatus::default();
+    };
+    let run = &record.run;
+    let mut sources: Vec<String> =
+        observed.sources(&run.spec.target).iter().map(|source| source.name.clone()).collect();
+    sources.sort();
+    ComponentStatus {
+        revision: run.spec.target.clone(),
+        rollout_target_size: i64::from(standing.target_size),
+        upgraded_replicas: standing.upgraded,
+        upgraded_ready_replicas: standing.ready,
+        batch_rolling_state: standing.batch_state.to_owned(),
+        rolling_state: standing.rolling_state.to_owned(),
+        current_batch: standing.batch,
+        batches: run.spec.batches.iter().map(|batch| batch.size).collect(),
+        source_revisions: sources,
+        source_replicas: standing.source,
+        batch_partition: run.spec.partition,
+        created,
+        message: message(run, standing.batch),
+        component: record.component,
+        application: record.application,
+    }
+}
+
+fn message(run: &Run, batch: usize) -> Option<String> {
+    match run.outcome {
+        Outcome::Held => {
+            Some(format!("held after batch {} of {} as asked", batch + 1, run.spec.batches.len()))
+        }
+        Outcome::Running
+        | Outcome::Succeeded
+        | Outcome::Failed
+        | Outcome::Interrupted
+        | Outcome::Superseded => run.message.clone(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Reading manifests from files, directories and stdin.
+//!
+//! Whether the bytes are text, and of a bearable size, is judged in `oam` with everything else that may be
+//! wrong; here no more is read than it takes to know.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::ui::Ui;
+use crate::oam::application::Application;
+use crate::oam::manifest::{self, MAX_MANIFEST_BYTES, Source};
+
+/// How stdin is called in messages.
+pub const STDIN: &str = "<stdin>";
+
+/// Reads every manifest that the paths name, in their order.
+///
+/// # Errors
+///
+/// Everything that cannot be read, at once, one line each.
+pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Failure> {
+    let dash = Path::new("-");
+    if paths.iter().filter(|path| *path == dash).count() > 1 {
+        return Err(Failure::message(Kind::Usage, "stdin, `-`, can be read only once"));
+    }
+    let mut sources = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        if path == dash {
+            collect(source(STDIN, &mut stdin), &mut sources, &mut problems);
+        } else {
+            match files(path) {
+                Ok(files) => files.iter().for_each(|file| collect(open(file), &mut sources, &mut problems)),
+                Err(error) => problems.push(format!("{error:#}")),
+            }
+        }
+    }
+    match problems.as_slice() {
+        [] => Ok(sources),
+        _ => Err(Failure::message(Kind::Manifest, problems.join("\n"))),
+    }
+}
+
+/// Reads and judges every manifest that the paths name.
+///
+/// # Errors
+///
+/// Everything that is wrong with them, at once.
+pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, Failure> {
+    let sources = read(paths, ui.stdin())?;
+    manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))
+}
+
+fn collect(source: anyhow::Result<Source>, sources: &mut Vec<Source>, problems: &mut Vec<String>) {
+    match source {
+        Ok(source) => sources.push(source),
+        Err(error) => problems.push(format!("{error:#}")),
+    }
+}
+
+/// The file itself, or the manifests of a directory, sorted by name.
+fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = || format!("directory `{}` cannot be read", path.display());
+    let mut files = Vec::new();
+    for entry in path.read_dir().with_context(unreadable)? {
+        let file = entry.with_context(unreadable)?.path();
+        let is_manifest = file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
+        if is_manifest && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        anyhow::bail!("directory `{}` has no file that ends in .yaml, .yml or .json", path.display());
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn open(path: &Path) -> anyhow::Result<Source> {
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("file `{name}` cannot be opened"))?;
+    source(&name, file)
+}
+
+fn source(name: &str, reader: impl Read) -> anyhow::Result<Source> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file of exactly the limit from a larger one.
+    reader
+        .take(MAX_MANIFEST_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("file `{name}` cannot be read"))?;
+    Ok(Source { name: name.to_owned(), bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn names(sources: &[Source]) -> Vec<&str> {
+        sources.iter().map(|source| source.name.rsplit('/').next().unwrap()).collect()
+    }
+
+    fn problem(paths: &[PathBuf], stdin: impl Read) -> String {
+        read(paths, stdin).unwrap_err().error.to_string()
+    }
+
+    #[test]
+    fn a_directory_gives_its_manifests_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.yml", "a.yaml", "c.json", "notes.txt"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(dir.path().join("d.yaml")).unwrap();
+        let sources = read(&[dir.path().to_owned(), "-".into()], "from stdin".as_bytes()).unwrap();
+        assert_eq!(names(&sources), ["a.yaml", "b.yml", "c.json", STDIN]);
+        assert_eq!(sources[3].bytes, b"from stdin");
+    }
+
+    #[test]
+    fn every_unreadable_path_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = problem(&[dir.path().join("gone.yaml"), dir.path().to_owned()], std::io::empty());
+        assert!(text.contains("gone.yaml` cannot be opened: No such file"), "{text}");
+        assert!(text.contains("has no file that ends in"), "{text}");
+    }
+
+    #[test]
+    fn stdin_is_read_once() {
+        assert_eq!(problem(&["-".into(), "-".into()], std::io::empty()), "stdin, `-`, can be read only once");
+    }
+
+    #[test]
+    fn endless_input_ends_one_byte_above_the_limit() {
+        let sources = read(&["-".into()], std::io::repeat(b' ')).unwrap();
+        assert_eq!(sources[0].bytes.len(), MAX_MANIFEST_BYTES + 1);
+    }
+
+    #[test]
+    fn bytes_are_taken_as_they_are() {
+        assert_eq!(read(&["-".into()], [0xff, 0x00].as_slice()).unwrap()[0].bytes, [0xff, 0x00]);
+    }
+}

@@ -1,0 +1,200 @@
+//! The command line: what may be typed, and the way from there to an exit code.
+//!
+//! Parsing comes first and needs nothing: no runtime, no file, no network. One file per command holds its
+//! flags, with their help, and what it does.
+
+pub mod apply;
+pub mod args;
+pub mod completions;
+pub mod connect;
+pub mod crds;
+pub mod driving;
+pub mod exit;
+pub mod failure;
+pub mod forecast;
+pub mod gather;
+pub mod history;
+pub mod input;
+pub mod man;
+pub mod plan;
+pub mod setting;
+pub mod signals;
+pub mod status;
+pub mod ui;
+pub mod undo;
+pub mod values;
+
+use std::ffi::{OsStr, OsString};
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
+
+use crate::cli::args::{Color, GlobalArgs};
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::report::lines::Detail;
+
+/// Roll out Kubernetes workloads in batches
+///
+/// Reads Application manifests (`core.oam.dev/v1beta1`) whose components have the `rollout` trait, and
+/// replaces, scales or returns their workloads batch by batch, waiting for each batch to be ready. Nothing
+/// has to be installed in the cluster, and a command that was stopped goes on when it is given again.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "rollout", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::help()))]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "clap would take it for the help, which stands with each command's flags")]
+pub enum Command {
+    Apply(apply::Args),
+    Plan(plan::Args),
+    Status(status::Args),
+    Undo(undo::Args),
+    History(history::Args),
+    Crds(crds::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout plan app.yaml
+  $ rollout apply app.yaml
+  $ rollout status express-server
+  $ rollout undo express-server --to-revision v1
+  $ rollout apply examples/express-server-v1.yaml --sandbox";
+
+/// Runs the process's command line and gives its exit code.
+pub fn main() -> u8 {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let parsed = without_empty_variables(command())
+        .try_get_matches_from(&typed)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => {
+            let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };
+            let mut ui = Ui::new(cli.global.color, detail);
+            let outcome = run(&cli, &mut ui);
+            ui.conclude(outcome)
+        }
+        Err(error) => Ui::new(typed_color(&typed), Detail::Full).parsed(&error),
+    }
+}
+
+/// The command line as a value, for what is generated from it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Cuts the tie between a flag and an environment variable that is set to nothing, as CI systems set
+/// variables that have no value.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+            let value = arg.get_env().and_then(std::env::var_os);
+            if value.is_some_and(|value| value.is_empty()) { arg.env(None::<&str>) } else { arg }
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
+    match &cli.command {
+        Command::Crds(args) => crds::run(args, ui),
+        Command::Completions(args) => completions::run(args, ui),
+        Command::Man(args) => man::run(args, ui),
+        Command::Apply(args) => wait(apply::run(args, &cli.global, ui)),
+        Command::Plan(args) => wait(plan::run(args, &cli.global, ui)),
+        Command::Status(args) => wait(status::run(args, &cli.global, ui)),
+        Command::Undo(args) => wait(undo::run(args, &cli.global, ui)),
+        Command::History(args) => wait(history::run(args, &cli.global, ui)),
+    }
+}
+
+/// Runs a command that talks to an API. One thread is plenty: all of it is waiting.
+fn wait(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let outcome = runtime.block_on(command);
+    // After the verdict nothing is waited for, whatever may still be connected.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The colour that a command line asks for which could not be parsed.
+fn typed_color(typed: &[OsString]) -> Color {
+    let mut words = typed.iter().map(OsString::as_os_str);
+    while let Some(word) = words.next() {
+        let value = match word.to_str() {
+            Some("--color") => words.next().and_then(OsStr::to_str),
+            Some(word) => word.strip_prefix("--color="),
+            None => None,
+        };
+        if let Some(color) = value.and_then(|value| Color::from_str(value, false).ok()) {
+            return color;
+        }
+    }
+    Color::Auto
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_and_command_has_help() {
+        let mut root = command();
+        root.build();
+        for command in std::iter::once(&root).chain(root.get_subcommands()) {
+            let about = command.get_about().unwrap_or_else(|| panic!("{} has no help", command.get_name()));
+            assert!(
+                !about.to_string().ends_with('.'),
+                "{}: a full stop in the first line",
+                command.get_name()
+            );
+            for arg in command.get_arguments() {
+                let help = arg.get_help().unwrap_or_else(|| panic!("{} has no help", arg.get_id()));
+                assert!(!help.to_string().ends_with('.'), "{}: a full stop in the first line", arg.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in command().get_subcommands() {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.starts_with("Examples:\n  $ rollout"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn the_colour_is_found_before_parsing() {
+        let cases: [(&[&str], Color); 4] = [
+            (&["rollout", "--color", "never", "x"], Color::Never),
+            (&["rollout", "--color=always"], Color::Always),
+            (&["rollout", "--color=blue"], Color::Auto),
+            (&["rollout"], Color::Auto),
+        ];
+        for (typed, color) in cases {
+            let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+            assert_eq!(typed_color(&typed), color);
+        }
+    }
+}

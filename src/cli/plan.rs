@@ -1,0 +1,131 @@
+//! `rollout plan`: what `apply` would do, without a write.
+
+use crate::cli::args::{BatchArgs, GlobalArgs, ManifestArgs};
+use crate::cli::connect::Purpose;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::setting::{self, Setting};
+use crate::cli::ui::Ui;
+use crate::cli::{apply, exit, forecast, input};
+use crate::driver::foresee::{foresee, rehearse};
+use crate::driver::outcome::{self, FailureKind};
+use crate::driver::wish::Wish;
+use crate::plan::step::{Refusal, Step};
+
+/// Show what applying manifests would do, and do nothing
+///
+/// Prints the revision that would be made or used again, the difference to the workload that runs, and the
+/// steps batch by batch with their sizes and peaks: the very steps that `apply` takes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to plan.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// How it is cut.
+    #[command(flatten)]
+    pub batches: BatchArgs,
+
+    /// Accept other content under an `externalRevision` that exists
+    #[arg(long)]
+    pub reuse_revision: bool,
+
+    /// Exit with 8 when there are changes to make, with 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout plan app.yaml
+  $ rollout plan app.yaml --batches 1,4
+  $ rollout plan deploy/ --detailed-exitcode";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever would stop the rollout before its first write.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let applications = input::applications(&args.manifests.paths(), ui)?;
+    let setting = setting::open(global, Purpose::Look, ui).await?;
+    let overrides = args.batches.overrides(args.reuse_revision);
+    let wishes = apply::wishes(&setting, &applications, &overrides)?;
+    let pending = show(&setting, &wishes, Rehearsal::None, ui).await?;
+    Ok(match (args.detailed_exitcode, pending) {
+        (true, Pending::Changes) => exit::CHANGES,
+        (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
+    })
+}
+
+/// Whether a plan has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// Everything is as wanted.
+    Nothing,
+    /// There is something to do.
+    Changes,
+}
+
+/// Whether the server is asked as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// It is not.
+    None,
+    /// What would be created is sent as a dry run.
+    Server,
+}
+
+/// Shows what driving the wishes would do. Every component is shown before a refusal ends the command.
+///
+/// # Errors
+///
+/// Every refusal at once.
+pub async fn show(
+    setting: &Setting,
+    wishes: &[Wish],
+    rehearsal: Rehearsal,
+    ui: &mut Ui,
+) -> Result<Pending, Failure> {
+    let mut forecasts = Vec::new();
+    let mut refused = Vec::new();
+    for wish in wishes {
+        match foresee(&setting.session, wish).await {
+            Ok(more) => forecasts.extend(more),
+            Err(more) => refused.extend(more.into_iter().map(|refused| refused.failure)),
+        }
+    }
+    let mut pending = Pending::Nothing;
+    for forecast in &forecasts {
+        match forecast.steps.last().map(|step| &step.step) {
+            Some(Step::Refuse(Refusal::Misfit(misfit))) => {
+                refused.push(
+                    outcome::Failure::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint()),
+                );
+            }
+            _ => {
+                for warning in &forecast.job.warnings {
+                    ui.warn(warning);
+                }
+                ui.data(&forecast::render(forecast));
+                if rehearsal == Rehearsal::Server {
+                    refused.extend(rehearse(&setting.session, forecast).await.err());
+                }
+            }
+        }
+        // Whatever is written to workloads is claimed first.
+        let claims = forecast.steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
+        if forecast.job.has_extras() || claims {
+            pending = Pending::Changes;
+        }
+    }
+    match refused.as_slice() {
+        [] => Ok(pending),
+        [first, ..] => {
+            let kind = if first.kind == FailureKind::Refused { Kind::Refused } else { Kind::Cluster };
+            let reasons: Vec<&str> = refused.iter().map(|failure| failure.reason.as_str()).collect();
+            let hints = refused.iter().flat_map(|failure| &failure.hints);
+            Err(hints.fold(Failure::message(kind, reasons.join("\n")), |failure, hint| failure.hint(hint)))
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The process's streams: nothing else reads stdin or writes to stdout or stderr.
+//!
+//! stdout is data, stderr is conversation. What is a terminal, what is coloured and what is left unsaid is
+//! decided here, once. A reader who has gone away is no failure: what it does not want is dropped.
+
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use indicatif::ProgressDrawTarget;
+
+use crate::cli::args::Color;
+use crate::cli::exit;
+use crate::cli::failure::{Failure, Kind, Label, Told};
+use crate::report::event::Reporter;
+use crate::report::json::Json;
+use crate::report::lines::{Detail, Lines};
+use crate::report::terminal::{Paint, Terminal};
+use crate::report::text::sanitise;
+
+/// The streams of the process.
+#[derive(Debug)]
+pub struct Ui {
+    stdout: Stream,
+    stderr: Stream,
+    detail: Detail,
+    live: Live,
+    paint: Paint,
+}
+
+/// Whether stderr can show live lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Live {
+    /// It is a terminal.
+    Terminal,
+    /// It is a file, a pipe, or was asked to be quiet.
+    Lines,
+}
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narration {
+    /// In words on stderr.
+    Words,
+    /// As NDJSON on stdout.
+    Events,
+}
+
+impl Ui {
+    /// Takes the streams of the process.
+    pub fn new(color: Color, detail: Detail) -> Self {
+        let choice = |auto: ColorChoice| match color {
+            Color::Auto => auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let out = choice(AutoStream::choice(&io::stdout()));
+        let err = choice(AutoStream::choice(&io::stderr()));
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let live = match (io::stderr().is_terminal() && !is_dumb, detail) {
+            (true, Detail::Full) => Live::Terminal,
+            (true, Detail::Trouble) | (false, _) => Live::Lines,
+        };
+        let paint = match err {
+            ColorChoice::Never => Paint::Plain,
+            ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Paint::Coloured,
+        };
+        Self {
+            stdout: Stream::new(AutoStream::new(io::stdout(), out)),
+            stderr: Stream::new(AutoStream::new(io::stderr(), err)),
+            detail,
+            live,
+            paint,
+        }
+    }
+
+    /// Prints data on stdout, as it is.
+    pub fn data(&mut self, text: &str) {
+        self.stdout.say(text);
+    }
+
+    /// Says a sentence on stderr, unless asked to be quiet. The text is made safe.
+    pub fn status(&mut self, text: &str) {
+        if self.detail == Detail::Full {
+            self.stderr.say(&format!("{}\n", sanitise(text)));
+        }
+    }
+
+    /// Warns on stderr, quiet or not. The text is made safe; it has no full stop.
+    pub fn warn(&mut self, text: &str) {
+        self.stderr.say(&labelled(Label::Warning, &sanitise(text)));
+    }
+
+    /// Whether the reader of stdout has gone away, so that going on printing is pointless.
+    pub fn reader_is_gone(&self) -> bool {
+        !matches!(self.stdout.lock().state, State::Open)
+    }
+
+    /// The display for a run. It holds stderr until it is dropped: nothing else should be said meanwhile.
+    pub fn reporter(&self, narration: Narration) -> Box<dyn Reporter + Send> {
+        match (narration, self.live) {
+            (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
+            (Narration::Words, Live::Terminal) => {
+                Box::new(Terminal::new(self.stderr.clone(), ProgressDrawTarget::stderr(), self.paint))
+            }
+            (Narration::Words, Live::Lines) => Box::new(Lines::new(self.stderr.clone(), self.detail)),
+        }
+    }
+
+    /// The process's stdin.
+    pub fn stdin(&self) -> impl Read + use<> {
+        io::stdin()
+    }
+
+    /// Prints what `clap` has to say, which may be help, and gives the exit code.
+    pub(crate) fn parsed(&mut self, error: &clap::Error) -> u8 {
+        let text = error.render().ansi().to_string();
+        if error.use_stderr() {
+            self.stderr.say(&text);
+            return exit::USAGE;
+        }
+        self.stdout.say(&text);
+        self.conclude(Ok(exit::SUCCESS))
+    }
+
+    /// Ends the command: prints its failure and gives the exit code.
+    pub(crate) fn conclude(&mut self, outcome: Result<u8, Failure>) -> u8 {
+        let outcome = outcome.and_then(|code| self.written().map(|()| code));
+        match outcome {
+            Ok(code) => code,
+            Err(failure) => {
+                if failure.told == Told::NotYet {
+                    for (label, text) in failure.lines() {
+                        self.stderr.say(&labelled(label, &text));
+                    }
+                }
+                failure.exit_code()
+            }
+        }
+    }
+
+    /// Fails when stdout could not be written, unless the reader simply went away.
+    fn written(&self) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.stdout.lock().state, State::Closed) {
+            State::Open | State::Closed => Ok(()),
+            State::Failed(error) => Err(Failure::new(
+                Kind::Internal,
+                anyhow::Error::new(error).context("standard output cannot be written"),
+            )),
+        }
+    }
+}
+
+fn labelled(label: Label, text: &str) -> String {
+    let colour = match label {
+        Label::Error => AnsiColor::Red,
+        Label::Cause | Label::Warning => AnsiColor::Yellow,
+        Label::Hint => AnsiColor::Cyan,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    format!("{style}{}:{style:#} {text}\n", label.word())
+}
+
+/// One stream, shared by the [`Ui`] and the reporter it hands out.
+#[derive(Debug, Clone)]
+struct Stream(Arc<Mutex<Sink>>);
+
+struct Sink {
+    writer: Box<dyn Write + Send>,
+    state: State,
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Sink").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// Whether anybody reads a stream.
+#[derive(Debug)]
+enum State {
+    Open,
+    /// The reader went away, as `head` does.
+    Closed,
+    /// It cannot be written, as on a full disk.
+    Failed(io::Error),
+}
+
+impl Stream {
+    fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: State::Open })))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Sink> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, text: &str) {
+        let mut sink = self.lock();
+        if !matches!(sink.state, State::Open) {
+            return;
+        }
+        if let Err(error) = sink.writer.write_all(text.as_bytes()).and_then(|()| sink.writer.flush()) {
+            sink.state = match error.kind() {
+                io::ErrorKind::BrokenPipe => State::Closed,
+                _ => State::Failed(error),
+            };
+        }
+    }
+}
+
+/// For reporters: trouble is noted in the stream's state, so the reporter need not carry it.
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.say(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that fails in one way.
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn ui(stdout: impl Write + Send + 'static) -> Ui {
+        Ui {
+            stdout: Stream::new(stdout),
+            stderr: Stream::new(io::sink()),
+            detail: Detail::Full,
+            live: Live::Lines,
+            paint: Paint::Plain,
+        }
+    }
+
+    #[test]
+    fn a_reader_who_left_is_no_failure() {
+        let mut ui = ui(Failing(io::ErrorKind::BrokenPipe));
+        ui.data("x");
+        assert!(ui.reader_is_gone());
+        assert_eq!(ui.conclude(Ok(exit::SUCCESS)), exit::SUCCESS);
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure() {
+        let mut ui = ui(Failing(io::ErrorKind::StorageFull));
+        ui.data("x");
+        assert_eq!(ui.conclude(Ok(exit::SUCCESS)), exit::FAILURE);
+    }
+
+    #[test]
+    fn the_commands_own_failure_wins() {
+        let mut ui = ui(Failing(io::ErrorKind::StorageFull));
+        ui.data("x");
+        assert_eq!(ui.conclude(Err(Failure::reported(Kind::Timeout))), exit::TIMEOUT);
+    }
+}

@@ -1,0 +1,156 @@
+//! The values of flags: from typed text to meaning.
+//!
+//! A bad value is answered with what would have been good, since `clap` shows the message as it is.
+
+use std::str::FromStr;
+
+use jiff::SignedDuration;
+
+use crate::oam::application::Amount;
+
+/// The least request deadline: below it, a slow link looks like a dead cluster.
+const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
+
+/// The units of a duration, largest first, in milliseconds.
+const UNITS: [(&str, i64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Reads a duration such as `90s`, `10m`, `1h30m` or `0`.
+///
+/// # Errors
+///
+/// A number without a unit, a negative one, or anything else; the message has an example.
+pub fn duration(text: &str) -> Result<SignedDuration, String> {
+    if text == "0" {
+        return Ok(SignedDuration::ZERO);
+    }
+    if text.starts_with('-') {
+        return Err("a duration cannot be negative; `0` is no limit".to_owned());
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("`{text}` has no unit; write `{text}s` for seconds or `{text}m` for minutes"));
+    }
+    parts(text).ok_or_else(|| "expected a duration such as `90s`, `10m` or `1h30m`".to_owned())
+}
+
+/// Adds up the parts; `None` when one is malformed, out of order, or the sum is beyond reason.
+fn parts(text: &str) -> Option<SignedDuration> {
+    let mut rest = text;
+    let mut units = UNITS.iter();
+    let mut millis = 0_i64;
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit())?;
+        let number: i64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
+        // The iterator goes on where it was, so that units come in order and at most once.
+        let (_, factor) = units.find(|(unit, _)| *unit == &rest[..letters])?;
+        millis = millis.checked_add(number.checked_mul(*factor)?)?;
+        rest = &rest[letters..];
+    }
+    (!text.is_empty()).then(|| SignedDuration::from_millis(millis))
+}
+
+/// Reads a request deadline: a duration of at least ten seconds, or `0` for none.
+///
+/// # Errors
+///
+/// As [`duration`], and when it is too short.
+pub fn request_timeout(text: &str) -> Result<SignedDuration, String> {
+    let timeout = duration(text)?;
+    if !timeout.is_zero() && timeout < LEAST_REQUEST_TIMEOUT {
+        return Err("a request needs at least `10s`; `0` is no limit".to_owned());
+    }
+    Ok(timeout)
+}
+
+/// The sizes of batches as typed: `2,3` or `20%,30%,50%`. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batches(pub Vec<Amount>);
+
+impl FromStr for Batches {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(',').map(|item| amount(item.trim())).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let wrong = || format!("`{text}` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`");
+    let (digits, percent) = match text.strip_suffix('%') {
+        Some(digits) => (digits, true),
+        None => (text, false),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u32 = digits.parse().map_err(|_| wrong())?;
+    match (number, percent) {
+        (0, _) => Err(format!("a batch of `{text}` would move nothing")),
+        (101.., true) => Err(format!("`{text}` is more than `100%`")),
+        (_, true) => Ok(Amount::Percent(number)),
+        (_, false) => Ok(Amount::Count(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let good =
+            [("0", 0), ("0s", 0), ("90s", 90_000), ("10m", 600_000), ("1h30m", 5_400_000), ("20ms", 20)];
+        for (text, millis) in good {
+            assert_eq!(duration(text), Ok(SignedDuration::from_millis(millis)), "{text}");
+        }
+        let bad = [
+            ("90", "`90` has no unit; write `90s` for seconds or `90m` for minutes"),
+            ("-5s", "a duration cannot be negative; `0` is no limit"),
+            ("", "expected a duration"),
+            ("s", "expected a duration"),
+            ("5d", "expected a duration"),
+            ("1.5h", "expected a duration"),
+            ("30m1h", "expected a duration"),
+            ("1m1m", "expected a duration"),
+            ("1h30", "expected a duration"),
+            ("10 m", "expected a duration"),
+            ("ten minutes", "expected a duration"),
+            ("99999999999999999999h", "expected a duration"),
+            ("9999999999999999h", "expected a duration"),
+            ("５m", "expected a duration"),
+        ];
+        for (text, message) in bad {
+            assert!(duration(text).is_err_and(|error| error.starts_with(message)), "{text}");
+        }
+    }
+
+    #[test]
+    fn requests_get_ten_seconds() {
+        assert_eq!(request_timeout("10s"), Ok(SignedDuration::from_secs(10)));
+        assert_eq!(request_timeout("0"), Ok(SignedDuration::ZERO));
+        assert_eq!(request_timeout("1s"), Err("a request needs at least `10s`; `0` is no limit".to_owned()));
+    }
+
+    #[test]
+    fn batches_are_counts_or_percents() {
+        assert_eq!("2,3".parse(), Ok(Batches(vec![Amount::Count(2), Amount::Count(3)])));
+        assert_eq!("20%, 80%".parse(), Ok(Batches(vec![Amount::Percent(20), Amount::Percent(80)])));
+        let bad = [
+            ("", "`` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
+            ("2,,3", "`` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
+            ("2,x", "`x` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
+            ("-1", "`-1` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
+            ("+1", "`+1` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
+            ("0", "a batch of `0` would move nothing"),
+            ("120%", "`120%` is more than `100%`"),
+            (
+                "99999999999",
+                "`99999999999` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`",
+            ),
+        ];
+        for (text, message) in bad {
+            assert_eq!(text.parse::<Batches>(), Err(message.to_owned()), "{text}");
+        }
+    }
+}

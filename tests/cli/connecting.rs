@@ -1,0 +1,81 @@
+//! Which cluster: none, one that does not answer, one that is not to be trusted.
+
+use crate::support::child::Child;
+use crate::support::{Desk, Ran, transcript};
+
+/// A kubeconfig whose server nobody is.
+fn nobody(desk: &Desk) {
+    desk.write(
+        "config",
+        "{apiVersion: v1, kind: Config, current-context: x,
+          clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}],
+          contexts: [{name: x, context: {cluster: c, user: u}}], users: []}",
+    );
+}
+
+#[test]
+fn no_cluster_names_both_ways_on() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(transcript(&mut desk.bare("status")), @"
+    --- stderr
+    error: there is no cluster to talk to
+    hint: name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or try it without one: `--sandbox` runs a Kubernetes API inside this process
+    [exit 6]
+    ");
+    let lines =
+        ["apply examples/express-server-v1.yaml", "plan examples/express-server-v1.yaml", "undo", "history"];
+    for line in lines {
+        let ran = Ran::of(desk.bare(line).output().unwrap());
+        assert!(
+            ran.code == Some(6) && ran.stderr.contains("`--sandbox` runs a Kubernetes API"),
+            "{line}: {ran:?}"
+        );
+    }
+    assert!(!desk.path("box.json").exists(), "the sandbox is never chosen silently");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_6() {
+    let desk = Desk::new();
+    nobody(&desk);
+    let lines = ["status", "apply examples/express-server-v1.yaml", "plan examples/express-server-v1.yaml"];
+    let started = lines.map(|line| Child::spawn(desk.bare(&format!("{line} --kubeconfig config"))));
+    for (line, child) in lines.iter().zip(started) {
+        let ran = child.end();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(6), ""), "{line}\n{}", ran.stderr);
+        assert!(ran.stderr.contains("Connection refused"), "{line}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_environment_stands_in_for_flags() {
+    let desk = Desk::new();
+    let mut command = desk.bare("status");
+    command.env("ROLLOUT_REQUEST_TIMEOUT", "soon");
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
+    let mut command = desk.bare("status");
+    command.env("ROLLOUT_CONTEXT", "shop").env("ROLLOUT_NAMESPACE", "").env("ROLLOUT_KUBECONFIG", "");
+    command.env("ROLLOUT_REQUEST_TIMEOUT", "").env("ROLLOUT_SANDBOX", "");
+    insta::assert_snapshot!(transcript(&mut command), @"
+    --- stderr
+    error: there is no kubeconfig to find context `shop` in
+    hint: name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or try it without one: `--sandbox` runs a Kubernetes API inside this process
+    [exit 6]
+    ");
+    let mut command = desk.bare("apply examples/express-server-v1.yaml -o name");
+    command.env("ROLLOUT_SANDBOX", "box.json").env("ROLLOUT_SANDBOX_RULES", "rules.yaml");
+    command.env("ROLLOUT_NAMESPACE", "shop");
+    assert_eq!(Ran::of(command.output().unwrap()).stdout, "rollout/express-server\n");
+    assert_eq!(desk.objects("Deployment")[0]["metadata"]["namespace"], "shop");
+}
+
+#[test]
+fn an_insecure_kubeconfig_is_warned_about() {
+    let desk = Desk::new();
+    nobody(&desk);
+    let output = desk.bare("status -q --kubeconfig config").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("warning: the kubeconfig turns off the check"), "{text}");
+}

@@ -1,0 +1,257 @@
+//! Every exit code of the table, and what is said with it.
+
+use crate::support::Desk;
+use crate::support::manifest::{application, shop};
+
+/// A shop that runs `web-v1` with three replicas.
+pub(crate) fn open_shop() -> Desk {
+    let desk = Desk::new();
+    desk.write("v1.yaml", shop("v1", "registry.example/web:1"));
+    desk.write("v2.yaml", shop("v2", "registry.example/web:2"));
+    desk.done("apply v1.yaml");
+    desk
+}
+
+#[test]
+fn reached_is_0() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(desk.run("apply examples/express-server-v1.yaml").transcript(), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   5        5          5       batchReady    rolloutSucceed   0s
+    --- stderr
+    express-server: first release of `express-server-v1` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
+    express-server: revision 1 recorded as `express-server-v1`
+    express-server: workload `express-server-v1` created
+    express-server: batch 1 of 2: express-server-v1 0 → 2
+    express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready
+    express-server: batch 2 of 2: express-server-v1 2 → 5
+    express-server: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
+    express-server: done: 5 of 5 upgraded, 5 ready
+    [exit 0]
+    ");
+}
+
+#[test]
+fn held_as_asked_is_0() {
+    let desk = open_shop();
+    insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
+    web: revision 2 recorded as `web-v2`
+    web: workload `web-v2` created
+    web: batch 1 of 2: web-v2 0 → 1
+    web: batch 1 of 2: web-v1 3 → 2
+    web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
+    web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
+    [exit 0]
+    ");
+    insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
+    [exit 0]
+    ");
+}
+
+#[test]
+fn nothing_to_do_is_0() {
+    insta::assert_snapshot!(open_shop().run("apply v1.yaml").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: nothing to do: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+}
+
+#[test]
+fn nothing_rolled_out_yet_is_0() {
+    insta::assert_snapshot!(Desk::new().run("status").transcript(), @"
+    --- stderr
+    nothing has been rolled out in namespace `default`
+    [exit 0]
+    ");
+}
+
+#[test]
+fn never_ready_is_3() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let ran = desk.run("apply v2.yaml --batch-timeout 500ms").transcript();
+    insta::assert_snapshot!(without_pod(&ran), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    --- stderr
+    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 500ms, in all: no limit
+    web: revision 2 recorded as `web-v2`
+    web: workload `web-v2` created
+    web: batch 1 of 2: web-v2 0 → 1
+    web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
+      pod `web-v2-…`: ContainersNotReady: containers with unready status: [web]
+      running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
+      hint: the run is kept: run the same command again to go on where it stopped
+      hint: go back with `rollout undo web --to-revision web-v1 -n default`
+    [exit 3]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
+    // What did not work is shown until something else does.
+    insta::assert_snapshot!(desk.run("status -o wide").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE   BATCH   REVISION
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s    1/2     web-v2
+    --- stderr
+    [exit 0]
+    ");
+}
+
+#[test]
+fn out_of_time_as_a_whole_is_3() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: Unschedulable}\n- {image: '*', readyAfter: 20ms}");
+    let ran = desk.run("apply v2.yaml --timeout 1s --batch-timeout 0 -q").transcript();
+    insta::assert_snapshot!(without_pod(&ran), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    --- stderr
+    web: failed in batch 1 of 2: not ready after 1s (`--timeout`): `web-v2`: 0 of 1 ready
+      pod `web-v2-…`: Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
+      running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
+      hint: the run is kept: run the same command again to go on where it stopped
+      hint: go back with `rollout undo web --to-revision web-v1 -n default`
+    [exit 3]
+    ");
+}
+
+/// The generated part of a pod's name.
+fn without_pod(text: &str) -> String {
+    let Some(start) = text.find("pod `web-v2-") else {
+        return text.to_owned();
+    };
+    let end = start + text[start + 5..].find('`').unwrap() + 5;
+    format!("{}pod `web-v2-…{}", &text[..start], &text[end..])
+}
+
+#[test]
+fn an_unknown_target_revision_is_4() {
+    let desk = open_shop();
+    let rollout = "targetRevision: web-v7\ntargetSize: 3";
+    desk.write("v7.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("apply v7.yaml").transcript(), @"
+    --- stderr
+    web: failed: component `web` has no revision `web-v7`, it has `web-v1`
+      hint: did you mean `web-v1`?
+    [exit 4]
+    ");
+    insta::assert_snapshot!(desk.run("plan v7.yaml --detailed-exitcode").transcript(), @"
+    --- stderr
+    error: component `web` has no revision `web-v7`, it has `web-v1`
+    hint: did you mean `web-v1`?
+    [exit 4]
+    ");
+    assert!(desk.bytes() == before, "nothing is written");
+}
+
+#[test]
+fn batches_that_do_not_fit_are_4() {
+    let desk = open_shop();
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("apply v2.yaml --batches 1,1").transcript(), @"
+    --- stderr
+    web: failed: `rolloutBatches` do not fit: 1 + 1 = 2, but the upgrade to 3 replicas needs a sum of 3
+      hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
+    [exit 4]
+    ");
+    let rollout = "targetSize: 6\nrolloutBatches: [{replicas: 6}]";
+    desk.write("six.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    insta::assert_snapshot!(desk.run("apply six.yaml").transcript(), @"
+    --- stderr
+    web: failed: `rolloutBatches` do not fit: 6, but the scale from 3 to 6 replicas needs a sum of 3
+      hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
+    [exit 4]
+    ");
+    assert!(desk.bytes() == before, "nothing is written");
+}
+
+#[test]
+fn a_reused_revision_is_4_unless_it_is_accepted() {
+    let desk = open_shop();
+    desk.write("other.yaml", shop("v1", "registry.example/web:other"));
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("apply other.yaml").transcript(), @"
+    --- stderr
+    web: failed: revision `web-v1` exists with other content than the manifest's: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`
+      hint: give the changed component another `externalRevision`
+      hint: or pass `--reuse-revision` to roll out the revision as it was recorded
+    [exit 4]
+    ");
+    insta::assert_snapshot!(desk.run("apply other.yaml --reuse-revision").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: warning: revision `web-v1` exists with other content than the manifest's: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`; it is rolled out as it was recorded
+    web: nothing to do: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+    assert!(desk.bytes() == before, "the recorded revision runs already");
+}
+
+#[test]
+fn a_component_of_another_application_is_4() {
+    let desk = open_shop();
+    desk.write("stall.yaml", shop("v2", "registry.example/web:2").replace("name: shop", "name: stall"));
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("apply stall.yaml").transcript(), @"
+    --- stderr
+    web: failed: component `web` belongs to application `shop`
+      hint: give the component another name, or apply it as part of that application
+    [exit 4]
+    ");
+    assert!(desk.bytes() == before, "nothing is written");
+}
+
+#[test]
+fn a_name_that_nothing_goes_by_is_4() {
+    let desk = open_shop();
+    insta::assert_snapshot!(desk.run("status wbe").transcript(), @"
+    --- stderr
+    error: nothing named `wbe` has been rolled out in namespace `default`
+    hint: there is `web`
+    [exit 4]
+    ");
+    insta::assert_snapshot!(Desk::new().run("undo").transcript(), @"
+    --- stderr
+    error: nothing has been rolled out in namespace `default`
+    [exit 4]
+    ");
+}
+
+#[test]
+fn changes_pending_are_8_and_none_are_0() {
+    let desk = open_shop();
+    let code = |line: &str| desk.run(line).code;
+    assert_eq!(code("plan v2.yaml --detailed-exitcode"), Some(8));
+    assert_eq!(code("plan v2.yaml"), Some(0));
+    assert_eq!(code("plan v1.yaml --detailed-exitcode"), Some(0));
+    desk.done("apply v2.yaml --partition 0");
+    assert_eq!(code("plan v2.yaml --detailed-exitcode --partition 0"), Some(0), "held as asked");
+    assert_eq!(code("plan v2.yaml --detailed-exitcode"), Some(8));
+}
+
+#[test]
+fn of_several_components_the_neighbours_go_on() {
+    let desk = Desk::new();
+    desk.pods("- {image: 'bad:*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
+    let one = |name: &str, image: &str| application("app", name, "v1", image, "targetSize: 1");
+    let (good, bad) = (one("good", "good:1"), one("bad", "bad:1"));
+    let components = |text: &str| text.split_once("components:\n").unwrap().1.to_owned();
+    let after =
+        components(&one("after", "after:1")).replace("type: web", "dependsOn: [bad]\n      type: web");
+    desk.write("app.yaml", format!("{good}{}{after}", components(&bad)));
+    let ran = desk.run("apply app.yaml --batch-timeout 300ms -o name");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "rollout/bad\nrollout/good\n"), "{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
+    assert!(ran.stderr.contains("`after` was not begun: it depends on `bad`, which is not done"));
+}

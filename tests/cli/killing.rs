@@ -1,0 +1,55 @@
+//! `kill -9` anywhere in an upgrade: the same command again ends right.
+
+use rustix::process::Signal;
+
+use crate::exit_codes::open_shop;
+use crate::support::Desk;
+use crate::support::child::Child;
+
+/// An upgrade by a run without a name of its own, so that nobody takes it for the one before.
+fn upgrade(desk: &Desk) -> Child {
+    let mut command = desk.command("apply v2.yaml");
+    command.env_remove("ROLLOUT_IDENTITY");
+    Child::spawn(command)
+}
+
+fn is_right(desk: &Desk, moment: usize) {
+    let ran = upgrade(desk).end();
+    assert_eq!(ran.code, Some(0), "killed after line {moment}\n{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["web-v2 3/3"], "killed after line {moment}");
+    let revisions: Vec<_> = desk.objects("ControllerRevision");
+    assert_eq!(revisions.len(), 2, "killed after line {moment}");
+    desk.settle();
+    let before = desk.bytes();
+    assert_eq!(upgrade(desk).end().code, Some(0));
+    assert!(desk.bytes() == before, "killed after line {moment}: a run more changes nothing");
+}
+
+#[test]
+fn a_run_killed_after_any_line_is_finished_by_the_next() {
+    let mut moments = 0;
+    for lines in 0.. {
+        let desk = open_shop();
+        let mut child = upgrade(&desk);
+        let has_gone_on = child.lines(lines);
+        child.signal(Signal::KILL);
+        drop(child);
+        is_right(&desk, lines);
+        if !has_gone_on {
+            break;
+        }
+        moments += 1;
+    }
+    assert!(moments >= 10, "killed at {moments} moments only");
+}
+
+#[test]
+fn a_run_killed_again_and_again_gets_there() {
+    let desk = open_shop();
+    for _ in 0..10 {
+        let mut child = upgrade(&desk);
+        child.lines(3);
+        child.signal(Signal::KILL);
+    }
+    is_right(&desk, 3);
+}

@@ -1,0 +1,17 @@
+//! The commands through the compiled binary: what is said where, and which exit code it ends with.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connecting;
+mod exit_codes;
+mod forms;
+mod killing;
+mod manifests;
+mod planning;
+mod queueing;
+mod shell;
+mod stopping;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod undoing;

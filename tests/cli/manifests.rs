@@ -1,0 +1,209 @@
+//! Manifests from files, directories and stdin; and what is refused before anything is sent.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::support::manifest::{application, shop};
+use crate::support::{Desk, Ran, transcript};
+
+/// Runs a command line with this on stdin.
+fn piped(desk: &Desk, line: &str, stdin: &str) -> Ran {
+    let mut command = desk.command(line);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    Ran::of(child.wait_with_output().unwrap())
+}
+
+fn small(name: &str) -> String {
+    application(&format!("app-{name}"), name, "v1", "x:1", "targetSize: 1")
+}
+
+#[test]
+fn files_directories_and_stdin_come_together() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("deploy")).unwrap();
+    desk.write("deploy/b.yaml", format!("{}---\n{}", small("b"), small("c")));
+    desk.write("deploy/a.yml", small("a"));
+    desk.write("deploy/notes.txt", "no: manifest");
+    desk.write("d.yaml", small("d"));
+    let ran = piped(&desk, "apply deploy -f d.yaml - -o name", &small("e"));
+    assert_eq!(ran.stdout, "rollout/d\nrollout/a\nrollout/b\nrollout/c\nrollout/e\n", "{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["a-v1 1/1", "b-v1 1/1", "c-v1 1/1", "d-v1 1/1", "e-v1 1/1"]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_all_named() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("empty")).unwrap();
+    insta::assert_snapshot!(desk.run("apply a.yaml -f b.yaml empty").transcript(), @"
+    --- stderr
+    error: file `b.yaml` cannot be opened: No such file or directory (os error 2)
+    file `a.yaml` cannot be opened: No such file or directory (os error 2)
+    directory `empty` has no file that ends in .yaml, .yml or .json
+    [exit 2]
+    ");
+    insta::assert_snapshot!(desk.run("plan - -").transcript(), @"
+    --- stderr
+    error: stdin, `-`, can be read only once
+    [exit 2]
+    ");
+    insta::assert_snapshot!(desk.run("apply -").transcript(), @"
+    --- stderr
+    error: <stdin>:1:1: found no document, expected an Application manifest
+    [exit 2]
+    ");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
+    let desk = Desk::new();
+    let wrong =
+        shop("v1", "web:1").replace("targetSize", "targetsize").replace("replicas: 2", "replicas: -2");
+    desk.write("good.yaml", small("good"));
+    desk.write("wrong.yaml", format!("{wrong}---\n{}", small("x").replace("webservice", "webservise")));
+    desk.write("more.yaml", small("y").replace("image: x:1", "image: x:1\n        cpu: lots"));
+    insta::assert_snapshot!(desk.run("apply good.yaml wrong.yaml more.yaml").transcript(), @r#"
+    --- stderr
+    error: wrong.yaml:15:13: spec.components[0].traits[0].properties.targetsize: unknown field
+        did you mean `targetSize`?
+    wrong.yaml:15:13: spec.components[0].traits[0].properties.targetSize: missing, expected an integer from 0 to 2147483647
+    wrong.yaml:16:56: spec.components[0].traits[0].properties.rolloutBatches[1].replicas: found -2, expected an integer of 0 or more, or a percentage from "0%" to "100%"
+    wrong.yaml:25:13: spec.components[0].type: found `webservise`, expected one of `webservice`, `worker`
+        did you mean `webservice`?
+    more.yaml:7:13: spec.components[0].name: found the boolean `y`, expected a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit
+        did you mean "y", in quotes?
+    more.yaml:12:14: spec.components[0].properties.cpu: found `lots`, expected a quantity of 0 or more such as `500m` or `0.5`
+    [exit 2]
+    "#);
+    assert!(!desk.path("box.json").exists(), "the sandbox is not even opened");
+    assert_eq!(desk.run("plan wrong.yaml").code, Some(2));
+    assert_eq!(desk.run("apply wrong.yaml --dry-run=client").code, Some(2));
+    // It needs no cluster to be told.
+    assert_eq!(desk.bare("apply wrong.yaml").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
+    let desk = crate::exit_codes::open_shop();
+    desk.write("wrong.yaml", shop("v2", "web:2").replace("kind: Application", "kind: Aplication"));
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("apply v2.yaml wrong.yaml").transcript(), @"
+    --- stderr
+    error: wrong.yaml:2:7: kind: found `Aplication`, expected `Application`
+        did you mean `Application`?
+    wrong.yaml:4:9: metadata.name: application `shop` is given twice, first at v2.yaml:4:9
+    wrong.yaml:7:13: spec.components[0].name: component `web` is given twice, first at v2.yaml:7:13
+        components share selectors and revisions by name within a namespace
+    wrong.yaml:9:25: spec.components[0].externalRevision: revision `web-v2` is given twice, first at v2.yaml:9:25
+        a revision belongs to one component
+    [exit 2]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn stdin_has_a_name_in_messages() {
+    let ran = piped(&Desk::new(), "apply -", "a: b: c\n");
+    insta::assert_snapshot!(ran.transcript(), @"
+    --- stderr
+    error: <stdin>:1:5: not valid YAML: mapping values are not allowed in this context
+        is the line indented as those around it, and a text with `: ` in quotes?
+    [exit 2]
+    ");
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    let desk = Desk::new();
+    desk.write("binary.yaml", [&b"kind: Application\nmetadata: "[..], &[0xff, 0xfe, 0, 1, 2]].concat());
+    insta::assert_snapshot!(desk.run("apply binary.yaml").transcript(), @"
+    --- stderr
+    error: binary.yaml:2:1: found a NUL byte, expected UTF-8 text
+        is this a binary file?
+    [exit 2]
+    ");
+    desk.write("elf.yaml", fs::read(env!("CARGO_BIN_EXE_rollout")).unwrap());
+    assert_eq!(desk.run("apply elf.yaml").code, Some(2));
+    assert!(!desk.path("box.json").exists());
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let desk = Desk::new();
+    // A hole in the file system: a hundred mebibytes that nobody has to write.
+    fs::File::create(desk.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
+    insta::assert_snapshot!(desk.run("apply large.yaml").transcript(), @"
+    --- stderr
+    error: large.yaml:1:1: larger than 3 MiB, expected an Application manifest
+        is this the right file?
+    [exit 2]
+    ");
+    insta::assert_snapshot!(desk.run("apply /dev/zero").transcript(), @"
+    --- stderr
+    error: /dev/zero:1:1: larger than 3 MiB, expected an Application manifest
+        is this the right file?
+    [exit 2]
+    ");
+}
+
+#[test]
+fn anchors_that_multiply_are_refused() {
+    let desk = Desk::new();
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..=9 {
+        let last = format!("*a{}", level - 1);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![last; 9].join(", ")));
+    }
+    desk.write("bomb.yaml", bomb);
+    insta::assert_snapshot!(desk.run("apply bomb.yaml").transcript(), @"
+    --- stderr
+    error: bomb.yaml:6:10: aliases expand to too much
+        write the repeated parts out
+    [exit 2]
+    ");
+}
+
+#[test]
+fn one_component_in_two_applications_of_a_namespace_is_refused() {
+    let desk = Desk::new();
+    let there = small("b").replace("app-b\n", "app-b\n  namespace: there\n");
+    desk.write("two.yaml", format!("{}---\n{}", small("b"), there.replace("app-b", "app-c")));
+    desk.done("plan two.yaml");
+    insta::assert_snapshot!(desk.run("apply two.yaml -n here").transcript(), @"
+    --- stderr
+    error: component `b` appears twice in namespace `here`
+    hint: `--namespace` puts every application into one namespace; apply them one by one
+    [exit 2]
+    ");
+}
+
+#[test]
+fn rules_that_cannot_be_read_are_refused() {
+    let desk = Desk::new();
+    desk.pods("- {image: '*', fail: Sometimes}");
+    insta::assert_snapshot!(desk.run("status").transcript(), @"
+    --- stderr
+    error: rules.yaml:1:22: `fail` is `Sometimes`, expected one of `NeverReady`, `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`
+    [exit 2]
+    ");
+    insta::assert_snapshot!(transcript(&mut desk.bare("status --sandbox --sandbox-rules gone.yaml")), @"
+    --- stderr
+    error: rules file `gone.yaml` cannot be read
+    caused by: No such file or directory (os error 2)
+    [exit 2]
+    ");
+}
+
+#[test]
+fn a_broken_sandbox_file_is_told_and_kept() {
+    let desk = Desk::new();
+    desk.write("box.json", "{\"objects\": [");
+    insta::assert_snapshot!(desk.run("status").transcript(), @"
+    --- stderr
+    error: the sandbox file `box.json` is broken: EOF while parsing a list at line 1 column 13
+    [exit 6]
+    ");
+    assert_eq!(desk.bytes(), "{\"objects\": [");
+}

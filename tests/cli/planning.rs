@@ -1,0 +1,259 @@
+//! `plan` and the dry run: all of what would be done, and nothing done.
+
+use crate::exit_codes::open_shop;
+use crate::support::Desk;
+use crate::support::manifest::application;
+
+#[test]
+fn a_first_release() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(desk.run("plan examples/express-server-v1.yaml").transcript(), @r#"
+    component express-server of application rollout-trait-test in namespace default
+      revision express-server-v1 is new, number 1
+      first release of express-server-v1 with 5 replicas in 2 batches
+
+    --- /dev/null
+    +++ deployment/express-server-v1
+    @@ -0,0 +1,28 @@
+    +apiVersion: apps/v1
+    +kind: Deployment
+    +metadata:
+    +  annotations:
+    +    app.oam.dev/skipGC: "true"
+    +  labels:
+    +    app.oam.dev/component: express-server
+    +    app.oam.dev/name: rollout-trait-test
+    +    app.oam.dev/namespace: default
+    +    app.oam.dev/resourceType: WORKLOAD
+    +    app.oam.dev/revision: express-server-v1
+    +    workload.oam.dev/type: webservice
+    +  name: express-server-v1
+    +  namespace: default
+    +spec:
+    +  replicas: 5
+    +  selector:
+    +    matchLabels:
+    +      app.oam.dev/component: express-server
+    +  template:
+    +    metadata:
+    +      labels:
+    +        app.oam.dev/component: express-server
+    +        app.oam.dev/revision: express-server-v1
+    +    spec:
+    +      containers:
+    +      - image: stefanprodan/podinfo:4.0.3
+    +        name: express-server
+
+    BATCH   STEP                                       TARGET   SOURCE   TOTAL
+    1/2     create express-server-v1                   0        0        0
+    1/2     scale target express-server-v1 0 → 2       2        0        2
+    1/2     wait until express-server-v1 has 2 ready   2        0        2
+    2/2     scale target express-server-v1 2 → 5       5        0        5
+    2/2     wait until express-server-v1 has 5 ready   5        0        5
+
+      to the end; at most 5 replicas at a time
+
+    --- stderr
+    [exit 0]
+    "#);
+    assert!(!desk.path("box.json").exists(), "looking makes no file");
+}
+
+#[test]
+fn an_upgrade_to_the_end_and_to_the_gate() {
+    let desk = open_shop();
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("plan v2.yaml").transcript(), @"
+    component web of application shop in namespace default
+      revision web-v2 is new, number 2
+      upgrade from web-v1 to web-v2, 3 → 3 replicas in 2 batches
+
+    --- deployment/web-v1
+    +++ deployment/web-v2
+    @@ -8,9 +8,9 @@
+         app.oam.dev/name: shop
+         app.oam.dev/namespace: default
+         app.oam.dev/resourceType: WORKLOAD
+    -    app.oam.dev/revision: web-v1
+    +    app.oam.dev/revision: web-v2
+         workload.oam.dev/type: webservice
+    -  name: web-v1
+    +  name: web-v2
+       namespace: default
+     spec:
+       replicas: 3
+    @@ -21,8 +21,8 @@
+         metadata:
+           labels:
+             app.oam.dev/component: web
+    -        app.oam.dev/revision: web-v1
+    +        app.oam.dev/revision: web-v2
+         spec:
+           containers:
+    -      - image: registry.example/web:1
+    +      - image: registry.example/web:2
+             name: web
+
+    BATCH   STEP                             TARGET   SOURCE   TOTAL
+    1/2     create web-v2                    0        3        3
+    1/2     scale target web-v2 0 → 1        1        3        4
+    1/2     wait until web-v2 has 1 ready    1        3        4
+    1/2     scale source web-v1 3 → 2        1        2        3
+    1/2     wait until web-v1 is down to 2   1        2        3
+    2/2     scale target web-v2 1 → 3        3        2        5
+    2/2     wait until web-v2 has 3 ready    3        2        5
+    2/2     scale source web-v1 2 → 0        3        0        3
+    2/2     wait until web-v1 is down to 0   3        0        3
+    2/2     delete web-v1                    3        0        3
+
+      to the end, without `web-v1`; at most 5 replicas at a time
+
+    --- stderr
+    [exit 0]
+    ");
+    let held = desk.done("plan v2.yaml --partition 0").stdout;
+    let (_, steps) = held.split_once("BATCH   ").unwrap();
+    insta::assert_snapshot!(steps, @"
+    STEP                             TARGET   SOURCE   TOTAL
+    1/2     create web-v2                    0        3        3
+    1/2     scale target web-v2 0 → 1        1        3        4
+    1/2     wait until web-v2 has 1 ready    1        3        4
+    1/2     scale source web-v1 3 → 2        1        2        3
+    1/2     wait until web-v1 is down to 2   1        2        3
+    1/2     hold                             1        2        3
+
+      held after batch 1 of 2; at most 4 replicas at a time
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn a_scale() {
+    let desk = open_shop();
+    let rollout = "targetSize: 5\nrolloutBatches: [{replicas: 1}, {replicas: 1}]";
+    desk.write("five.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("plan five.yaml").transcript(), @"
+    component web of application shop in namespace default
+      revision web-v1 is recorded already
+      scale of web-v1, 3 → 5 replicas in 2 batches
+
+    --- deployment/web-v1
+    +++ deployment/web-v1
+    @@ -13,7 +13,7 @@
+       name: web-v1
+       namespace: default
+     spec:
+    -  replicas: 3
+    +  replicas: 5
+       selector:
+         matchLabels:
+           app.oam.dev/component: web
+
+    BATCH   STEP                            TARGET   SOURCE   TOTAL
+    1/2     scale target web-v1 3 → 4       4        0        4
+    1/2     wait until web-v1 has 4 ready   4        0        4
+    2/2     scale target web-v1 4 → 5       5        0        5
+    2/2     wait until web-v1 has 5 ready   5        0        5
+
+      to the end; at most 5 replicas at a time
+
+    --- stderr
+    [exit 0]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn nothing_to_do() {
+    let desk = open_shop();
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("plan v1.yaml").transcript(), @"
+    component web of application shop in namespace default
+      revision web-v1 is recorded already
+      web-v1 has 3 replicas; nothing to do
+
+    --- stderr
+    [exit 0]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn held_and_what_is_left() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("plan v2.yaml --partition 0").transcript(), @"
+    component web of application shop in namespace default
+      revision web-v2 is recorded already
+      held after batch 1 as asked; nothing to do
+
+    --- stderr
+    [exit 0]
+    ");
+    let left = desk.done("plan v2.yaml").stdout;
+    let (_, steps) = left.split_once("BATCH   ").unwrap();
+    insta::assert_snapshot!(steps, @"
+    STEP                             TARGET   SOURCE   TOTAL
+    2/2     scale target web-v2 1 → 3        3        2        5
+    2/2     wait until web-v2 has 3 ready    3        2        5
+    2/2     scale source web-v1 2 → 0        3        0        3
+    2/2     wait until web-v1 is down to 0   3        0        3
+    2/2     delete web-v1                    3        0        3
+
+      to the end, without `web-v1`; at most 5 replicas at a time
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn a_service_is_planned_too() {
+    let desk = Desk::new();
+    let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
+    desk.write("app.yaml", text.replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n"));
+    let plan = desk.done("plan app.yaml").stdout;
+    assert!(plan.contains("\n  service web is new\n"), "{plan}");
+    desk.done("apply app.yaml");
+    assert_eq!(desk.objects("Service").len(), 1);
+    assert!(desk.done("plan app.yaml --detailed-exitcode").stdout.contains("nothing to do"));
+}
+
+#[test]
+fn a_dry_run_of_apply_is_the_plan() {
+    let desk = open_shop();
+    let before = desk.bytes();
+    let dry = desk.run("apply v2.yaml --dry-run=client");
+    assert_eq!(dry.transcript(), desk.run("plan v2.yaml").transcript());
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn what_is_planned_is_what_is_done() {
+    let desk = open_shop();
+    let plan = desk.done("plan v2.yaml").stdout;
+    let done = desk.done("apply v2.yaml").stderr;
+    let planned: Vec<&str> =
+        plan.lines().filter_map(|line| line.split_once(" scale ")).map(|(_, step)| step).collect();
+    let planned: Vec<&str> = planned.iter().map(|step| step.split("  ").next().unwrap()).collect();
+    let scaled: Vec<&str> =
+        done.lines().filter(|line| line.contains(" → ") && !line.contains("waiting")).collect();
+    assert_eq!(planned.len(), scaled.len(), "{plan}{done}");
+    for (planned, scaled) in planned.iter().zip(scaled) {
+        let (_, change) = planned.split_once(' ').unwrap();
+        assert!(scaled.ends_with(change), "planned {planned}, done {scaled}");
+    }
+}
+
+#[test]
+fn a_second_apply_changes_no_byte() {
+    let desk = Desk::new();
+    for step in ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"] {
+        let line = format!("apply examples/express-server-{step}.yaml");
+        desk.done(&line);
+        desk.settle();
+        let before = desk.bytes();
+        desk.done(&line);
+        assert!(desk.bytes() == before, "{step}");
+    }
+}

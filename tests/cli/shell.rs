@@ -1,0 +1,208 @@
+//! Help, usage errors, completions and man pages.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Desk, transcript};
+
+#[test]
+fn version_and_help_go_to_stdout() {
+    insta::assert_snapshot!(transcript(&mut Desk::new().bare("--version")), @"
+    rollout 0.1.0
+    --- stderr
+    [exit 0]
+    ");
+    for line in ["--help", "-h", "help apply", "undo --help"] {
+        let output = Desk::new().bare(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}");
+        assert!(output.stderr.is_empty() && !output.stdout.contains(&b'\x1b'), "{line}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("Examples:\n  $ rollout"), "{line}");
+    }
+}
+
+#[test]
+fn top_level_help_lists_the_exit_codes() {
+    let text = transcript(&mut Desk::new().bare("--help"));
+    for (code, meaning) in rollout::cli::exit::TABLE {
+        assert!(text.contains(&format!("{code:>3}  {meaning}")), "{code}");
+    }
+}
+
+#[test]
+fn no_command_is_a_usage_error_that_shows_help() {
+    let output = Desk::new().bare("").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Usage: rollout"));
+}
+
+#[test]
+fn usage_errors_say_what_would_be_right() {
+    let cases = [
+        "aply",
+        "apply",
+        "apply x --timeout 90",
+        "apply x --batch-timeout -5s",
+        "apply x --lock-timeout=soon",
+        "apply x --request-timeout 1s",
+        "apply x --batches 2,three",
+        "apply x --batches -1",
+        "apply x --partition -1",
+        "apply x --dry-run=server",
+        "status -o ndjson",
+        "status --sandbox-rules rules.yaml",
+        "completions tcsh",
+        "status --sandbox=",
+        "status --namespace=",
+    ];
+    let desk = Desk::new();
+    let mut text = String::new();
+    for line in cases {
+        text.push_str(&format!("$ rollout {line}\n{}\n\n", transcript(&mut desk.bare(line))));
+    }
+    insta::assert_snapshot!(text, @"
+    $ rollout aply
+    --- stderr
+    error: unrecognized subcommand 'aply'
+
+      tip: a similar subcommand exists: 'apply'
+
+    Usage: rollout [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply
+    --- stderr
+    error: the following required arguments were not provided:
+      <FILE>...
+
+    Usage: rollout apply <FILE>...
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --timeout 90
+    --- stderr
+    error: invalid value '90' for '--timeout <DURATION>': `90` has no unit; write `90s` for seconds or `90m` for minutes
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --batch-timeout -5s
+    --- stderr
+    error: invalid value '-5s' for '--batch-timeout <DURATION>': a duration cannot be negative; `0` is no limit
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --lock-timeout=soon
+    --- stderr
+    error: invalid value 'soon' for '--lock-timeout <DURATION>': expected a duration such as `90s`, `10m` or `1h30m`
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --request-timeout 1s
+    --- stderr
+    error: invalid value '1s' for '--request-timeout <DURATION>': a request needs at least `10s`; `0` is no limit
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --batches 2,three
+    --- stderr
+    error: invalid value '2,three' for '--batches <SIZES>': `three` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --batches -1
+    --- stderr
+    error: invalid value '-1' for '--batches <SIZES>': `-1` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --partition -1
+    --- stderr
+    error: invalid value '-1' for '--partition <INDEX>': -1 is not in 0..=4294967295
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout apply x --dry-run=server
+    --- stderr
+    error: file `x` cannot be opened: No such file or directory (os error 2)
+    [exit 2]
+
+    $ rollout status -o ndjson
+    --- stderr
+    error: invalid value 'ndjson' for '--output <FORMAT>'
+      [possible values: table, wide, json, yaml, name]
+
+      tip: a similar value exists: 'json'
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout status --sandbox-rules rules.yaml
+    --- stderr
+    error: `--sandbox-rules` needs `--sandbox`
+    [exit 2]
+
+    $ rollout completions tcsh
+    --- stderr
+    error: invalid value 'tcsh' for '<SHELL>'
+      [possible values: bash, elvish, fish, powershell, zsh]
+
+      tip: a similar value exists: 'zsh'
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout status --sandbox=
+    --- stderr
+    error: a value is required for '--sandbox[=<FILE>]' but none was supplied
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout status --namespace=
+    --- stderr
+    error: a value is required for '--namespace <NAME>' but none was supplied
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+}
+
+#[test]
+fn completions_and_man_pages_are_those_checked_in() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shells = [("bash", "rollout.bash"), ("zsh", "_rollout"), ("fish", "rollout.fish")];
+    for (shell, file) in shells {
+        let output = Desk::new().bare(&format!("completions {shell}")).output().unwrap();
+        assert!(output.stdout == fs::read(root.join("completions").join(file)).unwrap(), "{shell}");
+    }
+    let output = Desk::new().bare("man").output().unwrap();
+    assert!(output.stdout == fs::read(root.join("man/rollout.1")).unwrap());
+}
+
+#[test]
+fn man_writes_a_page_per_command() {
+    let desk = Desk::new();
+    insta::assert_snapshot!(transcript(&mut desk.bare("man --dir .")), @"
+    --- stderr
+    9 manual pages are in `.`.
+    [exit 0]
+    ");
+    assert!(desk.path("rollout-apply.1").exists());
+    assert_eq!(transcript(&mut desk.bare("man --dir . -q")), "--- stderr\n[exit 0]");
+    insta::assert_snapshot!(transcript(&mut desk.bare("man --dir gone")), @"
+    --- stderr
+    error: file `gone/rollout.1` cannot be written
+    caused by: No such file or directory (os error 2)
+    [exit 1]
+    ");
+}

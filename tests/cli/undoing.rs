@@ -1,0 +1,143 @@
+//! `undo` and `history`.
+
+use crate::exit_codes::open_shop;
+use crate::support::Desk;
+use crate::support::manifest::application;
+
+/// A shop that went from `web-v1` to `web-v2`.
+fn upgraded() -> Desk {
+    let desk = open_shop();
+    desk.done("apply v2.yaml");
+    desk
+}
+
+#[test]
+fn without_argument_it_is_the_revision_before() {
+    let desk = upgraded();
+    insta::assert_snapshot!(desk.run("undo").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
+    web: workload `web-v1` created
+    web: batch 1 of 2: web-v1 0 → 1
+    web: batch 1 of 2: web-v2 3 → 2
+    web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
+    web: batch 2 of 2: web-v1 1 → 3
+    web: batch 2 of 2: web-v2 2 → 0
+    web: batch 2 of 2 ready: 3 of 3 upgraded, 3 ready
+    web: workload `web-v2` deleted
+    web: done: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+    desk.done("undo web");
+    assert_eq!(desk.deployments(), ["web-v2 3/3"], "undoing it again goes forward again");
+}
+
+#[test]
+fn a_revision_has_three_names() {
+    for name in ["v1", "web-v1", "1"] {
+        let desk = upgraded();
+        desk.done(&format!("undo web --to-revision {name}"));
+        assert_eq!(desk.deployments(), ["web-v1 3/3"], "{name}");
+    }
+}
+
+#[test]
+fn batches_and_gate_can_be_given() {
+    let desk = upgraded();
+    let ran = desk.done("undo --batches 1,1,1 --partition 1");
+    assert!(ran.stderr.contains("3 batches (1, 1 and 1)"), "{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+    desk.done("undo --to-revision v1");
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_held_upgrade_is_undone() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    desk.done("undo");
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn the_revision_that_runs_is_nothing_to_do() {
+    let desk = upgraded();
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("undo --to-revision v2").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: nothing to do: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn an_unknown_revision_is_refused_with_the_list() {
+    let desk = upgraded();
+    let before = desk.bytes();
+    insta::assert_snapshot!(desk.run("undo --to-revision v9").transcript(), @"
+    --- stderr
+    web: failed: component `web` has no revision `v9`, it has `web-v1`, `web-v2`
+      hint: did you mean `v1`?
+    [exit 4]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn no_revision_before_is_refused() {
+    insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
+    --- stderr
+    web: failed: component `web` has no revision before `web-v1`
+      hint: see `rollout history`
+    [exit 4]
+    ");
+}
+
+#[test]
+fn of_several_components_one_must_be_named() {
+    let desk = upgraded();
+    desk.write("tea.yaml", application("tea", "pot", "v1", "pot:1", "targetSize: 1"));
+    desk.done("apply tea.yaml");
+    insta::assert_snapshot!(desk.run("undo").transcript(), @"
+    --- stderr
+    error: namespace `default` has more than one component: `pot` and `web`
+    hint: name the one you mean
+    [exit 2]
+    ");
+    insta::assert_snapshot!(desk.run("history nobody").transcript(), @"
+    --- stderr
+    error: nothing named `nobody` has been rolled out in namespace `default`
+    hint: there is `pot` and `web`
+    [exit 4]
+    ");
+    desk.done("undo web");
+    assert_eq!(desk.deployments(), ["pot-v1 1/1", "web-v1 3/3"]);
+}
+
+#[test]
+fn history_has_every_form() {
+    let desk = upgraded();
+    insta::assert_snapshot!(desk.run("history").transcript(), @"
+    REVISION   NAME     IMAGE                    READY   AGE
+    1          web-v1   registry.example/web:1   -       0s
+    2          web-v2   registry.example/web:2   3/3     0s
+
+    RUN       REVISIONS         SIZE    OUTCOME     BY       AGE
+    Upgrade   web-v1 → web-v2   3       Succeeded   tester   0s
+    Release   web-v1            0 → 3   Succeeded   tester   0s
+    --- stderr
+    [exit 0]
+    ");
+    assert_eq!(desk.done("history -o name").stdout, "controllerrevision/web-v1\ncontrollerrevision/web-v2\n");
+    let document: serde_json::Value = serde_json::from_str(&desk.done("history -o json").stdout).unwrap();
+    assert_eq!(document["revisions"][1]["image"], "registry.example/web:2");
+    assert_eq!(document["runs"][0]["outcome"], "Succeeded");
+    assert_eq!(document["runs"][0]["from"][0], "web-v1");
+    assert!(desk.done("history -o yaml").stdout.starts_with("version: 1\n"));
+}

@@ -1,0 +1,231 @@
+//! A user's first walk: release, canary, upgrade, back, out and in, as the tables show it.
+//!
+//! After each step the whole tables are compared, and what the sandbox's file has of it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use serde_json::{Value, json};
+use support::{Desk, redact};
+
+const STEPS: [&str; 6] = ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"];
+
+/// A directory in which the first so many steps were walked.
+fn walked(steps: usize) -> Desk {
+    let desk = Desk::new();
+    for step in &STEPS[..steps] {
+        let ran = desk.done(&format!("apply examples/express-server-{step}.yaml"));
+        let status = desk.done("status express-server").stdout;
+        assert_eq!(redact::data(&ran.stdout), redact::data(&status), "apply ends with the table of status");
+    }
+    desk
+}
+
+/// The three tables that a user looks at, the last as `kubectl get deploy` would print it.
+fn tables(desk: &Desk) -> String {
+    let history = desk.done("history express-server").stdout;
+    let (revisions, _) = history.split_once("\n\n").unwrap();
+    let status = desk.done("status express-server").stdout;
+    format!("{}\n{}\n{}", redact::data(&status), redact::data(revisions), deployments(desk))
+}
+
+fn deployments(desk: &Desk) -> String {
+    let mut text = "NAME                READY   UP-TO-DATE   AVAILABLE\n".to_owned();
+    for object in desk.objects("Deployment") {
+        let status = |field: &str| object["status"][field].as_u64().unwrap_or(0);
+        let ready = format!("{}/{}", status("readyReplicas"), object["spec"]["replicas"]);
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let (updated, available) = (status("updatedReplicas"), status("availableReplicas"));
+        text.push_str(&format!("{name:<20}{ready:<8}{updated:<13}{available}\n"));
+    }
+    text
+}
+
+/// The document of `status -o json`, but for the time of the first release.
+fn document(desk: &Desk) -> Value {
+    let mut document: Value = serde_json::from_str(&desk.done("status -o json").stdout).unwrap();
+    let created = document["items"][0].as_object_mut().unwrap().remove("created").unwrap();
+    assert!(created.as_str().is_some_and(|time| time.ends_with('Z')), "{created}");
+    document
+}
+
+/// What that document is when nothing is left of a source.
+fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
+    json!({"version": 1, "items": [{
+        "component": "express-server",
+        "application": "rollout-trait-test",
+        "revision": revision,
+        "rolloutTargetSize": size,
+        "upgradedReplicas": size,
+        "upgradedReadyReplicas": size,
+        "batchRollingState": "batchReady",
+        "rollingState": "rolloutSucceed",
+        "currentBatch": 1,
+        "batches": batches,
+        "sourceRevisions": [],
+        "sourceReplicas": 0,
+        "batchPartition": null,
+        "message": null,
+    }]})
+}
+
+#[test]
+fn the_first_release_makes_five_of_v1() {
+    let desk = walked(1);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   5        5          5       batchReady    rolloutSucceed   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   5/5     0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v1   5/5     5            5
+    ");
+    assert_eq!(document(&desk), whole("express-server-v1", 5, [2, 3]));
+}
+
+#[test]
+fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
+    let desk = walked(2);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    express-server   5        2          2       batchReady    rollingInBatches   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   3/3     0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   2/2     0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v1   3/3     3            3
+    express-server-v2   2/2     2            2
+    ");
+    let mut held = whole("express-server-v2", 5, [2, 3]);
+    let item = &mut held["items"][0];
+    item["upgradedReplicas"] = json!(2);
+    item["upgradedReadyReplicas"] = json!(2);
+    item["rollingState"] = json!("rollingInBatches");
+    item["currentBatch"] = json!(0);
+    item["sourceRevisions"] = json!(["express-server-v1"]);
+    item["sourceReplicas"] = json!(3);
+    item["batchPartition"] = json!(0);
+    item["message"] = json!("held after batch 1 of 2 as asked");
+    assert_eq!(document(&desk), held);
+}
+
+#[test]
+fn the_upgrade_ends_with_five_of_v2_and_no_v1() {
+    let desk = walked(3);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   5        5          5       batchReady    rolloutSucceed   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   -       0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   5/5     0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v2   5/5     5            5
+    ");
+    assert_eq!(document(&desk), whole("express-server-v2", 5, [2, 3]));
+}
+
+#[test]
+fn the_rollback_ends_with_five_of_v1_made_anew() {
+    let desk = walked(4);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   5        5          5       batchReady    rolloutSucceed   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   5/5     0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v1   5/5     5            5
+    ");
+    assert_eq!(document(&desk), whole("express-server-v1", 5, [2, 3]));
+    let of_first = walked(1).objects("ControllerRevision");
+    assert_eq!(desk.objects("ControllerRevision")[0]["data"], of_first[0]["data"], "v1 is as recorded");
+}
+
+#[test]
+fn the_scale_out_adds_two_to_v1() {
+    let desk = walked(5);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   7        7          7       batchReady    rolloutSucceed   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   7/7     0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v1   7/7     7            7
+    ");
+    assert_eq!(document(&desk), whole("express-server-v1", 7, [1, 1]));
+}
+
+#[test]
+fn the_scale_in_takes_four_from_v1() {
+    let desk = walked(6);
+    insta::assert_snapshot!(tables(&desk), @"
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   3        3          3       batchReady    rolloutSucceed   0s
+
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   3/3     0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
+
+    NAME                READY   UP-TO-DATE   AVAILABLE
+    express-server-v1   3/3     3            3
+    ");
+    assert_eq!(document(&desk), whole("express-server-v1", 3, [1, 3]));
+}
+
+#[test]
+fn revisions_are_recorded_as_the_original_does() {
+    let lines: Vec<String> = walked(2)
+        .objects("ControllerRevision")
+        .iter()
+        .map(|object| {
+            let labels = &object["metadata"]["labels"];
+            let label = |key: &str| labels[key].as_str().unwrap().to_owned();
+            assert_eq!(labels.as_object().unwrap().len(), 3, "{labels}");
+            assert!(!label("app.oam.dev/component-revision-hash").is_empty());
+            format!(
+                "{} {} {} {}",
+                object["metadata"]["name"].as_str().unwrap(),
+                object["revision"],
+                label("controller.oam.dev/component"),
+                label("app.oam.dev/name")
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "express-server-v1 1 express-server rollout-trait-test",
+            "express-server-v2 2 express-server rollout-trait-test",
+        ]
+    );
+}
+
+#[test]
+fn the_walk_leaves_every_run_in_the_history() {
+    let history = walked(6).done("history").stdout;
+    insta::assert_snapshot!(redact::data(&history), @"
+    REVISION   NAME                IMAGE                        READY   AGE
+    1          express-server-v1   stefanprodan/podinfo:4.0.3   3/3     0s
+    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
+
+    RUN       REVISIONS                               SIZE    OUTCOME     BY       AGE
+    Scale     express-server-v1                       7 → 3   Succeeded   tester   0s
+    Scale     express-server-v1                       5 → 7   Succeeded   tester   0s
+    Upgrade   express-server-v2 → express-server-v1   5       Succeeded   tester   0s
+    Upgrade   express-server-v1 → express-server-v2   5       Succeeded   tester   0s
+    Release   express-server-v1                       0 → 5   Succeeded   tester   0s
+    ");
+}

@@ -1,0 +1,302 @@
+//! House rules that a program can check: who may use whom, who owns streams, clock and environment, and
+//! how long a file may be.
+//!
+//! Each rule is a function from a file to complaints, tried on planted violations below.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest a file may be.
+const MOST_LINES: usize = 500;
+
+/// Which modules a module may use besides itself. What is missing here may be used by nobody.
+const MAY_USE: [(&str, &[&str]); 8] = [
+    ("main", &["cli"]),
+    ("cli", &["driver", "cluster", "plan", "oam", "report", "sandbox"]),
+    ("driver", &["cluster", "plan", "oam", "report"]),
+    ("report", &["plan", "oam"]),
+    ("cluster", &["plan", "oam"]),
+    ("plan", &["oam"]),
+    ("oam", &[]),
+    ("sandbox", &[]),
+];
+
+/// Words with owners: nobody else has them in code that is not a test.
+const OWNED: [(&[&str], &[&str], &str); 4] = [
+    (
+        &[
+            "io::stdout",
+            "io::stderr",
+            "io::stdin",
+            "Target::stderr",
+            "Target::stdout",
+            "print!",
+            "println!",
+            "eprint!",
+            "eprintln!",
+        ],
+        &["src/cli/ui.rs", "src/main.rs"],
+        "only cli/ui.rs touches the process's streams",
+    ),
+    (
+        &["SystemTime::now", "Timestamp::now", "Zoned::now", "std::time::Instant", "Instant::now"],
+        // The sandbox is its own world and has its own clock.
+        &["src/cluster/clock.rs", "src/sandbox/"],
+        "only cluster/clock.rs reads time",
+    ),
+    (&["std::env", "env::var", "env::args"], &["src/cli/"], "only cli reads the environment"),
+    (&["process::exit"], &["src/main.rs"], "only main decides the exit code"),
+];
+
+/// What the pure modules must not know.
+const IMPURE: [&str; 11] = [
+    "async fn",
+    "async move",
+    ".await",
+    "tokio::",
+    "kube::Client",
+    "kube::Api",
+    "kube::api",
+    "kube::client",
+    "kube::runtime",
+    "std::fs",
+    "TcpStream",
+];
+
+/// A source file under the rules.
+struct Source {
+    /// The path from the package's root, with slashes.
+    path: String,
+    /// Everything.
+    text: String,
+    /// Without comments and without what is compiled for tests alone.
+    code: String,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned(), code: code(path, text) }
+    }
+
+    /// The top-level module the file belongs to, of files below `src`.
+    fn module(&self) -> Option<&str> {
+        let below = self.path.strip_prefix("src/")?;
+        below.split(['/', '.']).next().filter(|module| *module != "lib")
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.starts_with("tests/")
+    }
+}
+
+/// Code above a file's tests, without comments. Tests may reach across: they stand outside.
+fn code(path: &str, text: &str) -> String {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") {
+        return String::new();
+    }
+    let above = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let above = above.split("#[cfg(test)]\npub(crate) mod ").next().unwrap_or_default();
+    above.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect()
+}
+
+/// Every module that is named after `crate::` (or `rollout::` in the binary), groups in braces included.
+fn used(code: &str, root: &str) -> Vec<String> {
+    let mut modules = Vec::new();
+    for (at, _) in code.match_indices(root) {
+        let is_whole = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+        let rest = &code[at + root.len()..];
+        if !is_whole {
+            continue;
+        }
+        match rest.strip_prefix('{') {
+            Some(group) => modules.extend(top_level(group)),
+            None => modules.push(word(rest).to_owned()),
+        }
+    }
+    modules
+}
+
+/// The first word of each entry of a group, up to its closing brace.
+fn top_level(group: &str) -> Vec<String> {
+    let mut depth = 0_i32;
+    let mut entries = vec![String::new()];
+    for character in group.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => entries.push(String::new()),
+            _ if depth == 0 => entries.last_mut().unwrap().push(character),
+            _ => {}
+        }
+    }
+    entries.iter().map(|entry| word(entry.trim()).to_owned()).filter(|entry| !entry.is_empty()).collect()
+}
+
+fn word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
+fn direction(source: &Source) -> Vec<String> {
+    let Some(module) = source.module() else { return Vec::new() };
+    let Some((_, may_use)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("{}: module `{module}` has no place in the dependency direction", source.path)];
+    };
+    let root = if module == "main" { "rollout::" } else { "crate::" };
+    used(&source.code, root)
+        .into_iter()
+        .filter(|used| used != module && MAY_USE.iter().any(|(name, _)| name == used))
+        .filter(|used| !may_use.contains(&used.as_str()))
+        .map(|used| format!("{}: `{module}` uses `{used}`", source.path))
+        .collect()
+}
+
+fn owners(source: &Source) -> Vec<String> {
+    if source.is_test() {
+        return Vec::new();
+    }
+    let mut complaints = Vec::new();
+    for (words, owners, rule) in OWNED {
+        if owners.iter().any(|owner| source.path.starts_with(owner)) {
+            continue;
+        }
+        for word in words.iter().filter(|word| mentions(&source.code, word)) {
+            complaints.push(format!("{}: `{word}`, but {rule}", source.path));
+        }
+    }
+    complaints
+}
+
+/// Whether a word stands in code by itself, not as the end of a longer one.
+fn mentions(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+fn purity(source: &Source) -> Vec<String> {
+    if !matches!(source.module(), Some("oam" | "plan")) {
+        return Vec::new();
+    }
+    let impure = IMPURE.iter().filter(|word| source.code.contains(**word));
+    impure.map(|word| format!("{}: `{word}` in a pure module", source.path)).collect()
+}
+
+fn length(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().count();
+    if lines <= MOST_LINES {
+        return Vec::new();
+    }
+    vec![format!("{}: {lines} lines, more than {MOST_LINES}", source.path)]
+}
+
+fn leftovers(source: &Source) -> Vec<String> {
+    // Put together here, so that this file passes its own rules.
+    let words =
+        [["TO", "DO"], ["FIX", "ME"], ["#[ign", "ore"], ["thread::", "sleep"]].map(|parts| parts.concat());
+    let mut found: Vec<String> = words
+        .iter()
+        .filter(|word| source.text.contains(word.as_str()))
+        .map(|word| complaint(source, word))
+        .collect();
+    let sleep = ["time::", "sleep"].concat();
+    if source.is_test() && source.text.contains(&sleep) && !source.text.contains("start_paused") {
+        found.push(complaint(source, &sleep));
+    }
+    found
+}
+
+fn complaint(source: &Source, word: &str) -> String {
+    format!("{}: `{word}`", source.path)
+}
+
+fn complaints(source: &Source) -> Vec<String> {
+    [direction, owners, purity, length, leftovers].iter().flat_map(|rule| rule(source)).collect()
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        collect(&root.join(folder), &mut files);
+    }
+    files.sort();
+    files
+        .iter()
+        .map(|file| {
+            let path = file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            Source::new(&path, &fs::read_to_string(file).unwrap())
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_tree_is_tidy() {
+    let sources = sources();
+    assert!(sources.iter().any(|source| source.path == "src/cli/ui.rs"), "the scan finds the sources");
+    let complaints: Vec<String> = sources.iter().flat_map(complaints).collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn planted_violations_are_found() {
+    let sleep = ["std::thread::", "sleep(second);"].concat();
+    let todo = ["// TO", "DO: later"].concat();
+    let cases = [
+        ("src/plan/step.rs", "use crate::cluster::observe;", "`plan` uses `cluster`"),
+        ("src/oam/mod.rs", "fn f() { crate::plan::step() }", "`oam` uses `plan`"),
+        ("src/sandbox/api.rs", "use crate::oam::revision;", "`sandbox` uses `oam`"),
+        (
+            "src/report/text.rs",
+            "use crate::{\n    oam::{x, y},\n    driver::drive,\n};",
+            "`report` uses `driver`",
+        ),
+        ("src/cluster/record.rs", "pub(in crate::report) fn f() {}", "`cluster` uses `report`"),
+        ("src/main.rs", "use rollout::driver::drive;", "`main` uses `driver`"),
+        ("src/util/mod.rs", "", "has no place"),
+        ("src/driver/drive.rs", "fn f() { println!(\"x\") }", "touches the process's streams"),
+        ("src/cli/apply.rs", "let out = std::io::stdout();", "touches the process's streams"),
+        ("src/driver/drive.rs", "let now = jiff::Timestamp::now();", "reads time"),
+        ("src/report/lines.rs", "use std::time::Instant;", "reads time"),
+        ("src/cluster/lease.rs", "let host = std::env::var(\"HOST\");", "reads the environment"),
+        ("src/cli/apply.rs", "std::process::exit(1)", "decides the exit code"),
+        ("src/plan/batch.rs", "pub async fn plan() {}", "in a pure module"),
+        ("src/oam/render.rs", "use kube::Client;", "in a pure module"),
+        ("src/plan/long.rs", &"\n".repeat(MOST_LINES + 1), "501 lines"),
+        ("tests/slow.rs", &sleep, "sleep`"),
+        ("src/cli/apply.rs", &todo, "DO`"),
+    ];
+    for (path, text, complaint) in cases {
+        let found = complaints(&Source::new(path, text));
+        assert!(found.iter().any(|found| found.contains(complaint)), "{path}: {text:?} gave {found:?}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_left_alone() {
+    let cases = [
+        ("src/driver/drive.rs", "use crate::{cluster, plan::{step, oam}, report::event};"),
+        (
+            "src/plan/step.rs",
+            "//! See [`crate::cluster`].\nuse crate::oam::application; // not crate::driver::x",
+        ),
+        ("src/cluster/record.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::sandbox::open; }"),
+        ("src/cluster/clock.rs", "let now = jiff::Timestamp::now();"),
+        ("src/cli/connect.rs", "let list = std::env::var_os(\"KUBECONFIG\");"),
+        ("src/driver/drive.rs", "let name = my_crate::sandbox::name; pprintln!();"),
+    ];
+    for (path, text) in cases {
+        assert_eq!(complaints(&Source::new(path, text)), Vec::<String>::new(), "{path}: {text:?}");
+    }
+}
