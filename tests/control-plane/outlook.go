@@ -1,0 +1,72 @@
+package main
+
+import "time"
+
+// stage is where a bound pod should be.
+type stage int
+
+const (
+	// No node takes it.
+	unplaced stage = iota
+	// It runs and will be ready.
+	awaited
+	passing
+	// It runs, and its readiness probe fails.
+	probeFailing
+	pullFailing
+	crashing
+)
+
+// outlook follows from a pod's rule and its age alone, so a kubelet that was away needs to remember nothing.
+type outlook struct {
+	stage stage
+	// How often the container was restarted, when it ended last and how long it waits.
+	restarts int32
+	ended    time.Time
+	wait     time.Duration
+	// When this changes; zero if it does not.
+	next time.Time
+}
+
+// The first wait after a crash; it doubles up to the longest, as a kubelet's does.
+const (
+	firstWait   = 10 * time.Second
+	longestWait = 5 * time.Minute
+)
+
+func foresee(r rule, born, now time.Time) outlook {
+	switch r.Fail {
+	case unschedulable:
+		return outlook{stage: unplaced}
+	case neverReady:
+		return outlook{stage: probeFailing}
+	case imagePullBackOff:
+		return outlook{stage: pullFailing}
+	case crashLoopBackOff:
+		return foreseeCrashes(born, now)
+	}
+	ready := born.Add(r.readyAfter())
+	if now.Before(ready) {
+		return outlook{stage: awaited, next: ready}
+	}
+	if r.UnreadyAfter == nil {
+		return outlook{stage: passing}
+	}
+	unready := ready.Add(r.UnreadyAfter.Duration)
+	if now.Before(unready) {
+		return outlook{stage: passing, next: unready}
+	}
+	return outlook{stage: probeFailing}
+}
+
+// foreseeCrashes restarts the container once at once, and then after ever longer waits.
+func foreseeCrashes(born, now time.Time) outlook {
+	o := outlook{stage: crashing, restarts: 1, ended: born, wait: firstWait}
+	for !o.ended.Add(o.wait).After(now) {
+		o.restarts++
+		o.ended = o.ended.Add(o.wait)
+		o.wait = min(2*o.wait, longestWait)
+	}
+	o.next = o.ended.Add(o.wait)
+	return o
+}

@@ -1,0 +1,46 @@
+//! Killed at any moment, and simply run again.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::site::{Manifest, Site, V1, V2, pass};
+
+/// Kills a run some time after it began; the times are spread evenly over what a whole run takes.
+fn killed_after(site: &Site, manifest: &Manifest, delay: Duration) {
+    let mut command = site.applying(manifest, &[]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    pass(delay);
+    drop(child.kill());
+    child.wait().unwrap();
+}
+
+fn ends_right(site: &Site, manifest: &Manifest, workload: &str) {
+    site.applied(manifest);
+    let ready = format!("{0}/{0}", manifest.size);
+    assert_eq!(site.deployments(), [(workload.to_owned(), ready)]);
+}
+
+pub(crate) fn upgrades_and_rollbacks(site: &Site) {
+    site.applied(&V1);
+    let back = Manifest { more: "targetRevision: express-server-v1", ..V2 };
+    for round in 0..24_u64 {
+        let (manifest, workload) =
+            if round % 2 == 0 { (&V2, "express-server-v2") } else { (&back, "express-server-v1") };
+        killed_after(site, manifest, Duration::from_millis(40 * round));
+        ends_right(site, manifest, workload);
+    }
+}
+
+pub(crate) fn releases_and_scales(site: &Site) {
+    let out = Manifest { size: 7, batches: &[1, 1], ..V1 };
+    let back = Manifest { size: 5, batches: &[1, 1], ..V1 };
+    for round in 0..4_u64 {
+        killed_after(site, &V1, Duration::from_millis(100 + 150 * round));
+    }
+    ends_right(site, &V1, "express-server-v1");
+    for round in 0..8_u64 {
+        let manifest = if round % 2 == 0 { &out } else { &back };
+        killed_after(site, manifest, Duration::from_millis(60 * round));
+        ends_right(site, manifest, "express-server-v1");
+    }
+}

@@ -1,0 +1,65 @@
+//! Parts of the control plane that are away for a while.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::plane::Plane;
+use crate::site::{Running, Site, V1, V2, pass};
+
+/// Slow enough for a batch to be under way when something happens.
+const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
+
+fn under_way<'a>(plane: &'a Plane, name: &str) -> (Site<'a>, Running) {
+    let site = plane.site(name);
+    site.applied(&V1);
+    site.script(SLOW);
+    let running = site.apply_until(&V2, &[], "0 of 2 ready");
+    (site, running)
+}
+
+fn ends_right(site: &Site, running: Running) {
+    let ran = running.ended();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(site.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
+}
+
+fn away_for(plane: &Plane, seconds: u64) {
+    let (site, running) = under_way(plane, "away");
+    plane.part("kill", "apiserver");
+    pass(Duration::from_secs(seconds));
+    plane.part("start", "apiserver");
+    plane.part("wait", "apiserver");
+    // Kubernetes' own controllers would stay away for ever longer.
+    plane.part("kill", "controllers");
+    plane.part("start", "controllers");
+    ends_right(&site, running);
+}
+
+pub(crate) fn one_second(plane: &Plane) {
+    away_for(plane, 1);
+}
+
+pub(crate) fn ten_seconds(plane: &Plane) {
+    away_for(plane, 10);
+}
+
+pub(crate) fn frozen_and_compacted(plane: &Plane) {
+    let (site, running) = under_way(plane, "frozen");
+    plane.part("stop", "apiserver");
+    pass(Duration::from_secs(8));
+    plane.part("cont", "apiserver");
+    plane.ask(&json!({"do": "compact"}));
+    ends_right(&site, running);
+}
+
+pub(crate) fn no_controllers(plane: &Plane) {
+    let site = plane.site("no-controllers");
+    site.applied(&V1);
+    plane.part("stop", "controllers");
+    let ran = site.apply(&V2, &["--batch-timeout", "6s"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("to be seen by its controller"), "{ran:#?}");
+    plane.part("cont", "controllers");
+    site.applied(&V2);
+}
