@@ -99,9 +99,7 @@ pub async fn show(
     for forecast in &forecasts {
         match forecast.steps.last().map(|step| &step.step) {
             Some(Step::Refuse(Refusal::Misfit(misfit))) => {
-                refused.push(
-                    outcome::Failure::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint()),
-                );
+                refused.push(outcome::Failure::from(misfit));
             }
             _ => {
                 for warning in &forecast.job.warnings {

@@ -12,7 +12,6 @@ use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
-use kube::api::{PatchParams, PostParams};
 use kube::runtime::watcher;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,7 +20,7 @@ use tokio::sync::Notify;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::json_patch;
+use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::process::Process;
 use crate::cluster::session::Session;
 use crate::oam::labels;
@@ -163,8 +162,7 @@ impl Queue {
                 "spec": self.spec(0),
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
-            let params =
-                PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+            let params = creating();
             return match self.session.aside(api.create(&params, &object)).await {
                 Ok(_) => Ok(Look::Taken),
                 Err(ClusterError::AlreadyExists(_)) => Ok(Look::Again),
@@ -189,7 +187,7 @@ impl Queue {
             {"op": "add", "path": "/metadata/annotations", "value": {HOLDER: self.new_token()}},
             {"op": "add", "path": "/spec", "value": self.spec(spec.lease_transitions.unwrap_or(0) + 1)},
         ]))?;
-        match self.session.aside(api.patch(&name, &params(), &patch)).await {
+        match self.session.aside(api.patch(&name, &patching(), &patch)).await {
             Ok(_) => Ok(Look::Taken),
             Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(Look::Again),
             Err(error) => Err(error),
@@ -315,7 +313,7 @@ impl Held {
             {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
             {"op": "replace", "path": "/spec/renewTime", "value": MicroTime(queue.session.clock().now())},
         ]))?;
-        queue.session.aside(api.patch(&queue.name(), &params(), &patch)).await.map(|_| ())
+        queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
     }
 
     /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
@@ -328,13 +326,9 @@ impl Held {
             {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
         ]);
         if let Ok(patch) = json_patch(operations) {
-            drop(queue.session.aside(api.patch(&queue.name(), &params(), &patch)).await);
+            drop(queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await);
         }
     }
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 
 /// Whether the holder was a process of this machine that lives no more.

@@ -71,7 +71,7 @@ impl Workloads {
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         let object: DynamicObject =
             serde_json::from_value(body).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-        let params = PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+        let params = creating();
         self.session.once(self.api.create(&params, &object)).await
     }
 
@@ -103,14 +103,25 @@ impl Workloads {
     }
 
     async fn patch(&self, name: &str, operations: Value) -> Result<DynamicObject, ClusterError> {
-        let params =
-            PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() };
+        let params = patching();
         self.session.once(self.api.patch(name, &params, &json_patch(operations)?)).await
     }
 }
 
 fn stamp_path() -> String {
     format!("/metadata/annotations/{}", keys::pointer(keys::EPOCH))
+}
+
+/// How objects are created: under our name in their managed fields.
+#[must_use]
+pub fn creating() -> PostParams {
+    PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() }
+}
+
+/// How objects are patched: under our name in their managed fields.
+#[must_use]
+pub fn patching() -> PatchParams {
+    PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 
 /// A JSON Patch from its operations.

@@ -7,14 +7,14 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{ListParams, PatchParams, PostParams};
+use kube::api::ListParams;
 use kube::runtime::watcher;
 use serde_json::json;
 use thiserror::Error;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::json_patch;
+use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
 use crate::oam::labels;
 use crate::plan::record::Record;
@@ -132,8 +132,7 @@ pub async fn claim(
                 "data": {RECORD: text(record), EPOCH: record.epoch.to_string()},
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
-            let params =
-                PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+            let params = creating();
             session.once(api.create(&params, &object)).await?
         }
         Some(previous) => {
@@ -143,7 +142,7 @@ pub async fn claim(
                 {"op": "add", "path": format!("/data/{RECORD}"), "value": text(record)},
                 {"op": "add", "path": format!("/data/{EPOCH}"), "value": record.epoch.to_string()},
             ]))?;
-            session.once(api.patch(&name, &params(), &patch)).await?
+            session.once(api.patch(&name, &patching(), &patch)).await?
         }
     };
     parse(&object)
@@ -165,11 +164,7 @@ pub async fn conclude(
         {"op": "test", "path": format!("/data/{EPOCH}"), "value": held.record.epoch.to_string()},
         {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
     ]))?;
-    parse(&session.once(api.patch(&name(&record.component), &params(), &patch)).await?)
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
+    parse(&session.once(api.patch(&name(&record.component), &patching(), &patch)).await?)
 }
 
 fn text(record: &Record) -> String {

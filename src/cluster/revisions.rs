@@ -1,11 +1,11 @@
 //! Component revisions in the cluster: ControllerRevisions. They are created and deleted, never changed.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams, Preconditions};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::keys;
+use crate::cluster::perform::creating;
 use crate::cluster::session::Session;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
@@ -60,7 +60,7 @@ pub async fn create(
     let api = session.dynamic(namespace, &resource());
     let object: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-    let params = PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+    let params = creating();
     let created = session.once(api.create(&params, &object)).await?;
     read(&created).ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
 }

@@ -3,12 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::json_patch;
+use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
 use crate::oam::labels;
 
@@ -81,8 +81,7 @@ pub async fn apply(session: &Session, namespace: &str, change: &Change) -> Resul
         Change::Create(wanted) => {
             let object: DynamicObject = serde_json::from_value(wanted.clone())
                 .map_err(|error| ClusterError::Invalid(error.to_string()))?;
-            let params =
-                PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+            let params = creating();
             session.once(api.create(&params, &object)).await.map(|_| ())
         }
         Change::Update { seen, wanted } => {
@@ -96,8 +95,7 @@ pub async fn apply(session: &Session, namespace: &str, change: &Change) -> Resul
             for (field, value) in wanted["spec"].as_object().into_iter().flatten() {
                 operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
             }
-            let params =
-                PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() };
+            let params = patching();
             let name = seen.name_any();
             session.once(api.patch(&name, &params, &json_patch(json!(operations))?)).await.map(|_| ())
         }

@@ -3,13 +3,12 @@
 //! They are written where their CustomResourceDefinitions are ours, and never read back. Trouble with them
 //! is worth a warning, never a failure.
 
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::keys;
-use crate::cluster::perform::json_patch;
+use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
 
 /// The category by which our definitions are told from KubeVela's, whose controllers would act on them.
@@ -81,8 +80,7 @@ impl Views {
                     "spec": spec.cloned().unwrap_or_else(|| json!({})),
                 }))
                 .map_err(|error| ClusterError::Other(error.to_string()))?;
-                let params =
-                    PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() };
+                let params = creating();
                 self.session.once(api.create(&params, &object)).await?
             }
         };
@@ -106,8 +104,7 @@ impl Views {
             {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
             {"op": "add", "path": format!("/{part}"), "value": value},
         ]))?;
-        let params =
-            PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() };
+        let params = patching();
         let name = seen.name_any();
         if part == "status" {
             self.session.once(api.patch_status(&name, &params, &patch)).await?;

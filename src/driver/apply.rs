@@ -114,8 +114,7 @@ fn misfit(job: &Job, ground: &Ground) -> Option<Refused> {
     else {
         return None;
     };
-    let failure = Failure::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint());
-    Some(Refused { component: job.component.clone(), failure })
+    Some(Refused { component: job.component.clone(), failure: Failure::from(&misfit) })
 }
 
 fn is_at_rest(job: &Job, ground: &Ground) -> bool {

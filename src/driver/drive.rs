@@ -113,11 +113,7 @@ impl<'a> Drive<'a> {
                     }
                 }
                 Step::Superseded { .. } => return Err(self.superseded().await),
-                Step::Refuse(refusal) => {
-                    let Refusal::Misfit(misfit) = &refusal;
-                    let hint = misfit.hint();
-                    return Err(Failure::new(FailureKind::Refused, refusal.to_string()).hint(hint));
-                }
+                Step::Refuse(Refusal::Misfit(misfit)) => return Err(Failure::from(&misfit)),
                 Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
                 Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
                 step => self.act(&observed, step).await?,

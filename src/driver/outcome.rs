@@ -2,6 +2,7 @@
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::record::RecordError;
+use crate::plan::batch::Misfit;
 use crate::report::event::{Progress, What};
 
 /// How it ended.
@@ -109,6 +110,12 @@ impl From<ClusterError> for Failure {
             }
             _ => failure,
         }
+    }
+}
+
+impl From<&Misfit> for Failure {
+    fn from(misfit: &Misfit) -> Self {
+        Self::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint())
     }
 }
 
