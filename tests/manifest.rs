@@ -2,6 +2,8 @@
 
 #[path = "manifest/hostile.rs"]
 mod hostile;
+#[path = "manifest/in_place.rs"]
+mod in_place;
 #[path = "manifest/reading.rs"]
 mod reading;
 #[path = "manifest/refusals.rs"]

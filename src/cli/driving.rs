@@ -86,7 +86,7 @@ async fn conclude(
     let kind = failed.map(|failed| match failed {
         FailureKind::Refused => Kind::Refused,
         FailureKind::NotReady => Kind::Timeout,
-        FailureKind::Superseded => Kind::Conflict,
+        FailureKind::Superseded | FailureKind::Disturbed => Kind::Conflict,
         FailureKind::Cluster | FailureKind::Denied => Kind::Cluster,
         FailureKind::Interrupted => Kind::Interrupted(signal.unwrap_or(Signal::Interrupt)),
         FailureKind::Internal => Kind::Internal,

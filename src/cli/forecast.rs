@@ -3,6 +3,7 @@
 use similar::TextDiff;
 
 use crate::driver::foresee::Forecast;
+use crate::plan::in_place::{Extent, Rolling};
 use crate::plan::preview::Foreseen;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::step::Step;
@@ -28,7 +29,7 @@ pub fn render(forecast: &Forecast) -> String {
         text.push('\n');
     };
     line(&mut text, revision(forecast));
-    if let Some(service) = service(forecast) {
+    for service in services(forecast) {
         line(&mut text, service);
     }
     let Some(spec) = forecast.steps.iter().find_map(claimed) else {
@@ -67,13 +68,17 @@ fn revision(forecast: &Forecast) -> String {
     }
 }
 
-fn service(forecast: &Forecast) -> Option<String> {
+fn services(forecast: &Forecast) -> Vec<String> {
     use crate::cluster::service::Change;
-    match &forecast.job.service {
+    let name = |wanted: &serde_json::Value| {
+        wanted.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    let changes = forecast.job.services.iter().filter_map(|change| match change {
         Change::None | Change::Foreign(_) => None,
-        Change::Create(_) => Some(format!("service {} is new", forecast.job.component)),
-        Change::Update { .. } => Some(format!("service {} changes", forecast.job.component)),
-    }
+        Change::Create(wanted) => Some(format!("service {} is new", name(wanted))),
+        Change::Update { wanted, .. } => Some(format!("service {} changes", name(wanted))),
+    });
+    changes.collect()
 }
 
 fn at_rest(forecast: &Forecast) -> String {
@@ -117,7 +122,8 @@ fn difference(forecast: &Forecast) -> String {
     let name = |value: &Option<serde_json::Value>| {
         let name =
             value.as_ref().and_then(|value| value.pointer("/metadata/name")?.as_str().map(str::to_owned));
-        name.map_or_else(|| "/dev/null".to_owned(), |name| format!("deployment/{name}"))
+        let noun = forecast.job.desired.kind.noun();
+        name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{name}"))
     };
     let (old, new) = (yaml(&before), yaml(&after));
     let diff = TextDiff::from_lines(&old, &new);
@@ -131,7 +137,11 @@ fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
     let mut batch = 0;
     for Foreseen { step, target, sources } in &forecast.steps {
         let words = match step {
-            Step::Create => format!("create {}", forecast.job.desired.target),
+            Step::Create => format!("create {}", forecast.job.desired.workload),
+            Step::Roll { rolling, batch: of } => {
+                batch = *of;
+                roll(rolling)
+            }
             Step::Scale { scaling, batch: of } => {
                 batch = *of;
                 let side = match scaling.side {
@@ -153,6 +163,7 @@ fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
             | Step::Stamp { .. }
             | Step::Finish
             | Step::Superseded { .. }
+            | Step::Disturbed { .. }
             | Step::Refuse(_) => continue,
         };
         table.row([
@@ -164,6 +175,19 @@ fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
         ]);
     }
     table.render()
+}
+
+fn roll(rolling: &Rolling) -> String {
+    let Rolling { workload, revision, from, to, .. } = rolling;
+    let moved = to.replicas.saturating_sub(to.partition);
+    match rolling.extent {
+        Extent::Shape if from.partition == to.partition => {
+            format!("scale {workload} {} → {}", from.replicas, to.replicas)
+        }
+        Extent::Shape | Extent::Template => {
+            format!("let {moved} of {} pods of {workload} go to {revision}", to.replicas)
+        }
+    }
 }
 
 /// What a step waits for, without the counts of this moment.

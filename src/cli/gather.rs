@@ -1,6 +1,6 @@
 //! Where the components of a namespace stand, in one list per kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::ListParams;
 
@@ -9,9 +9,11 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
+use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::{Outcome, Record, Run};
+use crate::plan::sides::{Sides, source_names};
 use crate::plan::standing::standing;
 use crate::report::status::ComponentStatus;
 use crate::report::text::list_literals;
@@ -26,11 +28,14 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let mut workloads = workloads(session, namespace).await?;
+    let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
+    let mut workloads = workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
         .map(|stored| {
-            let of_component = workloads.remove(&stored.record.component).unwrap_or_default();
+            let mut of_component = workloads.remove(&stored.record.component).unwrap_or_default();
+            let is_in_place = stored.record.run.spec.kind.is_in_place();
+            of_component.retain(|workload| workload.in_place.is_some() == is_in_place);
             status(stored, of_component)
         })
         .collect();
@@ -38,7 +43,18 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
     Ok(items)
 }
 
-/// Every workload of a namespace that belongs to a component, by component.
+/// The kinds of workload that the components of a namespace run as; Deployments where there are none yet.
+///
+/// # Errors
+///
+/// What the server answered at last.
+pub async fn kinds(session: &Session, namespace: &str) -> Result<BTreeSet<WorkloadKind>, ClusterError> {
+    let records = record::load_all(session, namespace).await?;
+    let known = records.iter().map(|stored| stored.record.run.spec.kind);
+    Ok(known.chain([WorkloadKind::Deployment]).collect())
+}
+
+/// Every workload of a namespace that belongs to a component and is of one of the kinds, by component.
 ///
 /// # Errors
 ///
@@ -46,14 +62,17 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
 pub async fn workloads(
     session: &Session,
     namespace: &str,
+    kinds: &BTreeSet<WorkloadKind>,
 ) -> Result<BTreeMap<String, Vec<Workload>>, ClusterError> {
-    let api = session.dynamic(namespace, &workload::deployments());
     let params = ListParams::default().labels(labels::COMPONENT);
-    let list = session.read(|| api.list(&params)).await?;
     let mut workloads: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
-    for object in &list.items {
-        if let Some(component) = workload::component(object) {
-            workloads.entry(component).or_default().push(workload::observe(object));
+    for kind in kinds {
+        let api = session.dynamic(namespace, &workload::resource(*kind));
+        let list = session.read(|| api.list(&params)).await?;
+        for object in &list.items {
+            if let Some(component) = workload::component(object) {
+                workloads.entry(component).or_default().push(workload::observe(*kind, object));
+            }
         }
     }
     Ok(workloads)
@@ -109,9 +128,12 @@ pub fn status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus
         return ComponentStatus::default();
     };
     let run = &record.run;
-    let mut sources: Vec<String> =
-        observed.sources(&run.spec.target).iter().map(|source| source.name.clone()).collect();
-    sources.sort();
+    let sides = Sides::of(&observed, run.spec.kind, &run.spec.target);
+    let sources = if sides.has_sources {
+        source_names(&observed, run.spec.kind, &run.spec.target, Some(run))
+    } else {
+        Vec::new()
+    };
     ComponentStatus {
         revision: run.spec.target.clone(),
         rollout_target_size: i64::from(standing.target_size),

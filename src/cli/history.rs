@@ -1,5 +1,7 @@
 //! `rollout history`: the revisions and runs of a component.
 
+use std::collections::BTreeSet;
+
 use crate::cli::args::{GlobalArgs, Output};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::Failure;
@@ -46,7 +48,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let record = gather::pick(&known, args.component.as_deref(), &namespace)?;
     let names = [record.component.clone()];
     let stored = revisions::list(session, &namespace, &names).await.map_err(unreachable)?;
-    let mut workloads = gather::workloads(session, &namespace).await.map_err(unreachable)?;
+    let kinds = BTreeSet::from([record.run.spec.kind]);
+    let mut workloads = gather::workloads(session, &namespace, &kinds).await.map_err(unreachable)?;
     let live = workloads.remove(&record.component).unwrap_or_default();
     let history = History {
         component: record.component.clone(),
@@ -63,12 +66,19 @@ fn entry(revision: &StoredRevision, live: &[Workload]) -> Revision {
         .workload()
         .and_then(|workload| workload.pointer("/spec/template/spec/containers/0/image"))
         .and_then(serde_json::Value::as_str);
-    let workload = live.iter().find(|workload| workload.name == revision.name);
+    let is_its = |workload: &&Workload| match workload.in_place {
+        Some(_) => workload.template() == Some(revision.name.as_str()),
+        None => workload.name == revision.name,
+    };
+    let workload = live.iter().find(is_its);
     Revision {
         revision: revision.revision,
         name: revision.name.clone(),
         image: image.unwrap_or_default().to_owned(),
-        replicas: workload.map_or(0, |workload| workload.replicas),
+        replicas: workload.map_or(0, |workload| {
+            let kept = workload.in_place.as_ref().map_or(0, |in_place| in_place.partition);
+            workload.replicas.saturating_sub(kept)
+        }),
         ready_replicas: workload.map_or(0, readiness::ready),
         created: revision.created.as_deref().and_then(|created| created.parse().ok()),
     }

@@ -1,5 +1,6 @@
 //! `rollout status`: where components stand.
 
+use futures::future::join_all;
 use tokio::sync::Notify;
 
 use crate::cli::args::{GlobalArgs, Output};
@@ -11,7 +12,6 @@ use crate::cli::{exit, gather};
 use crate::cluster::record;
 use crate::cluster::view::View;
 use crate::cluster::watch::{self, Subject};
-use crate::cluster::workload;
 use crate::oam::labels;
 use crate::report::status::{self, ComponentStatus};
 
@@ -95,12 +95,12 @@ async fn follow(
     ui: &mut Ui,
 ) -> Result<(), Failure> {
     let session = &setting.session;
-    let view = View::default();
-    let subject = Subject {
-        namespace: namespace.to_owned(),
-        resource: workload::deployments(),
-        selector: labels::COMPONENT.to_owned(),
-    };
+    let kinds = gather::kinds(session, namespace).await.map_err(unreachable)?;
+    let view = View::of(kinds.iter().copied());
+    let subjects: Vec<Subject> = kinds
+        .into_iter()
+        .map(|kind| Subject { namespace: namespace.to_owned(), kind, selector: labels::COMPONENT.to_owned() })
+        .collect();
     let is_news = Notify::new();
     let mut workload_changes = view.changes();
     let print = async {
@@ -127,7 +127,7 @@ async fn follow(
     };
     let feed = async {
         tokio::join!(
-            watch::feed(session, &subject, &view),
+            join_all(subjects.iter().map(|subject| watch::feed(session, subject, &view))),
             record::follow(session, namespace, || is_news.notify_one()),
         );
         std::future::pending::<()>().await;

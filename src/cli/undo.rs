@@ -59,7 +59,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         components: vec![ComponentWish {
             name: record.component.clone(),
             depends_on: Vec::new(),
-            intent: Intent::Revision(args.to_revision.clone()),
+            intent: Intent::Revision { reference: args.to_revision.clone(), kind: record.run.spec.kind },
         }],
         overrides: args.batches.overrides(false),
     };

@@ -5,12 +5,16 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 
 use crate::cluster::session::Session;
+use crate::oam::kind::WorkloadKind;
 
-/// The autoscalers of a namespace that set the size of one of these Deployments: their names, and the
-/// Deployment's.
+/// The autoscalers of a namespace that set the size of one of these workloads: their names, and the workload.
 ///
 /// It is a courtesy: where they cannot be listed, none are known.
-pub async fn of_deployments(session: &Session, namespace: &str, names: &[String]) -> Vec<(String, String)> {
+pub async fn of_workloads(
+    session: &Session,
+    namespace: &str,
+    workloads: &[(WorkloadKind, String)],
+) -> Vec<(String, WorkloadKind, String)> {
     let api = session.api::<HorizontalPodAutoscaler>(namespace);
     let Ok(list) = session.once(api.list(&ListParams::default())).await else {
         return Vec::new();
@@ -18,7 +22,10 @@ pub async fn of_deployments(session: &Session, namespace: &str, names: &[String]
     let fights = list.items.into_iter().filter_map(|autoscaler| {
         let name = autoscaler.name_any();
         let target = autoscaler.spec.scale_target_ref;
-        (target.kind == "Deployment" && names.contains(&target.name)).then_some((name, target.name))
+        let is_target =
+            |(kind, of): &&(WorkloadKind, String)| target.kind == kind.as_str() && target.name == *of;
+        let (kind, workload) = workloads.iter().find(is_target)?;
+        Some((name, *kind, workload.clone()))
     });
     fights.collect()
 }

@@ -2,6 +2,9 @@
 
 /// On workloads, an annotation: the epoch of the run that may write to them.
 pub const EPOCH: &str = "batch-rollout.dev/epoch";
+/// On in-place workloads, an annotation: JSON that tells which revision the spec is of, since which generation,
+/// and under which claim it was written.
+pub const WRITTEN: &str = "batch-rollout.dev/written";
 /// On run records, a label: the component.
 pub const RECORD_COMPONENT: &str = "batch-rollout.dev/component";
 /// On run records and Leases, a label: the application.

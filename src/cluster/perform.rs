@@ -9,8 +9,15 @@ use serde_json::{Value, json};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::session::Session;
-use crate::plan::observed::{Epoch, Workload};
+use crate::cluster::workload;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::plan::in_place::{Extent, Rolling};
+use crate::plan::observed::{Epoch, Workload, Written};
 use crate::plan::walk::Scaling;
+
+/// Fields of an in-place workload's spec that the API server or Kruise keeps as they were created.
+pub const FIXED: [&str; 4] = ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"];
 
 /// Writes to the workloads of one kind in one namespace.
 #[derive(Debug, Clone)]
@@ -63,12 +70,62 @@ impl Workloads {
         self.patch(&scaling.workload, operations).await
     }
 
-    /// Creates a workload with the epoch on it.
+    /// Lets an in-place workload go on, if its spec is as it was seen and it is still ours. `body` is the
+    /// target revision's workload in the shape to be.
+    ///
+    /// # Errors
+    /// A conflict means that it is not.
+    pub async fn roll(
+        &self,
+        rolling: &Rolling,
+        body: &Value,
+        epoch: Epoch,
+    ) -> Result<DynamicObject, ClusterError> {
+        let written = Written {
+            revision: rolling.revision.clone(),
+            generation: rolling.generation.saturating_add(1),
+            epoch,
+        };
+        let mut operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": rolling.uid.0}),
+            json!({"op": "test", "path": stamp_path(), "value": epoch.to_string()}),
+            json!({"op": "test", "path": "/metadata/generation", "value": rolling.generation}),
+            json!({"op": "add", "path": annotation_path(keys::WRITTEN), "value": noted(&written)?}),
+        ];
+        let fields = body["spec"].as_object().into_iter().flatten();
+        for (field, value) in fields {
+            let path = format!("/spec/{field}");
+            let value = match (field.as_str(), rolling.extent) {
+                ("updateStrategy", _) => workload::strategy(&rolling.strategy, value),
+                ("replicas", _) => value.clone(),
+                // What cannot change is compared before the run begins.
+                (field, Extent::Template) if !FIXED.contains(&field) => value.clone(),
+                (_, Extent::Template | Extent::Shape) => continue,
+            };
+            operations.push(json!({"op": "add", "path": path, "value": value}));
+        }
+        if rolling.extent == Extent::Template {
+            let path = format!("/metadata/labels/{}", keys::pointer(labels::REVISION));
+            operations.push(json!({"op": "add", "path": path, "value": rolling.revision}));
+        }
+        self.patch(&rolling.workload, json!(operations)).await
+    }
+
+    /// Creates a workload with the epoch on it; where it is in place, also with what its spec is.
     ///
     /// # Errors
     /// Whatever the server answers; `AlreadyExists` means to look again.
-    pub async fn create(&self, mut body: Value, epoch: Epoch) -> Result<DynamicObject, ClusterError> {
+    pub async fn create(
+        &self,
+        mut body: Value,
+        revision: &str,
+        epoch: Epoch,
+    ) -> Result<DynamicObject, ClusterError> {
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
+        if WorkloadKind::of(&body).is_some_and(WorkloadKind::is_in_place) {
+            let written = Written { revision: revision.to_owned(), generation: 1, epoch };
+            body["metadata"]["annotations"][keys::WRITTEN] = json!(noted(&written)?);
+        }
         let object: DynamicObject =
             serde_json::from_value(body).map_err(|error| ClusterError::Invalid(error.to_string()))?;
         let params = creating();
@@ -109,7 +166,15 @@ impl Workloads {
 }
 
 fn stamp_path() -> String {
-    format!("/metadata/annotations/{}", keys::pointer(keys::EPOCH))
+    annotation_path(keys::EPOCH)
+}
+
+fn annotation_path(key: &str) -> String {
+    format!("/metadata/annotations/{}", keys::pointer(key))
+}
+
+fn noted(written: &Written) -> Result<String, ClusterError> {
+    serde_json::to_string(written).map_err(|error| ClusterError::Invalid(error.to_string()))
 }
 
 /// How objects are created: under our name in their managed fields.

@@ -1,12 +1,14 @@
 //! A look at a workload that is late and at its pods: one bounded list, for the evidence.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DynamicObject, ListParams};
+use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
+use crate::cluster::workload::resource;
+use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
 /// How many pods are looked at.
@@ -21,62 +23,80 @@ pub struct Trouble {
     pub reason: String,
 }
 
-/// What a Deployment's controller complains about, such as a quota that allows no more pods.
-///
-/// # Errors
-/// What the server answered; it is asked once.
-pub async fn complaints(
-    session: &Session,
-    namespace: &str,
-    workload: &str,
-) -> Result<Vec<String>, ClusterError> {
-    let api = session.api::<Deployment>(namespace);
-    let deployment = session.once(api.get(workload)).await?;
-    let conditions = deployment.status.and_then(|status| status.conditions).unwrap_or_default();
-    let is_bad = |condition: &&DeploymentCondition| {
-        matches!(
-            (condition.type_.as_str(), condition.status.as_str()),
-            ("ReplicaFailure", "True") | ("Progressing", "False")
-        )
-    };
-    let complaint = |condition: &DeploymentCondition| {
-        let reason = condition.reason.as_deref().unwrap_or(&condition.type_);
-        described(reason, condition.message.as_deref())
-    };
-    Ok(conditions.iter().filter(is_bad).map(complaint).collect())
+/// What a look at a late workload shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What its controller complains about, such as a quota that allows no more pods.
+    pub complaints: Vec<String>,
+    /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
+    pub troubles: Vec<Trouble>,
+    /// Pods of earlier revisions that are not ready, for which a StatefulSet waits before it replaces any.
+    pub blockers: Vec<String>,
 }
 
-/// The pods of one workload that are not ready, by reason and name.
+/// Looks at a workload and its pods.
 ///
 /// # Errors
-/// What the server answered; it is asked once.
-pub async fn troubled(
+/// What the server answered; it is asked once for each.
+pub async fn look(
     session: &Session,
     namespace: &str,
     component: &str,
-    workload: &str,
-) -> Result<Vec<Trouble>, ClusterError> {
+    kind: WorkloadKind,
+    name: &str,
+) -> Result<Findings, ClusterError> {
+    let workload = session.once(session.dynamic(namespace, &resource(kind)).get(name)).await?;
     let api = session.api::<Pod>(namespace);
     let params = ListParams::default().labels(&format!("{}={component}", labels::COMPONENT)).limit(MOST_PODS);
     let list = session.aside(api.list(&params)).await?;
-    let mut troubles: Vec<Trouble> = list
-        .items
-        .iter()
-        .filter(|pod| {
-            belongs_to(pod, workload) && !is_ready(pod) && pod.metadata.deletion_timestamp.is_none()
-        })
-        .map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod) })
-        .collect();
+    let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
+    let is_unready = |pod: &&Pod| {
+        belongs_to(pod, kind, name) && !is_ready(pod) && pod.metadata.deletion_timestamp.is_none()
+    };
+    let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
+    let (newest, earlier): (Vec<&Pod>, Vec<&Pod>) = list.items.iter().filter(is_unready).partition(is_newest);
+    let mut troubles: Vec<Trouble> =
+        newest.iter().map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod) }).collect();
     troubles.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
-    Ok(troubles)
+    let is_ordered = kind == WorkloadKind::StatefulSet
+        && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
+    let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
+    Ok(Findings { complaints: complaints(&workload), troubles, blockers })
 }
 
-/// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`.
-fn belongs_to(pod: &Pod, workload: &str) -> bool {
-    pod.owner_references().iter().any(|owner| {
-        owner.controller == Some(true)
-            && owner.name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == workload)
+fn complaints(workload: &DynamicObject) -> Vec<String> {
+    let text = |condition: &Value, field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+    let is_bad = |condition: &&Value| {
+        matches!(
+            (condition["type"].as_str(), condition["status"].as_str()),
+            (Some("ReplicaFailure" | "FailedScale" | "FailedUpdate"), Some("True"))
+                | (Some("Progressing"), Some("False"))
+        )
+    };
+    let conditions = workload.data.pointer("/status/conditions").and_then(Value::as_array);
+    let complaint = |condition: &Value| {
+        let reason = condition["reason"].as_str().unwrap_or(condition["type"].as_str().unwrap_or_default());
+        described(reason, Some(&text(condition, "message")))
+    };
+    conditions.into_iter().flatten().filter(is_bad).map(complaint).collect()
+}
+
+/// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those of other kinds by themselves.
+fn belongs_to(pod: &Pod, kind: WorkloadKind, workload: &str) -> bool {
+    pod.owner_references().iter().filter(|owner| owner.controller == Some(true)).any(|owner| match kind {
+        WorkloadKind::Deployment => {
+            owner.name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == workload)
+        }
+        WorkloadKind::CloneSet | WorkloadKind::StatefulSet => {
+            owner.kind == kind.as_str() && owner.name == workload
+        }
     })
+}
+
+/// Whether an in-place workload's pod is of a revision. Kruise may write the hash alone, without the name.
+fn is_of(pod: &Pod, revision: &str) -> bool {
+    let hash = |name: &str| name.rsplit('-').next().unwrap_or_default().to_owned();
+    pod.labels().get("controller-revision-hash").is_some_and(|label| hash(label) == hash(revision))
 }
 
 fn is_ready(pod: &Pod) -> bool {

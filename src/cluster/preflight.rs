@@ -3,6 +3,8 @@
 //! One rules review answers for almost every user. What it does not show to be allowed is asked for one by
 //! one, since its list may be incomplete and a missing line proves nothing.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
     SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
@@ -11,6 +13,7 @@ use kube::api::PostParams;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
+use crate::oam::kind::WorkloadKind;
 
 /// A right on one kind of object in one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,10 @@ pub enum Services {
     Untouched,
 }
 
-/// What every run needs: kind by kind, group, plural, verbs.
-const NEEDED: [(&str, &str, &[&str]); 4] = [
-    ("apps", "deployments", &["get", "list", "watch", "create", "patch", "delete"]),
+/// What every run needs of the kinds that its components run as.
+const OF_WORKLOADS: &[&str] = &["get", "list", "watch", "create", "patch"];
+/// What every run needs besides: kind by kind, group, plural, verbs.
+const NEEDED: [(&str, &str, &[&str]); 3] = [
     ("apps", "controllerrevisions", &["get", "list", "create"]),
     ("", "configmaps", &["get", "create", "patch"]),
     ("coordination.k8s.io", "leases", &["get", "create", "patch"]),
@@ -49,11 +53,12 @@ const SERVICES: (&str, &str, &[&str]) = ("", "services", &["get", "create", "pat
 pub async fn missing(
     session: &Session,
     namespace: &str,
+    kinds: &BTreeSet<WorkloadKind>,
     services: Services,
 ) -> Result<Vec<Right>, ClusterError> {
     let rules = rules(session, namespace).await?;
     let mut missing = Vec::new();
-    for right in needed(services) {
+    for right in needed(kinds, services) {
         if !rules.iter().any(|rule| allows(rule, right)) && !is_allowed(session, namespace, right).await? {
             missing.push(right);
         }
@@ -61,10 +66,18 @@ pub async fn missing(
     Ok(missing)
 }
 
-fn needed(services: Services) -> impl Iterator<Item = Right> {
+fn needed(kinds: &BTreeSet<WorkloadKind>, services: Services) -> impl Iterator<Item = Right> {
     let more = (services == Services::Touched).then_some(SERVICES);
-    NEEDED
-        .into_iter()
+    let workloads = kinds.iter().map(|kind| (kind.group(), kind.plural(), OF_WORKLOADS));
+    // Drained sources are deleted; an in-place workload never is.
+    let drained = kinds.contains(&WorkloadKind::Deployment).then_some((
+        "apps",
+        WorkloadKind::Deployment.plural(),
+        &["delete"][..],
+    ));
+    workloads
+        .chain(drained)
+        .chain(NEEDED)
         .chain(more)
         .flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| Right { verb, group, resource }))
 }

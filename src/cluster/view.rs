@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::workload;
+use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::{Uid, Workload};
 
 /// The workloads of some components of one namespace.
@@ -23,10 +24,11 @@ pub struct View {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeMap<(String, String), Entry>,
+    entries: BTreeMap<(String, WorkloadKind, String), Entry>,
     deleted: BTreeSet<Uid>,
     sightings: u64,
-    is_complete: bool,
+    /// The kinds whose first complete list is still to come.
+    pending: BTreeSet<WorkloadKind>,
     failure: Option<ClusterError>,
 }
 
@@ -42,30 +44,31 @@ struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(u64);
 
-impl Default for View {
-    fn default() -> Self {
-        Self { state: RefCell::default(), changed: watch::Sender::new(0) }
-    }
-}
-
 impl View {
+    /// A view of these kinds, of which nothing is known yet.
+    #[must_use]
+    pub fn of(kinds: impl IntoIterator<Item = WorkloadKind>) -> Self {
+        let state = State { pending: kinds.into_iter().collect(), ..State::default() };
+        Self { state: RefCell::new(state), changed: watch::Sender::new(0) }
+    }
+
     /// Takes in one object, unless something newer is known.
-    pub fn absorb(&self, object: &DynamicObject) {
-        if self.absorb_quietly(object) {
+    pub fn absorb(&self, kind: WorkloadKind, object: &DynamicObject) {
+        if self.absorb_quietly(kind, object) {
             self.touch();
         }
     }
 
-    fn absorb_quietly(&self, object: &DynamicObject) -> bool {
+    fn absorb_quietly(&self, kind: WorkloadKind, object: &DynamicObject) -> bool {
         let Some(component) = workload::component(object) else {
             return false;
         };
-        let seen = workload::observe(object);
+        let seen = workload::observe(kind, object);
         let state = &mut *self.state.borrow_mut();
         if state.deleted.contains(&seen.uid) {
             return false;
         }
-        let key = (component, seen.name.clone());
+        let key = (component, kind, seen.name.clone());
         state.sightings += 1;
         if let Some(known) = state.entries.get_mut(&key)
             && known.workload.uid == seen.uid
@@ -102,20 +105,27 @@ impl View {
         Mark(self.state.borrow().sightings)
     }
 
-    /// Takes in a complete list that was asked for after `mark`; what it lacks and has not been seen
+    /// Takes in a complete list of a kind that was asked for after `mark`; what it lacks and has not been seen
     /// since is gone. `component` limits it to one component.
-    pub fn replace(&self, objects: &[DynamicObject], mark: Mark, component: Option<&str>) {
+    pub fn replace(
+        &self,
+        kind: WorkloadKind,
+        objects: &[DynamicObject],
+        mark: Mark,
+        component: Option<&str>,
+    ) {
         for object in objects {
-            self.absorb_quietly(object);
+            self.absorb_quietly(kind, object);
         }
         let listed: BTreeSet<Uid> = objects.iter().filter_map(ResourceExt::uid).map(Uid).collect();
         let state = &mut *self.state.borrow_mut();
-        state.entries.retain(|(owner, _), entry| {
-            component.is_some_and(|component| component != owner)
+        state.entries.retain(|(owner, of_kind, _), entry| {
+            *of_kind != kind
+                || component.is_some_and(|component| component != owner)
                 || listed.contains(&entry.workload.uid)
                 || entry.seen > mark.0
         });
-        state.is_complete = true;
+        state.pending.remove(&kind);
         state.failure = None;
         self.touch();
     }
@@ -132,26 +142,29 @@ impl View {
         self.state.borrow().failure.clone()
     }
 
-    /// Whether a complete list has been taken in.
+    /// Whether a complete list of every kind has been taken in.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.state.borrow().is_complete
+        self.state.borrow().pending.is_empty()
     }
 
-    /// The workloads of a component.
+    /// The workloads of a component that are of a kind.
     #[must_use]
-    pub fn workloads(&self, component: &str) -> Vec<Workload> {
+    pub fn workloads(&self, component: &str, kind: WorkloadKind) -> Vec<Workload> {
         let state = self.state.borrow();
-        let of_component = state.entries.iter().filter(|((owner, _), _)| owner == component);
-        of_component.map(|(_, entry)| entry.workload.clone()).collect()
+        let is_one =
+            |(owner, of_kind, _): &(String, WorkloadKind, String)| owner == component && *of_kind == kind;
+        let found = state.entries.iter().filter(|(key, _)| is_one(key));
+        found.map(|(_, entry)| entry.workload.clone()).collect()
     }
 
     /// The first workload of a component that is not this application's to change, and why.
     #[must_use]
     pub fn foreign(&self, component: &str, application: &str) -> Option<String> {
         let state = self.state.borrow();
-        state.entries.iter().filter(|((owner, _), _)| owner == component).find_map(|((_, name), entry)| {
-            workload::foreign(name, &entry.object_labels, entry.controller.as_deref(), application)
+        let of_component = state.entries.iter().filter(|((owner, _, _), _)| owner == component);
+        of_component.into_iter().find_map(|((_, kind, name), entry)| {
+            workload::foreign(*kind, name, &entry.object_labels, entry.controller.as_deref(), application)
         })
     }
 
@@ -190,6 +203,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const KIND: WorkloadKind = WorkloadKind::Deployment;
+
     fn object(name: &str, uid: &str, version: &str, replicas: u32) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
@@ -200,40 +215,40 @@ mod tests {
     }
 
     fn sizes(view: &View) -> Vec<u32> {
-        view.workloads("web").iter().map(|workload| workload.replicas).collect()
+        view.workloads("web", KIND).iter().map(|workload| workload.replicas).collect()
     }
 
     #[test]
     fn an_older_word_never_replaces_a_newer_one() {
-        let view = View::default();
-        view.absorb(&object("web-v1", "a", "10", 3));
-        view.absorb(&object("web-v1", "a", "9", 5));
+        let view = View::of([KIND]);
+        view.absorb(KIND, &object("web-v1", "a", "10", 3));
+        view.absorb(KIND, &object("web-v1", "a", "9", 5));
         assert_eq!(sizes(&view), [3]);
-        view.absorb(&object("web-v1", "a", "100", 4));
+        view.absorb(KIND, &object("web-v1", "a", "100", 4));
         assert_eq!(sizes(&view), [4]);
     }
 
     #[test]
     fn a_late_event_does_not_bring_back_the_deleted() {
-        let view = View::default();
-        view.absorb(&object("web-v1", "a", "10", 3));
+        let view = View::of([KIND]);
+        view.absorb(KIND, &object("web-v1", "a", "10", 3));
         view.forget(&Uid("a".into()));
-        view.absorb(&object("web-v1", "a", "11", 3));
+        view.absorb(KIND, &object("web-v1", "a", "11", 3));
         assert!(sizes(&view).is_empty());
-        view.absorb(&object("web-v1", "b", "12", 1));
+        view.absorb(KIND, &object("web-v1", "b", "12", 1));
         assert_eq!(sizes(&view), [1]);
     }
 
     #[test]
     fn a_list_begun_before_a_create_does_not_hide_it() {
-        let view = View::default();
-        view.absorb(&object("web-v1", "a", "10", 5));
+        let view = View::of([KIND]);
+        view.absorb(KIND, &object("web-v1", "a", "10", 5));
         let mark = view.mark();
-        view.absorb(&object("web-v2", "b", "12", 0));
-        view.replace(&[object("web-v1", "a", "10", 5)], mark, None);
+        view.absorb(KIND, &object("web-v2", "b", "12", 0));
+        view.replace(KIND, &[object("web-v1", "a", "10", 5)], mark, None);
         assert_eq!(sizes(&view), [5, 0]);
         let mark = view.mark();
-        view.replace(&[object("web-v2", "b", "12", 0)], mark, None);
+        view.replace(KIND, &[object("web-v2", "b", "12", 0)], mark, None);
         assert_eq!(sizes(&view), [0]);
     }
 }

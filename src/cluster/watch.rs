@@ -7,13 +7,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::{DynamicObject, ListParams};
 use kube::runtime::watcher::{self, Event};
 
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::{MOST_RETRY_AFTER, Session};
 use crate::cluster::view::{Mark, View};
+use crate::cluster::workload;
+use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Uid;
 
 /// How long the server keeps a watch open, in seconds. A dead connection is noticed five seconds later.
@@ -37,14 +39,14 @@ pub struct Subject {
     /// Their namespace.
     pub namespace: String,
     /// Their kind.
-    pub resource: ApiResource,
+    pub kind: WorkloadKind,
     /// The label selector.
     pub selector: String,
 }
 
 /// Feeds the view for as long as it is polled.
 pub async fn feed(session: &Session, subject: &Subject, view: &View) {
-    let api = session.dynamic(&subject.namespace, &subject.resource);
+    let api = session.dynamic(&subject.namespace, &workload::resource(subject.kind));
     let config = watcher::Config::default().labels(&subject.selector).timeout(WATCH_SECONDS);
     let mut failures = 0_u32;
     let mut outage: Option<Outage> = None;
@@ -59,7 +61,7 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
                         failures = 0;
                         outage = None;
                     }
-                    take_in(view, event, &mut listing);
+                    take_in(view, subject.kind, event, &mut listing);
                 }
                 Err(error) => {
                     let error = classify(error);
@@ -100,12 +102,12 @@ pub async fn refresh(
     view: &View,
     component: &str,
 ) -> Result<(), ClusterError> {
-    let api = session.dynamic(&subject.namespace, &subject.resource);
-    let selector = crate::cluster::workload::selector(&[component.to_owned()]);
+    let api = session.dynamic(&subject.namespace, &workload::resource(subject.kind));
+    let selector = workload::selector(&[component.to_owned()]);
     let mark = view.mark();
     let params = ListParams::default().labels(&selector);
     let list = session.read(|| api.list(&params)).await?;
-    view.replace(&list.items, mark, Some(component));
+    view.replace(subject.kind, &list.items, mark, Some(component));
     Ok(())
 }
 
@@ -143,12 +145,12 @@ struct Listing {
     objects: Vec<DynamicObject>,
 }
 
-fn take_in(view: &View, event: Event<DynamicObject>, listing: &mut Listing) {
+fn take_in(view: &View, kind: WorkloadKind, event: Event<DynamicObject>, listing: &mut Listing) {
     match event {
         Event::Init => *listing = Listing { mark: view.mark(), objects: Vec::new() },
         Event::InitApply(object) => listing.objects.push(object),
-        Event::InitDone => view.replace(&std::mem::take(&mut listing.objects), listing.mark, None),
-        Event::Apply(object) => view.absorb(&object),
+        Event::InitDone => view.replace(kind, &std::mem::take(&mut listing.objects), listing.mark, None),
+        Event::Apply(object) => view.absorb(kind, &object),
         Event::Delete(object) => {
             if let Some(uid) = object.metadata.uid {
                 view.forget(&Uid(uid));

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use serde_json::Value;
+use kube::core::GroupVersionKind;
+use serde_json::{Value, json};
 
 use crate::cluster::keys;
+use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::plan::observed::{Epoch, Uid, Workload};
+use crate::plan::observed::{Epoch, InPlace, Uid, Workload};
 
-/// The kind that `webservice` and `worker` run as.
+/// A kind of workload, as the client names it.
 #[must_use]
-pub fn deployments() -> ApiResource {
-    ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&())
+pub fn resource(kind: WorkloadKind) -> ApiResource {
+    let named = GroupVersionKind::gvk(kind.group(), kind.version(), kind.as_str());
+    ApiResource::from_gvk_with_plural(&named, kind.plural())
 }
 
 /// The label selector of some components' workloads; the names are DNS labels.
@@ -22,12 +25,10 @@ pub fn selector(components: &[String]) -> String {
     format!("{} in ({})", labels::COMPONENT, components.join(","))
 }
 
-/// What the planner wants to know of a Deployment.
+/// What the planner wants to know of a workload.
 #[must_use]
-pub fn observe(object: &DynamicObject) -> Workload {
-    let count = |pointer: &str| {
-        object.data.pointer(pointer).and_then(Value::as_i64).map_or(0, |n| u32::try_from(n).unwrap_or(0))
-    };
+pub fn observe(kind: WorkloadKind, object: &DynamicObject) -> Workload {
+    let count = |pointer: &str| count(object, pointer);
     Workload {
         name: object.name_any(),
         uid: Uid(object.uid().unwrap_or_default()),
@@ -47,7 +48,56 @@ pub fn observe(object: &DynamicObject) -> Workload {
         annotated: !object.annotations().is_empty(),
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        in_place: kind.is_in_place().then(|| in_place(kind, object)),
     }
+}
+
+fn count(object: &DynamicObject, pointer: &str) -> u32 {
+    object.data.pointer(pointer).and_then(Value::as_i64).map_or(0, |n| u32::try_from(n).unwrap_or(0))
+}
+
+/// A partition in per cent is somebody else's, and so is the spec then; it counts as none.
+fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
+    let count = |pointer: &str| count(object, pointer);
+    let waits_for_availability = count("/spec/minReadySeconds") > 0;
+    let (partition, updated_ready) = match kind {
+        WorkloadKind::CloneSet => {
+            // Kruise has told the available pods of a revision since 1.5 only.
+            let available = object.data.pointer("/status/updatedAvailableReplicas");
+            let ready = match available.filter(|_| waits_for_availability) {
+                Some(_) => "/status/updatedAvailableReplicas",
+                None => "/status/updatedReadyReplicas",
+            };
+            (count("/spec/updateStrategy/partition"), count(ready))
+        }
+        WorkloadKind::StatefulSet | WorkloadKind::Deployment => {
+            // Its status does not tell the ready pods of a revision. At most those of other revisions are among
+            // the ready ones, so the rest is certain.
+            let ready =
+                if waits_for_availability { "/status/availableReplicas" } else { "/status/readyReplicas" };
+            let others = count("/status/replicas").saturating_sub(count("/status/updatedReplicas"));
+            let partition = count("/spec/updateStrategy/rollingUpdate/partition");
+            (partition, count(ready).saturating_sub(others))
+        }
+    };
+    let written = object.annotations().get(keys::WRITTEN);
+    InPlace {
+        written: written.and_then(|text| serde_json::from_str(text).ok()),
+        partition,
+        strategy: object.data.pointer("/spec/updateStrategy").cloned().unwrap_or_default(),
+        updated_ready,
+    }
+}
+
+/// The update strategy to write: what is wanted, over what was seen. A pause would keep a batch from beginning.
+#[must_use]
+pub fn strategy(seen: &Value, wanted: &Value) -> Value {
+    let mut merged = if seen.is_object() { seen.clone() } else { json!({}) };
+    json_patch::merge(&mut merged, wanted);
+    if let Some(fields) = merged.as_object_mut() {
+        fields.remove("paused");
+    }
+    merged
 }
 
 /// The component that an object says it belongs to.
@@ -61,13 +111,14 @@ pub fn component(object: &DynamicObject) -> Option<String> {
 /// `controller` names its controller owner, such as a KubeVela Rollout that would fight back.
 #[must_use]
 pub fn foreign(
+    kind: WorkloadKind,
     name: &str,
     object_labels: &BTreeMap<String, String>,
     controller: Option<&str>,
     application: &str,
 ) -> Option<String> {
     if let Some(owner) = object_labels.get(labels::NAME).filter(|owner| *owner != application) {
-        return Some(format!("deployment `{name}` belongs to application `{owner}`"));
+        return Some(format!("{} `{name}` belongs to application `{owner}`", kind.noun()));
     }
-    controller.map(|controller| format!("deployment `{name}` is controlled by {controller}"))
+    controller.map(|controller| format!("{} `{name}` is controlled by {controller}", kind.noun()))
 }

@@ -17,6 +17,7 @@ use crate::driver::outcome::{End, Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::publish::Publisher;
 use crate::driver::wish::Wish;
+use crate::oam::kind::WorkloadKind;
 use crate::plan::step::{Step, plan};
 use crate::report::event::What;
 
@@ -85,24 +86,27 @@ async fn look(context: &Context, ground: &Ground, wish: &Wish) -> Result<Vec<Job
 /// that nobody else sets the sizes.
 async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<(), Failure> {
     let namespace = &wish.namespace;
-    let is_touched = jobs.iter().any(|job| !matches!(job.service, service::Change::None));
+    let mut changes = jobs.iter().flat_map(|job| &job.services);
+    let is_touched = changes.any(|change| !matches!(change, service::Change::None));
     let services = if is_touched { Services::Touched } else { Services::Untouched };
-    let missing = preflight::missing(&context.session, namespace, services).await?;
+    let missing = preflight::missing(&context.session, namespace, &wish.kinds(), services).await?;
     if !missing.is_empty() {
         let rights = preflight::describe(&missing);
         let reason = format!("this user lacks rights in namespace `{namespace}`: {rights}");
         return Err(Failure::new(FailureKind::Refused, reason)
             .hint("ask for a Role that grants them, or use another `--context` or `--user`"));
     }
-    let mut names: Vec<String> = jobs.iter().map(|job| job.desired.target.clone()).collect();
+    let mut workloads: Vec<(WorkloadKind, String)> = Vec::new();
     for job in jobs {
-        names.extend(ground.view.workloads(&job.component).into_iter().map(|workload| workload.name));
+        let kind = job.desired.kind;
+        let live = ground.view.workloads(&job.component, kind).into_iter().map(|workload| workload.name);
+        workloads.extend(live.chain([job.desired.workload.clone()]).map(|name| (kind, name)));
     }
-    match autoscalers::of_deployments(&context.session, namespace, &names).await.first() {
+    match autoscalers::of_workloads(&context.session, namespace, &workloads).await.first() {
         None => Ok(()),
-        Some((autoscaler, deployment)) => Err(Failure::new(
+        Some((autoscaler, kind, workload)) => Err(Failure::new(
             FailureKind::Refused,
-            format!("horizontalpodautoscaler `{autoscaler}` sets the size of deployment `{deployment}`"),
+            format!("horizontalpodautoscaler `{autoscaler}` sets the size of {} `{workload}`", kind.noun()),
         )
         .hint("remove it for the time of the rollout; both would undo each other's work")),
     }
@@ -125,9 +129,11 @@ fn is_at_rest(job: &Job, ground: &Ground) -> bool {
         | Step::Stamp { .. }
         | Step::Create
         | Step::Scale { .. }
+        | Step::Roll { .. }
         | Step::Delete { .. }
         | Step::Finish
         | Step::Superseded { .. }
+        | Step::Disturbed { .. }
         | Step::Refuse(_) => false,
     }
 }

@@ -8,6 +8,7 @@ use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::watch::Subject;
 use crate::driver::control::Control;
+use crate::oam::kind::WorkloadKind;
 use crate::report::event::{Event, Reporter, What};
 
 /// What every run of a process shares.
@@ -39,10 +40,18 @@ pub struct Limits {
 /// The workloads of one namespace, as they are watched.
 #[derive(Debug)]
 pub struct Ground {
-    /// What is watched.
-    pub subject: Subject,
+    /// What is watched, a kind each.
+    pub subjects: Vec<Subject>,
     /// What is known.
     pub view: View,
+}
+
+impl Ground {
+    /// What is watched of a kind.
+    #[must_use]
+    pub fn subject(&self, kind: WorkloadKind) -> Option<&Subject> {
+        self.subjects.iter().find(|subject| subject.kind == kind)
+    }
 }
 
 impl Context {

@@ -113,6 +113,7 @@ impl<'a> Drive<'a> {
                     }
                 }
                 Step::Superseded { .. } => return Err(self.superseded().await),
+                Step::Disturbed { workload } => return Err(self.disturbed(&workload)),
                 Step::Refuse(Refusal::Misfit(misfit)) => return Err(Failure::from(&misfit)),
                 Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
                 Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
@@ -123,12 +124,12 @@ impl<'a> Drive<'a> {
 
     pub(super) fn observe(&mut self) -> Observed {
         let observed = Observed {
-            workloads: self.ground.view.workloads(&self.job.component),
+            workloads: self.ground.view.workloads(&self.job.component, self.job.desired.kind),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: self.held,
         };
         if self.held.is_some()
-            && let Some(target) = observed.workload(&self.job.desired.target)
+            && let Some(target) = observed.workload(&self.job.desired.workload)
         {
             self.known_target.get_or_insert_with(|| target.uid.clone());
         }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::pods::{self, Trouble};
+use crate::cluster::pods::{self, Findings, Trouble};
 use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
+use crate::oam::kind::WorkloadKind;
+use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 
@@ -14,18 +16,29 @@ const MOST_REASONS: usize = 3;
 /// Facts about a component that did not become ready: its pods' reasons and what runs now.
 pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let job = drive.job;
-    let target = &job.desired.target;
+    let Desired { kind, workload, .. } = &job.desired;
+    let noun = kind.noun();
     let mut lines = Vec::new();
     let session = &drive.context.session;
-    match pods::troubled(session, &job.namespace, &job.component, target).await {
-        Ok(troubles) => lines.extend(worst(&troubles)),
+    match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
+        Ok(Findings { complaints, troubles, blockers }) => {
+            lines.extend(worst(&troubles));
+            lines.extend(complaints.into_iter().map(|complaint| format!("{noun} `{workload}`: {complaint}")));
+            lines.extend(blockers.iter().map(|pod| {
+                format!(
+                    "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none \
+                     before it is: `kubectl delete pod {pod} -n {}` makes way",
+                    job.namespace
+                )
+            }));
+        }
         Err(error) => lines.push(format!("the pods could not be looked at: {error}")),
     }
-    if let Ok(complaints) = pods::complaints(session, &job.namespace, target).await {
-        lines.extend(complaints.into_iter().map(|complaint| format!("deployment `{target}`: {complaint}")));
-    }
-    let mut workloads = drive.ground.view.workloads(&job.component);
+    let mut workloads = drive.ground.view.workloads(&job.component, *kind);
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(pace) = workloads.first().and_then(|workload| pace(*kind, workload)) {
+        lines.push(pace);
+    }
     let sizes: Vec<String> = workloads.iter().map(size).collect();
     if !sizes.is_empty() {
         lines.push(format!("running now: {}", sizes.join(", ")));
@@ -33,8 +46,30 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     lines
 }
 
+/// Why a CloneSet takes its time: Kruise's default is easily overlooked.
+fn pace(kind: WorkloadKind, workload: &Workload) -> Option<String> {
+    let in_place = workload.in_place.as_ref().filter(|_| kind == WorkloadKind::CloneSet)?;
+    let moved = workload.replicas.saturating_sub(in_place.partition);
+    let is_slow = in_place.strategy.get("maxUnavailable").is_none() && workload.updated_replicas < moved;
+    is_slow.then(|| {
+        format!(
+            "cloneset `{}` has updated {} of {moved} pods; with no `maxUnavailable` set Kruise lets 20 % of its \
+             pods be unavailable at a time, and broken ones count",
+            workload.name, workload.updated_replicas
+        )
+    })
+}
+
 fn size(workload: &Workload) -> String {
-    format!("`{}` {}/{} ready", workload.name, readiness::ready(workload), workload.replicas)
+    let Workload { name, replicas, .. } = workload;
+    match workload.template() {
+        Some(revision) => format!(
+            "`{name}` {}/{replicas} ready, {} of `{revision}`",
+            workload.ready_replicas,
+            readiness::ready(workload)
+        ),
+        None => format!("`{name}` {}/{replicas} ready", readiness::ready(workload)),
+    }
 }
 
 /// The most frequent reasons, each with the pods that it holds for.
@@ -76,6 +111,8 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],
-        FailureKind::Refused | FailureKind::Superseded | FailureKind::Internal => Vec::new(),
+        FailureKind::Refused | FailureKind::Superseded | FailureKind::Disturbed | FailureKind::Internal => {
+            Vec::new()
+        }
     }
 }

@@ -11,11 +11,12 @@ use crate::cluster::keys;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::workload;
+use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::wish::Wish;
-use crate::oam::revision;
-use crate::plan::observed::Observed;
+use crate::oam::revision::{self, StoredRevision};
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
 use crate::plan::step::Step;
 
@@ -35,9 +36,9 @@ pub struct Forecast {
 /// # Errors
 /// Every refusal of its components at once.
 pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Vec<Refused>> {
-    let view = look(session, wish).await.map_err(|error| {
-        vec![Refused { component: wish.components[0].name.clone(), failure: error.into() }]
-    })?;
+    let view = look(session, wish)
+        .await
+        .map_err(|failure| vec![Refused { component: wish.components[0].name.clone(), failure }])?;
     let jobs = prepare(session, &view, wish).await?;
     let forecasts = jobs.into_iter().map(|job| {
         let observed = job.observed(&view);
@@ -62,8 +63,10 @@ pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Fail
         try_create(session, &job.namespace, &resource, &new.object).await.map_err(refused)?;
     }
     let creates = forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create);
-    if let Some(body) = revision::deployment(&job.target, job.desired.target_size).filter(|_| creates) {
-        try_create(session, &job.namespace, &workload::deployments(), &body).await.map_err(refused)?;
+    let body = revision::workload(&job.target, job.desired.target_size, 0);
+    if let Some(body) = body.filter(|_| creates) {
+        let resource = workload::resource(job.desired.kind);
+        try_create(session, &job.namespace, &resource, &body).await.map_err(refused)?;
     }
     Ok(())
 }
@@ -81,13 +84,17 @@ async fn try_create(
     session.read(|| api.create(&params, &object)).await.map(|_| ())
 }
 
-async fn look(session: &Session, wish: &Wish) -> Result<View, ClusterError> {
-    let view = View::default();
-    let api = session.dynamic(&wish.namespace, &workload::deployments());
+async fn look(session: &Session, wish: &Wish) -> Result<View, Failure> {
+    let kinds = wish.kinds();
+    let view = View::of(kinds.iter().copied());
     let params = ListParams::default().labels(&workload::selector(&wish.component_names()));
-    let mark = view.mark();
-    let list = session.read(|| api.list(&params)).await?;
-    view.replace(&list.items, mark, None);
+    for kind in kinds {
+        obstacles::check_served(session, &wish.namespace, kind).await?;
+        let api = session.dynamic(&wish.namespace, &workload::resource(kind));
+        let mark = view.mark();
+        let list = session.read(|| api.list(&params)).await?;
+        view.replace(kind, &list.items, mark, None);
+    }
     Ok(view)
 }
 
@@ -103,9 +110,10 @@ impl Forecast {
     /// target. Each with the size that it has then.
     #[must_use]
     pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
-        let sizes: BTreeMap<&str, u32> =
-            self.observed.workloads.iter().map(|one| (one.name.as_str(), one.replicas)).collect();
-        let render = revision::deployment;
+        let revision = |one: &Workload| one.template().unwrap_or(&one.name).to_owned();
+        let sizes: BTreeMap<String, u32> =
+            self.observed.workloads.iter().map(|one| (revision(one), one.replicas)).collect();
+        let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
         let target = &self.job.target;
         let newest_source = self
             .job

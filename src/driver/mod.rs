@@ -8,6 +8,7 @@ pub mod control;
 pub mod drive;
 pub mod evidence;
 pub mod foresee;
+pub mod obstacles;
 pub mod outcome;
 pub mod prepare;
 pub mod publish;

@@ -49,6 +49,8 @@ pub enum FailureKind {
     NotReady,
     /// Another run took over, or would not end in time.
     Superseded,
+    /// Somebody else changed the workload in mid-run. Resumable.
+    Disturbed,
     /// The cluster cannot be reached or keeps refusing.
     Cluster,
     /// The API server does not accept one of the run's writes. Resumable.

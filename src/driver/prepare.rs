@@ -11,9 +11,11 @@ use crate::cluster::revisions;
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
+use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
 use crate::oam::application::{Amount, Application, Batch, Component, Strategy};
+use crate::oam::kind::WorkloadKind;
 use crate::oam::render;
 use crate::oam::revision::{self, Decision, NewRevision, StoredRevision, UnknownRevision};
 use crate::plan::desired::Desired;
@@ -41,8 +43,8 @@ pub struct Job {
     pub manifest_revision: Option<String>,
     /// Every revision of the component that was there.
     pub stored: Vec<StoredRevision>,
-    /// What has to be done for its Service.
-    pub service: service::Change,
+    /// What has to be done for its Services.
+    pub services: Vec<service::Change>,
     /// The run record as it was.
     pub record: Option<StoredRecord>,
     /// What the user should know.
@@ -65,7 +67,7 @@ impl Job {
     #[must_use]
     pub fn observed(&self, view: &View) -> Observed {
         Observed {
-            workloads: view.workloads(&self.component),
+            workloads: view.workloads(&self.component, self.desired.kind),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: None,
         }
@@ -74,7 +76,8 @@ impl Job {
     /// Whether something besides the workloads has to be written.
     #[must_use]
     pub fn has_extras(&self) -> bool {
-        self.new_revision.is_some() || !matches!(self.service, service::Change::None)
+        self.new_revision.is_some()
+            || self.services.iter().any(|change| !matches!(change, service::Change::None))
     }
 }
 
@@ -88,6 +91,9 @@ pub async fn prepare(session: &Session, view: &View, wish: &Wish) -> Result<Vec<
     let stored =
         revisions::list(session, &wish.namespace, &names).await.map_err(|error| all(error.into()))?;
     // The list above has found out whether there is a server at all.
+    for kind in wish.kinds() {
+        obstacles::check_served(session, &wish.namespace, kind).await.map_err(all)?;
+    }
     view.completed().await;
     if let Some(error) = view.failure() {
         return Err(all(error.into()));
@@ -134,24 +140,28 @@ async fn prepare_component(
                 wish.overrides.reuse_revision,
             )?
         }
-        Intent::Revision(reference) => {
+        Intent::Revision { reference, .. } => {
             aim_at_revision(&component.name, reference.as_deref(), record.as_ref(), &stored)?
         }
     };
+    refuse_other_kind(&aim, record.as_ref(), &component.name)?;
     if let Some(owner) = aim.target.application.as_ref().filter(|owner| **owner != wish.application) {
         return Err(refusal(format!("revision `{}` belongs to application `{owner}`", aim.target.name))
             .hint("only revisions of the same application are rolled out"));
     }
-    let service = match &aim.service {
-        Some(wanted) => service::compare(session, &wish.namespace, &wish.application, wanted).await?,
-        None => service::Change::None,
-    };
-    if let service::Change::Foreign(reason) = service {
-        return Err(refusal(reason).hint("rename the component or remove `expose: true` from its ports"));
+    let mut services = Vec::new();
+    for wanted in &aim.services {
+        match service::compare(session, &wish.namespace, &wish.application, wanted).await? {
+            service::Change::Foreign(reason) => {
+                return Err(refusal(reason).hint("give the component another name, or remove that service"));
+            }
+            change => services.push(change),
+        }
     }
-    if view.is_complete() && !view.workloads(&component.name).iter().any(|one| one.name == aim.desired.target)
-    {
-        refuse_namesake(session, &wish.namespace, &aim.desired.target, &component.name).await?;
+    let Desired { kind, workload, .. } = &aim.desired;
+    let is_seen = view.workloads(&component.name, *kind).iter().any(|one| one.name == *workload);
+    if kind.is_in_place() || !is_seen {
+        obstacles::check_object(session, &wish.namespace, &component.name, &aim.desired, &aim.target).await?;
     }
     Ok(Job {
         application: wish.application.clone(),
@@ -163,7 +173,7 @@ async fn prepare_component(
         target: aim.target,
         manifest_revision: aim.manifest_revision,
         stored,
-        service,
+        services,
         record,
         warnings: aim.warnings,
         owner: None,
@@ -175,7 +185,7 @@ struct Aim {
     new_revision: Option<NewRevision>,
     target: StoredRevision,
     manifest_revision: Option<String>,
-    service: Option<Value>,
+    services: Vec<Value>,
     warnings: Vec<String>,
 }
 
@@ -235,6 +245,8 @@ fn aim_at_manifest(
     let rollout = &component.rollout;
     Ok(Aim {
         desired: Desired {
+            kind: component.kind.workload(),
+            workload: workload_name(component.kind.workload(), &component.name, &target_name),
             target: target_name,
             target_size: rollout.target_size,
             batches: rollout.batches.clone(),
@@ -244,7 +256,7 @@ fn aim_at_manifest(
         new_revision,
         target,
         manifest_revision: Some(name),
-        service: render::service(application, component, namespace),
+        services: render::services(application, component, namespace),
         warnings,
     })
 }
@@ -300,7 +312,9 @@ fn aim_at_revision(
         && sizes.last().is_some_and(|last| last.replicas != Amount::Count(0));
     Ok(Aim {
         desired: Desired {
+            kind: spec.kind,
             target: target.name.clone(),
+            workload: workload_name(spec.kind, component, &target.name),
             target_size: spec.target_size,
             batches: fits.then_some(sizes),
             partition: None,
@@ -312,7 +326,7 @@ fn aim_at_revision(
         new_revision: None,
         target: target.clone(),
         manifest_revision: None,
-        service: None,
+        services: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -344,21 +358,30 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
     desired
 }
 
-/// A Deployment that has the target's name but is not one of the component's cannot be seen by label.
-async fn refuse_namesake(
-    session: &Session,
-    namespace: &str,
-    name: &str,
-    component: &str,
-) -> Result<(), Failure> {
-    let api = session.dynamic(namespace, &crate::cluster::workload::deployments());
-    let found = session.read(|| api.get_opt(name)).await?;
-    match found.filter(|object| crate::cluster::workload::component(object).as_deref() != Some(component)) {
-        Some(_) => {
-            Err(refusal(format!("deployment `{name}` exists and is not part of component `{component}`"))
-                .hint("choose another `externalRevision`, or remove that deployment"))
+fn workload_name(kind: WorkloadKind, component: &str, target: &str) -> String {
+    if kind.is_in_place() { component.to_owned() } else { target.to_owned() }
+}
+
+/// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
+fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) -> Result<(), Failure> {
+    let wanted = aim.desired.kind;
+    let running = record.map(|stored| stored.record.run.spec.kind);
+    if let Some(running) = running.filter(|running| *running != wanted) {
+        let (running, wanted) = (running.noun(), wanted.noun());
+        let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
+        return Err(refusal(reason).hint("give the component of the new type another name"));
+    }
+    match aim.target.kind() {
+        Some(kind) if kind == wanted => Ok(()),
+        Some(kind) => {
+            let (name, kind, wanted) = (&aim.target.name, kind.noun(), wanted.noun());
+            let reason =
+                format!("revision `{name}` is a {kind}, and component `{component}` is a {wanted} now");
+            Err(refusal(reason).hint(format!("see `rollout history {component}`")))
         }
-        None => Ok(()),
+        None => {
+            Err(refusal(format!("revision `{}` holds no workload that can be rolled out", aim.target.name)))
+        }
     }
 }
 
@@ -369,8 +392,11 @@ fn refusal(reason: String) -> Failure {
 /// The revisions that must not be pruned: those that live workloads, the manifest or an unfinished run name.
 #[must_use]
 pub fn in_use(job: &Job, observed: &Observed) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> =
-        observed.workloads.iter().map(|workload| workload.name.clone()).collect();
+    let mut names: BTreeSet<String> = observed
+        .workloads
+        .iter()
+        .map(|workload| workload.template().unwrap_or(&workload.name).to_owned())
+        .collect();
     names.insert(job.desired.target.clone());
     names.extend(job.manifest_revision.clone());
     if let Some(record) = &observed.record {

@@ -1,4 +1,4 @@
-//! All applications of a command at once, over one watch per namespace.
+//! All applications of a command at once, over one watch per kind and namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use crate::cluster::workload;
 use crate::driver::apply::{Ends, apply};
 use crate::driver::context::{Context, Ground};
 use crate::driver::wish::Wish;
+use crate::oam::kind::WorkloadKind;
 
 /// Drives every wish to its end, side by side. The ends come in the wishes' order.
 ///
@@ -18,7 +19,8 @@ pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
     let grounds = grounds(wishes);
     let work = join_all(wishes.iter().map(|wish| apply(context, &grounds[wish.namespace.as_str()], wish)));
     let feeds = join_all(grounds.values().map(|ground| async {
-        watch::feed(&context.session, &ground.subject, &ground.view).await;
+        join_all(ground.subjects.iter().map(|subject| watch::feed(&context.session, subject, &ground.view)))
+            .await;
         // A watch that cannot go on has told the view; whoever looks at it ends.
         std::future::pending::<()>().await;
     }));
@@ -29,18 +31,20 @@ pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
 }
 
 fn grounds(wishes: &[Wish]) -> BTreeMap<&str, Ground> {
-    let mut components: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut components: BTreeMap<&str, BTreeMap<WorkloadKind, BTreeSet<String>>> = BTreeMap::new();
     for wish in wishes {
-        components.entry(&wish.namespace).or_default().extend(wish.component_names());
+        let by_kind = components.entry(&wish.namespace).or_default();
+        for component in &wish.components {
+            by_kind.entry(component.kind()).or_default().insert(component.name.clone());
+        }
     }
-    let ground = |(namespace, names): (&'_ str, BTreeSet<String>)| {
-        let names: Vec<String> = names.into_iter().collect();
-        let subject = Subject {
-            namespace: namespace.to_owned(),
-            resource: workload::deployments(),
-            selector: workload::selector(&names),
+    let ground = |namespace: &str, by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>| {
+        let view = View::of(by_kind.keys().copied());
+        let subject = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
+            let names: Vec<String> = names.into_iter().collect();
+            Subject { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
         };
-        Ground { subject, view: View::default() }
+        Ground { subjects: by_kind.into_iter().map(subject).collect(), view }
     };
-    components.into_iter().map(|(namespace, names)| (namespace, ground((namespace, names)))).collect()
+    components.into_iter().map(|(namespace, by_kind)| (namespace, ground(namespace, by_kind))).collect()
 }

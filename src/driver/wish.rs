@@ -1,6 +1,9 @@
 //! What a command asks for, before the cluster has been looked at.
 
+use std::collections::BTreeSet;
+
 use crate::oam::application::{Application, Batch, Component};
+use crate::oam::kind::WorkloadKind;
 
 /// What is asked of one application.
 #[derive(Debug, Clone)]
@@ -36,9 +39,24 @@ pub enum Intent {
         /// The component.
         component: Box<Component>,
     },
-    /// An earlier revision: its full name, the part after `<component>-`, or its number; `None` is the
-    /// one before.
-    Revision(Option<String>),
+    /// An earlier revision.
+    Revision {
+        /// Its full name, the part after `<component>-`, or its number; `None` is the one before.
+        reference: Option<String>,
+        /// The kind of workload that the component runs as.
+        kind: WorkloadKind,
+    },
+}
+
+impl ComponentWish {
+    /// The kind of workload that the component is to run as.
+    #[must_use]
+    pub fn kind(&self) -> WorkloadKind {
+        match &self.intent {
+            Intent::Manifest { component, .. } => component.kind.workload(),
+            Intent::Revision { kind, .. } => *kind,
+        }
+    }
 }
 
 /// What the command line says over the manifest.
@@ -65,6 +83,12 @@ impl Wish {
             },
         });
         Self { application: application.name.clone(), namespace, components: components.collect(), overrides }
+    }
+
+    /// The kinds of workload that its components run as.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeSet<WorkloadKind> {
+        self.components.iter().map(ComponentWish::kind).collect()
     }
 
     /// The components' names.

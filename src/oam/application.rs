@@ -58,6 +58,10 @@ pub enum ComponentKind {
     Webservice,
     /// A Deployment that works in the background.
     Worker,
+    /// A CloneSet of OpenKruise.
+    ClonesetService,
+    /// A StatefulSet, whose pods have an identity.
+    StatefulSet,
 }
 
 /// The `rollout` trait of a component.

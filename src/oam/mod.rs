@@ -3,6 +3,7 @@
 //! Nothing here knows a cluster, a clock, the environment or the terminal.
 
 pub mod application;
+pub mod kind;
 pub mod labels;
 pub mod manifest;
 pub mod properties;

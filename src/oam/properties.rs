@@ -1,11 +1,11 @@
 //! The properties of the component types, checked.
 //!
-//! What a `worker` may not say is empty in it. Rules and defaults are those of KubeVela's component
+//! What a type may not say is empty in it. Rules and defaults are those of KubeVela's component
 //! definitions, ranges those of Kubernetes.
 
 use std::collections::BTreeMap;
 
-/// Everything a `webservice` or `worker` may say about its pods.
+/// Everything a component may say about its pods.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Properties {
     /// The container's image; never empty.
@@ -26,6 +26,8 @@ pub struct Properties {
     pub add_revision_label: bool,
     /// The container's command, `None` for the image's own; from `cmd`.
     pub command: Option<Vec<String>>,
+    /// The command's arguments, `None` for the image's own.
+    pub args: Option<Vec<String>>,
     /// The container's environment, in order, names unique.
     pub env: Vec<EnvVar>,
     /// Limit and request of cpu, a quantity.
@@ -41,6 +43,97 @@ pub struct Properties {
     pub readiness_probe: Option<Probe>,
     /// Additional lines of the pods' hosts file.
     pub host_aliases: Vec<HostAlias>,
+    /// The command that is run in the container just after it has started.
+    pub post_start: Option<Vec<String>>,
+    /// The command that is run in the container before it is stopped.
+    pub pre_stop: Option<Vec<String>>,
+    /// How a CloneSet updates a pod; `None` leaves it to Kruise, which recreates it.
+    pub update_strategy: Option<UpdateStrategy>,
+    /// Whether a StatefulSet's pods start one after the other; `None` leaves it to the cluster, which does so.
+    pub pod_management: Option<PodManagement>,
+    /// Volumes that each pod of a StatefulSet has for itself; names unique, also among the volumes.
+    pub claims: Vec<ClaimTemplate>,
+}
+
+/// How a CloneSet updates a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateStrategy {
+    /// It is deleted, and another one is made.
+    ReCreate,
+    /// Its container is restarted where only images or metadata changed; else as [`Self::ReCreate`].
+    InPlaceIfPossible,
+    /// Its container is restarted; other changes are not made.
+    InPlaceOnly,
+}
+
+impl UpdateStrategy {
+    /// Kruise's spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReCreate => "ReCreate",
+            Self::InPlaceIfPossible => "InPlaceIfPossible",
+            Self::InPlaceOnly => "InPlaceOnly",
+        }
+    }
+}
+
+/// The order in which a StatefulSet's pods start and stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodManagement {
+    /// One after the other, each when the one before is ready.
+    OrderedReady,
+    /// All at once.
+    Parallel,
+}
+
+impl PodManagement {
+    /// Kubernetes' spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderedReady => "OrderedReady",
+            Self::Parallel => "Parallel",
+        }
+    }
+}
+
+/// A volume that each pod has for itself, by a PersistentVolumeClaim of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTemplate {
+    /// The volume's and the claims' name, a DNS label.
+    pub name: String,
+    /// The directory in the container.
+    pub mount_path: String,
+    /// The storage requested, a quantity.
+    pub storage: String,
+    /// The storage class; `None` leaves it to the cluster.
+    pub storage_class: Option<String>,
+    /// How it can be mounted; never empty.
+    pub access_modes: Vec<AccessMode>,
+}
+
+/// How a volume can be mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessMode {
+    /// By one node.
+    ReadWriteOnce,
+    /// By many nodes, for reading.
+    ReadOnlyMany,
+    /// By many nodes.
+    ReadWriteMany,
+    /// By one pod.
+    ReadWriteOncePod,
+}
+
+impl AccessMode {
+    /// Kubernetes' spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadWriteOnce => "ReadWriteOnce",
+            Self::ReadOnlyMany => "ReadOnlyMany",
+            Self::ReadWriteMany => "ReadWriteMany",
+            Self::ReadWriteOncePod => "ReadWriteOncePod",
+        }
+    }
 }
 
 /// When an image is pulled.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
 pub use decide::{Decision, NewRevision, RevisionError, decide};
@@ -23,7 +24,7 @@ pub const HISTORY_LIMIT: usize = 10;
 /// A ControllerRevision as the cluster has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRevision {
-    /// The object's name, which is also that of its Deployment.
+    /// The object's name, which is also that of its Deployment, where it has one.
     pub name: String,
     /// The object's uid; empty before it is recorded.
     pub uid: String,
@@ -67,6 +68,11 @@ impl StoredRevision {
         let workload = self.data.get("spec")?.get("workload")?;
         workload.get("spec").is_some_and(Value::is_object).then_some(workload)
     }
+
+    /// The kind of the workload in the body; `None` where it is broken or of a kind not rolled out here.
+    pub fn kind(&self) -> Option<WorkloadKind> {
+        WorkloadKind::of(self.workload()?)
+    }
 }
 
 /// The number in a revision's name: the part after the last `-`, without a leading `v`; 0 where that is no
@@ -78,13 +84,15 @@ pub fn number(name: &str) -> i64 {
     decimal.then(|| digits.parse().ok()).flatten().unwrap_or_default()
 }
 
-/// The Deployment of a revision, named like it, with `replicas` pods, from what is stored; `None` where the
-/// body is broken or holds another kind.
-pub fn deployment(stored: &StoredRevision, replicas: u32) -> Option<Value> {
+/// The workload of a revision with `replicas` pods, from what is stored; `None` where the body is broken or
+/// holds a kind that is not rolled out here. `partition` pods stay on the template before, which a Deployment
+/// has no use for.
+///
+/// A Deployment is named like its revision, the other kinds like their component. The strategy is always said in
+/// full: where Kruise's webhook is absent nobody fills it in, and its controller needs the replicas.
+pub fn workload(stored: &StoredRevision, replicas: u32, partition: u32) -> Option<Value> {
     let mut workload = stored.workload()?.clone();
-    if workload.get("apiVersion")? != "apps/v1" || workload.get("kind")? != "Deployment" {
-        return None;
-    }
+    let kind = WorkloadKind::of(&workload)?;
     let template = workload.get_mut("spec")?.get_mut("template")?.as_object_mut()?;
     // KubeVela has stored bodies in which the pods' label still is a placeholder.
     if let Some(Value::Object(pod_labels)) = template.get_mut("metadata").and_then(|at| at.get_mut("labels"))
@@ -96,11 +104,26 @@ pub fn deployment(stored: &StoredRevision, replicas: u32) -> Option<Value> {
     spec.get("selector")?.as_object()?;
     spec.remove("paused");
     spec.insert("replicas".to_owned(), json!(replicas));
+    match kind {
+        WorkloadKind::Deployment => {}
+        WorkloadKind::CloneSet => {
+            let strategy = spec.entry("updateStrategy").or_insert_with(|| json!({})).as_object_mut()?;
+            strategy.entry("type").or_insert_with(|| json!("ReCreate"));
+            strategy.insert("partition".to_owned(), json!(partition));
+            strategy.remove("paused");
+        }
+        WorkloadKind::StatefulSet => {
+            let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
+            spec.insert("updateStrategy".to_owned(), strategy);
+        }
+    }
     let document = workload.as_object_mut()?;
     document.remove("status");
     let metadata = document.get_mut("metadata")?.as_object_mut()?;
     metadata.remove("creationTimestamp");
-    metadata.insert("name".to_owned(), json!(stored.name));
+    if !kind.is_in_place() {
+        metadata.insert("name".to_owned(), json!(stored.name));
+    }
     for (field, key, value) in
         [("labels", labels::REVISION, stored.name.as_str()), ("annotations", labels::SKIP_GC, "true")]
     {

@@ -1,12 +1,17 @@
 //! What the user wants of one component.
 
 use crate::oam::application::{Batch, Strategy};
+use crate::oam::kind::WorkloadKind;
 
 /// The end that a run drives to, as the manifest or the command line gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
-    /// The revision to roll out; for Deployments also the workload's name.
+    /// The kind of workload that the component runs as.
+    pub kind: WorkloadKind,
+    /// The revision to roll out.
     pub target: String,
+    /// The name of the workload that runs it: the revision's, or the component's where it is in place.
+    pub workload: String,
     /// Replicas wanted at the end.
     pub target_size: u32,
     /// The batches asked for; `None` is one batch of everything. Never empty.

@@ -5,10 +5,12 @@
 
 pub mod batch;
 pub mod desired;
+pub mod in_place;
 pub mod observed;
 pub mod preview;
 pub mod readiness;
 pub mod record;
+pub mod sides;
 pub mod standing;
 pub mod step;
 pub mod walk;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::plan::record::Record;
 
@@ -44,10 +45,10 @@ pub struct Observed {
     pub held: Option<Epoch>,
 }
 
-/// One workload (a Deployment of one revision).
+/// One workload: the Deployment of one revision, or the one object of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
-    /// Its name, which is the revision's.
+    /// Its name: the revision's, or the component's.
     pub name: String,
     /// Its identity; a namesake created later has another.
     pub uid: Uid,
@@ -73,6 +74,49 @@ pub struct Workload {
     pub created: Option<Timestamp>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// What one object for all revisions shows besides; `None` for a Deployment.
+    pub in_place: Option<InPlace>,
+}
+
+/// What a workload shows that serves all revisions with one object.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InPlace {
+    /// What its last writer of ours noted on it.
+    pub written: Option<Written>,
+    /// Pods that stay on the template before, or the ordinal below which they do.
+    pub partition: u32,
+    /// `spec.updateStrategy` as it is: what others set in it stays.
+    pub strategy: Value,
+    /// Ready pods of the present template, or fewer where the status does not tell them from others.
+    pub updated_ready: u32,
+}
+
+/// What a write to an in-place workload leaves on it: it tells whose spec it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The revision that the template is of.
+    pub revision: String,
+    /// `metadata.generation` with that write; it moves with every later change of the spec.
+    pub generation: i64,
+    /// The claim under which it was written.
+    pub epoch: Epoch,
+}
+
+impl Workload {
+    /// The revision that its template is of; `None` where somebody else has changed its spec since our last write,
+    /// and for a Deployment, which is named after it.
+    #[must_use]
+    pub fn template(&self) -> Option<&str> {
+        let written = self.in_place.as_ref()?.written.as_ref()?;
+        (self.generation <= written.generation).then_some(written.revision.as_str())
+    }
+
+    /// Whether somebody else has changed its spec since the run of this claim wrote it.
+    #[must_use]
+    pub fn is_disturbed(&self, epoch: Epoch) -> bool {
+        let written = self.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
+        written.is_some_and(|written| written.epoch == epoch && self.generation > written.generation)
+    }
 }
 
 impl Observed {

@@ -4,8 +4,9 @@
 //! `rollout plan` shows is what `rollout apply` does.
 
 use crate::plan::desired::Desired;
-use crate::plan::observed::{Observed, Uid, Workload};
+use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
 use crate::plan::record::{Claim, Outcome, Record};
+use crate::plan::sides::Sides;
 use crate::plan::step::{Step, plan};
 use crate::plan::walk::Waiting;
 
@@ -32,16 +33,17 @@ pub fn preview(observed: &Observed, desired: &Desired) -> Vec<Foreseen> {
         let step = plan(&world, desired);
         let is_end = matches!(
             step,
-            Step::Nothing | Step::Hold { .. } | Step::Finish | Step::Superseded { .. } | Step::Refuse(_)
+            Step::Nothing
+                | Step::Hold { .. }
+                | Step::Finish
+                | Step::Superseded { .. }
+                | Step::Disturbed { .. }
+                | Step::Refuse(_)
         );
         assume(&mut world, desired, &step);
         // Controllers see a new size at once here: what is worth foreseeing is the wait for pods.
         world.workloads.iter_mut().for_each(|one| one.observed_generation = one.generation);
-        let target = world.workload(&desired.target).map_or(0, |workload| workload.replicas);
-        let sources = world
-            .sources(&desired.target)
-            .iter()
-            .fold(0_u32, |sum, source| sum.saturating_add(source.replicas));
+        let Sides { target, sources, .. } = Sides::of(&world, desired.kind, &desired.target);
         steps.push(Foreseen { step, target, sources });
         if is_end {
             break;
@@ -65,11 +67,28 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
                 found.epoch = held;
             }
         }
-        Step::Create => world.workloads.push(newborn(&desired.target, world)),
+        Step::Create => world.workloads.push(newborn(desired, world)),
         Step::Scale { scaling, .. } => {
             for found in world.workloads.iter_mut().filter(|found| found.name == scaling.workload) {
                 found.replicas = scaling.to;
                 found.generation += 1;
+            }
+        }
+        Step::Roll { rolling, .. } => {
+            let held = world.held;
+            for found in world.workloads.iter_mut().filter(|found| found.name == rolling.workload) {
+                found.replicas = rolling.to.replicas;
+                found.generation += 1;
+                found.in_place = Some(InPlace {
+                    written: Some(Written {
+                        revision: rolling.revision.clone(),
+                        generation: found.generation,
+                        epoch: held.unwrap_or(Epoch(0)),
+                    }),
+                    partition: rolling.to.partition,
+                    strategy: rolling.strategy.clone(),
+                    updated_ready: 0,
+                });
             }
         }
         Step::Wait { waiting: Waiting::Generation { workload }, .. } => {
@@ -84,7 +103,7 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
         Step::Delete { workload, .. } => world.workloads.retain(|found| found.name != *workload),
         Step::Hold { .. } => end(world, Outcome::Held),
         Step::Finish => end(world, Outcome::Succeeded),
-        Step::Nothing | Step::Superseded { .. } | Step::Refuse(_) => {}
+        Step::Nothing | Step::Superseded { .. } | Step::Disturbed { .. } | Step::Refuse(_) => {}
     }
 }
 
@@ -99,12 +118,17 @@ fn settle(workload: &mut Workload) {
     workload.status_replicas = workload.replicas;
     workload.ready_replicas = workload.replicas;
     workload.updated_replicas = workload.replicas;
+    if let Some(in_place) = workload.in_place.as_mut() {
+        in_place.updated_ready = workload.replicas.saturating_sub(in_place.partition);
+    }
 }
 
-fn newborn(name: &str, world: &Observed) -> Workload {
+fn newborn(desired: &Desired, world: &Observed) -> Workload {
+    let written =
+        Written { revision: desired.target.clone(), generation: 1, epoch: world.held.unwrap_or(Epoch(0)) };
     Workload {
-        name: name.to_owned(),
-        uid: Uid(format!("foreseen-{name}")),
+        name: desired.workload.clone(),
+        uid: Uid(format!("foreseen-{}", desired.workload)),
         resource_version: String::new(),
         replicas: 0,
         generation: 1,
@@ -116,5 +140,9 @@ fn newborn(name: &str, world: &Observed) -> Workload {
         annotated: true,
         created: None,
         deleting: false,
+        in_place: desired
+            .kind
+            .is_in_place()
+            .then(|| InPlace { written: Some(written), ..InPlace::default() }),
     }
 }

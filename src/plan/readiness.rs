@@ -1,4 +1,4 @@
-//! When a Deployment has done what its last write asked. Pure.
+//! When a workload has done what its last write asked. Pure.
 //!
 //! No count is believed before the controller has seen the generation that it should be a count of.
 
@@ -13,7 +13,11 @@ pub fn is_fresh(workload: &Workload) -> bool {
 /// Ready pods of the workload's own template; none while the status is stale.
 #[must_use]
 pub fn ready(workload: &Workload) -> u32 {
-    if is_fresh(workload) { workload.ready_replicas.min(workload.updated_replicas) } else { 0 }
+    match &workload.in_place {
+        _ if !is_fresh(workload) => 0,
+        Some(in_place) => in_place.updated_ready,
+        None => workload.ready_replicas.min(workload.updated_replicas),
+    }
 }
 
 /// Whether at least `goal` pods, less those tolerated, are ready.
@@ -55,6 +59,7 @@ mod tests {
             annotated: false,
             created: None,
             deleting: false,
+            in_place: None,
         }
     }
 

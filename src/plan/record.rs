@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Strategy;
+use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Epoch;
 
 /// How many past runs a record keeps.
@@ -54,6 +55,9 @@ pub struct Run {
 pub struct RunSpec {
     /// What kind of run it is.
     pub mode: Mode,
+    /// The kind of workload that the component runs as.
+    #[serde(default)]
+    pub kind: WorkloadKind,
     /// The revision being rolled out.
     pub target: String,
     /// The revisions being replaced, as they were at the claim.

@@ -1,7 +1,9 @@
 //! Where a run stands, in the numbers and state names of the original's status (spec §1.2, §1.3).
 
+use crate::plan::in_place;
 use crate::plan::observed::Observed;
 use crate::plan::record::{Mode, Outcome, RunSpec};
+use crate::plan::sides::Sides;
 use crate::plan::walk::{Next, Side, walk};
 
 /// A component's run in numbers.
@@ -32,17 +34,19 @@ pub fn standing(observed: &Observed) -> Option<Standing> {
     let spec = &run.spec;
     let stop = walk(spec, &observed.workloads);
     let (rolling_state, batch_state) = states(run.outcome, &stop.next, spec);
-    let target = observed.workload(&spec.target);
+    let sides = Sides::of(observed, spec.kind, &spec.target);
+    let in_place = observed.workloads.first().filter(|_| spec.kind.is_in_place());
+    let target = in_place.or_else(|| observed.workload(&spec.target));
     Some(Standing {
         batch: stop.batch,
         batches: spec.batches.len(),
         target_size: spec.target_size,
-        upgraded: target.map_or(0, |target| upgraded(spec, target.replicas)),
-        ready: target.map_or(0, |target| target.ready_replicas),
-        source: observed
-            .sources(&spec.target)
-            .iter()
-            .fold(0, |sum, source| source.replicas.saturating_add(sum)),
+        upgraded: upgraded(spec, sides.target),
+        ready: target.map_or(0, |target| match target.in_place {
+            Some(_) => in_place::ready(target, &spec.target),
+            None => target.ready_replicas,
+        }),
+        source: sides.sources,
         batch_state,
         rolling_state,
     })
@@ -66,6 +70,7 @@ fn states(outcome: Outcome, next: &Next, spec: &RunSpec) -> (&'static str, &'sta
             Next::Scale(scaling) if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
                 ("rollingInBatches", "batchInRolling")
             }
+            Next::Roll(_) => ("rollingInBatches", "batchInRolling"),
             Next::Scale(_) => ("rollingInBatches", "batchFinalizing"),
             Next::Wait(_) => ("rollingInBatches", "batchVerifying"),
             Next::Gate => ("rollingInBatches", "batchReady"),

@@ -4,9 +4,11 @@ use thiserror::Error;
 
 use crate::plan::batch::{self, Misfit};
 use crate::plan::desired::Desired;
-use crate::plan::observed::{Epoch, Observed, Uid};
+use crate::plan::in_place::Rolling;
+use crate::plan::observed::{Epoch, Observed, Uid, Workload};
 use crate::plan::readiness;
 use crate::plan::record::{Mode, Outcome, Run, RunSpec};
+use crate::plan::sides::{Sides, source_names};
 use crate::plan::walk::{Next, Scaling, Waiting, walk};
 
 /// What to do next. Nothing is left to decide by whoever performs it.
@@ -35,6 +37,13 @@ pub enum Step {
         /// The batch it belongs to, zero-based.
         batch: usize,
     },
+    /// Let an in-place workload go on.
+    Roll {
+        /// The change.
+        rolling: Rolling,
+        /// The batch it belongs to, zero-based.
+        batch: usize,
+    },
     /// Nothing can be done until something changes.
     Wait {
         /// What it waits for.
@@ -60,6 +69,11 @@ pub enum Step {
     Superseded {
         /// The epoch of that run.
         by: Epoch,
+    },
+    /// Somebody else has changed an in-place workload since this run wrote it: write nothing more.
+    Disturbed {
+        /// The workload.
+        workload: String,
     },
     /// The change cannot be made as it is asked for.
     Refuse(Refusal),
@@ -102,8 +116,9 @@ fn begin(observed: &Observed, desired: &Desired) -> Step {
 
 /// The step where the workloads already have the desired shape and no run is open.
 fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
-    let target = observed.workload(&desired.target)?;
-    if target.replicas != desired.target_size || !observed.sources(&desired.target).is_empty() {
+    let sides = Sides::of(observed, desired.kind, &desired.target);
+    let target = observed.workload(&desired.workload)?;
+    if sides.target != desired.target_size || sides.has_sources {
         return None;
     }
     if let Some(run) = recorded {
@@ -144,14 +159,11 @@ fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Resu
     {
         return Ok((spec, run.outcome.is_resumable()));
     }
-    let sources = observed.sources(&desired.target);
-    let start = observed.workload(&desired.target).map_or(0, |target| target.replicas);
-    let (mode, original) = if !sources.is_empty() {
-        let total = sources.iter().fold(0_u32, |sum, source| sum.saturating_add(source.replicas));
-        (Mode::Upgrade, total)
-    } else if observed.workload(&desired.target).is_none()
-        || (recorded.is_none() && start <= desired.target_size)
-    {
+    let sides = Sides::of(observed, desired.kind, &desired.target);
+    let start = sides.target;
+    let (mode, original) = if sides.has_sources {
+        (Mode::Upgrade, sides.sources)
+    } else if !sides.exists || (recorded.is_none() && start <= desired.target_size) {
         // A workload whose record was lost is treated as a first release that got this far.
         (Mode::Release, 0)
     } else {
@@ -159,8 +171,12 @@ fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Resu
     };
     let mut spec = RunSpec {
         mode,
+        kind: desired.kind,
         target: desired.target.clone(),
-        sources: sources.iter().map(|source| source.name.clone()).collect(),
+        sources: match mode {
+            Mode::Upgrade => source_names(observed, desired.kind, &desired.target, recorded),
+            Mode::Release | Mode::Scale => Vec::new(),
+        },
         original_size: original,
         target_start: start,
         target_size: desired.target_size,
@@ -168,23 +184,23 @@ fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Resu
         partition: desired.partition,
         strategy: desired.strategy.into(),
     };
-    spec.sources.sort();
     spec.batches = freeze(&spec, desired)?;
     Ok((spec, false))
 }
 
 /// The recorded run with the batches, gate and strategy now asked for, or `None` where it cannot be.
 fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
+    let sides = Sides::of(observed, desired.kind, &desired.target);
     // A finished run is taken up again only to repair a size that drifted; with new sources it is
-    // another run.
-    if !run.outcome.is_resumable() && !observed.sources(&desired.target).is_empty() {
+    // another run. So it is where an in-place workload, which was only to be scaled, got another template.
+    let is_scale = run.spec.mode != Mode::Upgrade;
+    if sides.has_sources && (!run.outcome.is_resumable() || (is_scale && desired.kind.is_in_place())) {
         return None;
     }
     // Nothing may jump: a size that drifted out of the range of a scale makes another scale.
     let range =
         run.spec.original_size.min(run.spec.target_size)..=run.spec.original_size.max(run.spec.target_size);
-    let size = observed.workload(&desired.target).map_or(0, |target| target.replicas);
-    if run.spec.mode == Mode::Scale && !range.contains(&size) {
+    if run.spec.mode == Mode::Scale && !range.contains(&sides.target) {
         return None;
     }
     let mut spec = run.spec.clone();
@@ -219,15 +235,19 @@ fn drive(observed: &Observed, held: Epoch) -> Step {
     if newest > held {
         return Step::Superseded { by: newest };
     }
-    let unstamped =
-        |workload: &&crate::plan::observed::Workload| !workload.deleting && workload.epoch != Some(held);
+    let unstamped = |workload: &&Workload| !workload.deleting && workload.epoch != Some(held);
     if let Some(workload) = observed.workloads.iter().find(unstamped) {
         return Step::Stamp { workload: workload.name.clone() };
+    }
+    let is_disturbed = |workload: &&Workload| workload.is_disturbed(held);
+    if let Some(workload) = observed.workloads.iter().find(is_disturbed) {
+        return Step::Disturbed { workload: workload.name.clone() };
     }
     let stop = walk(&record.run.spec, &observed.workloads);
     match stop.next {
         Next::Create => Step::Create,
         Next::Scale(scaling) => Step::Scale { scaling, batch: stop.batch },
+        Next::Roll(rolling) => Step::Roll { rolling, batch: stop.batch },
         Next::Wait(waiting) => Step::Wait { waiting, batch: stop.batch },
         Next::Gate => Step::Hold { batch: stop.batch },
         Next::Delete { workload, uid } => Step::Delete { workload, uid },

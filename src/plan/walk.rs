@@ -3,6 +3,7 @@
 //! It keeps no state. What has been done is read off the workloads, so a run that was killed anywhere
 //! is simply walked again, and a batch that is reached already is still gated on its readiness.
 
+use crate::plan::in_place::{self, Rolling};
 use crate::plan::observed::{Uid, Workload};
 use crate::plan::readiness;
 use crate::plan::record::{FrozenStrategy, Mode, RunSpec};
@@ -71,7 +72,9 @@ impl Waiting {
     #[must_use]
     pub fn phrase(&self) -> String {
         match self {
-            Self::Generation { workload } => format!("`{workload}` to be seen by its controller"),
+            Self::Generation { workload } => {
+                format!("`{workload}` to be seen by its controller, if that is running")
+            }
             Self::Ready { workload, ready, goal, tolerated: 0 } => {
                 format!("`{workload}`: {ready} of {goal} ready")
             }
@@ -93,6 +96,8 @@ pub enum Next {
     Create,
     /// A size has to change.
     Scale(Scaling),
+    /// An in-place workload has to go on.
+    Roll(Rolling),
     /// Nothing can be done but wait.
     Wait(Waiting),
     /// The gate after this batch is closed.
@@ -122,6 +127,9 @@ pub struct Stop {
 /// `workloads` are all of the component's, whatever their revision.
 #[must_use]
 pub fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
+    if spec.kind.is_in_place() {
+        return in_place::walk(spec, workloads);
+    }
     let last = spec.batches.len().saturating_sub(1);
     let Some(target) = workloads.iter().find(|workload| workload.name == spec.target) else {
         return Stop { next: Next::Create, batch: 0 };
@@ -272,7 +280,7 @@ fn scaling(workload: &Workload, side: Side, to: u32) -> Scaling {
     Scaling { workload: workload.name.clone(), uid: workload.uid.clone(), side, from: workload.replicas, to }
 }
 
-fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
+pub(super) fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
     if readiness::has_ready(workload, goal, tolerated) {
         return None;
     }
@@ -284,7 +292,7 @@ fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting
     }))
 }
 
-fn await_drained(workload: &Workload) -> Option<Waiting> {
+pub(super) fn await_drained(workload: &Workload) -> Option<Waiting> {
     if readiness::is_drained(workload) {
         return None;
     }

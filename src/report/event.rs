@@ -86,6 +86,21 @@ pub enum What {
         /// How many batches the run has.
         batches: usize,
     },
+    /// A workload that serves all revisions was let go on.
+    WorkloadRolled {
+        /// Its name.
+        workload: String,
+        /// The revision that its pods go to.
+        revision: String,
+        /// How many of its pods may be of that revision now.
+        moved: u32,
+        /// Its pods, wanted.
+        replicas: u32,
+        /// The batch this belongs to.
+        batch: usize,
+        /// How many batches the run has.
+        batches: usize,
+    },
     /// What the run waits for has changed, or a reminder is due.
     Waiting {
         /// Where the run stands.

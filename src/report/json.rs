@@ -83,6 +83,14 @@ enum Payload<'a> {
         batch: usize,
         batches: usize,
     },
+    WorkloadRolled {
+        workload: &'a str,
+        revision: &'a str,
+        moved: u32,
+        replicas: u32,
+        batch: usize,
+        batches: usize,
+    },
     Waiting {
         progress: Progress,
         on: &'a str,
@@ -203,6 +211,16 @@ impl<'a> From<&'a What> for Payload<'a> {
                 batch: *batch,
                 batches: *batches,
             },
+            What::WorkloadRolled { workload, revision, moved, replicas, batch, batches } => {
+                Self::WorkloadRolled {
+                    workload,
+                    revision,
+                    moved: *moved,
+                    replicas: *replicas,
+                    batch: *batch,
+                    batches: *batches,
+                }
+            }
             What::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
             What::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
             What::Held { progress } => Self::Held { progress: Progress::from(progress) },

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_line_has_the_time_and_the_words() {
         let text = written(Detail::Full);
-        assert_eq!(text.lines().nth(7), Some("[   7s] web: batch 1 of 2: web-v2 0 → 2"));
+        assert_eq!(text.lines().nth(7), Some("[   7s] web: batch 1 of 2: `web-v2` 0 → 2"));
         assert!(text.starts_with("[   0s] shop: waiting for the run of `ci/job/7`"));
     }
 

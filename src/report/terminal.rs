@@ -97,6 +97,7 @@ impl<W: Write> Reporter for Terminal<W> {
             What::RevisionCreated { .. }
             | What::WorkloadCreated { .. }
             | What::WorkloadScaled { .. }
+            | What::WorkloadRolled { .. }
             | What::BatchReady { .. }
             | What::WorkloadDeleted { .. }
             | What::RevisionsPruned { .. }

@@ -124,7 +124,11 @@ fn sentence(what: &What) -> (Tone, String) {
         }
         What::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
         What::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
-            (Tone::Plain, format!("{}: {workload} {from} → {to}", batch(*index, *batches)))
+            (Tone::Plain, format!("{}: `{workload}` {from} → {to}", batch(*index, *batches)))
+        }
+        What::WorkloadRolled { workload, revision, moved, replicas, batch: index, batches } => {
+            let batch = batch(*index, *batches);
+            (Tone::Plain, format!("{batch}: {moved} of {replicas} pods of `{workload}` go to `{revision}`"))
         }
         What::Waiting { progress, on } => {
             (Tone::Plain, format!("{}: waiting, {on}", batch(progress.batch, progress.batches)))
@@ -290,7 +294,7 @@ pub(crate) mod tests {
         web: going on with the upgrade from `web-v1` to `web-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
         web: scaling `web-v2` from 7 to 3 replicas in 2 batches (1 and 3); time for each batch: 10m, in all: no limit
         web: workload `web-v2` created
-        web: batch 1 of 2: web-v2 0 → 2
+        web: batch 1 of 2: `web-v2` 0 → 2
         web: batch 1 of 2: waiting, `web-v2` 1 of 2 ready
         web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3
         web: held after batch 1 of 2 as asked: 2 of 5 upgraded, 1 ready, source 3

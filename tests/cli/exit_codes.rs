@@ -22,9 +22,9 @@ fn reached_is_0() {
     express-server: first release of `express-server-v1` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
     express-server: revision 1 recorded as `express-server-v1`
     express-server: workload `express-server-v1` created
-    express-server: batch 1 of 2: express-server-v1 0 → 2
+    express-server: batch 1 of 2: `express-server-v1` 0 → 2
     express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready
-    express-server: batch 2 of 2: express-server-v1 2 → 5
+    express-server: batch 2 of 2: `express-server-v1` 2 → 5
     express-server: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
     express-server: done: 5 of 5 upgraded, 5 ready
     [exit 0]
@@ -41,8 +41,8 @@ fn held_as_asked_is_0() {
     web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
-    web: batch 1 of 2: web-v2 0 → 1
-    web: batch 1 of 2: web-v1 3 → 2
+    web: batch 1 of 2: `web-v2` 0 → 1
+    web: batch 1 of 2: `web-v1` 3 → 2
     web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
     web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
     [exit 0]
@@ -88,7 +88,7 @@ fn never_ready_is_3() {
     web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 500ms, in all: no limit
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
-    web: batch 1 of 2: web-v2 0 → 1
+    web: batch 1 of 2: `web-v2` 0 → 1
     web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
       pod `web-v2-…`: ContainersNotReady: containers with unready status: [web]
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready

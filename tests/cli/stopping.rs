@@ -33,7 +33,7 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
-    web: batch 1 of 2: web-v2 0 → 1
+    web: batch 1 of 2: `web-v2` 0 → 1
     web: stopped as asked in batch 1 of 2: 1 of 3 upgraded, 0 ready, source 3
       hint: the run is kept: run the same command again to go on where it stopped
     [exit 130]

@@ -20,11 +20,11 @@ fn without_argument_it_is_the_revision_before() {
     --- stderr
     web: upgrade from `web-v2` to `web-v1` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
     web: workload `web-v1` created
-    web: batch 1 of 2: web-v1 0 → 1
-    web: batch 1 of 2: web-v2 3 → 2
+    web: batch 1 of 2: `web-v1` 0 → 1
+    web: batch 1 of 2: `web-v2` 3 → 2
     web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
-    web: batch 2 of 2: web-v1 1 → 3
-    web: batch 2 of 2: web-v2 2 → 0
+    web: batch 2 of 2: `web-v1` 1 → 3
+    web: batch 2 of 2: `web-v2` 2 → 0
     web: batch 2 of 2 ready: 3 of 3 upgraded, 3 ready
     web: workload `web-v2` deleted
     web: done: 3 of 3 upgraded, 3 ready

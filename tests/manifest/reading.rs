@@ -31,6 +31,12 @@ fn many(text: &str) -> Vec<Application> {
     }
 }
 
+/// What is said of a manifest that is refused.
+pub(crate) fn refused(text: &str) -> String {
+    let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+    parse(&[source]).expect_err("it is refused").to_string()
+}
+
 fn counts(sizes: &[u32]) -> Option<Vec<Batch>> {
     let batch = |size: &u32| Batch { replicas: Amount::Count(*size), max_unavailable: Amount::Count(0) };
     Some(sizes.iter().map(batch).collect())

@@ -1,6 +1,6 @@
 //! What components become.
 
-use rollout::oam::render::{service, workload};
+use rollout::oam::render::{services, workload};
 use serde_json::{Value, json};
 
 use crate::reading::{FULL, one};
@@ -42,7 +42,7 @@ fn the_seeds_first_release() {
         })
     );
     let application = one(text);
-    assert_eq!(service(&application, &application.components[0], "prod"), None);
+    assert!(services(&application, &application.components[0], "prod").is_empty());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn every_property_of_a_webservice() {
 fn the_service_of_exposed_ports() {
     let application = one(FULL);
     assert_eq!(
-        service(&application, &application.components[0], "prod"),
+        services(&application, &application.components[0], "prod").into_iter().next(),
         Some(json!({
             "apiVersion": "v1",
             "kind": "Service",

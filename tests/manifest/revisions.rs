@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rollout::oam::application::Application;
 use rollout::oam::labels;
 use rollout::oam::revision::{
-    Decision, NewRevision, RevisionError, StoredRevision, decide, deployment, number, prunable, resolve,
+    Decision, NewRevision, RevisionError, StoredRevision, decide, number, prunable, resolve, workload as live,
 };
 use serde_json::{Value, json};
 
@@ -273,7 +273,7 @@ fn objects_are_read() {
     let bare = json!({"metadata": {"name": "a", "uid": "b", "resourceVersion": "1"}, "revision": 3});
     let read = StoredRevision::from_object(&bare).unwrap();
     assert_eq!((read.revision, read.component.as_deref(), read.workload()), (3, None, None));
-    assert_eq!(deployment(&read, 1), None);
+    assert_eq!(live(&read, 1, 0), None);
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn a_deployment_comes_from_the_stored_body() {
     workload["spec"]["paused"] = json!(true);
     workload["spec"]["template"]["metadata"]["labels"][labels::REVISION] = json!("KUBEVELA_PLACEHOLDER");
     workload["metadata"]["annotations"] = Value::Null;
-    let found = deployment(&v1, 3).unwrap();
+    let found = live(&v1, 3, 0).unwrap();
     assert_eq!(found["metadata"]["name"], "express-server-v1");
     assert_eq!(found["metadata"]["labels"][labels::REVISION], "express-server-v1");
     assert_eq!(found["metadata"]["labels"][labels::COMPONENT], "express-server");
@@ -292,10 +292,10 @@ fn a_deployment_comes_from_the_stored_body() {
     assert_eq!(found["spec"]["paused"], Value::Null);
     assert_eq!(found["spec"]["template"]["metadata"]["labels"][labels::REVISION], "express-server-v1");
     v1.data["spec"]["workload"]["kind"] = json!("CloneSet");
-    assert_eq!(deployment(&v1, 3), None);
+    assert_eq!(live(&v1, 3, 0), None);
     v1.data["spec"]["workload"] =
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": 1}});
-    assert_eq!(deployment(&v1, 3), None);
+    assert_eq!(live(&v1, 3, 0), None);
 }
 
 #[test]
@@ -386,7 +386,7 @@ proptest! {
         }
         *place = value;
         let stored = StoredRevision::from_object(&object).expect("it has all metadata");
-        deployment(&stored, 1);
+        live(&stored, 1, 0);
         let name = external.then_some("express-server-v1");
         let _decision = decided(&[stored], name, "a");
     }

@@ -24,11 +24,10 @@ fn command() -> impl Strategy<Value = Command> {
     (target, 0_u32..9, batches(), prop::option::of(0_u32..3), any::<bool>(), 0_usize..80, events).prop_map(
         |(target, size, batches, partition, is_decrease, lifetime, events)| Command {
             desired: Desired {
-                target: target.to_owned(),
-                target_size: size,
                 batches,
                 partition,
                 strategy: if is_decrease { Order::DecreaseFirst } else { Order::IncreaseFirst },
+                ..desired(target, size, &[])
             },
             lifetime,
             events,
@@ -86,7 +85,8 @@ fn live(world: &mut World, command: &Command) {
                 world.perform(wish, &step);
                 return world.kill();
             }
-            Step::Superseded { .. } => panic!("nobody else is there"),
+            Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
+            Step::Roll { .. } => panic!("a deployment is not rolled"),
             Step::Claim { spec, .. } => {
                 limits = Some(Limits::of(spec, world));
                 world.perform(wish, &step);

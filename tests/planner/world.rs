@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use rollout::oam::application::{Amount, Batch, Strategy};
+use rollout::oam::kind::WorkloadKind;
 use rollout::plan::desired::Desired;
 use rollout::plan::observed::{Observed, Uid, Workload};
 use rollout::plan::preview::assume;
@@ -26,7 +27,9 @@ pub(crate) fn desired(target: &str, target_size: u32, batches: &[u32]) -> Desire
         .map(|size| Batch { replicas: Amount::Count(*size), max_unavailable: Amount::Count(0) })
         .collect();
     Desired {
+        kind: WorkloadKind::Deployment,
         target: target.to_owned(),
+        workload: target.to_owned(),
         target_size,
         batches: (!batches.is_empty()).then_some(batches),
         partition: None,
@@ -143,6 +146,7 @@ impl World {
                 }
                 Step::Nothing | Step::Superseded { .. } | Step::Refuse(_) => return (trace, step),
                 Step::Claim { .. } | Step::Stamp { .. } => self.perform(desired, &step),
+                Step::Roll { .. } | Step::Disturbed { .. } => panic!("a deployment is not rolled: {step:?}"),
                 Step::Create | Step::Scale { .. } | Step::Delete { .. } => {
                     self.perform(desired, &step);
                     let mut sizes: Vec<(String, u32)> =
@@ -171,6 +175,7 @@ impl World {
             annotated: true,
             created: jiff::Timestamp::from_second(i64::try_from(self.born).unwrap()).ok(),
             deleting: false,
+            in_place: None,
         });
     }
 }

@@ -1,14 +1,18 @@
 //! Performing one step, and what to do with what comes back.
 
+use kube::api::DynamicObject;
+use serde_json::Value;
+
 use crate::cluster::error::ClusterError;
 use crate::cluster::perform::Workloads;
 use crate::cluster::record::{self, RecordError};
 use crate::cluster::watch;
-use crate::cluster::workload::observe;
-use crate::driver::context::Ground;
+use crate::cluster::workload::{self, observe};
 use crate::driver::drive::{Drive, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision;
+use crate::plan::desired::Desired;
+use crate::plan::in_place::Rolling;
 use crate::plan::observed::{Epoch, Observed, Uid};
 use crate::plan::record::{Claim, Mode, Record, RunSpec};
 use crate::plan::step::Step;
@@ -101,9 +105,18 @@ impl Drive<'_> {
     }
 
     pub(super) async fn look_again(&mut self) -> Result<(), Failure> {
-        let Ground { subject, view } = self.ground;
-        watch::refresh(&self.context.session, subject, view, &self.job.component).await?;
+        self.refresh().await?;
         self.reload().await
+    }
+
+    /// Reads the component's workloads anew, by a quorum read.
+    async fn refresh(&self) -> Result<(), ClusterError> {
+        let Some(subject) = self.ground.subject(self.job.desired.kind) else { return Ok(()) };
+        watch::refresh(&self.context.session, subject, &self.ground.view, &self.job.component).await
+    }
+
+    fn absorb(&self, object: &DynamicObject) {
+        self.ground.view.absorb(self.job.desired.kind, object);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
@@ -118,7 +131,7 @@ impl Drive<'_> {
                 let held = self.held.unwrap_or(Epoch(0));
                 if let Some(seen) = observed.workloads.iter().find(|one| one.name == workload) {
                     let object = self.workloads().stamp(seen, held).await?;
-                    self.ground.view.absorb(&object);
+                    self.absorb(&object);
                 }
             }
             Step::Create => self.create().await?,
@@ -127,7 +140,7 @@ impl Drive<'_> {
                     return Ok(());
                 }
                 let object = self.workloads().scale(&scaling, self.held.unwrap_or(Epoch(0))).await?;
-                self.ground.view.absorb(&object);
+                self.absorb(&object);
                 let role = match scaling.side {
                     Side::Target => Role::Target,
                     Side::Source => Role::Source,
@@ -135,6 +148,11 @@ impl Drive<'_> {
                 let (workload, from, to) = (scaling.workload, scaling.from, scaling.to);
                 let batches = observed.record.as_ref().map_or(1, |record| record.run.spec.batches.len());
                 self.emit(What::WorkloadScaled { workload, role, from, to, batch, batches });
+            }
+            Step::Roll { rolling, batch } => {
+                if self.confirm_claim().await? {
+                    self.roll(observed, rolling, batch).await?;
+                }
             }
             Step::Delete { workload, uid } => {
                 self.delete(workload, &uid).await?;
@@ -144,9 +162,52 @@ impl Drive<'_> {
             | Step::Hold { .. }
             | Step::Finish
             | Step::Superseded { .. }
+            | Step::Disturbed { .. }
             | Step::Refuse(_) => {}
         }
         Ok(())
+    }
+
+    /// Lets an in-place workload go on.
+    async fn roll(
+        &mut self,
+        observed: &Observed,
+        rolling: Rolling,
+        batch: usize,
+    ) -> Result<(), ClusterError> {
+        let body = self.body(rolling.to.replicas, rolling.to.partition)?;
+        let object = self.workloads().roll(&rolling, &body, self.held.unwrap_or(Epoch(0))).await?;
+        self.absorb(&object);
+        let run = observed.record.as_ref().map(|record| &record.run.spec);
+        let batches = run.map_or(1, |spec| spec.batches.len());
+        let Rolling { workload, revision, from, to, .. } = rolling;
+        self.emit(match run.map(|spec| spec.mode) {
+            Some(Mode::Upgrade) => What::WorkloadRolled {
+                workload,
+                revision,
+                moved: to.replicas.saturating_sub(to.partition),
+                replicas: to.replicas,
+                batch,
+                batches,
+            },
+            Some(Mode::Release | Mode::Scale) | None => What::WorkloadScaled {
+                workload,
+                role: Role::Target,
+                from: from.replicas,
+                to: to.replicas,
+                batch,
+                batches,
+            },
+        });
+        Ok(())
+    }
+
+    /// The target's workload as its revision stores it.
+    fn body(&self, replicas: u32, partition: u32) -> Result<Value, ClusterError> {
+        let target = &self.job.target;
+        revision::workload(target, replicas, partition).ok_or_else(|| {
+            ClusterError::Invalid(format!("revision `{}` has no workload in its body", target.name))
+        })
     }
 
     /// Writes the record before anything else of the run takes effect.
@@ -186,20 +247,18 @@ impl Drive<'_> {
         self.record = Some(stored);
         // A workload that an earlier run created just before this claim may not have been watched yet; it
         // has to be seen and stamped before that run gives it pods.
-        let Ground { subject, view } = self.ground;
-        watch::refresh(session, subject, view, &self.job.component).await?;
+        self.refresh().await?;
         Ok(())
     }
 
     /// Creates the target without replicas: a run that has been superseded unawares harms nobody.
     pub(super) async fn create(&mut self) -> Result<(), ClusterError> {
         self.is_confirmed = false;
-        let body = revision::deployment(&self.job.target, 0).ok_or_else(|| {
-            ClusterError::Invalid(format!("revision `{}` has no workload in its body", self.job.target.name))
-        })?;
-        let object = self.workloads().create(body, self.held.unwrap_or(Epoch(0))).await?;
-        self.ground.view.absorb(&object);
-        self.emit(What::WorkloadCreated { workload: self.job.desired.target.clone() });
+        let body = self.body(0, 0)?;
+        let revision = &self.job.desired.target;
+        let object = self.workloads().create(body, revision, self.held.unwrap_or(Epoch(0))).await?;
+        self.absorb(&object);
+        self.emit(What::WorkloadCreated { workload: self.job.desired.workload.clone() });
         Ok(())
     }
 
@@ -210,8 +269,8 @@ impl Drive<'_> {
             self.ground.view.forget(uid);
             return Ok(());
         };
-        self.ground.view.absorb(&object);
-        let seen = observe(&object);
+        self.absorb(&object);
+        let seen = observe(self.job.desired.kind, &object);
         if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.held {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
@@ -237,21 +296,24 @@ impl Drive<'_> {
     /// The target is not there any more: gone, or only out of sight?
     pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
         self.look_again().await?;
-        let target = &self.job.desired.target;
+        let Desired { workload, kind, .. } = &self.job.desired;
         let observed = self.observe();
         let is_same =
-            observed.workload(target).is_some_and(|found| self.known_target.as_ref() == Some(&found.uid));
+            observed.workload(workload).is_some_and(|found| self.known_target.as_ref() == Some(&found.uid));
         if is_same {
             return Ok(());
         }
         Err(Failure::new(
             FailureKind::NotReady,
-            format!("deployment `{target}` was deleted while its rollout was waiting"),
+            format!("{} `{workload}` was deleted while its rollout was waiting", kind.noun()),
         ))
     }
 
     pub(super) fn workloads(&self) -> Workloads {
         let session = &self.context.session;
-        Workloads::new(session.clone(), session.dynamic(&self.job.namespace, &self.ground.subject.resource))
+        Workloads::new(
+            session.clone(),
+            session.dynamic(&self.job.namespace, &workload::resource(self.job.desired.kind)),
+        )
     }
 }

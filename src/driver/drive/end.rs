@@ -69,7 +69,9 @@ impl Drive<'_> {
         // A cluster that is away cannot be told; the record then still says that the run is open.
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
-            FailureKind::NotReady | FailureKind::Denied | FailureKind::Internal => Some(Outcome::Failed),
+            FailureKind::NotReady | FailureKind::Denied | FailureKind::Disturbed | FailureKind::Internal => {
+                Some(Outcome::Failed)
+            }
             FailureKind::Cluster | FailureKind::Refused | FailureKind::Superseded => None,
         };
         if let (Some(outcome), Some(_)) = (outcome, self.held)
@@ -98,6 +100,14 @@ impl Drive<'_> {
             None => format!("the run of component `{component}` was taken over"),
         };
         Failure::new(FailureKind::Superseded, reason).hint(format!("see `rollout status {component}`"))
+    }
+
+    pub(super) fn disturbed(&self, workload: &str) -> Failure {
+        let noun = self.job.desired.kind.noun();
+        let reason =
+            format!("the spec of {noun} `{workload}` was changed by somebody else during the rollout");
+        Failure::new(FailureKind::Disturbed, reason)
+            .hint("run the same command again to go on from what is there, and overwrite that change")
     }
 
     /// Removes revisions beyond the limit that nothing uses; what cannot be removed stays for the next run.

@@ -1,4 +1,4 @@
-//! What a run writes besides workloads: a new revision, and the component's Service.
+//! What a run writes besides workloads: a new revision, and the component's Services.
 //!
 //! It comes after the claim, so that the record is first, and before the first workload.
 
@@ -18,14 +18,16 @@ use crate::report::event::What;
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 impl Drive<'_> {
-    /// Records the new revision and applies the Service, as far as there are any.
+    /// Records the new revision and applies the Services, as far as there are any.
     pub(super) async fn put_extras(&mut self) -> Result<(), Failure> {
         self.may_write().await?;
         if let Some(new) = &self.job.new_revision {
             self.record_revision(new).await?;
             self.emit(What::RevisionCreated { revision: new.name.clone(), number: new.number });
         }
-        self.apply_service().await?;
+        for change in self.job.services.clone() {
+            self.apply_service(change).await?;
+        }
         self.has_extras = false;
         self.changed = true;
         Ok(())
@@ -66,9 +68,8 @@ impl Drive<'_> {
         object
     }
 
-    async fn apply_service(&mut self) -> Result<(), Failure> {
+    async fn apply_service(&mut self, mut change: service::Change) -> Result<(), Failure> {
         let session = self.context.session.clone();
-        let mut change = self.job.service.clone();
         loop {
             let (name, wanted) = match &change {
                 service::Change::None => return Ok(()),

@@ -60,7 +60,7 @@ impl Drive<'_> {
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
         let mut changes = self.ground.view.changes();
         // Whatever changed between the observation and this line must not be missed.
-        if self.ground.view.workloads(&self.job.component) != observed.workloads {
+        if self.ground.view.workloads(&self.job.component, self.job.desired.kind) != observed.workloads {
             return Ok(());
         }
         let clock = self.context.session.clock();
@@ -107,7 +107,10 @@ impl Drive<'_> {
     /// Starts the batch's clock when it is entered, and reports those before as ready.
     pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> Noticed {
         let done = match step {
-            Step::Scale { batch, .. } | Step::Wait { batch, .. } | Step::Hold { batch } => {
+            Step::Scale { batch, .. }
+            | Step::Roll { batch, .. }
+            | Step::Wait { batch, .. }
+            | Step::Hold { batch } => {
                 if self.batch.is_none_or(|(known, _)| known < *batch) {
                     let deadline = self.context.session.clock().moment().after(self.context.limits.batch);
                     self.batch = Some((*batch, deadline));
@@ -120,6 +123,7 @@ impl Drive<'_> {
             | Step::Stamp { .. }
             | Step::Create
             | Step::Superseded { .. }
+            | Step::Disturbed { .. }
             | Step::Refuse(_) => 0,
         };
         if self.held.is_some() { self.report_ready(observed, done) } else { Noticed::Nothing }

@@ -12,24 +12,20 @@ use crate::oam::manifest::walk::{At, Object, Walk, listed};
 use crate::oam::manifest::{properties, rollout};
 use crate::oam::properties::Properties;
 
-const KINDS: [(&str, ComponentKind); 2] =
-    [("webservice", ComponentKind::Webservice), ("worker", ComponentKind::Worker)];
-
-/// Types that KubeVela has and that do not become a Deployment which can be rolled out in batches here.
-const OTHER_KINDS: [&str; 12] = [
-    "cloneset-service",
-    "cloneset",
-    "clonesetservice",
-    "statefulset",
-    "task",
-    "cron-task",
-    "daemon",
-    "k8s-objects",
-    "raw",
-    "helm",
-    "kustomize",
-    "ref-objects",
+const KINDS: [(&str, ComponentKind); 4] = [
+    ("webservice", ComponentKind::Webservice),
+    ("worker", ComponentKind::Worker),
+    ("cloneset-service", ComponentKind::ClonesetService),
+    ("statefulset", ComponentKind::StatefulSet),
 ];
+
+/// What the type is called in other versions of KubeVela.
+const ALIASES: [(&str, ComponentKind); 2] =
+    [("cloneset", ComponentKind::ClonesetService), ("clonesetservice", ComponentKind::ClonesetService)];
+
+/// Types that KubeVela has and that cannot be rolled out in batches here.
+const OTHER_KINDS: [&str; 8] =
+    ["task", "cron-task", "daemon", "k8s-objects", "raw", "helm", "kustomize", "ref-objects"];
 
 /// The least that the trait has to say.
 const MINIMAL_TRAIT: &str =
@@ -66,7 +62,8 @@ pub(super) fn read(
         together.note(walk, &at, Role::Component, namespace, name);
         Some(name.to_owned())
     });
-    let kind = walk.required(&object, "type", "`webservice` or `worker`").and_then(|at| read_kind(walk, &at));
+    let kind =
+        walk.required(&object, "type", "a type such as `webservice`").and_then(|at| read_kind(walk, &at));
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
@@ -109,7 +106,7 @@ fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
     let names = KINDS.map(|(name, _)| name);
     let expected = format!("one of {}", listed(&names));
     let text = walk.text(at, &expected)?;
-    if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == text) {
+    if let Some((_, kind)) = KINDS.iter().chain(&ALIASES).find(|(name, _)| *name == text) {
         return Some(*kind);
     }
     if OTHER_KINDS.contains(&text) {

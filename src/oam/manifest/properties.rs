@@ -1,6 +1,7 @@
-//! A component's properties: what both types have, and the parts that only a webservice has.
+//! A component's properties: what all types have, and the parts that only some have.
 
 mod env;
+mod kinds;
 mod ports;
 mod probes;
 mod volumes;
@@ -53,10 +54,14 @@ const OURS: [&str; 4] =
 
 /// Reads a component's properties; `None` where something is wrong with them.
 pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
-    let object = match kind {
-        ComponentKind::Webservice => walk.object_of(at, &[&COMMON[..], &WEBSERVICE].concat(), explain)?,
-        ComponentKind::Worker => walk.object_of(at, &COMMON, explain_worker)?,
+    let own: &[&[&str]] = match kind {
+        ComponentKind::Webservice => &[&WEBSERVICE],
+        ComponentKind::Worker => &[],
+        ComponentKind::ClonesetService => &[&kinds::CLONE_SET],
+        ComponentKind::StatefulSet => &[&WEBSERVICE, &kinds::STATEFUL_SET],
     };
+    let known = [&[&COMMON[..]], own].concat().concat();
+    let object = walk.object_of(at, &known, |name| explain(kind, name))?;
     let image = walk.required(&object, "image", "an image").and_then(|at| read_image(walk, &at));
     let image_pull_policy = optional(&object, "imagePullPolicy", |at| walk.choice(&at, &PULL_POLICIES));
     let image_pull_secrets = strings(walk, &object, "imagePullSecrets", |walk, at| {
@@ -72,10 +77,22 @@ pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Opt
     let readiness_probe =
         optional(&object, "readinessProbe", |at| probes::read(walk, &at, probes::Role::Readiness));
     let served = match kind {
-        ComponentKind::Webservice => read_served(walk, &object),
+        ComponentKind::Webservice | ComponentKind::StatefulSet => read_served(walk, &object),
         ComponentKind::Worker => Some(Served::default()),
+        ComponentKind::ClonesetService => kinds::read_port(walk, &object).and_then(|ports| {
+            let host_aliases = read_host_aliases(walk, &object)?;
+            Some(Served { ports, host_aliases, ..Served::default() })
+        }),
     };
+    let args = kinds::read_args(walk, &object);
+    let hooks = kinds::read_hooks(walk, &object);
+    let update_strategy =
+        optional(&object, "updateStrategyType", |at| walk.choice(&at, &kinds::UPDATE_STRATEGIES));
+    let pod_management =
+        optional(&object, "podManagementPolicy", |at| walk.choice(&at, &kinds::POD_MANAGEMENTS));
+    let claims = kinds::read_claims(walk, &object, volumes.as_deref().unwrap_or_default());
     let served = served?;
+    let (post_start, pre_stop) = hooks?;
     Some(Properties {
         image: image?,
         image_pull_policy: image_pull_policy?,
@@ -93,10 +110,16 @@ pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Opt
         liveness_probe: liveness_probe?,
         readiness_probe: readiness_probe?,
         host_aliases: served.host_aliases,
+        args: args?,
+        post_start,
+        pre_stop,
+        update_strategy: update_strategy?,
+        pod_management: pod_management?,
+        claims: claims?,
     })
 }
 
-/// What only a webservice says.
+/// What only a workload that serves says.
 #[derive(Default)]
 struct Served {
     labels: BTreeMap<String, String>,
@@ -241,17 +264,23 @@ fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {
     Some(HostAlias { ip: ip?, hostnames: hostnames?.unwrap_or_default() })
 }
 
-fn explain(name: &str) -> Option<&'static str> {
-    match name {
-        "replicas" => Some("the number of replicas is `targetSize` of the `rollout` trait"),
-        "args" | "command" => Some("the whole command goes into `cmd`"),
+fn explain(kind: ComponentKind, name: &str) -> Option<&'static str> {
+    let serves = matches!(kind, ComponentKind::Webservice | ComponentKind::StatefulSet);
+    match (name, kind) {
+        ("replicas", _) => Some("the number of replicas is `targetSize` of the `rollout` trait"),
+        ("args" | "command", ComponentKind::Webservice | ComponentKind::Worker) => {
+            Some("the whole command goes into `cmd`")
+        }
+        ("command", _) => Some("the command goes into `cmd` and `args`"),
+        ("ports", ComponentKind::ClonesetService) => Some("a `cloneset-service` has one `port`"),
+        ("updateStrategyType", ComponentKind::StatefulSet) => {
+            Some("pods are always replaced by ordinal; `OnDelete` would leave that to you")
+        }
+        ("updateStrategyType" | "postStart" | "preStop", _) => Some("only a `cloneset-service` has it"),
+        ("podManagementPolicy" | "volumeClaimTemplates", _) => Some("only a `statefulset` has it"),
+        (name, _) if !serves && WEBSERVICE.contains(&name) => {
+            Some("only a `webservice` and a `statefulset` have it")
+        }
         _ => None,
     }
-}
-
-fn explain_worker(name: &str) -> Option<&'static str> {
-    if WEBSERVICE.contains(&name) {
-        return Some("only a `webservice` has it");
-    }
-    explain(name)
 }

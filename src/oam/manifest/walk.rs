@@ -123,7 +123,7 @@ impl<'t> Walk<'t> {
         &mut self,
         at: &At<'n>,
         known: &[&str],
-        explain: fn(&str) -> Option<&'static str>,
+        explain: impl Fn(&str) -> Option<&'static str>,
     ) -> Option<Object<'n>> {
         let object = self.object(at)?;
         for (name, key, _) in object.entries() {

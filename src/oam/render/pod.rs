@@ -22,8 +22,15 @@ pub(super) fn template(component: &Component, revision: &str) -> Value {
                 labels.insert(labels::APP_REVISION.to_owned(), revision.to_owned());
             }
         }
-        // KubeVela gives a worker's pods no revision.
-        ComponentKind::Worker => {}
+        // KubeVela gives these pods no revision unless it is asked for: one object serves them all, and a
+        // label that changes with the name alone would replace its pods for nothing.
+        ComponentKind::Worker | ComponentKind::ClonesetService => {}
+        ComponentKind::StatefulSet => {
+            if properties.add_revision_label {
+                labels.insert(labels::REVISION.to_owned(), revision.to_owned());
+                labels.insert(labels::APP_REVISION.to_owned(), revision.to_owned());
+            }
+        }
     }
     let mut metadata = json!({"labels": labels});
     if !properties.annotations.is_empty() {
@@ -53,17 +60,21 @@ fn container(component: &Component) -> Value {
     if let Some(command) = &properties.command {
         container.insert("command".to_owned(), json!(command));
     }
+    if let Some(args) = &properties.args {
+        container.insert("args".to_owned(), json!(args));
+    }
     list(&mut container, "ports", &properties.ports, port);
     list(&mut container, "env", &properties.env, variable);
     if let Some(resources) = resources(properties) {
         container.insert("resources".to_owned(), resources);
     }
-    list(
-        &mut container,
-        "volumeMounts",
-        &properties.volumes,
-        |volume| json!({"name": volume.name, "mountPath": volume.mount_path}),
-    );
+    let mounts = properties.volumes.iter().map(|volume| (&volume.name, &volume.mount_path));
+    let mounts = mounts.chain(properties.claims.iter().map(|claim| (&claim.name, &claim.mount_path)));
+    let mounts: Vec<Value> = mounts.map(|(name, path)| json!({"name": name, "mountPath": path})).collect();
+    list(&mut container, "volumeMounts", &mounts, Value::clone);
+    if let Some(lifecycle) = lifecycle(properties) {
+        container.insert("lifecycle".to_owned(), lifecycle);
+    }
     if let Some(live) = &properties.liveness_probe {
         container.insert("livenessProbe".to_owned(), probe(live));
     }
@@ -111,6 +122,16 @@ fn resources(properties: &Properties) -> Option<Value> {
         }
     }
     (!amounts.is_empty()).then(|| json!({"limits": amounts, "requests": amounts}))
+}
+
+fn lifecycle(properties: &Properties) -> Option<Value> {
+    let mut hooks = Map::new();
+    for (name, command) in [("postStart", &properties.post_start), ("preStop", &properties.pre_stop)] {
+        if let Some(command) = command {
+            hooks.insert(name.to_owned(), json!({"exec": {"command": command}}));
+        }
+    }
+    (!hooks.is_empty()).then_some(Value::Object(hooks))
 }
 
 fn volume(volume: &Volume) -> Value {

@@ -1,0 +1,153 @@
+//! What stands in the way of a component's workload: objects of others, fields that cannot change, an API that
+//! is not served. Reads only.
+
+use kube::api::ListParams;
+use serde_json::Value;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::perform::FIXED;
+use crate::cluster::session::Session;
+use crate::cluster::workload;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::kind::WorkloadKind;
+use crate::oam::revision::StoredRevision;
+use crate::plan::desired::Desired;
+
+/// What the cluster fills in where a StatefulSet leaves it out.
+const DEFAULT_POD_MANAGEMENT: &str = "OrderedReady";
+
+/// Makes sure that the kind is served. Kruise's may be missing, or served by a conversion that does not work.
+pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind) -> Result<(), Failure> {
+    match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet => return Ok(()),
+        WorkloadKind::CloneSet => {}
+    }
+    let api = session.dynamic(namespace, &workload::resource(kind));
+    match session.once(api.list(&ListParams::default().limit(1))).await {
+        Err(ClusterError::NotFound(_)) => Err(refusal(
+            "the cluster has no `clonesets.apps.kruise.io`: OpenKruise is not installed".to_owned(),
+        )
+        .hint("install it: `helm install kruise kruise --repo https://openkruise.github.io/charts/`")),
+        Err(error) if error.to_string().contains("conversion webhook") => Err(refusal(format!(
+            "`clonesets.apps.kruise.io` cannot be read, because Kruise's conversion webhook fails: {error}"
+        ))
+        .hint("see whether Kruise's manager is running: `kubectl get pods -n kruise-system`")),
+        // Whatever else is wrong is found by the requests that follow, and dealt with as usual.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Refuses an object that has the workload's name but is not the component's, which cannot be seen by label, and
+/// one whose fields keep it from becoming the target.
+pub async fn check_object(
+    session: &Session,
+    namespace: &str,
+    component: &str,
+    desired: &Desired,
+    target: &StoredRevision,
+) -> Result<(), Failure> {
+    let Desired { kind, workload: name, .. } = desired;
+    let api = session.dynamic(namespace, &workload::resource(*kind));
+    let Some(found) = session.read(|| api.get_opt(name)).await? else {
+        return Ok(());
+    };
+    let noun = kind.noun();
+    if workload::component(&found).as_deref() != Some(component) {
+        let rename = if kind.is_in_place() {
+            "give the component another name"
+        } else {
+            "choose another `externalRevision`"
+        };
+        return Err(refusal(format!("{noun} `{name}` exists and is not part of component `{component}`"))
+            .hint(format!("{rename}, or remove that {noun}")));
+    }
+    if !kind.is_in_place() {
+        return Ok(());
+    }
+    let strategy = found.data.pointer("/spec/updateStrategy/type").and_then(Value::as_str);
+    if strategy == Some("OnDelete") {
+        return Err(refusal(format!(
+            "{noun} `{name}` has the update strategy `OnDelete`, with which nobody but you replaces its pods"
+        ))
+        .hint(format!(
+            "`kubectl patch {noun} {name} -n {namespace} --type merge -p '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"{}\"}}}}}}'`",
+            match kind {
+                WorkloadKind::CloneSet => "ReCreate",
+                WorkloadKind::StatefulSet | WorkloadKind::Deployment => "RollingUpdate",
+            }
+        )));
+    }
+    let wanted = target.workload().map(|body| &body["spec"]).unwrap_or(&Value::Null);
+    match changed_field(*kind, &found.data["spec"], wanted) {
+        None => Ok(()),
+        Some(field) => Err(refusal(format!(
+            "revision `{}` has another `{field}` than {noun} `{name}`, where it cannot change",
+            target.name
+        ))
+        .hint(format!(
+            "delete the object and keep its pods, then apply again: `kubectl delete {noun} {name} -n {namespace} --cascade=orphan`"
+        ))),
+    }
+}
+
+/// The first field that cannot change and would have to.
+fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'static str> {
+    let is_same = |field: &&str| match (*field, &wanted[*field]) {
+        ("selector", wanted) => live["selector"] == *wanted,
+        (_, _) if kind == WorkloadKind::CloneSet => true,
+        ("podManagementPolicy", Value::Null) => {
+            matches!(live["podManagementPolicy"].as_str(), None | Some(DEFAULT_POD_MANAGEMENT))
+        }
+        (field, Value::Null) => live[field].as_array().is_none_or(Vec::is_empty),
+        (field, wanted) => contains(&live[field], wanted),
+    };
+    FIXED.into_iter().find(|field| !is_same(field))
+}
+
+/// Whether everything wanted is there; the cluster adds its defaults.
+fn contains(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(field, value)| live.get(field).is_some_and(|live| contains(live, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| contains(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+fn refusal(reason: String) -> Failure {
+    Failure::new(FailureKind::Refused, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn defaults_of_the_cluster_are_no_change() {
+        let wanted = json!({
+            "selector": {"matchLabels": {"a": "b"}},
+            "serviceName": "db-headless",
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}],
+        });
+        let mut live = wanted.clone();
+        live["podManagementPolicy"] = json!("OrderedReady");
+        live["volumeClaimTemplates"][0]["spec"]["volumeMode"] = json!("Filesystem");
+        assert_eq!(changed_field(WorkloadKind::StatefulSet, &live, &wanted), None);
+        live["podManagementPolicy"] = json!("Parallel");
+        assert_eq!(changed_field(WorkloadKind::StatefulSet, &live, &wanted), Some("podManagementPolicy"));
+        live["podManagementPolicy"] = json!("OrderedReady");
+        live["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] = json!("2Gi");
+        assert_eq!(changed_field(WorkloadKind::StatefulSet, &live, &wanted), Some("volumeClaimTemplates"));
+    }
+
+    #[test]
+    fn volumes_that_are_not_wanted_any_more_are_a_change() {
+        let wanted = json!({"selector": {}, "serviceName": "db-headless"});
+        let live = json!({"selector": {}, "serviceName": "db-headless", "volumeClaimTemplates": [{}]});
+        assert_eq!(changed_field(WorkloadKind::StatefulSet, &live, &wanted), Some("volumeClaimTemplates"));
+    }
+}

@@ -1,0 +1,271 @@
+//! One workload for all revisions: what is written, in which order, and what holds for any history.
+
+use proptest::prelude::*;
+use rollout::oam::application::{Amount, Batch};
+use rollout::oam::kind::WorkloadKind;
+use rollout::plan::desired::Desired;
+use rollout::plan::in_place::Extent;
+use rollout::plan::record::{Mode, Outcome};
+use rollout::plan::standing::standing;
+use rollout::plan::step::Step;
+
+use crate::replica::{Pod, Replica, desired};
+
+const KINDS: [WorkloadKind; 2] = [WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
+
+/// TARGET/UPGRADED/READY.
+fn numbers(replica: &Replica) -> (u32, u32, u32) {
+    let standing = standing(&replica.observed).unwrap();
+    (standing.target_size, standing.upgraded, standing.ready)
+}
+
+fn gated(replica: &Replica, target: &str, partition: u32) -> Desired {
+    Desired { partition: Some(partition), ..replica.desired(target, 5, &[2, 3]) }
+}
+
+fn released(kind: WorkloadKind) -> Replica {
+    let mut replica = Replica::new(kind);
+    let (writes, end) = replica.run(&desired(kind, "v1", 5, &[2, 3]));
+    assert_eq!(writes, [(0, 0), (2, 0), (5, 0)]);
+    assert_eq!(end, Step::Finish);
+    replica
+}
+
+#[test]
+fn a_first_release_grows_by_its_size() {
+    for kind in KINDS {
+        let replica = released(kind);
+        assert_eq!(numbers(&replica), (5, 5, 5));
+        assert_eq!(replica.spec().mode, Mode::Release);
+    }
+}
+
+#[test]
+fn an_upgrade_lowers_the_partition_batch_by_batch() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let (writes, end) = replica.run(&replica.desired("v2", 5, &[2, 3]));
+        assert_eq!(writes, [(5, 3), (5, 0)]);
+        assert_eq!(end, Step::Finish);
+        assert_eq!(numbers(&replica), (5, 5, 5));
+        assert_eq!(replica.spec().sources, ["v1"]);
+        assert_eq!(replica.plan(&replica.desired("v2", 5, &[2, 3])), Step::Nothing);
+    }
+}
+
+#[test]
+fn the_first_batch_writes_template_size_and_partition_together() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let wish = replica.desired("v2", 8, &[3, 5]);
+        let claim = replica.plan(&wish);
+        replica.perform(&wish, &claim);
+        let stamp = replica.plan(&wish);
+        replica.perform(&wish, &stamp);
+        let Step::Roll { rolling, batch: 0 } = replica.plan(&wish) else { panic!("no batch begins") };
+        assert_eq!(rolling.extent, Extent::Template);
+        assert_eq!((rolling.to.replicas, rolling.to.partition), (8, 5));
+    }
+}
+
+#[test]
+fn a_gate_holds_and_opens() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let (writes, end) = replica.run(&gated(&replica, "v2", 0));
+        assert_eq!((writes, end), (vec![(5, 3)], Step::Hold { batch: 0 }));
+        assert_eq!(numbers(&replica), (5, 2, 2));
+        assert_eq!(replica.plan(&gated(&replica, "v2", 0)), Step::Hold { batch: 0 });
+        let (writes, _) = replica.run(&replica.desired("v2", 5, &[2, 3]));
+        assert_eq!(writes, [(5, 0)]);
+        assert_eq!(numbers(&replica), (5, 5, 5));
+    }
+}
+
+#[test]
+fn a_revert_counts_the_pods_that_never_left() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.run(&gated(&replica, "v2", 0));
+        let (writes, end) = replica.run(&replica.desired("v1", 5, &[2, 3]));
+        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Finish));
+        assert_eq!(replica.of("v1"), (5, 5));
+    }
+}
+
+#[test]
+fn a_third_revision_in_mid_rollout_replaces_both() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.run(&gated(&replica, "v2", 0));
+        let (writes, end) = replica.run(&replica.desired("v3", 5, &[2, 3]));
+        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Finish));
+        assert_eq!(replica.of("v3"), (5, 5));
+        assert_eq!(replica.spec().sources, ["v2"]);
+    }
+}
+
+#[test]
+fn upgrades_grow_and_shrink() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let (writes, _) = replica.run(&replica.desired("v2", 8, &[2, 2, 4]));
+        assert_eq!(writes, [(7, 5), (8, 4), (8, 0)]);
+        let (writes, _) = replica.run(&replica.desired("v3", 3, &[1, 2]));
+        assert_eq!(writes, [(3, 2), (3, 0)]);
+        assert_eq!(replica.of("v3"), (3, 3));
+    }
+}
+
+#[test]
+fn another_size_in_mid_rollout_goes_on_from_what_has_moved() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.run(&gated(&replica, "v2", 0));
+        let (writes, end) = replica.run(&replica.desired("v2", 7, &[3, 4]));
+        assert_eq!((writes, end), (vec![(6, 3), (7, 0)], Step::Finish));
+    }
+}
+
+#[test]
+fn scales_change_only_the_size() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let (writes, _) = replica.run(&replica.desired("v1", 7, &[1, 1]));
+        assert_eq!(writes, [(6, 0), (7, 0)]);
+        let (writes, _) = replica.run(&replica.desired("v1", 3, &[1, 3]));
+        assert_eq!(writes, [(6, 0), (3, 0)]);
+        assert_eq!(numbers(&replica), (3, 3, 3));
+    }
+}
+
+#[test]
+fn a_change_by_somebody_else_in_mid_run_stops_it_and_a_further_run_takes_it_back() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let wish = replica.desired("v2", 5, &[2, 3]);
+        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
+            let step = replica.plan(&wish);
+            replica.perform(&wish, &step);
+        }
+        let workload = &mut replica.observed.workloads[0];
+        workload.generation += 1;
+        workload.replicas = 9;
+        assert_eq!(replica.plan(&wish), Step::Disturbed { workload: "web".to_owned() });
+        replica.end(Outcome::Failed);
+        let (_, end) = replica.run(&wish);
+        assert_eq!(end, Step::Finish);
+        assert_eq!((replica.of("v2"), replica.pods.len()), ((5, 5), 5));
+    }
+}
+
+#[test]
+fn a_stale_status_passes_no_batch() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        let wish = replica.desired("v2", 5, &[2, 3]);
+        let steps = std::iter::from_fn(|| {
+            let step = replica.plan(&wish);
+            let is_wait = matches!(step, Step::Wait { .. });
+            if !is_wait {
+                replica.perform(&wish, &step);
+            }
+            (!is_wait).then_some(step)
+        });
+        let rolls = steps.filter(|step| matches!(step, Step::Roll { .. })).count();
+        // The status still tells of five ready pods, which are those of the template before.
+        assert_eq!(rolls, 1);
+    }
+}
+
+/// One command and the fate of its process.
+#[derive(Debug, Clone)]
+struct Command {
+    target: &'static str,
+    size: u32,
+    batches: Option<Vec<Batch>>,
+    partition: Option<u32>,
+    lifetime: usize,
+    events: Vec<bool>,
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let target = prop_oneof![Just("v1"), Just("v2"), Just("v3")];
+    let batch = (1_u32..60)
+        .prop_map(|percent| Batch { replicas: Amount::Percent(percent), max_unavailable: Amount::Count(0) });
+    let batches = prop::option::of(prop::collection::vec(batch, 1..4));
+    let events = prop::collection::vec(any::<bool>(), 1..60);
+    (target, 0_u32..9, batches, prop::option::of(0_u32..3), 0_usize..60, events).prop_map(
+        |(target, size, batches, partition, lifetime, events)| Command {
+            target,
+            size,
+            batches,
+            partition,
+            lifetime,
+            events,
+        },
+    )
+}
+
+/// Runs one command until it ends, dies or waits in vain. No batch begins before the one before is ready.
+fn live(replica: &mut Replica, command: &Command) {
+    let wish = Desired {
+        batches: command.batches.clone(),
+        partition: command.partition,
+        ..replica.desired(command.target, command.size, &[])
+    };
+    let mut events = command.events.iter();
+    for _ in 0..command.lifetime {
+        let step = replica.plan(&wish);
+        match &step {
+            Step::Wait { .. } => match events.next() {
+                Some(true) => replica.reconcile(),
+                Some(false) => replica.progress(),
+                None => return replica.end(Outcome::Failed),
+            },
+            Step::Nothing | Step::Refuse(_) => return,
+            Step::Roll { batch, .. } => {
+                let spec = replica.spec();
+                if spec.mode == Mode::Upgrade && *batch > 0 {
+                    let before = spec.goals()[batch - 1];
+                    let (_, ready) = replica.of(command.target);
+                    assert!(ready >= before, "{ready} of {before} were ready before {step:?}");
+                }
+                replica.perform(&wish, &step);
+            }
+            Step::Hold { .. } | Step::Finish => {
+                replica.perform(&wish, &step);
+                replica.observed.held = None;
+                return;
+            }
+            Step::Claim { .. } | Step::Stamp { .. } | Step::Create => replica.perform(&wish, &step),
+            Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
+            Step::Scale { .. } | Step::Delete { .. } => panic!("not for such a workload: {step:?}"),
+        }
+    }
+    replica.observed.held = None;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_gates_its_batches_and_ends_where_the_last_manifest_says(
+        kind in prop_oneof![Just(WorkloadKind::CloneSet), Just(WorkloadKind::StatefulSet)],
+        commands in prop::collection::vec(command(), 1..6),
+        broken in prop::collection::btree_set(prop_oneof![Just("v2"), Just("v3")], 0..2),
+        last_size in 0_u32..9,
+    ) {
+        let mut replica = Replica::new(kind);
+        replica.broken = broken.into_iter().map(str::to_owned).collect();
+        for command in &commands {
+            live(&mut replica, command);
+        }
+        let last = replica.desired("v4", last_size, &[]);
+        let (_, end) = replica.run(&last);
+        prop_assert!(matches!(end, Step::Finish | Step::Nothing), "{end:?}");
+        let all = vec![Pod { revision: "v4".to_owned(), is_ready: true }; last_size as usize];
+        prop_assert_eq!(&replica.pods, &all);
+        prop_assert_eq!(replica.plan(&last), Step::Nothing);
+    }
+}
