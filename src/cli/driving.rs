@@ -42,6 +42,7 @@ pub async fn drive(
     let (stopper, control) = control::control();
     setting.session.stop_when(control.receiver());
     let context = Context {
+        next_look: Rc::default(),
         session: setting.session.clone(),
         reporter: reporter.clone(),
         control,

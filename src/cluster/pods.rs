@@ -23,9 +23,20 @@ pub struct Trouble {
     pub reason: String,
 }
 
+/// Whether a pod is only on its way.
+#[must_use]
+pub fn is_starting(trouble: &Trouble) -> bool {
+    let is_phase = |phase: &&str| trouble.reason.split(':').next() == Some(phase);
+    ["ContainerCreating", "PodInitializing", "no status yet", "Pending"].iter().any(is_phase)
+}
+
 /// What a look at a late workload shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
+    /// The workload's version, from before its pods were looked at.
+    pub resource_version: String,
+    /// Its pods that are ready; of an in-place workload those of the newest revision.
+    pub ready: u32,
     /// What its controller complains about, such as a quota that allows no more pods.
     pub complaints: Vec<String>,
     /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
@@ -50,18 +61,24 @@ pub async fn look(
     let params = ListParams::default().labels(&format!("{}={component}", labels::COMPONENT)).limit(MOST_PODS);
     let list = session.aside(api.list(&params)).await?;
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
-    let is_unready = |pod: &&Pod| {
-        belongs_to(pod, kind, name) && !is_ready(pod) && pod.metadata.deletion_timestamp.is_none()
-    };
+    let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
     let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
-    let (newest, earlier): (Vec<&Pod>, Vec<&Pod>) = list.items.iter().filter(is_unready).partition(is_newest);
+    let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = list.items.iter().filter(stays).partition(is_newest);
+    let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_ready(pod));
+    earlier.retain(|pod| !is_ready(pod));
     let mut troubles: Vec<Trouble> =
-        newest.iter().map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod) }).collect();
+        unready.iter().map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod) }).collect();
     troubles.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
     let is_ordered = kind == WorkloadKind::StatefulSet
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
     let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
-    Ok(Findings { complaints: complaints(&workload), troubles, blockers })
+    Ok(Findings {
+        resource_version: workload.resource_version().unwrap_or_default(),
+        ready: u32::try_from(ready.len()).unwrap_or(u32::MAX),
+        complaints: complaints(&workload),
+        troubles,
+        blockers,
+    })
 }
 
 fn complaints(workload: &DynamicObject) -> Vec<String> {

@@ -1,9 +1,10 @@
 //! What every run of a process shares.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::cluster::clock::Moment;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::watch::Subject;
@@ -24,6 +25,8 @@ pub struct Context {
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
+    /// Not before then any of the runs looks at pods again; see [`crate::driver::drive`].
+    pub next_look: Rc<Cell<Option<Moment>>>,
 }
 
 /// How long to wait for what; zero is no limit.

@@ -1,6 +1,7 @@
 //! One component, from before its claim to its end.
 
 mod act;
+mod diagnose;
 mod end;
 mod extras;
 mod wait;
@@ -12,12 +13,12 @@ use crate::driver::context::{Context, Ground};
 use crate::driver::outcome::{End, Failure, FailureKind};
 use crate::driver::prepare::Job;
 use crate::driver::publish::Publisher;
-use crate::plan::observed::{Epoch, Observed, Uid};
+use crate::plan::observed::{Epoch, Observed, Uid, Workload};
 use crate::plan::standing::standing;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{Progress, What};
 
-use wait::Noticed;
+use wait::{Noticed, Said};
 
 /// What the runs of one application hold together.
 pub struct Lead<'a> {
@@ -45,7 +46,11 @@ pub struct Drive<'a> {
     has_extras: bool,
     run_deadline: Option<Moment>,
     batch: Option<(usize, Option<Moment>)>,
-    said: Option<(String, Moment)>,
+    said: Option<Said>,
+    /// What the last look at the pods told.
+    diagnosis: Vec<String>,
+    /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
+    counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
 }
 
@@ -68,6 +73,8 @@ impl<'a> Drive<'a> {
             run_deadline: context.session.clock().moment().after(context.limits.run),
             batch: None,
             said: None,
+            diagnosis: Vec::new(),
+            counted: None,
             ready_batch: None,
         }
     }
@@ -124,7 +131,7 @@ impl<'a> Drive<'a> {
 
     pub(super) fn observe(&mut self) -> Observed {
         let observed = Observed {
-            workloads: self.ground.view.workloads(&self.job.component, self.job.desired.kind),
+            workloads: self.workloads_seen(),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: self.held,
         };
@@ -134,6 +141,19 @@ impl<'a> Drive<'a> {
             self.known_target.get_or_insert_with(|| target.uid.clone());
         }
         observed
+    }
+
+    /// The component's workloads as they are known, with the pods that were counted.
+    pub(super) fn workloads_seen(&self) -> Vec<Workload> {
+        let mut workloads = self.ground.view.workloads(&self.job.component, self.job.desired.kind);
+        if let Some((version, ready)) = &self.counted {
+            for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
+                if let Some(in_place) = workload.in_place.as_mut() {
+                    in_place.updated_ready = in_place.updated_ready.max(*ready);
+                }
+            }
+        }
+        workloads
     }
 
     /// Shows where the run stands, where there are views to show it in.

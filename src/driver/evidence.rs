@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::cluster::pods::{self, Findings, Trouble};
 use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
+use crate::driver::prepare::Job;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
@@ -17,23 +18,11 @@ const MOST_REASONS: usize = 3;
 pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let job = drive.job;
     let Desired { kind, workload, .. } = &job.desired;
-    let noun = kind.noun();
-    let mut lines = Vec::new();
     let session = &drive.context.session;
-    match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
-        Ok(Findings { complaints, troubles, blockers }) => {
-            lines.extend(worst(&troubles));
-            lines.extend(complaints.into_iter().map(|complaint| format!("{noun} `{workload}`: {complaint}")));
-            lines.extend(blockers.iter().map(|pod| {
-                format!(
-                    "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none \
-                     before it is: `kubectl delete pod {pod} -n {}` makes way",
-                    job.namespace
-                )
-            }));
-        }
-        Err(error) => lines.push(format!("the pods could not be looked at: {error}")),
-    }
+    let mut lines = match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
+        Ok(findings) => causes(job, &findings),
+        Err(error) => vec![format!("the pods could not be looked at: {error}")],
+    };
     let mut workloads = drive.ground.view.workloads(&job.component, *kind);
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(pace) = workloads.first().and_then(|workload| pace(*kind, workload)) {
@@ -43,6 +32,23 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     if !sizes.is_empty() {
         lines.push(format!("running now: {}", sizes.join(", ")));
     }
+    lines
+}
+
+/// What a look says about why pods do not become ready.
+pub fn causes(job: &Job, findings: &Findings) -> Vec<String> {
+    let Desired { kind, workload, .. } = &job.desired;
+    let noun = kind.noun();
+    let Findings { complaints, troubles, blockers, .. } = findings;
+    let mut lines = worst(troubles);
+    lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {complaint}")));
+    lines.extend(blockers.iter().map(|pod| {
+        format!(
+            "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none before it \
+             is: `kubectl delete pod {pod} -n {}` makes way",
+            job.namespace
+        )
+    }));
     lines
 }
 

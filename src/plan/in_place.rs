@@ -65,10 +65,15 @@ pub(super) fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
     let entered = entered(spec, &goals, workload);
     for (index, goal) in goals.into_iter().enumerate() {
         let shape = shape(spec, goal);
+        let tolerated = spec.batches[index].max_unavailable;
         let pending = if is_reached(spec, workload, shape) {
-            await_batch(spec, workload, goal, spec.batches[index].max_unavailable).map(Next::Wait)
+            await_batch(spec, workload, goal, tolerated).map(Next::Wait)
         } else {
-            Some(Next::Roll(rolling(spec, workload, shape)))
+            // Where the pods have moved already, what is left to do takes others away.
+            let is_moved = spec.mode == Mode::Upgrade && moved(workload, &spec.target) >= goal;
+            let unready = await_ready(workload, goal, tolerated).filter(|_| is_moved && goal > 0);
+            let roll = || Next::Roll(rolling(spec, workload, shape));
+            Some(unready.map_or_else(roll, Next::Wait))
         };
         if let Some(next) = pending {
             return Stop { next, batch: index.max(entered) };

@@ -108,6 +108,11 @@ pub enum What {
         /// What it waits for, in words: "`web-v2` 1 of 2 ready".
         on: String,
     },
+    /// What keeps the run waiting was found out.
+    Diagnosed {
+        /// What is wrong: the worst pods, conditions. One line each, never empty.
+        evidence: Vec<String>,
+    },
     /// A batch is complete.
     BatchReady {
         /// Where the run stands.

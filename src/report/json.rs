@@ -95,6 +95,9 @@ enum Payload<'a> {
         progress: Progress,
         on: &'a str,
     },
+    Diagnosed {
+        evidence: &'a [String],
+    },
     BatchReady {
         progress: Progress,
     },
@@ -222,6 +225,7 @@ impl<'a> From<&'a What> for Payload<'a> {
                 }
             }
             What::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
+            What::Diagnosed { evidence } => Self::Diagnosed { evidence },
             What::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
             What::Held { progress } => Self::Held { progress: Progress::from(progress) },
             What::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },

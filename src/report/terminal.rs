@@ -98,6 +98,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | What::WorkloadCreated { .. }
             | What::WorkloadScaled { .. }
             | What::WorkloadRolled { .. }
+            | What::Diagnosed { .. }
             | What::BatchReady { .. }
             | What::WorkloadDeleted { .. }
             | What::RevisionsPruned { .. }

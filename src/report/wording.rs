@@ -61,6 +61,9 @@ pub fn lines(event: &Event) -> Vec<Line> {
     if let What::Interrupted { hints, .. } = &event.what {
         all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
     }
+    if let What::Diagnosed { evidence } = &event.what {
+        all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
+    }
     if let What::Failed { evidence, hints, .. } = &event.what {
         all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
         all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
@@ -133,6 +136,7 @@ fn sentence(what: &What) -> (Tone, String) {
         What::Waiting { progress, on } => {
             (Tone::Plain, format!("{}: waiting, {on}", batch(progress.batch, progress.batches)))
         }
+        What::Diagnosed { .. } => (Tone::Warning, "is held up:".to_owned()),
         What::BatchReady { progress } => {
             (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
         }

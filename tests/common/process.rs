@@ -83,6 +83,7 @@ impl Process {
     pub(crate) async fn apply(&self, client: Client, clock: &Clock, wish: &Wish) -> Run {
         self.tap.attach(clock);
         let context = Context {
+            next_look: std::rc::Rc::default(),
             session: Session::new(client, clock.clone(), Patience::default()),
             reporter: self.recorder.clone(),
             control: self.control.clone(),

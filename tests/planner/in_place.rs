@@ -5,7 +5,7 @@ use rollout::oam::application::{Amount, Batch};
 use rollout::oam::kind::WorkloadKind;
 use rollout::plan::desired::Desired;
 use rollout::plan::in_place::Extent;
-use rollout::plan::record::{Mode, Outcome};
+use rollout::plan::record::{Mode, Outcome, RunSpec};
 use rollout::plan::standing::standing;
 use rollout::plan::step::Step;
 
@@ -128,6 +128,28 @@ fn another_size_in_mid_rollout_goes_on_from_what_has_moved() {
 }
 
 #[test]
+fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.broken = ["v2".to_owned()].into();
+        let wish = replica.desired("v2", 5, &[4, 1]);
+        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
+            let step = replica.plan(&wish);
+            replica.perform(&wish, &step);
+        }
+        replica.settle();
+        replica.end(Outcome::Failed);
+        // Four broken pods and one that serves; three are asked for.
+        let wish = replica.desired("v2", 3, &[1, 2]);
+        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
+            let step = replica.plan(&wish);
+            replica.perform(&wish, &step);
+        }
+        assert_eq!((replica.workload().replicas, replica.partition()), (5, 1));
+    }
+}
+
+#[test]
 fn scales_change_only_the_size() {
     for kind in KINDS {
         let mut replica = released(kind);
@@ -207,6 +229,19 @@ fn command() -> impl Strategy<Value = Command> {
     )
 }
 
+/// The least pods that must be ready while a run lasts: it takes no more than a batch away before it is made good.
+fn floor(replica: &Replica, spec: &RunSpec) -> u32 {
+    let largest = spec.batches.iter().map(|batch| batch.size).max().unwrap_or(0);
+    // What an earlier run has asked for already is not this one's doing.
+    let mut settled = replica.clone();
+    settled.reconcile();
+    if spec.kind == WorkloadKind::StatefulSet {
+        // Which pods stay is decided by their ordinals, whether they serve or not.
+        settled.pods.truncate(spec.target_size as usize);
+    }
+    settled.ready().min(spec.target_size).saturating_sub(largest)
+}
+
 /// Runs one command until it ends, dies or waits in vain. No batch begins before the one before is ready.
 fn live(replica: &mut Replica, command: &Command) {
     let wish = Desired {
@@ -215,6 +250,7 @@ fn live(replica: &mut Replica, command: &Command) {
         ..replica.desired(command.target, command.size, &[])
     };
     let mut events = command.events.iter();
+    let mut least = 0;
     for _ in 0..command.lifetime {
         let step = replica.plan(&wish);
         match &step {
@@ -232,13 +268,20 @@ fn live(replica: &mut Replica, command: &Command) {
                     assert!(ready >= before, "{ready} of {before} were ready before {step:?}");
                 }
                 replica.perform(&wish, &step);
+                let mut prompt = replica.clone();
+                prompt.reconcile();
+                assert!(prompt.ready() >= least, "{} ready, at least {least}: {step:?}", prompt.ready());
+            }
+            Step::Claim { spec, .. } => {
+                least = floor(replica, spec);
+                replica.perform(&wish, &step);
             }
             Step::Hold { .. } | Step::Finish => {
                 replica.perform(&wish, &step);
                 replica.observed.held = None;
                 return;
             }
-            Step::Claim { .. } | Step::Stamp { .. } | Step::Create => replica.perform(&wish, &step),
+            Step::Stamp { .. } | Step::Create => replica.perform(&wish, &step),
             Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
             Step::Scale { .. } | Step::Delete { .. } => panic!("not for such a workload: {step:?}"),
         }
@@ -247,7 +290,7 @@ fn live(replica: &mut Replica, command: &Command) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6_000, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_gates_its_batches_and_ends_where_the_last_manifest_says(

@@ -65,6 +65,11 @@ impl Replica {
         (u32::try_from(pods.count()).unwrap(), u32::try_from(ready).unwrap())
     }
 
+    /// Ready pods of any revision.
+    pub(crate) fn ready(&self) -> u32 {
+        u32::try_from(self.pods.iter().filter(|pod| pod.is_ready).count()).unwrap()
+    }
+
     /// Performs a write step; waits are for the caller.
     pub(crate) fn perform(&mut self, desired: &Desired, step: &Step) {
         match step {
@@ -118,7 +123,10 @@ impl Replica {
                 while self.pods.len() < size {
                     self.pods.push(Pod { revision: revision.clone(), is_ready: false });
                 }
-                for pod in self.pods.iter_mut().skip(partition).filter(|pod| pod.revision != revision) {
+                // One after the other, from the highest ordinal down, each when those before are ready.
+                let is_waiting = self.pods.iter().any(|pod| pod.revision == revision && !pod.is_ready);
+                let outdated = |pod: &&mut Pod| pod.revision != revision;
+                if !is_waiting && let Some(pod) = self.pods.iter_mut().skip(partition).rev().find(outdated) {
                     *pod = Pod { revision: revision.clone(), is_ready: false };
                 }
             }
@@ -138,9 +146,12 @@ impl Replica {
 
     /// Everything comes to rest.
     pub(crate) fn settle(&mut self) {
+        let mut before = Vec::new();
         self.reconcile();
-        for _ in 0..self.pods.len() {
+        while before != self.pods {
+            before.clone_from(&self.pods);
             self.progress();
+            self.reconcile();
         }
     }
 
@@ -199,7 +210,7 @@ impl Replica {
         }
         let (updated, updated_ready) = self.of(&written.revision);
         let all = u32::try_from(self.pods.len()).unwrap();
-        let ready = u32::try_from(self.pods.iter().filter(|pod| pod.is_ready).count()).unwrap();
+        let ready = self.ready();
         let workload = &mut self.observed.workloads[0];
         workload.status_replicas = all;
         workload.updated_replicas = updated;

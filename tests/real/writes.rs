@@ -33,7 +33,11 @@ pub(crate) fn waiting_is_free(site: &Site) {
         .iter()
         .filter(|one| one.resource != "leases" && one.verb != "watch" && one.resource != "configmaps")
         .collect();
-    assert!(idle.is_empty(), "{idle:#?}");
+    // A look at the workload and its pods after ten seconds, to say what holds them up.
+    let (looks, others): (Vec<&Request>, Vec<&Request>) = idle.into_iter().partition(|one| {
+        matches!((one.verb.as_str(), one.resource.as_str()), ("get", "deployments") | ("list", "pods"))
+    });
+    assert!(looks.len() <= 2 && others.is_empty(), "{looks:#?} {others:#?}");
     assert_eq!(running.ended().code, Some(3));
 }
 

@@ -10,9 +10,9 @@ use crate::common::process::Process;
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
 
-/// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease.
+/// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease, and once a minute why.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_while_waiting() {
+async fn next_to_nothing_is_asked_while_waiting() {
     let stage = Stage::open("- {image: '*', readyAfter: 10m}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(3_600);
@@ -25,8 +25,14 @@ async fn nothing_is_asked_while_waiting() {
     let (watches, others): (Vec<&&Request>, Vec<&&Request>) =
         waiting.partition(|request| request.seen.verb == Verb::Watch);
     let is_renewal = |request: &&&&Request| request.seen.kind == "leases" && request.seen.verb == Verb::Patch;
+    let is_look = |request: &&&&Request| {
+        let Request { seen, .. } = request;
+        matches!((seen.verb, seen.kind.as_str()), (Verb::List, "pods") | (Verb::Get, "deployments"))
+    };
     let renewals = others.iter().filter(is_renewal).count();
-    assert_eq!(renewals, others.len(), "{}", run.story());
+    let looks = others.iter().filter(is_look).count();
+    assert_eq!(renewals + looks, others.len(), "{}", run.story());
+    assert!((2..=20).contains(&looks), "{looks} looks\n{}", run.story());
     assert!((20..=30).contains(&watches.len()), "{} watches\n{}", watches.len(), run.story());
     assert!((130..=160).contains(&renewals), "{renewals} renewals\n{}", run.story());
 }

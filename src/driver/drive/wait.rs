@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
+use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, NEXT_LOOK};
 use crate::driver::drive::{Drive, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Observed;
@@ -15,6 +16,16 @@ const REMIND_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a controller may take to see a change before that is mentioned.
 const SLOW_CONTROLLER: Duration = Duration::from_secs(5);
+
+/// What was said of a wait, and when to speak again.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    phrase: String,
+    /// When to say it, or to say it again.
+    due: Moment,
+    /// When to look why nothing moves.
+    pub(super) look: Moment,
+}
 
 /// Whether a batch turned out to be complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,24 +71,35 @@ impl Drive<'_> {
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
         let mut changes = self.ground.view.changes();
         // Whatever changed between the observation and this line must not be missed.
-        if self.ground.view.workloads(&self.job.component, self.job.desired.kind) != observed.workloads {
+        if self.workloads_seen() != observed.workloads {
             return Ok(());
         }
         let clock = self.context.session.clock();
         self.check_deadline(Some(waiting))?;
         let phrase = waiting.phrase();
         let now = clock.moment();
-        if self.said.as_ref().is_none_or(|(said, _)| *said != phrase) {
-            // A controller that takes its time is worth a word only when it takes long.
-            let is_brief = matches!(waiting, Waiting::Generation { .. });
-            let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
-            self.said = Some((phrase.clone(), now.plus(first)));
+        let mut said = match self.said.take().filter(|said| said.phrase == phrase) {
+            Some(said) => said,
+            None => {
+                // A controller that takes its time is worth a word only when it takes long.
+                let is_brief = matches!(waiting, Waiting::Generation { .. });
+                let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
+                Said { phrase: phrase.clone(), due: now.plus(first), look: now.plus(FIRST_LOOK) }
+            }
+        };
+        if now >= said.due {
+            self.emit(What::Waiting { progress: self.progress(observed), on: phrase });
+            said.due = now.plus(REMIND_EVERY);
         }
-        if self.said.as_ref().is_some_and(|(_, due)| now >= *due) {
-            self.emit(What::Waiting { progress: self.progress(observed), on: phrase.clone() });
-            self.said = Some((phrase, now.plus(REMIND_EVERY)));
+        let is_stuck = now >= said.look;
+        if is_stuck {
+            said.look = now.plus(NEXT_LOOK);
         }
-        let remind = self.said.as_ref().map(|(_, due)| *due);
+        let remind = Some(said.due.min(said.look));
+        self.said = Some(said);
+        if is_stuck && self.look_at_pods(waiting).await == Learnt::Something {
+            return Ok(());
+        }
         let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
         tokio::select! {
             _ = changes.changed() => {}
