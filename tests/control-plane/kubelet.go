@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/api/core/v1"
@@ -31,7 +30,7 @@ type kubelet struct {
 	queue  workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	rules  *book
 	events struct{ scheduler, kubelet record.EventRecorder }
-	born   births
+	lives  lives
 }
 
 // workers are more than processors, because they wait for the server most of the time.
@@ -70,13 +69,13 @@ func runKubelet(args []string) error {
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](5*time.Millisecond, time.Second)),
 		rules: newBook(*rules, *rulesDir),
-		born:  births{moments: map[types.UID]time.Time{}},
+		lives: lives{known: map[types.UID]life{}},
 	}
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	k.events.scheduler = recorder(broadcaster, "default-scheduler")
 	k.events.kubelet = recorder(broadcaster, "kubelet")
-	store := newPodStore(k.look, k.born.forget)
+	store := newPodStore(k.look, k.lives.forget)
 	k.pods = listers.NewPodLister(store)
 	store.follow(ctx, client)
 	for range workers {
@@ -91,7 +90,7 @@ func recorder(broadcaster record.EventBroadcaster, component string) record.Even
 }
 
 func (k *kubelet) look(pod *v1.Pod) {
-	k.born.note(pod, time.Now())
+	k.lives.note(pod, time.Now())
 	k.queue.Add(cache.MetaObjectToName(pod))
 }
 
@@ -141,7 +140,9 @@ func (k *kubelet) sync(ctx context.Context, name cache.ObjectName) error {
 		return nil
 	}
 	now := time.Now()
-	o := foresee(k.rule(pod), k.born.note(pod, now), now)
+	life := k.lives.note(pod, now)
+	o := foresee(k.rule(pod), life.since, now)
+	o.before = life.restarts
 	if !o.next.IsZero() {
 		k.queue.AddAfter(name, time.Until(o.next))
 	}
@@ -217,33 +218,6 @@ func (k *kubelet) tell(pod *v1.Pod, o outlook) {
 			"Readiness probe failed: HTTP probe failed with statuscode: 503")
 	case awaited, passing:
 	}
-}
-
-// births remember when pods were made more exactly than the second that their objects tell.
-type births struct {
-	lock    sync.Mutex
-	moments map[types.UID]time.Time
-}
-
-func (b *births) note(pod *v1.Pod, now time.Time) time.Time {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	if known, ok := b.moments[pod.UID]; ok {
-		return known
-	}
-	moment := now
-	// A pod this old was made while nobody looked.
-	if made := pod.CreationTimestamp.Time; now.Sub(made) > 2*time.Second {
-		moment = made
-	}
-	b.moments[pod.UID] = moment
-	return moment
-}
-
-func (b *births) forget(pod *v1.Pod) {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	delete(b.moments, pod.UID)
 }
 
 func serverVersion() string {

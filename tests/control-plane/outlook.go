@@ -23,7 +23,9 @@ type outlook struct {
 	// How often the container was restarted, when it ended last and how long it waits.
 	restarts int32
 	ended    time.Time
-	wait     time.Duration
+	// How often it was restarted before that, each time for another image.
+	before int32
+	wait   time.Duration
 	// When this changes; zero if it does not.
 	next time.Time
 }

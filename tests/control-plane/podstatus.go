@@ -27,7 +27,8 @@ func boundStatus(pod *v1.Pod, o outlook, now time.Time) v1.PodStatus {
 	status := *pod.Status.DeepCopy()
 	status.ObservedGeneration = pod.Generation
 	status.Phase = v1.PodRunning
-	if o.stage == pullFailing {
+	if o.stage == pullFailing && pod.Status.Phase != v1.PodRunning {
+		// A pod that ran does not go back: its containers count as stopped.
 		status.Phase = v1.PodPending
 	}
 	status.HostIP, status.HostIPs = hostIP, []v1.HostIP{{IP: hostIP}}
@@ -113,12 +114,18 @@ func setCondition(status *v1.PodStatus, pod *v1.Pod, now time.Time, kind v1.PodC
 }
 
 func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Time) v1.ContainerStatus {
+	before := statusOf(pod, container.Name)
+	// Another image ends the container that ran; what it was stays to be seen until the next one runs.
+	replaced := before.ContainerID != "" && before.Image != container.Image
 	started := o.stage == awaited || o.stage == passing || o.stage == probeFailing
 	status := v1.ContainerStatus{
 		Name:    container.Name,
 		Image:   container.Image,
 		Ready:   o.stage == passing,
 		Started: &started,
+	}
+	if replaced {
+		status.LastTerminationState = ended(before, now)
 	}
 	waiting := func(reason, message string) v1.ContainerState {
 		return v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: reason, Message: message}}
@@ -127,32 +134,64 @@ func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Ti
 	case unplaced:
 		status.State = waiting("ContainerCreating", "")
 	case pullFailing:
+		if replaced {
+			status.Image, status.ImageID, status.ContainerID = before.Image, before.ImageID, before.ContainerID
+			status.RestartCount = before.RestartCount
+		}
 		status.State = waiting("ImagePullBackOff",
 			fmt.Sprintf("Back-off pulling image %q: %s", container.Image, pullError(container.Image)))
 	case crashing:
-		identify(&status, pod, o.restarts)
-		status.RestartCount = o.restarts
+		status.RestartCount = o.before + o.restarts
+		identify(&status, pod, status.RestartCount)
 		status.State = waiting("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
 			o.wait, container.Name, pod.Name, pod.Namespace, pod.UID))
-		ended := metav1.NewTime(o.ended.Truncate(time.Second))
+		at := metav1.NewTime(o.ended.Truncate(time.Second))
 		status.LastTerminationState.Terminated = &v1.ContainerStateTerminated{
 			ExitCode:    1,
 			Reason:      "Error",
-			StartedAt:   ended,
-			FinishedAt:  ended,
+			StartedAt:   at,
+			FinishedAt:  at,
 			ContainerID: status.ContainerID,
 		}
 	case awaited, passing, probeFailing:
-		identify(&status, pod, 0)
 		since := metav1.NewTime(now)
-		for _, before := range pod.Status.ContainerStatuses {
-			if before.Name == container.Name && before.State.Running != nil {
+		switch {
+		case replaced:
+			status.RestartCount = before.RestartCount + 1
+		case before.ContainerID != "":
+			status.RestartCount, status.LastTerminationState = before.RestartCount, before.LastTerminationState
+			if before.State.Running != nil {
 				since = before.State.Running.StartedAt
 			}
 		}
+		identify(&status, pod, status.RestartCount)
 		status.State.Running = &v1.ContainerStateRunning{StartedAt: since}
 	}
 	return status
+}
+
+// statusOf is what was last said of a container; empty if nothing was.
+func statusOf(pod *v1.Pod, name string) v1.ContainerStatus {
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.Name == name {
+			return status
+		}
+	}
+	return v1.ContainerStatus{}
+}
+
+// ended is how a container ended that was stopped for another image.
+func ended(before v1.ContainerStatus, now time.Time) v1.ContainerState {
+	if before.State.Running == nil {
+		return before.LastTerminationState
+	}
+	return v1.ContainerState{Terminated: &v1.ContainerStateTerminated{
+		ExitCode:    137,
+		Reason:      "Error",
+		StartedAt:   before.State.Running.StartedAt,
+		FinishedAt:  metav1.NewTime(now.Truncate(time.Second)),
+		ContainerID: before.ContainerID,
+	}}
 }
 
 // initialised says that every init container did its work, when that is said for the first time.
