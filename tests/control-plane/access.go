@@ -23,6 +23,7 @@ const (
 	limited     = "limited"
 	controlling = "system:kube-controller-manager"
 	kubeleting  = "kubelet"
+	cloning     = "kruise-manager"
 )
 
 func newUsers() []user {
@@ -33,6 +34,7 @@ func newUsers() []user {
 		{limited, "", rand.Text()},
 		{controlling, masters, rand.Text()},
 		{kubeleting, masters, rand.Text()},
+		{cloning, masters, rand.Text()},
 	}
 }
 
@@ -60,6 +62,7 @@ func (p *plane) writeKubeconfigs() error {
 		"kubeconfig-limited":     {Token: p.token(limited)},
 		"kubeconfig-controllers": {Token: p.token(controlling)},
 		"kubeconfig-kubelet":     {Token: p.token(kubeleting)},
+		"kubeconfig-kruise":      {Token: p.token(cloning)},
 		"kubeconfig-certificate": {
 			ClientCertificate: p.path("pki/admin.crt"),
 			ClientKey:         p.path("pki/admin.key"),

@@ -13,8 +13,10 @@ import (
 // part is one process of the control plane. It may be killed and started again; its flags stay.
 type part struct {
 	name string
-	args []string
-	log  string
+	// The program that does it; this one if it is empty.
+	program string
+	args    []string
+	log     string
 
 	process *os.Process
 	// Closing it tells the process that nobody wants it any more.
@@ -45,11 +47,14 @@ func (p *part) start(extra []string) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	program, err := os.Executable()
-	if err != nil {
-		return err
+	program, verb := p.program, "run"
+	if program == "" {
+		if program, err = os.Executable(); err != nil {
+			return err
+		}
+		verb = p.name
 	}
-	command := exec.Command(program, append(append([]string{p.name}, p.args...), extra...)...)
+	command := exec.Command(program, append(append([]string{verb}, p.args...), extra...)...)
 	command.Env = append(os.Environ(), ownedByUp+"=1")
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = owned()

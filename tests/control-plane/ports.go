@@ -12,6 +12,7 @@ type ports struct {
 	EtcdPeer int `json:"etcdPeer"`
 	API      int `json:"api"`
 	Kubelet  int `json:"kubelet"`
+	Kruise   int `json:"kruise"`
 }
 
 // Systems take the ports of outgoing connections from 32768 (Linux) or 49152 on. Below that nobody takes a port while
@@ -24,7 +25,7 @@ const (
 func freePorts(api int) (ports, error) {
 	taken := map[int]bool{api: true}
 	var found ports
-	for _, port := range []*int{&found.Etcd, &found.EtcdPeer, &found.API, &found.Kubelet} {
+	for _, port := range []*int{&found.Etcd, &found.EtcdPeer, &found.API, &found.Kubelet, &found.Kruise} {
 		free, err := freePort(taken)
 		if err != nil {
 			return found, err

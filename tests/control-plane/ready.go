@@ -18,6 +18,7 @@ type prober struct {
 	server  string
 	token   string
 	kubelet string
+	kruise  string
 }
 
 func newProber(p *plane) (*prober, error) {
@@ -40,6 +41,7 @@ func newProber(p *plane) (*prober, error) {
 		server:  p.Server,
 		token:   p.token(admin),
 		kubelet: fmt.Sprintf("https://127.0.0.1:%d", p.Ports.Kubelet),
+		kruise:  p.kruiseURL(),
 	}, nil
 }
 
@@ -53,6 +55,8 @@ func (p *prober) ready(part string) bool {
 	case "controllers":
 		// They have no port; the first account is the first that is seen of them.
 		return p.answers(p.server+"/api/v1/namespaces/default/serviceaccounts/default", "")
+	case "kruise":
+		return p.answers(p.kruise+"/readyz", "ok")
 	default:
 		return p.answers(p.kubelet+"/healthz", "ok")
 	}

@@ -30,6 +30,7 @@ type plane struct {
 
 	dir        string
 	users      []user
+	kruise     string
 	qps, burst int
 	parts      []*part
 	client     *prober
@@ -45,7 +46,8 @@ func up(args []string) error {
 	rules := flags.String("rules", "", "a file of rules that the kubelet begins with")
 	qps := flags.Int("kube-api-qps", 1000, "how many requests a second the controllers may send (20 is usual in clusters)")
 	burst := flags.Int("kube-api-burst", 2000, "and how many at once (30 is usual)")
-	extra := map[string]*list{"etcd": {}, "apiserver": {}, "controllers": {}, "kubelet": {}}
+	kruise := flags.String("kruise", "", "the program of OpenKruise's CloneSet controller, which then is one more part")
+	extra := map[string]*list{"etcd": {}, "apiserver": {}, "controllers": {}, "kubelet": {}, "kruise": {}}
 	for name, values := range extra {
 		flags.Var(values, name+"-arg", "one more flag for the "+name+" (may be repeated)")
 	}
@@ -63,7 +65,7 @@ func up(args []string) error {
 	if err != nil {
 		return err
 	}
-	p.qps, p.burst = *qps, *burst
+	p.kruise, p.qps, p.burst = *kruise, *qps, *burst
 	p.assemble(extra)
 	// Whatever goes wrong, nothing is left behind.
 	defer p.down()
@@ -143,12 +145,16 @@ func (p *plane) path(name string) string {
 }
 
 func (p *plane) assemble(extra map[string]*list) {
-	for _, known := range []part{
+	parts := []part{
 		{name: "etcd", args: p.etcdArgs()},
 		{name: "apiserver", args: p.apiserverArgs()},
 		{name: "controllers", args: p.controllersArgs()},
 		{name: "kubelet", args: p.kubeletArgs()},
-	} {
+	}
+	if p.kruise != "" {
+		parts = append(parts, part{name: "kruise", program: p.kruise, args: p.kruiseArgs()})
+	}
+	for _, known := range parts {
 		known.args = append(known.args, *extra[known.name]...)
 		known.log = p.path(known.name + ".log")
 		p.parts = append(p.parts, &known)

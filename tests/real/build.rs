@@ -41,6 +41,7 @@ fn build(sources: &Path, program: &Path) -> Result<(), String> {
     }
     say("building the control plane, which takes some minutes the first time");
     let partial = folder.join("partial");
+    fs::remove_dir_all(&partial).or_else(is_missing).map_err(failed)?;
     let status = Command::new(sources.join("build"))
         .arg(&partial)
         .stdin(Stdio::null())
@@ -49,18 +50,41 @@ fn build(sources: &Path, program: &Path) -> Result<(), String> {
     if !status.success() {
         return Err(format!("`tests/control-plane/build` ended with {status}"));
     }
-    fs::rename(&partial, program).map_err(failed)
+    // The program by which everything is told to be there comes last.
+    for name in ["crds", "kruise", "control-plane"] {
+        fs::rename(partial.join(name), folder.join(name)).map_err(failed)?;
+    }
+    fs::remove_dir(&partial).map_err(failed)
 }
 
-/// What the program is built from, in a word.
+fn is_missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// The program of the CloneSet controller, which is built together with the control plane's.
+pub(crate) fn kruise(program: &Path) -> PathBuf {
+    program.with_file_name("kruise")
+}
+
+/// What the programs are built from, in a word.
 fn key(sources: &Path) -> String {
-    let mut files: Vec<PathBuf> = fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let mut hasher = DefaultHasher::new();
-    for file in files.iter().filter(|file| !file.to_string_lossy().ends_with("_test.go") && file.is_file()) {
-        (file.file_name(), fs::read(file).unwrap()).hash(&mut hasher);
+    for file in [files(sources), files(&sources.join("kruise"))].concat() {
+        (file.strip_prefix(sources).unwrap(), fs::read(&file).unwrap()).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
+}
+
+/// The files of a folder that a build reads.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_read = |file: &PathBuf| {
+        let name = file.to_string_lossy();
+        file.is_file() && !name.ends_with("_test.go") && !name.ends_with(".md")
+    };
+    let mut files: Vec<PathBuf> = entries.filter(is_read).collect();
+    files.sort();
+    files
 }
 
 fn is_set(name: &str, value: &str) -> bool {

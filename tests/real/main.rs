@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     for (name, story) in STORIES {
         let (shared, program) = (shared.clone(), program.clone());
         let run = move || {
-            let plane = shared.get_or_init(|| Plane::start(program.as_deref().unwrap()));
+            let plane = shared.get_or_init(|| Plane::start_with_kruise(program.as_deref().unwrap()));
             story(&plane.site(name));
             Ok(())
         };

@@ -1,5 +1,6 @@
 //! A control plane under way.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::build;
 use crate::site::Site;
 
 /// A control plane; it ends when this is dropped, or when this process dies.
@@ -30,11 +32,21 @@ struct Talk {
 
 impl Plane {
     pub(crate) fn start(program: &Path) -> Self {
+        Self::start_with(program, &[])
+    }
+
+    /// With the CloneSet controller as one more part.
+    pub(crate) fn start_with_kruise(program: &Path) -> Self {
+        Self::start_with(program, &["--kruise".as_ref(), build::kruise(program).as_os_str()])
+    }
+
+    fn start_with(program: &Path, more: &[&OsStr]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = fs::File::create(folder.path().join("up.log")).unwrap();
         let mut child = Command::new(program)
             .args(["up", "--dir"])
             .arg(folder.path().join("plane"))
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -97,7 +109,7 @@ impl Drop for Plane {
             talk.stdin = None;
         }
         if let Err(error) = self.child.wait() {
-            crate::build::say(&format!("the control plane did not end: {error}"));
+            build::say(&format!("the control plane did not end: {error}"));
         }
     }
 }
