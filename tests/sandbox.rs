@@ -1,6 +1,9 @@
 //! The sandbox, seen through a client: what it answers and what happens in it as time passes.
 
 #[cfg(test)]
+#[path = "sandbox/clonesets.rs"]
+mod clonesets;
+#[cfg(test)]
 #[path = "sandbox/controllers.rs"]
 mod controllers;
 #[cfg(test)]
@@ -21,6 +24,9 @@ mod patches;
 #[cfg(test)]
 #[path = "sandbox/stage.rs"]
 mod stage;
+#[cfg(test)]
+#[path = "sandbox/statefulsets.rs"]
+mod statefulsets;
 #[cfg(test)]
 #[path = "sandbox/watches.rs"]
 mod watches;

@@ -10,7 +10,7 @@ use super::apply::{self, Applier, Force};
 use super::deletion::{self, Deletion, Propagation};
 use super::failure::{Failure, Problem};
 use super::fault::Verb;
-use super::kinds::{Keeping, Kind, Scope, StatusPart};
+use super::kinds::{Keeping, Kind, Origin, Scope, StatusPart};
 use super::route::{Place, Query, Request, Target};
 use super::selector::{Fields, Selector};
 use super::store::{Key, Store};
@@ -28,7 +28,7 @@ pub(super) enum Answer {
 pub(super) fn serve(store: &mut Store, request: &Request) -> Result<Answer, Failure> {
     let place = match &request.target {
         Target::Resource(place) => place,
-        Target::Discovery(path) => return discovery::document(path, request.verb),
+        Target::Discovery(path) => return discovery::document(store, path, request.verb),
         Target::NoSuchResource => return Err(Failure::no_such_resource()),
         Target::NoSuchPath => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
     };
@@ -134,8 +134,13 @@ fn patched(
 ) -> Result<(Arc<Value>, Wrote), Failure> {
     let persist = persist(&request.query)?;
     let applies = request.content_type == PATCH_TYPES[3];
-    if !PATCH_TYPES.contains(&request.content_type.as_str()) {
-        return Err(Failure::unsupported_media_type(&PATCH_TYPES));
+    let accepted: Vec<&str> = match key.kind.origin {
+        Origin::BuiltIn => PATCH_TYPES.to_vec(),
+        // Without the type's own code nobody knows how its lists are merged.
+        Origin::Custom => PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect(),
+    };
+    if !accepted.contains(&request.content_type.as_str()) {
+        return Err(Failure::unsupported_media_type(&accepted));
     }
     if request.query.is_on("force") && !applies {
         let problem = Problem::forbidden("force", "may not be specified for non-apply patch");

@@ -1,20 +1,23 @@
 //! What the server says of itself: version, health, groups and resources.
 
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::api::Answer;
 use super::failure::Failure;
 use super::fault::Verb;
 use super::kinds::{Keeping, Kind, Scope, StatusPart};
+use super::store::Store;
 
 /// The document at a path outside the resources.
-pub(super) fn document(path: &str, verb: Verb) -> Result<Answer, Failure> {
+pub(super) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, Failure> {
     if verb != Verb::Get {
         return Err(Failure::method_not_allowed());
     }
-    let groups: BTreeSet<&str> =
-        Kind::all().map(|kind| kind.group).filter(|group| !group.is_empty()).collect();
+    let groups: BTreeMap<&str, &str> = Kind::all()
+        .filter(|kind| !kind.group.is_empty() && !store.absent.contains(kind.group))
+        .map(|kind| (kind.group, kind.version))
+        .collect();
     let answer = match path {
         "/version" => json!({
             "major": "1",
@@ -30,26 +33,30 @@ pub(super) fn document(path: &str, verb: Verb) -> Result<Answer, Failure> {
         "/healthz" | "/livez" | "/readyz" => return Ok(Answer::Text(200, "ok".to_owned())),
         "/api" => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         "/apis" => {
-            let groups: Vec<Value> = groups.iter().map(|group| describe(group)).collect();
+            let groups: Vec<Value> = groups.iter().map(|(group, version)| describe(group, version)).collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
         "/api/v1" => resources("", "v1"),
-        path => match path.strip_prefix("/apis/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
-            Some((group, "")) if groups.contains(group) => {
-                let mut described = describe(group);
-                described["kind"] = json!("APIGroup");
-                described["apiVersion"] = json!("v1");
-                described
+        path => {
+            let rest = path.strip_prefix("/apis/").unwrap_or_default();
+            let (group, asked) = rest.split_once('/').unwrap_or((rest, ""));
+            match groups.get(group) {
+                Some(version) if asked.is_empty() => {
+                    let mut described = describe(group, version);
+                    described["kind"] = json!("APIGroup");
+                    described["apiVersion"] = json!("v1");
+                    described
+                }
+                Some(version) if asked == *version => resources(group, version),
+                _ => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
             }
-            Some((group, "v1")) if groups.contains(group) => resources(group, "v1"),
-            _ => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
-        },
+        }
     };
     Ok(Answer::Json(200, answer))
 }
 
-fn describe(group: &str) -> Value {
-    let version = json!({"groupVersion": format!("{group}/v1"), "version": "v1"});
+fn describe(group: &str, version: &str) -> Value {
+    let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
     json!({"name": group, "versions": [version], "preferredVersion": version})
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -69,6 +69,8 @@ struct Rest {
     resource_version: u64,
     issued: u64,
     rules: Vec<Kept>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    absent: BTreeSet<String>,
     queue: Vec<Entry>,
     pods_created: BTreeMap<String, Timestamp>,
     deletions: Vec<(u64, Reference)>,
@@ -170,6 +172,7 @@ impl DataFile {
         store.version = store.version.max(rest.resource_version);
         store.issued = rest.issued;
         store.rules = rest.rules.into_iter().filter_map(Kept::rule).collect();
+        store.absent = rest.absent;
         store.born = rest.pods_created;
         store.deletions = rest.deletions.iter().filter_map(|(v, r)| Some((*v, r.key()?))).collect();
         for entry in &rest.queue {
@@ -208,6 +211,7 @@ impl DataFile {
             resource_version: store.version,
             issued: store.issued,
             rules: store.rules.iter().map(Kept::from).collect(),
+            absent: store.absent.clone(),
             queue: store
                 .queue
                 .entries()

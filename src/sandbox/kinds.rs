@@ -1,9 +1,9 @@
 //! The table of kinds: what the sandbox serves and how each kind differs from the others.
 //!
-//! A further kind (StatefulSet, CloneSet, a custom resource) is one more row here, and a controller if
-//! something should act on it. This module must not know how objects are stored or changed.
+//! A further kind is one more row here, and a controller if something should act on it. This module must not
+//! know how objects are stored or changed.
 
-use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Pod, Service};
@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::failure::Problem;
-use super::{defaulting, typed, validation};
+use super::{custom, defaulting, typed, validation};
 
 /// One row of the table.
 pub(super) struct Definition {
@@ -22,6 +22,7 @@ pub(super) struct Definition {
     pub(super) singular: &'static str,
     pub(super) kind: &'static str,
     pub(super) short_names: &'static [&'static str],
+    pub(super) origin: Origin,
     pub(super) scope: Scope,
     pub(super) keeping: Keeping,
     /// Which parts of a change raise `metadata.generation`.
@@ -42,6 +43,13 @@ pub(super) struct Definition {
     pub(super) default: fn(&mut Value),
     /// Complains about an object, given the one it replaces.
     pub(super) validate: fn(&Value, Option<&Value>) -> Vec<Problem>,
+}
+
+/// Whether the API server is built with a kind, or a definition that somebody installed describes it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    BuiltIn,
+    Custom,
 }
 
 /// Whether objects of a kind live in namespaces.
@@ -202,6 +210,7 @@ const PLAIN: Definition = Definition {
     singular: "",
     kind: "",
     short_names: &[],
+    origin: Origin::BuiltIn,
     scope: Scope::Namespaced,
     keeping: Keeping::Stored,
     generation: Generation::None,
@@ -307,6 +316,34 @@ static TABLE: &[Definition] = &[
         check: typed::check_workload::<ReplicaSet>,
         default: defaulting::replica_set,
         validate: validation::replica_set,
+        ..PLAIN
+    },
+    Definition {
+        group: "apps",
+        plural: "statefulsets",
+        singular: "statefulset",
+        kind: "StatefulSet",
+        short_names: &["sts"],
+        generation: Generation::Spec,
+        status: StatusPart::Subresource,
+        check: typed::check_workload::<StatefulSet>,
+        default: defaulting::stateful_set,
+        validate: validation::stateful_set,
+        ..PLAIN
+    },
+    Definition {
+        group: custom::cloneset::GROUP,
+        version: "v1alpha1",
+        plural: "clonesets",
+        singular: "cloneset",
+        kind: "CloneSet",
+        short_names: &["clone"],
+        origin: Origin::Custom,
+        generation: Generation::Spec,
+        status: StatusPart::Subresource,
+        unconditional: Unconditional::Refused,
+        check: custom::cloneset::check,
+        validate: custom::cloneset::validate,
         ..PLAIN
     },
     Definition {

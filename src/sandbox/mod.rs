@@ -13,6 +13,7 @@
 mod api;
 mod apply;
 mod controllers;
+mod custom;
 mod defaulting;
 mod deletion;
 mod discovery;
@@ -211,6 +212,14 @@ impl Sandbox {
                 after: value(noted.after),
             })
             .collect()
+    }
+
+    /// Makes this a cluster without OpenKruise: nobody has installed the definition of CloneSets.
+    #[must_use]
+    pub fn without_kruise(self) -> Self {
+        // A file that cannot be written fails the next request, which can say so.
+        self.world.leave_out(custom::cloneset::GROUP).ok();
+        self
     }
 
     /// Replaces the kubelet's rules, for pods that are there as well.

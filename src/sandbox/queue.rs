@@ -16,6 +16,10 @@ pub(super) enum Task {
     Deployment,
     /// The ReplicaSet controller.
     ReplicaSet,
+    /// The StatefulSet controller.
+    StatefulSet,
+    /// OpenKruise's CloneSet controller.
+    CloneSet,
     /// The kubelet, at one pod.
     Kubelet,
     /// The garbage collector, at an object whose owners may be gone.

@@ -14,7 +14,7 @@ use super::write::{self, Part};
 
 /// Whether a kind has the subresource.
 pub(super) fn has_scale(kind: Kind) -> bool {
-    matches!(kind.plural, "deployments" | "replicasets")
+    matches!(kind.plural, "clonesets" | "deployments" | "replicasets" | "statefulsets")
 }
 
 /// Reads or changes the size of a workload.
@@ -54,6 +54,11 @@ fn scale(object: &Value) -> Value {
         .flatten()
         .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
         .collect();
+    // A definition says where its kind keeps the text of its selector.
+    let selector = match object.pointer("/status/labelSelector").and_then(Value::as_str) {
+        Some(text) => text.to_owned(),
+        None => selector.join(","),
+    };
     let mut metadata = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         metadata[field] = object["metadata"][field].clone();
@@ -67,6 +72,6 @@ fn scale(object: &Value) -> Value {
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
         "spec": spec,
-        "status": {"replicas": meta::number(object, "/status/replicas"), "selector": selector.join(",")},
+        "status": {"replicas": meta::number(object, "/status/replicas"), "selector": selector},
     })
 }

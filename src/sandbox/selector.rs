@@ -66,6 +66,13 @@ impl Selector {
         Self(requirements)
     }
 
+    /// The requirements as a query would write them, in the order of their keys.
+    pub(super) fn text(&self) -> String {
+        let mut parts: Vec<String> = self.0.iter().map(Requirement::text).collect();
+        parts.sort();
+        parts.join(",")
+    }
+
     pub(super) fn matches(&self, labels: Option<&Map<String, Value>>) -> bool {
         self.0.iter().all(|requirement| {
             let value = labels.and_then(|l| l.get(&requirement.key)).and_then(Value::as_str);
@@ -80,6 +87,17 @@ impl Selector {
 }
 
 impl Requirement {
+    fn text(&self) -> String {
+        let key = &self.key;
+        match &self.operator {
+            Operator::In(values) if values.len() == 1 => format!("{key}={}", values[0]),
+            Operator::In(values) => format!("{key} in ({})", values.join(",")),
+            Operator::NotIn(values) => format!("{key} notin ({})", values.join(",")),
+            Operator::Exists => key.clone(),
+            Operator::Absent => format!("!{key}"),
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let requirement = |key: &str, operator| {
             let key = key.trim();

@@ -73,6 +73,11 @@ impl Front {
     }
 
     fn serve(&self, request: &Request, fault: Option<WatchFault>) -> http::Response<Body> {
+        if let Target::Resource(place) = &request.target
+            && !self.world.has_group(place.kind.group)
+        {
+            return respond(404, "text/plain", whole(Bytes::from("404 page not found\n")));
+        }
         if request.verb == Verb::Watch {
             return match self.watch(request, fault) {
                 Ok(watch) => respond(200, JSON, stream(watch)),

@@ -56,10 +56,12 @@ pub(super) struct Store {
     pub(super) issued: u64,
     /// What is due, and when.
     pub(super) queue: Queue,
-    /// When pods were made, to the millisecond, by UID.
+    /// When pods were made or were last given another image, to the millisecond, by UID.
     pub(super) born: BTreeMap<String, Timestamp>,
     /// How the kubelet treats pods.
     pub(super) rules: Vec<Rule>,
+    /// Groups that are not served: nobody has installed them.
+    pub(super) absent: BTreeSet<String>,
     /// Versions at which objects were deleted, newest last.
     pub(super) deletions: BTreeMap<u64, Key>,
     /// Changes of the running transaction.

@@ -154,6 +154,18 @@ impl World {
         })
     }
 
+    /// Serves a group no more.
+    pub(super) fn leave_out(&self, group: &str) -> Result<(), SandboxError> {
+        self.transact(Actor::Client, Verb::Get, |store, _| {
+            store.touched |= store.absent.insert(group.to_owned());
+        })
+    }
+
+    /// Whether a group is served.
+    pub(super) fn has_group(&self, group: &str) -> bool {
+        !self.state().store.absent.contains(group)
+    }
+
     /// The last resource version.
     pub(super) fn version(&self) -> u64 {
         self.state().store.version

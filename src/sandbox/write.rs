@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::kinds::{Generation, Keeping, Kind, PutToMissing, Scope, StatusPart, Unconditional};
+use super::kinds::{Generation, Keeping, Kind, Origin, PutToMissing, Scope, StatusPart, Unconditional};
 use super::store::{Key, Store};
 use super::{meta, validation};
 
@@ -147,6 +147,9 @@ pub(super) fn change(
         Part::Main => (),
         Part::Status => {
             copy(before, &mut object, "spec");
+            if kind.origin == Origin::Custom {
+                copy(before, &mut object, "metadata");
+            }
             if kind.plural == "deployments" {
                 let labels = before.pointer("/metadata/labels").cloned();
                 set_or_remove(meta::metadata(&mut object), "labels", labels);

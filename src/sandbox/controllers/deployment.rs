@@ -259,7 +259,7 @@ fn refused(rollout: &mut Rollout, failure: &Failure, name: &str) {
 }
 
 /// A short word for a template, from the letters of generated names.
-fn hash(template: &Value, collisions: i64) -> String {
+pub(super) fn hash(template: &Value, collisions: i64) -> String {
     let digits = fnv(&format!(
         "{}{}",
         canonical(template),

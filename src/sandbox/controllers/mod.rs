@@ -3,12 +3,15 @@
 //! Every controller is level-triggered: it reads the objects as they are and does what is missing. They act
 //! through the same writes as clients and must not keep anything between two looks.
 
+mod cloneset;
 mod deployment;
 mod deployment_status;
 mod gc;
 mod namespace;
 mod replicaset;
+mod revisions;
 mod scaling;
+mod statefulset;
 
 use jiff::SignedDuration;
 
@@ -28,6 +31,8 @@ pub(super) fn run(store: &mut Store, work: &Work) {
     match work.task {
         Task::Deployment => deployment::sync(store, &work.key),
         Task::ReplicaSet => replicaset::sync(store, &work.key),
+        Task::StatefulSet => statefulset::sync(store, &work.key),
+        Task::CloneSet => cloneset::sync(store, &work.key),
         Task::Kubelet => kubelet::sync(store, &work.key),
         Task::Collect => gc::collect(store, &work.key),
         Task::Finalize => gc::finalize(store, &work.key),
@@ -54,9 +59,14 @@ pub(super) fn notice(store: &mut Store, noted: &Noted) {
             store.queue.add(Task::ReplicaSet, key, at);
             tell_owner(store, noted, "Deployment", Task::Deployment, Kind::of("deployments"));
         }
+        "statefulsets" => store.queue.add(Task::StatefulSet, key, at),
+        "clonesets" => store.queue.add(Task::CloneSet, key, at),
         "pods" => {
+            kubelet::notice(store, noted);
             store.queue.add(Task::Kubelet, key, at);
             tell_owner(store, noted, "ReplicaSet", Task::ReplicaSet, Kind::of("replicasets"));
+            tell_owner(store, noted, "StatefulSet", Task::StatefulSet, Kind::of("statefulsets"));
+            tell_owner(store, noted, "CloneSet", Task::CloneSet, Kind::of("clonesets"));
         }
         "namespaces" => store.queue.add(Task::Namespace, key, at),
         _ => (),

@@ -74,7 +74,7 @@ pub(super) fn adopt(store: &mut Store, orphan: &Key, owner: &Value) {
     });
 }
 
-fn is_active(pod: &Value) -> bool {
+pub(super) fn is_active(pod: &Value) -> bool {
     !meta::is_terminating(pod) && !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
@@ -89,7 +89,7 @@ fn make_pod(store: &mut Store, set: &Value) {
 }
 
 /// Which pods go first: unbound, pending, unready, recently ready, often restarted, young.
-fn rank(pod: &Value, key: &Key) -> impl Ord + use<> {
+pub(super) fn rank(pod: &Value, key: &Key) -> impl Ord + use<> {
     let phase = match meta::text(pod, "/status/phase") {
         "Pending" => 0,
         "Running" => 2,
@@ -114,7 +114,7 @@ fn rank(pod: &Value, key: &Key) -> impl Ord + use<> {
     )
 }
 
-fn ready_since(pod: &Value) -> Option<Timestamp> {
+pub(super) fn ready_since(pod: &Value) -> Option<Timestamp> {
     meta::items(pod, "/status/conditions")
         .iter()
         .find(|c| c["type"] == "Ready" && c["status"] == "True")

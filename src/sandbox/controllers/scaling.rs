@@ -35,7 +35,7 @@ impl Fence {
     }
 }
 
-fn resolve(value: &Value, size: i64, round: impl Fn(i64) -> i64) -> i64 {
+pub(super) fn resolve(value: &Value, size: i64, round: impl Fn(i64) -> i64) -> i64 {
     match value {
         Value::String(text) => {
             let percent: i64 = text.trim_end_matches('%').parse().unwrap_or_default();

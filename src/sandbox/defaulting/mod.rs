@@ -3,10 +3,12 @@
 //! Defaults apply to every write, so they must not change what is already there.
 
 mod pod_spec;
+mod stateful_set;
 
 use serde_json::{Map, Value, json};
 
 use super::meta;
+pub(super) use stateful_set::stateful_set;
 
 /// Sets a field that is missing.
 fn default(map: &mut Map<String, Value>, field: &str, value: Value) {

@@ -7,19 +7,32 @@ mod events;
 mod outlook;
 mod status;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::deletion::{self, Deletion};
 use super::meta;
 use super::queue::Task;
 use super::rules;
-use super::store::{Key, Store};
+use super::store::{Key, Noted, Store};
 use super::write::{self, Part, Persist};
-use outlook::{Outlook, State};
+use outlook::{Outlook, Probe, State};
 
 /// The only node.
 const NODE: &str = "sandbox";
+
+/// Takes note of a change of a pod's images: its containers begin anew, and its rule counts from then on.
+pub(super) fn notice(store: &mut Store, noted: &Noted) {
+    if let (Some(before), Some(after)) = (&noted.before, &noted.after)
+        && images(before) != images(after)
+    {
+        store.born.insert(meta::uid(after).to_owned(), store.now);
+    }
+}
+
+fn images(pod: &Value) -> Vec<&Value> {
+    meta::items(pod, "/spec/containers").iter().map(|container| &container["image"]).collect()
+}
 
 /// Brings a pod to where it should be by now.
 pub(super) fn sync(store: &mut Store, key: &Key) {
@@ -33,7 +46,11 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     }
     let image = meta::text(&pod, "/spec/containers/0/image");
     let (outcome, _) = rules::outcome(&store.rules, image);
-    let outlook = Outlook::of(outcome, born(store, &pod), store.now);
+    let mut outlook = Outlook::of(outcome, born(store, &pod), store.now);
+    if outlook.state == State::Starting && meta::text(&pod, "/status/phase") == "Running" {
+        // A pod that ran does not start again: it is one of its containers that does.
+        outlook.state = State::Running(Probe::Awaited);
+    }
     if let Some(due) = outlook.next {
         // Restarts that nobody could see need not be gone through one by one.
         let due = if matches!(outlook.state, State::Crashing(_)) { due.max(store.horizon) } else { due };
@@ -68,12 +85,12 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
 }
 
 /// When the pod was made, to the millisecond where that is known.
-pub(super) fn born(store: &Store, pod: &serde_json::Value) -> jiff::Timestamp {
+pub(super) fn born(store: &Store, pod: &Value) -> jiff::Timestamp {
     let exact = store.born.get(meta::uid(pod)).copied();
     exact.or_else(|| meta::moment(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
 }
 
-fn bind(store: &mut Store, key: &Key, pod: &Arc<serde_json::Value>) {
+fn bind(store: &mut Store, key: &Key, pod: &Arc<Value>) {
     let mut bound = (**pod).clone();
     bound["spec"]["nodeName"] = json!(NODE);
     store.put(key.clone(), bound);
@@ -86,12 +103,12 @@ fn end(store: &mut Store, key: &Key) {
     deletion::delete(store, key, &options, Persist::Keep).ok();
 }
 
-fn report(store: &mut Store, pod: &serde_json::Value, state: State) {
+fn report(store: &mut Store, pod: &Value, state: State) {
     match state {
         State::PullFailing => events::tell(store, pod, events::Said::PullFailed),
         State::Crashing(crash) => events::tell(store, pod, events::Said::Crashed(crash.restarts)),
-        State::Running(outlook::Probe::Failing) => events::tell(store, pod, events::Said::Unready),
-        State::Running(outlook::Probe::Passing | outlook::Probe::Awaited)
+        State::Running(Probe::Failing) => events::tell(store, pod, events::Said::Unready),
+        State::Running(Probe::Passing | Probe::Awaited)
         | State::Starting
         | State::Waiting
         | State::Unschedulable => (),
@@ -99,7 +116,7 @@ fn report(store: &mut Store, pod: &serde_json::Value, state: State) {
 }
 
 /// Why a pod has no log yet, in the server's words, or what it printed.
-pub(super) fn log(store: &Store, pod: &serde_json::Value) -> Result<String, String> {
+pub(super) fn log(store: &Store, pod: &Value) -> Result<String, String> {
     let image = meta::text(pod, "/spec/containers/0/image");
     let (_, log) = rules::outcome(&store.rules, image);
     let (name, container) = (meta::name(pod), meta::text(pod, "/spec/containers/0/name"));

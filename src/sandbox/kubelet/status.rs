@@ -23,19 +23,25 @@ pub(super) const UNSCHEDULABLE: &str = "0/1 nodes are available: 1 Insufficient 
 /// The status of a bound pod.
 pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
     let mut status = carried(pod);
-    let running = matches!(state, State::Running(_) | State::Crashing(_));
+    // A pod that ran stays so while another image cannot be pulled: its containers count as stopped.
+    let ran = state == State::PullFailing && meta::text(pod, "/status/phase") == "Running";
+    let running = ran || matches!(state, State::Running(_) | State::Crashing(_));
     let ready = state == State::Running(Probe::Passing);
     let names: Vec<&str> =
         meta::items(pod, "/spec/containers").iter().map(|container| meta::text(container, "/name")).collect();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
     let why = (!ready).then_some(("ContainersNotReady", unready.as_str()));
-    let (initialized, containers) =
-        (condition("Initialized", "True", None), if ready { "True" } else { "False" });
+    let containers = if ready { "True" } else { "False" };
+    let closed = closed_gates(pod);
+    let (whole, why_not) = match why {
+        None if !closed.is_empty() => ("False", Some(("ReadinessGatesNotReady", closed.as_str()))),
+        why => (containers, why),
+    };
     let sandboxed = if state == State::Starting { "False" } else { "True" };
     let all = [
         condition("PodReadyToStartContainers", sandboxed, None),
-        initialized,
-        condition("Ready", containers, why),
+        condition("Initialized", "True", None),
+        condition("Ready", whole, why_not),
         condition("ContainersReady", containers, why),
         condition("PodScheduled", "True", None),
     ];
@@ -98,16 +104,37 @@ fn conditions<const N: usize>(pod: &Value, conditions: [Value; N], now: Timestam
         }
         condition
     });
-    json!(dated.as_slice())
+    // Conditions that are somebody else's stay.
+    let foreign = before.iter().filter(|b| dated.iter().all(|own| own["type"] != b["type"])).cloned();
+    Value::Array(dated.iter().cloned().chain(foreign).collect())
+}
+
+/// Which of the conditions that a pod waits for are not true, in the kubelet's words.
+fn closed_gates(pod: &Value) -> String {
+    let conditions = meta::items(pod, "/status/conditions");
+    let gates =
+        meta::items(pod, "/spec/readinessGates").iter().map(|gate| meta::text(gate, "/conditionType"));
+    let closed: Vec<String> = gates
+        .filter_map(|gate| match conditions.iter().find(|c| c["type"] == gate).map(|c| &c["status"]) {
+            Some(state) if state == "True" => None,
+            Some(state) => Some(format!(
+                "the status of pod readiness gate \"{gate}\" is not \"True\", but {}",
+                state.as_str().unwrap_or_default()
+            )),
+            None => Some(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
+        })
+        .collect();
+    closed.join(", ")
 }
 
 fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Value {
     let (name, image) = (meta::text(container, "/name"), meta::text(container, "/image"));
+    let before = Before::of(pod, name, image);
     let mut status = json!({
         "name": name,
         "image": image,
         "imageID": "",
-        "lastState": {},
+        "lastState": before.last_state(now),
         "ready": state == State::Running(Probe::Passing),
         "restartCount": 0,
         "started": matches!(state, State::Running(_)),
@@ -118,17 +145,19 @@ fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Va
             status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
         }
         State::Running(_) => {
-            let since = meta::items(pod, "/status/containerStatuses")
-                .iter()
-                .find(|before| before["name"] == name)
-                .and_then(|before| before.pointer("/state/running/startedAt").cloned());
-            let since = since.unwrap_or_else(|| json!(meta::seconds(now)));
+            let since = before.since().unwrap_or_else(|| json!(meta::seconds(now)));
             status["state"] = json!({"running": {"startedAt": since}});
-            identify(&mut status, pod, image, 0);
+            status["restartCount"] = json!(before.restarts());
+            identify(&mut status, pod, image, before.restarts());
         }
         State::PullFailing => {
             let message = format!("Back-off pulling image \"{image}\": {}", pull_error(image));
             status["state"] = waiting("ImagePullBackOff", message);
+            if let Before::Replaced(was) = &before {
+                for field in ["image", "imageID", "containerID", "restartCount"] {
+                    status[field] = was[field].clone();
+                }
+            }
         }
         State::Crashing(crash) => {
             let message = format!(
@@ -139,8 +168,9 @@ fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Va
                 meta::uid(pod)
             );
             status["state"] = waiting("CrashLoopBackOff", message);
-            status["restartCount"] = json!(crash.restarts);
-            identify(&mut status, pod, image, crash.restarts);
+            let restarts = crash.restarts.max(before.restarts());
+            status["restartCount"] = json!(restarts);
+            identify(&mut status, pod, image, restarts);
             let ended = meta::seconds(crash.ended);
             status["lastState"] = json!({"terminated": {
                 "exitCode": 1,
@@ -152,6 +182,58 @@ fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Va
         }
     }
     status
+}
+
+/// What was last said of a container that was there.
+enum Before<'a> {
+    Nothing,
+    /// It has the image that it should have.
+    Same(&'a Value),
+    /// It was stopped for another image, and what it was stays to be seen until that runs.
+    Replaced(&'a Value),
+}
+
+impl<'a> Before<'a> {
+    fn of(pod: &'a Value, name: &str, image: &str) -> Self {
+        let statuses = meta::items(pod, "/status/containerStatuses");
+        match statuses.iter().find(|status| status["name"] == name && status.get("containerID").is_some()) {
+            None => Self::Nothing,
+            Some(status) if status["image"] == image => Self::Same(status),
+            Some(status) => Self::Replaced(status),
+        }
+    }
+
+    fn since(&self) -> Option<Value> {
+        match self {
+            Self::Same(status) => status.pointer("/state/running/startedAt").cloned(),
+            Self::Nothing | Self::Replaced(_) => None,
+        }
+    }
+
+    fn restarts(&self) -> i64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Same(status) => meta::number(status, "/restartCount"),
+            Self::Replaced(status) => meta::number(status, "/restartCount") + 1,
+        }
+    }
+
+    fn last_state(&self, now: Timestamp) -> Value {
+        match self {
+            Self::Nothing => json!({}),
+            Self::Same(status) => status["lastState"].clone(),
+            Self::Replaced(status) => match status.pointer("/state/running/startedAt") {
+                None => status["lastState"].clone(),
+                Some(started) => json!({"terminated": {
+                    "exitCode": 137,
+                    "reason": "Error",
+                    "startedAt": started,
+                    "finishedAt": meta::seconds(now),
+                    "containerID": status["containerID"],
+                }}),
+            },
+        }
+    }
 }
 
 fn identify(status: &mut Value, pod: &Value, image: &str, restarts: i64) {

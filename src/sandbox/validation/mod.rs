@@ -4,6 +4,7 @@
 //! order and words.
 
 mod names;
+mod stateful_set;
 mod template;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::failure::Problem;
 use super::kinds::Kind;
 use super::meta;
 use super::selector::Selector;
+pub(super) use stateful_set::stateful_set;
 
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 const IMMUTABLE: &str = "field is immutable";

@@ -1,0 +1,208 @@
+//! OpenKruise's CloneSet controller, as release 1.8 acts without webhook and node daemon.
+//!
+//! One look scales or, where nothing had to be scaled, updates; then it counts the pods that were there at its
+//! start. This module looks and counts; `difference` does arithmetic, `scale` and `update` act, `in_place` changes
+//! a pod that stays. Lifecycle hooks and claims for volumes are not imitated.
+
+mod difference;
+mod in_place;
+mod scale;
+mod update;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use self::difference::Strategy;
+use super::replicaset::{is_active, ready_since};
+use super::revisions::{History, pod_revision, short};
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::meta;
+use crate::sandbox::queue::Task;
+use crate::sandbox::selector::Selector;
+use crate::sandbox::store::{Key, Store};
+use crate::sandbox::write::{self, Part};
+
+/// Where a pod is in its life, as the controller tells it.
+const STATE_LABEL: &str = "lifecycle.apps.kruise.io/state";
+const STATE_TIME: &str = "lifecycle.apps.kruise.io/timestamp";
+/// A pod that is to be deleted, whether to be replaced or because somebody says so.
+const DOOMED_LABEL: &str = "apps.kruise.io/specified-delete";
+/// The condition that is false while a pod is changed in place, and the gate that waits for it.
+const IN_PLACE_READY: &str = "InPlaceUpdateReady";
+
+/// A pod as it was when the look began.
+struct Member {
+    key: Key,
+    pod: Arc<Value>,
+    /// It is of the revision to update to.
+    updated: bool,
+    ready: bool,
+    /// Ready for long enough, and nothing is being done to it.
+    available: bool,
+    /// The same, however long.
+    steady: bool,
+    doomed: bool,
+}
+
+/// What one look works on.
+struct Look {
+    key: Key,
+    set: Arc<Value>,
+    strategy: Strategy,
+    history: History,
+    members: Vec<Member>,
+}
+
+/// What could not be done, for the conditions.
+struct Failed {
+    condition: &'static str,
+    message: String,
+}
+
+/// Brings the pods of a CloneSet, and its status, one step further.
+pub(super) fn sync(store: &mut Store, key: &Key) {
+    let Some(set) = store.object(key).cloned() else { return };
+    // Without a webhook nobody fills in the size, and the controller does not survive its absence.
+    let Some(strategy) = Strategy::of(&set) else { return };
+    if set["spec"]["selector"].as_object().is_none_or(serde_json::Map::is_empty) {
+        return;
+    }
+    let Some(history) = History::of(store, key, &set, &annotations(&set)) else { return };
+    let members = members(store, &set, &history);
+    let look = Look { key: key.clone(), set, strategy, history, members };
+    let mut failed = None;
+    if !meta::is_terminating(&look.set) {
+        match scale::step(store, &look) {
+            Ok(scale::Scaled::Something) => (),
+            Ok(scale::Scaled::Nothing) => failed = update::step(store, &look).err(),
+            Err(why) => failed = Some(why),
+        }
+    }
+    report(store, &look, failed);
+    forget_deleted(store, &look);
+    let pods: Vec<(Key, Arc<Value>)> =
+        look.members.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
+    look.history.truncate(store, &pods);
+}
+
+/// A revision carries the annotations of its CloneSet, and one for the volumes that there are none of.
+fn annotations(set: &Value) -> Value {
+    let mut annotations = set.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
+    annotations["kruise.io/cloneset-volumeclaimtemplate-hash"] = json!("");
+    annotations
+}
+
+fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
+    let (uid, update) = (meta::uid(set), short(meta::name(&history.update)).to_owned());
+    let pods: Vec<(Key, Arc<Value>)> = store
+        .owned_by(uid)
+        .filter(|(key, pod)| key.kind == Kind::of("pods") && is_active(pod))
+        .filter(|(_, pod)| meta::controller(pod).is_some_and(|owner| owner["uid"] == uid))
+        .map(|(key, pod)| (key.clone(), Arc::clone(pod)))
+        .collect();
+    let seconds = SignedDuration::from_secs(meta::number(set, "/spec/minReadySeconds"));
+    let named = meta::items(set, "/spec/scaleStrategy/podsToDelete");
+    let mut members = Vec::new();
+    for (key, pod) in pods {
+        let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
+        let since = since.filter(|_| in_place::condition(&pod).is_none_or(|state| state == "True"));
+        let due = since.map(|since| meta::later(since, seconds));
+        if let Some(due) = due.filter(|due| *due > store.now) {
+            let set = Key::new(Kind::of("clonesets"), &key.namespace, meta::name(set));
+            store.queue.add(Task::CloneSet, &set, due);
+        }
+        let normal = matches!(state(&pod), "" | "Normal");
+        members.push(Member {
+            updated: short(pod_revision(&pod)) == update,
+            ready: since.is_some(),
+            available: normal && due.is_some_and(|due| due <= store.now),
+            steady: normal && since.is_some(),
+            doomed: label(&pod, DOOMED_LABEL) == "true"
+                || named.iter().any(|name| *name == key.name.as_str()),
+            key,
+            pod,
+        });
+    }
+    members
+}
+
+fn label<'a>(pod: &'a Value, name: &str) -> &'a str {
+    meta::labels(pod).and_then(|labels| labels.get(name)).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn state(pod: &Value) -> &str {
+    label(pod, STATE_LABEL)
+}
+
+/// Sets a label and dates the state that it tells.
+fn set_state(pod: &mut Value, state: &str, now: &str) {
+    let metadata = meta::metadata(pod);
+    metadata.entry("labels").or_insert_with(|| json!({}))[STATE_LABEL] = json!(state);
+    metadata.entry("annotations").or_insert_with(|| json!({}))[STATE_TIME] = json!(now);
+}
+
+/// Writes the status where it says something else than before.
+fn report(store: &mut Store, look: &Look, failed: Option<Failed>) {
+    let count = |of: &dyn Fn(&Member) -> bool| look.members.iter().filter(|member| of(member)).count();
+    let (replicas, updated) = (look.members.len(), count(&|m| m.updated));
+    let update = meta::name(&look.history.update);
+    // Whether the pods are ready is not asked.
+    let settled = updated == replicas && i64::try_from(replicas) == Ok(look.strategy.replicas);
+    let current = if settled { update } else { meta::name(&look.history.current) };
+    let mut status = json!({
+        "observedGeneration": meta::number(&look.set, "/metadata/generation"),
+        "replicas": replicas,
+        "readyReplicas": count(&|m| m.ready),
+        "availableReplicas": count(&|m| m.available),
+        "updatedReplicas": updated,
+        "updatedReadyReplicas": count(&|m| m.updated && m.ready),
+        "currentRevision": current,
+        "updateRevision": update,
+        "collisionCount": look.history.collisions,
+        "labelSelector": Selector::of(&look.set["spec"]["selector"]).text(),
+    });
+    let available = i64::try_from(count(&|m| m.updated && m.available)).unwrap_or(i64::MAX);
+    let expected = look.strategy.replicas - look.strategy.partition;
+    for (field, number) in [("updatedAvailableReplicas", available), ("expectedUpdatedReplicas", expected)] {
+        if number > 0 {
+            status[field] = json!(number);
+        }
+    }
+    let before = &look.set["status"];
+    let is_news =
+        status.as_object().into_iter().flatten().any(|(field, value)| before.get(field) != Some(value))
+            || before
+                .as_object()
+                .is_some_and(|before| before.keys().any(|f| f != "conditions" && status.get(f).is_none()));
+    // A failure alone is no reason to write, and the next write without one forgets it.
+    if !is_news {
+        return;
+    }
+    if let Some(failed) = failed {
+        status["conditions"] = json!([{
+            "type": failed.condition,
+            "status": "True",
+            "lastTransitionTime": meta::seconds(store.now),
+            "message": failed.message,
+        }]);
+    }
+    write::modify(store, &look.key, Part::Status, |set| set["status"] = status);
+}
+
+/// Names of pods that are gone need not be deleted any more.
+fn forget_deleted(store: &mut Store, look: &Look) {
+    let named = meta::items(&look.set, "/spec/scaleStrategy/podsToDelete");
+    let is_there = |name: &&Value| look.members.iter().any(|member| **name == member.key.name.as_str());
+    let left: Vec<Value> = named.iter().filter(is_there).cloned().collect();
+    if left.len() < named.len() {
+        write::modify(store, &look.key, Part::Main, |set| {
+            let strategy = meta::section(&mut set["spec"], "scaleStrategy");
+            if left.is_empty() {
+                strategy.remove("podsToDelete");
+            } else {
+                strategy.insert("podsToDelete".to_owned(), json!(left));
+            }
+        });
+    }
+}

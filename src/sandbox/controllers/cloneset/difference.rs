@@ -1,0 +1,203 @@
+//! How far the pods of a CloneSet are from what it asks for, and how far one look may go. Arithmetic alone.
+
+use serde_json::{Value, json};
+
+use super::Member;
+use crate::sandbox::controllers::scaling::resolve;
+
+/// The numbers that a CloneSet asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Strategy {
+    pub(super) replicas: i64,
+    /// How many pods stay on old revisions.
+    pub(super) partition: i64,
+    surge: i64,
+    unavailable: i64,
+    /// How many pods may be unavailable for more to be made.
+    unavailable_while_scaling: i64,
+    pub(super) paused: bool,
+}
+
+impl Strategy {
+    /// Reads them; without a size there are none.
+    pub(super) fn of(set: &Value) -> Option<Self> {
+        let replicas = set.pointer("/spec/replicas").and_then(Value::as_i64)?;
+        let up = |numerator: i64| (numerator + 99) / 100;
+        let strategy = &set["spec"]["updateStrategy"];
+        let paused = strategy["paused"] == true;
+        let surge = if paused { 0 } else { resolve(&strategy["maxSurge"], replicas, up) };
+        let usual = json!("20%");
+        let unavailable = strategy.get("maxUnavailable").unwrap_or(&usual);
+        let round = move |numerator: i64| if surge == 0 { up(numerator) } else { numerator / 100 };
+        let while_scaling = set.pointer("/spec/scaleStrategy/maxUnavailable");
+        Some(Self {
+            replicas,
+            partition: partition(&strategy["partition"], replicas),
+            surge,
+            unavailable: resolve(unavailable, replicas, round),
+            unavailable_while_scaling: while_scaling
+                .map_or(i64::from(i32::MAX), |value| resolve(value, replicas, up)),
+            paused,
+        })
+    }
+}
+
+/// A share that rounds up to all pods leaves one to be updated, unless it is all of them.
+fn partition(value: &Value, replicas: i64) -> i64 {
+    let mut partition = resolve(value, replicas, |numerator| (numerator + 99) / 100);
+    let is_share = value.as_str().is_some_and(|text| text != "100%");
+    if is_share && partition == replicas && replicas > 1 {
+        partition = replicas - 1;
+    }
+    partition.clamp(0, replicas.max(0))
+}
+
+/// What there is to do, and its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// Pods that are missing; of these so many of the old revision, and so many at once.
+    pub(super) missing: i64,
+    pub(super) missing_old: i64,
+    pub(super) make_limit: i64,
+    /// Pods that are too many; of these so many of old revisions.
+    pub(super) surplus: i64,
+    pub(super) surplus_old: i64,
+    /// How many ready pods may be deleted now.
+    pub(super) delete_ready_limit: i64,
+    /// Pods that should be of the other revision, and how many of them may be unavailable.
+    pub(super) update: i64,
+    pub(super) update_unavailable: i64,
+}
+
+impl Difference {
+    pub(super) fn of(strategy: &Strategy, members: &[Member]) -> Self {
+        let count = |of: &dyn Fn(&Member) -> bool| {
+            i64::try_from(members.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)
+        };
+        let (all, new) = (count(&|_| true), count(&|m| m.updated));
+        let old = all - new;
+        let (doomed, doomed_old) = (count(&|m| m.doomed), count(&|m| m.doomed && !m.updated));
+        let unavailable = count(&|m| !m.doomed && !m.available);
+        // Pods only ever go to the new revision.
+        let surplus_of_old = (old - strategy.partition).max(0);
+        let lack_of_new = (strategy.replicas - strategy.partition - new).max(0);
+        let (surge, surge_old) =
+            surge(strategy, unavailable, doomed, doomed_old, surplus_of_old.min(lack_of_new));
+        let (wanted, wanted_old) = (strategy.replicas + surge, strategy.partition + surge_old);
+        let mut difference = Self::default();
+        if all < wanted {
+            difference.missing = wanted - all;
+            difference.missing_old = (wanted_old - old).max(0);
+            let room = (strategy.unavailable_while_scaling - unavailable).max(0);
+            difference.make_limit = difference.missing.min(room);
+        }
+        if all - doomed > wanted {
+            difference.surplus = all - doomed - wanted;
+            difference.surplus_old = (old - doomed_old - wanted_old).max(0);
+        }
+        let spare = strategy.unavailable + all - strategy.replicas;
+        if doomed > 0 || difference.surplus > 0 {
+            difference.delete_ready_limit = (spare - unavailable).max(0);
+        }
+        difference.update = surplus_of_old.min(lack_of_new);
+        if difference.update > 0 {
+            difference.update_unavailable = spare;
+        }
+        difference
+    }
+}
+
+/// How many pods there may be beyond the size for now, and how many of them are of the old revision.
+fn surge(strategy: &Strategy, unavailable: i64, doomed: i64, doomed_old: i64, updating: i64) -> (i64, i64) {
+    if strategy.surge == 0 {
+        return (0, 0);
+    }
+    let replacing = (unavailable + doomed - strategy.unavailable).max(0).min(doomed);
+    let replacing_old = (replacing - (doomed - doomed_old)).max(0);
+    if replacing >= updating {
+        let surge = strategy.surge.min(replacing);
+        (surge, surge.min(replacing_old))
+    } else {
+        (strategy.surge.min(updating), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::kinds::Kind;
+    use crate::sandbox::store::Key;
+    use std::sync::Arc;
+
+    fn strategy(replicas: i64, update: &Value) -> Strategy {
+        Strategy::of(&json!({"spec": {"replicas": replicas, "updateStrategy": update}})).unwrap()
+    }
+
+    fn members(old: usize, new: usize, unready_new: usize) -> Vec<Member> {
+        let member = |updated, available| Member {
+            key: Key::new(Kind::of("pods"), "default", "pod"),
+            pod: Arc::new(json!({})),
+            updated,
+            ready: available,
+            available,
+            steady: available,
+            doomed: false,
+        };
+        let mut members: Vec<Member> = (0..old).map(|_| member(false, true)).collect();
+        members.extend((0..new).map(|at| member(true, at >= unready_new)));
+        members
+    }
+
+    #[test]
+    fn shares_round_as_documented() {
+        let numbers = |replicas, update: &Value| {
+            let strategy = strategy(replicas, update);
+            (strategy.partition, strategy.unavailable)
+        };
+        assert_eq!(numbers(5, &json!({})), (0, 1));
+        assert_eq!(numbers(6, &json!({"partition": 9})), (6, 2));
+        assert_eq!(numbers(5, &json!({"partition": "99%", "maxUnavailable": "100%"})), (4, 5));
+        assert_eq!(numbers(5, &json!({"partition": "100%", "maxUnavailable": "30%", "maxSurge": 1})), (5, 1));
+        assert_eq!(numbers(0, &json!({"partition": 2})), (0, 0));
+    }
+
+    #[test]
+    fn an_update_stops_at_the_partition_and_never_goes_back() {
+        let update = |partition: i64, old, new| {
+            Difference::of(&strategy(5, &json!({"partition": partition})), &members(old, new, 0)).update
+        };
+        assert_eq!([update(3, 5, 0), update(3, 3, 2), update(5, 3, 2), update(0, 3, 2)], [2, 0, 0, 3]);
+    }
+
+    #[test]
+    fn missing_pods_are_old_up_to_the_partition() {
+        let difference = |replicas, partition: i64, old, new| {
+            let strategy = strategy(replicas, &json!({"partition": partition}));
+            let difference = Difference::of(&strategy, &members(old, new, 0));
+            (difference.missing, difference.missing_old)
+        };
+        assert_eq!(difference(7, 3, 3, 2), (2, 0));
+        assert_eq!(difference(7, 5, 3, 2), (2, 2));
+        assert_eq!(difference(3, 0, 0, 0), (3, 0));
+    }
+
+    #[test]
+    fn surplus_pods_are_old_down_to_the_partition() {
+        let difference = |replicas, partition: i64, old, new| {
+            let strategy = strategy(replicas, &json!({"partition": partition}));
+            let difference = Difference::of(&strategy, &members(old, new, 0));
+            (difference.surplus, difference.surplus_old, difference.delete_ready_limit)
+        };
+        assert_eq!(difference(3, 1, 3, 2), (2, 2, 3));
+        assert_eq!(difference(3, 3, 3, 2), (2, 0, 3));
+    }
+
+    #[test]
+    fn surging_makes_new_pods_first() {
+        let surging = strategy(5, &json!({"partition": 3, "maxSurge": 1, "maxUnavailable": 0}));
+        let difference = Difference::of(&surging, &members(5, 0, 0));
+        assert_eq!((difference.missing, difference.missing_old, difference.update), (1, 0, 2));
+        let next = Difference::of(&surging, &members(5, 1, 0));
+        assert_eq!((next.missing, next.surplus, next.update, next.update_unavailable), (0, 0, 1, 1));
+    }
+}

@@ -1,0 +1,298 @@
+//! The StatefulSet controller: pods with ordinals, made and replaced one after the other.
+//!
+//! One look goes through the ordinals upwards and stops, unless pods are managed in parallel, at the first that is
+//! not available; then it takes away what is too much, from the highest down; then, in the same order, the first
+//! pod of another revision, as far as the partition. So a broken pod blocks its own repair. Claims for volumes are
+//! not imitated.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::replicaset::{adopt, ready_since};
+use super::revisions::{self, History, REVISION_LABEL, pod_revision};
+use crate::sandbox::deletion::{self, Deletion};
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::meta;
+use crate::sandbox::queue::Task;
+use crate::sandbox::selector::Selector;
+use crate::sandbox::store::{Key, Store};
+use crate::sandbox::write::{self, Part, Persist};
+
+/// What the set asks for, and what there was when the look began.
+struct Look {
+    key: Key,
+    set: Arc<Value>,
+    history: History,
+    replicas: i64,
+    /// The first ordinal.
+    start: i64,
+    partition: i64,
+    order: Order,
+    pods: Vec<Member>,
+}
+
+/// Whether pods wait for each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    OneByOne,
+    Parallel,
+}
+
+/// A pod of the set.
+struct Member {
+    ordinal: i64,
+    key: Key,
+    pod: Arc<Value>,
+    ready: bool,
+    available: bool,
+    terminating: bool,
+}
+
+impl Member {
+    fn is_unavailable(&self) -> bool {
+        !self.available || self.terminating
+    }
+}
+
+/// Whether a look goes on or has to wait for something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Wait,
+}
+
+/// Brings the pods of a StatefulSet, and its status, one step further.
+pub(super) fn sync(store: &mut Store, key: &Key) {
+    let Some(set) = store.object(key).cloned() else { return };
+    adopt_revisions(store, key, &set);
+    let annotations = set.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
+    let Some(history) = History::of(store, key, &set, &annotations) else { return };
+    let rolling = &set["spec"]["updateStrategy"]["rollingUpdate"];
+    let look = Look {
+        key: key.clone(),
+        replicas: meta::number(&set, "/spec/replicas"),
+        start: meta::number(&set, "/spec/ordinals/start"),
+        partition: meta::number(rolling, "/partition"),
+        order: match meta::text(&set, "/spec/podManagementPolicy") {
+            "Parallel" => Order::Parallel,
+            _ => Order::OneByOne,
+        },
+        pods: pods(store, key, &set),
+        history,
+        set,
+    };
+    let mut leaving = 0;
+    if !meta::is_terminating(&look.set) && make_missing(store, &look) == Next::GoOn {
+        let condemned = condemn(store, &look);
+        if condemned == Next::GoOn && meta::text(&look.set, "/spec/updateStrategy/type") == "RollingUpdate" {
+            leaving = replace_one(store, &look);
+        }
+    }
+    report(store, &look, leaving);
+    let pods: Vec<(Key, Arc<Value>)> =
+        look.pods.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
+    look.history.truncate(store, &pods);
+}
+
+/// Takes over revisions that the selector chooses and nobody controls, whoever made them.
+fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
+    if meta::is_terminating(set) {
+        return;
+    }
+    for revision in revisions::list(store, key, set) {
+        if meta::controller(&revision).is_none() {
+            let key = Key::new(Kind::of("controllerrevisions"), &key.namespace, meta::name(&revision));
+            adopt(store, &key, set);
+        }
+    }
+}
+
+/// The set's pods, after adopting those with fitting names and labels that nobody controls, by ordinal.
+fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
+    let (kind, uid) = (Kind::of("pods"), meta::uid(set).to_owned());
+    if !meta::is_terminating(set) {
+        let selector = Selector::of(&set["spec"]["selector"]);
+        let orphans: Vec<Key> = store
+            .selected(kind, &key.namespace, &selector)
+            .filter(|(pod, object)| meta::controller(object).is_none() && ordinal(key, pod).is_some())
+            .filter(|(_, object)| !meta::is_terminating(object))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for orphan in orphans {
+            adopt(store, &orphan, set);
+        }
+    }
+    let own: Vec<(Key, Arc<Value>)> = store
+        .owned_by(&uid)
+        .filter(|(key, pod)| {
+            key.kind == kind && meta::controller(pod).is_some_and(|owner| owner["uid"] == uid.as_str())
+        })
+        .map(|(key, pod)| (key.clone(), Arc::clone(pod)))
+        .collect();
+    let seconds = SignedDuration::from_secs(meta::number(set, "/spec/minReadySeconds"));
+    let mut members = Vec::new();
+    for (pod_key, pod) in own {
+        let Some(ordinal) = ordinal(key, &pod_key) else { continue };
+        let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
+        let due = since.map(|since| meta::later(since, seconds));
+        if let Some(due) = due.filter(|due| *due > store.now) {
+            store.queue.add(Task::StatefulSet, key, due);
+        }
+        members.push(Member {
+            ordinal,
+            ready: since.is_some(),
+            available: due.is_some_and(|due| due <= store.now),
+            terminating: meta::is_terminating(&pod),
+            key: pod_key,
+            pod,
+        });
+    }
+    members.sort_by_key(|member| member.ordinal);
+    members
+}
+
+/// The number at the end of a pod's name, if what is before it is the set's.
+fn ordinal(set: &Key, pod: &Key) -> Option<i64> {
+    pod.name.strip_prefix(&set.name)?.strip_prefix('-')?.parse().ok()
+}
+
+impl Look {
+    fn ordinals(&self) -> std::ops::Range<i64> {
+        self.start..self.start + self.replicas
+    }
+
+    fn member(&self, ordinal: i64) -> Option<&Member> {
+        self.pods.iter().find(|member| member.ordinal == ordinal)
+    }
+
+    /// Pods with ordinals that are too high or too low, highest first.
+    fn condemned(&self) -> impl DoubleEndedIterator<Item = &Member> {
+        self.pods.iter().rev().filter(|member| !self.ordinals().contains(&member.ordinal))
+    }
+}
+
+/// Makes pods for ordinals without one.
+fn make_missing(store: &mut Store, look: &Look) -> Next {
+    for ordinal in look.ordinals() {
+        let Some(member) = look.member(ordinal) else {
+            make(store, look, ordinal);
+            if look.order == Order::OneByOne {
+                return Next::Wait;
+            }
+            continue;
+        };
+        if matches!(meta::text(&member.pod, "/status/phase"), "Succeeded" | "Failed") {
+            if !member.terminating {
+                delete(store, &member.key);
+            }
+            if look.order == Order::OneByOne {
+                return Next::Wait;
+            }
+        } else if look.order == Order::OneByOne && member.is_unavailable() {
+            return Next::Wait;
+        }
+    }
+    Next::GoOn
+}
+
+fn make(store: &mut Store, look: &Look, ordinal: i64) {
+    let strategy = &look.set["spec"]["updateStrategy"];
+    let is_old = match strategy.get("rollingUpdate") {
+        Some(_) => ordinal < look.start + look.partition,
+        None => false,
+    };
+    let revision = if is_old { &look.history.current } else { &look.history.update };
+    let (template, name) = (revisions::template(revision), format!("{}-{ordinal}", look.key.name));
+    let mut pod = json!({"metadata": template["metadata"], "spec": template["spec"]});
+    let labels = meta::metadata(&mut pod).entry("labels").or_insert_with(|| json!({}));
+    labels[REVISION_LABEL] = json!(meta::name(revision));
+    labels["statefulset.kubernetes.io/pod-name"] = json!(name);
+    labels["apps.kubernetes.io/pod-index"] = json!(ordinal.to_string());
+    let metadata = meta::metadata(&mut pod);
+    metadata.insert("name".to_owned(), json!(name));
+    metadata.insert("generateName".to_owned(), json!(format!("{}-", look.key.name)));
+    metadata.insert("ownerReferences".to_owned(), json!([meta::controller_reference(&look.set)]));
+    let spec = meta::section(&mut pod, "spec");
+    spec.insert("hostname".to_owned(), json!(name));
+    if let Some(service) = look.set["spec"].get("serviceName").filter(|service| **service != "") {
+        spec.insert("subdomain".to_owned(), service.clone());
+    }
+    // A refusal means that the name is somebody else's; the next look tries again.
+    write::create(store, Kind::of("pods"), &look.key.namespace, pod, Persist::Keep).ok();
+}
+
+fn delete(store: &mut Store, key: &Key) {
+    // A refusal cannot happen: the pod is there and nothing was demanded of it.
+    deletion::delete(store, key, &Deletion::default(), Persist::Keep).ok();
+}
+
+/// Deletes pods that are too many: all, or the highest once everything below it is well.
+fn condemn(store: &mut Store, look: &Look) -> Next {
+    let of_the_set = look.ordinals().filter_map(|ordinal| look.member(ordinal));
+    let first_unavailable =
+        of_the_set.chain(look.condemned().rev()).find(|member| member.is_unavailable()).map(|m| m.ordinal);
+    for member in look.condemned() {
+        match look.order {
+            Order::Parallel if member.terminating => (),
+            Order::Parallel => delete(store, &member.key),
+            Order::OneByOne if member.terminating => return Next::Wait,
+            Order::OneByOne if !member.available && first_unavailable != Some(member.ordinal) => {
+                return Next::Wait;
+            }
+            Order::OneByOne => {
+                delete(store, &member.key);
+                return Next::Wait;
+            }
+        }
+    }
+    Next::GoOn
+}
+
+/// Deletes the highest pod of another revision, unless one above it is still on its way. How many it deleted.
+fn replace_one(store: &mut Store, look: &Look) -> i64 {
+    let update = meta::name(&look.history.update);
+    // The partition counts places, not ordinals.
+    for ordinal in (look.start + look.partition..look.start + look.replicas).rev() {
+        // A pod that was just made is on its way.
+        let Some(member) = look.member(ordinal) else { return 0 };
+        if pod_revision(&member.pod) != update && !member.terminating {
+            delete(store, &member.key);
+            return 1;
+        }
+        if member.is_unavailable() {
+            return 0;
+        }
+    }
+    0
+}
+
+/// Writes the status where it says something else than before.
+fn report(store: &mut Store, look: &Look, leaving: i64) {
+    let count = |of: &dyn Fn(&Member) -> bool| {
+        i64::try_from(look.pods.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)
+    };
+    let (current, update) = (meta::name(&look.history.current), meta::name(&look.history.update));
+    let of_revision = |name: &str| count(&|m| !m.terminating && pod_revision(&m.pod) == name);
+    let (replicas, ready, updated) = (count(&|_| true), count(&|m| m.ready), of_revision(update));
+    let is_rolling = meta::text(&look.set, "/spec/updateStrategy/type") == "RollingUpdate";
+    let is_complete = is_rolling && [replicas, ready, updated].iter().all(|number| *number == look.replicas);
+    let (current, of_current) =
+        if is_complete { (update, updated) } else { (current, of_revision(current) - leaving) };
+    let mut status = json!({
+        "observedGeneration": meta::number(&look.set, "/metadata/generation"),
+        "replicas": replicas,
+        "availableReplicas": count(&|m| m.available),
+        "currentRevision": current,
+        "updateRevision": update,
+        "collisionCount": look.history.collisions,
+    });
+    for (field, number) in
+        [("readyReplicas", ready), ("currentReplicas", of_current), ("updatedReplicas", updated)]
+    {
+        if number != 0 {
+            status[field] = json!(number);
+        }
+    }
+    write::modify(store, &look.key, Part::Status, |set| set["status"] = status);
+}

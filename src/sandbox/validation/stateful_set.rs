@@ -1,0 +1,51 @@
+//! Rules of StatefulSets.
+
+use serde_json::{Value, json};
+
+use super::{not_negative, workload};
+use crate::sandbox::failure::Problem;
+use crate::sandbox::meta;
+
+/// What may be changed.
+const MUTABLE: [&str; 7] = [
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
+
+pub(in crate::sandbox) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+    let spec = &object["spec"];
+    let mut problems = workload("statefulset", spec, None);
+    problems.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
+    problems.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
+    let partition = &spec["updateStrategy"]["rollingUpdate"]["partition"];
+    problems.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
+    for (field, known) in [
+        ("podManagementPolicy", ["OrderedReady", "Parallel"]),
+        ("updateStrategy.type", ["OnDelete", "RollingUpdate"]),
+    ] {
+        let value = meta::text(spec, &format!("/{}", field.replace('.', "/")));
+        if !known.contains(&value) {
+            problems.push(Problem::unsupported(format!("spec.{field}"), &json!(value), &known));
+        }
+    }
+    if before.is_some_and(|before| fixed(&before["spec"]) != fixed(spec)) {
+        let detail = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+                      'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+                      'minReadySeconds' are forbidden";
+        problems.push(Problem::forbidden("spec", detail));
+    }
+    problems
+}
+
+fn fixed(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    if let Some(map) = spec.as_object_mut() {
+        map.retain(|name, _| !MUTABLE.contains(&name.as_str()));
+    }
+    spec
+}
