@@ -14,6 +14,7 @@ mod plane;
 mod seed;
 mod site;
 mod stuck;
+mod traces;
 mod writes;
 
 use std::process::ExitCode;
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     let shared: Arc<OnceLock<Plane>> = Arc::default();
     let is_skipped = program.is_none() && !arguments.list;
     let mut trials = Vec::new();
-    for (name, story) in STORIES {
+    for (name, story) in STORIES.into_iter().chain(traces::STORIES) {
         let (shared, program) = (shared.clone(), program.clone());
         let run = move || {
             let plane = shared.get_or_init(|| Plane::start_with_kruise(program.as_deref().unwrap()));
@@ -93,7 +94,11 @@ fn main() -> ExitCode {
         drop(plane);
     }
     if is_skipped {
-        build::say(&format!("SKIPPED: {} tests; {}", STORIES.len() + OUTAGES.len(), build::HOW));
+        build::say(&format!(
+            "SKIPPED: {} tests; {}",
+            STORIES.len() + traces::STORIES.len() + OUTAGES.len(),
+            build::HOW
+        ));
     }
     conclusion.exit_code()
 }

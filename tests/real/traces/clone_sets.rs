@@ -1,0 +1,152 @@
+//! CloneSets under OpenKruise's controller.
+
+use serde_json::{Value, json};
+
+use super::play::{Step, Write, clone_set, compare};
+use crate::site::Site;
+
+fn create(size: i64, strategy: &Value) -> Write {
+    Write::Create(json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": size,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+            },
+            "updateStrategy": strategy,
+        },
+    }))
+}
+
+fn resize(size: i64) -> Write {
+    Write::Merge(json!({"spec": {"replicas": size}}))
+}
+
+fn partition(partition: i64) -> Write {
+    Write::Merge(json!({"spec": {"updateStrategy": {"partition": partition}}}))
+}
+
+/// Template and partition in one write.
+fn upgrade(image: &str, partition: i64) -> Write {
+    Write::Merge(json!({"spec": {
+        "template": {"spec": {"containers": [{"name": "web", "image": image}]}},
+        "updateStrategy": {"partition": partition},
+    }}))
+}
+
+/// Template, partition and size in one write.
+fn all(image: &str, partition: i64, size: i64) -> Write {
+    Write::Merge(json!({"spec": {
+        "replicas": size,
+        "template": {"spec": {"containers": [{"name": "web", "image": image}]}},
+        "updateStrategy": {"partition": partition},
+    }}))
+}
+
+fn play(site: &Site, steps: Vec<(Write, [i64; 3])>) {
+    let steps: Vec<Step> = steps.into_iter().map(|(write, until)| Step { write, until }).collect();
+    compare(site, &clone_set(), &steps);
+}
+
+pub(crate) fn sizes(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, &json!({})), [3, 3, 3]),
+            (resize(5), [5, 5, 5]),
+            (resize(2), [2, 2, 2]),
+            (resize(0), [0, 0, 0]),
+            (resize(1), [1, 1, 1]),
+        ],
+    );
+}
+
+fn upgrades(site: &Site, strategy: &Value) {
+    play(
+        site,
+        vec![
+            (create(5, strategy), [5, 5, 5]),
+            (upgrade("web:2", 3), [5, 5, 2]),
+            (partition(1), [5, 5, 4]),
+            (partition(0), [5, 5, 5]),
+        ],
+    );
+}
+
+pub(crate) fn replacing_all_at_once(site: &Site) {
+    upgrades(site, &json!({"type": "ReCreate", "maxUnavailable": "100%"}));
+}
+
+pub(crate) fn replacing_as_usual(site: &Site) {
+    upgrades(site, &json!({"type": "ReCreate"}));
+}
+
+pub(crate) fn in_place_all_at_once(site: &Site) {
+    upgrades(site, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"}));
+}
+
+pub(crate) fn in_place_as_usual(site: &Site) {
+    upgrades(site, &json!({"type": "InPlaceIfPossible"}));
+}
+
+pub(crate) fn reverted_midway(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(5, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"})), [5, 5, 5]),
+            (upgrade("web:2", 3), [5, 5, 2]),
+            // A larger partition alone brings nothing back.
+            (partition(5), [5, 5, 2]),
+            (upgrade("web:1", 2), [5, 5, 3]),
+            (partition(0), [5, 5, 5]),
+        ],
+    );
+}
+
+pub(crate) fn superseded_midway(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(5, &json!({"type": "ReCreate", "maxUnavailable": "100%"})), [5, 5, 5]),
+            (upgrade("web:2", 3), [5, 5, 2]),
+            (upgrade("web:3", 4), [5, 5, 1]),
+            (partition(0), [5, 5, 5]),
+        ],
+    );
+}
+
+fn broken(site: &Site, strategy: &Value) {
+    play(
+        site,
+        vec![
+            (create(5, strategy), [5, 5, 5]),
+            // A fifth may be away, so of a batch of two one is tried.
+            (upgrade("web:bad", 3), [5, 4, 1]),
+            (upgrade("web:1", 0), [5, 5, 5]),
+            (upgrade("web:bad", 3), [5, 4, 1]),
+            (upgrade("web:3", 0), [5, 5, 5]),
+        ],
+    );
+}
+
+pub(crate) fn broken_replacements(site: &Site) {
+    broken(site, &json!({"type": "ReCreate"}));
+}
+
+pub(crate) fn broken_in_place(site: &Site) {
+    broken(site, &json!({"type": "InPlaceIfPossible"}));
+}
+
+pub(crate) fn all_in_one_write(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, &json!({"type": "ReCreate", "maxUnavailable": "100%"})), [3, 3, 3]),
+            (all("web:2", 2, 5), [5, 5, 3]),
+            (all("web:3", 2, 3), [3, 3, 1]),
+            (all("web:4", 0, 4), [4, 4, 4]),
+        ],
+    );
+}

@@ -1,0 +1,37 @@
+//! What the real controllers of CloneSets and StatefulSets do, step by step, and the sandbox's after them.
+//!
+//! A trace is what a watch sees of a workload's status between two writes. The same writes are made on the control
+//! plane and in a sandbox, each once the last has led where it should, and both traces must be the same in what does
+//! not depend on time. See `normal` for what that is.
+
+mod clone_sets;
+mod ground;
+mod normal;
+mod play;
+mod stateful_sets;
+
+use crate::site::Site;
+
+/// A comparison.
+type Story = fn(&Site);
+
+/// All comparisons.
+pub(crate) const STORIES: [(&str, Story); 17] = [
+    ("trace_cloneset_sizes", clone_sets::sizes),
+    ("trace_cloneset_replacing_all_at_once", clone_sets::replacing_all_at_once),
+    ("trace_cloneset_replacing_as_usual", clone_sets::replacing_as_usual),
+    ("trace_cloneset_in_place_all_at_once", clone_sets::in_place_all_at_once),
+    ("trace_cloneset_in_place_as_usual", clone_sets::in_place_as_usual),
+    ("trace_cloneset_reverted_midway", clone_sets::reverted_midway),
+    ("trace_cloneset_superseded_midway", clone_sets::superseded_midway),
+    ("trace_cloneset_broken_replacements", clone_sets::broken_replacements),
+    ("trace_cloneset_broken_in_place", clone_sets::broken_in_place),
+    ("trace_cloneset_all_in_one_write", clone_sets::all_in_one_write),
+    ("trace_statefulset_sizes", stateful_sets::sizes),
+    ("trace_statefulset_sizes_in_parallel", stateful_sets::sizes_in_parallel),
+    ("trace_statefulset_upgrades", stateful_sets::upgrades),
+    ("trace_statefulset_upgrades_in_parallel", stateful_sets::upgrades_in_parallel),
+    ("trace_statefulset_broken_and_stuck", stateful_sets::broken_and_stuck),
+    ("trace_statefulset_broken_in_parallel", stateful_sets::broken_in_parallel),
+    ("trace_statefulset_all_in_one_write", stateful_sets::all_in_one_write),
+];

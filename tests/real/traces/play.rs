@@ -1,0 +1,184 @@
+//! Playing a script: writes, each followed by waiting for what it leads to, while a watch is noted down.
+
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::{Stream, TryStreamExt as _};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams, WatchParams};
+use kube::core::WatchEvent;
+use serde_json::{Value, json};
+
+use super::ground::Ground;
+use super::normal;
+use crate::site::Site;
+
+/// What a watch tells of a workload at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) generation: i64,
+    pub(super) observed: i64,
+    pub(super) partition: i64,
+    pub(super) size: i64,
+    pub(super) replicas: i64,
+    pub(super) ready: i64,
+    pub(super) available: i64,
+    pub(super) updated: i64,
+    pub(super) updated_ready: i64,
+    pub(super) updated_available: i64,
+    pub(super) expected: i64,
+    pub(super) of_current: i64,
+    pub(super) update: String,
+    pub(super) current: String,
+}
+
+impl Seen {
+    fn read(object: &DynamicObject) -> Self {
+        let number = |part: &str, pointer: &str| {
+            object.data[part].pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+        };
+        let text = |field: &str| object.data["status"][field].as_str().unwrap_or_default().to_owned();
+        let status = |field: &str| number("status", &format!("/{field}"));
+        let strategy = |path: &str| number("spec", &format!("/updateStrategy/{path}partition"));
+        Self {
+            generation: object.metadata.generation.unwrap_or_default(),
+            observed: status("observedGeneration"),
+            partition: strategy("") + strategy("rollingUpdate/"),
+            size: number("spec", "/replicas"),
+            replicas: status("replicas"),
+            ready: status("readyReplicas"),
+            available: status("availableReplicas"),
+            updated: status("updatedReplicas"),
+            updated_ready: status("updatedReadyReplicas"),
+            updated_available: status("updatedAvailableReplicas"),
+            expected: status("expectedUpdatedReplicas"),
+            of_current: status("currentReplicas"),
+            update: text("updateRevision"),
+            current: text("currentRevision"),
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.observed >= self.generation
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { generation, observed, partition, size, replicas, ready, available, updated, .. } = self;
+        write!(f, "gen {generation}/{observed} part {partition} size {size} all {replicas} ready {ready} ")?;
+        write!(f, "avail {available} upd {updated} updready {} ", self.updated_ready)?;
+        write!(f, "updavail {} exp {} cur {} ", self.updated_available, self.expected, self.of_current)?;
+        write!(f, "{}/{}", self.update, self.current)
+    }
+}
+
+/// What is written, and the status that it leads to.
+pub(super) struct Step {
+    pub(super) write: Write,
+    /// Pods in all, ready ones (for as long as they have to be), and updated ones.
+    pub(super) until: [i64; 3],
+}
+
+/// A write to the one workload of a script, or to one of its pods.
+pub(super) enum Write {
+    Create(Value),
+    Merge(Value),
+    DeletePod(&'static str),
+}
+
+/// CloneSets, as a client names them.
+pub(super) fn clone_set() -> ApiResource {
+    ApiResource {
+        group: "apps.kruise.io".to_owned(),
+        version: "v1alpha1".to_owned(),
+        api_version: "apps.kruise.io/v1alpha1".to_owned(),
+        kind: "CloneSet".to_owned(),
+        plural: "clonesets".to_owned(),
+    }
+}
+
+/// StatefulSets, as a client names them.
+pub(super) fn stateful_set() -> ApiResource {
+    ApiResource::erase::<k8s_openapi::api::apps::v1::StatefulSet>(&())
+}
+
+/// Plays a script on both grounds and compares.
+pub(super) fn compare(site: &Site, kind: &ApiResource, steps: &[Step]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (real, sandbox) = runtime.block_on(async {
+        let real = play(&Ground::real(site).await, site, kind, steps).await;
+        (real, play(&Ground::sandbox(site), site, kind, steps).await)
+    });
+    for (at, (real, sandbox)) in real.iter().zip(&sandbox).enumerate() {
+        let (expected, found) = (normal::form(real), normal::form(sandbox));
+        assert_eq!(
+            found,
+            expected,
+            "step {at} leads elsewhere in the sandbox (left)\nthe real one:\n{}\nthe sandbox:\n{}",
+            normal::told(real),
+            normal::told(sandbox)
+        );
+    }
+}
+
+/// Longer than anything here takes on a machine that builds something else at the same time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was seen after each write.
+async fn play(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Step]) -> Vec<Vec<Seen>> {
+    let client = &ground.client;
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &site.namespace, kind);
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), &site.namespace);
+    let version = api.list(&Default::default()).await.unwrap().metadata.resource_version.unwrap();
+    let watch = api.watch(&WatchParams::default(), &version).await.unwrap();
+    let mut watch = pin!(watch);
+    let mut traces = Vec::new();
+    for step in steps {
+        match &step.write {
+            Write::Create(body) => {
+                let mut body = body.clone();
+                body["apiVersion"] = json!(kind.api_version);
+                body["kind"] = json!(kind.kind);
+                let object: DynamicObject = serde_json::from_value(body).unwrap();
+                api.create(&PostParams::default(), &object).await.unwrap();
+            }
+            Write::Merge(change) => {
+                api.patch("web", &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+            }
+            Write::DeletePod(name) => drop(pods.delete(name, &Default::default()).await.unwrap()),
+        }
+        let mut trace = Vec::new();
+        let reading = tokio::time::timeout(PATIENCE, read(&mut watch, step, &mut trace)).await;
+        assert!(reading.is_ok(), "{:?} does not come about:\n{}", step.until, normal::told(&trace));
+        traces.push(trace);
+    }
+    traces
+}
+
+/// Notes down until the status is as the step wants it.
+async fn read<W>(watch: &mut W, step: &Step, trace: &mut Vec<Seen>)
+where
+    W: Stream<Item = kube::Result<WatchEvent<DynamicObject>>> + Unpin,
+{
+    while let Some(event) = watch.try_next().await.unwrap() {
+        let object = match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => object,
+            WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => continue,
+            WatchEvent::Error(error) => panic!("{error:?}"),
+        };
+        let seen = Seen::read(&object);
+        let [replicas, ready, updated] = step.until;
+        let is_there = seen.is_fresh()
+            && [seen.replicas, seen.ready, seen.available, seen.updated] == [replicas, ready, ready, updated]
+            // The status that the write found may look the same.
+            && !(trace.is_empty() && matches!(step.write, Write::DeletePod(_)));
+        if trace.last() != Some(&seen) {
+            trace.push(seen);
+        }
+        if is_there {
+            return;
+        }
+    }
+    panic!("the watch ended");
+}

@@ -1,0 +1,131 @@
+//! StatefulSets under kube-controller-manager.
+
+use serde_json::json;
+
+use super::play::{Step, Write, compare, stateful_set};
+use crate::site::Site;
+
+fn create(size: i64, management: &str) -> Write {
+    Write::Create(json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": size,
+            "serviceName": "web",
+            "podManagementPolicy": management,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+            },
+        },
+    }))
+}
+
+fn resize(size: i64) -> Write {
+    Write::Merge(json!({"spec": {"replicas": size}}))
+}
+
+fn partition(partition: i64) -> Write {
+    Write::Merge(json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": partition}}}}))
+}
+
+/// Template and partition in one write.
+fn upgrade(image: &str, partition: i64) -> Write {
+    Write::Merge(json!({"spec": {
+        "template": {"spec": {"containers": [{"name": "web", "image": image}]}},
+        "updateStrategy": {"rollingUpdate": {"partition": partition}},
+    }}))
+}
+
+/// Template, partition and size in one write.
+fn all(image: &str, partition: i64, size: i64) -> Write {
+    Write::Merge(json!({"spec": {
+        "replicas": size,
+        "template": {"spec": {"containers": [{"name": "web", "image": image}]}},
+        "updateStrategy": {"rollingUpdate": {"partition": partition}},
+    }}))
+}
+
+fn play(site: &Site, steps: Vec<(Write, [i64; 3])>) {
+    let steps: Vec<Step> = steps.into_iter().map(|(write, until)| Step { write, until }).collect();
+    compare(site, &stateful_set(), &steps);
+}
+
+fn resizing(site: &Site, management: &str) {
+    play(
+        site,
+        vec![
+            (create(3, management), [3, 3, 3]),
+            (resize(5), [5, 5, 5]),
+            (resize(2), [2, 2, 2]),
+            (resize(0), [0, 0, 0]),
+        ],
+    );
+}
+
+pub(crate) fn sizes(site: &Site) {
+    resizing(site, "OrderedReady");
+}
+
+pub(crate) fn sizes_in_parallel(site: &Site) {
+    resizing(site, "Parallel");
+}
+
+fn upgrading(site: &Site, management: &str) {
+    play(
+        site,
+        vec![
+            (create(5, management), [5, 5, 5]),
+            (upgrade("web:2", 3), [5, 5, 2]),
+            (partition(1), [5, 5, 4]),
+            // A larger partition alone brings nothing back.
+            (partition(3), [5, 5, 4]),
+            (upgrade("web:1", 3), [5, 5, 3]),
+            (partition(0), [5, 5, 5]),
+        ],
+    );
+}
+
+pub(crate) fn upgrades(site: &Site) {
+    upgrading(site, "OrderedReady");
+}
+
+pub(crate) fn upgrades_in_parallel(site: &Site) {
+    upgrading(site, "Parallel");
+}
+
+pub(crate) fn broken_and_stuck(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, "OrderedReady"), [3, 3, 3]),
+            (upgrade("web:bad", 0), [3, 2, 1]),
+            // Going back is seen, but the broken pod is in its own way until somebody takes it out.
+            (upgrade("web:1", 0), [3, 2, 2]),
+            (Write::DeletePod("web-2"), [3, 3, 3]),
+        ],
+    );
+}
+
+pub(crate) fn broken_in_parallel(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, "Parallel"), [3, 3, 3]),
+            (upgrade("web:bad", 0), [3, 2, 1]),
+            (upgrade("web:1", 0), [3, 3, 3]),
+        ],
+    );
+}
+
+pub(crate) fn all_in_one_write(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, "OrderedReady"), [3, 3, 3]),
+            (all("web:2", 2, 5), [5, 5, 3]),
+            (all("web:3", 2, 3), [3, 3, 1]),
+            (all("web:4", 0, 4), [4, 4, 4]),
+        ],
+    );
+}
