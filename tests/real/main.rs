@@ -8,6 +8,7 @@
 
 mod access;
 mod build;
+mod in_place;
 mod kills;
 mod outages;
 mod plane;
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
     let shared: Arc<OnceLock<Plane>> = Arc::default();
     let is_skipped = program.is_none() && !arguments.list;
     let mut trials = Vec::new();
-    for (name, story) in STORIES.into_iter().chain(traces::STORIES) {
+    for (name, story) in STORIES.into_iter().chain(traces::STORIES).chain(in_place::STORIES) {
         let (shared, program) = (shared.clone(), program.clone());
         let run = move || {
             let plane = shared.get_or_init(|| Plane::start_with_kruise(program.as_deref().unwrap()));
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
         };
         trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
-    for (name, story) in OUTAGES {
+    for (name, story) in OUTAGES.into_iter().chain(in_place::OWN) {
         let program = program.clone();
         let run = move || {
             story(&Plane::start(program.as_deref().unwrap()));
@@ -94,11 +95,9 @@ fn main() -> ExitCode {
         drop(plane);
     }
     if is_skipped {
-        build::say(&format!(
-            "SKIPPED: {} tests; {}",
-            STORIES.len() + traces::STORIES.len() + OUTAGES.len(),
-            build::HOW
-        ));
+        let own = OUTAGES.len() + in_place::OWN.len();
+        let count = STORIES.len() + traces::STORIES.len() + in_place::STORIES.len() + own;
+        build::say(&format!("SKIPPED: {count} tests; {}", build::HOW));
     }
     conclusion.exit_code()
 }

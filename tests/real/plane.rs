@@ -72,6 +72,13 @@ impl Plane {
         }
     }
 
+    /// Installs the definitions of Kruise's objects, without anything that acts on them.
+    pub(crate) fn install_kruises_definitions(&self) {
+        let mut command = Command::new(build::kruise(&self.program));
+        let ended = command.args(["crds", "--kubeconfig"]).arg(&self.kubeconfig).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+
     /// A namespace of its own for a story.
     pub(crate) fn site(&self, story: &str) -> Site<'_> {
         let name: String = story.replace('_', "-").chars().take(50).collect();

@@ -258,7 +258,7 @@ pub(crate) fn pass(time: Duration) {
     assert!(nothing_comes.recv_timeout(time).is_err());
 }
 
-fn ran(output: &Output) -> Ran {
+pub(crate) fn ran(output: &Output) -> Ran {
     Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout.clone()).unwrap(),

@@ -1,0 +1,159 @@
+//! CloneSets under Kruise's controller and StatefulSets under Kubernetes', driven by the binary.
+
+mod clone_sets;
+mod kills;
+mod missing;
+mod stateful_sets;
+
+use crate::plane::Plane;
+use crate::site::{Ran, Site, ran};
+
+pub(crate) use missing::without_kruise;
+
+type Story = fn(&Site);
+type OwnStory = fn(&Plane);
+
+pub(crate) const STORIES: [(&str, Story); 10] = [
+    ("cloneset_seed_walk_prints_the_pages_tables", clone_sets::seed_walk),
+    ("cloneset_pods_are_updated_in_place", clone_sets::pods_keep_their_identity),
+    ("cloneset_turns_in_mid_rollout", clone_sets::turns),
+    ("cloneset_upgrades_are_frugal", clone_sets::an_upgrade_is_frugal),
+    ("cloneset_killed_at_random_moments_and_run_again", kills::clone_sets),
+    ("statefulset_turns_in_mid_rollout", stateful_sets::turns),
+    ("statefulset_says_which_pod_blocks_the_way_back", stateful_sets::a_broken_pod_blocks),
+    ("statefulset_keeps_what_cannot_change", stateful_sets::fixed_fields),
+    ("statefulset_killed_at_random_moments_and_run_again", kills::stateful_sets),
+    ("all_types_side_by_side", stateful_sets::side_by_side),
+];
+
+/// Stories with a control plane of their own.
+pub(crate) const OWN: [(&str, OwnStory); 1] = [("cloneset_without_kruise", without_kruise)];
+
+/// One component, `web`, with a `rollout` trait.
+#[derive(Clone)]
+pub(crate) struct Component {
+    pub(crate) kind: &'static str,
+    pub(crate) version: u32,
+    pub(crate) size: u32,
+    pub(crate) batches: &'static [u32],
+    /// Further properties, as YAML in braces without them.
+    pub(crate) properties: &'static str,
+    /// Further properties of the trait, likewise.
+    pub(crate) more: &'static str,
+}
+
+impl Component {
+    pub(crate) fn new(kind: &'static str, version: u32, size: u32, batches: &'static [u32]) -> Self {
+        Self { kind, version, size, batches, properties: "", more: "" }
+    }
+
+    fn text(&self) -> String {
+        let Self { kind, version, size, batches, properties, more } = self;
+        let batches: Vec<String> = batches.iter().map(|size| format!("{{replicas: {size}}}")).collect();
+        format!(
+            "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: shop}}
+spec:
+  components:
+    - name: web
+      type: {kind}
+      externalRevision: web-v{version}
+      properties: {{image: 'web:{version}'{properties}}}
+      traits:
+        - type: rollout
+          properties: {{targetSize: {size}, rolloutBatches: [{}]{more}}}
+",
+            batches.join(", ")
+        )
+    }
+
+    /// Applies it, with more arguments.
+    pub(crate) fn apply(&self, site: &Site, more: &[&str]) -> Ran {
+        let file = site.file("web.yaml", &self.text());
+        let arguments = [&["apply", file.to_str().unwrap()], more].concat();
+        ran(&site.command(&arguments).output().unwrap())
+    }
+
+    /// Applies it and expects this row of the final table: TARGET, UPGRADED, READY and the rolling state.
+    pub(crate) fn applied(&self, site: &Site, row: &str) -> Ran {
+        let ran = self.apply(site, &[]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        assert_eq!(rows(&ran.stdout), [row], "{ran:#?}");
+        ran
+    }
+}
+
+/// The rows of a status table: TARGET, UPGRADED, READY and the rolling state.
+fn rows(table: &str) -> Vec<String> {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        format!("{} {} {} {}", cells[1], cells[2], cells[3], cells[5])
+    };
+    table.lines().skip(1).map(row).collect()
+}
+
+/// A jsonpath of the object.
+fn field(site: &Site, kind: &str, path: &str) -> String {
+    site.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={{{path}}}")])
+}
+
+/// Images of the pods, sorted, with how many have them.
+fn images(site: &Site) -> Vec<(String, usize)> {
+    let path = "jsonpath={range .items[*]}{.spec.containers[0].image}{\"\\n\"}{end}";
+    let pods = site.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
+    let mut counts = std::collections::BTreeMap::new();
+    for image in pods.lines() {
+        *counts.entry(image.to_owned()).or_insert(0) += 1;
+    }
+    counts.into_iter().collect()
+}
+
+/// The way that both kinds go: gate and continue, rollback, another size, revert and a third revision in
+/// mid-rollout, growth and shrinking with an upgrade.
+fn turns(site: &Site, kind: &'static str, resource: &str) {
+    let at = |version, size, batches| Component::new(kind, version, size, batches);
+    let gate = |component: Component| Component { more: ", batchPartition: 0", ..component };
+    let shape = || (field(site, resource, ".spec.replicas"), images(site));
+    let all = |version: u32, size: usize| (size.to_string(), vec![(format!("web:{version}"), size)]);
+    at(1, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
+    let uid = field(site, resource, ".metadata.uid");
+    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
+    assert_eq!(images(site), [("web:1".to_owned(), 3), ("web:2".to_owned(), 2)]);
+    at(2, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
+    assert_eq!(shape(), all(2, 5));
+    // Back, and back again in mid-rollout.
+    Component { more: ", targetRevision: web-v1", ..at(2, 5, &[2, 3]) }.applied(site, "5 5 5 rolloutSucceed");
+    assert_eq!(shape(), all(1, 5));
+    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
+    at(1, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
+    assert_eq!(shape(), all(1, 5));
+    // A third revision in mid-rollout.
+    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
+    at(3, 5, &[1, 4]).applied(site, "5 5 5 rolloutSucceed");
+    assert_eq!(shape(), all(3, 5));
+    // Sizes, alone and with an upgrade.
+    at(3, 7, &[1, 1]).applied(site, "7 7 7 rolloutSucceed");
+    at(3, 3, &[1, 3]).applied(site, "3 3 3 rolloutSucceed");
+    at(4, 6, &[2, 4]).applied(site, "6 6 6 rolloutSucceed");
+    at(5, 2, &[1, 1]).applied(site, "2 2 2 rolloutSucceed");
+    assert_eq!(shape(), all(5, 2));
+    let undone = site.rollout(&["undo", "web", "--to-revision", "v4"]);
+    assert_eq!(undone.code, Some(0), "{undone:#?}");
+    assert_eq!(shape(), all(4, 2));
+    assert_eq!(field(site, resource, ".metadata.uid"), uid, "one object from first to last");
+    revisions_are_nobody_elses(site);
+    let again = Component { more: ", targetRevision: web-v4", ..at(5, 2, &[1, 1]) }.apply(site, &[]);
+    assert!(again.stderr.contains("nothing to do"), "{again:#?}");
+}
+
+/// The controllers take ControllerRevisions that match a selector for their own history, and remove them.
+fn revisions_are_nobody_elses(site: &Site) {
+    let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.ownerReferences[*].kind}{\"\\n\"}{end}";
+    let found =
+        site.kubectl(&["get", "controllerrevisions", "-l", "controller.oam.dev/component=web", "-o", path]);
+    for line in found.lines() {
+        assert!(!line.contains("Set"), "{line}");
+    }
+    assert!(found.lines().count() >= 5, "{found}");
+}

@@ -1,0 +1,86 @@
+//! StatefulSets, and all types together.
+
+use crate::in_place::{Component, field, images, rows};
+use crate::site::{QUICK, Site};
+
+pub(crate) fn turns(site: &Site) {
+    super::turns(site, "statefulset", "statefulset");
+}
+
+/// A broken pod stays where it is when its template goes back, and an ordered StatefulSet waits for it.
+pub(crate) fn a_broken_pod_blocks(site: &Site) {
+    site.script(&format!("- {{image: 'web:2', fail: CrashLoopBackOff, log: boom}}\n{QUICK}"));
+    Component::new("statefulset", 1, 3, &[3]).applied(site, "3 3 3 rolloutSucceed");
+    let broken = Component::new("statefulset", 2, 3, &[2, 1]).apply(site, &["--batch-timeout", "3s"]);
+    assert_eq!(broken.code, Some(3), "{broken:#?}");
+    assert!(broken.stderr.contains("pod `web-2`: CrashLoopBackOff"), "{broken:#?}");
+    assert_eq!(images(site), [("web:1".to_owned(), 2), ("web:2".to_owned(), 1)], "one pod is at risk");
+    let blocked = site.rollout(&["undo", "web", "--batch-timeout", "3s"]);
+    assert_eq!(blocked.code, Some(3), "{blocked:#?}");
+    assert!(blocked.stderr.contains("`kubectl delete pod web-2 -n"), "{blocked:#?}");
+    site.kubectl(&["delete", "pod", "web-2"]);
+    let undone = site.rollout(&["undo", "web", "--to-revision", "v1"]);
+    assert_eq!(undone.code, Some(0), "{undone:#?}");
+    assert_eq!(images(site), [("web:1".to_owned(), 3)]);
+}
+
+pub(crate) fn fixed_fields(site: &Site) {
+    let parallel = |version| Component {
+        properties: ", podManagementPolicy: Parallel",
+        ..Component::new("statefulset", version, 2, &[2])
+    };
+    parallel(1).applied(site, "2 2 2 rolloutSucceed");
+    let refused = Component::new("statefulset", 2, 2, &[2]).apply(site, &[]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("another `podManagementPolicy`"), "{refused:#?}");
+    let patch = r#"{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}"#;
+    site.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
+    let refused = parallel(2).apply(site, &[]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("`OnDelete`"), "{refused:#?}");
+    let patch = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
+    site.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
+    parallel(2).applied(site, "2 2 2 rolloutSucceed");
+    let other = Component::new("cloneset-service", 3, 2, &[2]).apply(site, &[]);
+    assert_eq!(other.code, Some(4), "{other:#?}");
+    assert!(other.stderr.contains("runs as a statefulset and cannot become a cloneset"), "{other:#?}");
+    assert_eq!(field(site, "statefulset", ".spec.serviceName"), "web-headless");
+}
+
+const ALL_TYPES: &str = "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+    - name: front
+      type: webservice
+      dependsOn: [store, cache]
+      properties: {image: 'front:VERSION'}
+      traits: [{type: rollout, properties: {targetSize: 3, rolloutBatches: [{replicas: 1}, {replicas: 2}]}}]
+    - name: job
+      type: worker
+      properties: {image: 'job:VERSION'}
+      traits: [{type: rollout, properties: {targetSize: 2}}]
+    - name: cache
+      type: cloneset-service
+      properties: {image: 'cache:VERSION'}
+      traits: [{type: rollout, properties: {targetSize: 4, rolloutBatches: [{replicas: 50%}, {replicas: 50%}]}}]
+    - name: store
+      type: statefulset
+      properties: {image: 'store:VERSION', ports: [{port: 5432, expose: true}]}
+      traits: [{type: rollout, properties: {targetSize: 3, rolloutBatches: [{replicas: 1}, {replicas: 2}]}}]
+";
+
+pub(crate) fn side_by_side(site: &Site) {
+    for version in ["1", "2"] {
+        let file = site.file("all.yaml", &ALL_TYPES.replace("VERSION", version));
+        let ran = site.rollout(&["apply", file.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        let done = ["4 4 4", "3 3 3", "2 2 2", "3 3 3"].map(|sizes| format!("{sizes} rolloutSucceed"));
+        assert_eq!(rows(&ran.stdout), done, "{ran:#?}");
+        let order = |word: &str| ran.stderr.lines().position(|line| line.contains(word)).unwrap();
+        assert!(order("store: done") < order("front: batch 1 of 2"), "{ran:#?}");
+        assert!(order("cache: done") < order("front: batch 1 of 2"), "{ran:#?}");
+    }
+    assert_eq!(rows(&site.rollout(&["status"]).stdout).len(), 4);
+}
