@@ -13,9 +13,11 @@ use http::header::{HeaderValue, USER_AGENT};
 use kube::Client;
 use kube::client::{AuthError, ClientBuilder};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use tower::util::MapRequestLayer;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::token_file::TokenFile;
 use crate::cli::ui::Ui;
 use crate::cluster::clock::Clock;
 use crate::sandbox::rules;
@@ -88,7 +90,7 @@ pub async fn connect(
     if args.sandbox_rules.is_some() {
         return Err(Failure::message(Kind::Usage, "`--sandbox-rules` needs `--sandbox`"));
     }
-    let config = config(args, request_timeout).await?;
+    let mut config = config(args, request_timeout).await?;
     if config.accept_invalid_certs {
         ui.warn(
             "the kubeconfig turns off the check of the cluster's certificate (`insecure-skip-tls-verify`)",
@@ -96,7 +98,14 @@ pub async fn connect(
     }
     let namespaces = Namespaces { flag, context: config.default_namespace.clone() };
     let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
-    let client = ClientBuilder::try_from(config).map_err(|error| unusable(error, &plugin))?.build();
+    let token_file = token_file(&mut config)?;
+    let builder = ClientBuilder::try_from(config).map_err(|error| unusable(error, &plugin))?;
+    let client = match token_file {
+        Some(file) => {
+            builder.with_layer(&MapRequestLayer::new(move |request| file.authorise(request))).build()
+        }
+        None => builder.build(),
+    };
     Ok(Connection { client, sandbox: None, namespaces, request_timeout })
 }
 
@@ -178,6 +187,16 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
     Ok(config)
 }
 
+/// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.
+fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
+    let Some(path) = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none()) else {
+        return Ok(None);
+    };
+    let file = TokenFile::open(PathBuf::from(&path))
+        .map_err(|error| Failure::new(Kind::Cluster, error.context(format!("no token in `{path}`"))))?;
+    Ok(Some(file))
+}
+
 /// The kubeconfig that the environment names, or the user's own; `None` where there is none.
 ///
 /// Files of the list that do not exist are skipped, as kubectl does; the client's own reader would stop.
@@ -246,7 +265,7 @@ fn unusable(error: kube::Error, plugin: &str) -> Failure {
         // The proxy's address may hold a password.
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
             Failure::message(Kind::Cluster, "proxy of the kubeconfig or of `HTTPS_PROXY` cannot be used")
-                .hint("this build connects directly; unset it if the cluster can be reached without")
+                .hint("proxies are reached by `http://` or `socks5://`; unset it if the cluster can be reached without")
         }
         other => Failure::new(
             Kind::Cluster,

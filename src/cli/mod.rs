@@ -20,6 +20,7 @@ pub mod plan;
 pub mod setting;
 pub mod signals;
 pub mod status;
+pub mod token_file;
 pub mod ui;
 pub mod undo;
 pub mod values;

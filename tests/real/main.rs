@@ -16,6 +16,7 @@ mod seed;
 mod site;
 mod stuck;
 mod traces;
+mod wire;
 mod writes;
 
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ use site::Site;
 /// A story, told on a namespace of its own.
 type Story = fn(&Site);
 
-const STORIES: [(&str, Story); 17] = [
+const STORIES: [(&str, Story); 23] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", seed::walk),
     ("without_the_definitions_everything_else_is_the_same", seed::walk_without_views),
     ("revisions_outlive_the_views", seed::revisions_outlive_the_views),
@@ -47,6 +48,12 @@ const STORIES: [(&str, Story); 17] = [
     ("an_autoscaled_workload_is_refused", access::autoscaler),
     ("a_workload_of_kubevelas_controller_is_refused", access::foreign_controller),
     ("warnings_of_the_server_are_shown", access::warnings),
+    ("certificates_tokens_and_token_files_work", wire::certificates_tokens_and_files),
+    ("contexts_and_lists_of_kubeconfigs_work", wire::contexts_and_lists),
+    ("an_unchecked_certificate_is_warned_of", wire::certificates_that_are_not_checked),
+    ("a_plugins_token_is_renewed_in_mid_run", wire::plugins_whose_tokens_expire),
+    ("proxies_are_used", wire::proxies),
+    ("a_pods_own_configuration_works", wire::within_the_cluster),
 ];
 
 /// A story that breaks its control plane.
