@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clone_set;
 #[path = "../support/mod.rs"]
 mod support;
 
