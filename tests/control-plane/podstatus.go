@@ -115,8 +115,7 @@ func setCondition(status *v1.PodStatus, pod *v1.Pod, now time.Time, kind v1.PodC
 
 func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Time) v1.ContainerStatus {
 	before := statusOf(pod, container.Name)
-	// Another image ends the container that ran; what it was stays to be seen until the next one runs.
-	replaced := before.ContainerID != "" && before.Image != container.Image
+	replaced := isStopped(before, container.Image)
 	started := o.stage == awaited || o.stage == passing || o.stage == probeFailing
 	status := v1.ContainerStatus{
 		Name:    container.Name,
@@ -178,6 +177,13 @@ func statusOf(pod *v1.Pod, name string) v1.ContainerStatus {
 		}
 	}
 	return v1.ContainerStatus{}
+}
+
+// isStopped says whether a container that ran makes way for another. What it was stays to be seen until that runs.
+func isStopped(before v1.ContainerStatus, image string) bool {
+	waiting := before.State.Waiting
+	pulling := waiting != nil && waiting.Reason == "ImagePullBackOff"
+	return before.ContainerID != "" && (pulling || before.Image != image)
 }
 
 // ended is how a container ended that was stopped for another image.

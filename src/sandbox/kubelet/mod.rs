@@ -48,8 +48,8 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let (outcome, _) = rules::outcome(&store.rules, image);
     let mut outlook = Outlook::of(outcome, born(store, &pod), store.now);
     if outlook.state == State::Starting && meta::text(&pod, "/status/phase") == "Running" {
-        // A pod that ran does not start again: it is one of its containers that does.
-        outlook.state = State::Running(Probe::Awaited);
+        // A pod that ran does not start again: one of its containers will, and nobody has looked at that yet.
+        outlook.state = State::Waiting;
     }
     if let Some(due) = outlook.next {
         // Restarts that nobody could see need not be gone through one by one.

@@ -184,12 +184,16 @@ fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Va
     status
 }
 
+fn is_pulling(status: &Value) -> bool {
+    meta::text(status, "/state/waiting/reason") == "ImagePullBackOff"
+}
+
 /// What was last said of a container that was there.
 enum Before<'a> {
     Nothing,
-    /// It has the image that it should have.
+    /// It is the one that should be there.
     Same(&'a Value),
-    /// It was stopped for another image, and what it was stays to be seen until that runs.
+    /// It was stopped for another, and what it was stays to be seen until that runs.
     Replaced(&'a Value),
 }
 
@@ -198,8 +202,8 @@ impl<'a> Before<'a> {
         let statuses = meta::items(pod, "/status/containerStatuses");
         match statuses.iter().find(|status| status["name"] == name && status.get("containerID").is_some()) {
             None => Self::Nothing,
-            Some(status) if status["image"] == image => Self::Same(status),
-            Some(status) => Self::Replaced(status),
+            Some(status) if status["image"] != image || is_pulling(status) => Self::Replaced(status),
+            Some(status) => Self::Same(status),
         }
     }
 
