@@ -280,6 +280,9 @@ fn list(store: &Store, place: &Place, query: &Query) -> Result<Value, Failure> {
     let items: Vec<Value> = filter
         .choose(store)
         .map(|(_, object)| {
+            if place.kind.origin == Origin::Custom {
+                return (**object).clone();
+            }
             // In lists, the items leave out what the list says of all of them.
             let fields = object.as_object().into_iter().flatten();
             let fields = fields.filter(|(name, _)| *name != "apiVersion" && *name != "kind");

@@ -1,7 +1,7 @@
 //! Custom resources: what the API server does for kinds that a definition describes.
 //!
-//! It drops fields that the definition's schema does not know, complains about wrong types and missing fields,
-//! and fills in nothing. It must not know what the fields mean.
+//! It drops fields that the definition's schema does not know and nulls, complains about wrong types and missing
+//! fields, and fills in nothing. It must not know what the fields mean.
 
 pub(super) mod cloneset;
 
@@ -70,7 +70,8 @@ fn known<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
 fn prune(schema: &Schema, value: &mut Value) {
     match (schema, value) {
         (Schema::Fields(fields), Value::Object(map)) => {
-            map.retain(|name, _| known(fields, name).is_some());
+            // A null says no more than a field that is not there.
+            map.retain(|name, value| known(fields, name).is_some() && !value.is_null());
             for (name, value) in map.iter_mut() {
                 if let Some(field) = known(fields, name) {
                     prune(&field.schema, value);
@@ -137,5 +138,5 @@ fn mistyped(path: &str, schema: &Schema, value: &Value) -> Problem {
         Value::Object(_) => "object",
     };
     let detail = format!("{path} in body must be of type {wanted}: \"{found}\"");
-    Problem::invalid(path, &json!(found), &detail)
+    Problem::mistyped(path, &json!(found), &detail)
 }

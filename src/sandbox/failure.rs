@@ -39,6 +39,11 @@ impl Problem {
         Self { field: field.into(), reason: "FieldValueInvalid", body }
     }
 
+    /// The field's value is of another type than a definition says.
+    pub(super) fn mistyped(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self { reason: "FieldValueTypeInvalid", ..Self::invalid(field, value, detail) }
+    }
+
     /// The field's value is not one of those known.
     pub(super) fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
         let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::fault::{Seen, Verb};
-use super::kinds::{Kind, Scope};
+use super::kinds::{Kind, Origin, Scope};
 
 /// A request, understood as far as its head goes.
 #[derive(Debug)]
@@ -131,7 +131,9 @@ fn target(path: &str) -> Target {
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return Target::Discovery(format!("/{}", segments.join("/"))),
     };
-    let known = Kind::all().any(|kind| kind.group == group && kind.version == version);
+    // Of a group that definitions make, nobody knows more than the kinds that are there.
+    let known = Kind::all()
+        .any(|kind| kind.group == group && kind.version == version && kind.origin == Origin::BuiltIn);
     let none = if known { Target::NoSuchResource } else { Target::NoSuchPath };
     let (namespace, rest) = match rest {
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() && !NAMESPACE_PARTS.contains(&rest[0]) => {

@@ -77,7 +77,7 @@ async fn nothing_is_filled_in_and_what_is_unknown_is_dropped() {
             "selector": {"matchLabels": {"app": "web"}, "odd": 1},
             "template": {"odd": [1]},
             "odd": true,
-            "updateStrategy": {"partition": "50%", "odd": {}},
+            "updateStrategy": {"partition": "50%", "odd": {}, "type": null},
         },
         "status": {"replicas": 7},
         "odd": {},
@@ -99,7 +99,9 @@ async fn what_does_not_fit_the_definition_is_refused() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "web"}, "spec": {"replicas": "3", "template": {}}});
     let message = "CloneSet.apps.kruise.io \"web\" is invalid: [spec.replicas: Invalid value: \"string\": \
-                   spec.replicas in body must be of type integer: \"string\", spec.selector: Required value]";
+                   spec.replicas in body must be of type integer: \"string\", spec.selector: Required value, \
+                   .spec.replicas: Invalid value: 0: .spec.replicas accessor error: 3 is of the type string, \
+                   expected int64]";
     assert_eq!(refusal(post(&client, CLONE_SETS, &body).await), refused(422, "Invalid", message));
     made(&client, CLONE_SETS, &clone_set("web:1", 1, &json!({}))).await;
     let (code, _) = patch(&client, WEB, STRATEGIC_PATCH, &json!({"spec": {"replicas": 2}})).await;
@@ -222,12 +224,46 @@ async fn a_broken_image_breaks_as_many_pods_as_may_be_away() {
         upgrade(&client, "bad", 2).await;
         pass(500).await;
         assert_eq!(counts(&web(&client).await), [5, 4, 1, 0], "{kind}");
-        upgrade(&client, "web:3", 0).await;
-        pass(2_000).await;
-        assert_eq!(counts(&web(&client).await), [5, 5, 5, 5], "{kind}");
+        for image in ["web:1", "web:3"] {
+            upgrade(&client, image, 0).await;
+            pass(2_000).await;
+            assert_eq!(counts(&web(&client).await), [5, 5, 5, 5], "{kind}");
+        }
+        let mut restarts: Vec<i64> = objects(&sandbox, "Pod")
+            .iter()
+            .map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap())
+            .collect();
+        restarts.sort_unstable();
+        // The broken one was restarted with its first image, and once more.
+        let expected = if kind == "ReCreate" { [0; 5] } else { [1, 1, 1, 1, 2] };
+        assert_eq!(restarts, expected, "{kind}");
         delete(&client, WEB, &Value::Null).await;
         pass(200).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_makes_no_pods_is_told_of() {
+    let (sandbox, client) = client();
+    made(&client, CLONE_SETS, &clone_set("web:1", 4, &json!({}))).await;
+    pass(500).await;
+    upgrade(&client, "", 2).await;
+    pass(500).await;
+    let set = web(&client).await;
+    assert_eq!(counts(&set), [3, 3, 0, 0]);
+    let condition = &set["status"]["conditions"][0];
+    assert_eq!((&condition["type"], &condition["status"]), (&json!("FailedScale"), &json!("True")));
+    let events = objects(&sandbox, "Event");
+    assert_eq!(events[0]["reason"], "FailedCreate");
+    assert!(events[0]["message"].as_str().unwrap().contains("image: Required value"), "{}", events[0]);
+    // What is no template at all is not even looked at.
+    patch(&client, WEB, MERGE_PATCH, &json!({"spec": {"template": {"spec": {"containers": "web"}}}})).await;
+    pass(500).await;
+    assert_eq!(web(&client).await["status"], set["status"]);
+    upgrade(&client, "web:2", 2).await;
+    pass(1_000).await;
+    let set = web(&client).await;
+    assert_eq!((counts(&set), set["status"].get("conditions")), ([4, 4, 2, 2], None));
 }
 
 #[tokio::test(start_paused = true)]

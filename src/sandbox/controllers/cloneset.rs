@@ -10,6 +10,7 @@ mod scale;
 mod update;
 
 use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -65,18 +66,19 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(set) = store.object(key).cloned() else { return };
     // Without a webhook nobody fills in the size, and the controller does not survive its absence.
     let Some(strategy) = Strategy::of(&set) else { return };
-    if set["spec"]["selector"].as_object().is_none_or(serde_json::Map::is_empty) {
-        return;
-    }
-    let Some(history) = History::of(store, key, &set, &annotations(&set)) else { return };
+    let has_selector = set["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
+    // Nor does it see a CloneSet whose template is none.
+    let Some(template) = recorded(&set["spec"]["template"]).filter(|_| has_selector) else { return };
+    let Some(history) = History::of(store, key, &set, &template, &annotations(&set)) else { return };
     let members = members(store, &set, &history);
     let look = Look { key: key.clone(), set, strategy, history, members };
     let mut failed = None;
     if !meta::is_terminating(&look.set) {
-        match scale::step(store, &look) {
-            Ok(scale::Scaled::Something) => (),
-            Ok(scale::Scaled::Nothing) => failed = update::step(store, &look).err(),
-            Err(why) => failed = Some(why),
+        let scaled = scale::step(store, &look);
+        // What cannot be made is no reason not to update.
+        if !matches!(scaled, Ok(scale::Scaled::Something)) {
+            failed = scaled.err();
+            failed = update::step(store, &look).err().or(failed);
         }
     }
     report(store, &look, failed);
@@ -84,6 +86,21 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let pods: Vec<(Key, Arc<Value>)> =
         look.members.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
     look.history.truncate(store, &pods);
+}
+
+/// A template as the controller reads it and writes it down: without what it does not know, and with what it never
+/// leaves out.
+fn recorded(template: &Value) -> Option<Value> {
+    let read: PodTemplateSpec = serde_json::from_value(template.clone()).ok()?;
+    let mut template = serde_json::to_value(read).ok()?;
+    meta::metadata(&mut template).insert("creationTimestamp".to_owned(), Value::Null);
+    for list in ["containers", "initContainers"] {
+        let containers = template["spec"].get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            meta::section(container, "resources");
+        }
+    }
+    Some(template)
 }
 
 /// A revision carries the annotations of its CloneSet, and one for the volumes that there are none of.

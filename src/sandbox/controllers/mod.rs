@@ -6,6 +6,7 @@
 mod cloneset;
 mod deployment;
 mod deployment_status;
+mod events;
 mod gc;
 mod namespace;
 mod replicaset;

@@ -70,11 +70,17 @@ pub(super) fn list(store: &Store, key: &Key, owner: &Value) -> Vec<Arc<Value>> {
 }
 
 impl History {
-    /// Finds the revision of the workload's template, or makes it, with whatever else the metadata says.
-    pub(super) fn of(store: &mut Store, key: &Key, owner: &Arc<Value>, annotations: &Value) -> Option<Self> {
+    /// Finds the revision of a template, or makes it with these annotations.
+    pub(super) fn of(
+        store: &mut Store,
+        key: &Key,
+        owner: &Arc<Value>,
+        template: &Value,
+        annotations: &Value,
+    ) -> Option<Self> {
         let revisions = list(store, key, owner);
         let collisions = meta::number(owner, "/status/collisionCount");
-        let data = data(&owner["spec"]["template"]);
+        let data = data(template);
         let next = revisions.last().map_or(0, |last| meta::number(last, "/revision")) + 1;
         let equal = revisions.iter().rev().find(|revision| revision["data"] == data);
         let (update, collisions) = match equal {

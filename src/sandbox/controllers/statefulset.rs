@@ -67,7 +67,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(set) = store.object(key).cloned() else { return };
     adopt_revisions(store, key, &set);
     let annotations = set.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
-    let Some(history) = History::of(store, key, &set, &annotations) else { return };
+    let Some(history) = History::of(store, key, &set, &set["spec"]["template"], &annotations) else { return };
     let rolling = &set["spec"]["updateStrategy"]["rollingUpdate"];
     let look = Look {
         key: key.clone(),

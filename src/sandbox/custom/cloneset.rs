@@ -1,6 +1,6 @@
 //! OpenKruise's CloneSet, `apps.kruise.io/v1alpha1`, as its definition of release 1.8 describes it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Schema::{Anything, Fields, List, Number, NumberOrText, Switch, Text, Texts};
 use super::{Field, check as checked, complaints, may, must};
@@ -16,7 +16,17 @@ pub(in crate::sandbox) fn check(object: Value) -> Result<Value, String> {
 
 /// What the definition refuses. There is no webhook, so nobody looks into the template.
 pub(in crate::sandbox) fn validate(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
-    complaints("", PARTS, object)
+    let mut problems = complaints("", PARTS, object);
+    // The size is read once more for its subresource.
+    if let Some(size) = object.pointer("/spec/replicas").filter(|size| !size.is_i64()) {
+        let (text, kind) = match size {
+            Value::String(text) => (text.clone(), "string"),
+            other => (other.to_string(), "float64"),
+        };
+        let detail = format!(".spec.replicas accessor error: {text} is of the type {kind}, expected int64");
+        problems.push(Problem::invalid(".spec.replicas", &json!(0), &detail));
+    }
+    problems
 }
 
 const PARTS: &[Field] = &[may("spec", Fields(SPEC)), may("status", Fields(STATUS))];

@@ -8,6 +8,7 @@ mod clone_sets;
 mod ground;
 mod normal;
 mod play;
+mod shapes;
 mod stateful_sets;
 
 use crate::site::Site;

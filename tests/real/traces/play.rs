@@ -5,12 +5,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams, WatchParams};
 use kube::core::WatchEvent;
 use serde_json::{Value, json};
+use similar::TextDiff;
 
 use super::ground::Ground;
-use super::normal;
+use super::{normal, shapes};
 use crate::site::Site;
 
 /// What a watch tells of a workload at one moment.
@@ -103,14 +105,14 @@ pub(super) fn stateful_set() -> ApiResource {
     ApiResource::erase::<k8s_openapi::api::apps::v1::StatefulSet>(&())
 }
 
-/// Plays a script on both grounds and compares.
+/// Plays a script on both grounds and compares the traces, and what is there in the end.
 pub(super) fn compare(site: &Site, kind: &ApiResource, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (real, sandbox) = runtime.block_on(async {
-        let real = play(&Ground::real(site).await, site, kind, steps).await;
-        (real, play(&Ground::sandbox(site), site, kind, steps).await)
+        let real = Played::on(&Ground::real(site).await, site, kind, steps).await;
+        (real, Played::on(&Ground::sandbox(site), site, kind, steps).await)
     });
-    for (at, (real, sandbox)) in real.iter().zip(&sandbox).enumerate() {
+    for (at, (real, sandbox)) in real.traces.iter().zip(&sandbox.traces).enumerate() {
         let (expected, found) = (normal::form(real), normal::form(sandbox));
         assert_eq!(
             found,
@@ -119,6 +121,28 @@ pub(super) fn compare(site: &Site, kind: &ApiResource, steps: &[Step]) {
             normal::told(real),
             normal::told(sandbox)
         );
+    }
+    let (expected, found) = (text(&real.left), text(&sandbox.left));
+    let difference = TextDiff::from_lines(&expected, &found);
+    let difference = difference.unified_diff().header("real", "sandbox").to_string();
+    assert!(difference.is_empty(), "something else is left in the end:\n{difference}");
+}
+
+fn text(objects: &[Value]) -> String {
+    objects.iter().map(|object| format!("{}\n", serde_json::to_string_pretty(object).unwrap())).collect()
+}
+
+/// What came of a script.
+struct Played {
+    traces: Vec<Vec<Seen>>,
+    left: Vec<Value>,
+}
+
+impl Played {
+    async fn on(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Step]) -> Self {
+        let traces = play(ground, site, kind, steps).await;
+        let left = shapes::of(&ground.client, &site.namespace, kind).await;
+        Self { traces, left }
     }
 }
 
@@ -129,7 +153,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn play(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Step]) -> Vec<Vec<Seen>> {
     let client = &ground.client;
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &site.namespace, kind);
-    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), &site.namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &site.namespace);
     let version = api.list(&Default::default()).await.unwrap().metadata.resource_version.unwrap();
     let watch = api.watch(&WatchParams::default(), &version).await.unwrap();
     let mut watch = pin!(watch);
@@ -149,11 +173,34 @@ async fn play(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Ste
             Write::DeletePod(name) => drop(pods.delete(name, &Default::default()).await.unwrap()),
         }
         let mut trace = Vec::new();
-        let reading = tokio::time::timeout(PATIENCE, read(&mut watch, step, &mut trace)).await;
+        let reading = tokio::time::timeout(PATIENCE, async {
+            read(&mut watch, step, &mut trace).await;
+            let [replicas, ready, _] = step.until;
+            broken(&pods, replicas - ready).await;
+        })
+        .await;
         assert!(reading.is_ok(), "{:?} does not come about:\n{}", step.until, normal::told(&trace));
         traces.push(trace);
     }
     traces
+}
+
+/// Waits until the kubelet has found so many pods broken: the controllers count them as unready before it has looked.
+async fn broken(pods: &Api<Pod>, number: i64) {
+    let is_broken = |pod: &Pod| {
+        let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+        status.state.as_ref()?.waiting.as_ref()?.reason.as_ref().map(|reason| reason == "ImagePullBackOff")
+    };
+    loop {
+        let list = pods.list(&Default::default()).await.unwrap();
+        let found = list.iter().filter(|pod| is_broken(pod) == Some(true)).count();
+        if i64::try_from(found) == Ok(number) {
+            return;
+        }
+        let version = list.metadata.resource_version.unwrap();
+        let changes = pods.watch(&WatchParams::default(), &version).await.unwrap();
+        pin!(changes).try_next().await.unwrap();
+    }
 }
 
 /// Notes down until the status is as the step wants it.

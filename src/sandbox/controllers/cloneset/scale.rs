@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::difference::Difference;
 use super::{DOOMED_LABEL, Failed, IN_PLACE_READY, Look, Member, set_state};
+use crate::sandbox::controllers::events;
 use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::controllers::revisions::{self, REVISION_LABEL, short};
 use crate::sandbox::deletion::{self, Deletion};
@@ -49,6 +50,7 @@ fn make(store: &mut Store, look: &Look, difference: &Difference) -> Result<Scale
         if let Err(failure) = write::create(store, Kind::of("pods"), &look.key.namespace, pod, Persist::Keep)
         {
             let message = failure.message().to_owned();
+            events::warn(store, &look.set, "FailedCreate", &format!("failed to create pod: {message}"));
             // What was made is seen first; the next look fails again.
             let failed = Failed { condition: "FailedScale", message };
             return if made == Scaled::Something { Ok(made) } else { Err(failed) };

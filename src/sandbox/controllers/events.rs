@@ -1,0 +1,48 @@
+//! The events by which controllers warn: one per object and reason, counted.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::defaulting::fnv;
+use crate::sandbox::kinds::Kind;
+use crate::sandbox::meta;
+use crate::sandbox::store::{Key, Store};
+use crate::sandbox::write::{self, Part, Persist};
+
+/// Warns, or counts that it was warned again.
+pub(super) fn warn(store: &mut Store, object: &Value, reason: &str, message: &str) {
+    let (name, namespace, uid) = (meta::name(object), meta::namespace(object), meta::uid(object));
+    let kind = Kind::of("events");
+    let now = meta::seconds(store.now);
+    let key = Key::new(kind, namespace, &format!("{name}.{:08x}{:08x}", fnv(uid), fnv(reason)));
+    if store.object(&key).is_some() {
+        write::modify(store, &key, Part::Main, |event| {
+            event["count"] = json!(meta::number(event, "/count") + 1);
+            event["lastTimestamp"] = json!(now);
+            event["message"] = json!(message);
+        });
+        return;
+    }
+    let component = format!("{}-controller", meta::text(object, "/kind").to_lowercase());
+    let event = json!({
+        "metadata": {"name": key.name},
+        "involvedObject": {
+            "apiVersion": object["apiVersion"],
+            "kind": object["kind"],
+            "name": name,
+            "namespace": namespace,
+            "uid": uid,
+            "resourceVersion": meta::text(object, "/metadata/resourceVersion"),
+        },
+        "reason": reason,
+        "message": message,
+        "source": {"component": component},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "type": "Warning",
+        "reportingComponent": component,
+        "reportingInstance": "",
+    });
+    // A refusal can only mean that the namespace is going away; then there is no event.
+    write::create(store, kind, namespace, event, Persist::Keep).ok();
+}
