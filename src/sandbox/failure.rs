@@ -269,7 +269,7 @@ impl Failure {
             "the body of the request was in an unknown format - accepted media types include: {}",
             accepted.join(", ")
         );
-        Self { code: 415, reason: "UnsupportedMediaType", message, details: Some(json!({})) }
+        Self { code: 415, reason: "UnsupportedMediaType", message, details: None }
     }
 
     /// 500: an object to be made names a version. The API server gives this no reason.

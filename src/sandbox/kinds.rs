@@ -326,6 +326,7 @@ static TABLE: &[Definition] = &[
         short_names: &["sts"],
         generation: Generation::Spec,
         status: StatusPart::Subresource,
+        names: Names::Label,
         check: typed::check_workload::<StatefulSet>,
         default: defaulting::stateful_set,
         validate: validation::stateful_set,

@@ -72,6 +72,50 @@ async fn time_passes_while_nobody_looks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn upgrades_go_on_with_the_next_process() {
+    let (_directory, path) = place();
+    let now = clock();
+    let sandbox = open(&path, rules("- {image: '*', readyAfter: 20s}"), &now).unwrap();
+    let client = sandbox.client("default");
+    let mut clones = deployment("clones", "web:1", 2);
+    clones["spec"]["updateStrategy"] = json!({"type": "InPlaceIfPossible"});
+    let kinds = [("apps.kruise.io/v1alpha1", "clonesets"), ("apps/v1", "statefulsets")];
+    let [clone_sets, sets] =
+        kinds.map(|(group, plural)| format!("/apis/{group}/namespaces/default/{plural}"));
+    made(&client, &clone_sets, &clones).await;
+    made(&client, &sets, &deployment("numbered", "web:1", 2)).await;
+    pass(60_000).await;
+    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}}});
+    for workload in [format!("{clone_sets}/clones"), format!("{sets}/numbered")] {
+        assert_eq!(patch(&client, &workload, MERGE_PATCH, &image).await.0, 200);
+    }
+    // The first pods of each are on their way when the process ends.
+    pass(5_000).await;
+    drop((client, sandbox));
+    pass(300_000).await;
+    let client = open(&path, RulesSource::Stored, &now).unwrap().client("default");
+    for workload in [format!("{clone_sets}/clones"), format!("{sets}/numbered")] {
+        let (_, workload) = get(&client, &workload).await;
+        let status = &workload["status"];
+        assert_eq!(
+            (&status["updatedReplicas"], &status["readyReplicas"]),
+            (&json!(2), &json!(2)),
+            "{status}"
+        );
+        assert_eq!(status["currentRevision"], status["updateRevision"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_installed_stays_away() {
+    let (_directory, path) = place();
+    let sandbox = open(&path, rules(""), &clock()).unwrap().without_kruise();
+    made(&sandbox.client("default"), MAPS, &map("one", &json!({}))).await;
+    let looking = open(&path, RulesSource::Stored, &clock()).unwrap();
+    assert_eq!(get(&looking.client("default"), "/apis/apps.kruise.io/v1alpha1").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_opener_goes_on_from_the_stored_counters() {
     let (_directory, path) = place();
     let now = clock();

@@ -98,6 +98,10 @@ fn recorded(template: &Value) -> Option<Value> {
         let containers = template["spec"].get_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             meta::section(container, "resources");
+            if let Some(container) = container.as_object_mut().filter(|c| c.get("image") == Some(&json!("")))
+            {
+                container.remove("image");
+            }
         }
     }
     Some(template)

@@ -15,6 +15,7 @@ pub(in crate::sandbox) fn stateful_set(object: &mut Value) {
         "persistentVolumeClaimRetentionPolicy",
         json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
     );
+    default(spec, "serviceName", json!(""));
     omit_zero(spec, "minReadySeconds");
     let strategy = spec.entry("updateStrategy").or_insert_with(|| json!({}));
     if let Some(strategy) = strategy.as_object_mut() {

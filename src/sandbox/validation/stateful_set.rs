@@ -19,20 +19,22 @@ const MUTABLE: [&str; 7] = [
 
 pub(in crate::sandbox) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let spec = &object["spec"];
-    let mut problems = workload("statefulset", spec, None);
-    problems.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
-    problems.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
-    let partition = &spec["updateStrategy"]["rollingUpdate"]["partition"];
-    problems.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
-    for (field, known) in [
+    let mut problems = Vec::new();
+    for (field, choices) in [
         ("podManagementPolicy", ["OrderedReady", "Parallel"]),
-        ("updateStrategy.type", ["OnDelete", "RollingUpdate"]),
+        ("updateStrategy.type", ["RollingUpdate", "OnDelete"]),
     ] {
         let value = meta::text(spec, &format!("/{}", field.replace('.', "/")));
-        if !known.contains(&value) {
-            problems.push(Problem::unsupported(format!("spec.{field}"), &json!(value), &known));
+        if !choices.contains(&value) {
+            let detail = format!("must be '{}' or '{}'", choices[0], choices[1]);
+            problems.push(Problem::invalid(format!("spec.{field}"), &json!(value), &detail));
         }
     }
+    let partition = &spec["updateStrategy"]["rollingUpdate"]["partition"];
+    problems.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
+    problems.extend(workload("statefulset", spec, None));
+    problems.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
+    problems.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
     if before.is_some_and(|before| fixed(&before["spec"]) != fixed(spec)) {
         let detail = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
                       'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \

@@ -150,3 +150,87 @@ pub(crate) fn all_in_one_write(site: &Site) {
         ],
     );
 }
+
+pub(crate) fn paused(site: &Site) {
+    let pause = |paused: bool| Write::Merge(json!({"spec": {"updateStrategy": {"paused": paused}}}));
+    play(
+        site,
+        vec![
+            (create(3, &json!({"maxUnavailable": "100%"})), [3, 3, 3]),
+            (pause(true), [3, 3, 3]),
+            (upgrade("web:2", 1), [3, 3, 0]),
+            // Sizes are seen to all the same, and what is new is of the new revision beyond the partition.
+            (resize(5), [5, 5, 2]),
+            (pause(false), [5, 5, 4]),
+        ],
+    );
+}
+
+pub(crate) fn surging(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(4, &json!({"maxSurge": 1, "maxUnavailable": 0})), [4, 4, 4]),
+            (upgrade("web:2", 2), [4, 4, 2]),
+            (partition(0), [4, 4, 4]),
+        ],
+    );
+}
+
+pub(crate) fn ready_for_a_while(site: &Site) {
+    let patient = Write::Merge(json!({"spec": {"minReadySeconds": 2}}));
+    play(
+        site,
+        vec![
+            (create(3, &json!({"maxUnavailable": 1})), [3, 3, 3]),
+            (patient, [3, 3, 3]),
+            (upgrade("web:2", 1), [3, 3, 2]),
+        ],
+    );
+}
+
+pub(crate) fn not_in_place(site: &Site) {
+    let labelled = Write::Merge(json!({"spec": {"template": {"metadata": {"labels": {"more": "yes"}}}}}));
+    let command = json!([{"name": "web", "image": "web:1", "command": ["run"]}]);
+    let commanded = || Write::Merge(json!({"spec": {"template": {"spec": {"containers": command}}}}));
+    let only = Write::Merge(json!({"spec": {"updateStrategy": {"type": "InPlaceOnly"}}}));
+    play(
+        site,
+        vec![
+            (create(3, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"})), [3, 3, 3]),
+            // Labels are changed in place, without a restart; a command is not.
+            (labelled, [3, 3, 3]),
+            (commanded(), [3, 3, 3]),
+            (only, [3, 3, 3]),
+            (upgrade("web:2", 1), [3, 3, 0]),
+        ],
+    );
+}
+
+pub(crate) fn shares(site: &Site) {
+    let share = |text: &str| Write::Merge(json!({"spec": {"updateStrategy": {"partition": text}}}));
+    play(
+        site,
+        vec![
+            (create(5, &json!({"partition": "50%", "maxUnavailable": "50%"})), [5, 5, 5]),
+            (
+                Write::Merge(json!({"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}})),
+                [5, 5, 2],
+            ),
+            (share("1%"), [5, 5, 4]),
+            (share("0%"), [5, 5, 5]),
+        ],
+    );
+}
+
+pub(crate) fn without_image(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(4, &json!({})), [4, 4, 4]),
+            // One pod makes way for another that nobody can make.
+            (upgrade("", 2), [3, 3, 0]),
+            (upgrade("web:2", 2), [4, 4, 2]),
+        ],
+    );
+}

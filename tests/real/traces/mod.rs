@@ -4,6 +4,7 @@
 //! plane and in a sandbox, each once the last has led where it should, and both traces must be the same in what does
 //! not depend on time. See `normal` for what that is.
 
+mod answers;
 mod clone_sets;
 mod ground;
 mod normal;
@@ -17,7 +18,9 @@ use crate::site::Site;
 type Story = fn(&Site);
 
 /// All comparisons.
-pub(crate) const STORIES: [(&str, Story); 17] = [
+pub(crate) const STORIES: [(&str, Story); 29] = [
+    ("trace_cloneset_answers", answers::of_clone_sets),
+    ("trace_statefulset_answers", answers::of_stateful_sets),
     ("trace_cloneset_sizes", clone_sets::sizes),
     ("trace_cloneset_replacing_all_at_once", clone_sets::replacing_all_at_once),
     ("trace_cloneset_replacing_as_usual", clone_sets::replacing_as_usual),
@@ -28,6 +31,12 @@ pub(crate) const STORIES: [(&str, Story); 17] = [
     ("trace_cloneset_broken_replacements", clone_sets::broken_replacements),
     ("trace_cloneset_broken_in_place", clone_sets::broken_in_place),
     ("trace_cloneset_all_in_one_write", clone_sets::all_in_one_write),
+    ("trace_cloneset_paused", clone_sets::paused),
+    ("trace_cloneset_surging", clone_sets::surging),
+    ("trace_cloneset_ready_for_a_while", clone_sets::ready_for_a_while),
+    ("trace_cloneset_not_in_place", clone_sets::not_in_place),
+    ("trace_cloneset_shares", clone_sets::shares),
+    ("trace_cloneset_without_image", clone_sets::without_image),
     ("trace_statefulset_sizes", stateful_sets::sizes),
     ("trace_statefulset_sizes_in_parallel", stateful_sets::sizes_in_parallel),
     ("trace_statefulset_upgrades", stateful_sets::upgrades),
@@ -35,4 +44,8 @@ pub(crate) const STORIES: [(&str, Story); 17] = [
     ("trace_statefulset_broken_and_stuck", stateful_sets::broken_and_stuck),
     ("trace_statefulset_broken_in_parallel", stateful_sets::broken_in_parallel),
     ("trace_statefulset_all_in_one_write", stateful_sets::all_in_one_write),
+    ("trace_statefulset_replaced_by_hand", stateful_sets::replaced_by_hand),
+    ("trace_statefulset_ready_for_a_while", stateful_sets::ready_for_a_while),
+    ("trace_statefulset_counted_from_elsewhere", stateful_sets::counted_from_elsewhere),
+    ("trace_statefulset_broken_from_the_start", stateful_sets::broken_from_the_start),
 ];

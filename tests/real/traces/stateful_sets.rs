@@ -129,3 +129,55 @@ pub(crate) fn all_in_one_write(site: &Site) {
         ],
     );
 }
+
+pub(crate) fn replaced_by_hand(site: &Site) {
+    let by_hand =
+        Write::Merge(json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}}));
+    let template =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}}});
+    play(
+        site,
+        vec![
+            (create(3, "OrderedReady"), [3, 3, 3]),
+            (by_hand, [3, 3, 3]),
+            (Write::Merge(template), [3, 3, 0]),
+            (Write::DeletePod("web-1"), [3, 3, 1]),
+            (resize(4), [4, 4, 2]),
+        ],
+    );
+}
+
+pub(crate) fn ready_for_a_while(site: &Site) {
+    let patient = Write::Merge(json!({"spec": {"minReadySeconds": 2}}));
+    play(
+        site,
+        vec![(create(2, "OrderedReady"), [2, 2, 2]), (patient, [2, 2, 2]), (upgrade("web:2", 1), [2, 2, 1])],
+    );
+}
+
+pub(crate) fn counted_from_elsewhere(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(3, "OrderedReady"), [3, 3, 3]),
+            // Pods below the first ordinal go, highest first, once those above are there.
+            (Write::Merge(json!({"spec": {"replicas": 2, "ordinals": {"start": 2}}})), [2, 2, 2]),
+            (upgrade("web:2", 1), [2, 2, 1]),
+            (partition(9), [2, 2, 1]),
+            (partition(0), [2, 2, 2]),
+        ],
+    );
+}
+
+pub(crate) fn broken_from_the_start(site: &Site) {
+    play(
+        site,
+        vec![
+            (create(0, "OrderedReady"), [0, 0, 0]),
+            (all("web:bad", 0, 3), [1, 0, 1]),
+            // It stays the only one, and what would mend it is not tried.
+            (upgrade("web:2", 0), [1, 0, 0]),
+            (Write::DeletePod("web-0"), [3, 3, 3]),
+        ],
+    );
+}
