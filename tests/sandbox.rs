@@ -16,6 +16,9 @@ mod file;
 #[path = "sandbox/kubelet.rs"]
 mod kubelet;
 #[cfg(test)]
+#[path = "sandbox/lists.rs"]
+mod lists;
+#[cfg(test)]
 #[path = "sandbox/mutations.rs"]
 mod mutations;
 #[cfg(test)]

@@ -7,15 +7,17 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::apply::{self, Applier, Force};
-use super::deletion::{self, Deletion, Propagation};
+use super::deletion;
 use super::failure::{Failure, Problem};
 use super::fault::Verb;
 use super::kinds::{Keeping, Kind, Origin, Scope, StatusPart};
+use super::options::{self, Options};
 use super::route::{Place, Query, Request, Target};
 use super::selector::{Fields, Selector};
 use super::store::{Key, Store};
-use super::write::{self, Part, Persist, Wrote};
-use super::{discovery, kubelet, meta, patch, scale};
+use super::watch::Log;
+use super::write::{self, Part, Wrote};
+use super::{discovery, json_patch, kubelet, list, meta, patch, scale};
 
 /// What a request is answered with.
 #[derive(Debug)]
@@ -25,16 +27,16 @@ pub(super) enum Answer {
 }
 
 /// Serves everything but watches.
-pub(super) fn serve(store: &mut Store, request: &Request) -> Result<Answer, Failure> {
+pub(super) fn serve(store: &mut Store, log: &Log, request: &Request) -> Result<Answer, Failure> {
     let place = match &request.target {
         Target::Resource(place) => place,
         Target::Discovery(path) => return discovery::document(store, path, request.verb),
         Target::NoSuchResource => return Err(Failure::no_such_resource()),
         Target::NoSuchPath => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
     };
-    let Some(name) = &place.name else { return serve_collection(store, request, place) };
+    let Some(name) = &place.name else { return serve_collection(store, log, request, place) };
     if place.kind.keeping == Keeping::Answered {
-        return Err(Failure::method_not_allowed());
+        return Err(Failure::no_such_resource());
     }
     let key = Key::new(place.kind, place.namespace.as_deref().unwrap_or_default(), name);
     match place.subresource.as_deref() {
@@ -51,7 +53,12 @@ pub(super) fn serve(store: &mut Store, request: &Request) -> Result<Answer, Fail
     }
 }
 
-fn serve_collection(store: &mut Store, request: &Request, place: &Place) -> Result<Answer, Failure> {
+fn serve_collection(
+    store: &mut Store,
+    log: &Log,
+    request: &Request,
+    place: &Place,
+) -> Result<Answer, Failure> {
     let kind = place.kind;
     match request.verb {
         Verb::Create if kind.scope == Scope::Namespaced && place.namespace.is_none() => {
@@ -59,14 +66,20 @@ fn serve_collection(store: &mut Store, request: &Request, place: &Place) -> Resu
         }
         Verb::Create => {
             let namespace = place.namespace.as_deref().unwrap_or_default();
-            let made = write::create(store, kind, namespace, request.json()?, persist(&request.query)?)?;
+            let (body, complaints) = request.object(kind)?;
+            let options = Options::of(request)?;
+            let object = decoded(store, kind, body, complaints, &options)?;
+            if kind.keeping == Keeping::Answered {
+                reviewed(kind, &object)?;
+            }
+            let made = write::create_typed(store, kind, namespace, object, options.persist)?;
             Ok(Answer::Json(201, (*made).clone()))
         }
         _ if kind.keeping == Keeping::Answered => Err(Failure::method_not_allowed()),
-        Verb::List => list(store, place, &request.query).map(|list| Answer::Json(200, list)),
+        Verb::List => list::answer(store, log, place, &request.query).map(|list| Answer::Json(200, list)),
         Verb::Delete => {
-            let (options, persist) = deletion_options(request)?;
-            let listed = list(store, place, &request.query)?;
+            let (options, persist) = options::of_deletion(request)?;
+            let listed = list::answer(store, log, place, &request.query)?;
             let chosen = chosen(store, place, &request.query)?;
             for key in chosen {
                 // An object that is already on its way out is no reason to stop.
@@ -80,14 +93,19 @@ fn serve_collection(store: &mut Store, request: &Request, place: &Place) -> Resu
 
 fn serve_object(store: &mut Store, request: &Request, key: &Key, part: Part) -> Result<Answer, Failure> {
     match request.verb {
-        Verb::Get => find(store, key).map(|object| Answer::Json(200, (*object).clone())),
+        Verb::Get => {
+            list::reached(store, &request.query)?;
+            find(store, key).map(|object| Answer::Json(200, (*object).clone()))
+        }
         Verb::Update => {
-            let persist = persist(&request.query)?;
-            write::put(store, key, request.json()?, part, persist).map(answered)
+            let (body, complaints) = request.object(key.kind)?;
+            let options = Options::of(request)?;
+            let object = decoded(store, key.kind, body, complaints, &options)?;
+            write::put(store, key, object, part, options.persist).map(answered)
         }
         Verb::Patch => patched(store, request, key, part).map(answered),
         Verb::Delete if part == Part::Main => {
-            let (options, persist) = deletion_options(request)?;
+            let (options, persist) = options::of_deletion(request)?;
             deletion::delete(store, key, &options, persist).map(|body| Answer::Json(200, body))
         }
         Verb::Delete | Verb::Create | Verb::List | Verb::Watch => Err(Failure::method_not_allowed()),
@@ -107,16 +125,32 @@ pub(super) fn find(store: &Store, key: &Key) -> Result<Arc<Value>, Failure> {
     store.object(key).cloned().ok_or_else(|| Failure::not_found(key.kind, &key.name))
 }
 
-/// Whether the write of a request is kept.
-pub(super) fn persist(query: &Query) -> Result<Persist, Failure> {
-    match query.value("dryRun") {
-        None => Ok(Persist::Keep),
-        Some("All") => Ok(Persist::Discard),
-        Some(other) => {
-            let problem = Problem::unsupported("dryRun", &json!([other]), &["All"]);
-            Err(Failure::invalid_options("CreateOptions", problem))
+/// Refuses reviews of nothing.
+fn reviewed(kind: Kind, object: &Value) -> Result<(), Failure> {
+    let asks = |field: &str| object["spec"].get(field).is_some();
+    match kind.plural {
+        "selfsubjectaccessreviews" if asks("resourceAttributes") == asks("nonResourceAttributes") => {
+            Err(Failure::nothing_to_review(kind.group))
         }
+        "selfsubjectrulesreviews" if meta::text(object, "/spec/namespace").is_empty() => {
+            Err(Failure::bad_request("no namespace on request"))
+        }
+        _ => Ok(()),
     }
+}
+
+/// A body as its kind has it; fields that the kind does not have are judged.
+fn decoded(
+    store: &mut Store,
+    kind: Kind,
+    body: Value,
+    mut complaints: Vec<String>,
+    options: &Options,
+) -> Result<Value, Failure> {
+    let checked = write::decode(kind, body)?;
+    complaints.extend(checked.unknown);
+    options.judge(store, complaints).map_err(|cause| write::unreadable(kind, &cause))?;
+    Ok(checked.object)
 }
 
 const PATCH_TYPES: [&str; 4] = [
@@ -132,32 +166,50 @@ fn patched(
     key: &Key,
     part: Part,
 ) -> Result<(Arc<Value>, Wrote), Failure> {
-    let persist = persist(&request.query)?;
-    let applies = request.content_type == PATCH_TYPES[3];
     let accepted: Vec<&str> = match key.kind.origin {
         Origin::BuiltIn => PATCH_TYPES.to_vec(),
         // Without the type's own code nobody knows how its lists are merged.
         Origin::Custom => PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect(),
     };
+    if !PATCH_TYPES.contains(&request.content_type.as_str()) {
+        return Err(Failure::unsupported_patch_type());
+    }
     if !accepted.contains(&request.content_type.as_str()) {
         return Err(Failure::unsupported_media_type(&accepted));
     }
-    if request.query.is_on("force") && !applies {
-        let problem = Problem::forbidden("force", "may not be specified for non-apply patch");
-        return Err(Failure::invalid_options("PatchOptions", problem));
+    let options = Options::of(request)?;
+    let format = request.content_type.as_str();
+    if format == PATCH_TYPES[3] {
+        return applied(store, request, key, part, &options);
     }
-    let body = request.json()?;
-    if applies {
-        return applied(store, request, key, part, &body, persist);
+    if request.query.is_on("force") {
+        let problem = Problem::forbidden("force", "may not be specified for non-apply patch");
+        return Err(Failure::invalid_options("PatchOptions", &[problem]));
     }
     let before = find(store, key)?;
-    let after = match request.content_type.as_str() {
-        "application/json-patch+json" => patch::json_patch(&before, &body)?,
+    let (body, mut complaints) = request.read().map_err(|problem| match format {
+        "application/strategic-merge-patch+json" => Failure::bad_request(problem),
+        _ => Failure::bad_request(format!("error decoding patch: {problem}")),
+    })?;
+    let after = match format {
+        "application/json-patch+json" => {
+            complaints.extend(json_patch::unknown(&body));
+            json_patch::apply(&before, &body)?
+        }
         "application/merge-patch+json" => patch::merge_patch(&before, &body)?,
         _ => patch::strategic_patch(&before, &body)?,
     };
-    let typed = (key.kind.check)(after.clone()).map_err(|cause| Failure::patched_object(&after, &cause))?;
-    write::change(store, key, &before, typed, part, persist).map(|o| (o, Wrote::Changed))
+    let refused = |cause: &str| Failure::patched_object(&after, cause);
+    for (field, own) in [("apiVersion", key.kind.api_version().as_str()), ("kind", key.kind.kind)] {
+        if after[field] != own {
+            return Err(refused(&format!("{field} {} is not {own}", after[field])));
+        }
+    }
+    let checked = (key.kind.check)(after.clone()).map_err(|cause| refused(&cause))?;
+    complaints.extend(checked.unknown);
+    options.judge(store, complaints).map_err(|cause| refused(&cause))?;
+    write::stays_in_place(key, &checked.object)?;
+    write::change(store, key, &before, checked.object, part, options.persist).map(|o| (o, Wrote::Changed))
 }
 
 fn applied(
@@ -165,85 +217,66 @@ fn applied(
     request: &Request,
     key: &Key,
     part: Part,
-    body: &Value,
-    persist: Persist,
+    options: &Options,
 ) -> Result<(Arc<Value>, Wrote), Failure> {
+    let kind = key.kind;
     let Some(manager) = request.query.value("fieldManager") else {
         let problem = Problem::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid_options("PatchOptions", problem));
+        return Err(Failure::invalid_options("PatchOptions", &[problem]));
     };
+    let undecodable = |problem: &str| Failure::bad_request(format!("error decoding YAML: {problem}"));
+    let (body, _) = request.read().map_err(|problem| undecodable(&problem))?;
     if !body.is_object() {
-        return Err(Failure::bad_request("error decoding YAML: the body is not an object"));
+        return Err(undecodable("it is not an object"));
     }
-    if !meta::items(body, "/metadata/managedFields").is_empty() {
+    if !meta::items(&body, "/metadata/managedFields").is_empty() {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    for field in ["apiVersion", "kind"] {
-        if meta::text(body, &format!("/{field}")).is_empty() {
-            return Err(Failure::bad_request(format!("invalid object type: {field} is missing")));
-        }
-    }
-    let configuration = write::decode(key.kind, body.clone())?;
-    let given = meta::name(&configuration);
-    if !given.is_empty() && given != key.name {
-        let message =
-            format!("the name of the object ({given}) does not match the name on the URL ({})", key.name);
+    let (version, named) = (meta::text(&body, "/apiVersion"), meta::text(&body, "/kind"));
+    if version != kind.api_version() || named != kind.kind {
+        let group = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
+        let message = format!("invalid object type: {group}, Kind={named}");
         return Err(Failure::bad_request(message));
     }
+    let checked = write::decode(kind, body.clone())?;
+    if let Some(complaint) = checked.unknown.first() {
+        let field = complaint.trim_start_matches("unknown field ").trim_matches('"');
+        let (namespace, name) = (meta::namespace(&body), meta::name(&body));
+        return Err(Failure::unreasoned(format!(
+            "failed to create typed patch object ({namespace}/{name}; {}, Kind={named}): .{field}: field not declared in schema",
+            if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() },
+        )));
+    }
+    let configuration = checked.object;
     let force = if request.query.is_on("force") { Force::TakeOver } else { Force::Refuse };
     let applier = Applier { manager, force, time: meta::seconds(store.now) };
     if let Some(before) = store.object(key).cloned() {
-        let mut after = apply::apply(&before, &configuration, &applier)?;
-        for field in ["uid", "resourceVersion"] {
+        let mut after = apply::apply(&before, &configuration, &body, &applier)?;
+        for field in ["uid", "resourceVersion", "name", "namespace"] {
             if let Some(value) = configuration["metadata"].get(field) {
                 meta::metadata(&mut after).insert(field.to_owned(), value.clone());
             }
         }
-        let typed =
-            (key.kind.check)(after.clone()).map_err(|cause| Failure::patched_object(&after, &cause))?;
-        return write::change(store, key, &before, typed, part, persist).map(|o| (o, Wrote::Changed));
+        let refused = |cause: &str| Failure::patched_object(&after, cause);
+        let checked = (kind.check)(after.clone()).map_err(|cause| refused(&cause))?;
+        write::names_itself(key, &configuration)?;
+        write::stays_in_place(key, &checked.object)?;
+        return write::change(store, key, &before, checked.object, part, options.persist)
+            .map(|o| (o, Wrote::Changed));
     }
+    write::names_itself(key, &configuration)?;
     if part == Part::Status {
-        return Err(Failure::not_found(key.kind, &key.name));
+        return Err(Failure::not_found(kind, &key.name));
     }
-    let (uid, version) = (meta::uid(&configuration), meta::text(&configuration, "/metadata/resourceVersion"));
+    let uid = meta::uid(&configuration);
     if !uid.is_empty() {
-        return Err(Failure::uid_of_nothing(key.kind, &key.name, uid));
-    }
-    if !version.is_empty() {
-        return Err(Failure::modified(key.kind, &key.name));
+        return Err(Failure::uid_of_nothing(kind, &key.name, uid));
     }
     let live = json!({"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], "metadata": {"name": key.name}});
-    let object = apply::apply(&live, &configuration, &applier)?;
-    write::create(store, key.kind, &key.namespace, object, persist).map(|o| (o, Wrote::Created))
-}
-
-/// The options of a deletion, from the body and, where that has none, the URL.
-fn deletion_options(request: &Request) -> Result<(Deletion, Persist), Failure> {
-    let body = if request.body.is_empty() { json!({}) } else { request.json()? };
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let wanted =
-        text("/propagationPolicy").or_else(|| request.query.value("propagationPolicy").map(str::to_owned));
-    let propagation = match wanted.as_deref() {
-        None => None,
-        Some("Background") => Some(Propagation::Background),
-        Some("Foreground") => Some(Propagation::Foreground),
-        Some("Orphan") => Some(Propagation::Orphan),
-        Some(other) => {
-            let known = ["Foreground", "Background", "Orphan", "nil"];
-            let problem = Problem::unsupported("propagationPolicy", &json!(other), &known);
-            return Err(Failure::invalid_options("DeleteOptions", problem));
-        }
-    };
-    let in_query = request.query.value("gracePeriodSeconds").and_then(|g| g.parse().ok());
-    let options = Deletion {
-        uid: text("/preconditions/uid"),
-        version: text("/preconditions/resourceVersion"),
-        propagation,
-        grace: body["gracePeriodSeconds"].as_i64().or(in_query),
-    };
-    let dry = meta::items(&body, "/dryRun").iter().any(|d| d == "All");
-    Ok((options, if dry { Persist::Discard } else { persist(&request.query)? }))
+    let mut object = apply::apply(&live, &configuration, &body, &applier)?;
+    // An object that is not there has no version that could differ.
+    meta::metadata(&mut object).remove("resourceVersion");
+    write::create(store, kind, &key.namespace, object, options.persist).map(|o| (o, Wrote::Created))
 }
 
 /// What a query chooses of a collection.
@@ -265,6 +298,16 @@ impl Filter {
         self.selector.matches(meta::labels(object)) && self.fields.matches(object)
     }
 
+    /// Whether it chooses everything there is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.selector == Selector::default() && self.fields.is_empty()
+    }
+
+    /// Whether it chooses this object at this place.
+    pub(super) fn holds(&self, key: &Key, object: &Value) -> bool {
+        self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) && self.chooses(object)
+    }
+
     pub(super) fn choose<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
         store.of_kind(self.kind, self.namespace.as_deref()).filter(|(_, object)| self.chooses(object))
     }
@@ -273,26 +316,4 @@ impl Filter {
 fn chosen(store: &Store, place: &Place, query: &Query) -> Result<Vec<Key>, Failure> {
     let filter = Filter::of(place, query)?;
     Ok(filter.choose(store).map(|(key, _)| key.clone()).collect())
-}
-
-fn list(store: &Store, place: &Place, query: &Query) -> Result<Value, Failure> {
-    let filter = Filter::of(place, query)?;
-    let items: Vec<Value> = filter
-        .choose(store)
-        .map(|(_, object)| {
-            if place.kind.origin == Origin::Custom {
-                return (**object).clone();
-            }
-            // In lists, the items leave out what the list says of all of them.
-            let fields = object.as_object().into_iter().flatten();
-            let fields = fields.filter(|(name, _)| *name != "apiVersion" && *name != "kind");
-            Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
-        })
-        .collect();
-    Ok(json!({
-        "kind": format!("{}List", place.kind.kind),
-        "apiVersion": place.kind.api_version(),
-        "metadata": {"resourceVersion": store.version.to_string()},
-        "items": items,
-    }))
 }

@@ -27,9 +27,15 @@ pub(super) enum Force {
     TakeOver,
 }
 
-/// Merges the applied configuration into the live object.
-pub(super) fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) -> Result<Value, Failure> {
-    let applied = owned_paths(configuration);
+/// Merges the applied configuration into the live object. What its manager owns is what it wrote, empty as it
+/// may be.
+pub(super) fn apply(
+    live: &Value,
+    configuration: &Value,
+    written: &Value,
+    applier: &Applier<'_>,
+) -> Result<Value, Failure> {
+    let applied = owned_paths(written);
     let mut others: Vec<(String, BTreeSet<Path>)> = Vec::new();
     let mut dropped: BTreeSet<Path> = BTreeSet::new();
     for entry in meta::items(live, "/metadata/managedFields").iter().filter(|e| e["operation"] == "Apply") {
@@ -45,8 +51,10 @@ pub(super) fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) 
     let mut conflicts = Vec::new();
     for (manager, paths) in &mut others {
         for path in applied.intersection(&paths.clone()) {
-            if value_at(live, path) != value_at(configuration, path) {
-                conflicts.push((manager.clone(), written(path)));
+            // That an item of a list is there is nothing to quarrel about.
+            let is_item = path.last().is_some_and(|step| step.starts_with("k:"));
+            if !is_item && value_at(live, path) != value_at(configuration, path) {
+                conflicts.push((manager.clone(), spelled(path)));
                 paths.remove(path);
             }
         }
@@ -56,7 +64,8 @@ pub(super) fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) 
     }
     let mut merged = live.clone();
     for path in &dropped {
-        if !others.iter().any(|(_, paths)| paths.contains(path)) {
+        let is_kept = |paths: &BTreeSet<Path>| paths.iter().any(|kept| kept.starts_with(path));
+        if !is_kept(&applied) && !others.iter().any(|(_, paths)| is_kept(paths)) {
             remove_at(&mut merged, path);
         }
     }
@@ -112,6 +121,17 @@ fn owned_paths(configuration: &Value) -> BTreeSet<Path> {
     paths
 }
 
+/// Maps that have one owner each.
+const WHOLE: [&str; 7] = [
+    "selector",
+    "labelSelector",
+    "nodeSelector",
+    "secretKeyRef",
+    "configMapKeyRef",
+    "fieldRef",
+    "resourceFieldRef",
+];
+
 fn collect(value: &Value, path: &mut Path, paths: &mut BTreeSet<Path>) {
     let Some(map) = value.as_object().filter(|map| !map.is_empty()) else {
         if !path.is_empty() {
@@ -131,6 +151,7 @@ fn collect(value: &Value, path: &mut Path, paths: &mut BTreeSet<Path>) {
                     path.pop();
                 }
             }
+            None if WHOLE.contains(&name.as_str()) => drop(paths.insert(path.clone())),
             None => collect(value, path, paths),
         }
         path.pop();
@@ -198,7 +219,7 @@ fn remove_below(value: &mut Value, list: &str, path: &[String]) {
 }
 
 /// A path as messages write it: `.spec.containers[name="web"].image`.
-fn written(path: &[String]) -> String {
+fn spelled(path: &[String]) -> String {
     let mut text = String::new();
     for step in path {
         match step.strip_prefix("f:") {
@@ -291,6 +312,10 @@ mod tests {
 
     fn by(manager: &'static str, force: Force) -> Applier<'static> {
         Applier { manager, force, time: "2026-01-01T00:00:00Z".to_owned() }
+    }
+
+    fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) -> Result<Value, Failure> {
+        super::apply(live, configuration, configuration, applier)
     }
 
     fn config(data: &Value) -> Value {

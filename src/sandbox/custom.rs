@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::failure::Problem;
-use super::typed;
+use super::strict;
+use super::typed::{self, Checked};
 
 /// What a value may look like.
 pub(super) enum Schema {
@@ -48,9 +49,10 @@ const fn must(name: &'static str, schema: Schema) -> Field {
 }
 
 /// Checks what all objects have in common and drops unknown fields of `spec` and `status`.
-fn check(mut object: Value, parts: &[Field]) -> Result<Value, String> {
+fn check(mut object: Value, parts: &[Field]) -> Result<Checked, String> {
+    let given = object.clone();
     let metadata = object["metadata"].take();
-    let metadata = typed::check::<ObjectMeta>(metadata)?;
+    let metadata = typed::check::<ObjectMeta>(metadata)?.object;
     if let Some(map) = object.as_object_mut() {
         map.retain(|name, _| ["apiVersion", "kind"].contains(&name.as_str()) || known(parts, name).is_some());
         for (name, value) in map.iter_mut() {
@@ -60,7 +62,8 @@ fn check(mut object: Value, parts: &[Field]) -> Result<Value, String> {
         }
         map.insert("metadata".to_owned(), metadata);
     }
-    Ok(object)
+    let unknown = strict::unknown(&given, &object);
+    Ok(Checked { object, unknown })
 }
 
 fn known<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {

@@ -63,6 +63,8 @@ pub(super) fn delete(
     if !held {
         if persist == Persist::Keep {
             store.remove(key);
+            meta::metadata(&mut object)
+                .insert("resourceVersion".to_owned(), json!(store.version.to_string()));
         }
         return Ok(match kind.deletion {
             DeletionAnswer::Object => object,

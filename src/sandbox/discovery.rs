@@ -7,7 +7,11 @@ use super::api::Answer;
 use super::failure::Failure;
 use super::fault::Verb;
 use super::kinds::{Keeping, Kind, Scope, StatusPart};
+use super::scale;
 use super::store::Store;
+
+/// What `kubectl get all` shows.
+const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
 
 /// The document at a path outside the resources.
 pub(super) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, Failure> {
@@ -48,7 +52,9 @@ pub(super) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, 
                     described
                 }
                 Some(version) if asked == *version => resources(group, version),
-                _ => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
+                Some(_) => return Err(Failure::no_such_resource()),
+                None if path.starts_with("/api/") => return Err(Failure::no_such_resource()),
+                None => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
             }
         }
     };
@@ -66,6 +72,9 @@ fn resources(group: &str, version: &str) -> Value {
     for kind in served {
         let namespaced = kind.scope == Scope::Namespaced;
         let verbs: &[&str] = match kind.keeping {
+            Keeping::Stored if kind.plural == "namespaces" => {
+                &["create", "delete", "get", "list", "patch", "update", "watch"]
+            }
             Keeping::Stored => {
                 &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
             }
@@ -81,7 +90,21 @@ fn resources(group: &str, version: &str) -> Value {
         if !kind.short_names.is_empty() {
             resource["shortNames"] = json!(kind.short_names);
         }
+        if EVERYBODYS.contains(&kind.plural) {
+            resource["categories"] = json!(["all"]);
+        }
         resources.push(resource);
+        if scale::has_scale(kind) {
+            resources.push(json!({
+                "name": format!("{}/scale", kind.plural),
+                "singularName": "",
+                "namespaced": namespaced,
+                "group": "autoscaling",
+                "version": "v1",
+                "kind": "Scale",
+                "verbs": ["get", "patch", "update"],
+            }));
+        }
         if kind.status == StatusPart::Subresource {
             resources.push(json!({
                 "name": format!("{}/status", kind.plural),
@@ -93,5 +116,9 @@ fn resources(group: &str, version: &str) -> Value {
         }
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources})
+    let mut list = json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": resources});
+    if !group.is_empty() {
+        list["apiVersion"] = json!("v1");
+    }
+    list
 }

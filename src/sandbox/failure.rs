@@ -3,6 +3,7 @@
 //! This module decides wording only. It must not know when a failure is due.
 
 use serde_json::{Value, json};
+use std::fmt::{self, Display};
 
 use super::kinds::Kind;
 
@@ -13,6 +14,16 @@ pub(super) struct Failure {
     reason: &'static str,
     message: String,
     details: Option<Value>,
+}
+
+/// A value as the server writes it where that is not plain JSON.
+#[derive(Debug, Clone)]
+pub(super) struct Written(pub(super) String);
+
+impl Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// A complaint about one field.
@@ -34,7 +45,7 @@ impl Problem {
     }
 
     /// The field's value is not acceptable.
-    pub(super) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+    pub(super) fn invalid(field: impl Into<String>, value: &impl Display, detail: &str) -> Self {
         let body = with_detail(&format!("Invalid value: {value}"), detail);
         Self { field: field.into(), reason: "FieldValueInvalid", body }
     }
@@ -45,15 +56,20 @@ impl Problem {
     }
 
     /// The field's value is not one of those known.
-    pub(super) fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
+    pub(super) fn unsupported(field: impl Into<String>, value: &impl Display, supported: &[&str]) -> Self {
         let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
         let body = format!("Unsupported value: {value}: supported values: {}", quoted.join(", "));
         Self { field: field.into(), reason: "FieldValueNotSupported", body }
     }
 
     /// The field's value must be unique, and is not.
-    pub(super) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+    pub(super) fn duplicate(field: impl Into<String>, value: &impl Display) -> Self {
         Self { field: field.into(), reason: "FieldValueDuplicate", body: format!("Duplicate value: {value}") }
+    }
+
+    /// The field names something that is not there.
+    pub(super) fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self { field: field.into(), reason: "FieldValueNotFound", body: format!("Not found: {value}") }
     }
 
     /// The field's value is too long to be repeated.
@@ -131,6 +147,12 @@ impl Failure {
             message,
             details: Some(details(name, kind.group, kind.plural)),
         }
+    }
+
+    /// 409: an object of that name exists, if not for long.
+    pub(super) fn still_exists(kind: Kind, name: &str) -> Self {
+        let failure = Self::already_exists(kind, name);
+        Self { message: format!("object is being deleted: {}", failure.message), ..failure }
     }
 
     /// 409: the object is not the one the writer had read.
@@ -219,9 +241,22 @@ impl Failure {
         Self::invalid_of(&kind.resource(), kind.group, kind.plural, name, &[problem])
     }
 
+    /// 422: a workload cannot be that small.
+    pub(super) fn negative_scale(name: &str, replicas: i64) -> Self {
+        let problem = Problem::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
+        Self::invalid_of("Scale.autoscaling", "autoscaling", "Scale", name, &[problem])
+    }
+
+    /// 422: a review asks for nothing, or for two things at once.
+    pub(super) fn nothing_to_review(group: &str) -> Self {
+        let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let problem = Problem::invalid("spec.resourceAttributes", &Value::Null, detail);
+        Self::invalid_of(&format!(".{group}"), group, "", "", &[problem])
+    }
+
     /// 422: the options of a request break rules.
-    pub(super) fn invalid_options(kind: &str, problem: Problem) -> Self {
-        Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", &[problem])
+    pub(super) fn invalid_options(kind: &str, problems: &[Problem]) -> Self {
+        Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", problems)
     }
 
     /// 422: the patched object cannot be read as its kind.
@@ -231,7 +266,13 @@ impl Failure {
     }
 
     fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, problems: &[Problem]) -> Self {
-        let texts: Vec<String> = problems.iter().map(Problem::text).collect();
+        let mut texts: Vec<String> = Vec::new();
+        for text in problems.iter().map(Problem::text) {
+            // Said once, though every layer that complains is a cause.
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let said = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -252,15 +293,54 @@ impl Failure {
         Self { code: 422, reason: "Invalid", message, details: Some(json!({})) }
     }
 
+    /// 413: a JSON patch is too long.
+    pub(super) fn too_many_operations(most: usize, given: usize) -> Self {
+        let message = format!("The allowed maximum operations in a JSON patch is {most}, got {given}");
+        Self { code: 413, reason: "RequestEntityTooLarge", message, details: None }
+    }
+
+    /// 500: a text that should be a version is not. The API server gives this no reason.
+    pub(super) fn no_version(text: &str) -> Self {
+        Self::unreasoned(format!("strconv.ParseUint: parsing {}: invalid syntax", Value::from(text)))
+    }
+
+    /// 500: what the API server did not foresee, and gives no reason for.
+    pub(super) fn unreasoned(message: String) -> Self {
+        Self { code: 500, reason: "", message, details: None }
+    }
+
     /// 400: the request makes no sense.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self { code: 400, reason: "BadRequest", message: message.into(), details: None }
+    }
+
+    /// 400: the body is of another namespace.
+    pub(super) fn elsewhere() -> Self {
+        Self::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )
+    }
+
+    /// 504: the version asked for has not come to be.
+    pub(super) fn too_large_version(asked: u64, current: u64) -> Self {
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        Self {
+            code: 504,
+            reason: "Timeout",
+            message: format!("Timeout: Too large resource version: {asked}, current: {current}"),
+            details: Some(json!({"causes": [cause], "retryAfterSeconds": 1})),
+        }
     }
 
     /// 410: the history that a watch asks for is gone.
     pub(super) fn expired(asked: u64, oldest: u64) -> Self {
         let message = format!("too old resource version: {asked} ({oldest})");
         Self { code: 410, reason: "Expired", message, details: None }
+    }
+
+    /// 410: the past that a list asks for is gone.
+    pub(super) fn expired_list(message: &str) -> Self {
+        Self { code: 410, reason: "Expired", message: message.to_owned(), details: None }
     }
 
     /// 415: the body is of a type that nobody reads.
@@ -272,10 +352,15 @@ impl Failure {
         Self { code: 415, reason: "UnsupportedMediaType", message, details: None }
     }
 
+    /// 415: the patch is of a format that nobody knows.
+    pub(super) fn unsupported_patch_type() -> Self {
+        let message = "415: Unsupported Media Type".to_owned();
+        Self { code: 415, reason: "UnsupportedMediaType", message, details: Some(json!({})) }
+    }
+
     /// 500: an object to be made names a version. The API server gives this no reason.
     pub(super) fn version_on_create() -> Self {
-        let message = "resourceVersion should not be set on objects to be created".to_owned();
-        Self { code: 500, reason: "", message, details: None }
+        Self::unreasoned("resourceVersion should not be set on objects to be created".to_owned())
     }
 
     /// 500: the sandbox itself failed, for one because its file cannot be written.

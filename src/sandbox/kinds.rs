@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::failure::Problem;
+use super::typed::Checked;
 use super::{custom, defaulting, typed, validation};
 
 /// One row of the table.
@@ -38,7 +39,7 @@ pub(super) struct Definition {
     /// What a completed deletion answers.
     pub(super) deletion: DeletionAnswer,
     /// Refuses wrongly typed bodies and drops fields the kind does not have.
-    pub(super) check: fn(Value) -> Result<Value, String>,
+    pub(super) check: fn(Value) -> Result<Checked, String>,
     /// Fills in what the API server would.
     pub(super) default: fn(&mut Value),
     /// Complains about an object, given the one it replaces.
@@ -87,8 +88,8 @@ pub(super) enum StatusPart {
 pub(super) enum Names {
     Subdomain,
     Label,
-    /// A label that starts with a letter.
-    ServiceLabel,
+    /// The same, with a complaint of its own about dots.
+    UndottedLabel,
 }
 
 /// Whether a PUT may leave out `metadata.resourceVersion`.
@@ -219,7 +220,7 @@ const PLAIN: Definition = Definition {
     unconditional: Unconditional::Allowed,
     missing: PutToMissing::NotFound,
     deletion: DeletionAnswer::Status,
-    check: Ok,
+    check: typed::anything,
     default: |_| (),
     validate: |_, _| Vec::new(),
 };
@@ -275,7 +276,7 @@ static TABLE: &[Definition] = &[
         kind: "Service",
         short_names: &["svc"],
         status: StatusPart::Subresource,
-        names: Names::ServiceLabel,
+        names: Names::UndottedLabel,
         missing: PutToMissing::Creates,
         deletion: DeletionAnswer::Object,
         check: typed::check::<Service>,
@@ -376,7 +377,8 @@ static TABLE: &[Definition] = &[
         kind: "Lease",
         unconditional: Unconditional::Refused,
         missing: PutToMissing::Creates,
-        check: typed::check::<Lease>,
+        check: typed::check_lease::<Lease>,
+        default: defaulting::lease,
         validate: validation::lease,
         ..PLAIN
     },

@@ -5,8 +5,21 @@
 //! may share. It knows the Kubernetes API and nothing of what this crate does with it, so that tests on it
 //! do not agree with themselves.
 //!
+//! Where it answers, it answers as a real API server does, to the code, the reason and the message:
+//! `tests/real/conformance` asks both the same and compares. Not served are:
+//!
+//! * protobuf, `Table` and `PartialObjectMetadata` answers, compression, OpenAPI and aggregated discovery;
+//! * managers of fields that do not apply: `managedFields` names appliers only, and an apply conflicts with them
+//!   only; apply to `/scale`;
+//! * authentication, authorization, admission, quotas: everybody may do everything, and reviews say so;
+//! * the absence of namespaces: every namespace is there, also where no Namespace object says so, and none has
+//!   the objects that controllers put into a new one (`kube-root-ca.crt`, the default service account);
+//! * waiting for a version that has not come to be: it is refused at once, as a server does after seconds;
+//! * the words in which Go's decoders speak of a text that they cannot read, and the warnings and rules about pods
+//!   that no rollout can meet.
+//!
 //! In reading order: [`rules`] script the kubelet and [`fault`]s the transport; `service` takes a request,
-//! `route` understands it, `api` serves it, `write` and `deletion` make changes to
+//! `route` understands it, `api` and `list` serve it, `write` and `deletion` make changes to
 //! the `store`; `world` ties transactions,
 //! the `file` and time together; `controllers` and `kubelet` act on what changed, and `watch` tells of it.
 
@@ -20,9 +33,13 @@ mod discovery;
 mod failure;
 pub mod fault;
 mod file;
+mod json_patch;
 mod kinds;
 mod kubelet;
+mod label_query;
+mod list;
 mod meta;
+mod options;
 mod patch;
 mod quantity;
 mod queue;
@@ -32,6 +49,7 @@ mod scale;
 mod selector;
 mod service;
 mod store;
+mod strict;
 mod typed;
 mod validation;
 mod watch;
@@ -220,6 +238,12 @@ impl Sandbox {
         // A file that cannot be written fails the next request, which can say so.
         self.world.leave_out(custom::cloneset::GROUP).ok();
         self
+    }
+
+    /// Forgets what led to the present, as an API server does after some minutes: watches from before now are
+    /// told that their version is too old.
+    pub fn forget(&self) {
+        self.world.forget();
     }
 
     /// Replaces the kubelet's rules, for pods that are there as well.

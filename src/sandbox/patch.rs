@@ -1,36 +1,10 @@
-//! The patch formats: JSON patch, merge patch, and strategic merge as far as workloads need it.
+//! The patches that are merged: merge patch, and strategic merge as far as workloads need it.
 //!
 //! They work on plain JSON and must not know what an object means, except which lists are merged by key.
 
-use json_patch::{PatchErrorKind, PatchOperation};
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
-
-/// More operations than this are refused, as the API server does.
-const MOST_OPERATIONS: usize = 10_000;
-
-/// Applies a JSON patch (RFC 6902).
-pub(super) fn json_patch(object: &Value, patch: &Value) -> Result<Value, Failure> {
-    let operations: Vec<PatchOperation> = serde_json::from_value(patch.clone())
-        .map_err(|e| Failure::bad_request(format!("error decoding patch: {e}")))?;
-    if operations.len() > MOST_OPERATIONS {
-        return Err(Failure::bad_request(format!(
-            "The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {}",
-            operations.len()
-        )));
-    }
-    let mut patched = object.clone();
-    for operation in &operations {
-        let Err(error) = json_patch::patch(&mut patched, std::slice::from_ref(operation)) else { continue };
-        // The server's library takes a missing value for null when it tests.
-        let null = matches!(operation, PatchOperation::Test(test) if test.value.is_null());
-        if !(null && matches!(error.kind, PatchErrorKind::InvalidPointer)) {
-            return Err(Failure::patch_refused());
-        }
-    }
-    Ok(patched)
-}
 
 /// Applies a merge patch (RFC 7386).
 pub(super) fn merge_patch(object: &Value, patch: &Value) -> Result<Value, Failure> {
@@ -120,8 +94,7 @@ fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Resu
     if name == "finalizers" {
         let list = map.entry(name.to_owned()).or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
-            let new: Vec<Value> = items.iter().filter(|item| !list.contains(item)).cloned().collect();
-            list.extend(new);
+            *list = ordered(std::mem::take(list), items.to_vec(), |one, other| one == other);
         }
         return Ok(());
     }
@@ -136,13 +109,17 @@ fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Resu
     };
     let list = map.entry(name.to_owned()).or_insert_with(|| json!([]));
     let Some(list) = list.as_array_mut() else { return Ok(()) };
+    let mut named = Vec::new();
     for item in items {
         let Some(patch) = item.as_object() else {
             return Err(Failure::bad_request(format!("invalid item in the list `{name}` of a patch")));
         };
         if !keys.first().is_some_and(|key| patch.contains_key(*key)) {
-            let message = format!("map: {item} does not contain declared merge key: {}", keys.join(", "));
-            return Err(Failure::bad_request(message));
+            return Err(Failure::unreasoned(format!(
+                "map: {} does not contain declared merge key: {}",
+                written(item),
+                keys.first().unwrap_or(&""),
+            )));
         }
         let found = list.iter().position(|own| same_item(keys, own, item));
         if patch.get("$patch") == Some(&json!("delete")) {
@@ -151,16 +128,42 @@ fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Resu
             }
             continue;
         }
-        match found {
-            Some(at) => merge_map(&mut list[at], patch)?,
-            None => {
-                let mut new = json!({});
-                merge_map(&mut new, patch)?;
-                list.push(new);
-            }
-        }
+        let mut merged = found.map_or_else(|| json!({}), |at| list[at].clone());
+        merge_map(&mut merged, patch)?;
+        named.push(merged);
     }
+    *list = ordered(std::mem::take(list), named, |one, other| same_item(keys, one, other));
     Ok(())
+}
+
+/// The items that a patch names, among those that only the server has: as they stood to each other, and where
+/// that says nothing the patch's come first.
+fn ordered(own: Vec<Value>, named: Vec<Value>, same: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
+    let place = |item: &Value| own.iter().position(|own| same(own, item));
+    let mut named = named.into_iter().map(|item| (place(&item), item)).collect::<Vec<_>>();
+    // Those that were there keep their order; the sort is stable for those that were not.
+    named.sort_by_key(|(place, _)| *place);
+    let mut named = named.into_iter().peekable();
+    let mut merged = Vec::new();
+    let taken: Vec<usize> = named.clone().filter_map(|(place, _)| place).collect();
+    for (at, item) in own.into_iter().enumerate().filter(|(at, _)| !taken.contains(at)) {
+        while let Some((_, named)) = named.next_if(|(place, _)| place.is_none_or(|place| place < at)) {
+            merged.push(named);
+        }
+        merged.push(item);
+    }
+    merged.extend(named.map(|(_, item)| item));
+    merged
+}
+
+/// An item as the server's language prints a map.
+fn written(item: &Value) -> String {
+    let fields = item.as_object().into_iter().flatten();
+    let fields = fields.map(|(name, value)| match value {
+        Value::String(text) => format!("{name}:{text}"),
+        other => format!("{name}:{other}"),
+    });
+    format!("map[{}]", fields.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -181,8 +184,20 @@ mod tests {
             {"name": "web", "image": "c", "env": [{"name": "B", "value": "2"}]},
         ]}});
         let patched = strategic_patch(&workload(), &patch).unwrap();
-        let env = json!([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]);
+        let env = json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]);
         assert_eq!(patched["spec"]["containers"], json!([{"name": "web", "image": "c", "env": env}]));
+    }
+
+    #[test]
+    fn what_a_patch_adds_comes_first() {
+        let patch = json!({"spec": {"containers": [{"name": "new"}]}});
+        let patched = strategic_patch(&workload(), &patch).unwrap();
+        let names: Vec<&Value> =
+            patched["spec"]["containers"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
+        assert_eq!(names, ["new", "web", "side"]);
+        let patch = json!({"spec": {"containers": [{"name": "side", "image": "c"}]}});
+        let patched = strategic_patch(&workload(), &patch).unwrap();
+        assert_eq!(patched["spec"]["containers"][1]["image"], "c");
     }
 
     #[test]
@@ -190,19 +205,5 @@ mod tests {
         let patch = json!({"spec": {"containers": [{"name": "other"}], "paused": null}});
         let patched = merge_patch(&workload(), &patch).unwrap();
         assert_eq!(patched, json!({"spec": {"containers": [{"name": "other"}]}}));
-    }
-
-    #[test]
-    fn a_failed_test_changes_nothing_and_names_nothing() {
-        let patch = json!([{"op": "test", "path": "/spec/containers/0/image", "value": "z"}]);
-        let failure = json_patch(&workload(), &patch).unwrap_err();
-        assert_eq!(failure.code, 422);
-        assert_eq!(failure.message(), "the server rejected our request due to an error in our request");
-    }
-
-    #[test]
-    fn a_missing_value_passes_for_null() {
-        let patch = json!([{"op": "test", "path": "/spec/paused", "value": null}]);
-        assert_eq!(json_patch(&workload(), &patch).unwrap(), workload());
     }
 }

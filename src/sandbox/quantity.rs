@@ -25,7 +25,7 @@ pub(super) fn canonicalise(value: &mut Value) -> Result<(), String> {
                         .as_object_mut()
                         .into_iter()
                         .flatten()
-                        .try_for_each(|(_, quantity)| rewrite(quantity))?;
+                        .try_for_each(|(_, quantity)| rewrite(quantity).map(|()| round(quantity)))?;
                 } else {
                     canonicalise(inner)?;
                 }
@@ -46,6 +46,22 @@ fn rewrite(value: &mut Value) -> Result<(), String> {
     };
     *value = json!(canonical(&text).ok_or(SHAPE)?);
     Ok(())
+}
+
+/// Amounts of resources are kept in thousandths at the finest.
+fn round(value: &mut Value) {
+    const MILLI: i128 = UNIT / 1_000;
+    let nanos = value.as_str().and_then(nanos).filter(|nanos| nanos % MILLI != 0);
+    if let Some(nanos) = nanos {
+        *value = json!(format!("{}m", nanos.div_euclid(MILLI) + 1));
+    }
+}
+
+/// A quantity in billionths.
+pub(super) fn nanos(text: &str) -> Option<i128> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(split);
+    scaled(number, factor(suffix)?.1)
 }
 
 /// How a quantity was written, which decides how it is kept.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::fault::{Seen, Verb};
 use super::kinds::{Kind, Origin, Scope};
+use super::strict;
 
 /// A request, understood as far as its head goes.
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Query {
         self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
 
+    /// Every value of an option, empty ones included.
+    pub(super) fn values(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    }
+
     /// Whether an option is switched on.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.value(name).is_some_and(|v| v == "true" || v == "1")
@@ -110,18 +116,40 @@ impl Request {
         Seen { index, verb: self.verb, kind, name, path: self.path.clone(), body }
     }
 
-    /// The body as JSON; YAML is read where a client may send it.
-    pub(super) fn json(&self) -> Result<Value, Failure> {
-        serde_json::from_slice(&self.body).or_else(|error| {
+    /// The body as JSON, with complaints about fields that are there twice; YAML is read where a client may
+    /// send it. In the error stands what the text breaks.
+    pub(super) fn read(&self) -> Result<(Value, Vec<String>), String> {
+        strict::read(&self.body).or_else(|error| {
             let yaml = self.content_type.contains("yaml");
             let text = std::str::from_utf8(&self.body).ok().filter(|_| yaml);
             let read: Option<Value> = text.and_then(|text| serde_yaml::from_str(text).ok());
-            read.ok_or_else(|| {
-                Failure::bad_request(format!("error decoding the body of the request: {error}"))
-            })
+            let words =
+                if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
+            read.map(|read| (read, Vec::new())).ok_or(words)
+        })
+    }
+
+    /// The body of a create or an update of this kind.
+    pub(super) fn object(&self, kind: Kind) -> Result<(Value, Vec<String>), Failure> {
+        if !self.content_type.is_empty() && !OBJECT_TYPES.contains(&self.content_type.as_str()) {
+            return Err(Failure::unsupported_media_type(&OBJECT_TYPES));
+        }
+        let read = match self.read() {
+            Ok((body, _)) if !body.is_object() => Err("it is not an object".to_owned()),
+            read => read,
+        };
+        read.map_err(|problem| {
+            Failure::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {problem}",
+                kind.kind
+            ))
         })
     }
 }
+
+/// What the server reads objects from. The last is not read here.
+const OBJECT_TYPES: [&str; 3] =
+    ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
 fn target(path: &str) -> Target {
     let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decode).collect();

@@ -7,10 +7,11 @@ use super::failure::Failure;
 use super::fault::Verb;
 use super::kinds::Kind;
 use super::meta;
-use super::patch;
+use super::options::Options;
 use super::route::Request;
 use super::store::{Key, Store};
 use super::write::{self, Part};
+use super::{json_patch, patch};
 
 /// Whether a kind has the subresource.
 pub(super) fn has_scale(kind: Kind) -> bool {
@@ -20,31 +21,46 @@ pub(super) fn has_scale(kind: Kind) -> bool {
 /// Reads or changes the size of a workload.
 pub(super) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<Answer, Failure> {
     let before = api::find(store, key)?;
-    let scale = match request.verb {
+    let (scale, is_patch) = match request.verb {
         Verb::Get => return Ok(Answer::Json(200, scale(&before))),
-        Verb::Update => request.json()?,
+        Verb::Update => (body(request)?, false),
         Verb::Patch => match request.content_type.as_str() {
-            "application/json-patch+json" => patch::json_patch(&scale(&before), &request.json()?)?,
-            _ => patch::merge_patch(&scale(&before), &request.json()?)?,
+            "application/json-patch+json" => (json_patch::apply(&scale(&before), &body(request)?)?, true),
+            "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
+                (patch::merge_patch(&scale(&before), &body(request)?)?, true)
+            }
+            _ => return Err(Failure::unsupported_patch_type()),
         },
         Verb::List | Verb::Watch | Verb::Create | Verb::Delete => return Err(Failure::method_not_allowed()),
     };
+    write::names_itself(key, &scale)?;
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => 0,
         number => number.as_i64().filter(|n| i32::try_from(*n).is_ok()).ok_or_else(|| {
-            Failure::bad_request(
-                "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is not a number",
-            )
+            let cause = "spec.replicas is not a number";
+            if is_patch {
+                Failure::patched_object(&scale, cause)
+            } else {
+                Failure::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {cause}"))
+            }
         })?,
     };
+    if replicas < 0 {
+        return Err(Failure::negative_scale(&key.name, replicas));
+    }
     let mut after = (*before).clone();
     after["spec"]["replicas"] = json!(replicas);
     if let Some(version) = scale.pointer("/metadata/resourceVersion") {
         meta::metadata(&mut after).insert("resourceVersion".to_owned(), version.clone());
     }
-    let persist = api::persist(&request.query)?;
+    let persist = Options::of(request)?.persist;
     let after = write::change(store, key, &before, after, Part::Main, persist)?;
     Ok(Answer::Json(200, self::scale(&after)))
+}
+
+fn body(request: &Request) -> Result<Value, Failure> {
+    let read = request.read().map_err(|problem| format!("error decoding patch: {problem}"));
+    read.map(|(body, _)| body).map_err(Failure::bad_request)
 }
 
 fn scale(object: &Value) -> Value {

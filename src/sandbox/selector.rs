@@ -3,46 +3,36 @@
 //! This module decides whether labels match. It must not know where labels come from.
 
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
 
 use super::failure::Failure;
 use super::kinds::Kind;
-use super::meta;
+use super::{label_query, meta};
 
 /// Requirements that labels must meet, all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Selector(Vec<Requirement>);
 
 #[derive(Debug, Clone, PartialEq)]
-struct Requirement {
-    key: String,
-    operator: Operator,
+pub(super) struct Requirement {
+    pub(super) key: String,
+    pub(super) operator: Operator,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Operator {
+pub(super) enum Operator {
     In(Vec<String>),
     NotIn(Vec<String>),
     Exists,
     Absent,
+    /// The value is a number on one side of this.
+    Compare(Ordering, i64),
 }
 
 impl Selector {
     /// Reads the `labelSelector` of a query.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let mut requirements = Vec::new();
-        for part in split(text) {
-            let part = part.trim();
-            if part.is_empty() {
-                continue;
-            }
-            let requirement = Requirement::parse(part).ok_or_else(|| {
-                Failure::bad_request(format!(
-                    "unable to parse requirement: found '{part}', expected: identifier"
-                ))
-            })?;
-            requirements.push(requirement);
-        }
-        Ok(Self(requirements))
+        label_query::parse(text).map(Self).map_err(Failure::bad_request)
     }
 
     /// Reads the `spec.selector` of a workload.
@@ -81,6 +71,9 @@ impl Selector {
                 Operator::NotIn(values) => value.is_none_or(|v| values.iter().all(|w| w != v)),
                 Operator::Exists => value.is_some(),
                 Operator::Absent => value.is_none(),
+                Operator::Compare(side, bound) => value
+                    .and_then(|value| value.parse::<i64>().ok())
+                    .is_some_and(|number| number.cmp(bound) == *side),
             }
         })
     }
@@ -95,51 +88,10 @@ impl Requirement {
             Operator::NotIn(values) => format!("{key} notin ({})", values.join(",")),
             Operator::Exists => key.clone(),
             Operator::Absent => format!("!{key}"),
+            Operator::Compare(Ordering::Less, bound) => format!("{key}<{bound}"),
+            Operator::Compare(_, bound) => format!("{key}>{bound}"),
         }
     }
-
-    fn parse(text: &str) -> Option<Self> {
-        let requirement = |key: &str, operator| {
-            let key = key.trim();
-            let plain =
-                !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-            plain.then(|| Self { key: key.to_owned(), operator })
-        };
-        if let Some(open) = text.find('(') {
-            let values = text[open + 1..].strip_suffix(')')?;
-            let values = values.split(',').map(|v| v.trim().to_owned()).collect();
-            let mut words = text[..open].split_whitespace();
-            let (key, word) = (words.next()?, words.next()?);
-            return match (word, words.next()) {
-                ("in", None) => requirement(key, Operator::In(values)),
-                ("notin", None) => requirement(key, Operator::NotIn(values)),
-                _ => None,
-            };
-        }
-        if let Some((key, value)) = text.split_once("!=") {
-            return requirement(key, Operator::NotIn(vec![value.trim().to_owned()]));
-        }
-        if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
-            return requirement(key, Operator::In(vec![value.trim().to_owned()]));
-        }
-        match text.strip_prefix('!') {
-            Some(key) => requirement(key, Operator::Absent),
-            None => requirement(text, Operator::Exists),
-        }
-    }
-}
-
-/// Splits at the commas outside parentheses.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    let mut inside = false;
-    text.split(move |c| {
-        match c {
-            '(' => inside = true,
-            ')' => inside = false,
-            _ => (),
-        }
-        c == ',' && !inside
-    })
 }
 
 /// What a `fieldSelector` asks of an object: the values at JSON pointers.
@@ -195,12 +147,21 @@ impl Fields {
             };
             let known = ["metadata.name", "metadata.namespace"];
             if !known.contains(&field) && !selectable(kind).contains(&field) {
-                return Err(Failure::bad_request(format!("field label not supported: {field}")));
+                return Err(Failure::bad_request(match selectable(kind) {
+                    [] => format!(
+                        "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    ),
+                    _ => format!("field label not supported: {field}"),
+                }));
             }
             let field = format!("/{}", field.replace('.', "/"));
             terms.push((field, comparison, value.to_owned()));
         }
         Ok(Self(terms))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn matches(&self, object: &Value) -> bool {
@@ -235,6 +196,9 @@ mod tests {
             ("app", true),
             ("!app", false),
             ("!missing,app in (web),tier", true),
+            ("app in ()", false),
+            ("app=", false),
+            ("app>5", false),
         ] {
             assert_eq!(Selector::parse(text).unwrap().matches(labels), chosen, "{text}");
         }
@@ -242,7 +206,18 @@ mod tests {
 
     #[test]
     fn broken_queries_are_refused() {
-        for text in ["app in web", "app near (web)", "=web", "a b"] {
+        for text in [
+            "app in web",
+            "app near (web)",
+            "=web",
+            "a b",
+            "app=web,",
+            ",",
+            "app=web!",
+            "a/b/c=x",
+            "app=-x",
+            "app>x",
+        ] {
             assert!(Selector::parse(text).is_err(), "{text}");
         }
     }

@@ -84,13 +84,26 @@ impl Front {
                 Err(failure) => refuse(&failure),
             };
         }
-        let outcome = self.world.transact(Actor::Client, request.verb, |store, _| api::serve(store, request));
-        match outcome {
-            Ok(Ok(Answer::Json(code, body))) => respond(code, JSON, whole(text(&body))),
-            Ok(Ok(Answer::Text(code, body))) => respond(code, "text/plain", whole(Bytes::from(body))),
-            Ok(Err(failure)) => refuse(&failure),
-            Err(error) => refuse(&Failure::internal(&error.to_string())),
+        let outcome = self.world.transact(Actor::Client, request.verb, |store, log| {
+            let answer = api::serve(store, log, request);
+            (answer, std::mem::take(&mut store.warnings))
+        });
+        let (answer, warnings) = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => (Err(Failure::internal(&error.to_string())), Vec::new()),
+        };
+        let mut response = match answer {
+            Ok(Answer::Json(code, body)) => respond(code, JSON, whole(text(&body))),
+            Ok(Answer::Text(code, body)) => respond(code, TEXT, whole(Bytes::from(body))),
+            Err(failure) => refuse(&failure),
+        };
+        for warning in warnings {
+            let value = format!("299 - {}", Value::from(warning));
+            if let Ok(value) = http::HeaderValue::try_from(value) {
+                response.headers_mut().append(http::header::WARNING, value);
+            }
         }
+        response
     }
 
     fn watch(&self, request: &Request, fault: Option<WatchFault>) -> Result<Watch, Failure> {
@@ -128,6 +141,7 @@ impl tower::Service<http::Request<kube::client::Body>> for Front {
 }
 
 const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 fn respond(code: u16, content_type: &'static str, body: Body) -> http::Response<Body> {
     let mut response = http::Response::new(body);

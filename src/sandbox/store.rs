@@ -74,6 +74,8 @@ pub(super) struct Store {
     pub(super) horizon: Timestamp,
     /// Whether something other than objects and the queue changed.
     pub(super) touched: bool,
+    /// What the answer to the running request has to warn of.
+    pub(super) warnings: Vec<String>,
     /// On whose behalf it acts, and what a client asked for.
     pub(super) actor: Actor,
     pub(super) verb: Verb,

@@ -7,20 +7,59 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::quantity;
+use super::{quantity, strict};
+
+/// An object as its type has it.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) object: Value,
+    /// Complaints about fields that the type does not have.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Takes any object as it is.
+pub(super) fn anything(object: Value) -> Result<Checked, String> {
+    Ok(Checked { object, unknown: Vec::new() })
+}
 
 /// Sends `object` through the type `T` and back.
-pub(super) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Value, String> {
-    let typed: T = serde_json::from_value(object).map_err(|e| e.to_string())?;
+#[expect(clippy::needless_pass_by_value, reason = "all checks of the table have one form, and some consume")]
+pub(super) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+    let typed: T = T::deserialize(&object).map_err(|e| e.to_string())?;
     let mut plain = serde_json::to_value(typed).map_err(|e| e.to_string())?;
+    let unknown = strict::unknown(&object, &plain);
     prune(&mut plain);
-    Ok(plain)
+    Ok(Checked { object: plain, unknown })
+}
+
+/// As [`check`], for Leases: their times are written with six digits behind the point, and read no other way.
+pub(super) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+    for field in ["acquireTime", "renewTime"] {
+        let time = object.get("spec").and_then(|spec| spec.get(field)).and_then(Value::as_str);
+        if let Some(time) = time.filter(|time| !has_six_digits(time)) {
+            return Err(format!("parsing time \"{time}\" as \"2006-01-02T15:04:05.000000Z07:00\""));
+        }
+    }
+    check::<T>(object)
+}
+
+fn has_six_digits(time: &str) -> bool {
+    let fraction = time.split_once('.').map_or("", |(_, fraction)| fraction);
+    let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+    end == 6
 }
 
 /// As [`check`], for kinds with pods in them, whose quantities the server rewrites.
-pub(super) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Value, String> {
+pub(super) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Checked, String> {
     quantity::canonicalise(&mut object)?;
-    check::<T>(object)
+    let is_selected = object.pointer("/spec/selector").is_some_and(|selector| !selector.is_null());
+    let mut checked = check::<T>(object)?;
+    // The type always has a selector; whether one was given makes a difference to what is said of it.
+    if let (false, Some(spec)) = (is_selected, checked.object.get_mut("spec").and_then(Value::as_object_mut))
+    {
+        spec.remove("selector");
+    }
+    Ok(checked)
 }
 
 /// Switches that the API leaves out when they are off.

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::{Sleep, sleep};
 
 use super::api::Filter;
-use super::failure::Failure;
+use super::failure::{Failure, Problem};
 use super::fault::WatchFault;
-use super::meta;
+use super::kinds::Kind;
 use super::route::{Place, Query};
-use super::store::{Noted, Store};
+use super::store::{Key, Noted, Store};
 use super::world::World;
+use super::{list, meta};
 
 /// How many changes a watch can go back. A real server forgets after minutes; tests want it sooner.
 const HISTORY: usize = 1_000;
@@ -42,6 +43,29 @@ impl Log {
         Self { forgotten: version, ..Self::default() }
     }
 
+    /// Forgets what was before a version.
+    pub(super) fn forget(&mut self, version: u64) {
+        self.changes.retain(|noted| noted.version > version);
+        self.forgotten = self.forgotten.max(version);
+    }
+
+    /// The objects of a kind as they were at a version; or how far back is remembered.
+    pub(super) fn recall(&self, store: &Store, kind: Kind, version: u64) -> Result<Recalled, u64> {
+        if version < self.forgotten {
+            return Err(self.forgotten);
+        }
+        let mut objects: Recalled =
+            store.of_kind(kind, None).map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
+        let later = self.changes.iter().rev().take_while(|noted| noted.version > version);
+        for noted in later.filter(|noted| noted.key.kind == kind) {
+            match &noted.before {
+                Some(before) => drop(objects.insert(noted.key.clone(), Arc::clone(before))),
+                None => drop(objects.remove(&noted.key)),
+            }
+        }
+        Ok(objects)
+    }
+
     /// Adds a change and tells everybody.
     pub(super) fn publish(&mut self, noted: &Noted) {
         self.listeners.retain(|listener| listener.send(noted.clone()).is_ok());
@@ -53,6 +77,9 @@ impl Log {
         }
     }
 }
+
+/// Objects of the past, by their place.
+pub(super) type Recalled = BTreeMap<Key, Arc<Value>>;
 
 /// An open watch.
 pub(super) struct Watch {
@@ -75,6 +102,26 @@ enum Stage {
     Closed,
 }
 
+/// Refuses options that do not go together.
+fn check(query: &Query) -> Result<(), Failure> {
+    const FIELD: &str = "resourceVersionMatch";
+    list::number(query, "timeoutSeconds")?;
+    let wanted = query.value(FIELD);
+    let mut problems = Vec::new();
+    if query.value("sendInitialEvents").is_none() {
+        if wanted.is_some() {
+            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            problems.push(Problem::forbidden(FIELD, detail));
+        }
+    } else if wanted != Some("NotOlderThan") {
+        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        problems.push(Problem::forbidden(FIELD, detail));
+        let unknown = wanted.map(|wanted| Problem::unsupported(FIELD, &json!(wanted), &["NotOlderThan"]));
+        problems.extend(unknown);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options("ListOptions", &problems)) }
+}
+
 /// Opens a watch as a query asks for it.
 pub(super) fn open(
     world: &Arc<World>,
@@ -85,14 +132,8 @@ pub(super) fn open(
     fault: Option<WatchFault>,
 ) -> Result<Watch, Failure> {
     let filter = Filter::of(place, query)?;
-    let asked = match query.value("resourceVersion") {
-        None => 0,
-        Some(text) => text.parse::<u64>().map_err(|_| {
-            let problem =
-                super::failure::Problem::invalid("resourceVersion", &json!(text), "invalid resource version");
-            Failure::invalid_options("ListOptions", problem)
-        })?,
-    };
+    check(query)?;
+    let asked = list::wanted(query)?.unwrap_or_default();
     let (sender, receiver) = mpsc::unbounded_channel();
     let mut ready = VecDeque::new();
     let mut stage = Stage::Open;

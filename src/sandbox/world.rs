@@ -166,6 +166,13 @@ impl World {
         !self.state().store.absent.contains(group)
     }
 
+    /// Forgets every change so far.
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        let version = state.store.version;
+        state.log.forget(version);
+    }
+
     /// The last resource version.
     pub(super) fn version(&self) -> u64 {
         self.state().store.version

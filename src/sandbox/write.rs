@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::kinds::{Generation, Keeping, Kind, Origin, PutToMissing, Scope, StatusPart, Unconditional};
 use super::store::{Key, Store};
+use super::typed::Checked;
 use super::{meta, validation};
 
 /// Whether an accepted write is kept, or only answered (`dryRun=All`).
@@ -40,10 +41,21 @@ pub(super) fn create(
     body: Value,
     persist: Persist,
 ) -> Result<Arc<Value>, Failure> {
-    let mut object = decode(kind, body)?;
+    create_typed(store, kind, namespace, decode(kind, body)?.object, persist)
+}
+
+/// Creates an object that has been decoded.
+pub(super) fn create_typed(
+    store: &mut Store,
+    kind: Kind,
+    namespace: &str,
+    mut object: Value,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
     place(kind, namespace, &mut object)?;
-    if !meta::text(&object, "/metadata/resourceVersion").is_empty() {
-        return Err(Failure::version_on_create());
+    match expected_version(&object)? {
+        Some(_) => return Err(Failure::version_on_create()),
+        None => drop(meta::metadata(&mut object).remove("resourceVersion")),
     }
     if meta::name(&object).is_empty() {
         let prefix = meta::text(&object, "/metadata/generateName").to_owned();
@@ -54,7 +66,7 @@ pub(super) fn create(
     }
     let (uid, created) = (store.issue_uid(), meta::seconds(store.now));
     let metadata = meta::metadata(&mut object);
-    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"] {
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         metadata.remove(field);
     }
     metadata.insert("uid".to_owned(), json!(uid));
@@ -79,8 +91,11 @@ pub(super) fn create(
         return Err(Failure::invalid(kind, &name, &problems));
     }
     let key = Key::new(kind, meta::namespace(&object), &name);
-    if store.object(&key).is_some() {
-        return Err(Failure::already_exists(kind, &name));
+    if let Some(found) = store.object(&key) {
+        return Err(match meta::is_terminating(found) {
+            true => Failure::still_exists(kind, &name),
+            false => Failure::already_exists(kind, &name),
+        });
     }
     if persist == Persist::Discard {
         return Ok(Arc::new(object));
@@ -91,29 +106,23 @@ pub(super) fn create(
     Ok(store.put(key, object))
 }
 
-/// Replaces an object by the body of a PUT, or makes it where the kind allows that.
+/// Replaces an object by the body of a PUT, which has been decoded, or makes it where the kind allows that.
 pub(super) fn put(
     store: &mut Store,
     key: &Key,
-    body: Value,
+    mut object: Value,
     part: Part,
     persist: Persist,
 ) -> Result<(Arc<Value>, Wrote), Failure> {
     let kind = key.kind;
-    let mut object = decode(kind, body)?;
     place(kind, &key.namespace, &mut object)?;
-    let given = meta::name(&object);
-    if given != key.name {
-        let message =
-            format!("the name of the object ({given}) does not match the name on the URL ({})", key.name);
-        return Err(Failure::bad_request(message));
-    }
+    names_itself(key, &object)?;
     let Some(before) = store.object(key).cloned() else {
         if part == Part::Status || kind.missing == PutToMissing::NotFound {
             return Err(Failure::not_found(kind, &key.name));
         }
         meta::metadata(&mut object).remove("resourceVersion");
-        return create(store, kind, &key.namespace, object, persist).map(|o| (o, Wrote::Created));
+        return create_typed(store, kind, &key.namespace, object, persist).map(|o| (o, Wrote::Created));
     };
     let (given, found) = (meta::uid(&object), meta::uid(&before));
     if !given.is_empty() && given != found {
@@ -137,8 +146,7 @@ pub(super) fn change(
     persist: Persist,
 ) -> Result<Arc<Value>, Failure> {
     let kind = key.kind;
-    let given = meta::text(&object, "/metadata/resourceVersion");
-    if !given.is_empty() && given != meta::text(before, "/metadata/resourceVersion") {
+    if expected_version(&object)?.is_some_and(|expected| expected != meta::version(before)) {
         return Err(Failure::modified(kind, &key.name));
     }
     keep_system_fields(before, &mut object);
@@ -158,7 +166,7 @@ pub(super) fn change(
     }
     inherit(before, &mut object);
     (kind.default)(&mut object);
-    let mut problems = validation::metadata_update(kind, &object, before);
+    let mut problems = validation::metadata_update(&object, before);
     problems.extend((kind.validate)(&object, Some(before)));
     if !problems.is_empty() {
         return Err(Failure::invalid(kind, &key.name, &problems));
@@ -184,6 +192,39 @@ pub(super) fn change(
     Ok(store.put(key.clone(), object))
 }
 
+/// The version that an object says it has; zero is none.
+fn expected_version(object: &Value) -> Result<Option<u64>, Failure> {
+    match meta::text(object, "/metadata/resourceVersion") {
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(|version| Some(version).filter(|v| *v > 0))
+            .map_err(|_| Failure::no_version(text)),
+    }
+}
+
+/// Refuses a body that has another name than the URL, or none.
+pub(super) fn names_itself(key: &Key, object: &Value) -> Result<(), Failure> {
+    let (given, name) = (meta::name(object), &key.name);
+    if given.is_empty() {
+        let message =
+            format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+        return Err(Failure::bad_request(message));
+    }
+    if given != name {
+        let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    Ok(())
+}
+
+/// Refuses a patched object that is called otherwise or would be elsewhere.
+pub(super) fn stays_in_place(key: &Key, object: &Value) -> Result<(), Failure> {
+    names_itself(key, object)?;
+    let namespace = meta::namespace(object);
+    if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(Failure::elsewhere()) }
+}
+
 /// Changes an object on a controller's behalf. Refusals leave it as it is: the controller looks again.
 pub(super) fn modify(
     store: &mut Store,
@@ -198,36 +239,37 @@ pub(super) fn modify(
 }
 
 /// Reads a body as the kind it should be.
-pub(super) fn decode(kind: Kind, mut body: Value) -> Result<Value, Failure> {
+pub(super) fn decode(kind: Kind, mut body: Value) -> Result<Checked, Failure> {
     let Some(members) = body.as_object_mut() else {
+        return Err(unreadable(kind, "json: cannot unmarshal a body that is not an object"));
+    };
+    let own = kind.api_version();
+    let mut given = |field: &str, own: &str| {
+        let given = members.get(field).and_then(Value::as_str).filter(|given| !given.is_empty());
+        let given = given.unwrap_or(own).to_owned();
+        members.insert(field.to_owned(), json!(own));
+        given
+    };
+    let (version, named) = (given("apiVersion", &own), given("kind", kind.kind));
+    if version != own || named != kind.kind {
+        let bare = version.rsplit('/').next().unwrap_or_default();
         let message = format!(
-            "{} in version \"{}\" cannot be handled as a {}: json: cannot unmarshal a body that is not an object",
-            kind.kind, kind.version, kind.kind
+            "{named} in version \"{bare}\" cannot be handled as a {}: it is not {} of {own}",
+            kind.kind, kind.kind
         );
         return Err(Failure::bad_request(message));
-    };
-    let expected = kind.api_version();
-    for (field, own) in [("apiVersion", expected.as_str()), ("kind", kind.kind)] {
-        let given = members.get(field).and_then(Value::as_str).unwrap_or_default();
-        if !given.is_empty() && given != own {
-            let message = match field {
-                "apiVersion" => format!(
-                    "the API version in the data ({given}) does not match the expected API version ({own})"
-                ),
-                _ => format!("the kind in the data ({given}) does not match the expected kind ({own})"),
-            };
-            return Err(Failure::bad_request(message));
-        }
-        members.insert(field.to_owned(), json!(own));
     }
     members.entry("metadata").or_insert_with(|| json!({}));
-    (kind.check)(body).map_err(|cause| {
-        let message = format!(
-            "{} in version \"{}\" cannot be handled as a {}: {cause}",
-            kind.kind, kind.version, kind.kind
-        );
-        Failure::bad_request(message)
-    })
+    (kind.check)(body).map_err(|cause| unreadable(kind, &cause))
+}
+
+/// The refusal of a body that cannot be read as its kind.
+pub(super) fn unreadable(kind: Kind, cause: &str) -> Failure {
+    let message = format!(
+        "{} in version \"{}\" cannot be handled as a {}: {cause}",
+        kind.kind, kind.version, kind.kind
+    );
+    Failure::bad_request(message)
 }
 
 /// Makes the namespace of a body and that of the URL agree.
@@ -242,9 +284,7 @@ fn place(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), Failure>
             metadata.insert("namespace".to_owned(), json!(namespace));
         }
         Scope::Namespaced => {
-            let message =
-                "the namespace of the provided object does not match the namespace sent on the request";
-            return Err(Failure::bad_request(message));
+            return Err(Failure::elsewhere());
         }
     }
     Ok(())

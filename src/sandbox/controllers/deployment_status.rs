@@ -4,6 +4,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 use super::deployment::{REVISION, Rollout, Set};
 use crate::sandbox::meta;
@@ -36,6 +37,11 @@ pub(super) fn report(store: &mut Store, rollout: &Rollout, estimate: Estimate) {
     let deadline =
         rollout.deployment["spec"]["progressDeadlineSeconds"].as_i64().filter(|d| *d < i64::from(i32::MAX));
     announce(store, rollout, &mut conditions, deadline);
+    if matches!(rollout.progress, Some(Progress::Created(_))) {
+        // That there is a new ReplicaSet is written at once, before anything is counted.
+        let announced = conditions.clone();
+        write_status(store, rollout, |status| status["conditions"] = json!(announced));
+    }
     set(store, &mut conditions, availability(rollout, &status));
     match deadline {
         None => conditions.retain(|c| c["type"] != "Progressing"),
@@ -44,19 +50,22 @@ pub(super) fn report(store: &mut Store, rollout: &Rollout, estimate: Estimate) {
         }
         Some(_) => (),
     }
-    conditions.sort_by_key(|c| c["type"] != "Available");
     status["conditions"] = json!(conditions);
-    let revision = rollout.revision.clone();
-    let edited = write::modify(store, &rollout.key, Part::Status, |deployment| {
-        deployment["status"] = status;
-        if let Some(revision) = revision {
-            let annotations = meta::metadata(deployment).entry("annotations").or_insert_with(|| json!({}));
-            annotations[REVISION] = json!(revision);
-        }
-    });
+    let edited = write_status(store, rollout, |before| *before = status);
     if let (Some(deployment), Some(deadline), Estimate::Progress) = (edited, deadline, estimate) {
         look_again(store, rollout, &deployment, deadline);
     }
+}
+
+/// Changes the status, and numbers the Deployment as its newest ReplicaSet.
+fn write_status(store: &mut Store, rollout: &Rollout, edit: impl FnOnce(&mut Value)) -> Option<Arc<Value>> {
+    write::modify(store, &rollout.key, Part::Status, |deployment| {
+        edit(&mut deployment["status"]);
+        if let Some(revision) = &rollout.revision {
+            let annotations = meta::metadata(deployment).entry("annotations").or_insert_with(|| json!({}));
+            annotations[REVISION] = json!(revision);
+        }
+    })
 }
 
 /// The counts, of which zero is left out.
@@ -106,12 +115,11 @@ fn set(store: &Store, conditions: &mut Vec<Value>, mut condition: Value) {
     condition["lastTransitionTime"] = now;
     let before = conditions.iter().position(|c| c["type"] == condition["type"]);
     if let Some(at) = before {
-        let before = conditions.remove(at);
-        let same_status = before["status"] == condition["status"];
-        if same_status && before["reason"] == condition["reason"] {
-            conditions.push(before);
+        let same_status = conditions[at]["status"] == condition["status"];
+        if same_status && conditions[at]["reason"] == condition["reason"] {
             return;
         }
+        let before = conditions.remove(at);
         if same_status {
             condition["lastTransitionTime"] = before["lastTransitionTime"].clone();
         }

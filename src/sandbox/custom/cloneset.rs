@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use super::Schema::{Anything, Fields, List, Number, NumberOrText, Switch, Text, Texts};
 use super::{Field, check as checked, complaints, may, must};
 use crate::sandbox::failure::Problem;
+use crate::sandbox::typed::Checked;
 
 /// The group, which a cluster without OpenKruise does not have.
 pub(in crate::sandbox) const GROUP: &str = "apps.kruise.io";
 
 /// Drops what the definition does not know.
-pub(in crate::sandbox) fn check(object: Value) -> Result<Value, String> {
+pub(in crate::sandbox) fn check(object: Value) -> Result<Checked, String> {
     checked(object, PARTS)
 }
 

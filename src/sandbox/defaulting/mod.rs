@@ -109,7 +109,14 @@ pub(super) fn service(object: &mut Value) {
             port.insert("nodePort".to_owned(), json!(30_000 + fnv(&salt) % 2_768));
         }
     }
+    if spec["sessionAffinity"] == "ClientIP" {
+        default(spec, "sessionAffinityConfig", json!({"clientIP": {"timeoutSeconds": 10_800}}));
+    }
     default_status(object, json!({"loadBalancer": {}}));
+}
+
+pub(super) fn lease(object: &mut Value) {
+    meta::section(object, "spec");
 }
 
 pub(super) fn namespace(object: &mut Value) {
@@ -128,6 +135,7 @@ pub(super) fn access_review(object: &mut Value) {
 /// One rule that allows everything.
 pub(super) fn rules_review(object: &mut Value) {
     let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
+    object["spec"] = json!({});
     object["status"] = json!({"resourceRules": [all], "nonResourceRules": [], "incomplete": false});
 }
 

@@ -63,6 +63,10 @@ fn default_container(container: &mut Map<String, Value>) {
         if let Some(field) = field.and_then(Value::as_object_mut) {
             default(field, "apiVersion", json!("v1"));
         }
+        let resource = variable.get_mut("valueFrom").and_then(|v| v.get_mut("resourceFieldRef"));
+        if let Some(resource) = resource.and_then(Value::as_object_mut) {
+            default(resource, "divisor", json!("0"));
+        }
     }
 }
 
@@ -104,8 +108,24 @@ fn default_volume(volume: &mut Map<String, Value>) {
             default(source, "defaultMode", json!(420));
         }
     }
+    let sources = volume.get_mut("projected").and_then(|p| p.get_mut("sources"));
+    for source in sources.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(token) = source.get_mut("serviceAccountToken").and_then(Value::as_object_mut) {
+            default(token, "expirationSeconds", json!(3_600));
+        }
+        source.get_mut("downwardAPI").map(default_downward);
+    }
+    volume.get_mut("downwardAPI").map(default_downward);
     if let Some(path) = volume.get_mut("hostPath").and_then(Value::as_object_mut) {
         default(path, "type", json!(""));
+    }
+}
+
+fn default_downward(source: &mut Value) {
+    for item in source.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(field) = item.get_mut("fieldRef").and_then(Value::as_object_mut) {
+            default(field, "apiVersion", json!("v1"));
+        }
     }
 }
 

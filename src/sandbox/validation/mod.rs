@@ -3,27 +3,44 @@
 //! Only the rules that a rollout can meet are here. Each function returns every complaint, in the server's
 //! order and words.
 
+mod containers;
 mod names;
+mod service;
 mod stateful_set;
 mod template;
 
 use serde_json::{Value, json};
 
-use super::failure::Problem;
+use super::failure::{Problem, Written};
 use super::kinds::Kind;
 use super::meta;
 use super::selector::Selector;
+pub(super) use service::service;
 pub(super) use stateful_set::stateful_set;
 
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 const IMMUTABLE: &str = "field is immutable";
 
+/// The rules that the key of a label breaks.
+pub(super) fn label_key_rules(key: &str) -> Vec<String> {
+    names::key_rules(key)
+}
+
+/// The rules that the value of a label breaks.
+pub(super) fn label_value_rules(value: &str) -> Vec<&'static str> {
+    names::value_rules(value)
+}
+
 /// Complaints about the metadata of a new object.
 pub(super) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = meta::name(object);
+    let prefix = meta::text(object, "/metadata/generateName");
+    let probed = format!("{prefix}x");
     if name.is_empty() {
         problems.push(Problem::required("metadata.name", "name or generateName is required"));
+    } else if let Some(rule) = names::name(kind.names, &probed).filter(|_| !prefix.is_empty()) {
+        problems.push(Problem::invalid("metadata.generateName", &json!(prefix), rule));
     } else if let Some(rule) = names::name(kind.names, name) {
         problems.push(Problem::invalid("metadata.name", &json!(name), rule));
     }
@@ -37,7 +54,7 @@ pub(super) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
 }
 
 /// Complaints about the metadata of an object that replaces `before`.
-pub(super) fn metadata_update(kind: Kind, object: &Value, before: &Value) -> Vec<Problem> {
+pub(super) fn metadata_update(object: &Value, before: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     for field in ["name", "namespace", "uid"] {
         let (given, found) = (&object["metadata"][field], &before["metadata"][field]);
@@ -45,13 +62,16 @@ pub(super) fn metadata_update(kind: Kind, object: &Value, before: &Value) -> Vec
             problems.push(Problem::invalid(format!("metadata.{field}"), given, IMMUTABLE));
         }
     }
-    if kind.generation != super::kinds::Generation::None && meta::is_terminating(before) {
-        let added = meta::items(object, "/metadata/finalizers")
-            .iter()
-            .any(|f| !meta::items(before, "/metadata/finalizers").contains(f));
-        if added {
-            let detail = "no new finalizers can be added if the object is being deleted";
-            problems.push(Problem::forbidden("metadata.finalizers", detail));
+    if meta::is_terminating(before) {
+        let known = meta::items(before, "/metadata/finalizers");
+        let added = meta::items(object, "/metadata/finalizers").iter().filter(|f| !known.contains(f));
+        let added: Vec<String> = added.map(Value::to_string).collect();
+        if !added.is_empty() {
+            let detail = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                added.join(", ")
+            );
+            problems.push(Problem::forbidden("metadata.finalizers", &detail));
         }
     }
     problems.extend(shared_metadata(object));
@@ -62,26 +82,68 @@ fn shared_metadata(object: &Value) -> Vec<Problem> {
     let mut problems = names::labels("metadata.labels", meta::labels(object));
     let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
     problems.extend(names::annotations("metadata.annotations", annotations));
-    for (at, owner) in meta::owners(object).iter().enumerate() {
-        for field in ["apiVersion", "kind", "name", "uid"] {
+    problems.extend(owners(meta::owners(object)));
+    problems.extend(names::finalizers("metadata.finalizers", meta::items(object, "/metadata/finalizers")));
+    problems
+}
+
+fn owners(owners: &[Value]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for owner in owners {
+        for (field, detail) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
             if meta::text(owner, &format!("/{field}")).is_empty() {
-                let field = format!("metadata.ownerReferences[{at}].{field}");
-                problems.push(Problem::invalid(field, &json!(""), "must not be empty"));
+                problems.push(Problem::invalid(
+                    format!("metadata.ownerReferences.{field}"),
+                    &json!(""),
+                    detail,
+                ));
             }
         }
+    }
+    let mut controllers = owners.iter().filter(|owner| owner["controller"] == true);
+    if let (Some(one), Some(other)) = (controllers.next(), controllers.next()) {
+        let called = |owner: &Value| format!("{}/{}", meta::text(owner, "/kind"), meta::text(owner, "/name"));
+        let detail = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
+            called(one),
+            called(other)
+        );
+        problems.push(Problem::invalid("metadata.ownerReferences", &in_order(owners), &detail));
     }
     problems
 }
 
+/// References with their fields in the order in which the server has them, as text.
+fn in_order(owners: &[Value]) -> Written {
+    let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let one = |owner: &Value| {
+        let given = fields.iter().filter_map(|field| Some(format!("\"{field}\":{}", owner.get(*field)?)));
+        format!("{{{}}}", given.collect::<Vec<_>>().join(","))
+    };
+    Written(format!("[{}]", owners.iter().map(one).collect::<Vec<_>>().join(",")))
+}
+
 pub(super) fn config_map(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if before.is_some_and(|b| b["immutable"] == json!(true) && b.get("data") != object.get("data")) {
-        problems.push(Problem::forbidden("data", "field is immutable when `immutable` is set"));
+    let fixed = before.filter(|before| before["immutable"] == json!(true));
+    for field in ["immutable", "data", "binaryData"] {
+        if fixed.is_some_and(|before| before.get(field) != object.get(field)) {
+            problems.push(Problem::forbidden(field, "field is immutable when `immutable` is set"));
+        }
     }
     for part in ["data", "binaryData"] {
         for key in object.get(part).and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key) {
             if let Some(rule) = names::config_key(key) {
                 problems.push(Problem::invalid(format!("{part}[{key}]"), &json!(key), rule));
+            }
+            if part == "data" && object.pointer("/binaryData").is_some_and(|data| data.get(key).is_some()) {
+                let detail = "duplicate of key present in binaryData";
+                problems.push(Problem::invalid(format!("data[{key}]"), &json!(key), detail));
             }
         }
     }
@@ -95,8 +157,10 @@ pub(super) fn controller_revision(object: &Value, before: Option<&Value>) -> Vec
     {
         problems.push(Problem::invalid("data", &object["data"], IMMUTABLE));
     }
-    if object.get("data").is_none_or(Value::is_null) {
-        problems.push(Problem::required("data", "data is mandatory"));
+    match object.get("data") {
+        None | Some(Value::Null) => problems.push(Problem::required("data", "data is mandatory")),
+        Some(Value::Object(_)) => (),
+        Some(_) => problems.push(Problem::required("data", "data must be a valid JSON object")),
     }
     if meta::number(object, "/revision") < 0 {
         problems.push(Problem::invalid("revision", &object["revision"], NOT_NEGATIVE));
@@ -113,33 +177,6 @@ pub(super) fn lease(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
         if value.as_i64().is_some_and(|v| v < least) {
             problems.push(Problem::invalid(format!("spec.{field}"), value, detail));
         }
-    }
-    problems
-}
-
-pub(super) fn service(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let ports = meta::items(object, "/spec/ports");
-    let headless = meta::text(object, "/spec/clusterIP") == "None";
-    let external = meta::text(object, "/spec/type") == "ExternalName";
-    if ports.is_empty() && !headless && !external {
-        problems.push(Problem::required("spec.ports", ""));
-    }
-    let mut seen: Vec<&str> = Vec::new();
-    for (at, port) in ports.iter().enumerate() {
-        let name = meta::text(port, "/name");
-        if name.is_empty() && ports.len() > 1 {
-            problems.push(Problem::required(format!("spec.ports[{at}].name"), ""));
-        } else if !name.is_empty() && seen.contains(&name) {
-            problems.push(Problem::duplicate(format!("spec.ports[{at}].name"), &json!(name)));
-        }
-        seen.push(name);
-        problems.extend(template::port(&format!("spec.ports[{at}].port"), &port["port"]));
-    }
-    let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-    let kind = meta::text(object, "/spec/type");
-    if !kinds.contains(&kind) {
-        problems.push(Problem::unsupported("spec.type", &json!(kind), &kinds));
     }
     problems
 }
@@ -164,6 +201,40 @@ pub(super) fn deployment(object: &Value, before: Option<&Value>) -> Vec<Problem>
         let detail = "must be greater than minReadySeconds";
         problems.push(Problem::invalid("spec.progressDeadlineSeconds", deadline, detail));
     }
+    if before.is_some() {
+        problems.extend(status(&object["status"]));
+    }
+    problems
+}
+
+/// What a Deployment may say of itself.
+fn status(status: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let count = |field: &str| meta::number(status, &format!("/{field}"));
+    for field in [
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "terminatingReplicas",
+        "collisionCount",
+    ] {
+        if count(field) < 0 {
+            problems.push(Problem::invalid(format!("status.{field}"), &status[field], NOT_NEGATIVE));
+        }
+    }
+    for (field, most, detail) in [
+        ("updatedReplicas", "replicas", "cannot be greater than status.replicas"),
+        ("readyReplicas", "replicas", "cannot be greater than status.replicas"),
+        ("availableReplicas", "replicas", "cannot be greater than status.replicas"),
+        ("availableReplicas", "readyReplicas", "cannot be greater than readyReplicas"),
+    ] {
+        if count(field) > count(most) {
+            problems.push(Problem::invalid(format!("status.{field}"), &count(field), detail));
+        }
+    }
     problems
 }
 
@@ -177,18 +248,22 @@ fn workload(word: &str, spec: &Value, before: Option<&Value>) -> Vec<Problem> {
     let selector = &spec["selector"];
     let requirements = Selector::of(selector);
     let labels = spec.pointer("/template/metadata/labels");
-    if selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none() {
-        if before.is_none() && selector.is_null() {
-            problems.push(Problem::required("spec.selector", ""));
-        } else {
-            let detail = format!("empty selector is invalid for {word}");
-            problems.push(Problem::invalid("spec.selector", selector, &detail));
-        }
-    } else if !requirements.matches(labels.and_then(Value::as_object)) {
-        let none = json!({});
+    let wrong = self::selector(selector);
+    let is_empty = selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none();
+    let is_wrong = !wrong.is_empty();
+    problems.extend(wrong);
+    if selector.is_null() {
+        problems.push(Problem::required("spec.selector", ""));
+    } else if is_empty {
+        let detail = format!("empty selector is invalid for {word}");
+        problems.push(Problem::invalid("spec.selector", selector, &detail));
+    }
+    if is_wrong {
+        problems.push(Problem::invalid("spec.selector", selector, "invalid label selector"));
+    } else if selector.is_null() || (!is_empty && !requirements.matches(labels.and_then(Value::as_object))) {
         let (field, detail) =
             ("spec.template.metadata.labels", "`selector` does not match template `labels`");
-        problems.push(Problem::invalid(field, labels.unwrap_or(&none), detail));
+        problems.push(Problem::invalid(field, labels.unwrap_or(&Value::Null), detail));
     }
     let labels = labels.and_then(Value::as_object);
     problems.extend(names::labels("spec.template.labels", labels));
@@ -200,6 +275,20 @@ fn workload(word: &str, spec: &Value, before: Option<&Value>) -> Vec<Problem> {
     }
     if before.is_some_and(|b| b["selector"] != *selector) {
         problems.push(Problem::invalid("spec.selector", selector, IMMUTABLE));
+    }
+    problems
+}
+
+/// Complaints about a workload's selector by itself.
+fn selector(selector: &Value) -> Vec<Problem> {
+    let labels = selector.get("matchLabels").and_then(Value::as_object);
+    let mut problems = names::labels("spec.selector.matchLabels", labels);
+    for (at, expression) in meta::items(selector, "/matchExpressions").iter().enumerate() {
+        let operators = ["In", "NotIn", "Exists", "DoesNotExist"];
+        if !operators.contains(&meta::text(expression, "/operator")) {
+            let field = format!("spec.selector.matchExpressions[{at}].operator");
+            problems.push(Problem::invalid(field, &expression["operator"], "not a valid selector operator"));
+        }
     }
     problems
 }
@@ -252,7 +341,8 @@ fn strategy(strategy: &Value) -> Vec<Problem> {
         }
         (other, _) => {
             let known = ["Recreate", "RollingUpdate"];
-            problems.push(Problem::unsupported("spec.strategy.type", &json!(other), &known));
+            let shown = Written(format!("{{\"Type\":{},\"RollingUpdate\":null}}", json!(other)));
+            problems.push(Problem::unsupported("spec.strategy", &shown, &known));
         }
     }
     problems

@@ -11,19 +11,21 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
      start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
      '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const SERVICE_LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
-     alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
-     validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
      with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
      '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
      must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used \
      for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', \
-     or 'KEY_NAME', or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  \
+     or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 const LONG_SUBDOMAIN: &str = "must be no more than 253 characters";
 const LONG_LABEL: &str = "must be no more than 63 characters";
+const LONG_WORD: &str = "must be no more than 63 bytes";
+const TOO_MANY_PARTS: &str = "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must \
+     start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+     validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' \
+     (e.g. 'example.com/MyName')";
 /// All annotations of an object together.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
@@ -32,12 +34,9 @@ pub(super) fn name(rule: Names, name: &str) -> Option<&'static str> {
     match rule {
         Names::Subdomain if name.len() > 253 => Some(LONG_SUBDOMAIN),
         Names::Subdomain => (!is_subdomain(name)).then_some(SUBDOMAIN),
-        Names::Label | Names::ServiceLabel if name.len() > 63 => Some(LONG_LABEL),
-        Names::Label => (!is_label(name)).then_some(LABEL),
-        Names::ServiceLabel => {
-            let good = is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase());
-            (!good).then_some(SERVICE_LABEL)
-        }
+        Names::Label | Names::UndottedLabel if name.len() > 63 => Some(LONG_LABEL),
+        Names::UndottedLabel if name.contains('.') => Some("must not contain dots"),
+        Names::Label | Names::UndottedLabel => (!is_label(name)).then_some(LABEL),
     }
 }
 
@@ -60,17 +59,18 @@ fn is_word(text: &str) -> bool {
 pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, value) in labels.into_iter().flatten() {
-        if let Some(rule) = key_rule(key) {
-            problems.push(Problem::invalid(field, &json!(key), &rule));
-        }
-        let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            problems.push(Problem::invalid(field, value, LONG_LABEL));
-        } else if !text.is_empty() && !is_word(text) {
-            problems.push(Problem::invalid(field, value, VALUE));
-        }
+        problems.extend(key_rules(key).iter().map(|rule| Problem::invalid(field, &json!(key), rule)));
+        let rules = value_rules(value.as_str().unwrap_or_default());
+        problems.extend(rules.iter().map(|rule| Problem::invalid(field, value, rule)));
     }
     problems
+}
+
+/// The rules that the value of a label breaks.
+pub(super) fn value_rules(value: &str) -> Vec<&'static str> {
+    let long = (value.len() > 63).then_some(LONG_WORD);
+    let odd = (!value.is_empty() && !is_word(value)).then_some(VALUE);
+    long.into_iter().chain(odd).collect()
 }
 
 /// Complaints about annotations.
@@ -79,9 +79,8 @@ pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>)
     let mut size = 0;
     for (key, value) in annotations.into_iter().flatten() {
         size += key.len() + value.as_str().map_or(0, str::len);
-        if let Some(rule) = key_rule(&key.to_lowercase()) {
-            problems.push(Problem::invalid(field, &json!(key), &rule));
-        }
+        let rules = key_rules(&key.to_lowercase());
+        problems.extend(rules.iter().map(|rule| Problem::invalid(field, &json!(key), rule)));
     }
     if size > ANNOTATIONS_LIMIT {
         problems.push(Problem::too_long(field, ANNOTATIONS_LIMIT));
@@ -89,28 +88,73 @@ pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>)
     problems
 }
 
-fn key_rule(key: &str) -> Option<String> {
-    let word = match key.split_once('/') {
-        None => key,
-        Some((prefix, word)) => {
-            if prefix.is_empty() {
-                return Some("prefix part must be non-empty".to_owned());
-            }
-            if !is_subdomain(prefix) {
-                return Some(format!("prefix part {SUBDOMAIN}"));
-            }
-            word
+/// Complaints about the finalizers of an object.
+pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<Problem> {
+    let standard = ["kubernetes", "orphan", "foregroundDeletion"];
+    let mut problems = Vec::new();
+    for (at, name) in finalizers.iter().enumerate() {
+        let text = name.as_str().unwrap_or_default();
+        problems.extend(key_rules(text).iter().map(|rule| Problem::invalid(field, name, rule)));
+        if !text.contains('/') && !standard.contains(&text) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            problems.push(Problem::invalid(format!("{field}[{at}]"), name, detail));
         }
-    };
-    match word {
-        "" => Some(format!("name part must be non-empty; {QUALIFIED}")),
-        word if word.len() > 63 => Some(format!("name part {LONG_LABEL}")),
-        word => (!is_word(word)).then(|| QUALIFIED.to_owned()),
     }
+    problems
+}
+
+/// The rules that a qualified name breaks.
+pub(super) fn key_rules(key: &str) -> Vec<String> {
+    let mut rules = Vec::new();
+    let word = match key.split('/').collect::<Vec<_>>().as_slice() {
+        [word] => *word,
+        ["", word] => {
+            rules.push("prefix part must be non-empty".to_owned());
+            *word
+        }
+        [prefix, word] => {
+            if !is_subdomain(prefix) {
+                rules.push(format!("prefix part {SUBDOMAIN}"));
+            }
+            *word
+        }
+        _ => return vec![TOO_MANY_PARTS.to_owned()],
+    };
+    match word.len() {
+        0 => rules.push("name part must be non-empty".to_owned()),
+        1..=63 => (),
+        _ => rules.push(format!("name part {LONG_WORD}")),
+    }
+    if !is_word(word) {
+        rules.push(QUALIFIED.to_owned());
+    }
+    rules
 }
 
 /// The rule that a key of a ConfigMap breaks.
 pub(super) fn config_key(key: &str) -> Option<&'static str> {
     let good = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    (!good).then_some(CONFIG_KEY)
+    match key {
+        _ if !good => Some(CONFIG_KEY),
+        "." => Some("must not be '.'"),
+        ".." => Some("must not be '..'"),
+        _ => key.starts_with("..").then_some("must not start with '..'"),
+    }
+}
+
+/// The rule that the name of a port breaks.
+pub(super) fn port_name(name: &str) -> Option<&'static str> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() > 15 {
+        Some("must be no more than 15 characters")
+    } else if name.is_empty() || !name.chars().all(plain) {
+        Some("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+    } else if !name.contains(|c: char| c.is_ascii_lowercase()) {
+        Some("must contain at least one letter (a-z)")
+    } else if name.contains("--") {
+        Some("must not contain consecutive hyphens")
+    } else {
+        let edged = name.starts_with('-') || name.ends_with('-');
+        edged.then_some("must not begin or end with a hyphen")
+    }
 }

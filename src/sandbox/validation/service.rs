@@ -1,0 +1,104 @@
+//! Rules of Services.
+
+use serde_json::{Value, json};
+
+use super::{containers, names};
+use crate::sandbox::failure::{Problem, Written};
+use crate::sandbox::kinds::Names;
+use crate::sandbox::meta;
+
+/// Complaints about a Service, given the one it replaces.
+pub(in crate::sandbox) fn service(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let spec = &object["spec"];
+    let ports = meta::items(spec, "/ports");
+    let headless = meta::text(spec, "/clusterIP") == "None";
+    let external = meta::text(spec, "/type") == "ExternalName";
+    if ports.is_empty() && !headless && !external {
+        problems.push(Problem::required("spec.ports", ""));
+    }
+    problems.extend(names::labels("spec.selector", spec.get("selector").and_then(Value::as_object)));
+    let affinities = ["ClientIP", "None"];
+    if !affinities.contains(&meta::text(spec, "/sessionAffinity")) {
+        problems.push(Problem::unsupported("spec.sessionAffinity", &spec["sessionAffinity"], &affinities));
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for (at, port) in ports.iter().enumerate() {
+        problems.extend(self::port(&format!("spec.ports[{at}]"), port, ports.len(), &seen));
+        seen.push(meta::text(port, "/name"));
+    }
+    problems.extend(duplicates(ports));
+    let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+    let kind = meta::text(spec, "/type");
+    if !kinds.contains(&kind) {
+        problems.push(Problem::unsupported("spec.type", &json!(kind), &kinds));
+    }
+    let ingress = meta::items(object, "/status/loadBalancer/ingress");
+    if before.is_some() && !ingress.is_empty() && kind != "LoadBalancer" {
+        let detail = "may only be used when `spec.type` is 'LoadBalancer'";
+        problems.push(Problem::forbidden("status.loadBalancer.ingress", detail));
+    }
+    problems.extend(addresses(spec, before.map(|before| &before["spec"])));
+    problems
+}
+
+fn port(path: &str, port: &Value, count: usize, seen: &[&str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let name = meta::text(port, "/name");
+    if name.is_empty() && count > 1 {
+        problems.push(Problem::required(format!("{path}.name"), ""));
+    } else if !name.is_empty() {
+        if let Some(rule) = names::name(Names::Label, name) {
+            problems.push(Problem::invalid(format!("{path}.name"), &json!(name), rule));
+        }
+        if seen.contains(&name) {
+            problems.push(Problem::duplicate(format!("{path}.name"), &json!(name)));
+        }
+    }
+    problems.extend(number(&format!("{path}.port"), &port["port"]));
+    problems.extend(containers::protocol(path, port));
+    match &port["targetPort"] {
+        Value::String(name) => {
+            let rule = names::port_name(name);
+            problems
+                .extend(rule.map(|rule| Problem::invalid(format!("{path}.targetPort"), &json!(name), rule)));
+        }
+        target => problems.extend(number(&format!("{path}.targetPort"), target)),
+    }
+    problems
+}
+
+fn number(field: &str, number: &Value) -> Option<Problem> {
+    let good = number.as_i64().is_none_or(|number| (1..=65_535).contains(&number));
+    (!good).then(|| Problem::invalid(field, number, "must be between 1 and 65535, inclusive"))
+}
+
+/// Ports must differ by number or protocol.
+fn duplicates(ports: &[Value]) -> Vec<Problem> {
+    let same = |one: &Value, other: &Value| ["port", "protocol"].iter().all(|f| one[*f] == other[*f]);
+    let doubled = ports.iter().enumerate().filter(|(at, port)| ports[..*at].iter().any(|p| same(p, port)));
+    doubled
+        .map(|(at, port)| {
+            let shown = format!(
+                "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
+                port["protocol"], port["port"]
+            );
+            Problem::duplicate(format!("spec.ports[{at}]"), &Written(shown))
+        })
+        .collect()
+}
+
+fn addresses(spec: &Value, before: Option<&Value>) -> Option<Problem> {
+    let (given, all) = (meta::text(spec, "/clusterIP"), &spec["clusterIPs"]);
+    let field = "spec.clusterIPs[0]";
+    if let Some(before) = before
+        && before["type"] == spec["type"]
+        && before["clusterIP"] != spec["clusterIP"]
+    {
+        let all = if before["clusterIPs"] == *all { &json!([given]) } else { all };
+        return Some(Problem::invalid(field, all, "may not change once set"));
+    }
+    let is_address = given.is_empty() || given == "None" || given.parse::<std::net::IpAddr>().is_ok();
+    let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+    (!is_address).then(|| Problem::invalid(field, &json!(given), detail))
+}
