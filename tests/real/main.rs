@@ -8,6 +8,7 @@
 
 mod access;
 mod build;
+mod conformance;
 mod in_place;
 mod kills;
 mod outages;
@@ -80,7 +81,9 @@ fn main() -> ExitCode {
     let shared: Arc<OnceLock<Plane>> = Arc::default();
     let is_skipped = program.is_none() && !arguments.list;
     let mut trials = Vec::new();
-    for (name, story) in STORIES.into_iter().chain(traces::STORIES).chain(in_place::STORIES) {
+    let told =
+        STORIES.into_iter().chain(traces::STORIES).chain(in_place::STORIES).chain(conformance::SUBJECTS);
+    for (name, story) in told {
         let (shared, program) = (shared.clone(), program.clone());
         let run = move || {
             let plane = shared.get_or_init(|| Plane::start_with_kruise(program.as_deref().unwrap()));
@@ -89,7 +92,7 @@ fn main() -> ExitCode {
         };
         trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
-    for (name, story) in OUTAGES.into_iter().chain(in_place::OWN) {
+    for (name, story) in OUTAGES.into_iter().chain(in_place::OWN).chain(conformance::FORGETTING) {
         let program = program.clone();
         let run = move || {
             story(&Plane::start(program.as_deref().unwrap()));
@@ -102,8 +105,9 @@ fn main() -> ExitCode {
         drop(plane);
     }
     if is_skipped {
-        let own = OUTAGES.len() + in_place::OWN.len();
-        let count = STORIES.len() + traces::STORIES.len() + in_place::STORIES.len() + own;
+        let own = OUTAGES.len() + in_place::OWN.len() + conformance::FORGETTING.len();
+        let more = traces::STORIES.len() + in_place::STORIES.len() + conformance::SUBJECTS.len();
+        let count = STORIES.len() + more + own;
         build::say(&format!("SKIPPED: {count} tests; {}", build::HOW));
     }
     conclusion.exit_code()

@@ -1,0 +1,116 @@
+//! The sandbox answers as the API server does: the same raw requests to both, and every answer compared.
+//!
+//! A script is code that talks to one ground. It runs once on the control plane and once on a sandbox, in a
+//! namespace of the same name, and what was answered is compared request by request, with nothing expected
+//! beforehand: what the control plane says is right. `normal` decides which parts of an answer are nobody's
+//! decision and are made alike first. What the sandbox does not serve (its module documentation says what)
+//! is in no script.
+
+mod ground;
+mod normal;
+mod talk;
+
+mod applies;
+mod configurations;
+mod creations;
+mod defaults;
+mod deletions;
+mod discovery;
+mod dry_runs;
+mod forgotten;
+mod generations;
+mod lists;
+mod patches;
+mod refusals;
+mod replacements;
+mod rollouts;
+mod strictness;
+mod watches;
+
+use std::sync::Mutex;
+
+use similar::TextDiff;
+
+use crate::build;
+use crate::site::Site;
+use crate::{Outage, Story};
+use ground::Ground;
+use talk::{Exchange, Talk};
+
+/// What is said to a ground.
+type Script = fn(&mut Talk);
+
+/// Every subject, by the name of its test.
+pub(crate) const SUBJECTS: [(&str, Story); 14] = [
+    ("conformance_of_applies", |site| agree(site, "applies", applies::script)),
+    ("conformance_of_creations", |site| agree(site, "creations", creations::script)),
+    ("conformance_of_defaults", |site| agree(site, "defaults", defaults::script)),
+    ("conformance_of_deletions", |site| agree(site, "deletions", deletions::script)),
+    ("conformance_of_discovery", |site| agree(site, "discovery", discovery::script)),
+    ("conformance_of_dry_runs", |site| agree(site, "dry_runs", dry_runs::script)),
+    ("conformance_of_generations", |site| agree(site, "generations", generations::script)),
+    ("conformance_of_lists", |site| agree(site, "lists", lists::script)),
+    ("conformance_of_patches", |site| agree(site, "patches", patches::script)),
+    ("conformance_of_refusals", |site| agree(site, "refusals", refusals::script)),
+    ("conformance_of_replacements", |site| agree(site, "replacements", replacements::script)),
+    ("conformance_of_rollouts", |site| agree(site, "rollouts", rollouts::script)),
+    ("conformance_of_strictness", |site| agree(site, "strictness", strictness::script)),
+    ("conformance_of_watches", |site| agree(site, "watches", watches::script)),
+];
+
+/// What needs a control plane of its own: its server is made to forget.
+pub(crate) const FORGETTING: [(&str, Outage); 1] = [("conformance_of_a_forgotten_past", |plane| {
+    agree(&plane.site("conformance_of_a_forgotten_past"), "forgotten", forgotten::script);
+})];
+
+/// Fewer requests than this mean that a script has lost its subject.
+const LEAST: usize = 600;
+
+/// The subjects that agreed, and how many requests they made.
+static AGREED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// Runs a script on both grounds and compares.
+fn agree(site: &Site, subject: &str, script: Script) {
+    let [real, sandbox] = [Ground::real(site), Ground::sandbox(site)].map(|ground| {
+        let mut talk = Talk::new(ground);
+        script(&mut talk);
+        talk
+    });
+    let count = real.requests();
+    let [real, sandbox] = normal::alike(real.exchanges(), sandbox.exchanges());
+    let complaints = differences(&real, &sandbox);
+    assert!(
+        complaints.is_empty(),
+        "{subject}: of {count} requests, {} things are otherwise in the sandbox\n\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+    build::say(&format!("{subject}: {count} requests are answered alike"));
+    let mut agreed = AGREED.lock().unwrap();
+    agreed.push(count);
+    if agreed.len() == SUBJECTS.len() + FORGETTING.len() {
+        let total: usize = agreed.iter().sum();
+        build::say(&format!("conformance: {total} requests are answered alike"));
+        assert!(total >= LEAST, "only {total} requests were compared");
+    }
+}
+
+/// The differences, `-` what the control plane says and `+` what the sandbox says.
+fn differences(real: &[Exchange], sandbox: &[Exchange]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (at, exchange) in real.iter().enumerate() {
+        let Some(other) = sandbox.get(at) else {
+            complaints.push(format!("{}: not asked of the sandbox\n", exchange.request));
+            break;
+        };
+        let (left, right) = (exchange.text(), other.text());
+        if left != right {
+            let diff = TextDiff::from_lines(&left, &right).unified_diff().context_radius(3).to_string();
+            complaints.push(format!("#{at} {}\n{diff}", exchange.request));
+        }
+    }
+    if sandbox.len() > real.len() {
+        complaints.push(format!("{}: asked of the sandbox alone\n", sandbox[real.len()].request));
+    }
+    complaints
+}
