@@ -379,3 +379,25 @@ async fn a_thousand_pods_are_no_burden() {
     pass(1_000).await;
     assert_eq!(counts(&web(&client).await), [1_000, 1_000, 1_000, 1_000, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_replica_set_is_announced_before_anything_is_counted() {
+    let (sandbox, client) = client();
+    made(&client, DEPLOYMENTS, &deployment("web", "web:1", 0)).await;
+    pass(100).await;
+    let history = sandbox.history();
+    let told = history.iter().filter(|change| change.kind == "deployments").filter_map(|c| c.after.as_ref());
+    let said: Vec<(&Value, Vec<&str>)> = told
+        .map(|object| {
+            let status = &object["status"];
+            let conditions = status["conditions"].as_array().into_iter().flatten();
+            (&status["observedGeneration"], conditions.filter_map(|c| c["reason"].as_str()).collect())
+        })
+        .collect();
+    let expected = [
+        (&Value::Null, vec![]),
+        (&Value::Null, vec!["NewReplicaSetCreated"]),
+        (&json!(1), vec!["MinimumReplicasAvailable", "NewReplicaSetAvailable"]),
+    ];
+    assert_eq!(said[..3], expected);
+}
