@@ -191,7 +191,7 @@ impl Kept {
 }
 
 /// What becomes of a pod with this image, and what it prints.
-pub(super) fn outcome<'a>(rules: &'a [Rule], image: &str) -> (Outcome, Option<&'a str>) {
+pub fn outcome<'a>(rules: &'a [Rule], image: &str) -> (Outcome, Option<&'a str>) {
     match rules.iter().find(|rule| matches(&rule.image, image)) {
         Some(rule) => (rule.outcome, rule.log.as_deref()),
         None => (Outcome::Ready { after: USUAL, lasting: None }, None),

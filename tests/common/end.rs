@@ -4,12 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// Fields that are never the same twice. A Deployment's generation moves with its stamp, too.
-const UNSTABLE: [&str; 6] =
-    ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "observedGeneration"];
+/// Fields that are never the same twice, or not in two namespaces. A Deployment's generation moves with its stamp,
+/// too, and whether its ReplicaSet's name is taken depends on when the collector has taken an earlier one's.
+const UNSTABLE: [&str; 12] = [
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "managedFields",
+    "generation",
+    "observedGeneration",
+    "namespace",
+    "app.oam.dev/namespace",
+    "batch-rollout.dev/applied",
+    "collisionCount",
+    "clusterIP",
+    "clusterIPs",
+];
 
 /// The end state: objects by kind and name, pods as numbers.
 pub(crate) fn normalised(objects: &[Value]) -> BTreeMap<String, Value> {
+    let hashes = Hashes::of(objects);
     let mut state = BTreeMap::new();
     let mut pods: BTreeMap<String, usize> = BTreeMap::new();
     for object in objects {
@@ -17,16 +31,32 @@ pub(crate) fn normalised(objects: &[Value]) -> BTreeMap<String, Value> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         match kind {
             "Event" | "Namespace" | "Node" => {}
-            "Pod" => *pods.entry(format!("Pod {}", pod(object))).or_default() += 1,
+            "Pod" => *pods.entry(hashes.out_of(&format!("Pod {}", pod(object)))).or_default() += 1,
             // A run that died after its last effect leaves its name on the Lease, which expires by itself.
             "Lease" => drop(state.insert(format!("Lease {name}"), Value::Null)),
             _ => {
-                state.insert(format!("{kind} {name}"), stable(object));
+                let name = hashes.out_of(name);
+                state.insert(format!("{kind} {name}"), stable(object, &hashes));
             }
         }
     }
     state.extend(pods.into_iter().map(|(pod, count)| (pod, json!(count))));
     state
+}
+
+/// Hash functions differ between grounds, and a hash also depends on how many names were taken.
+struct Hashes<'a>(Vec<&'a str>);
+
+impl<'a> Hashes<'a> {
+    fn of(objects: &'a [Value]) -> Self {
+        let hash = |object: &'a Value| object["metadata"]["labels"]["pod-template-hash"].as_str();
+        let sets = objects.iter().filter(|object| object["kind"] == "ReplicaSet");
+        Self(sets.filter_map(hash).collect())
+    }
+
+    fn out_of(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, hash| text.replace(hash, "hash"))
+    }
 }
 
 fn pod(pod: &Value) -> String {
@@ -39,8 +69,8 @@ fn pod(pod: &Value) -> String {
     format!("of {owner} with {image}, {}", if is_ready { "ready" } else { "not ready" })
 }
 
-fn stable(object: &Value) -> Value {
-    let mut object = without_unstable(object);
+fn stable(object: &Value, hashes: &Hashes<'_>) -> Value {
+    let mut object = without_unstable(object, hashes);
     if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         status.remove("conditions");
     }
@@ -62,26 +92,33 @@ fn record(text: &str) -> Value {
     json!({"application": record["application"], "run": done(&record["run"]), "past": past})
 }
 
-fn without_unstable(value: &Value) -> Value {
+fn without_unstable(value: &Value, hashes: &Hashes<'_>) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
                 .iter()
                 .filter(|(key, _)| !UNSTABLE.contains(&key.as_str()))
-                .map(|(key, value)| (key.clone(), without_unstable(value)))
+                .map(|(key, value)| (key.clone(), without_unstable(value, hashes)))
                 .collect::<Map<String, Value>>(),
         ),
-        Value::Array(items) => Value::Array(items.iter().map(without_unstable).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| without_unstable(item, hashes)).collect())
+        }
+        Value::String(text) => Value::String(hashes.out_of(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
 /// Panics with every difference.
 pub(crate) fn check(reference: &BTreeMap<String, Value>, objects: &[Value]) {
-    let as_value = |state: &BTreeMap<String, Value>| json!(state);
-    let mut found = Vec::new();
-    differences("", &as_value(reference), &as_value(&normalised(objects)), &mut found);
-    assert!(found.is_empty(), "the end is another than undisturbed:\n{}", found.join("\n"));
+    is_alike(reference, &normalised(objects));
+}
+
+/// Panics with every difference between two ends.
+pub(crate) fn is_alike(wanted: &BTreeMap<String, Value>, found: &BTreeMap<String, Value>) {
+    let mut all = Vec::new();
+    differences("", &json!(wanted), &json!(found), &mut all);
+    assert!(all.is_empty(), "the end is another than it was:\n{}", all.join("\n"));
 }
 
 fn differences(path: &str, wanted: &Value, found: &Value, all: &mut Vec<String>) {

@@ -57,6 +57,11 @@ pub(crate) fn is_write(seen: &Seen) -> bool {
     }
 }
 
+/// Whether a request may change something that a run is about. The Lease is its own affair.
+pub(crate) fn is_effect(seen: &Seen) -> bool {
+    is_write(seen) && seen.kind != "leases"
+}
+
 /// Decides by a script, notes every request, and tells of the process's death.
 pub(crate) struct Tap {
     script: Script,
@@ -94,14 +99,20 @@ impl Tap {
     pub(crate) fn kill(&self) {
         self.death.notify_one();
     }
-}
 
-impl Fault for Tap {
-    fn decide(&self, seen: &Seen) -> Verdict {
+    /// Notes a request and says what becomes of it.
+    pub(crate) fn fate(&self, seen: &Seen) -> Fate {
         let clock = self.clock.lock().unwrap().clone();
         let at = clock.map_or(Duration::ZERO, |clock| clock.elapsed().unsigned_abs());
         self.requests.lock().unwrap().push(Request { at, seen: seen.clone() });
-        let verdict = match (self.script)(seen) {
+        (self.script)(seen)
+    }
+}
+
+/// On the sandbox a request is served while it is decided about, so that a death can be told beforehand.
+impl Fault for Tap {
+    fn decide(&self, seen: &Seen) -> Verdict {
+        let verdict = match self.fate(seen) {
             Fate::Verdict(verdict) => return verdict,
             Fate::DeathBefore => Verdict::Hang,
             Fate::DeathUnanswered => Verdict::HangAfterApplying,

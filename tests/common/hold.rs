@@ -8,8 +8,6 @@ use kube::Client;
 use kube::client::Body;
 use tokio::sync::Notify;
 
-use super::manifest::NAMESPACE;
-
 type Such = Arc<dyn Fn(&Request<Body>) -> bool + Send + Sync>;
 
 /// Which way is long.
@@ -63,6 +61,7 @@ impl Hold {
 
     /// A client whose requests pass through this.
     pub(crate) fn over(self, client: Client) -> Client {
+        let namespace = client.default_namespace().to_owned();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (hold, client) = (self.clone(), client.clone());
             let is_held = (hold.is_such)(&request) && !hold.is_done.swap(true, Ordering::Relaxed);
@@ -84,6 +83,6 @@ impl Hold {
                 sent.await.unwrap()
             }
         });
-        Client::new(service, NAMESPACE)
+        Client::new(service, namespace)
     }
 }

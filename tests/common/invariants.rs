@@ -141,7 +141,8 @@ struct Judge {
 impl Judge {
     fn new(allowance: Allowance, world: &World) -> Self {
         let name = &allowance.component;
-        let (wanted, ready) = (world.wanted(name), world.ready(name));
+        // Pods that an earlier write has given up may still be ready for a moment.
+        let (wanted, ready) = (world.wanted(name), world.kept_ready(name));
         let (out, surge) =
             if allowance.decrease_first { (allowance.largest, 0) } else { (0, allowance.largest) };
         Self {

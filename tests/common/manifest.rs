@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rollout::driver::wish::{Overrides, Wish};
 use rollout::oam::manifest::{Source, parse};
 
-/// The namespace that everything is in.
+/// The namespace of manifests that say no other; a stage plays them in its own.
 pub(crate) const NAMESPACE: &str = "default";
 
 /// One component of a manifest.
@@ -15,11 +15,11 @@ pub(crate) struct Component {
     pub(crate) size: u32,
     image: String,
     revision: String,
-    batches: Vec<&'static str>,
+    batches: Vec<String>,
     max_unavailable: u32,
     decrease_first: bool,
     lines: Vec<String>,
-    depends_on: Option<&'static str>,
+    depends_on: Option<String>,
     exposed: Option<u16>,
 }
 
@@ -45,8 +45,8 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
 }
 
 impl Component {
-    pub(crate) fn batches(mut self, batches: &[&'static str]) -> Self {
-        self.batches = batches.to_vec();
+    pub(crate) fn batches(mut self, batches: &[&str]) -> Self {
+        self.batches = batches.iter().map(|batch| (*batch).to_owned()).collect();
         self
     }
 
@@ -68,8 +68,8 @@ impl Component {
         self.line(format!("targetRevision: {revision}"))
     }
 
-    pub(crate) fn depends_on(mut self, name: &'static str) -> Self {
-        self.depends_on = Some(name);
+    pub(crate) fn depends_on(mut self, name: &str) -> Self {
+        self.depends_on = Some(name.to_owned());
         self
     }
 
@@ -102,7 +102,7 @@ impl Component {
         let Self { name, image, revision, size, .. } = self;
         let _ =
             write!(text, "    - name: {name}\n      type: webservice\n      externalRevision: {revision}\n");
-        if let Some(on) = self.depends_on {
+        if let Some(on) = &self.depends_on {
             let _ = writeln!(text, "      dependsOn: [{on}]");
         }
         let _ = writeln!(text, "      properties:\n        image: {image}");
@@ -118,8 +118,7 @@ impl Component {
         }
         if !self.batches.is_empty() {
             let batches = self.batches.iter().map(|batch| {
-                let replicas =
-                    if batch.ends_with('%') { format!("\"{batch}\"") } else { (*batch).to_owned() };
+                let replicas = if batch.ends_with('%') { format!("\"{batch}\"") } else { batch.clone() };
                 format!("{{replicas: {replicas}, maxUnavailable: {}}}", self.max_unavailable)
             });
             let batches: Vec<String> = batches.collect();

@@ -17,7 +17,7 @@ use rollout::report::event::{Event, Reporter, What};
 use rollout::sandbox::fault::Seen;
 use tokio::sync::watch;
 
-use super::fault::{Fate, PASS, Request, Tap};
+use super::fault::{Fate, PASS, Request, Tap, is_effect};
 
 /// A process: who it says it is, how long it waits, and what becomes of its requests.
 pub(crate) struct Process {
@@ -137,7 +137,7 @@ impl Run {
 
     /// Writes that are not about the Lease.
     pub(crate) fn effects(&self) -> Vec<&Request> {
-        self.writes().into_iter().filter(|request| request.seen.kind != "leases").collect()
+        self.requests.iter().filter(|request| is_effect(&request.seen)).collect()
     }
 
     /// Everything, for a message.

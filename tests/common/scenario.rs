@@ -1,13 +1,14 @@
 //! Stories: what has happened before, and the manifest whose run is put to the test.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::End;
 use rollout::report::event::What;
 use serde_json::Value;
 
-use super::fault::Fate;
+use super::fault::{self, Fate};
 use super::manifest::{Allowance, Component, wish};
 use super::process::{Process, Run};
 use super::stage::Stage;
@@ -21,6 +22,8 @@ pub(crate) const IDENTITY: &str = "ci/job-1";
 pub(crate) enum Act {
     /// A manifest is applied, to whatever end.
     Apply(Vec<Component>),
+    /// A manifest is applied whose pods never get ready, by somebody with little patience.
+    ApplyInVain(Vec<Component>),
     /// A manifest is applied, and its process is killed after so many changes of a size.
     ApplyUntil(Vec<Component>, usize),
     /// The pods follow other rules.
@@ -55,21 +58,46 @@ pub(crate) fn process() -> Process {
     Process::new(IDENTITY)
 }
 
+/// A process that gives up on a batch soon.
+pub(crate) fn impatient() -> Process {
+    let mut process = process();
+    process.limits.batch = SOON;
+    process
+}
+
 /// A process that dies at a request, if it makes as many.
 pub(crate) fn dying_at(index: usize, death: fn() -> Fate) -> Process {
-    Process::with(IDENTITY, move |seen| if seen.index == index { death() } else { super::fault::PASS })
+    Process::with(IDENTITY, move |seen| if seen.index == index { death() } else { fault::PASS })
+}
+
+/// A process that dies at one of its effects, if it has as many. Other requests come in other numbers each time
+/// where time is real.
+pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
+    let effects = AtomicUsize::new(0);
+    Process::with(IDENTITY, move |seen| {
+        let is_it = fault::is_effect(seen) && effects.fetch_add(1, Ordering::Relaxed) == number;
+        if is_it { death() } else { fault::PASS }
+    })
 }
 
 impl Story {
-    /// Opens a stage and lets everything happen that happens before.
+    /// Lets everything happen that happens before, in a cluster in this process.
     pub(crate) async fn open(&self) -> Scene {
-        let stage = Stage::open(self.rules).await;
+        self.open_on(Stage::open(self.rules).await).await
+    }
+
+    /// Lets everything happen that happens before, on a stage whose pods follow this story's rules.
+    pub(crate) async fn open_on(&self, stage: Stage) -> Scene {
         for act in &self.before {
-            let from = stage.history().len();
+            let from = stage.mark().await;
             match act {
                 Act::Pods(rules) => stage.script_pods(rules),
-                Act::Apply(manifest) => {
-                    stage.run(&process(), &wish(manifest)).await;
+                Act::Apply(manifest) | Act::ApplyInVain(manifest) => {
+                    let is_in_vain = matches!(act, Act::ApplyInVain(_));
+                    let process = if is_in_vain { impatient() } else { process() };
+                    let run = stage.run(&process, &wish(manifest)).await;
+                    assert_ne!(run.is_well(), is_in_vain, "{}", run.story());
+                    stage.mark().await;
                     invariants::check(&stage.history(), from, &allowances(manifest));
                 }
                 Act::ApplyUntil(manifest, count) => {
@@ -84,7 +112,7 @@ impl Story {
                 }
             }
         }
-        let from = stage.history().len();
+        let from = stage.mark().await;
         Scene { stage, from }
     }
 
@@ -98,16 +126,20 @@ impl Story {
         scene.stage.run(process, &wish(&self.manifest)).await
     }
 
-    /// Plays the story undisturbed.
+    /// Plays the story undisturbed, in a cluster in this process.
     pub(crate) async fn reference(&self) -> Reference {
-        let scene = self.open().await;
-        let run = self.run(&scene, &process()).await;
+        self.play(&self.open().await).await
+    }
+
+    /// Plays the story undisturbed.
+    pub(crate) async fn play(&self, scene: &Scene) -> Reference {
+        let run = self.run(scene, &process()).await;
         assert!(run.is_well(), "{}", run.story());
-        self.judge(&scene, &[&run]).await;
+        self.judge(scene, &[&run]).await;
         Reference {
             requests: run.requests.len(),
             deeds: invariants::trace(&scene.stage.history(), scene.from),
-            end: end::normalised(&scene.stage.sandbox.objects()),
+            end: end::normalised(&scene.stage.all_objects()),
             run,
         }
     }
@@ -140,13 +172,15 @@ impl Story {
 
     /// Compares with the undisturbed story, and makes sure that a further run writes nothing.
     pub(crate) async fn check_done(&self, scene: &Scene, reference: &Reference) {
-        let history = scene.stage.history();
-        assert_eq!(invariants::trace(&history, scene.from), reference.deeds, "other deeds than undisturbed");
-        end::check(&reference.end, &scene.stage.sandbox.objects());
+        let deeds = invariants::trace(&scene.stage.history(), scene.from);
+        assert_eq!(deeds, reference.deeds, "other deeds than undisturbed");
+        end::check(&reference.end, &scene.stage.all_objects());
+        let changes = scene.stage.changes_by_clients();
         let again = self.run(scene, &process()).await;
         assert!(again.is_well(), "{}", again.story());
         assert!(again.writes().is_empty(), "a further run writes: {}", again.story());
-        assert_eq!(scene.stage.history().len(), history.len());
+        scene.stage.mark().await;
+        assert_eq!(scene.stage.changes_by_clients(), changes);
     }
 }
 
@@ -167,3 +201,6 @@ fn allowances(manifest: &[Component]) -> Vec<Allowance> {
 
 /// The longest that anything takes which is not slow on purpose.
 pub(crate) const BRIEF: Duration = Duration::from_secs(60);
+
+/// How long a process waits that gives up soon: long enough for a busy machine to do what comes before.
+const SOON: Duration = Duration::from_secs(3);

@@ -1,83 +1,90 @@
-//! The cluster in this process, with things in it that are nobody's business.
+//! A stage: some ground, with things on it that are nobody's business.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use kube::api::{DynamicObject, ListParams, PostParams};
-use kube::core::ApiResource;
+use kube::api::{DynamicObject, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use rollout::cluster::clock::Clock;
 use rollout::driver::wish::Wish;
-use rollout::sandbox::rules::parse_rules;
-use rollout::sandbox::{Change, Options, RulesSource, Sandbox};
+use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
 
+use super::ground::{Ground, Sandboxed};
 use super::hold::Hold;
-use super::manifest::NAMESPACE;
 use super::process::{Process, Run};
 
-/// A cluster whose time is paused, with its own clock.
+/// A ground with bystanders.
 pub(crate) struct Stage {
-    pub(crate) sandbox: Sandbox,
+    ground: Box<dyn Ground>,
     pub(crate) clock: Clock,
 }
-
-/// Long enough for everything that follows a run to have happened.
-const SETTLED: Duration = Duration::from_secs(90);
 
 /// What all bystanders are called.
 pub(crate) const BYSTANDER: &str = "bystander";
 
 impl Stage {
-    /// A cluster whose pods follow the rules, given as YAML.
+    /// The cluster in this process, whose time is paused and whose pods follow the rules.
     pub(crate) async fn open(rules: &str) -> Self {
-        let clock = Clock::starting_at("2026-03-01T12:00:00Z".parse().unwrap());
-        let hands = clock.clone();
-        let sandbox = Sandbox::open(Options {
-            file: None,
-            rules: RulesSource::Given(parse_rules("rules", rules).unwrap()),
-            now: Arc::new(move || hands.now()),
-            record_history: true,
-        });
-        let stage = Self { sandbox: sandbox.unwrap(), clock };
+        Self::on(Sandboxed::open(rules)).await
+    }
+
+    /// A stage on a ground whose pods have been scripted.
+    pub(crate) async fn on(ground: impl Ground + 'static) -> Self {
+        let stage = Self { clock: ground.clock().clone(), ground: Box::new(ground) };
         stage.put_bystanders().await;
         stage
     }
 
     /// A client without faults.
     pub(crate) fn client(&self) -> Client {
-        self.sandbox.client(NAMESPACE)
+        self.ground.client()
     }
 
     /// Scripts the pods anew, those that are there as well.
     pub(crate) fn script_pods(&self, rules: &str) {
-        self.sandbox.set_rules(parse_rules("rules", rules).unwrap());
+        self.ground.script_pods(rules);
     }
 
     /// A client of a process, some of whose requests are held back.
     pub(crate) fn held_client(&self, process: &Process, hold: Hold) -> Client {
-        hold.over(self.sandbox.client_with(NAMESPACE, process.tap.clone()))
+        hold.over(self.ground.tapped(process.tap.clone()))
     }
 
-    /// Runs a process to its end.
+    /// Runs a process to its end, in the stage's namespace.
     pub(crate) async fn run(&self, process: &Process, wish: &Wish) -> Run {
-        let client = self.sandbox.client_with(NAMESPACE, process.tap.clone());
-        process.apply(client, &self.clock, wish).await
+        let client = self.ground.tapped(process.tap.clone());
+        let wish = Wish { namespace: self.ground.namespace().to_owned(), ..wish.clone() };
+        process.apply(client, &self.clock, &wish).await
     }
 
     /// Lets everything happen that follows.
     pub(crate) async fn settle(&self) {
-        self.clock.pause(SETTLED).await;
+        self.ground.settle().await;
+    }
+
+    /// How much has happened up to now: an index into the history.
+    pub(crate) async fn mark(&self) -> usize {
+        self.ground.catch_up().await;
+        self.history().len()
     }
 
     /// What the server has accepted.
     pub(crate) fn history(&self) -> Vec<Change> {
-        self.sandbox.history()
+        self.ground.history()
     }
 
-    /// Every object of a kind by its plural name.
+    /// How many changes clients have made.
+    pub(crate) fn changes_by_clients(&self) -> usize {
+        self.history().iter().filter(|change| change.actor == Actor::Client).count()
+    }
+
+    /// Every object.
+    pub(crate) fn all_objects(&self) -> Vec<Value> {
+        self.ground.objects()
+    }
+
+    /// Every object of a kind.
     pub(crate) fn objects(&self, kind: &str) -> Vec<Value> {
-        self.sandbox.objects().into_iter().filter(|object| object["kind"] == kind).collect()
+        self.all_objects().into_iter().filter(|object| object["kind"] == kind).collect()
     }
 
     /// The sizes wanted of the application's workloads, by name.
@@ -118,11 +125,10 @@ impl Stage {
             let object: DynamicObject = serde_json::from_value(object).unwrap();
             let types = object.types.clone().unwrap();
             let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
-            let gvk = kube::core::GroupVersionKind::gvk(group, version, &types.kind);
+            let gvk = GroupVersionKind::gvk(group, version, &types.kind);
             let api: Api<DynamicObject> =
                 Api::default_namespaced_with(client.clone(), &ApiResource::from_gvk(&gvk));
             api.create(&PostParams::default(), &object).await.unwrap();
-            api.list(&ListParams::default()).await.unwrap();
         }
     }
 }

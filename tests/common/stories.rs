@@ -3,7 +3,38 @@
 use super::manifest::{component, web};
 use super::scenario::{Act, Story};
 
-const FAST: &str = "- {image: '*', readyAfter: 300ms}";
+const FAST: &str = "- {image: '*', readyAfter: 50ms}";
+
+macro_rules! all {
+    ($($name:ident),* $(,)?) => {
+        /// Every story by its name.
+        pub(crate) const ALL: &[(&str, fn() -> Story)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+all!(
+    first_release,
+    upgrade,
+    rollback,
+    scale_out,
+    scale_in,
+    decrease_first,
+    percent_batches,
+    gate_opens,
+    gate_closes,
+    third_in_mid_rollout,
+    third_after_gate,
+    revert_in_mid_rollout,
+    resize_in_mid_rollout,
+    correction,
+    growth,
+    shrink,
+    dependent_components,
+    side_by_side,
+    exposed,
+    exposed_elsewhere,
+    tolerant,
+);
 
 fn story(before: Vec<Act>, manifest: Vec<super::manifest::Component>) -> Story {
     Story { rules: FAST, before, manifest }
@@ -74,8 +105,8 @@ pub(crate) fn resize_in_mid_rollout() -> Story {
 pub(crate) fn correction() -> Story {
     let before = vec![
         Act::Apply(vec![web(1, 5)]),
-        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 300ms}"),
-        Act::Apply(vec![web(2, 5).batches(&["2", "3"])]),
+        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 50ms}"),
+        Act::ApplyInVain(vec![web(2, 5).batches(&["2", "3"])]),
     ];
     story(before, vec![web(3, 5).batches(&["2", "3"])])
 }

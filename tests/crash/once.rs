@@ -36,12 +36,21 @@ async fn dies_anywhere(story: Story) {
 }
 
 macro_rules! stories {
-    ($($name:ident),* $(,)?) => {$(
+    ($($name:ident),* $(,)?) => {
+        #[test]
+        fn no_story_is_left_out() {
+            let played = [$(stringify!($name)),*];
+            let all: Vec<&str> = stories::ALL.iter().map(|(name, _)| *name).collect();
+            assert_eq!(played.as_slice(), all);
+        }
+
+        $(
         #[tokio::test(start_paused = true)]
         async fn $name() {
             dies_anywhere(stories::$name()).await;
         }
-    )*};
+        )*
+    };
 }
 
 stories!(

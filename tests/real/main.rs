@@ -6,9 +6,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod access;
 mod build;
 mod conformance;
+mod engine;
+mod ground;
 mod in_place;
 mod kills;
 mod outages;
@@ -25,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Trial};
 
+use common::stories;
 use plane::Plane;
 use site::Site;
 
@@ -68,8 +74,15 @@ const OUTAGES: [(&str, Outage); 4] = [
     ("without_controllers_the_deadline_speaks", outages::no_controllers),
 ];
 
+/// Stories wait for the cluster most of the time, so there may be more of them than processors.
+const THREADS: usize = 6;
+
+/// Trials of one kind share a control plane.
+type Shared = Arc<OnceLock<Plane>>;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
     let program = match (arguments.list, build::program()) {
         (false, Ok(program)) => Some(program),
         (false, Err(reason)) => {
@@ -78,7 +91,7 @@ fn main() -> ExitCode {
         }
         (true, _) => None,
     };
-    let shared: Arc<OnceLock<Plane>> = Arc::default();
+    let shared: Shared = Arc::default();
     let is_skipped = program.is_none() && !arguments.list;
     let mut trials = Vec::new();
     let told =
@@ -92,6 +105,16 @@ fn main() -> ExitCode {
         };
         trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
+    let engine: Shared = Arc::default();
+    for (name, story) in stories::ALL {
+        let (shared, program) = (engine.clone(), program.clone());
+        let run = move || {
+            let plane = shared.get_or_init(|| Plane::start(program.as_deref().unwrap()));
+            engine::play(plane, name, &story());
+            Ok(())
+        };
+        trials.push(Trial::test(format!("engine_{name}"), run).with_ignored_flag(is_skipped));
+    }
     for (name, story) in OUTAGES.into_iter().chain(in_place::OWN).chain(conformance::FORGETTING) {
         let program = program.clone();
         let run = move || {
@@ -100,14 +123,12 @@ fn main() -> ExitCode {
         };
         trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
+    let count = trials.len();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Some(plane) = Arc::try_unwrap(shared).ok().and_then(OnceLock::into_inner) {
-        drop(plane);
+    for plane in [shared, engine] {
+        drop(Arc::try_unwrap(plane).ok().and_then(OnceLock::into_inner));
     }
     if is_skipped {
-        let own = OUTAGES.len() + in_place::OWN.len() + conformance::FORGETTING.len();
-        let more = traces::STORIES.len() + in_place::STORIES.len() + conformance::SUBJECTS.len();
-        let count = STORIES.len() + more + own;
         build::say(&format!("SKIPPED: {count} tests; {}", build::HOW));
     }
     conclusion.exit_code()

@@ -21,7 +21,7 @@ pub(crate) struct Plane {
     pub(crate) certificate: PathBuf,
     pub(crate) ca: PathBuf,
     pub(crate) audit: PathBuf,
-    rules: PathBuf,
+    pub(crate) kubelet: Kubelet,
     talk: Mutex<Talk>,
     child: Child,
     _folder: TempDir,
@@ -69,7 +69,7 @@ impl Plane {
             certificate: path(&said["kubeconfigs"]["certificate"]),
             ca: path(&said["ca"]),
             audit: path(&said["audit"]),
-            rules: path(&said["rulesDir"]),
+            kubelet: Kubelet { rules: path(&said["rulesDir"]) },
             talk: Mutex::new(talk),
             child,
             _folder: folder,
@@ -104,8 +104,16 @@ impl Plane {
     pub(crate) fn part(&self, what: &str, part: &str) {
         self.ask(&json!({"do": what, "part": part}));
     }
+}
 
-    /// Scripts the kubelet for a namespace; it may already know some rules.
+/// A kubelet that does what rules say.
+#[derive(Debug, Clone)]
+pub(crate) struct Kubelet {
+    rules: PathBuf,
+}
+
+impl Kubelet {
+    /// Scripts it for a namespace; it may already know some rules.
     pub(crate) fn script(&self, namespace: &str, rules: &str) {
         let file = self.rules.join(format!("{namespace}.yaml"));
         let partial = self.rules.join(format!("{namespace}.partial"));

@@ -80,7 +80,7 @@ impl<'a> Site<'a> {
     }
 
     pub(crate) fn script(&self, rules: &str) {
-        self.plane.script(&self.namespace, rules);
+        self.plane.kubelet.script(&self.namespace, rules);
     }
 
     /// Writes a file and gives its path.

@@ -1,0 +1,75 @@
+//! The engine's own stories on a real cluster: as they go undisturbed, also on the sandbox, and with the process
+//! killed on the way.
+
+use std::future::Future;
+
+use futures::future::join_all;
+use tokio::runtime::Builder;
+
+use crate::common::end;
+use crate::common::fault::Fate;
+use crate::common::scenario::{Reference, Story, dying_at_effect, kinds};
+use crate::common::stage::Stage;
+use crate::ground::Real;
+use crate::plane::Plane;
+
+/// How many deaths each story is played with.
+const DEATHS: usize = 3;
+
+/// The moments of a request at which a process can die.
+const MOMENTS: [fn() -> Fate; 3] = [|| Fate::DeathBefore, || Fate::DeathUnanswered, || Fate::DeathAfter];
+
+/// Real time.
+pub(crate) fn in_real_time<T>(future: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// The sandbox's time, which passes when everybody waits.
+pub(crate) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
+}
+
+/// Plays a story undisturbed; then again and again, with a death each, spread over its effects.
+pub(crate) fn play(plane: &Plane, name: &str, story: &Story) {
+    let simulated = in_paused_time(story.reference());
+    in_real_time(async {
+        let scene = story.open_on(stage(plane, &format!("{name}-undisturbed"), story).await).await;
+        let reference = story.play(&scene).await;
+        story.check_done(&scene, &reference).await;
+        is_alike(&simulated, &reference);
+        let effects = reference.run.effects().len();
+        let first = name.len() % MOMENTS.len();
+        let deaths = (0..DEATHS).map(|number| {
+            let effect = effects * (2 * number + 1) / (2 * DEATHS);
+            dies_at(plane, name, story, &reference, effect, MOMENTS[(first + number) % MOMENTS.len()])
+        });
+        join_all(deaths).await;
+    });
+}
+
+async fn stage(plane: &Plane, name: &str, story: &Story) -> Stage {
+    let namespace = name.replace('_', "-");
+    Stage::on(Real::open(&plane.kubeconfig, &plane.kubelet, &namespace, story.rules).await).await
+}
+
+async fn dies_at(
+    plane: &Plane,
+    name: &str,
+    story: &Story,
+    reference: &Reference,
+    effect: usize,
+    death: fn() -> Fate,
+) {
+    let scene = story.open_on(stage(plane, &format!("{name}-{effect}"), story).await).await;
+    let run = story.run(&scene, &dying_at_effect(effect, death)).await;
+    // A delete that meets a status being written is made again, so that no two runs need have as many effects.
+    assert!(run.ends.is_none() || run.effects().len() <= effect, "it did not die: {}", run.story());
+    story.complete(&scene, &[&run], reference).await;
+}
+
+/// The sandbox has to do as a cluster does.
+fn is_alike(simulated: &Reference, real: &Reference) {
+    assert_eq!(kinds(&simulated.run), kinds(&real.run), "the sandbox's run ends otherwise");
+    assert_eq!(simulated.deeds, real.deeds, "the sandbox's run does otherwise");
+    end::is_alike(&simulated.end, &real.end);
+}

@@ -1,0 +1,112 @@
+//! A real cluster's namespace as the ground of a story: the server's history by watches, and real time.
+
+mod history;
+mod rest;
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures::future::LocalBoxFuture;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use rollout::cluster::clock::Clock;
+use rollout::sandbox::Change;
+use serde_json::Value;
+
+use crate::common::fault::Tap;
+use crate::common::ground::Ground;
+use crate::common::wire;
+use crate::plane::Kubelet;
+use history::History;
+use rest::Rest;
+
+/// A namespace of a real cluster.
+pub(crate) struct Real {
+    namespace: String,
+    client: Client,
+    kubelet: Kubelet,
+    clock: Clock,
+    history: Rc<History>,
+    rest: Rest,
+}
+
+impl Real {
+    /// Makes a namespace whose pods follow the rules, given as YAML. Needs a tokio runtime, whose the client is.
+    pub(crate) async fn open(kubeconfig: &Path, kubelet: &Kubelet, namespace: &str, rules: &str) -> Self {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.default_namespace = namespace.to_owned();
+        config.default_retry = false;
+        let client = Client::try_from(config).unwrap();
+        kubelet.script(namespace, rules);
+        let named = ObjectMeta { name: Some(namespace.to_owned()), ..ObjectMeta::default() };
+        let object = Namespace { metadata: named, ..Namespace::default() };
+        Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        let rest = Rest::default();
+        rest.rules_are(rules);
+        Self {
+            history: Rc::new(History::follow(&client).await),
+            namespace: namespace.to_owned(),
+            client,
+            kubelet: kubelet.clone(),
+            clock: Clock::system(),
+            rest,
+        }
+    }
+}
+
+impl Real {
+    fn trouble(&self) -> Option<String> {
+        let objects = self.history.objects();
+        self.rest.trouble(&objects.iter().collect::<Vec<_>>())
+    }
+}
+
+impl Ground for Real {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    fn tapped(&self, tap: Arc<Tap>) -> Client {
+        wire::tapped(self.client.clone(), tap)
+    }
+
+    fn script_pods(&self, rules: &str) {
+        self.kubelet.script(&self.namespace, rules);
+        self.rest.rules_are(rules);
+    }
+
+    fn history(&self) -> Vec<Change> {
+        self.history.changes()
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        self.history.objects()
+    }
+
+    fn catch_up(&self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(self.history.catch_up())
+    }
+
+    fn settle(&self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async {
+            self.history.catch_up().await;
+            let settled = self.history.until(|objects| self.rest.trouble(objects).is_none());
+            if self.clock.within(rest::LIMIT, settled).await.is_none() {
+                panic!("it does not come to rest: {:?}", self.trouble());
+            }
+        })
+    }
+}
