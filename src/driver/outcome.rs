@@ -87,6 +87,12 @@ impl Failure {
     }
 }
 
+/// How the API server's authorisation begins to say what somebody may not do.
+const NO_RIGHT: &str = " cannot ";
+
+/// How the API server refuses what is made in a namespace that is on its way out.
+const TERMINATING: &str = "because it is being terminated";
+
 /// An error before the first write: what is forbidden is refused.
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
@@ -104,7 +110,11 @@ impl From<ClusterError> for Failure {
         };
         let failure = Self::new(kind, error.to_string());
         match error {
-            ClusterError::Forbidden(_) => {
+            ClusterError::Forbidden(message) if message.contains(TERMINATING) => {
+                failure.hint("use another `--namespace`, or make this one anew once it is gone")
+            }
+            // Admission forbids as well, such as by a quota, and says itself what would be allowed.
+            ClusterError::Forbidden(message) if message.contains(NO_RIGHT) => {
                 failure.hint("ask for the missing right, or use another `--context` or `--user`")
             }
             ClusterError::Exhausted { .. } => {
@@ -128,5 +138,21 @@ impl From<RecordError> for Failure {
             error @ RecordError::Unusable { .. } => Self::new(FailureKind::Refused, error.to_string())
                 .hint("move it out of the way, or use a component of another name"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forbidden_for_other_reasons_than_rights_needs_no_right() {
+        let hints =
+            |message: &str| Failure::from(ClusterError::Forbidden(message.to_owned())).hints.join("\n");
+        let of_rights = "leases is forbidden: User \"ci\" cannot create resource \"leases\" in API group";
+        assert!(hints(of_rights).contains("missing right"));
+        let of_the_end = "unable to create new content in namespace shop because it is being terminated";
+        assert!(hints(of_the_end).contains("`--namespace`"));
+        assert_eq!(hints("exceeded quota: few, requested: count/configmaps=1"), "");
     }
 }

@@ -9,3 +9,4 @@ mod budget;
 mod late;
 mod queue;
 mod takeover;
+mod vanished;

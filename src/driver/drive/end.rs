@@ -90,11 +90,14 @@ impl Drive<'_> {
     }
 
     pub(super) async fn superseded(&mut self) -> Failure {
-        let by = match self.reload().await {
-            Ok(()) => self.record.as_ref().map(|stored| stored.record.run.by.clone()),
-            Err(_) => None,
-        };
+        let reloaded = self.reload().await;
         let component = &self.job.component;
+        if reloaded.is_ok() && self.record.is_none() {
+            let reason = format!("the run record of component `{component}` was deleted during its run");
+            return Failure::new(FailureKind::NotReady, reason)
+                .hint("where the namespace is not being deleted, run the same command again");
+        }
+        let by = self.record.as_ref().filter(|_| reloaded.is_ok()).map(|stored| stored.record.run.by.clone());
         let reason = match by {
             Some(by) => format!("component `{component}` was taken over by `{by}`"),
             None => format!("the run of component `{component}` was taken over"),
