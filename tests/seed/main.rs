@@ -9,7 +9,7 @@ mod clone_set;
 mod support;
 
 use serde_json::{Value, json};
-use support::{Desk, redact};
+use support::{Desk, redact, walk};
 
 const STEPS: [&str; 6] = ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"];
 
@@ -70,6 +70,12 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
         "batchPartition": null,
         "message": null,
     }]})
+}
+
+/// The very walk that is walked on a real cluster.
+#[test]
+fn the_walk_goes_as_on_every_ground() {
+    walk::walk(&Desk::new(), "examples", |_| {});
 }
 
 #[test]

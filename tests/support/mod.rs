@@ -8,6 +8,7 @@
 pub(crate) mod child;
 pub(crate) mod manifest;
 pub(crate) mod redact;
+pub(crate) mod walk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,6 +121,16 @@ impl Desk {
             format!("{} {ready}/{}", object["metadata"]["name"].as_str().unwrap(), object["spec"]["replicas"])
         };
         self.objects("Deployment").iter().map(line).collect()
+    }
+}
+
+impl walk::Walker for Desk {
+    fn rollout(&self, arguments: &[&str]) -> String {
+        self.done(&arguments.join(" ")).stdout
+    }
+
+    fn deployments(&self) -> Vec<String> {
+        self.deployments()
     }
 }
 
