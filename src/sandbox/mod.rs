@@ -153,9 +153,9 @@ pub struct Change {
     /// The object's name.
     pub name: String,
     /// The object before, unless it was made.
-    pub before: Option<Value>,
+    pub before: Option<Arc<Value>>,
     /// The object after, unless it is gone.
-    pub after: Option<Value>,
+    pub after: Option<Arc<Value>>,
 }
 
 /// A cluster in this process. Time passes in it until its last handle is dropped; clients keep its state.
@@ -217,7 +217,6 @@ impl Sandbox {
 
     /// Every accepted change in order, if they are recorded.
     pub fn history(&self) -> Vec<Change> {
-        let value = |object: Option<Arc<Value>>| object.map(Arc::unwrap_or_clone);
         self.world
             .history()
             .into_iter()
@@ -226,8 +225,8 @@ impl Sandbox {
                 verb: noted.verb,
                 kind: noted.key.kind.plural.to_owned(),
                 name: noted.key.name,
-                before: value(noted.before),
-                after: value(noted.after),
+                before: noted.before,
+                after: noted.after,
             })
             .collect()
     }

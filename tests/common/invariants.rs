@@ -1,6 +1,7 @@
 //! Judges what the server has accepted. What a client believes does not count.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Change};
@@ -11,7 +12,7 @@ use super::stage::BYSTANDER;
 
 /// The objects of the cluster at one moment of its history.
 #[derive(Default)]
-struct World(BTreeMap<(String, String), Value>);
+struct World(BTreeMap<(String, String), Arc<Value>>);
 
 impl World {
     fn take_in(&mut self, change: &Change) {
@@ -23,10 +24,12 @@ impl World {
     }
 
     fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, object)| object).filter(move |object| {
-            object["metadata"]["labels"]["app.oam.dev/component"] == component
-                && object["metadata"]["deletionTimestamp"].is_null()
-        })
+        self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, object)| &**object).filter(
+            move |object| {
+                object["metadata"]["labels"]["app.oam.dev/component"] == component
+                    && object["metadata"]["deletionTimestamp"].is_null()
+            },
+        )
     }
 
     /// Sizes wanted, in total.
@@ -121,7 +124,7 @@ fn hands_off(change: &Change) -> Result<(), String> {
         _ => return Err("an object of another's was touched".to_owned()),
     }
     let labels = |object: &Value| object["metadata"]["labels"]["app.oam.dev/name"].clone();
-    match change.before.as_ref().or(change.after.as_ref()).map(labels) {
+    match change.before.as_deref().or(change.after.as_deref()).map(labels) {
         Some(name) if name == "shop" => Ok(()),
         _ => Err("an object without our mark was touched".to_owned()),
     }
@@ -156,7 +159,7 @@ impl Judge {
 
     fn look(&mut self, world: &World, change: &Change) -> Result<(), String> {
         let name = self.allowance.component.clone();
-        let object = change.after.as_ref().or(change.before.as_ref());
+        let object = change.after.as_deref().or(change.before.as_deref());
         if object.and_then(component) != Some(&name) {
             return Ok(());
         }
@@ -179,8 +182,8 @@ impl Judge {
     }
 
     fn check_epochs(&mut self, world: &World, change: &Change) -> Result<(), String> {
-        let before = change.before.as_ref().and_then(epoch);
-        let after = change.after.as_ref().and_then(epoch);
+        let before = change.before.as_deref().and_then(epoch);
+        let after = change.after.as_deref().and_then(epoch);
         if change.after.is_some() && after.is_none() {
             return Err("a workload lost its stamp or never had one".to_owned());
         }
@@ -196,7 +199,7 @@ impl Judge {
             Verb::Create => change.after.as_ref().is_some_and(|after| size(after) > 0),
             Verb::Delete => true,
             Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
-                change.before.as_ref().map(size) != change.after.as_ref().map(size)
+                change.before.as_deref().map(size) != change.after.as_deref().map(size)
             }
         };
         if !is_effect {

@@ -13,6 +13,8 @@ pub(crate) const NAMESPACE: &str = "default";
 pub(crate) struct Component {
     pub(crate) name: String,
     pub(crate) size: u32,
+    /// The revision that it goes to.
+    pub(crate) target: String,
     image: String,
     revision: String,
     batches: Vec<String>,
@@ -33,6 +35,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
     Component {
         name: name.to_owned(),
         size,
+        target: format!("{name}-v{version}"),
         image: format!("{name}:{version}"),
         revision: format!("{name}-v{version}"),
         batches: Vec::new(),
@@ -56,16 +59,17 @@ impl Component {
     }
 
     pub(crate) fn partition(self, batch: u32) -> Self {
-        self.line(format!("batchPartition: {batch}"))
+        self.with(format!("batchPartition: {batch}"))
     }
 
     pub(crate) fn decrease_first(mut self) -> Self {
         self.decrease_first = true;
-        self.line("rolloutStrategy: DecreaseFirst".to_owned())
+        self.with("rolloutStrategy: DecreaseFirst".to_owned())
     }
 
-    pub(crate) fn target_revision(self, revision: &str) -> Self {
-        self.line(format!("targetRevision: {revision}"))
+    pub(crate) fn target_revision(mut self, revision: &str) -> Self {
+        revision.clone_into(&mut self.target);
+        self.with(format!("targetRevision: {revision}"))
     }
 
     pub(crate) fn depends_on(mut self, name: &str) -> Self {
@@ -78,9 +82,16 @@ impl Component {
         self
     }
 
-    fn line(mut self, line: String) -> Self {
+    fn with(mut self, line: String) -> Self {
         self.lines.push(line);
         self
+    }
+
+    /// In one line.
+    pub(crate) fn line(&self) -> String {
+        let Self { revision, size, lines, batches, max_unavailable, .. } = self;
+        let (batches, lines) = (batches.join(","), lines.join(", "));
+        format!("{revision} x{size} [{batches}] -{max_unavailable} {lines}")
     }
 
     /// What a run of it may do.

@@ -4,14 +4,16 @@
 //! happen to its requests ([`wire`] has it happen between any client and its server), [`hold`] keeps one of them
 //! on its way. A [`ground`] is the cluster: the sandbox with paused time, or a real one. [`stage`] puts bystanders
 //! on it, and [`scenario`] plays a story there. The judges look at what the server saw: [`invariants`] at its
-//! history, [`conditions`] at the requests, [`end`] at what is left.
+//! history, [`conditions`] at the requests, [`end`] at what is left. [`histories`] are stories made up by [`chance`].
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod chance;
 pub(crate) mod conditions;
 pub(crate) mod end;
 pub(crate) mod fault;
 pub(crate) mod ground;
+pub(crate) mod histories;
 pub(crate) mod hold;
 pub(crate) mod invariants;
 pub(crate) mod manifest;

@@ -1,11 +1,13 @@
 //! Stories: what has happened before, and the manifest whose run is put to the test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::End;
 use rollout::report::event::What;
+use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::fault::{self, Fate};
@@ -71,11 +73,12 @@ pub(crate) fn dying_at(index: usize, death: fn() -> Fate) -> Process {
 }
 
 /// A process that dies at one of its effects, if it has as many. Other requests come in other numbers each time
-/// where time is real.
+/// where time is real, and so do deletes, since one that meets a status being written is made again.
 pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
-    let effects = AtomicUsize::new(0);
+    let (effects, deleted) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
     Process::with(IDENTITY, move |seen| {
-        let is_it = fault::is_effect(seen) && effects.fetch_add(1, Ordering::Relaxed) == number;
+        let is_new = seen.verb != Verb::Delete || deleted.lock().unwrap().insert(seen.name.clone());
+        let is_it = fault::is_effect(seen) && is_new && effects.fetch_add(1, Ordering::Relaxed) == number;
         if is_it { death() } else { fault::PASS }
     })
 }
@@ -195,7 +198,8 @@ pub(crate) fn kinds(run: &Run) -> Vec<(String, &'static str)> {
     run.ends.iter().flatten().map(|(name, end)| (name.clone(), kind(end))).collect()
 }
 
-fn allowances(manifest: &[Component]) -> Vec<Allowance> {
+/// What a run of a manifest may do.
+pub(crate) fn allowances(manifest: &[Component]) -> Vec<Allowance> {
     manifest.iter().map(Component::allowance).collect()
 }
 

@@ -95,9 +95,8 @@ impl History {
                 (Some(_), Some(_)) => Verb::Patch,
             };
             let actor = actor(&seen.kind, before.as_deref(), after.as_deref());
-            let value = |object: Option<Arc<Value>>| object.map(|object| Value::clone(&object));
             let name = name(&seen.object);
-            Change { actor, verb, kind: seen.kind, name, before: value(before), after: value(after) }
+            Change { actor, verb, kind: seen.kind, name, before, after }
         });
         changes.collect()
     }

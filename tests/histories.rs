@@ -1,0 +1,43 @@
+//! Thousands of random histories in a cluster in this process.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::chance;
+use common::histories::{Act, RULES};
+use common::stage::Stage;
+
+/// How many histories are played, in each of four tests.
+const EACH: u64 = 50;
+
+async fn play(part: u64) {
+    let (mut applied, mut refused) = (0_usize, 0_usize);
+    for seed in part * EACH..(part + 1) * EACH {
+        let history = chance::history(seed);
+        let outcome = history.play(&Stage::open(RULES).await).await;
+        applied += history.acts.iter().filter(|act| matches!(act, Act::Apply { .. })).count();
+        refused += outcome.acts.iter().filter(|act| act.ends.iter().any(|(_, end)| *end == "failed")).count();
+    }
+    assert!(refused * 3 < applied, "{refused} of {applied} runs failed: that tests too little");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_part() {
+    play(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_part() {
+    play(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn third_part() {
+    play(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fourth_part() {
+    play(3).await;
+}
