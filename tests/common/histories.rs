@@ -186,6 +186,7 @@ fn is_legitimate(run: &Run, failing: &[String]) {
                 FailureKind::Refused => true,
                 FailureKind::NotReady => !failing.is_empty(),
                 FailureKind::Superseded
+                | FailureKind::Disturbed
                 | FailureKind::Cluster
                 | FailureKind::Denied
                 | FailureKind::Interrupted

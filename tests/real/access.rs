@@ -7,7 +7,7 @@ use crate::site::{Ran, Site, V1, V2};
 
 fn as_limited(site: &Site) -> Ran {
     let mut command = site.applying(&V1, &[]);
-    let output = command.env("KUBECONFIG", &site.plane.limited).output().unwrap();
+    let output = command.env("KUBECONFIG", site.plane.limited()).output().unwrap();
     Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -89,10 +89,4 @@ pub(crate) fn foreign_controller(site: &Site) {
     let ran = site.apply(&V2, &[]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("controlled by Rollout `express-server`"), "{ran:#?}");
-}
-
-pub(crate) fn warnings(site: &Site) {
-    site.kubectl(&["label", "namespace", &site.namespace, "pod-security.kubernetes.io/warn=restricted"]);
-    let ran = site.applied(&V1);
-    assert!(ran.stderr.contains("would violate PodSecurity"), "{ran:#?}");
 }

@@ -10,19 +10,43 @@ use std::process::{Command, Stdio};
 pub(crate) const HOW: &str =
     "`ROLLOUT_TEST_CLUSTER=build cargo test --test real` builds what they need (Go, some minutes)";
 
-/// The program; or why there is none.
+/// Where stories are told.
+#[derive(Debug, Clone)]
+pub(crate) enum Cluster {
+    /// On control planes that this program runs.
+    Own(PathBuf),
+    /// On somebody's, by its kubeconfig; the program is there if it has been built.
+    Somebodys(PathBuf, Option<PathBuf>),
+}
+
+/// Where stories are told; or why nowhere.
 ///
 /// # Panics
-/// In CI, where a skip is a failure, when it cannot be built.
-pub(crate) fn program() -> Result<PathBuf, String> {
+/// In CI, where a skip is a failure, when the program cannot be built.
+pub(crate) fn cluster() -> Result<Cluster, String> {
+    match variable("ROLLOUT_TEST_CLUSTER").filter(|value| value != "build") {
+        Some(kubeconfig) if !Path::new(&kubeconfig).is_file() => {
+            Err(format!("`ROLLOUT_TEST_CLUSTER` is `{kubeconfig}`, and there is no such kubeconfig"))
+        }
+        Some(kubeconfig) => Ok(Cluster::Somebodys(PathBuf::from(kubeconfig), program().ok())),
+        None => program().map(Cluster::Own),
+    }
+}
+
+/// Whether a skip is a failure.
+pub(crate) fn is_ci() -> bool {
+    variable("CI").is_some_and(|value| value == "true")
+}
+
+fn program() -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = root.join("tests/control-plane");
     let program = root.join("target/control-plane").join(key(&sources)).join("control-plane");
     if program.exists() {
         return Ok(program);
     }
-    let is_ci = is_set("CI", "true");
-    if !is_ci && !is_set("ROLLOUT_TEST_CLUSTER", "build") {
+    let is_ci = is_ci();
+    if !is_ci && variable("ROLLOUT_TEST_CLUSTER").is_none_or(|value| value != "build") {
         return Err(format!("it has not been built; {HOW}"));
     }
     let built = build(&sources, &program);
@@ -87,10 +111,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn is_set(name: &str, value: &str) -> bool {
+fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "tests are steered by the environment")]
     let found = std::env::var(name);
-    found.is_ok_and(|found| found == value)
+    found.ok().filter(|found| !found.is_empty())
 }
 
 /// Says something that no test runner swallows.

@@ -48,8 +48,7 @@ pub(crate) fn play(plane: &Plane, name: &str, story: &Story) {
 }
 
 async fn stage(plane: &Plane, name: &str, story: &Story) -> Stage {
-    let namespace = name.replace('_', "-");
-    Stage::on(Real::open(&plane.kubeconfig, &plane.kubelet, &namespace, story.rules).await).await
+    Stage::on(Real::open(plane, name, story.rules).await).await
 }
 
 async fn dies_at(

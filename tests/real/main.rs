@@ -2,12 +2,15 @@
 //! kubelet that does what rules say. See `tests/control-plane/README.md`.
 //!
 //! The program is built first where `CI=true` or `ROLLOUT_TEST_CLUSTER=build` asks for it, used where it has
-//! been built, and otherwise these tests are skipped, loudly. With `CI=true` nothing is skipped.
+//! been built, and otherwise these tests are skipped, loudly. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG` those stories are
+//! told on that cluster that can be told there. With `CI=true` a skip is a failure.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/walk.rs"]
+mod walk;
 
 mod access;
 mod build;
@@ -18,6 +21,8 @@ mod in_place;
 mod kills;
 mod outages;
 mod plane;
+mod random;
+mod refused;
 mod seed;
 mod site;
 mod stuck;
@@ -25,42 +30,55 @@ mod traces;
 mod wire;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Trial};
 
+use build::Cluster;
 use common::stories;
-use plane::Plane;
+use plane::{Need, Plane};
 use site::Site;
 
 /// A story, told on a namespace of its own.
 type Story = fn(&Site);
 
-const STORIES: [(&str, Story); 23] = [
-    ("seed_walk_prints_the_pages_tables_with_kubectl", seed::walk),
-    ("without_the_definitions_everything_else_is_the_same", seed::walk_without_views),
-    ("revisions_outlive_the_views", seed::revisions_outlive_the_views),
-    ("an_upgrade_writes_no_more_than_it_has_to", writes::an_upgrade_is_frugal),
-    ("waiting_makes_no_request", writes::waiting_is_free),
-    ("applying_twice_writes_nothing", writes::twice_is_nothing),
-    ("killed_at_random_moments_and_run_again", kills::upgrades_and_rollbacks),
-    ("killed_in_first_releases_and_scales", kills::releases_and_scales),
-    ("an_image_that_cannot_be_pulled_is_named", stuck::image_pull),
-    ("a_crashing_container_is_named", stuck::crash_loop),
-    ("a_pod_that_cannot_be_scheduled_is_named", stuck::unschedulable),
-    ("a_quota_is_named_and_the_corrected_manifest_goes_through", stuck::quota),
-    ("a_user_without_rights_is_refused_before_any_write", access::no_rights),
-    ("exactly_the_documented_rights_suffice", access::documented_rights),
-    ("an_autoscaled_workload_is_refused", access::autoscaler),
-    ("a_workload_of_kubevelas_controller_is_refused", access::foreign_controller),
-    ("warnings_of_the_server_are_shown", access::warnings),
-    ("certificates_tokens_and_token_files_work", wire::certificates_tokens_and_files),
-    ("contexts_and_lists_of_kubeconfigs_work", wire::contexts_and_lists),
-    ("an_unchecked_certificate_is_warned_of", wire::certificates_that_are_not_checked),
-    ("a_plugins_token_is_renewed_in_mid_run", wire::plugins_whose_tokens_expire),
-    ("proxies_are_used", wire::proxies),
-    ("a_pods_own_configuration_works", wire::within_the_cluster),
+const PODS: &[Need] = &[Need::Pods];
+const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
+const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
+
+const STORIES: [(&str, &[Need], Story); 30] = [
+    ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
+    ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
+    ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
+    ("an_upgrade_writes_no_more_than_it_has_to", PODS_AND_AUDIT, writes::an_upgrade_is_frugal),
+    ("waiting_makes_no_request", PODS_AND_AUDIT, writes::waiting_is_free),
+    ("applying_twice_writes_nothing", PODS_AND_AUDIT, writes::twice_is_nothing),
+    ("killed_at_random_moments_and_run_again", PODS, kills::upgrades_and_rollbacks),
+    ("killed_in_first_releases_and_scales", PODS, kills::releases_and_scales),
+    ("an_image_that_cannot_be_pulled_is_named", PODS, stuck::image_pull),
+    ("a_crashing_container_is_named", PODS, stuck::crash_loop),
+    ("a_pod_that_cannot_be_scheduled_is_named", PODS, stuck::unschedulable),
+    ("a_quota_is_named_and_the_corrected_manifest_goes_through", PODS, stuck::quota),
+    ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
+    ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
+    ("an_autoscaled_workload_is_refused", PODS, access::autoscaler),
+    ("a_workload_of_kubevelas_controller_is_refused", PODS_AND_DEFINITIONS, access::foreign_controller),
+    ("warnings_of_the_server_are_shown_once", PODS, refused::warnings),
+    ("a_policy_that_denies_the_first_write_is_quoted", PODS, refused::policy_at_the_first_write),
+    ("a_policy_that_comes_in_mid_run_is_quoted", PODS, refused::policy_in_mid_run),
+    ("a_namespace_on_its_way_out_is_refused", &[], refused::namespace_on_its_way_out),
+    ("a_namespace_deleted_in_mid_run_is_told", PODS, refused::namespace_deleted_in_mid_run),
+    ("a_quota_of_records_refuses_before_any_effect", PODS, refused::quota_of_records),
+    ("a_quota_of_workloads_is_named_and_can_be_lifted", PODS, refused::quota_of_workloads),
+    ("a_dry_run_on_the_server_keeps_nothing", PODS, refused::dry_run),
+    ("certificates_tokens_and_token_files_work", PODS_AND_AUDIT, wire::certificates_tokens_and_files),
+    ("contexts_and_lists_of_kubeconfigs_work", PODS_AND_AUDIT, wire::contexts_and_lists),
+    ("an_unchecked_certificate_is_warned_of", PODS_AND_AUDIT, wire::certificates_that_are_not_checked),
+    ("a_plugins_token_is_renewed_in_mid_run", PODS_AND_AUDIT, wire::plugins_whose_tokens_expire),
+    ("proxies_are_used", PODS_AND_AUDIT, wire::proxies),
+    ("a_pods_own_configuration_works", PODS_AND_AUDIT, wire::within_the_cluster),
 ];
 
 /// A story that breaks its control plane.
@@ -68,9 +86,9 @@ type Outage = fn(&Plane);
 
 /// Each of these has a control plane of its own.
 const OUTAGES: [(&str, Outage); 4] = [
-    ("the_server_is_away_for_a_second", outages::one_second),
-    ("the_server_is_away_for_ten_seconds", outages::ten_seconds),
-    ("the_server_is_frozen_and_etcd_compacted", outages::frozen_and_compacted),
+    ("the_server_is_away_for_one_and_for_ten_seconds", outages::one_and_ten_seconds),
+    ("the_server_is_away_for_forty_seconds", outages::forty_seconds),
+    ("the_server_is_frozen_and_etcd_compacted", outages::frozen),
     ("without_controllers_the_deadline_speaks", outages::no_controllers),
 ];
 
@@ -80,56 +98,101 @@ const THREADS: usize = 6;
 /// Trials of one kind share a control plane.
 type Shared = Arc<OnceLock<Plane>>;
 
+/// What is tried, and what is not.
+struct Trials {
+    cluster: Option<Cluster>,
+    trials: Vec<Trial>,
+    /// How many are skipped, by the reason.
+    skipped: BTreeMap<String, usize>,
+}
+
+impl Trials {
+    fn add(
+        &mut self,
+        name: &str,
+        needs: &[Need],
+        shared: &Shared,
+        story: impl FnOnce(&Plane) + Send + 'static,
+    ) {
+        let (shared, cluster) = (shared.clone(), self.cluster.clone());
+        let is_skipped = self.is_skipped(needs);
+        let run = move || {
+            story(shared.get_or_init(|| open(cluster.as_ref().expect("it is skipped otherwise"))));
+            Ok(())
+        };
+        self.trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
+    }
+
+    /// A story with a control plane of its own, on which nothing but Kubernetes runs.
+    fn add_alone(&mut self, name: &str, story: Outage) {
+        let cluster = self.cluster.clone();
+        let is_skipped = self.is_skipped(&[Need::Pods, Need::Parts]);
+        let run = move || {
+            let Some(Cluster::Own(program)) = cluster else { panic!("it is skipped otherwise") };
+            story(&Plane::start(&program));
+            Ok(())
+        };
+        self.trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
+    }
+
+    fn is_skipped(&mut self, needs: &[Need]) -> bool {
+        let reason = match &self.cluster {
+            None => Some("there is no control plane"),
+            Some(Cluster::Own(_)) => None,
+            Some(cluster @ Cluster::Somebodys(..)) => open(cluster).lacks(needs),
+        };
+        reason.is_some_and(|reason| {
+            *self.skipped.entry(reason.to_owned()).or_default() += 1;
+            true
+        })
+    }
+}
+
+fn open(cluster: &Cluster) -> Plane {
+    match cluster {
+        Cluster::Own(program) => Plane::start_with_kruise(program),
+        Cluster::Somebodys(kubeconfig, program) => Plane::of_somebody(kubeconfig, program.clone()),
+    }
+}
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let program = match (arguments.list, build::program()) {
-        (false, Ok(program)) => Some(program),
-        (false, Err(reason)) => {
-            build::say(&format!("SKIPPED: every test against a real control plane: {reason}"));
-            None
-        }
-        (true, _) => None,
-    };
-    let shared: Shared = Arc::default();
-    let is_skipped = program.is_none() && !arguments.list;
-    let mut trials = Vec::new();
-    let told =
-        STORIES.into_iter().chain(traces::STORIES).chain(in_place::STORIES).chain(conformance::SUBJECTS);
-    for (name, story) in told {
-        let (shared, program) = (shared.clone(), program.clone());
-        let run = move || {
-            let plane = shared.get_or_init(|| Plane::start_with_kruise(program.as_deref().unwrap()));
-            story(&plane.site(name));
-            Ok(())
-        };
-        trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
+    let cluster = if arguments.list { Err(String::new()) } else { build::cluster() };
+    let why = cluster.as_ref().err().cloned();
+    let mut all = Trials { cluster: cluster.ok(), trials: Vec::new(), skipped: BTreeMap::new() };
+    let (users, engine) = (Shared::default(), Shared::default());
+    for (name, needs, story) in STORIES {
+        all.add(name, needs, &users, move |plane| story(&plane.site(name)));
     }
-    let engine: Shared = Arc::default();
+    let with_clone_sets = traces::STORIES.into_iter().chain(in_place::STORIES).chain(conformance::SUBJECTS);
+    for (name, story) in with_clone_sets {
+        all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| story(&plane.site(name)));
+    }
     for (name, story) in stories::ALL {
-        let (shared, program) = (engine.clone(), program.clone());
-        let run = move || {
-            let plane = shared.get_or_init(|| Plane::start(program.as_deref().unwrap()));
-            engine::play(plane, name, &story());
-            Ok(())
-        };
-        trials.push(Trial::test(format!("engine_{name}"), run).with_ignored_flag(is_skipped));
+        all.add(&format!("engine_{name}"), PODS, &engine, move |plane| engine::play(plane, name, &story()));
     }
-    for (name, story) in OUTAGES.into_iter().chain(in_place::OWN).chain(conformance::FORGETTING) {
-        let program = program.clone();
-        let run = move || {
-            story(&Plane::start(program.as_deref().unwrap()));
-            Ok(())
-        };
-        trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
+    for (name, part) in random::PARTS {
+        all.add(name, PODS, &engine, move |plane| random::play(plane, part));
     }
-    let count = trials.len();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    for plane in [shared, engine] {
+    let alone = OUTAGES.into_iter().chain(in_place::OWN).chain(conformance::FORGETTING);
+    for (name, outage) in alone {
+        all.add_alone(name, outage);
+    }
+    let conclusion = libtest_mimic::run(&arguments, all.trials);
+    for plane in [users, engine] {
         drop(Arc::try_unwrap(plane).ok().and_then(OnceLock::into_inner));
     }
-    if is_skipped {
-        build::say(&format!("SKIPPED: {count} tests; {}", build::HOW));
+    if arguments.list {
+        return conclusion.exit_code();
+    }
+    for (reason, count) in &all.skipped {
+        let how = why.as_deref().unwrap_or("see CONTRIBUTING.md");
+        build::say(&format!("SKIPPED: {count} tests against a real control plane, because {reason}: {how}"));
+    }
+    if build::is_ci() && !all.skipped.is_empty() {
+        build::say("in CI nothing is skipped");
+        return ExitCode::FAILURE;
     }
     conclusion.exit_code()
 }

@@ -25,7 +25,7 @@ fn ends_right(site: &Site, running: Running) {
 }
 
 fn away_for(plane: &Plane, seconds: u64) {
-    let (site, running) = under_way(plane, "away");
+    let (site, running) = under_way(plane, &format!("away-for-{seconds}"));
     plane.part("kill", "apiserver");
     pass(Duration::from_secs(seconds));
     plane.part("start", "apiserver");
@@ -36,19 +36,27 @@ fn away_for(plane: &Plane, seconds: u64) {
     ends_right(&site, running);
 }
 
-pub(crate) fn one_second(plane: &Plane) {
+pub(crate) fn one_and_ten_seconds(plane: &Plane) {
     away_for(plane, 1);
-}
-
-pub(crate) fn ten_seconds(plane: &Plane) {
     away_for(plane, 10);
 }
 
-pub(crate) fn frozen_and_compacted(plane: &Plane) {
-    let (site, running) = under_way(plane, "frozen");
+pub(crate) fn forty_seconds(plane: &Plane) {
+    away_for(plane, 40);
+}
+
+fn freeze_for(plane: &Plane, seconds: u64) {
     plane.part("stop", "apiserver");
-    pass(Duration::from_secs(8));
+    pass(Duration::from_secs(seconds));
     plane.part("cont", "apiserver");
+}
+
+pub(crate) fn frozen(plane: &Plane) {
+    let (site, running) = under_way(plane, "frozen");
+    freeze_for(plane, 20);
+    ends_right(&site, running);
+    let (site, running) = under_way(plane, "frozen-and-compacted");
+    freeze_for(plane, 8);
     plane.ask(&json!({"do": "compact"}));
     ends_right(&site, running);
 }

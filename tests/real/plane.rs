@@ -13,15 +13,21 @@ use tempfile::TempDir;
 use crate::build;
 use crate::site::Site;
 
-/// A control plane; it ends when this is dropped, or when this process dies.
+/// A control plane: one of our own, which ends when this is dropped or when this process dies, or somebody's.
 pub(crate) struct Plane {
-    pub(crate) program: PathBuf,
-    pub(crate) kubeconfig: PathBuf,
-    pub(crate) limited: PathBuf,
-    pub(crate) certificate: PathBuf,
-    pub(crate) ca: PathBuf,
-    pub(crate) audit: PathBuf,
-    pub(crate) kubelet: Kubelet,
+    pub(crate) kubectl: Kubectl,
+    /// What pods do; `None` where that cannot be said.
+    pub(crate) kubelet: Option<Kubelet>,
+    own: Option<Own>,
+}
+
+/// What only a control plane of our own has.
+struct Own {
+    program: PathBuf,
+    limited: PathBuf,
+    certificate: PathBuf,
+    ca: PathBuf,
+    audit: PathBuf,
     talk: Mutex<Talk>,
     child: Child,
     _folder: TempDir,
@@ -33,6 +39,7 @@ struct Talk {
 }
 
 impl Plane {
+    /// Starts one.
     pub(crate) fn start(program: &Path) -> Self {
         Self::start_with(program, &[])
     }
@@ -49,6 +56,8 @@ impl Plane {
             .args(["up", "--dir"])
             .arg(folder.path().join("plane"))
             .args(more)
+            // Room for the Services of many namespaces.
+            .arg("--apiserver-arg=--service-cluster-ip-range=10.0.0.0/16")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -63,35 +72,98 @@ impl Plane {
         });
         let path = |value: &Value| PathBuf::from(value.as_str().unwrap());
         Self {
-            program: program.to_owned(),
-            kubeconfig: path(&said["kubeconfig"]),
-            limited: path(&said["kubeconfigs"]["limited"]),
-            certificate: path(&said["kubeconfigs"]["certificate"]),
-            ca: path(&said["ca"]),
-            audit: path(&said["audit"]),
-            kubelet: Kubelet { rules: path(&said["rulesDir"]) },
-            talk: Mutex::new(talk),
-            child,
-            _folder: folder,
+            kubectl: Kubectl { program: Some(program.to_owned()), kubeconfig: path(&said["kubeconfig"]) },
+            kubelet: Some(Kubelet { rules: path(&said["rulesDir"]) }),
+            own: Some(Own {
+                program: program.to_owned(),
+                limited: path(&said["kubeconfigs"]["limited"]),
+                certificate: path(&said["kubeconfigs"]["certificate"]),
+                ca: path(&said["ca"]),
+                audit: path(&said["audit"]),
+                talk: Mutex::new(talk),
+                child,
+                _folder: folder,
+            }),
         }
     }
 
-    /// Installs the definitions of Kruise's objects, without anything that acts on them.
-    pub(crate) fn install_kruises_definitions(&self) {
-        let mut command = Command::new(build::kruise(&self.program));
-        let ended = command.args(["crds", "--kubeconfig"]).arg(&self.kubeconfig).output().unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    /// Somebody's, by a kubeconfig. A folder `rules` beside it is where a scripted kubelet reads its rules.
+    pub(crate) fn of_somebody(kubeconfig: &Path, program: Option<PathBuf>) -> Self {
+        let rules = kubeconfig.with_file_name("rules");
+        Self {
+            kubectl: Kubectl { program, kubeconfig: kubeconfig.to_owned() },
+            kubelet: rules.is_dir().then_some(Kubelet { rules }),
+            own: None,
+        }
+    }
+
+    /// Why a story cannot be told here, if it cannot.
+    pub(crate) fn lacks(&self, needs: &[Need]) -> Option<&'static str> {
+        needs.iter().find_map(|need| match need {
+            Need::Pods => self.kubelet.is_none().then_some("its pods cannot be scripted"),
+            Need::Audit => self.own.is_none().then_some("its audit log is not at hand"),
+            Need::User => self.own.is_none().then_some("a user without rights is not at hand"),
+            Need::Definitions => self.own.is_none().then_some("definitions are for all of it"),
+            Need::Parts => self.own.is_none().then_some("its parts are not to be killed"),
+            Need::CloneSets => self.own.is_none().then_some("it may have no CloneSets"),
+        })
+    }
+
+    /// A story's namespace, which somebody's cluster has not.
+    pub(crate) fn namespace(&self, story: &str) -> String {
+        let story = story.replace('_', "-");
+        let name = match self.own {
+            Some(_) => story,
+            None => format!("rollout-{}-{story}", std::process::id()),
+        };
+        let name: String = name.chars().take(MOST_IN_A_NAME).collect();
+        name.trim_end_matches('-').to_owned()
+    }
+
+    /// Takes a story's namespace away where it would be left behind.
+    pub(crate) fn lend(&self, namespace: &str) -> Loan {
+        Loan { kubectl: self.own.is_none().then(|| self.kubectl.clone()), namespace: namespace.to_owned() }
     }
 
     /// A namespace of its own for a story.
     pub(crate) fn site(&self, story: &str) -> Site<'_> {
-        let name: String = story.replace('_', "-").chars().take(50).collect();
-        Site::open(self, name.trim_end_matches('-'))
+        Site::open(self, &self.namespace(story))
+    }
+
+    /// The kubeconfig of a user who may do nothing.
+    pub(crate) fn limited(&self) -> &Path {
+        &self.own().limited
+    }
+
+    /// The server's audit log.
+    pub(crate) fn audit(&self) -> &Path {
+        &self.own().audit
+    }
+
+    /// The admin's kubeconfig with a client certificate.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.own().certificate
+    }
+
+    /// The certificate that signed the server's.
+    pub(crate) fn ca(&self) -> &Path {
+        &self.own().ca
+    }
+
+    /// Installs the definitions of Kruise's objects, without anything that acts on them.
+    pub(crate) fn install_kruises_definitions(&self) {
+        let mut command = Command::new(build::kruise(&self.own().program));
+        let ended = command.args(["crds", "--kubeconfig"]).arg(&self.kubectl.kubeconfig).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+
+    fn own(&self) -> &Own {
+        self.own.as_ref().expect("stories say what they need")
     }
 
     /// Asks the program for something and expects that it was done.
     pub(crate) fn ask(&self, request: &Value) -> Value {
-        let mut talk = self.talk.lock().unwrap();
+        let mut talk = self.own().talk.lock().unwrap();
         let stdin = talk.stdin.as_mut().unwrap();
         stdin.write_all(format!("{request}\n").as_bytes()).unwrap();
         let mut line = String::new();
@@ -122,13 +194,73 @@ impl Kubelet {
     }
 }
 
-impl Drop for Plane {
+impl Drop for Own {
     fn drop(&mut self) {
         if let Ok(mut talk) = self.talk.lock() {
             talk.stdin = None;
         }
         if let Err(error) = self.child.wait() {
             build::say(&format!("the control plane did not end: {error}"));
+        }
+    }
+}
+
+/// The longest name of a namespace.
+const MOST_IN_A_NAME: usize = 63;
+
+/// What a story needs besides an API server with its controllers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Pods that do as told.
+    Pods,
+    /// The server's log of requests.
+    Audit,
+    /// A user who may do nothing.
+    User,
+    /// The definitions of the views, which are the whole cluster's.
+    Definitions,
+    /// Parts that can be killed.
+    Parts,
+    /// OpenKruise's controller of CloneSets.
+    CloneSets,
+}
+
+/// kubectl, as the admin.
+#[derive(Debug, Clone)]
+pub(crate) struct Kubectl {
+    /// The program that has it; otherwise the one in the path.
+    program: Option<PathBuf>,
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Kubectl {
+    pub(crate) fn command(&self) -> Command {
+        let mut command = match &self.program {
+            Some(program) => Command::new(program),
+            None => Command::new("kubectl"),
+        };
+        command.args(self.program.as_ref().map(|_| "kubectl")).env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+}
+
+/// A namespace in somebody's cluster, which goes with its story.
+pub(crate) struct Loan {
+    kubectl: Option<Kubectl>,
+    namespace: String,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let Some(kubectl) = &self.kubectl else { return };
+        // A policy of a story that failed is named after its namespace.
+        let kinds = ["validatingadmissionpolicybinding", "validatingadmissionpolicy", "namespace"];
+        for kind in kinds {
+            let arguments = ["delete", kind, &self.namespace, "--ignore-not-found", "--wait=false"];
+            let gone = kubectl.command().args(arguments).output().is_ok_and(|output| output.status.success());
+            if !gone {
+                build::say(&format!("{kind} `{}` is left behind", self.namespace));
+            }
         }
     }
 }

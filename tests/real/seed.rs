@@ -1,6 +1,7 @@
 //! The page's walk, watched with kubectl.
 
-use crate::site::{Manifest, Site, V1, V2, without_ages};
+use crate::site::{Site, V1, V2};
+use crate::walk::{self, Walker};
 
 /// Installs the definitions, once for all stories.
 pub(crate) fn install_views(site: &Site) {
@@ -11,49 +12,29 @@ pub(crate) fn install_views(site: &Site) {
     }
 }
 
-/// A manifest, the row it leads to, and the Deployments with their READY.
-type Step = (Manifest, &'static str, &'static [(&'static str, &'static str)]);
+/// The examples as they are in the repository.
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
-const STEPS: [Step; 6] = [
-    (V1, "5        5          5       batchReady    rolloutSucceed", &[("express-server-v1", "5/5")]),
-    (
-        Manifest { more: "batchPartition: 0", ..V2 },
-        "5        2          2       batchReady    rollingInBatches",
-        &[("express-server-v1", "3/3"), ("express-server-v2", "2/2")],
-    ),
-    (V2, "5        5          5       batchReady    rolloutSucceed", &[("express-server-v2", "5/5")]),
-    (
-        Manifest { more: "targetRevision: express-server-v1", ..V2 },
-        "5        5          5       batchReady    rolloutSucceed",
-        &[("express-server-v1", "5/5")],
-    ),
-    (
-        Manifest { size: 7, batches: &[1, 1], more: "targetRevision: express-server-v1", ..V2 },
-        "7        7          7       batchReady    rolloutSucceed",
-        &[("express-server-v1", "7/7")],
-    ),
-    (
-        Manifest { size: 3, batches: &[1, 3], more: "targetRevision: express-server-v1", ..V2 },
-        "3        3          3       batchReady    rolloutSucceed",
-        &[("express-server-v1", "3/3")],
-    ),
-];
+impl Walker for Site<'_> {
+    fn rollout(&self, arguments: &[&str]) -> String {
+        let ran = self.rollout(arguments);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran.stdout
+    }
+
+    fn deployments(&self) -> Vec<String> {
+        self.deployments().into_iter().map(|(name, ready)| format!("{name} {ready}")).collect()
+    }
+}
 
 pub(crate) fn walk(site: &Site) {
     install_views(site);
-    for (manifest, row, deployments) in STEPS {
-        let ran = site.applied(&manifest);
-        let row = format!("express-server   {row}");
-        assert_eq!(without_ages(&ran.stdout).lines().nth(1).unwrap(), row, "the final table");
+    walk::walk(site, EXAMPLES, |step| {
         let table = site.table(&["rollouts.standard.oam.dev", "express-server"]);
-        assert_eq!(table.lines().nth(1).unwrap(), row, "kubectl get rollout");
+        assert_eq!(table.lines().nth(1).unwrap(), step.row, "kubectl get rollout");
         let header = table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(header, ["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE"]);
-        let found = site.deployments();
-        let found: Vec<(&str, &str)> =
-            found.iter().map(|(name, ready)| (name.as_str(), ready.as_str())).collect();
-        assert_eq!(found, deployments, "kubectl get deploy");
-    }
+    });
     assert_eq!(
         site.table(&["app", "rollout-trait-test"]),
         "NAME                 COMPONENT        TYPE         PHASE     HEALTHY   STATUS\n\
@@ -69,11 +50,7 @@ pub(crate) fn walk(site: &Site) {
 
 /// Other stories may have installed the definitions; what is asked for here does not depend on them.
 pub(crate) fn walk_without_views(site: &Site) {
-    for (manifest, row, _) in STEPS {
-        site.applied(&manifest);
-        let status = site.rollout(&["status", "express-server"]);
-        assert_eq!(without_ages(&status.stdout).lines().nth(1).unwrap(), format!("express-server   {row}"));
-    }
+    walk::walk(site, EXAMPLES, |_| {});
 }
 
 pub(crate) fn revisions_outlive_the_views(site: &Site) {

@@ -9,16 +9,20 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::plane::Plane;
+use crate::plane::{Loan, Plane};
 
 /// Pods that are quickly ready.
 pub(crate) const QUICK: &str = "- {image: '*', readyAfter: 100ms}\n";
+
+/// How often something is looked for, each time by a process of kubectl's: that takes minutes.
+const MOST_LOOKS: usize = 2_000;
 
 /// A namespace and a folder.
 pub(crate) struct Site<'a> {
     pub(crate) plane: &'a Plane,
     pub(crate) namespace: String,
     folder: TempDir,
+    _loan: Loan,
 }
 
 /// What a command printed and how it ended.
@@ -73,14 +77,21 @@ spec:
 
 impl<'a> Site<'a> {
     pub(crate) fn open(plane: &'a Plane, namespace: &str) -> Self {
-        let site = Self { plane, namespace: namespace.to_owned(), folder: tempfile::tempdir().unwrap() };
+        let site = Self {
+            plane,
+            namespace: namespace.to_owned(),
+            folder: tempfile::tempdir().unwrap(),
+            _loan: plane.lend(namespace),
+        };
         site.kubectl(&["create", "namespace", namespace]);
-        site.script(QUICK);
+        if plane.kubelet.is_some() {
+            site.script(QUICK);
+        }
         site
     }
 
     pub(crate) fn script(&self, rules: &str) {
-        self.plane.kubelet.script(&self.namespace, rules);
+        self.plane.kubelet.as_ref().expect("stories say what they need").script(&self.namespace, rules);
     }
 
     /// Writes a file and gives its path.
@@ -96,7 +107,7 @@ impl<'a> Site<'a> {
         command
             .env_clear()
             .env("HOME", self.folder.path())
-            .env("KUBECONFIG", &self.plane.kubeconfig)
+            .env("KUBECONFIG", &self.plane.kubectl.kubeconfig)
             .args(arguments)
             .args(["-n", &self.namespace])
             .current_dir(self.folder.path())
@@ -149,15 +160,19 @@ impl<'a> Site<'a> {
     }
 
     pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.plane.program)
-            .arg("kubectl")
+        self.plane
+            .kubectl
+            .command()
             .args(arguments)
             .args(["--namespace", &self.namespace])
-            .env_clear()
             .env("HOME", self.folder.path())
-            .env("KUBECONFIG", &self.plane.kubeconfig)
             .output()
             .unwrap()
+    }
+
+    /// Looks again and again until something is so that the server does by and by.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        assert!((0..MOST_LOOKS).any(|_| is_so()), "{what} never comes in {}", self.namespace);
     }
 
     /// `kubectl apply` of some YAML.
@@ -188,7 +203,7 @@ impl<'a> Site<'a> {
 
     /// This namespace's requests in the audit log, by the admin's `rollout`.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        let log = fs::read_to_string(&self.plane.audit).unwrap();
+        let log = fs::read_to_string(self.plane.audit()).unwrap();
         log.lines()
             .filter_map(|line| Request::read(&serde_json::from_str(line).ok()?, &self.namespace))
             .collect()

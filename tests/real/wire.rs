@@ -53,7 +53,7 @@ fn works_by(site: &Site, kubeconfig: &str, more: &[&str]) -> String {
 }
 
 pub(crate) fn certificates_tokens_and_files(site: &Site) {
-    works_by(site, site.plane.certificate.to_str().unwrap(), &[]);
+    works_by(site, site.plane.certificate().to_str().unwrap(), &[]);
     works(site, "token", &kubeconfig(&cluster(site), &json!({"token": token(site)})), &[]);
     let file = site.file("secret", &format!("{}\n", token(site)));
     works(site, "token-file", &kubeconfig(&cluster(site), &json!({"tokenFile": file})), &[]);
@@ -185,7 +185,7 @@ pub(crate) fn within_the_cluster(site: &Site) {
          printf %s {namespace} > {folder}/namespace; exec {binary} status",
         binary = binary.to_str().unwrap(),
         token = token.display(),
-        ca = site.plane.ca.display(),
+        ca = site.plane.ca().display(),
         namespace = site.namespace,
     );
     let mut command = Command::new("unshare");

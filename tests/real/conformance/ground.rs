@@ -30,7 +30,7 @@ impl<'a> Ground<'a> {
     pub(super) fn real(site: &'a Site) -> Self {
         let runtime = runtime();
         let client = runtime.block_on(async {
-            let kubeconfig = Kubeconfig::read_from(&site.plane.kubeconfig).unwrap();
+            let kubeconfig = Kubeconfig::read_from(&site.plane.kubectl.kubeconfig).unwrap();
             let options = KubeConfigOptions::default();
             let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
             // What the server refuses is to be seen, not asked again.
@@ -62,7 +62,7 @@ impl<'a> Ground<'a> {
     /// Scripts the kubelet.
     pub(super) fn script(&self, rules: &str) {
         match &self.kind {
-            Kind::Real(plane) => plane.script(&self.namespace, rules),
+            Kind::Real(plane) => plane.kubelet.as_ref().unwrap().script(&self.namespace, rules),
             Kind::Sandbox(sandbox) => sandbox.set_rules(parse_rules("rules", rules).unwrap()),
         }
     }

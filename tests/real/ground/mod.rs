@@ -3,7 +3,6 @@
 mod history;
 mod rest;
 
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use serde_json::Value;
 use crate::common::fault::Tap;
 use crate::common::ground::Ground;
 use crate::common::wire;
-use crate::plane::Kubelet;
+use crate::plane::{Kubelet, Loan, Plane};
 use history::History;
 use rest::Rest;
 
@@ -28,6 +27,7 @@ pub(crate) struct Real {
     namespace: String,
     client: Client,
     kubelet: Kubelet,
+    _loan: Loan,
     clock: Clock,
     history: Rc<History>,
     rest: Rest,
@@ -35,22 +35,25 @@ pub(crate) struct Real {
 
 impl Real {
     /// Makes a namespace whose pods follow the rules, given as YAML. Needs a tokio runtime, whose the client is.
-    pub(crate) async fn open(kubeconfig: &Path, kubelet: &Kubelet, namespace: &str, rules: &str) -> Self {
-        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    pub(crate) async fn open(plane: &Plane, story: &str, rules: &str) -> Self {
+        let kubelet = plane.kubelet.as_ref().expect("stories say what they need");
+        let namespace = &plane.namespace(story);
+        let kubeconfig = Kubeconfig::read_from(&plane.kubectl.kubeconfig).unwrap();
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        config.default_namespace = namespace.to_owned();
+        config.default_namespace.clone_from(namespace);
         config.default_retry = false;
         let client = Client::try_from(config).unwrap();
         kubelet.script(namespace, rules);
-        let named = ObjectMeta { name: Some(namespace.to_owned()), ..ObjectMeta::default() };
+        let named = ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() };
         let object = Namespace { metadata: named, ..Namespace::default() };
         Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
         let rest = Rest::default();
         rest.rules_are(rules);
         Self {
             history: Rc::new(History::follow(&client).await),
-            namespace: namespace.to_owned(),
+            _loan: plane.lend(namespace),
+            namespace: namespace.clone(),
             client,
             kubelet: kubelet.clone(),
             clock: Clock::system(),

@@ -23,7 +23,7 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) async fn real(site: &Site<'_>) -> Self {
         site.script(RULES);
-        let kubeconfig = Kubeconfig::read_from(&site.plane.kubeconfig).unwrap();
+        let kubeconfig = Kubeconfig::read_from(&site.plane.kubectl.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
         Self { client: kube::Client::try_from(config).unwrap(), _sandbox: None }

@@ -1,0 +1,214 @@
+//! What a cluster's owner forbids: policies, quotas, a namespace on its way out. It is said in the cluster's words, and
+//! once it is allowed, running again goes on.
+
+use serde_json::Value;
+
+use crate::site::{Manifest, Ran, Site, V1, V2};
+
+/// Slow enough for a batch to be under way when something happens.
+const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
+
+/// What the policy says.
+const FROZEN: &str = "workloads are frozen until monday";
+
+/// Requests that are not of Kubernetes' controllers.
+const OF_OTHERS: &str = "request.userInfo.username != 'system:kube-controller-manager' && \
+                         !request.userInfo.username.startsWith('system:serviceaccount:kube-system:')";
+
+/// Forbids everybody but Kubernetes' controllers to write workloads, and returns once that is in force.
+fn freeze(site: &Site) {
+    let namespace = &site.namespace;
+    site.put(&format!(
+        "apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {{name: {namespace}}}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}}
+  matchConditions:
+    - {{name: of-others, expression: \"{OF_OTHERS}\"}}
+  validations:
+    - {{expression: 'false', message: {FROZEN}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{name: {namespace}}}
+spec:
+  policyName: {namespace}
+  validationActions: [Deny]
+  matchResources: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}
+"
+    ));
+    // The server takes a policy up by and by.
+    site.until("the policy", || create_is_denied(site));
+}
+
+fn create_is_denied(site: &Site) -> bool {
+    let tried = site.try_kubectl(&[
+        "create",
+        "deployment",
+        "probe",
+        "--image=probe:1",
+        "--dry-run=server",
+        "-o",
+        "name",
+    ]);
+    String::from_utf8(tried.stderr).unwrap().contains(FROZEN)
+}
+
+fn thaw(site: &Site) {
+    for kind in ["validatingadmissionpolicybinding", "validatingadmissionpolicy"] {
+        site.kubectl(&["delete", kind, &site.namespace]);
+    }
+    site.until("the policy's end", || !create_is_denied(site));
+}
+
+fn outcome(site: &Site) -> String {
+    let record =
+        site.kubectl(&["get", "configmap", "rollout-express-server", "-o", "jsonpath={.data.record}"]);
+    let record: Value = serde_json::from_str(&record).unwrap();
+    record["run"]["outcome"].as_str().unwrap().to_owned()
+}
+
+fn says(ran: &Ran, code: i32, words: &[&str]) {
+    assert_eq!(ran.code, Some(code), "{ran:#?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "`{word}` is not in {ran:#?}");
+    }
+}
+
+fn has(site: &Site, deployments: &[(&str, &str)]) {
+    let found = site.deployments();
+    let found: Vec<(&str, &str)> = found.iter().map(|(name, ready)| (&**name, &**ready)).collect();
+    assert_eq!(found, deployments);
+}
+
+pub(crate) fn policy_at_the_first_write(site: &Site) {
+    freeze(site);
+    let ran = site.apply(&V1, &[]);
+    says(&ran, 6, &[FROZEN]);
+    has(site, &[]);
+    assert_eq!(outcome(site), "Failed");
+    thaw(site);
+    site.applied(&V1);
+    has(site, &[("express-server-v1", "5/5")]);
+}
+
+pub(crate) fn policy_in_mid_run(site: &Site) {
+    site.applied(&V1);
+    site.script(SLOW);
+    let running = site.apply_until(&V2, &[], "0 of 2 ready");
+    freeze(site);
+    let ran = running.ended();
+    says(&ran, 6, &[FROZEN]);
+    assert_eq!(outcome(site), "Failed");
+    has(site, &[("express-server-v1", "5/5"), ("express-server-v2", "2/2")]);
+    thaw(site);
+    site.applied(&V2);
+    has(site, &[("express-server-v2", "5/5")]);
+}
+
+/// An object that keeps a namespace from going.
+const KEEPER: &str =
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: keeper, finalizers: [test.example/keep]}}";
+
+fn begin_to_end(site: &Site) {
+    site.kubectl(&["delete", "namespace", &site.namespace, "--wait=false"]);
+}
+
+fn let_go(site: &Site) {
+    let patch = "{\"metadata\": {\"finalizers\": null}}";
+    site.kubectl(&["patch", "configmap", "keeper", "--type=merge", "-p", patch]);
+}
+
+pub(crate) fn namespace_on_its_way_out(site: &Site) {
+    site.put(KEEPER);
+    begin_to_end(site);
+    let ran = site.apply(&V1, &[]);
+    says(&ran, 4, &["is being terminated"]);
+    assert!(!ran.stderr.contains("ask for the missing right"), "no right is missing: {ran:#?}");
+    has(site, &[]);
+    let_go(site);
+}
+
+pub(crate) fn namespace_deleted_in_mid_run(site: &Site) {
+    site.applied(&V1);
+    site.script("- {image: '*', fail: NeverReady}\n");
+    site.put(KEEPER);
+    let running = site.apply_until(&V2, &["--batch-timeout", "60s"], "0 of 2 ready");
+    begin_to_end(site);
+    let ran = running.ended();
+    says(&ran, 3, &["was deleted while its rollout was waiting"]);
+    let_go(site);
+}
+
+pub(crate) fn quota_of_records(site: &Site) {
+    // The namespace has one of its own, which is there before a quota can count it.
+    let has_its_own = || site.try_kubectl(&["get", "configmap", "kube-root-ca.crt"]).status.success();
+    site.until("the certificate", has_its_own);
+    quota(site, "count/configmaps", 1);
+    let ran = site.apply(&V1, &[]);
+    says(&ran, 4, &["exceeded quota"]);
+    has(site, &[]);
+    site.kubectl(&["delete", "quota", "few"]);
+    site.applied(&V1);
+}
+
+pub(crate) fn quota_of_workloads(site: &Site) {
+    site.applied(&V1);
+    quota(site, "count/deployments.apps", 1);
+    let ran = site.apply(&V2, &[]);
+    says(&ran, 6, &["exceeded quota"]);
+    has(site, &[("express-server-v1", "5/5")]);
+    assert_eq!(outcome(site), "Failed");
+    // What needs no other workload goes on.
+    site.applied(&Manifest { size: 6, batches: &[1], ..V1 });
+    site.kubectl(&["delete", "quota", "few"]);
+    site.applied(&Manifest { size: 6, batches: &[3, 3], ..V2 });
+    has(site, &[("express-server-v2", "6/6")]);
+}
+
+/// Allows so many objects and no more, and returns once they are counted.
+fn quota(site: &Site, resource: &str, count: u32) {
+    site.put(&format!(
+        "{{apiVersion: v1, kind: ResourceQuota, metadata: {{name: few}}, spec: {{hard: {{{resource}: '{count}'}}}}}}"
+    ));
+    let path = format!("{{.status.used.{}}}", resource.replace('.', "\\."));
+    let used = || site.kubectl(&["get", "quota", "few", "-o", &format!("jsonpath={path}")]);
+    site.until("the count", || used() == count.to_string());
+}
+
+pub(crate) fn warnings(site: &Site) {
+    site.kubectl(&["label", "namespace", &site.namespace, "pod-security.kubernetes.io/warn=restricted"]);
+    for manifest in [&V1, &V2] {
+        let ran = site.applied(manifest);
+        let times = ran.stderr.matches("would violate PodSecurity").count();
+        assert_eq!(times, 1, "a warning is shown once: {ran:#?}");
+    }
+}
+
+pub(crate) fn dry_run(site: &Site) {
+    site.applied(&V1);
+    let versions = || {
+        let kinds = "deployments,controllerrevisions,configmaps,leases";
+        site.kubectl(&[
+            "get",
+            kinds,
+            "-o",
+            "jsonpath={range .items[*]}{.kind}{.metadata.resourceVersion} {end}",
+        ])
+    };
+    let before = versions();
+    let ran = site.apply(&V2, &["--dry-run=server"]);
+    says(&ran, 0, &[]);
+    assert!(ran.stdout.contains("express-server-v2"), "{ran:#?}");
+    assert_eq!(versions(), before, "a dry run writes");
+    freeze(site);
+    let ran = site.apply(&V2, &["--dry-run=server"]);
+    assert_ne!(ran.code, Some(0), "{ran:#?}");
+    says(&ran, ran.code.unwrap_or(0), &[FROZEN]);
+    assert_eq!(versions(), before, "a dry run writes");
+    thaw(site);
+}
