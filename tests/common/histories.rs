@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 use rollout::driver::outcome::{End, FailureKind};
+use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::fault::Fate;
@@ -73,6 +74,21 @@ pub(crate) struct Outcome {
 pub(crate) struct Told {
     pub(crate) ends: Vec<(String, &'static str)>,
     pub(crate) deeds: Vec<String>,
+    /// Whether its process died at a delete. Whether that was accepted depends on a status that somebody was writing.
+    pub(crate) died_deleting: bool,
+}
+
+impl Outcome {
+    /// Panics unless another ground's outcome is the same, as far as the two can be compared.
+    pub(crate) fn is_like(&self, other: &Self, history: &History) {
+        let torn = |outcome: &Self| outcome.acts.iter().position(|told| told.died_deleting);
+        let torn = [torn(self), torn(other)].into_iter().flatten().min();
+        let until = torn.unwrap_or(self.acts.len());
+        assert_eq!(self.acts[..until], other.acts[..until], "the grounds disagree in\n{history}");
+        if torn.is_none() {
+            end::is_alike(&self.end, &other.end);
+        }
+    }
 }
 
 /// Pods that get ready at once for all that matters.
@@ -151,7 +167,9 @@ impl History {
         conditions::check(&run.requests);
         invariants::check(&stage.history(), from, &allowances(manifest));
         is_legitimate(&run, failing);
-        Told { ends: kinds(&run), deeds: invariants::trace(&stage.history(), from) }
+        let last = run.effects().last().map(|request| request.seen.verb);
+        let died_deleting = run.ends.is_none() && last == Some(Verb::Delete);
+        Told { ends: kinds(&run), deeds: invariants::trace(&stage.history(), from), died_deleting }
     }
 
     /// Applies the last manifest until it is done, and makes sure that nothing is left of anything else.
@@ -163,7 +181,8 @@ impl History {
         stage.settle().await;
         conditions::check(&run.requests);
         invariants::check(&stage.history(), from, &allowances(&self.last));
-        let told = Told { ends: kinds(&run), deeds: invariants::trace(&stage.history(), from) };
+        let deeds = invariants::trace(&stage.history(), from);
+        let told = Told { ends: kinds(&run), deeds, died_deleting: false };
         let targets: Vec<(&str, &str)> =
             self.last.iter().map(|one| (one.name.as_str(), one.target.as_str())).collect();
         let wanted: BTreeMap<String, u64> =

@@ -6,7 +6,6 @@ use std::thread::{self, JoinHandle};
 use futures::{StreamExt as _, stream};
 
 use crate::common::chance;
-use crate::common::end;
 use crate::common::histories::{History, Outcome, RULES};
 use crate::common::stage::Stage;
 use crate::engine::{in_paused_time, in_real_time};
@@ -44,8 +43,7 @@ async fn both(plane: &Plane, history: History) {
     let simulated = simulated.join().unwrap();
     // How many pods were ready at a death, and so what is left to do, is the same only where all came to rest.
     if history.is_comparable() {
-        assert_eq!(simulated.acts, real.acts, "the sandbox does otherwise than a cluster in\n{history}");
-        end::is_alike(&simulated.end, &real.end);
+        simulated.is_like(&real, &history);
     }
 }
 

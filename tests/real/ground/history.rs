@@ -12,7 +12,7 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Change};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -213,8 +213,8 @@ fn of_clients(deployment: &Value) -> Value {
     for field in ["resourceVersion", "managedFields", "generation"] {
         metadata.remove(field);
     }
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.remove("deployment.kubernetes.io/revision");
-    }
+    // There may have been none before the controller's.
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({})).as_object_mut();
+    annotations.map(|annotations| annotations.remove("deployment.kubernetes.io/revision"));
     object
 }
