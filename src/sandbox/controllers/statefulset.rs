@@ -218,6 +218,17 @@ fn make(store: &mut Store, look: &Look, ordinal: i64) {
     if let Some(service) = look.set["spec"].get("serviceName").filter(|service| **service != "") {
         spec.insert("subdomain".to_owned(), service.clone());
     }
+    // The claims themselves are not kept here: no volume is ever waited for.
+    let claims = meta::items(&look.set, "/spec/volumeClaimTemplates").iter().map(|claim| {
+        let volume = meta::name(claim);
+        json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}})
+    });
+    let claims: Vec<Value> = claims.collect();
+    if !claims.is_empty()
+        && let Some(volumes) = spec.entry("volumes").or_insert_with(|| json!([])).as_array_mut()
+    {
+        volumes.splice(0..0, claims);
+    }
     // A refusal means that the name is somebody else's; the next look tries again.
     write::create(store, Kind::of("pods"), &look.key.namespace, pod, Persist::Keep).ok();
 }

@@ -32,7 +32,7 @@ pub(in crate::sandbox) fn stateful_set(object: &Value, before: Option<&Value>) -
     }
     let partition = &spec["updateStrategy"]["rollingUpdate"]["partition"];
     problems.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
-    problems.extend(workload("statefulset", spec, None));
+    problems.extend(workload("statefulset", &with_claims(spec), None));
     problems.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
     problems.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
     if before.is_some_and(|before| fixed(&before["spec"]) != fixed(spec)) {
@@ -42,6 +42,22 @@ pub(in crate::sandbox) fn stateful_set(object: &Value, before: Option<&Value>) -
         problems.push(Problem::forbidden("spec", detail));
     }
     problems
+}
+
+/// The spec with a volume for each of its claims, as its pods will have.
+fn with_claims(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    let claims: Vec<Value> = meta::items(&spec, "/volumeClaimTemplates")
+        .iter()
+        .map(|claim| json!({"name": claim["metadata"]["name"]}))
+        .collect();
+    let pod = spec.pointer_mut("/template/spec").and_then(Value::as_object_mut);
+    if let Some(pod) = pod.filter(|_| !claims.is_empty())
+        && let Some(volumes) = pod.entry("volumes").or_insert_with(|| json!([])).as_array_mut()
+    {
+        volumes.extend(claims);
+    }
+    spec
 }
 
 fn fixed(spec: &Value) -> Value {
