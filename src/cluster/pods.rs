@@ -1,6 +1,6 @@
 //! A look at a workload that is late and at its pods: one bounded list, for the evidence.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::Value;
@@ -72,13 +72,37 @@ pub async fn look(
     let is_ordered = kind == WorkloadKind::StatefulSet
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
     let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
+    let mut complaints = complaints(&workload);
+    if kind == WorkloadKind::StatefulSet && list.items.iter().filter(stays).count() < wanted(&workload) {
+        complaints.extend(last_warning(session, namespace, kind, name).await);
+    }
     Ok(Findings {
         resource_version: workload.resource_version().unwrap_or_default(),
         ready: u32::try_from(ready.len()).unwrap_or(u32::MAX),
-        complaints: complaints(&workload),
+        complaints,
         troubles,
         blockers,
     })
+}
+
+fn wanted(workload: &DynamicObject) -> usize {
+    let replicas = workload.data.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    usize::try_from(replicas).unwrap_or(usize::MAX)
+}
+
+/// Why pods cannot be made: a StatefulSet's controller says it in events alone. It is a courtesy: where they
+/// cannot be read, nothing is known.
+async fn last_warning(session: &Session, namespace: &str, kind: WorkloadKind, name: &str) -> Option<String> {
+    let api = session.api::<Event>(namespace);
+    let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
+    let params = ListParams::default().fields(&about).limit(MOST_PODS);
+    let list = session.once(api.list(&params)).await.ok()?;
+    let time = |event: &Event| {
+        let last = event.last_timestamp.as_ref().map(|time| time.0);
+        last.or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    };
+    let last = list.items.iter().max_by_key(|event| time(event))?;
+    Some(described(last.reason.as_deref().unwrap_or("warning"), last.message.as_deref()))
 }
 
 fn complaints(workload: &DynamicObject) -> Vec<String> {

@@ -51,6 +51,13 @@ fn unconditional_patch(kind: &str, body: Option<&Value>) -> Option<&'static str>
                 .any(|one| one["path"].as_str().is_some_and(|path| path.starts_with("/spec")));
             tests("/metadata/uid") && (tests("/metadata/resourceVersion") || is_fenced(&tests, changes_size))
         }
+        "clonesets" | "statefulsets" => {
+            let changes_spec = operations[first_change..]
+                .iter()
+                .any(|one| one["path"].as_str().is_some_and(|path| path.starts_with("/spec")));
+            let is_fenced = tests(STAMP) && (!changes_spec || tests("/metadata/generation"));
+            tests("/metadata/uid") && (tests("/metadata/resourceVersion") || is_fenced)
+        }
         "configmaps" => {
             tests("/metadata/uid") && (tests("/metadata/resourceVersion") || tests("/data/epoch"))
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Fields that are never the same twice, or not in two namespaces. A Deployment's generation moves with its stamp,
 /// too, and whether its ReplicaSet's name is taken depends on when the collector has taken an earlier one's.
-const UNSTABLE: [&str; 12] = [
+const UNSTABLE: [&str; 13] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -16,6 +16,7 @@ const UNSTABLE: [&str; 12] = [
     "namespace",
     "app.oam.dev/namespace",
     "batch-rollout.dev/applied",
+    "batch-rollout.dev/written",
     "collisionCount",
     "clusterIP",
     "clusterIPs",

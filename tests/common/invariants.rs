@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::manifest::Allowance;
 use super::stage::BYSTANDER;
 
+/// Kinds that run components.
+const WORKLOADS: [&str; 3] = ["clonesets", "deployments", "statefulsets"];
+
 /// The objects of the cluster at one moment of its history.
 #[derive(Default)]
 struct World(BTreeMap<(String, String), Arc<Value>>);
@@ -32,9 +35,13 @@ impl World {
         )
     }
 
+    fn workloads<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
+        WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component))
+    }
+
     /// Sizes wanted, in total.
     fn wanted(&self, component: &str) -> u32 {
-        self.of("deployments", component).map(size).sum()
+        self.workloads(component).map(size).sum()
     }
 
     /// The epoch that the run record is at.
@@ -50,21 +57,28 @@ impl World {
 
     /// Pods that would go on serving if every workload had just the size wanted of it.
     fn kept_ready(&self, component: &str) -> u32 {
-        self.of("deployments", component)
-            .map(|deployment| {
-                let name = deployment["metadata"]["name"].as_str().unwrap();
+        self.workloads(component)
+            .map(|workload| {
+                let name = workload["metadata"]["name"].as_str().unwrap();
                 let is_its =
-                    |pod: &&Value| self.deployment_of(pod).is_some_and(|of| of == name) && is_ready(pod);
-                size(deployment).min(count(self.of("pods", component).filter(is_its)))
+                    |pod: &&Value| self.workload_of(pod).is_some_and(|of| of == name) && is_ready(pod);
+                size(workload).min(count(self.of("pods", component).filter(is_its)))
             })
             .sum()
     }
 
-    fn deployment_of(&self, pod: &Value) -> Option<&str> {
-        let owner =
-            |object: &Value| object["metadata"]["ownerReferences"][0]["name"].as_str().map(str::to_owned);
-        let set = self.0.get(&("replicasets".to_owned(), owner(pod)?))?;
-        set["metadata"]["ownerReferences"][0]["name"].as_str()
+    fn workload_of<'a>(&'a self, pod: &'a Value) -> Option<&'a str> {
+        let owner = pod["metadata"]["ownerReferences"][0]["name"].as_str()?;
+        match self.0.get(&("replicasets".to_owned(), owner.to_owned())) {
+            Some(set) => set["metadata"]["ownerReferences"][0]["name"].as_str(),
+            None => Some(owner),
+        }
+    }
+
+    /// Pods of an in-place workload's newest revision that serve.
+    fn moved_ready(&self, component: &str, image: &Value) -> u32 {
+        let is_new = |pod: &&Value| pod["spec"]["containers"][0]["image"] == *image && is_ready(pod);
+        count(self.of("pods", component).filter(is_new))
     }
 }
 
@@ -74,6 +88,18 @@ fn count<T>(items: impl Iterator<Item = T>) -> u32 {
 
 fn size(deployment: &Value) -> u32 {
     u32::try_from(deployment["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap()
+}
+
+/// How many pods may be of an in-place workload's newest template; of others all.
+fn moved(workload: &Value) -> u32 {
+    let strategy = &workload["spec"]["updateStrategy"];
+    let partition = strategy["rollingUpdate"]["partition"].as_u64().or(strategy["partition"].as_u64());
+    size(workload).saturating_sub(u32::try_from(partition.unwrap_or(0)).unwrap())
+}
+
+/// What of a workload's spec decides about its pods.
+fn shape(workload: &Value) -> (u32, u32, &Value) {
+    (size(workload), moved(workload), &workload["spec"]["template"])
 }
 
 fn is_ready(pod: &Value) -> bool {
@@ -120,7 +146,13 @@ fn hands_off(change: &Change) -> Result<(), String> {
         return Err("a bystander was touched".to_owned());
     }
     match change.kind.as_str() {
-        "deployments" | "configmaps" | "controllerrevisions" | "services" | "leases" => {}
+        "deployments"
+        | "clonesets"
+        | "statefulsets"
+        | "configmaps"
+        | "controllerrevisions"
+        | "services"
+        | "leases" => {}
         _ => return Err("an object of another's was touched".to_owned()),
     }
     let labels = |object: &Value| object["metadata"]["labels"]["app.oam.dev/name"].clone();
@@ -166,7 +198,7 @@ impl Judge {
         if world.ready(&name) < self.floor {
             return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));
         }
-        if change.kind != "deployments" || change.actor != Actor::Client {
+        if !WORKLOADS.contains(&change.kind.as_str()) || change.actor != Actor::Client {
             return Ok(());
         }
         if world.kept_ready(&name) < self.floor {
@@ -178,6 +210,7 @@ impl Judge {
             return Err(format!("{wanted} pods of `{name}` are wanted, more than {}", self.ceiling));
         }
         self.check_epochs(world, change)?;
+        self.check_gate(world, change)?;
         self.check_direction(change)
     }
 
@@ -199,7 +232,7 @@ impl Judge {
             Verb::Create => change.after.as_ref().is_some_and(|after| size(after) > 0),
             Verb::Delete => true,
             Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
-                change.before.as_deref().map(size) != change.after.as_deref().map(size)
+                change.before.as_deref().map(shape) != change.after.as_deref().map(shape)
             }
         };
         if !is_effect {
@@ -211,8 +244,26 @@ impl Judge {
         }
         self.acted = acting;
         let is_behind = |one: &&Value| size(one) > 0 && epoch(one).unwrap_or(0) < acting;
-        if let Some(behind) = world.of("deployments", &self.allowance.component).find(is_behind) {
+        if let Some(behind) = world.workloads(&self.allowance.component).find(is_behind) {
             return Err(format!("epoch {acting} acts, and {} is not stamped", behind["metadata"]["name"]));
+        }
+        Ok(())
+    }
+
+    /// No further pod of an in-place workload goes to a template before those that were let are ready.
+    fn check_gate(&self, world: &World, change: &Change) -> Result<(), String> {
+        let (Some(before), Some(after)) = (&change.before, &change.after) else {
+            return Ok(());
+        };
+        let is_same = before["spec"]["template"] == after["spec"]["template"];
+        if change.kind == "deployments" || !is_same || moved(after) <= moved(before) {
+            return Ok(());
+        }
+        let image = &after["spec"]["template"]["spec"]["containers"][0]["image"];
+        let ready = world.moved_ready(&self.allowance.component, image);
+        let least = moved(before).saturating_sub(self.allowance.tolerated);
+        if ready < least {
+            return Err(format!("more pods are let go on while {ready} of {least} are ready"));
         }
         Ok(())
     }
@@ -250,6 +301,12 @@ fn deed(change: &Change) -> Option<String> {
         ("deployments", Some(before), Some(after)) if change.verb != Verb::Delete => {
             let (from, to) = (size(before), size(after));
             (from != to).then(|| format!("{name} {from}->{to}"))
+        }
+        ("clonesets" | "statefulsets", Some(before), Some(after)) if change.verb != Verb::Delete => {
+            let image = &after["spec"]["template"]["spec"]["containers"][0]["image"];
+            let words = |one: &Value| format!("{} of {}", moved(one), size(one));
+            (shape(before) != shape(after))
+                .then(|| format!("{name} {} -> {} {image}", words(before), words(after)))
         }
         (kind, None, Some(_)) => Some(format!("{name} made ({kind})")),
         (kind, Some(_), _) if change.verb == Verb::Delete => Some(format!("{name} deleted ({kind})")),

@@ -15,6 +15,7 @@ pub(crate) struct Component {
     pub(crate) size: u32,
     /// The revision that it goes to.
     pub(crate) target: String,
+    kind: &'static str,
     image: String,
     revision: String,
     batches: Vec<String>,
@@ -36,6 +37,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         name: name.to_owned(),
         size,
         target: format!("{name}-v{version}"),
+        kind: "webservice",
         image: format!("{name}:{version}"),
         revision: format!("{name}-v{version}"),
         batches: Vec::new(),
@@ -48,6 +50,12 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
 }
 
 impl Component {
+    /// Of this type instead of a `webservice`.
+    pub(crate) fn of(mut self, kind: &'static str) -> Self {
+        self.kind = kind;
+        self
+    }
+
     pub(crate) fn batches(mut self, batches: &[&str]) -> Self {
         self.batches = batches.iter().map(|batch| (*batch).to_owned()).collect();
         self
@@ -105,14 +113,14 @@ impl Component {
             size: self.size,
             largest: sizes.max().unwrap_or(self.size),
             tolerated: self.max_unavailable,
-            decrease_first: self.decrease_first,
+            // Where a pod makes way for another one in its place, a batch is down before it is up.
+            decrease_first: self.decrease_first || self.kind != "webservice",
         }
     }
 
     fn write(&self, text: &mut String) {
-        let Self { name, image, revision, size, .. } = self;
-        let _ =
-            write!(text, "    - name: {name}\n      type: webservice\n      externalRevision: {revision}\n");
+        let Self { name, kind, image, revision, size, .. } = self;
+        let _ = write!(text, "    - name: {name}\n      type: {kind}\n      externalRevision: {revision}\n");
         if let Some(on) = &self.depends_on {
             let _ = writeln!(text, "      dependsOn: [{on}]");
         }

@@ -140,3 +140,32 @@ pub(crate) fn exposed_elsewhere() -> Story {
 pub(crate) fn tolerant() -> Story {
     story(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
 }
+
+/// Stories of one object for all revisions, by name and type; the controllers of both are the sandbox's here.
+pub(crate) const IN_PLACE: &[(&str, fn(&'static str) -> Story)] = &[
+    ("first release", |kind| story(vec![], vec![web(1, 3).batches(&["1", "2"]).of(kind)])),
+    ("upgrade", |kind| story(released(kind), vec![web(2, 5).batches(&["2", "3"]).of(kind)])),
+    ("upgrade and grow", |kind| story(released(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),
+    ("upgrade and shrink", |kind| story(released(kind), vec![web(2, 3).batches(&["1", "2"]).of(kind)])),
+    ("scale out", |kind| story(released(kind), vec![web(1, 7).batches(&["1", "1"]).of(kind)])),
+    ("scale in", |kind| story(released(kind), vec![web(1, 3).batches(&["1", "1"]).of(kind)])),
+    ("gate closes", |kind| story(released(kind), vec![canary(kind)])),
+    ("gate opens", |kind| story(at_the_gate(kind), vec![web(2, 5).batches(&["2", "3"]).of(kind)])),
+    ("revert", |kind| story(at_the_gate(kind), vec![web(1, 5).batches(&["2", "3"]).of(kind)])),
+    ("third revision", |kind| story(at_the_gate(kind), vec![web(3, 5).batches(&["2", "3"]).of(kind)])),
+    ("another size", |kind| story(at_the_gate(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),
+];
+
+fn canary(kind: &'static str) -> super::manifest::Component {
+    web(2, 5).batches(&["2", "3"]).partition(0).of(kind)
+}
+
+fn released(kind: &'static str) -> Vec<Act> {
+    vec![Act::Apply(vec![web(1, 5).of(kind)])]
+}
+
+fn at_the_gate(kind: &'static str) -> Vec<Act> {
+    let mut before = released(kind);
+    before.push(Act::Apply(vec![canary(kind)]));
+    before
+}

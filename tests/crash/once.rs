@@ -14,7 +14,7 @@ const DEATHS: [(&str, Death); 3] = [
     ("after the answer", || Fate::DeathAfter),
 ];
 
-async fn dies_anywhere(story: Story) {
+pub(crate) async fn dies_anywhere(story: Story) {
     let reference = story.reference().await;
     let mut before: Option<&Request> = None;
     for request in &reference.run.requests {

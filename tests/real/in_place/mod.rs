@@ -13,7 +13,7 @@ pub(crate) use missing::without_kruise;
 type Story = fn(&Site);
 type OwnStory = fn(&Plane);
 
-pub(crate) const STORIES: [(&str, Story); 10] = [
+pub(crate) const STORIES: [(&str, Story); 11] = [
     ("cloneset_seed_walk_prints_the_pages_tables", clone_sets::seed_walk),
     ("cloneset_pods_are_updated_in_place", clone_sets::pods_keep_their_identity),
     ("cloneset_turns_in_mid_rollout", clone_sets::turns),
@@ -21,6 +21,7 @@ pub(crate) const STORIES: [(&str, Story); 10] = [
     ("cloneset_killed_at_random_moments_and_run_again", kills::clone_sets),
     ("statefulset_turns_in_mid_rollout", stateful_sets::turns),
     ("statefulset_says_which_pod_blocks_the_way_back", stateful_sets::a_broken_pod_blocks),
+    ("statefulset_says_what_forbids_its_pods", stateful_sets::a_quota_is_told),
     ("statefulset_keeps_what_cannot_change", stateful_sets::fixed_fields),
     ("statefulset_killed_at_random_moments_and_run_again", kills::stateful_sets),
     ("all_types_side_by_side", stateful_sets::side_by_side),

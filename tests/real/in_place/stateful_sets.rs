@@ -24,6 +24,16 @@ pub(crate) fn a_broken_pod_blocks(site: &Site) {
     assert_eq!(images(site), [("web:1".to_owned(), 3)]);
 }
 
+/// Nothing but an event tells that its pods cannot be made.
+pub(crate) fn a_quota_is_told(site: &Site) {
+    site.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
+    let late = Component::new("statefulset", 1, 3, &[3]).apply(site, &["--batch-timeout", "4s"]);
+    assert_eq!(late.code, Some(3), "{late:#?}");
+    assert!(late.stderr.contains("FailedCreate") && late.stderr.contains("exceeded quota: few"), "{late:#?}");
+    site.kubectl(&["delete", "quota", "few"]);
+    Component::new("statefulset", 1, 3, &[3]).applied(site, "3 3 3 rolloutSucceed");
+}
+
 pub(crate) fn fixed_fields(site: &Site) {
     let parallel = |version| Component {
         properties: ", podManagementPolicy: Parallel",

@@ -11,7 +11,7 @@ use crate::site::Site;
 
 /// How the kubelets of both grounds treat pods.
 pub(super) const RULES: &str =
-    "- {image: 'web:bad', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 200ms}\n";
+    "- {image: 'web:bad', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 600ms}\n";
 
 /// Where a script is played.
 pub(super) struct Ground {
