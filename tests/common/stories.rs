@@ -141,8 +141,11 @@ pub(crate) fn tolerant() -> Story {
     story(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
 }
 
-/// Stories of one object for all revisions, by name and type; the controllers of both are the sandbox's here.
-pub(crate) const IN_PLACE: &[(&str, fn(&'static str) -> Story)] = &[
+/// A story of a component of this type.
+type OfType = fn(&'static str) -> Story;
+
+/// Stories of one object for all revisions, by name; the controllers of both are the sandbox's here.
+pub(crate) const IN_PLACE: &[(&str, OfType)] = &[
     ("first release", |kind| story(vec![], vec![web(1, 3).batches(&["1", "2"]).of(kind)])),
     ("upgrade", |kind| story(released(kind), vec![web(2, 5).batches(&["2", "3"]).of(kind)])),
     ("upgrade and grow", |kind| story(released(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),

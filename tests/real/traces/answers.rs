@@ -99,8 +99,16 @@ fn clone_set_asks() -> Vec<Ask> {
         ("PATCH", "/web", MERGE, json!({"spec": {"selector": null}})),
         ("PUT", "/web", JSON, workload(version, "CloneSet", "web")),
         ("PATCH", "/web/status", MERGE, json!({"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 5}})),
-        ("PATCH", "/web/status", MERGE, json!({"status": {"readyReplicas": null}})),
-        ("GET", "/odd/scale", JSON, Value::Null),
+        // The others are named, too: who knows whether the controller has been there yet.
+        (
+            "PATCH",
+            "/web/status",
+            MERGE,
+            json!({"status": {
+                "replicas": 0, "availableReplicas": 0, "updatedReplicas": 0, "updatedReadyReplicas": 0,
+                "readyReplicas": null,
+            }}),
+        ),
         ("DELETE", "/odd", JSON, Value::Null),
     ]
 }
