@@ -1,7 +1,10 @@
 //! Clusters on which CloneSets do not work.
 
+use serde_json::{Value, json};
+
 use crate::in_place::Component;
 use crate::plane::Plane;
+use crate::site::Site;
 
 /// Without Kruise nothing is written; with its definitions but without its controller, the run says so.
 pub(crate) fn without_kruise(plane: &Plane) {
@@ -20,4 +23,41 @@ pub(crate) fn without_kruise(plane: &Plane) {
         waiting.stderr.contains("`web` to be seen by its controller, if that is running"),
         "{waiting:#?}"
     );
+    break_the_conversion(&site);
+    let refused = component.apply(&site, &[]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("Kruise's conversion webhook fails"), "{refused:#?}");
+    assert!(refused.stderr.contains("kubectl get pods -n kruise-system"), "{refused:#?}");
+}
+
+/// As later releases have it when their manager is away: objects are kept in another version than is asked for,
+/// and nobody translates.
+fn break_the_conversion(site: &Site) {
+    let mut definition = definition(site);
+    let versions = definition["spec"]["versions"].as_array_mut().unwrap();
+    let mut next = versions[0].clone();
+    next["name"] = json!("v1beta1");
+    versions[0]["storage"] = json!(false);
+    versions.push(next);
+    keep(site, &definition);
+    site.kubectl(&["annotate", "clonesets.v1beta1.apps.kruise.io", "web", "kept=anew"]);
+    let mut definition = self::definition(site);
+    definition["spec"]["conversion"] = json!({
+        "strategy": "Webhook",
+        "webhook": {
+            "clientConfig": {"url": "https://127.0.0.1:1/convert"},
+            "conversionReviewVersions": ["v1"],
+        },
+    });
+    keep(site, &definition);
+}
+
+fn definition(site: &Site) -> Value {
+    let text = site.kubectl(&["get", "crd", "clonesets.apps.kruise.io", "-o", "json"]);
+    serde_json::from_str(&text).unwrap()
+}
+
+fn keep(site: &Site, definition: &Value) {
+    let file = site.file("definition.json", &definition.to_string());
+    site.kubectl(&["replace", "-f", file.to_str().unwrap()]);
 }
