@@ -165,9 +165,13 @@ fn main() -> ExitCode {
     for (name, needs, story) in STORIES {
         all.add(name, needs, &users, move |plane| story(&plane.site(name)));
     }
-    let with_clone_sets = traces::STORIES.into_iter().chain(in_place::STORIES).chain(conformance::SUBJECTS);
-    for (name, story) in with_clone_sets {
+    for (name, story) in in_place::STORIES.into_iter().chain(conformance::SUBJECTS) {
         all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| story(&plane.site(name)));
+    }
+    for (name, story) in traces::STORIES {
+        all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| {
+            traces::compare(name, story, plane);
+        });
     }
     for (name, story) in stories::ALL {
         all.add(&format!("engine_{name}"), PODS, &engine, move |plane| engine::play(plane, name, &story()));

@@ -12,10 +12,30 @@ mod play;
 mod shapes;
 mod stateful_sets;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::build::say;
+use crate::plane::Plane;
 use crate::site::Site;
 
 /// A comparison.
-type Story = fn(&Site);
+pub(crate) type Story = fn(&Site);
+
+/// How often a comparison is made before a difference counts.
+const ATTEMPTS: usize = 3;
+
+/// Makes a comparison. What a rule decides differs each time; what the pace of a busy machine decides, such as a pod
+/// that is ready before its controller has tried again, does not.
+pub(crate) fn compare(name: &str, story: Story, plane: &Plane) {
+    for attempt in 1..=ATTEMPTS {
+        let site = plane.site(&format!("{name}_{attempt}"));
+        match catch_unwind(AssertUnwindSafe(|| story(&site))) {
+            Ok(()) => return,
+            Err(difference) if attempt == ATTEMPTS => resume_unwind(difference),
+            Err(_) => say(&format!("{name} differed; it is compared again")),
+        }
+    }
+}
 
 /// All comparisons.
 pub(crate) const STORIES: [(&str, Story); 29] = [
