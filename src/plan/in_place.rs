@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::{Uid, Workload};
 use crate::plan::readiness;
 use crate::plan::record::{Mode, RunSpec};
@@ -100,9 +101,17 @@ fn effective_goals(spec: &RunSpec) -> Vec<u32> {
 /// The shape in which `goal` pods are the target's.
 ///
 /// As with two Deployments the sources keep what the target has not yet: the sum grows with the batches where
-/// the target size is larger than what was there, and is the target size from the first batch on otherwise.
+/// the target size is larger than what was there.
+///
+/// Where it is smaller, a CloneSet gives up its surplus at the end: before, it would take pods of the target away
+/// while it has to keep others, ready or not. Which pods of a StatefulSet go is decided by their ordinals, so they
+/// go first and are not replaced in vain.
 fn shape(spec: &RunSpec, goal: u32) -> Shape {
     match spec.mode {
+        Mode::Upgrade if is_shrink(spec) && spec.kind == WorkloadKind::CloneSet => {
+            let replicas = spec.size_before();
+            Shape { replicas, partition: replicas.saturating_sub(goal) }
+        }
         Mode::Upgrade => {
             let kept = spec.original_size.min(spec.target_size.saturating_sub(goal));
             Shape { replicas: goal.saturating_add(kept), partition: kept }
