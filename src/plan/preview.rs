@@ -4,6 +4,7 @@
 //! `rollout plan` shows is what `rollout apply` does.
 
 use crate::plan::desired::Desired;
+use crate::plan::in_place::Extent;
 use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
 use crate::plan::record::{Claim, Outcome, Record};
 use crate::plan::sides::Sides;
@@ -79,6 +80,11 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
             for found in world.workloads.iter_mut().filter(|found| found.name == rolling.workload) {
                 found.replicas = rolling.to.replicas;
                 found.generation += 1;
+                // Of another template no pod is ready yet.
+                let ready = match rolling.extent {
+                    Extent::Template => 0,
+                    Extent::Shape => found.in_place.as_ref().map_or(0, |in_place| in_place.updated_ready),
+                };
                 found.in_place = Some(InPlace {
                     written: Some(Written {
                         revision: rolling.revision.clone(),
@@ -87,7 +93,7 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
                     }),
                     partition: rolling.to.partition,
                     strategy: rolling.strategy.clone(),
-                    updated_ready: 0,
+                    updated_ready: ready.min(rolling.to.replicas),
                 });
             }
         }

@@ -5,9 +5,11 @@ use rollout::oam::application::{Amount, Batch};
 use rollout::oam::kind::WorkloadKind;
 use rollout::plan::desired::Desired;
 use rollout::plan::in_place::Extent;
+use rollout::plan::preview::preview;
 use rollout::plan::record::{Mode, Outcome, RunSpec};
 use rollout::plan::standing::standing;
 use rollout::plan::step::Step;
+use rollout::plan::walk::Waiting;
 
 use crate::replica::{Pod, Replica, desired};
 
@@ -150,6 +152,19 @@ fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
             replica.perform(&wish, &step);
         }
         assert_eq!((replica.workload().replicas, replica.partition()), (5, 1));
+    }
+}
+
+#[test]
+fn a_preview_waits_for_each_batch_in_turn() {
+    for kind in KINDS {
+        let replica = released(kind);
+        let steps = preview(&replica.observed, &replica.desired("v2", 5, &[2, 3]));
+        let goals = steps.iter().filter_map(|foreseen| match &foreseen.step {
+            Step::Wait { waiting: Waiting::Ready { goal, .. }, batch } => Some((*batch, *goal)),
+            _ => None,
+        });
+        assert_eq!(goals.collect::<Vec<_>>(), [(0, 2), (1, 5)]);
     }
 }
 
