@@ -179,13 +179,12 @@ fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
 
 fn roll(rolling: &Rolling) -> String {
     let Rolling { workload, revision, from, to, .. } = rolling;
-    let moved = to.replicas.saturating_sub(to.partition);
     match rolling.extent {
         Extent::Shape if from.partition == to.partition => {
             format!("scale {workload} {} → {}", from.replicas, to.replicas)
         }
         Extent::Shape | Extent::Template => {
-            format!("let {moved} of {} pods of {workload} go to {revision}", to.replicas)
+            format!("let {} of {} pods of {workload} go to {revision}", to.moved(), to.replicas)
         }
     }
 }

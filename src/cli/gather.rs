@@ -33,10 +33,9 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
         .map(|stored| {
-            let mut of_component = workloads.remove(&stored.record.component).unwrap_or_default();
-            let is_in_place = stored.record.run.spec.kind.is_in_place();
-            of_component.retain(|workload| workload.in_place.is_some() == is_in_place);
-            status(stored, of_component)
+            let record = &stored.record;
+            let of_component = workloads.remove(&(record.run.spec.kind, record.component.clone()));
+            status(stored, of_component.unwrap_or_default())
         })
         .collect();
     items.sort_by(|a, b| a.component.cmp(&b.component));
@@ -54,7 +53,7 @@ pub async fn kinds(session: &Session, namespace: &str) -> Result<BTreeSet<Worklo
     Ok(known.chain([WorkloadKind::Deployment]).collect())
 }
 
-/// Every workload of a namespace that belongs to a component and is of one of the kinds, by component.
+/// Every workload of a namespace that belongs to a component and is of one of the kinds, by kind and component.
 ///
 /// # Errors
 ///
@@ -63,15 +62,15 @@ pub async fn workloads(
     session: &Session,
     namespace: &str,
     kinds: &BTreeSet<WorkloadKind>,
-) -> Result<BTreeMap<String, Vec<Workload>>, ClusterError> {
+) -> Result<BTreeMap<(WorkloadKind, String), Vec<Workload>>, ClusterError> {
     let params = ListParams::default().labels(labels::COMPONENT);
-    let mut workloads: BTreeMap<String, Vec<Workload>> = BTreeMap::new();
+    let mut workloads: BTreeMap<(WorkloadKind, String), Vec<Workload>> = BTreeMap::new();
     for kind in kinds {
         let api = session.dynamic(namespace, &workload::resource(*kind));
         let list = session.read(|| api.list(&params)).await?;
         for object in &list.items {
             if let Some(component) = workload::component(object) {
-                workloads.entry(component).or_default().push(workload::observe(*kind, object));
+                workloads.entry((*kind, component)).or_default().push(workload::observe(*kind, object));
             }
         }
     }

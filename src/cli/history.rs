@@ -11,6 +11,7 @@ use crate::cli::{exit, gather};
 use crate::cluster::record;
 use crate::cluster::revisions;
 use crate::oam::revision::StoredRevision;
+use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::report::history::{self, History, PastRun, Revision};
@@ -50,7 +51,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let stored = revisions::list(session, &namespace, &names).await.map_err(unreachable)?;
     let kinds = BTreeSet::from([record.run.spec.kind]);
     let mut workloads = gather::workloads(session, &namespace, &kinds).await.map_err(unreachable)?;
-    let live = workloads.remove(&record.component).unwrap_or_default();
+    let live = workloads.remove(&(record.run.spec.kind, record.component.clone())).unwrap_or_default();
     let history = History {
         component: record.component.clone(),
         application: record.application.clone(),
@@ -66,19 +67,12 @@ fn entry(revision: &StoredRevision, live: &[Workload]) -> Revision {
         .workload()
         .and_then(|workload| workload.pointer("/spec/template/spec/containers/0/image"))
         .and_then(serde_json::Value::as_str);
-    let is_its = |workload: &&Workload| match workload.in_place {
-        Some(_) => workload.template() == Some(revision.name.as_str()),
-        None => workload.name == revision.name,
-    };
-    let workload = live.iter().find(is_its);
+    let workload = live.iter().find(|workload| workload.revision() == Some(&revision.name));
     Revision {
         revision: revision.revision,
         name: revision.name.clone(),
         image: image.unwrap_or_default().to_owned(),
-        replicas: workload.map_or(0, |workload| {
-            let kept = workload.in_place.as_ref().map_or(0, |in_place| in_place.partition);
-            workload.replicas.saturating_sub(kept)
-        }),
+        replicas: workload.map_or(0, |workload| Shape::of(workload).moved()),
         ready_replicas: workload.map_or(0, readiness::ready),
         created: revision.created.as_deref().and_then(|created| created.parse().ok()),
     }

@@ -8,6 +8,7 @@ use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::Job;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::desired::Desired;
+use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 
@@ -55,7 +56,7 @@ pub fn causes(job: &Job, findings: &Findings) -> Vec<String> {
 /// Why a CloneSet takes its time: Kruise's default is easily overlooked.
 fn pace(kind: WorkloadKind, workload: &Workload) -> Option<String> {
     let in_place = workload.in_place.as_ref().filter(|_| kind == WorkloadKind::CloneSet)?;
-    let moved = workload.replicas.saturating_sub(in_place.partition);
+    let moved = Shape::of(workload).moved();
     let is_slow = in_place.strategy.get("maxUnavailable").is_none() && workload.updated_replicas < moved;
     is_slow.then(|| {
         format!(

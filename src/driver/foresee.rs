@@ -16,7 +16,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::wish::Wish;
 use crate::oam::revision::{self, StoredRevision};
-use crate::plan::observed::{Observed, Workload};
+use crate::plan::observed::Observed;
 use crate::plan::preview::{Foreseen, preview};
 use crate::plan::step::Step;
 
@@ -110,9 +110,9 @@ impl Forecast {
     /// target. Each with the size that it has then.
     #[must_use]
     pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
-        let revision = |one: &Workload| one.template().unwrap_or(&one.name).to_owned();
-        let sizes: BTreeMap<String, u32> =
-            self.observed.workloads.iter().map(|one| (revision(one), one.replicas)).collect();
+        let live = self.observed.workloads.iter();
+        let sizes: BTreeMap<&str, u32> =
+            live.filter_map(|one| Some((one.revision()?, one.replicas))).collect();
         let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
         let target = &self.job.target;
         let newest_source = self

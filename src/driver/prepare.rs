@@ -19,7 +19,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::render;
 use crate::oam::revision::{self, Decision, NewRevision, StoredRevision, UnknownRevision};
 use crate::plan::desired::Desired;
-use crate::plan::observed::Observed;
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::{FrozenStrategy, Run};
 
 /// Everything that driving a component needs.
@@ -392,11 +392,8 @@ fn refusal(reason: String) -> Failure {
 /// The revisions that must not be pruned: those that live workloads, the manifest or an unfinished run name.
 #[must_use]
 pub fn in_use(job: &Job, observed: &Observed) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = observed
-        .workloads
-        .iter()
-        .map(|workload| workload.template().unwrap_or(&workload.name).to_owned())
-        .collect();
+    let mut names: BTreeSet<String> =
+        observed.workloads.iter().filter_map(Workload::revision).map(str::to_owned).collect();
     names.insert(job.desired.target.clone());
     names.extend(job.manifest_revision.clone());
     if let Some(record) = &observed.record {

@@ -10,7 +10,7 @@ use crate::plan::observed::{Uid, Workload};
 use crate::plan::readiness;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::sides::moved;
-use crate::plan::walk::{Next, Stop, Waiting, await_drained, await_ready};
+use crate::plan::walk::{Next, Stop, Waiting, await_drained, await_ready, effective_goals};
 
 /// The numbers that say how far a workload's controller may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,21 @@ pub struct Shape {
     /// Pods that stay on the template before: a CloneSet keeps so many of them, a StatefulSet those with smaller
     /// ordinals.
     pub partition: u32,
+}
+
+impl Shape {
+    /// The shape that a workload has.
+    #[must_use]
+    pub fn of(workload: &Workload) -> Self {
+        let partition = workload.in_place.as_ref().map_or(0, |in_place| in_place.partition);
+        Self { replicas: workload.replicas, partition }
+    }
+
+    /// Pods that may be of the newest template.
+    #[must_use]
+    pub fn moved(self) -> u32 {
+        self.replicas.saturating_sub(self.partition)
+    }
 }
 
 /// One write to an in-place workload, with what it relies on.
@@ -53,15 +68,8 @@ pub enum Extent {
 }
 
 /// Walks a run over the one workload there is.
-pub(super) fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
+pub(super) fn walk(spec: &RunSpec, workload: &Workload) -> Stop {
     let last = spec.batches.len().saturating_sub(1);
-    let Some(workload) = workloads.first() else {
-        return Stop { next: Next::Create, batch: 0 };
-    };
-    if workload.deleting {
-        let next = Next::Wait(Waiting::Deletion { workload: workload.name.clone() });
-        return Stop { next, batch: 0 };
-    }
     let goals = effective_goals(spec);
     let entered = entered(spec, &goals, workload);
     for (index, goal) in goals.into_iter().enumerate() {
@@ -84,18 +92,9 @@ pub(super) fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
         }
     }
     let end = Shape { replicas: spec.target_size, partition: 0 };
-    let next = if seen(workload) == end { Next::Complete } else { Next::Roll(rolling(spec, workload, end)) };
+    let next =
+        if Shape::of(workload) == end { Next::Complete } else { Next::Roll(rolling(spec, workload, end)) };
     Stop { next, batch: last }
-}
-
-/// Pods of the target after each batch. What had moved at the claim has those batches behind it.
-fn effective_goals(spec: &RunSpec) -> Vec<u32> {
-    let mut goals = spec.goals();
-    if spec.mode == Mode::Upgrade {
-        let start = spec.target_start.min(spec.target_size);
-        goals.iter_mut().for_each(|goal| *goal = start.max(*goal));
-    }
-    goals
 }
 
 /// The shape in which `goal` pods are the target's.
@@ -120,14 +119,9 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
     }
 }
 
-fn seen(workload: &Workload) -> Shape {
-    let partition = workload.in_place.as_ref().map_or(0, |in_place| in_place.partition);
-    Shape { replicas: workload.replicas, partition }
-}
-
 /// Whether a batch has been written: that it has gone further is as good.
 fn is_reached(spec: &RunSpec, workload: &Workload, shape: Shape) -> bool {
-    let seen = seen(workload);
+    let seen = Shape::of(workload);
     let has_size =
         if is_shrink(spec) { seen.replicas <= shape.replicas } else { seen.replicas >= shape.replicas };
     workload.template() == Some(&spec.target) && seen.partition <= shape.partition && has_size
@@ -165,7 +159,7 @@ fn rolling(spec: &RunSpec, workload: &Workload, to: Shape) -> Rolling {
         revision: spec.target.clone(),
         strategy: workload.in_place.as_ref().map(|in_place| in_place.strategy.clone()).unwrap_or_default(),
         extent: if has_template { Extent::Shape } else { Extent::Template },
-        from: seen(workload),
+        from: Shape::of(workload),
         to,
     }
 }

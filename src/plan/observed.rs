@@ -111,6 +111,16 @@ impl Workload {
         (self.generation <= written.generation).then_some(written.revision.as_str())
     }
 
+    /// The revision that it runs: the one that it is named after, or that its template is of, as far as that is
+    /// known.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        match self.in_place {
+            Some(_) => self.template(),
+            None => Some(&self.name),
+        }
+    }
+
     /// Whether somebody else has changed its spec since the run of this claim wrote it.
     #[must_use]
     pub fn is_disturbed(&self, epoch: Epoch) -> bool {

@@ -4,7 +4,7 @@
 //! `rollout plan` shows is what `rollout apply` does.
 
 use crate::plan::desired::Desired;
-use crate::plan::in_place::Extent;
+use crate::plan::in_place::{Extent, Shape};
 use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
 use crate::plan::record::{Claim, Outcome, Record};
 use crate::plan::sides::Sides;
@@ -124,8 +124,9 @@ fn settle(workload: &mut Workload) {
     workload.status_replicas = workload.replicas;
     workload.ready_replicas = workload.replicas;
     workload.updated_replicas = workload.replicas;
+    let moved = Shape::of(workload).moved();
     if let Some(in_place) = workload.in_place.as_mut() {
-        in_place.updated_ready = workload.replicas.saturating_sub(in_place.partition);
+        in_place.updated_ready = moved;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What of a component is on the target, and what is not yet, whatever kind of workload runs it.
 
 use crate::oam::kind::WorkloadKind;
+use crate::plan::in_place::Shape;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Run;
 
@@ -44,12 +45,7 @@ impl Sides {
 /// Replicas of an in-place workload that the target may have: those that its partition does not hold back.
 #[must_use]
 pub fn moved(workload: &Workload, target: &str) -> u32 {
-    match &workload.in_place {
-        Some(in_place) if workload.template() == Some(target) => {
-            workload.replicas.saturating_sub(in_place.partition)
-        }
-        Some(_) | None => 0,
-    }
+    if workload.template() == Some(target) { Shape::of(workload).moved() } else { 0 }
 }
 
 /// The revisions that a rollout to `target` replaces, by name; for an in-place workload as far as they are

@@ -127,16 +127,18 @@ pub struct Stop {
 /// `workloads` are all of the component's, whatever their revision.
 #[must_use]
 pub fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
-    if spec.kind.is_in_place() {
-        return in_place::walk(spec, workloads);
-    }
+    let is_in_place = spec.kind.is_in_place();
     let last = spec.batches.len().saturating_sub(1);
-    let Some(target) = workloads.iter().find(|workload| workload.name == spec.target) else {
+    let is_target = |workload: &&Workload| is_in_place || workload.name == spec.target;
+    let Some(target) = workloads.iter().find(is_target) else {
         return Stop { next: Next::Create, batch: 0 };
     };
     if target.deleting {
         let next = Next::Wait(Waiting::Deletion { workload: target.name.clone() });
         return Stop { next, batch: 0 };
+    }
+    if is_in_place {
+        return in_place::walk(spec, target);
     }
     let mut sources: Vec<&Workload> =
         workloads.iter().filter(|workload| workload.name != spec.target && !workload.deleting).collect();
@@ -168,10 +170,12 @@ pub fn walk(spec: &RunSpec, workloads: &[Workload]) -> Stop {
 /// With `IncreaseFirst` a target that began above the first goals (a revert, a second try) has those batches
 /// behind it once its pods are ready; its sources may then be as small as that allows, so that the sum is the
 /// target size after each batch. With `DecreaseFirst` the sources give way before anything is known of the
-/// target's pods, so there never by more than the batch says.
-fn effective_goals(spec: &RunSpec) -> Vec<u32> {
+/// target's pods, so there never by more than the batch says. The strategy has no say where pods are replaced in
+/// their place.
+pub(super) fn effective_goals(spec: &RunSpec) -> Vec<u32> {
     let mut goals = spec.goals();
-    if (spec.mode, spec.strategy) == (Mode::Upgrade, FrozenStrategy::IncreaseFirst) {
+    let counts_its_start = spec.kind.is_in_place() || spec.strategy == FrozenStrategy::IncreaseFirst;
+    if spec.mode == Mode::Upgrade && counts_its_start {
         let start = spec.target_start.min(spec.target_size);
         goals.iter_mut().for_each(|goal| *goal = start.max(*goal));
     }

@@ -156,10 +156,7 @@ impl Replica {
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) {
-        if let Some(record) = self.observed.record.as_mut() {
-            record.run.outcome = outcome;
-        }
-        self.observed.held = None;
+        crate::world::end(&mut self.observed, outcome);
     }
 
     /// Runs to the end of a command with a cluster that always obliges; returns size and partition after each

@@ -122,10 +122,7 @@ impl World {
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) {
-        if let Some(record) = self.observed.record.as_mut() {
-            record.run.outcome = outcome;
-        }
-        self.observed.held = None;
+        end(&mut self.observed, outcome);
     }
 
     /// Runs to the end of a command with a cluster that always obliges; returns the sizes after each
@@ -178,6 +175,14 @@ impl World {
             in_place: None,
         });
     }
+}
+
+/// A run ends, and its process with it.
+pub(crate) fn end(observed: &mut Observed, outcome: Outcome) {
+    if let Some(record) = observed.record.as_mut() {
+        record.run.outcome = outcome;
+    }
+    observed.held = None;
 }
 
 /// The recorded run's outcome.

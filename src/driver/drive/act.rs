@@ -185,7 +185,7 @@ impl Drive<'_> {
             Some(Mode::Upgrade) => What::WorkloadRolled {
                 workload,
                 revision,
-                moved: to.replicas.saturating_sub(to.partition),
+                moved: to.moved(),
                 replicas: to.replicas,
                 batch,
                 batches,
