@@ -27,6 +27,7 @@ mod seed;
 mod site;
 mod stuck;
 mod traces;
+mod twin;
 mod wire;
 mod writes;
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -234,6 +236,17 @@ pub(crate) struct Kubectl {
 }
 
 impl Kubectl {
+    /// A client of the same user, for a namespace. It asks nothing again: what the server refuses is to be seen.
+    /// Needs a tokio runtime, whose the client is.
+    pub(crate) async fn client(&self, namespace: &str) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        namespace.clone_into(&mut config.default_namespace);
+        config.default_retry = false;
+        Client::try_from(config).unwrap()
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = match &self.program {
             Some(program) => Command::new(program),

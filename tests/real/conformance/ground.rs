@@ -1,16 +1,13 @@
 //! The two grounds: a namespace on the control plane, and one of the same name in a sandbox.
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use rollout::sandbox::Sandbox;
 use rollout::sandbox::rules::parse_rules;
-use rollout::sandbox::{Now, Options, RulesSource, Sandbox};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::plane::Plane;
 use crate::site::{QUICK, Site};
+use crate::twin;
 
 /// Where a script is played.
 pub(super) struct Ground<'a> {
@@ -29,14 +26,7 @@ impl<'a> Ground<'a> {
     /// The story's namespace on the control plane.
     pub(super) fn real(site: &'a Site) -> Self {
         let runtime = runtime();
-        let client = runtime.block_on(async {
-            let kubeconfig = Kubeconfig::read_from(&site.plane.kubectl.kubeconfig).unwrap();
-            let options = KubeConfigOptions::default();
-            let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-            // What the server refuses is to be seen, not asked again.
-            config.default_retry = false;
-            kube::Client::try_from(config).unwrap()
-        });
+        let client = runtime.block_on(site.plane.kubectl.client(&site.namespace));
         // A controller puts this into every new namespace at some moment, which should not be a script's.
         site.kubectl(&["wait", "--for=create", "configmap/kube-root-ca.crt", "--timeout=30s"]);
         Self { runtime, client, namespace: site.namespace.clone(), kind: Kind::Real(site.plane) }
@@ -47,9 +37,7 @@ impl<'a> Ground<'a> {
         let runtime = runtime();
         let namespace = site.namespace.clone();
         let (sandbox, client) = runtime.block_on(async {
-            let rules = RulesSource::Given(parse_rules("rules", QUICK).unwrap());
-            let options = Options { file: None, rules, now: clock(), record_history: false };
-            let sandbox = Sandbox::open(options).unwrap();
+            let sandbox = twin::open(QUICK);
             let client = sandbox.client(&namespace);
             let body = json!({"metadata": {"name": namespace}}).to_string().into_bytes();
             let made = http::Request::post("/api/v1/namespaces").body(body).unwrap();
@@ -84,10 +72,4 @@ impl<'a> Ground<'a> {
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// The wall clock, which the control plane has as well.
-#[expect(clippy::disallowed_methods, reason = "nothing is timed; the sandbox needs some clock")]
-fn clock() -> Now {
-    Arc::new(Timestamp::now)
 }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use futures::future::LocalBoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use rollout::cluster::clock::Clock;
 use rollout::sandbox::Change;
 use serde_json::Value;
@@ -38,12 +37,7 @@ impl Real {
     pub(crate) async fn open(plane: &Plane, story: &str, rules: &str) -> Self {
         let kubelet = plane.kubelet.as_ref().expect("stories say what they need");
         let namespace = &plane.namespace(story);
-        let kubeconfig = Kubeconfig::read_from(&plane.kubectl.kubeconfig).unwrap();
-        let mut config =
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        config.default_namespace.clone_from(namespace);
-        config.default_retry = false;
-        let client = Client::try_from(config).unwrap();
+        let client = plane.kubectl.client(namespace).await;
         kubelet.script(namespace, rules);
         let named = ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() };
         let object = Namespace { metadata: named, ..Namespace::default() };

@@ -1,0 +1,19 @@
+//! A sandbox beside the control plane, to be asked the same.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rollout::sandbox::rules::parse_rules;
+use rollout::sandbox::{Now, Options, RulesSource, Sandbox};
+
+/// Opens one whose kubelet follows the rules, given as YAML. Time passes in it only as long as it lives.
+pub(crate) fn open(rules: &str) -> Sandbox {
+    let rules = RulesSource::Given(parse_rules("rules", rules).unwrap());
+    Sandbox::open(Options { file: None, rules, now: clock(), record_history: false }).unwrap()
+}
+
+/// The wall clock, which the control plane has as well.
+#[expect(clippy::disallowed_methods, reason = "nothing is timed; the sandbox needs some clock")]
+fn clock() -> Now {
+    Arc::new(Timestamp::now)
+}
