@@ -45,6 +45,12 @@ complete -c rollout -n "__fish_rollout_needs_command" -f -a "apply" -d 'Roll out
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "plan" -d 'Show what applying manifests would do, and do nothing'
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "status" -d 'Show where components stand'
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "undo" -d 'Go back to an earlier revision, in batches'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "promote" -d 'Go on past the gate, to the next batch or to the end'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "pause" -d 'Stop the run under way after the write in flight'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "resume" -d 'Go on with a run that was paused, stopped or lost its process'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "abort" -d 'Return from the run under way to where it began, at once'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "scale" -d 'Give a component another size, in batches'
+complete -c rollout -n "__fish_rollout_needs_command" -f -a "delete" -d 'Remove what an application owns, or one of its components'
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "history" -d 'Show the revisions of a component and the runs that rolled them out'
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "crds" -d 'Print the definitions of two optional kinds, for `kubectl get app` and `kubectl get rollout`'
 complete -c rollout -n "__fish_rollout_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -150,8 +156,156 @@ complete -c rollout -n "__fish_rollout_using_subcommand undo" -l identity -d 'Go
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand undo" -l now -d 'Go back in one batch, and take over from a run that is under way'
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l timeout -d 'Give up on the whole run after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l batch-timeout -d 'Give up on a batch after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -s o -l output -d 'Print the result in this form' -r -f -a "table\t'The final table'
+wide\t'The final table with more columns'
+json\t'The final state as one JSON document'
+yaml\t'The final state as one YAML document'
+name\t'The names of the components, one a line'
+ndjson\t'Every event as it happens, one JSON object a line'"
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l full -d 'Go on to the end, without another gate'
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -s o -l output -d 'Print in this form' -r -f -a "table\t'A table'
+wide\t'The table with more columns'
+json\t'One JSON document'
+yaml\t'One YAML document'
+name\t'Names, one a line'"
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l timeout -d 'Give up on the whole run after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l batch-timeout -d 'Give up on a batch after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -s o -l output -d 'Print the result in this form' -r -f -a "table\t'The final table'
+wide\t'The final table with more columns'
+json\t'The final state as one JSON document'
+yaml\t'The final state as one YAML document'
+name\t'The names of the components, one a line'
+ndjson\t'Every event as it happens, one JSON object a line'"
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l batches -d 'Cut the run into these batches' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l partition -d 'Stop after this batch, counted from 0' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l timeout -d 'Give up on the whole run after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l batch-timeout -d 'Give up on a batch after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -s o -l output -d 'Print the result in this form' -r -f -a "table\t'The final table'
+wide\t'The final table with more columns'
+json\t'The final state as one JSON document'
+yaml\t'The final state as one YAML document'
+name\t'The names of the components, one a line'
+ndjson\t'Every event as it happens, one JSON object a line'"
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l replicas -d 'Replicas wanted; 0 or more' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l batches -d 'Cut the run into these batches' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l partition -d 'Stop after this batch, counted from 0' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l timeout -d 'Give up on the whole run after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l batch-timeout -d 'Give up on a batch after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -s o -l output -d 'Print the result in this form' -r -f -a "table\t'The final table'
+wide\t'The final table with more columns'
+json\t'The final state as one JSON document'
+yaml\t'The final state as one YAML document'
+name\t'The names of the components, one a line'
+ndjson\t'Every event as it happens, one JSON object a line'"
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -s f -l filename -d 'Remove the applications of this manifest, as kubectl has it; can be repeated' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l dry-run -d 'Say what would be removed and remove nothing' -r -f -a "client\t''"
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -s n -l namespace -d 'Act in this namespace' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l context -d 'Use this context of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l cluster -d 'Use this cluster of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l user -d 'Use this user of the kubeconfig' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l kubeconfig -d 'Read this kubeconfig' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l as -d 'Act as this user' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l as-group -d 'Act as a member of this group; can be repeated' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l request-timeout -d 'Give up on a single request after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l identity -d 'Go by this name in the queue of runs' -r
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+always\t'Always'
+never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -s y -l yes -d 'Do not ask'
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand history" -s o -l output -d 'Print in this form' -r -f -a "table\t'A table'
 wide\t'The table with more columns'
 json\t'One JSON document'
@@ -222,12 +376,18 @@ always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand man" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "apply" -d 'Roll out the applications in manifests, batch by batch'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "plan" -d 'Show what applying manifests would do, and do nothing'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "status" -d 'Show where components stand'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "undo" -d 'Go back to an earlier revision, in batches'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "history" -d 'Show the revisions of a component and the runs that rolled them out'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "crds" -d 'Print the definitions of two optional kinds, for `kubectl get app` and `kubectl get rollout`'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "man" -d 'Print the manual page, or write a page for every command'
-complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo history crds completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "apply" -d 'Roll out the applications in manifests, batch by batch'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "plan" -d 'Show what applying manifests would do, and do nothing'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "status" -d 'Show where components stand'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "undo" -d 'Go back to an earlier revision, in batches'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "promote" -d 'Go on past the gate, to the next batch or to the end'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "pause" -d 'Stop the run under way after the write in flight'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "resume" -d 'Go on with a run that was paused, stopped or lost its process'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "abort" -d 'Return from the run under way to where it began, at once'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "scale" -d 'Give a component another size, in batches'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "delete" -d 'Remove what an application owns, or one of its components'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "history" -d 'Show the revisions of a component and the runs that rolled them out'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "crds" -d 'Print the definitions of two optional kinds, for `kubectl get app` and `kubectl get rollout`'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "man" -d 'Print the manual page, or write a page for every command'
+complete -c rollout -n "__fish_rollout_using_subcommand help; and not __fish_seen_subcommand_from apply plan status undo promote pause resume abort scale delete history crds completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

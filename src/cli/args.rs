@@ -142,6 +142,14 @@ impl ManifestArgs {
     }
 }
 
+/// The component that a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ComponentArg {
+    /// Act on this component; may be left out where the namespace has only one
+    #[arg(value_name = "COMPONENT")]
+    pub component: Option<String>,
+}
+
 /// Flags that change the shape of a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BatchArgs {

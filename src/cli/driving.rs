@@ -15,7 +15,7 @@ use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
 use crate::driver::context::{Context, Limits};
 use crate::driver::control;
-use crate::driver::outcome::{End, FailureKind};
+use crate::driver::outcome::{self, End, FailureKind};
 use crate::driver::run;
 use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
@@ -84,13 +84,9 @@ async fn conclude(
         End::Failed(failure) => Some(failure.kind),
         End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => None,
     });
-    let kind = failed.map(|failed| match failed {
-        FailureKind::Refused => Kind::Refused,
-        FailureKind::NotReady => Kind::Timeout,
-        FailureKind::Superseded | FailureKind::Disturbed => Kind::Conflict,
-        FailureKind::Cluster | FailureKind::Denied => Kind::Cluster,
-        FailureKind::Interrupted => Kind::Interrupted(signal.unwrap_or(Signal::Interrupt)),
-        FailureKind::Internal => Kind::Internal,
+    let kind = failed.map(|failed| match (Kind::from(failed), signal) {
+        (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
+        (kind, _) => kind,
     });
     // What is there is shown where something may have been done: not after a refusal, not after losing
     // the cluster.
@@ -110,6 +106,27 @@ async fn conclude(
     match kind {
         Some(kind) => Err(Failure::reported(kind)),
         None => Ok(exit::SUCCESS),
+    }
+}
+
+impl From<FailureKind> for Kind {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Refused => Self::Refused,
+            FailureKind::NotReady => Self::Timeout,
+            FailureKind::Superseded | FailureKind::Disturbed => Self::Conflict,
+            FailureKind::Cluster | FailureKind::Denied => Self::Cluster,
+            FailureKind::Interrupted => Self::Interrupted(Signal::Interrupt),
+            FailureKind::Internal => Self::Internal,
+        }
+    }
+}
+
+/// A failure of the driver that no event has told.
+impl From<outcome::Failure> for Failure {
+    fn from(failure: outcome::Failure) -> Self {
+        let told = Self::message(failure.kind.into(), failure.reason);
+        failure.hints.into_iter().fold(told, Self::hint)
     }
 }
 

@@ -3,11 +3,13 @@
 //! Parsing comes first and needs nothing: no runtime, no file, no network. One file per command holds its
 //! flags, with their help, and what it does.
 
+pub mod abort;
 pub mod apply;
 pub mod args;
 pub mod completions;
 pub mod connect;
 pub mod crds;
+pub mod delete;
 pub mod driving;
 pub mod exit;
 pub mod failure;
@@ -16,7 +18,11 @@ pub mod gather;
 pub mod history;
 pub mod input;
 pub mod man;
+pub mod pause;
 pub mod plan;
+pub mod promote;
+pub mod resume;
+pub mod scale;
 pub mod setting;
 pub mod signals;
 pub mod status;
@@ -61,6 +67,12 @@ pub enum Command {
     Plan(plan::Args),
     Status(status::Args),
     Undo(undo::Args),
+    Promote(promote::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
+    Abort(abort::Args),
+    Scale(scale::Args),
+    Delete(delete::Args),
     History(history::Args),
     Crds(crds::Args),
     Completions(completions::Args),
@@ -118,6 +130,12 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
         Command::Plan(args) => wait(plan::run(args, &cli.global, ui)),
         Command::Status(args) => wait(status::run(args, &cli.global, ui)),
         Command::Undo(args) => wait(undo::run(args, &cli.global, ui)),
+        Command::Promote(args) => wait(promote::run(args, &cli.global, ui)),
+        Command::Pause(args) => wait(pause::run(args, &cli.global, ui)),
+        Command::Resume(args) => wait(resume::run(args, &cli.global, ui)),
+        Command::Abort(args) => wait(abort::run(args, &cli.global, ui)),
+        Command::Scale(args) => wait(scale::run(args, &cli.global, ui)),
+        Command::Delete(args) => wait(delete::run(args, &cli.global, ui)),
         Command::History(args) => wait(history::run(args, &cli.global, ui)),
     }
 }

@@ -128,7 +128,7 @@ async fn follow(
     let feed = async {
         tokio::join!(
             join_all(subjects.iter().map(|subject| watch::feed(session, subject, &view))),
-            record::follow(session, namespace, || is_news.notify_one()),
+            record::follow(session, namespace, |_| is_news.notify_one()),
         );
         std::future::pending::<()>().await;
     };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
 use indicatif::ProgressDrawTarget;
 
 use crate::cli::args::Color;
@@ -17,7 +18,7 @@ use crate::report::event::Reporter;
 use crate::report::json::Json;
 use crate::report::lines::{Detail, Lines};
 use crate::report::terminal::{Paint, Terminal};
-use crate::report::text::sanitise;
+use crate::report::text::{sanitise, sanitise_block};
 
 /// The streams of the process.
 #[derive(Debug)]
@@ -36,6 +37,17 @@ enum Live {
     Terminal,
     /// It is a file, a pipe, or was asked to be quiet.
     Lines,
+}
+
+/// What was answered to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// Anything else.
+    No,
+    /// Nobody is there to ask.
+    NotAsked,
 }
 
 /// How a run is told.
@@ -107,6 +119,24 @@ impl Ui {
             }
             (Narration::Words, Live::Lines) => Box::new(Lines::new(self.stderr.clone(), self.detail)),
         }
+    }
+
+    /// Asks on the terminal whether to do something; elsewhere nobody is asked.
+    ///
+    /// # Errors
+    ///
+    /// A terminal that cannot be read.
+    pub fn confirm(&mut self, question: &str) -> Result<Answer, Failure> {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Ok(Answer::NotAsked);
+        }
+        self.stderr.say(&format!("{} [y/N] ", sanitise_block(question)));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).context("the answer cannot be read")?;
+        Ok(match line.trim() {
+            "y" | "Y" | "yes" => Answer::Yes,
+            _ => Answer::No,
+        })
     }
 
     /// The process's stdin.

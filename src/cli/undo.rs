@@ -3,11 +3,12 @@
 use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::Failure;
-use crate::cli::setting::{self, unreachable};
+use crate::cli::setting;
 use crate::cli::ui::Ui;
 use crate::cli::{driving, gather};
-use crate::cluster::record;
-use crate::driver::wish::{ComponentWish, Intent, Wish};
+use crate::cluster::lease::Turn;
+use crate::driver::wish::{Intent, Overrides, Wish};
+use crate::oam::application::{Amount, Batch};
 
 /// Go back to an earlier revision, in batches
 ///
@@ -23,6 +24,12 @@ pub struct Args {
     /// Without it: the revision before the one that is rolled out.
     #[arg(long, value_name = "REVISION")]
     pub to_revision: Option<String>,
+
+    /// Go back in one batch, and take over from a run that is under way
+    ///
+    /// Without it the batches are those of the last run where they fit, and a run under way is waited for.
+    #[arg(long, conflicts_with_all = ["batches", "partition"])]
+    pub now: bool,
 
     /// How it is cut.
     #[command(flatten)]
@@ -41,6 +48,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout undo
   $ rollout undo express-server --to-revision v1
+  $ rollout undo express-server --now
   $ rollout undo express-server --to-revision express-server-v1 --batches 2,3";
 
 /// Runs the command.
@@ -51,17 +59,16 @@ Examples:
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
-    let record = gather::pick(&known, args.component.as_deref(), &namespace)?;
-    let wish = Wish {
-        application: record.application.clone(),
-        namespace,
-        components: vec![ComponentWish {
-            name: record.component.clone(),
-            depends_on: Vec::new(),
-            intent: Intent::Revision { reference: args.to_revision.clone(), kind: record.run.spec.kind },
-        }],
-        overrides: args.batches.overrides(false),
-    };
+    let record = gather::record_of(&setting, args.component.as_deref(), &namespace).await?;
+    let intent = Intent::Revision { reference: args.to_revision.clone(), kind: record.run.spec.kind };
+    let wish = Wish::of_record(&record, namespace, intent, args.batches.overrides(false));
+    let wish = if args.now { at_once(wish) } else { wish };
     driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+}
+
+/// In one batch, and before whoever drives.
+fn at_once(wish: Wish) -> Wish {
+    let everything = Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) };
+    let overrides = Overrides { batches: Some(vec![everything]), ..wish.overrides };
+    Wish { turn: Turn::AtOnce, overrides, ..wish }
 }

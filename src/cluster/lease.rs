@@ -26,7 +26,7 @@ use crate::cluster::session::Session;
 use crate::oam::labels;
 
 /// How long a Lease lasts without being renewed: as long as client-go's.
-const DURATION: Duration = Duration::from_secs(15);
+pub const DURATION: Duration = Duration::from_secs(15);
 /// How long after the last renewal writes are still sent; less than [`DURATION`], so that a successor
 /// that has seen the Lease expire meets no late write. client-go's ratio.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
@@ -54,6 +54,16 @@ pub struct Queue {
 struct Token {
     process: Option<Process>,
     since: i64,
+}
+
+/// Whether a run waits for the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Turn {
+    /// It waits in line.
+    #[default]
+    InLine,
+    /// It takes over, and the run before it ends as superseded.
+    AtOnce,
 }
 
 /// Why the Lease was not got.
@@ -99,12 +109,14 @@ impl Queue {
         }
     }
 
-    /// Waits in line for the Lease, at most `patience` (zero is no limit). `on_wait` hears each new holder.
+    /// Takes the Lease, in line or at once. It waits at most `patience` (zero is no limit); `on_wait` hears each
+    /// new holder.
     ///
     /// # Errors
     /// [`QueueError`]
     pub async fn acquire(
         self,
+        turn: Turn,
         patience: Duration,
         mut on_wait: impl FnMut(&str),
     ) -> Result<Held, QueueError> {
@@ -114,7 +126,10 @@ impl Queue {
         let mut announced: Option<String> = None;
         loop {
             let expired = |version: &str| {
-                seen.as_ref().is_some_and(|(known, until)| known == version && clock.moment() >= *until)
+                turn == Turn::AtOnce
+                    || seen
+                        .as_ref()
+                        .is_some_and(|(known, until)| known == version && clock.moment() >= *until)
             };
             let asked = clock.moment();
             match self.look(expired).await {
@@ -217,7 +232,7 @@ impl Queue {
     }
 
     fn name(&self) -> String {
-        format!("rollout-{}", self.application)
+        name(&self.application)
     }
 
     fn new_token(&self) -> String {
@@ -251,6 +266,32 @@ impl Queue {
             "leaseTransitions": transitions,
         })
     }
+}
+
+/// Who holds an application's Lease, as far as it can be told without watching it expire; with the version seen.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn holder(
+    session: &Session,
+    namespace: &str,
+    application: &str,
+) -> Result<Option<(String, String)>, ClusterError> {
+    let api = session.api::<Lease>(namespace);
+    let name = name(application);
+    let Some(lease) = session.read(|| api.get_opt(&name)).await? else { return Ok(None) };
+    if is_abandoned(&lease) {
+        return Ok(None);
+    }
+    let version = lease.resource_version().unwrap_or_default();
+    let holder = lease.spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty());
+    Ok(holder.map(|holder| (holder, version)))
+}
+
+/// The name of an application's Lease.
+#[must_use]
+pub fn name(application: &str) -> String {
+    format!("rollout-{application}")
 }
 
 impl Held {

@@ -14,6 +14,7 @@ pub mod pods;
 pub mod preflight;
 pub mod process;
 pub mod record;
+pub mod records;
 pub mod revisions;
 pub mod service;
 pub mod session;

@@ -40,7 +40,7 @@ const OF_WORKLOADS: &[&str] = &["get", "list", "watch", "create", "patch"];
 /// What every run needs besides: kind by kind, group, plural, verbs.
 const NEEDED: [(&str, &str, &[&str]); 3] = [
     ("apps", "controllerrevisions", &["get", "list", "create"]),
-    ("", "configmaps", &["get", "create", "patch"]),
+    ("", "configmaps", &["get", "list", "watch", "create", "patch"]),
     ("coordination.k8s.io", "leases", &["get", "create", "patch"]),
 ];
 /// What a run with exposed ports needs besides.

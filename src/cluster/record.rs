@@ -16,11 +16,16 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
+use crate::cluster::view::is_older;
 use crate::oam::labels;
 use crate::plan::record::Record;
 
 const RECORD: &str = "record";
 const EPOCH: &str = "epoch";
+/// The first delay after a watch that failed; it doubles up to [`MOST_DELAY`].
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay after a watch that failed.
+const MOST_DELAY: Duration = Duration::from_secs(8);
 
 /// A record as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,12 @@ impl StoredRecord {
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
+    }
+
+    /// Whether this is a later state of the same object.
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.uid == other.uid && is_older(&other.resource_version, &self.resource_version)
     }
 }
 
@@ -91,17 +102,21 @@ pub async fn load_all(session: &Session, namespace: &str) -> Result<Vec<StoredRe
     Ok(list.items.iter().filter_map(|object| parse(object).ok()).collect())
 }
 
-/// Tells whenever a record of a namespace has changed, for as long as it is polled.
-pub async fn follow(session: &Session, namespace: &str, mut on_change: impl FnMut()) {
+/// Tells whenever a record of a namespace has changed, for as long as it is polled, and as what it was seen
+/// where it is there and can be read.
+pub async fn follow(session: &Session, namespace: &str, mut on_change: impl FnMut(Option<StoredRecord>)) {
     let config = watcher::Config::default().labels(keys::RECORD_COMPONENT).timeout(25);
     let mut events = pin!(watcher::watcher(session.api::<ConfigMap>(namespace), config));
+    let mut delay = FIRST_DELAY;
     while let Some(event) = events.next().await {
+        delay = if event.is_ok() { FIRST_DELAY } else { (delay * 2).min(MOST_DELAY) };
         match event {
-            Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone) => {
-                on_change();
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                on_change(parse(&object).ok());
             }
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
-            Err(_) => session.clock().pause(Duration::from_secs(1)).await,
+            Ok(watcher::Event::Delete(_) | watcher::Event::InitDone) => on_change(None),
+            Ok(watcher::Event::Init) => {}
+            Err(_) => session.clock().pause(delay).await,
         }
     }
 }
@@ -148,20 +163,20 @@ pub async fn claim(
     parse(&object)
 }
 
-/// Writes how a run ended, unless another run has claimed since.
+/// Writes a record under the same claim: how its run ended, or that it is paused.
 ///
 /// # Errors
-/// A conflict means that another run has claimed.
-pub async fn conclude(
+/// A conflict means that it has changed since it was read: by another claim, or by a user's word.
+pub async fn amend(
     session: &Session,
     namespace: &str,
-    held: &StoredRecord,
+    seen: &StoredRecord,
     record: &Record,
 ) -> Result<StoredRecord, RecordError> {
     let api = session.api::<ConfigMap>(namespace);
     let patch = json_patch(json!([
-        {"op": "test", "path": "/metadata/uid", "value": held.uid},
-        {"op": "test", "path": format!("/data/{EPOCH}"), "value": held.record.epoch.to_string()},
+        {"op": "test", "path": "/metadata/uid", "value": seen.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version},
         {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
     ]))?;
     parse(&session.once(api.patch(&name(&record.component), &patching(), &patch)).await?)

@@ -191,7 +191,7 @@ impl View {
 
 /// Whether a resource version is older than another. They are decimal numbers in every API server that
 /// stores in etcd; what is not comparable counts as news.
-fn is_older(version: &str, than: &str) -> bool {
+pub(in crate::cluster) fn is_older(version: &str, than: &str) -> bool {
     match (version.parse::<u128>(), than.parse::<u128>()) {
         (Ok(version), Ok(than)) => version < than,
         _ => false,

@@ -50,6 +50,12 @@ impl Views {
         Self { session: session.clone(), available: available.collect() }
     }
 
+    /// How the client names a view, where the cluster has it.
+    #[must_use]
+    pub fn resource(&self, view: View) -> Option<ApiResource> {
+        self.available.contains(&view).then(|| view.resource())
+    }
+
     /// Shows an object: its spec, where one is given, and its status. Returns the object, or `None` where the cluster has no
     /// such view.
     ///

@@ -7,8 +7,7 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::cluster::autoscalers;
-use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{Queue, QueueError};
+use crate::cluster::lease::{Queue, Turn};
 use crate::cluster::preflight::{self, Services};
 use crate::cluster::service;
 use crate::driver::context::{Context, Ground};
@@ -44,7 +43,7 @@ pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
         context.emit(&wish.application, None, What::Queued { holder: holder.to_owned() });
     };
     let acquired = tokio::select! {
-        acquired = queue.acquire(context.limits.lock, announce) => acquired,
+        acquired = queue.acquire(turn(wish, &jobs), context.limits.lock, announce) => acquired,
         () = context.control.stopped() => {
             let failure = Failure::new(FailureKind::Interrupted, "stopped as asked, before anything was changed");
             return all_fail(context, wish, &failure);
@@ -52,7 +51,7 @@ pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
     };
     let lead = match acquired {
         Ok(lease) => Lead { lease, publisher: Publisher::new(context, wish).await },
-        Err(error) => return all_fail(context, wish, &queue_failure(error)),
+        Err(error) => return all_fail(context, wish, &error.into()),
     };
     // Waiting in line may have taken long, and then everything may be otherwise. What changed in the moment
     // that taking a free Lease takes is found out by the claim.
@@ -60,6 +59,12 @@ pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
     let ends = under_lease(context, ground, &lead, wish, jobs).await;
     lead.lease.release().await;
     ends
+}
+
+/// A paused run has stopped already; whoever may end its pause need not wait for the process that sits it out.
+fn turn(wish: &Wish, jobs: &[Job]) -> Turn {
+    let is_paused = |job: &Job| job.record.as_ref().is_some_and(|stored| stored.record.run.paused.is_some());
+    if jobs.iter().any(is_paused) { Turn::AtOnce } else { wish.turn }
 }
 
 /// Prepares every component and asks the planner, so that a refusal of one stops all before the first write.
@@ -222,16 +227,6 @@ async fn drive_one(context: &Context, ground: &Ground, lead: Option<&Lead<'_>>, 
         context.emit(&job.application, Some(&job.component), What::Warned { message: message.clone() });
     }
     Drive::new(context, ground, lead, job).run().await
-}
-
-fn queue_failure(error: QueueError) -> Failure {
-    match error {
-        QueueError::Cluster(ClusterError::NotFound(message)) => Failure::new(FailureKind::Refused, message)
-            .hint("create the namespace first: `kubectl create namespace NAME`"),
-        QueueError::Cluster(error) => error.into(),
-        QueueError::TimedOut { .. } => Failure::new(FailureKind::Superseded, error.to_string())
-            .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
-    }
 }
 
 fn all_fail(context: &Context, wish: &Wish, failure: &Failure) -> Ends {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
+use crate::cluster::records::Records;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::watch::Subject;
@@ -47,6 +48,8 @@ pub struct Ground {
     pub subjects: Vec<Subject>,
     /// What is known.
     pub view: View,
+    /// What has been heard of their run records.
+    pub records: Records,
 }
 
 impl Ground {

@@ -4,6 +4,7 @@ mod act;
 mod diagnose;
 mod end;
 mod extras;
+mod sit_out;
 mod wait;
 
 use crate::cluster::clock::Moment;
@@ -11,7 +12,7 @@ use crate::cluster::lease::Held;
 use crate::cluster::record::StoredRecord;
 use crate::driver::context::{Context, Ground};
 use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::Job;
+use crate::driver::prepare::{Job, refuse_paused};
 use crate::driver::publish::Publisher;
 use crate::plan::observed::{Epoch, Observed, Uid, Workload};
 use crate::plan::standing::standing;
@@ -101,10 +102,21 @@ impl<'a> Drive<'a> {
             if self.context.control.is_stopped() {
                 return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
             }
+            if self.held.is_some() {
+                self.hear_of_the_record();
+                if self.is_paused() {
+                    self.sit_out().await?;
+                    continue;
+                }
+            }
             let observed = self.observe();
             let step = plan(&observed, &self.job.desired);
             if self.notice_batch(&observed, &step) == Noticed::BatchReady {
                 self.publish(&observed).await;
+            }
+            if let (Step::Claim { .. }, Some(stored), true) = (&step, &self.record, self.job.respects_a_pause)
+            {
+                refuse_paused(&stored.record)?;
             }
             let is_at_rest = matches!(step, Step::Nothing | Step::Hold { .. } | Step::Wait { .. });
             if self.has_extras && (self.held.is_some() || is_at_rest) {

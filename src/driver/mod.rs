@@ -2,14 +2,17 @@
 //!
 //! Killing the process anywhere and running it again is the recovery; there is no other.
 
+pub mod aim;
 pub mod apply;
 pub mod context;
 pub mod control;
+pub mod delete;
 pub mod drive;
 pub mod evidence;
 pub mod foresee;
 pub mod obstacles;
 pub mod outcome;
+pub mod pause;
 pub mod prepare;
 pub mod publish;
 pub mod run;

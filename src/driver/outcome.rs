@@ -1,6 +1,7 @@
 //! How driving a component ended.
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::lease::QueueError;
 use crate::cluster::record::RecordError;
 use crate::plan::batch::Misfit;
 use crate::report::event::{Progress, What};
@@ -84,6 +85,19 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+}
+
+/// Why a run's turn did not come.
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Cluster(ClusterError::NotFound(message)) => Self::new(FailureKind::Refused, message)
+                .hint("create the namespace first: `kubectl create namespace NAME`"),
+            QueueError::Cluster(error) => error.into(),
+            QueueError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
+                .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
+        }
     }
 }
 

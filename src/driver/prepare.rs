@@ -11,16 +11,14 @@ use crate::cluster::revisions;
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
+use crate::driver::aim::{Aim, Present, aim};
 use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
-use crate::oam::application::{Amount, Application, Batch, Component, Strategy};
-use crate::oam::kind::WorkloadKind;
-use crate::oam::render;
-use crate::oam::revision::{self, Decision, NewRevision, StoredRevision, UnknownRevision};
+use crate::driver::wish::{ComponentWish, Overrides, Wish};
+use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::{FrozenStrategy, Run};
+use crate::plan::record::{Purpose, Record};
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -51,6 +49,10 @@ pub struct Job {
     pub warnings: Vec<String>,
     /// The controller owner of the new revision, where there is a view to be it.
     pub owner: Option<Value>,
+    /// What the run is asked for as.
+    pub purpose: Purpose,
+    /// Whether it is refused while the component is paused.
+    pub respects_a_pause: bool,
 }
 
 /// A refusal, of one component.
@@ -129,21 +131,16 @@ async fn prepare_component(
         return Err(refusal(reason)
             .hint("only objects of the same application are changed; choose another component name"));
     }
-    let aim = match &component.intent {
-        Intent::Manifest { application, component } => {
-            let existing = session_lookup(session, &wish.namespace, component, &stored).await?;
-            aim_at_manifest(
-                application,
-                component,
-                &wish.namespace,
-                &existing,
-                wish.overrides.reuse_revision,
-            )?
-        }
-        Intent::Revision { reference, .. } => {
-            aim_at_revision(&component.name, reference.as_deref(), record.as_ref(), &stored)?
-        }
+    if let Some(stored) = record.as_ref().filter(|_| component.intent.respects_a_pause()) {
+        refuse_paused(&stored.record)?;
+    }
+    let present = Present {
+        component: &component.name,
+        record: record.as_ref(),
+        stored: &stored,
+        workloads: view.workloads(&component.name, component.kind()),
     };
+    let aim = aim(session, wish, component, &present).await?;
     refuse_other_kind(&aim, record.as_ref(), &component.name)?;
     if let Some(owner) = aim.target.application.as_ref().filter(|owner| **owner != wish.application) {
         return Err(refusal(format!("revision `{}` belongs to application `{owner}`", aim.target.name))
@@ -177,174 +174,8 @@ async fn prepare_component(
         record,
         warnings: aim.warnings,
         owner: None,
-    })
-}
-
-struct Aim {
-    desired: Desired,
-    new_revision: Option<NewRevision>,
-    target: StoredRevision,
-    manifest_revision: Option<String>,
-    services: Vec<Value>,
-    warnings: Vec<String>,
-}
-
-/// The component's revisions, with one of the wanted external name added if it lacks the label: the
-/// list is by label, and such an object must be refused rather than run into.
-async fn session_lookup(
-    session: &Session,
-    namespace: &str,
-    component: &Component,
-    stored: &[StoredRevision],
-) -> Result<Vec<StoredRevision>, Failure> {
-    let mut known = stored.to_vec();
-    if let Some(name) = &component.external_revision
-        && !known.iter().any(|one| one.name == *name)
-    {
-        known.extend(revisions::find(session, namespace, name).await?);
-    }
-    Ok(known)
-}
-
-fn aim_at_manifest(
-    application: &Application,
-    component: &Component,
-    namespace: &str,
-    stored: &[StoredRevision],
-    reuse: bool,
-) -> Result<Aim, Failure> {
-    let mut warnings = Vec::new();
-    let decision = revision::decide(stored, application, component, namespace)
-        .map_err(|error| refusal(error.to_string()))?;
-    let (name, new_revision) = match decision {
-        Decision::Reuse { name } => (name, None),
-        Decision::Create(new) => (new.name.clone(), Some(new)),
-        Decision::ReuseDiffering { name, differences } => {
-            let what = format!(
-                "revision `{name}` exists with other content than the manifest's: {}",
-                differences.join("; ")
-            );
-            if !reuse {
-                return Err(refusal(what)
-                    .hint("give the changed component another `externalRevision`")
-                    .hint("or pass `--reuse-revision` to roll out the revision as it was recorded"));
-            }
-            warnings.push(format!("{what}; it is rolled out as it was recorded"));
-            (name, None)
-        }
-    };
-    let target_name = component.rollout.target_revision.clone().unwrap_or_else(|| name.clone());
-    let target = match (&new_revision, stored.iter().find(|one| one.name == target_name)) {
-        (Some(new), _) if new.name == target_name => StoredRevision::from_object(&new.object)
-            .ok_or_else(|| Failure::new(FailureKind::Internal, "the new revision cannot be read back"))?,
-        (_, Some(stored)) => stored.clone(),
-        (_, None) => {
-            return Err(unknown_target(&target_name, &component.name, stored));
-        }
-    };
-    let rollout = &component.rollout;
-    Ok(Aim {
-        desired: Desired {
-            kind: component.kind.workload(),
-            workload: workload_name(component.kind.workload(), &component.name, &target_name),
-            target: target_name,
-            target_size: rollout.target_size,
-            batches: rollout.batches.clone(),
-            partition: rollout.batch_partition,
-            strategy: rollout.strategy,
-        },
-        new_revision,
-        target,
-        manifest_revision: Some(name),
-        services: render::services(application, component, namespace),
-        warnings,
-    })
-}
-
-/// `targetRevision` takes full names only, so that a manifest means the same next year.
-fn unknown_target(name: &str, component: &str, stored: &[StoredRevision]) -> Failure {
-    match revision::resolve(name, component, stored) {
-        Ok(meant) => refusal(format!("component `{component}` has no revision `{name}`"))
-            .hint(format!("`targetRevision` takes the full name: `{}`", meant.name)),
-        Err(unknown) => not_resolved(&unknown),
-    }
-}
-
-fn not_resolved(unknown: &UnknownRevision) -> Failure {
-    let failure = refusal(unknown.to_string());
-    match unknown.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure.hint(format!("see `rollout history {}`", unknown.component)),
-    }
-}
-
-fn aim_at_revision(
-    component: &str,
-    reference: Option<&str>,
-    record: Option<&StoredRecord>,
-    stored: &[StoredRevision],
-) -> Result<Aim, Failure> {
-    let Some(record) = record.map(|stored| &stored.record) else {
-        return Err(refusal(format!("component `{component}` has never been rolled out here"))
-            .hint("see `rollout status` for the components of the namespace"));
-    };
-    let target = match reference {
-        Some(reference) => {
-            revision::resolve(reference, component, stored).map_err(|unknown| not_resolved(&unknown))?
-        }
-        None => previous(&record.run, &record.past, stored).ok_or_else(|| {
-            refusal(format!("component `{component}` has no revision before `{}`", record.run.spec.target))
-                .hint("see `rollout history`")
-        })?,
-    };
-    let spec = &record.run.spec;
-    let sizes: Vec<Batch> = spec
-        .batches
-        .iter()
-        .map(|batch| Batch {
-            replicas: Amount::Count(batch.size),
-            max_unavailable: Amount::Count(batch.max_unavailable),
-        })
-        .collect();
-    // The last run's batches serve again where they divide the whole size.
-    let fits = spec.batches.iter().map(|batch| u64::from(batch.size)).sum::<u64>()
-        == u64::from(spec.target_size)
-        && sizes.last().is_some_and(|last| last.replicas != Amount::Count(0));
-    Ok(Aim {
-        desired: Desired {
-            kind: spec.kind,
-            target: target.name.clone(),
-            workload: workload_name(spec.kind, component, &target.name),
-            target_size: spec.target_size,
-            batches: fits.then_some(sizes),
-            partition: None,
-            strategy: match spec.strategy {
-                FrozenStrategy::IncreaseFirst => Strategy::IncreaseFirst,
-                FrozenStrategy::DecreaseFirst => Strategy::DecreaseFirst,
-            },
-        },
-        new_revision: None,
-        target: target.clone(),
-        manifest_revision: None,
-        services: Vec::new(),
-        warnings: Vec::new(),
-    })
-}
-
-/// The revision before: of an unfinished run its source, else what ran before the last change, else
-/// the next lower number.
-fn previous<'a>(run: &Run, past: &[Run], stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
-    let find = |name: &String| stored.iter().find(|one| one.name == *name);
-    let target = &run.spec.target;
-    if run.outcome.is_resumable()
-        && let Some(source) = run.spec.sources.iter().filter_map(find).max_by_key(|one| one.revision)
-    {
-        return Some(source);
-    }
-    let ran_before = past.iter().map(|run| &run.spec.target).filter(|name| *name != target).find_map(find);
-    ran_before.or_else(|| {
-        let number = find(target)?.revision;
-        stored.iter().filter(|one| one.revision < number).max_by_key(|one| one.revision)
+        purpose: aim.purpose,
+        respects_a_pause: component.intent.respects_a_pause(),
     })
 }
 
@@ -356,10 +187,6 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
         desired.partition = overrides.partition;
     }
     desired
-}
-
-fn workload_name(kind: WorkloadKind, component: &str, target: &str) -> String {
-    if kind.is_in_place() { component.to_owned() } else { target.to_owned() }
 }
 
 /// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
@@ -383,6 +210,14 @@ fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) 
             Err(refusal(format!("revision `{}` holds no workload that can be rolled out", aim.target.name)))
         }
     }
+}
+
+/// A pause holds what the next pipeline applies as well; what a person asks for by name ends it.
+pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
+    let Some(pause) = &record.run.paused else { return Ok(()) };
+    let component = &record.component;
+    Err(refusal(format!("component `{component}` is paused by `{}`", pause.by))
+        .hint(format!("`rollout resume {component}` lets its run go on")))
 }
 
 fn refusal(reason: String) -> Failure {

@@ -1,9 +1,11 @@
-//! All applications of a command at once, over one watch per kind and namespace.
+//! All applications of a command at once, over one watch per kind and namespace and one for their records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use crate::cluster::record;
+use crate::cluster::records::Records;
 use crate::cluster::view::View;
 use crate::cluster::watch::{self, Subject};
 use crate::cluster::workload;
@@ -18,9 +20,15 @@ use crate::oam::kind::WorkloadKind;
 pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
     let grounds = grounds(wishes);
     let work = join_all(wishes.iter().map(|wish| apply(context, &grounds[wish.namespace.as_str()], wish)));
-    let feeds = join_all(grounds.values().map(|ground| async {
-        join_all(ground.subjects.iter().map(|subject| watch::feed(&context.session, subject, &ground.view)))
-            .await;
+    let feeds = join_all(grounds.iter().map(|(namespace, ground)| async {
+        let listen = record::follow(&context.session, namespace, |heard| {
+            if let Some(stored) = heard {
+                ground.records.absorb(stored);
+            }
+        });
+        let watches = ground.subjects.iter();
+        let watches = watches.map(|subject| watch::feed(&context.session, subject, &ground.view));
+        tokio::join!(join_all(watches), listen);
         // A watch that cannot go on has told the view; whoever looks at it ends.
         std::future::pending::<()>().await;
     }));
@@ -44,7 +52,7 @@ fn grounds(wishes: &[Wish]) -> BTreeMap<&str, Ground> {
             let names: Vec<String> = names.into_iter().collect();
             Subject { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
         };
-        Ground { subjects: by_kind.into_iter().map(subject).collect(), view }
+        Ground { subjects: by_kind.into_iter().map(subject).collect(), view, records: Records::default() }
     };
     components.into_iter().map(|(namespace, by_kind)| (namespace, ground(namespace, by_kind))).collect()
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::cluster::lease::Turn;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
+use crate::plan::record::Record;
 
 /// What is asked of one application.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub struct Wish {
     pub components: Vec<ComponentWish>,
     /// What the command line says over the manifest.
     pub overrides: Overrides,
+    /// Whether it waits for a run that is under way.
+    pub turn: Turn,
 }
 
 /// What is asked of one component.
@@ -46,6 +50,48 @@ pub enum Intent {
         /// The kind of workload that the component runs as.
         kind: WorkloadKind,
     },
+    /// The recorded run, from where it stands.
+    Recorded {
+        /// What is to become of its gate.
+        gate: Gate,
+        /// The kind of workload that the component runs as.
+        kind: WorkloadKind,
+    },
+    /// Where the recorded run began.
+    Abort {
+        /// The kind of workload that the component runs as.
+        kind: WorkloadKind,
+    },
+    /// The same revision in another size.
+    Scale {
+        /// Replicas wanted.
+        replicas: u32,
+        /// The kind of workload that the component runs as.
+        kind: WorkloadKind,
+    },
+}
+
+/// What becomes of a run's gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// It stays.
+    Stay,
+    /// Where the run is held at it, it moves on by a batch.
+    Next,
+    /// There is none any more.
+    Open,
+}
+
+impl Intent {
+    /// Whether it is refused while the component is paused: what a manifest asks for may come from a pipeline that
+    /// knows nothing of the pause.
+    #[must_use]
+    pub fn respects_a_pause(&self) -> bool {
+        match self {
+            Self::Manifest { .. } => true,
+            Self::Revision { .. } | Self::Recorded { .. } | Self::Abort { .. } | Self::Scale { .. } => false,
+        }
+    }
 }
 
 impl ComponentWish {
@@ -54,7 +100,10 @@ impl ComponentWish {
     pub fn kind(&self) -> WorkloadKind {
         match &self.intent {
             Intent::Manifest { component, .. } => component.kind.workload(),
-            Intent::Revision { kind, .. } => *kind,
+            Intent::Revision { kind, .. }
+            | Intent::Recorded { kind, .. }
+            | Intent::Abort { kind }
+            | Intent::Scale { kind, .. } => *kind,
         }
     }
 }
@@ -82,7 +131,21 @@ impl Wish {
                 component: Box::new(component.clone()),
             },
         });
-        Self { application: application.name.clone(), namespace, components: components.collect(), overrides }
+        Self {
+            application: application.name.clone(),
+            namespace,
+            components: components.collect(),
+            overrides,
+            turn: Turn::InLine,
+        }
+    }
+
+    /// Asks for something of one component that has been rolled out.
+    #[must_use]
+    pub fn of_record(record: &Record, namespace: String, intent: Intent, overrides: Overrides) -> Self {
+        let component = ComponentWish { name: record.component.clone(), depends_on: Vec::new(), intent };
+        let application = record.application.clone();
+        Self { application, namespace, components: vec![component], overrides, turn: Turn::InLine }
     }
 
     /// The kinds of workload that its components run as.

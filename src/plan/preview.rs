@@ -6,7 +6,7 @@
 use crate::plan::desired::Desired;
 use crate::plan::in_place::{Extent, Shape};
 use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
-use crate::plan::record::{Claim, Outcome, Record};
+use crate::plan::record::{Claim, Outcome, Purpose, Record};
 use crate::plan::sides::Sides;
 use crate::plan::step::{Step, plan};
 use crate::plan::walk::Waiting;
@@ -57,7 +57,8 @@ pub fn preview(observed: &Observed, desired: &Desired) -> Vec<Foreseen> {
 pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
     match step {
         Step::Claim { spec, resumes } => {
-            let claim = Claim { by: String::new(), at: jiff::Timestamp::UNIX_EPOCH, resumes: *resumes };
+            let (by, at) = (String::new(), jiff::Timestamp::UNIX_EPOCH);
+            let claim = Claim { by, at, resumes: *resumes, purpose: Purpose::Forward };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
             world.held = Some(record.epoch);
             world.record = Some(record);

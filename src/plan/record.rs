@@ -35,8 +35,14 @@ pub struct Record {
 pub struct Run {
     /// What it does, frozen at the claim.
     pub spec: RunSpec,
+    /// What it was asked for as; decides what the same command means when it is given again.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// How it stands.
     pub outcome: Outcome,
+    /// Who has paused it; no write is sent while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     /// Who claimed it.
     pub by: String,
     /// When it was first claimed.
@@ -47,6 +53,31 @@ pub struct Run {
     /// Why it ended as it did, where that needs words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// What a run was asked for as.
+///
+/// The end alone does not tell: an interrupted way back from `v2` to `v1` looks like an upgrade from `v2`, and going
+/// back *from it* would turn it round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To the state that a manifest or a size asks for.
+    #[default]
+    Forward,
+    /// To an earlier revision.
+    Undo,
+    /// Back to where the run before began.
+    Abort,
+}
+
+/// A user's word that a run has to stand still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The identity of who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What a run does. Nothing in it changes while the run lasts, but by the user's word.
@@ -122,6 +153,8 @@ pub enum Outcome {
     Running,
     /// Stopped at its gate as asked.
     Held,
+    /// Paused by a user; its process, where it lives, waits and writes nothing.
+    Paused,
     /// The target was reached.
     Succeeded,
     /// It did not get ready in time; resumable.
@@ -184,7 +217,7 @@ impl Outcome {
     #[must_use]
     pub fn is_resumable(self) -> bool {
         match self {
-            Self::Running | Self::Held | Self::Failed | Self::Interrupted => true,
+            Self::Running | Self::Held | Self::Paused | Self::Failed | Self::Interrupted => true,
             Self::Succeeded | Self::Superseded => false,
         }
     }
@@ -193,7 +226,7 @@ impl Outcome {
 impl Record {
     /// The record after a claim of `spec`.
     ///
-    /// A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
+    /// No claim is paused. A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
     /// where it had not ended.
     #[must_use]
     pub fn claim(
@@ -209,7 +242,9 @@ impl Record {
             epoch: previous.map_or(Epoch(1), |previous| previous.epoch.next()),
             run: Run {
                 spec,
+                purpose: claim.purpose,
                 outcome: Outcome::Running,
+                paused: None,
                 by: claim.by,
                 started: claim.at,
                 finished: None,
@@ -243,4 +278,6 @@ pub struct Claim {
     pub at: Timestamp,
     /// Whether the recorded run goes on.
     pub resumes: bool,
+    /// What it is asked for as.
+    pub purpose: Purpose,
 }

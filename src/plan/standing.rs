@@ -65,7 +65,7 @@ fn states(outcome: Outcome, next: &Next, spec: &RunSpec) -> (&'static str, &'sta
         Outcome::Succeeded => ("rolloutSucceed", "batchReady"),
         Outcome::Failed => ("rolloutFailed", "batchVerifyFailed"),
         Outcome::Superseded => ("rolloutAbandoning", "batchInitializing"),
-        Outcome::Running | Outcome::Held | Outcome::Interrupted => match next {
+        Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => match next {
             Next::Create => ("initializing", "batchInitializing"),
             Next::Scale(scaling) if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
                 ("rollingInBatches", "batchInRolling")

@@ -118,6 +118,15 @@ pub enum What {
         /// Where the run stands.
         progress: Progress,
     },
+    /// A user has paused the run; the process waits.
+    Paused {
+        /// Where the run stands.
+        progress: Progress,
+        /// Who paused it.
+        by: String,
+    },
+    /// A paused run goes on.
+    Resumed,
     /// The run stops at its gate, as asked.
     Held {
         /// Where the run stands; `progress.batch` is the last one done.

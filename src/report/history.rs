@@ -59,7 +59,7 @@ pub struct PastRun {
     pub target_size: u32,
     /// The absolute batch sizes.
     pub batches: Vec<u32>,
-    /// `Running`, `Held`, `Succeeded`, `Failed`, `Interrupted` or `Superseded`.
+    /// `Running`, `Held`, `Paused`, `Succeeded`, `Failed`, `Interrupted` or `Superseded`.
     pub outcome: &'static str,
     /// Who ran it.
     pub by: String,
@@ -89,6 +89,7 @@ impl PastRun {
             outcome: match run.outcome {
                 Outcome::Running => "Running",
                 Outcome::Held => "Held",
+                Outcome::Paused => "Paused",
                 Outcome::Succeeded => "Succeeded",
                 Outcome::Failed => "Failed",
                 Outcome::Interrupted => "Interrupted",

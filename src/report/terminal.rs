@@ -83,7 +83,7 @@ impl<W: Write> Reporter for Terminal<W> {
         }
         match &event.what {
             What::Waiting { progress, on } => self.live(event, &live_text(progress, on)),
-            What::Queued { .. } | What::DependencyAwaited { .. } => {
+            What::Queued { .. } | What::DependencyAwaited { .. } | What::Paused { .. } => {
                 self.live(event, &sentence(event));
             }
             What::RunStarted { .. }
@@ -100,6 +100,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | What::WorkloadRolled { .. }
             | What::Diagnosed { .. }
             | What::BatchReady { .. }
+            | What::Resumed
             | What::WorkloadDeleted { .. }
             | What::RevisionsPruned { .. }
             | What::ServiceApplied { .. }

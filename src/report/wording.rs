@@ -140,6 +140,11 @@ fn sentence(what: &What) -> (Tone, String) {
         What::BatchReady { progress } => {
             (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
         }
+        What::Paused { progress, by } => {
+            let place = batch(progress.batch, progress.batches);
+            (Tone::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
+        }
+        What::Resumed => (Tone::Plain, "goes on after the pause".to_owned()),
         What::Held { progress } => (
             Tone::Good,
             format!(
@@ -255,6 +260,8 @@ pub(crate) mod tests {
             },
             What::Waiting { progress: progress.clone(), on: "`web-v2` 1 of 2 ready".to_owned() },
             What::BatchReady { progress: progress.clone() },
+            What::Paused { progress: progress.clone(), by: "jane".to_owned() },
+            What::Resumed,
             What::Held { progress: progress.clone() },
             What::WorkloadDeleted { workload: "web-v1".to_owned() },
             What::RevisionsPruned { revisions: vec!["web-v0".to_owned()] },
@@ -301,6 +308,8 @@ pub(crate) mod tests {
         web: batch 1 of 2: `web-v2` 0 → 2
         web: batch 1 of 2: waiting, `web-v2` 1 of 2 ready
         web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3
+        web: paused by `jane` in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
+        web: goes on after the pause
         web: held after batch 1 of 2 as asked: 2 of 5 upgraded, 1 ready, source 3
         web: workload `web-v1` deleted
         web: old revision `web-v0` removed
@@ -321,6 +330,6 @@ pub(crate) mod tests {
     #[test]
     fn quiet_leaves_trouble() {
         let loud = every_event().iter().flat_map(lines).filter(|line| line.tone.is_trouble()).count();
-        assert_eq!(loud, 7);
+        assert_eq!(loud, 8);
     }
 }

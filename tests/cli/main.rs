@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connecting;
+mod controlling;
+mod deleting;
 mod exit_codes;
 mod forms;
 mod killing;

@@ -194,7 +194,7 @@ fn man_writes_a_page_per_command() {
     let desk = Desk::new();
     insta::assert_snapshot!(transcript(&mut desk.bare("man --dir .")), @"
     --- stderr
-    9 manual pages are in `.`.
+    15 manual pages are in `.`.
     [exit 0]
     ");
     assert!(desk.path("rollout-apply.1").exists());

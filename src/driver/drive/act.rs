@@ -218,7 +218,12 @@ impl Drive<'_> {
         resumes: bool,
     ) -> Result<(), RecordError> {
         let session = &self.context.session;
-        let claim = Claim { by: self.context.identity.clone(), at: session.clock().now(), resumes };
+        let claim = Claim {
+            by: self.context.identity.clone(),
+            at: session.clock().now(),
+            resumes,
+            purpose: self.job.purpose,
+        };
         let record =
             Record::claim(observed.record.as_ref(), &self.job.application, &self.job.component, spec, claim);
         let stored = record::claim(session, &self.job.namespace, self.record.as_ref(), &record).await?;

@@ -38,28 +38,28 @@ impl Drive<'_> {
         outcome: Outcome,
         message: Option<String>,
     ) -> Result<(), Failure> {
-        let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held) else {
-            return Err(self.superseded().await);
-        };
-        let mut record = held.record.clone();
-        record.run.outcome = outcome;
-        record.run.finished = Some(self.context.session.clock().now());
-        record.run.message = message;
+        let finished = Some(self.context.session.clock().now());
         loop {
+            let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held)
+            else {
+                return Err(self.superseded().await);
+            };
+            let mut record = held.record.clone();
+            record.run.outcome = outcome;
+            record.run.finished = finished;
+            record.run.message.clone_from(&message);
+            // It was written, and the answer was lost.
+            if held.record == record {
+                return Ok(());
+            }
             self.await_lease().await?;
-            match record::conclude(&self.context.session, &self.job.namespace, &held, &record).await {
+            match record::amend(&self.context.session, &self.job.namespace, &held, &record).await {
                 Ok(stored) => {
                     self.record = Some(stored);
                     return Ok(());
                 }
                 Err(RecordError::Cluster(error)) => self.recover(error).await?,
                 Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
-            }
-            match &self.record {
-                // It was written, and the answer was lost.
-                Some(stored) if stored.record == record => return Ok(()),
-                Some(stored) if Some(stored.record.epoch) == self.held => {}
-                Some(_) | None => return Err(self.superseded().await),
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::plan::walk::Waiting;
 use crate::report::event::What;
 
 /// How often a wait that does not move is mentioned again.
-const REMIND_EVERY: Duration = Duration::from_secs(30);
+pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a controller may take to see a change before that is mentioned.
 const SLOW_CONTROLLER: Duration = Duration::from_secs(5);
@@ -70,8 +70,10 @@ impl Drive<'_> {
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
         let mut changes = self.ground.view.changes();
+        let mut words = self.ground.records.changes();
         // Whatever changed between the observation and this line must not be missed.
-        if self.workloads_seen() != observed.workloads {
+        let has_news = self.record.as_ref().is_some_and(|known| self.ground.records.since(known).is_some());
+        if (has_news && self.held.is_some()) || self.workloads_seen() != observed.workloads {
             return Ok(());
         }
         let clock = self.context.session.clock();
@@ -103,6 +105,7 @@ impl Drive<'_> {
         let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
         tokio::select! {
             _ = changes.changed() => {}
+            _ = words.changed() => {}
             () = self.context.control.stopped() => {}
             () = clock.until(remind) => {}
             () = clock.until(batch_deadline) => {}

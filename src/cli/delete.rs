@@ -1,0 +1,128 @@
+//! `rollout delete`: what an application owns goes, after it was shown.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::NonEmptyStringValueParser as NonEmpty;
+
+use crate::cli::args::GlobalArgs;
+use crate::cli::connect::Purpose;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::setting::{self, Setting, unreachable};
+use crate::cli::ui::{Answer, Ui};
+use crate::cli::{exit, gather, input};
+use crate::cluster::record;
+use crate::driver::delete::{self, Scope};
+
+/// Remove what an application owns, or one of its components
+///
+/// Workloads with their pods, Services, revisions, and the record of runs; nothing that the application did not make.
+/// On a terminal it is shown first and asked for. Volumes that a StatefulSet claimed stay, as they do with kubectl.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Remove these applications or components, or the applications of these manifests
+    ///
+    /// A word that is a file or a directory here, ends in `.yaml`, `.yml` or `.json`, or is `-`, is a manifest.
+    #[arg(value_name = "FILE|NAME", required_unless_present = "filename", value_parser = NonEmpty::new())]
+    pub names: Vec<String>,
+
+    /// Remove the applications of this manifest, as kubectl has it; can be repeated
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub filename: Vec<PathBuf>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Say what would be removed and remove nothing
+    #[arg(long, value_name = "WHERE", require_equals = true, value_parser = ["client"])]
+    pub dry_run: Option<String>,
+
+    /// Give up on waiting for another run of the application after this time
+    ///
+    /// `0` is no limit.
+    #[arg(long, env = "ROLLOUT_LOCK_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    #[arg(default_value = "10m", value_parser = crate::cli::values::duration, allow_hyphen_values = true)]
+    pub lock_timeout: jiff::SignedDuration,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout delete app.yaml
+  $ rollout delete express-server --yes
+  $ rollout delete shop --dry-run=client";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A name that nothing goes by, a manifest that is wrong, no for an answer, and a cluster that refuses.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let (files, names): (Vec<&String>, Vec<&String>) = args.names.iter().partition(|word| is_manifest(word));
+    let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
+    let applications = if files.is_empty() { Vec::new() } else { input::applications(&files, ui)? };
+    let setting = setting::open(global, Purpose::Change, ui).await?;
+    let mut scopes = Vec::new();
+    for application in &applications {
+        let namespace = setting.connection.namespaces.resolve(application.namespace.as_deref()).to_owned();
+        scopes.push(Scope { namespace, application: application.name.clone(), component: None });
+    }
+    for name in names {
+        scopes.push(named(&setting, name).await?);
+    }
+    let mut found = Vec::new();
+    for scope in &scopes {
+        found.extend(delete::inventory(&setting.session, scope).await.map_err(unreachable)?);
+    }
+    if found.is_empty() {
+        ui.status("there is nothing to remove");
+        return Ok(exit::SUCCESS);
+    }
+    if args.dry_run.is_some() {
+        ui.data(&found.iter().map(|object| format!("{object} would be deleted\n")).collect::<String>());
+        return Ok(exit::SUCCESS);
+    }
+    if !args.yes {
+        let list: String = found.iter().map(|object| format!("  {object}\n")).collect();
+        match ui.confirm(&format!("To be removed, with all pods:\n{list}Remove it?"))? {
+            Answer::Yes | Answer::NotAsked => {}
+            Answer::No => return Err(Failure::message(Kind::Refused, "nothing was removed")),
+        }
+    }
+    for scope in &scopes {
+        let limit = args.lock_timeout.unsigned_abs();
+        delete::delete(&setting.session, scope, &setting.identity, limit, |said| match said {
+            delete::Said::Waiting(holder) => {
+                ui.status(&format!(
+                    "{}: waiting for the run of `{holder}`, which holds the lease",
+                    scope.application
+                ));
+            }
+            delete::Said::Removed(object) => ui.data(&format!("{object} deleted\n")),
+        })
+        .await?;
+    }
+    Ok(exit::SUCCESS)
+}
+
+fn is_manifest(word: &str) -> bool {
+    let path = Path::new(word);
+    let is_named_so = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
+    word == "-" || is_named_so || word.contains('/') || path.exists()
+}
+
+/// A component of that name, or else an application.
+async fn named(setting: &Setting, name: &str) -> Result<Scope, Failure> {
+    let namespace = setting.connection.namespaces.resolve(None).to_owned();
+    let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
+    let records = || known.iter().map(|stored| &stored.record);
+    if let Some(record) = records().find(|record| record.component == name) {
+        let (application, component) = (record.application.clone(), Some(record.component.clone()));
+        return Ok(Scope { namespace, application, component });
+    }
+    if records().any(|record| record.application == name) {
+        return Ok(Scope { namespace, application: name.to_owned(), component: None });
+    }
+    let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();
+    Err(gather::unknown(name, &names, &namespace))
+}

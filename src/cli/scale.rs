@@ -1,0 +1,58 @@
+//! `rollout scale`: another size, in batches.
+
+use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, RunOutput};
+use crate::cli::connect::Purpose;
+use crate::cli::failure::Failure;
+use crate::cli::setting;
+use crate::cli::ui::Ui;
+use crate::cli::{driving, gather};
+use crate::driver::wish::{Intent, Wish};
+
+/// Give a component another size, in batches
+///
+/// The revision stays. The next `rollout apply` goes to the `targetSize` of its manifest again. Ends a pause.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Scale this component; may be left out where the namespace has only one
+    pub component: Option<String>,
+
+    /// Replicas wanted; 0 or more
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=MOST_REPLICAS))]
+    #[arg(allow_negative_numbers = true)]
+    pub replicas: u32,
+
+    /// How it is cut.
+    #[command(flatten)]
+    pub batches: BatchArgs,
+
+    /// How long it may take.
+    #[command(flatten)]
+    pub deadlines: DeadlineArgs,
+
+    /// Print the result in this form
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: RunOutput,
+}
+
+/// What `spec.replicas`, an `int32`, can hold.
+const MOST_REPLICAS: i64 = 2_147_483_647;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout scale express-server --replicas 7
+  $ rollout scale express-server --replicas 3 --batches 1,3";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever stops the rollout.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let setting = setting::open(global, Purpose::Change, ui).await?;
+    let namespace = setting.connection.namespaces.resolve(None).to_owned();
+    let record = gather::record_of(&setting, args.component.as_deref(), &namespace).await?;
+    let intent = Intent::Scale { replicas: args.replicas, kind: record.run.spec.kind };
+    let wish = Wish::of_record(&record, namespace, intent, args.batches.overrides(false));
+    driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+}

@@ -1,0 +1,71 @@
+//! Where a wish leads: the revision, the size and the batches that it means, given what is there.
+
+mod manifest;
+mod recorded;
+
+use serde_json::Value;
+
+use crate::cluster::record::StoredRecord;
+use crate::cluster::session::Session;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::wish::{ComponentWish, Intent, Wish};
+use crate::oam::kind::WorkloadKind;
+use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
+use crate::plan::desired::Desired;
+use crate::plan::observed::Workload;
+use crate::plan::record::Purpose;
+
+/// Where a wish leads.
+pub(super) struct Aim {
+    pub(super) desired: Desired,
+    pub(super) new_revision: Option<NewRevision>,
+    pub(super) target: StoredRevision,
+    pub(super) manifest_revision: Option<String>,
+    pub(super) services: Vec<Value>,
+    pub(super) warnings: Vec<String>,
+    pub(super) purpose: Purpose,
+}
+
+/// What is there of a component.
+pub(super) struct Present<'a> {
+    pub(super) component: &'a str,
+    pub(super) record: Option<&'a StoredRecord>,
+    pub(super) stored: &'a [StoredRevision],
+    pub(super) workloads: Vec<Workload>,
+}
+
+/// Works out where a wish leads.
+pub(super) async fn aim(
+    session: &Session,
+    wish: &Wish,
+    component: &ComponentWish,
+    present: &Present<'_>,
+) -> Result<Aim, Failure> {
+    match &component.intent {
+        Intent::Manifest { application, component } => {
+            let known = manifest::known(session, &wish.namespace, component, present.stored).await?;
+            let reuse = wish.overrides.reuse_revision;
+            manifest::at_manifest(application, component, &wish.namespace, &known, reuse)
+        }
+        Intent::Revision { reference, .. } => recorded::at_revision(present, reference.as_deref()),
+        Intent::Recorded { gate, .. } => recorded::at_recorded(present, *gate),
+        Intent::Abort { .. } => recorded::at_beginning(present),
+        Intent::Scale { replicas, .. } => recorded::at_size(present, *replicas),
+    }
+}
+
+fn not_resolved(unknown: &UnknownRevision) -> Failure {
+    let failure = refusal(unknown.to_string());
+    match unknown.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure.hint(format!("see `rollout history {}`", unknown.component)),
+    }
+}
+
+fn workload_name(kind: WorkloadKind, component: &str, target: &str) -> String {
+    if kind.is_in_place() { component.to_owned() } else { target.to_owned() }
+}
+
+fn refusal(reason: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Refused, reason)
+}

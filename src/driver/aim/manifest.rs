@@ -1,0 +1,93 @@
+//! Where a manifest leads.
+
+use crate::cluster::revisions;
+use crate::cluster::session::Session;
+use crate::driver::aim::{Aim, not_resolved, refusal, workload_name};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::application::{Application, Component};
+use crate::oam::render;
+use crate::oam::revision::{self, Decision, StoredRevision};
+use crate::plan::desired::Desired;
+use crate::plan::record::Purpose;
+
+/// The component's revisions, with one of the wanted external name added if it lacks the label: the
+/// list is by label, and such an object must be refused rather than run into.
+pub(super) async fn known(
+    session: &Session,
+    namespace: &str,
+    component: &Component,
+    stored: &[StoredRevision],
+) -> Result<Vec<StoredRevision>, Failure> {
+    let mut known = stored.to_vec();
+    if let Some(name) = &component.external_revision
+        && !known.iter().any(|one| one.name == *name)
+    {
+        known.extend(revisions::find(session, namespace, name).await?);
+    }
+    Ok(known)
+}
+
+pub(super) fn at_manifest(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    stored: &[StoredRevision],
+    reuse: bool,
+) -> Result<Aim, Failure> {
+    let mut warnings = Vec::new();
+    let decision = revision::decide(stored, application, component, namespace)
+        .map_err(|error| refusal(error.to_string()))?;
+    let (name, new_revision) = match decision {
+        Decision::Reuse { name } => (name, None),
+        Decision::Create(new) => (new.name.clone(), Some(new)),
+        Decision::ReuseDiffering { name, differences } => {
+            let what = format!(
+                "revision `{name}` exists with other content than the manifest's: {}",
+                differences.join("; ")
+            );
+            if !reuse {
+                return Err(refusal(what)
+                    .hint("give the changed component another `externalRevision`")
+                    .hint("or pass `--reuse-revision` to roll out the revision as it was recorded"));
+            }
+            warnings.push(format!("{what}; it is rolled out as it was recorded"));
+            (name, None)
+        }
+    };
+    let target_name = component.rollout.target_revision.clone().unwrap_or_else(|| name.clone());
+    let target = match (&new_revision, stored.iter().find(|one| one.name == target_name)) {
+        (Some(new), _) if new.name == target_name => StoredRevision::from_object(&new.object)
+            .ok_or_else(|| Failure::new(FailureKind::Internal, "the new revision cannot be read back"))?,
+        (_, Some(stored)) => stored.clone(),
+        (_, None) => {
+            return Err(unknown_target(&target_name, &component.name, stored));
+        }
+    };
+    let rollout = &component.rollout;
+    Ok(Aim {
+        desired: Desired {
+            kind: component.kind.workload(),
+            workload: workload_name(component.kind.workload(), &component.name, &target_name),
+            target: target_name,
+            target_size: rollout.target_size,
+            batches: rollout.batches.clone(),
+            partition: rollout.batch_partition,
+            strategy: rollout.strategy,
+        },
+        new_revision,
+        target,
+        manifest_revision: Some(name),
+        services: render::services(application, component, namespace),
+        warnings,
+        purpose: Purpose::Forward,
+    })
+}
+
+/// `targetRevision` takes full names only, so that a manifest means the same next year.
+fn unknown_target(name: &str, component: &str, stored: &[StoredRevision]) -> Failure {
+    match revision::resolve(name, component, stored) {
+        Ok(meant) => refusal(format!("component `{component}` has no revision `{name}`"))
+            .hint(format!("`targetRevision` takes the full name: `{}`", meant.name)),
+        Err(unknown) => not_resolved(&unknown),
+    }
+}

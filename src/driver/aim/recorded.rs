@@ -1,0 +1,180 @@
+//! Where what is recorded leads: to an earlier revision, on with the run, back to where it began, to another size.
+
+use crate::driver::aim::{Aim, Present, not_resolved, refusal, workload_name};
+use crate::driver::outcome::Failure;
+use crate::driver::wish::Gate;
+use crate::oam::application::{Amount, Batch, Strategy};
+use crate::oam::revision::{self, StoredRevision};
+use crate::plan::desired::Desired;
+use crate::plan::observed::Observed;
+use crate::plan::record::{FrozenStrategy, Mode, Purpose, Record, Run, RunSpec};
+use crate::plan::sides::Sides;
+use crate::plan::walk::{Next, walk};
+
+/// To an earlier revision; without a name, to the one before.
+pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Result<Aim, Failure> {
+    let record = record(present)?;
+    let (run, component) = (&record.run, present.component);
+    let target = match reference {
+        Some(reference) => revision::resolve(reference, component, present.stored)
+            .map_err(|unknown| not_resolved(&unknown))?,
+        // Given again, a way back that was interrupted goes on; it does not turn round.
+        None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => target(present, &run.spec)?,
+        None => previous(run, &record.past, present.stored).ok_or_else(|| {
+            refusal(format!("component `{component}` has no revision before `{}`", run.spec.target))
+                .hint("see `rollout history`")
+        })?,
+    };
+    // The last run's batches serve again where they divide the whole size.
+    let whole = run.spec.batches.iter().map(|batch| u64::from(batch.size)).sum::<u64>();
+    let fits = whole == u64::from(run.spec.target_size)
+        && run.spec.batches.last().is_some_and(|last| last.size != 0);
+    let desired = Desired {
+        batches: fits.then(|| batches(&run.spec)),
+        ..desired(present, &run.spec, &target.name, run.spec.target_size)
+    };
+    Ok(aim(desired, target, Purpose::Undo))
+}
+
+/// On with the recorded run.
+pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Failure> {
+    let run = &record(present)?.run;
+    let spec = &run.spec;
+    let partition = match gate {
+        Gate::Stay => spec.partition,
+        Gate::Open => None,
+        Gate::Next => {
+            let stop = walk(spec, &present.workloads);
+            let is_last = stop.batch + 2 >= spec.batches.len();
+            match (stop.next, u32::try_from(stop.batch + 1)) {
+                (Next::Gate, Ok(_)) if is_last => None,
+                (Next::Gate, Ok(next)) => Some(next),
+                _ => spec.partition,
+            }
+        }
+    };
+    let desired = Desired {
+        batches: Some(batches(spec)),
+        partition,
+        ..desired(present, spec, &spec.target, spec.target_size)
+    };
+    Ok(aim(desired, target(present, spec)?, run.purpose))
+}
+
+/// Back to where the recorded run began, in one batch. An abort that was interrupted goes on.
+pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
+    let run = &record(present)?.run;
+    let (spec, component) = (&run.spec, present.component);
+    if !run.outcome.is_resumable() {
+        return Err(refusal(format!("component `{component}` has no run under way"))
+            .hint(format!("`rollout undo {component}` goes back to the revision before")));
+    }
+    if run.purpose == Purpose::Abort {
+        return at_recorded(present, Gate::Open);
+    }
+    let (target, size) = match spec.mode {
+        Mode::Release => {
+            return Err(refusal(format!(
+                "the first release of component `{component}` has nothing to return to"
+            ))
+            .hint(format!("`rollout delete {component}` removes what is there")));
+        }
+        Mode::Scale => (target(present, spec)?, spec.original_size),
+        Mode::Upgrade => {
+            let sources = spec.sources.iter().filter_map(|name| find(present, name));
+            let source = sources.max_by_key(|one| one.revision).ok_or_else(|| {
+                refusal(format!("component `{component}` has no recorded revision to return to"))
+                    .hint(format!("see `rollout history {component}`"))
+            })?;
+            (source, spec.size_before())
+        }
+    };
+    Ok(aim(desired(present, spec, &target.name, size), target, Purpose::Abort))
+}
+
+/// The same revision in another size, in one batch.
+pub(super) fn at_size(present: &Present<'_>, replicas: u32) -> Result<Aim, Failure> {
+    let record = record(present)?;
+    let (spec, component) = (&record.run.spec, present.component);
+    let observed =
+        Observed { workloads: present.workloads.clone(), record: Some(record.clone()), held: None };
+    if Sides::of(&observed, spec.kind, &spec.target).has_sources {
+        return Err(refusal(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
+            "finish it with `rollout promote {component} --full`, or return with `rollout abort {component}`"
+        )));
+    }
+    let target = target(present, spec)?;
+    Ok(aim(desired(present, spec, &target.name, replicas), target, Purpose::Forward))
+}
+
+fn record<'a>(present: &'a Present<'_>) -> Result<&'a Record, Failure> {
+    present.record.map(|stored| &stored.record).ok_or_else(|| {
+        refusal(format!("component `{}` has never been rolled out here", present.component))
+            .hint("see `rollout status` for the components of the namespace")
+    })
+}
+
+fn find<'a>(present: &'a Present<'_>, name: &str) -> Option<&'a StoredRevision> {
+    present.stored.iter().find(|one| one.name == name)
+}
+
+/// The revision that the run goes to. A run that was killed between its claim and its first effect has none yet.
+fn target<'a>(present: &'a Present<'_>, spec: &RunSpec) -> Result<&'a StoredRevision, Failure> {
+    find(present, &spec.target).ok_or_else(|| {
+        refusal(format!("revision `{}` is not recorded", spec.target))
+            .hint("its run ended before that; `rollout apply` its manifest once more")
+    })
+}
+
+fn batches(spec: &RunSpec) -> Vec<Batch> {
+    let batch = |size, max_unavailable| Batch {
+        replicas: Amount::Count(size),
+        max_unavailable: Amount::Count(max_unavailable),
+    };
+    spec.batches.iter().map(|frozen| batch(frozen.size, frozen.max_unavailable)).collect()
+}
+
+/// In one batch, without a gate, as the recorded run goes about it.
+fn desired(present: &Present<'_>, spec: &RunSpec, target: &str, target_size: u32) -> Desired {
+    Desired {
+        kind: spec.kind,
+        target: target.to_owned(),
+        workload: workload_name(spec.kind, present.component, target),
+        target_size,
+        batches: None,
+        partition: None,
+        strategy: match spec.strategy {
+            FrozenStrategy::IncreaseFirst => Strategy::IncreaseFirst,
+            FrozenStrategy::DecreaseFirst => Strategy::DecreaseFirst,
+        },
+    }
+}
+
+fn aim(desired: Desired, target: &StoredRevision, purpose: Purpose) -> Aim {
+    Aim {
+        desired,
+        new_revision: None,
+        target: target.clone(),
+        manifest_revision: None,
+        services: Vec::new(),
+        warnings: Vec::new(),
+        purpose,
+    }
+}
+
+/// The revision before: of an unfinished run its source, else what ran before the last change, else
+/// the next lower number.
+fn previous<'a>(run: &Run, past: &[Run], stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
+    let find = |name: &String| stored.iter().find(|one| one.name == *name);
+    let target = &run.spec.target;
+    if run.outcome.is_resumable()
+        && let Some(source) = run.spec.sources.iter().filter_map(find).max_by_key(|one| one.revision)
+    {
+        return Some(source);
+    }
+    let ran_before = past.iter().map(|run| &run.spec.target).filter(|name| *name != target).find_map(find);
+    ran_before.or_else(|| {
+        let number = find(target)?.revision;
+        stored.iter().filter(|one| one.revision < number).max_by_key(|one| one.revision)
+    })
+}

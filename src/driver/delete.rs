@@ -1,0 +1,248 @@
+//! Removing what an application owns, and nothing else.
+//!
+//! Whose an object is, is told by its labels and by a mark that only this program leaves on it. The run records go last
+//! but for the Lease: they say what there is, so that a removal that was killed goes on when it is asked for again.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::ResourceExt;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions, PropagationPolicy};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{self, Queue, Turn};
+use crate::cluster::session::Session;
+use crate::cluster::views::{View, Views};
+use crate::cluster::{keys, record, workload};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+
+/// What is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The namespace.
+    pub namespace: String,
+    /// The application.
+    pub application: String,
+    /// One of its components; `None` is all of them.
+    pub component: Option<String>,
+}
+
+/// An object that is to go.
+#[derive(Debug, Clone)]
+pub struct Owned {
+    resource: ApiResource,
+    object: DynamicObject,
+}
+
+/// `deployment.apps/web-v1`, as kubectl names objects.
+impl fmt::Display for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ApiResource { kind, group, .. } = &self.resource;
+        let dot = if group.is_empty() { "" } else { "." };
+        write!(f, "{}{dot}{group}/{}", kind.to_lowercase(), self.object.name_any())
+    }
+}
+
+/// What happens meanwhile.
+#[derive(Debug)]
+pub enum Said<'a> {
+    /// Another run is waited for; its identity.
+    Waiting(&'a str),
+    /// An object is gone.
+    Removed(&'a Owned),
+}
+
+/// Finds what is to go, in the order in which it goes. The Lease, which is only taken to be given back, is left out.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterError> {
+    let Scope { namespace, application, component } = scope;
+    let records = record::load_all(session, namespace).await?;
+    let ours = |owner: &str, name: &str| {
+        owner == application && component.as_ref().is_none_or(|component| component == name)
+    };
+    let records: Vec<_> = records
+        .into_iter()
+        .map(|stored| stored.record)
+        .filter(|record| ours(&record.application, &record.component))
+        .collect();
+    let kinds: BTreeSet<WorkloadKind> =
+        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
+    let by_name = format!("{}={application}", labels::NAME);
+    let within = |selector: &str, key: &str| match component {
+        Some(component) => format!("{selector},{key}={component}"),
+        None => selector.to_owned(),
+    };
+    let mut found = Vec::new();
+    for kind in kinds {
+        let resource = workload::resource(kind);
+        let selector = within(&by_name, labels::COMPONENT);
+        found.extend(list(session, namespace, &resource, &selector, Mark::Annotation(keys::EPOCH)).await?);
+    }
+    let services = within(&by_name, labels::COMPONENT);
+    let service = ApiResource::erase::<Service>(&());
+    found.extend(list(session, namespace, &service, &services, Mark::Annotation(keys::APPLIED)).await?);
+    let revision = ApiResource::erase::<ControllerRevision>(&());
+    // Those that KubeVela records do not name the application.
+    let revisions = within(&by_name, labels::REVISION_COMPONENT);
+    found.extend(list(session, namespace, &revision, &revisions, Mark::Label(labels::NAME)).await?);
+    let views = Views::find(session).await;
+    for record in &records {
+        found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
+    }
+    if component.is_none() {
+        found.extend(view(session, &views, View::Application, namespace, application).await?);
+    }
+    let of_application = format!("{}={application}", keys::RECORD_APPLICATION);
+    let records = within(&of_application, keys::RECORD_COMPONENT);
+    let config_map = ApiResource::erase::<ConfigMap>(&());
+    let kept = list(session, namespace, &config_map, &records, Mark::Label(keys::RECORD_COMPONENT)).await?;
+    found.extend(kept);
+    Ok(found)
+}
+
+/// Removes everything in scope, while no other run drives the application.
+///
+/// # Errors
+/// Another run that does not end in time, and what the server answered at last.
+pub async fn delete(
+    session: &Session,
+    scope: &Scope,
+    identity: &str,
+    patience: Duration,
+    mut say: impl FnMut(Said<'_>),
+) -> Result<(), Failure> {
+    let Scope { namespace, application, component } = scope;
+    let records = record::load_all(session, namespace).await?;
+    let of_application = || records.iter().filter(|stored| stored.record.application == *application);
+    // A paused run has stopped already.
+    let is_paused = of_application().any(|stored| stored.record.run.paused.is_some());
+    let turn = if is_paused { Turn::AtOnce } else { Turn::InLine };
+    let queue = Queue::new(session.clone(), namespace, application, identity);
+    let lease = queue.acquire(turn, patience, |holder| say(Said::Waiting(holder))).await?;
+    let work = async {
+        loop {
+            let found = inventory(session, scope).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            for owned in &found {
+                if remove(session, namespace, owned).await? == Removal::Done {
+                    say(Said::Removed(owned));
+                }
+            }
+        }
+    };
+    let removed = tokio::select! {
+        removed = work => removed,
+        holder = lease.keep() => Err(Failure::new(
+            FailureKind::Superseded,
+            format!("application `{application}` was taken over by `{holder}`"),
+        )
+        .hint("see `rollout status`")),
+    };
+    lease.release().await;
+    removed?;
+    let is_last = component.is_none()
+        || record::load_all(session, namespace)
+            .await?
+            .iter()
+            .all(|stored| stored.record.application != *application);
+    if is_last {
+        discard_lease(session, namespace, application).await?;
+    }
+    Ok(())
+}
+
+/// By what an object is told to be made by us.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    Annotation(&'static str),
+    Label(&'static str),
+}
+
+impl Mark {
+    fn is_on(self, object: &DynamicObject) -> bool {
+        match self {
+            Self::Annotation(key) => object.annotations().contains_key(key),
+            Self::Label(key) => object.labels().contains_key(key),
+        }
+    }
+}
+
+async fn list(
+    session: &Session,
+    namespace: &str,
+    resource: &ApiResource,
+    selector: &str,
+    mark: Mark,
+) -> Result<Vec<Owned>, ClusterError> {
+    let api = session.dynamic(namespace, resource);
+    let params = ListParams::default().labels(selector);
+    let list = match session.read(|| api.list(&params)).await {
+        Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
+        list => list?,
+    };
+    let ours = list
+        .items
+        .into_iter()
+        .filter(|object| mark.is_on(object) && object.metadata.deletion_timestamp.is_none());
+    Ok(ours.map(|object| Owned { resource: resource.clone(), object }).collect())
+}
+
+async fn view(
+    session: &Session,
+    views: &Views,
+    view: View,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Owned>, ClusterError> {
+    let Some(resource) = views.resource(view) else { return Ok(None) };
+    let api = session.dynamic(namespace, &resource);
+    let object = session.read(|| api.get_opt(name)).await?;
+    Ok(object.map(|object| Owned { resource, object }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    Done,
+    /// It has changed since it was seen, or the answer was lost: look again.
+    Unclear,
+}
+
+async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result<Removal, ClusterError> {
+    let api = session.dynamic(namespace, &owned.resource);
+    let params = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Background),
+        preconditions: Some(Preconditions {
+            uid: owned.object.uid(),
+            resource_version: owned.object.resource_version(),
+        }),
+        ..DeleteParams::default()
+    };
+    match session.once(api.delete(&owned.object.name_any(), &params)).await {
+        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
+        Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),
+        Err(error) => session.pause_after(&error).await.map(|()| Removal::Unclear),
+    }
+}
+
+/// The Lease of an application that is gone, unless somebody has taken it since.
+async fn discard_lease(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
+    let resource = ApiResource::erase::<Lease>(&());
+    let api = session.dynamic(namespace, &resource);
+    let name = lease::name(application);
+    let Some(object) = session.read(|| api.get_opt(&name)).await? else { return Ok(()) };
+    let holder = object.data.pointer("/spec/holderIdentity").and_then(serde_json::Value::as_str);
+    if holder.is_none_or(str::is_empty) {
+        remove(session, namespace, &Owned { resource, object }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! `pause`, `resume`, `promote`, `abort`, `scale`: alone, beside a run, and one after the other.
+
+use crate::exit_codes::open_shop;
+use crate::queueing::by;
+use crate::support::Desk;
+use crate::support::child::Child;
+use crate::support::manifest::application;
+
+const STUCK: &str = "- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}";
+const WELL: &str = "- {image: '*', readyAfter: 20ms}";
+
+/// A shop whose upgrade is held after its first batch, nobody driving.
+fn held() -> Desk {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+    desk
+}
+
+/// A shop in whose upgrade a process waits for a pod of the first batch.
+fn driven() -> (Desk, Child) {
+    let desk = open_shop();
+    desk.pods(STUCK);
+    let mut driver = Child::spawn(by("driver", &desk, "apply v2.yaml"));
+    driver.until("waiting, `web-v2`: 0 of 1 ready");
+    (desk, driver)
+}
+
+/// Lets pods become ready: a command that changes something sets the rules of all.
+fn pods_come(desk: &Desk) {
+    desk.pods(WELL);
+    desk.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    desk.done("apply other.yaml");
+}
+
+#[test]
+fn promote_goes_on_to_the_next_gate() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --batches 1,1,1 --partition 0");
+    insta::assert_snapshot!(desk.run("promote").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        2          2       batchReady    rollingInBatches   0s
+    --- stderr
+    web: going on with the upgrade from `web-v1` to `web-v2` with 3 replicas in 3 batches (1, 1 and 1); time for each batch: 10m, in all: no limit
+    web: batch 2 of 3: `web-v2` 1 → 2
+    web: batch 2 of 3: `web-v1` 2 → 1
+    web: batch 2 of 3 ready: 2 of 3 upgraded, 2 ready, source 1
+    web: held after batch 2 of 3 as asked: 2 of 3 upgraded, 2 ready, source 1
+    [exit 0]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 2/2"]);
+    desk.done("promote web");
+    assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+    let again = desk.done("promote");
+    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+}
+
+#[test]
+fn promote_in_full_passes_every_gate() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --batches 1,1,1 --partition 0");
+    desk.done("promote web --full");
+    assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn resume_stays_at_the_gate() {
+    let desk = held();
+    let ran = desk.done("resume web");
+    assert!(ran.stderr.contains("held after batch 1 of 2"), "{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+}
+
+#[test]
+fn abort_returns_in_one_batch() {
+    let desk = held();
+    insta::assert_snapshot!(desk.run("abort").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3); time for each batch: 10m, in all: no limit
+    web: batch 1 of 1: `web-v1` 2 → 3
+    web: batch 1 of 1: `web-v2` 1 → 0
+    web: batch 1 of 1 ready: 3 of 3 upgraded, 3 ready
+    web: workload `web-v2` deleted
+    web: done: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+    insta::assert_snapshot!(desk.run("abort").transcript(), @"
+    --- stderr
+    web: failed: component `web` has no run under way
+      hint: `rollout undo web` goes back to the revision before
+    [exit 4]
+    ");
+}
+
+#[test]
+fn an_abort_that_was_interrupted_goes_on_when_it_is_given_again() {
+    let desk = held();
+    desk.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &desk, "abort"));
+    first.until("waiting, `web-v1`:");
+    drop(first);
+    desk.pods(WELL);
+    let again = desk.done("abort");
+    assert!(again.stderr.contains("going on with the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn an_undo_that_was_interrupted_goes_on_when_it_is_given_again() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml");
+    desk.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &desk, "undo"));
+    first.until("waiting, `web-v1`:");
+    drop(first);
+    desk.pods(WELL);
+    desk.done("undo");
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn abort_takes_over_from_whoever_drives() {
+    let (desk, driver) = driven();
+    desk.pods(WELL);
+    let aborted = Child::spawn(by("jane", &desk, "abort")).end();
+    assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
+    let driver = driver.end();
+    assert_eq!(driver.code, Some(5), "{}", driver.stderr);
+    assert!(driver.stderr.contains("taken over by `jane`"), "{}", driver.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn undo_now_takes_over_in_one_batch() {
+    let (desk, driver) = driven();
+    desk.pods(WELL);
+    let undone = Child::spawn(by("jane", &desk, "undo --now")).end();
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    assert!(undone.stderr.contains("in 1 batch (3)"), "{}", undone.stderr);
+    assert_eq!(driver.end().code, Some(5));
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_first_release_has_nothing_to_return_to() {
+    let desk = Desk::new();
+    desk.write("v1.yaml", crate::support::manifest::shop("v1", "web:1"));
+    desk.done("apply v1.yaml --partition 0");
+    insta::assert_snapshot!(desk.run("abort").transcript(), @"
+    --- stderr
+    web: failed: the first release of component `web` has nothing to return to
+      hint: `rollout delete web` removes what is there
+    [exit 4]
+    ");
+}
+
+#[test]
+fn scale_gives_another_size_in_batches() {
+    let desk = open_shop();
+    insta::assert_snapshot!(desk.run("scale web --replicas 5 --batches 1,1").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    5        5          5       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: scaling `web-v1` from 3 to 5 replicas in 2 batches (1 and 1); time for each batch: 10m, in all: no limit
+    web: batch 1 of 2: `web-v1` 3 → 4
+    web: batch 1 of 2 ready: 4 of 5 upgraded, 4 ready
+    web: batch 2 of 2: `web-v1` 4 → 5
+    web: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
+    web: done: 5 of 5 upgraded, 5 ready
+    [exit 0]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 5/5"]);
+    desk.done("scale --replicas 0");
+    assert_eq!(desk.deployments(), ["web-v1 0/0"]);
+    desk.done("scale web --replicas 2");
+    assert_eq!(desk.deployments(), ["web-v1 2/2"]);
+    assert_eq!(desk.run("scale web --replicas -1").code, Some(2));
+}
+
+#[test]
+fn scale_does_not_run_over_an_upgrade() {
+    let desk = held();
+    insta::assert_snapshot!(desk.run("scale web --replicas 5").transcript(), @"
+    --- stderr
+    web: failed: component `web` is in the middle of an upgrade
+      hint: finish it with `rollout promote web --full`, or return with `rollout abort web`
+    [exit 4]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+}
+
+#[test]
+fn a_paused_process_waits_and_goes_on() {
+    let (desk, mut driver) = driven();
+    let paused = Child::spawn(by("jane", &desk, "pause web")).end();
+    insta::assert_snapshot!(paused.transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
+    web    3        1          0       batchVerifying   rollingInBatches   0s
+    --- stderr
+    web: paused; `rollout resume web` lets it go on
+    [exit 0]
+    ");
+    driver.until("paused by `jane` in batch 1 of 2");
+    pods_come(&desk);
+    desk.settle();
+    assert_eq!(desk.deployments(), ["other-v1 1/1", "web-v1 3/3", "web-v2 1/1"], "nothing moves");
+    insta::assert_snapshot!(desk.run("apply v2.yaml").transcript(), @"
+    --- stderr
+    web: failed: component `web` is paused by `jane`
+      hint: `rollout resume web` lets its run go on
+    [exit 4]
+    ");
+    let resumed = desk.done("resume web");
+    let driver = driver.end();
+    assert_eq!(driver.code, Some(0), "{}", driver.stderr);
+    assert!(driver.stderr.contains("goes on after the pause"), "{}", driver.stderr);
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    assert_eq!(desk.deployments(), ["other-v1 1/1", "web-v2 3/3"]);
+}
+
+#[test]
+fn a_pause_outlives_its_process() {
+    let (desk, mut driver) = driven();
+    desk.done("pause");
+    driver.until("paused by `tester`");
+    drop(driver);
+    desk.pods(WELL);
+    assert_eq!(desk.run("apply v2.yaml").code, Some(4));
+    assert!(desk.done("pause").stderr.contains("is paused already"));
+    let resumed = desk.done("resume");
+    assert!(resumed.stderr.contains("going on with the upgrade"), "{}", resumed.stderr);
+    assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn what_is_done_cannot_be_paused() {
+    insta::assert_snapshot!(open_shop().run("pause").transcript(), @"
+    --- stderr
+    error: component `web` has no run under way
+    hint: see `rollout status web`
+    [exit 4]
+    ");
+}
+
+/// Each pair, in either order, on a run that is held with nobody driving: what the second leaves.
+#[test]
+fn one_command_after_the_other() {
+    const V1: &[&str] = &["web-v1 3/3"];
+    const V2: &[&str] = &["web-v2 3/3"];
+    const HELD: &[&str] = &["web-v1 2/2", "web-v2 1/1"];
+    const FIVE: &[&str] = &["web-v2 5/5"];
+    const NONE: &[&str] = &[];
+    let cases: &[(&str, &str, u8, &[&str])] = &[
+        ("pause", "pause", 0, HELD),
+        ("pause", "resume", 0, HELD),
+        ("pause", "promote", 0, V2),
+        ("pause", "promote --full", 0, V2),
+        ("pause", "abort", 0, V1),
+        ("pause", "undo", 0, V1),
+        ("pause", "undo --now", 0, V1),
+        ("pause", "scale web --replicas 5", 4, HELD),
+        ("pause", "delete web", 0, NONE),
+        ("pause", "apply v2.yaml", 4, HELD),
+        ("resume", "pause", 0, HELD),
+        ("resume", "resume", 0, HELD),
+        ("resume", "promote", 0, V2),
+        ("resume", "abort", 0, V1),
+        ("resume", "undo", 0, V1),
+        ("resume", "scale web --replicas 5", 4, HELD),
+        ("resume", "apply v2.yaml", 0, V2),
+        ("promote", "pause", 4, V2),
+        ("promote", "resume", 0, V2),
+        ("promote", "promote", 0, V2),
+        ("promote", "abort", 4, V2),
+        ("promote", "undo", 0, V1),
+        ("promote", "scale web --replicas 5", 0, FIVE),
+        ("promote", "delete web", 0, NONE),
+        ("promote", "apply v2.yaml", 0, V2),
+        ("abort", "pause", 4, V1),
+        ("abort", "resume", 0, V1),
+        ("abort", "promote", 0, V1),
+        ("abort", "promote --full", 0, V1),
+        ("abort", "abort", 4, V1),
+        ("abort", "undo", 0, V2),
+        ("abort", "scale web --replicas 5", 0, &["web-v1 5/5"]),
+        ("abort", "delete web", 0, NONE),
+        ("abort", "apply v2.yaml", 0, V2),
+        ("undo", "pause", 4, V1),
+        ("undo", "resume", 0, V1),
+        ("undo", "promote", 0, V1),
+        ("undo", "abort", 4, V1),
+        ("undo", "undo", 0, V2),
+        ("undo --now", "undo --now", 0, V2),
+        ("undo", "scale web --replicas 5", 0, &["web-v1 5/5"]),
+        ("undo", "apply v2.yaml", 0, V2),
+        ("scale web --replicas 5", "promote", 0, V2),
+        ("scale web --replicas 5", "abort", 0, V1),
+        ("delete web", "pause", 4, NONE),
+        ("delete web", "resume", 4, NONE),
+        ("delete web", "promote", 4, NONE),
+        ("delete web", "abort", 4, NONE),
+        ("delete web", "undo", 4, NONE),
+        ("delete web", "scale web --replicas 5", 4, NONE),
+        ("delete web", "delete web", 4, NONE),
+        ("delete web", "apply v2.yaml", 0, V2),
+    ];
+    for (first, second, code, left) in cases {
+        let desk = held();
+        desk.run(first);
+        let ran = desk.run(second);
+        assert_eq!(ran.code, Some(i32::from(*code)), "{first}, {second}\n{}", ran.stderr);
+        desk.settle();
+        assert_eq!(desk.deployments(), *left, "{first}, {second}\n{}", ran.stderr);
+    }
+}
