@@ -1,6 +1,6 @@
 //! A look at a workload that is late and at its pods: one bounded list, for the evidence.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::Value;
@@ -179,15 +179,26 @@ fn container_reason(container: &ContainerStatus) -> Option<String> {
         let message =
             waiting.message.as_deref().map(|message| message.split(" pod=").next().unwrap_or(message));
         let text = described(reason, message);
-        return Some(if container.restart_count > 0 {
-            format!("{text} (restarted {})", times(container.restart_count))
-        } else {
-            text
+        let last = container.last_state.as_ref().and_then(|last| last.terminated.as_ref()).map(ending);
+        return Some(match (container.restart_count, last) {
+            (0, None) => text,
+            (0, Some(last)) => format!("{text} (last ended: {last})"),
+            (count, None) => format!("{text} (restarted {})", times(count)),
+            (count, Some(last)) => format!("{text} (restarted {}, last ended: {last})", times(count)),
         });
     }
-    let terminated = state.terminated.as_ref()?;
+    state.terminated.as_ref().map(ending)
+}
+
+/// How a container ended: what it is killed for is told by this alone, the wait for its restart says only that it ended.
+fn ending(terminated: &ContainerStateTerminated) -> String {
     let reason = terminated.reason.as_deref().unwrap_or("terminated");
-    Some(format!("{reason} (exit code {})", terminated.exit_code))
+    match terminated.signal {
+        Some(signal) if signal != 0 => {
+            format!("{reason}, exit code {}, signal {signal}", terminated.exit_code)
+        }
+        _ => format!("{reason}, exit code {}", terminated.exit_code),
+    }
 }
 
 fn times(count: i32) -> String {
@@ -198,5 +209,39 @@ fn described(reason: &str, message: Option<&str>) -> String {
     match message {
         Some(message) if !message.is_empty() => format!("{reason}: {message}"),
         _ => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_container_that_waits_or_ended_says_how_it_ended() {
+        let back_off =
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s pod=web_shop(1)"}});
+        let killed = json!({"terminated": {"reason": "OOMKilled", "exitCode": 137}});
+        let signalled = json!({"terminated": {"reason": "Error", "exitCode": 139, "signal": 11}});
+        let waits = "CrashLoopBackOff: back-off 10s";
+        for (state, last, restarts, text) in [
+            (
+                &back_off,
+                &killed,
+                3,
+                format!("{waits} (restarted 3 times, last ended: OOMKilled, exit code 137)"),
+            ),
+            (&back_off, &killed, 0, format!("{waits} (last ended: OOMKilled, exit code 137)")),
+            (&back_off, &json!({}), 1, format!("{waits} (restarted once)")),
+            (&signalled, &json!({}), 0, "Error, exit code 139, signal 11".to_owned()),
+        ] {
+            let status = json!({
+                "name": "web", "image": "web:1", "imageID": "", "ready": false,
+                "restartCount": restarts, "state": state, "lastState": last,
+            });
+            let status: ContainerStatus = serde_json::from_value(status).unwrap();
+            assert_eq!(container_reason(&status).as_deref(), Some(text.as_str()));
+        }
     }
 }
