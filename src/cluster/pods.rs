@@ -1,8 +1,10 @@
 //! A look at a workload that is late and at its pods: one bounded list, for the evidence.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::{DynamicObject, ListParams, LogParams};
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
@@ -14,6 +16,13 @@ use crate::oam::labels;
 /// How many pods are looked at.
 const MOST_PODS: u32 = 500;
 
+/// How much of a log is asked for: enough for a stack's last lines, little enough for any terminal.
+const LOG_LINES: i64 = 8;
+const LOG_BYTES: i64 = 4096;
+const LOG_WIDTH: usize = 200;
+/// A node that does not answer must not delay the verdict.
+const LOG_WITHIN: Duration = Duration::from_secs(3);
+
 /// A pod that is not ready, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
@@ -21,6 +30,8 @@ pub struct Trouble {
     pub pod: String,
     /// Why, such as `ImagePullBackOff: back-off pulling image "x"`.
     pub reason: String,
+    /// The first of its containers that is not ready.
+    pub container: Option<String>,
 }
 
 /// Whether a pod is only on its way.
@@ -66,8 +77,10 @@ pub async fn look(
     let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = list.items.iter().filter(stays).partition(is_newest);
     let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_ready(pod));
     earlier.retain(|pod| !is_ready(pod));
-    let mut troubles: Vec<Trouble> =
-        unready.iter().map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod) }).collect();
+    let mut troubles: Vec<Trouble> = unready
+        .iter()
+        .map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod), container: unready_container(pod) })
+        .collect();
     troubles.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
     let is_ordered = kind == WorkloadKind::StatefulSet
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
@@ -83,6 +96,33 @@ pub async fn look(
         troubles,
         blockers,
     })
+}
+
+/// The last lines that a pod in trouble printed. It is a courtesy: where they cannot be read, there are none.
+pub async fn log(session: &Session, namespace: &str, trouble: &Trouble) -> Vec<String> {
+    let Some(container) = &trouble.container else {
+        return Vec::new();
+    };
+    let params = LogParams {
+        container: Some(container.clone()),
+        tail_lines: Some(LOG_LINES),
+        limit_bytes: Some(LOG_BYTES),
+        ..LogParams::default()
+    };
+    let api = session.api::<Pod>(namespace);
+    let text = session.clock().within(LOG_WITHIN, session.once(api.logs(&trouble.pod, &params))).await;
+    let Some(Ok(text)) = text else {
+        return Vec::new();
+    };
+    let short = |line: &str| line.chars().take(LOG_WIDTH).collect::<String>();
+    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(short).collect()
+}
+
+fn unready_container(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let init = status.init_container_statuses.iter().flatten();
+    let mut all = init.chain(status.container_statuses.iter().flatten());
+    all.find(|container| !container.ready).map(|container| container.name.clone())
 }
 
 fn wanted(workload: &DynamicObject) -> usize {

@@ -21,7 +21,14 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let Desired { kind, workload, .. } = &job.desired;
     let session = &drive.context.session;
     let mut lines = match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
-        Ok(findings) => causes(job, &findings),
+        Ok(findings) => {
+            let mut lines = causes(job, &findings);
+            if let Some(trouble) = most_frequent(&findings.troubles) {
+                let printed = pods::log(session, &job.namespace, trouble).await;
+                lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
+            }
+            lines
+        }
         Err(error) => vec![format!("the pods could not be looked at: {error}")],
     };
     let mut workloads = drive.ground.view.workloads(&job.component, *kind);
@@ -77,6 +84,13 @@ fn size(workload: &Workload) -> String {
         ),
         None => format!("`{name}` {}/{replicas} ready", readiness::ready(workload)),
     }
+}
+
+/// The first pod of the most frequent reason that has a container to blame.
+fn most_frequent(troubles: &[Trouble]) -> Option<&Trouble> {
+    let count = |reason: &str| troubles.iter().filter(|trouble| trouble.reason == reason).count();
+    let to_blame = troubles.iter().filter(|trouble| trouble.container.is_some());
+    to_blame.min_by_key(|trouble| std::cmp::Reverse(count(&trouble.reason)))
 }
 
 /// The most frequent reasons, each with the pods that it holds for.

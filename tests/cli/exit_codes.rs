@@ -107,6 +107,21 @@ fn never_ready_is_3() {
 }
 
 #[test]
+fn what_a_crashing_pod_printed_last_is_shown() {
+    let desk = open_shop();
+    desk.pods(
+        "- {image: '*:2', fail: CrashLoopBackOff, log: \"starting\\nno database at `db`\\n\"}\n- {image: '*', readyAfter: 20ms}",
+    );
+    let ran = desk.run("apply v2.yaml --batch-timeout 500ms -q").transcript();
+    assert!(ran.contains("[exit 3]"), "{ran}");
+    let log: Vec<&str> = ran.lines().filter(|line| line.starts_with("  log of pod `web-v2-")).collect();
+    let said: Vec<&str> =
+        log.iter().filter_map(|line| line.split_once("`: ")).map(|(_, said)| said).collect();
+    assert_eq!(said, ["starting", "no database at `db`"], "{ran}");
+    assert!(ran.contains("last ended: Error, exit code 1)"), "{ran}");
+}
+
+#[test]
 fn out_of_time_as_a_whole_is_3() {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: Unschedulable}\n- {image: '*', readyAfter: 20ms}");
