@@ -24,6 +24,7 @@ pub(crate) fn image_pull(site: &Site) {
 pub(crate) fn crash_loop(site: &Site) {
     let ran = fails(site, "- {image: '*:5*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 100ms}\n");
     assert!(ran.stderr.contains("CrashLoopBackOff"), "{ran:#?}");
+    assert!(ran.stderr.contains("last ended: Error, exit code 1"), "{ran:#?}");
 }
 
 pub(crate) fn unschedulable(site: &Site) {
