@@ -179,7 +179,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__abort)
-            opts="-o -n -q -h --batches --partition --timeout --batch-timeout --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --batches --partition --timeout --batch-timeout --fail-fast --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,7 +273,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__apply)
-            opts="-f -o -n -q -h --filename --batches --partition --timeout --batch-timeout --lock-timeout --reuse-revision --dry-run --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-f -o -n -q -h --filename --batches --partition --timeout --batch-timeout --fail-fast --lock-timeout --reuse-revision --on-failure --dry-run --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -305,6 +305,10 @@ _rollout() {
                     ;;
                 --lock-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -W "hold undo" -- "${cur}"))
                     return 0
                     ;;
                 --dry-run)
@@ -1117,7 +1121,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__promote)
-            opts="-o -n -q -h --full --timeout --batch-timeout --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --full --timeout --batch-timeout --fail-fast --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1203,7 +1207,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__resume)
-            opts="-o -n -q -h --timeout --batch-timeout --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --timeout --batch-timeout --fail-fast --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1289,7 +1293,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__scale)
-            opts="-o -n -q -h --replicas --batches --partition --timeout --batch-timeout --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --replicas --batches --partition --timeout --batch-timeout --fail-fast --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1461,7 +1465,7 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__undo)
-            opts="-o -n -q -h --to-revision --now --batches --partition --timeout --batch-timeout --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --to-revision --now --batches --partition --timeout --batch-timeout --fail-fast --lock-timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

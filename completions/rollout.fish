@@ -62,6 +62,8 @@ complete -c rollout -n "__fish_rollout_using_subcommand apply" -l partition -d '
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l timeout -d 'Give up on the whole run after this time' -r
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l batch-timeout -d 'Give up on a batch after this time' -r
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l lock-timeout -d 'Give up on waiting for another run of the application after this time' -r
+complete -c rollout -n "__fish_rollout_using_subcommand apply" -l on-failure -d 'Do this with a component whose pods do not become ready' -r -f -a "hold\t'It stays as it is, for somebody to look at and to go on'
+undo\t'It returns to the revision and the size from before, as with `rollout abort`; the exit code stays 3'"
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l dry-run -d 'Say what would be done and do nothing' -r -f -a "client\t'Here: the cluster is read, nothing is sent'
 server\t'Also on the server, which judges what would be created and keeps nothing'"
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -s o -l output -d 'Print the result in this form' -r -f -a "table\t'The final table'
@@ -84,6 +86,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand apply" -l identity -d 'G
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand apply" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l reuse-revision -d 'Accept other content under an `externalRevision` that exists'
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -157,6 +160,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand undo" -l color -d 'Colou
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l now -d 'Go back in one batch, and take over from a run that is under way'
+complete -c rollout -n "__fish_rollout_using_subcommand undo" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l timeout -d 'Give up on the whole run after this time' -r
@@ -183,6 +187,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand promote" -l color -d 'Co
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l full -d 'Go on to the end, without another gate'
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand pause" -s o -l output -d 'Print in this form' -r -f -a "table\t'A table'
@@ -229,6 +234,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand resume" -l identity -d '
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l batches -d 'Cut the run into these batches' -r
@@ -256,6 +262,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand abort" -l identity -d 'G
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l replicas -d 'Replicas wanted; 0 or more' -r
@@ -284,6 +291,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand scale" -l identity -d 'G
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -s f -l filename -d 'Remove the applications of this manifest, as kubectl has it; can be repeated' -r -F

@@ -40,6 +40,11 @@ pub struct Args {
     #[arg(long)]
     pub reuse_revision: bool,
 
+    /// Do this with a component whose pods do not become ready
+    #[arg(long, env = "ROLLOUT_ON_FAILURE", hide_env_values = true, value_name = "WHAT")]
+    #[arg(default_value = "hold")]
+    pub on_failure: OnFailure,
+
     /// Say what would be done and do nothing
     #[arg(long, value_name = "WHERE", require_equals = true)]
     pub dry_run: Option<DryRun>,
@@ -58,10 +63,21 @@ pub enum DryRun {
     Server,
 }
 
+/// What becomes of a component whose pods do not become ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OnFailure {
+    /// It stays as it is, for somebody to look at and to go on
+    #[default]
+    Hold,
+    /// It returns to the revision and the size from before, as with `rollout abort`; the exit code stays 3
+    Undo,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   $ rollout apply app.yaml
   $ rollout apply app.yaml --partition 0      stop after the first batch
+  $ rollout apply app.yaml --fail-fast --on-failure undo
   $ rollout apply app.yaml --batches 20%,80%  other batches than the manifest's
   $ kustomize build . | rollout apply -
   $ rollout apply examples/express-server-v1.yaml --sandbox";
@@ -85,7 +101,11 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;
-    driving::drive(&setting, &wishes, args.deadlines.limits(), args.output, ui).await
+    let limits = args.deadlines.limits();
+    match args.on_failure {
+        OnFailure::Hold => driving::drive(&setting, &wishes, limits, args.output, ui).await,
+        OnFailure::Undo => driving::drive_or_return(&setting, &wishes, limits, args.output, ui).await,
+    }
 }
 
 /// What the manifests ask for, each in its namespace.

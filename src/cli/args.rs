@@ -188,6 +188,13 @@ pub struct DeadlineArgs {
     #[arg(help_heading = DRIVING)]
     pub batch_timeout: SignedDuration,
 
+    /// Give up on a batch as soon as there is a sign that waiting will not help
+    ///
+    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that keeps ending. Such
+    /// signs are told within seconds in any case; without this flag the batch has its time all the same.
+    #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
+    pub fail_fast: bool,
+
     /// Give up on waiting for another run of the application after this time
     ///
     /// `0` is no limit.

@@ -13,11 +13,12 @@ use crate::cli::gather;
 use crate::cli::setting::Setting;
 use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
-use crate::driver::context::{Context, Limits};
+use crate::driver::apply::Ends;
+use crate::driver::context::{Context, Limits, Trouble};
 use crate::driver::control;
 use crate::driver::outcome::{self, End, FailureKind};
 use crate::driver::run;
-use crate::driver::wish::{Overrides, Wish};
+use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
 use crate::report::event::{Event, Reporter, What};
 use crate::report::status;
@@ -37,6 +38,59 @@ pub async fn drive(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
+    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
+    conclude(setting, wishes, &ends, signal, output, ui).await
+}
+
+/// Drives like [`drive`], and returns components whose pods did not become ready to where their runs began.
+///
+/// # Errors
+///
+/// The first component's failure: going back does not make it a success.
+pub async fn drive_or_return(
+    setting: &Setting,
+    wishes: &[Wish],
+    limits: Limits,
+    output: RunOutput,
+    ui: &mut Ui,
+) -> Result<u8, Failure> {
+    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
+    let back: Vec<Wish> = wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect();
+    if !back.is_empty() && signal.is_none() {
+        let limits = Limits { trouble: Trouble::Waits, ..limits };
+        once(setting, &back, limits, output, ui).await?;
+    }
+    conclude(setting, wishes, &ends, signal, output, ui).await
+}
+
+/// Back to where the runs began that had a beginning.
+fn way_back(wish: &Wish, ends: &Ends) -> Option<Wish> {
+    let is_late = |name: &str| {
+        ends.iter().any(|(of, end)| {
+            matches!(end, End::Failed(failure) if of == name
+                && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied))
+        })
+    };
+    let late = wish.components.iter().filter(|component| is_late(&component.name));
+    let components: Vec<ComponentWish> = late
+        .map(|component| ComponentWish {
+            name: component.name.clone(),
+            depends_on: Vec::new(),
+            intent: Intent::Abort { kind: component.kind() },
+        })
+        .collect();
+    let overrides = Overrides::default();
+    (!components.is_empty()).then(|| Wish { components, overrides, ..wish.clone() })
+}
+
+/// Drives and tells, once.
+async fn once(
+    setting: &Setting,
+    wishes: &[Wish],
+    limits: Limits,
+    output: RunOutput,
+    ui: &Ui,
+) -> Result<(Vec<Ends>, Option<Signal>), Failure> {
     let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Shared(ui.reporter(narration))));
     let (stopper, control) = control::control();
@@ -65,22 +119,19 @@ pub async fn drive(
     match ended.context("signals cannot be heard")? {
         Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "stopped at once")
             .hint("the run is kept: run the same command again to go on where it stopped")),
-        Ended::Done(ends, signal) => {
-            let ends: Vec<End> = ends.into_iter().flatten().map(|(_, end)| end).collect();
-            conclude(setting, wishes, &ends, signal, output, ui).await
-        }
+        Ended::Done(ends, signal) => Ok((ends, signal)),
     }
 }
 
 async fn conclude(
     setting: &Setting,
     wishes: &[Wish],
-    ends: &[End],
+    ends: &[Ends],
     signal: Option<Signal>,
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
-    let failed = ends.iter().find_map(|end| match end {
+    let failed = ends.iter().flatten().find_map(|(_, end)| match end {
         End::Failed(failure) => Some(failure.kind),
         End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => None,
     });
@@ -145,6 +196,7 @@ impl DeadlineArgs {
             run: self.timeout.unsigned_abs(),
             batch: self.batch_timeout.unsigned_abs(),
             lock: self.lock_timeout.unsigned_abs(),
+            trouble: if self.fail_fast { Trouble::Ends } else { Trouble::Waits },
         }
     }
 }

@@ -20,5 +20,6 @@ pub mod service;
 pub mod session;
 pub mod view;
 pub mod views;
+pub mod warnings;
 pub mod watch;
 pub mod workload;

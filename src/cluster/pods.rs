@@ -28,10 +28,41 @@ const LOG_WITHIN: Duration = Duration::from_secs(3);
 pub struct Trouble {
     /// The pod.
     pub pod: String,
+    /// How often its container was restarted.
+    pub restarts: i32,
     /// Why, such as `ImagePullBackOff: back-off pulling image "x"`.
     pub reason: String,
     /// The first of its containers that is not ready.
     pub container: Option<String>,
+}
+
+/// What keeps a container from starting until somebody changes something; the kubelet tries again for ever.
+const LASTING: [&str; 7] = [
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ErrImagePull",
+    "ImagePullBackOff",
+];
+/// A container that has ended so often is not just waiting for something else to come up.
+const MANY_RESTARTS: i32 = 3;
+
+impl Findings {
+    /// Why waiting is unlikely to help, where there is a sign of that: for those who would rather not wait.
+    #[must_use]
+    pub fn lasting(&self) -> Option<String> {
+        let is_lasting = |trouble: &&Trouble| {
+            let phase = trouble.reason.split(':').next().unwrap_or_default();
+            LASTING.contains(&phase) || trouble.restarts >= MANY_RESTARTS
+        };
+        let of_a_pod = self.troubles.iter().find(is_lasting);
+        // What it is about stands in the evidence.
+        let of_a_pod =
+            of_a_pod.map(|trouble| trouble.reason.split(':').next().unwrap_or_default().to_owned());
+        self.complaints.first().cloned().or(of_a_pod)
+    }
 }
 
 /// Whether a pod is only on its way.
@@ -79,7 +110,15 @@ pub async fn look(
     earlier.retain(|pod| !is_ready(pod));
     let mut troubles: Vec<Trouble> = unready
         .iter()
-        .map(|pod| Trouble { pod: pod.name_any(), reason: reason(pod), container: unready_container(pod) })
+        .map(|pod| {
+            let container = unready_container(pod);
+            Trouble {
+                pod: pod.name_any(),
+                restarts: container.map_or(0, |container| container.restart_count),
+                reason: reason(pod),
+                container: container.map(|container| container.name.clone()),
+            }
+        })
         .collect();
     troubles.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
     let is_ordered = kind == WorkloadKind::StatefulSet
@@ -118,11 +157,15 @@ pub async fn log(session: &Session, namespace: &str, trouble: &Trouble) -> Vec<S
     text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(short).collect()
 }
 
-fn unready_container(pod: &Pod) -> Option<String> {
+fn unready_container(pod: &Pod) -> Option<&ContainerStatus> {
     let status = pod.status.as_ref()?;
     let init = status.init_container_statuses.iter().flatten();
     let mut all = init.chain(status.container_statuses.iter().flatten());
-    all.find(|container| !container.ready).map(|container| container.name.clone())
+    let is_unready = |container: &&ContainerStatus| {
+        let has_ended_well = container.state.as_ref().and_then(|state| state.terminated.as_ref());
+        !container.ready && has_ended_well.is_none_or(|ended| ended.exit_code != 0)
+    };
+    all.find(is_unready)
 }
 
 fn wanted(workload: &DynamicObject) -> usize {

@@ -39,6 +39,18 @@ pub struct Limits {
     pub batch: Duration,
     /// For another run of the same application to end.
     pub lock: Duration,
+    /// What a sign that waiting will not help means.
+    pub trouble: Trouble,
+}
+
+/// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trouble {
+    /// It is told, and the batch has its time.
+    #[default]
+    Waits,
+    /// The run ends.
+    Ends,
 }
 
 /// The workloads of one namespace, as they are watched.

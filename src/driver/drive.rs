@@ -7,6 +7,8 @@ mod extras;
 mod sit_out;
 mod wait;
 
+use jiff::SignedDuration;
+
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::Held;
 use crate::cluster::record::StoredRecord;
@@ -46,13 +48,24 @@ pub struct Drive<'a> {
     /// Whether something besides workloads is still to be written.
     has_extras: bool,
     run_deadline: Option<Moment>,
-    batch: Option<(usize, Option<Moment>)>,
+    batch: Option<Entered>,
     said: Option<Said>,
     /// What the last look at the pods told.
     diagnosis: Vec<String>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
+}
+
+/// The batch under way.
+#[derive(Debug, Clone, Copy)]
+struct Entered {
+    /// Zero-based.
+    index: usize,
+    /// When this process entered it.
+    at: SignedDuration,
+    /// When it is late; `None` where that is never.
+    deadline: Option<Moment>,
 }
 
 impl<'a> Drive<'a> {

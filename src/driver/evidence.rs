@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::pods::{self, Findings, Trouble};
+use crate::cluster::warnings;
 use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::Job;
@@ -20,17 +21,19 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let job = drive.job;
     let Desired { kind, workload, .. } = &job.desired;
     let session = &drive.context.session;
-    let mut lines = match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
+    let mut lines: Vec<String> = drive.wanted().into_iter().collect();
+    lines.extend(match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
         Ok(findings) => {
             let mut lines = causes(job, &findings);
             if let Some(trouble) = most_frequent(&findings.troubles) {
                 let printed = pods::log(session, &job.namespace, trouble).await;
                 lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
             }
+            lines.extend(warnings::about(session, &job.namespace, workload).await);
             lines
         }
         Err(error) => vec![format!("the pods could not be looked at: {error}")],
-    };
+    });
     let mut workloads = drive.ground.view.workloads(&job.component, *kind);
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(pace) = workloads.first().and_then(|workload| pace(*kind, workload)) {

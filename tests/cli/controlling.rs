@@ -316,3 +316,26 @@ fn one_command_after_the_other() {
         assert_eq!(desk.deployments(), *left, "{first}, {second}\n{}", ran.stderr);
     }
 }
+
+#[test]
+fn what_fails_can_return_by_itself() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}");
+    let ran = desk.run("apply v2.yaml --fail-fast --on-failure undo");
+    assert_eq!(ran.code, Some(3), "going back makes it no success\n{}", ran.stderr);
+    let said = [
+        "cannot become ready (`--fail-fast`): ImagePullBackOff",
+        "warning event",
+        "hint: go back with",
+        "upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3)",
+        "workload `web-v2` deleted",
+        "web: done: 3 of 3 upgraded, 3 ready",
+    ];
+    let mut rest = ran.stderr.as_str();
+    for text in said {
+        let at = rest.find(text).unwrap_or_else(|| panic!("`{text}` is missing or early\n{}", ran.stderr));
+        rest = &rest[at..];
+    }
+    assert!(!ran.stderr.contains("is held up"), "it is said once\n{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}

@@ -90,7 +90,9 @@ fn never_ready_is_3() {
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1
     web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
+      waited 0s for `web-v2`: 0 of 1 ready
       pod `web-v2-…`: ContainersNotReady: containers with unready status: [web]
+      warning event: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
       hint: the run is kept: run the same command again to go on where it stopped
       hint: go back with `rollout undo web --to-revision web-v1 -n default`
@@ -131,7 +133,9 @@ fn out_of_time_as_a_whole_is_3() {
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     --- stderr
     web: failed in batch 1 of 2: not ready after 1s (`--timeout`): `web-v2`: 0 of 1 ready
+      waited 0s for `web-v2`: 0 of 1 ready
       pod `web-v2-…`: Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
+      warning event: FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
       hint: the run is kept: run the same command again to go on where it stopped
       hint: go back with `rollout undo web --to-revision web-v1 -n default`

@@ -15,6 +15,7 @@ mod walk;
 mod access;
 mod build;
 mod conformance;
+mod control;
 mod engine;
 mod ground;
 mod in_place;
@@ -49,7 +50,7 @@ const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 30] = [
+const STORIES: [(&str, &[Need], Story); 37] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -62,6 +63,13 @@ const STORIES: [(&str, &[Need], Story); 30] = [
     ("a_crashing_container_is_named", PODS, stuck::crash_loop),
     ("a_pod_that_cannot_be_scheduled_is_named", PODS, stuck::unschedulable),
     ("a_quota_is_named_and_the_corrected_manifest_goes_through", PODS, stuck::quota),
+    ("a_probe_that_fails_is_named", PODS, stuck::never_ready),
+    ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, stuck::fail_fast),
+    ("a_quota_ends_the_run_when_asked", PODS, stuck::quota_fails_fast),
+    ("the_log_of_a_crash_is_shown", PODS, stuck::log_of_a_crash),
+    ("a_run_is_paused_and_resumed_from_beside_it", PODS, control::pause_and_resume),
+    ("a_run_is_aborted_from_beside_it_and_a_canary_promoted", PODS, control::abort_and_promote),
+    ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
     ("an_autoscaled_workload_is_refused", PODS, access::autoscaler),

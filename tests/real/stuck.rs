@@ -42,3 +42,39 @@ pub(crate) fn quota(site: &Site) {
     site.applied(&frugal);
     assert_eq!(site.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
 }
+
+pub(crate) fn never_ready(site: &Site) {
+    let ran = fails(site, "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n");
+    assert!(ran.stderr.contains("waited 4s for `express-server-v2`: 0 of 2 ready"), "{ran:#?}");
+    assert!(ran.stderr.contains("Unhealthy: Readiness probe failed"), "{ran:#?}");
+}
+
+/// What will not get better by waiting ends the run, long before the batch is late.
+pub(crate) fn fail_fast(site: &Site) {
+    site.applied(&V1);
+    site.script("- {image: '*:5*', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 100ms}\n");
+    let ran = site.apply(&V2, &["--fail-fast", "--on-failure", "undo"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("cannot become ready (`--fail-fast`): ImagePullBackOff"), "{ran:#?}");
+    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())], "{ran:#?}");
+}
+
+/// A quota's refusal is told by the workload, and ends the run in the same way.
+pub(crate) fn quota_fails_fast(site: &Site) {
+    site.applied(&V1);
+    site.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: '6'}}}");
+    let ran = site.apply(&V2, &["--fail-fast"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("cannot become ready (`--fail-fast`): FailedCreate"), "{ran:#?}");
+    assert!(ran.stderr.contains("exceeded quota"), "{ran:#?}");
+}
+
+/// The end of a crashing container's log is in the evidence.
+pub(crate) fn log_of_a_crash(site: &Site) {
+    let ran = fails(
+        site,
+        "- {image: '*:5*', fail: CrashLoopBackOff, log: 'panic: no database'}\n- {image: '*', readyAfter: 100ms}\n",
+    );
+    assert!(ran.stderr.contains("panic: no database"), "{ran:#?}");
+    assert!(ran.stderr.contains("BackOff: Back-off restarting failed container"), "{ran:#?}");
+}

@@ -28,7 +28,18 @@ fn line_of_data(line: &str) -> String {
 /// Log lines: no times, and nothing of what is waited for, which depends on how fast it comes.
 pub(crate) fn conversation(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.contains(": waiting, "));
-    lines.map(|line| format!("{}\n", without_time(line))).collect()
+    lines.map(|line| format!("{}\n", without_counts(without_time(line)))).collect()
+}
+
+/// Evidence says for how long was waited, and how often an event came.
+fn without_counts(line: &str) -> String {
+    let cut = |start: &str, end: &str, instead: &str| {
+        let (_, rest) = line.strip_prefix(start)?.split_once(end)?;
+        Some(format!("{instead}{rest}"))
+    };
+    cut("  waited ", " for ", "  waited 0s for ")
+        .or_else(|| cut("  warning event, ", " times: ", "  warning event: "))
+        .unwrap_or_else(|| line.to_owned())
 }
 
 fn without_time(line: &str) -> &str {

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::cluster::pods;
+use crate::driver::context::Trouble;
 use crate::driver::drive::Drive;
 use crate::driver::evidence;
+use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::kind::WorkloadKind;
 use crate::plan::desired::Desired;
-use crate::plan::walk::Waiting;
+use crate::plan::walk::{Next, Waiting, walk};
 use crate::report::event::What;
 
-/// Nothing is asked while a wait is younger.
-pub(super) const FIRST_LOOK: Duration = Duration::from_secs(10);
+/// Nothing is asked while a wait is younger: what cannot succeed, such as a wrong image name, shows by then.
+pub(super) const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// How long after the first look the second comes: pods that only took their time are up by then.
+pub(super) const SECOND_LOOK: Duration = Duration::from_secs(10);
 /// How often it is looked again while nothing moves.
 pub(super) const NEXT_LOOK: Duration = Duration::from_secs(60);
 /// The least time between two looks of a process: however many components wait, looking costs little.
@@ -27,15 +33,34 @@ pub(super) enum Learnt {
 }
 
 impl Drive<'_> {
+    /// What the batch under way wants, what is there, and since when.
+    pub(in crate::driver) fn wanted(&self) -> Option<String> {
+        let entered = self.batch?;
+        let record = self.record.as_ref().map(|stored| &stored.record)?;
+        let workloads = self.workloads_seen();
+        let waiting = match walk(&record.run.spec, &workloads).next {
+            Next::Wait(waiting) => waiting,
+            Next::Create
+            | Next::Scale(_)
+            | Next::Roll(_)
+            | Next::Gate
+            | Next::Delete { .. }
+            | Next::Complete => return None,
+        };
+        let since = self.context.session.clock().elapsed() - entered.at;
+        let since = SignedDuration::from_secs(since.as_secs());
+        Some(format!("waited {since:#} for {}", waiting.phrase()))
+    }
+
     /// Looks at the pods that are waited for, and tells what is wrong with them when that is news.
-    pub(super) async fn look_at_pods(&mut self, waiting: &Waiting) -> Learnt {
+    pub(super) async fn look_at_pods(&mut self, waiting: &Waiting) -> Result<Learnt, Failure> {
         let is_about_pods = match waiting {
             Waiting::Ready { .. } => true,
             Waiting::Generation { .. } | Waiting::Drained { .. } | Waiting::Deletion { .. } => false,
         };
         let now = self.context.session.clock().moment();
         if !is_about_pods || self.context.next_look.get().is_some_and(|next| now < next) {
-            return Learnt::Nothing;
+            return Ok(Learnt::Nothing);
         }
         self.context.next_look.set(Some(now.plus(BETWEEN_LOOKS)));
         let Desired { kind, workload, .. } = &self.job.desired;
@@ -43,24 +68,29 @@ impl Drive<'_> {
         // A look that fails tells nothing; the wait goes on.
         let Ok(mut findings) = pods::look(&self.context.session, namespace, component, *kind, workload).await
         else {
-            return Learnt::Nothing;
+            return Ok(Learnt::Nothing);
         };
         // A pod that is only starting is no news.
         findings.troubles.retain(|trouble| !pods::is_starting(trouble));
+        let lasting = findings.lasting().filter(|_| self.context.limits.trouble == Trouble::Ends);
+        if let Some(reason) = lasting {
+            let reason = format!("cannot become ready (`--fail-fast`): {reason}");
+            return Err(Failure::new(FailureKind::NotReady, reason));
+        }
         let lines = evidence::causes(self.job, &findings);
         if !lines.is_empty() && lines != self.diagnosis {
             self.emit(What::Diagnosed { evidence: lines.clone() });
             self.diagnosis = lines;
         }
         if *kind != WorkloadKind::StatefulSet {
-            return Learnt::Nothing;
+            return Ok(Learnt::Nothing);
         }
         // Its status cannot tell the ready pods of a revision while others are not ready.
         let counted = Some((findings.resource_version, findings.ready));
         if counted == self.counted {
-            return Learnt::Nothing;
+            return Ok(Learnt::Nothing);
         }
         self.counted = counted;
-        Learnt::Something
+        Ok(Learnt::Something)
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, NEXT_LOOK};
-use crate::driver::drive::{Drive, Lead};
+use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, NEXT_LOOK, SECOND_LOOK};
+use crate::driver::drive::{Drive, Entered, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Observed;
 use crate::plan::step::Step;
@@ -24,7 +24,9 @@ pub(super) struct Said {
     /// When to say it, or to say it again.
     due: Moment,
     /// When to look why nothing moves.
-    pub(super) look: Moment,
+    look: Moment,
+    /// How often that was done.
+    looks: u32,
 }
 
 /// Whether a batch turned out to be complete.
@@ -50,7 +52,7 @@ impl Drive<'_> {
         let session = &self.context.session;
         let clock = session.clock();
         let patience_ends = clock.moment().after(session.outage());
-        let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
+        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         while !lease.is_valid() {
             tokio::select! {
                 () = lease.renewal() => {}
@@ -86,7 +88,7 @@ impl Drive<'_> {
                 // A controller that takes its time is worth a word only when it takes long.
                 let is_brief = matches!(waiting, Waiting::Generation { .. });
                 let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
-                Said { phrase: phrase.clone(), due: now.plus(first), look: now.plus(FIRST_LOOK) }
+                Said { phrase: phrase.clone(), due: now.plus(first), look: now.plus(FIRST_LOOK), looks: 0 }
             }
         };
         if now >= said.due {
@@ -95,14 +97,15 @@ impl Drive<'_> {
         }
         let is_stuck = now >= said.look;
         if is_stuck {
-            said.look = now.plus(NEXT_LOOK);
+            said.look = now.plus(if said.looks == 0 { SECOND_LOOK } else { NEXT_LOOK });
+            said.looks += 1;
         }
         let remind = Some(said.due.min(said.look));
         self.said = Some(said);
-        if is_stuck && self.look_at_pods(waiting).await == Learnt::Something {
+        if is_stuck && self.look_at_pods(waiting).await? == Learnt::Something {
             return Ok(());
         }
-        let batch_deadline = self.batch.and_then(|(_, deadline)| deadline);
+        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         tokio::select! {
             _ = changes.changed() => {}
             _ = words.changed() => {}
@@ -120,7 +123,7 @@ impl Drive<'_> {
         let on = waiting.map_or_else(|| "the lease".to_owned(), Waiting::phrase);
         let (flag, limit) = if is_over(self.run_deadline) {
             ("--timeout", self.context.limits.run)
-        } else if is_over(self.batch.and_then(|(_, deadline)| deadline)) {
+        } else if is_over(self.batch.and_then(|batch| batch.deadline)) {
             ("--batch-timeout", self.context.limits.batch)
         } else {
             return Ok(());
@@ -136,9 +139,10 @@ impl Drive<'_> {
             | Step::Roll { batch, .. }
             | Step::Wait { batch, .. }
             | Step::Hold { batch } => {
-                if self.batch.is_none_or(|(known, _)| known < *batch) {
-                    let deadline = self.context.session.clock().moment().after(self.context.limits.batch);
-                    self.batch = Some((*batch, deadline));
+                if self.batch.is_none_or(|known| known.index < *batch) {
+                    let clock = self.context.session.clock();
+                    let deadline = clock.moment().after(self.context.limits.batch);
+                    self.batch = Some(Entered { index: *batch, at: clock.elapsed(), deadline });
                 }
                 if matches!(step, Step::Hold { .. }) { batch + 1 } else { *batch }
             }

@@ -1,0 +1,120 @@
+//! Warning events about a workload that is late: what only events tell, such as failed probes and mounts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use kube::api::ListParams;
+
+use crate::cluster::session::Session;
+
+/// How many events are looked at.
+const MOST_EVENTS: u32 = 500;
+/// How many are told, the newest last.
+const MOST_TOLD: usize = 3;
+/// How much of a message is told, in characters.
+const MESSAGE_WIDTH: usize = 300;
+/// Nobody waits longer for them.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once. They are a courtesy:
+/// where they cannot be read, there are none.
+pub async fn about(session: &Session, namespace: &str, workload: &str) -> Vec<String> {
+    let api = session.api::<Event>(namespace);
+    let params = ListParams::default().fields("type=Warning").limit(MOST_EVENTS);
+    let list = session.clock().within(WITHIN, session.aside(api.list(&params))).await;
+    let Some(Ok(list)) = list else { return Vec::new() };
+    summed_up(list.items.iter().filter(|event| concerns(event, workload)))
+}
+
+/// Names of what a workload makes begin with its own: `web-v2-5d4f`, `web-v2-5d4f-x7k2p`, `db-0`.
+fn concerns(event: &Event, workload: &str) -> bool {
+    let name = event.involved_object.name.as_deref().unwrap_or_default();
+    name.strip_prefix(workload).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+fn summed_up<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<String> {
+    let mut by_text: BTreeMap<String, (i32, Option<Timestamp>)> = BTreeMap::new();
+    for event in events {
+        let count = event.count.or(event.series.as_ref().and_then(|series| series.count)).unwrap_or(1);
+        let (times, last) = by_text.entry(text(event)).or_default();
+        *times = times.saturating_add(count.max(1));
+        *last = (*last).max(time(event));
+    }
+    let mut told: Vec<(String, (i32, Option<Timestamp>))> = by_text.into_iter().collect();
+    told.sort_by_key(|(_, (_, last))| *last);
+    let skipped = told.len().saturating_sub(MOST_TOLD);
+    let line = |(text, (times, _)): (String, (i32, Option<Timestamp>))| match times {
+        1 => format!("warning event: {text}"),
+        times => format!("warning event, {times} times: {text}"),
+    };
+    told.into_iter().skip(skipped).map(line).collect()
+}
+
+fn time(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let last = event.last_timestamp.as_ref().map(|time| time.0).or(series.map(|time| time.0));
+    last.or(event.event_time.as_ref().map(|time| time.0)).or(event
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0))
+}
+
+/// Reason and message; the pod's name and uid in it would set equal warnings apart.
+fn text(event: &Event) -> String {
+    let reason = event.reason.as_deref().unwrap_or("warning");
+    let message = event.message.as_deref().unwrap_or_default();
+    let object = &event.involved_object;
+    let mut message = message.to_owned();
+    for (own, general) in [(object.uid.as_deref(), "UID"), (object.name.as_deref(), "POD")] {
+        if let Some(own) = own.filter(|own| !own.is_empty() && object.kind.as_deref() == Some("Pod")) {
+            message = message.replace(own, general);
+        }
+    }
+    let short: String = message.chars().take(MESSAGE_WIDTH).collect();
+    if short.is_empty() { reason.to_owned() } else { format!("{reason}: {short}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(name: &str, reason: &str, message: &str, last: &str, count: i32) -> Event {
+        serde_json::from_value(json!({
+            "metadata": {"name": "e"},
+            "involvedObject": {"kind": "Pod", "name": name, "uid": "u-1"},
+            "reason": reason, "message": message, "lastTimestamp": last, "count": count, "type": "Warning",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn equal_warnings_are_counted_and_the_newest_are_last() {
+        let at = |minute: u32| format!("2026-03-04T20:0{minute}:00Z");
+        let events = [
+            event("web-a", "BackOff", "Back-off restarting pod web-a(u-1)", &at(3), 2),
+            event("web-b", "BackOff", "Back-off restarting pod web-b(u-1)", &at(1), 3),
+            event("web-a", "Unhealthy", "Readiness probe failed", &at(2), 1),
+            event("web-a", "FailedMount", "no such secret", &at(1), 1),
+            event("web-a", "Old", "long gone", &at(0), 1),
+        ];
+        assert_eq!(
+            summed_up(events.iter()),
+            [
+                "warning event: FailedMount: no such secret",
+                "warning event: Unhealthy: Readiness probe failed",
+                "warning event, 5 times: BackOff: Back-off restarting pod POD(UID)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_namesake_with_a_longer_name_is_another() {
+        assert!(concerns(&event("web-v2-5d4f-x", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
+        assert!(concerns(&event("web-v2", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
+        assert!(!concerns(&event("web-v20-5d4f", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
+    }
+}
