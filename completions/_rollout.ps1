@@ -117,6 +117,8 @@ Register-ArgumentCompleter -Native -CommandName 'rollout' -ScriptBlock {
             break
         }
         'rollout;status' {
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up on `--until` after this time, with exit code 3')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print in this form')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print in this form')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Act in this namespace')

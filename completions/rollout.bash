@@ -1391,12 +1391,20 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__status)
-            opts="-w -o -n -q -h --watch --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-w -o -n -q -h --watch --until --timeout --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --until)
+                    COMPREPLY=($(compgen -W "ready gate done" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table wide json yaml name" -- "${cur}"))
                     return 0

@@ -111,6 +111,8 @@ set edit:completion:arg-completer[rollout] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rollout;status'= {
+            cand --until 'Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before'
+            cand --timeout 'Give up on `--until` after this time, with exit code 3'
             cand -o 'Print in this form'
             cand --output 'Print in this form'
             cand -n 'Act in this namespace'

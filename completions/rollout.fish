@@ -111,6 +111,10 @@ complete -c rollout -n "__fish_rollout_using_subcommand plan" -l reuse-revision 
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -l detailed-exitcode -d 'Exit with 8 when there are changes to make, with 0 when there are none'
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand status" -l until -d 'Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before' -r -f -a "ready\t'The batch under way has its pods ready'
+gate\t'The run is held at its gate, or done'
+done\t'The rollout is done'"
+complete -c rollout -n "__fish_rollout_using_subcommand status" -l timeout -d 'Give up on `--until` after this time, with exit code 3' -r
 complete -c rollout -n "__fish_rollout_using_subcommand status" -s o -l output -d 'Print in this form' -r -f -a "table\t'A table'
 wide\t'The table with more columns'
 json\t'One JSON document'

@@ -29,6 +29,7 @@ pub mod status;
 pub mod token_file;
 pub mod ui;
 pub mod undo;
+pub mod until;
 pub mod values;
 
 use std::ffi::{OsStr, OsString};

@@ -1,19 +1,22 @@
 //! `rollout status`: where components stand.
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 
 use crate::cli::args::{GlobalArgs, Output};
 use crate::cli::connect::Purpose;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::Ui;
-use crate::cli::{exit, gather};
+use crate::cli::until::{Until, Verdict};
+use crate::cli::{exit, gather, values};
 use crate::cluster::record;
 use crate::cluster::view::View;
 use crate::cluster::watch::{self, Subject};
 use crate::oam::labels;
 use crate::report::status::{self, ComponentStatus};
+use crate::report::text::{list_literals, span};
 
 /// Show where components stand
 ///
@@ -29,6 +32,19 @@ pub struct Args {
     #[arg(short, long)]
     pub watch: bool,
 
+    /// Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before
+    ///
+    /// It sends nothing and drives nothing: whoever drives does that in another process.
+    #[arg(long, value_name = "STATE")]
+    pub until: Option<Until>,
+
+    /// Give up on `--until` after this time, with exit code 3
+    ///
+    /// `0` is no limit.
+    #[arg(long, env = "ROLLOUT_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    #[arg(default_value = "30m", value_parser = values::duration, allow_hyphen_values = true)]
+    pub timeout: SignedDuration,
+
     /// Print in this form
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
@@ -38,6 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout status
   $ rollout status express-server --watch
+  $ rollout status express-server --until done --timeout 20m
   $ rollout status -o json | jq -r '.items[].rollingState'";
 
 /// Runs the command.
@@ -49,7 +66,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let namespace = setting.connection.namespaces.resolve(None).to_owned();
     let items = wanted(&setting, &namespace, args.name.as_deref()).await?;
-    if items.is_empty() && !args.watch {
+    let follows = args.watch || args.until.is_some();
+    if items.is_empty() && !follows {
         ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
         // The other forms are for programs, which take an empty list.
         if matches!(args.output, Output::Table | Output::Wide) {
@@ -57,10 +75,60 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         }
     }
     ui.data(&status::render(&items, args.output.into(), setting.session.clock().now()));
-    if args.watch {
-        follow(&setting, &namespace, args, items, ui).await?;
+    explain(&items, args.output, ui);
+    if !follows || reached(args, &items)? {
+        return Ok(exit::SUCCESS);
+    }
+    let limit = args.timeout.unsigned_abs();
+    let deadline = args.until.and_then(|_| setting.session.clock().moment().after(limit));
+    if let Some(until) = args.until.filter(|_| !limit.is_zero()) {
+        ui.status(&format!("waiting until {}, at most {}", name(until), span(args.timeout)));
+    }
+    tokio::select! {
+        followed = follow(&setting, &namespace, args, items, ui) => followed?,
+        () = setting.session.clock().until(deadline) => {
+            let until = args.until.map_or("there", name);
+            return Err(Failure::message(
+                Kind::Timeout,
+                format!("not {until} after {} (`--timeout`)", span(args.timeout)),
+            )
+            .hint("see `rollout status` and `rollout history`"));
+        }
     }
     Ok(exit::SUCCESS)
+}
+
+fn name(until: Until) -> &'static str {
+    match until {
+        Until::Ready => "ready",
+        Until::Gate => "at the gate",
+        Until::Done => "done",
+    }
+}
+
+/// Whether what is waited for has come.
+fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
+    match args.until.map(|until| until.judge_all(items)) {
+        None | Some(Verdict::Awaited) => Ok(false),
+        Some(Verdict::Reached) => Ok(true),
+        Some(Verdict::Failed) => {
+            let failed = items.iter().filter(|item| item.rolling_state == "rolloutFailed");
+            let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
+            Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
+                .hint("the run is kept: give the command that drove it again, or `rollout abort`"))
+        }
+    }
+}
+
+/// Says why components stand still, where the form is for people.
+fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
+    if matches!(output, Output::Table | Output::Wide) {
+        for item in items {
+            if let Some(message) = &item.message {
+                ui.status(&format!("{}: {message}", item.component));
+            }
+        }
+    }
 }
 
 /// The components that a name means: one of that name, or those of an application.
@@ -118,9 +186,10 @@ async fn follow(
             if !changed.is_empty() {
                 let text = status::render(&changed, args.output.into(), session.clock().now());
                 ui.data(rows(&text, args.output, shown.is_empty()));
+                explain(&changed, args.output, ui);
             }
             shown = items;
-            if ui.reader_is_gone() {
+            if ui.reader_is_gone() || reached(args, &shown)? {
                 return Ok(());
             }
         }

@@ -104,6 +104,7 @@ fn never_ready_is_3() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE   BATCH   REVISION
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s    1/2     web-v2
     --- stderr
+    web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     [exit 0]
     ");
 }

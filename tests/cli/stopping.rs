@@ -43,6 +43,7 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
     web    3        1          0       batchVerifying   rollingInBatches   0s
     --- stderr
+    web: stopped as asked
     [exit 0]
     ");
     let history = desk.done("history").stdout;

@@ -1,0 +1,74 @@
+//! `status --until`: beside a run that another process drives.
+
+use crate::exit_codes::open_shop;
+use crate::queueing::by;
+use crate::support::child::Child;
+use crate::support::manifest::application;
+
+#[test]
+fn what_is_so_already_is_not_waited_for() {
+    let desk = open_shop();
+    insta::assert_snapshot!(desk.run("status web --until done").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    [exit 0]
+    ");
+    desk.done("apply v2.yaml --partition 0");
+    insta::assert_snapshot!(desk.run("status web --until gate").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: held after batch 1 of 2 as asked
+    [exit 0]
+    ");
+    desk.done("status --until ready");
+    insta::assert_snapshot!(desk.run("status web --until done --timeout 100ms").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: held after batch 1 of 2 as asked
+    waiting until done, at most 100ms
+    error: not done after 100ms (`--timeout`)
+    hint: see `rollout status` and `rollout history`
+    [exit 3]
+    ");
+    assert_eq!(desk.run("status nobody --until done").code, Some(4));
+}
+
+#[test]
+fn a_run_that_failed_is_3_at_once() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    assert_eq!(desk.run("apply v2.yaml --batch-timeout 500ms").code, Some(3));
+    insta::assert_snapshot!(desk.run("status --until done").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    --- stderr
+    web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
+    error: the rollout of `web` failed
+    hint: the run is kept: give the command that drove it again, or `rollout abort`
+    [exit 3]
+    ");
+}
+
+#[test]
+fn a_run_beside_it_is_followed_to_its_end() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = Child::spawn(by("driver", &desk, "apply v2.yaml"));
+    driver.until("waiting, `web-v2`: 0 of 1 ready");
+    let mut watcher = desk.start("status web --until done");
+    watcher.until("waiting until done, at most 30m");
+    desk.pods("- {image: '*', readyAfter: 20ms}");
+    desk.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    desk.done("apply other.yaml");
+    assert_eq!(driver.end().code, Some(0));
+    let watched = watcher.end();
+    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    assert!(
+        watched.stdout.trim_end().lines().last().unwrap().contains("rolloutSucceed"),
+        "{}",
+        watched.stdout
+    );
+}
