@@ -20,6 +20,7 @@ pub mod input;
 pub mod man;
 pub mod pause;
 pub mod plan;
+pub(crate) mod plugin;
 pub mod promote;
 pub mod resume;
 pub mod scale;
@@ -91,7 +92,8 @@ Examples:
 /// Runs the process's command line and gives its exit code.
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let parsed = without_empty_variables(command())
+    let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
+    let parsed = without_empty_variables(named)
         .try_get_matches_from(&typed)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {

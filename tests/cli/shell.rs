@@ -206,3 +206,16 @@ fn man_writes_a_page_per_command() {
     [exit 1]
     ");
 }
+
+/// kubectl calls the plugin by the link's name.
+#[test]
+fn as_a_plugin_help_shows_what_is_typed() {
+    let desk = Desk::new();
+    let link = desk.path("kubectl-batch_rollout");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rollout"), &link).unwrap();
+    let output = std::process::Command::new(&link).args(["undo", "--help"]).env_clear().output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Usage: kubectl batch-rollout undo"), "{text}");
+    assert!(text.contains("$ kubectl batch-rollout undo express-server"), "{text}");
+    assert!(!text.contains("$ rollout "), "{text}");
+}

@@ -1,0 +1,39 @@
+//! The name under which the program was called: its own, or that of a kubectl plugin.
+//!
+//! `kubectl rollout` is built into kubectl and wins over a plugin of that name, so that the plugin is called
+//! `kubectl batch-rollout`: kubectl finds it as `kubectl-batch_rollout`, a link to the binary.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::Command;
+use clap::builder::StyledStr;
+
+/// The file name by which kubectl finds the plugin.
+const FILE: &str = "kubectl-batch_rollout";
+/// How it is typed then.
+const TYPED: &str = "kubectl batch-rollout";
+
+/// The command line with the name that help shows, as the first word of the process's arguments has it.
+pub(crate) fn named(command: Command, first: Option<&OsStr>) -> Command {
+    if first.and_then(|first| Path::new(first).file_stem()) != Some(OsStr::new(FILE)) {
+        return command;
+    }
+    renamed(command.bin_name(TYPED)).mut_subcommands(renamed)
+}
+
+/// Examples show what can be typed.
+fn renamed(command: Command) -> Command {
+    let typed = |help: Option<&StyledStr>| {
+        help.map(|help| help.ansi().to_string().replace("$ rollout ", &format!("$ {TYPED} ")))
+    };
+    let (short, long) = (typed(command.get_after_help()), typed(command.get_after_long_help()));
+    let command = match short {
+        Some(help) => command.after_help(help),
+        None => command,
+    };
+    match long {
+        Some(help) => command.after_long_help(help),
+        None => command,
+    }
+}
