@@ -298,21 +298,23 @@ mod tests {
         {"version":1,"elapsedSeconds":5.0,"application":"shop","component":"web","event":"runStarted","action":"scale","from":[],"to":"web-v2","originalSize":7,"targetSize":3,"goals":[6,3],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
         {"version":1,"elapsedSeconds":6.0,"application":"shop","component":"web","event":"workloadCreated","workload":"web-v2"}
         {"version":1,"elapsedSeconds":7.0,"application":"shop","component":"web","event":"workloadScaled","workload":"web-v2","role":"target","from":0,"to":2,"batch":0,"batches":2}
-        {"version":1,"elapsedSeconds":8.0,"application":"shop","component":"web","event":"waiting","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"on":"`web-v2` 1 of 2 ready"}
-        {"version":1,"elapsedSeconds":9.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
-        {"version":1,"elapsedSeconds":10.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
-        {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"resumed"}
-        {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
-        {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
-        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
-        {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
-        {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
-        {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
-        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
-        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
-        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
-        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
-        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":8.0,"application":"shop","component":"web","event":"workloadRolled","workload":"web","revision":"web-v2","moved":2,"replicas":5,"batch":0,"batches":2}
+        {"version":1,"elapsedSeconds":9.0,"application":"shop","component":"web","event":"waiting","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"on":"`web-v2` 1 of 2 ready"}
+        {"version":1,"elapsedSeconds":10.0,"application":"shop","component":"web","event":"diagnosed","evidence":["pod `web-v2-x`: ErrImagePull"]}
+        {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
+        {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"resumed"}
+        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
+        {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
+        {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
+        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
+        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
+        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
+        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
+        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
+        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
         "#);
     }
 }

@@ -238,7 +238,7 @@ mod tests {
     fn finished_things_scroll_and_waiting_is_live() {
         let text = shown(Paint::Plain);
         assert!(
-            text.contains("[   9s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3"),
+            text.contains("[  11s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3"),
             "{text}"
         );
         assert!(text.contains("failed in batch 1 of 2"), "{text}");
