@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::record::{Mode, Outcome, Run};
+use crate::report::document;
 use crate::report::status::Format;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
@@ -125,15 +126,8 @@ pub fn render(history: &History, format: Format, now: Timestamp) -> String {
     let document = Document { version: VERSION, history };
     match format {
         Format::Table | Format::Wide => tables(history, now),
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(&document).expect("a history has string keys");
-            text.push('\n');
-            text
-        }
-        Format::Yaml => {
-            let text = serde_yaml::to_string(&document).expect("a history has string keys");
-            format!("{}\n", text.trim_end())
-        }
+        Format::Json => document::json(&document),
+        Format::Yaml => document::yaml(&document),
         Format::Name => history
             .revisions
             .iter()

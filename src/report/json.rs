@@ -10,6 +10,7 @@ use std::io::Write;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use crate::report::document;
 use crate::report::event::{self, Event, Reporter, What};
 
 /// The version of the objects; it changes when a key goes or changes its meaning.
@@ -30,10 +31,8 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) {
-        let mut line =
-            serde_json::to_vec(&Envelope::from(event)).expect("events have string keys and no maps");
-        line.push(b'\n');
-        self.writer.write_all(&line).and_then(|()| self.writer.flush()).ok();
+        let line = document::json_line(&Envelope::from(event));
+        self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()).ok();
     }
 }
 

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::report::document;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
 
@@ -70,20 +71,8 @@ pub fn render(items: &[ComponentStatus], format: Format, now: Timestamp) -> Stri
     match format {
         Format::Table => table(items, now),
         Format::Wide => wide_table(items, now),
-        Format::Json => {
-            let list = List { version: VERSION, items };
-            let mut text = serde_json::to_string_pretty(&list).expect("a status has string keys");
-            text.push('\n');
-            text
-        }
-        Format::Yaml => {
-            let list = List { version: VERSION, items };
-            let mut text = serde_yaml::to_string(&list).expect("a status has string keys");
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text
-        }
+        Format::Json => document::json(&List { version: VERSION, items }),
+        Format::Yaml => document::yaml(&List { version: VERSION, items }),
         Format::Name => items.iter().map(|item| format!("rollout/{}\n", sanitise(&item.component))).collect(),
     }
 }

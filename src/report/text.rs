@@ -49,8 +49,9 @@ fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
 
 /// Whether a character does something else than being seen.
 ///
-/// Joiners (U+200C, U+200D) are left alone: scripts and emoji need them and they cannot reorder.
-fn is_unsafe(character: char) -> bool {
+/// Joiners (U+200C, U+200D) and the variation selectors of the first plane are left alone: scripts and emoji
+/// need them and they cannot reorder. The selectors of plane 14 are too many to be innocent: they carry bytes.
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
             // Bidirectional marks, embeddings, overrides and isolates.
@@ -59,8 +60,10 @@ fn is_unsafe(character: char) -> bool {
             | '\u{2028}' | '\u{2029}'
             // Zero-width space, word joiner and its neighbours, byte order mark, annotations.
             | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags, which carry text that nobody sees.
-            | '\u{e0000}'..='\u{e007f}')
+            // The soft hyphen, the grapheme joiner, the vowel separator and the fillers, which have no looks.
+            | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}'
+            // Tags and selectors, which carry text that nobody sees.
+            | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// A count with its noun: "1 batch", "2 batches".
@@ -177,6 +180,11 @@ mod tests {
             ("c1 \u{9b}31m", "c1 \\x9b31m"),
             ("bidi \u{202e}gnp.exe", "bidi \\u{202e}gnp.exe"),
             ("isolate \u{2066}x\u{2069}", "isolate \\u{2066}x\\u{2069}"),
+            ("soft\u{ad}hyphen", "soft\\xadhyphen"),
+            ("\u{34f}\u{115f}\u{1160}", "\\u{34f}\\u{115f}\\u{1160}"),
+            ("\u{180e}\u{3164}\u{ffa0}", "\\u{180e}\\u{3164}\\u{ffa0}"),
+            ("\u{e0100}\u{e01ef}", "\\u{e0100}\\u{e01ef}"),
+            ("joined\u{200c}\u{200d}", "joined\u{200c}\u{200d}"),
             ("line\u{2028}paragraph\u{2029}", "line\\u{2028}paragraph\\u{2029}"),
         ];
         for (text, safe) in cases {
