@@ -108,11 +108,19 @@ impl Failure {
                 continue;
             }
             let label = if said.is_empty() { Label::Error } else { Label::Cause };
-            lines.push((label, sanitise_block(&text).into_owned()));
+            lines.push((label, self.shown(&text)));
             writeln!(said, "{text}").expect("writing to a string cannot fail");
         }
         lines.extend(self.hints.iter().map(|hint| (Label::Hint, sanitise(hint).into_owned())));
         lines
+    }
+
+    /// A message as it is shown. Lines after the first are indented, so that a server's words cannot pass for a
+    /// line of ours, nor for a command to the CI system that reads along. The lines about manifests are our own:
+    /// each begins with its place, where editors look for it.
+    fn shown(&self, text: &str) -> String {
+        let safe = sanitise_block(text.trim_end());
+        if self.kind == Kind::Manifest { safe.into_owned() } else { safe.replace('\n', "\n  ") }
     }
 }
 
@@ -190,6 +198,15 @@ mod tests {
         let error =
             Err::<(), _>(anyhow::anyhow!("refused")).context("connection failed: refused").unwrap_err();
         assert_eq!(Failure::from(error).lines().len(), 1);
+    }
+
+    #[test]
+    fn a_servers_words_begin_no_line_of_their_own() {
+        let failure = Failure::message(Kind::Cluster, "body: <html>\nerror: it is fine\n::stop::x\n");
+        assert_eq!(
+            failure.lines(),
+            [(Label::Error, "body: <html>\n  error: it is fine\n  ::stop::x".to_owned())]
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::ui::Ui;
 use crate::oam::application::Application;
 use crate::oam::manifest::{self, MAX_MANIFEST_BYTES, Source};
+use crate::report::text::sanitise;
 
 /// How stdin is called in messages.
 pub const STDIN: &str = "<stdin>";
@@ -35,7 +36,7 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Fail
         } else {
             match files(path) {
                 Ok(files) => files.iter().for_each(|file| collect(open(file), &mut sources, &mut problems)),
-                Err(error) => problems.push(format!("{error:#}")),
+                Err(error) => problems.push(sanitise(&format!("{error:#}")).into_owned()),
             }
         }
     }
@@ -84,7 +85,8 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn open(path: &Path) -> anyhow::Result<Source> {
-    let name = path.display().to_string();
+    // Names end up in messages of one line each.
+    let name = sanitise(&path.display().to_string()).into_owned();
     let file = File::open(path).with_context(|| format!("file `{name}` cannot be opened"))?;
     source(&name, file)
 }
