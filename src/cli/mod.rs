@@ -42,6 +42,7 @@ use crate::cli::args::{Color, GlobalArgs};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::report::lines::Detail;
+use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 
 /// Roll out Kubernetes workloads in batches
 ///
@@ -92,18 +93,38 @@ Examples:
 /// Runs the process's command line and gives its exit code.
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
-    let parsed = without_empty_variables(named)
-        .try_get_matches_from(&typed)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    match parsed {
+    match parse(&typed, OsStr::is_empty) {
         Ok(cli) => {
             let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };
             let mut ui = Ui::new(cli.global.color, detail);
             let outcome = run(&cli, &mut ui);
             ui.conclude(outcome)
         }
-        Err(error) => Ui::new(typed_color(&typed), Detail::Full).parsed(&error),
+        Err(error) => {
+            let text = shown(&typed, &error);
+            Ui::new(typed_color(&typed), Detail::Full).parsed(&error, &text)
+        }
+    }
+}
+
+fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<Cli, clap::Error> {
+    let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
+    without_variables(named, is_left_out)
+        .try_get_matches_from(typed)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+}
+
+/// What clap says about a command line, in its colours; safe to show.
+///
+/// It repeats what was typed as it was typed, and its colours are escape sequences as well, so that nobody
+/// can tell them apart afterwards. Hence whatever acts is made visible before, and parsed once more.
+fn shown(typed: &[OsString], error: &clap::Error) -> String {
+    let visible: Vec<OsString> =
+        typed.iter().map(|word| sanitise(&word.to_string_lossy()).into_owned().into()).collect();
+    match parse(&visible, |value| value.is_empty() || value.to_string_lossy().contains(is_unsafe)) {
+        Err(error) => error.render().ansi().to_string(),
+        // It was a variable's value.
+        Ok(_) => sanitise_block(&error.render().to_string()).into_owned(),
     }
 }
 
@@ -112,16 +133,16 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Cuts the tie between a flag and an environment variable that is set to nothing, as CI systems set
-/// variables that have no value.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
+/// Cuts the tie between a flag and an environment variable whose value is left out. One that is set to nothing
+/// always is, as CI systems set variables that have no value.
+fn without_variables(command: clap::Command, is_left_out: fn(&OsStr) -> bool) -> clap::Command {
     command
         .mut_args(|arg| {
             #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
             let value = arg.get_env().and_then(std::env::var_os);
-            if value.is_some_and(|value| value.is_empty()) { arg.env(None::<&str>) } else { arg }
+            if value.is_some_and(|value| is_left_out(&value)) { arg.env(None::<&str>) } else { arg }
         })
-        .mut_subcommands(without_empty_variables)
+        .mut_subcommands(|command| without_variables(command, is_left_out))
 }
 
 fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
@@ -203,6 +224,24 @@ mod tests {
         for command in command().get_subcommands() {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(examples.starts_with("Examples:\n  $ rollout"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_safe_to_repeat() {
+        let cases: [&[&str]; 5] = [
+            &["rollout", "\u{1b}]0;gone\u{7}"],
+            &["rollout", "--\u{1b}[31mred"],
+            &["rollout", "apply", "x", "--timeout", "1\u{1b}[2J"],
+            &["rollout", "status", "-o", "\u{9b}2J\u{202e}"],
+            &["\u{1b}[31m", "status", "--output"],
+        ];
+        for typed in cases {
+            let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+            let text = shown(&typed, &parse(&typed, OsStr::is_empty).unwrap_err());
+            let colours = text.matches("\u{1b}[").count();
+            assert!(colours > 0 && !text.contains("\u{1b}[31mred"), "{text:?}");
+            assert_eq!(text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).count(), colours, "{text:?}");
         }
     }
 

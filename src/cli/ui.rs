@@ -144,14 +144,13 @@ impl Ui {
         io::stdin()
     }
 
-    /// Prints what `clap` has to say, which may be help, and gives the exit code.
-    pub(crate) fn parsed(&mut self, error: &clap::Error) -> u8 {
-        let text = error.render().ansi().to_string();
+    /// Prints what `clap` has to say, which may be help and is safe by now, and gives the exit code.
+    pub(crate) fn parsed(&mut self, error: &clap::Error, text: &str) -> u8 {
         if error.use_stderr() {
-            self.stderr.say(&text);
+            self.stderr.say(text);
             return exit::USAGE;
         }
-        self.stdout.say(&text);
+        self.stdout.say(text);
         self.conclude(Ok(exit::SUCCESS))
     }
 
