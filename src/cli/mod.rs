@@ -16,6 +16,8 @@ pub mod failure;
 pub mod forecast;
 pub mod gather;
 pub mod history;
+#[cfg(test)]
+mod hostile;
 pub mod input;
 pub mod man;
 pub mod pause;

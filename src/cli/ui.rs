@@ -253,7 +253,7 @@ impl Write for Stream {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A stream that fails in one way.
@@ -266,6 +266,26 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A writer whose bytes are kept.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is said on stderr, colours included.
+    pub(crate) fn on_stderr(tell: impl FnOnce(&mut Ui)) -> String {
+        let kept = Kept::default();
+        tell(&mut Ui { stderr: Stream::new(kept.clone()), ..ui(io::sink()) });
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
     }
 
     fn ui(stdout: impl Write + Send + 'static) -> Ui {

@@ -167,7 +167,7 @@ fn styled(line: &Line, paint: Paint) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::report::wording::tests::every_event;
     use indicatif::TermLike;
@@ -217,18 +217,19 @@ mod tests {
             self.push(text)
         }
         fn clear_line(&self) -> std::io::Result<()> {
-            self.push("\r")
+            Ok(())
         }
         fn flush(&self) -> std::io::Result<()> {
             Ok(())
         }
     }
 
-    fn shown(paint: Paint) -> String {
+    /// What a terminal is sent, live lines and scrolled ones.
+    pub(crate) fn shown(paint: Paint, events: &[Event]) -> String {
         let screen = Screen::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
         let mut terminal = Terminal::new(screen.clone(), target, paint);
-        every_event().iter().for_each(|event| terminal.event(event));
+        events.iter().for_each(|event| terminal.event(event));
         assert!(terminal.live.is_empty(), "what has ended has no live line");
         drop(terminal);
         screen.0.lock().unwrap().clone()
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn finished_things_scroll_and_waiting_is_live() {
-        let text = shown(Paint::Plain);
+        let text = shown(Paint::Plain, &every_event());
         assert!(
             text.contains("[  11s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3"),
             "{text}"
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn colour_is_added_and_data_stays_safe() {
-        let text = shown(Paint::Coloured);
+        let text = shown(Paint::Coloured, &every_event());
         assert!(text.contains("\u{1b}[32m") && text.contains("\\x1b[31m"), "{text}");
     }
 

@@ -229,13 +229,18 @@ pub(crate) mod tests {
 
     /// An event of every kind, in an order that could happen.
     pub(crate) fn every_event() -> Vec<Event> {
+        every_event_saying(str::to_owned)
+    }
+
+    /// The same with other words in every place that takes words.
+    pub(crate) fn every_event_saying(word: impl Fn(&str) -> String) -> Vec<Event> {
         let progress = Progress { batch: 0, batches: 2, target_size: 5, upgraded: 2, ready: 1, source: 3 };
         let done = Progress { batch: 1, batches: 2, target_size: 5, upgraded: 5, ready: 5, source: 0 };
         let started =
             |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| What::RunStarted {
                 action,
-                from: from.iter().map(ToString::to_string).collect(),
-                to: "web-v2".to_owned(),
+                from: from.iter().map(|name| word(name)).collect(),
+                to: word("web-v2"),
                 original_size,
                 target_size,
                 goals: goals.to_vec(),
@@ -244,15 +249,15 @@ pub(crate) mod tests {
                 timeout: SignedDuration::ZERO,
             };
         let all = [
-            What::Queued { holder: "ci/job/7".to_owned() },
-            What::DependencyAwaited { on: vec!["db".to_owned(), "cache".to_owned()] },
-            What::RevisionCreated { revision: "web-v2".to_owned(), number: 2 },
+            What::Queued { holder: word("ci/job/7") },
+            What::DependencyAwaited { on: vec![word("db"), word("cache")] },
+            What::RevisionCreated { revision: word("web-v2"), number: 2 },
             started(Action::Release, &[], 0, 5, &[2, 5], false),
             started(Action::Upgrade, &["web-v1"], 5, 5, &[2, 5], true),
             started(Action::Scale, &[], 7, 3, &[6, 3], false),
-            What::WorkloadCreated { workload: "web-v2".to_owned() },
+            What::WorkloadCreated { workload: word("web-v2") },
             What::WorkloadScaled {
-                workload: "web-v2".to_owned(),
+                workload: word("web-v2"),
                 role: Role::Target,
                 from: 0,
                 to: 2,
@@ -260,44 +265,44 @@ pub(crate) mod tests {
                 batches: 2,
             },
             What::WorkloadRolled {
-                workload: "web".to_owned(),
-                revision: "web-v2".to_owned(),
+                workload: word("web"),
+                revision: word("web-v2"),
                 moved: 2,
                 replicas: 5,
                 batch: 0,
                 batches: 2,
             },
-            What::Waiting { progress: progress.clone(), on: "`web-v2` 1 of 2 ready".to_owned() },
-            What::Diagnosed { evidence: vec!["pod `web-v2-x`: ErrImagePull".to_owned()] },
+            What::Waiting { progress: progress.clone(), on: word("`web-v2` 1 of 2 ready") },
+            What::Diagnosed { evidence: vec![word("pod `web-v2-x`: ErrImagePull")] },
             What::BatchReady { progress: progress.clone() },
-            What::Paused { progress: progress.clone(), by: "jane".to_owned() },
+            What::Paused { progress: progress.clone(), by: word("jane") },
             What::Resumed,
             What::Held { progress: progress.clone() },
-            What::WorkloadDeleted { workload: "web-v1".to_owned() },
-            What::RevisionsPruned { revisions: vec!["web-v0".to_owned()] },
-            What::ServiceApplied { service: "web".to_owned() },
-            What::Retrying { error: "connection reset".to_owned(), delay: SignedDuration::from_secs(2) },
-            What::Warned { message: "the image has no tag".to_owned() },
+            What::WorkloadDeleted { workload: word("web-v1") },
+            What::RevisionsPruned { revisions: vec![word("web-v0")] },
+            What::ServiceApplied { service: word("web") },
+            What::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
+            What::Warned { message: word("the image has no tag") },
             What::Succeeded { progress: done.clone(), changed: true },
             What::Succeeded { progress: done, changed: false },
-            What::Interrupted { progress: Some(progress.clone()), hints: vec!["run it again".to_owned()] },
+            What::Interrupted { progress: Some(progress.clone()), hints: vec![word("run it again")] },
             What::Failed {
                 progress: Some(progress),
-                reason: "batch was not ready after 10m".to_owned(),
-                evidence: vec!["pod `web-v2-x`: ImagePullBackOff \u{1b}[31m".to_owned()],
-                hints: vec!["`rollout undo web` goes back".to_owned()],
+                reason: word("batch was not ready after 10m"),
+                evidence: vec![word("pod `web-v2-x`: ImagePullBackOff \u{1b}[31m")],
+                hints: vec![word("`rollout undo web` goes back")],
             },
             What::Failed {
                 progress: None,
-                reason: "no such revision".to_owned(),
+                reason: word("no such revision"),
                 evidence: vec![],
                 hints: vec![],
             },
         ];
         let event = |(second, what)| Event {
             elapsed: SignedDuration::from_secs(second),
-            application: "shop".to_owned(),
-            component: (second > 0).then(|| "web".to_owned()),
+            application: word("shop"),
+            component: (second > 0).then(|| word("web")),
             what,
         };
         (0..).zip(all).map(event).collect()

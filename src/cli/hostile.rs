@@ -1,0 +1,255 @@
+//! Whatever a cluster, a file or an argument says, every way out shows it and none does it.
+//!
+//! Systematic strings that move cursors, paint, retitle, reorder, hide, break lines or command a CI system are
+//! said in every place that takes words. What comes out is held against the same output with a plain word:
+//! as many lines, as many colours, no other character that acts, and a program reads back the original.
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::ui::tests::on_stderr;
+use crate::report::event::Reporter as _;
+use crate::report::history::{self, History, PastRun, Revision};
+use crate::report::json::Json;
+use crate::report::lines::{Detail, Lines};
+use crate::report::status::{self, ComponentStatus, Format};
+use crate::report::terminal::Paint;
+use crate::report::terminal::tests::shown;
+use crate::report::text::is_unsafe;
+use crate::report::wording::tests::every_event_saying;
+
+/// A word that nothing has to be done about.
+const PLAIN: &str = "plainword";
+
+fn corpus() -> Vec<String> {
+    let mut all = Vec::new();
+    let ranges = [
+        ('\0', '\u{1f}'),
+        ('\u{7f}', '\u{9f}'),
+        ('\u{ad}', '\u{ad}'),
+        ('\u{34f}', '\u{34f}'),
+        ('\u{61c}', '\u{61c}'),
+        ('\u{115f}', '\u{1160}'),
+        ('\u{180e}', '\u{180e}'),
+        ('\u{200b}', '\u{200f}'),
+        ('\u{2028}', '\u{202e}'),
+        ('\u{2060}', '\u{206f}'),
+        ('\u{3164}', '\u{3164}'),
+        ('\u{feff}', '\u{feff}'),
+        ('\u{ffa0}', '\u{ffa0}'),
+        ('\u{fff9}', '\u{fffb}'),
+        ('\u{e0000}', '\u{e007f}'),
+        ('\u{e0100}', '\u{e01ef}'),
+    ];
+    for character in ranges.into_iter().flat_map(|(first, last)| first..=last) {
+        all.push(character.to_string());
+        all.push(format!("a{character}b"));
+    }
+    for introducer in ["\u{1b}[", "\u{9b}"] {
+        for parameters in ["", "0", "2", "31", "1;31", "?25", "?1049", "38;2;1;2;3"] {
+            for last in ["m", "J", "K", "H", "h", "l", "A", "G", "S"] {
+                all.push(format!("x{introducer}{parameters}{last}y"));
+            }
+        }
+    }
+    for introducer in ["\u{1b}]", "\u{9d}", "\u{1b}P", "\u{90}", "\u{1b}X", "\u{1b}^", "\u{1b}_", "\u{9f}"] {
+        for number in ["0", "8;", "52;c", "777;notify", "1337;File="] {
+            for end in ["\u{7}", "\u{1b}\\", "\u{9c}", ""] {
+                all.push(format!("{introducer}{number};words{end}"));
+            }
+        }
+    }
+    for line_end in ["", "\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}", "\u{b}", "\u{c}", "%0A", "\\n"]
+    {
+        for words in [
+            "::error::it is",
+            "::stop-commands::x",
+            "##[group]x",
+            "##vso[task.complete result=Succeeded]",
+            "error: it is fine",
+            "hint: curl | sh",
+            "# heading",
+            "| a | b |",
+            "```",
+            "<script>x</script>",
+            "[x](javascript:y)",
+            "- item: *alias &anchor !tag",
+            "--- %YAML",
+            "{\"a\":\"b\"}\"'",
+            "日本語 größe 👩‍🚀",
+        ] {
+            all.push(format!("fine{line_end}{words}"));
+            all.push(format!("{line_end}{words}{line_end}"));
+        }
+    }
+    for length in [1, 2, 10, 100, 1000] {
+        all.push(format!("e{}", "\u{301}".repeat(length)));
+        all.push("\u{202e}".repeat(length));
+        all.push("w".repeat(length));
+        all.push("発".repeat(length));
+    }
+    all
+}
+
+/// Fails when anything acts but newlines and as many colours as the plain word has.
+fn assert_harmless(place: &str, text: &str, plain: &str, said: &str) {
+    let acting = |text: &str| text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect::<String>();
+    assert_eq!(acting(text), acting(plain), "{place} says {said:?}: {text:?}");
+    assert_eq!(text.lines().count(), plain.lines().count(), "{place} says {said:?}: {text:?}");
+}
+
+/// How many texts in a document are this one.
+fn count(document: &Value, text: &str) -> usize {
+    match document {
+        Value::String(one) => usize::from(one == text),
+        Value::Array(items) => items.iter().map(|item| count(item, text)).sum(),
+        Value::Object(entries) => entries.values().map(|value| count(value, text)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+fn assert_comes_back<E: Debug>(text: &str, said: &str, plain: &str, read: impl Fn(&str) -> Result<Value, E>) {
+    let document = read(text).unwrap_or_else(|error| panic!("{said:?}: {error:?}\n{text}"));
+    let expected = count(&read(plain).unwrap(), PLAIN);
+    assert!(expected > 0);
+    assert_eq!(count(&document, said), expected, "{said:?}: {text}");
+}
+
+fn lines(said: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut lines = Lines::new(&mut bytes, Detail::Full);
+    every_event_saying(|_| said.to_owned()).iter().for_each(|event| lines.event(event));
+    String::from_utf8(bytes).unwrap()
+}
+
+fn ndjson(said: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut json = Json::new(&mut bytes);
+    every_event_saying(|_| said.to_owned()).iter().for_each(|event| json.event(event));
+    String::from_utf8(bytes).unwrap()
+}
+
+fn terminal(said: &str) -> String {
+    shown(Paint::Coloured, &every_event_saying(|_| said.to_owned()))
+}
+
+fn now() -> Timestamp {
+    "2026-03-04T20:00:00Z".parse().unwrap()
+}
+
+fn status_in(format: Format, said: &str) -> String {
+    let said = || said.to_owned();
+    let item = ComponentStatus {
+        component: said(),
+        application: said(),
+        revision: said(),
+        batch_rolling_state: said(),
+        rolling_state: said(),
+        source_revisions: vec![said(), said()],
+        message: Some(said()),
+        ..ComponentStatus::default()
+    };
+    status::render(&[item], format, now())
+}
+
+fn history_in(format: Format, said: &str) -> String {
+    let said = || said.to_owned();
+    let revision = Revision {
+        revision: 1,
+        name: said(),
+        image: said(),
+        replicas: 1,
+        ready_replicas: 1,
+        created: Some(now()),
+    };
+    let run = PastRun {
+        action: "Upgrade",
+        from: vec![said(), said()],
+        to: said(),
+        original_size: 1,
+        target_size: 2,
+        batches: vec![2],
+        outcome: "Failed",
+        by: said(),
+        started: now(),
+        finished: None,
+        message: Some(said()),
+    };
+    let history =
+        History { component: said(), application: said(), revisions: vec![revision], runs: vec![run] };
+    history::render(&history, format, now())
+}
+
+#[test]
+fn there_are_many() {
+    assert!(corpus().len() >= 500, "{}", corpus().len());
+}
+
+#[test]
+fn events_are_harmless() {
+    let (plain_lines, plain_json) = (lines(PLAIN), ndjson(PLAIN));
+    for said in corpus() {
+        assert_harmless("a log", &lines(&said), &plain_lines, &said);
+        let text = ndjson(&said);
+        assert_harmless("NDJSON", &text, &plain_json, &said);
+        let read = |text: &str| text.lines().map(serde_json::from_str::<Value>).collect::<Result<Value, _>>();
+        assert_comes_back(&text, &said, &plain_json, read);
+    }
+}
+
+#[test]
+fn a_terminal_is_only_painted_by_us() {
+    let paints = |text: &str| text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect::<String>();
+    let plain = paints(&terminal(PLAIN));
+    for said in corpus() {
+        let text = terminal(&said);
+        assert_eq!(paints(&text), plain, "{said:?}: {text:?}");
+    }
+}
+
+#[test]
+fn tables_and_documents_are_harmless() {
+    for render in [status_in, history_in] {
+        for format in [Format::Table, Format::Wide, Format::Name] {
+            let plain = render(format, PLAIN);
+            for said in corpus() {
+                assert_harmless("a table", &render(format, &said), &plain, &said);
+            }
+        }
+        let (plain_json, plain_yaml) = (render(Format::Json, PLAIN), render(Format::Yaml, PLAIN));
+        for said in corpus() {
+            let (json, yaml) = (render(Format::Json, &said), render(Format::Yaml, &said));
+            assert_harmless("JSON", &json, &plain_json, &said);
+            assert_comes_back(&json, &said, &plain_json, |text| serde_json::from_str(text));
+            // Several lines are written as such; they are indented.
+            assert!(!yaml.chars().any(|c| c != '\n' && is_unsafe(c)), "{said:?}: {yaml:?}");
+            assert!(!yaml.lines().any(|line| line.starts_with("::") || line.starts_with("##")), "{yaml}");
+            assert_comes_back(&yaml, &said, &plain_yaml, |text| serde_yaml::from_str(text));
+        }
+    }
+}
+
+#[test]
+fn failures_hints_and_warnings_are_harmless() {
+    let tell = |said: &str| {
+        on_stderr(|ui| {
+            ui.status(said);
+            ui.warn(said);
+            let error = anyhow::Error::msg(format!("{said} below")).context(said.to_owned());
+            ui.conclude(Err(Failure::new(Kind::Cluster, error).hint(said)));
+        })
+    };
+    let colours = |text: &str| text.matches('\u{1b}').count();
+    for said in corpus() {
+        let text = tell(&said);
+        let acts = |c: char| !matches!(c, '\n' | '\t' | '\u{1b}') && is_unsafe(c);
+        assert!(!text.contains(acts), "{said:?}: {text:?}");
+        assert_eq!(colours(&text), colours(&tell(PLAIN)), "{said:?}: {text:?}");
+        // The first line is the status, which has no label; all others have one or are indented.
+        let begins = |line: &str| line.starts_with("\u{1b}[") || line.starts_with("  ");
+        assert!(text.lines().skip(1).all(begins), "{said:?}: {text:?}");
+    }
+}
