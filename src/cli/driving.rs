@@ -21,7 +21,7 @@ use crate::driver::run;
 use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
 use crate::report::event::{Event, Reporter, What};
-use crate::report::status;
+use crate::report::status::{self, Format};
 
 /// How long a sandbox may go on after a run, for its controllers to follow the last write. A cluster goes on anyway.
 const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
@@ -152,7 +152,9 @@ async fn conclude(
                 gathered.unwrap_or_default().into_iter().filter(|item| names.contains(&item.component)),
             );
         }
-        ui.data(&status::render(&items, format, setting.session.clock().now()));
+        let now = setting.session.clock().now();
+        ui.data(&status::render(&items, format, now));
+        ui.summary(&status::render(&items, Format::Wide, now));
     }
     match kind {
         Some(kind) => Err(Failure::reported(kind)),

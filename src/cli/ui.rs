@@ -3,7 +3,9 @@
 //! stdout is data, stderr is conversation. What is a terminal, what is coloured and what is left unsaid is
 //! decided here, once. A reader who has gone away is no failure: what it does not want is dropped.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Read, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
@@ -14,7 +16,9 @@ use indicatif::ProgressDrawTarget;
 use crate::cli::args::Color;
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Label, Told};
+use crate::oam::manifest::{ManifestErrors, Problem};
 use crate::report::event::Reporter;
+use crate::report::github::{self, Annotated, Level, Spot};
 use crate::report::json::Json;
 use crate::report::lines::{Detail, Lines};
 use crate::report::terminal::{Paint, Terminal};
@@ -28,6 +32,23 @@ pub struct Ui {
     detail: Detail,
     live: Live,
     paint: Paint,
+    github: Option<GitHub>,
+}
+
+/// GitHub Actions, where a job's log is read by it.
+#[derive(Debug)]
+struct GitHub {
+    /// The file that it shows as the step's summary.
+    summary: Option<PathBuf>,
+}
+
+impl GitHub {
+    fn here() -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is_here = variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        is_here.then(|| Self { summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from) })
+    }
 }
 
 /// Whether stderr can show live lines.
@@ -79,13 +100,11 @@ impl Ui {
             ColorChoice::Never => Paint::Plain,
             ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Paint::Coloured,
         };
-        Self {
-            stdout: Stream::new(AutoStream::new(io::stdout(), out)),
-            stderr: Stream::new(AutoStream::new(io::stderr(), err)),
-            detail,
-            live,
-            paint,
-        }
+        let github = GitHub::here();
+        let stderr = Stream::new(AutoStream::new(io::stderr(), err));
+        let stderr = if github.is_some() { stderr.read_by_github() } else { stderr };
+        let stdout = Stream::new(AutoStream::new(io::stdout(), out));
+        Self { stdout, stderr, detail, live, paint, github }
     }
 
     /// Prints data on stdout, as it is.
@@ -103,6 +122,24 @@ impl Ui {
     /// Warns on stderr, quiet or not. The text is made safe; it has no full stop.
     pub fn warn(&mut self, text: &str) {
         self.stderr.say(&labelled(Label::Warning, &sanitise(text)));
+        self.annotate(Level::Warning, None, text);
+    }
+
+    /// Marks trouble for whoever reads the job's page rather than its log.
+    fn annotate(&self, level: Level, spot: Option<Spot<'_>>, message: &str) {
+        if self.github.is_some() {
+            self.stderr.command(&github::annotation(level, "rollout", spot, message));
+        }
+    }
+
+    /// Adds the final table to the step's summary, where there is one.
+    pub fn summary(&mut self, table: &str) {
+        let Some(path) = self.github.as_ref().and_then(|github| github.summary.clone()) else { return };
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(github::summary(table).as_bytes()));
+        if let Err(error) = written {
+            self.warn(&format!("the step's summary cannot be written: {error}"));
+        }
     }
 
     /// Whether the reader of stdout has gone away, so that going on printing is pointless.
@@ -117,7 +154,13 @@ impl Ui {
             (Narration::Words, Live::Terminal) => {
                 Box::new(Terminal::new(self.stderr.clone(), ProgressDrawTarget::stderr(), self.paint))
             }
-            (Narration::Words, Live::Lines) => Box::new(Lines::new(self.stderr.clone(), self.detail)),
+            (Narration::Words, Live::Lines) => {
+                let lines = Lines::new(self.stderr.clone(), self.detail);
+                match self.github {
+                    Some(_) => Box::new(Annotated::new(lines, Commands(self.stderr.clone()))),
+                    None => Box::new(lines),
+                }
+            }
         }
     }
 
@@ -164,9 +207,22 @@ impl Ui {
                     for (label, text) in failure.lines() {
                         self.stderr.say(&labelled(label, &text));
                     }
+                    self.annotate_failure(&failure);
                 }
                 failure.exit_code()
             }
+        }
+    }
+
+    /// A manifest's problems each at its line.
+    fn annotate_failure(&self, failure: &Failure) {
+        let Some(errors) = failure.error.downcast_ref::<ManifestErrors>() else {
+            return self.annotate(Level::Error, None, &failure.error.to_string());
+        };
+        for Problem { file, line, column, path, message, .. } in &errors.problems {
+            let spot = Spot { file, line: *line, column: *column };
+            let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+            self.annotate(Level::Error, Some(spot), &format!("{place}{message}"));
         }
     }
 
@@ -199,6 +255,16 @@ struct Stream(Arc<Mutex<Sink>>);
 struct Sink {
     writer: Box<dyn Write + Send>,
     state: State,
+    reader: Reader,
+}
+
+/// Who reads a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// People, and programs that take nothing in it for a command.
+    Plain,
+    /// GitHub's runner.
+    GitHub,
 }
 
 impl std::fmt::Debug for Sink {
@@ -219,14 +285,33 @@ enum State {
 
 impl Stream {
     fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: State::Open })))
+        Self(Arc::new(Mutex::new(Sink {
+            writer: Box::new(writer),
+            state: State::Open,
+            reader: Reader::Plain,
+        })))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Sink> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn read_by_github(self) -> Self {
+        self.lock().reader = Reader::GitHub;
+        self
+    }
+
     fn say(&self, text: &str) {
+        let reader = self.lock().reader;
+        let text = match reader {
+            Reader::Plain => Cow::Borrowed(text),
+            Reader::GitHub => github::defused(text),
+        };
+        self.command(&text);
+    }
+
+    /// Writes what is meant as it stands.
+    fn command(&self, text: &str) {
         let mut sink = self.lock();
         if !matches!(sink.state, State::Open) {
             return;
@@ -244,6 +329,20 @@ impl Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.say(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream for commands to its reader.
+struct Commands(Stream);
+
+impl Write for Commands {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.command(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -295,6 +394,7 @@ pub(crate) mod tests {
             detail: Detail::Full,
             live: Live::Lines,
             paint: Paint::Plain,
+            github: None,
         }
     }
 

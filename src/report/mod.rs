@@ -4,6 +4,7 @@
 
 pub mod document;
 pub mod event;
+pub mod github;
 pub mod history;
 pub mod json;
 pub mod lines;

@@ -7,6 +7,7 @@ mod controlling;
 mod deleting;
 mod exit_codes;
 mod forms;
+mod in_ci;
 mod killing;
 mod manifests;
 mod planning;

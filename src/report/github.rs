@@ -1,0 +1,141 @@
+//! What GitHub Actions shows of a run beside its log: annotations, and the final table as the step's summary.
+//!
+//! The runner reads commands from the log itself: a line that begins with `::error`. So nothing else may look like one;
+//! see [`defused`]. (docs.github.com, "Workflow commands for GitHub Actions".)
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use crate::report::event::{Event, Reporter, What};
+use crate::report::text::{sanitise, sanitise_block};
+use crate::report::wording::subject;
+
+/// What an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It failed.
+    Error,
+    /// Somebody should know.
+    Warning,
+}
+
+/// Where in a file an annotation belongs; line and column count from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// An annotation as a line of the log.
+pub fn annotation(level: Level, title: &str, spot: Option<Spot<'_>>, message: &str) -> String {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+    };
+    let place = spot.map_or_else(String::new, |Spot { file, line, column }| {
+        format!("file={},line={line},col={column},", property(file))
+    });
+    format!("::{level} {place}title={}::{}\n", property(title), value(&sanitise_block(message)))
+}
+
+fn property(text: &str) -> String {
+    value(&sanitise(text)).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn value(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Text of which no part is taken for a command, wherever it stands in a line.
+pub fn defused(text: &str) -> Cow<'_, str> {
+    let is_command = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains("##[") && !text.lines().any(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive('\n').map(|line| {
+        let line = line.replace("##[", "# #[");
+        if is_command(&line) { line.replacen("::", ": :", 1) } else { line }
+    });
+    Cow::Owned(lines.collect())
+}
+
+/// A table for the step's summary, in Markdown.
+pub fn summary(table: &str) -> String {
+    let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
+    format!("### rollout\n\n{indented}\n")
+}
+
+/// Tells another display, and annotates what went wrong.
+pub struct Annotated<R, W> {
+    inner: R,
+    writer: W,
+}
+
+impl<R: Reporter, W: Write> Annotated<R, W> {
+    /// Annotates on a writer what a display tells.
+    pub fn new(inner: R, writer: W) -> Self {
+        Self { inner, writer }
+    }
+}
+
+impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
+    fn event(&mut self, event: &Event) {
+        self.inner.event(event);
+        let (level, message) = match &event.what {
+            What::Failed { reason, evidence, .. } => {
+                let lines: Vec<&str> = std::iter::once(reason).chain(evidence).map(String::as_str).collect();
+                (Level::Error, lines.join("\n"))
+            }
+            What::Diagnosed { evidence } => (Level::Warning, format!("is held up:\n{}", evidence.join("\n"))),
+            What::Warned { message } => (Level::Warning, message.clone()),
+            What::Queued { .. }
+            | What::DependencyAwaited { .. }
+            | What::RevisionCreated { .. }
+            | What::RunStarted { .. }
+            | What::WorkloadCreated { .. }
+            | What::WorkloadScaled { .. }
+            | What::WorkloadRolled { .. }
+            | What::Waiting { .. }
+            | What::BatchReady { .. }
+            | What::Paused { .. }
+            | What::Resumed
+            | What::Held { .. }
+            | What::WorkloadDeleted { .. }
+            | What::RevisionsPruned { .. }
+            | What::ServiceApplied { .. }
+            | What::Retrying { .. }
+            | What::Succeeded { .. }
+            | What::Interrupted { .. } => return,
+        };
+        let line = annotation(level, subject(event), None, &message);
+        self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_is_one_line_whatever_it_says() {
+        let spot = Spot { file: "a,b:c.yaml", line: 3, column: 7 };
+        let line = annotation(Level::Error, "web", Some(spot), "50% gone\n::error::forged\r\u{1b}[31m");
+        assert_eq!(
+            line,
+            "::error file=a%2Cb%3Ac.yaml,line=3,col=7,title=web::50%25 gone%0A::error::forged\\r\\x1b[31m\n"
+        );
+    }
+
+    #[test]
+    fn nothing_else_looks_like_a_command() {
+        assert_eq!(
+            defused("a\n  ::set-env name=X::1\nb ##[error]x\n"),
+            "a\n  : :set-env name=X::1\nb # #[error]x\n"
+        );
+        assert!(matches!(defused("web: done :: ok\n"), Cow::Borrowed(_)));
+    }
+}
