@@ -24,6 +24,9 @@ use crate::report::lines::{Detail, Lines};
 use crate::report::terminal::{Paint, Terminal};
 use crate::report::text::{sanitise, sanitise_block};
 
+/// The height of a terminal that does not tell, the smallest that is common.
+const DEFAULT_HEIGHT: usize = 24;
+
 /// The streams of the process.
 #[derive(Debug)]
 pub struct Ui {
@@ -152,7 +155,8 @@ impl Ui {
         match (narration, self.live) {
             (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
             (Narration::Words, Live::Terminal) => {
-                Box::new(Terminal::new(self.stderr.clone(), ProgressDrawTarget::stderr(), self.paint))
+                let target = ProgressDrawTarget::stderr();
+                Box::new(Terminal::new(self.stderr.clone(), target, height, self.paint))
             }
             (Narration::Words, Live::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
@@ -236,6 +240,11 @@ impl Ui {
             )),
         }
     }
+}
+
+/// The height of the terminal at stderr, in lines.
+fn height() -> usize {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(DEFAULT_HEIGHT, |size| size.ws_row.into())
 }
 
 fn labelled(label: Label, text: &str) -> String {

@@ -3,7 +3,9 @@
 //! Live lines are drawn to the target it was given, which shows nothing unless it is a terminal; what
 //! scrolls is written to the writer as whole lines, so that it copies and pipes like any other text. It keeps
 //! a line per component and no other state; the lines are gone when it is dropped, however that comes about.
+//! Where there are more components than the screen has room for, the busiest are shown and the others counted.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
@@ -32,19 +34,68 @@ pub enum Paint {
 /// application as a whole waits.
 type Key = (String, Option<String>);
 
-/// Draws live lines.
+/// Live lines on a screen of any height: more than this nobody reads while they change.
+const MOST_LINES: usize = 10;
+
+/// What is on the screen besides live lines: the count of the others, and the line that scrolled last.
+const OTHER_LINES: usize = 2;
+
+/// What a component does just now.
 #[derive(Debug)]
+struct Standing {
+    busy: Busy,
+    /// Grows with each event, so that the latest is known.
+    turn: u64,
+    subject: String,
+    text: String,
+    bar: Option<ProgressBar>,
+}
+
+/// How much a component has to do with what happens; those that come first are shown first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Busy {
+    /// A batch is under way.
+    Rolling,
+    /// Somebody has to do something.
+    Stopped,
+    /// Others are not done.
+    Idle,
+}
+
+/// Draws live lines.
 pub struct Terminal<W> {
     writer: W,
     screen: MultiProgress,
-    live: BTreeMap<Key, ProgressBar>,
+    height: Box<dyn Fn() -> usize + Send>,
+    live: BTreeMap<Key, Standing>,
+    others: Option<ProgressBar>,
+    turn: u64,
     paint: Paint,
 }
 
+impl<W> std::fmt::Debug for Terminal<W> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Terminal").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
 impl<W: Write> Terminal<W> {
-    /// Draws to a target and writes to a writer, which are the same terminal.
-    pub fn new(writer: W, target: ProgressDrawTarget, paint: Paint) -> Self {
-        Self { writer, screen: MultiProgress::with_draw_target(target), live: BTreeMap::new(), paint }
+    /// Draws to a target and writes to a writer, which are the same terminal; its height, in lines, may change.
+    pub fn new(
+        writer: W,
+        target: ProgressDrawTarget,
+        height: impl Fn() -> usize + Send + 'static,
+        paint: Paint,
+    ) -> Self {
+        Self {
+            writer,
+            screen: MultiProgress::with_draw_target(target),
+            height: Box::new(height),
+            live: BTreeMap::new(),
+            others: None,
+            turn: 0,
+            paint,
+        }
     }
 
     fn scroll(&mut self, event: &Event) {
@@ -56,42 +107,98 @@ impl<W: Write> Terminal<W> {
         self.screen.suspend(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).ok());
     }
 
-    fn live(&mut self, event: &Event, text: &str) {
-        let subject = sanitise(wording::subject(event)).into_owned();
-        let bar = self.live.entry(key(event)).or_insert_with(|| {
-            let since = Duration::try_from(event.elapsed).unwrap_or_default();
-            let bar = self.screen.add(ProgressBar::no_length().with_elapsed(since).with_style(style()));
-            bar.enable_steady_tick(TICK);
-            bar.with_prefix(subject)
+    fn live(&mut self, event: &Event, busy: Busy, text: &str) {
+        self.turn += 1;
+        let turn = self.turn;
+        let (subject, text) = (sanitise(wording::subject(event)).into_owned(), sanitise(text).into_owned());
+        let standing = self.live.entry(key(event)).or_insert_with(|| Standing {
+            busy,
+            turn,
+            subject,
+            text: String::new(),
+            bar: None,
         });
-        bar.set_message(sanitise(text).into_owned());
+        (standing.busy, standing.turn, standing.text) = (busy, turn, text);
+        if let Some(bar) = &standing.bar {
+            bar.set_message(standing.text.clone());
+        }
+        self.arrange(event.elapsed);
     }
 
-    fn end(&mut self, key: &Key) {
-        if let Some(bar) = self.live.remove(key) {
-            bar.finish_and_clear();
-            self.screen.remove(&bar);
+    fn end(&mut self, event: &Event, key: &Key) {
+        if let Some(Standing { bar, .. }) = self.live.remove(key) {
+            if let Some(bar) = bar {
+                leave(&self.screen, &bar);
+            }
+            self.arrange(event.elapsed);
         }
     }
+
+    /// Gives the screen's room to the busiest; of equals, to those that have it, and then to the latest.
+    fn arrange(&mut self, elapsed: SignedDuration) {
+        let room = (self.height)().saturating_sub(OTHER_LINES).clamp(1, MOST_LINES);
+        let mut ranks: Vec<_> = self
+            .live
+            .iter()
+            .map(|(key, one)| ((one.busy, one.bar.is_none(), Reverse(one.turn)), key.clone()))
+            .collect();
+        ranks.sort();
+        let others = ranks.len().saturating_sub(room);
+        for (_, key) in ranks.iter().skip(room) {
+            if let Some(bar) = self.live.get_mut(key).and_then(|one| one.bar.take()) {
+                leave(&self.screen, &bar);
+            }
+        }
+        if others == 0
+            && let Some(bar) = self.others.take()
+        {
+            leave(&self.screen, &bar);
+        }
+        for (_, key) in ranks.iter().take(room) {
+            let Some(one) = self.live.get_mut(key).filter(|one| one.bar.is_none()) else {
+                continue;
+            };
+            let since = Duration::try_from(elapsed).unwrap_or_default();
+            let bar = ProgressBar::no_length().with_elapsed(since).with_style(style());
+            let bar = match &self.others {
+                Some(others) => self.screen.insert_before(others, bar),
+                None => self.screen.add(bar),
+            };
+            bar.enable_steady_tick(TICK);
+            bar.set_prefix(one.subject.clone());
+            bar.set_message(one.text.clone());
+            one.bar = Some(bar);
+        }
+        if others > 0 {
+            let bar = self.others.get_or_insert_with(|| {
+                self.screen.add(ProgressBar::no_length().with_style(style_of("{wide_msg}")))
+            });
+            bar.set_message(format!("… and {others} more"));
+        }
+    }
+}
+
+fn leave(screen: &MultiProgress, bar: &ProgressBar) {
+    bar.finish_and_clear();
+    screen.remove(bar);
 }
 
 impl<W: Write> Reporter for Terminal<W> {
     fn event(&mut self, event: &Event) {
         // Whatever comes after the queue means that its turn has come.
         if !matches!(event.what, What::Queued { .. }) {
-            self.end(&(event.application.clone(), None));
+            self.end(event, &(event.application.clone(), None));
         }
         match &event.what {
-            What::Waiting { progress, on } => self.live(event, &live_text(progress, on)),
-            What::Queued { .. } | What::DependencyAwaited { .. } | What::Paused { .. } => {
-                self.live(event, &sentence(event));
-            }
+            What::Waiting { progress, on } => self.live(event, Busy::Rolling, &live_text(progress, on)),
+            What::Queued { .. } | What::Paused { .. } => self.live(event, Busy::Stopped, &sentence(event)),
+            What::DependencyAwaited { .. } => self.live(event, Busy::Idle, &sentence(event)),
             What::RunStarted { .. }
             | What::Held { .. }
             | What::Succeeded { .. }
             | What::Interrupted { .. }
             | What::Failed { .. } => {
-                self.end(&key(event));
+                self.end(event, &key(event));
                 self.scroll(event);
             }
             What::RevisionCreated { .. }
@@ -112,7 +219,7 @@ impl<W: Write> Reporter for Terminal<W> {
 
 impl<W> Drop for Terminal<W> {
     fn drop(&mut self) {
-        for bar in self.live.values() {
+        for bar in self.live.values().filter_map(|one| one.bar.as_ref()).chain(&self.others) {
             bar.finish_and_clear();
         }
         // Leaves the cursor at the start of an empty line, where the shell expects it.
@@ -131,12 +238,12 @@ fn sentence(event: &Event) -> String {
     line.text.strip_prefix(&subject).unwrap_or(&line.text).to_owned()
 }
 
-/// "batch 2/3 · `web-v2`: 1 of 2 ready · target 4/5 ready · source 1": what a narrow screen cuts off is what
-/// matters least.
+/// "target 4/5 ready · source 1 · batch 2/3 · `web-v2`: 1 of 2 ready": what a narrow screen cuts off is what
+/// matters least, and longest.
 fn live_text(progress: &Progress, on: &str) -> String {
     let Progress { batch, batches, target_size, ready, source, .. } = progress;
     let source = if *source > 0 { format!(" · source {source}") } else { String::new() };
-    format!("batch {}/{batches} · {on} · target {ready}/{target_size} ready{source}", batch + 1)
+    format!("target {ready}/{target_size} ready{source} · batch {}/{batches} · {on}", batch + 1)
 }
 
 fn style() -> ProgressStyle {
@@ -144,9 +251,11 @@ fn style() -> ProgressStyle {
         let since = SignedDuration::try_from(state.elapsed()).unwrap_or_default();
         write!(text, "[{:>5}]", elapsed(since)).ok();
     };
-    ProgressStyle::with_template("{since} {prefix}: {wide_msg}")
-        .expect("the template is a constant that parses")
-        .with_key("since", since)
+    style_of("{since} {prefix}: {wide_msg}").with_key("since", since)
+}
+
+fn style_of(template: &'static str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is a constant that parses")
 }
 
 fn styled(line: &Line, paint: Paint) -> String {
@@ -228,7 +337,7 @@ pub(crate) mod tests {
     pub(crate) fn shown(paint: Paint, events: &[Event]) -> String {
         let screen = Screen::default();
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
-        let mut terminal = Terminal::new(screen.clone(), target, paint);
+        let mut terminal = Terminal::new(screen.clone(), target, || 24, paint);
         events.iter().for_each(|event| terminal.event(event));
         assert!(terminal.live.is_empty(), "what has ended has no live line");
         drop(terminal);
@@ -258,19 +367,53 @@ pub(crate) mod tests {
         let progress = Progress { batch: 1, batches: 3, target_size: 5, upgraded: 4, ready: 4, source: 1 };
         assert_eq!(
             live_text(&progress, "`web-v1`: 2 pods, down to 1"),
-            "batch 2/3 · `web-v1`: 2 pods, down to 1 · target 4/5 ready · source 1"
+            "target 4/5 ready · source 1 · batch 2/3 · `web-v1`: 2 pods, down to 1"
         );
         let progress = Progress { source: 0, ..progress };
         assert_eq!(
             live_text(&progress, "`web-v2`: 4 of 5 ready"),
-            "batch 2/3 · `web-v2`: 4 of 5 ready · target 4/5 ready"
+            "target 4/5 ready · batch 2/3 · `web-v2`: 4 of 5 ready"
         );
+    }
+
+    #[test]
+    fn a_screen_has_room_for_the_busiest() {
+        let target = || ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), 255);
+        for (height, room) in [(24, 10), (8, 6), (0, 1)] {
+            let mut terminal = Terminal::new(Screen::default(), target(), move || height, Paint::Plain);
+            let mut tell = |component: usize, what: What| {
+                terminal.event(&Event {
+                    elapsed: SignedDuration::ZERO,
+                    application: "shop".to_owned(),
+                    component: Some(format!("c{component:02}")),
+                    what,
+                });
+                let shown = terminal.live.iter().filter(|(_, one)| one.bar.is_some());
+                let shown: Vec<String> = shown.map(|(key, _)| key.1.clone().unwrap()).collect();
+                (shown, terminal.others.as_ref().map(ProgressBar::message))
+            };
+            for component in 0..20 {
+                tell(component, What::DependencyAwaited { on: vec!["db".to_owned()] });
+            }
+            let waiting = What::Waiting { progress: Progress::default(), on: "x".to_owned() };
+            let (shown, others) = tell(19, waiting);
+            assert_eq!(shown.len(), room);
+            assert!(shown.contains(&"c19".to_owned()), "a batch that is under way goes before: {shown:?}");
+            assert_eq!(others, Some(format!("… and {} more", 20 - room)));
+            for component in 0..20 - room {
+                let failed =
+                    What::Failed { progress: None, reason: String::new(), evidence: vec![], hints: vec![] };
+                tell(component, failed);
+            }
+            let resumed = What::Resumed;
+            assert_eq!(tell(0, resumed), ((20 - room..20).map(|one| format!("c{one:02}")).collect(), None));
+        }
     }
 
     #[test]
     fn a_hidden_target_draws_nothing_and_drops_quietly() {
         let mut text = Vec::new();
-        let mut terminal = Terminal::new(&mut text, ProgressDrawTarget::hidden(), Paint::Plain);
+        let mut terminal = Terminal::new(&mut text, ProgressDrawTarget::hidden(), || 24, Paint::Plain);
         every_event().iter().for_each(|event| terminal.event(event));
         drop(terminal);
         let text = String::from_utf8(text).unwrap();
