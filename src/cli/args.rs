@@ -92,7 +92,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, help_heading = CONVERSATION)]
     pub quiet: bool,
 
-    /// Colour the conversation on stderr
+    /// Colour the conversation on stderr, and differences
     ///
     /// `auto` colours a terminal and follows NO_COLOR and CLICOLOR_FORCE.
     #[arg(long, global = true, env = "ROLLOUT_COLOR", hide_env_values = true)]

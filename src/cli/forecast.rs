@@ -1,18 +1,14 @@
 //! How `rollout plan` shows a component's future.
 
-use similar::TextDiff;
-
 use crate::driver::foresee::Forecast;
 use crate::plan::in_place::{Extent, Rolling};
 use crate::plan::preview::Foreseen;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::plan::walk::{Side, Waiting};
+use crate::report::diff;
 use crate::report::table::Table;
-use crate::report::text::{list_literals, plural, sanitise, sanitise_block};
-
-/// Lines of context around each difference.
-const CONTEXT: usize = 3;
+use crate::report::text::{list_literals, plural, sanitise};
 
 /// A component's future in words, a difference and a table. Ends with an empty line.
 pub fn render(forecast: &Forecast) -> String {
@@ -38,10 +34,11 @@ pub fn render(forecast: &Forecast) -> String {
         return text;
     };
     line(&mut text, action(spec));
-    let difference = difference(forecast);
+    let (before, after) = forecast.workloads();
+    let difference = diff::workloads(job.desired.kind, before.as_ref(), after.as_ref());
     if !difference.is_empty() {
         text.push('\n');
-        text.push_str(&sanitise_block(&difference));
+        text.push_str(&difference);
     }
     text.push('\n');
     text.push_str(&steps(forecast, spec));
@@ -112,22 +109,6 @@ fn action(spec: &RunSpec) -> String {
             spec.target, spec.original_size, spec.target_size
         ),
     }
-}
-
-fn difference(forecast: &Forecast) -> String {
-    let (before, after) = forecast.workloads();
-    let yaml = |value: &Option<serde_json::Value>| {
-        value.as_ref().and_then(|value| serde_yaml::to_string(value).ok()).unwrap_or_default()
-    };
-    let name = |value: &Option<serde_json::Value>| {
-        let name =
-            value.as_ref().and_then(|value| value.pointer("/metadata/name")?.as_str().map(str::to_owned));
-        let noun = forecast.job.desired.kind.noun();
-        name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{name}"))
-    };
-    let (old, new) = (yaml(&before), yaml(&after));
-    let diff = TextDiff::from_lines(&old, &new);
-    diff.unified_diff().context_radius(CONTEXT).header(&name(&before), &name(&after)).to_string()
 }
 
 /// The steps that change something or wait, with the sizes once they are done.

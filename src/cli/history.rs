@@ -1,20 +1,25 @@
-//! `rollout history`: the revisions and runs of a component.
+//! `rollout history`: the revisions and runs of a component, and what is in a revision.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::cli::args::{GlobalArgs, Output};
 use crate::cli::connect::Purpose;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, unreachable};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, gather};
 use crate::cluster::record;
 use crate::cluster::revisions;
-use crate::oam::revision::StoredRevision;
+use crate::oam::revision::{self, StoredRevision};
 use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
+use crate::plan::record::Record;
+use crate::report::diff;
 use crate::report::history::{self, History, PastRun, Revision};
+use crate::report::text::{sanitise, sanitise_block};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
@@ -26,6 +31,19 @@ pub struct Args {
     /// Show this component; may be left out where the namespace has only one
     pub component: Option<String>,
 
+    /// Show what is in this revision: its name, the part after the component's name, or its number
+    ///
+    /// Prints the workload as it would be rolled out at the component's size, as YAML or with `-o json`.
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+
+    /// Show the difference between the workloads of two revisions
+    ///
+    /// Nothing is printed where they are the same. The size does not count, nor do the names that two
+    /// Deployments and their pods have after their revisions.
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["revision", "output"])]
+    pub diff: Option<Vec<String>>,
+
     /// Print in this form
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
@@ -34,13 +52,15 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   $ rollout history
-  $ rollout history express-server -o json";
+  $ rollout history express-server -o json
+  $ rollout history express-server --revision v1
+  $ rollout history express-server --diff v1 v2";
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// A cluster that cannot be read, and a component that is not there.
+/// A cluster that cannot be read, and a component or revision that is not there.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let session = &setting.session;
@@ -49,6 +69,17 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let record = gather::pick(&known, args.component.as_deref(), &namespace)?;
     let names = [record.component.clone()];
     let stored = revisions::list(session, &namespace, &names).await.map_err(unreachable)?;
+    if let Some(reference) = &args.revision {
+        let (found, workload) = body(reference, record, &stored)?;
+        ui.data(&document(found, &workload, args.output));
+        return Ok(exit::SUCCESS);
+    }
+    if let Some([before, after]) = args.diff.as_deref() {
+        let (_, before) = body(before, record, &stored)?;
+        let (_, after) = body(after, record, &stored)?;
+        ui.data(&diff::workloads(record.run.spec.kind, Some(&before), Some(&after)));
+        return Ok(exit::SUCCESS);
+    }
     let kinds = BTreeSet::from([record.run.spec.kind]);
     let mut workloads = gather::workloads(session, &namespace, &kinds).await.map_err(unreachable)?;
     let live = workloads.remove(&(record.run.spec.kind, record.component.clone())).unwrap_or_default();
@@ -60,6 +91,40 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     };
     ui.data(&history::render(&history, args.output.into(), session.clock().now()));
     Ok(exit::SUCCESS)
+}
+
+/// The revision that is meant and its workload, at the size that the component has.
+fn body<'a>(
+    reference: &str,
+    record: &Record,
+    stored: &'a [StoredRevision],
+) -> Result<(&'a StoredRevision, Value), Failure> {
+    let found = revision::resolve(reference, &record.component, stored).map_err(|unknown| {
+        let failure = Failure::message(Kind::Refused, unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    let workload = revision::workload(found, record.run.spec.target_size, 0).ok_or_else(|| {
+        let reason = format!("revision `{}` holds no workload that can be rolled out", found.name);
+        Failure::message(Kind::Refused, reason)
+    })?;
+    Ok((found, workload))
+}
+
+/// What is in a revision, in a form.
+fn document(found: &StoredRevision, workload: &Value, output: Output) -> String {
+    let yaml = || {
+        let text = serde_yaml::to_string(workload).expect("an object has string keys");
+        format!("{}\n", text.trim_end())
+    };
+    match output {
+        Output::Table | Output::Wide => sanitise_block(&yaml()).into_owned(),
+        Output::Yaml => yaml(),
+        Output::Json => format!("{workload:#}\n"),
+        Output::Name => format!("controllerrevision/{}\n", sanitise(&found.name)),
+    }
 }
 
 fn entry(revision: &StoredRevision, live: &[Workload]) -> Revision {

@@ -14,7 +14,8 @@ use crate::plan::step::{Refusal, Step};
 /// Show what applying manifests would do, and do nothing
 ///
 /// Prints the revision that would be made or used again, the difference to the workload that runs, and the
-/// steps batch by batch with their sizes and peaks: the very steps that `apply` takes.
+/// steps batch by batch with their sizes and peaks: the very steps that `apply` takes. The names that two
+/// Deployments and their pods have after their revisions stand in the head of the difference only.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -2,6 +2,7 @@
 //!
 //! Everything here writes to a writer that it was given; none of it knows the process's streams.
 
+pub mod diff;
 pub mod document;
 pub mod event;
 pub mod github;

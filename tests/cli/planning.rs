@@ -70,24 +70,8 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
 
     --- deployment/web-v1
     +++ deployment/web-v2
-    @@ -8,9 +8,9 @@
-         app.oam.dev/name: shop
-         app.oam.dev/namespace: default
-         app.oam.dev/resourceType: WORKLOAD
-    -    app.oam.dev/revision: web-v1
-    +    app.oam.dev/revision: web-v2
-         workload.oam.dev/type: webservice
-    -  name: web-v1
-    +  name: web-v2
-       namespace: default
-     spec:
-       replicas: 3
-    @@ -21,8 +21,8 @@
-         metadata:
-           labels:
+    @@ -21,5 +21,5 @@
              app.oam.dev/component: web
-    -        app.oam.dev/revision: web-v1
-    +        app.oam.dev/revision: web-v2
          spec:
            containers:
     -      - image: registry.example/web:1

@@ -22,12 +22,16 @@ fn colour_is_asked_for_and_forbidden() {
 }
 
 #[test]
-fn data_is_never_coloured() {
+fn data_is_never_coloured_but_for_differences() {
     let desk = open_shop();
-    for line in ["status", "plan v2.yaml", "history"] {
+    for line in ["status", "plan v1.yaml", "history", "history --revision v1"] {
         let stdout = desk.done(&format!("{line} --color always")).stdout;
         assert!(!stdout.contains('\x1b'), "{stdout}");
     }
+    assert!(desk.done("plan v2.yaml --color always").stdout.contains("\x1b[36m@@ "));
+    assert!(!desk.done("plan v2.yaml").stdout.contains('\x1b'), "a pipe has none");
+    let no_color = desk.command("plan v2.yaml").env("NO_COLOR", "1").output().unwrap().stdout;
+    assert!(!no_color.contains(&b'\x1b'));
 }
 
 #[test]

@@ -141,3 +141,40 @@ fn history_has_every_form() {
     assert_eq!(document["runs"][0]["from"][0], "web-v1");
     assert!(desk.done("history -o yaml").stdout.starts_with("version: 1\n"));
 }
+
+#[test]
+fn history_shows_what_is_in_a_revision() {
+    let desk = upgraded();
+    let before = desk.bytes();
+    for name in ["v1", "web-v1", "1"] {
+        let body = desk.done(&format!("history web --revision {name}")).stdout;
+        assert!(body.starts_with("apiVersion: apps/v1\nkind: Deployment\n"), "{body}");
+        assert!(body.contains("  name: web-v1\n") && body.contains("  replicas: 3\n"), "{body}");
+        assert!(body.contains("image: registry.example/web:1\n"), "{body}");
+    }
+    let body: serde_json::Value =
+        serde_json::from_str(&desk.done("history --revision v2 -o json").stdout).unwrap();
+    assert_eq!(body["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/web:2");
+    insta::assert_snapshot!(desk.run("history --revision v9").transcript(), @"
+    --- stderr
+    error: component `web` has no revision `v9`, it has `web-v1`, `web-v2`
+    hint: did you mean `v1`?
+    [exit 4]
+    ");
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn history_shows_the_difference_of_two_revisions() {
+    let desk = upgraded();
+    let diff = desk.done("history web --diff v1 v2");
+    assert!(diff.stdout.starts_with("--- deployment/web-v1\n+++ deployment/web-v2\n@@ "), "{}", diff.stdout);
+    let changed: Vec<&str> =
+        diff.stdout.lines().skip(3).filter(|line| line.starts_with(['-', '+'])).collect();
+    assert_eq!(changed, ["-      - image: registry.example/web:1", "+      - image: registry.example/web:2"]);
+    assert_eq!(desk.run("history --diff v1 v1").transcript(), "--- stderr\n[exit 0]");
+    let coloured = desk.done("history --diff v1 v2 --color always").stdout;
+    assert!(coloured.contains("\x1b[31m-      - image: "), "{coloured:?}");
+    assert_eq!(desk.run("history --diff v1 v9").code, Some(4));
+    assert_eq!(desk.run("history --diff v1 v2 --revision v1").code, Some(2));
+}

@@ -1,0 +1,110 @@
+//! The difference between two workloads, as `diff -u` shows it, in YAML.
+//!
+//! Where each revision has a Deployment of its own, the object's name and its label `app.oam.dev/revision`,
+//! which the pods have as well, differ by construction: they are left out, and the names stand in the header.
+//! The colours are always there; a stream that is not to have any takes them out.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use similar::TextDiff;
+
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::report::text::sanitise_block;
+
+/// Lines of context around each difference.
+const CONTEXT: usize = 3;
+
+/// The difference between two workloads of a kind, either of which may not be there; empty where they are
+/// the same. Safe to show.
+pub fn workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Value>) -> String {
+    let header = |workload: Option<&Value>| header(kind.noun(), workload);
+    let (from, to) = (header(before), header(after));
+    let is_by_construction = !kind.is_in_place() && before.is_some() && after.is_some() && from != to;
+    let yaml = |workload: Option<&Value>| match workload {
+        Some(workload) if is_by_construction => yaml(&without_revision(workload)),
+        Some(workload) => yaml(workload),
+        None => String::new(),
+    };
+    unified(&from, &to, &yaml(before), &yaml(after))
+}
+
+fn header(noun: &str, object: Option<&Value>) -> String {
+    let name = object.and_then(|object| object.pointer("/metadata/name")?.as_str());
+    name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{name}"))
+}
+
+fn yaml(object: &Value) -> String {
+    serde_yaml::to_string(object).unwrap_or_default()
+}
+
+/// The workload without what no two revisions have in common.
+fn without_revision(workload: &Value) -> Value {
+    let mut workload = workload.clone();
+    if let Some(metadata) = workload.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.remove("name");
+    }
+    for path in ["/metadata/labels", "/spec/template/metadata/labels"] {
+        if let Some(map) = workload.pointer_mut(path).and_then(Value::as_object_mut) {
+            map.remove(labels::REVISION);
+        }
+    }
+    workload
+}
+
+fn unified(from: &str, to: &str, before: &str, after: &str) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    let text = diff.unified_diff().context_radius(CONTEXT).header(from, to).to_string();
+    let safe = sanitise_block(&text);
+    safe.lines().enumerate().map(|(index, line)| painted(index, line)).collect()
+}
+
+fn painted(index: usize, line: &str) -> String {
+    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+    let style = match line.as_bytes().first() {
+        // The header is of two lines.
+        _ if index < 2 => Style::new().bold(),
+        Some(b'@') => colour(AnsiColor::Cyan),
+        Some(b'-') => colour(AnsiColor::Red),
+        Some(b'+') => colour(AnsiColor::Green),
+        _ => return format!("{line}\n"),
+    };
+    format!("{style}{line}{style:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workload(name: &str, image: &str) -> Value {
+        let labels = json!({ labels::REVISION: name });
+        json!({
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"template": {"metadata": {"labels": labels}, "image": image}},
+        })
+    }
+
+    #[test]
+    fn names_alone_are_no_difference() {
+        let (one, two) = (workload("web-v1", "web:1"), workload("web-v2", "web:1"));
+        assert_eq!(workloads(WorkloadKind::Deployment, Some(&one), Some(&two)), "");
+    }
+
+    #[test]
+    fn lines_have_their_colours_and_no_others() {
+        let (one, two) = (workload("web-v1", "web:\u{202e}1"), workload("web-v2", "web:2"));
+        let text = workloads(WorkloadKind::Deployment, Some(&one), Some(&two));
+        assert!(text.starts_with("\x1b[1m--- deployment/web-v1\x1b[0m\n"), "{text:?}");
+        assert!(text.contains("\x1b[32m+    image: web:2\x1b[0m\n"), "{text:?}");
+        assert!(text.contains("\x1b[36m@@ ") && text.contains("\x1b[31m-    image: "), "{text:?}");
+        assert!(!text.contains('\u{202e}'), "{text:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_dev_null() {
+        let text = workloads(WorkloadKind::Deployment, None, Some(&workload("web-v1", "web:1")));
+        assert!(text.contains("--- /dev/null") && text.contains("+  name: web-v1"), "{text:?}");
+    }
+}
