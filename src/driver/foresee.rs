@@ -1,6 +1,6 @@
 //! What a run would do, without a write.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
@@ -16,7 +16,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::wish::Wish;
 use crate::oam::revision::{self, StoredRevision};
-use crate::plan::observed::Observed;
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
 use crate::plan::step::Step;
 
@@ -107,23 +107,23 @@ impl Forecast {
     }
 
     /// The rendered workloads before and after: of the newest source (or the target as it is), and of the
-    /// target. Each with the size that it has then.
+    /// target. Each with the size that the component has then.
     #[must_use]
     pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
         let live = self.observed.workloads.iter();
-        let sizes: BTreeMap<&str, u32> =
-            live.filter_map(|one| Some((one.revision()?, one.replicas))).collect();
+        let names: BTreeSet<&str> = live.filter_map(Workload::revision).collect();
+        let size: u32 = self.observed.workloads.iter().map(|workload| workload.replicas).sum();
         let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
         let target = &self.job.target;
         let newest_source = self
             .job
             .stored
             .iter()
-            .filter(|one| one.name != target.name && sizes.contains_key(one.name.as_str()))
+            .filter(|one| one.name != target.name && names.contains(one.name.as_str()))
             .max_by_key(|one| one.revision);
         let before = match newest_source {
-            Some(source) => render(source, sizes[source.name.as_str()]),
-            None => sizes.get(target.name.as_str()).and_then(|size| render(target, *size)),
+            Some(source) => render(source, size),
+            None => names.get(target.name.as_str()).and_then(|_| render(target, size)),
         };
         (before, render(target, self.job.desired.target_size))
     }
