@@ -85,21 +85,34 @@ pub async fn apply(session: &Session, namespace: &str, change: &Change) -> Resul
             session.once(api.create(&params, &object)).await.map(|_| ())
         }
         Change::Update { seen, wanted } => {
-            let mut annotations = json!(seen.annotations());
-            annotations[keys::APPLIED] = wanted["metadata"]["annotations"][keys::APPLIED].clone();
-            let mut operations = vec![
-                json!({"op": "test", "path": "/metadata/uid", "value": seen.uid()}),
-                json!({"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()}),
-                json!({"op": "add", "path": "/metadata/annotations", "value": annotations}),
-            ];
-            for (field, value) in wanted["spec"].as_object().into_iter().flatten() {
-                operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
-            }
+            let operations = operations(seen, wanted);
             let params = patching();
             let name = seen.name_any();
             session.once(api.patch(&name, &params, &json_patch(json!(operations))?)).await.map(|_| ())
         }
     }
+}
+
+/// The patch that makes a Service the one wanted. What others wrote beside that stays.
+fn operations(seen: &DynamicObject, wanted: &Value) -> Vec<Value> {
+    let mut operations = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": seen.uid()}),
+        json!({"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()}),
+    ];
+    for (field, mut map) in [("labels", json!(seen.labels())), ("annotations", json!(seen.annotations()))] {
+        for (key, value) in wanted["metadata"][field].as_object().into_iter().flatten() {
+            map[key] = value.clone();
+        }
+        operations.push(json!({"op": "add", "path": format!("/metadata/{field}"), "value": map}));
+    }
+    for (field, value) in wanted["spec"].as_object().into_iter().flatten() {
+        operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
+    }
+    // The only field that is given or not. A Service without addresses needs no ports.
+    if wanted["spec"]["ports"].is_null() && !seen.data["spec"]["ports"].is_null() {
+        operations.push(json!({"op": "remove", "path": "/spec/ports"}));
+    }
+    operations
 }
 
 /// A hash of what is applied, whether or not it carries one already. Only equality matters; another version's

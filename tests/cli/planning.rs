@@ -205,6 +205,36 @@ fn a_service_is_planned_too() {
 }
 
 #[test]
+fn a_service_gets_the_labels_and_annotations_that_the_application_got() {
+    let desk = Desk::new();
+    let text = application("shop", "web", "v1", "web:1", "targetSize: 1")
+        .replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n");
+    desk.write("app.yaml", &text);
+    desk.done("apply app.yaml");
+    let metadata = "  name: shop\n  labels: {team: tea}\n  annotations: {note: hot}\n";
+    desk.write("app.yaml", text.replacen("  name: shop\n", metadata, 1));
+    desk.done("apply app.yaml");
+    let service = &desk.objects("Service")[0];
+    assert_eq!(service["metadata"]["labels"]["team"], "tea");
+    assert_eq!(service["metadata"]["annotations"]["note"], "hot");
+    assert!(desk.done("plan app.yaml").stdout.contains("nothing to do"));
+}
+
+#[test]
+fn a_headless_service_loses_the_ports_that_its_component_lost() {
+    let desk = Desk::new();
+    let text = application("shop", "db", "v1", "db:1", "targetSize: 1").replace("webservice", "statefulset");
+    desk.write("app.yaml", text.replace("db:1\n", "db:1\n        ports: [{port: 80}]\n"));
+    desk.done("apply app.yaml");
+    assert_eq!(desk.objects("Service")[0]["spec"]["ports"][0]["port"], 80);
+    desk.write("app.yaml", text.replace("db-v1", "db-v2"));
+    desk.done("apply app.yaml");
+    let service = &desk.objects("Service")[0];
+    assert!(service["spec"]["ports"].is_null(), "{service}");
+    assert_eq!(service["spec"]["clusterIP"], "None");
+}
+
+#[test]
 fn a_dry_run_of_apply_is_the_plan() {
     let desk = open_shop();
     let before = desk.bytes();
