@@ -821,12 +821,20 @@ _rollout() {
             return 0
             ;;
         rollout__subcmd__history)
-            opts="-o -n -q -h --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
+            opts="-o -n -q -h --revision --diff --output --namespace --context --cluster --user --kubeconfig --as --as-group --request-timeout --sandbox --sandbox-rules --identity --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diff)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table wide json yaml name" -- "${cur}"))
                     return 0

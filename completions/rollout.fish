@@ -35,7 +35,7 @@ complete -c rollout -n "__fish_rollout_needs_command" -l request-timeout -d 'Giv
 complete -c rollout -n "__fish_rollout_needs_command" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_needs_command" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_needs_command" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_needs_command" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_needs_command" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_needs_command" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
@@ -83,7 +83,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand apply" -l request-timeou
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand apply" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand apply" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand apply" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
@@ -104,7 +104,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand plan" -l request-timeout
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand plan" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand plan" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand plan" -l reuse-revision -d 'Accept other content under an `externalRevision` that exists'
@@ -131,7 +131,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand status" -l request-timeo
 complete -c rollout -n "__fish_rollout_using_subcommand status" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand status" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand status" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand status" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand status" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand status" -s w -l watch -d 'Print again at every change, until interrupted'
@@ -160,7 +160,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand undo" -l request-timeout
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand undo" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand undo" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand undo" -l now -d 'Go back in one batch, and take over from a run that is under way'
@@ -187,7 +187,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand promote" -l request-time
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand promote" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand promote" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand promote" -l full -d 'Go on to the end, without another gate'
@@ -210,7 +210,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand pause" -l request-timeou
 complete -c rollout -n "__fish_rollout_using_subcommand pause" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand pause" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand pause" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand pause" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand pause" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand pause" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
@@ -235,7 +235,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand resume" -l request-timeo
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand resume" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand resume" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand resume" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
@@ -263,7 +263,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand abort" -l request-timeou
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand abort" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand abort" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand abort" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
@@ -292,7 +292,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand scale" -l request-timeou
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand scale" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand scale" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand scale" -l fail-fast -d 'Give up on a batch as soon as there is a sign that waiting will not help'
@@ -312,12 +312,14 @@ complete -c rollout -n "__fish_rollout_using_subcommand delete" -l request-timeo
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand delete" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand delete" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -s y -l yes -d 'Do not ask'
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
 complete -c rollout -n "__fish_rollout_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollout -n "__fish_rollout_using_subcommand history" -l revision -d 'Show what is in this revision: its name, the part after the component\'s name, or its number' -r
+complete -c rollout -n "__fish_rollout_using_subcommand history" -l diff -d 'Show the difference between the workloads of two revisions' -r
 complete -c rollout -n "__fish_rollout_using_subcommand history" -s o -l output -d 'Print in this form' -r -f -a "table\t'A table'
 wide\t'The table with more columns'
 json\t'One JSON document'
@@ -334,7 +336,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand history" -l request-time
 complete -c rollout -n "__fish_rollout_using_subcommand history" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand history" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand history" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand history" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand history" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand history" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
@@ -350,7 +352,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand crds" -l request-timeout
 complete -c rollout -n "__fish_rollout_using_subcommand crds" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand crds" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand crds" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand crds" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand crds" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand crds" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
@@ -366,7 +368,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand completions" -l request-
 complete -c rollout -n "__fish_rollout_using_subcommand completions" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand completions" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand completions" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand completions" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand completions" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand completions" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
@@ -383,7 +385,7 @@ complete -c rollout -n "__fish_rollout_using_subcommand man" -l request-timeout 
 complete -c rollout -n "__fish_rollout_using_subcommand man" -l sandbox -d 'Work in a sandbox instead of a cluster' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand man" -l sandbox-rules -d 'Script the sandbox\'s kubelet with the rules in this file' -r -F
 complete -c rollout -n "__fish_rollout_using_subcommand man" -l identity -d 'Go by this name in the queue of runs' -r
-complete -c rollout -n "__fish_rollout_using_subcommand man" -l color -d 'Colour the conversation on stderr' -r -f -a "auto\t'On a terminal'
+complete -c rollout -n "__fish_rollout_using_subcommand man" -l color -d 'Colour the conversation on stderr, and differences' -r -f -a "auto\t'On a terminal'
 always\t'Always'
 never\t'Never'"
 complete -c rollout -n "__fish_rollout_using_subcommand man" -s q -l quiet -d 'Say nothing on stderr but warnings and errors'
