@@ -23,6 +23,15 @@ pub(super) const NEXT_LOOK: Duration = Duration::from_secs(60);
 /// The least time between two looks of a process: however many components wait, looking costs little.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
+/// Which look of a wait it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Many pods are fine and take longer than this to start: only what waiting will not cure is told.
+    Early,
+    /// By now whatever is wrong is worth a word.
+    Later,
+}
+
 /// Whether a look told something that the plan may go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Learnt {
@@ -53,7 +62,7 @@ impl Drive<'_> {
     }
 
     /// Looks at the pods that are waited for, and tells what is wrong with them when that is news.
-    pub(super) async fn look_at_pods(&mut self, waiting: &Waiting) -> Result<Learnt, Failure> {
+    pub(super) async fn look_at_pods(&mut self, waiting: &Waiting, look: Look) -> Result<Learnt, Failure> {
         let is_about_pods = match waiting {
             Waiting::Ready { .. } => true,
             Waiting::Generation { .. } | Waiting::Drained { .. } | Waiting::Deletion { .. } => false,
@@ -72,13 +81,14 @@ impl Drive<'_> {
         };
         // A pod that is only starting is no news.
         findings.troubles.retain(|trouble| !pods::is_starting(trouble));
-        let lasting = findings.lasting().filter(|_| self.context.limits.trouble == Trouble::Ends);
-        if let Some(reason) = lasting {
+        let lasting = findings.lasting();
+        let is_news = look == Look::Later || lasting.is_some();
+        if let Some(reason) = lasting.filter(|_| self.context.limits.trouble == Trouble::Ends) {
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
         }
         let lines = evidence::causes(self.job, &findings);
-        if !lines.is_empty() && lines != self.diagnosis {
+        if is_news && !lines.is_empty() && lines != self.diagnosis {
             self.emit(What::Diagnosed { evidence: lines.clone() });
             self.diagnosis = lines;
         }

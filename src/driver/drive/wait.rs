@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, NEXT_LOOK, SECOND_LOOK};
+use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, Look, NEXT_LOOK, SECOND_LOOK};
 use crate::driver::drive::{Drive, Entered, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Observed;
@@ -25,8 +25,8 @@ pub(super) struct Said {
     due: Moment,
     /// When to look why nothing moves.
     look: Moment,
-    /// How often that was done.
-    looks: u32,
+    /// Which look that is.
+    next: Look,
 }
 
 /// Whether a batch turned out to be complete.
@@ -88,21 +88,31 @@ impl Drive<'_> {
                 // A controller that takes its time is worth a word only when it takes long.
                 let is_brief = matches!(waiting, Waiting::Generation { .. });
                 let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
-                Said { phrase: phrase.clone(), due: now.plus(first), look: now.plus(FIRST_LOOK), looks: 0 }
+                Said {
+                    phrase: phrase.clone(),
+                    due: now.plus(first),
+                    look: now.plus(FIRST_LOOK),
+                    next: Look::Early,
+                }
             }
         };
         if now >= said.due {
             self.emit(What::Waiting { progress: self.progress(observed), on: phrase });
             said.due = now.plus(REMIND_EVERY);
         }
-        let is_stuck = now >= said.look;
-        if is_stuck {
-            said.look = now.plus(if said.looks == 0 { SECOND_LOOK } else { NEXT_LOOK });
-            said.looks += 1;
+        let look = (now >= said.look).then_some(said.next);
+        if let Some(look) = look {
+            said.look = now.plus(match look {
+                Look::Early => SECOND_LOOK,
+                Look::Later => NEXT_LOOK,
+            });
+            said.next = Look::Later;
         }
         let remind = Some(said.due.min(said.look));
         self.said = Some(said);
-        if is_stuck && self.look_at_pods(waiting).await? == Learnt::Something {
+        if let Some(look) = look
+            && self.look_at_pods(waiting, look).await? == Learnt::Something
+        {
             return Ok(());
         }
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
