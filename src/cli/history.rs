@@ -17,9 +17,9 @@ use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::record::Record;
-use crate::report::diff;
 use crate::report::history::{self, History, PastRun, Revision};
-use crate::report::text::{sanitise, sanitise_block};
+use crate::report::text::sanitise;
+use crate::report::{diff, document};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
@@ -71,7 +71,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let stored = revisions::list(session, &namespace, &names).await.map_err(unreachable)?;
     if let Some(reference) = &args.revision {
         let (found, workload) = body(reference, record, &stored)?;
-        ui.data(&document(found, &workload, args.output));
+        ui.data(&shown(found, &workload, args.output));
         return Ok(exit::SUCCESS);
     }
     if let Some([before, after]) = args.diff.as_deref() {
@@ -114,15 +114,10 @@ fn body<'a>(
 }
 
 /// What is in a revision, in a form.
-fn document(found: &StoredRevision, workload: &Value, output: Output) -> String {
-    let yaml = || {
-        let text = serde_yaml::to_string(workload).expect("an object has string keys");
-        format!("{}\n", text.trim_end())
-    };
+fn shown(found: &StoredRevision, workload: &Value, output: Output) -> String {
     match output {
-        Output::Table | Output::Wide => sanitise_block(&yaml()).into_owned(),
-        Output::Yaml => yaml(),
-        Output::Json => format!("{workload:#}\n"),
+        Output::Table | Output::Wide | Output::Yaml => document::yaml(workload),
+        Output::Json => document::json(workload),
         Output::Name => format!("controllerrevision/{}\n", sanitise(&found.name)),
     }
 }
