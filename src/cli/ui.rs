@@ -247,6 +247,26 @@ fn height() -> usize {
     rustix::termios::tcgetwinsize(io::stderr()).map_or(DEFAULT_HEIGHT, |size| size.ws_row.into())
 }
 
+/// Makes a defect of ours end as documented: told on lines of its own, with the exit code of a failure.
+pub(crate) fn heed_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut stderr = io::stderr();
+        if stderr.is_terminal() {
+            // Below the live lines, of which the last is unfinished.
+            stderr.write_all(b"\n").ok();
+        }
+        tell(panic);
+        let advice =
+            labelled(Label::Error, "this is a defect of rollout; please report it with the lines above");
+        let kept =
+            labelled(Label::Hint, "a run is kept: run the same command again to go on where it stopped");
+        write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
+        #[expect(clippy::exit, reason = "nothing can be relied on any more")]
+        std::process::exit(exit::FAILURE.into());
+    }));
+}
+
 fn labelled(label: Label, text: &str) -> String {
     let colour = match label {
         Label::Error => AnsiColor::Red,
