@@ -34,7 +34,7 @@ const READING: &str = "{apiGroups: [apps], resources: [deployments, controllerre
 
 const DRIVING: &str = "{apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, create, patch, delete]}, \
                        {apiGroups: [apps], resources: [controllerrevisions], verbs: [get, list, create, delete]}, \
-                       {apiGroups: [''], resources: [configmaps], verbs: [get, list, create, patch]}, \
+                       {apiGroups: [''], resources: [configmaps], verbs: [get, list, watch, create, patch]}, \
                        {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, list, watch, create, patch]}";
 
 fn is_untouched(site: &Site) {
