@@ -42,7 +42,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 
 use crate::cli::args::{Color, GlobalArgs};
 use crate::cli::failure::Failure;
-use crate::cli::ui::{Ui, heed_panics};
+use crate::cli::ui::Ui;
 use crate::report::lines::Detail;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 
@@ -94,7 +94,6 @@ Examples:
 
 /// Runs the process's command line and gives its exit code.
 pub fn main() -> u8 {
-    heed_panics();
     let typed: Vec<OsString> = std::env::args_os().collect();
     match parse(&typed, OsStr::is_empty) {
         Ok(cli) => {

@@ -248,7 +248,7 @@ fn height() -> usize {
 }
 
 /// Makes a defect of ours end as documented: told on lines of its own, with the exit code of a failure.
-pub(crate) fn heed_panics() {
+pub fn heed_panics(end: fn(u8)) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let mut stderr = io::stderr();
@@ -262,8 +262,8 @@ pub(crate) fn heed_panics() {
         let kept =
             labelled(Label::Hint, "a run is kept: run the same command again to go on where it stopped");
         write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
-        #[expect(clippy::exit, reason = "nothing can be relied on any more")]
-        std::process::exit(exit::FAILURE.into());
+        // Nothing can be relied on any more.
+        end(exit::FAILURE);
     }));
 }
 
