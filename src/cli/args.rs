@@ -190,8 +190,9 @@ pub struct DeadlineArgs {
 
     /// Give up on a batch as soon as there is a sign that waiting will not help
     ///
-    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that keeps ending. Such
-    /// signs are told within seconds in any case; without this flag the batch has its time all the same.
+    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that keeps ending. The
+    /// pods are looked at after three seconds in which nothing moves, after ten more, and then every minute. Without
+    /// this flag such a sign is told, and the batch has its time all the same.
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
     pub fail_fast: bool,
 

@@ -34,7 +34,7 @@ pub struct Args {
 
     /// Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before
     ///
-    /// It sends nothing and drives nothing: whoever drives does that in another process.
+    /// It changes nothing: whoever drives does that in another process.
     #[arg(long, value_name = "STATE")]
     pub until: Option<Until>,
 

@@ -217,6 +217,7 @@ fn a_paused_process_waits_and_goes_on() {
     let driver = driver.end();
     assert_eq!(driver.code, Some(0), "{}", driver.stderr);
     assert!(driver.stderr.contains("goes on after the pause"), "{}", driver.stderr);
+    assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
     assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
     assert_eq!(desk.deployments(), ["other-v1 1/1", "web-v2 3/3"]);
 }

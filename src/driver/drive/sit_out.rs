@@ -24,32 +24,31 @@ impl Drive<'_> {
 
     /// Waits for the end of the pause. The clock of the batch begins anew after it; that of the run does not stop.
     pub(super) async fn sit_out(&mut self) -> Result<(), Failure> {
+        (self.batch, self.said) = (None, None);
         // Whoever paused the run is told by this that nothing more will be written.
         self.note(Outcome::Paused).await?;
-        while self.is_paused() {
+        let mut remind = None;
+        loop {
             let mut changes = self.ground.records.changes();
             self.hear_of_the_record();
-            let by = self.record.as_ref().and_then(|stored| stored.record.run.paused.clone());
-            let Some(by) = by.filter(|_| self.is_paused()) else { break };
-            let observed = self.observe();
-            self.emit(What::Paused { progress: self.progress(&observed), by: by.by });
+            let pause = self.record.as_ref().and_then(|stored| stored.record.run.paused.clone());
+            let Some(pause) = pause.filter(|_| self.is_paused()) else { break };
             let clock = self.context.session.clock();
-            let remind = Some(clock.moment().plus(REMIND_EVERY));
+            if remind.is_none_or(|remind| clock.moment() >= remind) {
+                let observed = self.observe();
+                self.emit(What::Paused { progress: self.progress(&observed), by: pause.by });
+                remind = Some(clock.moment().plus(REMIND_EVERY));
+            }
             tokio::select! {
                 _ = changes.changed() => {}
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
                 }
-                () = clock.until(self.run_deadline) => {
-                    self.batch = None;
-                    self.check_deadline(None)?;
-                }
+                () = clock.until(self.run_deadline) => self.check_deadline("the end of the pause")?,
                 // A watch may have missed it.
                 () = clock.until(remind) => self.reload().await?,
             }
         }
-        self.batch = None;
-        self.said = None;
         // Another claim is the planner's to notice.
         if self.is_claimed() {
             self.emit(What::Resumed);

@@ -59,8 +59,8 @@ impl Drive<'_> {
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
                 }
-                () = clock.until(batch_deadline) => self.check_deadline(None)?,
-                () = clock.until(self.run_deadline) => self.check_deadline(None)?,
+                () = clock.until(batch_deadline) => self.check_deadline("the lease")?,
+                () = clock.until(self.run_deadline) => self.check_deadline("the lease")?,
                 () = clock.until(patience_ends) => {
                     let reason = "the lease could not be renewed: the API server does not answer properly";
                     return Err(Failure::new(FailureKind::Cluster, reason));
@@ -79,8 +79,8 @@ impl Drive<'_> {
             return Ok(());
         }
         let clock = self.context.session.clock();
-        self.check_deadline(Some(waiting))?;
         let phrase = waiting.phrase();
+        self.check_deadline(&phrase)?;
         let now = clock.moment();
         let mut said = match self.said.take().filter(|said| said.phrase == phrase) {
             Some(said) => said,
@@ -127,10 +127,9 @@ impl Drive<'_> {
         Ok(())
     }
 
-    pub(super) fn check_deadline(&self, waiting: Option<&Waiting>) -> Result<(), Failure> {
+    pub(super) fn check_deadline(&self, on: &str) -> Result<(), Failure> {
         let now = self.context.session.clock().moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
-        let on = waiting.map_or_else(|| "the lease".to_owned(), Waiting::phrase);
         let (flag, limit) = if is_over(self.run_deadline) {
             ("--timeout", self.context.limits.run)
         } else if is_over(self.batch.and_then(|batch| batch.deadline)) {
