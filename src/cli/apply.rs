@@ -102,10 +102,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;
     let limits = args.deadlines.limits();
-    match args.on_failure {
-        OnFailure::Hold => driving::drive(&setting, &wishes, limits, args.output, ui).await,
-        OnFailure::Undo => driving::drive_or_return(&setting, &wishes, limits, args.output, ui).await,
-    }
+    driving::drive_and(args.on_failure, &setting, &wishes, limits, args.output, ui).await
 }
 
 /// What the manifests ask for, each in its namespace.

@@ -107,8 +107,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 
 fn is_manifest(word: &str) -> bool {
     let path = Path::new(word);
-    let is_named_so = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-    word == "-" || is_named_so || word.contains('/') || path.exists()
+    word == "-" || input::is_named_so(path) || word.contains('/') || path.exists()
 }
 
 /// A component of that name, or else an application.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::cli::apply::OnFailure;
 use crate::cli::args::{BatchArgs, DeadlineArgs, RunOutput};
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Signal};
@@ -38,16 +39,16 @@ pub async fn drive(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
-    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
-    conclude(setting, wishes, &ends, signal, output, ui).await
+    drive_and(OnFailure::Hold, setting, wishes, limits, output, ui).await
 }
 
-/// Drives like [`drive`], and returns components whose pods did not become ready to where their runs began.
+/// Drives like [`drive`], and deals with components whose pods did not become ready.
 ///
 /// # Errors
 ///
 /// The first component's failure: going back does not make it a success.
-pub async fn drive_or_return(
+pub async fn drive_and(
+    on_failure: OnFailure,
     setting: &Setting,
     wishes: &[Wish],
     limits: Limits,
@@ -55,7 +56,10 @@ pub async fn drive_or_return(
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
     let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
-    let back: Vec<Wish> = wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect();
+    let back: Vec<Wish> = match on_failure {
+        OnFailure::Hold => Vec::new(),
+        OnFailure::Undo => wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect(),
+    };
     if !back.is_empty() && signal.is_none() {
         let limits = Limits { trouble: Trouble::Waits, ..limits };
         once(setting, &back, limits, output, ui).await?;

@@ -72,8 +72,7 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in path.read_dir().with_context(unreadable)? {
         let file = entry.with_context(unreadable)?.path();
-        let is_manifest = file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-        if is_manifest && !file.is_dir() {
+        if is_named_so(&file) && !file.is_dir() {
             files.push(file);
         }
     }
@@ -82,6 +81,11 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file's name is that of a manifest.
+pub fn is_named_so(file: &Path) -> bool {
+    file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
 }
 
 fn open(path: &Path) -> anyhow::Result<Source> {

@@ -145,14 +145,7 @@ impl Workloads {
     /// # Errors
     /// A conflict means that it has changed since.
     pub async fn delete(&self, workload: &Workload) -> Result<(), ClusterError> {
-        let params = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
-            preconditions: Some(Preconditions {
-                uid: Some(workload.uid.0.clone()),
-                resource_version: Some(workload.resource_version.clone()),
-            }),
-            ..DeleteParams::default()
-        };
+        let params = deleting(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
         match self.session.once(self.api.delete(&workload.name, &params)).await {
             Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
@@ -187,6 +180,16 @@ pub fn creating() -> PostParams {
 #[must_use]
 pub fn patching() -> PatchParams {
     PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
+}
+
+/// How objects are deleted: exactly as they were seen, what they own in the background.
+#[must_use]
+pub fn deleting(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
+    DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Background),
+        preconditions: Some(Preconditions { uid, resource_version }),
+        ..DeleteParams::default()
+    }
 }
 
 /// A JSON Patch from its operations.

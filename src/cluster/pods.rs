@@ -36,6 +36,13 @@ pub struct Trouble {
     pub container: Option<String>,
 }
 
+impl Trouble {
+    /// What stands before the message.
+    fn phase(&self) -> &str {
+        self.reason.split(':').next().unwrap_or_default()
+    }
+}
+
 /// What keeps a container from starting until somebody changes something; the kubelet tries again for ever.
 const LASTING: [&str; 7] = [
     "InvalidImageName",
@@ -53,23 +60,18 @@ impl Findings {
     /// Why waiting is unlikely to help, where there is a sign of that: for those who would rather not wait.
     #[must_use]
     pub fn lasting(&self) -> Option<String> {
-        let is_lasting = |trouble: &&Trouble| {
-            let phase = trouble.reason.split(':').next().unwrap_or_default();
-            LASTING.contains(&phase) || trouble.restarts >= MANY_RESTARTS
-        };
-        let of_a_pod = self.troubles.iter().find(is_lasting);
+        let is_lasting =
+            |trouble: &&Trouble| LASTING.contains(&trouble.phase()) || trouble.restarts >= MANY_RESTARTS;
         // What it is about stands in the evidence.
-        let of_a_pod =
-            of_a_pod.map(|trouble| trouble.reason.split(':').next().unwrap_or_default().to_owned());
-        self.complaints.first().cloned().or(of_a_pod)
+        let of_a_pod = || self.troubles.iter().find(is_lasting).map(|trouble| trouble.phase().to_owned());
+        self.complaints.first().cloned().or_else(of_a_pod)
     }
 }
 
 /// Whether a pod is only on its way.
 #[must_use]
 pub fn is_starting(trouble: &Trouble) -> bool {
-    let is_phase = |phase: &&str| trouble.reason.split(':').next() == Some(phase);
-    ["ContainerCreating", "PodInitializing", "no status yet", "Pending"].iter().any(is_phase)
+    ["ContainerCreating", "PodInitializing", "no status yet", "Pending"].contains(&trouble.phase())
 }
 
 /// What a look at a late workload shows.

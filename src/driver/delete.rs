@@ -11,10 +11,11 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::ResourceExt;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions, PropagationPolicy};
+use kube::api::{ApiResource, DynamicObject, ListParams};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, Queue, Turn};
+use crate::cluster::perform::deleting;
 use crate::cluster::session::Session;
 use crate::cluster::views::{View, Views};
 use crate::cluster::{keys, record, workload};
@@ -84,15 +85,15 @@ pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, C
     for kind in kinds {
         let resource = workload::resource(kind);
         let selector = within(&by_name, labels::COMPONENT);
-        found.extend(list(session, namespace, &resource, &selector, Mark::Annotation(keys::EPOCH)).await?);
+        found.extend(list(session, namespace, &resource, &selector, Some(keys::EPOCH)).await?);
     }
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
-    found.extend(list(session, namespace, &service, &services, Mark::Annotation(keys::APPLIED)).await?);
+    found.extend(list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
     let revision = ApiResource::erase::<ControllerRevision>(&());
     // Those that KubeVela records do not name the application.
     let revisions = within(&by_name, labels::REVISION_COMPONENT);
-    found.extend(list(session, namespace, &revision, &revisions, Mark::Label(labels::NAME)).await?);
+    found.extend(list(session, namespace, &revision, &revisions, None).await?);
     let views = Views::find(session).await;
     for record in &records {
         found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
@@ -100,10 +101,10 @@ pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, C
     if component.is_none() {
         found.extend(view(session, &views, View::Application, namespace, application).await?);
     }
-    let of_application = format!("{}={application}", keys::RECORD_APPLICATION);
+    let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
     let records = within(&of_application, keys::RECORD_COMPONENT);
     let config_map = ApiResource::erase::<ConfigMap>(&());
-    let kept = list(session, namespace, &config_map, &records, Mark::Label(keys::RECORD_COMPONENT)).await?;
+    let kept = list(session, namespace, &config_map, &records, None).await?;
     found.extend(kept);
     Ok(found)
 }
@@ -161,28 +162,13 @@ pub async fn delete(
     Ok(())
 }
 
-/// By what an object is told to be made by us.
-#[derive(Debug, Clone, Copy)]
-enum Mark {
-    Annotation(&'static str),
-    Label(&'static str),
-}
-
-impl Mark {
-    fn is_on(self, object: &DynamicObject) -> bool {
-        match self {
-            Self::Annotation(key) => object.annotations().contains_key(key),
-            Self::Label(key) => object.labels().contains_key(key),
-        }
-    }
-}
-
+/// What a selector finds; where other tools use its labels as well, what carries an annotation of ours.
 async fn list(
     session: &Session,
     namespace: &str,
     resource: &ApiResource,
     selector: &str,
-    mark: Mark,
+    mark: Option<&str>,
 ) -> Result<Vec<Owned>, ClusterError> {
     let api = session.dynamic(namespace, resource);
     let params = ListParams::default().labels(selector);
@@ -190,10 +176,12 @@ async fn list(
         Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
         list => list?,
     };
+    let is_ours =
+        |object: &DynamicObject| mark.is_none_or(|annotation| object.annotations().contains_key(annotation));
     let ours = list
         .items
         .into_iter()
-        .filter(|object| mark.is_on(object) && object.metadata.deletion_timestamp.is_none());
+        .filter(|object| is_ours(object) && object.metadata.deletion_timestamp.is_none());
     Ok(ours.map(|object| Owned { resource: resource.clone(), object }).collect())
 }
 
@@ -219,14 +207,7 @@ enum Removal {
 
 async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result<Removal, ClusterError> {
     let api = session.dynamic(namespace, &owned.resource);
-    let params = DeleteParams {
-        propagation_policy: Some(PropagationPolicy::Background),
-        preconditions: Some(Preconditions {
-            uid: owned.object.uid(),
-            resource_version: owned.object.resource_version(),
-        }),
-        ..DeleteParams::default()
-    };
+    let params = deleting(owned.object.uid(), owned.object.resource_version());
     match session.once(api.delete(&owned.object.name_any(), &params)).await {
         Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
         Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),

@@ -7,7 +7,7 @@ use crate::driver::evidence;
 use crate::driver::outcome::{End, Failure, FailureKind};
 use crate::driver::prepare::in_use;
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
-use crate::plan::record::Outcome;
+use crate::plan::record::{Outcome, Run};
 use crate::plan::step::{Step, plan};
 use crate::report::event::What;
 
@@ -39,16 +39,24 @@ impl Drive<'_> {
         message: Option<String>,
     ) -> Result<(), Failure> {
         let finished = Some(self.context.session.clock().now());
+        self.amend(|run| {
+            run.outcome = outcome;
+            run.finished = finished;
+            run.message.clone_from(&message);
+        })
+        .await
+    }
+
+    /// Changes the record of the run, unless another has claimed since. A change that is there already, such as one
+    /// whose answer was lost, is not written again.
+    pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
             let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held)
             else {
                 return Err(self.superseded().await);
             };
             let mut record = held.record.clone();
-            record.run.outcome = outcome;
-            record.run.finished = finished;
-            record.run.message.clone_from(&message);
-            // It was written, and the answer was lost.
+            change(&mut record.run);
             if held.record == record {
                 return Ok(());
             }

@@ -1,6 +1,5 @@
 //! A pause: the run stands still and its process waits, until a user lets it go on or somebody takes over.
 
-use crate::cluster::record::{self, RecordError};
 use crate::driver::drive::Drive;
 use crate::driver::drive::wait::REMIND_EVERY;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -26,7 +25,12 @@ impl Drive<'_> {
     pub(super) async fn sit_out(&mut self) -> Result<(), Failure> {
         (self.batch, self.said) = (None, None);
         // Whoever paused the run is told by this that nothing more will be written.
-        self.note(Outcome::Paused).await?;
+        self.amend(|run| {
+            if run.paused.is_some() {
+                run.outcome = Outcome::Paused;
+            }
+        })
+        .await?;
         let mut remind = None;
         loop {
             let mut changes = self.ground.records.changes();
@@ -52,30 +56,17 @@ impl Drive<'_> {
         // Another claim is the planner's to notice.
         if self.is_claimed() {
             self.emit(What::Resumed);
-            self.note(Outcome::Running).await?;
+            self.amend(|run| {
+                if run.paused.is_none() {
+                    run.outcome = Outcome::Running;
+                }
+            })
+            .await?;
         }
         Ok(())
     }
 
     fn is_claimed(&self) -> bool {
         self.record.as_ref().map(|stored| stored.record.epoch) == self.held
-    }
-
-    /// Writes how the run stands, as long as the claim is ours.
-    async fn note(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        while let Some(seen) = self.record.clone().filter(|_| self.is_claimed()) {
-            if seen.record.run.outcome == outcome || (outcome == Outcome::Paused) != self.is_paused() {
-                return Ok(());
-            }
-            let mut record = seen.record.clone();
-            record.run.outcome = outcome;
-            self.await_lease().await?;
-            match record::amend(&self.context.session, &self.job.namespace, &seen, &record).await {
-                Ok(stored) => self.record = Some(stored),
-                Err(RecordError::Cluster(error)) => self.recover(error).await?,
-                Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 }
