@@ -1,6 +1,9 @@
 //! The sandbox, seen through a client: what it answers and what happens in it as time passes.
 
 #[cfg(test)]
+#[path = "sandbox/blocked.rs"]
+mod blocked;
+#[cfg(test)]
 #[path = "sandbox/clonesets.rs"]
 mod clonesets;
 #[cfg(test)]
@@ -12,6 +15,9 @@ mod faults;
 #[cfg(test)]
 #[path = "sandbox/file.rs"]
 mod file;
+#[cfg(test)]
+#[path = "sandbox/init.rs"]
+mod init;
 #[cfg(test)]
 #[path = "sandbox/kubelet.rs"]
 mod kubelet;

@@ -11,13 +11,14 @@ use super::deletion;
 use super::failure::{Failure, Problem};
 use super::fault::Verb;
 use super::kinds::{Keeping, Kind, Origin, Scope, StatusPart};
+use super::kubelet::{self, Life};
 use super::options::{self, Options};
 use super::route::{Place, Query, Request, Target};
 use super::selector::{Fields, Selector};
 use super::store::{Key, Store};
 use super::watch::Log;
 use super::write::{self, Part, Wrote};
-use super::{discovery, json_patch, kubelet, list, meta, patch, scale};
+use super::{discovery, json_patch, list, meta, patch, scale};
 
 /// What a request is answered with.
 #[derive(Debug)]
@@ -47,7 +48,10 @@ pub(super) fn serve(store: &mut Store, log: &Log, request: &Request) -> Result<A
         Some("scale") if scale::has_scale(place.kind) => scale::serve(store, request, &key),
         Some("log") if place.kind.plural == "pods" && request.verb == Verb::Get => {
             let pod = find(store, &key)?;
-            kubelet::log(store, &pod).map(|text| Answer::Text(200, text)).map_err(Failure::bad_request)
+            let is_previous = request.query.value("previous") == Some("true");
+            let life = if is_previous { Life::Previous } else { Life::Current };
+            let log = kubelet::log(store, &pod, request.query.value("container"), life);
+            log.map(|text| Answer::Text(200, text)).map_err(Failure::bad_request)
         }
         Some(_) => Err(Failure::no_such_resource()),
     }

@@ -1,12 +1,16 @@
 //! Rules for the kubelet: which image becomes ready when, and which never does.
 //!
-//! This module reads rules and finds the one for an image. It must not know what a pod's status looks like.
+//! This module reads rules and finds the one for a pod. It must not know what a pod's status looks like.
 
+pub mod failing;
+
+use failing::{Failing, Need};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Spanned;
 
-/// What happens to pods whose first container has a matching image. The first matching rule counts.
+/// What happens to pods whose first container has a matching image. The first matching rule counts; one whose failure
+/// cannot happen to a pod, for want of what it is about, does not match it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// A pattern with `*` and `?`.
@@ -29,37 +33,6 @@ pub enum Outcome {
     },
     /// It never does.
     Fail(Failing),
-}
-
-/// Why a pod never becomes ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failing {
-    /// It runs, but its readiness probe fails.
-    NeverReady,
-    /// Its image cannot be pulled.
-    ImagePullBackOff,
-    /// Its container exits with an error, again and again.
-    CrashLoopBackOff,
-    /// No node takes it.
-    Unschedulable,
-}
-
-impl Failing {
-    const ALL: [(&str, Self); 4] = [
-        ("NeverReady", Self::NeverReady),
-        ("ImagePullBackOff", Self::ImagePullBackOff),
-        ("CrashLoopBackOff", Self::CrashLoopBackOff),
-        ("Unschedulable", Self::Unschedulable),
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::NeverReady => "NeverReady",
-            Self::ImagePullBackOff => "ImagePullBackOff",
-            Self::CrashLoopBackOff => "CrashLoopBackOff",
-            Self::Unschedulable => "Unschedulable",
-        }
-    }
 }
 
 /// Rules that cannot be read.
@@ -133,14 +106,13 @@ impl Entry {
                         "`fail` stands beside `readyAfter` or `unreadyAfter`, expected one or the other";
                     return Err(at(problem.to_owned(), fail));
                 }
-                let known = Failing::ALL.iter().find(|(name, _)| *name == fail.value);
-                let Some((_, failing)) = known else {
+                let Some(failing) = Failing::named(&fail.value) else {
                     let names: Vec<String> =
-                        Failing::ALL.iter().map(|(name, _)| format!("`{name}`")).collect();
+                        Failing::ALL.iter().map(|known| format!("`{}`", known.name())).collect();
                     let problem = format!("`fail` is `{}`, expected one of {}", fail.value, names.join(", "));
                     return Err(at(problem, fail));
                 };
-                Outcome::Fail(*failing)
+                Outcome::Fail(failing)
             }
         };
         Ok(Rule { image: self.image.value, outcome, log: self.log })
@@ -177,10 +149,8 @@ impl From<&Rule> for Kept {
 impl Kept {
     /// The rule, unless the file was changed by hand into something that is none.
     pub(super) fn rule(self) -> Option<Rule> {
-        let fail = self.fail.as_deref();
-        let outcome = match Failing::ALL.iter().find(|(name, _)| Some(*name) == fail) {
-            Some((_, failing)) => Outcome::Fail(*failing),
-            None if fail.is_some() => return None,
+        let outcome = match self.fail.as_deref() {
+            Some(fail) => Outcome::Fail(Failing::named(fail)?),
             None => Outcome::Ready {
                 after: self.ready_after.map_or(Some(USUAL), |t| t.parse().ok())?,
                 lasting: self.unready_after.map(|t| t.parse()).transpose().ok()?,
@@ -190,9 +160,13 @@ impl Kept {
     }
 }
 
-/// What becomes of a pod with this image, and what it prints.
-pub fn outcome<'a>(rules: &'a [Rule], image: &str) -> (Outcome, Option<&'a str>) {
-    match rules.iter().find(|rule| matches(&rule.image, image)) {
+/// What becomes of a pod with this image, and what it prints. `has` tells what else the pod has.
+pub fn outcome<'a>(rules: &'a [Rule], image: &str, has: impl Fn(Need) -> bool) -> (Outcome, Option<&'a str>) {
+    let can_happen = |rule: &Rule| match rule.outcome {
+        Outcome::Ready { .. } => true,
+        Outcome::Fail(failing) => failing.need().is_none_or(&has),
+    };
+    match rules.iter().find(|rule| matches(&rule.image, image) && can_happen(rule)) {
         Some(rule) => (rule.outcome, rule.log.as_deref()),
         None => (Outcome::Ready { after: USUAL, lasting: None }, None),
     }
@@ -237,12 +211,28 @@ mod tests {
     fn rules_are_read() {
         let text = "- {image: 'web:2*', readyAfter: 20ms}\n- {image: 'web:3', fail: CrashLoopBackOff, log: 'boom'}\n- image: '*'\n  unreadyAfter: 5s\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
-        assert_eq!(outcome(&rules, "web:2.1"), (ready("20ms"), None));
-        assert_eq!(outcome(&rules, "web:3"), (Outcome::Fail(Failing::CrashLoopBackOff), Some("boom")));
+        let found = |image: &str| outcome(&rules, image, |_| false);
+        assert_eq!(found("web:2.1"), (ready("20ms"), None));
+        assert_eq!(found("web:3"), (Outcome::Fail(Failing::CrashLoopBackOff), Some("boom")));
         let lasting = Some(SignedDuration::from_secs(5));
-        assert_eq!(outcome(&rules, "other").0, Outcome::Ready { after: USUAL, lasting });
-        assert_eq!(outcome(&[], "other").0, ready("1s"));
+        assert_eq!(found("other").0, Outcome::Ready { after: USUAL, lasting });
+        assert_eq!(outcome(&[], "other", |_| false).0, ready("1s"));
         assert_eq!(parse_rules("rules.yaml", "").unwrap(), []);
+    }
+
+    #[test]
+    fn a_rule_passes_over_pods_to_which_its_failure_cannot_happen() {
+        let text = "- {image: '*', fail: FailedMount}\n- {image: '*', fail: InitCrashLoopBackOff}\n- {image: '*', fail: CreateContainerConfigError}\n- {image: '*', fail: OOMKilled}\n";
+        let rules = parse_rules("rules.yaml", text).unwrap();
+        let found = |has: &[Need]| outcome(&rules, "web:1", |need| has.contains(&need)).0;
+        for (has, failing) in [
+            (&[][..], Failing::OomKilled),
+            (&[Need::Environment], Failing::CreateContainerConfigError),
+            (&[Need::InitContainer, Need::Environment], Failing::InitCrashLoopBackOff),
+            (&[Need::InitContainer, Need::Volume], Failing::FailedMount),
+        ] {
+            assert_eq!(found(has), Outcome::Fail(failing), "{has:?}");
+        }
     }
 
     #[test]
@@ -260,7 +250,11 @@ mod tests {
             ("- {image: a, readyAfter: soon}", "r.yaml:1:26: ", "expected a duration"),
             ("- {image: a, readyAfter: -1s}", "r.yaml:1:26: ", "negative"),
             ("- {image: a, readyAfter: 20}", "r.yaml:1:26: ", "expected a duration"),
-            ("- {image: a}\n- image: b\n  fail: Sometimes", "r.yaml:3:9: ", "expected one of `NeverReady`"),
+            (
+                "- {image: a}\n- image: b\n  fail: Sometimes",
+                "r.yaml:3:9: ",
+                "expected one of `Unschedulable`",
+            ),
             ("- {image: a}\n- image: b\n  ready: 1s", "r.yaml:3:3: ", "readyAfter"),
             ("- readyAfter: 1s", "r.yaml:1:", "image"),
             ("image: a", "r.yaml:1:", "expected a list"),

@@ -185,7 +185,7 @@ fn rules_that_cannot_be_read_are_refused() {
     desk.pods("- {image: '*', fail: Sometimes}");
     insta::assert_snapshot!(desk.run("status").transcript(), @"
     --- stderr
-    error: rules.yaml:1:22: `fail` is `Sometimes`, expected one of `NeverReady`, `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`
+    error: rules.yaml:1:22: `fail` is `Sometimes`, expected one of `Unschedulable`, `FailedMount`, `InvalidImageName`, `ErrImagePull`, `ImagePullBackOff`, `CreateContainerConfigError`, `InitCrashLoopBackOff`, `CrashLoopBackOff`, `OOMKilled`, `NeverReady`
     [exit 2]
     ");
     insta::assert_snapshot!(transcript(&mut desk.bare("status --sandbox --sandbox-rules gone.yaml")), @"

@@ -160,7 +160,7 @@ func (k *kubelet) sync(ctx context.Context, name cache.ObjectName) error {
 }
 
 func (k *kubelet) rule(pod *v1.Pod) rule {
-	return k.rules.find(pod.Namespace, pod.Spec.Containers[0].Image)
+	return k.rules.find(pod)
 }
 
 func (k *kubelet) bind(ctx context.Context, pod *v1.Pod) error {
@@ -201,21 +201,34 @@ func (k *kubelet) finish(ctx context.Context, pod *v1.Pod) error {
 	})
 }
 
-// tell writes the event that goes with a failure.
+// tell writes the events that go with a failure.
 func (k *kubelet) tell(pod *v1.Pod, o outlook) {
-	container := pod.Spec.Containers[0]
+	first := pod.Spec.Containers[0]
+	warn := func(reason, message string) { k.events.kubelet.Event(pod, v1.EventTypeWarning, reason, message) }
+	restarting := func(container string) {
+		warn("BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", container, pod.Name, pod.Namespace, pod.UID))
+	}
 	switch o.stage {
 	case unplaced:
 		k.events.scheduler.Event(pod, v1.EventTypeWarning, "FailedScheduling", fitsNowhere)
+	case mountFailing:
+		warn("FailedMount", unmounted(pod))
+	case misnamed:
+		warn("InspectFailed", nameError(first.Image))
+		warn("Failed", "Error: InvalidImageName")
+	case pullFailed:
+		warn("Failed", fmt.Sprintf("Failed to pull image %q: %s", first.Image, pullError(first.Image)))
+		warn("Failed", "Error: ErrImagePull")
 	case pullFailing:
-		k.events.kubelet.Event(pod, v1.EventTypeWarning, "Failed",
-			fmt.Sprintf("Failed to pull image %q: %s", container.Image, pullError(container.Image)))
+		warn("Failed", fmt.Sprintf("Failed to pull image %q: %s", first.Image, pullError(first.Image)))
+	case misconfigured:
+		warn("Failed", "Error: "+missing(first))
 	case crashing:
-		k.events.kubelet.Event(pod, v1.EventTypeWarning, "BackOff",
-			fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", container.Name, pod.Name, pod.Namespace, pod.UID))
+		restarting(first.Name)
+	case initCrashing:
+		restarting(failingInit(pod))
 	case probeFailing:
-		k.events.kubelet.Event(pod, v1.EventTypeWarning, "Unhealthy",
-			"Readiness probe failed: HTTP probe failed with statuscode: 503")
+		warn("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
 	case awaited, passing:
 	}
 }

@@ -13,15 +13,24 @@ const (
 	passing
 	// It runs, and its readiness probe fails.
 	probeFailing
+	// Its volumes cannot be mounted.
+	mountFailing
+	// Its containers cannot be made.
+	misnamed
+	pullFailed
 	pullFailing
+	misconfigured
 	crashing
+	// One of its init containers is.
+	initCrashing
 )
 
 // outlook follows from a pod's rule and its age alone, so a kubelet that was away needs to remember nothing.
 type outlook struct {
 	stage stage
-	// How often the container was restarted, when it ended last and how long it waits.
+	// How often the container was restarted, when it ended last, whether for want of memory, and how long it waits.
 	restarts int32
+	killed   bool
 	ended    time.Time
 	// How often it was restarted before that, each time for another image.
 	before int32
@@ -40,12 +49,26 @@ func foresee(r rule, born, now time.Time) outlook {
 	switch r.Fail {
 	case unschedulable:
 		return outlook{stage: unplaced}
-	case neverReady:
-		return outlook{stage: probeFailing}
+	case failedMount:
+		return outlook{stage: mountFailing}
+	case invalidImageName:
+		return outlook{stage: misnamed}
+	case errImagePull:
+		return outlook{stage: pullFailed}
 	case imagePullBackOff:
 		return outlook{stage: pullFailing}
+	case missingConfig:
+		return outlook{stage: misconfigured}
+	case initCrashLoopBackOff:
+		return foreseeCrashes(initCrashing, born, now)
 	case crashLoopBackOff:
-		return foreseeCrashes(born, now)
+		return foreseeCrashes(crashing, born, now)
+	case oomKilled:
+		o := foreseeCrashes(crashing, born, now)
+		o.killed = true
+		return o
+	case neverReady:
+		return outlook{stage: probeFailing}
 	}
 	ready := born.Add(r.readyAfter())
 	if now.Before(ready) {
@@ -62,8 +85,8 @@ func foresee(r rule, born, now time.Time) outlook {
 }
 
 // foreseeCrashes restarts the container once at once, and then after ever longer waits.
-func foreseeCrashes(born, now time.Time) outlook {
-	o := outlook{stage: crashing, restarts: 1, ended: born, wait: firstWait}
+func foreseeCrashes(stage stage, born, now time.Time) outlook {
+	o := outlook{stage: stage, restarts: 1, ended: born, wait: firstWait}
 	for !o.ended.Add(o.wait).After(now) {
 		o.restarts++
 		o.ended = o.ended.Add(o.wait)
@@ -71,4 +94,14 @@ func foreseeCrashes(born, now time.Time) outlook {
 	}
 	o.next = o.ended.Add(o.wait)
 	return o
+}
+
+// isBlocked says whether containers cannot be made.
+func (s stage) isBlocked() bool {
+	switch s {
+	case misnamed, pullFailed, pullFailing, misconfigured:
+		return true
+	default:
+		return false
+	}
 }

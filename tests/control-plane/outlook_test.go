@@ -26,7 +26,11 @@ func TestRestartsGrowEverSlower(t *testing.T) {
 
 func TestWhatChangesNextChangesThen(t *testing.T) {
 	born := time.Unix(0, 0)
-	for _, r := range []rule{{}, {UnreadyAfter: &span{time.Second}}, {Fail: crashLoopBackOff}} {
+	rules := []rule{{}, {UnreadyAfter: &span{time.Second}}}
+	for _, fail := range failings {
+		rules = append(rules, rule{Fail: fail})
+	}
+	for _, r := range rules {
 		now := born
 		for range 20 {
 			before := foresee(r, born, now)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,18 +39,24 @@ func (k *kubelet) answerLog(answer http.ResponseWriter, request *http.Request) {
 
 // log is what a container printed, or why it printed nothing, in the kubelet's words.
 func log(pod *v1.Pod, container string, previous bool, printed string) (string, error) {
-	for _, status := range pod.Status.ContainerStatuses {
+	for _, status := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
 		if status.Name != container {
 			continue
 		}
 		waiting := status.State.Waiting
+		hasEnded := status.LastTerminationState.Terminated != nil
+		waits := "container %q in pod %q is waiting to start: %s"
 		switch {
-		case previous && status.LastTerminationState.Terminated == nil:
+		case previous && !hasEnded:
 			return "", fmt.Errorf("previous terminated container %q in pod %q not found", container, pod.Name)
-		case waiting != nil && waiting.Reason == "ImagePullBackOff":
-			return "", fmt.Errorf("container %q in pod %q is waiting to start: trying and failing to pull image", container, pod.Name)
-		default:
+		case waiting == nil || hasEnded:
 			return printed, nil
+		case waiting.Reason == "ErrImagePull":
+			return "", fmt.Errorf(waits, container, pod.Name, "image can't be pulled")
+		case waiting.Reason == "ImagePullBackOff":
+			return "", fmt.Errorf(waits, container, pod.Name, "trying and failing to pull image")
+		default:
+			return "", fmt.Errorf(waits, container, pod.Name, waiting.Reason)
 		}
 	}
 	if pod.Spec.NodeName == "" {

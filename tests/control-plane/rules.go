@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/yaml"
 )
 
-// rule is what happens to pods whose first container has a matching image. The first match counts. It is the same
-// language as that of the sandbox's rules.
+// rule is what happens to pods whose first container has a matching image. The first match counts; a rule whose failure
+// cannot happen to a pod, for want of what it is about, does not match it. It is the same language as that of the
+// sandbox's rules.
 type rule struct {
 	Image        string  `json:"image"`
 	ReadyAfter   *span   `json:"readyAfter"`
@@ -26,11 +29,22 @@ type rule struct {
 type failing string
 
 const (
-	neverReady       failing = "NeverReady"
-	imagePullBackOff failing = "ImagePullBackOff"
-	crashLoopBackOff failing = "CrashLoopBackOff"
-	unschedulable    failing = "Unschedulable"
+	unschedulable        failing = "Unschedulable"
+	failedMount          failing = "FailedMount"
+	invalidImageName     failing = "InvalidImageName"
+	errImagePull         failing = "ErrImagePull"
+	imagePullBackOff     failing = "ImagePullBackOff"
+	missingConfig        failing = "CreateContainerConfigError"
+	initCrashLoopBackOff failing = "InitCrashLoopBackOff"
+	crashLoopBackOff     failing = "CrashLoopBackOff"
+	oomKilled            failing = "OOMKilled"
+	neverReady           failing = "NeverReady"
 )
+
+var failings = []failing{
+	unschedulable, failedMount, invalidImageName, errImagePull, imagePullBackOff, missingConfig, initCrashLoopBackOff,
+	crashLoopBackOff, oomKilled, neverReady,
+}
 
 // usual is how long a pod takes that no rule is about.
 const usual = time.Second
@@ -61,9 +75,7 @@ func parseRules(text []byte) ([]rule, error) {
 		return nil, err
 	}
 	for i, r := range rules {
-		switch r.Fail {
-		case "", neverReady, imagePullBackOff, crashLoopBackOff, unschedulable:
-		default:
+		if r.Fail != "" && !slices.Contains(failings, r.Fail) {
 			return nil, fmt.Errorf("rule %d: `fail` is `%s`", i+1, r.Fail)
 		}
 		if r.Image == "" {
@@ -95,11 +107,11 @@ func newBook(file, dir string) *book {
 }
 
 // find reads the files each time: a pod that is made after a rule was written must meet the rule.
-func (b *book) find(namespace, image string) rule {
-	for _, path := range []string{filepath.Join(b.dir, namespace+".yaml"), b.file} {
+func (b *book) find(pod *v1.Pod) rule {
+	for _, path := range []string{filepath.Join(b.dir, pod.Namespace+".yaml"), b.file} {
 		rules, _ := b.read(path)
 		for _, r := range rules {
-			if matches(r.Image, image) {
+			if matches(r.Image, pod.Spec.Containers[0].Image) && canHappen(r.Fail, pod) {
 				return r
 			}
 		}

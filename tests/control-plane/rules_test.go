@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestPatternsMatch(t *testing.T) {
@@ -70,7 +73,11 @@ func TestANamespacesRulesComeFirstAndMistakesChangeNothing(t *testing.T) {
 	b := newBook(file, dir)
 	find := func(namespace, image string, expected failing) {
 		t.Helper()
-		if found := b.find(namespace, image).Fail; found != expected {
+		pod := &v1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec:       v1.PodSpec{Containers: []v1.Container{{Image: image}}},
+		}
+		if found := b.find(pod).Fail; found != expected {
 			t.Errorf("%s in %s: %q", image, namespace, found)
 		}
 	}

@@ -13,21 +13,21 @@ async fn pod(rules: &str) -> (Sandbox, kube::Client) {
     (sandbox, client)
 }
 
-async fn web(client: &kube::Client) -> Value {
+pub(crate) async fn web(client: &kube::Client) -> Value {
     get(client, &format!("{PODS}/web")).await.1
 }
 
-fn condition(pod: &Value, kind: &str) -> Value {
+pub(crate) fn condition(pod: &Value, kind: &str) -> Value {
     let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
     conditions.into_iter().find(|c| c["type"] == kind).unwrap_or_default()
 }
 
-fn waiting(pod: &Value) -> (&str, &str) {
+pub(crate) fn waiting(pod: &Value) -> (&str, &str) {
     let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"];
     (waiting["reason"].as_str().unwrap_or_default(), waiting["message"].as_str().unwrap_or_default())
 }
 
-fn warnings(sandbox: &Sandbox) -> Vec<(String, String, i64)> {
+pub(crate) fn warnings(sandbox: &Sandbox) -> Vec<(String, String, i64)> {
     let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
     sandbox
         .objects()

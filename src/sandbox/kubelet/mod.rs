@@ -3,8 +3,11 @@
 //! What a pod looks like follows from its rule, the moment it was made and the clock alone, so nothing is
 //! lost when nobody looks for a while. It must not know who made the pod.
 
+mod container;
 mod events;
+mod init;
 mod outlook;
+mod parts;
 mod status;
 
 use serde_json::{Value, json};
@@ -13,10 +16,10 @@ use std::sync::Arc;
 use super::deletion::{self, Deletion};
 use super::meta;
 use super::queue::Task;
-use super::rules;
+use super::rules::{self, Outcome};
 use super::store::{Key, Noted, Store};
 use super::write::{self, Part, Persist};
-use outlook::{Outlook, Probe, State};
+use outlook::{Outlook, State};
 
 /// The only node.
 const NODE: &str = "sandbox";
@@ -44,8 +47,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     if matches!(meta::text(&pod, "/status/phase"), "Succeeded" | "Failed") {
         return;
     }
-    let image = meta::text(&pod, "/spec/containers/0/image");
-    let (outcome, _) = rules::outcome(&store.rules, image);
+    let (outcome, _) = rule(store, &pod);
     let mut outlook = Outlook::of(outcome, born(store, &pod), store.now);
     if outlook.state == State::Starting && meta::text(&pod, "/status/phase") == "Running" {
         // A pod that ran does not start again: one of its containers will, and nobody has looked at that yet.
@@ -53,7 +55,11 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     }
     if let Some(due) = outlook.next {
         // Restarts that nobody could see need not be gone through one by one.
-        let due = if matches!(outlook.state, State::Crashing(_)) { due.max(store.horizon) } else { due };
+        let due = if matches!(outlook.state, State::Crashing(_) | State::InitCrashing(_)) {
+            due.max(store.horizon)
+        } else {
+            due
+        };
         store.queue.add(Task::Kubelet, key, due);
     }
     let bound = !meta::text(&pod, "/spec/nodeName").is_empty();
@@ -62,11 +68,16 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
         State::Unschedulable if !bound => {
             let status = status::unschedulable(&pod, store.now);
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::tell(store, &pod, events::Said::Unschedulable);
+                events::tell(store, &pod, outlook.state);
             }
         }
         State::Unschedulable => (),
-        State::Starting | State::Running(_) | State::PullFailing | State::Crashing(_) => {
+        State::Starting
+        | State::Running(_)
+        | State::Mounting
+        | State::Blocked(_)
+        | State::Crashing(_)
+        | State::InitCrashing(_) => {
             let now = store.now;
             if !bound {
                 // Binding is a write of its own in a cluster, too: it is not seen as a change of the spec.
@@ -78,7 +89,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
                 return;
             }
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                report(store, &pod, outlook.state);
+                events::tell(store, &pod, outlook.state);
             }
         }
     }
@@ -103,29 +114,44 @@ fn end(store: &mut Store, key: &Key) {
     deletion::delete(store, key, &options, Persist::Keep).ok();
 }
 
-fn report(store: &mut Store, pod: &Value, state: State) {
-    match state {
-        State::PullFailing => events::tell(store, pod, events::Said::PullFailed),
-        State::Crashing(crash) => events::tell(store, pod, events::Said::Crashed(crash.restarts)),
-        State::Running(Probe::Failing) => events::tell(store, pod, events::Said::Unready),
-        State::Running(Probe::Passing | Probe::Awaited)
-        | State::Starting
-        | State::Waiting
-        | State::Unschedulable => (),
-    }
+/// What becomes of a pod, and what it prints.
+fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
+    let image = meta::text(pod, "/spec/containers/0/image");
+    rules::outcome(&store.rules, image, |need| parts::has(pod, need))
 }
 
-/// Why a pod has no log yet, in the server's words, or what it printed.
-pub(super) fn log(store: &Store, pod: &Value) -> Result<String, String> {
-    let image = meta::text(pod, "/spec/containers/0/image");
-    let (_, log) = rules::outcome(&store.rules, image);
-    let (name, container) = (meta::name(pod), meta::text(pod, "/spec/containers/0/name"));
-    let statuses = meta::items(pod, "/status/containerStatuses");
-    let waiting = statuses.first().map(|s| meta::text(s, "/state/waiting/reason"));
-    let waits = match waiting {
-        None | Some("ContainerCreating") => "ContainerCreating",
-        Some("ImagePullBackOff" | "ErrImagePull") => "trying and failing to pull image",
-        Some(_) => return Ok(log.unwrap_or_default().to_owned()),
+/// Which log of a pod is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// That of the container as it is, or as it last was.
+    Current,
+    /// That of the one before.
+    Previous,
+}
+
+/// What a container of a pod printed; or why there is nothing to read, in the server's words. Without a name it is the
+/// first one.
+pub(super) fn log(store: &Store, pod: &Value, container: Option<&str>, life: Life) -> Result<String, String> {
+    let name = meta::name(pod);
+    let container = container.unwrap_or_else(|| meta::text(pod, "/spec/containers/0/name"));
+    let lists = ["containers", "initContainers"].map(|list| meta::items(&pod["spec"], &format!("/{list}")));
+    if !lists.into_iter().flatten().any(|one| one["name"] == container) {
+        return Err(format!("container {container} is not valid for pod {name}"));
+    }
+    let waits = |why: &str| format!("container \"{container}\" in pod \"{name}\" is waiting to start: {why}");
+    let lists = ["containerStatuses", "initContainerStatuses"]
+        .map(|list| meta::items(&pod["status"], &format!("/{list}")));
+    let Some(status) = lists.into_iter().flatten().find(|status| status["name"] == container) else {
+        return Err(waits("ContainerCreating"));
     };
-    Err(format!("container \"{container}\" in pod \"{name}\" is waiting to start: {waits}"))
+    let has_ended = status["lastState"].get("terminated").is_some();
+    if life == Life::Previous && !has_ended {
+        return Err(format!("previous terminated container \"{container}\" in pod \"{name}\" not found"));
+    }
+    match meta::text(status, "/state/waiting/reason") {
+        reason if reason.is_empty() || has_ended => Ok(rule(store, pod).1.unwrap_or_default().to_owned()),
+        "ErrImagePull" => Err(waits("image can't be pulled")),
+        "ImagePullBackOff" => Err(waits("trying and failing to pull image")),
+        reason => Err(waits(reason)),
+    }
 }

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::controllers::HOP;
 use crate::sandbox::meta::later;
-use crate::sandbox::rules::{Failing, Outcome};
+use crate::sandbox::rules::Outcome;
+use crate::sandbox::rules::failing::Failing;
 
 /// Where a pod should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,25 @@ pub(super) enum State {
     Unschedulable,
     Starting,
     Running(Probe),
-    PullFailing,
+    /// Its volumes cannot be mounted.
+    Mounting,
+    /// Its containers cannot be made.
+    Blocked(Block),
     Crashing(Crash),
+    /// One of its init containers is.
+    InitCrashing(Crash),
+}
+
+/// Why a container cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Its image could just now not be pulled.
+    Pull,
+    /// Its image will be pulled again later.
+    PullBackOff,
+    ImageName,
+    /// What its environment needs is not there.
+    Environment,
 }
 
 /// How the readiness probe of a running pod goes.
@@ -34,9 +52,17 @@ pub(super) enum Probe {
     Failing,
 }
 
-/// How often a container was restarted, when it last ended, and how long it waits.
+/// How a container ends that crashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Error,
+    OutOfMemory,
+}
+
+/// How often a container was restarted, when and how it last ended, and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Crash {
+    pub(super) ending: Ending,
     pub(super) restarts: i64,
     pub(super) ended: Timestamp,
     pub(super) wait: SignedDuration,
@@ -53,8 +79,13 @@ impl Outlook {
         if now < bound {
             return Self { state: State::Waiting, next: Some(bound) };
         }
+        let for_good = |state| Self { state, next: None };
+        // Both come before anything starts.
         if outcome == Outcome::Fail(Failing::Unschedulable) {
-            return Self { state: State::Unschedulable, next: None };
+            return for_good(State::Unschedulable);
+        }
+        if outcome == Outcome::Fail(Failing::FailedMount) {
+            return for_good(State::Mounting);
         }
         if now < started {
             return Self { state: State::Starting, next: Some(started) };
@@ -72,15 +103,25 @@ impl Outlook {
                     unready => Self { state: State::Running(Probe::Passing), next: unready },
                 }
             }
-            Outcome::Fail(Failing::NeverReady) => Self { state: State::Running(Probe::Failing), next: None },
-            Outcome::Fail(Failing::ImagePullBackOff) => Self { state: State::PullFailing, next: None },
-            Outcome::Fail(Failing::CrashLoopBackOff) => Self::crashing(started, now),
-            Outcome::Fail(Failing::Unschedulable) => Self { state: State::Unschedulable, next: None },
+            Outcome::Fail(failing) => match failing {
+                Failing::Unschedulable => for_good(State::Unschedulable),
+                Failing::FailedMount => for_good(State::Mounting),
+                Failing::InvalidImageName => for_good(State::Blocked(Block::ImageName)),
+                Failing::ErrImagePull => for_good(State::Blocked(Block::Pull)),
+                Failing::ImagePullBackOff => for_good(State::Blocked(Block::PullBackOff)),
+                Failing::CreateContainerConfigError => for_good(State::Blocked(Block::Environment)),
+                Failing::InitCrashLoopBackOff => {
+                    Self::crashing(State::InitCrashing, Ending::Error, started, now)
+                }
+                Failing::CrashLoopBackOff => Self::crashing(State::Crashing, Ending::Error, started, now),
+                Failing::OomKilled => Self::crashing(State::Crashing, Ending::OutOfMemory, started, now),
+                Failing::NeverReady => for_good(State::Running(Probe::Failing)),
+            },
         }
     }
 
     /// The container is restarted once at once, and then after ever longer waits.
-    fn crashing(started: Timestamp, now: Timestamp) -> Self {
+    fn crashing(state: fn(Crash) -> State, ending: Ending, started: Timestamp, now: Timestamp) -> Self {
         let (mut restarts, mut ended, mut wait) = (1, started, FIRST_WAIT);
         while ended + wait <= now && wait < LONGEST_WAIT {
             restarts += 1;
@@ -91,7 +132,7 @@ impl Outlook {
         let missed = (now.duration_since(ended).as_secs() / wait.as_secs()).max(0);
         restarts += missed;
         ended += SignedDuration::from_secs(missed * wait.as_secs());
-        Self { state: State::Crashing(Crash { restarts, ended, wait }), next: Some(ended + wait) }
+        Self { state: state(Crash { ending, restarts, ended, wait }), next: Some(ended + wait) }
     }
 }
 
@@ -137,7 +178,8 @@ mod tests {
 
     #[test]
     fn what_changes_next_changes_then() {
-        for outcome in [ready(100, Some(50)), Outcome::Fail(Failing::CrashLoopBackOff)] {
+        let failures = Failing::ALL.map(Outcome::Fail);
+        for outcome in failures.into_iter().chain([ready(100, Some(50))]) {
             let born = Timestamp::UNIX_EPOCH;
             let mut now = born;
             for _ in 0..20 {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::outlook::{Crash, Probe, State};
+use super::outlook::{Block, Probe, State};
+use super::parts::{self, UNSCHEDULABLE};
+use super::{container, init};
 use crate::sandbox::defaulting::fnv;
 use crate::sandbox::meta;
 
@@ -16,19 +18,17 @@ pub(super) fn unschedulable(pod: &Value, now: Timestamp) -> Value {
     Value::Object(status)
 }
 
-/// The scheduler's sentence about a pod that fits nowhere.
-pub(super) const UNSCHEDULABLE: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
-     1 No preemption victims found for incoming pod.";
-
 /// The status of a bound pod.
 pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
     let mut status = carried(pod);
-    // A pod that ran stays so while another image cannot be pulled: its containers count as stopped.
-    let ran = state == State::PullFailing && meta::text(pod, "/status/phase") == "Running";
+    // A pod that ran stays so while another container cannot be made: its containers count as stopped.
+    let ran = matches!(state, State::Blocked(_)) && meta::text(pod, "/status/phase") == "Running";
     let running = ran || matches!(state, State::Running(_) | State::Crashing(_));
-    let ready = state == State::Running(Probe::Passing);
-    let names: Vec<&str> =
-        meta::items(pod, "/spec/containers").iter().map(|container| meta::text(container, "/name")).collect();
+    let all = meta::items(pod, "/spec/containers");
+    let states: Vec<State> = all.iter().map(|container| of_container(container, state)).collect();
+    let unready = all.iter().zip(&states).filter(|(_, state)| **state != State::Running(Probe::Passing));
+    let names: Vec<&str> = unready.map(|(container, _)| meta::text(container, "/name")).collect();
+    let ready = names.is_empty();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
     let why = (!ready).then_some(("ContainersNotReady", unready.as_str()));
     let containers = if ready { "True" } else { "False" };
@@ -37,28 +37,42 @@ pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
         None if !closed.is_empty() => ("False", Some(("ReadinessGatesNotReady", closed.as_str()))),
         why => (containers, why),
     };
-    let sandboxed = if state == State::Starting { "False" } else { "True" };
-    let all = [
+    let has_sandbox = !matches!(state, State::Starting | State::Mounting);
+    let sandboxed = if has_sandbox { "True" } else { "False" };
+    let to_come = init::incomplete(pod, state);
+    let incomplete = format!("containers with incomplete status: [{}]", to_come.join(" "));
+    let why_not_begun = (!to_come.is_empty()).then_some(("ContainersNotInitialized", incomplete.as_str()));
+    let conditions_now = [
         condition("PodReadyToStartContainers", sandboxed, None),
-        condition("Initialized", "True", None),
+        condition("Initialized", if to_come.is_empty() { "True" } else { "False" }, why_not_begun),
         condition("Ready", whole, why_not),
         condition("ContainersReady", containers, why),
         condition("PodScheduled", "True", None),
     ];
     status.insert("phase".to_owned(), json!(if running { "Running" } else { "Pending" }));
-    status.insert("conditions".to_owned(), conditions(pod, all, now));
+    status.insert("conditions".to_owned(), conditions(pod, conditions_now, now));
     status.insert("hostIP".to_owned(), json!(HOST));
     status.insert("hostIPs".to_owned(), json!([{"ip": HOST}]));
-    if state != State::Starting {
+    if has_sandbox {
         let ip = address(meta::uid(pod));
         status.insert("podIP".to_owned(), json!(ip));
         status.insert("podIPs".to_owned(), json!([{"ip": ip}]));
     }
     status.entry("startTime").or_insert_with(|| json!(meta::seconds(now)));
     let containers: Vec<Value> =
-        meta::items(pod, "/spec/containers").iter().map(|c| container(pod, c, state, now)).collect();
+        all.iter().zip(&states).map(|(one, state)| container::status(pod, one, *state, now)).collect();
+    let init = init::statuses(pod, state, now);
+    if !init.is_empty() {
+        status.insert("initContainerStatuses".to_owned(), json!(init));
+    }
     status.insert("containerStatuses".to_owned(), json!(containers));
     Value::Object(status)
+}
+
+/// The state of one container: what is missing in one's environment does not hold up the others.
+fn of_container(container: &Value, state: State) -> State {
+    let is_blocked = state == State::Blocked(Block::Environment);
+    if is_blocked && parts::missing(container).is_none() { State::Running(Probe::Passing) } else { state }
 }
 
 const HOST: &str = "192.0.2.1";
@@ -125,136 +139,4 @@ fn closed_gates(pod: &Value) -> String {
         })
         .collect();
     closed.join(", ")
-}
-
-fn container(pod: &Value, container: &Value, state: State, now: Timestamp) -> Value {
-    let (name, image) = (meta::text(container, "/name"), meta::text(container, "/image"));
-    let before = Before::of(pod, name, image);
-    let mut status = json!({
-        "name": name,
-        "image": image,
-        "imageID": "",
-        "lastState": before.last_state(now),
-        "ready": state == State::Running(Probe::Passing),
-        "restartCount": 0,
-        "started": matches!(state, State::Running(_)),
-    });
-    let waiting = |reason: &str, message: String| json!({"waiting": {"reason": reason, "message": message}});
-    match state {
-        State::Waiting | State::Unschedulable | State::Starting => {
-            status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
-        }
-        State::Running(_) => {
-            let since = before.since().unwrap_or_else(|| json!(meta::seconds(now)));
-            status["state"] = json!({"running": {"startedAt": since}});
-            status["restartCount"] = json!(before.restarts());
-            identify(&mut status, pod, image, before.restarts());
-        }
-        State::PullFailing => {
-            let message = format!("Back-off pulling image \"{image}\": {}", pull_error(image));
-            status["state"] = waiting("ImagePullBackOff", message);
-            if let Before::Replaced(was) = &before {
-                for field in ["image", "imageID", "containerID", "restartCount"] {
-                    status[field] = was[field].clone();
-                }
-            }
-        }
-        State::Crashing(crash) => {
-            let message = format!(
-                "{} pod={}_{}({})",
-                back_off(&crash, name),
-                meta::name(pod),
-                meta::namespace(pod),
-                meta::uid(pod)
-            );
-            status["state"] = waiting("CrashLoopBackOff", message);
-            let restarts = crash.restarts.max(before.restarts());
-            status["restartCount"] = json!(restarts);
-            identify(&mut status, pod, image, restarts);
-            let ended = meta::seconds(crash.ended);
-            status["lastState"] = json!({"terminated": {
-                "exitCode": 1,
-                "reason": "Error",
-                "startedAt": ended,
-                "finishedAt": ended,
-                "containerID": status["containerID"],
-            }});
-        }
-    }
-    status
-}
-
-fn is_pulling(status: &Value) -> bool {
-    meta::text(status, "/state/waiting/reason") == "ImagePullBackOff"
-}
-
-/// What was last said of a container that was there.
-enum Before<'a> {
-    Nothing,
-    /// It is the one that should be there.
-    Same(&'a Value),
-    /// It was stopped for another, and what it was stays to be seen until that runs.
-    Replaced(&'a Value),
-}
-
-impl<'a> Before<'a> {
-    fn of(pod: &'a Value, name: &str, image: &str) -> Self {
-        let statuses = meta::items(pod, "/status/containerStatuses");
-        match statuses.iter().find(|status| status["name"] == name && status.get("containerID").is_some()) {
-            None => Self::Nothing,
-            Some(status) if status["image"] != image || is_pulling(status) => Self::Replaced(status),
-            Some(status) => Self::Same(status),
-        }
-    }
-
-    fn since(&self) -> Option<Value> {
-        match self {
-            Self::Same(status) => status.pointer("/state/running/startedAt").cloned(),
-            Self::Nothing | Self::Replaced(_) => None,
-        }
-    }
-
-    fn restarts(&self) -> i64 {
-        match self {
-            Self::Nothing => 0,
-            Self::Same(status) => meta::number(status, "/restartCount"),
-            Self::Replaced(status) => meta::number(status, "/restartCount") + 1,
-        }
-    }
-
-    fn last_state(&self, now: Timestamp) -> Value {
-        match self {
-            Self::Nothing => json!({}),
-            Self::Same(status) => status["lastState"].clone(),
-            Self::Replaced(status) => match status.pointer("/state/running/startedAt") {
-                None => status["lastState"].clone(),
-                Some(started) => json!({"terminated": {
-                    "exitCode": 137,
-                    "reason": "Error",
-                    "startedAt": started,
-                    "finishedAt": meta::seconds(now),
-                    "containerID": status["containerID"],
-                }}),
-            },
-        }
-    }
-}
-
-fn identify(status: &mut Value, pod: &Value, image: &str, restarts: i64) {
-    status["imageID"] = json!(format!("sandbox://{image}"));
-    status["containerID"] =
-        json!(format!("sandbox://{}/{}/{restarts}", meta::uid(pod), meta::text(status, "/name")));
-}
-
-fn back_off(crash: &Crash, name: &str) -> String {
-    let (minutes, seconds) = (crash.wait.as_secs() / 60, crash.wait.as_secs() % 60);
-    let wait = if minutes > 0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") };
-    format!("back-off {wait} restarting failed container={name}")
-}
-
-/// Why an image cannot be pulled.
-pub(super) fn pull_error(image: &str) -> String {
-    format!(
-        "ErrImagePull: failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
-    )
 }

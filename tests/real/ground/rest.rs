@@ -38,7 +38,8 @@ impl Rest {
             return Some("is going".to_owned());
         }
         let rules = self.rules.borrow();
-        let (outcome, _) = outcome(&rules, pod["spec"]["containers"][0]["image"].as_str().unwrap());
+        let (outcome, _) =
+            outcome(&rules, pod["spec"]["containers"][0]["image"].as_str().unwrap(), |_| false);
         let gets_ready = match outcome {
             Outcome::Ready { .. } => true,
             Outcome::Fail(_) => false,

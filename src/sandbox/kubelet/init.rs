@@ -1,0 +1,88 @@
+//! Init containers: those that end before the others start, and those that go on beside them.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::container::{crashed, identify};
+use super::outlook::{Crash, State};
+use super::parts::{failing_init, is_sidecar};
+use crate::sandbox::meta;
+
+/// How far one of them is.
+#[derive(Clone, Copy)]
+enum Progress {
+    ToCome,
+    Crashing(Crash),
+    Done,
+}
+
+/// What is said of each.
+pub(super) fn statuses(pod: &Value, state: State, now: Timestamp) -> Vec<Value> {
+    progress(pod, state).map(|(container, progress)| status(pod, container, progress, now)).collect()
+}
+
+/// Those for which the pod's other containers wait.
+pub(super) fn incomplete(pod: &Value, state: State) -> Vec<&str> {
+    let unfinished = progress(pod, state).filter(|(_, progress)| !matches!(progress, Progress::Done));
+    unfinished.map(|(container, _)| meta::text(container, "/name")).collect()
+}
+
+/// They start one after the other, so those behind one that fails are still to come.
+fn progress(pod: &Value, state: State) -> impl Iterator<Item = (&Value, Progress)> {
+    let failing = failing_init(pod);
+    let mut is_behind = false;
+    meta::items(pod, "/spec/initContainers").iter().map(move |container| {
+        let progress = match state {
+            State::Waiting | State::Unschedulable | State::Starting | State::Mounting => Progress::ToCome,
+            State::InitCrashing(crash) if failing == Some(meta::text(container, "/name")) => {
+                is_behind = true;
+                Progress::Crashing(crash)
+            }
+            State::InitCrashing(_) if is_behind => Progress::ToCome,
+            State::InitCrashing(_) | State::Blocked(_) | State::Running(_) | State::Crashing(_) => {
+                Progress::Done
+            }
+        };
+        (container, progress)
+    })
+}
+
+fn status(pod: &Value, container: &Value, progress: Progress, now: Timestamp) -> Value {
+    let name = meta::text(container, "/name");
+    let mut status = json!({
+        "name": name,
+        "image": meta::text(container, "/image"),
+        "imageID": "",
+        "lastState": {},
+        "ready": false,
+        "restartCount": 0,
+        "started": false,
+    });
+    match progress {
+        Progress::ToCome => status["state"] = json!({"waiting": {"reason": "PodInitializing"}}),
+        Progress::Crashing(crash) => crashed(&mut status, pod, crash, crash.restarts),
+        Progress::Done => {
+            let before = meta::items(pod, "/status/initContainerStatuses");
+            if let Some(done) = before.iter().find(|one| one["name"] == name && one["ready"] == true) {
+                return done.clone();
+            }
+            status["ready"] = json!(true);
+            identify(&mut status, pod, 0);
+            let at = meta::seconds(now);
+            if is_sidecar(container) {
+                status["started"] = json!(true);
+                status["state"] = json!({"running": {"startedAt": at}});
+            } else {
+                let id = status["containerID"].clone();
+                status["state"] = json!({"terminated": {
+                    "exitCode": 0,
+                    "reason": "Completed",
+                    "startedAt": at,
+                    "finishedAt": at,
+                    "containerID": id,
+                }});
+            }
+        }
+    }
+    status
+}

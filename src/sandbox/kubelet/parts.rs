@@ -1,0 +1,134 @@
+//! What a pod has that a failure can be about, and what the scheduler and the kubelet say of it.
+
+use serde_json::Value;
+
+use crate::sandbox::meta;
+use crate::sandbox::rules::failing::Need;
+
+/// The scheduler's sentence about a pod that fits nowhere.
+pub(super) const UNSCHEDULABLE: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
+     1 No preemption victims found for incoming pod.";
+
+/// Whether a pod has what a failure needs. One that has run has its volumes mounted and its init containers behind it.
+pub(super) fn has(pod: &Value, need: Need) -> bool {
+    let has_run = || meta::text(pod, "/status/phase") == "Running";
+    match need {
+        Need::Environment => missing(&pod["spec"]["containers"][0]).is_some(),
+        Need::Volume => !has_run() && unmounted(pod).is_some(),
+        Need::InitContainer => !has_run() && failing_init(pod).is_some(),
+    }
+}
+
+/// The init container that fails: the first that has to end before others start.
+pub(super) fn failing_init(pod: &Value) -> Option<&str> {
+    let all = meta::items(pod, "/spec/initContainers");
+    all.iter().find(|container| !is_sidecar(container)).map(|container| meta::text(container, "/name"))
+}
+
+/// Whether an init container goes on beside the others.
+pub(super) fn is_sidecar(container: &Value) -> bool {
+    meta::text(container, "/restartPolicy") == "Always"
+}
+
+/// That the first object is missing which the environment of a container needs, in the kubelet's words.
+pub(super) fn missing(container: &Value) -> Option<String> {
+    let whole = meta::items(container, "/envFrom").iter().flat_map(|from| {
+        [("configmap", &from["configMapRef"]), ("secret", &from["secretRef"])].map(not_found)
+    });
+    let single = meta::items(container, "/env").iter().flat_map(|variable| {
+        let from = &variable["valueFrom"];
+        [("configmap", &from["configMapKeyRef"]), ("secret", &from["secretKeyRef"])].map(not_found)
+    });
+    whole.chain(single).flatten().next()
+}
+
+/// That the first volume cannot be mounted which is of a ConfigMap or a Secret, in the kubelet's words.
+pub(super) fn unmounted(pod: &Value) -> Option<String> {
+    meta::items(pod, "/spec/volumes").iter().find_map(|volume| {
+        let missing = if volume["secret"].is_null() {
+            not_found(("configmap", &volume["configMap"]))
+        } else {
+            let secret = &volume["secret"];
+            let is_needed = secret["optional"] != true;
+            let name = meta::text(secret, "/secretName");
+            is_needed.then(|| format!("secret \"{name}\" not found"))
+        };
+        let name = meta::text(volume, "/name");
+        missing.map(|missing| format!("MountVolume.SetUp failed for volume \"{name}\" : {missing}"))
+    })
+}
+
+/// That an object is not there, where it is named and needed.
+fn not_found((kind, reference): (&str, &Value)) -> Option<String> {
+    let is_needed = !reference.is_null() && reference["optional"] != true;
+    is_needed.then(|| format!("{kind} \"{}\" not found", meta::text(reference, "/name")))
+}
+
+/// Why an image cannot be pulled.
+pub(super) fn pull_error(image: &str) -> String {
+    format!(
+        "failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
+    )
+}
+
+/// Why an image is not even asked for.
+pub(super) fn name_error(image: &str) -> String {
+    format!(
+        "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_missing_is_what_the_pod_needs_first() {
+        let optional = json!({"valueFrom": {"configMapKeyRef": {"name": "maybe", "optional": true}}});
+        let secret = json!({"valueFrom": {"secretKeyRef": {"name": "keys", "key": "api"}}});
+        for (container, found) in [
+            (json!({}), None),
+            (json!({"env": [{"name": "A", "value": "b"}, optional]}), None),
+            (json!({"env": [optional, secret]}), Some("secret \"keys\" not found")),
+            (
+                json!({"env": [secret], "envFrom": [{"configMapRef": {"name": "all"}}]}),
+                Some("configmap \"all\" not found"),
+            ),
+        ] {
+            assert_eq!(missing(&container).as_deref(), found, "{container}");
+        }
+    }
+
+    #[test]
+    fn a_volume_of_something_else_is_not_missed() {
+        let config = json!({"name": "config", "configMap": {"name": "app"}});
+        let secret = json!({"name": "keys", "secret": {"secretName": "api"}});
+        let failed = |volume: &str, missing: &str| {
+            Some(format!("MountVolume.SetUp failed for volume \"{volume}\" : {missing} not found"))
+        };
+        for (volumes, found) in [
+            (json!([{"name": "cache", "emptyDir": {}}]), None),
+            (json!([{"name": "keys", "secret": {"secretName": "api", "optional": true}}]), None),
+            (json!([{"name": "cache", "emptyDir": {}}, config]), failed("config", "configmap \"app\"")),
+            (json!([secret, config]), failed("keys", "secret \"api\"")),
+        ] {
+            assert_eq!(unmounted(&json!({"spec": {"volumes": volumes}})), found, "{volumes}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_has_run_fails_over_no_mount_and_no_init_container() {
+        let spec = json!({
+            "containers": [{"name": "main", "env": [{"valueFrom": {"secretKeyRef": {"name": "keys"}}}]}],
+            "initContainers": [{"name": "proxy", "restartPolicy": "Always"}, {"name": "setup"}],
+            "volumes": [{"name": "config", "configMap": {"name": "app"}}],
+        });
+        for (phase, expected) in [("Pending", [true; 3]), ("Running", [true, false, false])] {
+            let pod = json!({"spec": spec, "status": {"phase": phase}});
+            let found = [Need::Environment, Need::Volume, Need::InitContainer].map(|need| has(&pod, need));
+            assert_eq!(found, expected, "{phase}");
+        }
+        assert_eq!(failing_init(&json!({"spec": spec})), Some("setup"));
+    }
+}
