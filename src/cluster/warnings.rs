@@ -21,11 +21,28 @@ const WITHIN: Duration = Duration::from_secs(3);
 /// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once. They are a courtesy:
 /// where they cannot be read, there are none.
 pub async fn about(session: &Session, namespace: &str, workload: &str) -> Vec<String> {
+    let list = list(session, namespace, "type=Warning").await;
+    summed_up(list.iter().filter(|event| concerns(event, workload)))
+}
+
+/// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
+/// cannot be mounted, is told by nothing else. They are a courtesy, too.
+pub async fn of_starting_pods(session: &Session, namespace: &str) -> BTreeMap<String, String> {
+    newest(list(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
+}
+
+async fn list(session: &Session, namespace: &str, fields: &str) -> Vec<Event> {
     let api = session.api::<Event>(namespace);
-    let params = ListParams::default().fields("type=Warning").limit(MOST_EVENTS);
+    let params = ListParams::default().fields(fields).limit(MOST_EVENTS);
     let list = session.clock().within(WITHIN, session.aside(api.list(&params))).await;
-    let Some(Ok(list)) = list else { return Vec::new() };
-    summed_up(list.items.iter().filter(|event| concerns(event, workload)))
+    list.and_then(Result::ok).map(|list| list.items).unwrap_or_default()
+}
+
+fn newest(mut events: Vec<Event>) -> BTreeMap<String, String> {
+    // What kept a pod from having a node is over once it has one.
+    events.retain(|event| event.reason.as_deref() != Some("FailedScheduling"));
+    events.sort_by_key(time);
+    events.iter().map(|event| (event.involved_object.name.clone().unwrap_or_default(), text(event))).collect()
 }
 
 /// Names of what a workload makes begin with its own: `web-v2-5d4f`, `web-v2-5d4f-x7k2p`, `db-0`.
@@ -109,6 +126,19 @@ mod tests {
                 "warning event, 5 times: BackOff: Back-off restarting pod POD(UID)",
             ]
         );
+    }
+
+    #[test]
+    fn the_newest_warning_tells_what_keeps_a_pod_from_starting() {
+        let at = |minute: u32| format!("2026-03-04T20:0{minute}:00Z");
+        let events = vec![
+            event("web-a", "FailedMount", "configmap \"app\" not found", &at(3), 2),
+            event("web-a", "FailedMount", "failed to sync configmap cache", &at(1), 1),
+            event("web-a", "FailedScheduling", "0/3 nodes are available", &at(4), 1),
+            event("web-b", "FailedScheduling", "0/3 nodes are available", &at(1), 1),
+        ];
+        let told = [("web-a".to_owned(), "FailedMount: configmap \"app\" not found".to_owned())];
+        assert_eq!(newest(events), BTreeMap::from(told));
     }
 
     #[test]

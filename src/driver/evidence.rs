@@ -1,8 +1,10 @@
 //! Why it is stuck and what to do: gathered once, at failure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::cluster::pods::{self, Findings, Trouble};
+use crate::cluster::pods::blame::Trouble;
+use crate::cluster::pods::{self, Findings};
 use crate::cluster::warnings;
 use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
@@ -16,27 +18,23 @@ use crate::plan::readiness;
 /// How many reasons are told, worst first.
 const MOST_REASONS: usize = 3;
 
+/// How long the server is asked in all, at each look: one that does not answer must not delay the verdict.
+pub const WITHIN: Duration = Duration::from_secs(10);
+
 /// Facts about a component that did not become ready: its pods' reasons and what runs now.
 pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let job = drive.job;
-    let Desired { kind, workload, .. } = &job.desired;
-    let session = &drive.context.session;
+    let kind = job.desired.kind;
     let mut lines: Vec<String> = drive.wanted().into_iter().collect();
-    lines.extend(match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
-        Ok(findings) => {
-            let mut lines = causes(job, &findings);
-            if let Some(trouble) = most_frequent(&findings.troubles) {
-                let printed = pods::log(session, &job.namespace, trouble).await;
-                lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
-            }
-            lines.extend(warnings::about(session, &job.namespace, workload).await);
-            lines
-        }
-        Err(error) => vec![format!("the pods could not be looked at: {error}")],
-    });
-    let mut workloads = drive.ground.view.workloads(&job.component, *kind);
+    if drive.context.session.clock().within(WITHIN, ask(drive, &mut lines)).await.is_none() {
+        let seconds = WITHIN.as_secs();
+        lines.push(format!(
+            "there may be more to it: the API server had not answered everything after {seconds}s"
+        ));
+    }
+    let mut workloads = drive.ground.view.workloads(&job.component, kind);
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pace) = workloads.first().and_then(|workload| pace(*kind, workload)) {
+    if let Some(pace) = workloads.first().and_then(|workload| pace(kind, workload)) {
         lines.push(pace);
     }
     let sizes: Vec<String> = workloads.iter().map(size).collect();
@@ -44,6 +42,26 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
         lines.push(format!("running now: {}", sizes.join(", ")));
     }
     lines
+}
+
+/// Asks the server, most important first: what has been answered is kept when time runs out.
+async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
+    let job = drive.job;
+    let Desired { kind, workload, .. } = &job.desired;
+    let session = &drive.context.session;
+    let findings = match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
+        Ok(findings) => findings,
+        Err(error) => {
+            lines.push(format!("the pods could not be looked at: {error}"));
+            return;
+        }
+    };
+    lines.extend(causes(job, &findings));
+    if let Some(trouble) = most_frequent(&findings.troubles) {
+        let printed = pods::log(session, &job.namespace, trouble).await;
+        lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
+    }
+    lines.extend(warnings::about(session, &job.namespace, workload).await);
 }
 
 /// What a look says about why pods do not become ready.
@@ -89,11 +107,11 @@ fn size(workload: &Workload) -> String {
     }
 }
 
-/// The first pod of the most frequent reason that has a container to blame.
+/// The first pod of the most frequent reason that has printed something.
 fn most_frequent(troubles: &[Trouble]) -> Option<&Trouble> {
     let count = |reason: &str| troubles.iter().filter(|trouble| trouble.reason == reason).count();
-    let to_blame = troubles.iter().filter(|trouble| trouble.container.is_some());
-    to_blame.min_by_key(|trouble| std::cmp::Reverse(count(&trouble.reason)))
+    let with_log = troubles.iter().filter(|trouble| trouble.log.is_some());
+    with_log.min_by_key(|trouble| std::cmp::Reverse(count(&trouble.reason)))
 }
 
 /// The most frequent reasons, each with the pods that it holds for.

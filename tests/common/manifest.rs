@@ -22,6 +22,7 @@ pub(crate) struct Component {
     max_unavailable: u32,
     decrease_first: bool,
     lines: Vec<String>,
+    properties: Vec<&'static str>,
     depends_on: Option<String>,
     exposed: Option<u16>,
 }
@@ -44,6 +45,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         max_unavailable: 0,
         decrease_first: false,
         lines: Vec::new(),
+        properties: Vec::new(),
         depends_on: None,
         exposed: None,
     }
@@ -90,6 +92,12 @@ impl Component {
         self
     }
 
+    /// With one more line among its properties.
+    pub(crate) fn property(mut self, line: &'static str) -> Self {
+        self.properties.push(line);
+        self
+    }
+
     fn with(mut self, line: String) -> Self {
         self.lines.push(line);
         self
@@ -127,6 +135,9 @@ impl Component {
         let _ = writeln!(text, "      properties:\n        image: {image}");
         if let Some(port) = self.exposed {
             let _ = writeln!(text, "        ports: [{{port: {port}, expose: true}}]");
+        }
+        for line in &self.properties {
+            let _ = writeln!(text, "        {line}");
         }
         let _ = writeln!(
             text,

@@ -6,6 +6,7 @@
 mod common;
 
 mod deadlines;
+mod evidence;
 mod faults;
 mod hidden;
 mod waiting;

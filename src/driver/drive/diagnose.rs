@@ -1,10 +1,12 @@
 //! Why nothing moves: a look at the pods of a batch that takes long, while there is still time to do something.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::cluster::pods;
+use crate::cluster::pods::{self, Findings};
+use crate::cluster::warnings;
 use crate::driver::context::Trouble;
 use crate::driver::drive::Drive;
 use crate::driver::evidence;
@@ -72,15 +74,18 @@ impl Drive<'_> {
             return Ok(Learnt::Nothing);
         }
         self.context.next_look.set(Some(now.plus(BETWEEN_LOOKS)));
-        let Desired { kind, workload, .. } = &self.job.desired;
-        let (namespace, component) = (&self.job.namespace, &self.job.component);
-        // A look that fails tells nothing; the wait goes on.
-        let Ok(mut findings) = pods::look(&self.context.session, namespace, component, *kind, workload).await
-        else {
+        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
+        let clock = self.context.session.clock();
+        // A look that fails tells nothing, and one that takes long holds nothing up; the wait goes on.
+        let found = tokio::select! {
+            found = clock.within(evidence::WITHIN, self.findings(look)) => found.flatten(),
+            () = self.context.control.stopped() => None,
+            () = clock.until(batch_deadline) => None,
+            () = clock.until(self.run_deadline) => None,
+        };
+        let Some(findings) = found else {
             return Ok(Learnt::Nothing);
         };
-        // A pod that is only starting is no news.
-        findings.troubles.retain(|trouble| !pods::is_starting(trouble));
         let lasting = findings.lasting();
         let is_news = look == Look::Later || lasting.is_some();
         if let Some(reason) = lasting.filter(|_| self.context.limits.trouble == Trouble::Ends) {
@@ -92,7 +97,7 @@ impl Drive<'_> {
             self.emit(What::Diagnosed { evidence: lines.clone() });
             self.diagnosis = lines;
         }
-        if *kind != WorkloadKind::StatefulSet {
+        if self.job.desired.kind != WorkloadKind::StatefulSet {
             return Ok(Learnt::Nothing);
         }
         // Its status cannot tell the ready pods of a revision while others are not ready.
@@ -102,5 +107,26 @@ impl Drive<'_> {
         }
         self.counted = counted;
         Ok(Learnt::Something)
+    }
+
+    /// What a look shows that is worth a word: a pod that is only starting is not, unless something is in its way, which
+    /// only events tell.
+    async fn findings(&self, look: Look) -> Option<Findings> {
+        let Desired { kind, workload, .. } = &self.job.desired;
+        let (namespace, session) = (&self.job.namespace, &self.context.session);
+        let looked = pods::look(session, namespace, &self.job.component, *kind, workload).await;
+        let mut findings = looked.ok()?;
+        let is_due = look == Look::Later && findings.troubles.iter().any(pods::blame::Trouble::is_starting);
+        let in_the_way =
+            if is_due { warnings::of_starting_pods(session, namespace).await } else { BTreeMap::new() };
+        findings.troubles.retain_mut(|trouble| {
+            if !trouble.is_starting() {
+                return true;
+            }
+            let Some(warning) = in_the_way.get(&trouble.pod) else { return false };
+            trouble.reason = format!("{}, {warning}", trouble.reason);
+            true
+        });
+        Some(findings)
     }
 }

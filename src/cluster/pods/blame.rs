@@ -1,0 +1,225 @@
+//! Which container keeps a pod from being ready, and what its status says about it. It asks nothing of the server.
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+use kube::ResourceExt;
+
+/// A pod that is not ready, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The pod.
+    pub pod: String,
+    /// How often the container to blame was restarted.
+    pub restarts: i32,
+    /// The reason in a word, such as `ImagePullBackOff`.
+    pub phase: String,
+    /// The whole of it, such as `ImagePullBackOff: back-off pulling image "x"`, with the container where the pod has
+    /// several.
+    pub reason: String,
+    /// Whose log may tell more.
+    pub log: Option<Log>,
+}
+
+/// A log that there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The container.
+    pub container: String,
+    /// Which of its lives.
+    pub life: Life,
+}
+
+/// A container that is restarted has a log for each life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// The one that is, or was the last.
+    Current,
+    /// The one before: it ended badly, and the one after it has not got as far.
+    Previous,
+}
+
+/// What keeps a container from starting until somebody changes something; the kubelet tries again for ever.
+///
+/// An object that is missing belongs here: a run makes no ConfigMap and no Secret, so waiting for one is waiting for
+/// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells of
+/// it, and an event says what was.
+const LASTING: [&str; 7] = [
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ErrImagePull",
+    "ImagePullBackOff",
+];
+/// A container that has ended so often is not just waiting for something else to come up.
+const MANY_RESTARTS: i32 = 3;
+/// What a container waits for in the usual course of things.
+const ON_ITS_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
+impl Trouble {
+    /// Why this pod is not ready.
+    pub(super) fn of(pod: &Pod) -> Self {
+        let status = pod.status.as_ref();
+        let blamed = status.and_then(Blamed::of);
+        let (phase, message) = match (&blamed, status) {
+            (_, None) => ("no status yet".to_owned(), None),
+            (Some(blamed), Some(status)) => blamed.reason().unwrap_or_else(|| of_pod(status)),
+            (None, Some(status)) => of_pod(status),
+        };
+        let mut reason = described(&phase, message.as_deref());
+        if let Some(blamed) = &blamed {
+            reason = format!("{}{reason}{}", blamed.place(), blamed.past());
+        }
+        Self {
+            pod: pod.name_any(),
+            restarts: blamed.as_ref().map_or(0, |blamed| blamed.status.restart_count),
+            phase,
+            reason,
+            log: blamed.as_ref().and_then(Blamed::log),
+        }
+    }
+
+    /// Whether waiting is unlikely to help.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        LASTING.contains(&self.phase.as_str()) || self.restarts >= MANY_RESTARTS
+    }
+
+    /// Whether the pod is only on its way.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        let phase = self.phase.as_str();
+        ON_ITS_WAY.contains(&phase) || ["no status yet", "Pending"].contains(&phase)
+    }
+}
+
+/// A container that is not ready, in its pod.
+struct Blamed<'a> {
+    status: &'a ContainerStatus,
+    is_init: bool,
+    has_neighbours: bool,
+}
+
+impl<'a> Blamed<'a> {
+    /// The first container that failed; else the first that runs and is not ready, for which those after it may wait; else
+    /// the first that is not ready.
+    fn of(pod: &'a PodStatus) -> Option<Self> {
+        let init = || pod.init_container_statuses.iter().flatten();
+        let main = || pod.container_statuses.iter().flatten();
+        let has_neighbours = main().count() > 1;
+        let all = || init().map(|one| (one, true)).chain(main().map(|one| (one, false)));
+        let unready = || all().filter(|(one, _)| !one.ready && !has_ended_well(one));
+        let is_running = |one: &ContainerStatus| one.state.as_ref().is_some_and(|now| now.running.is_some());
+        let failed = unready().find(|(one, _)| has_failed(one));
+        let found =
+            failed.or_else(|| unready().find(|(one, _)| is_running(one))).or_else(|| unready().next());
+        found.map(|(status, is_init)| Self { status, is_init, has_neighbours })
+    }
+
+    /// Where to look, if that is not plain: a component's pods usually have one container.
+    fn place(&self) -> String {
+        let name = &self.status.name;
+        match (self.is_init, self.has_neighbours) {
+            (true, _) => format!("init container `{name}`: "),
+            (false, true) => format!("container `{name}`: "),
+            (false, false) => String::new(),
+        }
+    }
+
+    /// Why it is not ready, in a word and in its words; nothing where it just runs.
+    fn reason(&self) -> Option<(String, Option<String>)> {
+        let state = self.status.state.as_ref()?;
+        if let Some(waiting) = &state.waiting {
+            // The kubelet ends some messages with the pod's name and uid, which would set equal reasons apart.
+            let message = waiting.message.as_deref();
+            let message = message.map(|message| message.split(" pod=").next().unwrap_or(message).to_owned());
+            return Some((waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned()), message));
+        }
+        if let Some(terminated) = &state.terminated {
+            return Some((ending(terminated), None));
+        }
+        let is_first = self.is_init && state.running.is_some();
+        // The pod's condition would name the containers that wait for it.
+        is_first.then(|| (ON_ITS_WAY[1].to_owned(), Some("it runs and has not ended yet".to_owned())))
+    }
+
+    /// How often it was restarted and how it ended before: the wait for its restart says only that it ended.
+    fn past(&self) -> String {
+        match (self.status.restart_count, last_ending(self.status).map(ending)) {
+            (0, None) => String::new(),
+            (0, Some(last)) => format!(" (last ended: {last})"),
+            (count, None) => format!(" (restarted {})", times(count)),
+            (count, Some(last)) => format!(" (restarted {}, last ended: {last})", times(count)),
+        }
+    }
+
+    /// A container that never started has printed nothing.
+    fn log(&self) -> Option<Log> {
+        let state = self.status.state.as_ref()?;
+        let last = last_ending(self.status);
+        let life = match state {
+            ContainerState { terminated: Some(_), .. } => Life::Current,
+            ContainerState { running: Some(_), .. } if last.is_none_or(|last| last.exit_code == 0) => {
+                Life::Current
+            }
+            // By the time the log is read, one that waits may have been restarted.
+            _ if last.is_some() => Life::Previous,
+            _ => return None,
+        };
+        Some(Log { container: self.status.name.clone(), life })
+    }
+}
+
+fn has_ended_well(container: &ContainerStatus) -> bool {
+    let terminated = container.state.as_ref().and_then(|state| state.terminated.as_ref());
+    terminated.is_some_and(|ended| ended.exit_code == 0)
+}
+
+fn has_failed(container: &ContainerStatus) -> bool {
+    let Some(state) = &container.state else { return false };
+    let waits = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
+    state.terminated.is_some() || waits.is_some_and(|reason| !ON_ITS_WAY.contains(&reason))
+}
+
+fn last_ending(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    container.last_state.as_ref()?.terminated.as_ref()
+}
+
+/// Why a pod is not ready whose containers do not tell.
+fn of_pod(status: &PodStatus) -> (String, Option<String>) {
+    let conditions = || status.conditions.iter().flatten();
+    let unscheduled = conditions().find(|one| one.type_ == "PodScheduled" && one.status == "False");
+    let unready = || conditions().find(|one| one.type_ == "Ready" && one.status != "True");
+    let told = unscheduled.map(|one| (one, "not scheduled")).or_else(|| Some((unready()?, "not ready")));
+    if let Some((condition, otherwise)) = told {
+        let reason = condition.reason.clone().unwrap_or_else(|| otherwise.to_owned());
+        return (reason, condition.message.clone());
+    }
+    (status.phase.clone().unwrap_or_else(|| "not ready".to_owned()), None)
+}
+
+/// How a container ended.
+fn ending(terminated: &ContainerStateTerminated) -> String {
+    let reason = terminated.reason.as_deref().unwrap_or("terminated");
+    match terminated.signal {
+        Some(signal) if signal != 0 => {
+            format!("{reason}, exit code {}, signal {signal}", terminated.exit_code)
+        }
+        _ => format!("{reason}, exit code {}", terminated.exit_code),
+    }
+}
+
+fn times(count: i32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// A reason with its message.
+pub(super) fn described(reason: &str, message: Option<&str>) -> String {
+    match message {
+        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+        _ => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

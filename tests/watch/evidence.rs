@@ -1,0 +1,144 @@
+//! What a stuck batch says, while it waits and at its end; and that nobody waits long for it.
+
+use std::time::Duration;
+
+use rollout::driver::context::Trouble;
+use rollout::driver::outcome::FailureKind;
+use rollout::report::event::What;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+
+use crate::common::fault::{Fate, PASS};
+use crate::common::manifest::{Component, web, wish};
+use crate::common::process::{Process, Run};
+use crate::common::scenario::IDENTITY;
+use crate::common::stage::Stage;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long everything that is asked for the evidence may take.
+const GATHERING: Duration = Duration::from_secs(10);
+
+/// Releases a component whose pods fail, with a minute for its batch.
+async fn released(fail: &str, component: Component, process: &mut Process) -> (Run, Duration) {
+    let stage = Stage::open(&format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
+    process.limits.batch = MINUTE;
+    let begun = stage.clock.elapsed().unsigned_abs();
+    let run = stage.run(process, &wish(&[component])).await;
+    (run, stage.clock.elapsed().unsigned_abs() - begun)
+}
+
+fn evidence(run: &Run) -> String {
+    let failures = run.failures();
+    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
+    failures[0].evidence.join("\n")
+}
+
+/// What was told before the end.
+fn diagnoses(run: &Run) -> Vec<String> {
+    let told = run.events.iter().filter_map(|event| match &event.what {
+        What::Diagnosed { evidence } => Some(evidence.join("\n")),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn with_environment() -> Component {
+    web(1, 1).property("env: [{name: MODE, valueFrom: {configMapKeyRef: {name: modes, key: mode}}}]")
+}
+
+fn with_volume() -> Component {
+    web(1, 1).property("volumeMounts: {configMap: [{name: config, mountPath: /config, cmName: app}]}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_named_with_what_there_is_to_know() {
+    for (fail, component, words) in [
+        ("ErrImagePull", web(1, 1), &["ErrImagePull: failed to pull and unpack image \"web:1\""][..]),
+        ("InvalidImageName", web(1, 1), &["InvalidImageName: Failed to apply default image tag \"web:1\""]),
+        (
+            "CreateContainerConfigError",
+            with_environment(),
+            &["CreateContainerConfigError: configmap \"modes\" not found"],
+        ),
+        (
+            "OOMKilled",
+            web(1, 1),
+            &["CrashLoopBackOff: back-off", "last ended: OOMKilled, exit code 137)", "the last words"],
+        ),
+        (
+            "FailedMount",
+            with_volume(),
+            &["FailedMount: MountVolume.SetUp failed for volume \"config\" : configmap \"app\" not found"],
+        ),
+    ] {
+        let (run, _) = released(fail, component, &mut Process::new(IDENTITY)).await;
+        let evidence = evidence(&run);
+        for word in words {
+            assert!(evidence.contains(word), "{fail}: {evidence}");
+        }
+        assert_eq!(
+            evidence.contains("log of pod"),
+            fail == "OOMKilled",
+            "only what ran has a log: {evidence}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
+    for (fail, component) in [
+        ("ErrImagePull", web(1, 1)),
+        ("InvalidImageName", web(1, 1)),
+        ("CreateContainerConfigError", with_environment()),
+    ] {
+        let mut process = Process::new(IDENTITY);
+        process.limits.trouble = Trouble::Ends;
+        let (run, lasted) = released(fail, component, &mut process).await;
+        let reason = &run.failures()[0].reason;
+        assert_eq!(*reason, format!("cannot become ready (`--fail-fast`): {fail}"));
+        assert!(lasted < Duration::from_secs(10), "{fail} took {lasted:?}");
+    }
+}
+
+/// That only an event tells it, and that it may be over by now, makes it a word and no verdict.
+#[tokio::test(start_paused = true)]
+async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
+    let mut process = Process::new(IDENTITY);
+    process.limits.trouble = Trouble::Ends;
+    let (run, lasted) = released("FailedMount", with_volume(), &mut process).await;
+    assert!(lasted >= MINUTE, "it took {lasted:?}");
+    let told = diagnoses(&run);
+    let mount = "ContainerCreating, FailedMount: MountVolume.SetUp failed for volume \"config\" : configmap \"app\" not found";
+    assert!(told.len() == 1 && told[0].contains(mount), "{told:?}");
+    let first_event_list = run.requests.iter().find(|one| one.seen.kind == "events").unwrap();
+    assert!(first_event_list.at > Duration::from_secs(10), "{}", run.story());
+}
+
+/// What is asked for the evidence, and nothing else.
+fn is_look(seen: &Seen) -> bool {
+    let is_read = matches!(seen.verb, Verb::Get | Verb::List);
+    is_read && ["pods", "pods/log", "events"].contains(&seen.kind.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_no_look_delays_no_verdict() {
+    let mut process =
+        Process::with(IDENTITY, |seen| if is_look(seen) { Fate::Verdict(Verdict::Hang) } else { PASS });
+    let (run, lasted) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
+    assert!(
+        evidence(&run).contains("the API server had not answered everything after 10s"),
+        "{}",
+        run.story()
+    );
+    assert!(lasted < MINUTE + GATHERING + Duration::from_secs(1), "it took {lasted:?}");
+}
+
+/// What was answered in time is told.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_in_part_is_quoted() {
+    let mut process = Process::with(IDENTITY, |seen| {
+        if seen.kind == "events" || seen.kind == "pods/log" { Fate::Verdict(Verdict::Hang) } else { PASS }
+    });
+    let (run, lasted) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
+    assert!(evidence(&run).contains("last ended: Error, exit code 1"), "{}", run.story());
+    assert!(lasted < MINUTE + GATHERING, "it took {lasted:?}");
+}
