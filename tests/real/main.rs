@@ -13,6 +13,7 @@ mod common;
 mod walk;
 
 mod access;
+mod admission;
 mod build;
 mod conformance;
 mod control;
@@ -50,7 +51,7 @@ const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 37] = [
+const STORIES: [(&str, &[Need], Story); 45] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -64,6 +65,14 @@ const STORIES: [(&str, &[Need], Story); 37] = [
     ("a_pod_that_cannot_be_scheduled_is_named", PODS, stuck::unschedulable),
     ("a_quota_is_named_and_the_corrected_manifest_goes_through", PODS, stuck::quota),
     ("a_probe_that_fails_is_named", PODS, stuck::never_ready),
+    ("a_pull_that_failed_just_now_is_named", PODS, stuck::failed_pull),
+    ("an_image_name_that_is_none_is_named", PODS, stuck::invalid_image_name),
+    ("an_environment_that_is_missing_is_named", PODS, stuck::missing_environment),
+    ("a_volume_that_is_missing_is_named", PODS, stuck::missing_volume),
+    ("a_container_out_of_memory_is_named", PODS, stuck::out_of_memory),
+    ("an_init_container_that_crashes_is_named", PODS, admission::init_container_that_crashes),
+    ("a_limit_that_denies_pods_is_quoted", PODS, admission::limit_that_denies_pods),
+    ("a_policy_that_denies_pods_is_quoted", PODS, admission::policy_that_denies_pods),
     ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, stuck::fail_fast),
     ("a_quota_ends_the_run_when_asked", PODS, stuck::quota_fails_fast),
     ("the_log_of_a_crash_is_shown", PODS, stuck::log_of_a_crash),

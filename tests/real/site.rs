@@ -41,10 +41,18 @@ pub(crate) struct Manifest {
     pub(crate) size: u32,
     pub(crate) batches: &'static [u32],
     pub(crate) more: &'static str,
+    /// One more line for the component.
+    pub(crate) property: &'static str,
 }
 
-pub(crate) const V1: Manifest =
-    Manifest { revision: "v1", image: "stefanprodan/podinfo:4.0.3", size: 5, batches: &[2, 3], more: "" };
+pub(crate) const V1: Manifest = Manifest {
+    revision: "v1",
+    image: "stefanprodan/podinfo:4.0.3",
+    size: 5,
+    batches: &[2, 3],
+    more: "",
+    property: "",
+};
 pub(crate) const V2: Manifest = Manifest { revision: "v2", image: "stefanprodan/podinfo:5.0.2", ..V1 };
 
 impl Manifest {
@@ -64,13 +72,14 @@ spec:
       externalRevision: express-server-{}
       properties:
         image: {}
+        {}
       traits:
         - type: rollout
           properties:
             targetSize: {}
             rolloutBatches:
 {batches}{more}",
-            self.revision, self.image, self.size
+            self.revision, self.image, self.property, self.size
         )
     }
 }

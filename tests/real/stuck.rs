@@ -2,6 +2,11 @@
 
 use crate::site::{Manifest, Ran, Site, V1, V2};
 
+/// The second revision's pods fail so, those of the first do not.
+pub(crate) fn script(site: &Site, fail: &str) {
+    site.script(&format!("- {{image: '*:5*', fail: {fail}}}\n- {{image: '*', readyAfter: 100ms}}\n"));
+}
+
 fn fails(site: &Site, rules: &str) -> Ran {
     site.applied(&V1);
     site.script(rules);
@@ -77,4 +82,71 @@ pub(crate) fn log_of_a_crash(site: &Site) {
     );
     assert!(ran.stderr.contains("panic: no database"), "{ran:#?}");
     assert!(ran.stderr.contains("BackOff: Back-off restarting failed container"), "{ran:#?}");
+}
+
+/// The second revision, with one more property, ends at once where it fails so; each of these words is told.
+fn fails_fast(site: &Site, fail: &str, property: &'static str, words: &[&str]) {
+    site.applied(&V1);
+    script(site, fail);
+    let ran = site.apply(&Manifest { property, ..V2 }, &["--fail-fast"]);
+    told(&ran, &[&format!("cannot become ready (`--fail-fast`): {fail}")]);
+    told(&ran, words);
+    assert!(!ran.stderr.contains("log of pod"), "nothing has started: {ran:#?}");
+}
+
+/// A run that failed, and said this.
+pub(crate) fn told(ran: &Ran, words: &[&str]) {
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "`{word}` is not in {ran:#?}");
+    }
+}
+
+pub(crate) fn failed_pull(site: &Site) {
+    let error = "ErrImagePull: failed to pull and unpack image \"stefanprodan/podinfo:5.0.2\"";
+    fails_fast(
+        site,
+        "ErrImagePull",
+        "",
+        &[error, "Failed to pull image", "2 pods, such as `express-server-v2-"],
+    );
+}
+
+pub(crate) fn invalid_image_name(site: &Site) {
+    let error = "Failed to apply default image tag \"stefanprodan/podinfo:5.0.2\": couldn't parse image name";
+    let words = ["InvalidImageName", "InspectFailed"].map(|reason| format!("{reason}: {error}"));
+    fails_fast(site, "InvalidImageName", "", &words.each_ref().map(String::as_str));
+}
+
+pub(crate) fn missing_environment(site: &Site) {
+    let property = "env: [{name: MODE, valueFrom: {configMapKeyRef: {name: modes, key: mode}}}]";
+    let words = ["CreateContainerConfigError: configmap \"modes\" not found", "Failed: Error: configmap"];
+    fails_fast(site, "CreateContainerConfigError", property, &words);
+}
+
+/// It is told while the batch waits, and is no verdict: what only an event tells may be over.
+pub(crate) fn missing_volume(site: &Site) {
+    site.applied(&V1);
+    script(site, "FailedMount");
+    let property = "volumeMounts: {secret: [{name: keys, mountPath: /keys, secretName: api}]}";
+    let ran = site.apply(&Manifest { property, ..V2 }, &["--fail-fast", "--batch-timeout", "20s"]);
+    let mount = "FailedMount: MountVolume.SetUp failed for volume \"keys\" : secret \"api\" not found";
+    told(
+        &ran,
+        &[
+            "not ready after 20s",
+            &format!("ContainerCreating, {mount}"),
+            &format!("warning event, 2 times: {mount}"),
+        ],
+    );
+}
+
+pub(crate) fn out_of_memory(site: &Site) {
+    let rules = "- {image: '*:5*', fail: OOMKilled, log: 'allocating'}\n- {image: '*', readyAfter: 100ms}\n";
+    let words = [
+        "CrashLoopBackOff: back-off 10s",
+        "(restarted once, last ended: OOMKilled, exit code 137)",
+        "allocating",
+    ];
+    told(&fails(site, rules), &words);
 }
