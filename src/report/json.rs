@@ -284,6 +284,17 @@ mod tests {
     use crate::report::wording::tests::every_event;
 
     #[test]
+    fn every_event_is_as_its_schema_says() {
+        let schema = serde_json::from_str(include_str!("../../schema/event.json")).unwrap();
+        let schema = jsonschema::draft202012::new(&schema).unwrap();
+        for event in every_event() {
+            let event = serde_json::to_value(Envelope::from(&event)).unwrap();
+            let complaints: Vec<String> = schema.iter_errors(&event).map(|error| error.to_string()).collect();
+            assert_eq!(complaints, [""; 0], "{event}");
+        }
+    }
+
+    #[test]
     fn one_object_per_event_and_line() {
         let mut bytes = Vec::new();
         let mut json = Json::new(&mut bytes);
