@@ -1,5 +1,7 @@
 //! `rollout man`: manual pages.
 
+mod output;
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -56,12 +58,12 @@ pub fn pages() -> Vec<(String, String)> {
 }
 
 fn page(command: clap::Command) -> (String, String) {
-    let environment = environment(&command);
+    let sections = output::section(&command) + &environment(&command);
     let man = clap_mangen::Man::new(command).date("").manual("Rollout Manual");
     let mut bytes = Vec::new();
     man.render(&mut bytes).expect("writing to memory cannot fail");
     let text = String::from_utf8(bytes).expect("clap generates text");
-    (man.get_filename(), with_headings(&text) + &environment)
+    (man.get_filename(), with_headings(&text) + &sections)
 }
 
 /// The section on the variables that stand in for flags.
