@@ -6,6 +6,7 @@ mod connecting;
 mod controlling;
 mod deleting;
 mod exit_codes;
+mod exit_table;
 mod forms;
 mod in_ci;
 mod killing;

@@ -1,0 +1,54 @@
+//! The table of exit codes: each of its rows is an end of the binary.
+
+use rustix::process::Signal;
+
+use crate::exit_codes::open_shop;
+use crate::queueing::by;
+use crate::support::child::Child;
+use crate::support::{Desk, Ran};
+
+/// A way to end with each code, in the table's order.
+const ENDS: [(i32, fn() -> Ran); 10] = [
+    (0, || open_shop().run("status")),
+    (1, || Desk::new().run("man --dir nowhere")),
+    (2, || Desk::new().run("apply --batches none app.yaml")),
+    (3, || waiting("apply v2.yaml --batch-timeout 200ms").1.end()),
+    (4, || open_shop().run("undo --to-revision v7")),
+    (5, || {
+        let (desk, _driver) = waiting("apply v2.yaml");
+        Child::spawn(by("second", &desk, "apply v1.yaml --lock-timeout 100ms")).end()
+    }),
+    (6, || Ran::of(Desk::new().bare("status").output().unwrap())),
+    (8, || open_shop().run("plan v2.yaml --detailed-exitcode")),
+    (130, || stopped(Signal::INT)),
+    (143, || stopped(Signal::TERM)),
+];
+
+/// A run that waits for a pod which does not come.
+fn waiting(line: &str) -> (Desk, Child) {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = desk.start(line);
+    driver.until("waiting, `web-v2`");
+    (desk, driver)
+}
+
+fn stopped(signal: Signal) -> Ran {
+    let (_desk, mut driver) = waiting("apply v2.yaml");
+    driver.signal(signal);
+    driver.end()
+}
+
+#[test]
+fn each_row_is_an_end_of_the_binary() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split_once("## Exit codes\n").unwrap().1.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok());
+    let rows: Vec<i32> = rows.collect();
+    assert_eq!(rows, ENDS.map(|(code, _)| code));
+    for (code, end) in ENDS {
+        let ran = end();
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+        assert!(code == 0 || code == 8 || !ran.stderr.is_empty(), "{code} ends without a word");
+    }
+}
