@@ -43,17 +43,6 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
     Ok(items)
 }
 
-/// The kinds of workload that the components of a namespace run as; Deployments where there are none yet.
-///
-/// # Errors
-///
-/// What the server answered at last.
-pub async fn kinds(session: &Session, namespace: &str) -> Result<BTreeSet<WorkloadKind>, ClusterError> {
-    let records = record::load_all(session, namespace).await?;
-    let known = records.iter().map(|stored| stored.record.run.spec.kind);
-    Ok(known.chain([WorkloadKind::Deployment]).collect())
-}
-
 /// Every workload of a namespace that belongs to a component and is of one of the kinds, by kind and component.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ pub mod delete;
 pub mod driving;
 pub mod exit;
 pub mod failure;
+pub mod follow;
 pub mod forecast;
 pub mod gather;
 pub mod history;

@@ -1,20 +1,15 @@
 //! `rollout status`: where components stand.
 
-use futures::future::join_all;
 use jiff::SignedDuration;
-use tokio::sync::Notify;
 
 use crate::cli::args::{GlobalArgs, Output};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::follow::Followed;
 use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::Ui;
 use crate::cli::until::{Until, Verdict};
 use crate::cli::{exit, gather, values};
-use crate::cluster::record;
-use crate::cluster::view::View;
-use crate::cluster::watch::{self, Subject};
-use crate::oam::labels;
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{list_literals, span};
 
@@ -65,9 +60,13 @@ Examples:
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let items = wanted(&setting, &namespace, args.name.as_deref()).await?;
-    let follows = args.watch || args.until.is_some();
-    if items.is_empty() && !follows {
+    if args.watch || args.until.is_some() {
+        follow(&setting, &namespace, args, ui).await?;
+        return Ok(exit::SUCCESS);
+    }
+    let items = gather::statuses(&setting.session, &namespace).await.map_err(unreachable)?;
+    let items = wanted(items, args.name.as_deref(), &namespace)?;
+    if items.is_empty() {
         ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
         // The other forms are for programs, which take an empty list.
         if matches!(args.output, Output::Table | Output::Wide) {
@@ -76,25 +75,6 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     ui.data(&status::render(&items, args.output.into(), setting.session.clock().now()));
     explain(&items, args.output, ui);
-    if !follows || reached(args, &items)? {
-        return Ok(exit::SUCCESS);
-    }
-    let limit = args.timeout.unsigned_abs();
-    let deadline = args.until.and_then(|_| setting.session.clock().moment().after(limit));
-    if let Some(until) = args.until.filter(|_| !limit.is_zero()) {
-        ui.status(&format!("waiting until {}, at most {}", name(until), span(args.timeout)));
-    }
-    tokio::select! {
-        followed = follow(&setting, &namespace, args, items, ui) => followed?,
-        () = setting.session.clock().until(deadline) => {
-            let until = args.until.map_or("there", name);
-            return Err(Failure::message(
-                Kind::Timeout,
-                format!("not {until} after {} (`--timeout`)", span(args.timeout)),
-            )
-            .hint("see `rollout status` and `rollout history`"));
-        }
-    }
     Ok(exit::SUCCESS)
 }
 
@@ -132,12 +112,11 @@ fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
 }
 
 /// The components that a name means: one of that name, or those of an application.
-async fn wanted(
-    setting: &Setting,
-    namespace: &str,
+fn wanted(
+    items: Vec<ComponentStatus>,
     name: Option<&str>,
+    namespace: &str,
 ) -> Result<Vec<ComponentStatus>, Failure> {
-    let items = gather::statuses(&setting.session, namespace).await.map_err(unreachable)?;
     let Some(name) = name else {
         return Ok(items);
     };
@@ -154,33 +133,36 @@ async fn wanted(
     Ok(of_application)
 }
 
-/// Prints what changes, as it changes, until the reader goes away or the user has enough.
-async fn follow(
-    setting: &Setting,
-    namespace: &str,
-    args: &Args,
-    mut shown: Vec<ComponentStatus>,
-    ui: &mut Ui,
-) -> Result<(), Failure> {
+/// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
+/// the user has enough.
+async fn follow(setting: &Setting, namespace: &str, args: &Args, ui: &mut Ui) -> Result<(), Failure> {
     let session = &setting.session;
-    let kinds = gather::kinds(session, namespace).await.map_err(unreachable)?;
-    let view = View::of(kinds.iter().copied());
-    let subjects: Vec<Subject> = kinds
-        .into_iter()
-        .map(|kind| Subject { namespace: namespace.to_owned(), kind, selector: labels::COMPONENT.to_owned() })
-        .collect();
-    let is_news = Notify::new();
-    let mut workload_changes = view.changes();
+    let followed = Followed::open(session, namespace).await.map_err(unreachable)?;
     let print = async {
+        let mut changes = followed.changes();
+        let items = followed.first().await.map_err(unreachable)?;
+        let mut shown = wanted(items, args.name.as_deref(), namespace)?;
+        ui.data(&status::render(&shown, args.output.into(), session.clock().now()));
+        explain(&shown, args.output, ui);
+        if ui.reader_is_gone() || reached(args, &shown)? {
+            return Ok(());
+        }
+        let deadline = args.until.and_then(|_| session.clock().moment().after(args.timeout.unsigned_abs()));
+        if let Some(until) = args.until.filter(|_| !args.timeout.is_zero()) {
+            ui.status(&format!("waiting until {}, at most {}", name(until), span(args.timeout)));
+        }
         loop {
             tokio::select! {
-                _ = workload_changes.changed() => {}
-                () = is_news.notified() => {}
+                () = changes.next() => {}
+                () = session.clock().until(deadline) => return Err(late(args)),
             }
-            if let Some(error) = view.failure() {
-                return Err(unreachable(error));
+            let items = followed.items().map_err(unreachable)?;
+            let mut items = wanted(items, args.name.as_deref(), namespace)?;
+            // Records and workloads come by different watches: what ends this has to be so at one time.
+            if !matches!(reached(args, &items), Ok(false)) {
+                let anew = gather::statuses(session, namespace).await.map_err(unreachable)?;
+                items = wanted(anew, args.name.as_deref(), namespace)?;
             }
-            let items = wanted(setting, namespace, args.name.as_deref()).await?;
             let changed: Vec<ComponentStatus> =
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
@@ -195,16 +177,20 @@ async fn follow(
         }
     };
     let feed = async {
-        tokio::join!(
-            join_all(subjects.iter().map(|subject| watch::feed(session, subject, &view))),
-            record::follow(session, namespace, |_| is_news.notify_one()),
-        );
+        followed.feed().await;
+        // A watch that cannot go on has told why, and that is printed.
         std::future::pending::<()>().await;
     };
     tokio::select! {
         ended = print => ended,
         () = feed => Ok(()),
     }
+}
+
+fn late(args: &Args) -> Failure {
+    let until = args.until.map_or("there", name);
+    Failure::message(Kind::Timeout, format!("not {until} after {} (`--timeout`)", span(args.timeout)))
+        .hint("see `rollout status` and `rollout history`")
 }
 
 /// Rows that follow an earlier table carry no header again, as kubectl's do.

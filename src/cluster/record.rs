@@ -1,14 +1,9 @@
 //! The run record's home: a ConfigMap `rollout-<component>`.
 
-use std::pin::pin;
-use std::time::Duration;
-
-use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::ListParams;
-use kube::runtime::watcher;
+use kube::api::{ListParams, ObjectList};
 use serde_json::json;
 use thiserror::Error;
 
@@ -22,10 +17,6 @@ use crate::plan::record::Record;
 
 const RECORD: &str = "record";
 const EPOCH: &str = "epoch";
-/// The first delay after a watch that failed; it doubles up to [`MOST_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest delay after a watch that failed.
-const MOST_DELAY: Duration = Duration::from_secs(8);
 
 /// A record as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,32 +82,38 @@ pub async fn load(
     }
 }
 
+/// The records of a namespace at one moment.
+#[derive(Debug)]
+pub struct Listed {
+    /// Those that can be read.
+    pub records: Vec<StoredRecord>,
+    /// The moment, in the server's words: a watch can go on from it.
+    pub version: String,
+}
+
 /// Reads every record of a namespace; those that cannot be read are left out.
 ///
 /// # Errors
 /// What the server answered at last.
 pub async fn load_all(session: &Session, namespace: &str) -> Result<Vec<StoredRecord>, ClusterError> {
-    let api = session.api::<ConfigMap>(namespace);
-    let params = ListParams::default().labels(keys::RECORD_COMPONENT);
-    let list = session.read(|| api.list(&params)).await?;
-    Ok(list.items.iter().filter_map(|object| parse(object).ok()).collect())
+    list(session, namespace).await.map(|listed| listed.records)
 }
 
-/// Tells whenever a record of a namespace has changed, for as long as it is polled, and as what it was seen
-/// where it is there and can be read.
-pub async fn follow(session: &Session, namespace: &str, mut on_change: impl FnMut(Option<StoredRecord>)) {
-    let config = watcher::Config::default().labels(keys::RECORD_COMPONENT).timeout(25);
-    let mut events = pin!(watcher::watcher(session.api::<ConfigMap>(namespace), config));
-    let mut delay = FIRST_DELAY;
-    while let Some(event) = events.next().await {
-        delay = if event.is_ok() { FIRST_DELAY } else { (delay * 2).min(MOST_DELAY) };
-        match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                on_change(parse(&object).ok());
-            }
-            Ok(watcher::Event::Delete(_) | watcher::Event::InitDone) => on_change(None),
-            Ok(watcher::Event::Init) => {}
-            Err(_) => session.clock().pause(delay).await,
+/// Reads every record of a namespace, and when that was.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn list(session: &Session, namespace: &str) -> Result<Listed, ClusterError> {
+    let api = session.api::<ConfigMap>(namespace);
+    let params = ListParams::default().labels(keys::RECORD_COMPONENT);
+    session.read(|| api.list(&params)).await.map(Listed::of)
+}
+
+impl Listed {
+    pub(in crate::cluster) fn of(list: ObjectList<ConfigMap>) -> Self {
+        Self {
+            records: list.items.iter().filter_map(|object| parse(object).ok()).collect(),
+            version: list.metadata.resource_version.unwrap_or_default(),
         }
     }
 }
@@ -186,7 +183,7 @@ fn text(record: &Record) -> String {
     serde_json::to_string(record).expect("a record has string keys only")
 }
 
-fn parse(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
+pub(in crate::cluster) fn parse(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
     let name = object.name_any();
     let unusable = |reason: String| RecordError::Unusable { name: name.clone(), reason };
     if !object.labels().contains_key(keys::RECORD_COMPONENT) {

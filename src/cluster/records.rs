@@ -2,30 +2,147 @@
 //! another has claimed. It is a hint to look; what a run writes is conditional whatever it has heard.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::time::Duration;
 
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::watch;
 
-use crate::cluster::record::StoredRecord;
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::record::{self, Listed, StoredRecord};
+use crate::cluster::session::Session;
+
+/// How long the server keeps a watch open, in seconds.
+const WATCH_SECONDS: u32 = 25;
+/// A connection on which nothing was heard for so long, not even that end, is dead.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The first delay after a failure; it doubles up to [`MOST_DELAY`].
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay after a failure.
+const MOST_DELAY: Duration = Duration::from_secs(8);
+
+/// What is heard of the records of a namespace.
+#[derive(Debug)]
+pub enum Heard {
+    /// These are all that there are.
+    All(Vec<StoredRecord>),
+    /// One is there, and is so.
+    One(Box<StoredRecord>),
+    /// The one of this component is gone, or can no longer be read.
+    Gone(String),
+}
+
+/// Tells what becomes of the records of a namespace, for as long as it is polled: from the version of a list on, or
+/// beginning with a list of its own. What was missed while it failed is in the next list.
+pub async fn follow(
+    session: &Session,
+    namespace: &str,
+    from: Option<String>,
+    mut on_heard: impl FnMut(Heard),
+) {
+    let api = session.api::<ConfigMap>(namespace);
+    let mut version = from;
+    let mut delay = FIRST_DELAY;
+    loop {
+        match turn(session, &api, version, &mut on_heard).await {
+            Ok(last) => (version, delay) = (Some(last), FIRST_DELAY),
+            Err(_) => {
+                session.clock().pause(delay).await;
+                (version, delay) = (None, (delay * 2).min(MOST_DELAY));
+            }
+        }
+    }
+}
+
+/// A list where there is no version to go on from, and a watch to its end. Gives the version to go on from.
+async fn turn(
+    session: &Session,
+    api: &Api<ConfigMap>,
+    from: Option<String>,
+    on_heard: &mut impl FnMut(Heard),
+) -> Result<String, ClusterError> {
+    let mut version = match from {
+        Some(version) => version,
+        None => {
+            let params = ListParams::default().labels(keys::RECORD_COMPONENT);
+            let listed = Listed::of(session.aside(api.list(&params)).await?);
+            on_heard(Heard::All(listed.records));
+            listed.version
+        }
+    };
+    let params = WatchParams::default().labels(keys::RECORD_COMPONENT).timeout(WATCH_SECONDS);
+    let mut events = pin!(session.aside(api.watch(&params, &version)).await?);
+    loop {
+        let event = session.clock().within(SILENCE, events.next()).await;
+        match event.ok_or_else(|| ClusterError::transient("the watch is silent"))? {
+            None => return Ok(version),
+            Some(event) => match event? {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    version = object.resource_version().unwrap_or(version);
+                    on_heard(heard(&object));
+                }
+                WatchEvent::Deleted(object) => {
+                    version = object.resource_version().unwrap_or(version);
+                    on_heard(gone(&object));
+                }
+                WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
+                WatchEvent::Error(status) => return Err((*status).into()),
+            },
+        }
+    }
+}
+
+fn heard(object: &ConfigMap) -> Heard {
+    match record::parse(object) {
+        Ok(stored) => Heard::One(Box::new(stored)),
+        Err(_) => gone(object),
+    }
+}
+
+fn gone(object: &ConfigMap) -> Heard {
+    Heard::Gone(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
+}
 
 /// The run records that have been heard of, by component.
 #[derive(Debug)]
 pub struct Records {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
+    gone: RefCell<BTreeSet<String>>,
     changed: watch::Sender<u64>,
 }
 
 impl Default for Records {
     fn default() -> Self {
-        Self { heard: RefCell::default(), changed: watch::Sender::new(0) }
+        Self { heard: RefCell::default(), gone: RefCell::default(), changed: watch::Sender::new(0) }
     }
 }
 
 impl Records {
     /// Takes in what was heard.
-    pub fn absorb(&self, stored: StoredRecord) {
-        self.heard.borrow_mut().insert(stored.record.component.clone(), stored);
+    pub fn absorb(&self, heard: Heard) {
+        match heard {
+            Heard::All(all) => all.into_iter().for_each(|stored| self.see(stored)),
+            Heard::One(stored) => self.see(*stored),
+            Heard::Gone(component) => drop(self.gone.borrow_mut().insert(component)),
+        }
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn see(&self, stored: StoredRecord) {
+        let component = stored.record.component.clone();
+        self.gone.borrow_mut().remove(&component);
+        self.heard.borrow_mut().insert(component, stored);
+    }
+
+    /// Whether it was heard that a component has no record any more.
+    #[must_use]
+    pub fn lacks(&self, component: &str) -> bool {
+        self.gone.borrow().contains(component)
     }
 
     /// What was heard of a component's record after it was as `known`.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use crate::cluster::record;
-use crate::cluster::records::Records;
+use crate::cluster::records::{self, Records};
 use crate::cluster::view::View;
 use crate::cluster::watch::{self, Subject};
 use crate::cluster::workload;
@@ -21,11 +20,7 @@ pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
     let grounds = grounds(wishes);
     let work = join_all(wishes.iter().map(|wish| apply(context, &grounds[wish.namespace.as_str()], wish)));
     let feeds = join_all(grounds.iter().map(|(namespace, ground)| async {
-        let listen = record::follow(&context.session, namespace, |heard| {
-            if let Some(stored) = heard {
-                ground.records.absorb(stored);
-            }
-        });
+        let listen = records::follow(&context.session, namespace, None, |heard| ground.records.absorb(heard));
         let watches = ground.subjects.iter();
         let watches = watches.map(|subject| watch::feed(&context.session, subject, &ground.view));
         tokio::join!(join_all(watches), listen);

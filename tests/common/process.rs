@@ -82,6 +82,18 @@ impl Process {
 
     /// Applies a manifest through a client, until the end or the process's death.
     pub(crate) async fn apply(&self, client: Client, clock: &Clock, wish: &Wish) -> Run {
+        let wishes = std::slice::from_ref(wish);
+        let work = async |context: &Context| run::run(context, wishes).await.into_iter().flatten().collect();
+        self.perform(client, clock, work).await
+    }
+
+    /// Does something through a client, until the end or the process's death.
+    pub(crate) async fn perform(
+        &self,
+        client: Client,
+        clock: &Clock,
+        work: impl AsyncFnOnce(&Context) -> Vec<(String, End)>,
+    ) -> Run {
         self.tap.attach(clock);
         let context = Context {
             next_look: std::rc::Rc::default(),
@@ -91,11 +103,10 @@ impl Process {
             identity: self.identity.clone(),
             limits: self.limits,
         };
-        let wishes = std::slice::from_ref(wish);
         let ends = tokio::select! {
             biased;
             () = self.tap.death() => None,
-            ends = run::run(&context, wishes) => Some(ends.into_iter().flatten().collect()),
+            ends = work(&context) => Some(ends),
             () = clock.pause(ENDLESS) => panic!("it does not end"),
         };
         Run { ends, events: self.recorder.borrow().events.clone(), requests: self.tap.requests() }

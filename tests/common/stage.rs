@@ -4,6 +4,8 @@ use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use rollout::cluster::clock::Clock;
+use rollout::driver::context::Context;
+use rollout::driver::outcome::End;
 use rollout::driver::wish::Wish;
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
@@ -54,6 +56,15 @@ impl Stage {
         let client = self.ground.tapped(process.tap.clone());
         let wish = Wish { namespace: self.ground.namespace().to_owned(), ..wish.clone() };
         process.apply(client, &self.clock, &wish).await
+    }
+
+    /// Lets a process do something to its end.
+    pub(crate) async fn perform(
+        &self,
+        process: &Process,
+        work: impl AsyncFnOnce(&Context) -> Vec<(String, End)>,
+    ) -> Run {
+        process.perform(self.ground.tapped(process.tap.clone()), &self.clock, work).await
     }
 
     /// Lets everything happen that follows.

@@ -9,4 +9,5 @@ mod deadlines;
 mod evidence;
 mod faults;
 mod hidden;
+mod looking;
 mod waiting;

@@ -1,0 +1,104 @@
+//! What looking costs, of one process that only looks.
+
+use rollout::cli::follow::Followed;
+use rollout::cli::gather;
+use rollout::cluster::session::{Patience, Session};
+use rollout::driver::context::Context;
+use rollout::driver::delete::{self, Scope};
+use rollout::report::status::ComponentStatus;
+use rollout::sandbox::fault::Verb;
+
+use crate::common::manifest::{Component, NAMESPACE, component, wish};
+use crate::common::process::{Process, Run};
+use crate::common::stage::Stage;
+
+const FAST: &str = "- {image: '*', readyAfter: 50ms}";
+
+/// Four components of each kind of workload.
+fn many() -> Vec<Component> {
+    let kinds = ["webservice", "cloneset-service", "statefulset"];
+    (0..12).map(|number| component(&format!("c{number:02}"), 1, 1).of(kinds[number % 3])).collect()
+}
+
+async fn release(stage: &Stage, components: &[Component]) {
+    let run = stage.run(&Process::new("driver"), &wish(components)).await;
+    assert!(run.is_well(), "{}", run.story());
+}
+
+/// What was asked, but for the watches.
+fn asked(run: &Run) -> Vec<String> {
+    let seen = run.requests.iter().map(|request| &request.seen).filter(|seen| seen.verb != Verb::Watch);
+    let mut asked: Vec<String> = seen.map(|seen| format!("{:?} {}", seen.verb, seen.kind)).collect();
+    asked.sort();
+    asked
+}
+
+const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deployments", "List statefulsets"];
+
+/// Where everything stands, asked by somebody else.
+async fn statuses(stage: &Stage) -> Vec<ComponentStatus> {
+    let session = Session::new(stage.client(), stage.clock.clone(), Patience::default());
+    gather::statuses(&session, NAMESPACE).await.unwrap()
+}
+
+/// Has a process follow what stands where while something happens, until it has seen what has come of it.
+async fn follow(stage: &Stage, happens: impl Future<Output = ()>) -> Run {
+    let work = async |context: &Context| {
+        let followed = Followed::open(&context.session, NAMESPACE).await.unwrap();
+        let look = async {
+            let mut changes = followed.changes();
+            assert_eq!(followed.first().await.unwrap(), statuses(stage).await);
+            happens.await;
+            stage.settle().await;
+            let is = statuses(stage).await;
+            while followed.items().unwrap() != is {
+                changes.next().await;
+            }
+        };
+        tokio::select! {
+            () = look => Vec::new(),
+            () = followed.feed() => panic!("it ends"),
+        }
+    };
+    stage.perform(&Process::new("somebody"), work).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_one_list_of_each_kind() {
+    let stage = Stage::open(FAST).await;
+    release(&stage, &many()).await;
+    let look = async |context: &Context| {
+        assert_eq!(gather::statuses(&context.session, NAMESPACE).await.unwrap().len(), 12);
+        Vec::new()
+    };
+    let run = stage.perform(&Process::new("somebody"), look).await;
+    assert_eq!(asked(&run), ONE_OF_EACH);
+    assert_eq!(run.requests.len(), 4, "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_lists_each_kind_once_whatever_happens() {
+    let stage = Stage::open(FAST).await;
+    release(&stage, &many()).await;
+    let run = follow(&stage, release(&stage, &[component("c00", 2, 3)])).await;
+    assert_eq!(asked(&run), ONE_OF_EACH, "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_and_goes_is_seen() {
+    let stage = Stage::open(FAST).await;
+    let happens = async {
+        release(&stage, &[component("web", 1, 1)]).await;
+        release(&stage, &[component("db", 1, 1).of("statefulset")]).await;
+        let gone = async |context: &Context| {
+            let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
+            let scope = Scope { namespace, application, component: Some("web".to_owned()) };
+            delete::delete(&context.session, &scope, "driver", context.limits.lock, |_| {}).await.unwrap();
+            Vec::new()
+        };
+        stage.perform(&Process::new("driver"), gone).await;
+    };
+    follow(&stage, happens).await;
+    let names: Vec<String> = statuses(&stage).await.into_iter().map(|item| item.component).collect();
+    assert_eq!(names, ["db"]);
+}
