@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod commands;
 mod in_place;
 mod once;
 mod twice;
+mod typed;

@@ -5,7 +5,7 @@ use crate::common::fault::{Fate, Request};
 use crate::common::scenario::{Story, dying_at};
 use crate::common::stories;
 
-type Death = fn() -> Fate;
+pub(crate) type Death = fn() -> Fate;
 
 /// The moments of a request at which a process can die.
 const DEATHS: [(&str, Death); 3] = [
@@ -14,10 +14,11 @@ const DEATHS: [(&str, Death); 3] = [
     ("after the answer", || Fate::DeathAfter),
 ];
 
-pub(crate) async fn dies_anywhere(story: Story) {
-    let reference = story.reference().await;
+/// Every death that a process can die in a run of these requests: at which one, in words, and how.
+pub(crate) fn moments(requests: &[Request]) -> Vec<(usize, &'static str, Death)> {
+    let mut moments = Vec::new();
     let mut before: Option<&Request> = None;
-    for request in &reference.run.requests {
+    for request in requests {
         // A read leaves nothing behind: before it and after it are one, and so are reads at one time.
         let deaths = if request.is_write() { &DEATHS[..] } else { &DEATHS[..1] };
         let is_same = before.is_some_and(|before| !before.is_write() && before.at == request.at);
@@ -25,13 +26,18 @@ pub(crate) async fn dies_anywhere(story: Story) {
         if is_same && !request.is_write() {
             continue;
         }
-        let index = request.seen.index;
-        for (moment, death) in deaths {
-            let scene = story.open().await;
-            let run = story.run(&scene, &dying_at(index, *death)).await;
-            case(&format!("death at request {index}, {moment}"));
-            story.complete(&scene, &[&run], &reference).await;
-        }
+        moments.extend(deaths.iter().map(|(moment, death)| (request.seen.index, *moment, *death)));
+    }
+    moments
+}
+
+pub(crate) async fn dies_anywhere(story: Story) {
+    let reference = story.reference().await;
+    for (index, moment, death) in moments(&reference.run.requests) {
+        let scene = story.open().await;
+        let run = story.run(&scene, &dying_at(index, death)).await;
+        case(&format!("death at request {index}, {moment}"));
+        story.complete(&scene, &[&run], &reference).await;
     }
 }
 

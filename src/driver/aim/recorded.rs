@@ -7,7 +7,7 @@ use crate::oam::application::{Amount, Batch, Strategy};
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Observed;
-use crate::plan::record::{FrozenStrategy, Mode, Purpose, Record, Run, RunSpec};
+use crate::plan::record::{FrozenStrategy, Mode, Outcome, Purpose, Record, Run, RunSpec};
 use crate::plan::sides::Sides;
 use crate::plan::walk::{Next, walk};
 
@@ -43,6 +43,8 @@ pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Fail
     let partition = match gate {
         Gate::Stay => spec.partition,
         Gate::Open => None,
+        // A run that is not known to be held may be an earlier promotion, killed on its way to the next gate.
+        Gate::Next if run.outcome != Outcome::Held => spec.partition,
         Gate::Next => {
             let stop = walk(spec, &present.workloads);
             let is_last = stop.batch + 2 >= spec.batches.len();

@@ -1,0 +1,140 @@
+//! The commands that control a run, as the command line puts them to the driver.
+
+use rollout::cluster::lease::Turn;
+use rollout::cluster::record;
+use rollout::driver::context::Context;
+use rollout::driver::delete::{self, Scope};
+use rollout::driver::outcome::{End, Failure, FailureKind};
+use rollout::driver::pause::{self, Place};
+use rollout::driver::run;
+use rollout::driver::wish::{Gate, Intent, Overrides, Wish};
+use rollout::oam::application::{Amount, Batch};
+use rollout::plan::record::{Pause, Record};
+
+use crate::common::manifest::NAMESPACE;
+use crate::common::process::{Process, Run};
+use crate::common::stage::Stage;
+
+const COMPONENT: &str = "web";
+
+/// What a user types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Pause,
+    Resume,
+    /// To the next gate.
+    Promote,
+    PromoteFull,
+    Abort,
+    /// To so many pods, one at a time.
+    Scale(u32),
+    Undo,
+    UndoNow,
+    /// Of the application.
+    Delete,
+    DeleteComponent,
+}
+
+impl Command {
+    /// Whether one that comes after asks for more: nobody could tell that it is the same, given again.
+    pub(crate) fn goes_further(self) -> bool {
+        match self {
+            Self::Promote | Self::Undo | Self::UndoNow => true,
+            Self::Pause
+            | Self::Resume
+            | Self::PromoteFull
+            | Self::Abort
+            | Self::Scale(_)
+            | Self::Delete
+            | Self::DeleteComponent => false,
+        }
+    }
+
+    /// Runs to its end, or to the process's death.
+    pub(crate) async fn run(self, stage: &Stage, process: &Process) -> Run {
+        let work = async |context: &Context| match self.perform(context).await {
+            Ok(ends) => ends,
+            Err(failure) => vec![(COMPONENT.to_owned(), End::Failed(failure))],
+        };
+        stage.perform(process, work).await
+    }
+
+    async fn perform(self, context: &Context) -> Result<Vec<(String, End)>, Failure> {
+        let intent = match self {
+            Self::Pause => return pause(context).await,
+            Self::Delete => return remove(context, None).await,
+            Self::DeleteComponent => return remove(context, Some(COMPONENT.to_owned())).await,
+            Self::Resume => Put::Recorded(Gate::Stay),
+            Self::Promote => Put::Recorded(Gate::Next),
+            Self::PromoteFull => Put::Recorded(Gate::Open),
+            Self::Abort => Put::Abort,
+            Self::Scale(replicas) => Put::Scale(replicas),
+            Self::Undo => Put::Undo(Turn::InLine),
+            Self::UndoNow => Put::Undo(Turn::AtOnce),
+        };
+        intent.drive(context).await
+    }
+}
+
+/// What is put to the driver as a wish.
+enum Put {
+    Recorded(Gate),
+    Abort,
+    Scale(u32),
+    Undo(Turn),
+}
+
+impl Put {
+    async fn drive(self, context: &Context) -> Result<Vec<(String, End)>, Failure> {
+        let record = recorded(context).await?;
+        let kind = record.run.spec.kind;
+        let batches = |batches: &[Amount]| {
+            let batch = |replicas: &Amount| Batch { replicas: *replicas, max_unavailable: Amount::Count(0) };
+            let batches = Some(batches.iter().map(batch).collect());
+            Overrides { batches, ..Overrides::default() }
+        };
+        let at_once = batches(&[Amount::Percent(100)]);
+        let (intent, overrides, turn) = match self {
+            Self::Recorded(gate) => {
+                pause::unpause(&context.session, place()).await?;
+                (Intent::Recorded { gate, kind }, Overrides::default(), Turn::InLine)
+            }
+            Self::Abort => (Intent::Abort { kind }, Overrides::default(), Turn::AtOnce),
+            Self::Scale(replicas) => {
+                let one_by_one = batches(&[Amount::Count(1), Amount::Count(1)]);
+                (Intent::Scale { replicas, kind }, one_by_one, Turn::InLine)
+            }
+            Self::Undo(turn @ Turn::AtOnce) => (Intent::Revision { reference: None, kind }, at_once, turn),
+            Self::Undo(turn @ Turn::InLine) => {
+                (Intent::Revision { reference: None, kind }, Overrides::default(), turn)
+            }
+        };
+        let wish = Wish::of_record(&record, NAMESPACE.to_owned(), intent, overrides);
+        let ends = run::run(context, &[Wish { turn, ..wish }]).await;
+        Ok(ends.into_iter().flatten().collect())
+    }
+}
+
+fn place() -> Place<'static> {
+    Place { namespace: NAMESPACE, component: COMPONENT }
+}
+
+async fn pause(context: &Context) -> Result<Vec<(String, End)>, Failure> {
+    let record = recorded(context).await?;
+    let by = Pause { by: context.identity.clone(), at: context.session.clock().now() };
+    pause::pause(&context.session, Place { component: &record.component, ..place() }, by).await?;
+    Ok(Vec::new())
+}
+
+async fn remove(context: &Context, component: Option<String>) -> Result<Vec<(String, End)>, Failure> {
+    let scope = Scope { namespace: NAMESPACE.to_owned(), application: "shop".to_owned(), component };
+    delete::delete(&context.session, &scope, &context.identity, context.limits.lock, |_| {}).await?;
+    Ok(Vec::new())
+}
+
+/// The component's record, found as the command line finds it.
+async fn recorded(context: &Context) -> Result<Record, Failure> {
+    let known = record::load_all(&context.session, NAMESPACE).await?;
+    let found = known.into_iter().map(|stored| stored.record).find(|record| record.component == COMPONENT);
+    found.ok_or_else(|| Failure::new(FailureKind::Refused, "nothing has been rolled out"))
+}
