@@ -44,12 +44,12 @@ impl Drive<'_> {
                 remind = Some(clock.moment().plus(REMIND_EVERY));
             }
             tokio::select! {
-                _ = changes.changed() => {}
+                _ = changes.changed() => self.check_record().await?,
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
                 }
                 () = clock.until(self.run_deadline) => self.check_deadline("the end of the pause")?,
-                // A watch may have missed it.
+                // The watch may have missed it.
                 () = clock.until(remind) => self.reload().await?,
             }
         }
@@ -64,6 +64,20 @@ impl Drive<'_> {
             .await?;
         }
         Ok(())
+    }
+
+    /// A paused component may be deleted: its run has stopped, so nobody waits for it.
+    async fn check_record(&mut self) -> Result<(), Failure> {
+        let component = &self.job.component;
+        if !self.ground.records.lacks(component) {
+            return Ok(());
+        }
+        self.reload().await?;
+        if self.record.is_some() {
+            return Ok(());
+        }
+        let reason = format!("component `{component}` was deleted while its run was paused");
+        Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
     }
 
     fn is_claimed(&self) -> bool {

@@ -1,0 +1,252 @@
+//! Commands that control a run, given beside a process that drives: what becomes of both, and what is left.
+
+use crate::exit_codes::open_shop;
+use crate::queueing::by;
+use crate::support::child::Child;
+use crate::support::manifest::{application, shop};
+use crate::support::{Desk, Ran};
+
+const WELL: &str = "- {image: '*', readyAfter: 20ms}";
+
+/// A shop in which `driver` waits for pods of an image: they do not come before the rules change.
+fn driven(desk: Desk, line: &str, image: &str) -> (Desk, Child) {
+    desk.pods(&format!("- {{image: '{image}', fail: NeverReady}}\n{WELL}"));
+    let mut driver = Child::spawn(by("driver", &desk, line));
+    driver.until(": waiting, `web-v");
+    (desk, driver)
+}
+
+/// In the first batch of an upgrade.
+fn upgraded(line: &str) -> (Desk, Child) {
+    driven(open_shop(), line, "*:2")
+}
+
+/// In the first batch of a first release.
+fn released() -> (Desk, Child) {
+    let desk = Desk::new();
+    desk.write("v1.yaml", shop("v1", "registry.example/web:1"));
+    driven(desk, "apply v1.yaml", "*:1")
+}
+
+/// On the way back from `web-v2`.
+fn returned() -> (Desk, Child) {
+    let desk = open_shop();
+    desk.done("apply v2.yaml");
+    driven(desk, "undo", "*:1")
+}
+
+/// What is waited for comes: a command beside it gives the pods other rules.
+fn pods_come(desk: &Desk) {
+    desk.pods(WELL);
+    desk.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    desk.done("apply other.yaml");
+    desk.done("delete other");
+}
+
+fn jane(desk: &Desk, line: &str) -> Child {
+    Child::spawn(by("jane", desk, line))
+}
+
+fn ends(child: Child, code: i32) -> Ran {
+    let ran = child.end();
+    assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+    ran
+}
+
+/// Nothing is left under way, half-done or without an owner, and a look by anybody sees it.
+fn rests(desk: &Desk, deployments: &[&str], runs: &[&str]) {
+    desk.settle();
+    assert_eq!(desk.deployments(), deployments);
+    let history = if runs.is_empty() { String::new() } else { desk.done("history web").stdout };
+    let of_runs = history.lines().skip_while(|line| !line.starts_with("RUN")).skip(1);
+    let outcomes: Vec<&str> =
+        of_runs.map(|line| line.split_whitespace().rev().nth(2).unwrap_or_default()).collect();
+    assert_eq!(outcomes, runs, "{history}");
+}
+
+#[test]
+fn scale_beside_an_upgrade_is_refused() {
+    let (desk, driver) = upgraded("apply v2.yaml");
+    let scaled = ends(jane(&desk, "scale web --replicas 5"), 4);
+    assert!(scaled.stderr.contains("in the middle of an upgrade"), "{}", scaled.stderr);
+    pods_come(&desk);
+    ends(driver, 0);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn scale_beside_a_release_waits_in_line() {
+    let (desk, driver) = released();
+    ends(jane(&desk, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    let mut scaled = jane(&desk, "scale web --replicas 5");
+    scaled.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    ends(driver, 0);
+    ends(scaled, 0);
+    rests(&desk, &["web-v1 5/5"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn resume_of_what_is_not_paused_waits_for_its_end() {
+    let (desk, driver) = upgraded("apply v2.yaml");
+    ends(jane(&desk, "resume web --lock-timeout 100ms"), 5);
+    let mut resumed = jane(&desk, "resume web");
+    resumed.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    let driver = ends(driver, 0);
+    assert!(!driver.stderr.contains("pause"), "{}", driver.stderr);
+    let resumed = ends(resumed, 0);
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn promote_before_the_gate_waits_for_it_and_passes() {
+    let (desk, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
+    let mut promoted = jane(&desk, "promote web");
+    promoted.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    let driver = ends(driver, 0);
+    assert!(driver.stderr.contains("held after batch 1 of 3"), "{}", driver.stderr);
+    let promoted = ends(promoted, 0);
+    assert!(promoted.stderr.contains("held after batch 2 of 3"), "{}", promoted.stderr);
+    rests(&desk, &["web-v1 1/1", "web-v2 2/2"], &["Held", "Succeeded"]);
+}
+
+#[test]
+fn promote_in_full_before_the_gate_goes_to_the_end() {
+    let (desk, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
+    let mut promoted = jane(&desk, "promote web --full");
+    promoted.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    ends(driver, 0);
+    ends(promoted, 0);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn delete_waits_in_line() {
+    let (desk, driver) = upgraded("apply v2.yaml");
+    let deleted = ends(jane(&desk, "delete web --lock-timeout 100ms"), 5);
+    assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
+    let mut deleted = jane(&desk, "delete web");
+    deleted.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    ends(driver, 0);
+    ends(deleted, 0);
+    rests(&desk, &[], &[]);
+    assert!(desk.objects("ConfigMap").is_empty());
+}
+
+#[test]
+fn undo_waits_in_line() {
+    let (desk, driver) = upgraded("apply v2.yaml");
+    let mut undone = jane(&desk, "undo web");
+    undone.until("waiting for the run of `driver`");
+    pods_come(&desk);
+    ends(driver, 0);
+    ends(undone, 0);
+    rests(&desk, &["web-v1 3/3"], &["Succeeded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn the_second_pause_finds_it_paused() {
+    let (desk, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&desk, "pause web"), 0);
+    driver.until("paused by `jane`");
+    let again = ends(Child::spawn(by("joe", &desk, "pause web")), 0);
+    assert!(again.stderr.contains("is paused already"), "{}", again.stderr);
+    pods_come(&desk);
+    ends(jane(&desk, "resume web"), 0);
+    let driver = ends(driver, 0);
+    assert!(!driver.stderr.contains("`joe`"), "the first word counts\n{}", driver.stderr);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+/// The process that sits out a pause gives way to whoever ends the pause with a run of their own.
+fn paused_gives_way(line: &str) -> Desk {
+    let (desk, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&desk, "pause web"), 0);
+    driver.until("paused by `jane`");
+    ends(jane(&desk, line), 0);
+    ends(driver, 5);
+    desk
+}
+
+#[test]
+fn abort_of_what_is_paused_takes_over() {
+    let desk = paused_gives_way("abort web");
+    rests(&desk, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}
+
+#[test]
+fn undo_of_what_is_paused_takes_over() {
+    let desk = paused_gives_way("undo web");
+    rests(&desk, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}
+
+#[test]
+fn delete_of_what_is_paused_takes_over() {
+    let desk = paused_gives_way("delete web");
+    rests(&desk, &[], &[]);
+    assert!(desk.objects("ConfigMap").is_empty());
+}
+
+#[test]
+fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
+    let (desk, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&desk, "pause web"), 0);
+    driver.until("paused by `jane`");
+    ends(jane(&desk, "scale web --replicas 5"), 4);
+    assert!(desk.done("status web").stderr.contains("paused by `jane`"));
+    pods_come(&desk);
+    ends(jane(&desk, "resume web"), 0);
+    ends(driver, 0);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn scale_of_a_paused_release_takes_over() {
+    let (desk, mut driver) = released();
+    ends(jane(&desk, "pause web"), 0);
+    driver.until("paused by `jane`");
+    let mut scaled = jane(&desk, "scale web --replicas 5");
+    scaled.until("waiting, `web-v1`");
+    ends(driver, 5);
+    pods_come(&desk);
+    ends(scaled, 0);
+    rests(&desk, &["web-v1 5/5"], &["Succeeded", "Superseded"]);
+}
+
+#[test]
+fn promote_ends_a_pause_and_waits_for_the_process() {
+    let (desk, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&desk, "pause web"), 0);
+    driver.until("paused by `jane`");
+    pods_come(&desk);
+    ends(jane(&desk, "promote web"), 0);
+    let driver = ends(driver, 0);
+    assert!(driver.stderr.contains("goes on after the pause"), "{}", driver.stderr);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn abort_of_an_undo_returns_to_where_it_began() {
+    let (desk, driver) = returned();
+    ends(jane(&desk, "abort web"), 0);
+    ends(driver, 5);
+    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Superseded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn undo_now_of_an_abort_goes_on_with_it() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    let (desk, driver) = driven(desk, "abort web", "*:1");
+    let mut undone = jane(&desk, "undo web --now");
+    undone.until("waiting, `web-v1`");
+    ends(driver, 5);
+    pods_come(&desk);
+    ends(undone, 0);
+    rests(&desk, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}
