@@ -1,6 +1,7 @@
 //! Driving wishes to their end, for every command that changes something.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::cli::args::{BatchArgs, DeadlineArgs, RunOutput};
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Signal};
 use crate::cli::gather;
+use crate::cli::repeat::Flags;
 use crate::cli::setting::Setting;
 use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
@@ -22,10 +24,13 @@ use crate::driver::run;
 use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
 use crate::report::event::{Event, Reporter, What};
-use crate::report::status::{self, Format};
+use crate::report::status::{self, ComponentStatus, Format};
 
 /// How long a sandbox may go on after a run, for its controllers to follow the last write. A cluster goes on anyway.
 const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long something may take that is told after the verdict, for which a pipeline waits.
+pub const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// Drives, tells, and prints the final table.
 ///
@@ -96,7 +101,10 @@ async fn once(
     ui: &Ui,
 ) -> Result<(Vec<Ends>, Option<Signal>), Failure> {
     let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
-    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Shared(ui.reporter(narration))));
+    let inner = ui.reporter(narration, setting.session.clock().now());
+    let is_sandbox = setting.connection.sandbox.is_some();
+    let flags = wishes.iter().map(|wish| (wish.application.clone(), flags(setting, wish, ui))).collect();
+    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Repeating { inner, is_sandbox, flags }));
     let (stopper, control) = control::control();
     setting.session.stop_when(control.receiver());
     let context = Context {
@@ -148,22 +156,30 @@ async fn conclude(
     let is_known =
         !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
     if let Some(format) = output.final_format().filter(|_| is_known) {
-        let mut items = Vec::new();
-        for wish in wishes {
-            let gathered = gather::statuses(&setting.session, &wish.namespace).await;
-            let names = wish.component_names();
-            items.extend(
-                gathered.unwrap_or_default().into_iter().filter(|item| names.contains(&item.component)),
-            );
+        let clock = setting.session.clock();
+        match clock.within(AFTERWARDS, statuses(setting, wishes)).await {
+            Some(items) => {
+                ui.data(&status::render(&items, format, clock.now()));
+                ui.summary(&status::render(&items, Format::Wide, clock.now()));
+            }
+            None => ui.warn("the final state cannot be shown, as the API server does not answer any more"),
         }
-        let now = setting.session.clock().now();
-        ui.data(&status::render(&items, format, now));
-        ui.summary(&status::render(&items, Format::Wide, now));
     }
     match kind {
         Some(kind) => Err(Failure::reported(kind)),
         None => Ok(exit::SUCCESS),
     }
+}
+
+/// Where the components of the wishes stand.
+async fn statuses(setting: &Setting, wishes: &[Wish]) -> Vec<ComponentStatus> {
+    let mut items = Vec::new();
+    for wish in wishes {
+        let gathered = gather::statuses(&setting.session, &wish.namespace).await;
+        let names = wish.component_names();
+        items.extend(gathered.unwrap_or_default().into_iter().filter(|item| names.contains(&item.component)));
+    }
+    items
 }
 
 impl From<FailureKind> for Kind {
@@ -187,11 +203,33 @@ impl From<outcome::Failure> for Failure {
     }
 }
 
-struct Shared(Box<dyn Reporter + Send>);
+/// What a command has to be given so that it is about a wish: a manifest's namespace is not in the environment.
+fn flags(setting: &Setting, wish: &Wish, ui: &Ui) -> Flags {
+    if wish.namespace == setting.connection.namespaces.resolve(None) {
+        ui.flags().clone()
+    } else {
+        ui.flags().in_namespace(&wish.namespace)
+    }
+}
 
-impl Reporter for Shared {
+/// Lets the commands of hints have the flags of their application.
+struct Repeating {
+    inner: Box<dyn Reporter + Send>,
+    is_sandbox: bool,
+    flags: BTreeMap<String, Flags>,
+}
+
+impl Reporter for Repeating {
     fn event(&mut self, event: &Event) {
-        self.0.event(event);
+        let mut event = event.clone();
+        if let (What::Failed { hints, .. } | What::Interrupted { hints, .. }, Some(flags)) =
+            (&mut event.what, self.flags.get(&event.application))
+        {
+            // No kubectl finds its way into a sandbox.
+            hints.retain(|hint| !self.is_sandbox || !hint.contains("`kubectl "));
+            hints.iter_mut().for_each(|hint| *hint = flags.repeated(hint));
+        }
+        self.inner.event(&event);
     }
 }
 

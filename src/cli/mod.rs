@@ -25,6 +25,7 @@ pub mod pause;
 pub mod plan;
 pub(crate) mod plugin;
 pub mod promote;
+pub mod repeat;
 pub mod resume;
 pub mod scale;
 pub mod setting;
@@ -43,6 +44,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 
 use crate::cli::args::{Color, GlobalArgs};
 use crate::cli::failure::Failure;
+use crate::cli::repeat::Flags;
 use crate::cli::ui::Ui;
 use crate::report::lines::Detail;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
@@ -97,9 +99,9 @@ Examples:
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
     match parse(&typed, OsStr::is_empty) {
-        Ok(cli) => {
+        Ok((cli, flags)) => {
             let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };
-            let mut ui = Ui::new(cli.global.color, detail);
+            let mut ui = Ui::new(cli.global.color, detail).repeating(flags);
             let outcome = run(&cli, &mut ui);
             ui.conclude(outcome)
         }
@@ -110,11 +112,11 @@ pub fn main() -> u8 {
     }
 }
 
-fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<Cli, clap::Error> {
+fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Flags), clap::Error> {
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
     without_variables(named, is_left_out)
         .try_get_matches_from(typed)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::typed(&matches))))
 }
 
 /// What clap says about a command line, in its colours; safe to show.

@@ -12,12 +12,15 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use indicatif::ProgressDrawTarget;
+use jiff::Timestamp;
 
 use crate::cli::args::Color;
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Label, Told};
+use crate::cli::repeat::Flags;
 use crate::oam::manifest::{ManifestErrors, Problem};
 use crate::report::event::Reporter;
+use crate::report::folds::{Folded, Page};
 use crate::report::github::{self, Annotated, Level, Spot};
 use crate::report::json::Json;
 use crate::report::lines::{Detail, Lines};
@@ -35,23 +38,10 @@ pub struct Ui {
     detail: Detail,
     live: Live,
     paint: Paint,
-    github: Option<GitHub>,
-}
-
-/// GitHub Actions, where a job's log is read by it.
-#[derive(Debug)]
-struct GitHub {
-    /// The file that it shows as the step's summary.
+    flags: Flags,
+    page: Option<Page>,
+    /// The file that GitHub shows as the step's summary.
     summary: Option<PathBuf>,
-}
-
-impl GitHub {
-    fn here() -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let is_here = variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
-        is_here.then(|| Self { summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from) })
-    }
 }
 
 /// Whether stderr can show live lines.
@@ -94,8 +84,8 @@ impl Ui {
         let out = choice(AutoStream::choice(&io::stdout()));
         let err = choice(AutoStream::choice(&io::stderr()));
         #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = match (io::stderr().is_terminal() && !is_dumb, detail) {
+        let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let live = match (io::stderr().is_terminal() && can_move, detail) {
             (true, Detail::Full) => Live::Terminal,
             (true, Detail::Trouble) | (false, _) => Live::Lines,
         };
@@ -103,11 +93,31 @@ impl Ui {
             ColorChoice::Never => Paint::Plain,
             ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Paint::Coloured,
         };
-        let github = GitHub::here();
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is_true = |name| variable(name).is_some_and(|value| value == "true");
+        let page = match (is_true("GITHUB_ACTIONS"), is_true("GITLAB_CI")) {
+            (true, _) => Some(Page::GitHub),
+            (false, true) => Some(Page::GitLab),
+            (false, false) => None,
+        };
+        let summary =
+            variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(Page::GitHub)).map(PathBuf::from);
         let stderr = Stream::new(AutoStream::new(io::stderr(), err));
-        let stderr = if github.is_some() { stderr.read_by_github() } else { stderr };
+        stderr.lock().page = page;
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
-        Self { stdout, stderr, detail, live, paint, github }
+        Self { stdout, stderr, detail, live, paint, flags: Flags::default(), page, summary }
+    }
+
+    /// Lets the commands of its hints have flags.
+    #[must_use]
+    pub fn repeating(self, flags: Flags) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// The flags that the commands of hints have.
+    pub fn flags(&self) -> &Flags {
+        &self.flags
     }
 
     /// Prints data on stdout, as it is.
@@ -115,11 +125,23 @@ impl Ui {
         self.stdout.say(text);
     }
 
+    /// Prints on stdout, control characters and all: for a program that asked for them.
+    pub fn verbatim(&mut self, text: &str) {
+        Stream::new(io::stdout()).say(text);
+    }
+
     /// Says a sentence on stderr, unless asked to be quiet. The text is made safe.
     pub fn status(&mut self, text: &str) {
         if self.detail == Detail::Full {
             self.stderr.say(&format!("{}\n", sanitise(text)));
         }
+    }
+
+    /// A way to say more lines on stderr in the midst of everything, for which no line stays live.
+    pub fn aside(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
+        self.live = Live::Lines;
+        let stderr = self.stderr.clone();
+        move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
     }
 
     /// Warns on stderr, quiet or not. The text is made safe; it has no full stop.
@@ -130,14 +152,14 @@ impl Ui {
 
     /// Marks trouble for whoever reads the job's page rather than its log.
     fn annotate(&self, level: Level, spot: Option<Spot<'_>>, message: &str) {
-        if self.github.is_some() {
+        if self.page == Some(Page::GitHub) {
             self.stderr.command(&github::annotation(level, "rollout", spot, message));
         }
     }
 
     /// Adds the final table to the step's summary, where there is one.
     pub fn summary(&mut self, table: &str) {
-        let Some(path) = self.github.as_ref().and_then(|github| github.summary.clone()) else { return };
+        let Some(path) = &self.summary else { return };
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
         let written = file.and_then(|mut file| file.write_all(github::summary(table).as_bytes()));
         if let Err(error) = written {
@@ -150,8 +172,9 @@ impl Ui {
         !matches!(self.stdout.lock().state, State::Open)
     }
 
-    /// The display for a run. It holds stderr until it is dropped: nothing else should be said meanwhile.
-    pub fn reporter(&self, narration: Narration) -> Box<dyn Reporter + Send> {
+    /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
+    /// meanwhile.
+    pub fn reporter(&self, narration: Narration, started: Timestamp) -> Box<dyn Reporter + Send> {
         match (narration, self.live) {
             (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
             (Narration::Words, Live::Terminal) => {
@@ -160,9 +183,16 @@ impl Ui {
             }
             (Narration::Words, Live::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
-                match self.github {
-                    Some(_) => Box::new(Annotated::new(lines, Commands(self.stderr.clone()))),
-                    None => Box::new(lines),
+                // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
+                let commands = || Stream::new(io::stderr());
+                let folded = |lines, page| Folded::new(lines, commands(), page, started);
+                match (self.page, self.detail) {
+                    (None, _) | (Some(Page::GitLab), Detail::Trouble) => Box::new(lines),
+                    (Some(Page::GitLab), Detail::Full) => Box::new(folded(lines, Page::GitLab)),
+                    (Some(Page::GitHub), Detail::Trouble) => Box::new(Annotated::new(lines, commands())),
+                    (Some(Page::GitHub), Detail::Full) => {
+                        Box::new(Annotated::new(folded(lines, Page::GitHub), commands()))
+                    }
                 }
             }
         }
@@ -206,7 +236,8 @@ impl Ui {
         let outcome = outcome.and_then(|code| self.written().map(|()| code));
         match outcome {
             Ok(code) => code,
-            Err(failure) => {
+            Err(mut failure) => {
+                failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
                 if failure.told == Told::NotYet {
                     for (label, text) in failure.lines() {
                         self.stderr.say(&labelled(label, &text));
@@ -284,16 +315,8 @@ struct Stream(Arc<Mutex<Sink>>);
 struct Sink {
     writer: Box<dyn Write + Send>,
     state: State,
-    reader: Reader,
-}
-
-/// Who reads a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    /// People, and programs that take nothing in it for a command.
-    Plain,
-    /// GitHub's runner.
-    GitHub,
+    /// The CI system that reads along.
+    page: Option<Page>,
 }
 
 impl std::fmt::Debug for Sink {
@@ -314,27 +337,19 @@ enum State {
 
 impl Stream {
     fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Sink {
-            writer: Box::new(writer),
-            state: State::Open,
-            reader: Reader::Plain,
-        })))
+        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: State::Open, page: None })))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Sink> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_by_github(self) -> Self {
-        self.lock().reader = Reader::GitHub;
-        self
-    }
-
     fn say(&self, text: &str) {
-        let reader = self.lock().reader;
-        let text = match reader {
-            Reader::Plain => Cow::Borrowed(text),
-            Reader::GitHub => github::defused(text),
+        let page = self.lock().page;
+        let text = match page {
+            // What GitLab takes for a command has control characters, of which none passes.
+            None | Some(Page::GitLab) => Cow::Borrowed(text),
+            Some(Page::GitHub) => github::defused(text),
         };
         self.command(&text);
     }
@@ -358,20 +373,6 @@ impl Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.say(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A stream for commands to its reader.
-struct Commands(Stream);
-
-impl Write for Commands {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.command(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -423,7 +424,9 @@ pub(crate) mod tests {
             detail: Detail::Full,
             live: Live::Lines,
             paint: Paint::Plain,
-            github: None,
+            flags: Flags::default(),
+            page: None,
+            summary: None,
         }
     }
 

@@ -25,6 +25,9 @@ use crate::cluster::process::Process;
 use crate::cluster::session::Session;
 use crate::oam::labels;
 
+/// How long giving the Lease back may take. Everything is done by then, and it would expire by itself.
+const COURTESY: Duration = Duration::from_secs(3);
+
 /// How long a Lease lasts without being renewed: as long as client-go's.
 pub const DURATION: Duration = Duration::from_secs(15);
 /// How long after the last renewal writes are still sent; less than [`DURATION`], so that a successor
@@ -367,7 +370,9 @@ impl Held {
             {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
         ]);
         if let Ok(patch) = json_patch(operations) {
-            drop(queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await);
+            let (name, params) = (queue.name(), patching());
+            let request = queue.session.aside(api.patch(&name, &params, &patch));
+            drop(queue.session.clock().within(COURTESY, request).await);
         }
     }
 }

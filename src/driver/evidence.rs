@@ -10,6 +10,7 @@ use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::Job;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
 use crate::plan::desired::Desired;
 use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
@@ -139,17 +140,16 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
         return Vec::new();
     };
     let job = drive.job;
-    let namespace = &job.namespace;
     let resume = "the run is kept: run the same command again to go on where it stopped".to_owned();
     match kind {
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
             if let Some(source) = run.spec.sources.first() {
-                hints.push(format!(
-                    "go back with `rollout undo {} --to-revision {source} -n {namespace}`",
-                    job.component
-                ));
+                let component = &job.component;
+                hints.push(format!("go back with `rollout undo {component} --to-revision {source}`"));
             }
+            let selector = format!("{}={}", labels::COMPONENT, job.component);
+            hints.push(format!("look closer with `kubectl describe pods -l {selector}`"));
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],

@@ -5,6 +5,7 @@
 pub mod diff;
 pub mod document;
 pub mod event;
+pub mod folds;
 pub mod github;
 pub mod history;
 pub mod json;

@@ -90,7 +90,7 @@ fn abort_returns_in_one_batch() {
     insta::assert_snapshot!(desk.run("abort").transcript(), @"
     --- stderr
     web: failed: component `web` has no run under way
-      hint: `rollout undo web` goes back to the revision before
+      hint: `rollout undo web --sandbox=box.json` goes back to the revision before
     [exit 4]
     ");
 }
@@ -152,7 +152,7 @@ fn a_first_release_has_nothing_to_return_to() {
     insta::assert_snapshot!(desk.run("abort").transcript(), @"
     --- stderr
     web: failed: the first release of component `web` has nothing to return to
-      hint: `rollout delete web` removes what is there
+      hint: `rollout delete web --sandbox=box.json` removes what is there
     [exit 4]
     ");
 }
@@ -186,7 +186,7 @@ fn scale_does_not_run_over_an_upgrade() {
     insta::assert_snapshot!(desk.run("scale web --replicas 5").transcript(), @"
     --- stderr
     web: failed: component `web` is in the middle of an upgrade
-      hint: finish it with `rollout promote web --full`, or return with `rollout abort web`
+      hint: finish it with `rollout promote web --full --sandbox=box.json`, or return with `rollout abort web --sandbox=box.json`
     [exit 4]
     ");
     assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
@@ -210,7 +210,7 @@ fn a_paused_process_waits_and_goes_on() {
     insta::assert_snapshot!(desk.run("apply v2.yaml").transcript(), @"
     --- stderr
     web: failed: component `web` is paused by `jane`
-      hint: `rollout resume web` lets its run go on
+      hint: `rollout resume web --sandbox=box.json` lets its run go on
     [exit 4]
     ");
     let resumed = desk.done("resume web");
@@ -241,7 +241,7 @@ fn what_is_done_cannot_be_paused() {
     insta::assert_snapshot!(open_shop().run("pause").transcript(), @"
     --- stderr
     error: component `web` has no run under way
-    hint: see `rollout status web`
+    hint: see `rollout status web --sandbox=box.json`
     [exit 4]
     ");
 }

@@ -1,4 +1,4 @@
-//! What GitHub Actions gets to see.
+//! What GitHub Actions and GitLab get to see.
 
 use std::fs;
 
@@ -15,13 +15,17 @@ fn commands(ran: &Ran) -> Vec<&str> {
     ran.stderr.lines().filter(|line| line.starts_with("::")).collect()
 }
 
+fn annotations(ran: &Ran) -> Vec<&str> {
+    commands(ran).into_iter().filter(|line| !line.contains("group::")).collect()
+}
+
 #[test]
 fn a_failure_is_an_annotation_and_the_table_a_summary() {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let ran = in_actions(&desk, "apply v2.yaml --batch-timeout 500ms");
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    let [annotation] = commands(&ran)[..] else { panic!("{}", ran.stderr) };
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
     assert!(
         annotation.starts_with("::error title=web::not ready after 500ms (`--batch-timeout`)"),
         "{annotation}"
@@ -40,7 +44,7 @@ fn a_manifests_problem_is_shown_at_its_line() {
     desk.write("v2.yaml", broken);
     let ran = in_actions(&desk, "apply v2.yaml");
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    let [annotation] = commands(&ran)[..] else { panic!("{}", ran.stderr) };
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
     assert!(annotation.starts_with("::error file=v2.yaml,line=15,col="), "{annotation}");
 }
 
@@ -49,4 +53,30 @@ fn elsewhere_there_is_none_of_it() {
     let desk = open_shop();
     let ran = desk.run("apply nothing.yaml");
     assert!(commands(&ran).is_empty(), "{}", ran.stderr);
+}
+
+#[test]
+fn progress_can_be_folded_and_trouble_cannot() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let ran = in_actions(&desk, "apply v2.yaml --batch-timeout 500ms");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let at = |wanted: &str| lines.iter().position(|line| line.contains(wanted)).expect(wanted);
+    assert_eq!(at("::group::rollout"), 0, "{}", ran.stderr);
+    assert_eq!(at("::endgroup::") + 1, at("web: failed in batch 1 of 2"), "{}", ran.stderr);
+    assert!(annotations(&in_actions(&desk, "status")).is_empty());
+}
+
+#[test]
+fn gitlab_has_sections() {
+    let desk = Desk::new();
+    let mut command = desk.command("apply examples/express-server-v1.yaml");
+    let ran = Ran::of(command.env("GITLAB_CI", "true").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let (first, last) = (ran.stderr.lines().next().unwrap(), ran.stderr.lines().last().unwrap());
+    assert!(
+        first.starts_with("section_start:") && first.ends_with(":rollout_1\r\u{1b}[0Krollout"),
+        "{first:?}"
+    );
+    assert!(last.starts_with("section_end:") && last.ends_with(":rollout_1\r\u{1b}[0K"), "{last:?}");
 }

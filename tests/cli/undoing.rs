@@ -94,7 +94,7 @@ fn no_revision_before_is_refused() {
     insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
     --- stderr
     web: failed: component `web` has no revision before `web-v1`
-      hint: see `rollout history`
+      hint: see `rollout history --sandbox=box.json`
     [exit 4]
     ");
 }

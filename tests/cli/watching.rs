@@ -30,7 +30,7 @@ fn what_is_so_already_is_not_waited_for() {
     web: held after batch 1 of 2 as asked
     waiting until done, at most 100ms
     error: not done after 100ms (`--timeout`)
-    hint: see `rollout status` and `rollout history`
+    hint: see `rollout status --sandbox=box.json` and `rollout history --sandbox=box.json`
     [exit 3]
     ");
     assert_eq!(desk.run("status nobody --until done").code, Some(4));
@@ -47,7 +47,7 @@ fn a_run_that_failed_is_3_at_once() {
     --- stderr
     web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     error: the rollout of `web` failed
-    hint: the run is kept: give the command that drove it again, or `rollout abort`
+    hint: the run is kept: give the command that drove it again, or `rollout abort --sandbox=box.json`
     [exit 3]
     ");
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rollout::sandbox::fault::Verb;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
-use crate::common::fault::Request;
+use crate::common::fault::{Fate, PASS, Request};
 use crate::common::manifest::{web, wish};
 use crate::common::process::Process;
 use crate::common::scenario::IDENTITY;
@@ -36,4 +36,20 @@ async fn next_to_nothing_is_asked_while_waiting() {
     // One watches the workloads, one the run records.
     assert!((40..=60).contains(&watches.len()), "{} watches\n{}", watches.len(), run.story());
     assert!((130..=160).contains(&renewals), "{renewals} renewals\n{}", run.story());
+}
+
+/// What comes after the verdict is a courtesy, which a silent server must not turn into waiting.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_after_the_verdict() {
+    let stage = Stage::open("- {image: '*', readyAfter: 1s}").await;
+    let is_courtesy = |seen: &Seen| seen.kind == "leases" && seen.verb == Verb::Patch;
+    let process = Process::with(IDENTITY, move |seen| match is_courtesy(seen) {
+        true => Fate::Verdict(Verdict::Hang),
+        false => PASS,
+    });
+    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    assert!(run.is_well(), "{}", run.story());
+    assert!(run.requests.iter().any(|request| is_courtesy(&request.seen)), "{}", run.story());
+    let waited = stage.clock.elapsed() - run.events.last().unwrap().elapsed;
+    assert!(waited.as_secs() <= 3, "{waited}\n{}", run.story());
 }

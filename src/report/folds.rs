@@ -1,0 +1,159 @@
+//! Sections that a CI system's page can fold: what a run says on its way stands in one, trouble stands outside.
+//!
+//! GitHub: docs.github.com, "Workflow commands for GitHub Actions", grouping log lines. GitLab: docs.gitlab.com, "Job
+//! logs", custom collapsible sections; the control characters are a part of its form.
+
+use std::io::Write;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::report::event::{Event, Reporter};
+use crate::report::text::elapsed;
+use crate::report::wording;
+
+/// Whose page it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// GitHub Actions.
+    GitHub,
+    /// GitLab CI.
+    GitLab,
+}
+
+/// Tells another display within sections.
+pub struct Folded<R, W: Write> {
+    inner: R,
+    writer: W,
+    page: Page,
+    started: Timestamp,
+    /// The time since the start at the event before.
+    now: SignedDuration,
+    sections: usize,
+    is_open: bool,
+}
+
+impl<R: Reporter, W: Write> Folded<R, W> {
+    /// Marks sections on a writer around what a display tells of a run that starts now.
+    pub fn new(inner: R, writer: W, page: Page, started: Timestamp) -> Self {
+        Self { inner, writer, page, started, now: SignedDuration::ZERO, sections: 0, is_open: false }
+    }
+}
+
+impl<R, W: Write> Folded<R, W> {
+    fn open(&mut self) {
+        if self.is_open {
+            return;
+        }
+        self.is_open = true;
+        self.sections += 1;
+        let title = match self.sections {
+            1 => "rollout".to_owned(),
+            _ => format!("rollout from {}", elapsed(self.now)),
+        };
+        let (at, number) = (self.seconds(), self.sections);
+        self.write(&match self.page {
+            Page::GitHub => format!("::group::{title}\n"),
+            Page::GitLab => format!("section_start:{at}:rollout_{number}\r\u{1b}[0K{title}\n"),
+        });
+    }
+
+    fn close(&mut self) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        let (at, number) = (self.seconds(), self.sections);
+        self.write(&match self.page {
+            Page::GitHub => "::endgroup::\n".to_owned(),
+            Page::GitLab => format!("section_end:{at}:rollout_{number}\r\u{1b}[0K"),
+        });
+    }
+
+    fn seconds(&self) -> i64 {
+        self.started.as_second().saturating_add(self.now.as_secs())
+    }
+
+    /// A writer that fails is left alone, as with every display.
+    fn write(&mut self, text: &str) {
+        self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).ok();
+    }
+}
+
+impl<R: Reporter, W: Write> Reporter for Folded<R, W> {
+    fn event(&mut self, event: &Event) {
+        self.now = event.elapsed;
+        if wording::lines(event).iter().any(|line| line.tone.is_trouble()) {
+            self.close();
+        } else {
+            self.open();
+        }
+        self.inner.event(event);
+    }
+}
+
+/// A section ends with its run.
+impl<R, W: Write> Drop for Folded<R, W> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::event::What;
+    use crate::report::lines::{Detail, Lines};
+
+    fn told(page: Page) -> String {
+        let mut log = Vec::new();
+        // Both write to the same log: one after the other, as no event is told twice.
+        let shared = std::cell::RefCell::new(&mut log);
+        struct Shared<'a, 'b>(&'a std::cell::RefCell<&'b mut Vec<u8>>);
+        impl Write for Shared<'_, '_> {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.borrow_mut().write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let started = Timestamp::from_second(1_000).unwrap();
+        let lines = Lines::new(Shared(&shared), Detail::Full);
+        let mut folded = Folded::new(lines, Shared(&shared), page, started);
+        let whats = [
+            What::Resumed,
+            What::Warned { message: "the quota is nearly used up".to_owned() },
+            What::Resumed,
+            What::Resumed,
+        ];
+        for (second, what) in (0..).zip(whats) {
+            folded.event(&Event {
+                elapsed: SignedDuration::from_secs(second),
+                application: "shop".to_owned(),
+                component: Some("web".to_owned()),
+                what,
+            });
+        }
+        drop(folded);
+        String::from_utf8(log).unwrap()
+    }
+
+    #[test]
+    fn trouble_stands_outside() {
+        let resumed = |second: u32| format!("[   {second}s] web: goes on after the pause\n");
+        let warned = "[   1s] web: warning: the quota is nearly used up\n";
+        let (zero, two, three) = (resumed(0), resumed(2), resumed(3));
+        assert_eq!(
+            told(Page::GitHub),
+            format!(
+                "::group::rollout\n{zero}::endgroup::\n{warned}::group::rollout from 2s\n{two}{three}::endgroup::\n"
+            )
+        );
+        assert_eq!(
+            told(Page::GitLab),
+            format!(
+                "section_start:1000:rollout_1\r\u{1b}[0Krollout\n{zero}section_end:1001:rollout_1\r\u{1b}[0K{warned}\
+                 section_start:1002:rollout_2\r\u{1b}[0Krollout from 2s\n{two}{three}section_end:1003:rollout_2\r\u{1b}[0K"
+            )
+        );
+    }
+}
