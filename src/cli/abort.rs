@@ -1,11 +1,10 @@
 //! `rollout abort`: back to where the run under way began.
 
 use crate::cli::args::{BatchArgs, ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
-use crate::cli::connect::Purpose;
+use crate::cli::component::Component;
+use crate::cli::driving;
 use crate::cli::failure::Failure;
-use crate::cli::setting;
 use crate::cli::ui::Ui;
-use crate::cli::{driving, gather};
 use crate::cluster::lease::Turn;
 use crate::driver::wish::{Intent, Wish};
 
@@ -45,11 +44,9 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Purpose::Change, ui).await?;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let record = gather::record_of(&setting, args.component.component.as_deref(), &namespace).await?;
-    let intent = Intent::Abort { kind: record.run.spec.kind };
-    let wish = Wish::of_record(&record, namespace, intent, args.batches.overrides(false));
+    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    let intent = Intent::Abort { kind: component.kind() };
+    let wish = component.wish(intent, args.batches.overrides(false));
     let wish = Wish { turn: Turn::AtOnce, ..wish };
-    driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::ListParams;
 
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::setting::{Setting, unreachable};
 use crate::cluster::error::ClusterError;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::session::Session;
@@ -65,16 +64,6 @@ pub async fn workloads(
         }
     }
     Ok(workloads)
-}
-
-/// The record of the component that a command means, read now.
-///
-/// # Errors
-///
-/// A cluster that cannot be read, no such component, or more than one to choose from.
-pub async fn record_of(setting: &Setting, name: Option<&str>, namespace: &str) -> Result<Record, Failure> {
-    let known = record::load_all(&setting.session, namespace).await.map_err(unreachable)?;
-    pick(&known, name, namespace).cloned()
 }
 
 /// The record of the component that a command means; its name may be left out where there is only one.

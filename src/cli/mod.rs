@@ -7,6 +7,7 @@ pub mod abort;
 pub mod apply;
 pub mod args;
 pub mod completions;
+pub mod component;
 pub mod connect;
 pub mod crds;
 pub mod delete;

@@ -1,12 +1,11 @@
 //! `rollout pause`: a run stands still, whoever drives it.
 
 use crate::cli::args::{ComponentArg, GlobalArgs, Output};
-use crate::cli::connect::Purpose;
+use crate::cli::component::Component;
 use crate::cli::failure::Failure;
-use crate::cli::setting;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, gather};
-use crate::driver::pause::{self, Paused, Place};
+use crate::cli::{exit, gather, setting};
+use crate::driver::pause::{self, Paused};
 use crate::plan::record::Pause;
 use crate::report::status;
 
@@ -38,19 +37,15 @@ Examples:
 ///
 /// A component without a run under way, and a cluster that cannot be written.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Purpose::Change, ui).await?;
-    let session = &setting.session;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let record = gather::record_of(&setting, args.component.component.as_deref(), &namespace).await?;
-    let component = &record.component;
-    let by = Pause { by: setting.identity.clone(), at: session.clock().now() };
-    let place = Place { namespace: &namespace, component };
-    match pause::pause(session, place, by).await? {
-        Paused::Now => ui.status(&format!("{component}: paused; `rollout resume {component}` lets it go on")),
-        Paused::Already => ui.status(&format!("{component}: is paused already")),
+    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    let (session, name) = (&component.setting.session, &component.record.component);
+    let by = Pause { by: component.setting.identity.clone(), at: session.clock().now() };
+    match pause::pause(session, component.place(), by).await? {
+        Paused::Now => ui.status(&format!("{name}: paused; `rollout resume {name}` lets it go on")),
+        Paused::Already => ui.status(&format!("{name}: is paused already")),
     }
-    let items = gather::statuses(session, &namespace).await.map_err(setting::unreachable)?;
-    let items: Vec<_> = items.into_iter().filter(|item| item.component == *component).collect();
+    let items = gather::statuses(session, &component.namespace).await.map_err(setting::unreachable)?;
+    let items: Vec<_> = items.into_iter().filter(|item| item.component == *name).collect();
     ui.data(&status::render(&items, args.output.into(), session.clock().now()));
     Ok(exit::SUCCESS)
 }

@@ -1,13 +1,12 @@
 //! `rollout promote`: past the gate.
 
 use crate::cli::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
-use crate::cli::connect::Purpose;
+use crate::cli::component::Component;
+use crate::cli::driving;
 use crate::cli::failure::Failure;
-use crate::cli::setting;
 use crate::cli::ui::Ui;
-use crate::cli::{driving, gather};
-use crate::driver::pause::{self, Place};
-use crate::driver::wish::{Gate, Intent, Overrides, Wish};
+use crate::driver::pause;
+use crate::driver::wish::{Gate, Intent, Overrides};
 
 /// Go on past the gate, to the next batch or to the end
 ///
@@ -45,13 +44,10 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Purpose::Change, ui).await?;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let record = gather::record_of(&setting, args.component.component.as_deref(), &namespace).await?;
-    let place = Place { namespace: &namespace, component: &record.component };
-    pause::unpause(&setting.session, place).await?;
+    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    pause::unpause(&component.setting.session, component.place()).await?;
     let gate = if args.full { Gate::Open } else { Gate::Next };
-    let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
-    let wish = Wish::of_record(&record, namespace, intent, Overrides::default());
-    driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    let intent = Intent::Recorded { gate, kind: component.kind() };
+    let wish = component.wish(intent, Overrides::default());
+    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
 }

@@ -1,12 +1,11 @@
 //! `rollout scale`: another size, in batches.
 
 use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, RunOutput};
-use crate::cli::connect::Purpose;
+use crate::cli::component::Component;
+use crate::cli::driving;
 use crate::cli::failure::Failure;
-use crate::cli::setting;
 use crate::cli::ui::Ui;
-use crate::cli::{driving, gather};
-use crate::driver::wish::{Intent, Wish};
+use crate::driver::wish::Intent;
 
 /// Give a component another size, in batches
 ///
@@ -49,10 +48,8 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Purpose::Change, ui).await?;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let record = gather::record_of(&setting, args.component.as_deref(), &namespace).await?;
-    let intent = Intent::Scale { replicas: args.replicas, kind: record.run.spec.kind };
-    let wish = Wish::of_record(&record, namespace, intent, args.batches.overrides(false));
-    driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    let component = Component::find(args.component.as_deref(), global, ui).await?;
+    let intent = Intent::Scale { replicas: args.replicas, kind: component.kind() };
+    let wish = component.wish(intent, args.batches.overrides(false));
+    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
 }

@@ -1,11 +1,10 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
 use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, RunOutput};
-use crate::cli::connect::Purpose;
+use crate::cli::component::Component;
+use crate::cli::driving;
 use crate::cli::failure::Failure;
-use crate::cli::setting;
 use crate::cli::ui::Ui;
-use crate::cli::{driving, gather};
 use crate::cluster::lease::Turn;
 use crate::driver::wish::{Intent, Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
@@ -57,13 +56,11 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Purpose::Change, ui).await?;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let record = gather::record_of(&setting, args.component.as_deref(), &namespace).await?;
-    let intent = Intent::Revision { reference: args.to_revision.clone(), kind: record.run.spec.kind };
-    let wish = Wish::of_record(&record, namespace, intent, args.batches.overrides(false));
+    let component = Component::find(args.component.as_deref(), global, ui).await?;
+    let intent = Intent::Revision { reference: args.to_revision.clone(), kind: component.kind() };
+    let wish = component.wish(intent, args.batches.overrides(false));
     let wish = if args.now { at_once(wish) } else { wish };
-    driving::drive(&setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
 }
 
 /// In one batch, and before whoever drives.

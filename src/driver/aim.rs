@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cluster::record::StoredRecord;
 use crate::cluster::session::Session;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
@@ -55,7 +55,7 @@ pub(super) async fn aim(
 }
 
 fn not_resolved(unknown: &UnknownRevision) -> Failure {
-    let failure = refusal(unknown.to_string());
+    let failure = Failure::refused(unknown.to_string());
     match unknown.hint() {
         Some(hint) => failure.hint(hint),
         None => failure.hint(format!("see `rollout history {}`", unknown.component)),
@@ -64,8 +64,4 @@ fn not_resolved(unknown: &UnknownRevision) -> Failure {
 
 fn workload_name(kind: WorkloadKind, component: &str, target: &str) -> String {
     if kind.is_in_place() { component.to_owned() } else { target.to_owned() }
-}
-
-fn refusal(reason: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Refused, reason)
 }

@@ -109,10 +109,10 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     }
     match autoscalers::of_workloads(&context.session, namespace, &workloads).await.first() {
         None => Ok(()),
-        Some((autoscaler, kind, workload)) => Err(Failure::new(
-            FailureKind::Refused,
-            format!("horizontalpodautoscaler `{autoscaler}` sets the size of {} `{workload}`", kind.noun()),
-        )
+        Some((autoscaler, kind, workload)) => Err(Failure::refused(format!(
+            "horizontalpodautoscaler `{autoscaler}` sets the size of {} `{workload}`",
+            kind.noun()
+        ))
         .hint("remove it for the time of the rollout; both would undo each other's work")),
     }
 }

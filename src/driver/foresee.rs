@@ -12,7 +12,7 @@ use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::workload;
 use crate::driver::obstacles;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::wish::Wish;
 use crate::oam::revision::{self, StoredRevision};
@@ -55,7 +55,7 @@ pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Ve
 pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
     let job = &forecast.job;
     let refused = |error: ClusterError| match error {
-        ClusterError::Invalid(message) => Failure::new(FailureKind::Refused, message),
+        ClusterError::Invalid(message) => Failure::refused(message),
         error => error.into(),
     };
     if let Some(new) = &job.new_revision {

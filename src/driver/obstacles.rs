@@ -8,7 +8,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::perform::FIXED;
 use crate::cluster::session::Session;
 use crate::cluster::workload;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::StoredRevision;
 use crate::plan::desired::Desired;
@@ -24,11 +24,11 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
     }
     let api = session.dynamic(namespace, &workload::resource(kind));
     match session.once(api.list(&ListParams::default().limit(1))).await {
-        Err(ClusterError::NotFound(_)) => Err(refusal(
+        Err(ClusterError::NotFound(_)) => Err(Failure::refused(
             "the cluster has no `clonesets.apps.kruise.io`: OpenKruise is not installed".to_owned(),
         )
         .hint("install it: `helm install kruise kruise --repo https://openkruise.github.io/charts/`")),
-        Err(error) if error.to_string().contains("conversion webhook") => Err(refusal(format!(
+        Err(error) if error.to_string().contains("conversion webhook") => Err(Failure::refused(format!(
             "`clonesets.apps.kruise.io` cannot be read, because Kruise's conversion webhook fails: {error}"
         ))
         .hint("see whether Kruise's manager is running: `kubectl get pods -n kruise-system`")),
@@ -58,15 +58,17 @@ pub async fn check_object(
         } else {
             "choose another `externalRevision`"
         };
-        return Err(refusal(format!("{noun} `{name}` exists and is not part of component `{component}`"))
-            .hint(format!("{rename}, or remove that {noun}")));
+        return Err(Failure::refused(format!(
+            "{noun} `{name}` exists and is not part of component `{component}`"
+        ))
+        .hint(format!("{rename}, or remove that {noun}")));
     }
     if !kind.is_in_place() {
         return Ok(());
     }
     let strategy = found.data.pointer("/spec/updateStrategy/type").and_then(Value::as_str);
     if strategy == Some("OnDelete") {
-        return Err(refusal(format!(
+        return Err(Failure::refused(format!(
             "{noun} `{name}` has the update strategy `OnDelete`, with which nobody but you replaces its pods"
         ))
         .hint(format!(
@@ -80,7 +82,7 @@ pub async fn check_object(
     let wanted = target.workload().map(|body| &body["spec"]).unwrap_or(&Value::Null);
     match changed_field(*kind, &found.data["spec"], wanted) {
         None => Ok(()),
-        Some(field) => Err(refusal(format!(
+        Some(field) => Err(Failure::refused(format!(
             "revision `{}` has another `{field}` than {noun} `{name}`, where it cannot change",
             target.name
         ))
@@ -115,10 +117,6 @@ fn contains(live: &Value, wanted: &Value) -> bool {
         }
         (live, wanted) => live == wanted,
     }
-}
-
-fn refusal(reason: String) -> Failure {
-    Failure::new(FailureKind::Refused, reason)
 }
 
 #[cfg(test)]

@@ -69,6 +69,12 @@ impl Failure {
         Self { kind, reason: reason.into(), evidence: Vec::new(), hints: Vec::new() }
     }
 
+    /// Something that is not done, before any write.
+    #[must_use]
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::new(FailureKind::Refused, reason)
+    }
+
     /// The event that tells it.
     #[must_use]
     pub fn event(&self, progress: Option<Progress>) -> What {
@@ -92,8 +98,9 @@ impl Failure {
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
         match error {
-            QueueError::Cluster(ClusterError::NotFound(message)) => Self::new(FailureKind::Refused, message)
-                .hint("create the namespace first: `kubectl create namespace NAME`"),
+            QueueError::Cluster(ClusterError::NotFound(message)) => {
+                Self::refused(message).hint("create the namespace first: `kubectl create namespace NAME`")
+            }
             QueueError::Cluster(error) => error.into(),
             QueueError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
                 .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
@@ -141,7 +148,7 @@ impl From<ClusterError> for Failure {
 
 impl From<&Misfit> for Failure {
     fn from(misfit: &Misfit) -> Self {
-        Self::new(FailureKind::Refused, misfit.to_string()).hint(misfit.hint())
+        Self::refused(misfit.to_string()).hint(misfit.hint())
     }
 }
 
@@ -149,7 +156,7 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cluster(error) => error.into(),
-            error @ RecordError::Unusable { .. } => Self::new(FailureKind::Refused, error.to_string())
+            error @ RecordError::Unusable { .. } => Self::refused(error.to_string())
                 .hint("move it out of the way, or use a component of another name"),
         }
     }

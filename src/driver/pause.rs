@@ -47,8 +47,7 @@ pub async fn pause(session: &Session, place: Place<'_>, pause: Pause) -> Result<
     .await?;
     if !is_open(&before.record) {
         let reason = format!("component `{}` has no run under way", place.component);
-        return Err(Failure::new(FailureKind::Refused, reason)
-            .hint(format!("see `rollout status {}`", place.component)));
+        return Err(Failure::refused(reason).hint(format!("see `rollout status {}`", place.component)));
     }
     stand_still(session, place, &before).await?;
     Ok(if before.record.run.paused.is_some() { Paused::Already } else { Paused::Now })
@@ -128,6 +127,6 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
 async fn load(session: &Session, place: Place<'_>) -> Result<StoredRecord, Failure> {
     record::load(session, place.namespace, place.component).await?.ok_or_else(|| {
         let reason = format!("component `{}` has never been rolled out here", place.component);
-        Failure::new(FailureKind::Refused, reason).hint("see `rollout status`")
+        Failure::refused(reason).hint("see `rollout status`")
     })
 }

@@ -13,7 +13,7 @@ use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::driver::aim::{Aim, Present, aim};
 use crate::driver::obstacles;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::driver::wish::{ComponentWish, Overrides, Wish};
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
@@ -124,11 +124,14 @@ async fn prepare_component(
     if let Some(owner) =
         record.as_ref().map(|stored| &stored.record.application).filter(|owner| **owner != wish.application)
     {
-        return Err(refusal(format!("component `{}` belongs to application `{owner}`", component.name))
-            .hint("give the component another name, or apply it as part of that application"));
+        return Err(Failure::refused(format!(
+            "component `{}` belongs to application `{owner}`",
+            component.name
+        ))
+        .hint("give the component another name, or apply it as part of that application"));
     }
     if let Some(reason) = view.foreign(&component.name, &wish.application) {
-        return Err(refusal(reason)
+        return Err(Failure::refused(reason)
             .hint("only objects of the same application are changed; choose another component name"));
     }
     if let Some(stored) = record.as_ref().filter(|_| component.intent.respects_a_pause()) {
@@ -143,14 +146,19 @@ async fn prepare_component(
     let aim = aim(session, wish, component, &present).await?;
     refuse_other_kind(&aim, record.as_ref(), &component.name)?;
     if let Some(owner) = aim.target.application.as_ref().filter(|owner| **owner != wish.application) {
-        return Err(refusal(format!("revision `{}` belongs to application `{owner}`", aim.target.name))
-            .hint("only revisions of the same application are rolled out"));
+        return Err(Failure::refused(format!(
+            "revision `{}` belongs to application `{owner}`",
+            aim.target.name
+        ))
+        .hint("only revisions of the same application are rolled out"));
     }
     let mut services = Vec::new();
     for wanted in &aim.services {
         match service::compare(session, &wish.namespace, &wish.application, wanted).await? {
             service::Change::Foreign(reason) => {
-                return Err(refusal(reason).hint("give the component another name, or remove that service"));
+                return Err(
+                    Failure::refused(reason).hint("give the component another name, or remove that service")
+                );
             }
             change => services.push(change),
         }
@@ -196,7 +204,7 @@ fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) 
     if let Some(running) = running.filter(|running| *running != wanted) {
         let (running, wanted) = (running.noun(), wanted.noun());
         let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
-        return Err(refusal(reason).hint("give the component of the new type another name"));
+        return Err(Failure::refused(reason).hint("give the component of the new type another name"));
     }
     match aim.target.kind() {
         Some(kind) if kind == wanted => Ok(()),
@@ -204,11 +212,12 @@ fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) 
             let (name, kind, wanted) = (&aim.target.name, kind.noun(), wanted.noun());
             let reason =
                 format!("revision `{name}` is a {kind}, and component `{component}` is a {wanted} now");
-            Err(refusal(reason).hint(format!("see `rollout history {component}`")))
+            Err(Failure::refused(reason).hint(format!("see `rollout history {component}`")))
         }
-        None => {
-            Err(refusal(format!("revision `{}` holds no workload that can be rolled out", aim.target.name)))
-        }
+        None => Err(Failure::refused(format!(
+            "revision `{}` holds no workload that can be rolled out",
+            aim.target.name
+        ))),
     }
 }
 
@@ -216,12 +225,8 @@ fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) 
 pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
     let Some(pause) = &record.run.paused else { return Ok(()) };
     let component = &record.component;
-    Err(refusal(format!("component `{component}` is paused by `{}`", pause.by))
+    Err(Failure::refused(format!("component `{component}` is paused by `{}`", pause.by))
         .hint(format!("`rollout resume {component}` lets its run go on")))
-}
-
-fn refusal(reason: String) -> Failure {
-    Failure::new(FailureKind::Refused, reason)
 }
 
 /// The revisions that must not be pruned: those that live workloads, the manifest or an unfinished run name.

@@ -2,7 +2,7 @@
 
 use crate::cluster::revisions;
 use crate::cluster::session::Session;
-use crate::driver::aim::{Aim, not_resolved, refusal, workload_name};
+use crate::driver::aim::{Aim, not_resolved, workload_name};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::application::{Application, Component};
 use crate::oam::render;
@@ -36,7 +36,7 @@ pub(super) fn at_manifest(
 ) -> Result<Aim, Failure> {
     let mut warnings = Vec::new();
     let decision = revision::decide(stored, application, component, namespace)
-        .map_err(|error| refusal(error.to_string()))?;
+        .map_err(|error| Failure::refused(error.to_string()))?;
     let (name, new_revision) = match decision {
         Decision::Reuse { name } => (name, None),
         Decision::Create(new) => (new.name.clone(), Some(new)),
@@ -46,7 +46,7 @@ pub(super) fn at_manifest(
                 differences.join("; ")
             );
             if !reuse {
-                return Err(refusal(what)
+                return Err(Failure::refused(what)
                     .hint("give the changed component another `externalRevision`")
                     .hint("or pass `--reuse-revision` to roll out the revision as it was recorded"));
             }
@@ -86,7 +86,7 @@ pub(super) fn at_manifest(
 /// `targetRevision` takes full names only, so that a manifest means the same next year.
 fn unknown_target(name: &str, component: &str, stored: &[StoredRevision]) -> Failure {
     match revision::resolve(name, component, stored) {
-        Ok(meant) => refusal(format!("component `{component}` has no revision `{name}`"))
+        Ok(meant) => Failure::refused(format!("component `{component}` has no revision `{name}`"))
             .hint(format!("`targetRevision` takes the full name: `{}`", meant.name)),
         Err(unknown) => not_resolved(&unknown),
     }

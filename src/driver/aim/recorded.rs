@@ -1,6 +1,6 @@
 //! Where what is recorded leads: to an earlier revision, on with the run, back to where it began, to another size.
 
-use crate::driver::aim::{Aim, Present, not_resolved, refusal, workload_name};
+use crate::driver::aim::{Aim, Present, not_resolved, workload_name};
 use crate::driver::outcome::Failure;
 use crate::driver::wish::Gate;
 use crate::oam::application::{Amount, Batch, Strategy};
@@ -21,7 +21,7 @@ pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Res
         // Given again, a way back that was interrupted goes on; it does not turn round.
         None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => target(present, &run.spec)?,
         None => previous(run, &record.past, present.stored).ok_or_else(|| {
-            refusal(format!("component `{component}` has no revision before `{}`", run.spec.target))
+            Failure::refused(format!("component `{component}` has no revision before `{}`", run.spec.target))
                 .hint("see `rollout history`")
         })?,
     };
@@ -68,7 +68,7 @@ pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
     let run = &record(present)?.run;
     let (spec, component) = (&run.spec, present.component);
     if !run.outcome.is_resumable() {
-        return Err(refusal(format!("component `{component}` has no run under way"))
+        return Err(Failure::refused(format!("component `{component}` has no run under way"))
             .hint(format!("`rollout undo {component}` goes back to the revision before")));
     }
     if run.purpose == Purpose::Abort {
@@ -76,7 +76,7 @@ pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
     }
     let (target, size) = match spec.mode {
         Mode::Release => {
-            return Err(refusal(format!(
+            return Err(Failure::refused(format!(
                 "the first release of component `{component}` has nothing to return to"
             ))
             .hint(format!("`rollout delete {component}` removes what is there")));
@@ -85,7 +85,7 @@ pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
         Mode::Upgrade => {
             let sources = spec.sources.iter().filter_map(|name| find(present, name));
             let source = sources.max_by_key(|one| one.revision).ok_or_else(|| {
-                refusal(format!("component `{component}` has no recorded revision to return to"))
+                Failure::refused(format!("component `{component}` has no recorded revision to return to"))
                     .hint(format!("see `rollout history {component}`"))
             })?;
             (source, spec.size_before())
@@ -101,7 +101,7 @@ pub(super) fn at_size(present: &Present<'_>, replicas: u32) -> Result<Aim, Failu
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(record.clone()), held: None };
     if Sides::of(&observed, spec.kind, &spec.target).has_sources {
-        return Err(refusal(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
+        return Err(Failure::refused(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
             "finish it with `rollout promote {component} --full`, or return with `rollout abort {component}`"
         )));
     }
@@ -111,7 +111,7 @@ pub(super) fn at_size(present: &Present<'_>, replicas: u32) -> Result<Aim, Failu
 
 fn record<'a>(present: &'a Present<'_>) -> Result<&'a Record, Failure> {
     present.record.map(|stored| &stored.record).ok_or_else(|| {
-        refusal(format!("component `{}` has never been rolled out here", present.component))
+        Failure::refused(format!("component `{}` has never been rolled out here", present.component))
             .hint("see `rollout status` for the components of the namespace")
     })
 }
@@ -123,7 +123,7 @@ fn find<'a>(present: &'a Present<'_>, name: &str) -> Option<&'a StoredRevision> 
 /// The revision that the run goes to. A run that was killed between its claim and its first effect has none yet.
 fn target<'a>(present: &'a Present<'_>, spec: &RunSpec) -> Result<&'a StoredRevision, Failure> {
     find(present, &spec.target).ok_or_else(|| {
-        refusal(format!("revision `{}` is not recorded", spec.target))
+        Failure::refused(format!("revision `{}` is not recorded", spec.target))
             .hint("its run ended before that; `rollout apply` its manifest once more")
     })
 }

@@ -74,7 +74,7 @@ impl Drive<'_> {
             let (name, wanted) = match &change {
                 service::Change::None => return Ok(()),
                 service::Change::Foreign(reason) => {
-                    return Err(Failure::new(FailureKind::Refused, reason.clone()));
+                    return Err(Failure::refused(reason.clone()));
                 }
                 service::Change::Create(wanted) | service::Change::Update { wanted, .. } => {
                     (wanted["metadata"]["name"].as_str().unwrap_or_default().to_owned(), wanted.clone())

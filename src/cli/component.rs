@@ -1,0 +1,53 @@
+//! The component that a command changes, and the way to it.
+
+use crate::cli::args::GlobalArgs;
+use crate::cli::connect::Purpose;
+use crate::cli::failure::Failure;
+use crate::cli::gather;
+use crate::cli::setting::{self, Setting, unreachable};
+use crate::cli::ui::Ui;
+use crate::cluster::record;
+use crate::driver::pause::Place;
+use crate::driver::wish::{Intent, Overrides, Wish};
+use crate::oam::kind::WorkloadKind;
+use crate::plan::record::Record;
+
+/// A component that has been rolled out.
+pub struct Component {
+    /// The way to the cluster.
+    pub setting: Setting,
+    /// The namespace.
+    pub namespace: String,
+    /// Its record, as it was read now.
+    pub record: Record,
+}
+
+impl Component {
+    /// Finds the one that is meant; its name may be left out where the namespace has only one.
+    ///
+    /// # Errors
+    ///
+    /// A cluster that cannot be read, no such component, or more than one to choose from.
+    pub async fn find(name: Option<&str>, global: &GlobalArgs, ui: &mut Ui) -> Result<Self, Failure> {
+        let setting = setting::open(global, Purpose::Change, ui).await?;
+        let namespace = setting.connection.namespaces.resolve(None).to_owned();
+        let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
+        let record = gather::pick(&known, name, &namespace)?.clone();
+        Ok(Self { setting, namespace, record })
+    }
+
+    /// What it runs as.
+    pub fn kind(&self) -> WorkloadKind {
+        self.record.run.spec.kind
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> Place<'_> {
+        Place { namespace: &self.namespace, component: &self.record.component }
+    }
+
+    /// Something asked of it alone.
+    pub fn wish(&self, intent: Intent, overrides: Overrides) -> Wish {
+        Wish::of_record(&self.record, self.namespace.clone(), intent, overrides)
+    }
+}
