@@ -68,6 +68,22 @@ impl Namespaces {
     }
 }
 
+/// Where names live that do not say it themselves, as the flags and the kubeconfig have it; there need not be one.
+///
+/// # Errors
+///
+/// A kubeconfig that cannot be read.
+pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
+    let kubeconfig = kubeconfig(args)?.unwrap_or_default();
+    let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
+    let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
+    Ok(Namespaces {
+        flag: args.namespace.clone(),
+        context: namespace.unwrap_or_else(|| "default".to_owned()),
+    })
+}
+
 /// Builds the client that the flags ask for. Sends nothing.
 ///
 /// # Errors
@@ -148,10 +164,7 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
         cluster: args.cluster.clone(),
         user: args.user.clone(),
     };
-    let kubeconfig = match &args.kubeconfig {
-        Some(path) => Some(Kubeconfig::read_from(path).map_err(unreadable)?),
-        None => ambient_kubeconfig().map_err(unreadable)?,
-    };
+    let kubeconfig = kubeconfig(args)?;
     // A kubeconfig without a current context is as good as none, as kubectl has it.
     let kubeconfig = kubeconfig.filter(|kubeconfig| {
         options.context.is_some()
@@ -185,6 +198,19 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
     config.read_timeout = request_timeout.map(|timeout| timeout.max(SILENCE));
     config.reset_reader_on_write = true;
     Ok(config)
+}
+
+/// The kubeconfig that the flags or the environment name; `None` where there is none.
+///
+/// # Errors
+///
+/// One that cannot be read.
+pub fn kubeconfig(args: &GlobalArgs) -> Result<Option<Kubeconfig>, Failure> {
+    match &args.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path).map(Some),
+        None => ambient_kubeconfig(),
+    }
+    .map_err(unreadable)
 }
 
 /// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.

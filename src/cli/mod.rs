@@ -21,11 +21,13 @@ pub mod history;
 #[cfg(test)]
 mod hostile;
 pub mod input;
+pub mod job;
 pub mod man;
 pub mod pause;
 pub mod plan;
 pub(crate) mod plugin;
 pub mod promote;
+pub mod rbac;
 pub mod repeat;
 pub mod resume;
 pub mod scale;
@@ -84,6 +86,8 @@ pub enum Command {
     Delete(delete::Args),
     History(history::Args),
     Crds(crds::Args),
+    Rbac(rbac::Args),
+    Job(job::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -154,6 +158,8 @@ fn without_variables(command: clap::Command, is_left_out: fn(&OsStr) -> bool) ->
 fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
     match &cli.command {
         Command::Crds(args) => crds::run(args, ui),
+        Command::Rbac(args) => rbac::run(args, &cli.global, ui),
+        Command::Job(args) => job::run(args, &cli.global, ui),
         Command::Completions(args) => completions::run(args, ui),
         Command::Man(args) => man::run(args, ui),
         Command::Apply(args) => wait(apply::run(args, &cli.global, ui)),

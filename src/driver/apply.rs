@@ -98,8 +98,8 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     if !missing.is_empty() {
         let rights = preflight::describe(&missing);
         let reason = format!("this user lacks rights in namespace `{namespace}`: {rights}");
-        return Err(Failure::new(FailureKind::Refused, reason)
-            .hint("ask for a Role that grants them, or use another `--context` or `--user`"));
+        return Err(Failure::refused(reason)
+            .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }
     let mut workloads: Vec<(WorkloadKind, String)> = Vec::new();
     for job in jobs {

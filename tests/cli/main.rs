@@ -13,6 +13,7 @@ mod in_ci;
 mod killing;
 mod manifests;
 mod planning;
+mod printing;
 mod queueing;
 mod shell;
 mod stopping;

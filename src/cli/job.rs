@@ -1,0 +1,168 @@
+//! `rollout job`: the same apply, from inside the cluster.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use clap::Parser as _;
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::{GlobalArgs, ManifestArgs};
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::ui::Ui;
+use crate::cli::{Cli, connect, exit, input, rbac};
+use crate::oam::application::Application;
+use crate::oam::manifest;
+use crate::report::document;
+use crate::report::text::list_literals;
+
+/// Print a Job that applies manifests from inside the cluster
+///
+/// With the manifests in a ConfigMap, and a service account that has the Role of `rollout rbac`. The Job's name
+/// comes from what it does: printed again for the same manifests and flags it is the same Job. A pod of it that is lost
+/// is replaced, and goes on where it stopped; a refusal, or pods that do not become ready, end the Job.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What the Job applies.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// Run this image, of which `rollout` is the entry point
+    #[arg(long, value_name = "IMAGE")]
+    pub image: String,
+
+    /// Give these flags to `rollout apply`
+    #[arg(last = true, value_name = "FLAG")]
+    pub flags: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout job app.yaml --image registry.example/rollout:0.1.0 | kubectl apply -f -
+  $ rollout job deploy/ --image registry.example/rollout:0.1.0 -n shop -- --batch-timeout 5m --fail-fast";
+
+/// The service account of the Job's pods.
+const ACCOUNT: &str = "rollout";
+/// Where the manifests are mounted.
+const MOUNT: &str = "/manifests";
+/// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
+const MOST_BYTES: usize = 1_000_000;
+/// How long a Job that ended can be looked at: a day.
+const KEPT_SECONDS: u32 = 86_400;
+/// The user of the Job's pods, of no rights: `nonroot` of many images.
+const USER: u32 = 65_532;
+
+/// Runs the command. Sends nothing.
+///
+/// # Errors
+///
+/// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
+pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let sources = input::read(&args.manifests.paths(), ui.stdin())?;
+    let applications = manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))?;
+    check_flags(&args.flags)?;
+    let namespace = namespace(&applications, global)?;
+    let texts: Vec<String> =
+        sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned()).collect();
+    let bytes: usize = texts.iter().map(String::len).sum();
+    if bytes > MOST_BYTES {
+        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds {MOST_BYTES}");
+        return Err(Failure::message(Kind::Manifest, reason).hint("print a Job for each of them"));
+    }
+    let name = name(&applications, &texts, args);
+    let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args)];
+    let mut text = rbac::role(Some(&namespace)) + &rbac::bound(ACCOUNT, &namespace);
+    text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
+    ui.data(&text);
+    Ok(exit::SUCCESS)
+}
+
+/// What would fail in the cluster is refused here.
+fn check_flags(flags: &[String]) -> Result<(), Failure> {
+    let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
+    Cli::try_parse_from(line).map(drop).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Failure::message(Kind::Usage, format!("`rollout apply` does not take these flags: {reason}"))
+    })
+}
+
+/// The one namespace of everything.
+fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String, Failure> {
+    let namespaces = connect::namespaces(global)?;
+    let mut names: Vec<&str> =
+        applications.iter().map(|one| namespaces.resolve(one.namespace.as_deref())).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        several => Err(Failure::message(
+            Kind::Manifest,
+            format!("a Job works in one namespace, and the manifests have {}", list_literals(several)),
+        )
+        .hint("print a Job for each of them, or choose one with `--namespace`")),
+    }
+}
+
+/// A name that tells one Job from another, and stays the same for the same work.
+fn name(applications: &[Application], texts: &[String], args: &Args) -> String {
+    let mut hasher = DefaultHasher::new();
+    (texts, &args.image, &args.flags).hash(&mut hasher);
+    let application = applications.first().map_or("", |application| &application.name);
+    // The pods' names, and a label's value, have room for no more.
+    let application: String = application.chars().take(40).collect();
+    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), hasher.finish() as u32)
+}
+
+fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
+    let files = texts.into_iter().enumerate();
+    let data: Map<String, Value> =
+        files.map(|(index, text)| (format!("{index:04}.yaml"), json!(text))).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": data,
+    })
+}
+
+fn job(name: &str, namespace: &str, args: &Args) -> Value {
+    let identity = format!("--identity=job/{name}");
+    let words = ["apply", MOUNT, "--namespace", namespace, &identity];
+    let words: Vec<&str> = words.into_iter().chain(args.flags.iter().map(String::as_str)).collect();
+    // Only what another pod may do better is tried again.
+    let finals = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED, exit::CONFLICT];
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "backoffLimit": 6,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "podFailurePolicy": {"rules": [{
+                "action": "FailJob",
+                "onExitCodes": {"containerName": "rollout", "operator": "In", "values": finals},
+            }]},
+            "template": {"spec": {
+                "serviceAccountName": ACCOUNT,
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": true,
+                    "runAsUser": USER,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [{
+                    "name": "rollout",
+                    "image": args.image,
+                    "args": words,
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false,
+                        "readOnlyRootFilesystem": true,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": "manifests", "mountPath": MOUNT, "readOnly": true}],
+                }],
+                "volumes": [{"name": "manifests", "configMap": {"name": name}}],
+            }},
+        },
+    })
+}

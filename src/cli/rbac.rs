@@ -1,0 +1,104 @@
+//! `rollout rbac`: the rights that a run needs, as manifests.
+
+use serde_json::{Value, json};
+
+use crate::cli::args::GlobalArgs;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::report::document;
+
+/// Print the Role that a run needs in its namespace
+///
+/// No right on the cluster as a whole is among them. Rights on kinds that you do not use can be taken out.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Add the rights that `rollout delete` and `apply --prune` need
+    #[arg(long)]
+    pub with_delete: bool,
+
+    /// Add this service account, and a binding of the Role to it
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub service_account: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout rbac | kubectl apply -n shop -f -
+  $ rollout rbac --with-delete --service-account deployer --namespace shop | kubectl apply -f -";
+
+/// The Role's name.
+pub(crate) const NAME: &str = "rollout";
+
+/// The rules of the Role, with what each is for.
+const RULES: &str = include_str!("rbac.yaml");
+/// The rules that removing takes besides.
+const REMOVING: &str = "  \
+  - {apiGroups: [apps], resources: [statefulsets], verbs: [delete]} # the rest is for `rollout delete`
+  - {apiGroups: [apps.kruise.io], resources: [clonesets], verbs: [delete]}
+  - {apiGroups: [\"\"], resources: [configmaps], verbs: [delete]}
+  - {apiGroups: [\"\"], resources: [services], verbs: [list, delete]}
+  - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [delete]}
+";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// None.
+pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let namespace = global.namespace.as_deref();
+    let mut text = role(namespace);
+    if args.with_delete {
+        text.push_str(REMOVING);
+    }
+    if let (Some(account), Some(namespace)) = (&args.service_account, namespace) {
+        text.push_str(&bound(account, namespace));
+    }
+    ui.data(&text);
+    Ok(exit::SUCCESS)
+}
+
+/// The Role, in a namespace or in whichever it is applied to.
+pub(crate) fn role(namespace: Option<&str>) -> String {
+    let mut metadata = json!({"name": NAME});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    let head = document::yaml(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": metadata,
+    }));
+    head + RULES
+}
+
+/// A service account and the binding of the Role to it, as further documents.
+pub(crate) fn bound(account: &str, namespace: &str) -> String {
+    let documents: [Value; 2] = [
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": account, "namespace": namespace},
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": account, "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        }),
+    ];
+    documents.iter().map(|document| format!("---\n{}", document::yaml(document))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_has_the_same_role() {
+        assert!(include_str!("../../README.md").contains(&role(None)), "{}", role(None));
+    }
+}

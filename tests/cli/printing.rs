@@ -1,0 +1,66 @@
+//! Manifests that are printed: the Role, and the Job.
+
+use crate::support::Desk;
+
+/// The documents of a YAML text.
+fn documents(text: &str) -> Vec<serde_json::Value> {
+    text.split("---\n").map(|document| serde_yaml::from_str(document).unwrap()).collect()
+}
+
+#[test]
+fn the_role_is_for_whichever_namespace_it_is_applied_to() {
+    let desk = Desk::new();
+    let printed = documents(&desk.done("rbac").stdout);
+    let [role] = printed.as_slice() else { panic!("{printed:?}") };
+    assert_eq!(role["kind"], "Role");
+    assert!(role["metadata"].get("namespace").is_none());
+    let kinds: Vec<_> = documents(&desk.done("rbac --service-account ci -n shop --with-delete").stdout)
+        .iter()
+        .map(|document| {
+            format!("{}/{}", document["kind"].as_str().unwrap(), document["metadata"]["namespace"])
+        })
+        .collect();
+    assert_eq!(kinds, ["Role/\"shop\"", "ServiceAccount/\"shop\"", "RoleBinding/\"shop\""]);
+    assert_eq!(desk.run("rbac --service-account ci").code, Some(2));
+}
+
+#[test]
+fn a_job_applies_the_manifests_and_keeps_its_name_while_they_stay() {
+    let desk = Desk::new();
+    let line = "job examples/express-server-v1.yaml --image rollout:1 -n shop -- --fail-fast";
+    let text = desk.bare(line).output().unwrap().stdout;
+    let text = String::from_utf8(text).unwrap();
+    let printed = documents(&text);
+    let kinds: Vec<&str> = printed.iter().map(|document| document["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["Role", "ServiceAccount", "RoleBinding", "ConfigMap", "Job"]);
+    let (config, job) = (&printed[3], &printed[4]);
+    let manifest = std::fs::read_to_string(desk.path("examples/express-server-v1.yaml")).unwrap();
+    assert_eq!(config["data"]["0000.yaml"], manifest.as_str());
+    let name = job["metadata"]["name"].as_str().unwrap();
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    let identity = format!("--identity=job/{name}");
+    let wanted = ["apply", "/manifests", "--namespace", "shop", &identity, "--fail-fast"];
+    assert_eq!(container["args"], serde_json::json!(wanted));
+    assert_eq!(String::from_utf8(desk.bare(line).output().unwrap().stdout).unwrap(), text);
+    let other = desk.bare(&line.replace("rollout:1", "rollout:2")).output().unwrap().stdout;
+    assert!(!String::from_utf8(other).unwrap().contains(name));
+}
+
+#[test]
+fn a_job_that_could_not_work_is_not_printed() {
+    let desk = Desk::new();
+    let cases = [
+        ("job examples/express-server-v1.yaml", "--image"),
+        ("job gone.yaml --image x", "cannot be opened"),
+        (
+            "job examples/express-server-v1.yaml --image x -- --fail-fats",
+            "`rollout apply` does not take these flags",
+        ),
+    ];
+    for (line, reason) in cases {
+        let output = desk.bare(line).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(said.contains(reason) && output.stdout.is_empty(), "{line}: {said}");
+    }
+}
