@@ -1,43 +1,80 @@
 //! `rollout completions`: scripts that complete the command line in a shell.
+//!
+//! The scripts hold no names: at each key they ask the binary, see [`crate::cli::complete`].
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use clap::ValueEnum as _;
+use clap_complete::env::Shells;
 use clap_complete::{Generator as _, Shell};
 
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::cli::{complete, exit};
 
-/// Print a completion script for a shell
+/// Print a completion script for a shell, or write the scripts for all
+///
+/// The script asks `rollout` itself what may come next, so that names of components, revisions, namespaces and
+/// contexts are completed as well. What the cluster does not tell within a second is left out.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Write for this shell
-    pub shell: Shell,
+    #[arg(required_unless_present = "dir")]
+    pub shell: Option<Shell>,
+
+    /// Write the script into this directory, which must exist; without SHELL, one for every shell
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   $ rollout completions bash > ~/.local/share/bash-completion/completions/rollout
   $ rollout completions zsh > ~/.zfunc/_rollout
-  $ rollout completions fish > ~/.config/fish/completions/rollout.fish";
+  $ rollout completions fish > ~/.config/fish/completions/rollout.fish
+  $ rollout completions --dir completions";
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// None of its own.
+/// A directory that cannot be written.
 pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
-    ui.data(&script(args.shell));
+    let shells = match &args.shell {
+        Some(shell) => std::slice::from_ref(shell),
+        None => Shell::value_variants(),
+    };
+    let Some(dir) = &args.dir else {
+        for shell in shells {
+            ui.data(&script(*shell));
+        }
+        return Ok(exit::SUCCESS);
+    };
+    for shell in shells {
+        let path = dir.join(shell.file_name(NAME));
+        std::fs::write(&path, script(*shell))
+            .with_context(|| format!("file `{}` cannot be written", path.display()))?;
+        ui.status(&format!("the script for {shell} is `{}`", path.display()));
+    }
     Ok(exit::SUCCESS)
 }
 
+const NAME: &str = "rollout";
+
 /// Every script with the name of its file.
 pub fn scripts() -> Vec<(String, String)> {
-    Shell::value_variants().iter().map(|shell| (shell.file_name("rollout"), script(*shell))).collect()
+    Shell::value_variants().iter().map(|shell| (shell.file_name(NAME), script(*shell))).collect()
 }
 
 fn script(shell: Shell) -> String {
+    let shells = Shells::builtins();
+    let completer = shells.completer(&shell.to_string()).expect("each shell has both");
     let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut crate::cli::command(), "rollout", &mut bytes);
-    String::from_utf8(bytes).expect("clap generates text")
+    completer
+        .write_registration(complete::VARIABLE, NAME, NAME, NAME, &mut bytes)
+        .expect("writing to memory cannot fail");
+    let script = String::from_utf8(bytes).expect("clap generates text");
+    format!("{}\n", script.trim())
 }

@@ -6,6 +6,7 @@
 pub mod abort;
 pub mod apply;
 pub mod args;
+mod complete;
 pub mod completions;
 pub mod component;
 pub mod connect;
@@ -103,6 +104,9 @@ Examples:
 /// Runs the process's command line and gives its exit code.
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = complete::answer(&typed, &mut Ui::new(Color::Never, Detail::Trouble)) {
+        return code;
+    }
     match parse(&typed, OsStr::is_empty) {
         Ok((cli, flags)) => {
             let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };

@@ -3,7 +3,7 @@
 //! `kubectl rollout` is built into kubectl and wins over a plugin of that name, so that the plugin is called
 //! `kubectl batch-rollout`: kubectl finds it as `kubectl-batch_rollout`, a link to the binary.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::Command;
@@ -13,6 +13,14 @@ use clap::builder::StyledStr;
 const FILE: &str = "kubectl-batch_rollout";
 /// How it is typed then.
 const TYPED: &str = "kubectl batch-rollout";
+
+/// The file name by which kubectl asks what may come next.
+const COMPLETING: &str = "kubectl_complete-batch_rollout";
+
+/// Whether kubectl wants to know what may come next, as the first word of the process's arguments has it.
+pub(crate) fn is_asked_to_complete(first: Option<&OsString>) -> bool {
+    first.and_then(|first| Path::new(first).file_stem()) == Some(OsStr::new(COMPLETING))
+}
 
 /// The command line with the name that help shows, as the first word of the process's arguments has it.
 pub(crate) fn named(command: Command, first: Option<&OsStr>) -> Command {

@@ -16,7 +16,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
 pub use decide::{Decision, NewRevision, RevisionError, decide};
-pub use lookup::{UnknownRevision, resolve};
+pub use lookup::{UnknownRevision, resolve, short};
 
 /// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.
 pub const HISTORY_LIMIT: usize = 10;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beside;
+mod completing;
 mod connecting;
 mod controlling;
 mod deleting;

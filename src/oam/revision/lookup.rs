@@ -47,6 +47,11 @@ impl fmt::Display for UnknownRevision {
     }
 }
 
+/// The part of a revision's name after `<component>-`, where it has such a name.
+pub fn short<'a>(name: &'a str, component: &str) -> Option<&'a str> {
+    name.strip_prefix(component).and_then(|rest| rest.strip_prefix('-'))
+}
+
 /// The component's revision that `reference` means: its full name, the part of it after `<component>-`, or
 /// its number. A number that several revisions have means none of them.
 pub fn resolve<'a>(
@@ -57,7 +62,7 @@ pub fn resolve<'a>(
     let mut candidates: Vec<&StoredRevision> =
         stored.iter().filter(|revision| revision.component.as_deref() == Some(component)).collect();
     candidates.sort_by_key(|revision| (revision.revision, revision.name.as_str()));
-    let short = |name: &'a str| name.strip_prefix(component).and_then(|rest| rest.strip_prefix('-'));
+    let short = |name: &'a str| short(name, component);
     let named = candidates
         .iter()
         .find(|revision| revision.name == reference)

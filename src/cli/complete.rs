@@ -1,0 +1,235 @@
+//! What may come next on a command line, for the scripts of [`crate::cli::completions`] and for kubectl.
+//!
+//! Flags and commands are known here. Names are in the kubeconfig and in the cluster: they are asked for with the
+//! connection that the words before the cursor name. A shell waits for the answer, at a prompt that somebody types
+//! at: so nothing is said on stderr, nothing is read from stdin, and what takes longer than [`DEADLINE`] is left out.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use clap::FromArgMatches as _;
+use clap::builder::ArgExt;
+use clap_complete::engine::{self, ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::Shells;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use crate::cli::args::{Color, GlobalArgs};
+use crate::cli::connect::{self, Purpose};
+use crate::cli::ui::Ui;
+use crate::cli::{exit, gather, plugin, setting};
+use crate::cluster::{record, revisions};
+use crate::oam::revision;
+use crate::report::lines::Detail;
+use crate::report::text::is_unsafe;
+
+/// The variable by which a script asks; its value is the shell's name.
+pub(crate) const VARIABLE: &str = "ROLLOUT_COMPLETE";
+
+/// How long a shell waits for names.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// The answer to a shell or to kubectl that asks; `None` where the process is to run a command.
+pub(crate) fn answer(typed: &[OsString], ui: &mut Ui) -> Option<u8> {
+    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+    let shell = std::env::var_os(VARIABLE).filter(|shell| !shell.is_empty());
+    let answer = match shell {
+        Some(shell) => {
+            silence();
+            for_shell(&shell, typed)
+        }
+        None if plugin::is_asked_to_complete(typed.first()) => {
+            silence();
+            for_kubectl(typed)
+        }
+        None => return None,
+    };
+    let Some(answer) = answer else { return Some(exit::FAILURE) };
+    ui.verbatim(&answer);
+    Some(exit::SUCCESS)
+}
+
+/// Lets nothing but the answer pass: no warning, and no plugin's question.
+fn silence() {
+    if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdin(&nothing).ok();
+        rustix::stdio::dup2_stderr(&nothing).ok();
+    }
+}
+
+/// What a script gets. It gives the words after `--`, and the place of the cursor in variables of its own.
+fn for_shell(shell: &OsStr, typed: &[OsString]) -> Option<String> {
+    let words: Vec<OsString> = typed.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
+    let shells = Shells::builtins();
+    let shell = shells.completer(shell.to_str()?)?;
+    let here = std::env::current_dir().ok();
+    let mut bytes = Vec::new();
+    shell.write_complete(&mut command(&words), words, here.as_deref(), &mut bytes).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// What kubectl's own script gets: a line for each, and its directive that there is no more to complete.
+fn for_kubectl(typed: &[OsString]) -> Option<String> {
+    let here = std::env::current_dir().ok();
+    let mut words = typed.to_vec();
+    if words.len() == 1 {
+        words.push(OsString::new());
+    }
+    let last = words.len() - 1;
+    let candidates = engine::complete(&mut command(&words), words, last, here.as_deref()).ok()?;
+    let lines = candidates.iter().map(|candidate| {
+        let value = candidate.get_value().to_string_lossy();
+        match candidate.get_help().map(ToString::to_string) {
+            Some(help) => format!("{value}\t{}\n", help.lines().next().unwrap_or_default()),
+            None => format!("{value}\n"),
+        }
+    });
+    Some(lines.chain([":4\n".to_owned()]).collect())
+}
+
+/// The command line, of which names are completed in the place that the words name.
+fn command(words: &[OsString]) -> clap::Command {
+    with_names(crate::cli::command(), &Arc::new(Scope::of(words)))
+}
+
+fn with_names(command: clap::Command, scope: &Arc<Scope>) -> clap::Command {
+    command
+        .mut_args(|arg| match Names::of(arg.get_id().as_str()) {
+            Some(names) => arg.add(completer(names, Arc::clone(scope))),
+            None => arg,
+        })
+        .mut_subcommands(|command| with_names(command, scope))
+}
+
+fn completer(names: Names, scope: Arc<Scope>) -> impl ArgExt {
+    ArgValueCompleter::new(move |current: &OsStr| {
+        let Some(current) = current.to_str() else { return Vec::new() };
+        let found = in_time(names, &scope, current);
+        let fitting = found.into_iter().filter(|name| name.starts_with(current) && !name.contains(is_unsafe));
+        fitting.map(CompletionCandidate::new).collect()
+    })
+}
+
+/// Names that a value can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Contexts,
+    Clusters,
+    Users,
+    Namespaces,
+    Components,
+    /// Components and applications.
+    Rolled,
+    Revisions,
+}
+
+impl Names {
+    /// Those of a flag or an argument, by its identifier in the command line.
+    fn of(arg: &str) -> Option<Self> {
+        Some(match arg {
+            "context" => Self::Contexts,
+            "cluster" => Self::Clusters,
+            "user" => Self::Users,
+            "namespace" => Self::Namespaces,
+            "component" => Self::Components,
+            "name" | "names" => Self::Rolled,
+            "to_revision" | "revision" | "diff" => Self::Revisions,
+            _ => return None,
+        })
+    }
+}
+
+/// What the words before the cursor say.
+#[derive(Debug, Clone)]
+struct Scope {
+    global: Option<GlobalArgs>,
+    component: Option<String>,
+}
+
+impl Scope {
+    /// Reads as many words as can be read: the one at the cursor is unfinished, and so may be its flag.
+    fn of(words: &[OsString]) -> Self {
+        let read = (1..=words.len()).rev().find_map(|count| Self::of_all(&words[..count]));
+        read.unwrap_or(Self { global: None, component: None })
+    }
+
+    fn of_all(words: &[OsString]) -> Option<Self> {
+        let lenient = crate::cli::command()
+            .ignore_errors(true)
+            .arg_required_else_help(false)
+            .subcommand_required(false);
+        let matches = lenient.try_get_matches_from(words).ok()?;
+        let global = GlobalArgs::from_arg_matches(&matches).ok()?;
+        let component = matches
+            .subcommand()
+            .and_then(|(_, matches)| matches.try_get_one::<String>("component").ok().flatten().cloned());
+        Some(Self { global: Some(global), component })
+    }
+}
+
+/// Looks names up, for no longer than a shell should wait.
+fn in_time(names: Names, scope: &Arc<Scope>, current: &str) -> BTreeSet<String> {
+    let (sender, receiver) = mpsc::channel();
+    let (scope, current) = (Arc::clone(scope), current.to_owned());
+    // A thread, as credential plugins and slow disks block. It ends with the process.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let found = runtime.block_on(look(names, &scope, &current)).unwrap_or_default();
+        sender.send(found).ok()
+    });
+    receiver.recv_timeout(DEADLINE).unwrap_or_default()
+}
+
+/// Names as they are known; `None` where nothing is.
+async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<String>> {
+    let global = scope.global.as_ref()?;
+    let kubeconfig = || connect::kubeconfig(global).ok().flatten();
+    match names {
+        Names::Contexts => Some(kubeconfig()?.contexts.into_iter().map(|named| named.name).collect()),
+        Names::Clusters => Some(kubeconfig()?.clusters.into_iter().map(|named| named.name).collect()),
+        Names::Users => Some(kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect()),
+        Names::Namespaces | Names::Components | Names::Rolled | Names::Revisions => {
+            let mut ui = Ui::new(Color::Never, Detail::Trouble);
+            let setting = setting::open(global, Purpose::Look, &mut ui).await.ok()?;
+            in_cluster(names, scope, current, &setting).await
+        }
+    }
+}
+
+async fn in_cluster(
+    names: Names,
+    scope: &Scope,
+    current: &str,
+    setting: &setting::Setting,
+) -> Option<BTreeSet<String>> {
+    let session = &setting.session;
+    if names == Names::Namespaces {
+        let api: Api<Namespace> = Api::all(setting.connection.client.clone());
+        let params = ListParams::default();
+        let list = session.read(|| api.list_metadata(&params)).await.ok()?;
+        return Some(list.items.iter().map(ResourceExt::name_any).collect());
+    }
+    let namespace = setting.connection.namespaces.resolve(None);
+    let known = record::load_all(session, namespace).await.ok()?;
+    let records = known.iter().map(|stored| &stored.record);
+    let components = records.clone().map(|record| record.component.clone());
+    match names {
+        Names::Rolled => Some(components.chain(records.map(|record| record.application.clone())).collect()),
+        Names::Revisions => {
+            let component = gather::pick(&known, scope.component.as_deref(), namespace).ok()?;
+            let component = component.component.clone();
+            let found = revisions::list(session, namespace, std::slice::from_ref(&component)).await.ok()?;
+            let full = || found.iter().map(|revision| revision.name.clone());
+            let short: BTreeSet<String> =
+                full().filter_map(|name| revision::short(&name, &component).map(str::to_owned)).collect();
+            // What is typed comes first: `v1` by itself, the full name where one was begun.
+            let fits = short.iter().any(|name| name.starts_with(current));
+            Some(if fits { short } else { full().collect() })
+        }
+        _ => Some(components.collect()),
+    }
+}
