@@ -9,7 +9,7 @@ use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
 use crate::cli::ui::Ui;
-use crate::cli::{driving, exit, input, plan};
+use crate::cli::{driving, exit, input, leftover, plan};
 use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::Application;
 
@@ -45,6 +45,17 @@ pub struct Args {
     #[arg(default_value = "hold")]
     pub on_failure: OnFailure,
 
+    /// Remove the components that the application had and the manifest does not name any more
+    ///
+    /// They go once everything else is rolled out to the end; on a terminal they are shown first and asked for.
+    /// Without this flag they are told of and stay.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub prune: bool,
+
+    /// Do not ask before `--prune` removes
+    #[arg(short, long, requires = "prune")]
+    pub yes: bool,
+
     /// Say what would be done and do nothing
     #[arg(long, value_name = "WHERE", require_equals = true)]
     pub dry_run: Option<DryRun>,
@@ -78,6 +89,7 @@ Examples:
   $ rollout apply app.yaml
   $ rollout apply app.yaml --partition 0      stop after the first batch
   $ rollout apply app.yaml --fail-fast --on-failure undo
+  $ rollout apply app.yaml --prune            without the components that left it
   $ rollout apply app.yaml --batches 20%,80%  other batches than the manifest's
   $ kustomize build . | rollout apply -
   $ rollout apply examples/express-server-v1.yaml --sandbox";
@@ -102,7 +114,19 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;
     let limits = args.deadlines.limits();
-    driving::drive_and(args.on_failure, &setting, &wishes, limits, args.output, ui).await
+    if args.prune && !args.yes {
+        leftover::ask(&setting, &wishes, ui).await?;
+    }
+    let code = driving::drive_and(args.on_failure, &setting, &wishes, limits, args.output, ui).await?;
+    if args.prune {
+        leftover::prune(&setting, &wishes, limits.lock, ui).await?;
+    } else {
+        // The verdict is known: what cannot be read in time need not be told.
+        let found = leftover::find(&setting, &wishes);
+        let found = setting.session.clock().within(driving::AFTERWARDS, found).await;
+        leftover::tell(&found.and_then(Result::ok).unwrap_or_default(), ui);
+    }
+    Ok(code)
 }
 
 /// What the manifests ask for, each in its namespace.

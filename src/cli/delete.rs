@@ -1,6 +1,7 @@
 //! `rollout delete`: what an application owns goes, after it was shown.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
@@ -11,7 +12,7 @@ use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::{Answer, Ui};
 use crate::cli::{exit, gather, input};
 use crate::cluster::record;
-use crate::driver::delete::{self, Scope};
+use crate::driver::delete::{self, Owned, Scope};
 
 /// Remove what an application owns, or one of its components
 ///
@@ -83,26 +84,50 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         return Ok(exit::SUCCESS);
     }
     if !args.yes {
-        let list: String = found.iter().map(|object| format!("  {object}\n")).collect();
-        match ui.confirm(&format!("To be removed, with all pods:\n{list}Remove it?"))? {
-            Answer::Yes | Answer::NotAsked => {}
-            Answer::No => return Err(Failure::message(Kind::Refused, "nothing was removed")),
-        }
+        ask(&found, ui)?;
     }
-    for scope in &scopes {
-        let limit = args.lock_timeout.unsigned_abs();
-        delete::delete(&setting.session, scope, &setting.identity, limit, |said| match said {
+    remove(&setting, &scopes, args.lock_timeout.unsigned_abs(), ui, Ui::data).await?;
+    Ok(exit::SUCCESS)
+}
+
+/// Shows on a terminal what is to go, and asks.
+///
+/// # Errors
+///
+/// No for an answer.
+pub fn ask(found: &[Owned], ui: &mut Ui) -> Result<(), Failure> {
+    let list: String = found.iter().map(|object| format!("  {object}\n")).collect();
+    match ui.confirm(&format!("To be removed, with all pods:\n{list}Remove it?"))? {
+        Answer::Yes | Answer::NotAsked => Ok(()),
+        Answer::No => Err(Failure::message(Kind::Refused, "nothing was removed")),
+    }
+}
+
+/// Removes what is in scope, and tells each object that is gone.
+///
+/// # Errors
+///
+/// Another run that does not end in time, and a cluster that refuses.
+pub async fn remove(
+    setting: &Setting,
+    scopes: &[Scope],
+    patience: Duration,
+    ui: &mut Ui,
+    tell: fn(&mut Ui, &str),
+) -> Result<(), Failure> {
+    for scope in scopes {
+        delete::delete(&setting.session, scope, &setting.identity, patience, |said| match said {
             delete::Said::Waiting(holder) => {
                 ui.status(&format!(
                     "{}: waiting for the run of `{holder}`, which holds the lease",
                     scope.application
                 ));
             }
-            delete::Said::Removed(object) => ui.data(&format!("{object} deleted\n")),
+            delete::Said::Removed(object) => tell(ui, &format!("{object} deleted\n")),
         })
         .await?;
     }
-    Ok(exit::SUCCESS)
+    Ok(())
 }
 
 fn is_manifest(word: &str) -> bool {

@@ -23,6 +23,7 @@ pub mod history;
 mod hostile;
 pub mod input;
 pub mod job;
+pub mod leftover;
 pub mod man;
 pub mod pause;
 pub mod plan;

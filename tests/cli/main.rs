@@ -12,6 +12,7 @@ mod exit_table;
 mod forms;
 mod in_ci;
 mod killing;
+mod leaving;
 mod manifests;
 mod planning;
 mod printing;

@@ -1,0 +1,61 @@
+//! Components that left their manifest: told of, and removed when asked for.
+
+use crate::support::Desk;
+use crate::support::manifest::application;
+
+/// An application with two components, and the same with one.
+fn shop() -> Desk {
+    let desk = Desk::new();
+    let web = application("shop", "web", "v1", "web:1", "targetSize: 2");
+    let job = application("shop", "job", "v1", "job:1", "targetSize: 1");
+    let (_, second) = job.split_once("components:\n").unwrap();
+    desk.write("both.yaml", format!("{web}{second}"));
+    desk.write("one.yaml", web);
+    desk.done("apply both.yaml");
+    desk
+}
+
+#[test]
+fn they_are_told_of_and_stay() {
+    let desk = shop();
+    for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
+        let ran = desk.done(line);
+        let told = "warning: component `job` of application `shop` is not in the manifest and stays; \
+                    `rollout apply --prune -n default --sandbox=box.json` or \
+                    `rollout delete job -n default --sandbox=box.json` removes it";
+        assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
+    }
+    assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
+}
+
+#[test]
+fn they_are_pruned_when_everything_else_is_done() {
+    let desk = shop();
+    let ran = desk.done("apply one.yaml --prune");
+    assert!(ran.stderr.contains("deployment.apps/job-v1 deleted\n"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("deleted"), "{}", ran.stdout);
+    assert_eq!(desk.deployments(), ["web-v1 2/2"]);
+    assert!(!desk.done("status").stdout.contains("job"));
+    assert!(!desk.done("apply one.yaml").stderr.contains("warning"));
+}
+
+#[test]
+fn nothing_is_pruned_before_the_end() {
+    let desk = shop();
+    let batches = "targetSize: 2\nrolloutBatches:\n  - replicas: 1\n  - replicas: 1";
+    desk.write("next.yaml", application("shop", "web", "v2", "web:2", batches));
+    let ran = desk.done("apply next.yaml --prune --partition 0");
+    assert!(ran.stderr.contains("shop: not yet at its end, so nothing is removed"), "{}", ran.stderr);
+    desk.pods("- {image: 'web:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    assert_eq!(desk.run("apply next.yaml --prune --batch-timeout 300ms").code, Some(3));
+    assert!(desk.deployments().contains(&"job-v1 1/1".to_owned()));
+}
+
+#[test]
+fn another_application_is_none_of_its_business() {
+    let desk = shop();
+    desk.write("other.yaml", application("other", "api", "v1", "api:1", "targetSize: 1"));
+    let ran = desk.done("apply other.yaml --prune");
+    assert!(!ran.stderr.contains("job") && !ran.stderr.contains("web"), "{}", ran.stderr);
+    assert_eq!(desk.deployments().len(), 3);
+}
