@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, ManifestArgs, RunOutput};
+use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, ManifestArgs, Output, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
@@ -109,7 +109,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
             DryRun::Client => plan::Rehearsal::None,
             DryRun::Server => plan::Rehearsal::Server,
         };
-        return plan::show(&setting, &wishes, rehearsal, ui).await.map(|_| exit::SUCCESS);
+        return plan::show(&setting, &wishes, rehearsal, Output::Table, ui).await.map(|_| exit::SUCCESS);
     }
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;

@@ -1,5 +1,8 @@
 //! How `rollout plan` shows a component's future.
 
+mod document;
+
+use crate::cluster::service::Change;
 use crate::driver::foresee::Forecast;
 use crate::plan::in_place::{Extent, Rolling};
 use crate::plan::preview::Foreseen;
@@ -9,6 +12,8 @@ use crate::plan::walk::{Side, Waiting};
 use crate::report::diff;
 use crate::report::table::Table;
 use crate::report::text::{list_literals, plural, sanitise};
+
+pub use document::Plan;
 
 /// A component's future in words, a difference and a table. Ends with an empty line.
 pub fn render(forecast: &Forecast) -> String {
@@ -28,24 +33,41 @@ pub fn render(forecast: &Forecast) -> String {
     for service in services(forecast) {
         line(&mut text, service);
     }
-    let Some(spec) = forecast.steps.iter().find_map(claimed) else {
-        line(&mut text, at_rest(forecast));
-        text.push('\n');
-        return text;
-    };
-    line(&mut text, action(spec));
-    let (before, after) = forecast.workloads();
-    let difference = diff::workloads(job.desired.kind, before.as_ref(), after.as_ref());
-    if !difference.is_empty() {
+    let spec = forecast.steps.iter().find_map(claimed);
+    line(&mut text, spec.map_or_else(|| at_rest(forecast), action));
+    for difference in differences(forecast) {
         text.push('\n');
         text.push_str(&difference);
     }
     text.push('\n');
+    let Some(spec) = spec else { return text };
     text.push_str(&steps(forecast, spec));
     text.push('\n');
     line(&mut text, closing(forecast, spec));
     text.push('\n');
     text
+}
+
+/// What changes in Services and in the workload, coloured; none is empty.
+fn differences(forecast: &Forecast) -> Vec<String> {
+    let job = &forecast.job;
+    let mut differences: Vec<String> = job
+        .services
+        .iter()
+        .filter_map(Change::difference)
+        .map(|(before, after)| diff::objects("service", before.as_ref(), &after))
+        .collect();
+    if forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
+        let (before, after) = forecast.workloads();
+        differences.push(diff::workloads(job.desired.kind, before.as_ref(), after.as_ref()));
+    }
+    differences.retain(|difference| !difference.is_empty());
+    differences
+}
+
+/// Whether there is something to do. Whatever is written to workloads is claimed first.
+pub fn is_pending(forecast: &Forecast) -> bool {
+    forecast.job.has_extras() || forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some())
 }
 
 fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
@@ -66,7 +88,6 @@ fn revision(forecast: &Forecast) -> String {
 }
 
 fn services(forecast: &Forecast) -> Vec<String> {
-    use crate::cluster::service::Change;
     let name = |wanted: &serde_json::Value| {
         wanted.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
     };
@@ -111,10 +132,33 @@ fn action(spec: &RunSpec) -> String {
     }
 }
 
-/// The steps that change something or wait, with the sizes once they are done.
 fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
     let batches = spec.batches.len();
     let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
+    for Row { batch, words, target, source } in rows(forecast) {
+        table.row([
+            format!("{}/{batches}", batch + 1),
+            words,
+            target.to_string(),
+            source.to_string(),
+            target.saturating_add(source).to_string(),
+        ]);
+    }
+    table.render()
+}
+
+/// A step that is shown, with the sizes once it is done.
+struct Row {
+    /// Zero-based.
+    batch: usize,
+    words: String,
+    target: u32,
+    source: u32,
+}
+
+/// The steps that change something or wait.
+fn rows(forecast: &Forecast) -> Vec<Row> {
+    let mut rows = Vec::new();
     let mut batch = 0;
     for Foreseen { step, target, sources } in &forecast.steps {
         let words = match step {
@@ -147,15 +191,9 @@ fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
             | Step::Disturbed { .. }
             | Step::Refuse(_) => continue,
         };
-        table.row([
-            format!("{}/{batches}", batch + 1),
-            words,
-            target.to_string(),
-            sources.to_string(),
-            target.saturating_add(*sources).to_string(),
-        ]);
+        rows.push(Row { batch, words, target: *target, source: *sources });
     }
-    table.render()
+    rows
 }
 
 fn roll(rolling: &Rolling) -> String {

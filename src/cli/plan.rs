@@ -1,15 +1,17 @@
 //! `rollout plan`: what `apply` would do, without a write.
 
-use crate::cli::args::{BatchArgs, GlobalArgs, ManifestArgs};
+use crate::cli::args::{BatchArgs, GlobalArgs, ManifestArgs, Output};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
 use crate::cli::ui::Ui;
-use crate::cli::{apply, exit, forecast, input};
-use crate::driver::foresee::{foresee, rehearse};
+use crate::cli::{apply, exit, forecast, input, leftover};
+use crate::driver::foresee::{Forecast, foresee, rehearse};
 use crate::driver::outcome::{self, FailureKind};
 use crate::driver::wish::Wish;
 use crate::plan::step::{Refusal, Step};
+use crate::report::document;
+use crate::report::text::sanitise;
 
 /// Show what applying manifests would do, and do nothing
 ///
@@ -34,13 +36,18 @@ pub struct Args {
     /// Exit with 8 when there are changes to make, with 0 when there are none
     #[arg(long)]
     pub detailed_exitcode: bool,
+
+    /// Print in this form; `name` is the components with changes
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   $ rollout plan app.yaml
   $ rollout plan app.yaml --batches 1,4
-  $ rollout plan deploy/ --detailed-exitcode";
+  $ rollout plan deploy/ --detailed-exitcode
+  $ rollout plan app.yaml -o json | jq '.items[].run.batches'";
 
 /// Runs the command.
 ///
@@ -52,11 +59,24 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
     let wishes = apply::wishes(&setting, &applications, &overrides)?;
-    let pending = show(&setting, &wishes, Rehearsal::None, ui).await?;
+    let pending = show(&setting, &wishes, Rehearsal::None, args.output, ui).await?;
     Ok(match (args.detailed_exitcode, pending) {
         (true, Pending::Changes) => exit::CHANGES,
         (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
     })
+}
+
+fn rendered(forecasts: &[&Forecast], output: Output) -> String {
+    let plan = || forecast::Plan::of(forecasts.iter().copied());
+    match output {
+        Output::Table | Output::Wide => forecasts.iter().copied().map(forecast::render).collect(),
+        Output::Json => document::json(&plan()),
+        Output::Yaml => document::yaml(&plan()),
+        Output::Name => {
+            let changing = forecasts.iter().filter(|forecast| forecast::is_pending(forecast));
+            changing.map(|forecast| format!("rollout/{}\n", sanitise(&forecast.job.component))).collect()
+        }
+    }
 }
 
 /// Whether a plan has something to do.
@@ -86,6 +106,7 @@ pub async fn show(
     setting: &Setting,
     wishes: &[Wish],
     rehearsal: Rehearsal,
+    output: Output,
     ui: &mut Ui,
 ) -> Result<Pending, Failure> {
     let mut forecasts = Vec::new();
@@ -96,7 +117,7 @@ pub async fn show(
             Err(more) => refused.extend(more.into_iter().map(|refused| refused.failure)),
         }
     }
-    let mut pending = Pending::Nothing;
+    let mut shown = Vec::new();
     for forecast in &forecasts {
         match forecast.steps.last().map(|step| &step.step) {
             Some(Step::Refuse(Refusal::Misfit(misfit))) => {
@@ -106,18 +127,17 @@ pub async fn show(
                 for warning in &forecast.job.warnings {
                     ui.warn(warning);
                 }
-                ui.data(&forecast::render(forecast));
+                shown.push(forecast);
                 if rehearsal == Rehearsal::Server {
                     refused.extend(rehearse(&setting.session, forecast).await.err());
                 }
             }
         }
-        // Whatever is written to workloads is claimed first.
-        let claims = forecast.steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
-        if forecast.job.has_extras() || claims {
-            pending = Pending::Changes;
-        }
     }
+    let is_pending = shown.iter().any(|forecast| forecast::is_pending(forecast));
+    let pending = if is_pending { Pending::Changes } else { Pending::Nothing };
+    ui.data(&rendered(&shown, output));
+    leftover::tell(&leftover::find(setting, wishes).await?, ui);
     match refused.as_slice() {
         [] => Ok(pending),
         [first, ..] => {

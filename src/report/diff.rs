@@ -1,7 +1,8 @@
 //! The difference between two workloads, as `diff -u` shows it, in YAML.
 //!
-//! Where each revision has a Deployment of its own, the object's name and its label `app.oam.dev/revision`,
-//! which the pods have as well, differ by construction: they are left out, and the names stand in the header.
+//! Where each revision has a Deployment of its own, the object's name and the labels `app.oam.dev/revision` and
+//! `app.oam.dev/appRevision`, which the pods have as well, differ by construction: they are left out, and the names
+//! stand in the header.
 //! The colours are always there; a stream that is not to have any takes them out.
 
 use anstyle::{AnsiColor, Style};
@@ -29,6 +30,12 @@ pub fn workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Valu
     unified(&from, &to, &yaml(before), &yaml(after))
 }
 
+/// The difference between two objects of a kind, the first of which may not be there. Safe to show.
+pub fn objects(noun: &str, before: Option<&Value>, after: &Value) -> String {
+    let text = before.map(yaml).unwrap_or_default();
+    unified(&header(noun, before), &header(noun, Some(after)), &text, &yaml(after))
+}
+
 fn header(noun: &str, object: Option<&Value>) -> String {
     let name = object.and_then(|object| object.pointer("/metadata/name")?.as_str());
     name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{name}"))
@@ -47,6 +54,7 @@ fn without_revision(workload: &Value) -> Value {
     for path in ["/metadata/labels", "/spec/template/metadata/labels"] {
         if let Some(map) = workload.pointer_mut(path).and_then(Value::as_object_mut) {
             map.remove(labels::REVISION);
+            map.remove(labels::APP_REVISION);
         }
     }
     workload

@@ -7,6 +7,7 @@ mod completing;
 mod connecting;
 mod controlling;
 mod deleting;
+mod differing;
 mod exit_codes;
 mod exit_table;
 mod forms;

@@ -16,6 +16,7 @@ pub(crate) struct Schemas {
     pub(crate) status: Schema,
     pub(crate) history: Schema,
     pub(crate) revision: Schema,
+    pub(crate) plan: Schema,
 }
 
 /// A schema, and what has been seen of what it describes.
@@ -33,14 +34,15 @@ impl Schemas {
             status: Schema::read("status"),
             history: Schema::read("history"),
             revision: Schema::read("revision"),
+            plan: Schema::read("plan"),
         };
         let files = fs::read_dir(folder()).unwrap().count();
         assert_eq!(files, schemas.all().len(), "each file of `schema/` is put to the test");
         schemas
     }
 
-    pub(crate) fn all(&self) -> [&Schema; 4] {
-        [&self.event, &self.status, &self.history, &self.revision]
+    pub(crate) fn all(&self) -> [&Schema; 5] {
+        [&self.event, &self.status, &self.history, &self.revision, &self.plan]
     }
 
     /// What is described and was not seen.

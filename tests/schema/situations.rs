@@ -10,7 +10,8 @@ use crate::support::{Desk, FILE};
 type Situation = fn(&Schemas);
 
 /// All of them.
-pub(crate) const SITUATIONS: [Situation; 13] = [
+pub(crate) const SITUATIONS: [Situation; 14] = [
+    planned,
     to_and_fro,
     going_back,
     pods_that_never_come,
@@ -35,6 +36,20 @@ fn released(schemas: &Schemas) -> Stage<'_> {
     stage.desk.write("v2.yaml", shop("v2", "web:2"));
     stage.drive("apply v1.yaml", 0);
     stage
+}
+
+fn planned(schemas: &Schemas) {
+    let stage = Stage::new(schemas);
+    let exposed = shop("v1", "web:1")
+        .replace("image: web:1", "image: web:1\n        ports: [{port: 80, expose: true}]");
+    stage.desk.write("v1.yaml", &exposed);
+    stage.plan("v1.yaml --partition 0");
+    stage.desk.done("apply v1.yaml");
+    stage.plan("v1.yaml");
+    stage.desk.write("v2.yaml", shop("v2", "web:2"));
+    stage.plan("v2.yaml");
+    stage.desk.write("more.yaml", exposed.replace("targetSize: 3", "targetSize: 7"));
+    stage.plan("more.yaml --batches 4");
 }
 
 fn to_and_fro(schemas: &Schemas) {

@@ -55,6 +55,13 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Plans a manifest.
+    pub(crate) fn plan(&self, line: &str) {
+        let line = format!("plan {line} -o json");
+        let document = serde_json::from_str(&self.desk.done(&line).stdout).unwrap();
+        self.schemas.plan.check(&document, &line);
+    }
+
     /// Looks into a revision.
     pub(crate) fn open(&self, revision: &str) {
         let line = format!("history --revision {revision} -o json");
