@@ -30,6 +30,7 @@ pub mod plan;
 pub(crate) mod plugin;
 pub mod promote;
 pub mod rbac;
+pub mod rehearse;
 pub mod repeat;
 pub mod resume;
 pub mod scale;
@@ -78,6 +79,7 @@ pub struct Cli {
 pub enum Command {
     Apply(apply::Args),
     Plan(plan::Args),
+    Rehearse(rehearse::Args),
     Status(status::Args),
     Undo(undo::Args),
     Promote(promote::Args),
@@ -169,6 +171,7 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
         Command::Man(args) => man::run(args, ui),
         Command::Apply(args) => wait(apply::run(args, &cli.global, ui)),
         Command::Plan(args) => wait(plan::run(args, &cli.global, ui)),
+        Command::Rehearse(args) => wait(rehearse::run(args, &cli.global, ui)),
         Command::Status(args) => wait(status::run(args, &cli.global, ui)),
         Command::Undo(args) => wait(undo::run(args, &cli.global, ui)),
         Command::Promote(args) => wait(promote::run(args, &cli.global, ui)),

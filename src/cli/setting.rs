@@ -28,11 +28,18 @@ pub struct Setting {
 pub async fn open(global: &GlobalArgs, purpose: connect::Purpose, ui: &mut Ui) -> Result<Setting, Failure> {
     let clock = Clock::system();
     let connection = connect::connect(global, purpose, &clock, ui).await?;
-    let patience =
-        Patience { request: connection.request_timeout.unwrap_or(Duration::ZERO), ..Patience::default() };
-    let session = Session::new(connection.client.clone(), clock, patience);
     let identity = global.identity.clone().unwrap_or_else(default_identity);
-    Ok(Setting { connection, session, identity })
+    Ok(Setting::over(connection, clock, identity))
+}
+
+impl Setting {
+    /// Surroundings over a connection that there is.
+    pub fn over(connection: Connection, clock: Clock, identity: String) -> Self {
+        let patience =
+            Patience { request: connection.request_timeout.unwrap_or(Duration::ZERO), ..Patience::default() };
+        let session = Session::new(connection.client.clone(), clock, patience);
+        Self { connection, session, identity }
+    }
 }
 
 /// User, host and process: different for every run, and telling for whoever waits for it.

@@ -18,6 +18,7 @@ mod manifests;
 mod planning;
 mod printing;
 mod queueing;
+mod rehearsing;
 mod shell;
 mod stopping;
 mod streams;

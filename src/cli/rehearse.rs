@@ -1,0 +1,252 @@
+//! `rollout rehearse`: a run in a sandbox that begins with a copy of what is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use serde_json::Value;
+
+use crate::cli::apply::{self, OnFailure};
+use crate::cli::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
+use crate::cli::connect::{Connection, Purpose};
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::setting::{self, Setting, unreachable};
+use crate::cli::ui::Ui;
+use crate::cli::{driving, input, values};
+use crate::cluster::clock::Clock;
+use crate::cluster::error::ClusterError;
+use crate::cluster::{keys, workload};
+use crate::driver::context::{Limits, Trouble};
+use crate::driver::foresee::foresee;
+use crate::driver::wish::{Intent, Wish};
+use crate::oam::labels;
+use crate::report::text::plural;
+use crate::sandbox::rules::{Rule, parse_rules};
+use crate::sandbox::{Options, RulesSource, Sandbox};
+
+/// Drive manifests in a sandbox that begins with a copy of what is there
+///
+/// The cluster is only read: its workloads, revisions, Services and run records are copied into a sandbox inside this
+/// process, where pods are ready at once, and the run is driven there to its end. With `--inject`, pods fail as they would
+/// in the cluster: it shows what would be said, how the run would end, and what would run then.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to rehearse.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// Let pods fail in this way; can be repeated
+    ///
+    /// FAILURE is one of those that `--sandbox-rules` has, such as `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern
+    /// with `*` and `?`; without it, pods with the images of the manifests fail.
+    #[arg(long, value_name = "[IMAGE=]FAILURE")]
+    pub inject: Vec<String>,
+
+    /// How it is cut.
+    #[command(flatten)]
+    pub batches: BatchArgs,
+
+    /// Give up on a batch after this time; `0` is no limit
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration)]
+    #[arg(allow_hyphen_values = true)]
+    pub batch_timeout: jiff::SignedDuration,
+
+    /// Do this with a component whose pods do not become ready
+    #[arg(long, value_name = "WHAT", default_value = "hold")]
+    pub on_failure: OnFailure,
+
+    /// Accept other content under an `externalRevision` that exists
+    #[arg(long)]
+    pub reuse_revision: bool,
+
+    /// Print the result in this form
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: RunOutput,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout rehearse app.yaml
+  $ rollout rehearse app.yaml --inject ImagePullBackOff
+  $ rollout rehearse app.yaml --inject 'web:5*=NeverReady' --on-failure undo";
+
+/// What pods do about which nothing is injected.
+const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
+/// How often it is looked whether the copy's pods are there.
+const LOOK: Duration = Duration::from_millis(20);
+/// How many looks that takes at most.
+const MOST_LOOKS: usize = 500;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever would stop the rollout, and a cluster that cannot be read.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let applications = input::applications(&args.manifests.paths(), ui)?;
+    let real = setting::open(global, Purpose::Look, ui).await?;
+    let wishes = apply::wishes(&real, &applications, &args.batches.overrides(args.reuse_revision))?;
+    let injected = rules(&args.inject, &wishes)?;
+    for wish in &wishes {
+        // What only the cluster knows: objects of others, kinds that it does not serve.
+        if let Err(refused) = foresee(&real.session, wish).await
+            && let Some(first) = refused.into_iter().next()
+        {
+            return Err(first.failure.into());
+        }
+    }
+    let mut objects = Vec::new();
+    for wish in &wishes {
+        objects.extend(read(&real, wish).await.map_err(unreachable)?);
+    }
+    let copied = plural(objects.len(), "object", "objects");
+    ui.status(&format!("rehearsal: a sandbox with a copy of {copied}; nothing is sent to the cluster"));
+    let copy = open(&real, objects, injected).await.map_err(unreachable)?;
+    let limits = Limits {
+        run: Duration::ZERO,
+        batch: args.batch_timeout.unsigned_abs(),
+        lock: Duration::ZERO,
+        trouble: Trouble::Waits,
+    };
+    driving::drive_and(args.on_failure, &copy, &wishes, limits, args.output, ui).await
+}
+
+/// The kubelet's rules: what is injected, and the usual after it.
+fn rules(injected: &[String], wishes: &[Wish]) -> Result<Vec<Rule>, Failure> {
+    let line = |image: &str, failure: &str| {
+        // JSON's strings are YAML's.
+        format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure))
+    };
+    let mut text = String::new();
+    for inject in injected {
+        match inject.rsplit_once('=') {
+            Some((image, failure)) => text.push_str(&line(image, failure)),
+            None => images(wishes).iter().for_each(|image| text.push_str(&line(image, inject))),
+        }
+    }
+    text.push_str(USUAL);
+    parse_rules("--inject", &text)
+        .map_err(|error| Failure::message(Kind::Usage, format!("`--inject`: {}", error.problem)))
+}
+
+/// The images of the manifests.
+fn images(wishes: &[Wish]) -> Vec<&str> {
+    let components = wishes.iter().flat_map(|wish| &wish.components);
+    let images = components.filter_map(|component| match &component.intent {
+        Intent::Manifest { component, .. } => Some(component.properties.image.as_str()),
+        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
+            None
+        }
+    });
+    images.collect()
+}
+
+/// An object to copy, with its kind.
+type Copied = (ApiResource, DynamicObject);
+
+/// What a run of a wish may see, dependents after what they depend on.
+async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterError> {
+    let components = wish.component_names();
+    let names = components.join(",");
+    let mut lists = vec![
+        (ApiResource::erase::<ConfigMap>(&()), format!("{} in ({names})", keys::RECORD_COMPONENT)),
+        (
+            ApiResource::erase::<ControllerRevision>(&()),
+            format!("{} in ({names})", labels::REVISION_COMPONENT),
+        ),
+        (ApiResource::erase::<Service>(&()), workload::selector(&components)),
+    ];
+    lists.extend(
+        wish.kinds().into_iter().map(|kind| (workload::resource(kind), workload::selector(&components))),
+    );
+    let mut objects = Vec::new();
+    for (resource, selector) in lists {
+        let api = setting.session.dynamic(&wish.namespace, &resource);
+        let params = ListParams::default().labels(&selector);
+        let list = setting.session.read(|| api.list(&params)).await?;
+        objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
+    }
+    Ok(objects)
+}
+
+/// A sandbox with the objects, once their pods are there, of which the pods to come fail as injected.
+async fn open(real: &Setting, objects: Vec<Copied>, injected: Vec<Rule>) -> Result<Setting, ClusterError> {
+    let clock = Clock::system();
+    let now = clock.clone();
+    let usual = injected.last().cloned();
+    let sandbox = Sandbox::open(Options {
+        file: None,
+        rules: RulesSource::Given(usual.into_iter().collect()),
+        now: Arc::new(move || now.now()),
+        record_history: false,
+    })
+    .map_err(|error| ClusterError::Other(error.to_string()))?;
+    let connection = Connection {
+        client: sandbox.client("default"),
+        sandbox: Some(sandbox.clone()),
+        namespaces: real.connection.namespaces.clone(),
+        request_timeout: None,
+    };
+    let setting = Setting::over(connection, clock, real.identity.clone());
+    for (resource, object) in objects {
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        let api = setting.session.dynamic(&namespace, &resource);
+        setting.session.once(api.create(&PostParams::default(), &bare(object))).await?;
+    }
+    for _ in 0..MOST_LOOKS {
+        if sandbox.objects().iter().all(is_ready) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    sandbox.set_rules(injected);
+    Ok(setting)
+}
+
+/// What somebody wrote of an object. Owners have other identities in the copy.
+fn bare(mut object: DynamicObject) -> DynamicObject {
+    let seen = std::mem::take(&mut object.metadata);
+    object.metadata.name = seen.name;
+    object.metadata.namespace = seen.namespace;
+    object.metadata.labels = seen.labels;
+    object.metadata.annotations = seen.annotations;
+    if let Some(fields) = object.data.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(spec) = object.data.get_mut("spec").and_then(Value::as_object_mut) {
+        // A Service's addresses are the cluster's to give; `None` is no address.
+        spec.remove("clusterIPs");
+        spec.retain(|field, value| field != "clusterIP" || value == "None");
+    }
+    object
+}
+
+/// Whether a workload has all its pods; whatever else has none.
+fn is_ready(object: &Value) -> bool {
+    let is_workload = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
+    let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    !is_workload || object["status"]["readyReplicas"].as_i64().unwrap_or(0) >= wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_injected_comes_before_the_usual() {
+        let rules = rules(&["web:5*=NeverReady".to_owned()], &[]).unwrap();
+        let images: Vec<&str> = rules.iter().map(|rule| rule.image.as_str()).collect();
+        assert_eq!(images, ["web:5*", "*"]);
+    }
+
+    #[test]
+    fn an_unknown_failure_is_refused_with_those_that_there_are() {
+        let failure = super::rules(&["*=Gone".to_owned()], &[]).unwrap_err();
+        let text = failure.error.to_string();
+        assert!(text.starts_with("`--inject`: ") && text.contains("NeverReady"), "{text}");
+        assert_eq!(failure.kind, Kind::Usage);
+    }
+}

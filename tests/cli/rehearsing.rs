@@ -1,0 +1,51 @@
+//! `rollout rehearse`: what would happen, and nothing of it in the cluster.
+
+use crate::exit_codes::open_shop;
+use crate::support::Desk;
+
+#[test]
+fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
+    let desk = Desk::new();
+    desk.done("apply examples/express-server-v1.yaml");
+    let before = desk.bytes();
+    let ran = desk.done("rehearse examples/express-server-v2.yaml");
+    assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 3 objects;"), "{}", ran.stderr);
+    let told = "express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("workload `express-server-v1` deleted"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("rolloutSucceed"), "{}", ran.stdout);
+    assert_eq!(desk.bytes(), before);
+}
+
+#[test]
+fn injected_trouble_is_told_as_the_cluster_would_tell_it() {
+    let desk = open_shop();
+    let before = desk.bytes();
+    let ran = desk.run("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ImagePullBackOff"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("web-v1` 3/3 ready"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("rolloutSucceed"), "went back: {}", ran.stdout);
+    let ran = desk.run("rehearse v2.yaml --inject other:*=NeverReady");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(desk.bytes(), before);
+}
+
+#[test]
+fn a_cloneset_is_copied_with_what_was_written_on_it() {
+    let desk = Desk::new();
+    desk.done("apply examples/clonset-server-v1.yaml");
+    let ran = desk.done("rehearse examples/clonset-server-v2.yaml");
+    assert!(ran.stdout.contains("rolloutSucceed"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("2 of 5 pods of `clonset-server` go to"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_would_be_refused_is_refused() {
+    let desk = open_shop();
+    let ran = desk.run("rehearse v2.yaml --inject Gone");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`--inject`: ") && ran.stderr.contains("NeverReady"), "{}", ran.stderr);
+    let ran = desk.run("rehearse v2.yaml --batches 1,1");
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+}
