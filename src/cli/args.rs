@@ -92,6 +92,10 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, help_heading = CONVERSATION)]
     pub quiet: bool,
 
+    /// Say every request on stderr, with the status of its answer and the time it took
+    #[arg(short, long, global = true, help_heading = CONVERSATION, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
     /// Colour the conversation on stderr, and differences
     ///
     /// `auto` colours a terminal and follows NO_COLOR and CLICOLOR_FORCE.

@@ -18,6 +18,7 @@ use tower::util::MapRequestLayer;
 use crate::cli::args::GlobalArgs;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::token_file::TokenFile;
+use crate::cli::trace::traced;
 use crate::cli::ui::Ui;
 use crate::cluster::clock::Clock;
 use crate::sandbox::rules;
@@ -90,6 +91,20 @@ pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
 ///
 /// Flags that contradict each other, a kubeconfig that cannot be used, and no cluster at all.
 pub async fn connect(
+    args: &GlobalArgs,
+    purpose: Purpose,
+    clock: &Clock,
+    ui: &mut Ui,
+) -> Result<Connection, Failure> {
+    let connection = silent(args, purpose, clock, ui).await?;
+    if args.verbose == 0 {
+        return Ok(connection);
+    }
+    Ok(Connection { client: traced(connection.client, clock, ui.aside()), ..connection })
+}
+
+/// Builds a client of whose requests nothing is told.
+async fn silent(
     args: &GlobalArgs,
     purpose: Purpose,
     clock: &Clock,

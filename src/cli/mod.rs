@@ -38,6 +38,7 @@ pub mod setting;
 pub mod signals;
 pub mod status;
 pub mod token_file;
+pub mod trace;
 pub mod ui;
 pub mod undo;
 pub mod until;

@@ -1,0 +1,35 @@
+//! `--verbose`: a line for every request, as it is answered.
+
+use http::Request;
+use jiff::{SignedDuration, SignedDurationRound, Unit};
+use kube::Client;
+use kube::client::Body;
+use tower::service_fn;
+
+use crate::cluster::clock::Clock;
+
+/// A client like another that tells what it asked and how it was answered. Watches are told when they begin.
+pub fn traced(client: Client, clock: &Clock, tell: impl Fn(&str) + Clone + Send + 'static) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let clock = clock.clone();
+    let service = service_fn(move |request: Request<Body>| {
+        let (client, clock, tell) = (client.clone(), clock.clone(), tell.clone());
+        let asked = format!("{} {}", request.method(), request.uri());
+        async move {
+            let begun = clock.elapsed();
+            let answer = client.send(request).await;
+            let taken = milliseconds(clock.elapsed() - begun);
+            match &answer {
+                Ok(response) => tell(&format!("{asked} {} after {taken}", response.status().as_u16())),
+                Err(error) => tell(&format!("{asked} unanswered after {taken}: {error}")),
+            }
+            answer
+        }
+    });
+    Client::new(service, namespace)
+}
+
+fn milliseconds(duration: SignedDuration) -> String {
+    let whole = duration.round(SignedDurationRound::new().smallest(Unit::Millisecond)).unwrap_or(duration);
+    format!("{}ms", whole.as_millis())
+}
