@@ -19,6 +19,7 @@ mod planning;
 mod printing;
 mod queueing;
 mod rehearsing;
+mod screens;
 mod shell;
 mod stopping;
 mod streams;

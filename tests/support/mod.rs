@@ -8,6 +8,7 @@
 pub(crate) mod child;
 pub(crate) mod manifest;
 pub(crate) mod redact;
+pub(crate) mod screen;
 pub(crate) mod walk;
 
 use std::fs;

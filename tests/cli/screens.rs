@@ -1,0 +1,221 @@
+//! What stands on a terminal, of several widths, at the end and on the way.
+
+use rustix::process::Signal;
+
+use crate::support::Desk;
+use crate::support::manifest::{application, shop};
+use crate::support::screen::Screen;
+
+const FAILING: &str = "- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}";
+
+fn on_screen(desk: &Desk, line: &str, columns: u16) -> String {
+    Screen::start(desk.command(line), columns).end()
+}
+
+#[test]
+fn the_upgrade() {
+    let desk = Desk::new();
+    desk.done("apply examples/express-server-v1.yaml");
+    let canary = on_screen(&desk, "apply examples/express-server-v2-canary.yaml", 120);
+    let rest = on_screen(&desk, "apply examples/express-server-v2.yaml", 80);
+    insta::assert_snapshot!(format!("{canary}\n\n{rest}"), @"
+    [   0s] express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas in 2 batches (2 and 3);
+    time for each batch: 10m, in all: no limit
+    [   0s] express-server: revision 2 recorded as `express-server-v2`
+    [   0s] express-server: workload `express-server-v2` created
+    [   0s] express-server: batch 1 of 2: `express-server-v2` 0 → 2
+    [   0s] express-server: batch 1 of 2: `express-server-v1` 5 → 3
+    [   0s] express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready, source 3
+    [   0s] express-server: held after batch 1 of 2 as asked: 2 of 5 upgraded, 2 ready, source 3
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    express-server   5        2          2       batchReady    rollingInBatches   0s
+    [exit 0]
+
+    [   0s] express-server: going on with the upgrade from `express-server-v1` to `e
+    xpress-server-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 1
+    0m, in all: no limit
+    [   0s] express-server: batch 2 of 2: `express-server-v2` 2 → 5
+    [   0s] express-server: batch 2 of 2: `express-server-v1` 3 → 0
+    [   0s] express-server: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
+    [   0s] express-server: workload `express-server-v1` deleted
+    [   0s] express-server: done: 5 of 5 upgraded, 5 ready
+    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    express-server   5        5          5       batchReady    rolloutSucceed   0s
+    [exit 0]
+    ");
+}
+
+#[test]
+fn three_components() {
+    let desk = Desk::new();
+    let names = ["api", "job", "web"];
+    let texts = names.map(|name| application(name, name, "v1", "web:1", "targetSize: 2"));
+    desk.write("three.yaml", texts.join("---\n"));
+    // They end in whatever order.
+    let screen = on_screen(&desk, "apply three.yaml", 80);
+    for name in names {
+        assert!(screen.contains(&format!("{name}: done: 2 of 2 upgraded, 2 ready\n")), "{screen}");
+        assert_eq!(screen.matches(&format!("\n{name} ")).count(), 1, "one row in the table: {screen}");
+    }
+    assert!(!screen.contains("target "), "no live line is left: {screen}");
+}
+
+#[test]
+fn an_image_that_never_comes_at_three_widths() {
+    let mut screens = String::new();
+    for columns in [120, 80, 40] {
+        let desk = Desk::new();
+        desk.write("v1.yaml", shop("v1", "web:1"));
+        desk.write("v2.yaml", shop("v2", "web:2"));
+        desk.done("apply v1.yaml");
+        desk.pods(FAILING);
+        screens.push_str(&on_screen(&desk, "apply v2.yaml --batch-timeout 500ms", columns));
+        screens.push_str("\n\n");
+    }
+    insta::assert_snapshot!(screens, @r#"
+    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 500ms, in al
+    l: no limit
+    [   0s] web: revision 2 recorded as `web-v2`
+    [   0s] web: workload `web-v2` created
+    [   0s] web: batch 1 of 2: `web-v2` 0 → 1
+    [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
+    [   0s]   waited 0s for `web-v2`: 0 of 1 ready
+    [   0s]   pod `web-v2-696776456d-4bvfk`: ImagePullBackOff: Back-off pulling image "web:2": ErrImagePull: failed to pull
+    and unpack image "web:2": failed to resolve reference "web:2": web:2: not found
+    [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull and unpack image "web:2": failed to resolv
+    e reference "web:2": web:2: not found
+    [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
+    [   0s]   hint: the run is kept: run the same command again to go on where it stopped
+    [   0s]   hint: go back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    [exit 3]
+
+    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 a
+    nd 2); time for each batch: 500ms, in all: no limit
+    [   0s] web: revision 2 recorded as `web-v2`
+    [   0s] web: workload `web-v2` created
+    [   0s] web: batch 1 of 2: `web-v2` 0 → 1
+    [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`):
+    `web-v2`: 0 of 1 ready
+    [   0s]   waited 0s for `web-v2`: 0 of 1 ready
+    [   0s]   pod `web-v2-696776456d-4bvfk`: ImagePullBackOff: Back-off pulling imag
+    e "web:2": ErrImagePull: failed to pull and unpack image "web:2": failed to reso
+    lve reference "web:2": web:2: not found
+    [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull an
+    d unpack image "web:2": failed to resolve reference "web:2": web:2: not found
+    [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
+    [   0s]   hint: the run is kept: run the same command again to go on where it st
+    opped
+    [   0s]   hint: go back with `rollout undo web --to-revision web-v1 --sandbox=bo
+    x.json`
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    [exit 3]
+
+    [   0s] web: upgrade from `web-v1` to `w
+    eb-v2` with 3 replicas in 2 batches (1 a
+    nd 2); time for each batch: 500ms, in al
+    l: no limit
+    [   0s] web: revision 2 recorded as `web
+    -v2`
+    [   0s] web: workload `web-v2` created
+    [   0s] web: batch 1 of 2: `web-v2` 0 →
+    1
+    [   0s] web: failed in batch 1 of 2: not
+     ready after 500ms (`--batch-timeout`):
+    `web-v2`: 0 of 1 ready
+    [   0s]   waited 0s for `web-v2`: 0 of 1
+     ready
+    [   0s]   pod `web-v2-696776456d-4bvfk`:
+     ImagePullBackOff: Back-off pulling imag
+    e "web:2": ErrImagePull: failed to pull
+    and unpack image "web:2": failed to reso
+    lve reference "web:2": web:2: not found
+    [   0s]   warning event: Failed: Failed
+    to pull image "web:2": failed to pull an
+    d unpack image "web:2": failed to resolv
+    e reference "web:2": web:2: not found
+    [   0s]   running now: `web-v1` 3/3 read
+    y, `web-v2` 0/1 ready
+    [   0s]   hint: the run is kept: run the
+     same command again to go on where it st
+    opped
+    [   0s]   hint: go back with `rollout un
+    do web --to-revision web-v1 --sandbox=bo
+    x.json`
+    NAME   TARGET   UPGRADED   READY   BATCH
+    -STATE         ROLLING-STATE   AGE
+    web    3        1          0       batch
+    VerifyFailed   rolloutFailed   0s
+    [exit 3]
+    "#);
+}
+
+#[test]
+fn stopped_and_taken_up_again_in_a_narrow_terminal() {
+    let desk = Desk::new();
+    desk.write("v1.yaml", shop("v1", "web:1"));
+    desk.pods("- {image: '*', fail: NeverReady}");
+    let mut screen = Screen::start(desk.command("apply v1.yaml"), 40);
+    screen.until("web: target 0/3 ready");
+    assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
+    let stopped = screen.signal(Signal::INT).end();
+    desk.pods("- {image: '*', readyAfter: 20ms}");
+    let resumed = on_screen(&desk, "apply v1.yaml", 40);
+    insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"
+    [   0s] web: first release of `web-v1` w
+    ith 3 replicas in 2 batches (1 and 2); t
+    ime for each batch: 10m, in all: no limi
+    t
+    [   0s] web: revision 1 recorded as `web
+    -v1`
+    [   0s] web: workload `web-v1` created
+    [   0s] web: batch 1 of 2: `web-v1` 0 →
+    1
+    [   0s] web: stopped as asked in batch 1
+     of 2: 1 of 3 upgraded, 0 ready
+    [   0s]   hint: the run is kept: run the
+     same command again to go on where it st
+    opped
+    [exit 130]
+
+    [   0s] web: going on with the first rel
+    ease of `web-v1` with 3 replicas in 2 ba
+    tches (1 and 2); time for each batch: 10
+    m, in all: no limit
+    [   0s] web: batch 1 of 2 ready: 1 of 3
+    upgraded, 1 ready
+    [   0s] web: batch 2 of 2: `web-v1` 1 →
+    3
+    [   0s] web: batch 2 of 2 ready: 3 of 3
+    upgraded, 3 ready
+    [   0s] web: done: 3 of 3 upgraded, 3 re
+    ady
+    NAME   TARGET   UPGRADED   READY   BATCH
+    -STATE   ROLLING-STATE    AGE
+    web    3        3          3       batch
+    Ready    rolloutSucceed   0s
+    [exit 0]
+    ");
+}
+
+/// Without colours where they are not wanted; without live lines where the cursor cannot move.
+#[test]
+fn terminals_that_can_less() {
+    let desk = Desk::new();
+    desk.pods("- {image: '*', readyAfter: 300ms}");
+    desk.write("v1.yaml", shop("v1", "web:1"));
+    let lines = |variable: (&str, &str)| {
+        let mut command = desk.command("apply v1.yaml");
+        std::fs::remove_file(desk.path(crate::support::FILE)).ok();
+        command.env(variable.0, variable.1);
+        let mut screen = Screen::start(command, 80);
+        let text = screen.end();
+        (text.contains("batch 1 of 2: waiting"), screen.is_coloured)
+    };
+    assert_eq!(lines(("TERM", "xterm-256color")), (false, true));
+    assert_eq!(lines(("NO_COLOR", "1")), (false, false));
+    assert_eq!(lines(("TERM", "dumb")), (true, false));
+    assert_eq!(lines(("TERM", "")), (true, false));
+}

@@ -1,0 +1,103 @@
+//! The binary on a terminal: what stands on the screen, at any moment and at the end.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// The height that the binary is told of.
+const ROWS: u16 = 24;
+/// The height that is kept, so that nothing has to scroll out of sight.
+const KEPT_ROWS: u16 = 400;
+
+/// A terminal with a running command. The command is killed when it is dropped.
+pub(crate) struct Screen {
+    process: std::process::Child,
+    terminal: File,
+    parser: vt100::Parser,
+    columns: u16,
+    /// The widest line, and whether a colour was ever on the screen.
+    pub(crate) is_coloured: bool,
+}
+
+impl Screen {
+    /// Starts a command on a terminal of so many columns.
+    pub(crate) fn start(mut command: Command, columns: u16) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let side = File::options().read(true).write(true).open(name).unwrap();
+        tcsetwinsize(&side, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let stream = || side.try_clone().unwrap();
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
+        let process = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+        let parser = vt100::Parser::new(KEPT_ROWS, columns, 0);
+        Self { process, terminal: File::from(terminal), parser, columns, is_coloured: false }
+    }
+
+    /// Reads until this text stands on the screen.
+    pub(crate) fn until(&mut self, text: &str) -> &mut Self {
+        while !self.text().contains(text) {
+            assert!(self.read(), "`{text}` never stood there:\n{}", self.text());
+        }
+        self
+    }
+
+    pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
+        let id = i32::try_from(self.process.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+        self
+    }
+
+    /// Waits for the end; the screen then, the exit code, and whether the cursor is there to be seen.
+    pub(crate) fn end(&mut self) -> String {
+        while self.read() {}
+        let code = self.process.wait().unwrap().code();
+        assert!(!self.parser.screen().hide_cursor(), "the cursor is gone");
+        let code = code.map_or_else(|| "killed".to_owned(), |code| format!("exit {code}"));
+        format!("{}[{code}]", without_times(&self.text()))
+    }
+
+    /// What stands on the screen, without blank lines below.
+    pub(crate) fn text(&self) -> String {
+        let rows: Vec<String> = self.parser.screen().rows(0, self.columns).collect();
+        let filled = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last + 1);
+        rows[..filled].iter().map(|row| format!("{}\n", row.trim_end())).collect()
+    }
+
+    /// Takes in what was written; whether there was anything.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        // A terminal whose other side is closed gives an error.
+        let count = self.terminal.read(&mut bytes).unwrap_or(0);
+        self.parser.process(&bytes[..count]);
+        let screen = self.parser.screen();
+        let cells = (0..screen.size().0).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
+        self.is_coloured |= cells
+            .filter_map(|(row, column)| screen.cell(row, column))
+            .any(|cell| cell.fgcolor() != vt100::Color::Default || cell.bold());
+        count > 0
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Times since the start, and ages, are those of the machine.
+fn without_times(text: &str) -> String {
+    let line = |line: &str| match line.split_once("s] ") {
+        Some((time, rest)) if time.starts_with('[') => format!("[   0s] {rest}"),
+        _ => super::redact::data(line).trim_end().to_owned(),
+    };
+    text.lines().map(|text| format!("{}\n", line(text))).collect()
+}
