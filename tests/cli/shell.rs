@@ -153,7 +153,7 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout completions tcsh
     --- stderr
-    error: invalid value 'tcsh' for '<SHELL>'
+    error: invalid value 'tcsh' for '[SHELL]'
       [possible values: bash, elvish, fish, powershell, zsh]
 
       tip: a similar value exists: 'zsh'
@@ -194,7 +194,7 @@ fn man_writes_a_page_per_command() {
     let desk = Desk::new();
     insta::assert_snapshot!(transcript(&mut desk.bare("man --dir .")), @"
     --- stderr
-    15 manual pages are in `.`.
+    18 manual pages are in `.`.
     [exit 0]
     ");
     assert!(desk.path("rollout-apply.1").exists());
