@@ -13,6 +13,7 @@ pub mod connect;
 pub mod crds;
 pub mod delete;
 pub mod driving;
+mod echo;
 pub mod exit;
 pub mod failure;
 pub mod follow;

@@ -15,11 +15,12 @@ use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 
 use crate::cli::args::Color;
+use crate::cli::echo::{self, Unechoed};
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Label, Told};
 use crate::cli::repeat::Flags;
 use crate::oam::manifest::{ManifestErrors, Problem};
-use crate::report::event::Reporter;
+use crate::report::event::{Event, Reporter};
 use crate::report::folds::{Folded, Page};
 use crate::report::github::{self, Annotated, Level, Spot};
 use crate::report::json::Json;
@@ -179,7 +180,8 @@ impl Ui {
             (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
             (Narration::Words, Live::Terminal) => {
                 let target = ProgressDrawTarget::stderr();
-                Box::new(Terminal::new(self.stderr.clone(), target, height, self.paint))
+                let terminal = Terminal::new(self.stderr.clone(), target, height, self.paint);
+                Box::new(Undisturbed { inner: terminal, _echo: Unechoed::on(io::stderr()) })
             }
             (Narration::Words, Live::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
@@ -273,6 +275,18 @@ impl Ui {
     }
 }
 
+/// A display on a terminal that shows nothing else meanwhile. The display goes first, and then the echo is back.
+struct Undisturbed<R> {
+    inner: R,
+    _echo: Unechoed<io::Stderr>,
+}
+
+impl<R: Reporter> Reporter for Undisturbed<R> {
+    fn event(&mut self, event: &Event) {
+        self.inner.event(event);
+    }
+}
+
 /// The height of the terminal at stderr, in lines.
 fn height() -> usize {
     rustix::termios::tcgetwinsize(io::stderr()).map_or(DEFAULT_HEIGHT, |size| size.ws_row.into())
@@ -286,6 +300,7 @@ pub fn heed_panics(end: fn(u8)) {
         if stderr.is_terminal() {
             // Below the live lines, of which the last is unfinished.
             stderr.write_all(b"\n").ok();
+            echo::restore(&stderr);
         }
         tell(panic);
         let advice =

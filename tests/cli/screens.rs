@@ -160,7 +160,7 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     let mut screen = Screen::start(desk.command("apply v1.yaml"), 40);
     screen.until("web: target 0/3 ready");
     assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
-    let stopped = screen.signal(Signal::INT).end();
+    let stopped = screen.types("\u{3}").signal(Signal::INT).end();
     desk.pods("- {image: '*', readyAfter: 20ms}");
     let resumed = on_screen(&desk, "apply v1.yaml", 40);
     insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"

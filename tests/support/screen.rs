@@ -1,12 +1,12 @@
 //! The binary on a terminal: what stands on the screen, at any moment and at the end.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// The height that the binary is told of.
 const ROWS: u16 = 24;
@@ -49,15 +49,23 @@ impl Screen {
         self
     }
 
+    /// Types, as on the keyboard.
+    pub(crate) fn types(&mut self, text: &str) -> &mut Self {
+        self.terminal.write_all(text.as_bytes()).unwrap();
+        self
+    }
+
     pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
         let id = i32::try_from(self.process.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
         self
     }
 
-    /// Waits for the end; the screen then, the exit code, and whether the cursor is there to be seen.
+    /// Waits for the end; the screen then, and the exit code. Cursor and echo are as they were.
     pub(crate) fn end(&mut self) -> String {
         while self.read() {}
+        let modes = tcgetattr(&self.terminal).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ECHO | LocalModes::ECHOCTL), "{modes:?}");
         let code = self.process.wait().unwrap().code();
         assert!(!self.parser.screen().hide_cursor(), "the cursor is gone");
         let code = code.map_or_else(|| "killed".to_owned(), |code| format!("exit {code}"));
