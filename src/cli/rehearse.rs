@@ -20,8 +20,8 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::{keys, workload};
 use crate::driver::context::{Limits, Trouble};
 use crate::driver::foresee::foresee;
-use crate::driver::wish::{Intent, Wish};
-use crate::oam::labels;
+use crate::driver::wish::{ComponentWish, Intent, Wish};
+use crate::oam::{labels, render};
 use crate::report::text::plural;
 use crate::sandbox::rules::{Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
@@ -157,7 +157,6 @@ async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterErro
             ApiResource::erase::<ControllerRevision>(&()),
             format!("{} in ({names})", labels::REVISION_COMPONENT),
         ),
-        (ApiResource::erase::<Service>(&()), workload::selector(&components)),
     ];
     lists.extend(
         wish.kinds().into_iter().map(|kind| (workload::resource(kind), workload::selector(&components))),
@@ -169,7 +168,28 @@ async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterErro
         let list = setting.session.read(|| api.list(&params)).await?;
         objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
     }
+    // A run need not be allowed to list Services.
+    let resource = ApiResource::erase::<Service>(&());
+    let api = setting.session.dynamic(&wish.namespace, &resource);
+    for name in services(wish) {
+        let found = setting.session.read(|| api.get_opt(&name)).await?;
+        objects.extend(found.map(|service| (resource.clone(), service)));
+    }
     Ok(objects)
+}
+
+/// The names of the Services that a run of a wish may touch.
+fn services(wish: &Wish) -> Vec<String> {
+    let of_component = |component: &ComponentWish| match &component.intent {
+        Intent::Manifest { application, component } => {
+            render::services(application, component, &wish.namespace)
+        }
+        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
+            Vec::new()
+        }
+    };
+    let services = wish.components.iter().flat_map(of_component);
+    services.filter_map(|service| service["metadata"]["name"].as_str().map(str::to_owned)).collect()
 }
 
 /// A sandbox with the objects, once their pods are there, of which the pods to come fail as injected.

@@ -40,6 +40,21 @@ fn a_cloneset_is_copied_with_what_was_written_on_it() {
     assert!(ran.stderr.contains("2 of 5 pods of `clonset-server` go to"), "{}", ran.stderr);
 }
 
+/// What a Service has been given stays its own, and its copy has the same name.
+#[test]
+fn services_are_copied_too() {
+    let desk = open_shop();
+    let exposed = |name: &str| {
+        let text = std::fs::read_to_string(desk.path(name)).unwrap();
+        let image = text.lines().find(|line| line.contains("image: ")).unwrap().to_owned();
+        text.replace(&image, &format!("{image}\n        ports: [{{port: 80, expose: true}}]"))
+    };
+    desk.write("exposed.yaml", exposed("v2.yaml"));
+    desk.done("apply exposed.yaml");
+    let ran = desk.done("rehearse exposed.yaml");
+    assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 5 objects;"), "{}", ran.stderr);
+}
+
 #[test]
 fn what_would_be_refused_is_refused() {
     let desk = open_shop();
