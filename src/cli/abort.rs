@@ -1,8 +1,7 @@
 //! `rollout abort`: back to where the run under way began.
 
-use crate::cli::args::{BatchArgs, ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
+use crate::cli::args::{BatchArgs, ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::component::Component;
-use crate::cli::driving;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::cluster::lease::Turn;
@@ -28,6 +27,10 @@ pub struct Args {
     #[command(flatten)]
     pub deadlines: DeadlineArgs,
 
+    /// Where it is only tried.
+    #[command(flatten)]
+    pub dry: DryRunArg,
+
     /// Print the result in this form
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
@@ -44,9 +47,10 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    let component =
+        Component::find(args.component.component.as_deref(), args.dry.dry_run, global, ui).await?;
     let intent = Intent::Abort { kind: component.kind() };
     let wish = component.wish(intent, args.batches.overrides(false));
     let wish = Wish { turn: Turn::AtOnce, ..wish };
-    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    component.drive(wish, args.dry.dry_run, args.deadlines.limits(), args.output, ui).await
 }

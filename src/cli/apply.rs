@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, ManifestArgs, Output, RunOutput};
+use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, Output, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
@@ -56,22 +56,13 @@ pub struct Args {
     #[arg(short, long, requires = "prune")]
     pub yes: bool,
 
-    /// Say what would be done and do nothing
-    #[arg(long, value_name = "WHERE", require_equals = true)]
-    pub dry_run: Option<DryRun>,
+    /// Where it is only tried.
+    #[command(flatten)]
+    pub dry: DryRunArg,
 
     /// Print the result in this form
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
-}
-
-/// Where a run is only rehearsed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Here: the cluster is read, nothing is sent
-    Client,
-    /// Also on the server, which judges what would be created and keeps nothing
-    Server,
 }
 
 /// What becomes of a component whose pods do not become ready.
@@ -102,14 +93,12 @@ Examples:
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let overrides = args.batches.overrides(args.reuse_revision);
-    if let Some(dry_run) = args.dry_run {
+    if let Some(dry_run) = args.dry.dry_run {
         let setting = setting::open(global, Purpose::Look, ui).await?;
         let wishes = wishes(&setting, &applications, &overrides)?;
-        let rehearsal = match dry_run {
-            DryRun::Client => plan::Rehearsal::None,
-            DryRun::Server => plan::Rehearsal::Server,
-        };
-        return plan::show(&setting, &wishes, rehearsal, Output::Table, ui).await.map(|_| exit::SUCCESS);
+        plan::show(&setting, &wishes, Some(dry_run), Output::Table, ui).await?;
+        leftover::tell(&leftover::find(&setting, &wishes).await?, ui);
+        return Ok(exit::SUCCESS);
     }
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;

@@ -173,6 +173,23 @@ pub struct BatchArgs {
     pub partition: Option<u32>,
 }
 
+/// Whether a run is only tried.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DryRunArg {
+    /// Say what would be done and do nothing
+    #[arg(long, value_name = "WHERE", require_equals = true)]
+    pub dry_run: Option<DryRun>,
+}
+
+/// Where a run is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Here: the cluster is read, nothing is sent
+    Client,
+    /// Also on the server, which judges what would be created and keeps nothing
+    Server,
+}
+
 /// Flags that bound a run in time.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeadlineArgs {

@@ -1,12 +1,13 @@
 //! The component that a command changes, and the way to it.
 
-use crate::cli::args::GlobalArgs;
+use crate::cli::args::{DryRun, GlobalArgs, Output, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::Failure;
-use crate::cli::gather;
 use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::Ui;
+use crate::cli::{driving, exit, gather, plan};
 use crate::cluster::record;
+use crate::driver::context::Limits;
 use crate::driver::pause::Place;
 use crate::driver::wish::{Intent, Overrides, Wish};
 use crate::oam::kind::WorkloadKind;
@@ -28,8 +29,14 @@ impl Component {
     /// # Errors
     ///
     /// A cluster that cannot be read, no such component, or more than one to choose from.
-    pub async fn find(name: Option<&str>, global: &GlobalArgs, ui: &mut Ui) -> Result<Self, Failure> {
-        let setting = setting::open(global, Purpose::Change, ui).await?;
+    pub async fn find(
+        name: Option<&str>,
+        dry_run: Option<DryRun>,
+        global: &GlobalArgs,
+        ui: &mut Ui,
+    ) -> Result<Self, Failure> {
+        let purpose = if dry_run.is_some() { Purpose::Look } else { Purpose::Change };
+        let setting = setting::open(global, purpose, ui).await?;
         let namespace = setting.connection.namespaces.resolve(None).to_owned();
         let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
         let record = gather::pick(&known, name, &namespace)?.clone();
@@ -44,6 +51,26 @@ impl Component {
     /// Where it is.
     pub fn place(&self) -> Place<'_> {
         Place { namespace: &self.namespace, component: &self.record.component }
+    }
+
+    /// Drives a wish about it, or shows what driving it would do.
+    ///
+    /// # Errors
+    ///
+    /// Whatever stops the rollout.
+    pub async fn drive(
+        &self,
+        wish: Wish,
+        dry_run: Option<DryRun>,
+        limits: Limits,
+        output: RunOutput,
+        ui: &mut Ui,
+    ) -> Result<u8, Failure> {
+        if dry_run.is_some() {
+            plan::show(&self.setting, &[wish], dry_run, Output::Table, ui).await?;
+            return Ok(exit::SUCCESS);
+        }
+        driving::drive(&self.setting, &[wish], limits, output, ui).await
     }
 
     /// Something asked of it alone.

@@ -37,7 +37,7 @@ Examples:
 ///
 /// A component without a run under way, and a cluster that cannot be written.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    let component = Component::find(args.component.component.as_deref(), None, global, ui).await?;
     let (session, name) = (&component.setting.session, &component.record.component);
     let by = Pause { by: component.setting.identity.clone(), at: session.clock().now() };
     match pause::pause(session, component.place(), by).await? {

@@ -1,6 +1,6 @@
 //! `rollout plan`: what `apply` would do, without a write.
 
-use crate::cli::args::{BatchArgs, GlobalArgs, ManifestArgs, Output};
+use crate::cli::args::{BatchArgs, DryRun, GlobalArgs, ManifestArgs, Output};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
@@ -59,7 +59,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
     let wishes = apply::wishes(&setting, &applications, &overrides)?;
-    let pending = show(&setting, &wishes, Rehearsal::None, args.output, ui).await?;
+    let pending = show(&setting, &wishes, None, args.output, ui).await?;
+    leftover::tell(&leftover::find(&setting, &wishes).await?, ui);
     Ok(match (args.detailed_exitcode, pending) {
         (true, Pending::Changes) => exit::CHANGES,
         (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
@@ -88,16 +89,8 @@ pub enum Pending {
     Changes,
 }
 
-/// Whether the server is asked as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rehearsal {
-    /// It is not.
-    None,
-    /// What would be created is sent as a dry run.
-    Server,
-}
-
-/// Shows what driving the wishes would do. Every component is shown before a refusal ends the command.
+/// Shows what driving the wishes would do; a dry run on the server lets it judge what would be created. Every
+/// component is shown before a refusal ends the command.
 ///
 /// # Errors
 ///
@@ -105,7 +98,7 @@ pub enum Rehearsal {
 pub async fn show(
     setting: &Setting,
     wishes: &[Wish],
-    rehearsal: Rehearsal,
+    dry_run: Option<DryRun>,
     output: Output,
     ui: &mut Ui,
 ) -> Result<Pending, Failure> {
@@ -128,7 +121,7 @@ pub async fn show(
                     ui.warn(warning);
                 }
                 shown.push(forecast);
-                if rehearsal == Rehearsal::Server {
+                if dry_run == Some(DryRun::Server) {
                     refused.extend(rehearse(&setting.session, forecast).await.err());
                 }
             }
@@ -137,7 +130,6 @@ pub async fn show(
     let is_pending = shown.iter().any(|forecast| forecast::is_pending(forecast));
     let pending = if is_pending { Pending::Changes } else { Pending::Nothing };
     ui.data(&rendered(&shown, output));
-    leftover::tell(&leftover::find(setting, wishes).await?, ui);
     match refused.as_slice() {
         [] => Ok(pending),
         [first, ..] => {

@@ -2,7 +2,6 @@
 
 use crate::cli::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
 use crate::cli::component::Component;
-use crate::cli::driving;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::driver::pause;
@@ -39,9 +38,9 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.component.as_deref(), global, ui).await?;
+    let component = Component::find(args.component.component.as_deref(), None, global, ui).await?;
     pause::unpause(&component.setting.session, component.place()).await?;
     let intent = Intent::Recorded { gate: Gate::Stay, kind: component.kind() };
     let wish = component.wish(intent, Overrides::default());
-    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    component.drive(wish, None, args.deadlines.limits(), args.output, ui).await
 }

@@ -1,8 +1,7 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
-use crate::cli::args::{BatchArgs, DeadlineArgs, GlobalArgs, RunOutput};
+use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::component::Component;
-use crate::cli::driving;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::cluster::lease::Turn;
@@ -38,6 +37,10 @@ pub struct Args {
     #[command(flatten)]
     pub deadlines: DeadlineArgs,
 
+    /// Where it is only tried.
+    #[command(flatten)]
+    pub dry: DryRunArg,
+
     /// Print the result in this form
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
@@ -56,11 +59,11 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.as_deref(), global, ui).await?;
+    let component = Component::find(args.component.as_deref(), args.dry.dry_run, global, ui).await?;
     let intent = Intent::Revision { reference: args.to_revision.clone(), kind: component.kind() };
     let wish = component.wish(intent, args.batches.overrides(false));
     let wish = if args.now { at_once(wish) } else { wish };
-    driving::drive(&component.setting, &[wish], args.deadlines.limits(), args.output, ui).await
+    component.drive(wish, args.dry.dry_run, args.deadlines.limits(), args.output, ui).await
 }
 
 /// In one batch, and before whoever drives.

@@ -26,6 +26,8 @@ fn they_are_told_of_and_stay() {
         assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
     }
     assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
+    // Other commands are about one component, and the rest is no news.
+    assert!(!desk.done("scale web --replicas 3 --dry-run=client").stderr.contains("warning"));
 }
 
 #[test]

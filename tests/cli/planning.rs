@@ -272,3 +272,39 @@ fn a_second_apply_changes_no_byte() {
         assert!(desk.bytes() == before, "{step}");
     }
 }
+
+/// Of a run held at its gate, and of one at its end.
+#[test]
+fn commands_without_a_manifest_can_be_planned_as_well() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    let before = desk.bytes();
+    let cases = [
+        ("promote --full", "scale target web-v2 1 → 3"),
+        ("abort", "upgrade from web-v2 to web-v1"),
+        ("undo --batches 1,2", "upgrade from web-v2 to web-v1, 3 → 3 replicas in 2 batches"),
+    ];
+    for (line, told) in cases {
+        for place in ["client", "server"] {
+            let ran = desk.done(&format!("{line} --dry-run={place}"));
+            assert!(ran.stdout.contains(told), "{line}: {}", ran.stdout);
+            assert!(ran.stderr.is_empty(), "{line}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(desk.run("scale --replicas 4 --dry-run=client").code, Some(4));
+    assert!(desk.bytes() == before, "looking writes nothing");
+    desk.done("promote --full");
+    let before = desk.bytes();
+    let ran = desk.done("scale --replicas 4 --dry-run=client");
+    assert!(ran.stdout.contains("scale of web-v2, 3 → 4 replicas in 1 batch"), "{}", ran.stdout);
+    assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn a_dry_run_leaves_a_pause_alone() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml --partition 0");
+    desk.done("pause");
+    desk.done("promote --dry-run=client");
+    assert!(desk.done("status").stderr.contains("paused by `tester`"));
+}
