@@ -32,7 +32,7 @@ pub(crate) fn conversation(text: &str) -> String {
 }
 
 /// Evidence says for how long was waited, and how often an event came.
-fn without_counts(line: &str) -> String {
+pub(crate) fn without_counts(line: &str) -> String {
     let cut = |start: &str, end: &str, instead: &str| {
         let (_, rest) = line.strip_prefix(start)?.split_once(end)?;
         Some(format!("{instead}{rest}"))

@@ -104,7 +104,9 @@ impl Drop for Screen {
 /// Times since the start, and ages, are those of the machine.
 fn without_times(text: &str) -> String {
     let line = |line: &str| match line.split_once("s] ") {
-        Some((time, rest)) if time.starts_with('[') => format!("[   0s] {rest}"),
+        Some((time, rest)) if time.starts_with('[') => {
+            format!("[   0s] {}", super::redact::without_counts(rest))
+        }
         _ => super::redact::data(line).trim_end().to_owned(),
     };
     text.lines().map(|text| format!("{}\n", line(text))).collect()
