@@ -230,6 +230,7 @@ async fn in_cluster(
             let fits = short.iter().any(|name| name.starts_with(current));
             Some(if fits { short } else { full().collect() })
         }
-        _ => Some(components.collect()),
+        Names::Components => Some(components.collect()),
+        Names::Contexts | Names::Clusters | Names::Users | Names::Namespaces => None,
     }
 }

@@ -4,14 +4,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::ValueEnum as _;
 use clap_complete::env::Shells;
 use clap_complete::{Generator as _, Shell};
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::cli::{complete, exit};
+use crate::cli::{complete, exit, files};
 
 /// Print a completion script for a shell, or write the scripts for all
 ///
@@ -52,11 +51,10 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
         }
         return Ok(exit::SUCCESS);
     };
-    for shell in shells {
-        let path = dir.join(shell.file_name(NAME));
-        std::fs::write(&path, script(*shell))
-            .with_context(|| format!("file `{}` cannot be written", path.display()))?;
-        ui.status(&format!("the script for {shell} is `{}`", path.display()));
+    let scripts = of(shells);
+    files::write(dir, &scripts)?;
+    for (shell, (name, _)) in shells.iter().zip(&scripts) {
+        ui.status(&format!("the script for {shell} is `{}`", dir.join(name).display()));
     }
     Ok(exit::SUCCESS)
 }
@@ -65,7 +63,11 @@ const NAME: &str = "rollout";
 
 /// Every script with the name of its file.
 pub fn scripts() -> Vec<(String, String)> {
-    Shell::value_variants().iter().map(|shell| (shell.file_name(NAME), script(*shell))).collect()
+    of(Shell::value_variants())
+}
+
+fn of(shells: &[Shell]) -> Vec<(String, String)> {
+    shells.iter().map(|shell| (shell.file_name(NAME), script(*shell))).collect()
 }
 
 fn script(shell: Shell) -> String {

@@ -4,11 +4,9 @@ mod output;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::cli::{exit, files};
 
 /// Print the manual page, or write a page for every command
 #[derive(Debug, Clone, clap::Args)]
@@ -35,11 +33,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
         ui.data(&pages[0].1);
         return Ok(exit::SUCCESS);
     };
-    for (name, text) in &pages {
-        let path = dir.join(name);
-        std::fs::write(&path, text)
-            .with_context(|| format!("file `{}` cannot be written", path.display()))?;
-    }
+    files::write(dir, &pages)?;
     ui.status(&format!("{} manual pages are in `{}`.", pages.len(), dir.display()));
     Ok(exit::SUCCESS)
 }

@@ -16,6 +16,7 @@ pub mod driving;
 mod echo;
 pub mod exit;
 pub mod failure;
+mod files;
 pub mod follow;
 pub mod forecast;
 pub mod gather;

@@ -220,7 +220,7 @@ async fn open(real: &Setting, objects: Vec<Copied>, injected: Vec<Rule>) -> Resu
         if sandbox.objects().iter().all(is_ready) {
             break;
         }
-        tokio::time::sleep(LOOK).await;
+        setting.session.clock().pause(LOOK).await;
     }
     sandbox.set_rules(injected);
     Ok(setting)
