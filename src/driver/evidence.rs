@@ -58,7 +58,8 @@ async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
         }
     };
     lines.extend(causes(job, &findings));
-    if let Some(trouble) = most_frequent(&findings.troubles) {
+    let with_log = by_reason(&findings.troubles).concat().into_iter().find(|trouble| trouble.log.is_some());
+    if let Some(trouble) = with_log {
         let printed = pods::log(session, &job.namespace, trouble).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
     }
@@ -108,29 +109,28 @@ fn size(workload: &Workload) -> String {
     }
 }
 
-/// The first pod of the most frequent reason that has printed something.
-fn most_frequent(troubles: &[Trouble]) -> Option<&Trouble> {
-    let count = |reason: &str| troubles.iter().filter(|trouble| trouble.reason == reason).count();
-    let with_log = troubles.iter().filter(|trouble| trouble.log.is_some());
-    with_log.min_by_key(|trouble| std::cmp::Reverse(count(&trouble.reason)))
+/// The pods that are not ready, those of one reason together, the most frequent reason first.
+fn by_reason(troubles: &[Trouble]) -> Vec<Vec<&Trouble>> {
+    let mut by_reason: BTreeMap<&str, Vec<&Trouble>> = BTreeMap::new();
+    for trouble in troubles {
+        by_reason.entry(&trouble.common).or_default().push(trouble);
+    }
+    let mut groups: Vec<Vec<&Trouble>> = by_reason.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    groups
 }
 
-/// The most frequent reasons, each with the pods that it holds for.
+/// The most frequent reasons, each with the pod that has had it most often.
 fn worst(troubles: &[Trouble]) -> Vec<String> {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for trouble in troubles {
-        by_reason.entry(&trouble.reason).or_default().push(&trouble.pod);
-    }
-    let mut reasons: Vec<(&str, Vec<&str>)> = by_reason.into_iter().collect();
-    reasons.sort_by_key(|(_, pods)| std::cmp::Reverse(pods.len()));
-    reasons.truncate(MOST_REASONS);
-    reasons
-        .into_iter()
-        .map(|(reason, pods)| match pods.as_slice() {
-            [pod] => format!("pod `{pod}`: {reason}"),
-            pods => format!("{} pods, such as `{}`: {reason}", pods.len(), pods[0]),
+    let line = |group: Vec<&Trouble>| {
+        let worst = group.iter().min_by_key(|trouble| std::cmp::Reverse(trouble.restarts))?;
+        let Trouble { pod, reason, .. } = worst;
+        Some(match group.len() {
+            1 => format!("pod `{pod}`: {reason}"),
+            count => format!("{count} pods, such as `{pod}`: {reason}"),
         })
-        .collect()
+    };
+    by_reason(troubles).into_iter().take(MOST_REASONS).filter_map(line).collect()
 }
 
 /// The commands that lead on from a failure.
@@ -156,5 +156,33 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
         FailureKind::Refused | FailureKind::Superseded | FailureKind::Disturbed | FailureKind::Internal => {
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(pod: &str, restarts: i32, common: &str) -> Trouble {
+        Trouble {
+            pod: pod.to_owned(),
+            restarts,
+            phase: String::new(),
+            reason: format!("{common} ({restarts} times)"),
+            common: common.to_owned(),
+            log: None,
+        }
+    }
+
+    #[test]
+    fn pods_of_one_reason_are_told_together_however_often_they_had_it() {
+        let troubles = [
+            trouble("a", 7, "unscheduled"),
+            trouble("b", 1, "crash"),
+            trouble("c", 3, "crash"),
+            trouble("d", 3, "crash"),
+        ];
+        let told = ["3 pods, such as `c`: crash (3 times)", "pod `a`: unscheduled (7 times)"];
+        assert_eq!(worst(&troubles), told);
     }
 }

@@ -15,6 +15,8 @@ pub struct Trouble {
     /// The whole of it, such as `ImagePullBackOff: back-off pulling image "x"`, with the container where the pod has
     /// several.
     pub reason: String,
+    /// What pods share that are not ready for one reason: it has no counts and no times.
+    pub common: String,
     /// Whose log may tell more.
     pub log: Option<Log>,
 }
@@ -67,14 +69,20 @@ impl Trouble {
             (None, Some(status)) => of_pod(status),
         };
         let mut reason = described(&phase, message.as_deref());
+        // Its message says how long this restart is waited for.
+        let mut common = if phase == "CrashLoopBackOff" { phase.clone() } else { reason.clone() };
         if let Some(blamed) = &blamed {
-            reason = format!("{}{reason}{}", blamed.place(), blamed.past());
+            let place = blamed.place();
+            reason = format!("{place}{reason}{}", blamed.past());
+            let last = last_ending(blamed.status).map(ending);
+            common = format!("{place}{common} {}", last.unwrap_or_default());
         }
         Self {
             pod: pod.name_any(),
             restarts: blamed.as_ref().map_or(0, |blamed| blamed.status.restart_count),
             phase,
             reason,
+            common,
             log: blamed.as_ref().and_then(Blamed::log),
         }
     }

@@ -142,3 +142,15 @@ fn a_pod_whose_containers_do_not_tell_is_described_by_its_conditions() {
     assert_eq!(of(json!({"phase": "Pending"})).phase, "Pending");
     assert!(of(Value::Null).is_starting());
 }
+
+#[test]
+fn counts_and_times_set_no_pods_apart() {
+    let (early, late) =
+        (waits("CrashLoopBackOff", "back-off 10s"), waits("CrashLoopBackOff", "back-off 5m0s"));
+    let (error, killed) = (ended("Error", 1), ended("OOMKilled", 137));
+    let common = |state, last, restarts| trouble(&[], &[container("web", state, last, restarts)]).common;
+    assert_eq!(common(&early, &error, 1), common(&late, &error, 9));
+    assert_ne!(common(&early, &error, 1), common(&early, &killed, 1));
+    let pulls = waits("ImagePullBackOff", "web:2 not found");
+    assert_ne!(common(&pulls, &json!({}), 0), common(&waits("ImagePullBackOff", "denied"), &json!({}), 0));
+}
