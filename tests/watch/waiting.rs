@@ -53,3 +53,21 @@ async fn nothing_is_waited_for_after_the_verdict() {
     let waited = stage.clock.elapsed() - run.events.last().unwrap().elapsed;
     assert!(waited.as_secs() <= 3, "{waited}\n{}", run.story());
 }
+
+/// Nor does a server that falls silent delay the verdict of a failure much.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_though_it_cannot_be_recorded() {
+    let stage = Stage::open("- {image: '*', fail: NeverReady}").await;
+    let is_record = |seen: &Seen| seen.kind == "configmaps" && seen.verb == Verb::Patch;
+    let mut process = Process::with(IDENTITY, move |seen| match is_record(seen) {
+        true => Fate::Verdict(Verdict::Hang),
+        false => PASS,
+    });
+    process.limits.batch = Duration::from_secs(100);
+    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    let story = run.story();
+    assert!(story.contains("the outcome could not be recorded: no answer after 30s"), "{story}");
+    assert!(story.contains("not ready after 1m40s"), "{story}");
+    let last = run.events.last().unwrap().elapsed.as_secs();
+    assert!((100..150).contains(&last), "{last}s\n{story}");
+}

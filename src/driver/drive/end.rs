@@ -1,5 +1,7 @@
 //! How a run ends, and the record of it.
 
+use std::time::Duration;
+
 use crate::cluster::record::{self, RecordError};
 use crate::cluster::revisions;
 use crate::driver::drive::Drive;
@@ -10,6 +12,9 @@ use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
 use crate::plan::record::{Outcome, Run};
 use crate::plan::step::{Step, plan};
 use crate::report::event::What;
+
+/// How long the server has to take in how a run failed. The verdict waits for it; the run can go on without.
+const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 
 impl Drive<'_> {
     /// The last look: everything still holds by a quorum read.
@@ -82,13 +87,17 @@ impl Drive<'_> {
             }
             FailureKind::Cluster | FailureKind::Refused | FailureKind::Superseded => None,
         };
-        if let (Some(outcome), Some(_)) = (outcome, self.held)
-            && let Err(later) = self.conclude(outcome, Some(failure.reason.clone())).await
-        {
-            if later.kind == FailureKind::Superseded {
-                return End::Failed(later);
-            }
-            failure.evidence.push(format!("the outcome could not be recorded: {}", later.reason));
+        if let (Some(outcome), Some(_)) = (outcome, self.held) {
+            let clock = self.context.session.clock().clone();
+            let recorded = self.conclude(outcome, Some(failure.reason.clone()));
+            let obstacle = match clock.within(RECORDED_WITHIN, recorded).await {
+                Some(Ok(())) => None,
+                Some(Err(later)) if later.kind == FailureKind::Superseded => return End::Failed(later),
+                Some(Err(later)) => Some(later.reason),
+                None => Some(format!("no answer after {}s", RECORDED_WITHIN.as_secs())),
+            };
+            let told = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
+            failure.evidence.extend(told);
         }
         if matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
             failure.evidence.extend(evidence::gather(self).await);

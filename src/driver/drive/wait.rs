@@ -10,6 +10,7 @@ use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::plan::walk::Waiting;
 use crate::report::event::What;
+use crate::report::text::span;
 
 /// How often a wait that does not move is mentioned again.
 pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
@@ -137,8 +138,8 @@ impl Drive<'_> {
         } else {
             return Ok(());
         };
-        let limit = jiff::SignedDuration::try_from(limit).unwrap_or_default();
-        Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit:#} (`{flag}`): {on}")))
+        let limit = span(limit.try_into().unwrap_or_default());
+        Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit} (`{flag}`): {on}")))
     }
 
     /// Starts the batch's clock when it is entered, and reports those before as ready.
