@@ -16,7 +16,7 @@ use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, Trouble};
+use rollout::driver::context::{Context, Limits, OnTrouble};
 use rollout::driver::control;
 use rollout::driver::outcome::End;
 use rollout::driver::run;
@@ -101,7 +101,7 @@ spec:
             run: Duration::ZERO,
             batch: Duration::from_secs(60),
             lock: Duration::from_secs(60),
-            trouble: Trouble::Waits,
+            on_trouble: OnTrouble::Wait,
         },
         next_look: Rc::new(Cell::new(None)),
     };

@@ -20,7 +20,7 @@ pub struct GlobalArgs {
     ///
     /// It wins over the namespace in a manifest, which wins over the kubeconfig context's.
     #[arg(short, long, global = true, env = "ROLLOUT_NAMESPACE", hide_env_values = true)]
-    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = values::namespace)]
     pub namespace: Option<String>,
 
     /// Use this context of the kubeconfig
@@ -217,6 +217,14 @@ pub struct DeadlineArgs {
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
     pub fail_fast: bool,
 
+    /// How long to wait in line.
+    #[command(flatten)]
+    pub lock: LockArg,
+}
+
+/// How long to wait in line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LockArg {
     /// Give up on waiting for another run of the application after this time
     ///
     /// `0` is no limit.

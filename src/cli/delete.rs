@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
-use crate::cli::args::GlobalArgs;
+use crate::cli::args::{GlobalArgs, LockArg};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting, unreachable};
@@ -13,6 +13,7 @@ use crate::cli::ui::{Answer, Ui};
 use crate::cli::{exit, gather, input};
 use crate::cluster::record;
 use crate::driver::delete::{self, Owned, Scope};
+use crate::report::text::sanitise;
 
 /// Remove what an application owns, or one of its components
 ///
@@ -39,12 +40,9 @@ pub struct Args {
     #[arg(long, value_name = "WHERE", require_equals = true, value_parser = ["client"])]
     pub dry_run: Option<String>,
 
-    /// Give up on waiting for another run of the application after this time
-    ///
-    /// `0` is no limit.
-    #[arg(long, env = "ROLLOUT_LOCK_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
-    #[arg(default_value = "10m", value_parser = crate::cli::values::duration, allow_hyphen_values = true)]
-    pub lock_timeout: jiff::SignedDuration,
+    /// How long to wait in line.
+    #[command(flatten)]
+    pub lock: LockArg,
 }
 
 const EXAMPLES: &str = "\
@@ -80,13 +78,15 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         return Ok(exit::SUCCESS);
     }
     if args.dry_run.is_some() {
-        ui.data(&found.iter().map(|object| format!("{object} would be deleted\n")).collect::<String>());
+        ui.data(
+            &found.iter().map(|owned| format!("{} would be deleted\n", shown(owned))).collect::<String>(),
+        );
         return Ok(exit::SUCCESS);
     }
     if !args.yes {
         ask(&found, ui)?;
     }
-    remove(&setting, &scopes, args.lock_timeout.unsigned_abs(), ui, Ui::data).await?;
+    remove(&setting, &scopes, args.lock.lock_timeout.unsigned_abs(), ui, Ui::data).await?;
     Ok(exit::SUCCESS)
 }
 
@@ -96,10 +96,10 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 ///
 /// No for an answer.
 pub fn ask(found: &[Owned], ui: &mut Ui) -> Result<(), Failure> {
-    let list: String = found.iter().map(|object| format!("  {object}\n")).collect();
+    let list: String = found.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
     match ui.confirm(&format!("To be removed, with all pods:\n{list}Remove it?"))? {
         Answer::Yes | Answer::NotAsked => Ok(()),
-        Answer::No => Err(Failure::message(Kind::Refused, "nothing was removed")),
+        Answer::No => Err(Failure::message(Kind::Refused, "nothing was changed")),
     }
 }
 
@@ -123,11 +123,16 @@ pub async fn remove(
                     scope.application
                 ));
             }
-            delete::Said::Removed(object) => tell(ui, &format!("{object} deleted\n")),
+            delete::Said::Removed(owned) => tell(ui, &format!("{} deleted\n", shown(owned))),
         })
         .await?;
     }
     Ok(())
+}
+
+/// An object on one line.
+fn shown(owned: &Owned) -> String {
+    sanitise(&owned.to_string()).into_owned()
 }
 
 fn is_manifest(word: &str) -> bool {

@@ -17,7 +17,7 @@ use crate::cli::setting::Setting;
 use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
 use crate::driver::apply::Ends;
-use crate::driver::context::{Context, Limits, Trouble};
+use crate::driver::context::{Context, Limits, OnTrouble};
 use crate::driver::control;
 use crate::driver::outcome::{self, End, FailureKind};
 use crate::driver::run;
@@ -66,7 +66,7 @@ pub async fn drive_and(
         OnFailure::Undo => wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect(),
     };
     if !back.is_empty() && signal.is_none() {
-        let limits = Limits { trouble: Trouble::Waits, ..limits };
+        let limits = Limits { on_trouble: OnTrouble::Wait, ..limits };
         once(setting, &back, limits, output, ui).await?;
     }
     conclude(setting, wishes, &ends, signal, output, ui).await
@@ -102,9 +102,13 @@ async fn once(
 ) -> Result<(Vec<Ends>, Option<Signal>), Failure> {
     let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
     let inner = ui.reporter(narration, setting.session.clock().now());
-    let is_sandbox = setting.connection.sandbox.is_some();
+    let later = match &setting.connection.sandbox {
+        None => Later::Everything,
+        Some(sandbox) if sandbox.is_kept() => Later::OurCommands,
+        Some(_) => Later::Nothing,
+    };
     let flags = wishes.iter().map(|wish| (wish.application.clone(), flags(setting, wish, ui))).collect();
-    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Repeating { inner, is_sandbox, flags }));
+    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Repeating { inner, later, flags }));
     let (stopper, control) = control::control();
     setting.session.stop_when(control.receiver());
     let context = Context {
@@ -212,10 +216,20 @@ fn flags(setting: &Setting, wish: &Wish, ui: &Ui) -> Flags {
     }
 }
 
-/// Lets the commands of hints have the flags of their application.
+/// What there will be to act on a hint with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    Everything,
+    /// No kubectl finds its way into a sandbox.
+    OurCommands,
+    /// A sandbox without a file ends with its process.
+    Nothing,
+}
+
+/// Lets the commands of hints have the flags of their application, and leaves out hints that lead nowhere.
 struct Repeating {
     inner: Box<dyn Reporter + Send>,
-    is_sandbox: bool,
+    later: Later,
     flags: BTreeMap<String, Flags>,
 }
 
@@ -225,8 +239,11 @@ impl Reporter for Repeating {
         if let (What::Failed { hints, .. } | What::Interrupted { hints, .. }, Some(flags)) =
             (&mut event.what, self.flags.get(&event.application))
         {
-            // No kubectl finds its way into a sandbox.
-            hints.retain(|hint| !self.is_sandbox || !hint.contains("`kubectl "));
+            match self.later {
+                Later::Everything => {}
+                Later::OurCommands => hints.retain(|hint| !hint.contains("`kubectl ")),
+                Later::Nothing => hints.clear(),
+            }
             hints.iter_mut().for_each(|hint| *hint = flags.repeated(hint));
         }
         self.inner.event(&event);
@@ -239,8 +256,8 @@ impl DeadlineArgs {
         Limits {
             run: self.timeout.unsigned_abs(),
             batch: self.batch_timeout.unsigned_abs(),
-            lock: self.lock_timeout.unsigned_abs(),
-            trouble: if self.fail_fast { Trouble::Ends } else { Trouble::Waits },
+            lock: self.lock.lock_timeout.unsigned_abs(),
+            on_trouble: if self.fail_fast { OnTrouble::End } else { OnTrouble::Wait },
         }
     }
 }

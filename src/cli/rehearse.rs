@@ -18,7 +18,7 @@ use crate::cli::{driving, input, values};
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::{keys, workload};
-use crate::driver::context::{Limits, Trouble};
+use crate::driver::context::{Limits, OnTrouble};
 use crate::driver::foresee::foresee;
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::{labels, render};
@@ -109,7 +109,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         run: Duration::ZERO,
         batch: args.batch_timeout.unsigned_abs(),
         lock: Duration::ZERO,
-        trouble: Trouble::Waits,
+        on_trouble: OnTrouble::Wait,
     };
     driving::drive_and(args.on_failure, &copy, &wishes, limits, args.output, ui).await
 }

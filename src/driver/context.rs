@@ -40,17 +40,17 @@ pub struct Limits {
     /// For another run of the same application to end.
     pub lock: Duration,
     /// What a sign that waiting will not help means.
-    pub trouble: Trouble,
+    pub on_trouble: OnTrouble,
 }
 
 /// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Trouble {
+pub enum OnTrouble {
     /// It is told, and the batch has its time.
     #[default]
-    Waits,
+    Wait,
     /// The run ends.
-    Ends,
+    End,
 }
 
 /// The workloads of one namespace, as they are watched.

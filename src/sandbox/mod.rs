@@ -162,6 +162,7 @@ pub struct Change {
 #[derive(Clone)]
 pub struct Sandbox {
     world: Arc<World>,
+    is_kept: bool,
     _engine: Arc<Engine>,
 }
 
@@ -177,6 +178,7 @@ impl Drop for Engine {
 impl Sandbox {
     /// Opens a sandbox, and brings a stored one up to date. Must be called inside a tokio runtime.
     pub fn open(options: Options) -> Result<Self, SandboxError> {
+        let is_kept = options.file.is_some();
         let file = options.file.map(DataFile::new).transpose()?;
         let rules = match options.rules {
             RulesSource::Given(rules) => Some(rules),
@@ -186,7 +188,12 @@ impl Sandbox {
         let world = Arc::new(World::open(file, rules, options.now, recording)?);
         let lived = Arc::clone(&world);
         let engine = tokio::spawn(async move { lived.live().await });
-        Ok(Self { world, _engine: Arc::new(Engine(engine)) })
+        Ok(Self { world, is_kept, _engine: Arc::new(Engine(engine)) })
+    }
+
+    /// Whether it outlives this process, in a file.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// A client of the sandbox.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, Trouble};
+use rollout::driver::context::{Context, Limits, OnTrouble};
 use rollout::driver::control::{self, Control, Stopper};
 use rollout::driver::outcome::{End, Failure};
 use rollout::driver::run;
@@ -70,7 +70,7 @@ impl Process {
                 run: Duration::ZERO,
                 batch: Duration::from_secs(600),
                 lock: Duration::from_secs(3_600),
-                trouble: Trouble::Waits,
+                on_trouble: OnTrouble::Wait,
             },
             stopper,
             tap: Tap::new(script),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollout::driver::context::Trouble;
+use rollout::driver::context::OnTrouble;
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::What;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
@@ -91,7 +91,7 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
         ("CreateContainerConfigError", with_environment()),
     ] {
         let mut process = Process::new(IDENTITY);
-        process.limits.trouble = Trouble::Ends;
+        process.limits.on_trouble = OnTrouble::End;
         let (run, lasted) = released(fail, component, &mut process).await;
         let reason = &run.failures()[0].reason;
         assert_eq!(*reason, format!("cannot become ready (`--fail-fast`): {fail}"));
@@ -103,7 +103,7 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
 #[tokio::test(start_paused = true)]
 async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
     let mut process = Process::new(IDENTITY);
-    process.limits.trouble = Trouble::Ends;
+    process.limits.on_trouble = OnTrouble::End;
     let (run, lasted) = released("FailedMount", with_volume(), &mut process).await;
     assert!(lasted >= MINUTE, "it took {lasted:?}");
     let told = diagnoses(&run);

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::cluster::pods::{self, Findings};
 use crate::cluster::warnings;
-use crate::driver::context::Trouble;
+use crate::driver::context::OnTrouble;
 use crate::driver::drive::Drive;
 use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -15,6 +15,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::plan::desired::Desired;
 use crate::plan::walk::{Next, Waiting, walk};
 use crate::report::event::What;
+use crate::report::text::span;
 
 /// Nothing is asked while a wait is younger: what cannot succeed, such as a wrong image name, shows by then.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(3);
@@ -59,8 +60,8 @@ impl Drive<'_> {
             | Next::Complete => return None,
         };
         let since = self.context.session.clock().elapsed() - entered.at;
-        let since = SignedDuration::from_secs(since.as_secs());
-        Some(format!("waited {since:#} for {}", waiting.phrase()))
+        let since = span(SignedDuration::from_secs(since.as_secs()));
+        Some(format!("waited {since} for {}", waiting.phrase()))
     }
 
     /// Looks at the pods that are waited for, and tells what is wrong with them when that is news.
@@ -88,7 +89,7 @@ impl Drive<'_> {
         };
         let lasting = findings.lasting();
         let is_news = look == Look::Later || lasting.is_some();
-        if let Some(reason) = lasting.filter(|_| self.context.limits.trouble == Trouble::Ends) {
+        if let Some(reason) = lasting.filter(|_| self.context.limits.on_trouble == OnTrouble::End) {
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
         }
