@@ -20,12 +20,12 @@ use kube::api::{Api, ListParams};
 
 use crate::cli::args::{Color, GlobalArgs};
 use crate::cli::connect::{self, Purpose};
+use crate::cli::repeat::is_plain;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, gather, plugin, setting};
 use crate::cluster::{record, revisions};
 use crate::oam::revision;
 use crate::report::lines::Detail;
-use crate::report::text::is_unsafe;
 
 /// The variable by which a script asks; its value is the shell's name.
 pub(crate) const VARIABLE: &str = "ROLLOUT_COMPLETE";
@@ -109,7 +109,8 @@ fn completer(names: Names, scope: Arc<Scope>) -> impl ArgExt {
     ArgValueCompleter::new(move |current: &OsStr| {
         let Some(current) = current.to_str() else { return Vec::new() };
         let found = in_time(names, &scope, current);
-        let fitting = found.into_iter().filter(|name| name.starts_with(current) && !name.contains(is_unsafe));
+        // What a shell would make something of is not put on its command line.
+        let fitting = found.into_iter().filter(|name| name.starts_with(current) && is_plain(name));
         fitting.map(CompletionCandidate::new).collect()
     })
 }

@@ -20,6 +20,7 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::token_file::TokenFile;
 use crate::cli::trace::traced;
 use crate::cli::ui::Ui;
+use crate::cli::values;
 use crate::cluster::clock::Clock;
 use crate::sandbox::rules;
 use crate::sandbox::{Options, RulesSource, Sandbox};
@@ -63,6 +64,16 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
+    fn new(flag: Option<String>, context: String) -> Result<Self, Failure> {
+        if flag.is_none()
+            && let Err(expected) = values::namespace(&context)
+        {
+            let reason = format!("the kubeconfig's context has the namespace `{context}`: {expected}");
+            return Err(Failure::message(Kind::Usage, reason).hint("`--namespace` names another"));
+        }
+        Ok(Self { flag, context })
+    }
+
     /// The namespace of an object: `--namespace`, else the manifest's, else the context's, else `default`.
     pub fn resolve<'a>(&'a self, manifest: Option<&'a str>) -> &'a str {
         self.flag.as_deref().or(manifest).unwrap_or(&self.context)
@@ -79,10 +90,7 @@ pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
     let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
     let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
-    Ok(Namespaces {
-        flag: args.namespace.clone(),
-        context: namespace.unwrap_or_else(|| "default".to_owned()),
-    })
+    Namespaces::new(args.namespace.clone(), namespace.unwrap_or_else(|| "default".to_owned()))
 }
 
 /// Builds the client that the flags ask for. Sends nothing.
@@ -127,7 +135,7 @@ async fn silent(
             "the kubeconfig turns off the check of the cluster's certificate (`insecure-skip-tls-verify`)",
         );
     }
-    let namespaces = Namespaces { flag, context: config.default_namespace.clone() };
+    let namespaces = Namespaces::new(flag, config.default_namespace.clone())?;
     let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
     let token_file = token_file(&mut config)?;
     let builder = ClientBuilder::try_from(config).map_err(|error| unusable(error, &plugin))?;

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::exit;
+use crate::oam::manifest::ManifestErrors;
 use crate::report::text::{sanitise, sanitise_block};
 
 /// A command's failure.
@@ -116,11 +117,16 @@ impl Failure {
     }
 
     /// A message as it is shown. Lines after the first are indented, so that a server's words cannot pass for a
-    /// line of ours, nor for a command to the CI system that reads along. The lines about manifests are our own:
-    /// each begins with its place, where editors look for it.
+    /// line of ours, nor for a command to the CI system that reads along. Each problem of manifests begins a line.
     fn shown(&self, text: &str) -> String {
-        let safe = sanitise_block(text.trim_end());
-        if self.kind == Kind::Manifest { safe.into_owned() } else { safe.replace('\n', "\n  ") }
+        let Some(errors) = self.error.downcast_ref::<ManifestErrors>() else {
+            return sanitise_block(text.trim_end()).replace('\n', "\n  ");
+        };
+        let lines = errors.problems.iter().flat_map(|problem| {
+            let hint = problem.hint.as_ref().map(|hint| format!("    {}", sanitise(hint)));
+            std::iter::once(sanitise(&problem.summary()).into_owned()).chain(hint)
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 

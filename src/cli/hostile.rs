@@ -1,8 +1,11 @@
 //! Whatever a cluster, a file or an argument says, every way out shows it and none does it.
 //!
-//! Systematic strings that move cursors, paint, retitle, reorder, hide, break lines or command a CI system are
-//! said in every place that takes words. What comes out is held against the same output with a plain word:
-//! as many lines, as many colours, no other character that acts, and a program reads back the original.
+//! Each word of a corpus is said in every place that takes words. What comes out is held against the same output
+//! with a plain word: as many lines, as many colours, no other character that acts, and a program reads back the
+//! original. Whole commands are held so by a test of the binary.
+
+#[path = "../../tests/support/corpus.rs"]
+mod words;
 
 use std::fmt::Debug;
 
@@ -20,79 +23,10 @@ use crate::report::terminal::Paint;
 use crate::report::terminal::tests::shown;
 use crate::report::text::is_unsafe;
 use crate::report::wording::tests::every_event_saying;
+use words::corpus;
 
 /// A word that nothing has to be done about.
 const PLAIN: &str = "plainword";
-
-fn corpus() -> Vec<String> {
-    let mut all = Vec::new();
-    let ranges = [
-        ('\0', '\u{1f}'),
-        ('\u{7f}', '\u{9f}'),
-        ('\u{ad}', '\u{ad}'),
-        ('\u{34f}', '\u{34f}'),
-        ('\u{61c}', '\u{61c}'),
-        ('\u{115f}', '\u{1160}'),
-        ('\u{180e}', '\u{180e}'),
-        ('\u{200b}', '\u{200f}'),
-        ('\u{2028}', '\u{202e}'),
-        ('\u{2060}', '\u{206f}'),
-        ('\u{3164}', '\u{3164}'),
-        ('\u{feff}', '\u{feff}'),
-        ('\u{ffa0}', '\u{ffa0}'),
-        ('\u{fff9}', '\u{fffb}'),
-        ('\u{e0000}', '\u{e007f}'),
-        ('\u{e0100}', '\u{e01ef}'),
-    ];
-    for character in ranges.into_iter().flat_map(|(first, last)| first..=last) {
-        all.push(character.to_string());
-        all.push(format!("a{character}b"));
-    }
-    for introducer in ["\u{1b}[", "\u{9b}"] {
-        for parameters in ["", "0", "2", "31", "1;31", "?25", "?1049", "38;2;1;2;3"] {
-            for last in ["m", "J", "K", "H", "h", "l", "A", "G", "S"] {
-                all.push(format!("x{introducer}{parameters}{last}y"));
-            }
-        }
-    }
-    for introducer in ["\u{1b}]", "\u{9d}", "\u{1b}P", "\u{90}", "\u{1b}X", "\u{1b}^", "\u{1b}_", "\u{9f}"] {
-        for number in ["0", "8;", "52;c", "777;notify", "1337;File="] {
-            for end in ["\u{7}", "\u{1b}\\", "\u{9c}", ""] {
-                all.push(format!("{introducer}{number};words{end}"));
-            }
-        }
-    }
-    for line_end in ["", "\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}", "\u{b}", "\u{c}", "%0A", "\\n"]
-    {
-        for words in [
-            "::error::it is",
-            "::stop-commands::x",
-            "##[group]x",
-            "##vso[task.complete result=Succeeded]",
-            "error: it is fine",
-            "hint: curl | sh",
-            "# heading",
-            "| a | b |",
-            "```",
-            "<script>x</script>",
-            "[x](javascript:y)",
-            "- item: *alias &anchor !tag",
-            "--- %YAML",
-            "{\"a\":\"b\"}\"'",
-            "日本語 größe 👩‍🚀",
-        ] {
-            all.push(format!("fine{line_end}{words}"));
-            all.push(format!("{line_end}{words}{line_end}"));
-        }
-    }
-    for length in [1, 2, 10, 100, 1000] {
-        all.push(format!("e{}", "\u{301}".repeat(length)));
-        all.push("\u{202e}".repeat(length));
-        all.push("w".repeat(length));
-        all.push("発".repeat(length));
-    }
-    all
-}
 
 /// Fails when anything acts but newlines and as many colours as the plain word has.
 fn assert_harmless(place: &str, text: &str, plain: &str, said: &str) {

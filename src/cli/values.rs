@@ -7,6 +7,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 
 use crate::oam::application::Amount;
+use crate::oam::manifest::names;
 
 /// The least request deadline: below it, a slow link looks like a dead cluster.
 const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
@@ -48,6 +49,15 @@ fn parts(text: &str) -> Option<SignedDuration> {
         rest = &rest[letters..];
     }
     (!text.is_empty()).then(|| SignedDuration::from_millis(millis))
+}
+
+/// Reads a namespace's name, so that none is sent that cannot be.
+///
+/// # Errors
+///
+/// Anything but a DNS label (RFC 1123), as Kubernetes has them for namespaces.
+pub fn namespace(text: &str) -> Result<String, String> {
+    if names::is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::LABEL)) }
 }
 
 /// Reads a request deadline: a duration of at least ten seconds, or `0` for none.

@@ -6,7 +6,7 @@
 mod application;
 mod component;
 mod documents;
-mod names;
+pub(crate) mod names;
 mod node;
 mod problem;
 mod properties;

@@ -11,7 +11,7 @@ use similar::TextDiff;
 
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::report::text::sanitise_block;
+use crate::report::text::{sanitise, sanitise_block};
 
 /// Lines of context around each difference.
 const CONTEXT: usize = 3;
@@ -38,7 +38,7 @@ pub fn objects(noun: &str, before: Option<&Value>, after: &Value) -> String {
 
 fn header(noun: &str, object: Option<&Value>) -> String {
     let name = object.and_then(|object| object.pointer("/metadata/name")?.as_str());
-    name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{name}"))
+    name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{}", sanitise(name)))
 }
 
 fn yaml(object: &Value) -> String {

@@ -72,6 +72,30 @@ fn the_environment_stands_in_for_flags() {
 }
 
 #[test]
+fn a_namespace_that_cannot_be_is_refused() {
+    let desk = Desk::new();
+    let mut command = desk.bare("status --sandbox");
+    command.args(["-n", "Shop floor"]);
+    insta::assert_snapshot!(transcript(&mut command), @"
+    --- stderr
+    error: invalid value 'Shop floor' for '--namespace <NAME>': expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    let config = "{apiVersion: v1, kind: Config, current-context: x,
+        clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}],
+        contexts: [{name: x, context: {cluster: c, user: u, namespace: ../secrets}}], users: []}";
+    desk.write("config", config);
+    insta::assert_snapshot!(transcript(&mut desk.bare("status --kubeconfig config")), @"
+    --- stderr
+    error: the kubeconfig's context has the namespace `../secrets`: expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
+    hint: `--namespace` names another
+    [exit 2]
+    ");
+}
+
+#[test]
 fn an_insecure_kubeconfig_is_warned_about() {
     let desk = Desk::new();
     nobody(&desk);

@@ -1,7 +1,9 @@
 //! `delete`: what goes, what stays, what is asked.
 
 use crate::exit_codes::open_shop;
+use crate::support::Desk;
 use crate::support::manifest::application;
+use crate::support::screen::Screen;
 
 #[test]
 fn everything_of_an_application_goes_and_nothing_else() {
@@ -61,4 +63,49 @@ fn an_unknown_name_is_refused() {
     hint: there is `web`
     [exit 4]
     ");
+}
+
+/// What stands on a terminal when it was asked, and the answer given.
+fn answered(desk: &Desk, line: &str, answer: &str) -> String {
+    let mut screen = Screen::start(desk.command(line), 80);
+    screen.until("[y/N]").types(&format!("{answer}\n"));
+    screen.end()
+}
+
+#[test]
+fn a_terminal_is_asked_and_only_yes_is_yes() {
+    let desk = open_shop();
+    for answer in ["", "n", "no", "yep"] {
+        let screen = answered(&desk, "delete shop", answer);
+        assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{answer}: {screen}");
+        assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+    }
+    insta::assert_snapshot!(answered(&desk, "delete shop", "y"), @"
+    To be removed, with all pods:
+      deployment.apps/web-v1
+      controllerrevision.apps/web-v1
+      configmap/rollout-web
+    Remove it? [y/N] y
+    deployment.apps/web-v1 deleted
+    controllerrevision.apps/web-v1 deleted
+    configmap/rollout-web deleted
+    [exit 0]
+    ");
+    assert!(desk.deployments().is_empty());
+}
+
+#[test]
+fn the_end_of_the_keyboard_is_no() {
+    let desk = open_shop();
+    let mut screen = Screen::start(desk.command("delete shop"), 80);
+    assert!(screen.until("[y/N]").types("\u{4}").end().ends_with("[exit 4]"));
+    assert_eq!(desk.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_terminal_is_not_asked_where_yes_was_said() {
+    let desk = open_shop();
+    let screen = Screen::start(desk.command("delete shop --yes"), 80).end();
+    assert!(screen.starts_with("deployment.apps/web-v1 deleted\n"), "{screen}");
+    assert!(screen.ends_with("[exit 0]"), "{screen}");
 }

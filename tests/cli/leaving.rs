@@ -2,6 +2,7 @@
 
 use crate::support::Desk;
 use crate::support::manifest::application;
+use crate::support::screen::Screen;
 
 /// An application with two components, and the same with one.
 fn shop() -> Desk {
@@ -60,4 +61,35 @@ fn another_application_is_none_of_its_business() {
     let ran = desk.done("apply other.yaml --prune");
     assert!(!ran.stderr.contains("job") && !ran.stderr.contains("web"), "{}", ran.stderr);
     assert_eq!(desk.deployments().len(), 3);
+}
+
+#[test]
+fn a_terminal_is_asked_before_anything_is_pruned() {
+    let desk = shop();
+    let answered = |answer: &str| {
+        let mut screen = Screen::start(desk.command("apply one.yaml --prune"), 80);
+        screen.until("[y/N]").types(answer);
+        screen.end()
+    };
+    let screen = answered("n\n");
+    assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{screen}");
+    assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
+    insta::assert_snapshot!(answered("yes\n"), @"
+    To be removed, with all pods:
+      deployment.apps/job-v1
+      controllerrevision.apps/job-v1
+      configmap/rollout-job
+    Remove it? [y/N] yes
+    [   0s] web: nothing to do: 2 of 2 upgraded, 2 ready
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    2        2          2       batchReady    rolloutSucceed   0s
+    deployment.apps/job-v1 deleted
+    controllerrevision.apps/job-v1 deleted
+    configmap/rollout-job deleted
+    [exit 0]
+    ");
+    assert_eq!(desk.deployments(), ["web-v1 2/2"]);
+    // There is nothing left to ask about.
+    let screen = Screen::start(desk.command("apply one.yaml --prune"), 80).end();
+    assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
 }

@@ -11,6 +11,7 @@ mod differing;
 mod exit_codes;
 mod exit_table;
 mod forms;
+mod hostile;
 mod in_ci;
 mod killing;
 mod leaving;

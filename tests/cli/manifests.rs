@@ -40,8 +40,8 @@ fn files_that_cannot_be_read_are_all_named() {
     insta::assert_snapshot!(desk.run("apply a.yaml -f b.yaml empty").transcript(), @"
     --- stderr
     error: file `b.yaml` cannot be opened: No such file or directory (os error 2)
-    file `a.yaml` cannot be opened: No such file or directory (os error 2)
-    directory `empty` has no file that ends in .yaml, .yml or .json
+      file `a.yaml` cannot be opened: No such file or directory (os error 2)
+      directory `empty` has no file that ends in .yaml, .yml or .json
     [exit 2]
     ");
     insta::assert_snapshot!(desk.run("plan - -").transcript(), @"

@@ -170,7 +170,7 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout status --namespace=
     --- stderr
-    error: a value is required for '--namespace <NAME>' but none was supplied
+    error: invalid value '' for '--namespace <NAME>': expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
 
     For more information, try '--help'.
     [exit 2]

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "every suite uses a part of it")]
 
 pub(crate) mod child;
+pub(crate) mod corpus;
 pub(crate) mod manifest;
 pub(crate) mod redact;
 pub(crate) mod screen;

@@ -3,7 +3,7 @@
 //! Each function answers whether a text is one; the constants say it in words for messages.
 
 /// A DNS-1123 label, as for namespaces, containers and Services.
-pub(super) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`, at most 63 characters)";
+pub(crate) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`, at most 63 characters)";
 /// A DNS-1123 label with room for `-v` and a number.
 pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit";
 /// A DNS-1123 subdomain that also fits in a label's value.
@@ -27,7 +27,7 @@ pub(super) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, a
 pub(super) const PORT: &str = "a port name (lower-case letters, digits and single `-`, at least one letter, \
      at most 15 characters)";
 
-pub(super) fn is_label(text: &str) -> bool {
+pub(crate) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     text.len() <= 63
         && text.bytes().all(|byte| inner(byte) || byte == b'-')

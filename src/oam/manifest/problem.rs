@@ -45,18 +45,22 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+impl Problem {
+    /// Where it is and what is wrong, the way editors look for it. What to do instead is not in it.
+    pub fn summary(&self) -> String {
+        let Self { file, line, column, path, message, .. } = self;
+        let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        format!("{file}:{line}:{column}: {place}{message}")
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, path, message, hint } = self;
-        write!(formatter, "{file}:{line}:{column}: ")?;
-        if !path.is_empty() {
-            write!(formatter, "{path}: ")?;
+        formatter.write_str(&self.summary())?;
+        match &self.hint {
+            Some(hint) => write!(formatter, "\n    {hint}"),
+            None => Ok(()),
         }
-        formatter.write_str(message)?;
-        if let Some(hint) = hint {
-            write!(formatter, "\n    {hint}")?;
-        }
-        Ok(())
     }
 }
 
