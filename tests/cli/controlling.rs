@@ -124,7 +124,6 @@ fn an_undo_that_was_interrupted_goes_on_when_it_is_given_again() {
 #[test]
 fn abort_takes_over_from_whoever_drives() {
     let (desk, driver) = driven();
-    desk.pods(WELL);
     let aborted = Child::spawn(by("jane", &desk, "abort")).end();
     assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
     let driver = driver.end();
@@ -136,7 +135,6 @@ fn abort_takes_over_from_whoever_drives() {
 #[test]
 fn undo_now_takes_over_in_one_batch() {
     let (desk, driver) = driven();
-    desk.pods(WELL);
     let undone = Child::spawn(by("jane", &desk, "undo --now")).end();
     assert_eq!(undone.code, Some(0), "{}", undone.stderr);
     assert!(undone.stderr.contains("in 1 batch (3)"), "{}", undone.stderr);
