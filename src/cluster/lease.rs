@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::cluster::clock::Moment;
+use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::perform::{creating, json_patch, patching};
@@ -29,7 +29,7 @@ use crate::oam::labels;
 const COURTESY: Duration = Duration::from_secs(3);
 
 /// How long a Lease lasts without being renewed: as long as client-go's.
-pub const DURATION: Duration = Duration::from_secs(15);
+const DURATION: Duration = Duration::from_secs(15);
 /// How long after the last renewal writes are still sent; less than [`DURATION`], so that a successor
 /// that has seen the Lease expire meets no late write. client-go's ratio.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
@@ -67,6 +67,27 @@ pub enum Turn {
     InLine,
     /// It takes over, and the run before it ends as superseded.
     AtOnce,
+}
+
+/// Since when a Lease has stayed as it is. Only that tells an abandoned one: clocks differ.
+#[derive(Debug, Default)]
+pub struct Expiry(Option<(String, Moment)>);
+
+impl Expiry {
+    /// When the version that is there now will have expired, unless another takes its place.
+    pub fn seen(&mut self, version: String, clock: &Clock) -> Moment {
+        let until = match &self.0 {
+            Some((known, until)) if *known == version => *until,
+            Some(_) | None => clock.moment().plus(DURATION),
+        };
+        self.0 = Some((version, until));
+        until
+    }
+
+    /// Whether this version has been there for all the time that a Lease lasts.
+    fn has_expired(&self, version: &str, clock: &Clock) -> bool {
+        self.0.as_ref().is_some_and(|(known, until)| known == version && clock.moment() >= *until)
+    }
 }
 
 /// Why the Lease was not got.
@@ -125,15 +146,10 @@ impl Queue {
     ) -> Result<Held, QueueError> {
         let clock = self.session.clock().clone();
         let deadline = clock.moment().after(patience);
-        let mut seen: Option<(String, Moment)> = None;
+        let mut expiry = Expiry::default();
         let mut announced: Option<String> = None;
         loop {
-            let expired = |version: &str| {
-                turn == Turn::AtOnce
-                    || seen
-                        .as_ref()
-                        .is_some_and(|(known, until)| known == version && clock.moment() >= *until)
-            };
+            let expired = |version: &str| turn == Turn::AtOnce || expiry.has_expired(version, &clock);
             let asked = clock.moment();
             match self.look(expired).await {
                 Ok(Look::Taken) => {
@@ -147,11 +163,7 @@ impl Queue {
                         on_wait(&holder);
                         announced = Some(holder.clone());
                     }
-                    let until = match &seen {
-                        Some((known, until)) if *known == version => *until,
-                        _ => clock.moment().plus(DURATION),
-                    };
-                    seen = Some((version.clone(), until));
+                    let until = expiry.seen(version.clone(), &clock);
                     if deadline.is_some_and(|deadline| clock.moment() >= deadline) {
                         return Err(QueueError::TimedOut { holder, application: self.application });
                     }

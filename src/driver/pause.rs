@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease;
+use crate::cluster::lease::{self, Expiry};
 use crate::cluster::record::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -86,7 +86,7 @@ async fn amend(
 /// Waits until the process that drives says that it has stopped, or no such process lives.
 async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord) -> Result<(), Failure> {
     let clock = session.clock();
-    let mut seen: Option<(String, crate::cluster::clock::Moment)> = None;
+    let mut expiry = Expiry::default();
     loop {
         let stored = load(session, place).await?;
         let run = &stored.record.run;
@@ -99,17 +99,7 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
             return Ok(());
         }
         let held = lease::holder(session, place.namespace, &stored.record.application).await?;
-        let is_driven = match held {
-            None => false,
-            Some((_, version)) => {
-                let until = match &seen {
-                    Some((known, until)) if *known == version => *until,
-                    _ => clock.moment().plus(lease::DURATION),
-                };
-                seen = Some((version, until));
-                clock.moment() < until
-            }
-        };
+        let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
         if !is_driven {
             // Nobody is there to say it.
             amend(session, place, |record| {
