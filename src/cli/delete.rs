@@ -11,8 +11,9 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::{Answer, Ui};
 use crate::cli::{exit, gather, input};
+use crate::cluster::owned::Owned;
 use crate::cluster::record;
-use crate::driver::delete::{self, Owned, Scope};
+use crate::driver::delete::{self, Scope};
 use crate::report::text::sanitise;
 
 /// Remove what an application owns, or one of its components
@@ -73,8 +74,16 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     for scope in &scopes {
         found.extend(delete::inventory(&setting.session, scope).await.map_err(unreachable)?);
     }
+    let patience = args.lock.lock_timeout.unsigned_abs();
     if found.is_empty() {
         ui.status("there is nothing to remove");
+        for scope in &scopes {
+            if args.dry_run.is_none()
+                && delete::is_unfinished(&setting.session, scope).await.map_err(unreachable)?
+            {
+                remove(&setting, std::slice::from_ref(scope), patience, ui, Ui::data).await?;
+            }
+        }
         return Ok(exit::SUCCESS);
     }
     if args.dry_run.is_some() {
@@ -86,7 +95,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     if !args.yes {
         ask(&found, ui)?;
     }
-    remove(&setting, &scopes, args.lock.lock_timeout.unsigned_abs(), ui, Ui::data).await?;
+    remove(&setting, &scopes, patience, ui, Ui::data).await?;
     Ok(exit::SUCCESS)
 }
 

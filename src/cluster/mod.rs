@@ -9,6 +9,7 @@ pub mod clock;
 pub mod error;
 pub mod keys;
 pub mod lease;
+pub mod owned;
 pub mod perform;
 pub mod pods;
 pub mod preflight;

@@ -4,18 +4,16 @@
 //! but for the Lease: they say what there is, so that a removal that was killed goes on when it is asked for again.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::ApiResource;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, Queue, Turn};
-use crate::cluster::perform::deleting;
+use crate::cluster::owned::{self, Owned, Removal};
 use crate::cluster::session::Session;
 use crate::cluster::views::{View, Views};
 use crate::cluster::{keys, record, workload};
@@ -32,22 +30,6 @@ pub struct Scope {
     pub application: String,
     /// One of its components; `None` is all of them.
     pub component: Option<String>,
-}
-
-/// An object that is to go.
-#[derive(Debug, Clone)]
-pub struct Owned {
-    resource: ApiResource,
-    object: DynamicObject,
-}
-
-/// `deployment.apps/web-v1`, as kubectl names objects.
-impl fmt::Display for Owned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ApiResource { kind, group, .. } = &self.resource;
-        let dot = if group.is_empty() { "" } else { "." };
-        write!(f, "{}{dot}{group}/{}", kind.to_lowercase(), self.object.name_any())
-    }
 }
 
 /// What happens meanwhile.
@@ -85,15 +67,15 @@ pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, C
     for kind in kinds {
         let resource = workload::resource(kind);
         let selector = within(&by_name, labels::COMPONENT);
-        found.extend(list(session, namespace, &resource, &selector, Some(keys::EPOCH)).await?);
+        found.extend(owned::list(session, namespace, &resource, &selector, Some(keys::EPOCH)).await?);
     }
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
-    found.extend(list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
+    found.extend(owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
     let revision = ApiResource::erase::<ControllerRevision>(&());
     // Those that KubeVela records do not name the application.
     let revisions = within(&by_name, labels::REVISION_COMPONENT);
-    found.extend(list(session, namespace, &revision, &revisions, None).await?);
+    found.extend(owned::list(session, namespace, &revision, &revisions, None).await?);
     let views = Views::find(session).await;
     for record in &records {
         found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
@@ -104,7 +86,7 @@ pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, C
     let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
     let records = within(&of_application, keys::RECORD_COMPONENT);
     let config_map = ApiResource::erase::<ConfigMap>(&());
-    let kept = list(session, namespace, &config_map, &records, None).await?;
+    let kept = owned::list(session, namespace, &config_map, &records, None).await?;
     found.extend(kept);
     Ok(found)
 }
@@ -135,7 +117,7 @@ pub async fn delete(
                 return Ok(());
             }
             for owned in &found {
-                if remove(session, namespace, owned).await? == Removal::Done {
+                if owned::remove(session, namespace, owned).await? == Removal::Done {
                     say(Said::Removed(owned));
                 }
             }
@@ -162,29 +144,6 @@ pub async fn delete(
     Ok(())
 }
 
-/// What a selector finds; where other tools use its labels as well, what carries an annotation of ours.
-async fn list(
-    session: &Session,
-    namespace: &str,
-    resource: &ApiResource,
-    selector: &str,
-    mark: Option<&str>,
-) -> Result<Vec<Owned>, ClusterError> {
-    let api = session.dynamic(namespace, resource);
-    let params = ListParams::default().labels(selector);
-    let list = match session.read(|| api.list(&params)).await {
-        Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
-        list => list?,
-    };
-    let is_ours =
-        |object: &DynamicObject| mark.is_none_or(|annotation| object.annotations().contains_key(annotation));
-    let ours = list
-        .items
-        .into_iter()
-        .filter(|object| is_ours(object) && object.metadata.deletion_timestamp.is_none());
-    Ok(ours.map(|object| Owned { resource: resource.clone(), object }).collect())
-}
-
 async fn view(
     session: &Session,
     views: &Views,
@@ -192,38 +151,35 @@ async fn view(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Owned>, ClusterError> {
-    let Some(resource) = views.resource(view) else { return Ok(None) };
-    let api = session.dynamic(namespace, &resource);
-    let object = session.read(|| api.get_opt(name)).await?;
-    Ok(object.map(|object| Owned { resource, object }))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Removal {
-    Done,
-    /// It has changed since it was seen, or the answer was lost: look again.
-    Unclear,
-}
-
-async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result<Removal, ClusterError> {
-    let api = session.dynamic(namespace, &owned.resource);
-    let params = deleting(owned.object.uid(), owned.object.resource_version());
-    match session.once(api.delete(&owned.object.name_any(), &params)).await {
-        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
-        Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),
-        Err(error) => session.pause_after(&error).await.map(|()| Removal::Unclear),
+    match views.resource(view) {
+        Some(resource) => owned::get(session, namespace, resource, name).await,
+        None => Ok(None),
     }
+}
+
+/// Whether a removal has left the Lease of an application behind, killed at its very end.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn is_unfinished(session: &Session, scope: &Scope) -> Result<bool, ClusterError> {
+    let Scope { namespace, application, component } = scope;
+    Ok(component.is_none() && lease_of(session, namespace, application).await?.is_some())
+}
+
+async fn lease_of(
+    session: &Session,
+    namespace: &str,
+    application: &str,
+) -> Result<Option<Owned>, ClusterError> {
+    owned::get(session, namespace, ApiResource::erase::<Lease>(&()), &lease::name(application)).await
 }
 
 /// The Lease of an application that is gone, unless somebody has taken it since.
 async fn discard_lease(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
-    let resource = ApiResource::erase::<Lease>(&());
-    let api = session.dynamic(namespace, &resource);
-    let name = lease::name(application);
-    let Some(object) = session.read(|| api.get_opt(&name)).await? else { return Ok(()) };
-    let holder = object.data.pointer("/spec/holderIdentity").and_then(serde_json::Value::as_str);
-    if holder.is_none_or(str::is_empty) {
-        remove(session, namespace, &Owned { resource, object }).await?;
+    if let Some(seen) = lease_of(session, namespace, application).await?
+        && lease::holder(session, namespace, application).await?.is_none()
+    {
+        owned::remove(session, namespace, &seen).await?;
     }
     Ok(())
 }

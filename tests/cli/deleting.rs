@@ -1,9 +1,11 @@
 //! `delete`: what goes, what stays, what is asked.
 
+use serde_json::Value;
+
 use crate::exit_codes::open_shop;
-use crate::support::Desk;
 use crate::support::manifest::application;
 use crate::support::screen::Screen;
+use crate::support::{Desk, FILE};
 
 #[test]
 fn everything_of_an_application_goes_and_nothing_else() {
@@ -108,4 +110,18 @@ fn a_terminal_is_not_asked_where_yes_was_said() {
     let screen = Screen::start(desk.command("delete shop --yes"), 80).end();
     assert!(screen.starts_with("deployment.apps/web-v1 deleted\n"), "{screen}");
     assert!(screen.ends_with("[exit 0]"), "{screen}");
+}
+
+/// Killed between the last record and the Lease.
+#[test]
+fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
+    let desk = open_shop();
+    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
+    document["objects"].as_array_mut().unwrap().retain(|object| object["kind"] == "Lease");
+    desk.write(FILE, document.to_string());
+    assert_eq!(desk.objects("Lease").len(), 1);
+    desk.done("delete v1.yaml --dry-run=client");
+    assert_eq!(desk.objects("Lease").len(), 1);
+    assert_eq!(desk.done("delete v1.yaml").stderr, "there is nothing to remove\n");
+    assert!(desk.objects("Lease").is_empty());
 }

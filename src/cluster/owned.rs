@@ -1,0 +1,90 @@
+//! Objects of any kind that an application owns: found by what they carry, removed as they were seen.
+
+use std::fmt;
+
+use kube::ResourceExt;
+use kube::api::{ApiResource, DynamicObject, ListParams};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::perform::deleting;
+use crate::cluster::session::Session;
+
+/// An object that somebody owns.
+#[derive(Debug, Clone)]
+pub struct Owned {
+    resource: ApiResource,
+    object: DynamicObject,
+}
+
+/// `deployment.apps/web-v1`, as kubectl names objects.
+impl fmt::Display for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ApiResource { kind, group, .. } = &self.resource;
+        let dot = if group.is_empty() { "" } else { "." };
+        write!(f, "{}{dot}{group}/{}", kind.to_lowercase(), self.object.name_any())
+    }
+}
+
+/// What a selector finds; where other tools use its labels as well, what carries an annotation of ours.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn list(
+    session: &Session,
+    namespace: &str,
+    resource: &ApiResource,
+    selector: &str,
+    mark: Option<&str>,
+) -> Result<Vec<Owned>, ClusterError> {
+    let api = session.dynamic(namespace, resource);
+    let params = ListParams::default().labels(selector);
+    let list = match session.read(|| api.list(&params)).await {
+        Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
+        list => list?,
+    };
+    let is_ours =
+        |object: &DynamicObject| mark.is_none_or(|annotation| object.annotations().contains_key(annotation));
+    let ours = list
+        .items
+        .into_iter()
+        .filter(|object| is_ours(object) && object.metadata.deletion_timestamp.is_none());
+    Ok(ours.map(|object| Owned { resource: resource.clone(), object }).collect())
+}
+
+/// The object of a kind and a name, if there is one.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn get(
+    session: &Session,
+    namespace: &str,
+    resource: ApiResource,
+    name: &str,
+) -> Result<Option<Owned>, ClusterError> {
+    let api = session.dynamic(namespace, &resource);
+    let object = session.read(|| api.get_opt(name)).await?;
+    Ok(object.map(|object| Owned { resource, object }))
+}
+
+/// Whether an object is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is.
+    Done,
+    /// It has changed since it was seen, or the answer was lost: look again.
+    Unclear,
+}
+
+/// Removes an object, if it still is as it was seen.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result<Removal, ClusterError> {
+    let api = session.dynamic(namespace, &owned.resource);
+    let params = deleting(owned.object.uid(), owned.object.resource_version());
+    match session.once(api.delete(&owned.object.name_any(), &params)).await {
+        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
+        Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),
+        Err(error) => session.pause_after(&error).await.map(|()| Removal::Unclear),
+    }
+}
