@@ -39,6 +39,7 @@ pub mod scale;
 pub mod setting;
 pub mod signals;
 pub mod status;
+mod stream;
 pub mod token_file;
 pub mod trace;
 pub mod ui;

@@ -3,10 +3,8 @@
 //! stdout is data, stderr is conversation. What is a terminal, what is coloured and what is left unsaid is
 //! decided here, once. A reader who has gone away is no failure: what it does not want is dropped.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -19,6 +17,7 @@ use crate::cli::echo::{self, Unechoed};
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind, Label, Told};
 use crate::cli::repeat::Flags;
+use crate::cli::stream::Stream;
 use crate::oam::manifest::{ManifestErrors, Problem};
 use crate::report::event::{Event, Reporter};
 use crate::report::folds::{Folded, Page};
@@ -104,8 +103,7 @@ impl Ui {
         };
         let summary =
             variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(Page::GitHub)).map(PathBuf::from);
-        let stderr = Stream::new(AutoStream::new(io::stderr(), err));
-        stderr.lock().page = page;
+        let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
         Self { stdout, stderr, detail, live, paint, flags: Flags::default(), page, summary }
     }
@@ -170,7 +168,7 @@ impl Ui {
 
     /// Whether the reader of stdout has gone away, so that going on printing is pointless.
     pub fn reader_is_gone(&self) -> bool {
-        !matches!(self.stdout.lock().state, State::Open)
+        self.stdout.is_over()
     }
 
     /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
@@ -265,13 +263,10 @@ impl Ui {
 
     /// Fails when stdout could not be written, unless the reader simply went away.
     fn written(&self) -> Result<(), Failure> {
-        match std::mem::replace(&mut self.stdout.lock().state, State::Closed) {
-            State::Open | State::Closed => Ok(()),
-            State::Failed(error) => Err(Failure::new(
-                Kind::Internal,
-                anyhow::Error::new(error).context("standard output cannot be written"),
-            )),
-        }
+        self.stdout.close().map_err(|error| {
+            let error = anyhow::Error::new(error).context("standard output cannot be written");
+            Failure::new(Kind::Internal, error)
+        })
     }
 }
 
@@ -323,81 +318,10 @@ fn labelled(label: Label, text: &str) -> String {
     format!("{style}{}:{style:#} {text}\n", label.word())
 }
 
-/// One stream, shared by the [`Ui`] and the reporter it hands out.
-#[derive(Debug, Clone)]
-struct Stream(Arc<Mutex<Sink>>);
-
-struct Sink {
-    writer: Box<dyn Write + Send>,
-    state: State,
-    /// The CI system that reads along.
-    page: Option<Page>,
-}
-
-impl std::fmt::Debug for Sink {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Sink").field("state", &self.state).finish_non_exhaustive()
-    }
-}
-
-/// Whether anybody reads a stream.
-#[derive(Debug)]
-enum State {
-    Open,
-    /// The reader went away, as `head` does.
-    Closed,
-    /// It cannot be written, as on a full disk.
-    Failed(io::Error),
-}
-
-impl Stream {
-    fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: State::Open, page: None })))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Sink> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn say(&self, text: &str) {
-        let page = self.lock().page;
-        let text = match page {
-            // What GitLab takes for a command has control characters, of which none passes.
-            None | Some(Page::GitLab) => Cow::Borrowed(text),
-            Some(Page::GitHub) => github::defused(text),
-        };
-        self.command(&text);
-    }
-
-    /// Writes what is meant as it stands.
-    fn command(&self, text: &str) {
-        let mut sink = self.lock();
-        if !matches!(sink.state, State::Open) {
-            return;
-        }
-        if let Err(error) = sink.writer.write_all(text.as_bytes()).and_then(|()| sink.writer.flush()) {
-            sink.state = match error.kind() {
-                io::ErrorKind::BrokenPipe => State::Closed,
-                _ => State::Failed(error),
-            };
-        }
-    }
-}
-
-/// For reporters: trouble is noted in the stream's state, so the reporter need not carry it.
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.say(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     /// A stream that fails in one way.
