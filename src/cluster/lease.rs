@@ -4,7 +4,9 @@
 //! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
 //! duration, never by comparing clocks.
 
-use std::cell::{Cell, RefCell};
+mod held;
+
+use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -15,7 +17,6 @@ use kube::ResourceExt;
 use kube::runtime::watcher;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
@@ -25,18 +26,12 @@ use crate::cluster::process::Process;
 use crate::cluster::session::Session;
 use crate::oam::labels;
 
-/// How long giving the Lease back may take. Everything is done by then, and it would expire by itself.
-const COURTESY: Duration = Duration::from_secs(3);
+pub use held::Held;
 
 /// How long a Lease lasts without being renewed: as long as client-go's.
 const DURATION: Duration = Duration::from_secs(15);
-/// How long after the last renewal writes are still sent; less than [`DURATION`], so that a successor
-/// that has seen the Lease expire meets no late write. client-go's ratio.
-const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// How often it is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How soon after a failed renewal the next is tried.
-const RENEW_AGAIN: Duration = Duration::from_secs(1);
+/// How soon after a watch of it failed the next begins.
+const WATCH_AGAIN: Duration = Duration::from_secs(1);
 /// On a Lease, an annotation: which process holds it, since when.
 const HOLDER: &str = "batch-rollout.dev/holder";
 
@@ -106,14 +101,6 @@ pub enum QueueError {
     },
 }
 
-/// A Lease that is held, as long as it is renewed.
-#[derive(Debug)]
-pub struct Held {
-    queue: Queue,
-    valid_until: Cell<Moment>,
-    renewed: Notify,
-}
-
 enum Look {
     Taken,
     Busy { holder: String, version: String },
@@ -154,8 +141,7 @@ impl Queue {
             match self.look(expired).await {
                 Ok(Look::Taken) => {
                     self.session.recovered();
-                    let valid_until = Cell::new(asked.plus(RENEW_DEADLINE));
-                    return Ok(Held { valid_until, renewed: Notify::new(), queue: self });
+                    return Ok(Held::taken(self, asked));
                 }
                 Ok(Look::Again) => {}
                 Ok(Look::Busy { holder, version }) => {
@@ -241,7 +227,7 @@ impl Queue {
                 Ok(watcher::Event::Delete(_)) => return,
                 Ok(watcher::Event::InitDone) if !is_listed => return,
                 Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
-                Err(_) => self.session.clock().pause(RENEW_AGAIN).await,
+                Err(_) => self.session.clock().pause(WATCH_AGAIN).await,
             }
         }
     }
@@ -256,19 +242,6 @@ impl Queue {
         let text = serde_json::to_string(&token).unwrap_or_default();
         self.token.replace(text.clone());
         text
-    }
-
-    /// The Lease's present holder, if it is not this process.
-    async fn usurper(&self) -> Result<Option<String>, ClusterError> {
-        let api = self.session.api::<Lease>(&self.namespace);
-        let Some(lease) = self.session.aside(api.get_opt(&self.name())).await? else {
-            return Ok(None);
-        };
-        if lease.annotations().get(HOLDER) == Some(&*self.token.borrow()) {
-            return Ok(None);
-        }
-        let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
-        Ok(Some(if holder.is_empty() { "another run".to_owned() } else { holder }))
     }
 
     fn spec(&self, transitions: i32) -> Value {
@@ -307,86 +280,6 @@ pub async fn holder(
 #[must_use]
 pub fn name(application: &str) -> String {
     format!("rollout-{application}")
-}
-
-impl Held {
-    /// Whether writes may be sent: the Lease was renewed recently enough.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        self.queue.session.clock().moment() < self.valid_until.get()
-    }
-
-    /// Waits until the Lease is renewed the next time.
-    pub async fn renewal(&self) {
-        self.renewed.notified().await;
-    }
-
-    fn extend(&self, asked: Moment) {
-        self.valid_until.set(asked.plus(RENEW_DEADLINE));
-        self.renewed.notify_waiters();
-    }
-
-    /// Who holds the Lease by now, if it is another process.
-    ///
-    /// # Errors
-    /// What the server answered; it is asked once.
-    pub async fn lost_to(&self) -> Result<Option<String>, ClusterError> {
-        self.queue.usurper().await
-    }
-
-    /// Renews the Lease for as long as it is polled. Returns the other's identity when it is lost.
-    pub async fn keep(&self) -> String {
-        let clock = self.queue.session.clock();
-        let mut delay = RENEW_EVERY;
-        loop {
-            clock.pause(delay).await;
-            let asked = clock.moment();
-            delay = match self.renew().await {
-                Ok(()) => {
-                    self.extend(asked);
-                    RENEW_EVERY
-                }
-                Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
-                    if let Ok(Some(holder)) = self.queue.usurper().await {
-                        return holder;
-                    }
-                    // Deleted by hand: taken again.
-                    if let Ok(Look::Taken) = self.queue.look(|_| false).await {
-                        self.extend(asked);
-                    }
-                    RENEW_AGAIN
-                }
-                Err(_) => RENEW_AGAIN,
-            };
-        }
-    }
-
-    async fn renew(&self) -> Result<(), ClusterError> {
-        let queue = &self.queue;
-        let api = queue.session.api::<Lease>(&queue.namespace);
-        let patch = json_patch(json!([
-            {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
-            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
-            {"op": "replace", "path": "/spec/renewTime", "value": MicroTime(queue.session.clock().now())},
-        ]))?;
-        queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
-    }
-
-    /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
-    pub async fn release(&self) {
-        let queue = &self.queue;
-        let api = queue.session.api::<Lease>(&queue.namespace);
-        let operations = json!([
-            {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
-            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
-            {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
-        ]);
-        if let Ok(patch) = json_patch(operations) {
-            let (name, params) = (queue.name(), patching());
-            let request = queue.session.aside(api.patch(&name, &params, &patch));
-            drop(queue.session.clock().within(COURTESY, request).await);
-        }
-    }
 }
 
 /// Whether the holder was a process of this machine that lives no more.
