@@ -17,10 +17,10 @@ use tower::util::MapRequestLayer;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::namespaces::Namespaces;
 use crate::cli::token_file::TokenFile;
 use crate::cli::trace::traced;
 use crate::cli::ui::Ui;
-use crate::cli::values;
 use crate::cluster::clock::Clock;
 use crate::sandbox::rules;
 use crate::sandbox::{Options, RulesSource, Sandbox};
@@ -54,37 +54,11 @@ pub enum Purpose {
     Change,
 }
 
-/// Where names live that do not say it themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespaces {
-    /// The one of `--namespace`.
-    flag: Option<String>,
-    /// The one of the kubeconfig's context, or `default`.
-    context: String,
-}
-
-impl Namespaces {
-    fn new(flag: Option<String>, context: String) -> Result<Self, Failure> {
-        if flag.is_none()
-            && let Err(expected) = values::namespace(&context)
-        {
-            let reason = format!("the kubeconfig's context has the namespace `{context}`: {expected}");
-            return Err(Failure::message(Kind::Usage, reason).hint("`--namespace` names another"));
-        }
-        Ok(Self { flag, context })
-    }
-
-    /// The namespace of an object: `--namespace`, else the manifest's, else the context's, else `default`.
-    pub fn resolve<'a>(&'a self, manifest: Option<&'a str>) -> &'a str {
-        self.flag.as_deref().or(manifest).unwrap_or(&self.context)
-    }
-}
-
 /// Where names live that do not say it themselves, as the flags and the kubeconfig have it; there need not be one.
 ///
 /// # Errors
 ///
-/// A kubeconfig that cannot be read.
+/// A kubeconfig that cannot be read, or whose namespace cannot be one.
 pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
     let kubeconfig = kubeconfig(args)?.unwrap_or_default();
     let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
@@ -123,7 +97,7 @@ async fn silent(
     if let Some(sandbox) = &args.sandbox {
         let sandbox = open_sandbox(sandbox.as_deref(), args.sandbox_rules.as_deref(), purpose, clock)?;
         let client = sandbox.client("default");
-        let namespaces = Namespaces { flag, context: "default".to_owned() };
+        let namespaces = Namespaces::new(flag, "default".to_owned())?;
         return Ok(Connection { client, sandbox: Some(sandbox), namespaces, request_timeout });
     }
     if args.sandbox_rules.is_some() {
@@ -351,15 +325,6 @@ current-context: one
         let args = ["rollout", "status", "--kubeconfig", &file];
         let cli = Cli::try_parse_from(args.iter().chain(flags)).unwrap();
         config(&cli.global, Some(Duration::from_secs(30))).await
-    }
-
-    #[test]
-    fn the_flag_wins_then_the_manifest_then_the_context() {
-        let with = Namespaces { flag: Some("flag".to_owned()), context: "context".to_owned() };
-        let without = Namespaces { flag: None, ..with.clone() };
-        assert_eq!(with.resolve(Some("manifest")), "flag");
-        assert_eq!(without.resolve(Some("manifest")), "manifest");
-        assert_eq!(without.resolve(None), "context");
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ pub mod input;
 pub mod job;
 pub mod leftover;
 pub mod man;
+pub mod namespaces;
 pub mod pause;
 pub mod plan;
 pub(crate) mod plugin;
