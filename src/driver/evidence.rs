@@ -15,6 +15,7 @@ use crate::plan::desired::Desired;
 use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
+use crate::plan::way_back;
 
 /// How many reasons are told, worst first.
 const MOST_REASONS: usize = 3;
@@ -135,7 +136,7 @@ fn worst(troubles: &[Trouble]) -> Vec<String> {
 
 /// The commands that lead on from a failure.
 pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
-    let Some(run) = drive.record.as_ref().filter(|_| drive.held.is_some()).map(|stored| &stored.record.run)
+    let Some(record) = drive.record.as_ref().filter(|_| drive.held.is_some()).map(|stored| &stored.record)
     else {
         return Vec::new();
     };
@@ -144,9 +145,10 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
     match kind {
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
-            if let Some(source) = run.spec.sources.first() {
-                let component = &job.component;
-                hints.push(format!("go back with `rollout undo {component} --to-revision {source}`"));
+            if let Some(before) = way_back::previous(record, &job.stored) {
+                let Job { component, .. } = job;
+                let name = &before.name;
+                hints.push(format!("go back with `rollout undo {component} --to-revision {name}`"));
             }
             let selector = format!("{}={}", labels::COMPONENT, job.component);
             hints.push(format!("look closer with `kubectl describe pods -l {selector}`"));

@@ -14,3 +14,4 @@ pub mod sides;
 pub mod standing;
 pub mod step;
 pub mod walk;
+pub mod way_back;

@@ -227,7 +227,7 @@ impl Record {
     /// The record after a claim of `spec`.
     ///
     /// No claim is paused. A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
-    /// where it had not ended.
+    /// where it had neither ended nor failed.
     #[must_use]
     pub fn claim(
         previous: Option<&Self>,
@@ -257,7 +257,7 @@ impl Record {
                 record.run.started = previous.run.started;
             } else {
                 let mut past = previous.run.clone();
-                if past.outcome.is_resumable() {
+                if past.outcome.is_resumable() && past.outcome != Outcome::Failed {
                     past.outcome = Outcome::Superseded;
                     past.finished = past.finished.or(Some(claim.at));
                 }

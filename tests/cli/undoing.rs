@@ -2,7 +2,7 @@
 
 use crate::exit_codes::open_shop;
 use crate::support::Desk;
-use crate::support::manifest::application;
+use crate::support::manifest::{application, shop};
 
 /// A shop that went from `web-v1` to `web-v2`.
 fn upgraded() -> Desk {
@@ -93,8 +93,8 @@ fn an_unknown_revision_is_refused_with_the_list() {
 fn no_revision_before_is_refused() {
     insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
     --- stderr
-    web: failed: component `web` has no revision before `web-v1`
-      hint: see `rollout history --sandbox=box.json`
+    web: failed: component `web` has no revision before `web-v1` that worked
+      hint: see `rollout history web --sandbox=box.json`; `--to-revision` names any of them
     [exit 4]
     ");
 }
@@ -177,4 +177,31 @@ fn history_shows_the_difference_of_two_revisions() {
     assert!(coloured.contains("\x1b[31m-      - image: "), "{coloured:?}");
     assert_eq!(desk.run("history --diff v1 v9").code, Some(4));
     assert_eq!(desk.run("history --diff v1 v2 --revision v1").code, Some(2));
+}
+
+/// A revision that worked, and two after it that did not.
+fn tried_twice() -> Desk {
+    let desk = Desk::new();
+    desk.pods("- {image: '*:1', readyAfter: 20ms}\n- {image: '*', fail: NeverReady}");
+    for (revision, code) in [("1", 0), ("2", 3), ("3", 3)] {
+        desk.write("app.yaml", shop(&format!("v{revision}"), &format!("web:{revision}")));
+        let ran = desk.run("apply app.yaml --batch-timeout 300ms");
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        let hint = "go back with `rollout undo web --to-revision web-v1";
+        assert_eq!(ran.stderr.contains(hint), code == 3, "{}", ran.stderr);
+    }
+    desk
+}
+
+#[test]
+fn the_way_back_leads_to_what_worked_in_its_size() {
+    for line in ["undo", "undo --now", "abort", "apply app.yaml --batch-timeout 300ms --on-failure undo"] {
+        let desk = tried_twice();
+        let ran = desk.run(line);
+        assert_eq!(ran.code, Some(if line.starts_with("apply") { 3 } else { 0 }), "{line}: {}", ran.stderr);
+        desk.settle();
+        assert_eq!(desk.deployments(), ["web-v1 3/3"], "{line}");
+    }
+    let history = tried_twice().done("history").stdout;
+    assert_eq!(history.matches("Failed").count(), 2, "{history}");
 }

@@ -7,11 +7,12 @@ use crate::oam::application::{Amount, Batch, Strategy};
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Observed;
-use crate::plan::record::{FrozenStrategy, Mode, Outcome, Purpose, Record, Run, RunSpec};
+use crate::plan::record::{FrozenStrategy, Mode, Outcome, Purpose, Record, RunSpec};
 use crate::plan::sides::Sides;
 use crate::plan::walk::{Next, walk};
+use crate::plan::way_back;
 
-/// To an earlier revision; without a name, to the one before.
+/// To an earlier revision; without a name, to the one before that worked.
 pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Result<Aim, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
@@ -20,9 +21,11 @@ pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Res
             .map_err(|unknown| not_resolved(&unknown))?,
         // Given again, a way back that was interrupted goes on; it does not turn round.
         None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => target(present, &run.spec)?,
-        None => previous(run, &record.past, present.stored).ok_or_else(|| {
-            Failure::refused(format!("component `{component}` has no revision before `{}`", run.spec.target))
-                .hint("see `rollout history`")
+        None => way_back::previous(record, present.stored).ok_or_else(|| {
+            let reason =
+                format!("component `{component}` has no revision before `{}` that worked", run.spec.target);
+            Failure::refused(reason)
+                .hint(format!("see `rollout history {component}`; `--to-revision` names any of them"))
         })?,
     };
     // The last run's batches serve again where they divide the whole size.
@@ -65,8 +68,9 @@ pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Fail
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted goes on.
 pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
-    let run = &record(present)?.run;
-    let (spec, component) = (&run.spec, present.component);
+    let record = record(present)?;
+    let (run, component) = (&record.run, present.component);
+    let spec = &run.spec;
     if !run.outcome.is_resumable() {
         return Err(Failure::refused(format!("component `{component}` has no run under way"))
             .hint(format!("`rollout undo {component}` goes back to the revision before")));
@@ -74,23 +78,16 @@ pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
     if run.purpose == Purpose::Abort {
         return at_recorded(present, Gate::Open);
     }
-    let (target, size) = match spec.mode {
-        Mode::Release => {
-            return Err(Failure::refused(format!(
-                "the first release of component `{component}` has nothing to return to"
-            ))
-            .hint(format!("`rollout delete {component}` removes what is there")));
-        }
-        Mode::Scale => (target(present, spec)?, spec.original_size),
-        Mode::Upgrade => {
-            let sources = spec.sources.iter().filter_map(|name| find(present, name));
-            let source = sources.max_by_key(|one| one.revision).ok_or_else(|| {
-                Failure::refused(format!("component `{component}` has no recorded revision to return to"))
-                    .hint(format!("see `rollout history {component}`"))
-            })?;
-            (source, spec.size_before())
-        }
-    };
+    if spec.mode == Mode::Release {
+        return Err(Failure::refused(format!(
+            "the first release of component `{component}` has nothing to return to"
+        ))
+        .hint(format!("`rollout delete {component}` removes what is there")));
+    }
+    let (target, size) = way_back::beginning(record, present.stored).ok_or_else(|| {
+        Failure::refused(format!("component `{component}` has no recorded revision to return to"))
+            .hint(format!("see `rollout history {component}`"))
+    })?;
     Ok(aim(desired(present, spec, &target.name, size), target, Purpose::Abort))
 }
 
@@ -162,21 +159,4 @@ fn aim(desired: Desired, target: &StoredRevision, purpose: Purpose) -> Aim {
         warnings: Vec::new(),
         purpose,
     }
-}
-
-/// The revision before: of an unfinished run its source, else what ran before the last change, else
-/// the next lower number.
-fn previous<'a>(run: &Run, past: &[Run], stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
-    let find = |name: &String| stored.iter().find(|one| one.name == *name);
-    let target = &run.spec.target;
-    if run.outcome.is_resumable()
-        && let Some(source) = run.spec.sources.iter().filter_map(find).max_by_key(|one| one.revision)
-    {
-        return Some(source);
-    }
-    let ran_before = past.iter().map(|run| &run.spec.target).filter(|name| *name != target).find_map(find);
-    ran_before.or_else(|| {
-        let number = find(target)?.revision;
-        stored.iter().filter(|one| one.revision < number).max_by_key(|one| one.revision)
-    })
 }
