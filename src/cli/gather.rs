@@ -135,7 +135,8 @@ pub fn status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus
         source_replicas: standing.source,
         batch_partition: run.spec.partition,
         created,
-        message: message(run, standing.batch),
+        is_whole: standing.adrift.is_none(),
+        message: message(run, standing.batch).or(standing.adrift),
         component: record.component,
         application: record.application,
     }

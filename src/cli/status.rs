@@ -17,6 +17,9 @@ use crate::report::text::{list_literals, span};
 ///
 /// Observes the workloads, so that it is right while another process drives and after one was killed.
 /// TARGET, UPGRADED and READY count replicas: wanted at the end, submitted so far, and ready.
+///
+/// It shows what is so now and exits with 0, whatever that is. `--until` waits, as `kubectl rollout status` does, and its exit
+/// code says whether it came.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -36,8 +39,8 @@ pub struct Args {
     /// Give up on `--until` after this time, with exit code 3
     ///
     /// `0` is no limit.
-    #[arg(long, env = "ROLLOUT_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
-    #[arg(default_value = "30m", value_parser = values::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", requires = "until", default_value = "30m")]
+    #[arg(value_parser = values::duration, allow_hyphen_values = true)]
     pub timeout: SignedDuration,
 
     /// Print in this form

@@ -31,7 +31,7 @@ impl Until {
     pub fn judge(self, item: &ComponentStatus) -> Verdict {
         match (item.rolling_state.as_str(), item.batch_rolling_state.as_str()) {
             ("rolloutFailed", _) => Verdict::Failed,
-            ("rolloutSucceed", _) => Verdict::Reached,
+            ("rolloutSucceed", _) if item.is_whole => Verdict::Reached,
             // The batch is ready while the run goes on only where its gate is closed.
             ("rollingInBatches", "batchReady") if self != Self::Done => Verdict::Reached,
             ("rollingInBatches", "batchFinalizing") | ("finalising", _) if self == Self::Ready => {
@@ -60,7 +60,15 @@ mod tests {
 
     fn item(rolling_state: &str, batch_rolling_state: &str) -> ComponentStatus {
         let (rolling_state, batch_rolling_state) = (rolling_state.to_owned(), batch_rolling_state.to_owned());
-        ComponentStatus { rolling_state, batch_rolling_state, ..ComponentStatus::default() }
+        ComponentStatus { rolling_state, batch_rolling_state, is_whole: true, ..ComponentStatus::default() }
+    }
+
+    #[test]
+    fn what_was_done_once_need_not_be_there_now() {
+        let gone = ComponentStatus { is_whole: false, ..item("rolloutSucceed", "batchReady") };
+        for until in [Until::Ready, Until::Gate, Until::Done] {
+            assert_eq!(until.judge(&gone), Verdict::Awaited);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::plan::in_place;
 use crate::plan::observed::Observed;
 use crate::plan::record::{Mode, Outcome, RunSpec};
 use crate::plan::sides::Sides;
-use crate::plan::walk::{Next, Side, walk};
+use crate::plan::walk::{Next, Scaling, Side, walk};
 
 /// A component's run in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Standing {
     pub batch_state: &'static str,
     /// `rollingState` as the original spells it.
     pub rolling_state: &'static str,
+    /// What is no longer as the run left it, where it succeeded.
+    pub adrift: Option<String>,
 }
 
 /// Works out where the recorded run stands; `None` where nothing was ever recorded.
@@ -49,6 +51,7 @@ pub fn standing(observed: &Observed) -> Option<Standing> {
         source: sides.sources,
         batch_state,
         rolling_state,
+        adrift: (run.outcome == Outcome::Succeeded).then(|| adrift(&stop.next, spec)).flatten(),
     })
 }
 
@@ -57,6 +60,19 @@ fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
     match spec.mode {
         Mode::Upgrade => spec.goals().into_iter().filter(|goal| *goal <= replicas).max().unwrap_or(0),
         Mode::Release | Mode::Scale => replicas,
+    }
+}
+
+/// What has changed since a run succeeded; a record does not hear of that.
+fn adrift(next: &Next, spec: &RunSpec) -> Option<String> {
+    match next {
+        Next::Create => Some(format!("`{}` is not there any more", spec.target)),
+        Next::Scale(Scaling { workload, from, to, .. }) => {
+            Some(format!("`{workload}` has the size {from}, and {to} was rolled out"))
+        }
+        Next::Roll(rolling) => Some(format!("`{}` is not as it was rolled out", rolling.workload)),
+        Next::Wait(waiting) => Some(waiting.phrase()),
+        Next::Gate | Next::Delete { .. } | Next::Complete => None,
     }
 }
 

@@ -48,6 +48,9 @@ pub struct ComponentStatus {
     pub created: Option<Timestamp>,
     /// What a person should know, such as why the run stands still.
     pub message: Option<String>,
+    /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.
+    #[serde(skip)]
+    pub is_whole: bool,
 }
 
 /// The forms in which components are shown.
@@ -164,6 +167,7 @@ mod tests {
             batch_partition: Some(0),
             created: Some("2026-03-02T00:00:00Z".parse().unwrap()),
             message: None,
+            is_whole: true,
         }
     }
 
