@@ -16,6 +16,13 @@ pub struct Owned {
     object: DynamicObject,
 }
 
+impl Owned {
+    /// Its API group and its kind's plural.
+    pub(super) fn kind(&self) -> (&str, &str) {
+        (&self.resource.group, &self.resource.plural)
+    }
+}
+
 /// `deployment.apps/web-v1`, as kubectl names objects.
 impl fmt::Display for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

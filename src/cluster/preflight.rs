@@ -12,18 +12,19 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::PostParams;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::owned::Owned;
 use crate::cluster::session::Session;
 use crate::oam::kind::WorkloadKind;
 
 /// A right on one kind of object in one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Right {
+pub struct Right<'a> {
     /// What is done.
-    pub verb: &'static str,
+    pub verb: &'a str,
     /// The API group; empty for the core group.
-    pub group: &'static str,
+    pub group: &'a str,
     /// The plural.
-    pub resource: &'static str,
+    pub resource: &'a str,
 }
 
 /// Whether a run touches Services.
@@ -46,19 +47,18 @@ const NEEDED: [(&str, &str, &[&str]); 3] = [
 /// What a run with exposed ports needs besides.
 const SERVICES: (&str, &str, &[&str]) = ("", "services", &["get", "create", "patch"]);
 
-/// The rights that this user lacks for a run in a namespace.
+/// The rights of these that this user lacks in a namespace.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn missing(
+pub async fn missing<'a>(
     session: &Session,
     namespace: &str,
-    kinds: &BTreeSet<WorkloadKind>,
-    services: Services,
-) -> Result<Vec<Right>, ClusterError> {
+    needed: impl Iterator<Item = Right<'a>>,
+) -> Result<Vec<Right<'a>>, ClusterError> {
     let rules = rules(session, namespace).await?;
     let mut missing = Vec::new();
-    for right in needed(kinds, services) {
+    for right in needed {
         if !rules.iter().any(|rule| allows(rule, right)) && !is_allowed(session, namespace, right).await? {
             missing.push(right);
         }
@@ -66,7 +66,8 @@ pub async fn missing(
     Ok(missing)
 }
 
-fn needed(kinds: &BTreeSet<WorkloadKind>, services: Services) -> impl Iterator<Item = Right> {
+/// The rights that a run needs.
+pub fn of_run(kinds: &BTreeSet<WorkloadKind>, services: Services) -> impl Iterator<Item = Right<'static>> {
     let more = (services == Services::Touched).then_some(SERVICES);
     let workloads = kinds.iter().map(|kind| (kind.group(), kind.plural(), OF_WORKLOADS));
     // Drained sources are deleted; an in-place workload never is.
@@ -80,6 +81,16 @@ fn needed(kinds: &BTreeSet<WorkloadKind>, services: Services) -> impl Iterator<I
         .chain(NEEDED)
         .chain(more)
         .flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| Right { verb, group, resource }))
+}
+
+/// The rights that removing objects takes, besides reading them.
+pub fn of_removal(objects: &[Owned]) -> impl Iterator<Item = Right<'_>> {
+    let mut kinds: Vec<(&str, &str)> = objects.iter().map(Owned::kind).collect();
+    kinds.dedup();
+    let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
+    let of_lease = ["get", "create", "patch", "delete"];
+    let (group, resource) = ("coordination.k8s.io", "leases");
+    deletes.chain(of_lease.into_iter().map(move |verb| Right { verb, group, resource }))
 }
 
 async fn rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {
@@ -99,7 +110,7 @@ async fn rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, 
     }
 }
 
-fn allows(rule: &ResourceRule, right: Right) -> bool {
+fn allows(rule: &ResourceRule, right: Right<'_>) -> bool {
     let has = |list: &[String], wanted: &str| list.iter().any(|item| item == "*" || item == wanted);
     let of_any_name = rule.resource_names.as_ref().is_none_or(Vec::is_empty);
     of_any_name
@@ -108,7 +119,7 @@ fn allows(rule: &ResourceRule, right: Right) -> bool {
         && has(rule.resources.as_deref().unwrap_or_default(), right.resource)
 }
 
-async fn is_allowed(session: &Session, namespace: &str, right: Right) -> Result<bool, ClusterError> {
+async fn is_allowed(session: &Session, namespace: &str, right: Right<'_>) -> Result<bool, ClusterError> {
     let api = session.cluster_wide::<SelfSubjectAccessReview>();
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
@@ -130,7 +141,7 @@ async fn is_allowed(session: &Session, namespace: &str, right: Right) -> Result<
 
 /// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
 #[must_use]
-pub fn describe(rights: &[Right]) -> String {
+pub fn describe(rights: &[Right<'_>]) -> String {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
     for right in rights {
         let kind = if right.group.is_empty() {

@@ -94,7 +94,9 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     let mut changes = jobs.iter().flat_map(|job| &job.services);
     let is_touched = changes.any(|change| !matches!(change, service::Change::None));
     let services = if is_touched { Services::Touched } else { Services::Untouched };
-    let missing = preflight::missing(&context.session, namespace, &wish.kinds(), services).await?;
+    let kinds = wish.kinds();
+    let needed = preflight::of_run(&kinds, services);
+    let missing = preflight::missing(&context.session, namespace, needed).await?;
     if !missing.is_empty() {
         let rights = preflight::describe(&missing);
         let reason = format!("this user lacks rights in namespace `{namespace}`: {rights}");

@@ -16,7 +16,7 @@ use crate::cluster::lease::{self, Queue, Turn};
 use crate::cluster::owned::{self, Owned, Removal};
 use crate::cluster::session::Session;
 use crate::cluster::views::{View, Views};
-use crate::cluster::{keys, record, workload};
+use crate::cluster::{keys, preflight, record, workload};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
@@ -108,6 +108,7 @@ pub async fn delete(
     // A paused run has stopped already.
     let is_paused = of_application().any(|stored| stored.record.run.paused.is_some());
     let turn = if is_paused { Turn::AtOnce } else { Turn::InLine };
+    check_rights(session, scope).await?;
     let queue = Queue::new(session.clone(), namespace, application, identity);
     let lease = queue.acquire(turn, patience, |holder| say(Said::Waiting(holder))).await?;
     let work = async {
@@ -142,6 +143,18 @@ pub async fn delete(
         discard_lease(session, namespace, application).await?;
     }
     Ok(())
+}
+
+/// Makes sure of every right before anything goes, so that no half of it stays for want of one.
+async fn check_rights(session: &Session, scope: &Scope) -> Result<(), Failure> {
+    let found = inventory(session, scope).await?;
+    let missing = preflight::missing(session, &scope.namespace, preflight::of_removal(&found)).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let rights = preflight::describe(&missing);
+    let reason = format!("this user lacks rights in namespace `{}`: {rights}", scope.namespace);
+    Err(Failure::refused(reason).hint("ask for the Role that `rollout rbac --with-delete` prints"))
 }
 
 async fn view(

@@ -3,16 +3,11 @@
 use serde_json::json;
 
 use crate::seed;
-use crate::site::{Ran, Site, V1, V2};
+use crate::site::{Ran, Site, V1, V2, ran};
 
 fn as_limited(site: &Site) -> Ran {
     let mut command = site.applying(&V1, &[]);
-    let output = command.env("KUBECONFIG", site.plane.limited()).output().unwrap();
-    Ran {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    ran(&command.env("KUBECONFIG", site.plane.limited()).output().unwrap())
 }
 
 fn grant(site: &Site, rules: &str) {
@@ -37,6 +32,10 @@ const DRIVING: &str = "{apiGroups: [apps], resources: [deployments], verbs: [get
                        {apiGroups: [''], resources: [configmaps], verbs: [get, list, watch, create, patch]}, \
                        {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, list, watch, create, patch]}";
 
+const REMOVING: &str = "{apiGroups: [''], resources: [configmaps], verbs: [delete]}, \
+                        {apiGroups: [''], resources: [services], verbs: [list, delete]}, \
+                        {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [delete]}";
+
 fn is_untouched(site: &Site) {
     for kind in ["deployments", "controllerrevisions", "leases"] {
         assert_eq!(site.kubectl(&["get", kind, "-o", "name"]), "", "{kind}");
@@ -59,6 +58,25 @@ pub(crate) fn documented_rights(site: &Site) {
     grant(site, DRIVING);
     let ran = as_limited(site);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
+}
+
+/// What the Role of a run allows is not enough to remove, and half a removal is worse than none.
+pub(crate) fn rights_to_remove(site: &Site) {
+    site.applied(&V1);
+    grant(site, DRIVING);
+    let delete = || {
+        let mut command = site.command(&["delete", "express-server", "--yes"]);
+        ran(&command.env("KUBECONFIG", site.plane.limited()).output().unwrap())
+    };
+    let refused = delete();
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("delete `configmaps`"), "{refused:#?}");
+    assert!(refused.stderr.contains("`rollout rbac --with-delete`"), "{refused:#?}");
+    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    grant(site, &format!("{DRIVING}, {REMOVING}"));
+    let removed = delete();
+    assert_eq!(removed.code, Some(0), "{removed:#?}");
+    is_untouched(site);
 }
 
 pub(crate) fn autoscaler(site: &Site) {
