@@ -16,7 +16,7 @@ use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, OnTrouble};
+use rollout::driver::context::{Context, Limits, OnFailure, OnTrouble};
 use rollout::driver::control;
 use rollout::driver::outcome::End;
 use rollout::driver::run;
@@ -102,6 +102,7 @@ spec:
             batch: Duration::from_secs(60),
             lock: Duration::from_secs(60),
             on_trouble: OnTrouble::Wait,
+            on_failure: OnFailure::Hold,
         },
         next_look: Rc::new(Cell::new(None)),
     };

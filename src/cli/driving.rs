@@ -17,7 +17,7 @@ use crate::cli::setting::Setting;
 use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
 use crate::driver::apply::Ends;
-use crate::driver::context::{Context, Limits, OnTrouble};
+use crate::driver::context::{self, Context, Limits, OnTrouble};
 use crate::driver::control;
 use crate::driver::outcome::{self, End, FailureKind};
 use crate::driver::run;
@@ -60,7 +60,8 @@ pub async fn drive_and(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
-    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
+    let first = Limits { on_failure: on_failure.into(), ..limits };
+    let (ends, signal) = once(setting, wishes, first, output, ui).await?;
     let back: Vec<Wish> = match on_failure {
         OnFailure::Hold => Vec::new(),
         OnFailure::Undo => wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect(),
@@ -199,6 +200,15 @@ impl From<FailureKind> for Kind {
     }
 }
 
+impl From<OnFailure> for context::OnFailure {
+    fn from(wanted: OnFailure) -> Self {
+        match wanted {
+            OnFailure::Hold => Self::Hold,
+            OnFailure::Undo => Self::Undo,
+        }
+    }
+}
+
 /// A failure of the driver that no event has told.
 impl From<outcome::Failure> for Failure {
     fn from(failure: outcome::Failure) -> Self {
@@ -236,8 +246,10 @@ struct Repeating {
 impl Reporter for Repeating {
     fn event(&mut self, event: &Event) {
         let mut event = event.clone();
-        if let (What::Failed { hints, .. } | What::Interrupted { hints, .. }, Some(flags)) =
-            (&mut event.what, self.flags.get(&event.application))
+        if let (
+            What::Failed { hints, .. } | What::Held { hints, .. } | What::Interrupted { hints, .. },
+            Some(flags),
+        ) = (&mut event.what, self.flags.get(&event.application))
         {
             match self.later {
                 Later::Everything => {}
@@ -258,6 +270,7 @@ impl DeadlineArgs {
             batch: self.batch_timeout.unsigned_abs(),
             lock: self.lock.lock_timeout.unsigned_abs(),
             on_trouble: if self.fail_fast { OnTrouble::End } else { OnTrouble::Wait },
+            on_failure: context::OnFailure::Hold,
         }
     }
 }

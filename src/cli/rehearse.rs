@@ -18,7 +18,7 @@ use crate::cli::{driving, input, values};
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::{keys, workload};
-use crate::driver::context::{Limits, OnTrouble};
+use crate::driver::context::{self, Limits, OnTrouble};
 use crate::driver::foresee::foresee;
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::{labels, render};
@@ -110,6 +110,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         batch: args.batch_timeout.unsigned_abs(),
         lock: Duration::ZERO,
         on_trouble: OnTrouble::Wait,
+        on_failure: context::OnFailure::Hold,
     };
     driving::drive_and(args.on_failure, &copy, &wishes, limits, args.output, ui).await
 }

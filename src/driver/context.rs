@@ -41,6 +41,18 @@ pub struct Limits {
     pub lock: Duration,
     /// What a sign that waiting will not help means.
     pub on_trouble: OnTrouble,
+    /// What becomes of a component whose pods do not become ready.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of a component whose pods do not become ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// It stays as it is.
+    #[default]
+    Hold,
+    /// The caller takes it back where its run began.
+    Undo,
 }
 
 /// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.

@@ -193,7 +193,10 @@ impl<'a> Drive<'a> {
         let progress = self.progress(&observed);
         match end {
             End::Succeeded { changed } => self.emit(What::Succeeded { progress, changed: *changed }),
-            End::Held { batch } => self.emit(What::Held { progress: Progress { batch: *batch, ..progress } }),
+            End::Held { batch } => {
+                let hints = vec![format!("go on with `rollout promote {}`", self.job.component)];
+                self.emit(What::Held { progress: Progress { batch: *batch, ..progress }, hints });
+            }
             End::Skipped { .. } => {}
             End::Failed(failure) => self.emit(failure.event(observed.record.is_some().then_some(progress))),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cluster::pods::blame::Trouble;
 use crate::cluster::pods::{self, Findings};
 use crate::cluster::warnings;
+use crate::driver::context::OnFailure;
 use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::Job;
@@ -15,6 +16,7 @@ use crate::plan::desired::Desired;
 use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
+use crate::plan::record::Mode;
 use crate::plan::way_back;
 
 /// How many reasons are told, worst first.
@@ -143,6 +145,12 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
     let job = drive.job;
     let resume = "the run is kept: run the same command again to go on where it stopped".to_owned();
     match kind {
+        FailureKind::NotReady | FailureKind::Denied
+            if drive.context.limits.on_failure == OnFailure::Undo
+                && record.run.spec.mode != Mode::Release =>
+        {
+            vec!["it goes back now, as `--on-failure undo` asks".to_owned()]
+        }
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
             if let Some(before) = way_back::previous(record, &job.stored) {

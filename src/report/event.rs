@@ -131,6 +131,8 @@ pub enum What {
     Held {
         /// Where the run stands; `progress.batch` is the last one done.
         progress: Progress,
+        /// What to do next, one line each.
+        hints: Vec<String>,
     },
     /// A drained source was deleted.
     WorkloadDeleted {

@@ -107,6 +107,7 @@ enum Payload<'a> {
     Resumed,
     Held {
         progress: Progress,
+        hints: &'a [String],
     },
     WorkloadDeleted {
         workload: &'a str,
@@ -233,7 +234,7 @@ impl<'a> From<&'a What> for Payload<'a> {
             What::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
             What::Paused { progress, by } => Self::Paused { progress: Progress::from(progress), by },
             What::Resumed => Self::Resumed,
-            What::Held { progress } => Self::Held { progress: Progress::from(progress) },
+            What::Held { progress, hints } => Self::Held { progress: Progress::from(progress), hints },
             What::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
             What::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
             What::ServiceApplied { service } => Self::ServiceApplied { service },
@@ -314,7 +315,7 @@ mod tests {
         {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
         {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
         {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"resumed"}
-        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["go on"]}
         {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
         {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
         {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}

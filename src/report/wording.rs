@@ -58,6 +58,10 @@ pub fn lines(event: &Event) -> Vec<Line> {
     let (tone, text) = sentence(&event.what);
     let mut all = vec![line(tone, text)];
     let detail = |tone, text: String| Line { tone, text };
+    if let What::Held { hints, .. } = &event.what {
+        // It is no trouble, so that whoever wants to hear of trouble alone does not hear of this.
+        all.extend(hints.iter().map(|hint| detail(Tone::Plain, format!("  hint: {}", sanitise(hint)))));
+    }
     if let What::Interrupted { hints, .. } = &event.what {
         all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
     }
@@ -145,7 +149,7 @@ fn sentence(what: &What) -> (Tone, String) {
             (Tone::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
         }
         What::Resumed => (Tone::Plain, "goes on after the pause".to_owned()),
-        What::Held { progress } => (
+        What::Held { progress, .. } => (
             Tone::Good,
             format!(
                 "held after {} as asked: {}",
@@ -277,7 +281,7 @@ pub(crate) mod tests {
             What::BatchReady { progress: progress.clone() },
             What::Paused { progress: progress.clone(), by: word("jane") },
             What::Resumed,
-            What::Held { progress: progress.clone() },
+            What::Held { progress: progress.clone(), hints: vec![word("go on")] },
             What::WorkloadDeleted { workload: word("web-v1") },
             What::RevisionsPruned { revisions: vec![word("web-v0")] },
             What::ServiceApplied { service: word("web") },
@@ -364,6 +368,7 @@ pub(crate) mod tests {
         web: paused by `jane` in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
         web: goes on after the pause
         web: held after batch 1 of 2 as asked: 2 of 5 upgraded, 1 ready, source 3
+          hint: go on
         web: workload `web-v1` deleted
         web: old revision `web-v0` removed
         web: service `web` applied

@@ -46,6 +46,7 @@ fn promote_goes_on_to_the_next_gate() {
     web: batch 2 of 3: `web-v1` 2 → 1
     web: batch 2 of 3 ready: 2 of 3 upgraded, 2 ready, source 1
     web: held after batch 2 of 3 as asked: 2 of 3 upgraded, 2 ready, source 1
+      hint: go on with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
     assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 2/2"]);
@@ -88,10 +89,11 @@ fn abort_returns_in_one_batch() {
     ");
     assert_eq!(desk.deployments(), ["web-v1 3/3"]);
     insta::assert_snapshot!(desk.run("abort").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: failed: component `web` has no run under way
-      hint: `rollout undo web --sandbox=box.json` goes back to the revision before
-    [exit 4]
+    web: nothing to do: 3 of 3 upgraded, 3 ready
+    [exit 0]
     ");
 }
 
@@ -282,8 +284,8 @@ fn one_command_after_the_other() {
         ("abort", "resume", 0, V1),
         ("abort", "promote", 0, V1),
         ("abort", "promote --full", 0, V1),
-        ("abort", "abort", 4, V1),
-        ("abort", "undo", 0, V2),
+        ("abort", "abort", 0, V1),
+        ("abort", "undo", 4, V1),
         ("abort", "scale web --replicas 5", 0, &["web-v1 5/5"]),
         ("abort", "delete web", 0, NONE),
         ("abort", "apply v2.yaml", 0, V2),
@@ -291,8 +293,8 @@ fn one_command_after_the_other() {
         ("undo", "resume", 0, V1),
         ("undo", "promote", 0, V1),
         ("undo", "abort", 4, V1),
-        ("undo", "undo", 0, V2),
-        ("undo --now", "undo --now", 0, V2),
+        ("undo", "undo", 4, V1),
+        ("undo --now", "undo --now", 4, V1),
         ("undo", "scale web --replicas 5", 0, &["web-v1 5/5"]),
         ("undo", "apply v2.yaml", 0, V2),
         ("scale web --replicas 5", "promote", 0, V2),
@@ -325,7 +327,7 @@ fn what_fails_can_return_by_itself() {
     let said = [
         "cannot become ready (`--fail-fast`): ImagePullBackOff",
         "warning event",
-        "hint: go back with",
+        "hint: it goes back now",
         "upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3)",
         "workload `web-v2` deleted",
         "web: done: 3 of 3 upgraded, 3 ready",

@@ -27,6 +27,7 @@ fn the_upgrade() {
     [   0s] express-server: batch 1 of 2: `express-server-v1` 5 → 3
     [   0s] express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready, source 3
     [   0s] express-server: held after batch 1 of 2 as asked: 2 of 5 upgraded, 2 ready, source 3
+    [   0s]   hint: go on with `rollout promote express-server --sandbox=box.json`
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     express-server   5        2          2       batchReady    rollingInBatches   0s
     [exit 0]
@@ -184,8 +185,6 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     ease of `web-v1` with 3 replicas in 2 ba
     tches (1 and 2); time for each batch: 10
     m, in all: no limit
-    [   0s] web: batch 1 of 2 ready: 1 of 3
-    upgraded, 1 ready
     [   0s] web: batch 2 of 2: `web-v1` 1 →
     3
     [   0s] web: batch 2 of 2 ready: 3 of 3

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, OnTrouble};
+use rollout::driver::context::{Context, Limits, OnFailure, OnTrouble};
 use rollout::driver::control::{self, Control, Stopper};
 use rollout::driver::outcome::{End, Failure};
 use rollout::driver::run;
@@ -71,6 +71,7 @@ impl Process {
                 batch: Duration::from_secs(600),
                 lock: Duration::from_secs(3_600),
                 on_trouble: OnTrouble::Wait,
+                on_failure: OnFailure::Hold,
             },
             stopper,
             tap: Tap::new(script),

@@ -74,7 +74,7 @@ async fn a_corrected_manifest_completes() {
     assert_eq!(scene.stage.sizes(), [("web-v3".to_owned(), 4)]);
     let record = scene.stage.record("web").unwrap();
     assert_eq!(record["run"]["outcome"], "Succeeded");
-    assert_eq!(record["past"][0]["outcome"], "Superseded");
+    assert_eq!(record["past"][0]["outcome"], "Failed");
 }
 
 #[tokio::test(start_paused = true)]

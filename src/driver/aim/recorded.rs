@@ -66,17 +66,18 @@ pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Fail
     Ok(aim(desired, target(present, spec)?, run.purpose))
 }
 
-/// Back to where the recorded run began, in one batch. An abort that was interrupted goes on.
+/// Back to where the recorded run began, in one batch. An abort that was interrupted goes on, and one that was not
+/// has nothing left to do.
 pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
     let spec = &run.spec;
+    if run.purpose == Purpose::Abort {
+        return at_recorded(present, Gate::Open);
+    }
     if !run.outcome.is_resumable() {
         return Err(Failure::refused(format!("component `{component}` has no run under way"))
             .hint(format!("`rollout undo {component}` goes back to the revision before")));
-    }
-    if run.purpose == Purpose::Abort {
-        return at_recorded(present, Gate::Open);
     }
     if spec.mode == Mode::Release {
         return Err(Failure::refused(format!(
