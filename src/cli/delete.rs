@@ -105,8 +105,11 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 ///
 /// No for an answer.
 pub fn ask(found: &[Owned], ui: &mut Ui) -> Result<(), Failure> {
-    let list: String = found.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
-    match ui.confirm(&format!("To be removed, with all pods:\n{list}Remove it?"))? {
+    let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
+        let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
+        format!("To be removed from namespace {}, with all pods:\n{lines}", sanitise(owned[0].namespace()))
+    });
+    match ui.confirm(&format!("{}Remove it?", lists.collect::<String>()))? {
         Answer::Yes | Answer::NotAsked => Ok(()),
         Answer::No => Err(Failure::message(Kind::Refused, "nothing was changed")),
     }
@@ -160,6 +163,10 @@ async fn named(setting: &Setting, name: &str) -> Result<Scope, Failure> {
     }
     if records().any(|record| record.application == name) {
         return Ok(Scope { namespace, application: name.to_owned(), component: None });
+    }
+    let gone = Scope { namespace: namespace.clone(), application: name.to_owned(), component: None };
+    if delete::is_unfinished(&setting.session, &gone).await.map_err(unreachable)? {
+        return Ok(gone);
     }
     let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();
     Err(gather::unknown(name, &names, &namespace))

@@ -17,6 +17,11 @@ pub struct Owned {
 }
 
 impl Owned {
+    /// The namespace that it is in.
+    pub fn namespace(&self) -> &str {
+        self.object.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
     /// Its API group and its kind's plural.
     pub(super) fn kind(&self) -> (&str, &str) {
         (&self.resource.group, &self.resource.plural)

@@ -118,6 +118,15 @@ pub async fn delete(
                 return Ok(());
             }
             for owned in &found {
+                // Whoever has taken over, under whichever name, may have made it anew.
+                match lease.lost_to().await {
+                    Ok(None) => {}
+                    Ok(Some(holder)) => return Err(taken_over(application, &holder)),
+                    Err(error) => {
+                        session.pause_after(&error).await?;
+                        break;
+                    }
+                }
                 if owned::remove(session, namespace, owned).await? == Removal::Done {
                     say(Said::Removed(owned));
                 }
@@ -126,11 +135,7 @@ pub async fn delete(
     };
     let removed = tokio::select! {
         removed = work => removed,
-        holder = lease.keep() => Err(Failure::new(
-            FailureKind::Superseded,
-            format!("application `{application}` was taken over by `{holder}`"),
-        )
-        .hint("see `rollout status`")),
+        holder = lease.keep() => Err(taken_over(application, &holder)),
     };
     lease.release().await;
     removed?;
@@ -143,6 +148,11 @@ pub async fn delete(
         discard_lease(session, namespace, application).await?;
     }
     Ok(())
+}
+
+fn taken_over(application: &str, holder: &str) -> Failure {
+    let reason = format!("application `{application}` was taken over by `{holder}`");
+    Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`")
 }
 
 /// Makes sure of every right before anything goes, so that no half of it stays for want of one.

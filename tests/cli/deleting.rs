@@ -83,7 +83,7 @@ fn a_terminal_is_asked_and_only_yes_is_yes() {
         assert_eq!(desk.deployments(), ["web-v1 3/3"]);
     }
     insta::assert_snapshot!(answered(&desk, "delete shop", "y"), @"
-    To be removed, with all pods:
+    To be removed from namespace default, with all pods:
       deployment.apps/web-v1
       controllerrevision.apps/web-v1
       configmap/rollout-web

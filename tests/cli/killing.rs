@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::exit_codes::open_shop;
 use crate::support::Desk;
 use crate::support::child::Child;
+use crate::support::manifest::application;
 
 /// An upgrade by a run without a name of its own, so that nobody takes it for the one before.
 fn upgrade(desk: &Desk) -> Child {
@@ -52,4 +53,35 @@ fn a_run_killed_again_and_again_gets_there() {
         child.signal(Signal::KILL);
     }
     is_right(&desk, 3);
+}
+
+/// What a removal is told to remove may have been made anew by whoever took over meanwhile, under the same name.
+#[test]
+fn a_removal_that_was_overtaken_removes_nothing_more() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let texts = names.map(|name| application("shop", name, "v1", "web:1", "targetSize: 1"));
+    let components = texts.iter().map(|text| text.split_once("components:\n").unwrap().1);
+    let (head, _) = texts[0].split_once("    - name").unwrap();
+    let manifest = components.fold(head.to_owned(), |all, one| all + one);
+    let is_caught = (0..20).any(|_| {
+        let desk = Desk::new();
+        desk.write("app.yaml", &manifest);
+        desk.done("apply app.yaml");
+        let mut removal = desk.start("delete shop --yes");
+        removal.until_data("deployment.apps/a-v1 deleted").signal(Signal::STOP);
+        desk.done("apply app.yaml");
+        let there = || desk.deployments().len();
+        let before = there();
+        removal.signal(Signal::CONT);
+        let ran = removal.end();
+        // It may have been done before it was stopped.
+        if ran.code == Some(0) {
+            return false;
+        }
+        assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+        assert!(ran.stderr.contains("application `shop` was taken over by"), "{}", ran.stderr);
+        assert_eq!((before, there()), (names.len(), names.len()), "{}", ran.stdout);
+        true
+    });
+    assert!(is_caught, "no removal was ever stopped midway");
 }

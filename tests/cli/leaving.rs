@@ -75,7 +75,7 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
     assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{screen}");
     assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
     insta::assert_snapshot!(answered("yes\n"), @"
-    To be removed, with all pods:
+    To be removed from namespace default, with all pods:
       deployment.apps/job-v1
       controllerrevision.apps/job-v1
       configmap/rollout-job
