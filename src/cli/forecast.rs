@@ -34,7 +34,7 @@ pub fn render(forecast: &Forecast) -> String {
         line(&mut text, service);
     }
     let spec = forecast.steps.iter().find_map(claimed);
-    line(&mut text, spec.map_or_else(|| at_rest(forecast), action));
+    line(&mut text, spec.map_or_else(|| at_rest(forecast), |spec| action(spec, goes_on(forecast))));
     for difference in differences(forecast) {
         text.push('\n');
         text.push_str(&difference);
@@ -112,9 +112,15 @@ fn at_rest(forecast: &Forecast) -> String {
     }
 }
 
-fn action(spec: &RunSpec) -> String {
+/// Whether the run is one that was begun before.
+fn goes_on(forecast: &Forecast) -> bool {
+    forecast.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
+}
+
+fn action(spec: &RunSpec, goes_on: bool) -> String {
     let batches = plural(spec.batches.len(), "batch", "batches");
-    match spec.mode {
+    let begin = if goes_on { "going on with the " } else { "" };
+    let undertaking = match spec.mode {
         Mode::Release => {
             format!("first release of {} with {} replicas in {batches}", spec.target, spec.target_size)
         }
@@ -129,7 +135,8 @@ fn action(spec: &RunSpec) -> String {
             "scale of {}, {} → {} replicas in {batches}",
             spec.target, spec.original_size, spec.target_size
         ),
-    }
+    };
+    format!("{begin}{undertaking}")
 }
 
 fn steps(forecast: &Forecast, spec: &RunSpec) -> String {

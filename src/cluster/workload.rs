@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cluster::keys;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::revision::images;
 use crate::plan::observed::{Epoch, InPlace, Uid, Workload};
 
 /// A kind of workload, as the client names it.
@@ -48,6 +49,7 @@ pub fn observe(kind: WorkloadKind, object: &DynamicObject) -> Workload {
         annotated: !object.annotations().is_empty(),
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        images: images(&object.data),
         in_place: kind.is_in_place().then(|| in_place(kind, object)),
     }
 }

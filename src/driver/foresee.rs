@@ -18,6 +18,7 @@ use crate::driver::wish::Wish;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
+use crate::plan::record::Run;
 use crate::plan::step::Step;
 
 /// A component's future.
@@ -106,13 +107,23 @@ impl Forecast {
         self.steps.iter().map(|step| step.target.saturating_add(step.sources)).fold(now, u32::max)
     }
 
+    /// The component's size as it is; what a run under way has besides is not asked for by anybody.
+    fn size(&self) -> u32 {
+        let present = self.observed.workloads.iter().map(|workload| workload.replicas).sum();
+        let run = self.observed.record.as_ref().map(|record| &record.run);
+        match run.filter(|run| run.outcome.is_resumable()) {
+            Some(Run { spec, .. }) => spec.size_before().max(spec.target_size).min(present),
+            None => present,
+        }
+    }
+
     /// The rendered workloads before and after: of the newest source (or the target as it is), and of the
     /// target. Each with the size that the component has then.
     #[must_use]
     pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
         let live = self.observed.workloads.iter();
         let names: BTreeSet<&str> = live.filter_map(Workload::revision).collect();
-        let size: u32 = self.observed.workloads.iter().map(|workload| workload.replicas).sum();
+        let size = self.size();
         let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
         let target = &self.job.target;
         let newest_source = self

@@ -19,6 +19,7 @@ use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::{Purpose, Record};
+use crate::report::text::plural;
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -168,19 +169,23 @@ async fn prepare_component(
     if kind.is_in_place() || !is_seen {
         obstacles::check_object(session, &wish.namespace, &component.name, &aim.desired, &aim.target).await?;
     }
+    let desired = overridden(aim.desired, &wish.overrides);
+    let mut warnings = aim.warnings;
+    warnings.extend(gate_beyond_the_end(&desired));
+    warnings.extend(strange_image(&desired, &aim.target, &view.workloads(&component.name, desired.kind)));
     Ok(Job {
         application: wish.application.clone(),
         component: component.name.clone(),
         namespace: wish.namespace.clone(),
         depends_on: component.depends_on.clone(),
-        desired: overridden(aim.desired, &wish.overrides),
+        desired,
         new_revision: aim.new_revision,
         target: aim.target,
         manifest_revision: aim.manifest_revision,
         stored,
         services,
         record,
-        warnings: aim.warnings,
+        warnings,
         owner: None,
         purpose: aim.purpose,
         respects_a_pause: component.intent.respects_a_pause(),
@@ -195,6 +200,41 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
         desired.partition = overrides.partition;
     }
     desired
+}
+
+/// Says that somebody has given the target's Deployment another image than its revision has. A template is written once, so
+/// that nothing else would tell.
+pub(super) fn strange_image(
+    desired: &Desired,
+    target: &StoredRevision,
+    workloads: &[Workload],
+) -> Option<String> {
+    let live = workloads.iter().find(|one| one.name == desired.workload && !desired.kind.is_in_place())?;
+    let recorded = target.images();
+    let (container, image) = live
+        .images
+        .iter()
+        .find(|(name, image)| recorded.get(*name).is_some_and(|recorded| recorded != *image))?;
+    let wanted = &recorded[container];
+    Some(format!(
+        "{} `{}` runs image `{image}`, and its revision says `{wanted}`: `kubectl set image {}/{} {container}={wanted}` puts \
+         it back",
+        desired.kind.noun(),
+        live.name,
+        desired.kind.noun(),
+        live.name
+    ))
+}
+
+/// Says that a gate is none, where somebody may have counted batches from one. The last batch has no gate; to name it is
+/// to ask for all.
+fn gate_beyond_the_end(desired: &Desired) -> Option<String> {
+    let batches = desired.batches.as_ref().map_or(1, Vec::len);
+    let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
+    let there_are = plural(batches, "batch", "batches");
+    Some(format!(
+        "nothing will be held: `batchPartition` {partition} is beyond the last of {there_are}, which count from 0"
+    ))
 }
 
 /// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.

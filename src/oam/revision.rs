@@ -69,10 +69,26 @@ impl StoredRevision {
         workload.get("spec").is_some_and(Value::is_object).then_some(workload)
     }
 
+    /// The images that it says, by container.
+    pub fn images(&self) -> BTreeMap<String, String> {
+        self.workload().map(images).unwrap_or_default()
+    }
+
     /// The kind of the workload in the body; `None` where it is broken or of a kind not rolled out here.
     pub fn kind(&self) -> Option<WorkloadKind> {
         WorkloadKind::of(self.workload()?)
     }
+}
+
+/// The images of a workload's template, by container.
+pub fn images(workload: &Value) -> BTreeMap<String, String> {
+    let containers =
+        |list| workload.pointer(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
+    let all = ["initContainers", "containers"].into_iter().filter_map(containers).flatten();
+    let image = |container: &Value| {
+        Some((container.get("name")?.as_str()?.to_owned(), container.get("image")?.as_str()?.to_owned()))
+    };
+    all.filter_map(image).collect()
 }
 
 /// The number in a revision's name: the part after the last `-`, without a leading `v`; 0 where that is no

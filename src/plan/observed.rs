@@ -3,6 +3,7 @@
 //! An observation is a stale opinion: every write that is planned from it is conditional on what the
 //! plan relied on, and a write that is refused means *observe again*.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -74,6 +75,8 @@ pub struct Workload {
     pub created: Option<Timestamp>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// The images of its template, by container.
+    pub images: BTreeMap<String, String>,
     /// What one object for all revisions shows besides; `None` for a Deployment.
     pub in_place: Option<InPlace>,
 }
@@ -100,6 +103,14 @@ pub struct Written {
     pub generation: i64,
     /// The claim under which it was written.
     pub epoch: Epoch,
+}
+
+impl Observed {
+    /// The newest epoch that a workload is stamped with; zero where none is.
+    #[must_use]
+    pub fn newest_stamp(&self) -> Epoch {
+        self.workloads.iter().filter_map(|workload| workload.epoch).max().unwrap_or(Epoch(0))
+    }
 }
 
 impl Workload {

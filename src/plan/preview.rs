@@ -3,6 +3,8 @@
 //! It folds [`plan`] over assumed outcomes: every write is accepted and every wait ends well. So what
 //! `rollout plan` shows is what `rollout apply` does.
 
+use std::collections::BTreeMap;
+
 use crate::plan::desired::Desired;
 use crate::plan::in_place::{Extent, Shape};
 use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
@@ -58,7 +60,8 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
     match step {
         Step::Claim { spec, resumes } => {
             let (by, at) = (String::new(), jiff::Timestamp::UNIX_EPOCH);
-            let claim = Claim { by, at, resumes: *resumes, purpose: Purpose::Forward };
+            let (newest_stamp, purpose) = (world.newest_stamp(), Purpose::Forward);
+            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
             world.held = Some(record.epoch);
             world.record = Some(record);
@@ -103,9 +106,17 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
                 found.observed_generation = found.generation;
             }
         }
-        Step::Wait { .. } => {
+        Step::Wait { waiting, .. } => {
             world.workloads.retain(|workload| !workload.deleting);
-            world.workloads.iter_mut().for_each(settle);
+            // What is not ready and not waited for stays so: it is the first to go.
+            for found in world.workloads.iter_mut().filter(|found| found.name == waiting.workload()) {
+                let ready = found.ready_replicas;
+                settle(found);
+                // Pods that are not ready go first, and none becomes ready by that.
+                if let (Waiting::Drained { .. }, None) = (waiting, &found.in_place) {
+                    found.ready_replicas = ready.min(found.replicas);
+                }
+            }
         }
         Step::Delete { workload, .. } => world.workloads.retain(|found| found.name != *workload),
         Step::Hold { .. } => end(world, Outcome::Held),
@@ -148,6 +159,7 @@ fn newborn(desired: &Desired, world: &Observed) -> Workload {
         annotated: true,
         created: None,
         deleting: false,
+        images: BTreeMap::new(),
         in_place: desired
             .kind
             .is_in_place()

@@ -239,7 +239,7 @@ impl Record {
         let mut record = Self {
             application: application.to_owned(),
             component: component.to_owned(),
-            epoch: previous.map_or(Epoch(1), |previous| previous.epoch.next()),
+            epoch: previous.map_or(Epoch(0), |previous| previous.epoch).max(claim.newest_stamp).next(),
             run: Run {
                 spec,
                 purpose: claim.purpose,
@@ -276,6 +276,8 @@ pub struct Claim {
     pub by: String,
     /// The time of the claim.
     pub at: Timestamp,
+    /// The newest epoch that any workload is stamped with: a record that was lost takes its epoch with it.
+    pub newest_stamp: Epoch,
     /// Whether the recorded run goes on.
     pub resumes: bool,
     /// What it is asked for as.

@@ -121,16 +121,16 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
     if sides.target != desired.target_size || sides.has_sources {
         return None;
     }
-    if let Some(run) = recorded {
-        let is_same = run.spec.target == desired.target && run.spec.target_size == desired.target_size;
-        if !is_same || run.outcome != Outcome::Succeeded {
-            return None;
-        }
-        if run.spec.is_shrink() {
-            return Some(Step::Nothing);
-        }
+    // What has no record, or has lost it, gets one: without it no other command knows of the component.
+    let run = recorded?;
+    let is_same = run.spec.target == desired.target && run.spec.target_size == desired.target_size;
+    if !is_same || run.outcome != Outcome::Succeeded {
+        return None;
     }
-    let tolerated = recorded.and_then(|run| run.spec.batches.last()).map_or(0, |batch| batch.max_unavailable);
+    if run.spec.is_shrink() {
+        return Some(Step::Nothing);
+    }
+    let tolerated = run.spec.batches.last().map_or(0, |batch| batch.max_unavailable);
     if readiness::has_ready(target, desired.target_size, tolerated) {
         return Some(Step::Nothing);
     }
@@ -144,7 +144,7 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
     } else {
         Waiting::Generation { workload: target.name.clone() }
     };
-    let batch = recorded.map_or(0, |run| run.spec.batches.len().saturating_sub(1));
+    let batch = run.spec.batches.len().saturating_sub(1);
     Some(Step::Wait { waiting, batch })
 }
 
@@ -230,8 +230,7 @@ fn drive(observed: &Observed, held: Epoch) -> Step {
     let Some(record) = &observed.record else {
         return Step::Superseded { by: held };
     };
-    let newest =
-        observed.workloads.iter().filter_map(|workload| workload.epoch).fold(record.epoch, Epoch::max);
+    let newest = record.epoch.max(observed.newest_stamp());
     if newest > held {
         return Step::Superseded { by: newest };
     }

@@ -68,6 +68,17 @@ pub enum Waiting {
 }
 
 impl Waiting {
+    /// The workload that is waited for.
+    #[must_use]
+    pub fn workload(&self) -> &str {
+        match self {
+            Self::Generation { workload }
+            | Self::Ready { workload, .. }
+            | Self::Drained { workload, .. }
+            | Self::Deletion { workload } => workload,
+        }
+    }
+
     /// What is waited for, in words.
     #[must_use]
     pub fn phrase(&self) -> String {
@@ -81,6 +92,7 @@ impl Waiting {
             Self::Ready { workload, ready, goal, tolerated } => {
                 format!("`{workload}`: {ready} of {goal} ready, {tolerated} may be unready")
             }
+            Self::Drained { workload, replicas: 1, goal } => format!("`{workload}`: 1 pod, down to {goal}"),
             Self::Drained { workload, replicas, goal } => {
                 format!("`{workload}`: {replicas} pods, down to {goal}")
             }

@@ -1,7 +1,9 @@
 //! Every exit code of the table, and what is said with it.
 
-use crate::support::Desk;
+use serde_json::Value;
+
 use crate::support::manifest::{application, shop};
+use crate::support::{Desk, FILE};
 
 /// A shop that runs `web-v1` with three replicas.
 pub(crate) fn open_shop() -> Desk {
@@ -45,6 +47,7 @@ fn held_as_asked_is_0() {
     web: batch 1 of 2: `web-v1` 3 → 2
     web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
     web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
+      hint: go on with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
     insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
@@ -52,6 +55,7 @@ fn held_as_asked_is_0() {
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
     web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
+      hint: go on with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
 }
@@ -274,4 +278,40 @@ fn of_several_components_the_neighbours_go_on() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "rollout/bad\nrollout/good\n"), "{}", ran.stderr);
     assert_eq!(desk.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
     assert!(ran.stderr.contains("`after` was not begun: it depends on `bad`, which is not done"));
+}
+
+#[test]
+fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
+    let desk = open_shop();
+    desk.done("apply v2.yaml");
+    desk.done("undo");
+    let forget = || {
+        let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
+        document["objects"].as_array_mut().unwrap().retain(|object| object["kind"] != "ConfigMap");
+        desk.write(FILE, document.to_string());
+    };
+    forget();
+    // With what is there already, and on the way to something else.
+    let table = desk.done("apply v1.yaml").stdout;
+    assert!(table.contains("\nweb    3        3          3 "), "{table}");
+    forget();
+    desk.done("apply v2.yaml");
+    assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn an_image_that_somebody_else_set_is_told() {
+    let desk = open_shop();
+    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
+    let deployments = document["objects"].as_array_mut().unwrap().iter_mut();
+    deployments.filter(|object| object["kind"] == "Deployment").for_each(|object| {
+        object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
+    });
+    desk.write(FILE, document.to_string());
+    for line in ["plan v1.yaml", "apply v1.yaml"] {
+        let told = desk.done(line).stderr;
+        let told_as = "deployment `web-v1` runs image `hack:9`, and its revision says `registry.example/web:1`: \
+                       `kubectl set image deployment/web-v1 web=registry.example/web:1` puts it back";
+        assert!(told.contains(told_as), "{line}: {told}");
+    }
 }

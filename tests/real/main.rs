@@ -51,7 +51,7 @@ const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 45] = [
+const STORIES: [(&str, &[Need], Story); 46] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),

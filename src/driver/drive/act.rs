@@ -221,6 +221,7 @@ impl Drive<'_> {
         let claim = Claim {
             by: self.context.identity.clone(),
             at: session.clock().now(),
+            newest_stamp: observed.newest_stamp(),
             resumes,
             purpose: self.job.purpose,
         };

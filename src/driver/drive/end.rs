@@ -7,7 +7,7 @@ use crate::cluster::revisions;
 use crate::driver::drive::Drive;
 use crate::driver::evidence;
 use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::in_use;
+use crate::driver::prepare::{in_use, strange_image};
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
 use crate::plan::record::{Outcome, Run};
 use crate::plan::step::{Step, plan};
@@ -32,6 +32,11 @@ impl Drive<'_> {
     }
 
     pub(super) async fn finish(&mut self) -> Result<End, Failure> {
+        let job = self.job;
+        let strange = strange_image(&job.desired, &job.target, &self.observe().workloads);
+        if let Some(message) = strange.filter(|message| !job.warnings.contains(message)) {
+            self.emit(What::Warned { message });
+        }
         self.conclude(Outcome::Succeeded, None).await?;
         self.prune().await;
         Ok(End::Succeeded { changed: true })
@@ -89,7 +94,11 @@ impl Drive<'_> {
         };
         if let (Some(outcome), Some(_)) = (outcome, self.held) {
             let clock = self.context.session.clock().clone();
-            let recorded = self.conclude(outcome, Some(failure.reason.clone()));
+            // What a look has shown before is kept for those who did not see it.
+            let known = self.diagnosis.first().filter(|known| !failure.reason.contains(*known));
+            let message =
+                known.map_or_else(|| failure.reason.clone(), |known| format!("{}; {known}", failure.reason));
+            let recorded = self.conclude(outcome, Some(message));
             let obstacle = match clock.within(RECORDED_WITHIN, recorded).await {
                 Some(Ok(())) => None,
                 Some(Err(later)) if later.kind == FailureKind::Superseded => return End::Failed(later),
