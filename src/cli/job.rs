@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::args::{GlobalArgs, ManifestArgs};
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::rbac::Rights;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, connect, exit, input, rbac};
+use crate::cli::{Cli, Command, connect, exit, input, rbac};
 use crate::oam::application::Application;
 use crate::oam::manifest;
 use crate::report::document;
@@ -59,7 +60,7 @@ const USER: u32 = 65_532;
 pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let applications = manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))?;
-    check_flags(&args.flags)?;
+    let rights = rights(&args.flags)?;
     let namespace = namespace(&applications, global)?;
     let texts: Vec<String> =
         sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned()).collect();
@@ -70,20 +71,22 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
     }
     let name = name(&applications, &texts, args);
     let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args)];
-    let mut text = rbac::role(Some(&namespace)) + &rbac::bound(ACCOUNT, &namespace);
+    let mut text = rbac::role(Some(&namespace), rights) + &rbac::bound(ACCOUNT, &namespace);
     text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
     ui.data(&text);
     Ok(exit::SUCCESS)
 }
 
-/// What would fail in the cluster is refused here.
-fn check_flags(flags: &[String]) -> Result<(), Failure> {
+/// What the flags take in the cluster; what would fail there is refused here.
+fn rights(flags: &[String]) -> Result<Rights, Failure> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
-    Cli::try_parse_from(line).map(drop).map_err(|error| {
+    let cli = Cli::try_parse_from(line).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         Failure::message(Kind::Usage, format!("`rollout apply` does not take these flags: {reason}"))
-    })
+    })?;
+    let removes = matches!(cli.command, Command::Apply(apply) if apply.prune);
+    Ok(if removes { Rights::Removing } else { Rights::Rolling })
 }
 
 /// The one namespace of everything.

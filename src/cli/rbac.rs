@@ -49,10 +49,8 @@ const REMOVING: &str = "  \
 /// None.
 pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let namespace = global.namespace.as_deref();
-    let mut text = role(namespace);
-    if args.with_delete {
-        text.push_str(REMOVING);
-    }
+    let rights = if args.with_delete { Rights::Removing } else { Rights::Rolling };
+    let mut text = role(namespace, rights);
     if let (Some(account), Some(namespace)) = (&args.service_account, namespace) {
         text.push_str(&bound(account, namespace));
     }
@@ -60,8 +58,17 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
     Ok(exit::SUCCESS)
 }
 
+/// What the holder of the Role does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// It rolls out.
+    Rolling,
+    /// It also removes, as `rollout delete` and `apply --prune` do.
+    Removing,
+}
+
 /// The Role, in a namespace or in whichever it is applied to.
-pub(crate) fn role(namespace: Option<&str>) -> String {
+pub(crate) fn role(namespace: Option<&str>, rights: Rights) -> String {
     let mut metadata = json!({"name": NAME});
     if let Some(namespace) = namespace {
         metadata["namespace"] = json!(namespace);
@@ -71,7 +78,10 @@ pub(crate) fn role(namespace: Option<&str>) -> String {
         "kind": "Role",
         "metadata": metadata,
     }));
-    head + RULES
+    match rights {
+        Rights::Rolling => head + RULES,
+        Rights::Removing => head + RULES + REMOVING,
+    }
 }
 
 /// A service account and the binding of the Role to it, as further documents.
@@ -99,6 +109,7 @@ mod tests {
 
     #[test]
     fn readme_has_the_same_role() {
-        assert!(include_str!("../../README.md").contains(&role(None)), "{}", role(None));
+        let role = role(None, Rights::Rolling);
+        assert!(include_str!("../../README.md").contains(&role), "{role}");
     }
 }

@@ -47,6 +47,20 @@ fn a_job_applies_the_manifests_and_keeps_its_name_while_they_stay() {
 }
 
 #[test]
+fn a_job_that_removes_may_remove() {
+    let desk = Desk::new();
+    let first = |line: &str| {
+        let text = String::from_utf8(desk.bare(line).output().unwrap().stdout).unwrap();
+        documents(&text).swap_remove(0)
+    };
+    let line = "job examples/express-server-v1.yaml --image x -n shop";
+    let (rolling, removing) = (first("rbac -n shop"), first("rbac -n shop --with-delete"));
+    assert_eq!(first(line), rolling);
+    assert_eq!(first(&format!("{line} -- --prune -y")), removing);
+    assert_eq!(first(&format!("{line} -- --identity=--prune")), rolling);
+}
+
+#[test]
 fn a_job_that_could_not_work_is_not_printed() {
     let desk = Desk::new();
     let cases = [
