@@ -211,9 +211,9 @@ pub struct DeadlineArgs {
 
     /// Give up on a batch as soon as there is a sign that waiting will not help
     ///
-    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that keeps ending. The
-    /// pods are looked at after three seconds in which nothing moves, after ten more, and then every minute. Without
-    /// this flag such a sign is told, and the batch has its time all the same.
+    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that was restarted three
+    /// times. The pods are looked at after three seconds in which nothing moves, and then every ten. Without this flag
+    /// it is looked every minute after the second time, such a sign is told, and the batch has its time all the same.
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
     pub fail_fast: bool,
 

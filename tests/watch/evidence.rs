@@ -8,7 +8,7 @@ use rollout::report::event::What;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
 use crate::common::fault::{Fate, PASS};
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, component, web, wish};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
@@ -97,6 +97,21 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
         assert_eq!(*reason, format!("cannot become ready (`--fail-fast`): {fail}"));
         assert!(lasted < Duration::from_secs(10), "{fail} took {lasted:?}");
     }
+}
+
+/// Several at once as well, of which one would look while another does.
+#[tokio::test(start_paused = true)]
+async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
+    let stage = Stage::open("- {image: '*', fail: CrashLoopBackOff}").await;
+    let mut process = Process::new(IDENTITY);
+    process.limits.on_trouble = OnTrouble::End;
+    let components: Vec<Component> = (0..4).map(|number| component(&format!("c{number}"), 1, 1)).collect();
+    let run = stage.run(&process, &wish(&components)).await;
+    let reasons: Vec<String> = run.failures().iter().map(|failure| failure.reason.clone()).collect();
+    assert_eq!(reasons, vec!["cannot become ready (`--fail-fast`): CrashLoopBackOff"; 4], "{}", run.story());
+    // The kubelet has restarted each three times after 30 seconds.
+    let lasted = stage.clock.elapsed().unsigned_abs();
+    assert!(lasted < Duration::from_secs(45), "it took {lasted:?}");
 }
 
 /// That only an event tells it, and that it may be over by now, makes it a word and no verdict.

@@ -53,7 +53,8 @@ const LASTING: [&str; 7] = [
     "ErrImagePull",
     "ImagePullBackOff",
 ];
-/// A container that has ended so often is not just waiting for something else to come up.
+/// A container that has ended so often is not just waiting for something else to come up. The help of `--fail-fast` says
+/// this number.
 const MANY_RESTARTS: i32 = 3;
 /// What a container waits for in the usual course of things.
 const ON_ITS_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];

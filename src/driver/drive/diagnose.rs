@@ -23,8 +23,12 @@ pub(super) const FIRST_LOOK: Duration = Duration::from_secs(3);
 pub(super) const SECOND_LOOK: Duration = Duration::from_secs(10);
 /// How often it is looked again while nothing moves.
 pub(super) const NEXT_LOOK: Duration = Duration::from_secs(60);
+/// How often where a sign that waiting will not help ends the run: a minute of it would be waited in vain.
+pub(super) const NEXT_LOOK_FAST: Duration = Duration::from_secs(10);
 /// The least time between two looks of a process: however many components wait, looking costs little.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+/// The same where a look may end the run: components that are in trouble together are told within seconds.
+const BETWEEN_LOOKS_FAST: Duration = Duration::from_secs(1);
 
 /// Which look of a wait it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +74,14 @@ impl Drive<'_> {
             Waiting::Ready { .. } => true,
             Waiting::Generation { .. } | Waiting::Drained { .. } | Waiting::Deletion { .. } => false,
         };
-        let now = self.context.session.clock().moment();
-        if !is_about_pods || self.context.next_look.get().is_some_and(|next| now < next) {
+        if !is_about_pods {
             return Ok(Learnt::Nothing);
         }
-        self.context.next_look.set(Some(now.plus(BETWEEN_LOOKS)));
+        let between = match self.context.limits.on_trouble {
+            OnTrouble::End => BETWEEN_LOOKS_FAST,
+            OnTrouble::Wait => BETWEEN_LOOKS,
+        };
+        self.context.next_look.set(Some(self.context.session.clock().moment().plus(between)));
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         let clock = self.context.session.clock();
         // A look that fails tells nothing, and one that takes long holds nothing up; the wait goes on.

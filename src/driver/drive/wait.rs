@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, Look, NEXT_LOOK, SECOND_LOOK};
+use crate::driver::context::OnTrouble;
+use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, Look, NEXT_LOOK, NEXT_LOOK_FAST, SECOND_LOOK};
 use crate::driver::drive::{Drive, Entered, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Observed;
@@ -101,11 +102,16 @@ impl Drive<'_> {
             self.emit(What::Waiting { progress: self.progress(observed), on: phrase });
             said.due = now.plus(REMIND_EVERY);
         }
+        // One that another component's look is in the way of is put off, not left out.
+        said.look = self.context.next_look.get().map_or(said.look, |next| said.look.max(next));
         let look = (now >= said.look).then_some(said.next);
         if let Some(look) = look {
             said.look = now.plus(match look {
                 Look::Early => SECOND_LOOK,
-                Look::Later => NEXT_LOOK,
+                Look::Later => match self.context.limits.on_trouble {
+                    OnTrouble::End => NEXT_LOOK_FAST,
+                    OnTrouble::Wait => NEXT_LOOK,
+                },
             });
             said.next = Look::Later;
         }
