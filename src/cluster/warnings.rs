@@ -51,18 +51,29 @@ fn concerns(event: &Event, workload: &str) -> bool {
     name.strip_prefix(workload).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
+/// Warnings that are equal but for the pod that they are about.
+#[derive(Default)]
+struct Told {
+    times: i32,
+    last: Option<Timestamp>,
+    /// The newest, as it was written.
+    text: String,
+}
+
 fn summed_up<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<String> {
-    let mut by_text: BTreeMap<String, (i32, Option<Timestamp>)> = BTreeMap::new();
+    let mut by_text: BTreeMap<String, Told> = BTreeMap::new();
     for event in events {
         let count = event.count.or(event.series.as_ref().and_then(|series| series.count)).unwrap_or(1);
-        let (times, last) = by_text.entry(text(event)).or_default();
-        *times = times.saturating_add(count.max(1));
-        *last = (*last).max(time(event));
+        let told = by_text.entry(general(event)).or_default();
+        told.times = told.times.saturating_add(count.max(1));
+        if told.text.is_empty() || told.last < time(event) {
+            (told.last, told.text) = (time(event), text(event));
+        }
     }
-    let mut told: Vec<(String, (i32, Option<Timestamp>))> = by_text.into_iter().collect();
-    told.sort_by_key(|(_, (_, last))| *last);
+    let mut told: Vec<Told> = by_text.into_values().collect();
+    told.sort_by_key(|told| told.last);
     let skipped = told.len().saturating_sub(MOST_TOLD);
-    let line = |(text, (times, _)): (String, (i32, Option<Timestamp>))| match times {
+    let line = |Told { times, text, .. }: Told| match times {
         1 => format!("warning event: {text}"),
         times => format!("warning event, {times} times: {text}"),
     };
@@ -79,17 +90,25 @@ fn time(event: &Event) -> Option<Timestamp> {
         .map(|time| time.0))
 }
 
-/// Reason and message; the pod's name and uid in it would set equal warnings apart.
+/// Reason and message.
 fn text(event: &Event) -> String {
-    let reason = event.reason.as_deref().unwrap_or("warning");
-    let message = event.message.as_deref().unwrap_or_default();
+    described(event, event.message.as_deref().unwrap_or_default())
+}
+
+/// The same without the pod's name and uid, which would set equal warnings apart.
+fn general(event: &Event) -> String {
+    let mut message = event.message.clone().unwrap_or_default();
     let object = &event.involved_object;
-    let mut message = message.to_owned();
     for (own, general) in [(object.uid.as_deref(), "UID"), (object.name.as_deref(), "POD")] {
         if let Some(own) = own.filter(|own| !own.is_empty() && object.kind.as_deref() == Some("Pod")) {
             message = message.replace(own, general);
         }
     }
+    described(event, &message)
+}
+
+fn described(event: &Event, message: &str) -> String {
+    let reason = event.reason.as_deref().unwrap_or("warning");
     let short: String = message.chars().take(MESSAGE_WIDTH).collect();
     if short.is_empty() { reason.to_owned() } else { format!("{reason}: {short}") }
 }
@@ -123,7 +142,7 @@ mod tests {
             [
                 "warning event: FailedMount: no such secret",
                 "warning event: Unhealthy: Readiness probe failed",
-                "warning event, 5 times: BackOff: Back-off restarting pod POD(UID)",
+                "warning event, 5 times: BackOff: Back-off restarting pod web-a(u-1)",
             ]
         );
     }
