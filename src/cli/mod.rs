@@ -133,7 +133,7 @@ fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Fl
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
     without_variables(named, is_left_out)
         .try_get_matches_from(typed)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::typed(&matches))))
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::given(&matches))))
 }
 
 /// What clap says about a command line, in its colours; safe to show.

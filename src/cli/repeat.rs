@@ -1,73 +1,94 @@
-//! The flags that say where: what was typed has to be typed again with every command that a hint names.
+//! The flags that say where: what was given has to be given again with every command that a hint names.
 //!
-//! Only the command line counts: what the environment says goes on saying it.
+//! Of our own commands only the command line counts: what the environment says goes on saying it. kubectl knows none of
+//! our variables, so it is told what they say.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 /// The flags that say where, with the identifiers that they have in the command line.
 const FLAGS: [(&str, &str); 6] = [
-    ("namespace", "-n "),
+    ("namespace", NAMESPACE),
     ("context", "--context "),
     ("cluster", "--cluster "),
     ("user", "--user "),
     ("kubeconfig", "--kubeconfig "),
     ("as_user", "--as "),
 ];
+const NAMESPACE: &str = "-n ";
+
+/// Commands of kubectl about what is in no namespace.
+const CLUSTER_WIDE: [&str; 4] =
+    ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
 /// Flags to repeat, as they are typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags(Vec<String>);
+pub struct Flags {
+    ours: Vec<String>,
+    of_kubectl: Vec<String>,
+}
 
 impl Flags {
-    /// Those that were typed.
-    pub fn typed(matches: &ArgMatches) -> Self {
-        let typed = |id: &str| {
-            let is_typed = matches.value_source(id) == Some(ValueSource::CommandLine);
-            let value = matches.try_get_raw(id).ok().flatten().and_then(|mut values| values.next());
-            is_typed.then(|| value.map(|value| quoted(&value.to_string_lossy())))
+    /// Those that were given.
+    pub fn given(matches: &ArgMatches) -> Self {
+        let value = |id: &str| {
+            let value = matches.try_get_raw(id).ok().flatten().and_then(|mut values| values.next())?;
+            Some(quoted(&value.to_string_lossy()))
         };
-        let mut flags: Vec<String> =
-            FLAGS.iter().filter_map(|(id, flag)| Some(format!("{flag}{}", typed(id)??))).collect();
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let is_given = |id: &str| is_typed(id) || matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let flags = |is_meant: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let meant = FLAGS.iter().filter(|(id, _)| is_meant(id));
+            meant.filter_map(|(id, flag)| Some(format!("{flag}{}", value(id)?))).collect()
+        };
+        let mut ours = flags(&is_typed);
         // A sandbox without a file is gone when the command ends, and so is what a hint would be about.
-        flags.extend(typed("sandbox").flatten().map(|file| format!("--sandbox={file}")));
-        Self(flags)
+        let sandbox = value("sandbox").filter(|_| is_typed("sandbox"));
+        ours.extend(sandbox.map(|file| format!("--sandbox={file}")));
+        Self { ours, of_kubectl: flags(&is_given) }
     }
 
-    /// These, and the namespace, unless one was typed.
+    /// These, and the namespace, unless one was given.
     #[must_use]
     pub fn in_namespace(&self, namespace: &str) -> Self {
-        let Self(mut flags) = self.clone();
-        if !flags.iter().any(|flag| flag.starts_with("-n ")) {
-            flags.insert(0, format!("-n {}", quoted(namespace)));
+        let mut flags = self.clone();
+        for flags in [&mut flags.ours, &mut flags.of_kubectl] {
+            if !flags.iter().any(|flag| flag.starts_with(NAMESPACE)) {
+                flags.insert(0, format!("{NAMESPACE}{}", quoted(namespace)));
+            }
         }
-        Self(flags)
+        flags
     }
 
     /// A sentence whose commands, which stand between backticks, have the flags that they lack.
     #[must_use]
     pub fn repeated(&self, sentence: &str) -> String {
         let parts = sentence.split('`').enumerate().map(|(index, part)| {
-            let is_command = index % 2 == 1 && (part.starts_with("rollout ") || part.starts_with("kubectl "));
-            if is_command { self.added(part) } else { part.to_owned() }
+            if index % 2 == 1 && part.starts_with("rollout ") {
+                added(part, self.ours.iter())
+            } else if index % 2 == 1 && part.starts_with("kubectl ") {
+                let is_cluster_wide = CLUSTER_WIDE.iter().any(|command| part.starts_with(command));
+                let is_of_use = |flag: &&String| !(is_cluster_wide && flag.starts_with(NAMESPACE));
+                added(part, self.of_kubectl.iter().filter(is_of_use))
+            } else {
+                part.to_owned()
+            }
         });
         parts.collect::<Vec<_>>().join("`")
     }
+}
 
-    fn added(&self, command: &str) -> String {
-        let mut command = command.to_owned();
-        for flag in &self.0 {
-            let name = flag.split([' ', '=']).next().unwrap_or_default();
-            let has_it = command.split([' ', '=']).any(|word| word == name);
-            // kubectl has all of them but for this one.
-            let is_ours_alone = name == "--sandbox" && command.starts_with("kubectl ");
-            if !has_it && !is_ours_alone {
-                command.push(' ');
-                command.push_str(flag);
-            }
+/// A command with the flags that it lacks.
+fn added<'a>(command: &str, flags: impl Iterator<Item = &'a String>) -> String {
+    let mut command = command.to_owned();
+    for flag in flags {
+        let name = flag.split([' ', '=']).next().unwrap_or_default();
+        if !command.split([' ', '=']).any(|word| word == name) {
+            command.push(' ');
+            command.push_str(flag);
         }
-        command
     }
+    command
 }
 
 /// A word as a shell takes it.
@@ -85,7 +106,7 @@ mod tests {
     use super::*;
 
     fn typed(line: &[&str]) -> Flags {
-        Flags::typed(&crate::cli::command().try_get_matches_from(line).unwrap())
+        Flags::given(&crate::cli::command().try_get_matches_from(line).unwrap())
     }
 
     #[test]
@@ -97,6 +118,8 @@ mod tests {
                 r"see `rollout status -n shop --context 'it'\''s here' --sandbox=box.json`",
             ),
             ("`kubectl get pods -n other`", r"`kubectl get pods -n other --context 'it'\''s here'`"),
+            ("`kubectl create namespace shop`", r"`kubectl create namespace shop --context 'it'\''s here'`"),
+            ("`kubectl cluster-info`", r"`kubectl cluster-info --context 'it'\''s here'`"),
             ("no `command`, nor rollout status", "no `command`, nor rollout status"),
         ];
         for (sentence, wanted) in cases {

@@ -91,6 +91,14 @@ pub enum QueueError {
     /// A request failed for good.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// There is no such namespace.
+    #[error("{message}")]
+    NoNamespace {
+        /// Its name.
+        namespace: String,
+        /// What the server says.
+        message: String,
+    },
     /// The other run was still at it when patience ran out.
     #[error("`{holder}` is still driving application `{application}`")]
     TimedOut {
@@ -158,6 +166,10 @@ impl Queue {
                         () = clock.until(Some(wake)) => {}
                         () = self.changed(&version) => {}
                     }
+                }
+                // A Lease that is gone is made anew; what it would be made in is not there.
+                Err(ClusterError::NotFound(message)) => {
+                    return Err(QueueError::NoNamespace { namespace: self.namespace, message });
                 }
                 Err(error) => self.session.pause_after(&error).await?,
             }

@@ -98,9 +98,8 @@ impl Failure {
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
         match error {
-            QueueError::Cluster(ClusterError::NotFound(message)) => {
-                Self::refused(message).hint("create the namespace first: `kubectl create namespace NAME`")
-            }
+            QueueError::NoNamespace { namespace, message } => Self::refused(message)
+                .hint(format!("create the namespace first: `kubectl create namespace {namespace}`")),
             QueueError::Cluster(error) => error.into(),
             QueueError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
                 .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
@@ -165,6 +164,14 @@ impl From<RecordError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespace_that_is_missing_is_named() {
+        let (namespace, message) = ("shop".to_owned(), "namespaces \"shop\" not found".to_owned());
+        let failure = Failure::from(QueueError::NoNamespace { namespace, message });
+        assert_eq!(failure.kind, FailureKind::Refused);
+        assert_eq!(failure.hints, ["create the namespace first: `kubectl create namespace shop`"]);
+    }
 
     #[test]
     fn what_is_forbidden_for_other_reasons_than_rights_needs_no_right() {

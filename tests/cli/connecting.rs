@@ -48,6 +48,17 @@ fn a_server_that_does_not_answer_is_6() {
     }
 }
 
+/// kubectl reads none of our variables, and asks about no namespace here.
+#[test]
+fn a_hint_tells_kubectl_what_the_environment_told_us() {
+    let desk = Desk::new();
+    nobody(&desk);
+    let mut command = desk.bare("status -n shop");
+    command.env("ROLLOUT_KUBECONFIG", "config").env("ROLLOUT_CONTEXT", "x");
+    let ran = Child::spawn(command).end();
+    assert!(ran.stderr.contains("`kubectl cluster-info --context x --kubeconfig config`"), "{}", ran.stderr);
+}
+
 #[test]
 fn the_environment_stands_in_for_flags() {
     let desk = Desk::new();
