@@ -38,7 +38,7 @@ pub async fn find(setting: &Setting, wishes: &[Wish]) -> Result<Vec<Scope>, Fail
 pub fn tell(left: &[Scope], ui: &mut Ui) {
     for Scope { namespace, application, component } in left {
         let component = component.as_deref().unwrap_or_default();
-        let ways = format!("`rollout apply --prune` or `rollout delete {component}` removes it");
+        let ways = format!("`--prune` of `apply` removes it, and so does `rollout delete {component}`");
         ui.warn(&format!(
             "component `{component}` of application `{application}` is not in the manifest and stays; {}",
             ui.flags().in_namespace(namespace).repeated(&ways)

@@ -22,8 +22,8 @@ fn they_are_told_of_and_stay() {
     for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
         let ran = desk.done(line);
         let told = "warning: component `job` of application `shop` is not in the manifest and stays; \
-                    `rollout apply --prune -n default --sandbox=box.json` or \
-                    `rollout delete job -n default --sandbox=box.json` removes it";
+                    `--prune` of `apply` removes it, and so does \
+                    `rollout delete job -n default --sandbox=box.json`";
         assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
     }
     assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
