@@ -51,7 +51,7 @@ pub struct Drive<'a> {
     batch: Option<Entered>,
     said: Option<Said>,
     /// What the last look at the pods told.
-    diagnosis: Vec<String>,
+    pub(super) diagnosis: Vec<String>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,

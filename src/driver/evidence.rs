@@ -25,6 +25,9 @@ const MOST_REASONS: usize = 3;
 /// How long the server is asked in all, at each look: one that does not answer must not delay the verdict.
 pub const WITHIN: Duration = Duration::from_secs(10);
 
+/// How the API server refuses what a quota does not allow.
+const OVER_QUOTA: &str = "exceeded quota";
+
 /// Facts about a component that did not become ready: its pods' reasons and what runs now.
 pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     let job = drive.job;
@@ -158,8 +161,7 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
                 let name = &before.name;
                 hints.push(format!("go back with `rollout undo {component} --to-revision {name}`"));
             }
-            let selector = format!("{}={}", labels::COMPONENT, job.component);
-            hints.push(format!("look closer with `kubectl describe pods -l {selector}`"));
+            hints.push(format!("look closer with `{}`", closer(&drive.diagnosis, &job.component)));
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],
@@ -169,9 +171,31 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
     }
 }
 
+/// The command that shows more of what was told. Pods that a quota does not allow are not there to be described.
+fn closer(diagnosis: &[String], component: &str) -> String {
+    if diagnosis.iter().any(|line| line.contains(OVER_QUOTA)) {
+        return "kubectl describe quota".to_owned();
+    }
+    format!("kubectl describe pods -l {}={component}", labels::COMPONENT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_is_looked_at() {
+        let quota = "deployment `web-v2`: FailedCreate: pods \"x\" is forbidden: exceeded quota: few";
+        let cases = [
+            (&[quota][..], "kubectl describe quota"),
+            (&["pod `x`: CrashLoopBackOff"], "kubectl describe pods -l app.oam.dev/component=web"),
+            (&[], "kubectl describe pods -l app.oam.dev/component=web"),
+        ];
+        for (told, command) in cases {
+            let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+            assert_eq!(closer(&told, "web"), command);
+        }
+    }
 
     fn trouble(pod: &str, restarts: i32, common: &str) -> Trouble {
         Trouble {

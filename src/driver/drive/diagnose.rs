@@ -96,11 +96,12 @@ impl Drive<'_> {
         };
         let lasting = findings.lasting();
         let is_news = look == Look::Later || lasting.is_some();
+        let lines = evidence::causes(self.job, &findings);
         if let Some(reason) = lasting.filter(|_| self.context.limits.on_trouble == OnTrouble::End) {
+            self.diagnosis = lines;
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
         }
-        let lines = evidence::causes(self.job, &findings);
         if is_news && !lines.is_empty() && lines != self.diagnosis {
             self.emit(What::Diagnosed { evidence: lines.clone() });
             self.diagnosis = lines;
