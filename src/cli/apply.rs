@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, Output, RunOutput};
+use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, Setting};
+use crate::cli::trial::Trial;
 use crate::cli::ui::Ui;
 use crate::cli::{driving, exit, input, leftover, plan};
 use crate::driver::wish::{Overrides, Wish};
@@ -91,12 +92,13 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let trial = args.dry.trial(args.output)?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let overrides = args.batches.overrides(args.reuse_revision);
-    if let Some(dry_run) = args.dry.dry_run {
+    if let Some(Trial { place, form }) = trial {
         let setting = setting::open(global, Purpose::Look, ui).await?;
         let wishes = wishes(&setting, &applications, &overrides)?;
-        plan::show(&setting, &wishes, Some(dry_run), Output::Table, ui).await?;
+        plan::show(&setting, &wishes, Some(place), form, ui).await?;
         leftover::tell(&leftover::find(&setting, &wishes).await?, ui);
         return Ok(exit::SUCCESS);
     }

@@ -177,7 +177,9 @@ pub struct BatchArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct DryRunArg {
     /// Say what would be done and do nothing
-    #[arg(long, value_name = "WHERE", require_equals = true)]
+    ///
+    /// Without WHERE: `client`. `-o` is the form in which the plan is printed, as `rollout plan` has it.
+    #[arg(long, value_name = "WHERE", require_equals = true, num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,
 }
 

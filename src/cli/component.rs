@@ -1,9 +1,10 @@
 //! The component that a command changes, and the way to it.
 
-use crate::cli::args::{DryRun, GlobalArgs, Output, RunOutput};
+use crate::cli::args::{GlobalArgs, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::Failure;
 use crate::cli::setting::{self, Setting, unreachable};
+use crate::cli::trial::Trial;
 use crate::cli::ui::Ui;
 use crate::cli::{driving, exit, gather, plan};
 use crate::cluster::record;
@@ -31,11 +32,11 @@ impl Component {
     /// A cluster that cannot be read, no such component, or more than one to choose from.
     pub async fn find(
         name: Option<&str>,
-        dry_run: Option<DryRun>,
+        trial: Option<Trial>,
         global: &GlobalArgs,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
-        let purpose = if dry_run.is_some() { Purpose::Look } else { Purpose::Change };
+        let purpose = if trial.is_some() { Purpose::Look } else { Purpose::Change };
         let setting = setting::open(global, purpose, ui).await?;
         let namespace = setting.connection.namespaces.resolve(None).to_owned();
         let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
@@ -61,13 +62,13 @@ impl Component {
     pub async fn drive(
         &self,
         wish: Wish,
-        dry_run: Option<DryRun>,
+        trial: Option<Trial>,
         limits: Limits,
         output: RunOutput,
         ui: &mut Ui,
     ) -> Result<u8, Failure> {
-        if dry_run.is_some() {
-            plan::show(&self.setting, &[wish], dry_run, Output::Table, ui).await?;
+        if let Some(Trial { place, form }) = trial {
+            plan::show(&self.setting, &[wish], Some(place), form, ui).await?;
             return Ok(exit::SUCCESS);
         }
         driving::drive(&self.setting, &[wish], limits, output, ui).await

@@ -43,6 +43,7 @@ pub mod status;
 mod stream;
 pub mod token_file;
 pub mod trace;
+pub mod trial;
 pub mod ui;
 pub mod undo;
 pub mod until;

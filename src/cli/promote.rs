@@ -47,13 +47,13 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component =
-        Component::find(args.component.component.as_deref(), args.dry.dry_run, global, ui).await?;
-    if args.dry.dry_run.is_none() {
+    let trial = args.dry.trial(args.output)?;
+    let component = Component::find(args.component.component.as_deref(), trial, global, ui).await?;
+    if trial.is_none() {
         pause::unpause(&component.setting.session, component.place()).await?;
     }
     let gate = if args.full { Gate::Open } else { Gate::Next };
     let intent = Intent::Recorded { gate, kind: component.kind() };
     let wish = component.wish(intent, Overrides::default());
-    component.drive(wish, args.dry.dry_run, args.deadlines.limits(), args.output, ui).await
+    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
 }

@@ -51,8 +51,9 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.as_deref(), args.dry.dry_run, global, ui).await?;
+    let trial = args.dry.trial(args.output)?;
+    let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
     let intent = Intent::Scale { replicas: args.replicas, kind: component.kind() };
     let wish = component.wish(intent, args.batches.overrides(false));
-    component.drive(wish, args.dry.dry_run, args.deadlines.limits(), args.output, ui).await
+    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
 }

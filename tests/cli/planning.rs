@@ -240,7 +240,26 @@ fn a_dry_run_of_apply_is_the_plan() {
     let before = desk.bytes();
     let dry = desk.run("apply v2.yaml --dry-run=client");
     assert_eq!(dry.transcript(), desk.run("plan v2.yaml").transcript());
+    for form in ["wide", "json", "yaml", "name"] {
+        let dry = desk.run(&format!("apply v2.yaml --dry-run -o {form}"));
+        assert_eq!(dry.transcript(), desk.run(&format!("plan v2.yaml -o {form}")).transcript());
+    }
     assert!(desk.bytes() == before, "looking writes nothing");
+}
+
+#[test]
+fn a_dry_run_has_no_events() {
+    let desk = open_shop();
+    for line in ["apply v2.yaml", "undo", "promote", "abort", "scale --replicas 2"] {
+        let ran = desk.run(&format!("{line} --dry-run=client -o ndjson"));
+        assert_eq!(
+            ran.transcript(),
+            "--- stderr\nerror: a dry run has no events, which `-o ndjson` would print\nhint: `-o json` prints its plan\n[exit 2]",
+            "{line}"
+        );
+    }
+    let ran = desk.run("apply v2.yaml --dry-run=none");
+    assert!(ran.code == Some(2) && ran.stderr.contains("[possible values: client, server]"), "{ran:?}");
 }
 
 #[test]
@@ -289,6 +308,7 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
             let ran = desk.done(&format!("{line} --dry-run={place}"));
             assert!(ran.stdout.contains(told), "{line}: {}", ran.stdout);
             assert!(ran.stderr.is_empty(), "{line}: {}", ran.stderr);
+            assert_eq!(desk.done(&format!("{line} --dry-run={place} -o name")).stdout, "rollout/web\n");
         }
     }
     assert_eq!(desk.run("scale --replicas 4 --dry-run=client").code, Some(4));
