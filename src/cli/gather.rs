@@ -77,12 +77,19 @@ pub fn pick<'a>(
     namespace: &str,
 ) -> Result<&'a Record, Failure> {
     let names: Vec<&str> = known.iter().map(|stored| stored.record.component.as_str()).collect();
-    match (name, known) {
-        (Some(name), _) => known
-            .iter()
-            .map(|stored| &stored.record)
-            .find(|record| record.component == name)
-            .ok_or_else(|| unknown(name, &names, namespace)),
+    match (name.map(plain), known) {
+        (Some(name), _) => {
+            known.iter().map(|stored| &stored.record).find(|record| record.component == name).ok_or_else(
+                || match of_application(known, name).as_slice() {
+                    [] => unknown(name, &names, namespace),
+                    components => Failure::message(
+                        Kind::Refused,
+                        format!("`{name}` is an application, and this command takes a component"),
+                    )
+                    .hint(format!("it has {}", list_literals(components))),
+                },
+            )
+        }
         (None, [only]) => Ok(&only.record),
         (None, []) => Err(Failure::message(
             Kind::Refused,
@@ -94,6 +101,20 @@ pub fn pick<'a>(
         )
         .hint("name the one you mean")),
     }
+}
+
+/// A component's name, which may be typed as `-o name` prints it.
+pub fn plain(name: &str) -> &str {
+    name.strip_prefix("rollout/").unwrap_or(name)
+}
+
+/// The components of an application.
+fn of_application<'a>(known: &'a [StoredRecord], application: &str) -> Vec<&'a str> {
+    let records = known.iter().map(|stored| &stored.record);
+    records
+        .filter(|record| record.application == application)
+        .map(|record| record.component.as_str())
+        .collect()
 }
 
 /// A name that nothing goes by.

@@ -116,7 +116,13 @@ fn of_several_components_one_must_be_named() {
     hint: there is `pot` and `web`
     [exit 4]
     ");
-    desk.done("undo web");
+    insta::assert_snapshot!(desk.run("undo shop").transcript(), @"
+    --- stderr
+    error: `shop` is an application, and this command takes a component
+    hint: it has `web`
+    [exit 4]
+    ");
+    desk.done("undo rollout/web");
     assert_eq!(desk.deployments(), ["pot-v1 1/1", "web-v1 3/3"]);
 }
 
