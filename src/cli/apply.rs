@@ -83,7 +83,7 @@ Examples:
   $ rollout apply app.yaml --fail-fast --on-failure undo
   $ rollout apply app.yaml --prune            without the components that left it
   $ rollout apply app.yaml --batches 20%,80%  other batches than the manifest's
-  $ kustomize build . | rollout apply -
+  $ envsubst < app.yaml | rollout apply -
   $ rollout apply examples/express-server-v1.yaml --sandbox";
 
 /// Runs the command.

@@ -62,7 +62,8 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
         && nearest(kind, [KIND]).is_none()
     {
         let at = At { node, path: "kind".to_owned() };
-        walk.refuse(&at, format!("found {}, expected `{KIND}`", quoted(kind)));
+        let hint = "only Applications are read here; leave others to kubectl".to_owned();
+        walk.report(&at, format!("found {}, expected `{KIND}`", quoted(kind)), Some(hint));
         return false;
     }
     let good = [("apiVersion", API_VERSION), ("kind", KIND)]
