@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(required_unless_present = "dir")]
     pub shell: Option<Shell>,
 
-    /// Write the script into this directory, which must exist; without SHELL, one for every shell
+    /// Write the script into this directory, made where it is not there; without SHELL, one for every shell
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

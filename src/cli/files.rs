@@ -6,12 +6,13 @@ use anyhow::Context as _;
 
 use crate::cli::failure::Failure;
 
-/// Writes files, each a name and its text, into a directory.
+/// Writes files, each a name and its text, into a directory, which is made where it is not there.
 ///
 /// # Errors
 ///
-/// A directory that is not there or cannot be written.
+/// A directory that cannot be made or written.
 pub(crate) fn write(dir: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).with_context(|| format!("directory `{}` cannot be made", dir.display()))?;
     for (name, text) in files {
         let path = dir.join(name);
         std::fs::write(&path, text)

@@ -12,7 +12,7 @@ use crate::cli::{exit, files};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Write one page per command into this directory, which must exist
+    /// Write one page per command into this directory, made where it is not there
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

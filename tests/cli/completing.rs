@@ -165,12 +165,15 @@ fn kubectl_is_answered_in_its_own_form() {
 #[test]
 fn a_directory_gets_the_scripts() {
     let desk = Desk::new();
-    desk.done("completions --dir .");
-    for name in ["rollout.bash", "_rollout", "rollout.fish"] {
-        assert!(desk.path(name).exists(), "{name}");
+    for dir in [".", "made/here"] {
+        desk.done(&format!("completions --dir {dir}"));
+        for name in ["rollout.bash", "_rollout", "rollout.fish"] {
+            assert!(desk.path(dir).join(name).exists(), "{dir}/{name}");
+        }
     }
-    let ran = desk.run("completions bash --dir gone");
+    desk.write("file", "");
+    let ran = desk.run("completions bash --dir file");
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("file `gone/rollout.bash` cannot be written"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("directory `file` cannot be made"), "{}", ran.stderr);
     assert_eq!(desk.run("completions").code, Some(2));
 }

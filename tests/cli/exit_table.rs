@@ -10,7 +10,7 @@ use crate::support::{Desk, Ran};
 /// A way to end with each code, in the table's order.
 const ENDS: [(i32, fn() -> Ran); 10] = [
     (0, || open_shop().run("status")),
-    (1, || Desk::new().run("man --dir nowhere")),
+    (1, || open_shop().run("man --dir v1.yaml")),
     (2, || Desk::new().run("apply --batches none app.yaml")),
     (3, || waiting("apply v2.yaml --batch-timeout 200ms").1.end()),
     (4, || open_shop().run("undo --to-revision v7")),
