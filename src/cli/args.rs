@@ -160,8 +160,8 @@ pub struct BatchArgs {
     /// Cut the run into these batches
     ///
     /// Sizes in pods, `2,3`, or in per cent, `20%,30%,50%`. Together they make the target size or, where only
-    /// the size changes, the difference. Without it: those of the manifest; `undo` takes those of the last run
-    /// where they fit.
+    /// the size changes, the difference. Percentages round up, and one in the last place is whatever is left.
+    /// Without it: those of the manifest; `undo` takes those of the last run where they fit.
     #[arg(long, value_name = "SIZES", allow_hyphen_values = true, help_heading = DRIVING)]
     pub batches: Option<Batches>,
 
@@ -170,6 +170,7 @@ pub struct BatchArgs {
     /// Replaces the manifest's `batchPartition`; the run ends there with success and goes on when the same
     /// command is given without.
     #[arg(long, value_name = "INDEX", allow_negative_numbers = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::count)]
     pub partition: Option<u32>,
 }
 

@@ -12,8 +12,8 @@ use crate::report::status;
 /// Stop the run under way after the write in flight
 ///
 /// Returns once nothing more is written. The process that drives waits, and `rollout apply` is refused, until `rollout
-/// resume` or `promote` lets the run go on; `undo`, `abort` and `scale` end the pause as well, with a run of their
-/// own. Pods are left as they are.
+/// resume` or `promote` lets the run go on; `undo` and `abort` end the pause as well, with a run of their own, and so does
+/// `scale` where no upgrade is under way. Pods are left as they are.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

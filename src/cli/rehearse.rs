@@ -30,7 +30,8 @@ use crate::sandbox::{Options, RulesSource, Sandbox};
 ///
 /// The cluster is only read: its workloads, revisions, Services and run records are copied into a sandbox inside this
 /// process, where pods are ready at once, and the run is driven there to its end. With `--inject`, pods fail as they would
-/// in the cluster: it shows what would be said, how the run would end, and what would run then.
+/// in the cluster: it shows what would be said, how the run would end, and what would run then. Quotas, admission webhooks
+/// and policies, and the scheduler are not copied: what they would refuse succeeds here.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -4,11 +4,14 @@ use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput
 use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::cli::values;
 use crate::driver::wish::Intent;
 
 /// Give a component another size, in batches
 ///
-/// The revision stays. The next `rollout apply` goes to the `targetSize` of its manifest again. Ends a pause.
+/// The revision stays. The next `rollout apply` goes to the `targetSize` of its manifest again, and is refused where the
+/// `rolloutBatches` there do not make the difference. In the middle of an upgrade a scale is refused; otherwise it ends a
+/// pause.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -16,8 +19,7 @@ pub struct Args {
     pub component: Option<String>,
 
     /// Replicas wanted; 0 or more
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=MOST_REPLICAS))]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT", value_parser = values::count, allow_negative_numbers = true)]
     pub replicas: u32,
 
     /// How it is cut.
@@ -36,9 +38,6 @@ pub struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }
-
-/// What `spec.replicas`, an `int32`, can hold.
-const MOST_REPLICAS: i64 = 2_147_483_647;
 
 const EXAMPLES: &str = "\
 Examples:

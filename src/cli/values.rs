@@ -60,6 +60,20 @@ pub fn namespace(text: &str) -> Result<String, String> {
     if names::is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::LABEL)) }
 }
 
+/// What `spec.replicas`, an `int32`, can hold.
+const MOST: u32 = 2_147_483_647;
+
+/// Reads a number of pods, or of a batch.
+///
+/// # Errors
+///
+/// Anything but a whole number that Kubernetes can hold.
+pub fn count(text: &str) -> Result<u32, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_number && *number <= MOST);
+    number.ok_or_else(|| format!("expected a whole number from 0 to {MOST}"))
+}
+
 /// Reads a request deadline: a duration of at least ten seconds, or `0` for none.
 ///
 /// # Errors
@@ -106,6 +120,14 @@ fn amount(text: &str) -> Result<Amount, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_whole_and_not_negative() {
+        assert_eq!(["0", "7", "2147483647"].map(count), [Ok(0), Ok(7), Ok(2_147_483_647)]);
+        for text in ["abc", "", "-1", "+1", "1.5", "2147483648", "4294967296"] {
+            assert_eq!(count(text), Err("expected a whole number from 0 to 2147483647".to_owned()), "{text}");
+        }
+    }
 
     #[test]
     fn durations_have_units() {

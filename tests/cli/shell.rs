@@ -48,6 +48,7 @@ fn usage_errors_say_what_would_be_right() {
         "apply x --batches 2,three",
         "apply x --batches -1",
         "apply x --partition -1",
+        "scale --replicas abc",
         "apply x --dry-run=server",
         "status -o ndjson",
         "status --sandbox-rules rules.yaml",
@@ -126,7 +127,14 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout apply x --partition -1
     --- stderr
-    error: invalid value '-1' for '--partition <INDEX>': -1 is not in 0..=4294967295
+    error: invalid value '-1' for '--partition <INDEX>': expected a whole number from 0 to 2147483647
+
+    For more information, try '--help'.
+    [exit 2]
+
+    $ rollout scale --replicas abc
+    --- stderr
+    error: invalid value 'abc' for '--replicas <COUNT>': expected a whole number from 0 to 2147483647
 
     For more information, try '--help'.
     [exit 2]
