@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::{SignedDuration, Unit};
 
 use crate::cli::apply::OnFailure;
 use crate::cli::args::{BatchArgs, DeadlineArgs, RunOutput};
@@ -123,8 +124,7 @@ async fn once(
     let told = context.clone();
     let application = wishes.first().map(|wish| wish.application.clone()).unwrap_or_default();
     setting.session.on_retry(Rc::new(move |error, delay| {
-        let delay = delay.try_into().unwrap_or_default();
-        told.emit(&application, None, What::Retrying { error: error.to_owned(), delay });
+        told.emit(&application, None, What::Retrying { error: error.to_owned(), delay: in_words(delay) });
     }));
     let ended = signals::heed(&stopper, run::run(&context, wishes)).await;
     if let Some(sandbox) = &setting.connection.sandbox {
@@ -138,6 +138,12 @@ async fn once(
             .hint("the run is kept: run the same command again to go on where it stopped")),
         Ended::Done(ends, signal) => Ok((ends, signal)),
     }
+}
+
+/// A delay as it is told: of more than a second nobody wants to know the milliseconds.
+fn in_words(delay: Duration) -> SignedDuration {
+    let delay = SignedDuration::try_from(delay).unwrap_or_default();
+    if delay < SignedDuration::from_secs(1) { delay } else { delay.round(Unit::Second).unwrap_or(delay) }
 }
 
 async fn conclude(
@@ -283,6 +289,19 @@ impl BatchArgs {
             batches: self.batches.as_ref().map(|batches| batches.0.iter().map(batch).collect()),
             partition: self.partition,
             reuse_revision,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_told_in_whole_seconds() {
+        let cases = [(100, 100), (800, 800), (1_600, 2_000), (3_200, 3_000), (5_000, 5_000)];
+        for (delay, told) in cases {
+            assert_eq!(in_words(Duration::from_millis(delay)), SignedDuration::from_millis(told), "{delay}");
         }
     }
 }

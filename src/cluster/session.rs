@@ -12,7 +12,7 @@ use kube::{Api, Client, Resource};
 use tokio::sync::watch;
 
 use crate::cluster::answers::{self, Warnings};
-use crate::cluster::clock::Clock;
+use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 
 /// The first delay between tries; it doubles up to [`MOST_DELAY`].
@@ -69,6 +69,8 @@ struct Trouble {
     /// Failed writes in a row: a server that still answers reads does not end them.
     writes: Streak,
     on_retry: RefCell<Option<OnRetry>>,
+    /// What the listener was told last, and when the try that was announced is due.
+    told: RefCell<Option<(String, Moment)>>,
     stop: RefCell<Option<watch::Receiver<bool>>>,
 }
 
@@ -256,8 +258,15 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the listener of a failed try.
+    /// Tells the listener of a failed try: once, where several requests fail side by side for one reason.
     pub fn tell_retry(&self, message: &str, delay: Duration) {
+        let now = self.clock.moment();
+        let mut told = self.trouble.told.borrow_mut();
+        if told.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
+            return;
+        }
+        *told = Some((message.to_owned(), now.plus(delay)));
+        drop(told);
         let listener = self.trouble.on_retry.borrow().clone();
         if let Some(listener) = listener {
             listener(message, delay);

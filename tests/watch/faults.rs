@@ -1,13 +1,18 @@
 //! Watches that end, forget, fall silent or repeat themselves.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use rollout::cluster::session::{Patience, Session};
 use rollout::sandbox::fault::{Seen, Verb, Verdict, WatchFault};
 
 use crate::common::case;
 use crate::common::fault::{Fate, PASS};
 use crate::common::process::Process;
 use crate::common::scenario::{IDENTITY, Story, kinds};
+use crate::common::stage::Stage;
 use crate::common::stories;
 
 fn is_watch(seen: &Seen) -> bool {
@@ -82,4 +87,20 @@ async fn a_watch_from_a_lost_version_is_given_up() {
         })
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
+    let stage = Stage::open("[]").await;
+    let session = Session::new(stage.client(), stage.clock.clone(), Patience::default());
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let heard = told.clone();
+    session.on_retry(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));
+    let second = Duration::from_secs(1);
+    for message in ["refused", "refused", "no route", "no route"] {
+        session.tell_retry(message, second);
+    }
+    stage.clock.pause(second).await;
+    session.tell_retry("no route", second);
+    assert_eq!(*told.borrow(), ["refused", "no route", "no route"]);
 }
