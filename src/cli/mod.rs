@@ -27,6 +27,7 @@ pub mod input;
 pub mod job;
 pub mod leftover;
 pub mod man;
+mod misplaced;
 pub mod namespaces;
 pub mod pause;
 pub mod plan;
@@ -120,7 +121,7 @@ pub fn main() -> u8 {
         Ok((cli, flags)) => {
             let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };
             let mut ui = Ui::new(cli.global.color, detail).repeating(flags);
-            let outcome = run(&cli, &mut ui);
+            let outcome = run(&cli, &mut ui).map_err(|failure| misplaced::explained(failure, &typed));
             ui.conclude(outcome)
         }
         Err(error) => {

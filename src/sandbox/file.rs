@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::SandboxError;
@@ -111,12 +111,20 @@ impl Reference {
     }
 }
 
+/// The lock beside a sandbox's file.
+pub(super) fn lock_of(path: &Path) -> PathBuf {
+    with_ending(path, "lock")
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    path.with_file_name(format!("{name}.{ending}"))
+}
+
 impl DataFile {
     /// Opens the lock beside the file. The file itself need not be there.
     pub(super) fn new(path: PathBuf) -> Result<Self, SandboxError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (beside, lock) =
-            (path.with_file_name(format!("{name}.tmp")), path.with_file_name(format!("{name}.lock")));
+        let (beside, lock) = (with_ending(&path, "tmp"), lock_of(&path));
         let lock = File::options()
             .create(true)
             .truncate(false)

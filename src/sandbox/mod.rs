@@ -59,7 +59,7 @@ mod write;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -173,6 +173,12 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Whether a file has been a sandbox's: each leaves its lock beside.
+#[must_use]
+pub fn is_its_file(path: &Path) -> bool {
+    file::lock_of(path).exists()
 }
 
 impl Sandbox {

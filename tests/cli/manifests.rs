@@ -207,3 +207,23 @@ fn a_broken_sandbox_file_is_told_and_kept() {
     ");
     assert_eq!(desk.bytes(), "{\"objects\": [");
 }
+
+#[test]
+fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
+    let desk = Desk::new();
+    let line = "plan examples/express-server-v1.yaml --sandbox box.json";
+    insta::assert_snapshot!(transcript(&mut desk.bare(line)), @"
+    --- stderr
+    error: file `box.json` cannot be opened: No such file or directory (os error 2)
+    hint: a sandbox's file is given as `--sandbox=box.json`
+    [exit 2]
+    ");
+    desk.done("apply examples/express-server-v1.yaml");
+    let hint = "hint: a sandbox's file is given as `--sandbox=box.json`\n";
+    for line in [line, "status --sandbox box.json"] {
+        let told = transcript(&mut desk.bare(line));
+        assert!(told.contains(hint), "{line}: {told}");
+    }
+    desk.write("wrong.yaml", "kind: Deployment\n");
+    assert!(!transcript(&mut desk.bare("plan --sandbox wrong.yaml")).contains(hint));
+}
