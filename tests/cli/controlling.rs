@@ -73,6 +73,17 @@ fn resume_stays_at_the_gate() {
 }
 
 #[test]
+fn resume_beside_a_run_says_whom_it_waits_for() {
+    let (desk, driver) = driven();
+    let mut resumed = Child::spawn(by("jane", &desk, "resume web"));
+    resumed.until("waiting for the run of `driver`, which holds the lease");
+    pods_come(&desk);
+    assert_eq!(driver.end().code, Some(0));
+    let resumed = resumed.end();
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+}
+
+#[test]
 fn abort_returns_in_one_batch() {
     let desk = held();
     insta::assert_snapshot!(desk.run("abort").transcript(), @"
