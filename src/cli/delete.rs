@@ -58,7 +58,8 @@ Examples:
 ///
 /// A name that nothing goes by, a manifest that is wrong, no for an answer, and a cluster that refuses.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let (files, names): (Vec<&String>, Vec<&String>) = args.names.iter().partition(|word| is_manifest(word));
+    let words = args.names.iter().map(|word| gather::plain(word));
+    let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
     let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
     let applications = if files.is_empty() { Vec::new() } else { input::applications(&files, ui)? };
     let setting = setting::open(global, Purpose::Change, ui).await?;

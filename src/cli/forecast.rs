@@ -126,7 +126,11 @@ fn action(spec: &RunSpec, goes_on: bool) -> String {
         }
         Mode::Upgrade => format!(
             "upgrade from {} to {}, {} → {} replicas in {batches}",
-            spec.sources.join(" + "),
+            if spec.sources.is_empty() {
+                "what somebody changed".to_owned()
+            } else {
+                spec.sources.join(" + ")
+            },
             spec.target,
             spec.size_before(),
             spec.target_size

@@ -120,7 +120,7 @@ fn wanted(
     name: Option<&str>,
     namespace: &str,
 ) -> Result<Vec<ComponentStatus>, Failure> {
-    let Some(name) = name else {
+    let Some(name) = name.map(gather::plain) else {
         return Ok(items);
     };
     let names: Vec<String> = items.iter().map(|item| item.component.clone()).collect();

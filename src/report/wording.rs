@@ -196,6 +196,10 @@ fn sentence(what: &What) -> (Tone, String) {
 fn undertaking(action: Action, from: &[String], to: &str, original_size: u32, target_size: u32) -> String {
     match action {
         Action::Release => format!("first release of `{to}` with {}", replicas(target_size)),
+        // Of one object that somebody else has changed nobody knows which revision it is of.
+        Action::Upgrade if from.is_empty() => {
+            format!("upgrade from what somebody changed to `{to}` with {}", replicas(target_size))
+        }
         Action::Upgrade => {
             format!("upgrade from {} to `{to}` with {}", list_literals(from), replicas(target_size))
         }
