@@ -73,7 +73,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let mut found = Vec::new();
     for scope in &scopes {
-        found.extend(delete::inventory(&setting.session, scope).await.map_err(unreachable)?);
+        found.extend(delete::inventory(&setting.session, scope).await?);
     }
     let patience = args.lock.lock_timeout.unsigned_abs();
     if found.is_empty() {

@@ -54,7 +54,7 @@ pub fn tell(left: &[Scope], ui: &mut Ui) {
 pub async fn ask(setting: &Setting, wishes: &[Wish], ui: &mut Ui) -> Result<(), Failure> {
     let mut found = Vec::new();
     for scope in &find(setting, wishes).await? {
-        found.extend(inventory(&setting.session, scope).await.map_err(unreachable)?);
+        found.extend(inventory(&setting.session, scope).await?);
     }
     if found.is_empty() { Ok(()) } else { delete::ask(&found, ui) }
 }

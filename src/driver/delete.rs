@@ -41,11 +41,21 @@ pub enum Said<'a> {
     Removed(&'a Owned),
 }
 
+/// The hint of whoever lacks a right.
+const RIGHTS: &str = "ask for the Role that `rollout rbac --with-delete` prints";
+
 /// Finds what is to go, in the order in which it goes. The Lease, which is only taken to be given back, is left out.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterError> {
+pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, Failure> {
+    find(session, scope).await.map_err(|error| match error {
+        ClusterError::Forbidden(message) => Failure::refused(message).hint(RIGHTS),
+        error => error.into(),
+    })
+}
+
+async fn find(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterError> {
     let Scope { namespace, application, component } = scope;
     let records = record::load_all(session, namespace).await?;
     let ours = |owner: &str, name: &str| {
@@ -164,7 +174,7 @@ async fn check_rights(session: &Session, scope: &Scope) -> Result<(), Failure> {
     }
     let rights = preflight::describe(&missing);
     let reason = format!("this user lacks rights in namespace `{}`: {rights}", scope.namespace);
-    Err(Failure::refused(reason).hint("ask for the Role that `rollout rbac --with-delete` prints"))
+    Err(Failure::refused(reason).hint(RIGHTS))
 }
 
 async fn view(

@@ -68,11 +68,17 @@ pub(crate) fn rights_to_remove(site: &Site) {
         let mut command = site.command(&["delete", "express-server", "--yes"]);
         ran(&command.env("KUBECONFIG", site.plane.limited()).output().unwrap())
     };
-    let refused = delete();
-    assert_eq!(refused.code, Some(4), "{refused:#?}");
-    assert!(refused.stderr.contains("delete `configmaps`"), "{refused:#?}");
-    assert!(refused.stderr.contains("`rollout rbac --with-delete`"), "{refused:#?}");
-    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    let is_refused = |said: &str| {
+        let refused = delete();
+        assert_eq!(refused.code, Some(4), "{refused:#?}");
+        assert!(refused.stderr.contains(said), "{refused:#?}");
+        assert!(refused.stderr.contains("`rollout rbac --with-delete"), "{refused:#?}");
+        assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    };
+    // To see what there is, and to remove it.
+    is_refused("cannot list resource \"services\"");
+    grant(site, &format!("{DRIVING}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
+    is_refused("delete `configmaps`");
     grant(site, &format!("{DRIVING}, {REMOVING}"));
     let removed = delete();
     assert_eq!(removed.code, Some(0), "{removed:#?}");
