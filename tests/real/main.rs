@@ -81,7 +81,11 @@ const STORIES: [(&str, &[Need], Story); 46] = [
     ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
-    ("a_removal_without_rights_removes_nothing", &[Need::Pods, Need::User], access::rights_to_remove),
+    (
+        "a_removal_without_rights_removes_nothing",
+        &[Need::Pods, Need::User, Need::Definitions],
+        access::rights_to_remove,
+    ),
     ("an_autoscaled_workload_is_refused", PODS, access::autoscaler),
     ("a_workload_of_kubevelas_controller_is_refused", PODS_AND_DEFINITIONS, access::foreign_controller),
     ("warnings_of_the_server_are_shown_once", PODS, refused::warnings),
