@@ -47,15 +47,15 @@ const NEEDED: [(&str, &str, &[&str]); 3] = [
 /// What a run with exposed ports needs besides.
 const SERVICES: (&str, &str, &[&str]) = ("", "services", &["get", "create", "patch"]);
 
-/// The rights of these that this user lacks in a namespace.
+/// Which of these rights this user lacks in a namespace, as a sentence; `None` where it is none.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn missing<'a>(
+pub async fn lack<'a>(
     session: &Session,
     namespace: &str,
     needed: impl Iterator<Item = Right<'a>>,
-) -> Result<Vec<Right<'a>>, ClusterError> {
+) -> Result<Option<String>, ClusterError> {
     let rules = rules(session, namespace).await?;
     let mut missing = Vec::new();
     for right in needed {
@@ -63,7 +63,8 @@ pub async fn missing<'a>(
             missing.push(right);
         }
     }
-    Ok(missing)
+    let told = || format!("this user lacks rights in namespace `{namespace}`: {}", describe(&missing));
+    Ok((!missing.is_empty()).then(told))
 }
 
 /// The rights that a run needs.
@@ -140,8 +141,7 @@ async fn is_allowed(session: &Session, namespace: &str, right: Right<'_>) -> Res
 }
 
 /// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
-#[must_use]
-pub fn describe(rights: &[Right<'_>]) -> String {
+fn describe(rights: &[Right<'_>]) -> String {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
     for right in rights {
         let kind = if right.group.is_empty() {

@@ -96,10 +96,7 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     let services = if is_touched { Services::Touched } else { Services::Untouched };
     let kinds = wish.kinds();
     let needed = preflight::of_run(&kinds, services);
-    let missing = preflight::missing(&context.session, namespace, needed).await?;
-    if !missing.is_empty() {
-        let rights = preflight::describe(&missing);
-        let reason = format!("this user lacks rights in namespace `{namespace}`: {rights}");
+    if let Some(reason) = preflight::lack(&context.session, namespace, needed).await? {
         return Err(Failure::refused(reason)
             .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }

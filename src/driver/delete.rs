@@ -168,13 +168,10 @@ fn taken_over(application: &str, holder: &str) -> Failure {
 /// Makes sure of every right before anything goes, so that no half of it stays for want of one.
 async fn check_rights(session: &Session, scope: &Scope) -> Result<(), Failure> {
     let found = inventory(session, scope).await?;
-    let missing = preflight::missing(session, &scope.namespace, preflight::of_removal(&found)).await?;
-    if missing.is_empty() {
-        return Ok(());
+    match preflight::lack(session, &scope.namespace, preflight::of_removal(&found)).await? {
+        Some(reason) => Err(Failure::refused(reason).hint(RIGHTS)),
+        None => Ok(()),
     }
-    let rights = preflight::describe(&missing);
-    let reason = format!("this user lacks rights in namespace `{}`: {rights}", scope.namespace);
-    Err(Failure::refused(reason).hint(RIGHTS))
 }
 
 async fn view(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::ResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::{HOLDER, Look, Queue};
@@ -101,29 +101,25 @@ impl Held {
     }
 
     async fn renew(&self) -> Result<(), ClusterError> {
+        let now = MicroTime(self.queue.session.clock().now());
+        self.write("/spec/renewTime", json!(now)).await
+    }
+
+    /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
+    pub async fn release(&self) {
+        let given_back = self.write("/spec/holderIdentity", json!(""));
+        drop(self.queue.session.clock().within(COURTESY, given_back).await);
+    }
+
+    /// Writes a field, as long as the Lease is this process's.
+    async fn write(&self, path: &str, value: Value) -> Result<(), ClusterError> {
         let queue = &self.queue;
         let api = queue.session.api::<Lease>(&queue.namespace);
         let patch = json_patch(json!([
             {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
             {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
-            {"op": "replace", "path": "/spec/renewTime", "value": MicroTime(queue.session.clock().now())},
+            {"op": "replace", "path": path, "value": value},
         ]))?;
         queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
-    }
-
-    /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
-    pub async fn release(&self) {
-        let queue = &self.queue;
-        let api = queue.session.api::<Lease>(&queue.namespace);
-        let operations = json!([
-            {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
-            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
-            {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
-        ]);
-        if let Ok(patch) = json_patch(operations) {
-            let (name, params) = (queue.name(), patching());
-            let request = queue.session.aside(api.patch(&name, &params, &patch));
-            drop(queue.session.clock().within(COURTESY, request).await);
-        }
     }
 }
