@@ -1,11 +1,9 @@
 //! `delete`: what goes, what stays, what is asked.
 
-use serde_json::Value;
-
 use crate::exit_codes::open_shop;
+use crate::support::Desk;
 use crate::support::manifest::application;
 use crate::support::screen::Screen;
-use crate::support::{Desk, FILE};
 
 #[test]
 fn everything_of_an_application_goes_and_nothing_else() {
@@ -116,9 +114,7 @@ fn a_terminal_is_not_asked_where_yes_was_said() {
 #[test]
 fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
     let desk = open_shop();
-    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
-    document["objects"].as_array_mut().unwrap().retain(|object| object["kind"] == "Lease");
-    desk.write(FILE, document.to_string());
+    desk.edit(|objects| objects.retain(|object| object["kind"] == "Lease"));
     assert_eq!(desk.objects("Lease").len(), 1);
     desk.done("delete v1.yaml --dry-run=client");
     assert_eq!(desk.objects("Lease").len(), 1);

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::support::Desk;
 use crate::support::manifest::{application, shop};
-use crate::support::{Desk, FILE};
 
 /// A shop that runs `web-v1` with three replicas.
 pub(crate) fn open_shop() -> Desk {
@@ -285,11 +285,7 @@ fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
     let desk = open_shop();
     desk.done("apply v2.yaml");
     desk.done("undo");
-    let forget = || {
-        let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
-        document["objects"].as_array_mut().unwrap().retain(|object| object["kind"] != "ConfigMap");
-        desk.write(FILE, document.to_string());
-    };
+    let forget = || desk.edit(|objects| objects.retain(|object| object["kind"] != "ConfigMap"));
     forget();
     // With what is there already, and on the way to something else.
     let table = desk.done("apply v1.yaml").stdout;
@@ -302,12 +298,11 @@ fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
 #[test]
 fn an_image_that_somebody_else_set_is_told() {
     let desk = open_shop();
-    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
-    let deployments = document["objects"].as_array_mut().unwrap().iter_mut();
-    deployments.filter(|object| object["kind"] == "Deployment").for_each(|object| {
-        object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
+    desk.edit(|objects| {
+        for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {
+            object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
+        }
     });
-    desk.write(FILE, document.to_string());
     for line in ["plan v1.yaml", "apply v1.yaml"] {
         let told = desk.done(line).stderr;
         let told_as = "deployment `web-v1` runs image `hack:9`, and its revision says `registry.example/web:1`: \

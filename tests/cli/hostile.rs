@@ -92,9 +92,7 @@ fn write_for_each(desk: &Desk, objects: &[Value], words: &[String]) {
         };
         objects.iter().map(|object| changed(object, &change)).collect::<Vec<_>>()
     });
-    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
-    document["objects"] = copies.collect();
-    desk.write(FILE, document.to_string());
+    desk.edit(|objects| *objects = copies.collect());
 }
 
 fn acting(text: &str) -> String {

@@ -1,10 +1,7 @@
 //! `status --until`: beside a run that another process drives.
 
-use serde_json::Value;
-
 use crate::exit_codes::open_shop;
 use crate::queueing::by;
-use crate::support::FILE;
 use crate::support::child::Child;
 use crate::support::manifest::application;
 
@@ -79,9 +76,7 @@ fn a_run_beside_it_is_followed_to_its_end() {
 #[test]
 fn what_was_done_once_and_is_gone_is_not_done() {
     let desk = open_shop();
-    let mut document: Value = serde_json::from_str(&desk.bytes()).unwrap();
-    document["objects"].as_array_mut().unwrap().retain(|object| object["kind"] == "ConfigMap");
-    desk.write(FILE, document.to_string());
+    desk.edit(|objects| objects.retain(|object| object["kind"] == "ConfigMap"));
     for until in ["done", "gate", "ready"] {
         let ran = desk.run(&format!("status --until {until} --timeout 200ms"));
         assert_eq!(ran.code, Some(3), "{until}: {}", ran.stderr);
