@@ -8,6 +8,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use crate::cli::gather;
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::records::{self, Heard};
 use crate::cluster::session::Session;
@@ -90,7 +91,7 @@ impl<'a> Followed<'a> {
 
     fn item(&self, stored: &StoredRecord) -> ComponentStatus {
         let record = &stored.record;
-        gather::status(stored.clone(), self.view.workloads(&record.component, record.run.spec.kind))
+        gather::status(stored.clone(), self.view.workloads(&ComponentOwner::of_record(record)))
     }
 
     fn subject(&self, kind: WorkloadKind) -> Subject {

@@ -6,6 +6,7 @@ use kube::api::ListParams;
 
 use crate::cli::failure::{Failure, Kind};
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
@@ -34,15 +35,16 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
         .into_iter()
         .map(|stored| {
             let record = &stored.record;
-            let of_component = workloads.remove(&(record.run.spec.kind, record.component.clone()));
-            status(stored, of_component.unwrap_or_default())
+            let labelled = workloads.remove(&record.component).unwrap_or_default();
+            let workloads = ComponentOwner::of_record(record).owned(&labelled);
+            status(stored, workloads)
         })
         .collect();
     items.sort_by(|a, b| a.component.cmp(&b.component));
     Ok(items)
 }
 
-/// Every workload of a namespace that belongs to a component and is of one of the kinds, by kind and component.
+/// Every workload of a namespace that carries the label of a component and is of one of the kinds, by component.
 ///
 /// # Errors
 ///
@@ -51,15 +53,15 @@ pub async fn workloads(
     session: &Session,
     namespace: &str,
     kinds: &BTreeSet<WorkloadKind>,
-) -> Result<BTreeMap<(WorkloadKind, String), Vec<Workload>>, ClusterError> {
+) -> Result<BTreeMap<String, Vec<LabelledWorkload>>, ClusterError> {
     let params = ListParams::default().labels(labels::COMPONENT);
-    let mut workloads: BTreeMap<(WorkloadKind, String), Vec<Workload>> = BTreeMap::new();
+    let mut workloads: BTreeMap<String, Vec<LabelledWorkload>> = BTreeMap::new();
     for kind in kinds {
         let api = session.dynamic(namespace, &workload::resource(*kind));
         let list = session.read(|| api.list(&params)).await?;
         for object in &list.items {
             if let Some(component) = workload::component(object) {
-                workloads.entry((*kind, component)).or_default().push(workload::observe(*kind, object));
+                workloads.entry(component).or_default().push(LabelledWorkload::of(*kind, object));
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::setting::{self, unreachable};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, gather};
+use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record;
 use crate::cluster::revisions;
 use crate::oam::revision::{self, StoredRevision};
@@ -82,7 +83,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let kinds = BTreeSet::from([record.run.spec.kind]);
     let mut workloads = gather::workloads(session, &namespace, &kinds).await.map_err(unreachable)?;
-    let live = workloads.remove(&(record.run.spec.kind, record.component.clone())).unwrap_or_default();
+    let labelled = workloads.remove(&record.component).unwrap_or_default();
+    let live = ComponentOwner::of_record(record).owned(&labelled);
     let history = History {
         component: record.component.clone(),
         application: record.application.clone(),

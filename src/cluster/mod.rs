@@ -10,6 +10,7 @@ pub mod error;
 pub mod keys;
 pub mod lease;
 pub mod owned;
+pub mod ownership;
 pub mod perform;
 pub mod pods;
 pub mod preflight;

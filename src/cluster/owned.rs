@@ -6,8 +6,10 @@ use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::LabelledWorkload;
 use crate::cluster::perform::deleting;
 use crate::cluster::session::Session;
+use crate::oam::kind::WorkloadKind;
 
 /// An object that somebody owns.
 #[derive(Debug, Clone)]
@@ -20,6 +22,26 @@ impl Owned {
     /// The namespace that it is in.
     pub fn namespace(&self) -> &str {
         self.object.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.object.name_any()
+    }
+
+    /// The value of one of its labels.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.object.labels().get(key).map(String::as_str)
+    }
+
+    /// Whether it carries an annotation.
+    pub fn is_marked(&self, annotation: &str) -> bool {
+        self.object.annotations().contains_key(annotation)
+    }
+
+    /// What it is as a workload of a kind.
+    pub fn labelled(&self, kind: WorkloadKind) -> LabelledWorkload {
+        LabelledWorkload::of(kind, &self.object)
     }
 
     /// Its API group and its kind's plural.
@@ -54,13 +76,9 @@ pub async fn list(
         Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
         list => list?,
     };
-    let is_ours =
-        |object: &DynamicObject| mark.is_none_or(|annotation| object.annotations().contains_key(annotation));
-    let ours = list
-        .items
-        .into_iter()
-        .filter(|object| is_ours(object) && object.metadata.deletion_timestamp.is_none());
-    Ok(ours.map(|object| Owned { resource: resource.clone(), object }).collect())
+    let live = list.items.into_iter().filter(|object| object.metadata.deletion_timestamp.is_none());
+    let owned = live.map(|object| Owned { resource: resource.clone(), object });
+    Ok(owned.filter(|owned| mark.is_none_or(|annotation| owned.is_marked(annotation))).collect())
 }
 
 /// The object of a kind and a name, if there is one.

@@ -11,6 +11,7 @@ use kube::api::DynamicObject;
 use tokio::sync::watch;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::workload;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::{Uid, Workload};
@@ -34,9 +35,7 @@ struct State {
 
 #[derive(Debug)]
 struct Entry {
-    workload: Workload,
-    object_labels: BTreeMap<String, String>,
-    controller: Option<String>,
+    labelled: LabelledWorkload,
     seen: u64,
 }
 
@@ -63,38 +62,29 @@ impl View {
         let Some(component) = workload::component(object) else {
             return false;
         };
-        let seen = workload::observe(kind, object);
+        let labelled = LabelledWorkload::of(kind, object);
+        let seen = &labelled.workload;
         let state = &mut *self.state.borrow_mut();
         if state.deleted.contains(&seen.uid) {
             return false;
         }
         let key = (component, kind, seen.name.clone());
         state.sightings += 1;
-        if let Some(known) = state.entries.get_mut(&key)
-            && known.workload.uid == seen.uid
-            && is_older(&seen.resource_version, &known.workload.resource_version)
+        if let Some(Entry { labelled: LabelledWorkload { workload: known, .. }, .. }) =
+            state.entries.get(&key)
+            && known.uid == seen.uid
+            && is_older(&seen.resource_version, &known.resource_version)
         {
             return false;
         }
-        let controller = object
-            .owner_references()
-            .iter()
-            .find(|owner| owner.controller == Some(true))
-            .map(|owner| format!("{} `{}`", owner.kind, owner.name));
-        let entry = Entry {
-            workload: seen,
-            object_labels: object.labels().clone(),
-            controller,
-            seen: state.sightings,
-        };
-        state.entries.insert(key, entry);
+        state.entries.insert(key, Entry { labelled, seen: state.sightings });
         true
     }
 
     /// Takes note that an object is gone.
     pub fn forget(&self, uid: &Uid) {
         let state = &mut *self.state.borrow_mut();
-        state.entries.retain(|_, entry| entry.workload.uid != *uid);
+        state.entries.retain(|_, entry| entry.labelled.workload.uid != *uid);
         state.deleted.insert(uid.clone());
         self.touch();
     }
@@ -122,7 +112,7 @@ impl View {
         state.entries.retain(|(owner, of_kind, _), entry| {
             *of_kind != kind
                 || component.is_some_and(|component| component != owner)
-                || listed.contains(&entry.workload.uid)
+                || listed.contains(&entry.labelled.workload.uid)
                 || entry.seen > mark.0
         });
         state.pending.remove(&kind);
@@ -148,24 +138,18 @@ impl View {
         self.state.borrow().pending.is_empty()
     }
 
-    /// The workloads of a component that are of a kind.
+    /// The workloads that an owner has.
     #[must_use]
-    pub fn workloads(&self, component: &str, kind: WorkloadKind) -> Vec<Workload> {
-        let state = self.state.borrow();
-        let is_one =
-            |(owner, of_kind, _): &(String, WorkloadKind, String)| owner == component && *of_kind == kind;
-        let found = state.entries.iter().filter(|(key, _)| is_one(key));
-        found.map(|(_, entry)| entry.workload.clone()).collect()
+    pub fn workloads(&self, owner: &ComponentOwner) -> Vec<Workload> {
+        owner.owned(&self.labelled(owner.component()))
     }
 
-    /// The first workload of a component that is not this application's to change, and why.
+    /// Everything that carries the label of a component, of all kinds.
     #[must_use]
-    pub fn foreign(&self, component: &str, application: &str) -> Option<String> {
+    pub fn labelled(&self, component: &str) -> Vec<LabelledWorkload> {
         let state = self.state.borrow();
-        let of_component = state.entries.iter().filter(|((owner, _, _), _)| owner == component);
-        of_component.into_iter().find_map(|((_, kind, name), entry)| {
-            workload::foreign(*kind, name, &entry.object_labels, entry.controller.as_deref(), application)
-        })
+        let found = state.entries.iter().filter(|((of, _, _), _)| of == component);
+        found.map(|(_, entry)| entry.labelled.clone()).collect()
     }
 
     /// Waits until [`View::is_complete`] or [`View::failure`].
@@ -215,7 +199,7 @@ mod tests {
     }
 
     fn sizes(view: &View) -> Vec<u32> {
-        view.workloads("web", KIND).iter().map(|workload| workload.replicas).collect()
+        view.labelled("web").iter().map(|labelled| labelled.workload.replicas).collect()
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Reading a workload off an object, whatever else the object carries.
 
-use std::collections::BTreeMap;
-
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
@@ -106,21 +104,4 @@ pub fn strategy(seen: &Value, wanted: &Value) -> Value {
 #[must_use]
 pub fn component(object: &DynamicObject) -> Option<String> {
     object.labels().get(labels::COMPONENT).cloned()
-}
-
-/// Why a workload is not `application`'s to change; `None` where it is.
-///
-/// `controller` names its controller owner, such as a KubeVela Rollout that would fight back.
-#[must_use]
-pub fn foreign(
-    kind: WorkloadKind,
-    name: &str,
-    object_labels: &BTreeMap<String, String>,
-    controller: Option<&str>,
-    application: &str,
-) -> Option<String> {
-    if let Some(owner) = object_labels.get(labels::NAME).filter(|owner| *owner != application) {
-        return Some(format!("{} `{name}` belongs to application `{owner}`", kind.noun()));
-    }
-    controller.map(|controller| format!("{} `{name}` is controlled by {controller}", kind.noun()))
 }

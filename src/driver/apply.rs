@@ -103,7 +103,7 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     let mut workloads: Vec<(WorkloadKind, String)> = Vec::new();
     for job in jobs {
         let kind = job.desired.kind;
-        let live = ground.view.workloads(&job.component, kind).into_iter().map(|workload| workload.name);
+        let live = ground.view.workloads(&job.ownership).into_iter().map(|workload| workload.name);
         workloads.extend(live.chain([job.desired.workload.clone()]).map(|name| (kind, name)));
     }
     match autoscalers::of_workloads(&context.session, namespace, &workloads).await.first() {

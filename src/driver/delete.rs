@@ -3,7 +3,7 @@
 //! Whose an object is, is told by its labels and by a mark that only this program leaves on it. The run records go last
 //! but for the Lease: they say what there is, so that a removal that was killed goes on when it is asked for again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -14,12 +14,14 @@ use kube::api::ApiResource;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, Queue, Turn};
 use crate::cluster::owned::{self, Owned, Removal};
+use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::session::Session;
 use crate::cluster::views::{View, Views};
 use crate::cluster::{keys, preflight, record, workload};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::plan::record::Record;
 
 /// What is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,26 +68,32 @@ async fn find(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterErr
         .map(|stored| stored.record)
         .filter(|record| ours(&record.application, &record.component))
         .collect();
-    let kinds: BTreeSet<WorkloadKind> =
-        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
     let by_name = format!("{}={application}", labels::NAME);
     let within = |selector: &str, key: &str| match component {
         Some(component) => format!("{selector},{key}={component}"),
         None => selector.to_owned(),
     };
+    let revision = ApiResource::erase::<ControllerRevision>(&());
+    // Those that KubeVela records do not name the application.
+    let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
+    let revisions = owned::list(session, namespace, &revision, &of_revisions, None).await?;
     let mut found = Vec::new();
+    let kinds: BTreeSet<WorkloadKind> =
+        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
     for kind in kinds {
-        let resource = workload::resource(kind);
         let selector = within(&by_name, labels::COMPONENT);
-        found.extend(owned::list(session, namespace, &resource, &selector, Some(keys::EPOCH)).await?);
+        let labelled = owned::list(session, namespace, &workload::resource(kind), &selector, None).await?;
+        let owners = owners(application, kind, &records, &revisions);
+        let is_owned = |object: &Owned| {
+            let owner = object.label(labels::COMPONENT).and_then(|component| owners.get(component));
+            owner.is_some_and(|owner| owner.owns(&object.labelled(kind)) && object.is_marked(keys::EPOCH))
+        };
+        found.extend(labelled.into_iter().filter(is_owned));
     }
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
     found.extend(owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
-    let revision = ApiResource::erase::<ControllerRevision>(&());
-    // Those that KubeVela records do not name the application.
-    let revisions = within(&by_name, labels::REVISION_COMPONENT);
-    found.extend(owned::list(session, namespace, &revision, &revisions, None).await?);
+    found.extend(revisions);
     let views = Views::find(session).await;
     for record in &records {
         found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
@@ -99,6 +107,30 @@ async fn find(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterErr
     let kept = owned::list(session, namespace, &config_map, &records, None).await?;
     found.extend(kept);
     Ok(found)
+}
+
+/// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
+fn owners(
+    application: &str,
+    kind: WorkloadKind,
+    records: &[Record],
+    revisions: &[Owned],
+) -> BTreeMap<String, ComponentOwner> {
+    let of_records = records
+        .iter()
+        .flat_map(|record| record.revision_names().map(|revision| (record.component.clone(), revision)));
+    let of_revisions = revisions.iter().filter_map(|revision| {
+        Some((revision.label(labels::REVISION_COMPONENT)?.to_owned(), revision.name()))
+    });
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (component, revision) in of_records.chain(of_revisions) {
+        names.entry(component).or_default().insert(revision);
+    }
+    let owner = |(component, names): (String, BTreeSet<String>)| {
+        let owner = ComponentOwner::new(application, &component, kind, names);
+        (component, owner)
+    };
+    names.into_iter().map(owner).collect()
 }
 
 /// Removes everything in scope, while no other run drives the application.

@@ -170,7 +170,8 @@ impl<'a> Drive<'a> {
 
     /// The component's workloads as they are known, with the pods that were counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
-        let mut workloads = self.ground.view.workloads(&self.job.component, self.job.desired.kind);
+        let record = self.record.as_ref().map(|stored| &stored.record);
+        let mut workloads = self.ground.view.workloads(&self.job.ownership.with_record(record));
         if let Some((version, ready)) = &self.counted {
             for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
                 if let Some(in_place) = workload.in_place.as_mut() {

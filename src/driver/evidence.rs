@@ -39,7 +39,7 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
             "there may be more to it: the API server had not answered everything after {seconds}s"
         ));
     }
-    let mut workloads = drive.ground.view.workloads(&job.component, kind);
+    let mut workloads = drive.workloads_seen();
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(pace) = workloads.first().and_then(|workload| pace(kind, workload)) {
         lines.push(pace);

@@ -1,15 +1,20 @@
 //! What stands in the way of a component's workload: objects of others, fields that cannot change, an API that
 //! is not served. Reads only.
 
+use std::collections::BTreeSet;
+
 use kube::api::ListParams;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::{ComponentOwner, ForeignWorkload, LabelledWorkload};
 use crate::cluster::perform::FIXED;
 use crate::cluster::session::Session;
 use crate::cluster::workload;
+use crate::driver::aim::Aim;
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
 use crate::plan::desired::Desired;
 
@@ -37,12 +42,70 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
     }
 }
 
+/// Workloads of the built-in kinds that no component of the request runs as, but that carry a component's label.
+/// Where the user may not list a kind, none of it is known.
+pub async fn unwatched_workloads(
+    session: &Session,
+    namespace: &str,
+    components: &[String],
+    watched: &BTreeSet<WorkloadKind>,
+) -> Vec<LabelledWorkload> {
+    let params = ListParams::default().labels(&workload::selector(components));
+    let mut found = Vec::new();
+    for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet] {
+        if watched.contains(&kind) {
+            continue;
+        }
+        let api = session.dynamic(namespace, &workload::resource(kind));
+        if let Ok(list) = session.read(|| api.list(&params)).await {
+            found.extend(list.items.iter().map(|object| LabelledWorkload::of(kind, object)));
+        }
+    }
+    found
+}
+
+/// Refuses objects with the component's label that are not the component's, where they are in the way: they have the
+/// target's name, or their pods would be taken for the component's. Those that are in nobody's way are described.
+pub(super) fn check_foreign(foreign: &[ForeignWorkload], aim: &Aim) -> Result<Vec<String>, Failure> {
+    let of_workload = aim.target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
+    let of_services = aim.services.iter().map(|service| &service["spec"]["selector"]);
+    let selectors: Vec<&Value> = of_workload.into_iter().chain(of_services).collect();
+    let Desired { kind, workload, .. } = &aim.desired;
+    for one in foreign {
+        let noun = one.kind.noun();
+        if one.kind == *kind && one.name == *workload {
+            return Err(Failure::refused(one.reason.clone()).hint(another_name(*kind, &one.name)));
+        }
+        if selectors.iter().any(|selector| one.is_selected_by(selector)) {
+            return Err(Failure::refused(format!(
+                "{}, but its pods have the labels of the component",
+                one.reason
+            ))
+            .hint(format!(
+                "remove the label `{}` from its pods, or remove {noun} `{}`",
+                labels::COMPONENT,
+                one.name
+            )));
+        }
+    }
+    Ok(foreign.iter().map(|one| format!("{}; `rollout` ignores it", one.reason)).collect())
+}
+
+fn another_name(kind: WorkloadKind, name: &str) -> String {
+    let rename = if kind.is_in_place() {
+        "give the component another name"
+    } else {
+        "choose another `externalRevision`"
+    };
+    format!("{rename}, or remove {} `{name}`", kind.noun())
+}
+
 /// Refuses an object that has the workload's name but is not the component's, which cannot be seen by label, and
 /// one whose fields keep it from becoming the target.
 pub async fn check_object(
     session: &Session,
     namespace: &str,
-    component: &str,
+    ownership: &ComponentOwner,
     desired: &Desired,
     target: &StoredRevision,
 ) -> Result<(), Failure> {
@@ -52,16 +115,9 @@ pub async fn check_object(
         return Ok(());
     };
     let noun = kind.noun();
-    if workload::component(&found).as_deref() != Some(component) {
-        let rename = if kind.is_in_place() {
-            "give the component another name"
-        } else {
-            "choose another `externalRevision`"
-        };
-        return Err(Failure::refused(format!(
-            "{noun} `{name}` exists and is not part of component `{component}`"
-        ))
-        .hint(format!("{rename}, or remove that {noun}")));
+    let labelled = [LabelledWorkload::of(*kind, &found)];
+    if let Some(foreign) = ownership.foreign(&labelled).pop() {
+        return Err(Failure::refused(foreign.reason).hint(another_name(*kind, name)));
     }
     if !kind.is_in_place() {
         return Ok(());

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::revisions;
 use crate::cluster::service;
@@ -32,6 +33,8 @@ pub struct Job {
     pub namespace: String,
     /// Components that must be done first.
     pub depends_on: Vec<String>,
+    /// Which workloads are the component's.
+    pub ownership: ComponentOwner,
     /// Where to go.
     pub desired: Desired,
     /// A revision to record first.
@@ -70,7 +73,7 @@ impl Job {
     #[must_use]
     pub fn observed(&self, view: &View) -> Observed {
         Observed {
-            workloads: view.workloads(&self.component, self.desired.kind),
+            workloads: view.workloads(&self.ownership),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: None,
         }
@@ -89,12 +92,15 @@ impl Job {
 /// # Errors
 /// Every refusal at once. Where the cluster cannot be asked, that is the one failure.
 pub async fn prepare(session: &Session, view: &View, wish: &Wish) -> Result<Vec<Job>, Vec<Refused>> {
-    let names = wish.component_names();
+    let (names, kinds) = (wish.component_names(), wish.kinds());
     let all = |failure: Failure| vec![Refused { component: names[0].clone(), failure }];
-    let stored =
-        revisions::list(session, &wish.namespace, &names).await.map_err(|error| all(error.into()))?;
+    let (stored, unwatched) = tokio::join!(
+        revisions::list(session, &wish.namespace, &names),
+        obstacles::unwatched_workloads(session, &wish.namespace, &names, &kinds),
+    );
+    let stored = stored.map_err(|error| all(error.into()))?;
     // The list above has found out whether there is a server at all.
-    for kind in wish.kinds() {
+    for kind in kinds {
         obstacles::check_served(session, &wish.namespace, kind).await.map_err(all)?;
     }
     view.completed().await;
@@ -106,7 +112,9 @@ pub async fn prepare(session: &Session, view: &View, wish: &Wish) -> Result<Vec<
     for component in &wish.components {
         let of_component =
             stored.iter().filter(|one| one.component.as_ref() == Some(&component.name)).cloned().collect();
-        match prepare_component(session, view, wish, component, of_component).await {
+        let mut labelled = view.labelled(&component.name);
+        labelled.extend(unwatched.iter().filter(|one| one.is_labelled(&component.name)).cloned());
+        match prepare_component(session, view, wish, component, of_component, &labelled).await {
             Ok(job) => jobs.push(job),
             Err(failure) => refused.push(Refused { component: component.name.clone(), failure }),
         }
@@ -120,6 +128,7 @@ async fn prepare_component(
     wish: &Wish,
     component: &ComponentWish,
     stored: Vec<StoredRevision>,
+    labelled: &[LabelledWorkload],
 ) -> Result<Job, Failure> {
     let record = record::load(session, &wish.namespace, &component.name).await?;
     if let Some(owner) =
@@ -131,18 +140,17 @@ async fn prepare_component(
         ))
         .hint("give the component another name, or apply it as part of that application"));
     }
-    if let Some(reason) = view.foreign(&component.name, &wish.application) {
-        return Err(Failure::refused(reason)
-            .hint("only objects of the same application are changed; choose another component name"));
-    }
     if let Some(stored) = record.as_ref().filter(|_| component.intent.respects_a_pause()) {
         refuse_paused(&stored.record)?;
     }
+    let names = stored.iter().map(|one| one.name.clone());
+    let ownership = ComponentOwner::new(&wish.application, &component.name, component.kind(), names)
+        .with_record(record.as_ref().map(|stored| &stored.record));
     let present = Present {
         component: &component.name,
         record: record.as_ref(),
         stored: &stored,
-        workloads: view.workloads(&component.name, component.kind()),
+        workloads: view.workloads(&ownership),
     };
     let aim = aim(session, wish, component, &present).await?;
     refuse_other_kind(&aim, record.as_ref(), &component.name)?;
@@ -164,20 +172,24 @@ async fn prepare_component(
             change => services.push(change),
         }
     }
+    let ownership = ownership.with_revision(&aim.desired.target);
+    let bystanders = obstacles::check_foreign(&ownership.foreign(labelled), &aim)?;
+    let workloads = view.workloads(&ownership);
     let Desired { kind, workload, .. } = &aim.desired;
-    let is_seen = view.workloads(&component.name, *kind).iter().any(|one| one.name == *workload);
-    if kind.is_in_place() || !is_seen {
-        obstacles::check_object(session, &wish.namespace, &component.name, &aim.desired, &aim.target).await?;
+    if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
+        obstacles::check_object(session, &wish.namespace, &ownership, &aim.desired, &aim.target).await?;
     }
     let desired = overridden(aim.desired, &wish.overrides);
     let mut warnings = aim.warnings;
+    warnings.extend(bystanders);
     warnings.extend(gate_beyond_the_end(&desired));
-    warnings.extend(strange_image(&desired, &aim.target, &view.workloads(&component.name, desired.kind)));
+    warnings.extend(strange_image(&desired, &aim.target, &workloads));
     Ok(Job {
         application: wish.application.clone(),
         component: component.name.clone(),
         namespace: wish.namespace.clone(),
         depends_on: component.depends_on.clone(),
+        ownership,
         desired,
         new_revision: aim.new_revision,
         target: aim.target,

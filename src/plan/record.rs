@@ -224,6 +224,12 @@ impl Outcome {
 }
 
 impl Record {
+    /// Every revision that its runs name: what a workload of the component may be of.
+    pub fn revision_names(&self) -> impl Iterator<Item = String> {
+        let runs = std::iter::once(&self.run).chain(&self.past);
+        runs.flat_map(|run| std::iter::once(&run.spec.target).chain(&run.spec.sources)).cloned()
+    }
+
     /// The record after a claim of `spec`.
     ///
     /// No claim is paused. A run that goes on keeps its first start; one that is replaced moves to the past, as superseded

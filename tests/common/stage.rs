@@ -118,7 +118,6 @@ impl Stage {
     }
 
     async fn put_bystanders(&self) {
-        let client = self.client();
         let labels = json!({"app": BYSTANDER});
         let pod = json!({
             "metadata": {"labels": labels},
@@ -133,13 +132,18 @@ impl Stage {
         ];
         for mut object in objects {
             object["metadata"] = json!({"name": BYSTANDER});
-            let object: DynamicObject = serde_json::from_value(object).unwrap();
-            let types = object.types.clone().unwrap();
-            let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
-            let gvk = GroupVersionKind::gvk(group, version, &types.kind);
-            let api: Api<DynamicObject> =
-                Api::default_namespaced_with(client.clone(), &ApiResource::from_gvk(&gvk));
-            api.create(&PostParams::default(), &object).await.unwrap();
+            self.create(object).await;
         }
+    }
+
+    /// Creates an object as somebody else would.
+    pub(crate) async fn create(&self, object: Value) {
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        let types = object.types.clone().unwrap();
+        let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
+        let gvk = GroupVersionKind::gvk(group, version, &types.kind);
+        let api: Api<DynamicObject> =
+            Api::default_namespaced_with(self.client(), &ApiResource::from_gvk(&gvk));
+        api.create(&PostParams::default(), &object).await.unwrap();
     }
 }

@@ -1,0 +1,257 @@
+//! Whose a workload is. The one place that decides it; nothing else is scaled, counted, overwritten or deleted.
+//!
+//! A label alone proves nothing: KubeVela puts the component's label on every output of a component, and people copy
+//! manifests. So kind, name, labels and a mark of a workload have to fit together (ARCHITECTURE.md, *Ownership*).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::cluster::{keys, workload};
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::plan::observed::Workload;
+use crate::plan::record::Record;
+
+/// The value of [`labels::RESOURCE_TYPE`] on a workload that KubeVela or this program rendered.
+const WORKLOAD: &str = "WORKLOAD";
+
+/// An object that carries the label of a component, with everything that shows whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledWorkload {
+    /// What the planner wants to know of it.
+    pub workload: Workload,
+    kind: WorkloadKind,
+    labels: BTreeMap<String, String>,
+    pod_labels: BTreeMap<String, String>,
+    is_stamped: bool,
+    /// Its controller owner, such as a KubeVela Rollout that would fight back.
+    controller: Option<String>,
+}
+
+/// What the workloads of one component have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentOwner {
+    application: String,
+    component: String,
+    kind: WorkloadKind,
+    /// Names that a Deployment of the component may have: those of its revisions.
+    revisions: BTreeSet<String>,
+}
+
+/// An object that carries the label of a component and is not the component's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignWorkload {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+    /// Why it is not the component's, object first.
+    pub reason: String,
+    /// The labels of its pods.
+    pod_labels: BTreeMap<String, String>,
+}
+
+impl LabelledWorkload {
+    /// Reads an object.
+    #[must_use]
+    pub fn of(kind: WorkloadKind, object: &DynamicObject) -> Self {
+        let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
+        let pod_labels = object.data.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
+        let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        Self {
+            workload: workload::observe(kind, object),
+            kind,
+            labels: object.labels().clone(),
+            pod_labels: pod_labels.into_iter().flatten().filter_map(text).collect(),
+            is_stamped: object.annotations().contains_key(keys::EPOCH),
+            controller: controller.map(|owner| format!("{} `{}`", owner.kind, owner.name)),
+        }
+    }
+
+    /// Whether it carries the label of this component.
+    #[must_use]
+    pub fn is_labelled(&self, component: &str) -> bool {
+        self.labels.get(labels::COMPONENT).is_some_and(|name| name == component)
+    }
+}
+
+impl ComponentOwner {
+    /// The owner of a component's workloads, whose revisions have these names.
+    #[must_use]
+    pub fn new(
+        application: &str,
+        component: &str,
+        kind: WorkloadKind,
+        revisions: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            application: application.to_owned(),
+            component: component.to_owned(),
+            kind,
+            revisions: revisions.into_iter().collect(),
+        }
+    }
+
+    /// The owner of a recorded component's workloads, whose runs name its revisions.
+    #[must_use]
+    pub fn of_record(record: &Record) -> Self {
+        let Record { application, component, run, .. } = record;
+        Self::new(application, component, run.spec.kind, record.revision_names())
+    }
+
+    /// Adds the revisions that a record names: a run beside this one may have made them since.
+    #[must_use]
+    pub fn with_record(&self, record: Option<&Record>) -> Self {
+        let mut owner = self.clone();
+        owner.revisions.extend(record.into_iter().flat_map(Record::revision_names));
+        owner
+    }
+
+    /// Adds a revision that is about to be rolled out.
+    #[must_use]
+    pub fn with_revision(mut self, name: &str) -> Self {
+        self.revisions.insert(name.to_owned());
+        self
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &str {
+        &self.component
+    }
+
+    /// The kind of workload that the component runs as.
+    #[must_use]
+    pub fn kind(&self) -> WorkloadKind {
+        self.kind
+    }
+
+    /// Those of the objects that are the component's.
+    #[must_use]
+    pub fn owned(&self, labelled: &[LabelledWorkload]) -> Vec<Workload> {
+        let owned = labelled.iter().filter(|one| self.rejects(one).is_none());
+        owned.map(|one| one.workload.clone()).collect()
+    }
+
+    /// Those of the objects that are not, by name.
+    #[must_use]
+    pub fn foreign(&self, labelled: &[LabelledWorkload]) -> Vec<ForeignWorkload> {
+        let foreign = labelled.iter().filter_map(|one| {
+            self.rejects(one).map(|reason| ForeignWorkload {
+                kind: one.kind,
+                name: one.workload.name.clone(),
+                reason,
+                pod_labels: one.pod_labels.clone(),
+            })
+        });
+        foreign.collect()
+    }
+
+    /// Whether an object is the component's.
+    #[must_use]
+    pub fn owns(&self, labelled: &LabelledWorkload) -> bool {
+        self.rejects(labelled).is_none()
+    }
+
+    /// Why an object is not the component's; `None` where it is.
+    fn rejects(&self, labelled: &LabelledWorkload) -> Option<String> {
+        let Self { application, component, kind, revisions } = self;
+        let LabelledWorkload { workload: Workload { name, .. }, labels, .. } = labelled;
+        let object = format!("{} `{name}`", labelled.kind.noun());
+        match labels.get(labels::NAME) {
+            Some(owner) if owner == application => {}
+            Some(owner) => return Some(format!("{object} belongs to application `{owner}`")),
+            None => return Some(format!("{object} has no label `{}`", labels::NAME)),
+        }
+        if !labelled.is_labelled(component) {
+            return Some(format!("{object} is not part of component `{component}`"));
+        }
+        if labelled.kind != *kind {
+            let runs_as = kind.noun();
+            return Some(format!("{object} is not a {runs_as}, as which component `{component}` runs"));
+        }
+        if kind.is_in_place() && name != component {
+            return Some(format!("{object} is not named after component `{component}`"));
+        }
+        if !kind.is_in_place() && !revisions.contains(name) {
+            return Some(format!("{object} is not named after a revision of component `{component}`"));
+        }
+        if !labelled.is_stamped && labels.get(labels::RESOURCE_TYPE).is_none_or(|part| part != WORKLOAD) {
+            let mark = labels::RESOURCE_TYPE;
+            return Some(format!("{object} has no label `{mark}: {WORKLOAD}`"));
+        }
+        labelled.controller.as_ref().map(|controller| format!("{object} is controlled by {controller}"))
+    }
+}
+
+impl ForeignWorkload {
+    /// Whether a selector's `matchLabels` match its pods.
+    #[must_use]
+    pub fn is_selected_by(&self, selector: &Value) -> bool {
+        let wanted = selector.as_object().filter(|wanted| !wanted.is_empty());
+        wanted.is_some_and(|wanted| {
+            wanted.iter().all(|(key, value)| self.pod_labels.get(key).map(String::as_str) == value.as_str())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(name: &str, labels: &Value, annotations: &Value) -> LabelledWorkload {
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "labels": labels, "annotations": annotations},
+            "spec": {"template": {"metadata": {"labels": {"app.oam.dev/component": "web"}}}},
+        });
+        LabelledWorkload::of(WorkloadKind::Deployment, &serde_json::from_value(object).unwrap())
+    }
+
+    fn web() -> ComponentOwner {
+        ComponentOwner::new("shop", "web", WorkloadKind::Deployment, ["web-v1".to_owned()])
+    }
+
+    #[test]
+    fn everything_has_to_fit_together() {
+        let full = json!({
+            "app.oam.dev/name": "shop", "app.oam.dev/component": "web", "app.oam.dev/resourceType": "WORKLOAD",
+        });
+        let with = |key: &str, value: Value| {
+            let mut labels = full.clone();
+            match value {
+                Value::Null => drop(labels.as_object_mut().unwrap().remove(key)),
+                value => labels[key] = value,
+            }
+            labels
+        };
+        let (none, stamp) = (json!({}), json!({"batch-rollout.dev/epoch": "1"}));
+        assert!(web().owns(&object("web-v1", &full, &none)), "as KubeVela writes it");
+        let without_type = with("app.oam.dev/resourceType", Value::Null);
+        assert!(web().owns(&object("web-v1", &without_type, &stamp)), "with our stamp");
+        for (name, labels, annotations, reason) in [
+            ("web-v1", with("app.oam.dev/resourceType", json!("TRAIT")), &none, "WORKLOAD"),
+            ("web-v1", without_type, &none, "WORKLOAD"),
+            ("web-v1", with("app.oam.dev/name", Value::Null), &stamp, "no label `app.oam.dev/name`"),
+            ("web-v1", with("app.oam.dev/name", json!("other")), &stamp, "belongs to application `other`"),
+            ("web-v1", with("app.oam.dev/component", json!("api")), &stamp, "not part of component `web`"),
+            ("web-copy", full.clone(), &stamp, "not named after a revision of component `web`"),
+        ] {
+            let labelled = object(name, &labels, annotations);
+            let found = web().foreign(&[labelled]);
+            assert!(found[0].reason.contains(reason), "{reason}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_selector_selects_pods_that_have_all_its_labels() {
+        let foreign = &web().foreign(&[object("x", &json!({}), &json!({}))])[0];
+        assert!(foreign.is_selected_by(&json!({"app.oam.dev/component": "web"})));
+        assert!(!foreign.is_selected_by(&json!({"app.oam.dev/component": "web", "tier": "front"})));
+        assert!(!foreign.is_selected_by(&json!({})), "a Service without a selector selects nothing");
+    }
+}
