@@ -4,6 +4,8 @@
 mod hostile;
 #[path = "manifest/in_place.rs"]
 mod in_place;
+#[path = "manifest/kubevela.rs"]
+mod kubevela;
 #[path = "manifest/reading.rs"]
 mod reading;
 #[path = "manifest/refusals.rs"]

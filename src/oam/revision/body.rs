@@ -50,18 +50,30 @@ fn comparable(workload: &Value) -> Value {
     without_empties(spec)
 }
 
-/// The value without fields that are null or an empty list, which mean the same as absent ones. KubeVela
-/// stores `hostAliases: []` with every webservice.
+/// Fields that say something although they are empty: a volume's kind, and selectors that match everything.
+const MEANT_EMPTY: [&str; 3] = ["emptyDir", "labelSelector", "namespaceSelector"];
+
+/// The value without fields that are null, an empty list or an empty object, which mean the same as absent ones. KubeVela
+/// stores `hostAliases: []` with every webservice and `lifecycle: {}` with every cloneset-service.
 fn without_empties(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .into_iter()
-            .filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
             .map(|(key, value)| (key, without_empties(value)))
+            .filter(|(key, value)| MEANT_EMPTY.contains(&key.as_str()) || !is_empty(value))
             .collect::<Map<_, _>>()
             .into(),
         Value::Array(items) => items.into_iter().map(without_empties).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
