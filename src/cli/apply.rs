@@ -7,10 +7,12 @@ use clap::ValueEnum;
 use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::connect::Purpose;
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::leftover::Consent;
 use crate::cli::setting::{self, Setting};
 use crate::cli::trial::Trial;
 use crate::cli::ui::Ui;
 use crate::cli::{driving, exit, input, leftover, plan};
+use crate::driver::context::Limits;
 use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::Application;
 
@@ -104,13 +106,16 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let setting = setting::open(global, Purpose::Change, ui).await?;
     let wishes = wishes(&setting, &applications, &overrides)?;
-    let limits = args.deadlines.limits();
-    if args.prune && !args.yes {
-        leftover::ask(&setting, &wishes, ui).await?;
-    }
-    let code = driving::drive_and(args.on_failure, &setting, &wishes, limits, args.output, ui).await?;
-    if args.prune {
-        leftover::prune(&setting, &wishes, limits.lock, ui).await?;
+    let limits = Limits { on_failure: args.on_failure.into(), ..args.deadlines.limits() };
+    let pruning = if args.prune {
+        let consent = if args.yes { Consent::Given } else { Consent::Asked };
+        Some(leftover::decide(&setting, &wishes, consent, ui).await?)
+    } else {
+        None
+    };
+    let code = driving::drive(&setting, &wishes, limits, args.output, ui).await?;
+    if let Some(pruning) = &pruning {
+        leftover::prune(&setting, &wishes, pruning, limits.lock, ui).await?;
     } else {
         // The verdict is known: what cannot be read in time need not be told.
         let found = leftover::find(&setting, &wishes);

@@ -13,7 +13,8 @@ use crate::cli::ui::{Answer, Ui};
 use crate::cli::{exit, gather, input};
 use crate::cluster::owned::Owned;
 use crate::cluster::record;
-use crate::driver::delete::{self, Scope};
+use crate::driver::delete::{self, Extent, Removed, Remover};
+use crate::driver::inventory::{self, Inventory, Scope};
 use crate::report::text::sanitise;
 
 /// Remove what an application owns, or one of its components
@@ -71,18 +72,19 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     for name in names {
         scopes.push(named(&setting, name).await?);
     }
-    let mut found = Vec::new();
+    let mut inventories = Vec::new();
     for scope in &scopes {
-        found.extend(delete::inventory(&setting.session, scope).await?);
+        inventories.push(inventory::take(&setting.session, scope).await?);
     }
+    let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let patience = args.lock.lock_timeout.unsigned_abs();
     if found.is_empty() {
         ui.status("there is nothing to remove");
-        for scope in &scopes {
+        for inventory in &inventories {
             if args.dry_run.is_none()
-                && delete::is_unfinished(&setting.session, scope).await.map_err(unreachable)?
+                && inventory::is_unfinished(&setting.session, &inventory.scope).await.map_err(unreachable)?
             {
-                remove(&setting, std::slice::from_ref(scope), patience, ui, Ui::data).await?;
+                remove(&setting, inventory, Extent::Scope, patience, ui).await?;
             }
         }
         return Ok(exit::SUCCESS);
@@ -93,58 +95,57 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         );
         return Ok(exit::SUCCESS);
     }
-    if !args.yes {
-        ask(&found, ui)?;
+    let extent = if args.yes { Extent::Scope } else { ask(&found, ui)? };
+    for inventory in &inventories {
+        remove(&setting, inventory, extent, patience, ui).await?;
     }
-    remove(&setting, &scopes, patience, ui, Ui::data).await?;
     Ok(exit::SUCCESS)
 }
 
-/// Shows on a terminal what is to go, and asks.
+/// Shows on a terminal what is to go, and asks. What was shown is all that may go.
 ///
 /// # Errors
 ///
 /// No for an answer.
-pub fn ask(found: &[Owned], ui: &mut Ui) -> Result<(), Failure> {
+pub fn ask(found: &[&Owned], ui: &mut Ui) -> Result<Extent, Failure> {
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be removed from namespace {}, with all pods:\n{lines}", sanitise(owned[0].namespace()))
     });
     match ui.confirm(&format!("{}Remove it?", lists.collect::<String>()))? {
-        Answer::Yes | Answer::NotAsked => Ok(()),
+        Answer::Yes => Ok(Extent::Inventory),
+        Answer::NotAsked => Ok(Extent::Scope),
         Answer::No => Err(Failure::message(Kind::Refused, "nothing was changed")),
     }
 }
 
-/// Removes what is in scope, and tells each object that is gone.
-///
-/// # Errors
-///
-/// Another run that does not end in time, and a cluster that refuses.
-pub async fn remove(
+/// Removes an inventory and prints each object that is gone.
+async fn remove(
     setting: &Setting,
-    scopes: &[Scope],
+    inventory: &Inventory,
+    extent: Extent,
     patience: Duration,
     ui: &mut Ui,
-    tell: fn(&mut Ui, &str),
 ) -> Result<(), Failure> {
-    for scope in scopes {
-        delete::delete(&setting.session, scope, &setting.identity, patience, |said| match said {
-            delete::Said::Waiting(holder) => {
-                ui.status(&format!(
-                    "{}: waiting for the run of `{holder}`, which holds the lease",
-                    scope.application
-                ));
-            }
-            delete::Said::Removed(owned) => tell(ui, &format!("{} deleted\n", shown(owned))),
-        })
-        .await?;
+    let application = &inventory.scope.application;
+    let remover = Remover { identity: &setting.identity, patience };
+    let removed = delete::delete(&setting.session, inventory, extent, remover, |said| match said {
+        delete::Said::Waiting(holder) => ui.status(&waiting(application, holder)),
+        delete::Said::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
+    });
+    match removed.await? {
+        Removed::Everything => Ok(()),
+        Removed::Overtaken(failure) => Err(failure.into()),
     }
-    Ok(())
+}
+
+/// Whom a removal waits for.
+pub fn waiting(application: &str, holder: &str) -> String {
+    format!("{application}: waiting for the run of `{holder}`, which holds the lease")
 }
 
 /// An object on one line.
-fn shown(owned: &Owned) -> String {
+pub fn shown(owned: &Owned) -> String {
     sanitise(&owned.to_string()).into_owned()
 }
 
@@ -166,7 +167,7 @@ async fn named(setting: &Setting, name: &str) -> Result<Scope, Failure> {
         return Ok(Scope { namespace, application: name.to_owned(), component: None });
     }
     let gone = Scope { namespace: namespace.clone(), application: name.to_owned(), component: None };
-    if delete::is_unfinished(&setting.session, &gone).await.map_err(unreachable)? {
+    if inventory::is_unfinished(&setting.session, &gone).await.map_err(unreachable)? {
         return Ok(gone);
     }
     let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();

@@ -22,7 +22,7 @@ use crate::driver::context::{self, Context, Limits, OnTrouble};
 use crate::driver::control;
 use crate::driver::outcome::{self, End, FailureKind};
 use crate::driver::run;
-use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
+use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
 use crate::report::event::{Event, Reporter, What};
 use crate::report::status::{self, ComponentStatus, Format};
@@ -37,7 +37,7 @@ pub const AFTERWARDS: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// The first component's failure, which the reporter has told already.
+/// The first component's failure, which the reporter has told already: rolling it back does not make it a success.
 pub async fn drive(
     setting: &Setting,
     wishes: &[Wish],
@@ -45,53 +45,8 @@ pub async fn drive(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
-    drive_and(OnFailure::Hold, setting, wishes, limits, output, ui).await
-}
-
-/// Drives like [`drive`], and deals with components whose pods did not become ready.
-///
-/// # Errors
-///
-/// The first component's failure: going back does not make it a success.
-pub async fn drive_and(
-    on_failure: OnFailure,
-    setting: &Setting,
-    wishes: &[Wish],
-    limits: Limits,
-    output: RunOutput,
-    ui: &mut Ui,
-) -> Result<u8, Failure> {
-    let first = Limits { on_failure: on_failure.into(), ..limits };
-    let (ends, signal) = once(setting, wishes, first, output, ui).await?;
-    let back: Vec<Wish> = match on_failure {
-        OnFailure::Hold => Vec::new(),
-        OnFailure::Undo => wishes.iter().zip(&ends).filter_map(|(wish, ends)| way_back(wish, ends)).collect(),
-    };
-    if !back.is_empty() && signal.is_none() {
-        let limits = Limits { on_trouble: OnTrouble::Wait, ..limits };
-        once(setting, &back, limits, output, ui).await?;
-    }
+    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
     conclude(setting, wishes, &ends, signal, output, ui).await
-}
-
-/// Back to where the runs began that had a beginning.
-fn way_back(wish: &Wish, ends: &Ends) -> Option<Wish> {
-    let is_late = |name: &str| {
-        ends.iter().any(|(of, end)| {
-            matches!(end, End::Failed(failure) if of == name
-                && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied))
-        })
-    };
-    let late = wish.components.iter().filter(|component| is_late(&component.name));
-    let components: Vec<ComponentWish> = late
-        .map(|component| ComponentWish {
-            name: component.name.clone(),
-            depends_on: Vec::new(),
-            intent: Intent::Abort { kind: component.kind() },
-        })
-        .collect();
-    let overrides = Overrides::default();
-    (!components.is_empty()).then(|| Wish { components, overrides, ..wish.clone() })
 }
 
 /// Drives and tells, once.

@@ -6,6 +6,7 @@ use kube::api::ListParams;
 
 use crate::cli::failure::{Failure, Kind};
 use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{self, LeaseKey};
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::session::Session;
@@ -26,6 +27,54 @@ use crate::report::text::list_literals;
 /// What the server answered at last.
 pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<ComponentStatus>, ClusterError> {
     let records = record::load_all(session, namespace).await?;
+    statuses_of(session, namespace, records).await
+}
+
+/// Like [`statuses`], with the process that drives each run that is under way, or a word that none does.
+///
+/// # Errors
+///
+/// What the server answered at last.
+pub async fn statuses_with_drivers(
+    session: &Session,
+    namespace: &str,
+) -> Result<Vec<ComponentStatus>, ClusterError> {
+    let records = record::load_all(session, namespace).await?;
+    let mut keys = BTreeMap::new();
+    for StoredRecord { record, .. } in &records {
+        if record.run.outcome == Outcome::Running {
+            keys.insert(record.component.clone(), LeaseKey::of_run(record));
+        }
+    }
+    let mut items = statuses_of(session, namespace, records).await?;
+    let mut holders: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for item in &mut items {
+        let Some(key) = keys.get(&item.component) else { continue };
+        let holder = match holders.get(&key.name()) {
+            Some(holder) => holder.clone(),
+            None => match lease::holder(session, namespace, key).await {
+                Ok(holder) => holder.map(|(identity, _)| identity),
+                // A user who may not see Leases learns nothing of who drives.
+                Err(ClusterError::Forbidden(_)) => return Ok(items),
+                Err(error) => return Err(error),
+            },
+        };
+        holders.insert(key.name(), holder.clone());
+        let component = &item.component;
+        item.message = Some(match &holder {
+            Some(identity) => format!("`{identity}` drives the run"),
+            None => format!("no process drives the run; `rollout resume {component}` resumes it"),
+        });
+        item.driver = holder;
+    }
+    Ok(items)
+}
+
+async fn statuses_of(
+    session: &Session,
+    namespace: &str,
+    records: Vec<StoredRecord>,
+) -> Result<Vec<ComponentStatus>, ClusterError> {
     if records.is_empty() {
         return Ok(Vec::new());
     }
@@ -158,6 +207,7 @@ pub fn status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus
         source_replicas: standing.source,
         batch_partition: run.spec.partition,
         created,
+        driver: None,
         is_whole: standing.adrift.is_none(),
         message: message(run, standing.batch).or(standing.adrift),
         component: record.component,

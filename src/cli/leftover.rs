@@ -7,8 +7,10 @@ use crate::cli::setting::{Setting, unreachable};
 use crate::cli::ui::Ui;
 use crate::cli::until::{Until, Verdict};
 use crate::cli::{delete, gather};
+use crate::cluster::owned::Owned;
 use crate::cluster::record;
-use crate::driver::delete::{Scope, inventory};
+use crate::driver::delete::{self as driver, Extent, Removed, Remover, Said};
+use crate::driver::inventory::{self, Inventory, Scope};
 use crate::driver::wish::Wish;
 
 /// The components that are left, of all applications that are wished for.
@@ -46,20 +48,46 @@ pub fn tell(left: &[Scope], ui: &mut Ui) {
     }
 }
 
-/// Shows on a terminal what is to go, and asks.
+/// The components that are left and may go, decided before anything is rolled out.
+pub struct Pruning {
+    inventories: Vec<Inventory>,
+    extent: Extent,
+}
+
+/// What happens without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Somebody is asked, where somebody sits.
+    Asked,
+    /// `--yes`.
+    Given,
+}
+
+/// Decides which components go, and asks for it.
 ///
 /// # Errors
 ///
 /// No for an answer, and a cluster that cannot be read.
-pub async fn ask(setting: &Setting, wishes: &[Wish], ui: &mut Ui) -> Result<(), Failure> {
-    let mut found = Vec::new();
+pub async fn decide(
+    setting: &Setting,
+    wishes: &[Wish],
+    consent: Consent,
+    ui: &mut Ui,
+) -> Result<Pruning, Failure> {
+    let mut inventories = Vec::new();
     for scope in &find(setting, wishes).await? {
-        found.extend(inventory(&setting.session, scope).await?);
+        inventories.push(inventory::take(&setting.session, scope).await?);
     }
-    if found.is_empty() { Ok(()) } else { delete::ask(&found, ui) }
+    let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
+    let extent = match consent {
+        Consent::Asked if !found.is_empty() => delete::ask(&found, ui)?,
+        Consent::Asked | Consent::Given => Extent::Scope,
+    };
+    Ok(Pruning { inventories, extent })
 }
 
-/// Removes them, where everything that is wished for is rolled out to its end.
+/// Removes them, where everything that is wished for is rolled out to its end. A component that was claimed since it was
+/// decided is reported and stays.
 ///
 /// # Errors
 ///
@@ -67,11 +95,11 @@ pub async fn ask(setting: &Setting, wishes: &[Wish], ui: &mut Ui) -> Result<(), 
 pub async fn prune(
     setting: &Setting,
     wishes: &[Wish],
+    pruning: &Pruning,
     patience: Duration,
     ui: &mut Ui,
 ) -> Result<(), Failure> {
-    let left = find(setting, wishes).await?;
-    if left.is_empty() {
+    if pruning.inventories.is_empty() {
         return Ok(());
     }
     for wish in wishes {
@@ -83,5 +111,18 @@ pub async fn prune(
             return Ok(());
         }
     }
-    delete::remove(setting, &left, patience, ui, |ui, line| ui.status(line.trim_end())).await
+    for inventory in &pruning.inventories {
+        let application = &inventory.scope.application;
+        let remover = Remover { identity: &setting.identity, patience };
+        let removed =
+            driver::delete(&setting.session, inventory, pruning.extent, remover, |said| match said {
+                Said::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
+                Said::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
+            });
+        match removed.await? {
+            Removed::Everything => {}
+            Removed::Overtaken(failure) => ui.warn(&format!("{}; `--prune` leaves it", failure.reason)),
+        }
+    }
+    Ok(())
 }

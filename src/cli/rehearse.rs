@@ -18,7 +18,7 @@ use crate::cli::{driving, input, values};
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::{keys, workload};
-use crate::driver::context::{self, Limits, OnTrouble};
+use crate::driver::context::{Limits, OnTrouble};
 use crate::driver::foresee::foresee;
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::{labels, render};
@@ -111,9 +111,9 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         batch: args.batch_timeout.unsigned_abs(),
         lock: Duration::ZERO,
         on_trouble: OnTrouble::Wait,
-        on_failure: context::OnFailure::Hold,
+        on_failure: args.on_failure.into(),
     };
-    driving::drive_and(args.on_failure, &copy, &wishes, limits, args.output, ui).await
+    driving::drive(&copy, &wishes, limits, args.output, ui).await
 }
 
 /// The kubelet's rules: what is injected, and the usual after it.

@@ -67,7 +67,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         follow(&setting, &namespace, args, ui).await?;
         return Ok(exit::SUCCESS);
     }
-    let items = gather::statuses(&setting.session, &namespace).await.map_err(unreachable)?;
+    let items = gather::statuses_with_drivers(&setting.session, &namespace).await.map_err(unreachable)?;
     let items = wanted(items, args.name.as_deref(), &namespace)?;
     if items.is_empty() {
         ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
@@ -108,6 +108,7 @@ fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
     if matches!(output, Output::Table | Output::Wide) {
         for item in items {
             if let Some(message) = &item.message {
+                let message = ui.flags().repeated(message);
                 ui.status(&format!("{}: {message}", item.component));
             }
         }

@@ -1,12 +1,14 @@
-//! The queue: one Lease per application, held by the run that drives it.
+//! The queue: one Lease per application, held by the run that drives it, and one for a component that was taken over
+//! from such a run, whose other components go on.
 //!
-//! It is advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
+//! They are advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
 //! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
 //! duration, never by comparing clocks.
 
 mod held;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::process::Process;
 use crate::cluster::session::Session;
 use crate::oam::labels;
+use crate::plan::record::{LeaseScope, Record};
 
 pub use held::Held;
 
@@ -35,12 +38,63 @@ const WATCH_AGAIN: Duration = Duration::from_secs(1);
 /// On a Lease, an annotation: which process holds it, since when.
 const HOLDER: &str = "batch-rollout.dev/holder";
 
-/// A place in an application's queue.
+/// Which Lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseKey {
+    application: String,
+    /// The component that is taken over; `None` for the application's own Lease.
+    component: Option<String>,
+}
+
+impl LeaseKey {
+    /// The Lease of an application, for which its runs wait in line.
+    #[must_use]
+    pub fn of_application(application: &str) -> Self {
+        Self { application: application.to_owned(), component: None }
+    }
+
+    /// The Lease of one component of an application, for a run that takes it over.
+    #[must_use]
+    pub fn of_component(application: &str, component: &str) -> Self {
+        Self { application: application.to_owned(), component: Some(component.to_owned()) }
+    }
+
+    /// The Lease that the process of a recorded run holds.
+    #[must_use]
+    pub fn of_run(record: &Record) -> Self {
+        let Record { application, component, run, .. } = record;
+        match run.lease {
+            LeaseScope::Application => Self::of_application(application),
+            LeaseScope::Component => Self::of_component(application, component),
+        }
+    }
+
+    /// The object's name. No application's Lease has the name of a component's.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.component {
+            None => format!("rollout-{}", self.application),
+            Some(component) => format!("rollout.{component}"),
+        }
+    }
+}
+
+/// What it is the Lease of.
+impl fmt::Display for LeaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.component {
+            None => write!(f, "application `{}`", self.application),
+            Some(component) => write!(f, "component `{component}`"),
+        }
+    }
+}
+
+/// A place in the queue for a Lease.
 #[derive(Debug)]
 pub struct Queue {
     session: Session,
     namespace: String,
-    application: String,
+    key: LeaseKey,
     identity: String,
     /// Written on the Lease at each acquisition and different each time, so that two processes of one
     /// identity can tell whose it is.
@@ -100,12 +154,24 @@ pub enum QueueError {
         message: String,
     },
     /// The other run was still at it when patience ran out.
-    #[error("`{holder}` is still driving application `{application}`")]
+    #[error("`{holder}` is still driving {key}")]
     TimedOut {
         /// The other run's identity.
         holder: String,
-        /// The application.
-        application: String,
+        /// What it drives.
+        key: LeaseKey,
+    },
+}
+
+/// What came of trying to take a Lease without waiting.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is taken.
+    Acquired(Held),
+    /// A process that may live holds it, be it one of the same identity.
+    Busy {
+        /// That process's identity.
+        holder: String,
     },
 }
 
@@ -116,13 +182,13 @@ enum Look {
 }
 
 impl Queue {
-    /// A place in the queue of an application, under an identity. The same identity takes over at once.
+    /// A place in the queue for a Lease, under an identity. The same identity takes over at once.
     #[must_use]
-    pub fn new(session: Session, namespace: &str, application: &str, identity: &str) -> Self {
+    pub fn new(session: Session, namespace: &str, key: LeaseKey, identity: &str) -> Self {
         Self {
             session,
             namespace: namespace.to_owned(),
-            application: application.to_owned(),
+            key,
             identity: identity.to_owned(),
             token: RefCell::default(),
         }
@@ -144,9 +210,11 @@ impl Queue {
         let mut expiry = Expiry::default();
         let mut announced: Option<String> = None;
         loop {
-            let expired = |version: &str| turn == Turn::AtOnce || expiry.has_expired(version, &clock);
+            let is_free = |holder: &str, version: &str| {
+                turn == Turn::AtOnce || holder == self.identity || expiry.has_expired(version, &clock)
+            };
             let asked = clock.moment();
-            match self.look(expired).await {
+            match self.look(is_free).await {
                 Ok(Look::Taken) => {
                     self.session.recovered();
                     return Ok(Held::taken(self, asked));
@@ -159,7 +227,7 @@ impl Queue {
                     }
                     let until = expiry.seen(version.clone(), &clock);
                     if deadline.is_some_and(|deadline| clock.moment() >= deadline) {
-                        return Err(QueueError::TimedOut { holder, application: self.application });
+                        return Err(QueueError::TimedOut { holder, key: self.key });
                     }
                     let wake = deadline.map_or(until, |deadline| deadline.min(until));
                     tokio::select! {
@@ -176,15 +244,37 @@ impl Queue {
         }
     }
 
-    /// Looks at the Lease once and takes it if it is free.
-    async fn look(&self, expired: impl Fn(&str) -> bool) -> Result<Look, ClusterError> {
+    /// Takes the Lease where nobody holds it, or a process that certainly lives no more.
+    ///
+    /// # Errors
+    /// [`QueueError`], but for the one about patience.
+    pub async fn try_acquire(self) -> Result<Attempt, QueueError> {
+        loop {
+            let asked = self.session.clock().moment();
+            match self.look(|_, _| false).await {
+                Ok(Look::Taken) => {
+                    self.session.recovered();
+                    return Ok(Attempt::Acquired(Held::taken(self, asked)));
+                }
+                Ok(Look::Busy { holder, .. }) => return Ok(Attempt::Busy { holder }),
+                Ok(Look::Again) => {}
+                Err(ClusterError::NotFound(message)) => {
+                    return Err(QueueError::NoNamespace { namespace: self.namespace, message });
+                }
+                Err(error) => self.session.pause_after(&error).await?,
+            }
+        }
+    }
+
+    /// Looks at the Lease once and takes it if it is free; whether one that is held is, depends on its holder and version.
+    async fn look(&self, is_free: impl Fn(&str, &str) -> bool) -> Result<Look, ClusterError> {
         let api = self.session.api::<Lease>(&self.namespace);
         let name = self.name();
         let Some(lease) = self.session.aside(api.get_opt(&name)).await? else {
             let object: Lease = serde_json::from_value(json!({
                 "metadata": {
                     "name": name,
-                    "labels": {keys::RECORD_APPLICATION: self.application, labels::NAME: self.application},
+                    "labels": {keys::RECORD_APPLICATION: self.key.application, labels::NAME: self.key.application},
                     "annotations": {HOLDER: self.new_token()},
                 },
                 "spec": self.spec(0),
@@ -204,7 +294,7 @@ impl Queue {
         let version = lease.resource_version().unwrap_or_default();
         let is_free = match &holder {
             None => true,
-            Some(holder) => *holder == self.identity || is_abandoned(&lease) || expired(&version),
+            Some(holder) => is_abandoned(&lease) || is_free(holder, &version),
         };
         if let (Some(holder), false) = (holder, is_free) {
             return Ok(Look::Busy { holder, version });
@@ -245,7 +335,7 @@ impl Queue {
     }
 
     fn name(&self) -> String {
-        name(&self.application)
+        self.key.name()
     }
 
     fn new_token(&self) -> String {
@@ -268,17 +358,17 @@ impl Queue {
     }
 }
 
-/// Who holds an application's Lease, as far as it can be told without watching it expire; with the version seen.
+/// Who holds a Lease, as far as it can be told without watching it expire; with the version seen.
 ///
 /// # Errors
 /// What the server answered at last.
 pub async fn holder(
     session: &Session,
     namespace: &str,
-    application: &str,
+    key: &LeaseKey,
 ) -> Result<Option<(String, String)>, ClusterError> {
     let api = session.api::<Lease>(namespace);
-    let name = name(application);
+    let name = key.name();
     let Some(lease) = session.read(|| api.get_opt(&name)).await? else { return Ok(None) };
     if is_abandoned(&lease) {
         return Ok(None);
@@ -286,12 +376,6 @@ pub async fn holder(
     let version = lease.resource_version().unwrap_or_default();
     let holder = lease.spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty());
     Ok(holder.map(|holder| (holder, version)))
-}
-
-/// The name of an application's Lease.
-#[must_use]
-pub fn name(application: &str) -> String {
-    format!("rollout-{application}")
 }
 
 /// Whether the holder was a process of this machine that lives no more.

@@ -6,10 +6,13 @@ use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
 use crate::cluster::ownership::LabelledWorkload;
 use crate::cluster::perform::deleting;
 use crate::cluster::session::Session;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::plan::observed::Epoch;
 
 /// An object that somebody owns.
 #[derive(Debug, Clone)]
@@ -27,6 +30,22 @@ impl Owned {
     /// Its name.
     pub fn name(&self) -> String {
         self.object.name_any()
+    }
+
+    /// Its identity; a namesake created later has another.
+    pub fn uid(&self) -> &str {
+        self.object.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The component that it is part of.
+    pub fn component(&self) -> Option<&str> {
+        let keys = [labels::COMPONENT, labels::REVISION_COMPONENT, keys::RECORD_COMPONENT];
+        keys.into_iter().find_map(|key| self.label(key))
+    }
+
+    /// The epoch that it is stamped with.
+    pub fn stamp(&self) -> Option<Epoch> {
+        self.object.annotations().get(keys::EPOCH).and_then(|epoch| epoch.parse().ok()).map(Epoch)
     }
 
     /// The value of one of its labels.

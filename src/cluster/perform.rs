@@ -33,7 +33,8 @@ impl Workloads {
         Self { session, api }
     }
 
-    /// Puts an epoch on a workload, if nobody has put another on it since it was seen.
+    /// Puts an epoch on a workload, if nobody has put another on it since it was seen. A write of ours that changed
+    /// nothing noted a generation that the object does not have; that is corrected.
     ///
     /// Where there is a stamp, it alone is tested: the resource version moves with every pod that becomes
     /// ready, and a busy workload could then never be stamped.
@@ -53,7 +54,17 @@ impl Workloads {
             json!({"op": "add", "path": "/metadata/annotations", "value": {keys::EPOCH: epoch.to_string()}})
         };
         let identity = json!({"op": "test", "path": "/metadata/uid", "value": workload.uid.0});
-        self.patch(&workload.name, json!([identity, unchanged, mark])).await
+        let mut operations = vec![identity, unchanged, mark];
+        let written = workload.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
+        if let Some(written) = written.filter(|_| workload.is_noted_ahead()) {
+            let corrected = Written { generation: workload.generation, ..written.clone() };
+            operations
+                .push(json!({"op": "test", "path": "/metadata/generation", "value": workload.generation}));
+            operations.push(
+                json!({"op": "add", "path": annotation_path(keys::WRITTEN), "value": noted(&corrected)?}),
+            );
+        }
+        self.patch(&workload.name, json!(operations)).await
     }
 
     /// Changes a size, if the workload is still the same, still ours and still of the size seen.

@@ -89,9 +89,15 @@ pub fn of_removal(objects: &[Owned]) -> impl Iterator<Item = Right<'_>> {
     let mut kinds: Vec<(&str, &str)> = objects.iter().map(Owned::kind).collect();
     kinds.dedup();
     let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
-    let of_lease = ["get", "create", "patch", "delete"];
-    let (group, resource) = ("coordination.k8s.io", "leases");
-    deletes.chain(of_lease.into_iter().map(move |verb| Right { verb, group, resource }))
+    // A removal claims what it removes.
+    let writes = [
+        ("", "configmaps", &["patch"][..]),
+        ("coordination.k8s.io", "leases", &["get", "create", "patch", "delete"]),
+    ];
+    let writes = writes
+        .into_iter()
+        .flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| Right { verb, group, resource }));
+    deletes.chain(writes)
 }
 
 async fn rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {

@@ -3,6 +3,8 @@
 mod manifest;
 mod recorded;
 
+pub(super) use recorded::at_beginning;
+
 use serde_json::Value;
 
 use crate::cluster::record::StoredRecord;

@@ -7,16 +7,20 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::cluster::autoscalers;
-use crate::cluster::lease::{Queue, Turn};
+use crate::cluster::lease::Turn;
 use crate::cluster::preflight::{self, Services};
+use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::service;
+use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::context::{Context, Ground};
 use crate::driver::drive::{Drive, Lead};
 use crate::driver::outcome::{End, Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::publish::Publisher;
+use crate::driver::rollback::{self, Failed};
 use crate::driver::wish::Wish;
 use crate::oam::kind::WorkloadKind;
+use crate::plan::record::LeaseScope;
 use crate::plan::step::{Step, plan};
 use crate::report::event::What;
 
@@ -26,39 +30,68 @@ pub type Ends = Vec<(String, End)>;
 /// Drives an application to what is wished, or says why not.
 pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
     let jobs = match look(context, ground, wish).await {
-        Ok(jobs) => jobs,
-        Err(ends) => return ends,
+        Ok(jobs) => Some(jobs),
+        // What cannot be followed beside a run may be followed after it.
+        Err(_) if waits_for_a_run(context, wish).await => None,
+        Err(refused) => return all_refused(context, wish, refused),
     };
     // Nothing is written where nothing changes, the Lease included.
-    if jobs.iter().all(|job| !job.has_extras() && is_at_rest(job, ground)) {
-        return drive_all(context, ground, None, &jobs).await;
+    if let Some(jobs) = &jobs
+        && jobs.iter().all(|job| !job.has_extras() && is_at_rest(job, ground))
+    {
+        return drive_all(context, ground, None, jobs).await;
     }
-    if let Err(failure) = preflight(context, ground, wish, &jobs).await {
+    if let Err(failure) = preflight(context, ground, wish, jobs.as_deref().unwrap_or_default()).await {
         return all_fail(context, wish, &failure);
     }
-    let queue = Queue::new(context.session.clone(), &wish.namespace, &wish.application, &context.identity);
-    let has_waited = Cell::new(false);
+    let has_waited = Cell::new(jobs.is_none());
     let announce = |holder: &str| {
         has_waited.set(true);
         context.emit(&wish.application, None, What::Queued { holder: holder.to_owned() });
     };
+    let turn = turn(wish, jobs.as_deref().unwrap_or_default());
+    let claimant = claimant(context, wish);
     let acquired = tokio::select! {
-        acquired = queue.acquire(turn(wish, &jobs), context.limits.lock, announce) => acquired,
+        acquired = claimant.acquire(turn, announce) => acquired,
         () = context.control.stopped() => {
             let failure = Failure::new(FailureKind::Interrupted, "stopped as asked, before anything was changed");
             return all_fail(context, wish, &failure);
         }
     };
     let lead = match acquired {
-        Ok(lease) => Lead { lease, publisher: Publisher::new(context, wish).await },
+        Ok((lease, scope)) => Lead { lease, scope, publisher: Publisher::new(context, wish).await },
         Err(error) => return all_fail(context, wish, &error.into()),
     };
     // Waiting in line may have taken long, and then everything may be otherwise. What changed in the moment
     // that taking a free Lease takes is found out by the claim.
-    let jobs = if has_waited.get() { None } else { Some(jobs) };
+    let jobs = jobs.filter(|_| !has_waited.get());
     let ends = under_lease(context, ground, &lead, wish, jobs).await;
     lead.lease.release().await;
     ends
+}
+
+fn claimant<'a>(context: &'a Context, wish: &'a Wish) -> Claimant<'a> {
+    Claimant {
+        session: &context.session,
+        namespace: &wish.namespace,
+        application: &wish.application,
+        component: wish.single_component(),
+        identity: &context.identity,
+        patience: context.limits.lock,
+    }
+}
+
+/// Whether a wish is refused only for as long as another process drives the component. A paused run may stay so.
+async fn waits_for_a_run(context: &Context, wish: &Wish) -> bool {
+    for component in wish.components.iter().filter(|component| component.intent.waits_for_a_run()) {
+        let record = record::load(&context.session, &wish.namespace, &component.name).await;
+        let is_paused = |stored: &StoredRecord| stored.record.run.paused.is_some();
+        let is_open = record.is_ok_and(|record| record.is_some_and(|stored| !is_paused(&stored)));
+        if is_open && claimant(context, wish).is_driven().await.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
 }
 
 /// A paused run has stopped already; whoever may end its pause need not wait for the process that sits it out.
@@ -68,23 +101,19 @@ fn turn(wish: &Wish, jobs: &[Job]) -> Turn {
 }
 
 /// Prepares every component and asks the planner, so that a refusal of one stops all before the first write.
-async fn look(context: &Context, ground: &Ground, wish: &Wish) -> Result<Vec<Job>, Ends> {
-    let refused = match prepare(&context.session, &ground.view, wish).await {
-        Ok(jobs) => {
-            let misfits: Vec<Refused> = jobs.iter().filter_map(|job| misfit(job, ground)).collect();
-            if misfits.is_empty() {
-                return Ok(jobs);
-            }
-            misfits
-        }
-        Err(refused) => refused,
-    };
+async fn look(context: &Context, ground: &Ground, wish: &Wish) -> Result<Vec<Job>, Vec<Refused>> {
+    let jobs = prepare(&context.session, &ground.view, wish).await?;
+    let misfits: Vec<Refused> = jobs.iter().filter_map(|job| misfit(job, ground)).collect();
+    if misfits.is_empty() { Ok(jobs) } else { Err(misfits) }
+}
+
+fn all_refused(context: &Context, wish: &Wish, refused: Vec<Refused>) -> Ends {
     let ends = refused.into_iter().map(|refused| {
         let failure = refused.failure;
         tell_failure(context, &wish.application, Some(&refused.component), &failure);
         (refused.component, End::Failed(failure))
     });
-    Err(ends.collect())
+    ends.collect()
 }
 
 /// Makes sure of every right that the run needs, so that it does not end half-way for want of one, and
@@ -155,9 +184,24 @@ async fn under_lease(
             Some(jobs) => jobs,
             None => match look(context, ground, wish).await {
                 Ok(jobs) => jobs,
-                Err(ends) => return ends,
+                Err(refused) => return all_refused(context, wish, refused),
             },
         };
+        if lead.scope == LeaseScope::Application {
+            let records = jobs.iter().filter_map(|job| job.record.as_ref()).map(|stored| &stored.record);
+            let announce = |component: &str, holder: &str| {
+                let event = What::Queued { holder: holder.to_owned() };
+                context.emit(&wish.application, Some(component), event);
+            };
+            match claimant(context, wish).await_takeovers(records, announce).await {
+                Ok(Takeovers::None) => {}
+                Ok(Takeovers::Ended) => match look(context, ground, wish).await {
+                    Ok(again) => jobs = again,
+                    Err(refused) => return all_refused(context, wish, refused),
+                },
+                Err(error) => return all_fail(context, wish, &error.into()),
+            }
+        }
         let owner = lead.publisher.begin().await;
         jobs.iter_mut().for_each(|job| job.owner.clone_from(&owner));
         let ends = drive_all(context, ground, Some(lead), &jobs).await;
@@ -167,10 +211,8 @@ async fn under_lease(
     tokio::select! {
         ends = work => ends,
         holder = lead.lease.keep() => {
-            let failure = Failure::new(
-                FailureKind::Superseded,
-                format!("application `{}` was taken over by `{holder}`", wish.application),
-            );
+            let reason = format!("{} was taken over by `{holder}`", lead.lease.key());
+            let failure = Failure::new(FailureKind::Superseded, reason);
             all_fail(context, wish, &failure.hint("see `rollout status`"))
         }
     }
@@ -225,7 +267,11 @@ async fn drive_one(context: &Context, ground: &Ground, lead: Option<&Lead<'_>>, 
     for message in &job.warnings {
         context.emit(&job.application, Some(&job.component), What::Warned { message: message.clone() });
     }
-    Drive::new(context, ground, lead, job).run().await
+    let (end, claimed) = Drive::new(context, ground, lead, job).run().await;
+    if let (Some(lead), Some(epoch)) = (lead, claimed) {
+        rollback::after_failure(context, ground, lead, job, Failed { end: &end, epoch }).await;
+    }
+    end
 }
 
 fn all_fail(context: &Context, wish: &Wish, failure: &Failure) -> Ends {

@@ -1,38 +1,23 @@
 //! Removing what an application owns, and nothing else.
 //!
-//! Whose an object is, is told by its labels and by a mark that only this program leaves on it. The run records go last
-//! but for the Lease: they say what there is, so that a removal that was killed goes on when it is asked for again.
+//! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it goes.
+//! It begins with a claim of its own, so that no run that is under way can write any more. The run records go last but for
+//! the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kube::api::ApiResource;
-
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{self, Queue, Turn};
+use crate::cluster::lease::{Held, Turn};
 use crate::cluster::owned::{self, Owned, Removal};
-use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::preflight;
+use crate::cluster::record::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
-use crate::cluster::views::{View, Views};
-use crate::cluster::{keys, preflight, record, workload};
+use crate::driver::acquire::Claimant;
+use crate::driver::inventory::{self, Inventory, RIGHTS, Scope, discard_leases};
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::oam::kind::WorkloadKind;
-use crate::oam::labels;
+use crate::plan::observed::Epoch;
 use crate::plan::record::Record;
-
-/// What is to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
-    /// The namespace.
-    pub namespace: String,
-    /// The application.
-    pub application: String,
-    /// One of its components; `None` is all of them.
-    pub component: Option<String>,
-}
 
 /// What happens meanwhile.
 #[derive(Debug)]
@@ -43,207 +28,209 @@ pub enum Said<'a> {
     Removed(&'a Owned),
 }
 
-/// The hint of whoever lacks a right.
-const RIGHTS: &str = "ask for the Role that `rollout rbac --with-delete` prints";
-
-/// Finds what is to go, in the order in which it goes. The Lease, which is only taken to be given back, is left out.
-///
-/// # Errors
-/// What the server answered at last.
-pub async fn inventory(session: &Session, scope: &Scope) -> Result<Vec<Owned>, Failure> {
-    find(session, scope).await.map_err(|error| match error {
-        ClusterError::Forbidden(message) => Failure::refused(message).hint(RIGHTS),
-        error => error.into(),
-    })
+/// What may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Whatever is in scope.
+    Scope,
+    /// What a person has seen in the inventory, and nothing that came since.
+    Inventory,
 }
 
-async fn find(session: &Session, scope: &Scope) -> Result<Vec<Owned>, ClusterError> {
-    let Scope { namespace, application, component } = scope;
-    let records = record::load_all(session, namespace).await?;
-    let ours = |owner: &str, name: &str| {
-        owner == application && component.as_ref().is_none_or(|component| component == name)
-    };
-    let records: Vec<_> = records
-        .into_iter()
-        .map(|stored| stored.record)
-        .filter(|record| ours(&record.application, &record.component))
-        .collect();
-    let by_name = format!("{}={application}", labels::NAME);
-    let within = |selector: &str, key: &str| match component {
-        Some(component) => format!("{selector},{key}={component}"),
-        None => selector.to_owned(),
-    };
-    let revision = ApiResource::erase::<ControllerRevision>(&());
-    // Those that KubeVela records do not name the application.
-    let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
-    let revisions = owned::list(session, namespace, &revision, &of_revisions, None).await?;
-    let mut found = Vec::new();
-    let kinds: BTreeSet<WorkloadKind> =
-        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
-    for kind in kinds {
-        let selector = within(&by_name, labels::COMPONENT);
-        let labelled = owned::list(session, namespace, &workload::resource(kind), &selector, None).await?;
-        let owners = owners(application, kind, &records, &revisions);
-        let is_owned = |object: &Owned| {
-            let owner = object.label(labels::COMPONENT).and_then(|component| owners.get(component));
-            owner.is_some_and(|owner| owner.owns(&object.labelled(kind)) && object.is_marked(keys::EPOCH))
-        };
-        found.extend(labelled.into_iter().filter(is_owned));
-    }
-    let services = within(&by_name, labels::COMPONENT);
-    let service = ApiResource::erase::<Service>(&());
-    found.extend(owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
-    found.extend(revisions);
-    let views = Views::find(session).await;
-    for record in &records {
-        found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
-    }
-    if component.is_none() {
-        found.extend(view(session, &views, View::Application, namespace, application).await?);
-    }
-    let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
-    let records = within(&of_application, keys::RECORD_COMPONENT);
-    let config_map = ApiResource::erase::<ConfigMap>(&());
-    let kept = owned::list(session, namespace, &config_map, &records, None).await?;
-    found.extend(kept);
-    Ok(found)
+/// Who removes, and how long it waits for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Remover<'a> {
+    /// The identity.
+    pub identity: &'a str,
+    /// How long it waits in line; zero is no limit.
+    pub patience: Duration,
 }
 
-/// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
-fn owners(
-    application: &str,
-    kind: WorkloadKind,
-    records: &[Record],
-    revisions: &[Owned],
-) -> BTreeMap<String, ComponentOwner> {
-    let of_records = records
-        .iter()
-        .flat_map(|record| record.revision_names().map(|revision| (record.component.clone(), revision)));
-    let of_revisions = revisions.iter().filter_map(|revision| {
-        Some((revision.label(labels::REVISION_COMPONENT)?.to_owned(), revision.name()))
-    });
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (component, revision) in of_records.chain(of_revisions) {
-        names.entry(component).or_default().insert(revision);
-    }
-    let owner = |(component, names): (String, BTreeSet<String>)| {
-        let owner = ComponentOwner::new(application, &component, kind, names);
-        (component, owner)
-    };
-    names.into_iter().map(owner).collect()
+/// How a removal ended that nothing went wrong with.
+#[derive(Debug)]
+pub enum Removed {
+    /// Everything is gone.
+    Everything,
+    /// A component was claimed since the removal was decided; what it was not too late for has stayed.
+    Overtaken(Failure),
 }
 
-/// Removes everything in scope, while no other run drives the application.
+/// Removes an inventory, while no other run drives its components.
 ///
 /// # Errors
 /// Another run that does not end in time, and what the server answered at last.
 pub async fn delete(
     session: &Session,
-    scope: &Scope,
-    identity: &str,
-    patience: Duration,
+    inventory: &Inventory,
+    extent: Extent,
+    remover: Remover<'_>,
     mut say: impl FnMut(Said<'_>),
-) -> Result<(), Failure> {
-    let Scope { namespace, application, component } = scope;
-    let records = record::load_all(session, namespace).await?;
-    let of_application = || records.iter().filter(|stored| stored.record.application == *application);
+) -> Result<Removed, Failure> {
+    let Scope { namespace, application, component } = &inventory.scope;
+    if let Some(reason) =
+        preflight::lack(session, namespace, preflight::of_removal(&inventory.objects)).await?
+    {
+        return Err(Failure::refused(reason).hint(RIGHTS));
+    }
+    let records = match records_as_decided(session, inventory).await? {
+        Ok(records) => records,
+        Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
+    };
     // A paused run has stopped already.
-    let is_paused = of_application().any(|stored| stored.record.run.paused.is_some());
+    let is_paused = records.iter().any(|stored| stored.record.run.paused.is_some());
     let turn = if is_paused { Turn::AtOnce } else { Turn::InLine };
-    check_rights(session, scope).await?;
-    let queue = Queue::new(session.clone(), namespace, application, identity);
-    let lease = queue.acquire(turn, patience, |holder| say(Said::Waiting(holder))).await?;
+    let claimant = Claimant {
+        session,
+        namespace,
+        application,
+        component: component.as_deref(),
+        identity: remover.identity,
+        patience: remover.patience,
+    };
+    let (lease, _) = claimant.acquire(turn, |holder| say(Said::Waiting(holder))).await?;
     let work = async {
-        loop {
-            let found = inventory(session, scope).await?;
-            if found.is_empty() {
-                return Ok(());
-            }
-            for owned in &found {
-                // Whoever has taken over, under whichever name, may have made it anew.
-                match lease.lost_to().await {
-                    Ok(None) => {}
-                    Ok(Some(holder)) => return Err(taken_over(application, &holder)),
-                    Err(error) => {
-                        session.pause_after(&error).await?;
-                        break;
-                    }
-                }
-                if owned::remove(session, namespace, owned).await? == Removal::Done {
-                    say(Said::Removed(owned));
-                }
+        if turn == Turn::InLine {
+            let records = records.iter().map(|stored| &stored.record);
+            claimant.await_takeovers(records, |_, holder| say(Said::Waiting(holder))).await?;
+        }
+        let records = match records_as_decided(session, inventory).await? {
+            Ok(records) => records,
+            Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
+        };
+        let mut fenced = inventory.clone();
+        for stored in records {
+            let record = stored.record.clone();
+            let newest_stamp = inventory.newest_stamp(&record.component);
+            match fence(session, namespace, stored, newest_stamp).await? {
+                Some(epoch) => drop(fenced.epochs.insert(record.component, epoch)),
+                None => return Ok(Removed::Overtaken(overtaken(&record))),
             }
         }
+        remove(session, &fenced, extent, &lease, &mut say).await
     };
     let removed = tokio::select! {
         removed = work => removed,
-        holder = lease.keep() => Err(taken_over(application, &holder)),
+        holder = lease.keep() => {
+            let reason = format!("{} was taken over by `{holder}`", lease.key());
+            Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
+        }
     };
     lease.release().await;
-    removed?;
-    let is_last = component.is_none()
-        || record::load_all(session, namespace)
-            .await?
-            .iter()
-            .all(|stored| stored.record.application != *application);
-    if is_last {
-        discard_lease(session, namespace, application).await?;
+    let removed = removed?;
+    if matches!(removed, Removed::Everything) {
+        discard_leases(session, inventory).await?;
     }
-    Ok(())
+    Ok(removed)
 }
 
-fn taken_over(application: &str, holder: &str) -> Failure {
-    let reason = format!("application `{application}` was taken over by `{holder}`");
-    Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`")
-}
-
-/// Makes sure of every right before anything goes, so that no half of it stays for want of one.
-async fn check_rights(session: &Session, scope: &Scope) -> Result<(), Failure> {
-    let found = inventory(session, scope).await?;
-    match preflight::lack(session, &scope.namespace, preflight::of_removal(&found)).await? {
-        Some(reason) => Err(Failure::refused(reason).hint(RIGHTS)),
-        None => Ok(()),
-    }
-}
-
-async fn view(
+/// The records in scope; refuses where one tells of a claim that the removal was not decided from.
+async fn records_as_decided(
     session: &Session,
-    views: &Views,
-    view: View,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Owned>, ClusterError> {
-    let Some(resource) = views.resource(view) else { return Ok(None) };
-    match owned::get(session, namespace, resource, name).await {
-        // They are for people to look at: whoever may not see them can remove the rest.
-        Err(ClusterError::Forbidden(_)) => Ok(None),
-        found => found,
+    inventory: &Inventory,
+) -> Result<Result<Vec<StoredRecord>, Failure>, ClusterError> {
+    let records = inventory::records(session, &inventory.scope).await?;
+    for StoredRecord { record, .. } in &records {
+        if inventory.epochs.get(&record.component) != Some(&record.epoch) {
+            return Ok(Err(overtaken(record)));
+        }
     }
+    Ok(Ok(records))
 }
 
-/// Whether a removal has left the Lease of an application behind, killed at its very end.
-///
-/// # Errors
-/// What the server answered at last.
-pub async fn is_unfinished(session: &Session, scope: &Scope) -> Result<bool, ClusterError> {
-    let Scope { namespace, application, component } = scope;
-    Ok(component.is_none() && lease_of(session, namespace, application).await?.is_some())
+fn overtaken(record: &Record) -> Failure {
+    let Record { component, run, .. } = record;
+    let reason = format!("component `{component}` was claimed by `{}` since its removal was decided", run.by);
+    Failure::new(FailureKind::Superseded, reason)
+        .hint(format!("see `rollout status {component}`, and rerun the command if it still applies"))
 }
 
-async fn lease_of(
+/// Claims a component for its removal. Nothing where it was claimed since it was decided.
+async fn fence(
     session: &Session,
     namespace: &str,
-    application: &str,
-) -> Result<Option<Owned>, ClusterError> {
-    owned::get(session, namespace, ApiResource::erase::<Lease>(&()), &lease::name(application)).await
+    mut seen: StoredRecord,
+    newest_stamp: Epoch,
+) -> Result<Option<Epoch>, Failure> {
+    loop {
+        let fenced = seen.record.fence(session.clock().now(), newest_stamp);
+        let error = match record::claim(session, namespace, Some(&seen), &fenced).await {
+            Ok(stored) => return Ok(Some(stored.record.epoch)),
+            Err(RecordError::Cluster(error)) => error,
+            Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
+        };
+        if !matches!(error, ClusterError::Conflict(_) | ClusterError::NotFound(_)) {
+            session.pause_after(&error).await?;
+        }
+        match record::load(session, namespace, &fenced.component).await? {
+            // Applied, and the answer was lost.
+            Some(stored) if stored.record == fenced => return Ok(Some(fenced.epoch)),
+            Some(stored) if stored.record.epoch == seen.record.epoch => seen = stored,
+            Some(_) => return Ok(None),
+            None => return Ok(Some(fenced.epoch)),
+        }
+    }
 }
 
-/// The Lease of an application that is gone, unless somebody has taken it since.
-async fn discard_lease(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
-    if let Some(seen) = lease_of(session, namespace, application).await?
-        && lease::holder(session, namespace, application).await?.is_none()
-    {
-        owned::remove(session, namespace, &seen).await?;
+/// Removes what may go, one object after the other, for as long as the claims stand.
+async fn remove(
+    session: &Session,
+    inventory: &Inventory,
+    extent: Extent,
+    lease: &Held,
+    say: &mut impl FnMut(Said<'_>),
+) -> Result<Removed, Failure> {
+    let Scope { namespace, .. } = &inventory.scope;
+    let seen: BTreeSet<&str> = inventory.objects.iter().map(Owned::uid).collect();
+    let may_go = |owned: &&Owned| extent == Extent::Scope || seen.contains(owned.uid());
+    loop {
+        let now = inventory::take(session, &inventory.scope).await?;
+        let (going, staying): (Vec<&Owned>, Vec<&Owned>) = now.objects.iter().partition(may_go);
+        if let Some(first) = staying.first() {
+            let reason = format!("{first} appeared after the removal was confirmed, and stays");
+            let failure = Failure::new(FailureKind::Superseded, reason);
+            return Ok(Removed::Overtaken(failure.hint("rerun the command to see and remove what is left")));
+        }
+        if going.is_empty() {
+            return Ok(Removed::Everything);
+        }
+        for owned in going {
+            match standing(session, inventory, owned, lease).await {
+                Ok(None) => {}
+                Ok(Some(failure)) => return Ok(Removed::Overtaken(failure)),
+                Err(error) => {
+                    session.pause_after(&error).await?;
+                    break;
+                }
+            }
+            if owned::remove(session, namespace, owned).await? == Removal::Done {
+                say(Said::Removed(owned));
+            }
+        }
     }
-    Ok(())
+}
+
+/// Why an object may no longer go: its component or the Lease was taken. A later run may have recreated it.
+async fn standing(
+    session: &Session,
+    inventory: &Inventory,
+    owned: &Owned,
+    lease: &Held,
+) -> Result<Option<Failure>, ClusterError> {
+    if let Some(component) = owned.component() {
+        let stored = match record::load(session, &inventory.scope.namespace, component).await {
+            Ok(stored) => stored,
+            Err(RecordError::Cluster(error)) => return Err(error),
+            // It names no claim that could have followed.
+            Err(RecordError::Unusable { .. }) => None,
+        };
+        let other = stored.filter(|stored| inventory.epochs.get(component) != Some(&stored.record.epoch));
+        if let Some(StoredRecord { record, .. }) = other {
+            return Ok(Some(overtaken(&record)));
+        }
+    }
+    let holder = lease.lost_to().await?;
+    Ok(holder.map(|holder| {
+        let reason = format!("{} was taken over by `{holder}`", lease.key());
+        Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`")
+    }))
 }

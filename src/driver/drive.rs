@@ -1,6 +1,7 @@
 //! One component, from before its claim to its end.
 
 mod act;
+mod deadline;
 mod diagnose;
 mod end;
 mod extras;
@@ -14,19 +15,23 @@ use crate::cluster::lease::Held;
 use crate::cluster::record::StoredRecord;
 use crate::driver::context::{Context, Ground};
 use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::{Job, refuse_paused};
+use crate::driver::prepare::{Job, check_bound, refuse_paused};
 use crate::driver::publish::Publisher;
 use crate::plan::observed::{Epoch, Observed, Uid, Workload};
+use crate::plan::record::LeaseScope;
 use crate::plan::standing::standing;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{Progress, What};
 
+use deadline::NextDeadline;
 use wait::{Noticed, Said};
 
 /// What the runs of one application hold together.
 pub struct Lead<'a> {
-    /// The place at the head of the queue.
+    /// The Lease that is held.
     pub lease: Held,
+    /// Whether it is the application's, or that of a component that was taken over.
+    pub scope: LeaseScope,
     /// Who shows the runs to kubectl.
     pub publisher: Publisher<'a>,
 }
@@ -48,6 +53,9 @@ pub struct Drive<'a> {
     /// Whether something besides workloads is still to be written.
     has_extras: bool,
     run_deadline: Option<Moment>,
+    next_deadline: NextDeadline,
+    /// Why the last write failed, if no other has been accepted since.
+    last_error: Option<String>,
     batch: Option<Entered>,
     said: Option<Said>,
     /// What the last look at the pods told.
@@ -55,6 +63,16 @@ pub struct Drive<'a> {
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
+}
+
+/// Where a run has nothing left to do.
+enum Ending {
+    /// Everything is as wanted, and was.
+    AtRest,
+    /// The gate after this batch (zero-based) is closed.
+    AtGate { batch: usize },
+    /// Everything is as wanted, by a quorum read.
+    Final,
 }
 
 /// The batch under way.
@@ -72,6 +90,7 @@ impl<'a> Drive<'a> {
     /// Starts at the beginning, whatever is there. Without a Lease it may only look.
     #[must_use]
     pub fn new(context: &'a Context, ground: &'a Ground, lead: Option<&'a Lead<'a>>, job: &'a Job) -> Self {
+        let run_deadline = context.session.clock().moment().after(context.limits.run);
         Self {
             context,
             ground,
@@ -84,7 +103,9 @@ impl<'a> Drive<'a> {
             conflicts: 0,
             changed: false,
             has_extras: job.has_extras(),
-            run_deadline: context.session.clock().moment().after(context.limits.run),
+            run_deadline,
+            next_deadline: NextDeadline::new(run_deadline),
+            last_error: None,
             batch: None,
             said: None,
             diagnosis: Vec::new(),
@@ -93,8 +114,8 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Drives to the end.
-    pub async fn run(mut self) -> End {
+    /// Drives to the end. The claim that it drove under is `None` where it made none.
+    pub async fn run(mut self) -> (End, Option<Epoch>) {
         let end = match self.drive().await {
             Ok(end) => end,
             Err(failure) => self.fail(failure).await,
@@ -104,54 +125,78 @@ impl<'a> Drive<'a> {
             let observed = self.observe();
             self.publish(&observed).await;
         }
-        end
+        (end, self.held)
     }
 
     async fn drive(&mut self) -> Result<End, Failure> {
+        let (deadline, clock) = (self.next_deadline.clone(), self.context.session.clock().clone());
         loop {
-            if let Some(error) = self.ground.view.failure() {
-                return Err(error.into());
-            }
-            if self.context.control.is_stopped() {
-                return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
-            }
-            if self.held.is_some() {
-                self.hear_of_the_record();
-                if self.is_paused() {
-                    self.sit_out().await?;
-                    continue;
+            let turn = tokio::select! {
+                biased;
+                turn = self.turn() => turn?,
+                // A write that is under way is left as in a crash: the next run looks whether it was applied.
+                () = deadline.passed(&clock) => {
+                    self.check_deadline(&self.obstacle())?;
+                    None
                 }
-            }
-            let observed = self.observe();
-            let step = plan(&observed, &self.job.desired);
-            if self.notice_batch(&observed, &step) == Noticed::BatchReady {
-                self.publish(&observed).await;
-            }
-            if let (Step::Claim { .. }, Some(stored), true) = (&step, &self.record, self.job.respects_a_pause)
-            {
-                refuse_paused(&stored.record)?;
-            }
-            let is_at_rest = matches!(step, Step::Nothing | Step::Hold { .. } | Step::Wait { .. });
-            if self.has_extras && (self.held.is_some() || is_at_rest) {
-                self.put_extras().await?;
-                continue;
-            }
-            match step {
-                Step::Nothing => return Ok(End::Succeeded { changed: self.changed }),
-                Step::Hold { batch } => return self.hold(batch).await,
-                Step::Finish => {
-                    if self.is_final().await? {
-                        return self.finish().await;
-                    }
-                }
-                Step::Superseded { .. } => return Err(self.superseded().await),
-                Step::Disturbed { workload } => return Err(self.disturbed(&workload)),
-                Step::Refuse(Refusal::Misfit(misfit)) => return Err(Failure::from(&misfit)),
-                Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
-                Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
-                step => self.act(&observed, step).await?,
+            };
+            // What is reached is recorded, however late.
+            match turn {
+                None => {}
+                Some(Ending::AtRest) => return Ok(End::Succeeded { changed: self.changed }),
+                Some(Ending::AtGate { batch }) => return self.hold(batch).await,
+                Some(Ending::Final) => return self.finish().await,
             }
         }
+    }
+
+    /// Observes, plans, and performs one step or waits; tells where that ends.
+    async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
+        if let Some(error) = self.ground.view.failure() {
+            return Err(error.into());
+        }
+        if self.context.control.is_stopped() {
+            return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+        }
+        if self.held.is_some() {
+            self.hear_of_the_record();
+            if self.is_paused() {
+                self.sit_out().await?;
+                return Ok(None);
+            }
+        }
+        let observed = self.observe();
+        let step = plan(&observed, &self.job.desired);
+        if self.notice_batch(&observed, &step) == Noticed::BatchReady {
+            self.publish(&observed).await;
+        }
+        if let (Step::Claim { .. }, Some(stored)) = (&step, &self.record) {
+            check_bound(self.job.bound_to, Some(&stored.record), &self.job.component)?;
+            if self.job.respects_a_pause {
+                refuse_paused(&stored.record)?;
+            }
+        }
+        let is_at_rest = matches!(step, Step::Nothing | Step::Hold { .. } | Step::Wait { .. });
+        if self.has_extras && (self.held.is_some() || is_at_rest) {
+            self.put_extras().await?;
+            return Ok(None);
+        }
+        match step {
+            Step::Nothing => return Ok(Some(Ending::AtRest)),
+            Step::Hold { batch } => return Ok(Some(Ending::AtGate { batch })),
+            Step::Finish => {
+                if self.is_final().await? {
+                    return Ok(Some(Ending::Final));
+                }
+            }
+            Step::Superseded { .. } => return Err(self.superseded().await),
+            Step::Disturbed { workload } => return Err(self.disturbed(&workload)),
+            Step::Refuse(Refusal::Misfit(misfit)) => return Err(Failure::from(&misfit)),
+            Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
+            Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
+            step => self.act(&observed, step).await?,
+        }
+        Ok(None)
     }
 
     pub(super) fn observe(&mut self) -> Observed {
@@ -160,8 +205,10 @@ impl<'a> Drive<'a> {
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: self.held,
         };
+        // Before it is stamped, the run before may still have deleted it.
         if self.held.is_some()
             && let Some(target) = observed.workload(&self.job.desired.workload)
+            && target.epoch == self.held
         {
             self.known_target.get_or_insert_with(|| target.uid.clone());
         }

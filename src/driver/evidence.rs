@@ -17,7 +17,7 @@ use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::record::Mode;
-use crate::plan::way_back;
+use crate::plan::rollback;
 
 /// How many reasons are told, worst first.
 const MOST_REASONS: usize = 3;
@@ -156,10 +156,10 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
         }
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
-            if let Some(before) = way_back::previous(record, &job.stored) {
+            if let Some(rollback) = rollback::target(record, &job.stored, None) {
                 let Job { component, .. } = job;
-                let name = &before.name;
-                hints.push(format!("go back with `rollout undo {component} --to-revision {name}`"));
+                let name = &rollback.revision.name;
+                hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
             hints.push(format!("look closer with `{}`", closer(&drive.diagnosis, &job.component)));
             hints

@@ -2,6 +2,7 @@
 //!
 //! Killing the process anywhere and running it again is the recovery; there is no other.
 
+pub mod acquire;
 pub mod aim;
 pub mod apply;
 pub mod context;
@@ -10,10 +11,12 @@ pub mod delete;
 pub mod drive;
 pub mod evidence;
 pub mod foresee;
+pub mod inventory;
 pub mod obstacles;
 pub mod outcome;
 pub mod pause;
 pub mod prepare;
 pub mod publish;
+pub mod rollback;
 pub mod run;
 pub mod wish;

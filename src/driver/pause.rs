@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{self, Expiry};
+use crate::cluster::lease::{self, Expiry, LeaseKey};
 use crate::cluster::record::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -98,7 +98,7 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
         if run.outcome != Outcome::Running {
             return Ok(());
         }
-        let held = lease::holder(session, place.namespace, &stored.record.application).await?;
+        let held = lease::holder(session, place.namespace, &LeaseKey::of_run(&stored.record)).await?;
         let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
         if !is_driven {
             // Nobody is there to say it.

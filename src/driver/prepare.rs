@@ -14,12 +14,12 @@ use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::driver::aim::{Aim, Present, aim};
 use crate::driver::obstacles;
-use crate::driver::outcome::Failure;
+use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::wish::{ComponentWish, Overrides, Wish};
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
-use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::{Purpose, Record};
+use crate::plan::observed::{Epoch, Observed, Workload};
+use crate::plan::record::{Purpose, Record, SUCCEEDED_REVISIONS};
 use crate::report::text::plural;
 
 /// Everything that driving a component needs.
@@ -55,6 +55,8 @@ pub struct Job {
     pub owner: Option<Value>,
     /// What the run is asked for as.
     pub purpose: Purpose,
+    /// The claim that the decision is about; see [`ComponentWish::bound_to`].
+    pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
     pub respects_a_pause: bool,
 }
@@ -143,6 +145,7 @@ async fn prepare_component(
     if let Some(stored) = record.as_ref().filter(|_| component.intent.respects_a_pause()) {
         refuse_paused(&stored.record)?;
     }
+    check_bound(component.bound_to, record.as_ref().map(|stored| &stored.record), &component.name)?;
     let names = stored.iter().map(|one| one.name.clone());
     let ownership = ComponentOwner::new(&wish.application, &component.name, component.kind(), names)
         .with_record(record.as_ref().map(|stored| &stored.record));
@@ -200,6 +203,7 @@ async fn prepare_component(
         warnings,
         owner: None,
         purpose: aim.purpose,
+        bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
 }
@@ -273,6 +277,26 @@ fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) 
     }
 }
 
+/// A decision about a run is no decision about the run after it.
+pub(super) fn check_bound(
+    bound_to: Option<Epoch>,
+    record: Option<&Record>,
+    component: &str,
+) -> Result<(), Failure> {
+    let Some((bound_to, record)) = bound_to.zip(record).filter(|(epoch, record)| record.epoch != *epoch)
+    else {
+        return Ok(());
+    };
+    let by = &record.run.by;
+    let reason = if record.epoch > bound_to {
+        format!("component `{component}` was taken over by `{by}` in the meantime")
+    } else {
+        format!("the run record of component `{component}` was recreated by `{by}` in the meantime")
+    };
+    let failure = Failure::new(FailureKind::Superseded, reason);
+    Err(failure.hint(format!("see `rollout status {component}`, and rerun the command if it still applies")))
+}
+
 /// A pause holds what the next pipeline applies as well; what a person asks for by name ends it.
 pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
     let Some(pause) = &record.run.paused else { return Ok(()) };
@@ -281,7 +305,7 @@ pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
         .hint(format!("`rollout resume {component}` lets its run go on")))
 }
 
-/// The revisions that must not be pruned: those that live workloads, the manifest or an unfinished run name.
+/// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback need.
 #[must_use]
 pub fn in_use(job: &Job, observed: &Observed) -> BTreeSet<String> {
     let mut names: BTreeSet<String> =
@@ -290,6 +314,7 @@ pub fn in_use(job: &Job, observed: &Observed) -> BTreeSet<String> {
     names.extend(job.manifest_revision.clone());
     if let Some(record) = &observed.record {
         names.insert(record.run.spec.target.clone());
+        names.extend(record.succeeded_revisions().into_iter().take(SUCCEEDED_REVISIONS));
         if record.run.outcome.is_resumable() {
             names.extend(record.run.spec.sources.iter().cloned());
         }

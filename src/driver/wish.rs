@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cluster::lease::Turn;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
+use crate::plan::observed::Epoch;
 use crate::plan::record::Record;
 
 /// What is asked of one application.
@@ -31,6 +32,9 @@ pub struct ComponentWish {
     pub depends_on: Vec<String>,
     /// Where the desired state comes from.
     pub intent: Intent,
+    /// The claim that the decision is about: where another has followed it, nothing is done. `None` where it is about no
+    /// particular run.
+    pub bound_to: Option<Epoch>,
 }
 
 /// Where the desired state comes from.
@@ -83,6 +87,27 @@ pub enum Gate {
 }
 
 impl Intent {
+    /// Whether it means the recorded run: a rollback of another run that came since would be nobody's decision.
+    #[must_use]
+    pub fn is_about_a_run(&self) -> bool {
+        match self {
+            Self::Revision { reference: None, .. } | Self::Recorded { .. } | Self::Abort { .. } => true,
+            Self::Manifest { .. } | Self::Revision { reference: Some(_), .. } | Self::Scale { .. } => false,
+        }
+    }
+
+    /// Whether a run that is under way is waited for before anything is refused: what the intent cannot follow now, it can
+    /// follow then.
+    #[must_use]
+    pub fn waits_for_a_run(&self) -> bool {
+        match self {
+            Self::Scale { .. } => true,
+            Self::Manifest { .. } | Self::Revision { .. } | Self::Recorded { .. } | Self::Abort { .. } => {
+                false
+            }
+        }
+    }
+
     /// Whether it is refused while the component is paused: what a manifest asks for may come from a pipeline that
     /// knows nothing of the pause.
     #[must_use]
@@ -126,6 +151,7 @@ impl Wish {
         let components = application.components.iter().map(|component| ComponentWish {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
+            bound_to: None,
             intent: Intent::Manifest {
                 application: Box::new(application.clone()),
                 component: Box::new(component.clone()),
@@ -143,9 +169,21 @@ impl Wish {
     /// Asks for something of one component that has been rolled out.
     #[must_use]
     pub fn of_record(record: &Record, namespace: String, intent: Intent, overrides: Overrides) -> Self {
-        let component = ComponentWish { name: record.component.clone(), depends_on: Vec::new(), intent };
+        let bound_to = intent.is_about_a_run().then_some(record.epoch);
+        let component =
+            ComponentWish { name: record.component.clone(), depends_on: Vec::new(), intent, bound_to };
         let application = record.application.clone();
         Self { application, namespace, components: vec![component], overrides, turn: Turn::InLine }
+    }
+
+    /// The one component that it is about, where it is about a component and not about a manifest.
+    #[must_use]
+    pub fn single_component(&self) -> Option<&str> {
+        match self.components.as_slice() {
+            [ComponentWish { intent: Intent::Manifest { .. }, .. }] => None,
+            [component] => Some(&component.name),
+            _ => None,
+        }
     }
 
     /// The kinds of workload that its components run as.

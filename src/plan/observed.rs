@@ -132,6 +132,14 @@ impl Workload {
         }
     }
 
+    /// Whether its last writer of ours noted a generation that the object has not reached: the write changed nothing, and
+    /// the next change of somebody else's would pass for it.
+    #[must_use]
+    pub fn is_noted_ahead(&self) -> bool {
+        let written = self.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
+        written.is_some_and(|written| written.generation > self.generation)
+    }
+
     /// Whether somebody else has changed its spec since the run of this claim wrote it.
     #[must_use]
     pub fn is_disturbed(&self, epoch: Epoch) -> bool {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::plan::desired::Desired;
 use crate::plan::in_place::{Extent, Shape};
 use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
-use crate::plan::record::{Claim, Outcome, Purpose, Record};
+use crate::plan::record::{Claim, LeaseScope, Outcome, Purpose, Record};
 use crate::plan::sides::Sides;
 use crate::plan::step::{Step, plan};
 use crate::plan::walk::Waiting;
@@ -61,7 +61,8 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
         Step::Claim { spec, resumes } => {
             let (by, at) = (String::new(), jiff::Timestamp::UNIX_EPOCH);
             let (newest_stamp, purpose) = (world.newest_stamp(), Purpose::Forward);
-            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose };
+            let lease = LeaseScope::default();
+            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
             world.held = Some(record.epoch);
             world.record = Some(record);
@@ -70,6 +71,11 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
             let held = world.held;
             for found in world.workloads.iter_mut().filter(|found| found.name == *workload) {
                 found.epoch = held;
+                let generation = found.generation;
+                if let Some(written) = found.in_place.as_mut().and_then(|in_place| in_place.written.as_mut())
+                {
+                    written.generation = written.generation.min(generation);
+                }
             }
         }
         Step::Create => world.workloads.push(newborn(desired, world)),

@@ -12,6 +12,10 @@ use crate::plan::observed::Epoch;
 /// How many past runs a record keeps.
 pub const PAST_RUNS: usize = 10;
 
+/// How many revisions that worked a record keeps besides the run's own: a rollback of a run that succeeded leads to the
+/// first of them that is another, and one of them may be the same.
+pub const SUCCEEDED_REVISIONS: usize = 2;
+
 /// Everything that is stored about a component's runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +31,10 @@ pub struct Record {
     /// Earlier runs, newest first, at most [`PAST_RUNS`].
     #[serde(default)]
     pub past: Vec<Run>,
+    /// The revisions to which runs before this one succeeded, the last first, each once. It outlives [`Record::past`],
+    /// where scales count as well.
+    #[serde(default)]
+    pub succeeded: Vec<String>,
 }
 
 /// One run.
@@ -43,6 +51,12 @@ pub struct Run {
     /// Who has paused it; no write is sent while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+    /// Replicas of the component before the first run since the last success: what a rollback returns to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_before: Option<u32>,
+    /// Which Lease its process holds.
+    #[serde(default)]
+    pub lease: LeaseScope,
     /// Who claimed it.
     pub by: String,
     /// When it was first claimed.
@@ -68,6 +82,16 @@ pub enum Purpose {
     Undo,
     /// Back to where the run before began.
     Abort,
+}
+
+/// Which Lease the process that drives a run holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LeaseScope {
+    /// That of the application: its runs wait in line for each other.
+    #[default]
+    Application,
+    /// That of the component alone: it was taken over from a run of the application, whose other components go on.
+    Component,
 }
 
 /// A user's word that a run has to stand still.
@@ -230,6 +254,22 @@ impl Record {
         runs.flat_map(|run| std::iter::once(&run.spec.target).chain(&run.spec.sources)).cloned()
     }
 
+    /// The revisions to which runs succeeded, this run's included, the last first, each once.
+    #[must_use]
+    pub fn succeeded_revisions(&self) -> Vec<String> {
+        let has_succeeded = |run: &&Run| run.outcome == Outcome::Succeeded;
+        let of_run = Some(&self.run).into_iter().filter(has_succeeded).map(|run| &run.spec.target);
+        // Records of earlier versions have their past alone.
+        let of_past = self.past.iter().filter(has_succeeded).map(|run| &run.spec.target);
+        let mut names: Vec<String> = Vec::new();
+        for name in of_run.chain(&self.succeeded).chain(of_past) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
     /// The record after a claim of `spec`.
     ///
     /// No claim is paused. A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
@@ -247,17 +287,21 @@ impl Record {
             component: component.to_owned(),
             epoch: previous.map_or(Epoch(0), |previous| previous.epoch).max(claim.newest_stamp).next(),
             run: Run {
+                size_before: Some(size_before(previous, &spec, claim.resumes)),
                 spec,
                 purpose: claim.purpose,
                 outcome: Outcome::Running,
                 paused: None,
+                lease: claim.lease,
                 by: claim.by,
                 started: claim.at,
                 finished: None,
                 message: None,
             },
             past: previous.map(|previous| previous.past.clone()).unwrap_or_default(),
+            succeeded: previous.map(Self::succeeded_revisions).unwrap_or_default(),
         };
+        record.succeeded.truncate(SUCCEEDED_REVISIONS);
         if let Some(previous) = previous {
             if claim.resumes {
                 record.run.started = previous.run.started;
@@ -270,6 +314,39 @@ impl Record {
                 record.past.insert(0, past);
                 record.past.truncate(PAST_RUNS);
             }
+        }
+        record
+    }
+}
+
+impl Run {
+    /// Replicas of the component at the moment that a rollback of this run returns to.
+    #[must_use]
+    pub fn size_before(&self) -> u32 {
+        self.size_before.unwrap_or_else(|| self.spec.size_before())
+    }
+}
+
+/// The size that a rollback of a run of `spec` returns to. A run that begins amid an unfinished one finds more pods than
+/// anybody has asked for; then it is the size from before that one.
+fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 {
+    match previous {
+        Some(Record { run, .. }) if resumes || run.outcome != Outcome::Succeeded => run.size_before(),
+        Some(_) | None => spec.size_before(),
+    }
+}
+
+impl Record {
+    /// The record after its component's removal has begun: whatever run is under way is superseded, and no run of an
+    /// earlier claim can write any more.
+    #[must_use]
+    pub fn fence(&self, at: Timestamp, newest_stamp: Epoch) -> Self {
+        let mut record = self.clone();
+        record.epoch = record.epoch.max(newest_stamp).next();
+        record.run.paused = None;
+        if record.run.outcome.is_resumable() {
+            record.run.outcome = Outcome::Superseded;
+            record.run.finished = Some(at);
         }
         record
     }
@@ -288,4 +365,6 @@ pub struct Claim {
     pub resumes: bool,
     /// What it is asked for as.
     pub purpose: Purpose,
+    /// Which Lease the claiming process holds.
+    pub lease: LeaseScope,
 }

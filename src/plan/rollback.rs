@@ -1,57 +1,72 @@
-//! Where the way back leads: the revision that worked before, in the size that it had.
+//! Where a rollback leads. `undo`, `abort`, `undo --now`, `--on-failure undo`, hints and `plan` all ask here.
 //!
-//! A revision counts as one that worked when a run to it succeeded. One that was only tried is no place to go back to
-//! without being named.
+//! | what is rolled back | revision | size |
+//! |---|---|---|
+//! | a run under way, held, paused, interrupted or failed | the one that last succeeded before it | that of the moment before it |
+//! | a run that succeeded | the last other one that succeeded | stays as it is |
+//!
+//! A revision that was only tried is no rollback target, unless a user names it.
 
 use crate::oam::revision::StoredRevision;
 use crate::plan::record::{Mode, Outcome, Record, Run};
 
-/// The revision before the one that the last run is about: the last other one to which a run succeeded. Where none is on
-/// record, the source of an unfinished run, what ran before, or the next lower number, unless it was tried in vain.
+/// Where a rollback leads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rollback<'a> {
+    /// The revision.
+    pub revision: &'a StoredRevision,
+    /// Replicas wanted at its end.
+    pub size: u32,
+}
+
+/// Where a rollback of the last run leads; `None` where no revision is known to have worked.
+///
+/// `live` is the component's size as it is; `None` where it has no workload.
 #[must_use]
-pub fn previous<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
+pub fn target<'a>(record: &Record, stored: &'a [StoredRevision], live: Option<u32>) -> Option<Rollback<'a>> {
+    let find = |name: &String| stored.iter().find(|one| one.name == *name);
+    let succeeded = record.succeeded_revisions();
+    let mut candidates = succeeded.iter().filter(|name| is_candidate(record, name)).filter_map(find);
+    let revision = candidates.next().or_else(|| unproven(record, stored))?;
+    Some(Rollback { revision, size: size(record, live) })
+}
+
+/// The size that a rollback of the last run leads to, whatever its revision.
+#[must_use]
+pub fn size(record: &Record, live: Option<u32>) -> u32 {
+    let Record { run, .. } = record;
+    match (run.outcome, run.spec.mode) {
+        (Outcome::Succeeded, _) => live.unwrap_or(run.spec.target_size),
+        // Before the first release there was no size.
+        (_, Mode::Release) => run.spec.target_size,
+        (_, Mode::Upgrade | Mode::Scale) => run.size_before(),
+    }
+}
+
+/// Whether a rollback may lead to a revision that worked. A run under way to the very revision that worked last repairs
+/// or scales it, and rolling that back must not replace it by an older one.
+fn is_candidate(record: &Record, name: &str) -> bool {
+    let Run { spec, outcome, .. } = &record.run;
+    let repairs = *outcome != Outcome::Succeeded && spec.mode != Mode::Release;
+    repairs || spec.target != name
+}
+
+/// Where no success is on record: what ran before the first recorded run, or the next lower number, unless it was tried
+/// in vain.
+fn unproven<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
     let Record { run, past, .. } = record;
     let target = &run.spec.target;
-    let find = |name: &String| stored.iter().find(|one| one.name == *name);
-    let others = || past.iter().filter(|run| run.spec.target != *target);
-    if let Some(found) = others().filter(|run| has_succeeded(run)).find_map(|run| find(&run.spec.target)) {
-        return Some(found);
-    }
     let is_in_vain = |one: &&StoredRevision| {
         let mut tries = past.iter().filter(|run| run.spec.target == one.name).peekable();
-        tries.peek().is_some() && !tries.any(has_succeeded)
+        tries.peek().is_some() && !tries.any(|run| run.outcome == Outcome::Succeeded)
     };
-    let untried = || stored.iter().filter(|one| !is_in_vain(one));
+    let untried = || stored.iter().filter(|one| one.name != *target && !is_in_vain(one));
     let is_source =
         |one: &&StoredRevision| run.outcome.is_resumable() && run.spec.sources.contains(&one.name);
-    let number = find(target).map(|one| one.revision);
+    let number = stored.iter().find(|one| one.name == *target).map(|one| one.revision);
     let is_lower = |one: &&StoredRevision| number.is_some_and(|number| one.revision < number);
     let newest_source = untried().filter(is_source).max_by_key(|one| one.revision);
     newest_source.or_else(|| untried().filter(is_lower).max_by_key(|one| one.revision))
-}
-
-/// Where the run that is under way began: the revision of its sources that worked last, else the newest, and the size.
-/// `None` where no source is recorded.
-#[must_use]
-pub fn beginning<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<(&'a StoredRevision, u32)> {
-    let Record { run: Run { spec, .. }, past, .. } = record;
-    if spec.mode != Mode::Upgrade {
-        let target = stored.iter().find(|one| one.name == spec.target)?;
-        return Some((target, spec.original_size));
-    }
-    let sources = || stored.iter().filter(|one| spec.sources.contains(&one.name));
-    let worked = past.iter().filter(|run| has_succeeded(run));
-    let source = worked.filter_map(|run| sources().find(|one| one.name == run.spec.target)).next();
-    let source = source.or_else(|| sources().max_by_key(|one| one.revision))?;
-    // A run that began in the midst of another found more pods than anybody had asked for.
-    let is_amid = past.first().is_some_and(|before| !has_succeeded(before));
-    let asked_for = past.iter().find(|run| run.spec.target == source.name).map(|run| run.spec.target_size);
-    let size = asked_for.filter(|_| is_amid).unwrap_or_else(|| spec.size_before());
-    Some((source, size))
-}
-
-fn has_succeeded(run: &Run) -> bool {
-    run.outcome == Outcome::Succeeded
 }
 
 #[cfg(test)]
@@ -61,7 +76,7 @@ mod tests {
     use super::*;
     use crate::oam::kind::WorkloadKind;
     use crate::plan::observed::Epoch;
-    use crate::plan::record::{FrozenBatch, FrozenStrategy, Purpose, RunSpec};
+    use crate::plan::record::{Claim, FrozenBatch, FrozenStrategy, LeaseScope, PAST_RUNS, Purpose, RunSpec};
 
     /// A run to `v<target>` from `v<source>`s, of four replicas at its end, with as many before.
     fn run(target: u32, sources: &[u32], outcome: Outcome) -> Run {
@@ -80,14 +95,41 @@ mod tests {
         };
         let started = jiff::Timestamp::UNIX_EPOCH;
         let (by, purpose) = ("tester".to_owned(), Purpose::Forward);
-        Run { spec, purpose, outcome, paused: None, by, started, finished: None, message: None }
+        let (size_before, lease) = (None, LeaseScope::default());
+        Run {
+            spec,
+            purpose,
+            outcome,
+            paused: None,
+            size_before,
+            lease,
+            by,
+            started,
+            finished: None,
+            message: None,
+        }
     }
 
-    /// The last run first.
+    /// The last run first, each claimed after the ones before it.
     fn record(runs: &[Run]) -> Record {
-        let (run, past) = runs.split_first().unwrap();
+        let mut runs = runs.iter().rev();
+        let first = runs.next().unwrap();
         let (application, component) = ("shop".to_owned(), "web".to_owned());
-        Record { application, component, epoch: Epoch(1), run: run.clone(), past: past.to_vec() }
+        let (past, succeeded) = (Vec::new(), Vec::new());
+        let first = Record { application, component, epoch: Epoch(1), run: first.clone(), past, succeeded };
+        runs.fold(first, |record, run| {
+            let claim = Claim {
+                by: run.by.clone(),
+                at: run.started,
+                newest_stamp: Epoch(0),
+                resumes: false,
+                purpose: run.purpose,
+                lease: run.lease,
+            };
+            let mut next = Record::claim(Some(&record), "shop", "web", run.spec.clone(), claim);
+            next.run.outcome = run.outcome;
+            next
+        })
     }
 
     fn stored(count: u32) -> Vec<StoredRevision> {
@@ -96,61 +138,81 @@ mod tests {
         (1..=count).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
     }
 
+    /// The number of the revision that a rollback leads to, of a component that has seven replicas now, and the size.
+    fn rolled_back(record: &Record) -> Option<(i64, u32)> {
+        let revisions = stored(3);
+        target(record, &revisions, Some(7)).map(|rollback| (rollback.revision.revision, rollback.size))
+    }
+
     #[test]
-    fn the_revision_before_is_the_last_that_worked() {
+    fn a_rollback_leads_to_what_worked_in_the_size_from_before() {
         use Outcome::{Failed, Held, Interrupted, Running, Succeeded, Superseded};
         let first = |outcome| run(1, &[], outcome);
         let cases = [
-            ("an upgrade", vec![run(2, &[1], Succeeded), first(Succeeded)], Some(1)),
-            ("under way", vec![run(2, &[1], Running), first(Succeeded)], Some(1)),
+            ("an upgrade", vec![run(2, &[1], Succeeded), first(Succeeded)], Some((1, 7))),
+            ("under way", vec![run(2, &[1], Running), first(Succeeded)], Some((1, 4))),
             (
                 "there and back",
                 vec![run(1, &[2], Succeeded), run(2, &[1], Succeeded), first(Succeeded)],
-                Some(2),
+                Some((2, 7)),
             ),
             (
                 "one tried in vain",
                 vec![run(3, &[1], Succeeded), run(2, &[1], Failed), first(Succeeded)],
-                Some(1),
+                Some((1, 7)),
             ),
-            ("two in vain", vec![run(3, &[1, 2], Failed), run(2, &[1], Failed), first(Succeeded)], Some(1)),
+            (
+                "two in vain",
+                vec![run(3, &[1, 2], Failed), run(2, &[1], Failed), first(Succeeded)],
+                Some((1, 4)),
+            ),
             (
                 "a canary given up",
                 vec![run(3, &[1, 2], Held), run(2, &[1], Superseded), first(Succeeded)],
-                Some(1),
+                Some((1, 4)),
             ),
             ("after a broken first", vec![run(2, &[1], Succeeded), first(Failed)], None),
-            ("a forgotten past, under way", vec![run(3, &[2], Interrupted)], Some(2)),
-            ("a forgotten past", vec![run(3, &[2], Succeeded)], Some(2)),
+            ("under way after a broken first", vec![run(2, &[1], Running), first(Failed)], None),
+            ("no record before, under way", vec![run(3, &[2], Interrupted)], Some((2, 4))),
+            ("no record before", vec![run(3, &[2], Succeeded)], Some((2, 7))),
             ("nothing before", vec![first(Succeeded)], None),
+            (
+                "a repair of what worked",
+                vec![run(2, &[2], Running), run(2, &[1], Succeeded), first(Succeeded)],
+                Some((2, 4)),
+            ),
         ];
-        let revisions = stored(3);
-        for (what, runs, number) in cases {
-            let found = previous(&record(&runs), &revisions).map(|one| one.revision);
-            assert_eq!(found, number, "{what}");
+        for (what, runs, wanted) in cases {
+            assert_eq!(rolled_back(&record(&runs)), wanted, "{what}");
         }
     }
 
     #[test]
-    fn a_run_began_with_what_worked_in_the_size_that_was_asked_for() {
-        use Outcome::{Failed, Running, Succeeded};
-        let revisions = stored(3);
-        let plain = record(&[run(2, &[1], Running), run(1, &[], Succeeded)]);
-        let grown = {
-            let mut record = plain.clone();
-            record.run.spec.original_size = 9;
-            record
-        };
-        // Of the second revision a pod was left, besides all of the first.
-        let amid = record(&[run(3, &[1, 2], Running), run(2, &[1], Failed), run(1, &[], Succeeded)]);
-        let none = record(&[run(3, &[1, 2], Running)]);
-        for (record, wanted) in [(plain, (1, 4)), (grown, (1, 9)), (amid, (1, 4)), (none, (2, 5))] {
-            let (source, size) = beginning(&record, &revisions).unwrap();
-            assert_eq!((source.revision, size), wanted, "{record:?}");
+    fn what_worked_is_known_however_many_runs_came_since() {
+        use Outcome::{Failed, Succeeded};
+        let mut runs = vec![run(3, &[1], Succeeded), run(2, &[1], Failed), run(1, &[], Succeeded)];
+        for _ in 0..2 * PAST_RUNS {
+            let mut scale = run(3, &[], Succeeded);
+            scale.spec.mode = Mode::Scale;
+            runs.insert(0, scale);
         }
-        let mut scale = run(3, &[], Running);
-        scale.spec = RunSpec { mode: Mode::Scale, original_size: 2, ..scale.spec };
-        assert_eq!(beginning(&record(&[scale]), &revisions).unwrap().1, 2);
-        assert_eq!(beginning(&record(&[run(3, &[1], Running)]), &[]), None);
+        assert_eq!(rolled_back(&record(&runs)), Some((1, 7)));
+    }
+
+    #[test]
+    fn a_run_amid_another_returns_to_the_size_from_before_both() {
+        use Outcome::{Failed, Running, Succeeded};
+        let grown = |mut run: Run, size| {
+            run.spec.original_size = size;
+            run
+        };
+        let plain = record(&[grown(run(2, &[1], Running), 9), run(1, &[], Succeeded)]);
+        assert_eq!(rolled_back(&plain), Some((1, 9)), "a size that somebody changed in between is kept");
+        let amid =
+            [grown(run(3, &[1, 2], Running), 30), grown(run(2, &[1], Failed), 3), run(1, &[], Succeeded)];
+        assert_eq!(rolled_back(&record(&amid)), Some((1, 3)));
+        let mut scale = run(1, &[], Running);
+        scale.spec = RunSpec { mode: Mode::Scale, original_size: 2, target_size: 9, ..scale.spec };
+        assert_eq!(rolled_back(&record(&[scale, run(1, &[], Succeeded)])), Some((1, 2)));
     }
 }

@@ -7,7 +7,7 @@ use crate::plan::desired::Desired;
 use crate::plan::in_place::Rolling;
 use crate::plan::observed::{Epoch, Observed, Uid, Workload};
 use crate::plan::readiness;
-use crate::plan::record::{Mode, Outcome, Run, RunSpec};
+use crate::plan::record::{FrozenBatch, Mode, Outcome, Run, RunSpec};
 use crate::plan::sides::{Sides, source_names};
 use crate::plan::walk::{Next, Scaling, Waiting, walk};
 
@@ -23,7 +23,8 @@ pub enum Step {
         /// Whether the recorded run goes on.
         resumes: bool,
     },
-    /// Put the held epoch on a workload, before anything of the component changes.
+    /// Put the held epoch on a workload, before anything of the component changes, and correct what it notes of a write
+    /// that changed nothing.
     Stamp {
         /// The workload.
         workload: String,
@@ -118,7 +119,7 @@ fn begin(observed: &Observed, desired: &Desired) -> Step {
 fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
     let sides = Sides::of(observed, desired.kind, &desired.target);
     let target = observed.workload(&desired.workload)?;
-    if sides.target != desired.target_size || sides.has_sources {
+    if sides.target != desired.target_size || sides.has_sources || target.is_noted_ahead() {
         return None;
     }
     // What has no record, or has lost it, gets one: without it no other command knows of the component.
@@ -148,16 +149,17 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
     Some(Step::Wait { waiting, batch })
 }
 
-/// Frames the run: the recorded one where it has the same end, else one from what is there.
+/// Frames the run: the recorded one where it is unfinished and has the same end, else one from what is observed.
 ///
-/// The second value tells whether the recorded run goes on.
+/// The second value tells whether the recorded run is resumed. A finished run never is: what has changed since is repaired
+/// by a run of its own, so that rolling it back returns to what the finished run has left.
 fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Result<(RunSpec, bool), Misfit> {
-    if let Some(run) = recorded
-        && run.spec.target == desired.target
-        && run.spec.target_size == desired.target_size
+    let same = recorded
+        .filter(|run| run.spec.target == desired.target && run.spec.target_size == desired.target_size);
+    if let Some(run) = same.filter(|run| run.outcome.is_resumable())
         && let Some(spec) = reframe(observed, desired, run)
     {
-        return Ok((spec, run.outcome.is_resumable()));
+        return Ok((spec, true));
     }
     let sides = Sides::of(observed, desired.kind, &desired.target);
     let start = sides.target;
@@ -184,17 +186,19 @@ fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Resu
         partition: desired.partition,
         strategy: desired.strategy.into(),
     };
-    spec.batches = freeze(&spec, desired)?;
+    spec.batches = match (freeze(&spec, desired), same) {
+        // The batches were written for the run that has finished; what is left of it to repair is one batch.
+        (Err(misfit), Some(_)) => batch::freeze(None, change(&spec), &misfit.what)?,
+        (batches, _) => batches?,
+    };
     Ok((spec, false))
 }
 
-/// The recorded run with the batches, gate and strategy now asked for, or `None` where it cannot be.
+/// The unfinished run with the batches, gate and strategy now asked for, or `None` where it cannot be.
 fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
     let sides = Sides::of(observed, desired.kind, &desired.target);
-    // A finished run is taken up again only to repair a size that drifted; with new sources it is
-    // another run. So it is where an in-place workload, which was only to be scaled, got another template.
-    let is_scale = run.spec.mode != Mode::Upgrade;
-    if sides.has_sources && (!run.outcome.is_resumable() || (is_scale && desired.kind.is_in_place())) {
+    // An in-place workload that was only to be scaled and got another template needs another run.
+    if sides.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
         return None;
     }
     // Nothing may jump: a size that drifted out of the range of a scale makes another scale.
@@ -210,19 +214,25 @@ fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec>
     Some(spec)
 }
 
-fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<crate::plan::record::FrozenBatch>, Misfit> {
+fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, Misfit> {
     let size = desired.target_size;
-    let (change, what) = match spec.mode {
-        Mode::Release => (size.abs_diff(spec.original_size), format!("first release with {size} replicas")),
-        Mode::Upgrade => (size, format!("upgrade to {size} replicas")),
-        Mode::Scale => (
-            size.abs_diff(spec.original_size),
-            format!("scale from {} to {size} replicas", spec.original_size),
-        ),
+    let what = match spec.mode {
+        Mode::Release => format!("first release with {size} replicas"),
+        Mode::Upgrade => format!("upgrade to {size} replicas"),
+        Mode::Scale => format!("scale from {} to {size} replicas", spec.original_size),
     };
+    let change = change(spec);
     // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
     let batches = if change == 0 && spec.mode != Mode::Upgrade { None } else { desired.batches.as_deref() };
     batch::freeze(batches, change, &what)
+}
+
+/// How many pods a run moves.
+fn change(spec: &RunSpec) -> u32 {
+    match spec.mode {
+        Mode::Release | Mode::Scale => spec.target_size.abs_diff(spec.original_size),
+        Mode::Upgrade => spec.target_size,
+    }
 }
 
 /// After the claim: the recorded run, step by step.
@@ -234,7 +244,9 @@ fn drive(observed: &Observed, held: Epoch) -> Step {
     if newest > held {
         return Step::Superseded { by: newest };
     }
-    let unstamped = |workload: &&Workload| !workload.deleting && workload.epoch != Some(held);
+    let unstamped = |workload: &&Workload| {
+        !workload.deleting && (workload.epoch != Some(held) || workload.is_noted_ahead())
+    };
     if let Some(workload) = observed.workloads.iter().find(unstamped) {
         return Step::Stamp { workload: workload.name.clone() };
     }

@@ -46,6 +46,8 @@ pub struct ComponentStatus {
     /// When the component was first rolled out.
     #[serde(serialize_with = "rfc3339")]
     pub created: Option<Timestamp>,
+    /// The identity of the process that drives the run; `None` where none does, or where that was not asked.
+    pub driver: Option<String>,
     /// What a person should know, such as why the run stands still.
     pub message: Option<String>,
     /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.

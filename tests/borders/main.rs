@@ -6,4 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bound;
 mod foreign;
+mod recorded;
+mod rollback;
+mod siblings;

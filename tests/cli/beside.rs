@@ -65,13 +65,31 @@ fn rests(desk: &Desk, deployments: &[&str], runs: &[&str]) {
 }
 
 #[test]
-fn scale_beside_an_upgrade_is_refused() {
+fn scale_beside_an_upgrade_waits_in_line() {
     let (desk, driver) = upgraded("apply v2.yaml");
-    let scaled = ends(jane(&desk, "scale web --replicas 5"), 4);
-    assert!(scaled.stderr.contains("in the middle of an upgrade"), "{}", scaled.stderr);
+    ends(jane(&desk, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    let mut scaled = jane(&desk, "scale web --replicas 5");
+    scaled.until("waiting for the run of `driver`");
     pods_come(&desk);
     ends(driver, 0);
-    rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+    ends(scaled, 0);
+    rests(&desk, &["web-v2 5/5"], &["Succeeded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn status_names_the_process_that_drives_or_says_that_none_does() {
+    let (desk, driver) = upgraded("apply v2.yaml");
+    let status = desk.done("status");
+    assert!(status.stderr.contains("web: `driver` drives the run\n"), "{}", status.stderr);
+    let status: serde_json::Value = serde_json::from_str(&desk.done("status -o json").stdout).unwrap();
+    assert_eq!(status["items"][0]["driver"], "driver");
+    drop(driver);
+    let status = desk.done("status");
+    let abandoned = "web: no process drives the run; `rollout resume web --sandbox=box.json` resumes it\n";
+    assert!(status.stderr.contains(abandoned), "{}", status.stderr);
+    desk.pods(WELL);
+    desk.done("resume web");
+    assert_eq!(desk.done("status").stderr, "");
 }
 
 #[test]

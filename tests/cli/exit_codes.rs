@@ -99,7 +99,7 @@ fn never_ready_is_3() {
       warning event: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
       hint: the run is kept: run the same command again to go on where it stopped
-      hint: go back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
+      hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     [exit 3]
     ");
     assert_eq!(desk.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
@@ -143,7 +143,7 @@ fn out_of_time_as_a_whole_is_3() {
       warning event: FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
       hint: the run is kept: run the same command again to go on where it stopped
-      hint: go back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
+      hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     [exit 3]
     ");
 }

@@ -1,6 +1,8 @@
 //! Components that left their manifest: told of, and removed when asked for.
 
+use crate::queueing::by;
 use crate::support::Desk;
+use crate::support::child::Child;
 use crate::support::manifest::application;
 use crate::support::screen::Screen;
 
@@ -92,4 +94,47 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
     // There is nothing left to ask about.
     let screen = Screen::start(desk.command("apply one.yaml --prune"), 80).end();
     assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
+}
+
+/// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
+#[test]
+fn a_component_that_came_during_the_run_is_not_pruned() {
+    let desk = shop();
+    desk.write("next.yaml", application("shop", "web", "v2", "web:2", "targetSize: 2"));
+    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
+    let api = application("shop", "api", "v1", "api:1", "targetSize: 1");
+    let (_, second) = api.split_once("components:\n").unwrap();
+    desk.write("later.yaml", format!("{web}{second}"));
+    desk.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &desk, "apply next.yaml --prune --yes"));
+    first.until(": waiting, `web-v2`");
+    let mut later = Child::spawn(by("later", &desk, "apply later.yaml"));
+    later.until("waiting for the run of `first`");
+    let (first, later) = (first.end(), later.end());
+    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
+    desk.settle();
+    let left = desk.deployments();
+    assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{}", first.stderr);
+    assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{}", first.stderr);
+}
+
+/// What was left, and is rolled out again before its turn comes, stays; the pruning run reports it.
+#[test]
+fn a_component_that_was_rolled_out_again_is_not_pruned() {
+    let desk = shop();
+    desk.write("next.yaml", application("shop", "web", "v2", "web:2", "targetSize: 2"));
+    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
+    let job = application("shop", "job", "v2", "job:2", "targetSize: 1");
+    let (_, second) = job.split_once("components:\n").unwrap();
+    desk.write("later.yaml", format!("{web}{second}"));
+    desk.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &desk, "apply next.yaml --prune --yes"));
+    first.until(": waiting, `web-v2`");
+    let mut later = Child::spawn(by("later", &desk, "apply later.yaml"));
+    later.until("waiting for the run of `first`");
+    let (first, later) = (first.end(), later.end());
+    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
+    desk.settle();
+    let left = desk.deployments();
+    assert!(left.iter().any(|one| one.starts_with("job-v2")), "{left:?}\n{}", first.stderr);
 }

@@ -87,7 +87,7 @@ fn an_image_that_never_comes_at_three_widths() {
     e reference "web:2": web:2: not found
     [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
     [   0s]   hint: the run is kept: run the same command again to go on where it stopped
-    [   0s]   hint: go back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
+    [   0s]   hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     [exit 3]
@@ -108,8 +108,8 @@ fn an_image_that_never_comes_at_three_widths() {
     [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
     [   0s]   hint: the run is kept: run the same command again to go on where it st
     opped
-    [   0s]   hint: go back with `rollout undo web --to-revision web-v1 --sandbox=bo
-    x.json`
+    [   0s]   hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=
+    box.json`
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     [exit 3]
@@ -142,9 +142,9 @@ fn an_image_that_never_comes_at_three_widths() {
     [   0s]   hint: the run is kept: run the
      same command again to go on where it st
     opped
-    [   0s]   hint: go back with `rollout un
-    do web --to-revision web-v1 --sandbox=bo
-    x.json`
+    [   0s]   hint: roll back with `rollout
+    undo web --to-revision web-v1 --sandbox=
+    box.json`
     NAME   TARGET   UPGRADED   READY   BATCH
     -STATE         ROLLING-STATE   AGE
     web    3        1          0       batch

@@ -193,7 +193,7 @@ fn tried_twice() -> Desk {
         desk.write("app.yaml", shop(&format!("v{revision}"), &format!("web:{revision}")));
         let ran = desk.run("apply app.yaml --batch-timeout 300ms");
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
-        let hint = "go back with `rollout undo web --to-revision web-v1";
+        let hint = "roll back with `rollout undo web --to-revision web-v1";
         assert_eq!(ran.stderr.contains(hint), code == 3, "{}", ran.stderr);
     }
     desk

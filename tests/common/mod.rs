@@ -21,6 +21,7 @@ pub(crate) mod process;
 pub(crate) mod scenario;
 pub(crate) mod stage;
 pub(crate) mod stories;
+pub(crate) mod typed;
 pub(crate) mod wire;
 
 /// Says which case it is, for the test that fails.

@@ -3,7 +3,8 @@
 use rollout::cluster::lease::Turn;
 use rollout::cluster::record;
 use rollout::driver::context::Context;
-use rollout::driver::delete::{self, Scope};
+use rollout::driver::delete::{self, Extent, Removed, Remover};
+use rollout::driver::inventory::{self, Scope};
 use rollout::driver::outcome::{End, Failure, FailureKind};
 use rollout::driver::pause::{self, Place};
 use rollout::driver::run;
@@ -11,9 +12,9 @@ use rollout::driver::wish::{Gate, Intent, Overrides, Wish};
 use rollout::oam::application::{Amount, Batch};
 use rollout::plan::record::{Pause, Record};
 
-use crate::common::manifest::NAMESPACE;
-use crate::common::process::{Process, Run};
-use crate::common::stage::Stage;
+use super::manifest::NAMESPACE;
+use super::process::{Process, Run};
+use super::stage::Stage;
 
 const COMPONENT: &str = "web";
 
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Scale(u32),
     Undo,
     UndoNow,
+    /// To the revision that is named.
+    UndoTo(&'static str),
     /// Of the application.
     Delete,
     DeleteComponent,
@@ -45,6 +48,7 @@ impl Command {
             | Self::PromoteFull
             | Self::Abort
             | Self::Scale(_)
+            | Self::UndoTo(_)
             | Self::Delete
             | Self::DeleteComponent => false,
         }
@@ -71,6 +75,7 @@ impl Command {
             Self::Scale(replicas) => Put::Scale(replicas),
             Self::Undo => Put::Undo(Turn::InLine),
             Self::UndoNow => Put::Undo(Turn::AtOnce),
+            Self::UndoTo(name) => Put::UndoTo(name),
         };
         intent.drive(context).await
     }
@@ -82,6 +87,7 @@ enum Put {
     Abort,
     Scale(u32),
     Undo(Turn),
+    UndoTo(&'static str),
 }
 
 impl Put {
@@ -105,6 +111,10 @@ impl Put {
                 (Intent::Scale { replicas, kind }, one_by_one, Turn::InLine)
             }
             Self::Undo(turn @ Turn::AtOnce) => (Intent::Revision { reference: None, kind }, at_once, turn),
+            Self::UndoTo(name) => {
+                let intent = Intent::Revision { reference: Some(name.to_owned()), kind };
+                (intent, at_once, Turn::AtOnce)
+            }
             Self::Undo(turn @ Turn::InLine) => {
                 (Intent::Revision { reference: None, kind }, Overrides::default(), turn)
             }
@@ -128,8 +138,12 @@ async fn pause(context: &Context) -> Result<Vec<(String, End)>, Failure> {
 
 async fn remove(context: &Context, component: Option<String>) -> Result<Vec<(String, End)>, Failure> {
     let scope = Scope { namespace: NAMESPACE.to_owned(), application: "shop".to_owned(), component };
-    delete::delete(&context.session, &scope, &context.identity, context.limits.lock, |_| {}).await?;
-    Ok(Vec::new())
+    let inventory = inventory::take(&context.session, &scope).await?;
+    let remover = Remover { identity: &context.identity, patience: context.limits.lock };
+    match delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {}).await? {
+        Removed::Everything => Ok(Vec::new()),
+        Removed::Overtaken(failure) => Err(failure),
+    }
 }
 
 /// The component's record, found as the command line finds it.

@@ -9,9 +9,9 @@ use crate::common::case;
 use crate::common::manifest::{Component, web};
 use crate::common::process::Run;
 use crate::common::scenario::{Act, Scene, Story, dying_at, process};
+use crate::common::typed::Command;
 use crate::common::{end, invariants};
 use crate::once::moments;
-use crate::typed::Command;
 
 const FAST: &str = "- {image: '*', readyAfter: 50ms}";
 

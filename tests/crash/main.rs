@@ -9,4 +9,3 @@ mod commands;
 mod in_place;
 mod once;
 mod twice;
-mod typed;

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{HOLDER, Look, Queue};
+use super::{HOLDER, LeaseKey, Look, Queue};
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -38,6 +38,12 @@ impl Held {
     /// The Lease, for which the server was asked at this moment.
     pub(super) fn taken(queue: Queue, asked: Moment) -> Self {
         Self { queue, valid_until: Cell::new(asked.plus(RENEW_DEADLINE)), renewed: Notify::new() }
+    }
+
+    /// Which Lease it is.
+    #[must_use]
+    pub fn key(&self) -> &LeaseKey {
+        &self.queue.key
     }
 
     /// Whether writes may be sent: the Lease was renewed recently enough.
@@ -90,7 +96,8 @@ impl Held {
                         return holder;
                     }
                     // Deleted by hand: taken again.
-                    if let Ok(Look::Taken) = self.queue.look(|_| false).await {
+                    if let Ok(Look::Taken) = self.queue.look(|holder, _| holder == self.queue.identity).await
+                    {
                         self.extend(asked);
                     }
                     RENEW_AGAIN

@@ -4,24 +4,33 @@ use crate::driver::aim::{Aim, Present, not_resolved, workload_name};
 use crate::driver::outcome::Failure;
 use crate::driver::wish::Gate;
 use crate::oam::application::{Amount, Batch, Strategy};
+use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Observed;
 use crate::plan::record::{FrozenStrategy, Mode, Outcome, Purpose, Record, RunSpec};
+use crate::plan::rollback::{self, Rollback};
 use crate::plan::sides::Sides;
 use crate::plan::walk::{Next, walk};
-use crate::plan::way_back;
 
-/// To an earlier revision; without a name, to the one before that worked.
+/// To an earlier revision; without a name, to where a rollback leads.
 pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Result<Aim, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
-    let target = match reference {
-        Some(reference) => revision::resolve(reference, component, present.stored)
-            .map_err(|unknown| not_resolved(&unknown))?,
-        // Given again, a way back that was interrupted goes on; it does not turn round.
-        None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => target(present, &run.spec)?,
-        None => way_back::previous(record, present.stored).ok_or_else(|| {
+    let live = live_size(present);
+    let rollback = match reference {
+        Some(reference) => {
+            let revision = revision::resolve(reference, component, present.stored)
+                .map_err(|unknown| not_resolved(&unknown))?;
+            let is_target = revision.name == run.spec.target;
+            let size = if is_target { run.spec.target_size } else { rollback::size(record, live) };
+            Rollback { revision, size }
+        }
+        // A rollback that was interrupted is resumed when it is rerun; it does not turn round.
+        None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => {
+            Rollback { revision: target(present, &run.spec)?, size: run.spec.target_size }
+        }
+        None => rollback::target(record, present.stored, live).ok_or_else(|| {
             let reason =
                 format!("component `{component}` has no revision before `{}` that worked", run.spec.target);
             Failure::refused(reason)
@@ -30,13 +39,13 @@ pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Res
     };
     // The last run's batches serve again where they divide the whole size.
     let whole = run.spec.batches.iter().map(|batch| u64::from(batch.size)).sum::<u64>();
-    let fits = whole == u64::from(run.spec.target_size)
-        && run.spec.batches.last().is_some_and(|last| last.size != 0);
+    let fits =
+        whole == u64::from(rollback.size) && run.spec.batches.last().is_some_and(|last| last.size != 0);
     let desired = Desired {
         batches: fits.then(|| batches(&run.spec)),
-        ..desired(present, &run.spec, &target.name, run.spec.target_size)
+        ..rolled_back(present, run.spec.kind, rollback)
     };
-    Ok(aim(desired, target, Purpose::Undo))
+    Ok(aim(desired, rollback.revision, Purpose::Undo))
 }
 
 /// On with the recorded run.
@@ -68,7 +77,7 @@ pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Fail
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted goes on, and one that was not
 /// has nothing left to do.
-pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
+pub(in crate::driver) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
     let spec = &run.spec;
@@ -85,11 +94,33 @@ pub(super) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
         ))
         .hint(format!("`rollout delete {component}` removes what is there")));
     }
-    let (target, size) = way_back::beginning(record, present.stored).ok_or_else(|| {
-        Failure::refused(format!("component `{component}` has no recorded revision to return to"))
-            .hint(format!("see `rollout history {component}`"))
+    let rollback = rollback::target(record, present.stored, live_size(present)).ok_or_else(|| {
+        Failure::refused(format!("component `{component}` has no revision to return to that worked")).hint(
+            format!("`rollout undo {component} --to-revision` names any of `rollout history {component}`"),
+        )
     })?;
-    Ok(aim(desired(present, spec, &target.name, size), target, Purpose::Abort))
+    Ok(aim(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
+}
+
+/// The component's size as it is; `None` where it has no workload.
+fn live_size(present: &Present<'_>) -> Option<u32> {
+    let live = present.workloads.iter().filter(|workload| !workload.deleting);
+    live.map(|workload| workload.replicas).reduce(u32::saturating_add)
+}
+
+/// A rollback in one batch. It never takes ready pods away before their replacements are ready, whatever the strategy of
+/// the run that it rolls back.
+fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>) -> Desired {
+    let target = rollback.revision.name.clone();
+    Desired {
+        kind,
+        workload: workload_name(kind, present.component, &target),
+        target,
+        target_size: rollback.size,
+        batches: None,
+        partition: None,
+        strategy: Strategy::IncreaseFirst,
+    }
 }
 
 /// The same revision in another size, in one batch.

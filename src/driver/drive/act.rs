@@ -10,11 +10,12 @@ use crate::cluster::watch;
 use crate::cluster::workload::{self, observe};
 use crate::driver::drive::{Drive, Lead};
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepare::check_bound;
 use crate::oam::revision;
 use crate::plan::desired::Desired;
 use crate::plan::in_place::Rolling;
 use crate::plan::observed::{Epoch, Observed, Uid};
-use crate::plan::record::{Claim, Mode, Record, RunSpec};
+use crate::plan::record::{Claim, LeaseScope, Mode, Record, RunSpec};
 use crate::plan::step::Step;
 use crate::plan::walk::{Side, walk};
 use crate::report::event::{Action, Role, What};
@@ -34,11 +35,12 @@ impl Drive<'_> {
             Ok(()) => {
                 self.changed = true;
                 self.conflicts = 0;
+                self.last_error = None;
                 Ok(())
             }
             Err(RecordError::Cluster(error)) => {
                 if is_claim && matches!(error, ClusterError::Conflict(_) | ClusterError::AlreadyExists(_)) {
-                    self.check_turn().await?;
+                    self.check_takeover().await?;
                 }
                 self.recover(error).await
             }
@@ -68,20 +70,25 @@ impl Drive<'_> {
         }
     }
 
-    /// Somebody has claimed while it was our turn: a run that took over must not be claimed back.
-    async fn check_turn(&mut self) -> Result<(), Failure> {
+    /// Somebody has claimed while this process held the Lease: a run that took over must not be claimed back.
+    async fn check_takeover(&mut self) -> Result<(), Failure> {
         let Some(Lead { lease, .. }) = self.lead else { return Ok(()) };
-        match lease.lost_to().await {
-            Ok(Some(holder)) => {
-                let reason = format!("application `{}` was taken over by `{holder}`", self.job.application);
-                Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
-            }
-            Ok(None) | Err(_) => Ok(()),
+        if let Ok(Some(holder)) = lease.lost_to().await {
+            let reason = format!("{} was taken over by `{holder}`", lease.key());
+            return Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"));
         }
+        let known = self.job.record.as_ref().map(|stored| stored.record.epoch);
+        self.reload().await?;
+        let Some(record) = self.record.as_ref().map(|stored| &stored.record) else { return Ok(()) };
+        if record.run.lease == LeaseScope::Component && Some(record.epoch) > known {
+            return Err(self.superseded().await);
+        }
+        check_bound(self.job.bound_to, Some(record), &self.job.component)
     }
 
     /// After a write that was refused or went unanswered: look again, by a quorum read.
     pub(super) async fn recover(&mut self, error: ClusterError) -> Result<(), Failure> {
+        self.last_error = Some(error.to_string());
         match error {
             ClusterError::Conflict(_) | ClusterError::AlreadyExists(_) | ClusterError::NotFound(_) => {
                 self.conflicts += 1;
@@ -224,6 +231,7 @@ impl Drive<'_> {
             newest_stamp: observed.newest_stamp(),
             resumes,
             purpose: self.job.purpose,
+            lease: self.lead.map(|lead| lead.scope).unwrap_or_default(),
         };
         let record =
             Record::claim(observed.record.as_ref(), &self.job.application, &self.job.component, spec, claim);

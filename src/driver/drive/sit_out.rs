@@ -24,6 +24,7 @@ impl Drive<'_> {
     /// Waits for the end of the pause. The clock of the batch begins anew after it; that of the run does not stop.
     pub(super) async fn sit_out(&mut self) -> Result<(), Failure> {
         (self.batch, self.said) = (None, None);
+        self.move_deadline();
         // Whoever paused the run is told by this that nothing more will be written.
         self.amend(|run| {
             if run.paused.is_some() {

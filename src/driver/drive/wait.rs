@@ -11,7 +11,6 @@ use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::plan::walk::Waiting;
 use crate::report::event::What;
-use crate::report::text::span;
 
 /// How often a wait that does not move is mentioned again.
 pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
@@ -134,20 +133,6 @@ impl Drive<'_> {
         Ok(())
     }
 
-    pub(super) fn check_deadline(&self, on: &str) -> Result<(), Failure> {
-        let now = self.context.session.clock().moment();
-        let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
-        let (flag, limit) = if is_over(self.run_deadline) {
-            ("--timeout", self.context.limits.run)
-        } else if is_over(self.batch.and_then(|batch| batch.deadline)) {
-            ("--batch-timeout", self.context.limits.batch)
-        } else {
-            return Ok(());
-        };
-        let limit = span(limit.try_into().unwrap_or_default());
-        Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit} (`{flag}`): {on}")))
-    }
-
     /// Starts the batch's clock when it is entered, and reports those before as ready.
     pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> Noticed {
         let done = match step {
@@ -159,6 +144,7 @@ impl Drive<'_> {
                     let clock = self.context.session.clock();
                     let deadline = clock.moment().after(self.context.limits.batch);
                     self.batch = Some(Entered { index: *batch, at: clock.elapsed(), deadline });
+                    self.move_deadline();
                 }
                 if matches!(step, Step::Hold { .. }) { batch + 1 } else { *batch }
             }

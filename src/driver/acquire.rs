@@ -1,0 +1,108 @@
+//! Which Lease a command acts under, and whom it waits for.
+//!
+//! Runs of an application wait in line for its Lease. A command about one component that does not wait takes over that
+//! component alone where somebody drives the application: the siblings end at their own targets. Claims keep both apart;
+//! the component's Lease only says that somebody lives.
+
+use std::time::Duration;
+
+use crate::cluster::lease::{self, Attempt, Held, LeaseKey, Queue, QueueError, Turn};
+use crate::cluster::session::Session;
+use crate::plan::record::{LeaseScope, Outcome, Record};
+
+/// Who acts, on what, and how long it waits for others.
+#[derive(Clone, Copy)]
+pub struct Claimant<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The application.
+    pub application: &'a str,
+    /// The one component that it is about; `None` for a whole application.
+    pub component: Option<&'a str>,
+    /// The identity.
+    pub identity: &'a str,
+    /// How long it waits in line; zero is no limit.
+    pub patience: Duration,
+}
+
+/// Whether runs had to be waited for that had taken over components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeovers {
+    /// None.
+    None,
+    /// At least one, which has ended.
+    Ended,
+}
+
+impl Claimant<'_> {
+    /// Takes the Lease to act under; `announce` hears each holder that is waited for.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub async fn acquire(
+        &self,
+        turn: Turn,
+        announce: impl FnMut(&str),
+    ) -> Result<(Held, LeaseScope), QueueError> {
+        let of_application = || self.queue(LeaseKey::of_application(self.application));
+        if let Some(component) = self.component {
+            let holder = match of_application().try_acquire().await? {
+                Attempt::Acquired(lease) => return Ok((lease, LeaseScope::Application)),
+                Attempt::Busy { holder } => holder,
+            };
+            if turn == Turn::AtOnce || holder == self.identity {
+                let queue = self.queue(LeaseKey::of_component(self.application, component));
+                let lease = queue.acquire(Turn::AtOnce, self.patience, announce).await?;
+                return Ok((lease, LeaseScope::Component));
+            }
+        }
+        Ok((of_application().acquire(turn, self.patience, announce).await?, LeaseScope::Application))
+    }
+
+    /// Whether a process drives the application, or has taken over the component.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub async fn is_driven(&self) -> Result<bool, QueueError> {
+        let of_component = self.component.map(|name| LeaseKey::of_component(self.application, name));
+        for key in [LeaseKey::of_application(self.application)].into_iter().chain(of_component) {
+            if lease::holder(self.session, self.namespace, &key).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for the runs that have taken over recorded components and still drive them; `announce` hears the component
+    /// and the holder.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub async fn await_takeovers<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a Record>,
+        mut announce: impl FnMut(&str, &str),
+    ) -> Result<Takeovers, QueueError> {
+        let mut takeovers = Takeovers::None;
+        for record in records {
+            let is_open = matches!(record.run.outcome, Outcome::Running | Outcome::Paused);
+            let key = LeaseKey::of_run(record);
+            if !is_open
+                || record.run.lease != LeaseScope::Component
+                || lease::holder(self.session, self.namespace, &key).await?.is_none()
+            {
+                continue;
+            }
+            let announce = |holder: &str| announce(&record.component, holder);
+            self.queue(key).acquire(Turn::InLine, self.patience, announce).await?.release().await;
+            takeovers = Takeovers::Ended;
+        }
+        Ok(takeovers)
+    }
+
+    fn queue(&self, key: LeaseKey) -> Queue {
+        Queue::new(self.session.clone(), self.namespace, key, self.identity)
+    }
+}

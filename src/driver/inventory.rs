@@ -1,0 +1,204 @@
+//! What there is of an application to remove, and the claims that this is known from.
+//!
+//! Whose an object is, is decided by its labels and by a mark that only this program leaves on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::api::ApiResource;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{self, LeaseKey};
+use crate::cluster::owned::{self, Owned};
+use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::session::Session;
+use crate::cluster::views::{View, Views};
+use crate::cluster::{keys, workload};
+use crate::driver::outcome::Failure;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::plan::observed::Epoch;
+use crate::plan::record::Record;
+
+/// What is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The namespace.
+    pub namespace: String,
+    /// The application.
+    pub application: String,
+    /// One of its components; `None` is all of them.
+    pub component: Option<String>,
+}
+
+/// The objects in a scope, and the claims on its components at that moment.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// The scope.
+    pub scope: Scope,
+    /// The objects, in the order in which they go. The Leases are left out.
+    pub objects: Vec<Owned>,
+    /// The epoch of each recorded component.
+    pub epochs: BTreeMap<String, Epoch>,
+}
+
+/// The hint for a user who lacks a right.
+pub(super) const RIGHTS: &str = "ask for the Role that `rollout rbac --with-delete` prints";
+
+impl Inventory {
+    /// The newest epoch that a workload of a component is stamped with; zero where none is.
+    pub(super) fn newest_stamp(&self, component: &str) -> Epoch {
+        let stamps = self.objects.iter().filter(|owned| owned.component() == Some(component));
+        stamps.filter_map(Owned::stamp).max().unwrap_or(Epoch(0))
+    }
+}
+
+/// Takes the inventory of a scope.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure> {
+    find(session, scope).await.map_err(|error| match error {
+        ClusterError::Forbidden(message) => Failure::refused(message).hint(RIGHTS),
+        error => error.into(),
+    })
+}
+
+/// The run records in a scope.
+///
+/// # Errors
+/// What the server answered at last.
+pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, ClusterError> {
+    let Scope { namespace, application, component } = scope;
+    let mut records = record::load_all(session, namespace).await?;
+    records.retain(|StoredRecord { record, .. }| {
+        record.application == *application && component.as_ref().is_none_or(|name| *name == record.component)
+    });
+    Ok(records)
+}
+
+async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
+    let Scope { namespace, application, component } = scope;
+    let records: Vec<Record> =
+        records(session, scope).await?.into_iter().map(|stored| stored.record).collect();
+    let by_name = format!("{}={application}", labels::NAME);
+    let within = |selector: &str, key: &str| match component {
+        Some(component) => format!("{selector},{key}={component}"),
+        None => selector.to_owned(),
+    };
+    let revision = ApiResource::erase::<ControllerRevision>(&());
+    // Those that KubeVela records do not name the application.
+    let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
+    let revisions = owned::list(session, namespace, &revision, &of_revisions, None).await?;
+    let mut found = Vec::new();
+    let kinds: BTreeSet<WorkloadKind> =
+        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
+    for kind in kinds {
+        let selector = within(&by_name, labels::COMPONENT);
+        let labelled = owned::list(session, namespace, &workload::resource(kind), &selector, None).await?;
+        let owners = owners(application, kind, &records, &revisions);
+        let is_owned = |object: &Owned| {
+            let owner = object.label(labels::COMPONENT).and_then(|component| owners.get(component));
+            owner.is_some_and(|owner| owner.owns(&object.labelled(kind)) && object.is_marked(keys::EPOCH))
+        };
+        found.extend(labelled.into_iter().filter(is_owned));
+    }
+    let services = within(&by_name, labels::COMPONENT);
+    let service = ApiResource::erase::<Service>(&());
+    found.extend(owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
+    found.extend(revisions);
+    let views = Views::find(session).await;
+    for record in &records {
+        found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
+    }
+    if component.is_none() {
+        found.extend(view(session, &views, View::Application, namespace, application).await?);
+    }
+    let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
+    let of_records = within(&of_application, keys::RECORD_COMPONENT);
+    let config_map = ApiResource::erase::<ConfigMap>(&());
+    found.extend(owned::list(session, namespace, &config_map, &of_records, None).await?);
+    let epochs = records.into_iter().map(|record| (record.component, record.epoch)).collect();
+    Ok(Inventory { scope: scope.clone(), objects: found, epochs })
+}
+
+/// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
+fn owners(
+    application: &str,
+    kind: WorkloadKind,
+    records: &[Record],
+    revisions: &[Owned],
+) -> BTreeMap<String, ComponentOwner> {
+    let of_records = records
+        .iter()
+        .flat_map(|record| record.revision_names().map(|revision| (record.component.clone(), revision)));
+    let of_revisions = revisions.iter().filter_map(|revision| {
+        Some((revision.label(labels::REVISION_COMPONENT)?.to_owned(), revision.name()))
+    });
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (component, revision) in of_records.chain(of_revisions) {
+        names.entry(component).or_default().insert(revision);
+    }
+    let owner = |(component, names): (String, BTreeSet<String>)| {
+        let owner = ComponentOwner::new(application, &component, kind, names);
+        (component, owner)
+    };
+    names.into_iter().map(owner).collect()
+}
+
+async fn view(
+    session: &Session,
+    views: &Views,
+    view: View,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Owned>, ClusterError> {
+    let Some(resource) = views.resource(view) else { return Ok(None) };
+    match owned::get(session, namespace, resource, name).await {
+        // They are for people to look at: whoever may not see them can remove the rest.
+        Err(ClusterError::Forbidden(_)) => Ok(None),
+        found => found,
+    }
+}
+
+/// Whether a removal has left the Lease of an application behind, killed at its very end.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn is_unfinished(session: &Session, scope: &Scope) -> Result<bool, ClusterError> {
+    let Scope { namespace, application, component } = scope;
+    let key = LeaseKey::of_application(application);
+    Ok(component.is_none() && find_lease(session, namespace, &key).await?.is_some())
+}
+
+async fn find_lease(
+    session: &Session,
+    namespace: &str,
+    key: &LeaseKey,
+) -> Result<Option<Owned>, ClusterError> {
+    owned::get(session, namespace, ApiResource::erase::<Lease>(&()), &key.name()).await
+}
+
+/// Removes the Leases of components that are gone, and that of an application whose last component is.
+pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> Result<(), ClusterError> {
+    let Scope { namespace, application, component } = &inventory.scope;
+    let names = inventory.epochs.keys().chain(component);
+    let mut keys: Vec<LeaseKey> = names.map(|name| LeaseKey::of_component(application, name)).collect();
+    keys.dedup();
+    let known = record::load_all(session, namespace).await?;
+    if component.is_none() || known.iter().all(|stored| stored.record.application != *application) {
+        keys.push(LeaseKey::of_application(application));
+    }
+    for key in keys {
+        // Somebody may have taken it since.
+        if let Some(seen) = find_lease(session, namespace, &key).await?
+            && lease::holder(session, namespace, &key).await?.is_none()
+        {
+            owned::remove(session, namespace, &seen).await?;
+        }
+    }
+    Ok(())
+}

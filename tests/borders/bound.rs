@@ -1,0 +1,154 @@
+//! Decisions about a run, carried out after another has followed it: they do nothing and report that.
+
+use rollout::driver::context::Context;
+use rollout::driver::delete::{self, Extent, Removed, Remover};
+use rollout::driver::inventory::{self, Inventory, Scope};
+use rollout::driver::outcome::{End, FailureKind};
+use rollout::report::event::What;
+
+use crate::common::manifest::{NAMESPACE, web, wish};
+use crate::common::process::{Process, Run};
+use crate::common::scenario::process;
+use crate::common::stage::Stage;
+use crate::common::typed::Command;
+
+const WELL: &str = "- {image: '*', readyAfter: 50ms}";
+
+async fn released() -> Stage {
+    let stage = Stage::open(WELL).await;
+    let run = stage.run(&process(), &wish(&[web(1, 2)])).await;
+    assert!(run.is_well(), "{}", run.story());
+    stage
+}
+
+async fn take(stage: &Stage, component: Option<&str>) -> Inventory {
+    let scope = Scope {
+        namespace: NAMESPACE.to_owned(),
+        application: "shop".to_owned(),
+        component: component.map(str::to_owned),
+    };
+    let taken = std::cell::RefCell::new(None);
+    let work = async |context: &Context| {
+        taken.replace(Some(inventory::take(&context.session, &scope).await.unwrap()));
+        Vec::new()
+    };
+    stage.perform(&process(), work).await;
+    taken.into_inner().unwrap()
+}
+
+async fn remove(stage: &Stage, inventory: &Inventory, extent: Extent) -> Run {
+    let work = async |context: &Context| {
+        let remover = Remover { identity: "remover", patience: context.limits.lock };
+        let removed = delete::delete(&context.session, inventory, extent, remover, |_| {}).await;
+        match removed {
+            Ok(Removed::Everything) => Vec::new(),
+            Ok(Removed::Overtaken(failure)) | Err(failure) => vec![("web".to_owned(), End::Failed(failure))],
+        }
+    };
+    stage.perform(&process(), work).await
+}
+
+/// What was decided to go has been rolled out again before it went.
+#[tokio::test(start_paused = true)]
+async fn a_removal_does_not_take_what_was_claimed_since() {
+    for component in [None, Some("web")] {
+        for extent in [Extent::Scope, Extent::Inventory] {
+            let stage = released().await;
+            let inventory = take(&stage, component).await;
+            let run = stage.run(&process(), &wish(&[web(2, 2)])).await;
+            assert!(run.is_well(), "{}", run.story());
+            let removed = remove(&stage, &inventory, extent).await;
+            let kinds: Vec<FailureKind> = removed.failures().iter().map(|failure| failure.kind).collect();
+            assert_eq!(kinds, [FailureKind::Superseded], "{}", removed.story());
+            assert!(removed.effects().is_empty(), "{}", removed.story());
+            assert_eq!(stage.sizes(), [("web-v2".to_owned(), 2)]);
+        }
+    }
+}
+
+/// Somebody was shown a list; an object that came after it was not confirmed.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_not_seen_stays() {
+    let stage = released().await;
+    let mut inventory = take(&stage, None).await;
+    let unseen = inventory.objects.remove(0);
+    let removed = remove(&stage, &inventory, Extent::Inventory).await;
+    let failures = removed.failures();
+    assert!(failures[0].reason.contains("appeared after the removal was confirmed"), "{}", removed.story());
+    assert_eq!(stage.sizes(), [("web-v1".to_owned(), 2)], "{unseen}");
+    let removed = remove(&stage, &take(&stage, None).await, Extent::Inventory).await;
+    assert!(removed.failures().is_empty(), "{}", removed.story());
+    assert!(stage.sizes().is_empty() && stage.record("web").is_none());
+}
+
+/// A run that begins at every request of a removal keeps what it has made.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_run() {
+    let requests = {
+        let stage = released().await;
+        let removed = remove(&stage, &take(&stage, Some("web")).await, Extent::Scope).await;
+        assert!(removed.failures().is_empty(), "{}", removed.story());
+        removed.requests.len()
+    };
+    for index in 0..requests {
+        crate::common::case(&format!("overtaken at request {index}"));
+        let stage = released().await;
+        let inventory = take(&stage, Some("web")).await;
+        let reached = std::sync::Arc::new(tokio::sync::Notify::new());
+        let told = reached.clone();
+        let remover = Process::with("remover", move |seen| {
+            if seen.index == index {
+                told.notify_one();
+            }
+            crate::common::fault::PASS
+        });
+        let work = async |context: &Context| {
+            let remover = Remover { identity: "remover", patience: context.limits.lock };
+            drop(delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {}).await);
+            Vec::new()
+        };
+        let (_, run) = tokio::join!(stage.perform(&remover, work), async {
+            reached.notified().await;
+            // The same identity takes over at once.
+            stage.run(&Process::new("remover"), &wish(&[web(2, 2)])).await
+        });
+        stage.settle().await;
+        if run.is_well() {
+            assert_eq!(stage.sizes(), [("web-v2".to_owned(), 2)], "{}", run.story());
+            assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Succeeded");
+            let again = stage.run(&process(), &wish(&[web(2, 2)])).await;
+            assert!(again.is_well() && again.writes().is_empty(), "{}", again.story());
+        }
+    }
+}
+
+/// `undo` waits in line behind the run that it is about; another run came in between.
+#[tokio::test(start_paused = true)]
+async fn an_undo_is_about_the_run_that_it_was_typed_for() {
+    let stage = Stage::open("- {image: '*:2', readyAfter: 1m}\n- {image: '*', readyAfter: 50ms}").await;
+    assert!(stage.run(&process(), &wish(&[web(1, 2)])).await.is_well());
+    let (driver, jane) = (Process::new("driver"), Process::new("jane"));
+    let is_scaled = |what: &What| matches!(what, What::WorkloadScaled { .. });
+    let (driven, undone) = tokio::join!(
+        async {
+            let first = stage.run(&driver, &wish(&[web(2, 2)])).await;
+            // The same identity is first in line.
+            let second = stage.run(&Process::new("driver"), &wish(&[web(3, 2)])).await;
+            (first, second)
+        },
+        async {
+            driver.heard(1, is_scaled).await;
+            Command::Undo.run(&stage, &jane).await
+        }
+    );
+    assert!(driven.0.is_well(), "{}", driven.0.story());
+    match undone.failures().as_slice() {
+        // It came first: what it undid is the run that it was about.
+        [] => assert!(undone.is_well(), "{}", undone.story()),
+        [failure, ..] => {
+            assert_eq!(failure.kind, FailureKind::Superseded, "{}", undone.story());
+            assert!(undone.effects().is_empty(), "{}", undone.story());
+            assert_eq!(stage.sizes(), [("web-v3".to_owned(), 2)]);
+        }
+    }
+}

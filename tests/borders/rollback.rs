@@ -1,0 +1,242 @@
+//! Where a rollback leads, and that it never takes ready pods away first.
+
+use std::time::Duration;
+
+use rollout::driver::context::OnFailure;
+use rollout::plan::record::LeaseScope;
+use serde_json::Value;
+
+use crate::common::case;
+use crate::common::invariants;
+use crate::common::manifest::{Component, web, wish};
+use crate::common::process::{Process, Run};
+use crate::common::scenario::{IDENTITY, impatient, process};
+use crate::common::stage::Stage;
+use crate::common::typed::Command;
+
+const WELL: &str = "- {image: '*', readyAfter: 50ms}";
+/// Pods of the second revision and later ones never become ready.
+const FIRST_WORKS: &str = "- {image: '*:1', readyAfter: 50ms}\n- {image: '*', fail: NeverReady}";
+
+async fn apply(stage: &Stage, manifest: Component) -> Run {
+    stage.run(&impatient(), &wish(&[manifest])).await
+}
+
+async fn done(stage: &Stage, manifest: Component) {
+    let run = apply(stage, manifest).await;
+    assert!(run.is_well(), "{}", run.story());
+}
+
+/// The images and sizes of the component's workloads.
+fn workloads(stage: &Stage) -> Vec<(String, u64)> {
+    let all = stage.all_objects().into_iter();
+    let workloads = all.filter(|object| {
+        let is_kind = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
+        is_kind && object["metadata"]["labels"]["app.oam.dev/component"] == "web"
+    });
+    let image = |object: &Value| object["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let line = |object: Value| {
+        (image(&object).as_str().unwrap().to_owned(), object["spec"]["replicas"].as_u64().unwrap())
+    };
+    workloads.map(line).collect()
+}
+
+/// The ways to roll a run back that is under way.
+const COMMANDS: [Command; 3] = [Command::Abort, Command::Undo, Command::UndoNow];
+
+/// Rolls back under the judge: `size` pods serve before, and no fewer meanwhile.
+async fn rolls_back(stage: &Stage, command: Command, size: u32) {
+    let from = stage.mark().await;
+    let run = command.run(stage, &process()).await;
+    assert!(run.is_well(), "{}", run.story());
+    stage.settle().await;
+    invariants::check(&stage.history(), from, &[web(1, size).allowance()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decrease_first_run_is_rolled_back_without_losing_a_pod() {
+    for command in COMMANDS {
+        case(&format!("{command:?}"));
+        let stage = Stage::open(WELL).await;
+        done(&stage, web(1, 5)).await;
+        done(&stage, web(2, 5).batches(&["2", "3"]).decrease_first().partition(0)).await;
+        rolls_back(&stage, command, 5).await;
+        assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_decrease_first_run_is_rolled_back_without_losing_a_pod() {
+    for command in [Command::Undo, Command::UndoNow] {
+        let stage = Stage::open(WELL).await;
+        done(&stage, web(1, 5)).await;
+        done(&stage, web(2, 5).decrease_first()).await;
+        rolls_back(&stage, command, 5).await;
+        assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+    }
+}
+
+/// The first revision with three pods works; the one after it, with thirty, does not.
+#[tokio::test(start_paused = true)]
+async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
+    for command in COMMANDS {
+        let stage = Stage::open(FIRST_WORKS).await;
+        done(&stage, web(1, 3)).await;
+        assert!(!apply(&stage, web(2, 30).batches(&["3", "27"])).await.is_well());
+        rolls_back(&stage, command, 3).await;
+        assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)], "{command:?}");
+    }
+}
+
+/// A run that succeeded keeps the size that somebody has given it since.
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
+    let stage = Stage::open(WELL).await;
+    done(&stage, web(1, 3)).await;
+    done(&stage, web(2, 3)).await;
+    let scaled = Command::Scale(5).run(&stage, &process()).await;
+    assert!(scaled.is_well(), "{}", scaled.story());
+    rolls_back(&stage, Command::Undo, 5).await;
+    assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_was_tried_is_no_rollback_target_in_place() {
+    for kind in ["statefulset", "cloneset-service"] {
+        for command in COMMANDS {
+            case(&format!("{kind} {command:?}"));
+            let stage = Stage::open(FIRST_WORKS).await;
+            done(&stage, web(1, 5).of(kind)).await;
+            for version in [2, 3] {
+                let tried = web(version, 5).batches(&["2", "3"]).max_unavailable(0).of(kind);
+                assert!(!apply(&stage, tried).await.is_well());
+            }
+            let run = command.run(&stage, &process()).await;
+            // A StatefulSet replaces no pod before one that never became ready; the error says how to make way.
+            assert!(run.is_well() || kind == "statefulset", "{}", run.story());
+            assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+            assert_eq!(stage.record("web").unwrap()["run"]["spec"]["target"], "web-v1");
+        }
+    }
+}
+
+/// Scales are runs as well, and ten runs are on record.
+#[tokio::test(start_paused = true)]
+async fn what_worked_is_known_after_ten_scales() {
+    let stage = Stage::open("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}").await;
+    done(&stage, web(1, 3)).await;
+    assert!(!apply(&stage, web(2, 3).batches(&["1", "2"])).await.is_well());
+    done(&stage, web(3, 3)).await;
+    for index in 0..12 {
+        let run = Command::Scale(3 + 2 * (1 - index % 2)).run(&stage, &process()).await;
+        assert!(run.is_well(), "{}", run.story());
+    }
+    let run = Command::Undo.run(&stage, &process()).await;
+    assert!(run.is_well(), "{}", run.story());
+    assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)]);
+}
+
+/// Whatever number of revisions came since, those that a rollback needs are not pruned.
+#[tokio::test(start_paused = true)]
+async fn the_revision_that_worked_before_is_never_pruned() {
+    let stage = Stage::open(FIRST_WORKS).await;
+    done(&stage, web(1, 1)).await;
+    for version in 2..=15 {
+        assert!(!apply(&stage, web(version, 1)).await.is_well());
+    }
+    stage.script_pods(WELL);
+    done(&stage, web(16, 1)).await;
+    let run = Command::Undo.run(&stage, &process()).await;
+    assert!(run.is_well(), "{}", run.story());
+    assert_eq!(workloads(&stage), [("web:1".to_owned(), 1)]);
+}
+
+/// A size that somebody has changed by hand is repaired by a scale; rolling that back replaces no revision.
+#[tokio::test(start_paused = true)]
+async fn the_repair_of_a_finished_run_is_a_scale() {
+    for kind in ["webservice", "statefulset", "cloneset-service"] {
+        case(kind);
+        let stage = Stage::open(WELL).await;
+        done(&stage, web(1, 3).of(kind)).await;
+        done(&stage, web(2, 3).batches(&["1", "2"]).of(kind)).await;
+        scale_by_hand(&stage, kind, 1).await;
+        stage.settle().await;
+        stage.script_pods("- {image: '*', fail: NeverReady}");
+        let mut failing = impatient();
+        failing.limits.on_failure = OnFailure::Undo;
+        let run = stage.run(&failing, &wish(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
+        assert!(!run.is_well(), "{}", run.story());
+        let images: Vec<String> = workloads(&stage).into_iter().map(|(image, _)| image).collect();
+        assert_eq!(images, ["web:2"], "{}", run.story());
+        let record = stage.record("web").unwrap();
+        let runs: Vec<&Value> =
+            record["past"].as_array().unwrap().iter().map(|run| &run["spec"]["mode"]).collect();
+        assert!(runs.contains(&&Value::from("Scale")) || kind != "webservice", "{runs:?}");
+    }
+}
+
+async fn scale_by_hand(stage: &Stage, kind: &str, replicas: u32) {
+    use kube::api::{Patch, PatchParams};
+    use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+    let (group, version, name, object) = match kind {
+        "webservice" => ("apps", "v1", "Deployment", "web-v2"),
+        "statefulset" => ("apps", "v1", "StatefulSet", "web"),
+        _ => ("apps.kruise.io", "v1alpha1", "CloneSet", "web"),
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, name));
+    let api: kube::Api<DynamicObject> = kube::Api::default_namespaced_with(stage.client(), &resource);
+    let patch = Patch::Merge(serde_json::json!({"spec": {"replicas": replicas}}));
+    api.patch(object, &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// The rollback of one component does not wait for the others, and happens under the Lease of the failed run.
+#[tokio::test(start_paused = true)]
+async fn a_failed_component_is_rolled_back_while_its_siblings_go_on() {
+    use crate::common::manifest::component;
+    use rollout::report::event::What;
+    let stage = Stage::open(WELL).await;
+    let release = |version: u32| [component("api", version, 2), web(version, 2)];
+    let run = stage.run(&process(), &wish(&release(1))).await;
+    assert!(run.is_well(), "{}", run.story());
+    stage.script_pods("- {image: 'web:2', fail: NeverReady}\n- {image: 'api:2', readyAfter: 5m}\n- {image: '*', readyAfter: 50ms}");
+    let mut process = Process::new(IDENTITY);
+    (process.limits.batch, process.limits.on_failure) = (Duration::from_secs(400), OnFailure::Undo);
+    let manifest = [component("api", 2, 2).batches(&["1", "1"]), web(2, 2)];
+    let run = stage.run(&process, &wish(&manifest)).await;
+    let ended = |name: &str| {
+        let is_end = |what: &What| matches!(what, What::Succeeded { .. });
+        let ends =
+            run.events.iter().filter(|event| event.component.as_deref() == Some(name) && is_end(&event.what));
+        ends.map(|event| event.elapsed).next().unwrap_or_else(|| panic!("{name}: {}", run.story()))
+    };
+    assert!(ended("web") < ended("api"), "the rollback waited: {}", run.story());
+    let leases = run.requests.iter().filter(|request| {
+        request.seen.kind == "leases" && request.seen.verb == rollout::sandbox::fault::Verb::Create
+    });
+    assert!(leases.count() <= 1);
+    assert_eq!(run.failures().len(), 1, "the failed run stays failed");
+    assert_eq!(stage.sizes(), [("api-v2".to_owned(), 2), ("web-v1".to_owned(), 2)]);
+    assert_eq!(stage.record("web").unwrap()["run"]["purpose"], "Abort");
+    assert_eq!(stage.record("web").unwrap()["run"]["lease"], serde_json::json!(LeaseScope::Application));
+}
+
+/// Somebody takes over in the moment in which the run fails: what they roll out is not rolled back.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_is_bound_to_the_run_that_failed() {
+    let stage = Stage::open(FIRST_WORKS).await;
+    done(&stage, web(1, 3)).await;
+    // The record's write that tells of the failure is the last before the rollback reads it.
+    let (mut failing, jane) = (impatient(), Process::new("jane"));
+    failing.limits.on_failure = OnFailure::Undo;
+    let manifest = wish(&[web(2, 3)]);
+    let (run, taken) = tokio::join!(stage.run(&failing, &manifest), async {
+        use rollout::report::event::What;
+        failing.heard(1, |what| matches!(what, What::WorkloadScaled { .. })).await;
+        stage.script_pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}");
+        Command::UndoTo("v1").run(&stage, &jane).await
+    });
+    assert!(taken.is_well(), "{}", taken.story());
+    assert!(!run.is_well());
+    let record = stage.record("web").unwrap();
+    assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
+}
