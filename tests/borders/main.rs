@@ -7,6 +7,7 @@
 mod common;
 
 mod bound;
+mod deadlines;
 mod foreign;
 mod recorded;
 mod rollback;

@@ -1,15 +1,18 @@
 //! A command about one component beside a process that drives it and others: the others end at their own targets.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::{End, FailureKind};
 use rollout::report::event::What;
 
 use crate::common::case;
+use crate::common::hold::Hold;
 use crate::common::manifest::{Component, component, web, wish};
 use crate::common::process::{Process, Run};
-use crate::common::scenario::process;
+use crate::common::scenario::{Story, process};
 use crate::common::stage::Stage;
+use crate::common::stories;
 use crate::common::typed::Command;
 
 fn release(version: u32) -> [Component; 2] {
@@ -170,4 +173,53 @@ async fn scale_beside_a_paused_upgrade_is_refused() {
     };
     let kinds: Vec<FailureKind> = scaled.failures().iter().map(|failure| failure.kind).collect();
     assert_eq!(kinds, [FailureKind::Refused], "{}", scaled.story());
+}
+
+/// An abort begins at every write of an upgrade, which arrives once the abort has made its claim: whatever it was, the
+/// abort succeeds at once, or there was nothing left to abort.
+#[tokio::test(start_paused = true)]
+async fn an_abort_that_races_any_write_succeeds_at_once() {
+    let story = Story { manifest: vec![web(2, 5).batches(&["2", "3"])], ..stories::upgrade() };
+    let reference = story.reference().await;
+    let mut aborted = 0;
+    for late in reference.run.effects() {
+        case(&format!("late: {}", late.line()));
+        let scene = story.open().await;
+        let stage = &scene.stage;
+        let (driver, jane) = (Process::new("driver"), Process::new("jane"));
+        let (requests, index) = (AtomicUsize::new(0), late.seen.index);
+        let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
+        let client = stage.held_client(&driver, hold.clone());
+        let manifest = wish(&story.manifest);
+        let abort = async {
+            hold.reached().await;
+            stage.clock.pause(Duration::from_millis(1)).await;
+            Command::Abort.run(stage, &jane).await
+        };
+        let claimed = async {
+            jane.heard(1, |what| matches!(what, What::RunStarted { .. })).await;
+            hold.let_go();
+            std::future::pending().await
+        };
+        let aborted_or_refused = async {
+            tokio::select! {
+                run = abort => {
+                    hold.let_go();
+                    run
+                }
+                run = claimed => run,
+            }
+        };
+        let (_, run) = tokio::join!(driver.apply(client, &stage.clock, &manifest), aborted_or_refused);
+        stage.settle().await;
+        if run.is_well() {
+            aborted += 1;
+            assert_eq!(stage.sizes(), [("web-v1".to_owned(), 5)], "{}", run.story());
+        } else {
+            let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
+            let is_refused = [FailureKind::Refused, FailureKind::Superseded].contains(&kinds[0]);
+            assert!(is_refused && run.effects().is_empty(), "{}", run.story());
+        }
+    }
+    assert!(aborted > 5, "{aborted} aborts began");
 }

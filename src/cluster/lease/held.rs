@@ -32,12 +32,18 @@ pub struct Held {
     queue: Queue,
     valid_until: Cell<Moment>,
     renewed: Notify,
+    doubted: Notify,
 }
 
 impl Held {
     /// The Lease, for which the server was asked at this moment.
     pub(super) fn taken(queue: Queue, asked: Moment) -> Self {
-        Self { queue, valid_until: Cell::new(asked.plus(RENEW_DEADLINE)), renewed: Notify::new() }
+        Self {
+            queue,
+            valid_until: Cell::new(asked.plus(RENEW_DEADLINE)),
+            renewed: Notify::new(),
+            doubted: Notify::new(),
+        }
     }
 
     /// Which Lease it is.
@@ -55,6 +61,11 @@ impl Held {
     /// Waits until the Lease is renewed the next time.
     pub async fn renewal(&self) {
         self.renewed.notified().await;
+    }
+
+    /// Renews the Lease now instead of when that is due: something suggests that it is lost.
+    pub fn doubt(&self) {
+        self.doubted.notify_one();
     }
 
     fn extend(&self, asked: Moment) {
@@ -84,7 +95,10 @@ impl Held {
         let clock = self.queue.session.clock();
         let mut delay = RENEW_EVERY;
         loop {
-            clock.pause(delay).await;
+            tokio::select! {
+                () = clock.pause(delay) => {}
+                () = self.doubted.notified() => {}
+            }
             let asked = clock.moment();
             delay = match self.renew().await {
                 Ok(()) => {

@@ -116,6 +116,10 @@ impl Drive<'_> {
     }
 
     pub(super) async fn superseded(&mut self) -> Failure {
+        // Whoever took over may have taken the siblings, too.
+        if let Some(lead) = self.lead {
+            lead.lease.doubt();
+        }
         let reloaded = self.reload().await;
         let component = &self.job.component;
         if reloaded.is_ok() && self.record.is_none() {

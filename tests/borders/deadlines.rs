@@ -1,0 +1,75 @@
+//! A deadline holds whatever the run is doing: writes that a webhook keeps failing, and a server that does not answer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollout::driver::context::OnFailure;
+use rollout::driver::outcome::FailureKind;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+
+use crate::common::fault::{Fate, PASS, status};
+use crate::common::manifest::{component, web, wish};
+use crate::common::process::Process;
+use crate::common::scenario::{IDENTITY, process};
+use crate::common::stage::Stage;
+
+/// Time for a batch, far less than the patience with an API server that fails.
+const BATCH: Duration = Duration::from_secs(40);
+
+fn is_scaling(seen: &Seen) -> bool {
+    seen.verb == Verb::Patch && seen.kind == "deployments" && seen.name.as_deref() == Some("web-v2")
+}
+
+/// A process to whose writes to the target the server always says the same, until its failure is recorded.
+fn failing(verdict: fn() -> Verdict) -> Process {
+    let records = AtomicUsize::new(0);
+    let mut process = Process::with(IDENTITY, move |seen| {
+        let is_record = seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
+        let written = records.fetch_add(usize::from(is_record), Ordering::Relaxed);
+        if is_scaling(seen) && written < 2 { Fate::Verdict(verdict()) } else { PASS }
+    });
+    process.limits.batch = BATCH;
+    process
+}
+
+fn webhook() -> Verdict {
+    let message = "Internal error occurred: failed calling webhook \"check.example\": connection refused";
+    Verdict::Answer(status(500, "InternalError", message))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_keeps_failing_ends_with_its_batch() {
+    for verdict in [webhook as fn() -> Verdict, || Verdict::Hang] {
+        let stage = Stage::open("- {image: '*', readyAfter: 50ms}").await;
+        assert!(stage.run(&process(), &wish(&[web(1, 3)])).await.is_well());
+        let began = stage.clock.elapsed();
+        let run = stage.run(&failing(verdict), &wish(&[web(2, 3)])).await;
+        let late = (stage.clock.elapsed() - began).unsigned_abs();
+        let failures = run.failures();
+        assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
+        assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
+        // What is asked to explain the failure takes ten seconds at most.
+        assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.story());
+        assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Failed");
+        let again = stage.run(&process(), &wish(&[web(2, 3)])).await;
+        assert!(again.is_well(), "{}", again.story());
+    }
+}
+
+/// Another component that gets on does not give a failing one more time, and the failing one is rolled back.
+#[tokio::test(start_paused = true)]
+async fn a_sibling_that_gets_on_gives_no_more_time() {
+    let stage = Stage::open("- {image: 'api:2', readyAfter: 15s}\n- {image: '*', readyAfter: 50ms}").await;
+    let release = |version| {
+        let batches = ["1"; 12];
+        [component("api", version, 12).batches(&batches), web(version, 3)]
+    };
+    assert!(stage.run(&process(), &wish(&release(1))).await.is_well());
+    let mut failing = failing(webhook);
+    failing.limits.on_failure = OnFailure::Undo;
+    let run = stage.run(&failing, &wish(&release(2))).await;
+    let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
+    assert_eq!(kinds, [FailureKind::NotReady], "{}", run.story());
+    assert_eq!(stage.sizes(), [("api-v2".to_owned(), 12), ("web-v1".to_owned(), 3)], "{}", run.story());
+    assert_eq!(stage.record("web").unwrap()["run"]["purpose"], "Abort");
+}
