@@ -27,7 +27,11 @@ impl Misfit {
         if self.sizes.len() > 1 {
             sizes = format!("{sizes} = {}", self.sum);
         }
-        if self.open {
+        if self.ends_empty() {
+            format!(
+                "`rolloutBatches` do not fit: {sizes} leaves nothing for the last batch, which has to move at least one pod"
+            )
+        } else if self.open {
             format!(
                 "`rolloutBatches` leave nothing for the last batch: those before it take {sizes}, the {} moves {}",
                 self.what, self.change
@@ -40,9 +44,17 @@ impl Misfit {
         }
     }
 
+    /// Whether the sum is right and the last batch moves nothing.
+    fn ends_empty(&self) -> bool {
+        !self.open && self.sum == u64::from(self.change)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
+        if self.ends_empty() {
+            return "leave the empty batch out".to_owned();
+        }
         format!(
             "let the batches add up to {} (first release and upgrade: the target size; scale: the difference), \
              give percentages, or leave `rolloutBatches` out for a single batch",
@@ -177,6 +189,17 @@ mod tests {
             misfit.to_string(),
             "`rolloutBatches` do not fit: 2 + 2 = 4, but the upgrade to 5 replicas needs a sum of 5"
         );
+    }
+
+    #[test]
+    fn an_empty_last_batch_is_named_as_the_misfit() {
+        let misfit = freeze(Some(&counts(&[1, 1, 1, 0])), 3, "upgrade to 3 replicas").unwrap_err();
+        assert_eq!(
+            misfit.to_string(),
+            "`rolloutBatches` do not fit: 1 + 1 + 1 + 0 = 3 leaves nothing for the last batch, which has to move at least one \
+             pod"
+        );
+        assert_eq!(misfit.hint(), "leave the empty batch out");
     }
 
     #[test]
