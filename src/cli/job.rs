@@ -2,14 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{GlobalArgs, ManifestArgs};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::rbac::Rights;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, Command, connect, exit, input, rbac};
+use crate::cli::{Cli, Command, command, connect, exit, input, rbac, values, without_variables};
 use crate::oam::application::Application;
 use crate::oam::manifest;
 use crate::report::document;
@@ -28,7 +28,7 @@ pub struct Args {
     pub manifests: ManifestArgs,
 
     /// Run this image, of which `rollout` is the entry point
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = values::image)]
     pub image: String,
 
     /// Give these flags to `rollout apply`
@@ -60,7 +60,7 @@ const USER: u32 = 65_532;
 pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let applications = manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))?;
-    let rights = rights(&args.flags)?;
+    let flags = parsed(&args.flags)?;
     let namespace = namespace(&applications, global)?;
     let texts: Vec<String> =
         sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned()).collect();
@@ -70,23 +70,62 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
         return Err(Failure::message(Kind::Manifest, reason).hint("print a Job for each of them"));
     }
     let name = name(&applications, &texts, args);
-    let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args)];
-    let mut text = rbac::role(Some(&namespace), rights) + &rbac::bound(ACCOUNT, &namespace);
+    let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args, &flags)];
+    let mut text = rbac::role(Some(&namespace), flags.rights) + &rbac::bound(ACCOUNT, &namespace);
     text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
     ui.data(&text);
     Ok(exit::SUCCESS)
 }
 
-/// What the flags take in the cluster; what would fail there is refused here.
-fn rights(flags: &[String]) -> Result<Rights, Failure> {
+/// What the flags need in the cluster. Flags that would fail or do nothing there are refused.
+fn parsed(flags: &[String]) -> Result<Flags, Failure> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
-    let cli = Cli::try_parse_from(line).map_err(|error| {
+    // The variables of this process are not the Job's.
+    let matches = without_variables(command(), |_| true).try_get_matches_from(line);
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         Failure::message(Kind::Usage, format!("`rollout apply` does not take these flags: {reason}"))
     })?;
-    let removes = matches!(cli.command, Command::Apply(apply) if apply.prune);
-    Ok(if removes { Rights::Removing } else { Rights::Rolling })
+    let Command::Apply(apply) = &cli.command else {
+        return Err(Failure::message(Kind::Usage, "a Job runs `rollout apply`"));
+    };
+    refuse_misplaced(&cli.global, &apply.manifests)?;
+    let rights = if apply.prune { Rights::Removing } else { Rights::Rolling };
+    Ok(Flags { rights, identity: cli.global.identity })
+}
+
+/// What the flags of the Job's `apply` ask for.
+struct Flags {
+    rights: Rights,
+    identity: Option<String>,
+}
+
+/// Refuses what the Job sets itself, and what its pods do not have.
+fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(), Failure> {
+    let wrong = |what: String, hint: &str| Err(Failure::message(Kind::Usage, what).hint(hint));
+    if let Some(file) = manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {
+        let what = format!("`{}` after `--` is not a flag: the Job reads manifests from its ConfigMap", file.display());
+        return wrong(what, "give manifests before `--`");
+    }
+    if global.namespace.is_some() {
+        return wrong("`--namespace` after `--`: the Job sets it".to_owned(), "give `--namespace` before `--`");
+    }
+    let without_cluster = [
+        ("--sandbox", global.sandbox.is_some()),
+        ("--sandbox-rules", global.sandbox_rules.is_some()),
+        ("--kubeconfig", global.kubeconfig.is_some()),
+        ("--context", global.context.is_some()),
+        ("--cluster", global.cluster.is_some()),
+        ("--user", global.user.is_some()),
+    ];
+    match without_cluster.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => wrong(
+            format!("`{flag}` after `--`: the Job works in the cluster that it runs in, with its service account"),
+            "leave it out",
+        ),
+    }
 }
 
 /// The one namespace of everything.
@@ -128,10 +167,10 @@ fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
     })
 }
 
-fn job(name: &str, namespace: &str, args: &Args) -> Value {
-    let identity = format!("--identity=job/{name}");
-    let words = ["apply", MOUNT, "--namespace", namespace, &identity];
-    let words: Vec<&str> = words.into_iter().chain(args.flags.iter().map(String::as_str)).collect();
+fn job(name: &str, namespace: &str, args: &Args, flags: &Flags) -> Value {
+    let identity = flags.identity.is_none().then(|| format!("--identity=job/{name}"));
+    let words = ["apply", MOUNT, "--namespace", namespace].into_iter().chain(identity.as_deref());
+    let words: Vec<&str> = words.chain(args.flags.iter().map(String::as_str)).collect();
     // Only what another pod may do better is tried again.
     let finals = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED, exit::CONFLICT];
     json!({

@@ -6,6 +6,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::cli::values;
 use crate::report::document;
 
 /// Print the Role that a run needs in its namespace
@@ -19,7 +20,7 @@ pub struct Args {
     pub with_delete: bool,
 
     /// Add this service account, and a binding of the Role to it
-    #[arg(long, value_name = "NAME", requires = "namespace")]
+    #[arg(long, value_name = "NAME", requires = "namespace", value_parser = values::account)]
     pub service_account: Option<String>,
 }
 

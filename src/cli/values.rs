@@ -60,6 +60,28 @@ pub fn namespace(text: &str) -> Result<String, String> {
     if names::is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::LABEL)) }
 }
 
+/// Reads a service account's name.
+///
+/// # Errors
+///
+/// Anything but a DNS subdomain (RFC 1123), as Kubernetes has them for service accounts.
+pub fn account(text: &str) -> Result<String, String> {
+    if names::is_subdomain(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::SUBDOMAIN)) }
+}
+
+/// Reads the name of an image.
+///
+/// # Errors
+///
+/// Nothing, and whatever no image's name has.
+pub fn image(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of an image, such as `registry.example/rollout:0.1.0`".to_owned())
+    }
+}
+
 /// What `spec.replicas`, an `int32`, can hold.
 const MOST: u32 = 2_147_483_647;
 

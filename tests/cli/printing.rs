@@ -46,6 +46,29 @@ fn a_job_applies_the_manifests_and_keeps_its_name_while_they_stay() {
     assert!(!String::from_utf8(other).unwrap().contains(name));
 }
 
+/// Two of them would end each pod of the Job with a wrong command line.
+#[test]
+fn a_job_goes_by_the_identity_that_its_flags_give() {
+    let desk = Desk::new();
+    let line = "job examples/express-server-v1.yaml --image x -n shop -- --identity=ci/7";
+    let text = String::from_utf8(desk.bare(line).output().unwrap().stdout).unwrap();
+    let arguments =
+        documents(&text).swap_remove(4)["spec"]["template"]["spec"]["containers"][0]["args"].take();
+    assert_eq!(
+        arguments,
+        serde_json::json!(["apply", "/manifests", "--namespace", "shop", "--identity=ci/7"])
+    );
+}
+
+/// What is set here says nothing about the pods of the Job.
+#[test]
+fn variables_of_this_process_are_not_the_jobs() {
+    let desk = Desk::new();
+    let mut command = desk.bare("job examples/express-server-v1.yaml --image x -n shop -- --fail-fast");
+    let output = command.env("ROLLOUT_SANDBOX", "box.json").env("ROLLOUT_CONTEXT", "there").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_job_that_removes_may_remove() {
     let desk = Desk::new();
@@ -70,6 +93,20 @@ fn a_job_that_could_not_work_is_not_printed() {
             "job examples/express-server-v1.yaml --image x -- --fail-fats",
             "`rollout apply` does not take these flags",
         ),
+        (
+            "job examples/express-server-v1.yaml --image x -- other.yaml",
+            "`other.yaml` after `--` is not a flag",
+        ),
+        (
+            "job examples/express-server-v1.yaml --image x -- -f other.yaml",
+            "`other.yaml` after `--` is not a flag",
+        ),
+        ("job examples/express-server-v1.yaml --image x -- -n other", "`--namespace` after `--`"),
+        ("job examples/express-server-v1.yaml --image x -- --sandbox", "`--sandbox` after `--`"),
+        ("job examples/express-server-v1.yaml --image x -- --kubeconfig here", "`--kubeconfig` after `--`"),
+        ("job examples/express-server-v1.yaml --image x -- --context there", "`--context` after `--`"),
+        ("job examples/express-server-v1.yaml --image=", "--image"),
+        ("rbac -n shop --service-account=A_B", "--service-account"),
     ];
     for (line, reason) in cases {
         let output = desk.bare(line).output().unwrap();

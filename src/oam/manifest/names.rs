@@ -10,7 +10,7 @@ pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-
 pub(super) const SHORT_SUBDOMAIN: &str =
     "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)";
 /// A DNS-1123 subdomain.
-pub(super) const SUBDOMAIN: &str =
+pub(crate) const SUBDOMAIN: &str =
     "a DNS name (lower-case letters, digits, `-` and `.`, at most 253 characters)";
 /// The key of a label or annotation.
 pub(super) const KEY: &str = "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
@@ -39,7 +39,7 @@ pub(super) fn is_component(text: &str) -> bool {
     text.len() <= 52 && is_label(text)
 }
 
-pub(super) fn is_subdomain(text: &str) -> bool {
+pub(crate) fn is_subdomain(text: &str) -> bool {
     // A subdomain's parts have no limit of their own in Kubernetes, only the whole has.
     let part = |part: &str| {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
