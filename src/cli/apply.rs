@@ -55,8 +55,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "dry_run")]
     pub prune: bool,
 
-    /// Do not ask before `--prune` removes
-    #[arg(short, long, requires = "prune")]
+    /// Do not ask before `--prune` removes; without `--prune` nothing is asked
+    #[arg(short, long)]
     pub yes: bool,
 
     /// Where it is only tried.

@@ -44,6 +44,15 @@ fn they_are_pruned_when_everything_else_is_done() {
     assert!(!desk.done("apply one.yaml").stderr.contains("warning"));
 }
 
+/// Scripts pass it always.
+#[test]
+fn yes_needs_no_prune() {
+    let desk = shop();
+    desk.done("apply both.yaml --yes");
+    desk.done("apply one.yaml -y");
+    assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"], "it prunes nothing");
+}
+
 #[test]
 fn nothing_is_pruned_before_the_end() {
     let desk = shop();
