@@ -88,7 +88,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let history = History {
         component: record.component.clone(),
         application: record.application.clone(),
-        revisions: stored.iter().map(|revision| entry(revision, &live)).collect(),
+        revisions: stored.iter().map(|revision| entry(revision, &stored, &live)).collect(),
         runs: std::iter::once(&record.run).chain(&record.past).map(PastRun::of).collect(),
     };
     ui.data(&history::render(&history, args.output.into(), session.clock().now()));
@@ -124,7 +124,7 @@ fn shown(found: &StoredRevision, workload: &Value, output: Output) -> String {
     }
 }
 
-fn entry(revision: &StoredRevision, live: &[Workload]) -> Revision {
+fn entry(revision: &StoredRevision, stored: &[StoredRevision], live: &[Workload]) -> Revision {
     let image = revision
         .workload()
         .and_then(|workload| workload.pointer("/spec/template/spec/containers/0/image"))
@@ -132,6 +132,7 @@ fn entry(revision: &StoredRevision, live: &[Workload]) -> Revision {
     let workload = live.iter().find(|workload| workload.revision() == Some(&revision.name));
     Revision {
         revision: revision.revision,
+        number: revision::own_number(revision, stored),
         name: revision.name.clone(),
         image: image.unwrap_or_default().to_owned(),
         replicas: workload.map_or(0, |workload| Shape::of(workload).moved()),

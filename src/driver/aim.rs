@@ -45,7 +45,8 @@ pub(super) async fn aim(
 ) -> Result<Aim, Failure> {
     match &component.intent {
         Intent::Manifest { application, component } => {
-            let known = manifest::known(session, &wish.namespace, component, present.stored).await?;
+            let namespace = &wish.namespace;
+            let known = manifest::known(session, namespace, application, component, present.stored).await?;
             let reuse = wish.overrides.reuse_revision;
             manifest::at_manifest(application, component, &wish.namespace, &known, reuse)
         }

@@ -16,7 +16,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
 pub use decide::{Decision, NewRevision, RevisionError, decide};
-pub use lookup::{UnknownRevision, resolve, short};
+pub use lookup::{UnknownRevision, own_number, resolve, short};
 
 /// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.
 pub const HISTORY_LIMIT: usize = 10;
@@ -30,7 +30,7 @@ pub struct StoredRevision {
     pub uid: String,
     /// The object's resourceVersion; empty before it is recorded.
     pub resource_version: String,
-    /// The field `revision`; names that do not end in a number have 0.
+    /// The field `revision`; 0 where an earlier version recorded a name that does not end in a number.
     pub revision: i64,
     /// The label [`labels::REVISION_COMPONENT`].
     pub component: Option<String>,

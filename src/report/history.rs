@@ -30,8 +30,11 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
-    /// Its number; 0 where its name does not end in one.
+    /// The number that was recorded with it; 0 where an earlier version recorded none.
     pub revision: i64,
+    /// The number by which it can be named, which is that number where no other revision has it.
+    #[serde(skip)]
+    pub number: Option<i64>,
     /// Its name.
     pub name: String,
     /// The image of its first container.
@@ -146,7 +149,8 @@ fn tables(history: &History, now: Timestamp) -> String {
             format!("{}/{}", one.ready_replicas, one.replicas)
         };
         let age = one.created.map_or_else(|| "<unknown>".to_owned(), age);
-        revisions.row([one.revision.to_string(), one.name.clone(), one.image.clone(), ready, age]);
+        let number = one.number.map_or_else(|| "<none>".to_owned(), |number| number.to_string());
+        revisions.row([number, one.name.clone(), one.image.clone(), ready, age]);
     }
     let mut runs = Table::new(&["RUN", "REVISIONS", "SIZE", "OUTCOME", "BY", "AGE"]);
     for run in &history.runs {

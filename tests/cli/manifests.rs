@@ -227,3 +227,31 @@ fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
     desk.write("wrong.yaml", "kind: Deployment\n");
     assert!(!transcript(&mut desk.bare("plan --sandbox wrong.yaml")).contains(hint));
 }
+
+/// A name that another component has is known to be taken before anything is written.
+#[test]
+fn an_automatic_revision_takes_the_next_free_name() {
+    let desk = Desk::new();
+    desk.write(
+        "api.yaml",
+        application("shop", "api", "v1", "api:1", "targetSize: 1").replace("api-v1", "web-v1"),
+    );
+    desk.done("apply api.yaml");
+    let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
+    let automatic = |image: &str| {
+        let text = text.replace("web:1", image);
+        text.lines()
+            .filter(|line| !line.contains("externalRevision"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    desk.write("web.yaml", automatic("web:1"));
+    let plan = desk.done("plan web.yaml").stdout;
+    assert!(plan.contains("revision web-v2 is new, number 2"), "{plan}");
+    let ran = desk.done("apply web.yaml");
+    assert_eq!(ran.stderr.matches("first release of").count(), 1, "{}", ran.stderr);
+    assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 1/1"]);
+    desk.write("web.yaml", automatic("web:2"));
+    desk.done("apply web.yaml");
+    assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v3 1/1"]);
+}

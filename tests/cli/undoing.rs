@@ -44,6 +44,38 @@ fn a_revision_has_three_names() {
     }
 }
 
+/// Each has its own from the first manifest on, and what an earlier version recorded without one is not named by one.
+#[test]
+fn revisions_without_a_number_in_their_name_are_numbered() {
+    let desk = Desk::new();
+    for name in ["blue", "green"] {
+        let text = shop(name, &format!("registry.example/web:{name}"));
+        desk.write("app.yaml", text);
+        desk.done("apply app.yaml");
+    }
+    let numbers = |desk: &Desk| {
+        let table = desk.done("history").stdout;
+        let revisions = table.lines().skip(1).take_while(|line| !line.is_empty());
+        let number = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        revisions.map(number).collect::<Vec<String>>()
+    };
+    assert_eq!(numbers(&desk), ["1", "2"]);
+    desk.done("undo --to-revision 1");
+    assert_eq!(desk.deployments(), ["web-blue 3/3"]);
+    for (recorded, shown) in
+        [([0, 2], ["<none>", "2"]), ([0, 0], ["<none>", "<none>"]), ([4, 4], ["<none>", "<none>"])]
+    {
+        desk.edit(|objects| {
+            let revisions = objects.iter_mut().filter(|object| object["kind"] == "ControllerRevision");
+            revisions.zip(recorded).for_each(|(revision, number)| revision["revision"] = number.into());
+        });
+        assert_eq!(numbers(&desk), shown);
+        assert_eq!(desk.run(&format!("undo --to-revision {}", recorded[0])).code, Some(4));
+    }
+    let ambiguous = desk.run("undo --to-revision 4").stderr;
+    assert!(ambiguous.contains("ambiguous: `web-blue`, `web-green`"), "{ambiguous}");
+}
+
 #[test]
 fn batches_and_gate_can_be_given() {
     let desk = upgraded();

@@ -95,8 +95,29 @@ fn automatic_names_count_up() {
 
 #[test]
 fn external_names_are_taken_as_they_are() {
-    assert_eq!(new_name(&[], Some("canary"), "a"), ("canary".to_owned(), 0));
+    assert_eq!(new_name(&[], Some("canary"), "a"), ("canary".to_owned(), 1));
     assert_eq!(new_name(&[], Some("express-server-v4"), "a"), ("express-server-v4".to_owned(), 4));
+}
+
+#[test]
+fn each_new_revision_gets_a_number_of_its_own() {
+    let first = stored("canary", 1, "a");
+    let v2 = stored("express-server-v2", 2, "b");
+    let both = [first, v2];
+    // Without a number in its name it gets the next one, and so it does where another revision has that number.
+    assert_eq!(new_name(&both, Some("blue"), "c"), ("blue".to_owned(), 3));
+    assert_eq!(new_name(&both, Some("release-2"), "c"), ("release-2".to_owned(), 3));
+    assert_eq!(new_name(&both, Some("release-7"), "c"), ("release-7".to_owned(), 7));
+}
+
+#[test]
+fn an_automatic_name_passes_over_names_that_others_have() {
+    let v1 = stored("express-server-v1", 1, "a");
+    let mut other = stored("express-server-v2", 2, "b");
+    other.component = Some("express".to_owned());
+    let mut nobodys = stored("express-server-v3", 3, "b");
+    nobodys.component = None;
+    assert_eq!(new_name(&[v1, other, nobodys], None, "c"), ("express-server-v4".to_owned(), 4));
 }
 
 #[test]
@@ -172,18 +193,8 @@ fn what_belongs_to_others_is_refused() {
             "controller revision `express-server-v1` is not a component revision: it has no label `controller.oam.dev/component`",
         ),
         (
-            &unlabelled,
-            None,
-            "controller revision `express-server-v1` is not a component revision: it has no label `controller.oam.dev/component`",
-        ),
-        (
             &of_component,
             Some(name),
-            "revision `express-server-v1` belongs to component `other`, not to `express-server`",
-        ),
-        (
-            &of_component,
-            None,
             "revision `express-server-v1` belongs to component `other`, not to `express-server`",
         ),
         (
@@ -196,7 +207,9 @@ fn what_belongs_to_others_is_refused() {
         let refused = decided(std::slice::from_ref(revision), external, "a").unwrap_err();
         assert_eq!(refused.to_string(), message);
     }
-    // Without an external name, another application's and a broken one are left alone.
+    // Without an external name, they are left alone.
+    assert_eq!(new_name(&[unlabelled], None, "a").0, "express-server-v2");
+    assert_eq!(new_name(&[of_component], None, "a").0, "express-server-v2");
     assert_eq!(new_name(&[of_application], None, "a").0, "express-server-v2");
     assert_eq!(new_name(&[broken], None, "a").0, "express-server-v2");
 }
@@ -315,6 +328,13 @@ fn references_are_resolved() {
     assert_eq!(
         ambiguous.to_string(),
         "revision 0 of component `express-server` is ambiguous: `canary`, `stable`"
+    );
+    // A number is no slip of the pen, and 0 is none that anybody gave.
+    assert_eq!(found("3").unwrap_err().hint(), None);
+    let of_one = resolve("0", "express-server", &all[1..3]).unwrap_err();
+    assert_eq!(
+        of_one.to_string(),
+        "component `express-server` has no revision `0`, it has `canary`, `express-server-v1`"
     );
     let unknown = found("expres-server-v3").unwrap_err();
     assert_eq!(

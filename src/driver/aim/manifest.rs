@@ -10,19 +10,21 @@ use crate::oam::revision::{self, Decision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::record::Purpose;
 
-/// The component's revisions, with one of the wanted external name added if it lacks the label: the
-/// list is by label, and such an object must be refused rather than run into.
+/// The component's revisions, with whatever else has the name that the manifest leads to: the list is by label, and an
+/// object without it must be found here rather than at the write.
 pub(super) async fn known(
     session: &Session,
     namespace: &str,
+    application: &Application,
     component: &Component,
     stored: &[StoredRevision],
 ) -> Result<Vec<StoredRevision>, Failure> {
     let mut known = stored.to_vec();
-    if let Some(name) = &component.external_revision
-        && !known.iter().any(|one| one.name == *name)
+    // An automatic name that is taken makes place for the next one. Whatever is wrong is said where it is decided.
+    while let Ok(Decision::Create(new)) = revision::decide(&known, application, component, namespace)
+        && let Some(found) = revisions::find(session, namespace, &new.name).await?
     {
-        known.extend(revisions::find(session, namespace, name).await?);
+        known.push(found);
     }
     Ok(known)
 }

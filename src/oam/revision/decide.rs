@@ -36,7 +36,7 @@ pub enum Decision {
 pub struct NewRevision {
     /// Its name.
     pub name: String,
-    /// The number in its name, 0 where there is none.
+    /// Its number: the one in its name where no other revision of the component has it, else the next one.
     pub number: i64,
     /// The complete `apps/v1 ControllerRevision`.
     pub object: Value,
@@ -97,8 +97,8 @@ pub enum RevisionError {
 /// Decides which revision the component is, after KubeVela's rules for names, numbers and re-use.
 ///
 /// `stored` holds the namespace's revisions, those of other components included where their names might be
-/// wanted. An automatic name re-uses the newest revision of the same content; a revision without an
-/// application counts as anybody's. A revision that another application owns is never re-used, and refused
+/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that nobody has;
+/// a revision without an application counts as anybody's. A revision that another application owns is never re-used, and refused
 /// where the manifest names it.
 pub fn decide(
     stored: &[StoredRevision],
@@ -123,7 +123,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     fn named(&self, name: &str) -> Result<Decision, RevisionError> {
         let Some(existing) = self.stored.iter().find(|revision| revision.name == name) else {
-            return Ok(Decision::Create(self.create(name)));
+            return Ok(Decision::Create(self.create(name)?));
         };
         self.check_owner(existing)?;
         let Some(workload) = existing.workload() else {
@@ -148,22 +148,36 @@ impl Wanted<'_> {
         if let Some(found) = newest {
             return Ok(Decision::Reuse { name: found.name.clone() });
         }
-        let name = self.next_name()?;
-        if let Some(existing) = self.stored.iter().find(|revision| revision.name == name) {
-            self.check_owner(existing)?;
-        }
-        Ok(Decision::Create(self.create(&name)))
+        Ok(Decision::Create(self.create(&self.next_name()?)?))
     }
 
-    /// `<component>-v<K>` with the next number that no revision of the component has.
+    /// `<component>-v<K>` with the next number that no revision of the component has, and whose name nobody has.
     fn next_name(&self) -> Result<String, RevisionError> {
         let component = &self.component.name;
-        let of_component = |revision: &&StoredRevision| revision.component.as_ref() == Some(component);
+        let mut number = self.next_number()?;
+        loop {
+            let name = format!("{component}-v{number}");
+            if name.len() > LONGEST_NAME {
+                return Err(RevisionError::NameTooLong { name });
+            }
+            if !self.stored.iter().any(|revision| revision.name == name) {
+                return Ok(name);
+            }
+            number = number.checked_add(1).ok_or_else(|| self.no_number_left())?;
+        }
+    }
+
+    fn of_component(&self) -> impl Iterator<Item = &StoredRevision> {
+        let component = Some(&self.component.name);
+        self.stored.iter().filter(move |revision| revision.component.as_ref() == component)
+    }
+
+    /// One more than every number of the component.
+    fn next_number(&self) -> Result<i64, RevisionError> {
+        let component = &self.component.name;
         // A revision's field and the number in its name agree, unless somebody edited one of them.
         let largest = self
-            .stored
-            .iter()
-            .filter(of_component)
+            .of_component()
             .map(|revision| {
                 let automatic =
                     revision.name.strip_prefix(component.as_str()).is_some_and(|rest| rest.starts_with("-v"));
@@ -171,16 +185,18 @@ impl Wanted<'_> {
                 revision.revision.max(in_name)
             })
             .max();
-        let number = largest
-            .unwrap_or_default()
-            .max(0)
-            .checked_add(1)
-            .ok_or_else(|| RevisionError::NoNumberLeft { component: component.clone() })?;
-        let name = format!("{component}-v{number}");
-        if name.len() > LONGEST_NAME {
-            return Err(RevisionError::NameTooLong { name });
-        }
-        Ok(name)
+        largest.unwrap_or_default().max(0).checked_add(1).ok_or_else(|| self.no_number_left())
+    }
+
+    fn no_number_left(&self) -> RevisionError {
+        RevisionError::NoNumberLeft { component: self.component.name.clone() }
+    }
+
+    /// The number of a new revision. A number that another revision has would identify neither of them.
+    fn number(&self, name: &str) -> Result<i64, RevisionError> {
+        let in_name = number(name);
+        let is_taken = in_name == 0 || self.of_component().any(|revision| revision.revision == in_name);
+        if is_taken { self.next_number() } else { Ok(in_name) }
     }
 
     fn is_ours(&self, revision: &StoredRevision) -> bool {
@@ -210,9 +226,9 @@ impl Wanted<'_> {
         render::workload(self.application, self.component, self.namespace, revision)
     }
 
-    fn create(&self, name: &str) -> NewRevision {
+    fn create(&self, name: &str) -> Result<NewRevision, RevisionError> {
         let workload = self.render(name);
-        let number = number(name);
+        let number = self.number(name)?;
         // No label here may be one that a workload's selector uses.
         let object = json!({
             "apiVersion": "apps/v1",
@@ -235,6 +251,6 @@ impl Wanted<'_> {
                 "status": {"observedGeneration": 0},
             },
         });
-        NewRevision { name: name.to_owned(), number, object }
+        Ok(NewRevision { name: name.to_owned(), number, object })
     }
 }

@@ -52,8 +52,18 @@ pub fn short<'a>(name: &'a str, component: &str) -> Option<&'a str> {
     name.strip_prefix(component).and_then(|rest| rest.strip_prefix('-'))
 }
 
+/// The number by which a revision can be named; `None` where it has none or shares it with others of its component.
+pub fn own_number(revision: &StoredRevision, stored: &[StoredRevision]) -> Option<i64> {
+    let is_other = |other: &StoredRevision| {
+        other.name != revision.name
+            && other.component == revision.component
+            && other.revision == revision.revision
+    };
+    Some(revision.revision).filter(|number| *number != 0 && !stored.iter().any(is_other))
+}
+
 /// The component's revision that `reference` means: its full name, the part of it after `<component>-`, or
-/// its number. A number that several revisions have means none of them.
+/// its number. A number that several revisions have means none of them, and 0 is no number.
 pub fn resolve<'a>(
     reference: &str,
     component: &str,
@@ -73,17 +83,21 @@ pub fn resolve<'a>(
     let number: Option<i64> = reference.parse().ok();
     let numbered: Vec<&StoredRevision> =
         candidates.iter().copied().filter(|revision| Some(revision.revision) == number).collect();
-    if let [found] = numbered.as_slice() {
-        return Ok(found);
-    }
+    let ambiguous = match numbered.as_slice() {
+        [] => Vec::new(),
+        [found] if found.revision != 0 => return Ok(found),
+        [_] => Vec::new(),
+        several => several.iter().map(|revision| revision.name.clone()).collect(),
+    };
     let full = candidates.iter().map(|revision| revision.name.as_str());
     let shortened = candidates.iter().filter_map(|revision| short(&revision.name));
-    let suggestion = nearest(reference, full.chain(shortened)).map(str::to_owned);
+    // A number is a choice among others, not a word with a slip in it.
+    let suggestion = nearest(reference, full.chain(shortened)).filter(|_| number.is_none()).map(str::to_owned);
     Err(UnknownRevision {
         reference: reference.to_owned(),
         component: component.to_owned(),
         existing: candidates.iter().map(|revision| revision.name.clone()).collect(),
-        ambiguous: numbered.iter().map(|revision| revision.name.clone()).collect(),
+        ambiguous,
         suggestion,
     })
 }
