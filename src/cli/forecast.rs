@@ -65,11 +65,6 @@ fn differences(forecast: &Forecast) -> Vec<String> {
     differences
 }
 
-/// Whether there is something to do. Whatever is written to workloads is claimed first.
-pub fn is_pending(forecast: &Forecast) -> bool {
-    forecast.job.has_extras() || forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some())
-}
-
 fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
     match &foreseen.step {
         Step::Claim { spec, .. } => Some(spec),

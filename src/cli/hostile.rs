@@ -92,6 +92,7 @@ fn status_in(format: Format, said: &str) -> String {
 fn history_in(format: Format, said: &str) -> String {
     let said = || said.to_owned();
     let revision = Revision {
+        number: Some(1),
         revision: 1,
         name: said(),
         image: said(),

@@ -71,7 +71,8 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
     }
     let name = name(&applications, &texts, args);
     let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args, &flags)];
-    let mut text = rbac::role(Some(&namespace), flags.rights) + &rbac::bound(ACCOUNT, &namespace);
+    let mut text =
+        rbac::role(Some(&namespace), flags.rights, rbac::Views::None) + &rbac::bound(ACCOUNT, &namespace);
     text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
     ui.data(&text);
     Ok(exit::SUCCESS)
@@ -105,11 +106,17 @@ struct Flags {
 fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(), Failure> {
     let wrong = |what: String, hint: &str| Err(Failure::message(Kind::Usage, what).hint(hint));
     if let Some(file) = manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {
-        let what = format!("`{}` after `--` is not a flag: the Job reads manifests from its ConfigMap", file.display());
+        let what = format!(
+            "`{}` after `--` is not a flag: the Job reads manifests from its ConfigMap",
+            file.display()
+        );
         return wrong(what, "give manifests before `--`");
     }
     if global.namespace.is_some() {
-        return wrong("`--namespace` after `--`: the Job sets it".to_owned(), "give `--namespace` before `--`");
+        return wrong(
+            "`--namespace` after `--`: the Job sets it".to_owned(),
+            "give `--namespace` before `--`",
+        );
     }
     let without_cluster = [
         ("--sandbox", global.sandbox.is_some()),
@@ -122,7 +129,9 @@ fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(),
     match without_cluster.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => wrong(
-            format!("`{flag}` after `--`: the Job works in the cluster that it runs in, with its service account"),
+            format!(
+                "`{flag}` after `--`: the Job works in the cluster that it runs in, with its service account"
+            ),
             "leave it out",
         ),
     }

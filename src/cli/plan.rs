@@ -74,7 +74,7 @@ fn rendered(forecasts: &[&Forecast], output: Output) -> String {
         Output::Json => document::json(&plan()),
         Output::Yaml => document::yaml(&plan()),
         Output::Name => {
-            let changing = forecasts.iter().filter(|forecast| forecast::is_pending(forecast));
+            let changing = forecasts.iter().filter(|forecast| forecast.is_pending());
             changing.map(|forecast| format!("rollout/{}\n", sanitise(&forecast.job.component))).collect()
         }
     }
@@ -117,7 +117,7 @@ pub async fn show(
                 refused.push(outcome::Failure::from(misfit));
             }
             _ => {
-                for warning in &forecast.job.warnings {
+                for warning in forecast.job.warnings.iter().chain(&forecast.warnings) {
                     ui.warn(warning);
                 }
                 shown.push(forecast);
@@ -127,7 +127,7 @@ pub async fn show(
             }
         }
     }
-    let is_pending = shown.iter().any(|forecast| forecast::is_pending(forecast));
+    let is_pending = shown.iter().any(|forecast| forecast.is_pending());
     let pending = if is_pending { Pending::Changes } else { Pending::Nothing };
     ui.data(&rendered(&shown, output));
     match refused.as_slice() {

@@ -7,6 +7,7 @@ use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::values;
+use crate::cluster::permissions::{self, Purpose};
 use crate::report::document;
 
 /// Print the Role that a run needs in its namespace
@@ -19,6 +20,10 @@ pub struct Args {
     #[arg(long)]
     pub with_delete: bool,
 
+    /// Add the rights on the kinds of `rollout crds`, in which runs are shown
+    #[arg(long)]
+    pub with_views: bool,
+
     /// Add this service account, and a binding of the Role to it
     #[arg(long, value_name = "NAME", requires = "namespace", value_parser = values::account)]
     pub service_account: Option<String>,
@@ -27,21 +32,11 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   $ rollout rbac | kubectl apply -n shop -f -
+  $ rollout rbac --with-views -n shop | kubectl apply -f -
   $ rollout rbac --with-delete --service-account deployer --namespace shop | kubectl apply -f -";
 
 /// The Role's name.
 pub(crate) const NAME: &str = "rollout";
-
-/// The rules of the Role, with what each is for.
-const RULES: &str = include_str!("rbac.yaml");
-/// The rules that removing takes besides.
-const REMOVING: &str = "  \
-  - {apiGroups: [apps], resources: [statefulsets], verbs: [delete]} # the rest is for `rollout delete`
-  - {apiGroups: [apps.kruise.io], resources: [clonesets], verbs: [delete]}
-  - {apiGroups: [\"\"], resources: [configmaps], verbs: [delete]}
-  - {apiGroups: [\"\"], resources: [services], verbs: [list, delete]}
-  - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [delete]}
-";
 
 /// Runs the command.
 ///
@@ -51,7 +46,8 @@ const REMOVING: &str = "  \
 pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let namespace = global.namespace.as_deref();
     let rights = if args.with_delete { Rights::Removing } else { Rights::Rolling };
-    let mut text = role(namespace, rights);
+    let views = if args.with_views { Views::Shown } else { Views::None };
+    let mut text = role(namespace, rights, views);
     if let (Some(account), Some(namespace)) = (&args.service_account, namespace) {
         text.push_str(&bound(account, namespace));
     }
@@ -68,8 +64,17 @@ pub(crate) enum Rights {
     Removing,
 }
 
+/// Whether the holder of the Role shows runs in the optional views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Views {
+    /// There are none.
+    None,
+    /// It does.
+    Shown,
+}
+
 /// The Role, in a namespace or in whichever it is applied to.
-pub(crate) fn role(namespace: Option<&str>, rights: Rights) -> String {
+pub(crate) fn role(namespace: Option<&str>, rights: Rights, views: Views) -> String {
     let mut metadata = json!({"name": NAME});
     if let Some(namespace) = namespace {
         metadata["namespace"] = json!(namespace);
@@ -79,10 +84,16 @@ pub(crate) fn role(namespace: Option<&str>, rights: Rights) -> String {
         "kind": "Role",
         "metadata": metadata,
     }));
-    match rights {
-        Rights::Rolling => head + RULES,
-        Rights::Removing => head + RULES + REMOVING,
-    }
+    let (removes, shows) = (rights == Rights::Removing, views == Views::Shown);
+    let is_wanted = |purpose: Purpose| match purpose {
+        Purpose::Runs | Purpose::Workloads(_) | Purpose::Services | Purpose::Diagnosis | Purpose::Checks => {
+            true
+        }
+        Purpose::Removal => removes,
+        Purpose::Views => shows,
+        Purpose::RemovalOfViews => removes && shows,
+    };
+    head + &permissions::rules(is_wanted)
 }
 
 /// A service account and the binding of the Role to it, as further documents.
@@ -110,7 +121,7 @@ mod tests {
 
     #[test]
     fn readme_has_the_same_role() {
-        let role = role(None, Rights::Rolling);
+        let role = role(None, Rights::Rolling, Views::None);
         assert!(include_str!("../../README.md").contains(&role), "{role}");
     }
 }

@@ -66,7 +66,11 @@ pub fn namespace(text: &str) -> Result<String, String> {
 ///
 /// Anything but a DNS subdomain (RFC 1123), as Kubernetes has them for service accounts.
 pub fn account(text: &str) -> Result<String, String> {
-    if names::is_subdomain(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::SUBDOMAIN)) }
+    if names::is_subdomain(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("expected {}", names::SUBDOMAIN))
+    }
 }
 
 /// Reads the name of an image.

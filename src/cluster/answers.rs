@@ -4,6 +4,7 @@
 //! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
 //! A request whose answer does not even begin is given up here too, watches included.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -34,6 +35,8 @@ pub struct Warnings(Arc<Mutex<Kept>>);
 struct Kept {
     all: Vec<String>,
     taken: usize,
+    /// Warnings of ours.
+    told: BTreeSet<String>,
 }
 
 impl Warnings {
@@ -53,6 +56,12 @@ impl Warnings {
                 kept.all.push(text);
             }
         }
+    }
+
+    /// Whether a warning of ours is told for the first time: one that holds for a whole command is told once.
+    #[must_use]
+    pub fn is_first(&self, text: &str) -> bool {
+        self.lock().told.insert(text.to_owned())
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

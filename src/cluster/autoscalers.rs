@@ -4,28 +4,47 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt;
 use kube::api::ListParams;
 
+use crate::cluster::constraints::{Asked, listed};
+use crate::cluster::error::ClusterError;
+use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
 use crate::oam::kind::WorkloadKind;
 
-/// The autoscalers of a namespace that set the size of one of these workloads: their names, and the workload.
+/// An autoscaler, and the workload whose size it sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Autoscaled {
+    /// The autoscaler.
+    pub autoscaler: String,
+    /// The workload's kind.
+    pub kind: WorkloadKind,
+    /// The workload.
+    pub workload: String,
+}
+
+/// The autoscalers of a namespace that set the size of one of these workloads.
 ///
-/// It is a courtesy: where they cannot be listed, none are known.
+/// # Errors
+/// What the server answered at last.
 pub async fn of_workloads(
     session: &Session,
     namespace: &str,
     workloads: &[(WorkloadKind, String)],
-) -> Vec<(String, WorkloadKind, String)> {
+) -> Result<Asked<Vec<Autoscaled>>, ClusterError> {
     let api = session.api::<HorizontalPodAutoscaler>(namespace);
-    let Ok(list) = session.once(api.list(&ListParams::default())).await else {
-        return Vec::new();
+    let params = ListParams::default();
+    let list = session.read(|| api.list(&params)).await.map(|list| list.items);
+    let right = Right { verb: "list", group: "autoscaling", resource: "horizontalpodautoscalers" };
+    let list = match listed(list, right)? {
+        Asked::Known(list) => list,
+        Asked::Denied(right) => return Ok(Asked::Denied(right)),
     };
-    let fights = list.items.into_iter().filter_map(|autoscaler| {
+    let fights = list.into_iter().filter_map(|autoscaler| {
         let name = autoscaler.name_any();
         let target = autoscaler.spec.scale_target_ref;
         let is_target =
             |(kind, of): &&(WorkloadKind, String)| target.kind == kind.as_str() && target.name == *of;
         let (kind, workload) = workloads.iter().find(is_target)?;
-        Some((name, *kind, workload.clone()))
+        Some(Autoscaled { autoscaler: name, kind: *kind, workload: workload.clone() })
     });
-    fights.collect()
+    Ok(Asked::Known(fights.collect()))
 }

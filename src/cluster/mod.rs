@@ -6,12 +6,14 @@
 pub mod answers;
 pub mod autoscalers;
 pub mod clock;
+pub mod constraints;
 pub mod error;
 pub mod keys;
 pub mod lease;
 pub mod owned;
 pub mod ownership;
 pub mod perform;
+pub mod permissions;
 pub mod pods;
 pub mod preflight;
 pub mod process;

@@ -3,8 +3,6 @@
 //! One rules review answers for almost every user. What it does not show to be allowed is asked for one by
 //! one, since its list may be incomplete and a missing line proves nothing.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
     SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
@@ -13,75 +11,49 @@ use kube::api::PostParams;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::owned::Owned;
+use crate::cluster::permissions::{Right, describe};
 use crate::cluster::session::Session;
-use crate::oam::kind::WorkloadKind;
 
-/// A right on one kind of object in one namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Right<'a> {
-    /// What is done.
-    pub verb: &'a str,
-    /// The API group; empty for the core group.
-    pub group: &'a str,
-    /// The plural.
-    pub resource: &'a str,
+/// What a user may do in a namespace, as far as one review tells.
+pub struct Access<'a> {
+    session: &'a Session,
+    namespace: &'a str,
+    rules: Vec<ResourceRule>,
 }
 
-/// Whether a run touches Services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Services {
-    /// A component exposes ports.
-    Touched,
-    /// None does.
-    Untouched,
-}
-
-/// What every run needs of the kinds that its components run as.
-const OF_WORKLOADS: &[&str] = &["get", "list", "watch", "create", "patch"];
-/// What every run needs besides: kind by kind, group, plural, verbs.
-const NEEDED: [(&str, &str, &[&str]); 3] = [
-    ("apps", "controllerrevisions", &["get", "list", "create"]),
-    ("", "configmaps", &["get", "list", "watch", "create", "patch"]),
-    ("coordination.k8s.io", "leases", &["get", "create", "patch"]),
-];
-/// What a run with exposed ports needs besides.
-const SERVICES: (&str, &str, &[&str]) = ("", "services", &["get", "create", "patch"]);
-
-/// Which of these rights this user lacks in a namespace, as a sentence; `None` where it is none.
-///
-/// # Errors
-/// What the server answered at last.
-pub async fn lack<'a>(
-    session: &Session,
-    namespace: &str,
-    needed: impl Iterator<Item = Right<'a>>,
-) -> Result<Option<String>, ClusterError> {
-    let rules = rules(session, namespace).await?;
-    let mut missing = Vec::new();
-    for right in needed {
-        if !rules.iter().any(|rule| allows(rule, right)) && !is_allowed(session, namespace, right).await? {
-            missing.push(right);
-        }
+impl<'a> Access<'a> {
+    /// Asks for the rules of this user.
+    ///
+    /// # Errors
+    /// What the server answered at last.
+    pub async fn review(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
+        let rules = rules(session, namespace).await?;
+        Ok(Self { session, namespace, rules })
     }
-    let told = || format!("this user lacks rights in namespace `{namespace}`: {}", describe(&missing));
-    Ok((!missing.is_empty()).then(told))
+
+    /// Which of these rights this user lacks, as a sentence; `None` where it is none.
+    ///
+    /// # Errors
+    /// What the server answered at last.
+    pub async fn lack<'r>(
+        &self,
+        wanted: impl Iterator<Item = Right<'r>>,
+    ) -> Result<Option<String>, ClusterError> {
+        let mut missing = Vec::new();
+        for right in wanted {
+            let is_listed = self.rules.iter().any(|rule| allows(rule, right));
+            if !is_listed && !is_allowed(self.session, self.namespace, right).await? {
+                missing.push(right);
+            }
+        }
+        Ok((!missing.is_empty()).then(|| lacking(self.namespace, &missing)))
+    }
 }
 
-/// The rights that a run needs.
-pub fn of_run(kinds: &BTreeSet<WorkloadKind>, services: Services) -> impl Iterator<Item = Right<'static>> {
-    let more = (services == Services::Touched).then_some(SERVICES);
-    let workloads = kinds.iter().map(|kind| (kind.group(), kind.plural(), OF_WORKLOADS));
-    // Drained sources are deleted; an in-place workload never is.
-    let drained = kinds.contains(&WorkloadKind::Deployment).then_some((
-        "apps",
-        WorkloadKind::Deployment.plural(),
-        &["delete"][..],
-    ));
-    workloads
-        .chain(drained)
-        .chain(NEEDED)
-        .chain(more)
-        .flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| Right { verb, group, resource }))
+/// Says which rights a user lacks.
+#[must_use]
+pub fn lacking(namespace: &str, rights: &[Right<'_>]) -> String {
+    format!("this user lacks rights in namespace `{namespace}`: {}", describe(rights))
 }
 
 /// The rights that removing objects takes, besides reading them.
@@ -146,25 +118,6 @@ async fn is_allowed(session: &Session, namespace: &str, right: Right<'_>) -> Res
     Ok(review.status.is_some_and(|status| status.allowed))
 }
 
-/// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
-fn describe(rights: &[Right<'_>]) -> String {
-    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
-    for right in rights {
-        let kind = if right.group.is_empty() {
-            right.resource.to_owned()
-        } else {
-            format!("{}.{}", right.resource, right.group)
-        };
-        match kinds.last_mut() {
-            Some((last, verbs)) if *last == kind => verbs.push(right.verb),
-            _ => kinds.push((kind, vec![right.verb])),
-        }
-    }
-    let words: Vec<String> =
-        kinds.iter().map(|(kind, verbs)| format!("{} `{kind}`", verbs.join("/"))).collect();
-    words.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,16 +144,5 @@ mod tests {
             !allows(&rule(&["patch"], &["apps"], &["deployments"], &["one"]), right),
             "one name is not all"
         );
-    }
-
-    #[test]
-    fn rights_are_told_kind_by_kind() {
-        let right = |verb, group, resource| Right { verb, group, resource };
-        let rights = [
-            right("create", "apps", "deployments"),
-            right("patch", "apps", "deployments"),
-            right("get", "", "services"),
-        ];
-        assert_eq!(describe(&rights), "create/patch `deployments.apps`, get `services`");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::perform::{creating, json_patch, patching};
+use crate::cluster::permissions::{self, Purpose, Right};
 use crate::cluster::session::Session;
 
 /// The category by which our definitions are told from KubeVela's, whose controllers would act on them.
@@ -48,6 +49,19 @@ impl Views {
         let found = [(View::Application, application), (View::Rollout, rollout)];
         let available = found.into_iter().filter_map(|(view, is_there)| is_there.then_some(view));
         Self { session: session.clone(), available: available.collect() }
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn none(session: &Session) -> Self {
+        Self { session: session.clone(), available: Vec::new() }
+    }
+
+    /// The rights that writing them takes.
+    pub fn rights(&self) -> impl Iterator<Item = Right<'static>> {
+        let groups: Vec<String> = self.available.iter().map(|view| view.resource().group).collect();
+        permissions::needed(Purpose::Views)
+            .filter(move |right| groups.iter().any(|group| group == right.group))
     }
 
     /// How the client names a view, where the cluster has it.

@@ -6,20 +6,22 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use tokio::sync::watch;
 
-use crate::cluster::autoscalers;
 use crate::cluster::lease::Turn;
-use crate::cluster::preflight::{self, Services};
+use crate::cluster::permissions::{self, Purpose};
+use crate::cluster::preflight::Access;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::service;
+use crate::cluster::views::Views;
 use crate::driver::acquire::{Claimant, Takeovers};
+use crate::driver::checks::{Warning, check};
 use crate::driver::context::{Context, Ground};
 use crate::driver::drive::{Drive, Lead};
+use crate::driver::foresee::Forecast;
 use crate::driver::outcome::{End, Failure, FailureKind};
 use crate::driver::prepare::{Job, Refused, prepare};
 use crate::driver::publish::Publisher;
 use crate::driver::rollback::{self, Failed};
 use crate::driver::wish::Wish;
-use crate::oam::kind::WorkloadKind;
 use crate::plan::record::LeaseScope;
 use crate::plan::step::{Step, plan};
 use crate::report::event::What;
@@ -41,9 +43,10 @@ pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
     {
         return drive_all(context, ground, None, jobs).await;
     }
-    if let Err(failure) = preflight(context, ground, wish, jobs.as_deref().unwrap_or_default()).await {
-        return all_fail(context, wish, &failure);
-    }
+    let views = match preflight(context, ground, wish, jobs.as_deref().unwrap_or_default()).await {
+        Ok(views) => views,
+        Err(failure) => return all_fail(context, wish, &failure),
+    };
     let has_waited = Cell::new(jobs.is_none());
     let announce = |holder: &str| {
         has_waited.set(true);
@@ -59,7 +62,7 @@ pub async fn apply(context: &Context, ground: &Ground, wish: &Wish) -> Ends {
         }
     };
     let lead = match acquired {
-        Ok((lease, scope)) => Lead { lease, scope, publisher: Publisher::new(context, wish).await },
+        Ok((lease, scope)) => Lead { lease, scope, publisher: Publisher::new(context, wish, views) },
         Err(error) => return all_fail(context, wish, &error.into()),
     };
     // Waiting in line may have taken long, and then everything may be otherwise. What changed in the moment
@@ -116,32 +119,43 @@ fn all_refused(context: &Context, wish: &Wish, refused: Vec<Refused>) -> Ends {
     ends.collect()
 }
 
-/// Makes sure of every right that the run needs, so that it does not end half-way for want of one, and
-/// that nobody else sets the sizes.
-async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<(), Failure> {
+/// Makes sure of every right that the run needs, so that it does not end half-way for want of one, and that nothing that
+/// can be known beforehand stops it.
+///
+/// Returns the views in which the run is shown.
+async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<Views, Failure> {
     let namespace = &wish.namespace;
     let mut changes = jobs.iter().flat_map(|job| &job.services);
     let is_touched = changes.any(|change| !matches!(change, service::Change::None));
-    let services = if is_touched { Services::Touched } else { Services::Untouched };
-    let kinds = wish.kinds();
-    let needed = preflight::of_run(&kinds, services);
-    if let Some(reason) = preflight::lack(&context.session, namespace, needed).await? {
+    let exposes = is_touched.then_some(Purpose::Services);
+    let session = &context.session;
+    let (access, views) = tokio::join!(Access::review(session, namespace), Views::find(session));
+    let access = access?;
+    if let Some(reason) = access.lack(permissions::of_run(&wish.kinds(), exposes)).await? {
         return Err(Failure::refused(reason)
             .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }
-    let mut workloads: Vec<(WorkloadKind, String)> = Vec::new();
-    for job in jobs {
-        let kind = job.desired.kind;
-        let live = ground.view.workloads(&job.ownership).into_iter().map(|workload| workload.name);
-        workloads.extend(live.chain([job.desired.workload.clone()]).map(|name| (kind, name)));
-    }
-    match autoscalers::of_workloads(&context.session, namespace, &workloads).await.first() {
-        None => Ok(()),
-        Some((autoscaler, kind, workload)) => Err(Failure::refused(format!(
-            "horizontalpodautoscaler `{autoscaler}` sets the size of {} `{workload}`",
-            kind.noun()
-        ))
-        .hint("remove it for the time of the rollout; both would undo each other's work")),
+    check_ahead(context, ground, wish, jobs).await?;
+    let lack = access.lack(views.rights()).await?;
+    let Some(lack) = lack else { return Ok(views) };
+    let message =
+        format!("runs are not shown to kubectl: {lack}; `rollout rbac --with-views` prints the rights");
+    warn_once(context, wish, Warning { component: None, message });
+    Ok(Views::none(session))
+}
+
+/// Asks the cluster what would stop the runs, and says what may.
+async fn check_ahead(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<(), Failure> {
+    let (session, namespace) = (&context.session, &wish.namespace);
+    let forecasts: Vec<Forecast> = jobs.iter().map(|job| Forecast::of(job.clone(), &ground.view)).collect();
+    let warnings = check(session, namespace, &forecasts).await?;
+    warnings.into_iter().for_each(|warning| warn_once(context, wish, warning));
+    Ok(())
+}
+
+fn warn_once(context: &Context, wish: &Wish, Warning { component, message }: Warning) {
+    if context.session.warnings().is_first(&message) {
+        context.emit(&wish.application, component.as_deref(), What::Warned { message });
     }
 }
 
@@ -180,6 +194,7 @@ async fn under_lease(
     jobs: Option<Vec<Job>>,
 ) -> Ends {
     let work = async {
+        let mut is_checked = jobs.is_some();
         let mut jobs = match jobs {
             Some(jobs) => jobs,
             None => match look(context, ground, wish).await {
@@ -196,11 +211,14 @@ async fn under_lease(
             match claimant(context, wish).await_takeovers(records, announce).await {
                 Ok(Takeovers::None) => {}
                 Ok(Takeovers::Ended) => match look(context, ground, wish).await {
-                    Ok(again) => jobs = again,
+                    Ok(again) => (jobs, is_checked) = (again, false),
                     Err(refused) => return all_refused(context, wish, refused),
                 },
                 Err(error) => return all_fail(context, wish, &error.into()),
             }
+        }
+        if !is_checked && let Err(failure) = check_ahead(context, ground, wish, &jobs).await {
+            return all_fail(context, wish, &failure);
         }
         let owner = lead.publisher.begin().await;
         jobs.iter_mut().for_each(|job| job.owner.clone_from(&owner));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Held, Turn};
 use crate::cluster::owned::{self, Owned, Removal};
-use crate::cluster::preflight;
+use crate::cluster::preflight::{self, Access};
 use crate::cluster::record::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
@@ -67,9 +67,8 @@ pub async fn delete(
     mut say: impl FnMut(Said<'_>),
 ) -> Result<Removed, Failure> {
     let Scope { namespace, application, component } = &inventory.scope;
-    if let Some(reason) =
-        preflight::lack(session, namespace, preflight::of_removal(&inventory.objects)).await?
-    {
+    let access = Access::review(session, namespace).await?;
+    if let Some(reason) = access.lack(preflight::of_removal(&inventory.objects)).await? {
         return Err(Failure::refused(reason).hint(RIGHTS));
     }
     let records = match records_as_decided(session, inventory).await? {

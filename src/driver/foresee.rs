@@ -11,6 +11,7 @@ use crate::cluster::keys;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::workload;
+use crate::driver::checks::{Warning, check};
 use crate::driver::obstacles;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{Job, Refused, prepare};
@@ -20,6 +21,7 @@ use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
 use crate::plan::record::Run;
 use crate::plan::step::Step;
+use crate::plan::walk::Side;
 
 /// A component's future.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Forecast {
     pub observed: Observed,
     /// The steps, to the last.
     pub steps: Vec<Foreseen>,
+    /// What the cluster says to it.
+    pub warnings: Vec<String>,
 }
 
 /// Foresees a wish.
@@ -41,12 +45,20 @@ pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Ve
         .await
         .map_err(|failure| vec![Refused { component: wish.components[0].name.clone(), failure }])?;
     let jobs = prepare(session, &view, wish).await?;
-    let forecasts = jobs.into_iter().map(|job| {
-        let observed = job.observed(&view);
-        let steps = preview(&observed, &job.desired);
-        Forecast { job, observed, steps }
-    });
-    Ok(forecasts.collect())
+    let mut forecasts: Vec<Forecast> = jobs.into_iter().map(|job| Forecast::of(job, &view)).collect();
+    let warnings = check(session, &wish.namespace, &forecasts)
+        .await
+        .map_err(|failure| vec![Refused { component: wish.components[0].name.clone(), failure }])?;
+    for Warning { component, message } in warnings {
+        // What is about all of them is told with the first, and once in all.
+        let is_about = |one: &&mut Forecast| component.as_ref().is_none_or(|name| *name == one.job.component);
+        if let Some(forecast) = forecasts.iter_mut().find(is_about)
+            && session.warnings().is_first(&message)
+        {
+            forecast.warnings.push(message);
+        }
+    }
+    Ok(forecasts)
 }
 
 /// Sends what a forecast would create to the server as a dry run: it judges everything and keeps nothing.
@@ -100,6 +112,41 @@ async fn look(session: &Session, wish: &Wish) -> Result<View, Failure> {
 }
 
 impl Forecast {
+    /// Foresees what a job does to what is known.
+    #[must_use]
+    pub fn of(job: Job, view: &View) -> Self {
+        let observed = job.observed(view);
+        let steps = preview(&observed, &job.desired);
+        Self { job, observed, steps, warnings: Vec::new() }
+    }
+
+    /// Whether something would be written. Whatever is written to workloads is claimed first.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let is_claim = |foreseen: &Foreseen| matches!(foreseen.step, Step::Claim { .. });
+        self.job.has_extras() || self.steps.iter().any(is_claim)
+    }
+
+    /// Whether the run makes pods of the target.
+    #[must_use]
+    pub fn makes_pods(&self) -> bool {
+        self.steps.iter().any(|foreseen| match &foreseen.step {
+            Step::Scale { scaling, .. } => scaling.side == Side::Target && scaling.to > scaling.from,
+            Step::Roll { .. } => true,
+            Step::Nothing
+            | Step::Claim { .. }
+            | Step::Stamp { .. }
+            | Step::Create
+            | Step::Wait { .. }
+            | Step::Hold { .. }
+            | Step::Delete { .. }
+            | Step::Finish
+            | Step::Superseded { .. }
+            | Step::Disturbed { .. }
+            | Step::Refuse(_) => false,
+        })
+    }
+
     /// The largest sum of replicas that the component has at any time.
     #[must_use]
     pub fn peak(&self) -> u32 {

@@ -5,6 +5,7 @@
 pub mod acquire;
 pub mod aim;
 pub mod apply;
+pub mod checks;
 pub mod context;
 pub mod control;
 pub mod delete;

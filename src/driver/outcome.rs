@@ -1,5 +1,6 @@
 //! How driving a component ended.
 
+use crate::cluster::constraints::NO_RIGHT;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::QueueError;
 use crate::cluster::record::RecordError;
@@ -106,9 +107,6 @@ impl From<QueueError> for Failure {
         }
     }
 }
-
-/// How the API server's authorisation begins to say what somebody may not do.
-const NO_RIGHT: &str = " cannot ";
 
 /// How the API server refuses what is made in a namespace that is on its way out.
 const TERMINATING: &str = "because it is being terminated";

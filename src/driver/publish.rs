@@ -21,9 +21,10 @@ pub struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    /// Finds out which views there are.
-    pub async fn new(context: &'a Context, wish: &'a Wish) -> Self {
-        Self { context, wish, views: Views::find(&context.session).await }
+    /// Writes these views.
+    #[must_use]
+    pub fn new(context: &'a Context, wish: &'a Wish, views: Views) -> Self {
+        Self { context, wish, views }
     }
 
     /// Shows that the application is being driven. Returns the owner reference for its new revisions.
@@ -102,7 +103,9 @@ impl<'a> Publisher<'a> {
     fn warn(&self, component: Option<&str>, error: Option<ClusterError>) {
         if let Some(error) = error {
             let message = format!("the view for kubectl could not be written: {error}");
-            self.context.emit(&self.wish.application, component, What::Warned { message });
+            if self.context.session.warnings().is_first(&message) {
+                self.context.emit(&self.wish.application, component, What::Warned { message });
+            }
         }
     }
 }

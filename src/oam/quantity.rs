@@ -15,6 +15,65 @@ pub fn is_quantity(text: &str) -> bool {
     digits > 0 && points <= 1 && is_suffix(suffix)
 }
 
+/// A billionth of a unit: no quantity of Kubernetes is finer.
+const UNIT: i128 = 1_000_000_000;
+
+/// A quantity in billionths of its unit, rounded up; `None` where the text is none, or larger than any real one.
+pub fn parse(text: &str) -> Option<i128> {
+    if !is_quantity(text) {
+        return None;
+    }
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let end = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
+    let (factor, divisor) = factor(suffix)?;
+    let divisor = divisor.checked_mul(10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?)?;
+    let scaled = digits.checked_mul(factor)?;
+    Some(scaled / divisor + i128::from(scaled % divisor != 0))
+}
+
+/// What a suffix multiplies billionths by, as a fraction.
+fn factor(suffix: &str) -> Option<(i128, i128)> {
+    const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+    const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let power = |base: i128, position: usize| base.checked_pow(u32::try_from(position).ok()?);
+    if let Some(position) = DECIMAL.iter().position(|known| *known == suffix) {
+        return Some((power(1000, position)?, 1));
+    }
+    if let Some(position) = BINARY.iter().position(|known| *known == suffix) {
+        return Some((UNIT.checked_mul(power(1024, position + 1)?)?, 1));
+    }
+    let exponent: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+    let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+    if exponent < 0 { Some((UNIT, power)) } else { Some((UNIT.checked_mul(power)?, 1)) }
+}
+
+/// Billionths as a quantity, such as `2`, `250m` or, where it counts bytes, `512Mi`.
+pub fn shown(billionths: i128, counts: Counts) -> String {
+    if billionths % UNIT != 0 {
+        let milli = UNIT / 1000;
+        return format!("{}m", billionths / milli + i128::from(billionths % milli != 0));
+    }
+    let units = billionths / UNIT;
+    let binary = [("Gi", 1_i128 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+    let fits = binary.into_iter().find(|(_, size)| units != 0 && units % size == 0);
+    match (counts, fits) {
+        (Counts::Bytes, Some((suffix, size))) => format!("{}{suffix}", units / size),
+        (Counts::Bytes, None) | (Counts::Things, _) => units.to_string(),
+    }
+}
+
+/// What a quantity counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Bytes, which are shown with binary suffixes.
+    Bytes,
+    /// Processors, pods or other objects.
+    Things,
+}
+
 /// The quantity that was probably meant by one that is none: `512MB` is `512M`, `1gb` is `1G`.
 pub fn likely_quantity(text: &str) -> Option<String> {
     let text = text.trim();
@@ -65,6 +124,40 @@ mod tests {
         for text in ["", "-1", "1GB", "1 Gi", "Gi", ".", "1.2.3", "1e", "1K", "one", "1_000", "0x10", "1mi"] {
             assert!(!is_quantity(text), "{text}");
         }
+    }
+
+    #[test]
+    fn reads_amounts() {
+        for (text, billionths) in [
+            ("0", 0),
+            ("2", 2 * UNIT),
+            ("250m", UNIT / 4),
+            ("0.5", UNIT / 2),
+            (".5", UNIT / 2),
+            ("1Gi", UNIT << 30),
+            ("1.5Ki", UNIT * 1536),
+            ("1k", UNIT * 1000),
+            ("1e3", UNIT * 1000),
+            ("1e-3", UNIT / 1000),
+            ("1n", 1),
+            ("0.1n", 1),
+            ("12E", UNIT * 12 * 10_i128.pow(18)),
+        ] {
+            assert_eq!(parse(text), Some(billionths), "{text}");
+        }
+        for text in ["", "lots", "-1", "1e999", &"9".repeat(60)] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn shows_amounts() {
+        let shown = |text: &str, counts| shown(parse(text).unwrap(), counts);
+        assert_eq!(shown("0.25", Counts::Things), "250m");
+        assert_eq!(shown("1024", Counts::Things), "1024");
+        assert_eq!(shown("1536Mi", Counts::Bytes), "1536Mi");
+        assert_eq!(shown("2048Mi", Counts::Bytes), "2Gi");
+        assert_eq!(shown("1000", Counts::Bytes), "1000");
     }
 
     #[test]

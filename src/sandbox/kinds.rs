@@ -5,8 +5,10 @@
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, LimitRange, Namespace, Pod, ResourceQuota, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::fmt;
@@ -271,6 +273,24 @@ static TABLE: &[Definition] = &[
         ..PLAIN
     },
     Definition {
+        plural: "limitranges",
+        singular: "limitrange",
+        kind: "LimitRange",
+        short_names: &["limits"],
+        check: typed::check::<LimitRange>,
+        ..PLAIN
+    },
+    Definition {
+        plural: "resourcequotas",
+        singular: "resourcequota",
+        kind: "ResourceQuota",
+        short_names: &["quota"],
+        status: StatusPart::Subresource,
+        deletion: DeletionAnswer::Object,
+        check: typed::check::<ResourceQuota>,
+        ..PLAIN
+    },
+    Definition {
         plural: "services",
         singular: "service",
         kind: "Service",
@@ -331,6 +351,28 @@ static TABLE: &[Definition] = &[
         check: typed::check_workload::<StatefulSet>,
         default: defaulting::stateful_set,
         validate: validation::stateful_set,
+        ..PLAIN
+    },
+    Definition {
+        group: "autoscaling",
+        version: "v2",
+        plural: "horizontalpodautoscalers",
+        singular: "horizontalpodautoscaler",
+        kind: "HorizontalPodAutoscaler",
+        short_names: &["hpa"],
+        status: StatusPart::Subresource,
+        check: typed::check::<HorizontalPodAutoscaler>,
+        ..PLAIN
+    },
+    Definition {
+        group: "policy",
+        plural: "poddisruptionbudgets",
+        singular: "poddisruptionbudget",
+        kind: "PodDisruptionBudget",
+        short_names: &["pdb"],
+        generation: Generation::Spec,
+        status: StatusPart::Subresource,
+        check: typed::check::<PodDisruptionBudget>,
         ..PLAIN
     },
     Definition {

@@ -11,7 +11,8 @@
 //! * protobuf, `Table` and `PartialObjectMetadata` answers, compression, OpenAPI and aggregated discovery;
 //! * managers of fields that do not apply: `managedFields` names appliers only, and an apply conflicts with them
 //!   only; apply to `/scale`;
-//! * authentication, authorization, admission, quotas: everybody may do everything, and reviews say so;
+//! * authentication, authorization, admission: everybody may do everything, and reviews say so; quotas, limits, disruption
+//!   budgets and autoscalers are kept, and nothing acts on them;
 //! * the absence of namespaces: every namespace is there, also where no Namespace object says so, and none has
 //!   the objects that controllers put into a new one (`kube-root-ca.crt`, the default service account);
 //! * waiting for a version that has not come to be: it is refused at once, as a server does after seconds;

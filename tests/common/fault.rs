@@ -52,7 +52,7 @@ pub(crate) fn is_write(seen: &Seen) -> bool {
     match seen.verb {
         Verb::Get | Verb::List | Verb::Watch => false,
         // A question that is put as an object; nothing is kept.
-        Verb::Create if seen.kind.ends_with("reviews") => false,
+        Verb::Create if seen.kind.ends_with("reviews") || seen.path.contains("dryRun=All") => false,
         Verb::Create | Verb::Update | Verb::Patch | Verb::Delete => true,
     }
 }

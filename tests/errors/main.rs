@@ -6,6 +6,7 @@
 mod common;
 
 mod answered;
+mod foreseen;
 mod lasting;
 mod once;
 mod refused;

@@ -83,7 +83,7 @@ fn component(forecast: &Forecast) -> Component {
         component: job.component.clone(),
         application: job.application.clone(),
         namespace: job.namespace.clone(),
-        pending: forecast::is_pending(forecast),
+        pending: forecast.is_pending(),
         revision: job.desired.target.clone(),
         new_revision: job.new_revision.is_some(),
         services: services.filter_map(name).collect(),

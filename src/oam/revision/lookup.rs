@@ -92,7 +92,8 @@ pub fn resolve<'a>(
     let full = candidates.iter().map(|revision| revision.name.as_str());
     let shortened = candidates.iter().filter_map(|revision| short(&revision.name));
     // A number is a choice among others, not a word with a slip in it.
-    let suggestion = nearest(reference, full.chain(shortened)).filter(|_| number.is_none()).map(str::to_owned);
+    let suggestion =
+        nearest(reference, full.chain(shortened)).filter(|_| number.is_none()).map(str::to_owned);
     Err(UnknownRevision {
         reference: reference.to_owned(),
         component: component.to_owned(),

@@ -1,0 +1,244 @@
+//! The table of rights: what a run asks of the server, kind by kind, and what for.
+//!
+//! The Role that `rollout rbac` prints, README's Role and the question before the first write all come from it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::oam::kind::WorkloadKind;
+
+/// A right on one kind of object in one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right<'a> {
+    /// What is done.
+    pub verb: &'a str,
+    /// The API group; empty for the core group.
+    pub group: &'a str,
+    /// The plural, with its subresource.
+    pub resource: &'a str,
+}
+
+/// What rights are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Every run needs them.
+    Runs,
+    /// Runs of a kind of workload need them.
+    Workloads(WorkloadKind),
+    /// Runs that expose ports need them.
+    Services,
+    /// A run says with them why a batch is late.
+    Diagnosis,
+    /// A run foresees with them what would stop it.
+    Checks,
+    /// Removing needs them besides.
+    Removal,
+    /// A run shows itself in the optional views with them.
+    Views,
+    /// Removing the views needs them.
+    RemovalOfViews,
+}
+
+/// Rights of one purpose.
+struct Row {
+    purpose: Purpose,
+    group: &'static str,
+    resources: &'static [&'static str],
+    /// Verbs without which the purpose is missed.
+    verbs: &'static [&'static str],
+    /// Verbs that are used where they are granted.
+    optional: &'static [&'static str],
+    /// What the printed Role says beside it.
+    note: &'static str,
+}
+
+const fn row(purpose: Purpose, group: &'static str, resources: &'static [&'static str]) -> Row {
+    Row { purpose, group, resources, verbs: &[], optional: &[], note: "" }
+}
+
+const COMMON: &[&str] = &["get", "list", "watch", "create", "patch"];
+
+/// The table. Its order is that of the printed Role.
+static TABLE: &[Row] = &[
+    Row {
+        verbs: &["get", "list", "watch", "create", "patch", "delete"],
+        ..row(Purpose::Workloads(WorkloadKind::Deployment), "apps", &["deployments"])
+    },
+    Row {
+        verbs: COMMON,
+        note: "where there are such",
+        ..row(Purpose::Workloads(WorkloadKind::CloneSet), "apps.kruise.io", &["clonesets"])
+    },
+    Row {
+        verbs: COMMON,
+        note: "likewise",
+        ..row(Purpose::Workloads(WorkloadKind::StatefulSet), "apps", &["statefulsets"])
+    },
+    Row {
+        verbs: &["get", "list", "create"],
+        optional: &["delete"],
+        ..row(Purpose::Runs, "apps", &["controllerrevisions"])
+    },
+    Row { verbs: COMMON, ..row(Purpose::Runs, "", &["configmaps"]) },
+    Row {
+        verbs: &["get", "create", "patch"],
+        optional: &["list", "watch"],
+        ..row(Purpose::Runs, "coordination.k8s.io", &["leases"])
+    },
+    Row {
+        verbs: &["get", "create", "patch"],
+        note: "where ports are exposed",
+        ..row(Purpose::Services, "", &["services"])
+    },
+    Row {
+        optional: &["list"],
+        note: "to say why a batch is late",
+        ..row(Purpose::Diagnosis, "", &["pods", "events"])
+    },
+    Row { optional: &["get"], note: "likewise", ..row(Purpose::Diagnosis, "", &["pods/log"]) },
+    Row {
+        optional: &["list"],
+        note: "to foresee what would stop a run",
+        ..row(Purpose::Checks, "autoscaling", &["horizontalpodautoscalers"])
+    },
+    Row { optional: &["list"], note: "likewise", ..row(Purpose::Checks, "", &["resourcequotas"]) },
+    Row {
+        optional: &["list"],
+        note: "likewise",
+        ..row(Purpose::Checks, "policy", &["poddisruptionbudgets"])
+    },
+    Row { optional: &["get"], note: "likewise", ..row(Purpose::Checks, "", &["namespaces"]) },
+    Row {
+        optional: &["create"],
+        note: "likewise: a pod is tried in a dry run",
+        ..row(Purpose::Checks, "", &["pods"])
+    },
+    Row {
+        verbs: &["delete"],
+        note: "the rest is for `rollout delete`",
+        ..row(Purpose::Removal, "apps", &["statefulsets"])
+    },
+    Row { verbs: &["delete"], ..row(Purpose::Removal, "apps.kruise.io", &["clonesets"]) },
+    Row { verbs: &["delete"], ..row(Purpose::Removal, "", &["configmaps"]) },
+    Row { verbs: &["list", "delete"], ..row(Purpose::Removal, "", &["services"]) },
+    Row { verbs: &["delete"], ..row(Purpose::Removal, "coordination.k8s.io", &["leases"]) },
+    Row {
+        verbs: &["get", "create", "patch"],
+        note: "to show runs in the kinds of `rollout crds`",
+        ..row(Purpose::Views, "core.oam.dev", &["applications"])
+    },
+    Row { verbs: &["patch"], ..row(Purpose::Views, "core.oam.dev", &["applications/status"]) },
+    Row { verbs: &["get", "create", "patch"], ..row(Purpose::Views, "standard.oam.dev", &["rollouts"]) },
+    Row { verbs: &["patch"], ..row(Purpose::Views, "standard.oam.dev", &["rollouts/status"]) },
+    Row { verbs: &["delete"], ..row(Purpose::RemovalOfViews, "core.oam.dev", &["applications"]) },
+    Row { verbs: &["delete"], ..row(Purpose::RemovalOfViews, "standard.oam.dev", &["rollouts"]) },
+];
+
+/// The order in which verbs are printed.
+const ORDER: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
+
+/// The rights without which a purpose is missed.
+pub fn needed(purpose: Purpose) -> impl Iterator<Item = Right<'static>> {
+    TABLE.iter().filter(move |row| row.purpose == purpose).flat_map(|row| row.rights(row.verbs))
+}
+
+/// Every right that is used for a purpose.
+pub fn used(purpose: Purpose) -> impl Iterator<Item = Right<'static>> {
+    let of_purpose = TABLE.iter().filter(move |row| row.purpose == purpose);
+    of_purpose.flat_map(|row| row.rights(row.verbs).chain(row.rights(row.optional)))
+}
+
+/// The rights that a run of these kinds of workload needs.
+pub fn of_run(
+    kinds: &BTreeSet<WorkloadKind>,
+    exposes: Option<Purpose>,
+) -> impl Iterator<Item = Right<'static>> {
+    let workloads: Vec<Purpose> = kinds.iter().copied().map(Purpose::Workloads).collect();
+    workloads.into_iter().chain([Purpose::Runs]).chain(exposes).flat_map(needed)
+}
+
+/// The rules of a Role with the rights of some purposes, as YAML, each with what it is for.
+#[must_use]
+pub fn rules(is_wanted: impl Fn(Purpose) -> bool) -> String {
+    let mut text = "rules:\n".to_owned();
+    for Row { group, resources, verbs, optional, note, .. } in
+        TABLE.iter().filter(|row| is_wanted(row.purpose))
+    {
+        let group = if group.is_empty() { "\"\"" } else { group };
+        let resources = resources.join(", ");
+        let is_granted = |verb: &&&str| verbs.contains(verb) || optional.contains(verb);
+        let verbs: Vec<&str> = ORDER.iter().filter(is_granted).copied().collect();
+        let verbs = verbs.join(", ");
+        let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
+        let _ =
+            writeln!(text, "  - {{apiGroups: [{group}], resources: [{resources}], verbs: [{verbs}]}}{note}");
+    }
+    text
+}
+
+/// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
+#[must_use]
+pub fn describe(rights: &[Right<'_>]) -> String {
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for right in rights {
+        let kind = if right.group.is_empty() {
+            right.resource.to_owned()
+        } else {
+            format!("{}.{}", right.resource, right.group)
+        };
+        match kinds.last_mut() {
+            Some((last, verbs)) if *last == kind => verbs.push(right.verb),
+            _ => kinds.push((kind, vec![right.verb])),
+        }
+    }
+    let words: Vec<String> =
+        kinds.iter().map(|(kind, verbs)| format!("{} `{kind}`", verbs.join("/"))).collect();
+    words.join(", ")
+}
+
+impl Row {
+    fn rights(&self, verbs: &'static [&'static str]) -> impl Iterator<Item = Right<'static>> {
+        let (group, resources) = (self.group, self.resources);
+        let of_resource = move |resource: &'static &'static str| {
+            verbs.iter().map(move |&verb| Right { verb, group, resource })
+        };
+        resources.iter().flat_map(of_resource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_described_kind_by_kind() {
+        let right = |verb, group, resource| Right { verb, group, resource };
+        let rights = [
+            right("create", "apps", "deployments"),
+            right("patch", "apps", "deployments"),
+            right("get", "", "services"),
+        ];
+        assert_eq!(describe(&rights), "create/patch `deployments.apps`, get `services`");
+    }
+
+    #[test]
+    fn every_verb_of_the_table_is_printed() {
+        for row in TABLE {
+            for verb in row.verbs.iter().chain(row.optional) {
+                assert!(ORDER.contains(verb), "{verb}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_needs_what_its_kinds_take() {
+        let kinds = BTreeSet::from([WorkloadKind::StatefulSet]);
+        let rights: Vec<Right<'_>> = of_run(&kinds, None).collect();
+        let has = |verb, group, resource| rights.contains(&Right { verb, group, resource });
+        assert!(has("patch", "apps", "statefulsets") && has("create", "coordination.k8s.io", "leases"));
+        assert!(!has("get", "apps", "deployments") && !has("get", "", "services"));
+        assert!(!has("delete", "apps", "controllerrevisions"), "pruning is no reason to refuse a run");
+        let of_services: Vec<Right<'_>> = of_run(&kinds, Some(Purpose::Services)).collect();
+        assert!(of_services.contains(&Right { verb: "get", group: "", resource: "services" }));
+    }
+}

@@ -1,0 +1,129 @@
+//! What would stop a run, or fight it, that only the cluster knows: asked before the first write, and by `plan`.
+//!
+//! Refused is what cannot succeed. What may be otherwise by the time that it matters is a warning, and so is what this user
+//! may not ask.
+
+mod budget;
+mod quota;
+mod trial;
+
+use futures::future::join_all;
+
+use crate::cluster::autoscalers::{self, Autoscaled};
+use crate::cluster::constraints::{self, Asked, Presence};
+use crate::cluster::permissions::Right;
+use crate::cluster::preflight;
+use crate::cluster::session::Session;
+use crate::driver::foresee::Forecast;
+use crate::driver::outcome::Failure;
+use crate::oam::kind::WorkloadKind;
+
+use trial::Verdict;
+
+/// Something that a user should know before a run begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The component that it is about; `None` where it is about all of them.
+    pub component: Option<String>,
+    /// What it is.
+    pub message: String,
+}
+
+/// Asks the cluster about the runs that are foreseen in a namespace. Where nothing would be written, nothing is asked.
+///
+/// # Errors
+/// What no run can succeed against, and what the server answered at last.
+pub async fn check(
+    session: &Session,
+    namespace: &str,
+    forecasts: &[Forecast],
+) -> Result<Vec<Warning>, Failure> {
+    let pending: Vec<&Forecast> = forecasts.iter().filter(|forecast| forecast.is_pending()).collect();
+    if pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    let workloads = workloads(&pending);
+    let (presence, autoscaled, quotas, budgets, trials) = tokio::join!(
+        constraints::presence(session, namespace),
+        autoscalers::of_workloads(session, namespace, &workloads),
+        constraints::quotas(session, namespace),
+        constraints::budgets(session, namespace),
+        join_all(pending.iter().map(|forecast| trial::run(session, namespace, forecast))),
+    );
+    let mut denied = Vec::new();
+    refuse_absent(namespace, known(presence?, &mut denied))?;
+    if let Some(Autoscaled { autoscaler, kind, workload }) =
+        known(autoscaled?, &mut denied).and_then(|found| found.into_iter().next())
+    {
+        let noun = kind.noun();
+        return Err(Failure::refused(format!(
+            "horizontalpodautoscaler `{autoscaler}` sets the size of {noun} `{workload}`"
+        ))
+        .hint("remove it for the time of the rollout; both would undo each other's work"));
+    }
+    let quotas = known(quotas?, &mut denied);
+    let budgets = known(budgets?, &mut denied).unwrap_or_default();
+    let mut warnings = Vec::new();
+    let mut pods = Vec::new();
+    for (forecast, tried) in pending.iter().zip(trials) {
+        let tried = known(tried?, &mut denied);
+        let about = |message| Warning { component: Some(forecast.job.component.clone()), message };
+        match tried.as_ref().map(|tried| tried.verdict(namespace, forecast)) {
+            Some(Verdict::Refused(failure)) => return Err(failure),
+            Some(Verdict::Doubtful(message)) => warnings.push(about(message)),
+            // The sums below say how many pods a quota lacks.
+            Some(Verdict::OverQuota(message)) if quotas.is_none() => warnings.push(about(message)),
+            Some(Verdict::OverQuota(_) | Verdict::Fine) | None => {}
+        }
+        pods.push(tried.and_then(trial::Tried::admitted));
+        warnings.extend(budget::warnings(&budgets, forecast).into_iter().map(about));
+    }
+    let demands: Vec<quota::Demand> =
+        pending.iter().zip(&pods).map(|(forecast, pod)| quota::demand(forecast, pod.as_ref())).collect();
+    let exceeded = quota::exceeded(&quotas.unwrap_or_default(), &demands);
+    warnings.extend(exceeded.into_iter().map(|message| Warning { component: None, message }));
+    denied.sort_unstable();
+    denied.dedup();
+    if !denied.is_empty() {
+        let message = format!(
+            "{}; what would stop the run there is not foreseen: `rollout rbac` prints the rights",
+            preflight::lacking(namespace, &denied)
+        );
+        warnings.push(Warning { component: None, message });
+    }
+    Ok(warnings)
+}
+
+/// What is known; the right is noted where it was not granted.
+fn known<T>(asked: Asked<T>, denied: &mut Vec<Right<'static>>) -> Option<T> {
+    match asked {
+        Asked::Known(value) => Some(value),
+        Asked::Denied(right) => {
+            denied.push(right);
+            None
+        }
+    }
+}
+
+/// The workloads whose sizes the runs set.
+fn workloads(pending: &[&Forecast]) -> Vec<(WorkloadKind, String)> {
+    let of_forecast = |forecast: &&Forecast| {
+        let desired = &forecast.job.desired;
+        let live = forecast.observed.workloads.iter().map(|workload| workload.name.clone());
+        let kind = desired.kind;
+        live.chain([desired.workload.clone()]).map(move |name| (kind, name)).collect::<Vec<_>>()
+    };
+    pending.iter().flat_map(of_forecast).collect()
+}
+
+fn refuse_absent(namespace: &str, presence: Option<Presence>) -> Result<(), Failure> {
+    match presence {
+        None | Some(Presence::There) => Ok(()),
+        Some(Presence::Missing) => Err(Failure::refused(format!("namespace `{namespace}` does not exist"))
+            .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))),
+        Some(Presence::Terminating) => {
+            Err(Failure::refused(format!("namespace `{namespace}` is being deleted"))
+                .hint("use another `--namespace`, or recreate this one once it is gone"))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Disruption budgets. They bound evictions, which no run makes; what matters is that a run may leave so few pods that none of
+//! them can be evicted any more.
+
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::ResourceExt;
+use kube::core::{Selector, SelectorExt};
+
+use crate::driver::foresee::Forecast;
+use crate::oam::revision;
+
+/// What budgets mean for a component that becomes smaller.
+pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> Vec<String> {
+    let now: u32 = forecast.observed.workloads.iter().map(|workload| workload.replicas).sum();
+    let size = forecast.steps.last().map_or(now, |last| last.target.saturating_add(last.sources));
+    let component = &forecast.job.component;
+    let of_component = budgets.iter().filter(|budget| selects(budget, forecast));
+    let tight = of_component.filter_map(|budget| {
+        let spec = budget.spec.as_ref()?;
+        let Some(IntOrString::Int(least)) = spec.min_available else { return None };
+        let least = u32::try_from(least).ok()?;
+        // Of pods of others as well it is not known how many there will be.
+        let covers = budget.status.as_ref()?.expected_pods?;
+        let is_alone = u32::try_from(covers).is_ok_and(|covers| covers == now);
+        (is_alone && now > least && size <= least && size > 0).then(|| {
+            format!(
+                "poddisruptionbudget `{}` asks for {least} available pods, and component `{component}` will have {size}: none \
+                 of them can be evicted, so that a drain of their nodes waits",
+                budget.name_any()
+            )
+        })
+    });
+    tight.collect()
+}
+
+/// Whether a budget is about the pods of the target.
+fn selects(budget: &PodDisruptionBudget, forecast: &Forecast) -> bool {
+    let workload = revision::workload(&forecast.job.target, 0, 0);
+    let labels = workload.and_then(|workload| {
+        serde_json::from_value(workload["spec"]["template"]["metadata"]["labels"].clone()).ok()
+    });
+    let selector = budget.spec.as_ref().and_then(|spec| spec.selector.clone());
+    let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
+    match (labels, selector) {
+        (Some(labels), Some(selector)) => selector.matches(&labels),
+        (_, _) => false,
+    }
+}

@@ -1,0 +1,132 @@
+//! A pod of the target in a dry run: what admission makes of it.
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+
+use crate::cluster::constraints::{self, Admission, Asked};
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::Session;
+use crate::driver::foresee::Forecast;
+use crate::driver::outcome::Failure;
+use crate::oam::revision;
+
+/// What became of the pod.
+pub(super) enum Tried {
+    /// Admission has judged it.
+    Judged(Admission),
+    /// The run makes no pod.
+    Needless,
+}
+
+/// What that means for the run.
+pub(super) enum Verdict {
+    /// Nothing that is known of.
+    Fine,
+    /// No pod of the target can come to be.
+    Refused(Failure),
+    /// None could at this moment, for want of quota.
+    OverQuota(String),
+    /// None could, were this user to make it; the controllers may be judged otherwise.
+    Doubtful(String),
+}
+
+/// Refusals of the server's own admission, which judges a pod whoever makes it, and where to read its terms.
+const FOR_ALL: [(&str, &str); 4] = [
+    (" usage per ", "limitrange"),
+    (" max limit to request ratio per ", "limitrange"),
+    ("must specify ", "quota"),
+    ("violates PodSecurity", "namespace"),
+];
+
+/// How a quota refuses.
+const OVER_QUOTA: &str = "exceeded quota";
+
+/// Tries a pod of the target, if the run makes any.
+pub(super) async fn run(
+    session: &Session,
+    namespace: &str,
+    forecast: &Forecast,
+) -> Result<Asked<Tried>, ClusterError> {
+    let Some(template) = template(forecast).filter(|_| forecast.makes_pods()) else {
+        return Ok(Asked::Known(Tried::Needless));
+    };
+    let prefix = &forecast.job.desired.workload;
+    Ok(match constraints::try_pod(session, namespace, prefix, &template).await? {
+        Asked::Known(admission) => Asked::Known(Tried::Judged(admission)),
+        Asked::Denied(right) => Asked::Denied(right),
+    })
+}
+
+/// The template of the target's pods. A volume that is to be claimed is there for each pod.
+fn template(forecast: &Forecast) -> Option<Value> {
+    let workload = revision::workload(&forecast.job.target, forecast.job.desired.target_size, 0)?;
+    let mut template = workload["spec"]["template"].clone();
+    let claims = workload["spec"]["volumeClaimTemplates"].as_array();
+    let names = claims.into_iter().flatten().map(|claim| &claim["metadata"]["name"]);
+    let claimed: Vec<Value> = names.map(|name| json!({"name": name, "emptyDir": {}})).collect();
+    if !claimed.is_empty() {
+        let volumes = template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        template["spec"]["volumes"] = volumes.into_iter().chain(claimed).collect();
+    }
+    Some(template)
+}
+
+impl Tried {
+    /// What it means for the run.
+    pub(super) fn verdict(&self, namespace: &str, forecast: &Forecast) -> Verdict {
+        match self {
+            Self::Judged(Admission::Refused(message)) => judge(message, namespace, &forecast.job.target.name),
+            Self::Judged(Admission::Admitted(_) | Admission::Silent) | Self::Needless => Verdict::Fine,
+        }
+    }
+
+    /// The pod as admission leaves it.
+    pub(super) fn admitted(self) -> Option<Pod> {
+        match self {
+            Self::Judged(Admission::Admitted(pod)) => Some(*pod),
+            Self::Judged(Admission::Refused(_) | Admission::Silent) | Self::Needless => None,
+        }
+    }
+}
+
+fn judge(message: &str, namespace: &str, revision: &str) -> Verdict {
+    if message.contains(OVER_QUOTA) {
+        return Verdict::OverQuota(format!("no pod of revision `{revision}` is allowed now: {message}"));
+    }
+    match FOR_ALL.iter().find(|(words, _)| message.contains(words)) {
+        Some((_, resource)) => Verdict::Refused(
+            Failure::refused(format!("pods of revision `{revision}` are not allowed: {message}")).hint(format!(
+                "see `kubectl describe {resource} -n {namespace}`, and change the component or what limits it"
+            )),
+        ),
+        None => Verdict::Doubtful(format!("pods of revision `{revision}` may be refused: {message}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_holds_for_everybody_is_a_refusal() {
+        let kind = |message: &str| match judge(message, "shop", "web-v2") {
+            Verdict::Fine => "fine",
+            Verdict::Refused(_) => "refused",
+            Verdict::OverQuota(_) => "quota",
+            Verdict::Doubtful(_) => "doubtful",
+        };
+        for (message, expected) in [
+            (
+                "pods \"x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m",
+                "refused",
+            ),
+            ("pods \"x\" is forbidden: [minimum memory usage per Pod is 1Gi, but request is 1Mi]", "refused"),
+            ("pods \"x\" is forbidden: failed quota: few: must specify limits.cpu for: web", "refused"),
+            ("pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot", "refused"),
+            ("pods \"x\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=6", "quota"),
+            ("admission webhook \"a.b\" denied the request: no", "doubtful"),
+        ] {
+            assert_eq!(kind(message), expected, "{message}");
+        }
+    }
+}
