@@ -20,7 +20,8 @@ use crate::report::text::sanitise;
 /// Remove what an application owns, or one of its components
 ///
 /// Workloads with their pods, Services, revisions, and the record of runs; nothing that the application did not make.
-/// On a terminal it is shown first and asked for. Volumes that a StatefulSet claimed stay, as they do with kubectl.
+/// On a terminal it is shown first and asked for. Volumes that a StatefulSet claimed stay, as they do with kubectl. What a
+/// finalizer holds is waited for, for a minute; then the exit code is 3, and the same command goes on later.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -132,6 +133,7 @@ async fn remove(
     let removed = delete::delete(&setting.session, inventory, extent, remover, |said| match said {
         delete::Said::Waiting(holder) => ui.status(&waiting(application, holder)),
         delete::Said::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
+        delete::Said::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
     });
     match removed.await? {
         Removed::Everything => Ok(()),
@@ -142,6 +144,12 @@ async fn remove(
 /// Whom a removal waits for.
 pub fn waiting(application: &str, holder: &str) -> String {
     format!("{application}: waiting for the run of `{holder}`, which holds the lease")
+}
+
+/// What holds an object that is on its way out.
+pub fn held(owned: &Owned, finalizers: &[String]) -> String {
+    let finalizers = finalizers.join(", ");
+    format!("{} is being deleted, and its finalizers hold it: {}", shown(owned), sanitise(&finalizers))
 }
 
 /// An object on one line.

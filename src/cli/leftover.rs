@@ -118,6 +118,7 @@ pub async fn prune(
             driver::delete(&setting.session, inventory, pruning.extent, remover, |said| match said {
                 Said::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
                 Said::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
+                Said::Awaited(owned, finalizers) => ui.status(&delete::held(owned, finalizers)),
             });
         match removed.await? {
             Removed::Everything => {}

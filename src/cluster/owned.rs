@@ -63,6 +63,18 @@ impl Owned {
         LabelledWorkload::of(kind, &self.object)
     }
 
+    /// What it waits for, where it is on its way out: the finalizers that nobody has taken off yet.
+    #[must_use]
+    pub fn awaits(&self) -> Option<&[String]> {
+        self.object.metadata.deletion_timestamp.as_ref().map(|_| self.object.finalizers())
+    }
+
+    /// Whether it is a run record.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.object.labels().contains_key(keys::RECORD_COMPONENT)
+    }
+
     /// Its API group and its kind's plural.
     pub(super) fn kind(&self) -> (&str, &str) {
         (&self.resource.group, &self.resource.plural)
@@ -95,8 +107,7 @@ pub async fn list(
         Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
         list => list?,
     };
-    let live = list.items.into_iter().filter(|object| object.metadata.deletion_timestamp.is_none());
-    let owned = live.map(|object| Owned { resource: resource.clone(), object });
+    let owned = list.items.into_iter().map(|object| Owned { resource: resource.clone(), object });
     Ok(owned.filter(|owned| mark.is_none_or(|annotation| owned.is_marked(annotation))).collect())
 }
 
@@ -120,6 +131,8 @@ pub async fn get(
 pub enum Removal {
     /// It is.
     Done,
+    /// It is on its way, and somebody's finalizer holds it.
+    Begun,
     /// It has changed since it was seen, or the answer was lost: look again.
     Unclear,
 }
@@ -132,7 +145,12 @@ pub async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result
     let api = session.dynamic(namespace, &owned.resource);
     let params = deleting(owned.object.uid(), owned.object.resource_version());
     match session.once(api.delete(&owned.object.name_any(), &params)).await {
-        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
+        // An object that a finalizer holds is the answer; one that is gone may be it, too.
+        Ok(answer) => {
+            let is_held = answer.left().is_some_and(|left| !left.finalizers().is_empty());
+            Ok(if is_held { Removal::Begun } else { Removal::Done })
+        }
+        Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
         Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),
         Err(error) => session.pause_after(&error).await.map(|()| Removal::Unclear),
     }

@@ -14,6 +14,7 @@ use crate::cluster::preflight::{self, Access};
 use crate::cluster::record::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
+use crate::driver::finalizers::Finalization;
 use crate::driver::inventory::{self, Inventory, RIGHTS, Scope, discard_leases};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Epoch;
@@ -26,6 +27,8 @@ pub enum Said<'a> {
     Waiting(&'a str),
     /// An object is gone.
     Removed(&'a Owned),
+    /// An object is on its way out and stays until its finalizers are taken off.
+    Awaited(&'a Owned, &'a [String]),
 }
 
 /// What may go.
@@ -181,6 +184,7 @@ async fn remove(
     let Scope { namespace, .. } = &inventory.scope;
     let seen: BTreeSet<&str> = inventory.objects.iter().map(Owned::uid).collect();
     let may_go = |owned: &&Owned| extent == Extent::Scope || seen.contains(owned.uid());
+    let mut finalization = Finalization::default();
     loop {
         let now = inventory::take(session, &inventory.scope).await?;
         let (going, staying): (Vec<&Owned>, Vec<&Owned>) = now.objects.iter().partition(may_go);
@@ -192,7 +196,18 @@ async fn remove(
         if going.is_empty() {
             return Ok(Removed::Everything);
         }
-        for owned in going {
+        let (mut held, due): (Vec<&Owned>, Vec<&Owned>) =
+            going.into_iter().partition(|owned| owned.awaits().is_some());
+        // The records name what there is, so they stay until nothing else does.
+        let (records, due): (Vec<&Owned>, Vec<&Owned>) = due.into_iter().partition(|owned| owned.is_record());
+        if due.is_empty() && !held.is_empty() {
+            finalization.wait(session, &held, say).await?;
+            continue;
+        }
+        for owned in due.into_iter().chain(records) {
+            if owned.is_record() && !held.is_empty() {
+                break;
+            }
             match standing(session, inventory, owned, lease).await {
                 Ok(None) => {}
                 Ok(Some(failure)) => return Ok(Removed::Overtaken(failure)),
@@ -201,8 +216,10 @@ async fn remove(
                     break;
                 }
             }
-            if owned::remove(session, namespace, owned).await? == Removal::Done {
-                say(Said::Removed(owned));
+            match owned::remove(session, namespace, owned).await? {
+                Removal::Done => say(Said::Removed(owned)),
+                Removal::Begun => held.push(owned),
+                Removal::Unclear => {}
             }
         }
     }

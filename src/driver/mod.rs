@@ -11,6 +11,7 @@ pub mod control;
 pub mod delete;
 pub mod drive;
 pub mod evidence;
+mod finalizers;
 pub mod foresee;
 pub mod inventory;
 pub mod obstacles;

@@ -7,6 +7,7 @@ mod common;
 
 mod answered;
 mod foreseen;
+mod held;
 mod lasting;
 mod once;
 mod refused;

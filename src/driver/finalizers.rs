@@ -1,0 +1,59 @@
+//! The wait for objects that are on their way out and stay, since somebody's finalizer holds them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::cluster::clock::Moment;
+use crate::cluster::owned::Owned;
+use crate::cluster::session::Session;
+use crate::driver::delete::Said;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::report::text::list_literals;
+
+/// How long it may take: whoever has set a finalizer has something to do first.
+const FINALIZED_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are gone.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The wait of one removal.
+#[derive(Debug, Default)]
+pub(super) struct Finalization {
+    /// When it has taken too long.
+    deadline: Option<Moment>,
+    /// What was told of.
+    told: BTreeSet<String>,
+}
+
+impl Finalization {
+    /// Waits before the next look.
+    ///
+    /// # Errors
+    /// What is still held when time is up.
+    pub(super) async fn wait(
+        &mut self,
+        session: &Session,
+        held: &[&Owned],
+        say: &mut impl FnMut(Said<'_>),
+    ) -> Result<(), Failure> {
+        for owned in held {
+            if let Some(finalizers) = owned.awaits()
+                && self.told.insert(owned.to_string())
+            {
+                say(Said::Awaited(owned, finalizers));
+            }
+        }
+        let now = session.clock().moment();
+        if now < *self.deadline.get_or_insert_with(|| now.plus(FINALIZED_WITHIN)) {
+            session.clock().pause(LOOK).await;
+            return Ok(());
+        }
+        let named = held.iter().map(|owned| match owned.awaits() {
+            None | Some([]) => format!("`{owned}`"),
+            Some(finalizers) => format!("`{owned}`, for {}", list_literals(finalizers)),
+        });
+        let named: Vec<String> = named.collect();
+        let reason = format!("not gone after {}s: {}", FINALIZED_WITHIN.as_secs(), named.join("; "));
+        Err(Failure::new(FailureKind::NotReady, reason)
+            .hint("whoever has set a finalizer has to take it off; then run the same command again"))
+    }
+}
