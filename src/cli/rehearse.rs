@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
@@ -19,11 +20,11 @@ use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::{keys, workload};
 use crate::driver::context::{Limits, OnTrouble};
-use crate::driver::foresee::foresee;
+use crate::driver::foresee::{Forecast, foresee};
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::{labels, render};
 use crate::report::text::plural;
-use crate::sandbox::rules::{Rule, parse_rules};
+use crate::sandbox::rules::{Only, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
 /// Drive manifests in a sandbox that begins with a copy of what is there
@@ -42,7 +43,7 @@ pub struct Args {
     /// Let pods fail in this way; can be repeated
     ///
     /// FAILURE is one of those that `--sandbox-rules` has, such as `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern
-    /// with `*` and `?`; without it, pods with the images of the manifests fail.
+    /// with `*` and `?`; without it, the pods fail that the run makes of the revisions it goes to.
     #[arg(long, value_name = "[IMAGE=]FAILURE")]
     pub inject: Vec<String>,
 
@@ -90,13 +91,20 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let real = setting::open(global, Purpose::Look, ui).await?;
     let wishes = apply::wishes(&real, &applications, &args.batches.overrides(args.reuse_revision))?;
-    let injected = rules(&args.inject, &wishes)?;
+    let injected = injected(&args.inject)?;
+    let mut targets = Vec::new();
     for wish in &wishes {
-        // What only the cluster knows: objects of others, kinds that it does not serve.
-        if let Err(refused) = foresee(&real.session, wish).await
-            && let Some(first) = refused.into_iter().next()
-        {
-            return Err(first.failure.into());
+        // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
+        match foresee(&real.session, wish).await {
+            Ok(forecasts) => {
+                forecasts.iter().flat_map(|forecast| &forecast.warnings).for_each(|warning| ui.warn(warning));
+                targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
+            }
+            Err(refused) => {
+                if let Some(first) = refused.into_iter().next() {
+                    return Err(first.failure.into());
+                }
+            }
         }
     }
     let mut objects = Vec::new();
@@ -105,7 +113,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let copied = plural(objects.len(), "object", "objects");
     ui.status(&format!("rehearsal: a sandbox with a copy of {copied}; nothing is sent to the cluster"));
-    let copy = open(&real, objects, injected).await.map_err(unreachable)?;
+    let copy = open(&real, objects, &injected, &targets).await.map_err(unreachable)?;
     let limits = Limits {
         run: Duration::ZERO,
         batch: args.batch_timeout.unsigned_abs(),
@@ -116,34 +124,54 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     driving::drive(&copy, &wishes, limits, args.output, ui).await
 }
 
-/// The kubelet's rules: what is injected, and the usual after it.
-fn rules(injected: &[String], wishes: &[Wish]) -> Result<Vec<Rule>, Failure> {
-    let line = |image: &str, failure: &str| {
-        // JSON's strings are YAML's.
-        format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure))
-    };
-    let mut text = String::new();
-    for inject in injected {
-        match inject.rsplit_once('=') {
-            Some((image, failure)) => text.push_str(&line(image, failure)),
-            None => images(wishes).iter().for_each(|image| text.push_str(&line(image, inject))),
-        }
-    }
-    text.push_str(USUAL);
-    parse_rules("--inject", &text)
-        .map_err(|error| Failure::message(Kind::Usage, format!("`--inject`: {}", error.problem)))
+/// A failure to inject.
+struct Injected {
+    rule: Rule,
+    /// Whether it is about the pods that the run makes, of whatever image.
+    is_of_run: bool,
 }
 
-/// The images of the manifests.
-fn images(wishes: &[Wish]) -> Vec<&str> {
-    let components = wishes.iter().flat_map(|wish| &wish.components);
-    let images = components.filter_map(|component| match &component.intent {
-        Intent::Manifest { component, .. } => Some(component.properties.image.as_str()),
-        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
-            None
-        }
-    });
-    images.collect()
+/// What `--inject` asks for.
+fn injected(words: &[String]) -> Result<Vec<Injected>, Failure> {
+    let read = |word: &String| {
+        let (image, failure) = word.rsplit_once('=').unwrap_or(("*", word));
+        // JSON's strings are YAML's.
+        let text = format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure));
+        let rules = parse_rules("--inject", &text)
+            .map_err(|error| Failure::message(Kind::Usage, format!("`--inject`: {}", error.problem)))?;
+        let is_of_run = !word.contains('=');
+        Ok(rules.into_iter().map(move |rule| Injected { rule, is_of_run }).collect::<Vec<_>>())
+    };
+    Ok(words.iter().map(read).collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten().collect())
+}
+
+/// A revision that a run goes to.
+struct Target {
+    component: String,
+    revision: String,
+}
+
+impl Target {
+    fn of(forecast: &Forecast) -> Self {
+        let (component, revision) = (forecast.job.component.clone(), forecast.job.desired.target.clone());
+        Self { component, revision }
+    }
+
+    /// Its pods, as far as they are new.
+    fn pods(&self, since: Timestamp) -> Only {
+        let labels = [(labels::COMPONENT, &self.component), (labels::REVISION, &self.revision)];
+        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        Only { labels, since }
+    }
+}
+
+/// The kubelet's rules for pods from a moment on: what is injected, and the usual after it.
+fn rules(injected: &[Injected], targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
+    let of = |Injected { rule, is_of_run }: &Injected| match is_of_run {
+        false => vec![rule.clone()],
+        true => targets.iter().map(|one| Rule { only: Some(one.pods(since)), ..rule.clone() }).collect(),
+    };
+    injected.iter().flat_map(of).chain(usual.iter().cloned()).collect()
 }
 
 /// An object to copy, with its kind.
@@ -195,13 +223,18 @@ fn services(wish: &Wish) -> Vec<String> {
 }
 
 /// A sandbox with the objects, once their pods are there, of which the pods to come fail as injected.
-async fn open(real: &Setting, objects: Vec<Copied>, injected: Vec<Rule>) -> Result<Setting, ClusterError> {
+async fn open(
+    real: &Setting,
+    objects: Vec<Copied>,
+    injected: &[Injected],
+    targets: &[Target],
+) -> Result<Setting, ClusterError> {
     let clock = Clock::system();
     let now = clock.clone();
-    let usual = injected.last().cloned();
+    let usual = parse_rules("usual", USUAL).map_err(|error| ClusterError::Other(error.to_string()))?;
     let sandbox = Sandbox::open(Options {
         file: None,
-        rules: RulesSource::Given(usual.into_iter().collect()),
+        rules: RulesSource::Given(usual.clone()),
         now: Arc::new(move || now.now()),
         record_history: false,
     })
@@ -224,7 +257,7 @@ async fn open(real: &Setting, objects: Vec<Copied>, injected: Vec<Rule>) -> Resu
         }
         setting.session.clock().pause(LOOK).await;
     }
-    sandbox.set_rules(injected);
+    sandbox.set_rules(rules(injected, targets, setting.session.clock().now(), &usual));
     Ok(setting)
 }
 
@@ -259,14 +292,21 @@ mod tests {
 
     #[test]
     fn what_is_injected_comes_before_the_usual() {
-        let rules = rules(&["web:5*=NeverReady".to_owned()], &[]).unwrap();
-        let images: Vec<&str> = rules.iter().map(|rule| rule.image.as_str()).collect();
-        assert_eq!(images, ["web:5*", "*"]);
+        let injected = injected(&["web:5*=NeverReady".to_owned(), "OOMKilled".to_owned()]).unwrap();
+        let target = |name: &str| Target { component: name.to_owned(), revision: format!("{name}-v2") };
+        let usual = parse_rules("usual", USUAL).unwrap();
+        let rules = rules(&injected, &[target("web"), target("api")], Timestamp::UNIX_EPOCH, &usual);
+        let about = |rule: &Rule| {
+            let labels = rule.only.iter().flat_map(|only| only.labels.values().cloned());
+            format!("{} {}", rule.image, labels.collect::<Vec<_>>().join(" "))
+        };
+        let about: Vec<String> = rules.iter().map(about).collect();
+        assert_eq!(about, ["web:5* ", "* web web-v2", "* api api-v2", "* "]);
     }
 
     #[test]
     fn an_unknown_failure_is_refused_with_those_that_there_are() {
-        let failure = super::rules(&["*=Gone".to_owned()], &[]).unwrap_err();
+        let Err(failure) = injected(&["*=Gone".to_owned()]) else { panic!("there is no such failure") };
         let text = failure.error.to_string();
         assert!(text.starts_with("`--inject`: ") && text.contains("NeverReady"), "{text}");
         assert_eq!(failure.kind, Kind::Usage);

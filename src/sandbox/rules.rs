@@ -5,9 +5,11 @@
 pub mod failing;
 
 use failing::{Failing, Need};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serde_yaml::Spanned;
+use std::collections::BTreeMap;
 
 /// What happens to pods whose first container has a matching image. The first matching rule counts; one whose failure
 /// cannot happen to a pod, for want of what it is about, does not match it.
@@ -19,6 +21,28 @@ pub struct Rule {
     pub outcome: Outcome,
     /// What its containers print.
     pub log: Option<String>,
+    /// Which of these pods it is about; all where it does not say. Rules that are read say nothing.
+    pub only: Option<Only>,
+}
+
+/// Which pods a rule is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Only {
+    /// Those with all of these labels.
+    pub labels: BTreeMap<String, String>,
+    /// Those that were made from then on.
+    pub since: Timestamp,
+}
+
+/// A pod, as far as rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The image of its first container.
+    pub image: &'a str,
+    /// Its labels.
+    pub labels: Option<&'a Map<String, Value>>,
+    /// When it was made.
+    pub born: Timestamp,
 }
 
 /// What becomes of a pod.
@@ -115,7 +139,7 @@ impl Entry {
                 Outcome::Fail(failing)
             }
         };
-        Ok(Rule { image: self.image.value, outcome, log: self.log })
+        Ok(Rule { image: self.image.value, outcome, log: self.log, only: None })
     }
 }
 
@@ -132,6 +156,8 @@ pub(super) struct Kept {
     fail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    only: Option<Only>,
 }
 
 impl From<&Rule> for Kept {
@@ -142,7 +168,8 @@ impl From<&Rule> for Kept {
             }
             Outcome::Fail(failing) => (None, None, Some(failing.name().to_owned())),
         };
-        Self { image: rule.image.clone(), ready_after, unready_after, fail, log: rule.log.clone() }
+        let (image, log, only) = (rule.image.clone(), rule.log.clone(), rule.only.clone());
+        Self { image, ready_after, unready_after, fail, log, only }
     }
 }
 
@@ -156,19 +183,35 @@ impl Kept {
                 lasting: self.unready_after.map(|t| t.parse()).transpose().ok()?,
             },
         };
-        Some(Rule { image: self.image, outcome, log: self.log })
+        Some(Rule { image: self.image, outcome, log: self.log, only: self.only })
     }
 }
 
-/// What becomes of a pod with this image, and what it prints. `has` tells what else the pod has.
-pub fn outcome<'a>(rules: &'a [Rule], image: &str, has: impl Fn(Need) -> bool) -> (Outcome, Option<&'a str>) {
+/// What becomes of a pod, and what it prints. `has` tells what else the pod has.
+pub fn outcome<'a>(
+    rules: &'a [Rule],
+    look: Look<'_>,
+    has: impl Fn(Need) -> bool,
+) -> (Outcome, Option<&'a str>) {
     let can_happen = |rule: &Rule| match rule.outcome {
         Outcome::Ready { .. } => true,
         Outcome::Fail(failing) => failing.need().is_none_or(&has),
     };
-    match rules.iter().find(|rule| matches(&rule.image, image) && can_happen(rule)) {
+    let is_about = |rule: &Rule| {
+        matches(&rule.image, look.image) && rule.only.as_ref().is_none_or(|only| only.has(look))
+    };
+    match rules.iter().find(|rule| is_about(rule) && can_happen(rule)) {
         Some(rule) => (rule.outcome, rule.log.as_deref()),
         None => (Outcome::Ready { after: USUAL, lasting: None }, None),
+    }
+}
+
+impl Only {
+    fn has(&self, look: Look<'_>) -> bool {
+        let is_so = |(key, value): (&String, &String)| {
+            look.labels.and_then(|labels| labels.get(key)).is_some_and(|label| label == value)
+        };
+        look.born >= self.since && self.labels.iter().all(is_so)
     }
 }
 
@@ -203,6 +246,10 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn look(image: &str) -> Look<'_> {
+        Look { image, labels: None, born: Timestamp::UNIX_EPOCH }
+    }
+
     fn ready(after: &str) -> Outcome {
         Outcome::Ready { after: after.parse().unwrap(), lasting: None }
     }
@@ -211,12 +258,12 @@ mod tests {
     fn rules_are_read() {
         let text = "- {image: 'web:2*', readyAfter: 20ms}\n- {image: 'web:3', fail: CrashLoopBackOff, log: 'boom'}\n- image: '*'\n  unreadyAfter: 5s\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
-        let found = |image: &str| outcome(&rules, image, |_| false);
+        let found = |image: &str| outcome(&rules, look(image), |_| false);
         assert_eq!(found("web:2.1"), (ready("20ms"), None));
         assert_eq!(found("web:3"), (Outcome::Fail(Failing::CrashLoopBackOff), Some("boom")));
         let lasting = Some(SignedDuration::from_secs(5));
         assert_eq!(found("other").0, Outcome::Ready { after: USUAL, lasting });
-        assert_eq!(outcome(&[], "other", |_| false).0, ready("1s"));
+        assert_eq!(outcome(&[], look("other"), |_| false).0, ready("1s"));
         assert_eq!(parse_rules("rules.yaml", "").unwrap(), []);
     }
 
@@ -224,7 +271,7 @@ mod tests {
     fn a_rule_passes_over_pods_to_which_its_failure_cannot_happen() {
         let text = "- {image: '*', fail: FailedMount}\n- {image: '*', fail: InitCrashLoopBackOff}\n- {image: '*', fail: CreateContainerConfigError}\n- {image: '*', fail: OOMKilled}\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
-        let found = |has: &[Need]| outcome(&rules, "web:1", |need| has.contains(&need)).0;
+        let found = |has: &[Need]| outcome(&rules, look("web:1"), |need| has.contains(&need)).0;
         for (has, failing) in [
             (&[][..], Failing::OomKilled),
             (&[Need::Environment], Failing::CreateContainerConfigError),
@@ -235,11 +282,31 @@ mod tests {
         }
     }
 
+    fn only() -> Only {
+        let labels = BTreeMap::from([("tier".to_owned(), "front".to_owned())]);
+        Only { labels, since: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(5) }
+    }
+
+    #[test]
+    fn a_rule_may_be_about_new_pods_with_some_labels_only() {
+        let mut rules = parse_rules("rules.yaml", "- {image: '*', fail: NeverReady}\n").unwrap();
+        rules[0].only = Some(only());
+        let found = |tier: &str, seconds: i64| {
+            let labels =
+                Map::from_iter([("tier".to_owned(), Value::from(tier)), ("a".to_owned(), "b".into())]);
+            let born = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+            outcome(&rules, Look { image: "web:1", labels: Some(&labels), born }, |_| false).0
+        };
+        assert_eq!(found("front", 5), Outcome::Fail(Failing::NeverReady));
+        assert_eq!((found("front", 4), found("back", 5)), (ready("1s"), ready("1s")));
+    }
+
     #[test]
     fn kept_rules_come_back() {
         let text =
             "- {image: a, readyAfter: 1h30m, unreadyAfter: 5s}\n- {image: b, fail: NeverReady, log: x}\n";
-        let rules = parse_rules("rules.yaml", text).unwrap();
+        let mut rules = parse_rules("rules.yaml", text).unwrap();
+        rules[0].only = Some(only());
         let back: Vec<Rule> = rules.iter().filter_map(|r| Kept::from(r).rule()).collect();
         assert_eq!(back, rules);
     }

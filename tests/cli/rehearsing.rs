@@ -2,6 +2,7 @@
 
 use crate::exit_codes::open_shop;
 use crate::support::Desk;
+use crate::support::manifest::application;
 
 #[test]
 fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
@@ -29,6 +30,30 @@ fn injected_trouble_is_told_as_the_cluster_would_tell_it() {
     let ran = desk.run("rehearse v2.yaml --inject other:*=NeverReady");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(desk.bytes(), before);
+}
+
+/// Neither the pods of a component that stays as it is fail, nor those to which a run goes back.
+#[test]
+fn injected_trouble_meets_only_what_the_run_makes() {
+    let desk = Desk::new();
+    let one = |name: &str, revision: &str| {
+        application("shop", name, revision, "registry.example/same:1", "targetSize: 2")
+    };
+    let both = |revision: &str, environment: &str| {
+        let (_, second) =
+            one("api", "v1").split_once("components:\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let first = one("web", revision)
+            .replace("same:1\n", &format!("same:1\n        env: [{{name: A, value: {environment}}}]\n"));
+        format!("{first}{second}")
+    };
+    desk.write("both.yaml", both("v1", "one"));
+    desk.done("apply both.yaml");
+    desk.write("both.yaml", both("v2", "two"));
+    let ran = desk.run("rehearse both.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("api: nothing to do: 2 of 2 upgraded, 2 ready"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("web: failed in batch 1 of 1"), "{}", ran.stderr);
+    assert_eq!(ran.stdout.matches("rolloutSucceed").count(), 2, "web went back: {}", ran.stdout);
 }
 
 #[test]

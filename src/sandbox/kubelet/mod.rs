@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::deletion::{self, Deletion};
 use super::meta;
 use super::queue::Task;
-use super::rules::{self, Outcome};
+use super::rules::{self, Look, Outcome};
 use super::store::{Key, Noted, Store};
 use super::write::{self, Part, Persist};
 use outlook::{Outlook, State};
@@ -117,7 +117,8 @@ fn end(store: &mut Store, key: &Key) {
 /// What becomes of a pod, and what it prints.
 fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
     let image = meta::text(pod, "/spec/containers/0/image");
-    rules::outcome(&store.rules, image, |need| parts::has(pod, need))
+    let look = Look { image, labels: meta::labels(pod), born: born(store, pod) };
+    rules::outcome(&store.rules, look, |need| parts::has(pod, need))
 }
 
 /// Which log of a pod is asked for.
