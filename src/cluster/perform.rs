@@ -72,13 +72,17 @@ impl Workloads {
     /// # Errors
     /// A conflict means that it is not.
     pub async fn scale(&self, scaling: &Scaling, epoch: Epoch) -> Result<DynamicObject, ClusterError> {
-        let operations = json!([
-            {"op": "test", "path": "/metadata/uid", "value": scaling.uid.0},
-            {"op": "test", "path": stamp_path(), "value": epoch.to_string()},
-            {"op": "test", "path": "/spec/replicas", "value": scaling.from},
-            {"op": "replace", "path": "/spec/replicas", "value": scaling.to},
-        ]);
-        self.patch(&scaling.workload, operations).await
+        let mut operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": scaling.uid.0}),
+            json!({"op": "test", "path": stamp_path(), "value": epoch.to_string()}),
+            json!({"op": "test", "path": "/spec/replicas", "value": scaling.from}),
+        ];
+        if scaling.unpauses {
+            operations.push(json!({"op": "test", "path": "/spec/paused", "value": true}));
+            operations.push(json!({"op": "remove", "path": "/spec/paused"}));
+        }
+        operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": scaling.to}));
+        self.patch(&scaling.workload, json!(operations)).await
     }
 
     /// Lets an in-place workload go on, if its spec is as it was seen and it is still ours. `body` is the

@@ -47,6 +47,7 @@ pub fn observe(kind: WorkloadKind, object: &DynamicObject) -> Workload {
         annotated: !object.annotations().is_empty(),
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        paused: object.data.pointer("/spec/paused") == Some(&Value::Bool(true)),
         images: images(&object.data),
         in_place: kind.is_in_place().then(|| in_place(kind, object)),
     }

@@ -75,6 +75,8 @@ pub struct Workload {
     pub created: Option<Timestamp>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Whether its controller makes no pods of a new template, `spec.paused` of a Deployment.
+    pub paused: bool,
     /// The images of its template, by container.
     pub images: BTreeMap<String, String>,
     /// What one object for all revisions shows besides; `None` for a Deployment.

@@ -82,6 +82,7 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
         Step::Scale { scaling, .. } => {
             for found in world.workloads.iter_mut().filter(|found| found.name == scaling.workload) {
                 found.replicas = scaling.to;
+                found.paused &= !scaling.unpauses;
                 found.generation += 1;
             }
         }
@@ -165,6 +166,7 @@ fn newborn(desired: &Desired, world: &Observed) -> Workload {
         annotated: true,
         created: None,
         deleting: false,
+        paused: false,
         images: BTreeMap::new(),
         in_place: desired
             .kind

@@ -59,6 +59,7 @@ mod tests {
             annotated: false,
             created: None,
             deleting: false,
+            paused: false,
             images: std::collections::BTreeMap::new(),
             in_place: None,
         }

@@ -67,6 +67,9 @@ fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
 fn adrift(next: &Next, spec: &RunSpec) -> Option<String> {
     match next {
         Next::Create => Some(format!("`{}` is not there any more", spec.target)),
+        Next::Scale(Scaling { workload, from, to, .. }) if from == to => {
+            Some(format!("`{workload}` is paused"))
+        }
         Next::Scale(Scaling { workload, from, to, .. }) => {
             Some(format!("`{workload}` has the size {from}, and {to} was rolled out"))
         }

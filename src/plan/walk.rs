@@ -30,6 +30,8 @@ pub struct Scaling {
     pub from: u32,
     /// The size to give it.
     pub to: u32,
+    /// Whether it was seen to be paused, and is unpaused with the same write.
+    pub unpauses: bool,
 }
 
 /// What a run waits for.
@@ -225,7 +227,11 @@ fn grow(target: &Workload, goal: u32, tolerated: u32) -> Option<Next> {
     if target.replicas < goal {
         return Some(Next::Scale(scaling(target, Side::Target, goal)));
     }
-    await_ready(target, goal, tolerated).map(Next::Wait)
+    let waiting = await_ready(target, goal, tolerated)?;
+    if can_unpause(target) {
+        return Some(Next::Scale(scaling(target, Side::Target, target.replicas)));
+    }
+    Some(Next::Wait(waiting))
 }
 
 fn shrink(target: &Workload, goal: u32) -> Option<Next> {
@@ -293,7 +299,14 @@ fn lowered(sources: &[&Workload], excess: u32) -> Option<Scaling> {
 }
 
 fn scaling(workload: &Workload, side: Side, to: u32) -> Scaling {
-    Scaling { workload: workload.name.clone(), uid: workload.uid.clone(), side, from: workload.replicas, to }
+    let unpauses = side == Side::Target && to > 0 && can_unpause(workload);
+    let (name, uid) = (workload.name.clone(), workload.uid.clone());
+    Scaling { workload: name, uid, side, from: workload.replicas, to, unpauses }
+}
+
+/// Whether a Deployment is paused, and has no pods of another template, which would all be replaced at once.
+fn can_unpause(workload: &Workload) -> bool {
+    workload.paused && readiness::is_fresh(workload) && workload.updated_replicas >= workload.status_replicas
 }
 
 pub(super) fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {

@@ -172,6 +172,7 @@ impl World {
             annotated: true,
             created: jiff::Timestamp::from_second(i64::try_from(self.born).unwrap()).ok(),
             deleting: false,
+            paused: false,
             images: std::collections::BTreeMap::new(),
             in_place: None,
         });
