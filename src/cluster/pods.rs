@@ -1,6 +1,7 @@
-//! A look at a workload that is late and at its pods: one bounded list, for the evidence.
+//! A look at a workload that is late and at its pods, for the evidence.
 
 pub mod blame;
+pub mod signs;
 
 use std::time::Duration;
 
@@ -16,8 +17,12 @@ use crate::cluster::workload::resource;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-/// How many pods are looked at.
-const MOST_PODS: u32 = 500;
+use signs::{Age, Before, Complaint};
+
+/// How many pods are asked for at a time.
+const PAGE: u32 = 500;
+/// How many events about one workload are looked at.
+const MOST_EVENTS: u32 = 500;
 
 /// How much of a log is asked for: enough for a stack's last lines, little enough for any terminal.
 const LOG_LINES: i64 = 8;
@@ -34,7 +39,7 @@ pub struct Findings {
     /// Its pods that are ready; of an in-place workload those of the newest revision.
     pub ready: u32,
     /// What its controller complains about, such as a quota that allows no more pods.
-    pub complaints: Vec<String>,
+    pub complaints: Vec<Complaint>,
     /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
     pub troubles: Vec<Trouble>,
     /// Pods of earlier revisions that are not ready, for which a StatefulSet waits before it replaces any.
@@ -48,29 +53,39 @@ impl Findings {
         let mut lasting = self.troubles.iter().filter(|trouble| trouble.is_lasting());
         // What it is about stands in the evidence.
         let of_a_pod = || lasting.next().map(|trouble| trouble.phase.clone());
-        self.complaints.first().cloned().or_else(of_a_pod)
+        self.complaints.first().map(|complaint| complaint.text.clone()).or_else(of_a_pod)
     }
 }
 
-/// Looks at a workload and its pods.
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The component.
+    pub component: &'a str,
+    /// The workload's kind.
+    pub kind: WorkloadKind,
+    /// The workload.
+    pub name: &'a str,
+}
+
+/// Looks at a workload and its pods. Of its controller's complaints those are left out that were there before.
 ///
 /// # Errors
 /// What the server answered; it is asked once for each.
 pub async fn look(
     session: &Session,
-    namespace: &str,
-    component: &str,
-    kind: WorkloadKind,
-    name: &str,
+    subject: Subject<'_>,
+    before: &Before,
 ) -> Result<Findings, ClusterError> {
+    let Subject { namespace, component, kind, name } = subject;
     let workload = session.aside(session.dynamic(namespace, &resource(kind)).get(name)).await?;
-    let api = session.api::<Pod>(namespace);
-    let params = ListParams::default().labels(&format!("{}={component}", labels::COMPONENT)).limit(MOST_PODS);
-    let list = session.aside(api.list(&params)).await?;
+    let pods = pods(session, namespace, component).await?;
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
     let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
     let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
-    let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = list.items.iter().filter(stays).partition(is_newest);
+    let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = pods.iter().filter(stays).partition(is_newest);
     let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_ready(pod));
     earlier.retain(|pod| !is_ready(pod));
     let mut troubles: Vec<Trouble> = unready.into_iter().map(Trouble::of).collect();
@@ -78,9 +93,14 @@ pub async fn look(
     let is_ordered = kind == WorkloadKind::StatefulSet
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
     let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
-    let mut complaints = complaints(&workload);
-    if kind == WorkloadKind::StatefulSet && list.items.iter().filter(stays).count() < wanted(&workload) {
-        complaints.extend(last_warning(session, namespace, kind, name).await);
+    let mut complaints = before.complaints(&workload);
+    if workload.data.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        let text =
+            format!("it is paused: `kubectl rollout resume deployment/{name} -n {namespace}` ends that");
+        complaints.insert(0, Complaint { text, age: Age::New });
+    }
+    if kind == WorkloadKind::StatefulSet && pods.iter().filter(stays).count() < wanted(&workload) {
+        complaints.extend(last_warning(session, subject, before).await);
     }
     Ok(Findings {
         resource_version: workload.resource_version().unwrap_or_default(),
@@ -89,6 +109,22 @@ pub async fn look(
         troubles,
         blockers,
     })
+}
+
+/// The pods of a component, page by page.
+async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec<Pod>, ClusterError> {
+    let api = session.api::<Pod>(namespace);
+    let first = ListParams::default().labels(&format!("{}={component}", labels::COMPONENT)).limit(PAGE);
+    let mut params = first.clone();
+    let mut pods = Vec::new();
+    loop {
+        let page = session.aside(api.list(&params)).await?;
+        pods.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = first.clone().continue_token(&token),
+            None => return Ok(pods),
+        }
+    }
 }
 
 /// The last lines that the container to blame printed. It is a courtesy: where they cannot be read, there are none.
@@ -119,34 +155,25 @@ fn wanted(workload: &DynamicObject) -> usize {
 
 /// Why pods cannot be made: a StatefulSet's controller says it in events alone. It is a courtesy: where they
 /// cannot be read, nothing is known.
-async fn last_warning(session: &Session, namespace: &str, kind: WorkloadKind, name: &str) -> Option<String> {
-    let api = session.api::<Event>(namespace);
-    let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
-    let params = ListParams::default().fields(&about).limit(MOST_PODS);
-    let list = session.aside(api.list(&params)).await.ok()?;
+async fn last_warning(session: &Session, subject: Subject<'_>, before: &Before) -> Option<Complaint> {
+    let mut events = warnings(session, subject).await;
+    events.retain(|event| before.lacks(event));
     let time = |event: &Event| {
         let last = event.last_timestamp.as_ref().map(|time| time.0);
         last.or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
     };
-    let last = list.items.iter().max_by_key(|event| time(event))?;
-    Some(described(last.reason.as_deref().unwrap_or("warning"), last.message.as_deref()))
+    let last = events.iter().max_by_key(|event| time(event))?;
+    let text = described(last.reason.as_deref().unwrap_or("warning"), last.message.as_deref());
+    Some(Complaint { text, age: Age::New })
 }
 
-fn complaints(workload: &DynamicObject) -> Vec<String> {
-    let text = |condition: &Value, field: &str| condition[field].as_str().unwrap_or_default().to_owned();
-    let is_bad = |condition: &&Value| {
-        matches!(
-            (condition["type"].as_str(), condition["status"].as_str()),
-            (Some("ReplicaFailure" | "FailedScale" | "FailedUpdate"), Some("True"))
-                | (Some("Progressing"), Some("False"))
-        )
-    };
-    let conditions = workload.data.pointer("/status/conditions").and_then(Value::as_array);
-    let complaint = |condition: &Value| {
-        let reason = condition["reason"].as_str().unwrap_or(condition["type"].as_str().unwrap_or_default());
-        described(reason, Some(&text(condition, "message")))
-    };
-    conditions.into_iter().flatten().filter(is_bad).map(complaint).collect()
+/// The warnings about a workload itself; none where they cannot be read.
+pub async fn warnings(session: &Session, subject: Subject<'_>) -> Vec<Event> {
+    let Subject { namespace, kind, name, .. } = subject;
+    let api = session.api::<Event>(namespace);
+    let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
+    let params = ListParams::default().fields(&about).limit(MOST_EVENTS);
+    session.aside(api.list(&params)).await.map(|list| list.items).unwrap_or_default()
 }
 
 /// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those of other kinds by themselves.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 
+use crate::cluster::pods::signs::Before;
 use crate::cluster::session::Session;
 
 /// How many events are looked at.
@@ -18,11 +19,11 @@ const MESSAGE_WIDTH: usize = 300;
 /// Nobody waits longer for them.
 const WITHIN: Duration = Duration::from_secs(3);
 
-/// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once. They are a courtesy:
-/// where they cannot be read, there are none.
-pub async fn about(session: &Session, namespace: &str, workload: &str) -> Vec<String> {
+/// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once, without those that were
+/// there before. They are a courtesy: where they cannot be read, there are none.
+pub async fn about(session: &Session, namespace: &str, workload: &str, before: &Before) -> Vec<String> {
     let list = list(session, namespace, "type=Warning").await;
-    summed_up(list.iter().filter(|event| concerns(event, workload)))
+    summed_up(list.iter().filter(|event| concerns(event, workload) && before.lacks(event)))
 }
 
 /// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::Held;
+use crate::cluster::pods::signs::Before;
 use crate::cluster::record::StoredRecord;
 use crate::driver::context::{Context, Ground};
 use crate::driver::outcome::{End, Failure, FailureKind};
@@ -60,6 +61,8 @@ pub struct Drive<'a> {
     said: Option<Said>,
     /// What the last look at the pods told.
     pub(super) diagnosis: Vec<String>,
+    /// The signs of trouble that were there before the last write to the target.
+    pub(super) before: Option<Before>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
@@ -109,6 +112,7 @@ impl<'a> Drive<'a> {
             batch: None,
             said: None,
             diagnosis: Vec::new(),
+            before: None,
             counted: None,
             ready_batch: None,
         }

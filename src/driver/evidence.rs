@@ -54,9 +54,10 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
 /// Asks the server, most important first: what has been answered is kept when time runs out.
 async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
     let job = drive.job;
-    let Desired { kind, workload, .. } = &job.desired;
+    let workload = &job.desired.workload;
     let session = &drive.context.session;
-    let findings = match pods::look(session, &job.namespace, &job.component, *kind, workload).await {
+    let before = drive.before.clone().unwrap_or_default();
+    let findings = match pods::look(session, drive.subject(), &before).await {
         Ok(findings) => findings,
         Err(error) => {
             lines.push(format!("the pods could not be looked at: {error}"));
@@ -69,7 +70,7 @@ async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
         let printed = pods::log(session, &job.namespace, trouble).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
     }
-    lines.extend(warnings::about(session, &job.namespace, workload).await);
+    lines.extend(warnings::about(session, &job.namespace, workload, &before).await);
 }
 
 /// What a look says about why pods do not become ready.
@@ -78,7 +79,7 @@ pub fn causes(job: &Job, findings: &Findings) -> Vec<String> {
     let noun = kind.noun();
     let Findings { complaints, troubles, blockers, .. } = findings;
     let mut lines = worst(troubles);
-    lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {complaint}")));
+    lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {}", complaint.text)));
     lines.extend(blockers.iter().map(|pod| {
         format!(
             "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none before it \

@@ -137,8 +137,11 @@ impl Drive<'_> {
             Step::Stamp { workload } => {
                 let held = self.held.unwrap_or(Epoch(0));
                 if let Some(seen) = observed.workloads.iter().find(|one| one.name == workload) {
-                    let object = self.workloads().stamp(seen, held).await?;
+                    let workloads = self.workloads();
+                    let (stamped, events) = tokio::join!(workloads.stamp(seen, held), self.warnings_so_far());
+                    let object = stamped?;
                     self.absorb(&object);
+                    self.note_signs(&object, &events);
                 }
             }
             Step::Create => self.create().await?,
@@ -148,6 +151,14 @@ impl Drive<'_> {
                 }
                 let object = self.workloads().scale(&scaling, self.held.unwrap_or(Epoch(0))).await?;
                 self.absorb(&object);
+                self.note_signs(&object, &[]);
+                if scaling.unpauses {
+                    let message = format!("deployment `{}` was paused and is unpaused", scaling.workload);
+                    self.emit(What::Warned { message });
+                }
+                if scaling.from == scaling.to {
+                    return Ok(());
+                }
                 let role = match scaling.side {
                     Side::Target => Role::Target,
                     Side::Source => Role::Source,
@@ -183,8 +194,12 @@ impl Drive<'_> {
         batch: usize,
     ) -> Result<(), ClusterError> {
         let body = self.body(rolling.to.replicas, rolling.to.partition)?;
-        let object = self.workloads().roll(&rolling, &body, self.held.unwrap_or(Epoch(0))).await?;
+        let held = self.held.unwrap_or(Epoch(0));
+        let workloads = self.workloads();
+        let (rolled, events) = tokio::join!(workloads.roll(&rolling, &body, held), self.warnings_so_far());
+        let object = rolled?;
         self.absorb(&object);
+        self.note_signs(&object, &events);
         let run = observed.record.as_ref().map(|record| &record.run.spec);
         let batches = run.map_or(1, |spec| spec.batches.len());
         let Rolling { workload, revision, from, to, .. } = rolling;
@@ -272,6 +287,7 @@ impl Drive<'_> {
         let revision = &self.job.desired.target;
         let object = self.workloads().create(body, revision, self.held.unwrap_or(Epoch(0))).await?;
         self.absorb(&object);
+        self.note_signs(&object, &[]);
         self.emit(What::WorkloadCreated { workload: self.job.desired.workload.clone() });
         Ok(())
     }

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Event;
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
 
-use crate::cluster::pods::{self, Findings};
-use crate::cluster::warnings;
+use crate::cluster::pods::signs::{Age, Before};
+use crate::cluster::pods::{self, Findings, Subject};
+use crate::cluster::{warnings, workload};
 use crate::driver::context::OnTrouble;
 use crate::driver::drive::Drive;
 use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepare::Job;
 use crate::oam::kind::WorkloadKind;
-use crate::plan::desired::Desired;
 use crate::plan::walk::{Next, Waiting, walk};
 use crate::report::event::What;
 use crate::report::text::span;
@@ -29,6 +33,9 @@ pub(super) const NEXT_LOOK_FAST: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 /// The same where a look may end the run: components that are in trouble together are told within seconds.
 const BETWEEN_LOOKS_FAST: Duration = Duration::from_secs(1);
+
+/// No write is held up longer to find out which warnings there were before it.
+const WARNINGS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Which look of a wait it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +56,43 @@ pub(super) enum Learnt {
 }
 
 impl Drive<'_> {
+    /// The workload that is waited for.
+    pub(in crate::driver) fn subject(&self) -> Subject<'_> {
+        let Job { namespace, component, desired, .. } = self.job;
+        Subject { namespace, component, kind: desired.kind, name: &desired.workload }
+    }
+
+    /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
+    pub(super) fn note_signs(&mut self, written: &DynamicObject, events: &[Event]) {
+        if written.name_any() == self.job.desired.workload {
+            self.before = Some(Before::of(written).with_events(events));
+        }
+    }
+
+    /// Notes the signs of trouble where nothing was written: whatever changes from now on is news.
+    async fn note_signs_unwritten(&mut self) {
+        let Job { namespace, desired, .. } = self.job;
+        let session = &self.context.session;
+        let api = session.dynamic(namespace, &workload::resource(desired.kind));
+        let found = session.aside(api.get(&desired.workload));
+        let found = session.clock().within(WARNINGS_WITHIN, found).await;
+        if let Some(Ok(object)) = found {
+            let events = self.warnings_so_far().await;
+            self.note_signs(&object, &events);
+        }
+    }
+
+    /// The warnings about a workload that says what is wrong by nothing else.
+    pub(super) async fn warnings_so_far(&self) -> Vec<Event> {
+        match self.job.desired.kind {
+            WorkloadKind::StatefulSet => {
+                let warnings = pods::warnings(&self.context.session, self.subject());
+                self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
+            }
+            WorkloadKind::Deployment | WorkloadKind::CloneSet => Vec::new(),
+        }
+    }
+
     /// What the batch under way wants, what is there, and since when.
     pub(in crate::driver) fn wanted(&self) -> Option<String> {
         let entered = self.batch?;
@@ -81,6 +125,9 @@ impl Drive<'_> {
             OnTrouble::End => BETWEEN_LOOKS_FAST,
             OnTrouble::Wait => BETWEEN_LOOKS,
         };
+        if self.before.is_none() {
+            self.note_signs_unwritten().await;
+        }
         self.context.next_look.set(Some(self.context.session.clock().moment().plus(between)));
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         let clock = self.context.session.clock();
@@ -121,10 +168,11 @@ impl Drive<'_> {
     /// What a look shows that is worth a word: a pod that is only starting is not, unless something is in its way, which
     /// only events tell.
     async fn findings(&self, look: Look) -> Option<Findings> {
-        let Desired { kind, workload, .. } = &self.job.desired;
         let (namespace, session) = (&self.job.namespace, &self.context.session);
-        let looked = pods::look(session, namespace, &self.job.component, *kind, workload).await;
-        let mut findings = looked.ok()?;
+        let before = self.before.clone().unwrap_or_default();
+        let mut findings = pods::look(session, self.subject(), &before).await.ok()?;
+        // What its controller takes away once it is over may just not have been taken away yet.
+        findings.complaints.retain(|complaint| look == Look::Later || complaint.age == Age::New);
         let is_due = look == Look::Later && findings.troubles.iter().any(pods::blame::Trouble::is_starting);
         let in_the_way =
             if is_due { warnings::of_starting_pods(session, namespace).await } else { BTreeMap::new() };
