@@ -122,7 +122,7 @@ fn refuse_absent(namespace: &str, presence: Option<Presence>) -> Result<(), Fail
         Some(Presence::Missing) => Err(Failure::refused(format!("namespace `{namespace}` does not exist"))
             .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))),
         Some(Presence::Terminating) => {
-            Err(Failure::refused(format!("namespace `{namespace}` is being deleted"))
+            Err(Failure::refused(format!("namespace `{namespace}` is being terminated"))
                 .hint("use another `--namespace`, or recreate this one once it is gone"))
         }
     }

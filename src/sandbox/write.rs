@@ -53,6 +53,7 @@ pub(super) fn create_typed(
     persist: Persist,
 ) -> Result<Arc<Value>, Failure> {
     place(kind, namespace, &mut object)?;
+    let issued = store.issued;
     match expected_version(&object)? {
         Some(_) => return Err(Failure::version_on_create()),
         None => drop(meta::metadata(&mut object).remove("resourceVersion")),
@@ -98,6 +99,8 @@ pub(super) fn create_typed(
         });
     }
     if persist == Persist::Discard {
+        // What is only tried must not show in the names of what comes later.
+        store.issued = issued;
         return Ok(Arc::new(object));
     }
     if kind.plural == "pods" {

@@ -22,6 +22,12 @@ fn the_role_is_for_whichever_namespace_it_is_applied_to() {
         .collect();
     assert_eq!(kinds, ["Role/\"shop\"", "ServiceAccount/\"shop\"", "RoleBinding/\"shop\""]);
     assert_eq!(desk.run("rbac --service-account ci").code, Some(2));
+    let rules = |line: &str| desk.done(line).stdout;
+    let views = "{apiGroups: [standard.oam.dev], resources: [rollouts], verbs: [get, create, patch]}";
+    let removal = "{apiGroups: [standard.oam.dev], resources: [rollouts], verbs: [delete]}";
+    assert!(!rules("rbac --with-delete").contains("oam.dev"));
+    assert!(rules("rbac --with-views").contains(views) && !rules("rbac --with-views").contains(removal));
+    assert!(rules("rbac --with-views --with-delete").contains(removal));
 }
 
 #[test]

@@ -53,10 +53,26 @@ pub(crate) fn policy_that_denies_pods(site: &Site) {
 pub(crate) fn limit_that_denies_pods(site: &Site) {
     site.put("{apiVersion: v1, kind: LimitRange, metadata: {name: small}, spec: {limits: [{type: Container, max: {cpu: 100m}}]}}");
     site.applied(&V1);
-    let ran = site.apply(&Manifest { property: "cpu: 0.5", ..V2 }, &["--fail-fast"]);
-    let words =
-        ["cannot become ready (`--fail-fast`): FailedCreate", "maximum cpu usage per Container is 100m"];
-    told(&ran, &words);
+    refuses(site, "maximum cpu usage per Container is 100m", &Manifest { property: "cpu: 0.5", ..V2 });
+}
+
+pub(crate) fn security_that_denies_pods(site: &Site) {
+    site.applied(&V1);
+    site.kubectl(&["label", "namespace", &site.namespace, "pod-security.kubernetes.io/enforce=restricted"]);
+    site.until("the label", || meets(site, "violates PodSecurity"));
+    refuses(site, "violates PodSecurity", &V2);
+}
+
+/// Plan and run are refused with these words, and the run has written nothing.
+fn refuses(site: &Site, words: &str, manifest: &Manifest) {
+    for ran in [site.apply(manifest, &[]), site.apply(manifest, &["--dry-run=client"])] {
+        assert_eq!(ran.code, Some(4), "{ran:#?}");
+        assert!(ran.stderr.contains("pods of revision `express-server-v2` are not allowed: "), "{ran:#?}");
+        assert!(ran.stderr.contains(words), "{ran:#?}");
+    }
+    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    let revisions = site.kubectl(&["get", "controllerrevisions", "-o", "name"]);
+    assert_eq!(revisions.lines().count(), 1, "{revisions}");
 }
 
 /// An init container that no manifest has, as a mesh puts it into every pod, crashes: it is named, and its log is shown.

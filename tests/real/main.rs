@@ -51,7 +51,7 @@ const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 46] = [
+const STORIES: [(&str, &[Need], Story); 50] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -71,7 +71,8 @@ const STORIES: [(&str, &[Need], Story); 46] = [
     ("a_volume_that_is_missing_is_named", PODS, stuck::missing_volume),
     ("a_container_out_of_memory_is_named", PODS, stuck::out_of_memory),
     ("an_init_container_that_crashes_is_named", PODS, admission::init_container_that_crashes),
-    ("a_limit_that_denies_pods_is_quoted", PODS, admission::limit_that_denies_pods),
+    ("a_limit_that_denies_pods_refuses_before_any_write", PODS, admission::limit_that_denies_pods),
+    ("a_policy_on_pods_refuses_before_any_write", PODS, admission::security_that_denies_pods),
     ("a_policy_that_denies_pods_is_quoted", PODS, admission::policy_that_denies_pods),
     ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, stuck::fail_fast),
     ("a_quota_ends_the_run_when_asked", PODS, stuck::quota_fails_fast),
@@ -81,6 +82,17 @@ const STORIES: [(&str, &[Need], Story); 46] = [
     ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
+    (
+        "what_may_not_be_asked_is_reported_once_and_stops_nothing",
+        &[Need::Pods, Need::User],
+        access::rights_without_guards,
+    ),
+    (
+        "rights_on_views_are_missed_once",
+        &[Need::Pods, Need::User, Need::Definitions],
+        access::rights_on_views,
+    ),
+    ("a_namespace_that_does_not_exist_is_refused_by_a_plan_too", &[], refused::missing_namespace),
     (
         "a_removal_without_rights_removes_nothing",
         &[Need::Pods, Need::User, Need::Definitions],

@@ -180,6 +180,15 @@ fn quota(site: &Site, resource: &str, count: u32) {
     site.until("the count", || used() == count.to_string());
 }
 
+pub(crate) fn missing_namespace(site: &Site) {
+    let nowhere = format!("{}-no", site.namespace);
+    for line in [&["--dry-run=client"][..], &[]] {
+        let ran = site.apply_in(&nowhere, &V1, line);
+        let reason = format!("namespace `{nowhere}` does not exist");
+        says(&ran, 4, &[&reason, &format!("`kubectl create namespace {nowhere}`")]);
+    }
+}
+
 pub(crate) fn warnings(site: &Site) {
     site.kubectl(&["label", "namespace", &site.namespace, "pod-security.kubernetes.io/warn=restricted"]);
     for manifest in [&V1, &V2] {

@@ -112,13 +112,18 @@ impl<'a> Site<'a> {
 
     /// `rollout` with these arguments, in the story's namespace.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_in(&self.namespace, arguments)
+    }
+
+    /// The same in another namespace.
+    fn command_in(&self, namespace: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));
         command
             .env_clear()
             .env("HOME", self.folder.path())
             .env("KUBECONFIG", &self.plane.kubectl.kubeconfig)
             .args(arguments)
-            .args(["-n", &self.namespace])
+            .args(["-n", namespace])
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
@@ -131,6 +136,13 @@ impl<'a> Site<'a> {
     /// `rollout apply` of a manifest.
     pub(crate) fn apply(&self, manifest: &Manifest, more: &[&str]) -> Ran {
         ran(&self.applying(manifest, more).output().unwrap())
+    }
+
+    /// `rollout apply` of a manifest in another namespace.
+    pub(crate) fn apply_in(&self, namespace: &str, manifest: &Manifest, more: &[&str]) -> Ran {
+        let file = self.file("elsewhere.yaml", &manifest.text());
+        let arguments = [&["apply", file.to_str().unwrap()], more].concat();
+        ran(&self.command_in(namespace, &arguments).output().unwrap())
     }
 
     /// The command that applies a manifest.

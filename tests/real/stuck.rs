@@ -40,9 +40,13 @@ pub(crate) fn unschedulable(site: &Site) {
 pub(crate) fn quota(site: &Site) {
     site.applied(&V1);
     site.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: '6'}}}");
+    let used = || site.kubectl(&["get", "quota", "few", "-o", "jsonpath={.status.used.pods}"]);
+    site.until("the count", || used() == "5");
     let ran = site.apply(&V2, &["--batch-timeout", "4s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("exceeded quota"), "{ran:#?}");
+    let foreseen = "resourcequota `few` allows 6 of `pods`, 5 are used, and the run takes up to 3 more";
+    assert!(ran.stderr.contains(foreseen), "{ran:#?}");
     let frugal = Manifest { batches: &[1, 1, 1, 1, 1], ..V2 };
     site.applied(&frugal);
     assert_eq!(site.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);

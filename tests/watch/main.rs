@@ -10,4 +10,5 @@ mod evidence;
 mod faults;
 mod hidden;
 mod looking;
+mod stale;
 mod waiting;

@@ -1,0 +1,187 @@
+//! Signs of trouble from before a batch say nothing about it, and a pause is named or ended.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Event;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use rollout::cluster::pods::signs::Before;
+use rollout::cluster::pods::{Subject, look};
+use rollout::cluster::session::{Patience, Session};
+use rollout::driver::context::OnTrouble;
+use rollout::oam::kind::WorkloadKind;
+use rollout::report::event::What;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use serde_json::{Value, json};
+
+use crate::common::fault::{Fate, PASS, answer};
+use crate::common::manifest::{NAMESPACE, component, web, wish};
+use crate::common::process::{Process, Run};
+use crate::common::scenario::IDENTITY;
+use crate::common::stage::Stage;
+use crate::common::wire;
+
+/// Slower than the first looks.
+const SLOW: &str = "- {image: '*', readyAfter: 20s}";
+const FAST: &str = "- {image: '*', readyAfter: 50ms}";
+
+fn hasty() -> Process {
+    let mut process = Process::new(IDENTITY);
+    process.limits.on_trouble = OnTrouble::End;
+    process
+}
+
+async fn patch(stage: &Stage, name: &str, patch: &Value) {
+    let api: Api<Deployment> = Api::default_namespaced(stage.client());
+    api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+}
+
+async fn complain(stage: &Stage, name: &str) {
+    let api: Api<Deployment> = Api::default_namespaced(stage.client());
+    let condition = json!({
+        "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "long ago",
+        "lastUpdateTime": "2020-03-04T20:00:00Z", "lastTransitionTime": "2020-03-04T20:00:00Z",
+    });
+    let patch = Patch::Merge(json!({"status": {"conditions": [condition]}}));
+    api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+}
+
+async fn warn(stage: &Stage, name: &str) {
+    let api: Api<Event> = Api::default_namespaced(stage.client());
+    let event = json!({
+        "metadata": {"name": "old"}, "type": "Warning", "reason": "FailedCreate", "message": "a quota of yesterday",
+        "involvedObject": {"kind": "StatefulSet", "name": name, "namespace": NAMESPACE}, "count": 3,
+        "lastTimestamp": "2020-03-04T20:00:00Z",
+    });
+    api.create(&PostParams::default(), &serde_json::from_value(event).unwrap()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_from_before_the_batch_ends_no_run() {
+    let stage = Stage::open(FAST).await;
+    assert!(stage.run(&hasty(), &wish(&[web(1, 2)])).await.is_well());
+    stage.settle().await;
+    complain(&stage, "web-v1").await;
+    stage.script_pods(SLOW);
+    let run = stage.run(&hasty(), &wish(&[web(1, 4)])).await;
+    assert!(run.is_well(), "{}", run.story());
+}
+
+/// A process that has written nothing yet compares with its first look.
+#[tokio::test(start_paused = true)]
+async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
+    let stage = Stage::open(FAST).await;
+    assert!(stage.run(&hasty(), &wish(&[web(1, 2)])).await.is_well());
+    stage.settle().await;
+    stage.script_pods("- {image: '*', fail: NeverReady}");
+    stage.settle().await;
+    complain(&stage, "web-v1").await;
+    let mut process = hasty();
+    process.limits.run = Duration::from_secs(30);
+    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    assert!(run.failures()[0].reason.starts_with("not ready after 30s"), "{}", run.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_from_before_the_batch_ends_no_run() {
+    let stage = Stage::open(FAST).await;
+    let db = |size: u32| wish(&[component("db", 1, size).of("statefulset")]);
+    assert!(stage.run(&hasty(), &db(1)).await.is_well());
+    warn(&stage, "db").await;
+    stage.script_pods(SLOW);
+    let run = stage.run(&hasty(), &db(3)).await;
+    assert!(run.is_well(), "{}", run.story());
+    // One that comes in the batch still does.
+    let (process, five) = (hasty(), db(5));
+    let (run, ()) = tokio::join!(stage.run(&process, &five), async {
+        process.heard(1, |what| matches!(what, What::Waiting { .. })).await;
+        let api: Api<Event> = Api::default_namespaced(stage.client());
+        let again = Patch::Merge(json!({"count": 4, "message": "a quota of today"}));
+        api.patch("old", &PatchParams::default(), &again).await.unwrap();
+    });
+    assert!(run.failures()[0].reason.contains("a quota of today"), "{}", run.story());
+}
+
+fn warnings(run: &Run) -> Vec<&str> {
+    let told = run.events.iter().filter_map(|event| match &event.what {
+        What::Warned { message } => Some(message.as_str()),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// As KubeVela leaves a target that was rejected.
+#[tokio::test(start_paused = true)]
+async fn a_paused_target_is_unpaused_with_its_batch() {
+    let stage = Stage::open(FAST).await;
+    assert!(stage.run(&Process::new(IDENTITY), &wish(&[web(1, 2)])).await.is_well());
+    let is_made = |seen: &Seen| seen.verb == Verb::Create && seen.kind == "deployments";
+    let dying = Process::with(IDENTITY, move |seen| if is_made(seen) { Fate::DeathAfter } else { PASS });
+    stage.run(&dying, &wish(&[web(2, 2)])).await;
+    patch(&stage, "web-v2", &json!({"spec": {"paused": true}})).await;
+    let run = stage.run(&Process::new(IDENTITY), &wish(&[web(2, 2)])).await;
+    assert!(run.is_well(), "{}", run.story());
+    assert_eq!(warnings(&run), ["deployment `web-v2` was paused and is unpaused"]);
+    let unpausing = |seen: &Seen| {
+        let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        operations
+            .iter()
+            .filter(|one| one["path"] == "/spec/paused" || one["path"] == "/spec/replicas")
+            .count()
+    };
+    let writes = run.requests.iter().map(|request| unpausing(&request.seen));
+    assert_eq!(writes.max(), Some(4), "size and pause are tested and written as one: {}", run.story());
+    assert_eq!(stage.sizes(), [("web-v2".to_owned(), 2)]);
+}
+
+/// A pod template that somebody changed under the pause would replace all pods at once.
+#[tokio::test(start_paused = true)]
+async fn a_pause_over_another_template_is_named() {
+    let stage = Stage::open(FAST).await;
+    assert!(stage.run(&Process::new(IDENTITY), &wish(&[web(1, 2)])).await.is_well());
+    let template = json!({"metadata": {"annotations": {"changed": "yes"}}});
+    patch(&stage, "web-v1", &json!({"spec": {"paused": true, "template": template}})).await;
+    stage.settle().await;
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = Duration::from_secs(30);
+    let run = stage.run(&process, &wish(&[web(1, 3)])).await;
+    let evidence = run.failures()[0].evidence.join("\n");
+    assert!(evidence.contains("deployment `web-v1`: it is paused: `kubectl rollout resume"), "{evidence}");
+    let paused: Vec<Value> =
+        stage.objects("Deployment").iter().map(|one| one["spec"]["paused"].clone()).collect();
+    assert!(paused.contains(&json!(true)), "{paused:?}");
+}
+
+/// A component may have more pods than a page has.
+#[tokio::test(start_paused = true)]
+async fn pods_are_counted_over_all_pages() {
+    let stage = Stage::open(FAST).await;
+    let db = wish(&[component("db", 1, 3).of("statefulset")]);
+    assert!(stage.run(&Process::new(IDENTITY), &db).await.is_well());
+    let pods: Vec<Value> = stage.objects("Pod");
+    let pods: Vec<Value> =
+        pods.into_iter().filter(|pod| pod["metadata"]["name"].as_str().unwrap().starts_with("db-")).collect();
+    let pages = Arc::new(Mutex::new(Vec::new()));
+    let asked = pages.clone();
+    let process = Process::with(IDENTITY, move |seen| {
+        if seen.verb != Verb::List || seen.kind != "pods" {
+            return PASS;
+        }
+        asked.lock().unwrap().push(seen.path.clone());
+        let (items, metadata) = match seen.path.contains("continue=next") {
+            false => (&pods[..1], json!({"continue": "next"})),
+            true => (&pods[1..], json!({})),
+        };
+        let page = json!({"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items});
+        Fate::Verdict(Verdict::Answer(answer(200, "application/json", &page.to_string())))
+    });
+    let client = wire::tapped(stage.client(), process.tap.clone());
+    let session = Session::new(client, stage.clock.clone(), Patience::default());
+    let subject =
+        Subject { namespace: NAMESPACE, component: "db", kind: WorkloadKind::StatefulSet, name: "db" };
+    let findings = look(&session, subject, &Before::default()).await.unwrap();
+    assert_eq!(findings.ready, 3);
+    assert_eq!(pages.lock().unwrap().len(), 2);
+}
