@@ -328,3 +328,26 @@ fn a_dry_run_leaves_a_pause_alone() {
     desk.done("promote --dry-run=client");
     assert!(desk.done("status").stderr.contains("paused by `tester`"));
 }
+
+/// By a plan, a rehearsal and a run alike, and once.
+#[test]
+fn a_quota_that_would_be_exceeded_is_named_beforehand() {
+    let desk = open_shop();
+    desk.edit(|objects| {
+        let hard = serde_json::json!({"pods": "3"});
+        objects.push(serde_json::json!({
+            "apiVersion": "v1", "kind": "ResourceQuota",
+            "metadata": {
+                "name": "few", "namespace": "default", "uid": "0-1", "resourceVersion": "1",
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "spec": {"hard": hard}, "status": {"hard": hard, "used": {"pods": "3"}},
+        }));
+    });
+    let named = "resourcequota `few` allows 3 of `pods`, 3 are used, and the run takes up to 2 more";
+    for line in ["plan v2.yaml", "rehearse v2.yaml", "apply v2.yaml --dry-run", "apply v2.yaml"] {
+        let told = desk.done(line).stderr;
+        assert_eq!(told.matches(named).count(), 1, "{line}: {told}");
+    }
+    assert!(!desk.done("plan v2.yaml").stderr.contains("resourcequota"), "there is nothing to do");
+}

@@ -404,3 +404,16 @@ async fn quantities_come_back_in_their_canonical_form() {
     assert_eq!(code, 400);
     assert!(message.contains("quantities must match the regular expression"), "{message}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_only_tried_shows_in_no_later_name() {
+    let mut uids = Vec::new();
+    for tries in [0, 3] {
+        let (_sandbox, client) = client();
+        for _ in 0..tries {
+            made(&client, &format!("{MAPS}?dryRun=All"), &map("tried", &json!({}))).await;
+        }
+        uids.push(made(&client, MAPS, &map("kept", &json!({}))).await["metadata"]["uid"].clone());
+    }
+    assert_eq!(uids[0], uids[1]);
+}
