@@ -83,6 +83,7 @@ fn status_in(format: Format, said: &str) -> String {
         batch_rolling_state: said(),
         rolling_state: said(),
         source_revisions: vec![said(), said()],
+        driver: Some(said()),
         message: Some(said()),
         ..ComponentStatus::default()
     };

@@ -168,6 +168,7 @@ mod tests {
             source_replicas: 3,
             batch_partition: Some(0),
             created: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+            driver: Some("ci/job-1".to_owned()),
             message: None,
             is_whole: true,
         }
@@ -216,6 +217,7 @@ mod tests {
               "sourceReplicas": 3,
               "batchPartition": 0,
               "created": "2026-03-02T00:00:00Z",
+              "driver": "ci/job-1",
               "message": null
             }
           ]
@@ -245,6 +247,7 @@ mod tests {
           sourceReplicas: 3
           batchPartition: 0
           created: "2026-03-02T00:00:00Z"
+          driver: ci/job-1
           message: null
         "#);
     }
