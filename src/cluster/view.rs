@@ -115,14 +115,15 @@ impl View {
                 || listed.contains(&entry.labelled.workload.uid)
                 || entry.seen > mark.0
         });
-        state.pending.remove(&kind);
-        state.failure = None;
+        if component.is_none() {
+            state.pending.remove(&kind);
+        }
         self.touch();
     }
 
-    /// Reports that the watch cannot go on.
+    /// Reports that a watch has ended for good. No list takes that back: what is known would no longer be renewed.
     pub fn fail(&self, error: ClusterError) {
-        self.state.borrow_mut().failure = Some(error);
+        self.state.borrow_mut().failure.get_or_insert(error);
         self.touch();
     }
 
@@ -221,6 +222,20 @@ mod tests {
         assert!(sizes(&view).is_empty());
         view.absorb(KIND, &object("web-v1", "b", "12", 1));
         assert_eq!(sizes(&view), [1]);
+    }
+
+    #[test]
+    fn a_watch_that_has_ended_is_not_forgotten() {
+        let view = View::of([KIND]);
+        view.replace(KIND, &[], view.mark(), Some("web"));
+        assert!(!view.is_complete(), "a list of one component is not all of a kind");
+        view.replace(KIND, &[], view.mark(), None);
+        assert!(view.is_complete());
+        view.fail(ClusterError::Forbidden("no".into()));
+        view.fail(ClusterError::Other("later".into()));
+        view.replace(KIND, &[object("web-v1", "a", "10", 5)], view.mark(), Some("web"));
+        view.replace(KIND, &[object("web-v1", "a", "10", 5)], view.mark(), None);
+        assert_eq!(view.failure(), Some(ClusterError::Forbidden("no".into())));
     }
 
     #[test]
