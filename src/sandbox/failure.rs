@@ -363,11 +363,10 @@ impl Failure {
         Self::unreasoned("resourceVersion should not be set on objects to be created".to_owned())
     }
 
-    /// 500: the sandbox itself failed, for one because its file cannot be written.
-    pub(super) fn internal(message: &str) -> Self {
-        let causes = json!({"causes": [{"message": message}]});
-        let message = format!("Internal error occurred: {message}");
-        Self { code: 500, reason: "InternalError", message, details: Some(causes) }
+    /// 507: the sandbox's file cannot be read or written. Unlike a 500, which an API server gives for what mostly
+    /// passes, this says that another try is of no use.
+    pub(super) fn storage(message: String) -> Self {
+        Self { code: 507, reason: "InsufficientStorage", message, details: None }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ use super::store::{Key, Store};
 /// The file and what was last seen of it.
 #[derive(Debug)]
 pub(super) struct DataFile {
+    /// As it was named.
+    name: PathBuf,
     path: PathBuf,
     beside: PathBuf,
     lock: File,
@@ -113,7 +115,24 @@ impl Reference {
 
 /// The lock beside a sandbox's file.
 pub(super) fn lock_of(path: &Path) -> PathBuf {
-    with_ending(path, "lock")
+    with_ending(&real(path), "lock")
+}
+
+/// How many links are followed, as Linux has it.
+const MOST_LINKS: usize = 40;
+
+/// The file that a path is about: all names of one file share its state and its lock. It need not be there.
+fn real(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Ok(found) = fs::canonicalize(&path) {
+            return found;
+        }
+        // A link to a file that is still to be made.
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
@@ -123,8 +142,9 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 impl DataFile {
     /// Opens the lock beside the file. The file itself need not be there.
-    pub(super) fn new(path: PathBuf) -> Result<Self, SandboxError> {
-        let (beside, lock) = (with_ending(&path, "tmp"), lock_of(&path));
+    pub(super) fn new(name: PathBuf) -> Result<Self, SandboxError> {
+        let path = real(&name);
+        let (beside, lock) = (with_ending(&path, "tmp"), with_ending(&path, "lock"));
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -132,12 +152,12 @@ impl DataFile {
             .write(true)
             .open(&lock)
             .map_err(|source| SandboxError::Lock { path: lock, source })?;
-        Ok(Self { path, beside, lock, seen: None, texts: BTreeMap::new() })
+        Ok(Self { name, path, beside, lock, seen: None, texts: BTreeMap::new() })
     }
 
     /// Waits until no other process is at the file.
     pub(super) fn lock(&self) -> Result<Locked, SandboxError> {
-        let error = |source: io::Error| SandboxError::Lock { path: self.path.clone(), source };
+        let error = |source: io::Error| SandboxError::Lock { path: self.name.clone(), source };
         let descriptor = self.lock.try_clone().map_err(error)?;
         let wait = || flock(&descriptor, FlockOperation::LockExclusive);
         rustix::io::retry_on_intr(wait).map_err(|e| error(e.into()))?;
@@ -164,8 +184,12 @@ impl DataFile {
             Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                 return Err(self.broken("it is not text"));
             }
-            Err(source) => return Err(SandboxError::Read { path: self.path.clone(), source }),
+            Err(source) => return Err(SandboxError::Read { path: self.name.clone(), source }),
         };
+        // Such as `mktemp` makes them: a sandbox that is still to begin.
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
         let document: Document = serde_json::from_str(&text).map_err(|e| self.broken(&e.to_string()))?;
         let mut store = Store::default();
         for object in document.objects {
@@ -248,22 +272,37 @@ impl DataFile {
             text.extend_from_slice(b"\n],\n\"sandbox\":");
             serde_json::to_writer(&mut text, &rest)?;
             text.extend_from_slice(b"}\n");
-            File::create(&self.beside)?.write_all(&text)?;
+            self.create_beside()?.write_all(&text)?;
             // Counted first: whoever is killed in between only makes others read the same file again.
             self.lock.write_all_at(&(self.replaced() + 1).to_le_bytes(), 0)?;
             fs::rename(&self.beside, &self.path)
         };
         if let Err(source) = write() {
+            // Half a document is of no use, and on a disk that is full in the way.
+            fs::remove_file(&self.beside).ok();
             // What was not written is taken back, and its version is given out again.
             self.texts.clear();
-            return Err(SandboxError::Write { path: self.path.clone(), source });
+            return Err(SandboxError::Write { path: self.name.clone(), source });
         }
         self.seen = self.stamp();
         Ok(())
     }
 
+    /// The file that takes the place of the other: whoever may read that one may read it, and nobody else, not even
+    /// before it is complete.
+    fn create_beside(&self) -> io::Result<File> {
+        // What a process left that was killed, or a link that somebody put there.
+        fs::remove_file(&self.beside).ok();
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        let Ok(known) = fs::metadata(&self.path) else { return options.open(&self.beside) };
+        let file = options.mode(0o600).open(&self.beside)?;
+        file.set_permissions(known.permissions())?;
+        Ok(file)
+    }
+
     fn broken(&self, problem: &str) -> SandboxError {
-        SandboxError::Broken { path: self.path.clone(), problem: problem.to_owned() }
+        SandboxError::Broken { path: self.name.clone(), problem: problem.to_owned() }
     }
 
     fn stamp(&self) -> Option<Stamp> {

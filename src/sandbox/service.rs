@@ -90,7 +90,7 @@ impl Front {
         });
         let (answer, warnings) = match outcome {
             Ok(outcome) => outcome,
-            Err(error) => (Err(Failure::internal(&error.to_string())), Vec::new()),
+            Err(error) => (Err(Failure::storage(error.to_string())), Vec::new()),
         };
         let mut response = match answer {
             Ok(Answer::Json(code, body)) => respond(code, JSON, whole(text(&body))),
@@ -122,7 +122,7 @@ impl Front {
             .transact(Actor::Client, Verb::Watch, |store, log| {
                 watch::open(&self.world, store, log, place, &request.query, fault)
             })
-            .unwrap_or_else(|error| Err(Failure::internal(&error.to_string())))
+            .unwrap_or_else(|error| Err(Failure::storage(error.to_string())))
     }
 }
 

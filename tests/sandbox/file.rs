@@ -2,9 +2,10 @@
 
 use crate::stage::*;
 use rollout::sandbox::rules::parse_rules;
-use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError};
+use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError, is_its_file};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -194,7 +195,6 @@ async fn rules_are_kept_for_those_who_only_look() {
 async fn broken_files_are_named() {
     let (_directory, path) = place();
     for (text, part) in [
-        ("", "EOF"),
         ("{", "EOF"),
         ("[]", "expected struct"),
         ("{\"objects\": 3}", "invalid type"),
@@ -214,7 +214,7 @@ async fn a_first_write_that_cannot_be_kept_is_not_accepted() {
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
     fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
-    assert_eq!(post(&client, MAPS, &map("one", &json!({}))).await.0, 500);
+    assert_eq!(post(&client, MAPS, &map("one", &json!({}))).await.0, 507);
     fs::remove_dir(directory.path().join("cluster.json.tmp")).unwrap();
     assert_eq!(get(&client, &format!("{MAPS}/one")).await.0, 404);
     made(&client, MAPS, &map("one", &json!({}))).await;
@@ -239,12 +239,53 @@ async fn a_write_that_cannot_be_kept_is_not_accepted() {
     made(&client, MAPS, &map("one", &json!({}))).await;
     fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
     let (code, reason, message) = refusal(post(&client, MAPS, &map("two", &json!({}))).await);
-    assert_eq!((code, reason.as_str()), (500, "InternalError"));
+    assert_eq!((code, reason.as_str()), (507, "InsufficientStorage"));
     assert!(message.contains("cannot write the sandbox file"), "{message}");
     fs::remove_dir(directory.path().join("cluster.json.tmp")).unwrap();
     assert_eq!(get(&client, &format!("{MAPS}/two")).await.0, 404);
     made(&client, MAPS, &map("two", &json!({}))).await;
     assert_eq!(objects(&path).len(), 2);
+}
+
+/// What a sandbox holds may be as secret as what was copied into it.
+#[tokio::test(start_paused = true)]
+async fn a_file_keeps_its_permissions() {
+    for mode in [0o600, 0o640, 0o666] {
+        let (_directory, path) = place();
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let sandbox = open(&path, rules(""), &clock()).unwrap();
+        made(&sandbox.client("default"), MAPS, &map("one", &json!({}))).await;
+        assert_eq!(objects(&path).len(), 1, "an empty file is a new sandbox");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+/// Two names of one file are one sandbox, also before it is there.
+#[tokio::test(start_paused = true)]
+async fn links_lead_to_one_file() {
+    for is_there in [true, false] {
+        let (directory, path) = place();
+        let (link, far) = (directory.path().join("link"), directory.path().join("far"));
+        symlink("cluster.json", &link).unwrap();
+        symlink("link", &far).unwrap();
+        if is_there {
+            fs::write(&path, "\n").unwrap();
+        }
+        for (name, file) in [("one", &far), ("two", &path), ("three", &link)] {
+            let sandbox = open(file, rules(""), &clock()).unwrap();
+            made(&sandbox.client("default"), MAPS, &map(name, &json!({}))).await;
+        }
+        assert_eq!(objects(&path).len(), 3);
+        assert!(is_its_file(&link) && is_its_file(&path));
+        let mut left: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["cluster.json", "cluster.json.lock", "far", "link"]);
+    }
+    let (_directory, path) = place();
+    symlink(&path, &path).unwrap();
+    assert!(open(&path, rules(""), &clock()).is_err(), "a link to itself");
 }
 
 #[test]
