@@ -19,7 +19,8 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
 use crate::cli::args::{Color, GlobalArgs};
-use crate::cli::connect::{self, Purpose};
+use crate::cli::connect::Purpose;
+use crate::cli::kubeconfig;
 use crate::cli::repeat::is_plain;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, gather, plugin, setting};
@@ -188,7 +189,7 @@ fn in_time(names: Names, scope: &Arc<Scope>, current: &str) -> BTreeSet<String> 
 /// Names as they are known; `None` where nothing is.
 async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<String>> {
     let global = scope.global.as_ref()?;
-    let kubeconfig = || connect::kubeconfig(global).ok().flatten();
+    let kubeconfig = || kubeconfig::read(global).ok().flatten();
     match names {
         Names::Contexts => Some(kubeconfig()?.contexts.into_iter().map(|named| named.name).collect()),
         Names::Clusters => Some(kubeconfig()?.clusters.into_iter().map(|named| named.name).collect()),

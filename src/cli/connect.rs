@@ -3,25 +3,31 @@
 //! Kubeconfigs and in-cluster configuration are treated as kubectl treats them. The sandbox is never
 //! chosen silently.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Client;
-use kube::client::{AuthError, ClientBuilder};
-use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::client::{ClientBuilder, RustlsTlsError};
+use kube::config::{Config, ExecInteractiveMode};
+use secrecy::ExposeSecret as _;
 use tower::util::MapRequestLayer;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::credential_plugin::{Identity, Plugin, authorised};
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::kubeconfig;
 use crate::cli::namespaces::Namespaces;
 use crate::cli::token_file::TokenFile;
 use crate::cli::trace::traced;
 use crate::cli::ui::Ui;
 use crate::cluster::clock::Clock;
+use crate::cluster::credentials::{CredentialError, guarded};
+use crate::cluster::judge::Server;
 use crate::sandbox::rules;
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
@@ -37,6 +43,8 @@ pub struct Connection {
     /// The client. It retries nothing by itself: a repeated create or patch is for those who know whether
     /// the first one was applied.
     pub client: Client,
+    /// How messages name the server.
+    pub server: Server,
     /// The sandbox that it talks to; a cluster otherwise. It lives as long as this does.
     pub sandbox: Option<Sandbox>,
     /// Where unqualified names live.
@@ -60,7 +68,7 @@ pub enum Purpose {
 ///
 /// A kubeconfig that cannot be read, or whose namespace cannot be one.
 pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
-    let kubeconfig = kubeconfig(args)?.unwrap_or_default();
+    let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
     let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
     let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
@@ -82,7 +90,7 @@ pub async fn connect(
     if args.verbose == 0 {
         return Ok(connection);
     }
-    Ok(Connection { client: traced(connection.client, clock, ui.aside()), ..connection })
+    Ok(Connection { client: traced(connection.client, &connection.server, clock, ui.aside()), ..connection })
 }
 
 /// Builds a client of whose requests nothing is told.
@@ -98,7 +106,8 @@ async fn silent(
         let sandbox = open_sandbox(sandbox.as_deref(), args.sandbox_rules.as_deref(), purpose, clock)?;
         let client = sandbox.client("default");
         let namespaces = Namespaces::new(flag, "default".to_owned())?;
-        return Ok(Connection { client, sandbox: Some(sandbox), namespaces, request_timeout });
+        let server = Server::default();
+        return Ok(Connection { client, server, sandbox: Some(sandbox), namespaces, request_timeout });
     }
     if args.sandbox_rules.is_some() {
         return Err(Failure::message(Kind::Usage, "`--sandbox-rules` needs `--sandbox`"));
@@ -110,16 +119,76 @@ async fn silent(
         );
     }
     let namespaces = Namespaces::new(flag, config.default_namespace.clone())?;
-    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone()).unwrap_or_default();
     let token_file = token_file(&mut config)?;
-    let builder = ClientBuilder::try_from(config).map_err(|error| unusable(error, &plugin))?;
+    provider(&mut config)?;
+    check_token(&config)?;
+    let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
+    let server = Server::at(config.cluster_url.to_string().trim_end_matches('/'));
+    let builder = ClientBuilder::try_from(config).map_err(unusable)?;
     let client = match token_file {
         Some(file) => {
             builder.with_layer(&MapRequestLayer::new(move |request| file.authorise(request))).build()
         }
         None => builder.build(),
     };
-    Ok(Connection { client, sandbox: None, namespaces, request_timeout })
+    let client = guarded(client);
+    let client = match plugin {
+        Some(plugin) => authorised(client, plugin),
+        None => client,
+    };
+    Ok(Connection { client, server, sandbox: None, namespaces, request_timeout })
+}
+
+/// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:
+/// elsewhere what it says would be in our output, and a manifest on stdin would be its input.
+fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plugin>>, Failure> {
+    let auth = &mut config.auth_info;
+    let has_other = auth.token.is_some() || auth.username.is_some();
+    let Some(mut exec) = auth.exec.take().filter(|_| !has_other) else { return Ok(None) };
+    if !ui.can_converse() {
+        if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
+            let message =
+                "the credential plugin of the kubeconfig needs a terminal (`interactiveMode: Always`)";
+            return Err(Failure::message(Kind::Cluster, message));
+        }
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
+    let (plugin, identity) = Plugin::start(exec, clock.clone()).map_err(|error| {
+        Failure::new(Kind::Cluster, error).hint("`kubectl get namespaces` shows what the plugin says")
+    })?;
+    if let Some(Identity { certificate, key }) = identity {
+        auth.client_certificate_data = Some(BASE64.encode(certificate));
+        auth.client_key_data = Some(BASE64.encode(key).into());
+    }
+    Ok(Some(plugin))
+}
+
+/// Takes an authentication provider out of the client's hands, as client-go has it: OpenID Connect is left, and
+/// credential plugins have taken the place of the others.
+fn provider(config: &mut Config) -> Result<(), Failure> {
+    let auth = &mut config.auth_info;
+    let Some(mut provider) = auth.auth_provider.take() else { return Ok(()) };
+    if provider.name != "oidc" {
+        let message = "the `auth-provider` of the kubeconfig is one that is not supported any more";
+        return Err(Failure::message(Kind::Cluster, message)
+            .hint("use a credential plugin (`exec`) in its place, as kubectl asks for"));
+    }
+    let token =
+        provider.config.remove("id-token").filter(|_| auth.token.is_none() && auth.username.is_none());
+    if let Some(token) = token {
+        auth.token = Some(token.into());
+    }
+    Ok(())
+}
+
+/// Makes sure that a token can be sent, which the client takes for granted.
+fn check_token(config: &Config) -> Result<(), Failure> {
+    let Some(token) = &config.auth_info.token else { return Ok(()) };
+    if HeaderValue::from_str(token.expose_secret()).is_ok() {
+        return Ok(());
+    }
+    let message = "`token` of the kubeconfig has characters that cannot be sent, such as a line's end";
+    Err(Failure::message(Kind::Cluster, message))
 }
 
 /// Opens the sandbox: its state in a file or in memory, its kubelet scripted by rules or not.
@@ -156,31 +225,7 @@ fn open_sandbox(
 
 /// The configuration of the client, as the flags ask for it.
 async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, Failure> {
-    let options = KubeConfigOptions {
-        context: args.context.clone(),
-        cluster: args.cluster.clone(),
-        user: args.user.clone(),
-    };
-    let kubeconfig = kubeconfig(args)?;
-    // A kubeconfig without a current context is as good as none, as kubectl has it.
-    let kubeconfig = kubeconfig.filter(|kubeconfig| {
-        options.context.is_some()
-            || kubeconfig.current_context.as_ref().is_some_and(|context| !context.is_empty())
-    });
-    let mut config = match kubeconfig {
-        Some(kubeconfig) => {
-            let contexts: Vec<String> = kubeconfig.contexts.iter().map(|named| named.name.clone()).collect();
-            Config::from_custom_kubeconfig(kubeconfig, &options)
-                .await
-                .map_err(|error| unfit(error, &contexts))?
-        }
-        None => match &options.context {
-            Some(context) => {
-                return Err(no_cluster(&format!("there is no kubeconfig to find context `{context}` in")));
-            }
-            None => Config::incluster_env().map_err(|_| no_cluster("there is no cluster to talk to"))?,
-        },
-    };
+    let mut config = kubeconfig::configuration(args).await?;
     match &args.as_user {
         Some(user) => {
             config.auth_info.impersonate = Some(user.clone());
@@ -197,19 +242,6 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
     Ok(config)
 }
 
-/// The kubeconfig that the flags or the environment name; `None` where there is none.
-///
-/// # Errors
-///
-/// One that cannot be read.
-pub fn kubeconfig(args: &GlobalArgs) -> Result<Option<Kubeconfig>, Failure> {
-    match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path).map(Some),
-        None => ambient_kubeconfig(),
-    }
-    .map_err(unreadable)
-}
-
 /// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.
 fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
     let Some(path) = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none()) else {
@@ -220,81 +252,40 @@ fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
     Ok(Some(file))
 }
 
-/// The kubeconfig that the environment names, or the user's own; `None` where there is none.
-///
-/// Files of the list that do not exist are skipped, as kubectl does; the client's own reader would stop.
-fn ambient_kubeconfig() -> Result<Option<Kubeconfig>, KubeconfigError> {
-    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-    let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
-    let paths: Vec<PathBuf> =
-        std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
-    if paths.is_empty() {
-        return present(Kubeconfig::read());
+/// Turns a client that cannot be built into a failure, without anything that may be a credential: what a plugin
+/// printed and was given, a key that is not in its form, the password in a proxy's address.
+fn unusable(error: kube::Error) -> Failure {
+    if let Some(error) = CredentialError::find(&error) {
+        return Failure::new(Kind::Cluster, error);
     }
-    let mut merged: Option<Kubeconfig> = None;
-    for path in paths {
-        if let Some(next) = present(Kubeconfig::read_from(path))? {
-            merged = Some(merged.unwrap_or_default().merge(next)?);
-        }
-    }
-    Ok(merged)
-}
-
-/// Turns "no such file" into absence.
-fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfig>, KubeconfigError> {
-    match read {
-        Ok(kubeconfig) => Ok(Some(kubeconfig)),
-        Err(KubeconfigError::FindPath) => Ok(None),
-        Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn no_cluster(message: &str) -> Failure {
-    Failure::message(Kind::Cluster, message)
-        .hint("name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
-        .hint("or try it without one: `--sandbox` runs a Kubernetes API inside this process")
-}
-
-fn unreadable(error: KubeconfigError) -> Failure {
-    match error {
-        KubeconfigError::ReadConfig(error, path) => Failure::new(
-            Kind::Cluster,
-            anyhow::Error::new(error).context(format!("kubeconfig `{}` cannot be read", path.display())),
-        ),
-        other => Failure::new(Kind::Cluster, anyhow::Error::new(other).context("kubeconfig cannot be used")),
-    }
-}
-
-fn unfit(error: KubeconfigError, contexts: &[String]) -> Failure {
-    match error {
-        KubeconfigError::LoadContext(name) => {
-            Failure::message(Kind::Cluster, format!("kubeconfig has no context `{name}`"))
-                .hint(format!("its contexts are {}", crate::report::text::list_literals(contexts)))
-        }
-        other => unreadable(other),
-    }
-}
-
-/// Turns a client that cannot be built into a failure, without what a credential plugin printed and was
-/// given in its environment: either may hold a token.
-fn unusable(error: kube::Error, plugin: &str) -> Failure {
-    match error {
-        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => Failure::message(
-            Kind::Cluster,
-            format!("credential plugin `{plugin}` failed with {}", out.status),
-        )
-        .hint("`kubectl get namespaces` shows what the plugin says"),
-        // The proxy's address may hold a password.
+    let message = match error {
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-            Failure::message(Kind::Cluster, "proxy of the kubeconfig or of `HTTPS_PROXY` cannot be used")
-                .hint("proxies are reached by `http://` or `socks5://`; unset it if the cluster can be reached without")
+            return Failure::message(Kind::Cluster, "proxy of the kubeconfig or of `HTTPS_PROXY` cannot be used")
+                .hint("proxies are reached by `http://`, `https://` or `socks5://`; unset it if the cluster can be reached without");
         }
-        other => Failure::new(
-            Kind::Cluster,
-            anyhow::Error::new(other).context("kubeconfig does not make a usable client"),
-        ),
-    }
+        kube::Error::InferKubeconfig(error) => return kubeconfig::unfit(error),
+        kube::Error::RustlsTls(error) => match error {
+            RustlsTlsError::InvalidIdentityPem(_)
+            | RustlsTlsError::MissingPrivateKey
+            | RustlsTlsError::MissingCertificate
+            | RustlsTlsError::InvalidPrivateKey(_)
+            | RustlsTlsError::UnknownPrivateKeyFormat => {
+                "the client certificate of the kubeconfig, or its key, is not one in PEM"
+            }
+            RustlsTlsError::AddRootCertificate(_) => {
+                "`certificate-authority` of the kubeconfig is not a certificate that can be used"
+            }
+            RustlsTlsError::NoValidNativeRootCA(_) => {
+                "the kubeconfig names no `certificate-authority`, and this system has none that can be used"
+            }
+            RustlsTlsError::InvalidServerName(_) => {
+                "`tls-server-name` of the kubeconfig is not the name of a host"
+            }
+        },
+        kube::Error::HttpError(_) => "the user or a group of `--as` and `--as-group` cannot be sent",
+        _ => "kubeconfig does not make a usable client",
+    };
+    Failure::message(Kind::Cluster, message)
 }
 
 #[cfg(test)]
@@ -310,10 +301,9 @@ clusters:
 - {name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}
 users:
 - {name: u, user: {token: secret}}
-- {name: p, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: 'false', interactiveMode: Never}}}
 contexts:
 - {name: one, context: {cluster: c, user: u, namespace: shop}}
-- {name: two, context: {cluster: c, user: p}}
+- {name: two, context: {cluster: c, user: u}}
 current-context: one
 ";
 
@@ -360,12 +350,5 @@ current-context: one
             };
             assert_eq!((failure.kind, failure.error.to_string().as_str()), (kind, message));
         }
-    }
-
-    #[tokio::test]
-    async fn a_credential_plugins_output_is_not_shown() {
-        let config = configured(&["--context", "two"]).await.unwrap();
-        let failure = unusable(ClientBuilder::try_from(config).err().unwrap(), "false");
-        assert_eq!(failure.error.to_string(), "credential plugin `false` failed with exit status: 1");
     }
 }

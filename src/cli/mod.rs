@@ -4,6 +4,7 @@
 //! flags, with their help, and what it does.
 
 pub mod abort;
+pub mod address;
 pub mod apply;
 pub mod args;
 mod complete;
@@ -11,6 +12,7 @@ pub mod completions;
 pub mod component;
 pub mod connect;
 pub mod crds;
+pub mod credential_plugin;
 pub mod delete;
 pub mod driving;
 mod echo;
@@ -25,6 +27,7 @@ pub mod history;
 mod hostile;
 pub mod input;
 pub mod job;
+pub mod kubeconfig;
 pub mod leftover;
 pub mod man;
 mod misplaced;
@@ -49,6 +52,7 @@ pub mod ui;
 pub mod undo;
 pub mod until;
 pub mod values;
+mod variables;
 
 use std::ffi::{OsStr, OsString};
 
@@ -131,11 +135,15 @@ pub fn main() -> u8 {
     }
 }
 
+/// Parses a command line. A variable that is set to nothing is left out, as CI systems set variables that have no value.
 fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Flags), clap::Error> {
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
-    without_variables(named, is_left_out)
-        .try_get_matches_from(typed)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::given(&matches))))
+    let parsed = |is_left_out| {
+        variables::without(named.clone(), is_left_out)
+            .try_get_matches_from(typed)
+            .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::given(&matches))))
+    };
+    parsed(is_left_out).map_err(|error| variables::named(error, &named, parsed(|_| true).err().as_ref()))
 }
 
 /// What clap says about a command line, in its colours; safe to show.
@@ -155,18 +163,6 @@ fn shown(typed: &[OsString], error: &clap::Error) -> String {
 /// The command line as a value, for what is generated from it.
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-/// Cuts the tie between a flag and an environment variable whose value is left out. One that is set to nothing
-/// always is, as CI systems set variables that have no value.
-fn without_variables(command: clap::Command, is_left_out: fn(&OsStr) -> bool) -> clap::Command {
-    command
-        .mut_args(|arg| {
-            #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-            let value = arg.get_env().and_then(std::env::var_os);
-            if value.is_some_and(|value| is_left_out(&value)) { arg.env(None::<&str>) } else { arg }
-        })
-        .mut_subcommands(|command| without_variables(command, is_left_out))
 }
 
 fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {

@@ -18,6 +18,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{driving, input, values};
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
+use crate::cluster::judge::Server;
 use crate::cluster::{keys, workload};
 use crate::driver::context::{Limits, OnTrouble};
 use crate::driver::foresee::{Forecast, foresee};
@@ -241,6 +242,7 @@ async fn open(
     .map_err(|error| ClusterError::Other(error.to_string()))?;
     let connection = Connection {
         client: sandbox.client("default"),
+        server: Server::default(),
         sandbox: Some(sandbox.clone()),
         namespaces: real.connection.namespaces.clone(),
         request_timeout: None,

@@ -37,7 +37,8 @@ impl Setting {
     pub fn over(connection: Connection, clock: Clock, identity: String) -> Self {
         let patience =
             Patience { request: connection.request_timeout.unwrap_or(Duration::ZERO), ..Patience::default() };
-        let session = Session::new(connection.client.clone(), clock, patience);
+        let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
+            .naming(connection.server.clone());
         Self { connection, session, identity }
     }
 }
@@ -54,20 +55,10 @@ fn default_identity() -> String {
 /// A request of the command's own that failed.
 pub fn unreachable(error: ClusterError) -> Failure {
     let hint = match &error {
-        ClusterError::Unauthorized(_) => {
-            Some("check the credentials in the kubeconfig: `kubectl auth whoami`")
-        }
         ClusterError::Forbidden(_) => {
             Some("ask for the missing right, or use another `--context` or `--user`")
         }
-        ClusterError::Exhausted { .. } => Some("check the address in the kubeconfig: `kubectl cluster-info`"),
-        ClusterError::NotFound(_)
-        | ClusterError::AlreadyExists(_)
-        | ClusterError::Conflict(_)
-        | ClusterError::Invalid(_)
-        | ClusterError::Transient { .. }
-        | ClusterError::Stopped
-        | ClusterError::Other(_) => None,
+        error => error.hint(),
     };
     let kind = if matches!(error, ClusterError::Forbidden(_)) { Kind::Refused } else { Kind::Cluster };
     let failure = Failure::new(kind, error);

@@ -7,13 +7,21 @@ use kube::client::Body;
 use tower::service_fn;
 
 use crate::cluster::clock::Clock;
+use crate::cluster::judge::{Server, judge};
 
 /// A client like another that tells what it asked and how it was answered. Watches are told when they begin.
-pub fn traced(client: Client, clock: &Clock, tell: impl Fn(&str) + Clone + Send + 'static) -> Client {
+///
+/// Of an error it says what any message says of it, and no more: the client's own words may hold credentials.
+pub fn traced(
+    client: Client,
+    server: &Server,
+    clock: &Clock,
+    tell: impl Fn(&str) + Clone + Send + 'static,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
-    let clock = clock.clone();
+    let (server, clock) = (server.clone(), clock.clone());
     let service = service_fn(move |request: Request<Body>| {
-        let (client, clock, tell) = (client.clone(), clock.clone(), tell.clone());
+        let (client, server, clock, tell) = (client.clone(), server.clone(), clock.clone(), tell.clone());
         let asked = format!("{} {}", request.method(), request.uri());
         async move {
             let begun = clock.elapsed();
@@ -21,7 +29,7 @@ pub fn traced(client: Client, clock: &Clock, tell: impl Fn(&str) + Clone + Send 
             let taken = milliseconds(clock.elapsed() - begun);
             match &answer {
                 Ok(response) => tell(&format!("{asked} {} after {taken}", response.status().as_u16())),
-                Err(error) => tell(&format!("{asked} unanswered after {taken}: {error}")),
+                Err(error) => tell(&format!("{asked} unanswered after {taken}: {}", judge(error, &server))),
             }
             answer
         }

@@ -74,6 +74,11 @@ pub enum Narration {
 }
 
 impl Ui {
+    /// Whether somebody sits at a terminal who can answer.
+    pub fn can_converse(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Takes the streams of the process.
     pub fn new(color: Color, detail: Detail) -> Self {
         let choice = |auto: ColorChoice| match color {
@@ -204,7 +209,7 @@ impl Ui {
     ///
     /// A terminal that cannot be read.
     pub fn confirm(&mut self, question: &str) -> Result<Answer, Failure> {
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !self.can_converse() {
             return Ok(Answer::NotAsked);
         }
         self.stderr.say(&format!("{} [y/N] ", sanitise_block(question)));

@@ -1,4 +1,4 @@
-//! Makes every failed answer look like an API server's.
+//! Makes every failed answer look like an API server's, and finds out what cannot be one's.
 //!
 //! Overload answers come as plain text with a `Retry-After` header, and a proxy in between answers with
 //! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
@@ -6,14 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
-use http::{Request, Response};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
@@ -26,6 +25,25 @@ use crate::cluster::clock::Clock;
 const MOST_WARNINGS: usize = 100;
 /// The longest failed answer that is read, in bytes.
 const MAX_FAILURE: usize = 64 * 1024;
+
+/// API groups that every API server serves: what it does not find there, it says with a `Status`.
+const ALWAYS_SERVED: [&str; 2] = ["/api/v1/", "/apis/apps/"];
+
+/// What is no answer of an API server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Anomaly {
+    /// There is none.
+    #[error("no answer within {}s", .0.as_secs())]
+    Silence(Duration),
+    /// It comes from something else.
+    #[error("what answers is not an API server (HTTP {code})")]
+    Stranger {
+        /// The HTTP status.
+        code: u16,
+        /// The beginning of its answer.
+        said: String,
+    },
+}
 
 /// Warnings that the server gave, in order, each once.
 #[derive(Debug, Clone, Default)]
@@ -103,18 +121,26 @@ impl Service<Request<Body>> for Normalise {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { client, clock, limit, warnings } = self.clone();
+        let path = request.uri().path().to_owned();
         Box::pin(async move {
             let Some(response) = clock.within(limit, client.send(request)).await else {
-                return Err(silence(limit).into());
+                return Err(Anomaly::Silence(limit).into());
             };
             let response = response?;
             warnings.note(response.headers());
             let status = response.status();
-            if !(status.is_client_error() || status.is_server_error()) {
+            let is_failure = status.is_client_error() || status.is_server_error();
+            if !is_failure && !status.is_redirection() && !is_page(response.headers()) {
                 return Ok(response);
             }
             let (parts, body) = response.into_parts();
             let bytes = Limited::new(body, MAX_FAILURE).collect().await?.to_bytes();
+            if !is_failure || is_strange(status, &path, &parts.headers, &bytes) {
+                // Of a page only that it is one is said.
+                let said =
+                    if is_failure { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() };
+                return Err(Anomaly::Stranger { code: status.as_u16(), said }.into());
+            }
             let retry_after =
                 parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let body = with_retry_after(&bytes, status.as_u16(), retry_after);
@@ -123,14 +149,34 @@ impl Service<Request<Body>> for Normalise {
     }
 }
 
-fn silence(limit: Duration) -> io::Error {
-    let message = format!("no answer from the API server within {}s", limit.as_secs());
-    io::Error::new(io::ErrorKind::TimedOut, message)
+/// Whether a body says that it is a page for people.
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.starts_with("text/html")
+}
+
+/// Whether a failed answer shows that there is no API server. What a proxy says in front of one may pass, and what
+/// an API server does not serve it says in plain text as well.
+fn is_strange(status: StatusCode, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
+    if as_status(body).is_some() {
+        return false;
+    }
+    let is_served = ALWAYS_SERVED.iter().any(|served| path.starts_with(served));
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => false,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GONE | StatusCode::PAYLOAD_TOO_LARGE => false,
+        StatusCode::TOO_MANY_REQUESTS => false,
+        StatusCode::NOT_FOUND => is_served || is_page(headers) || body.trim_ascii_start().starts_with(b"<"),
+        status => status.is_client_error(),
+    }
+}
+
+fn as_status(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Value>(body).ok().filter(|status| status["kind"] == "Status")
 }
 
 fn with_retry_after(body: &[u8], code: u16, retry_after: Option<u64>) -> Vec<u8> {
-    let parsed = serde_json::from_slice::<Value>(body).ok().filter(|status| status["kind"] == "Status");
-    let mut status = parsed.unwrap_or_else(|| {
+    let mut status = as_status(body).unwrap_or_else(|| {
         json!({
             "kind": "Status",
             "apiVersion": "v1",

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use kube::client::AuthError;
 use thiserror::Error;
+
+use crate::cluster::judge::{Server, judge};
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -26,6 +27,17 @@ pub enum ClusterError {
     /// The server finds the object wrong (400, 422).
     #[error("{0}")]
     Invalid(String),
+    /// The server cannot take the request, now or later, such as an object that its storage finds too large.
+    #[error("{0}")]
+    Rejected(String),
+    /// No API server was reached, and asking again does not help, unless there has been a connection before.
+    #[error("{message}")]
+    Misdirected {
+        /// What is wrong.
+        fault: Fault,
+        /// What went wrong.
+        message: String,
+    },
     /// Worth another try: overload, a broken connection, a server that is away. The request may have
     /// been applied.
     #[error("{message}")]
@@ -34,6 +46,8 @@ pub enum ClusterError {
         message: String,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
+        /// Where it went wrong.
+        origin: Origin,
     },
     /// Retries have used up their budget.
     #[error("the API server did not answer properly for {}s; the last answer: {message}", spent.as_secs())]
@@ -42,6 +56,14 @@ pub enum ClusterError {
         message: String,
         /// For how long every try has failed.
         spent: Duration,
+        /// Where the last one went wrong.
+        origin: Origin,
+    },
+    /// The caller's deadline came before the request was answered.
+    #[error("there was no time for another try; the last answer: {message}")]
+    Deadline {
+        /// The last error.
+        message: String,
     },
     /// The user asked to stop while another try was due.
     #[error("stopped as asked, while the API server did not answer")]
@@ -51,14 +73,34 @@ pub enum ClusterError {
     Other(String),
 }
 
-/// What the API server says to a JSON Patch whose `test` failed; it names no field.
-const PATCH_TEST_FAILED: &str = "the server rejected our request due to an error in our request";
+/// Where a request went wrong that is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The server answered so.
+    Server,
+    /// It was not reached, or the connection broke before its answer.
+    Connection,
+}
+
+/// What keeps an API server from being reached, but for an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no host of that name.
+    UnknownHost,
+    /// Its certificate is not one to trust.
+    Untrusted,
+    /// Something else answers there.
+    Stranger,
+}
+
+/// Where the address is likely to be wrong.
+const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
 impl ClusterError {
-    /// An error that another try may cure, without a delay asked for.
+    /// An error of the server that another try may cure, without a delay asked for.
     #[must_use]
     pub fn transient(message: impl Into<String>) -> Self {
-        Self::Transient { message: message.into(), retry_after: None }
+        Self::Transient { message: message.into(), retry_after: None, origin: Origin::Server }
     }
 
     /// Whether another try may succeed.
@@ -66,114 +108,75 @@ impl ClusterError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })
     }
+
+    /// How long the server asks to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Transient { retry_after, .. } => retry_after.unwrap_or_default(),
+            Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::Conflict(_)
+            | Self::Forbidden(_)
+            | Self::Unauthorized(_)
+            | Self::Invalid(_)
+            | Self::Rejected(_)
+            | Self::Misdirected { .. }
+            | Self::Exhausted { .. }
+            | Self::Deadline { .. }
+            | Self::Stopped
+            | Self::Other(_) => Duration::ZERO,
+        }
+    }
+
+    /// Where it went wrong.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Transient { origin, .. } | Self::Exhausted { origin, .. } => *origin,
+            Self::Misdirected { .. } => Origin::Connection,
+            Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::Conflict(_)
+            | Self::Forbidden(_)
+            | Self::Unauthorized(_)
+            | Self::Invalid(_)
+            | Self::Rejected(_)
+            | Self::Deadline { .. }
+            | Self::Stopped
+            | Self::Other(_) => Origin::Server,
+        }
+    }
+
+    /// What to do next, where the kind of error alone says that. What is forbidden may have many reasons.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized(_) => Some("check the credentials in the kubeconfig: `kubectl auth whoami`"),
+            Self::Exhausted { origin: Origin::Connection, .. } => Some(CHECK_ADDRESS),
+            Self::Misdirected { fault, .. } => Some(match fault {
+                Fault::UnknownHost | Fault::Stranger => CHECK_ADDRESS,
+                Fault::Untrusted => {
+                    "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig"
+                }
+            }),
+            Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::Conflict(_)
+            | Self::Forbidden(_)
+            | Self::Invalid(_)
+            | Self::Rejected(_)
+            | Self::Transient { .. }
+            | Self::Exhausted { origin: Origin::Server, .. }
+            | Self::Deadline { .. }
+            | Self::Stopped
+            | Self::Other(_) => None,
+        }
+    }
 }
 
 impl From<kube::Error> for ClusterError {
     fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::from(*status),
-            kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
-                connection(&error)
-            }
-            // What a credential plugin printed, and what it was given, may hold a token.
-            kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
-                Self::Unauthorized(format!("the credential plugin failed with {}", out.status))
-            }
-            kube::Error::Auth(AuthError::AuthExecParse(_)) => {
-                Self::Unauthorized("the credential plugin's answer cannot be read".to_owned())
-            }
-            kube::Error::Auth(_) => Self::Unauthorized(chain(&error)),
-            // A body cut off in the middle is a broken connection too.
-            kube::Error::SerdeError(ref parse) if parse.is_eof() => Self::transient(chain(&error)),
-            kube::Error::FromUtf8(_) => Self::transient(chain(&error)),
-            _ => Self::Other(chain(&error)),
-        }
-    }
-}
-
-impl From<kube::core::Status> for ClusterError {
-    fn from(status: kube::core::Status) -> Self {
-        let message = if status.message.is_empty() {
-            format!("the API server answered {} {}", status.code, status.reason)
-        } else {
-            status.message.clone()
-        };
-        match (status.code, status.reason.as_str()) {
-            (404, _) => Self::NotFound(message),
-            (409, "AlreadyExists") => Self::AlreadyExists(message),
-            (409, _) => Self::Conflict(message),
-            (422, _) if status.message.starts_with(PATCH_TEST_FAILED) => Self::Conflict(message),
-            (401, _) => Self::Unauthorized(message),
-            (403, _) => Self::Forbidden(message),
-            (400 | 422, _) => Self::Invalid(message),
-            (410, _) | (408 | 429 | 500..=599, _) => Self::Transient {
-                message: format!("{} (HTTP {})", first_line(&message), status.code),
-                retry_after: status
-                    .details
-                    .map(|details| u64::from(details.retry_after_seconds))
-                    .filter(|seconds| *seconds > 0)
-                    .map(Duration::from_secs),
-            },
-            _ => Self::Other(message),
-        }
-    }
-}
-
-/// An HTML page or a stack trace says nothing beyond its first line.
-fn first_line(message: &str) -> &str {
-    let line = message.trim().lines().next().unwrap_or_default();
-    if line.starts_with('<') { "an answer that is not from an API server" } else { line }
-}
-
-fn connection(error: &kube::Error) -> ClusterError {
-    // The outer layers only say that a request failed; what failed is said by those below.
-    let inner = std::error::Error::source(error).unwrap_or(error);
-    let message = chain(inner);
-    let message = message.strip_prefix("client error (Connect): ").unwrap_or(&message).to_owned();
-    // A bad certificate or an unknown host does not get better by asking again.
-    let is_final = ["certificate", "dns error", "failed to lookup", "invalid peer"]
-        .iter()
-        .any(|sign| message.to_lowercase().contains(sign));
-    if is_final { ClusterError::Other(message) } else { ClusterError::transient(message) }
-}
-
-/// An error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts: Vec<String> = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        source = cause.source();
-    }
-    parts.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(code: u16, reason: &str, message: &str) -> ClusterError {
-        ClusterError::from(kube::core::Status::failure(message, reason).with_code(code))
-    }
-
-    #[test]
-    fn each_answer_has_its_kind() {
-        assert!(matches!(status(404, "NotFound", "gone"), ClusterError::NotFound(_)));
-        assert!(matches!(status(409, "AlreadyExists", "there"), ClusterError::AlreadyExists(_)));
-        assert!(matches!(status(409, "Conflict", "moved"), ClusterError::Conflict(_)));
-        assert!(matches!(status(422, "Invalid", PATCH_TEST_FAILED), ClusterError::Conflict(_)));
-        assert!(matches!(status(422, "Invalid", "spec.replicas"), ClusterError::Invalid(_)));
-        assert!(matches!(status(403, "Forbidden", "no"), ClusterError::Forbidden(_)));
-        assert!(status(503, "", "<html>busy</html>").is_transient());
-        assert!(status(429, "TooManyRequests", "slow down").is_transient());
-    }
-
-    #[test]
-    fn a_page_of_html_is_not_repeated() {
-        let error = status(503, "", "<html>\n<body>sorry</body>");
-        assert_eq!(error.to_string(), "an answer that is not from an API server (HTTP 503)");
+        judge(&error, &Server::default())
     }
 }

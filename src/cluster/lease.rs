@@ -20,6 +20,7 @@ use kube::runtime::watcher;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cluster::backoff::Pace;
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -34,7 +35,7 @@ pub use held::Held;
 /// How long a Lease lasts without being renewed: as long as client-go's.
 const DURATION: Duration = Duration::from_secs(15);
 /// How soon after a watch of it failed the next begins.
-const WATCH_AGAIN: Duration = Duration::from_secs(1);
+const WATCH_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(5) };
 /// On a Lease, an annotation: which process holds it, since when.
 const HOLDER: &str = "batch-rollout.dev/holder";
 
@@ -318,6 +319,7 @@ impl Queue {
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name())).timeout(25);
         let mut events = pin!(watcher::watcher(api, config));
         let mut is_listed = false;
+        let backoff = self.session.backoff(WATCH_AGAIN);
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease)) => {
@@ -329,7 +331,7 @@ impl Queue {
                 Ok(watcher::Event::Delete(_)) => return,
                 Ok(watcher::Event::InitDone) if !is_listed => return,
                 Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
-                Err(_) => self.session.clock().pause(WATCH_AGAIN).await,
+                Err(_) => self.session.clock().pause(backoff.next_delay()).await,
             }
         }
     }

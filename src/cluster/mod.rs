@@ -5,9 +5,12 @@
 
 pub mod answers;
 pub mod autoscalers;
+pub mod backoff;
 pub mod clock;
 pub mod constraints;
+pub mod credentials;
 pub mod error;
+pub mod judge;
 pub mod keys;
 pub mod lease;
 pub mod owned;

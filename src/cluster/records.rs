@@ -12,6 +12,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::watch;
 
+use crate::cluster::backoff::Pace;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::record::{self, Listed, StoredRecord};
@@ -21,10 +22,8 @@ use crate::cluster::session::Session;
 const WATCH_SECONDS: u32 = 25;
 /// A connection on which nothing was heard for so long, not even that end, is dead.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The first delay after a failure; it doubles up to [`MOST_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest delay after a failure.
-const MOST_DELAY: Duration = Duration::from_secs(8);
+/// The delays after failures.
+const PACE: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(8) };
 
 /// What is heard of the records of a namespace.
 #[derive(Debug)]
@@ -47,13 +46,16 @@ pub async fn follow(
 ) {
     let api = session.api::<ConfigMap>(namespace);
     let mut version = from;
-    let mut delay = FIRST_DELAY;
+    let backoff = session.backoff(PACE);
     loop {
         match turn(session, &api, version, &mut on_heard).await {
-            Ok(last) => (version, delay) = (Some(last), FIRST_DELAY),
+            Ok(last) => {
+                backoff.reset();
+                version = Some(last);
+            }
             Err(_) => {
-                session.clock().pause(delay).await;
-                (version, delay) = (None, (delay * 2).min(MOST_DELAY));
+                session.clock().pause(backoff.next_delay()).await;
+                version = None;
             }
         }
     }
@@ -81,7 +83,7 @@ async fn turn(
         let event = session.clock().within(SILENCE, events.next()).await;
         match event.ok_or_else(|| ClusterError::transient("the watch is silent"))? {
             None => return Ok(version),
-            Some(event) => match event? {
+            Some(event) => match event.map_err(|error| session.judge(&error))? {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     version = object.resource_version().unwrap_or(version);
                     on_heard(heard(&object));
@@ -91,7 +93,7 @@ async fn turn(
                     on_heard(gone(&object));
                 }
                 WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
-                WatchEvent::Error(status) => return Err((*status).into()),
+                WatchEvent::Error(status) => return Err(session.judge(&kube::Error::Api(status))),
             },
         }
     }

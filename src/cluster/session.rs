@@ -12,13 +12,15 @@ use kube::{Api, Client, Resource};
 use tokio::sync::watch;
 
 use crate::cluster::answers::{self, Warnings};
+use crate::cluster::backoff::{Backoff, Jitter, Pace};
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
+use crate::cluster::judge::{self, Server};
 
-/// The first delay between tries; it doubles up to [`MOST_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_millis(200);
-/// The longest delay of our own: an outage's end is noticed within it.
-const MOST_DELAY: Duration = Duration::from_secs(5);
+/// The delays between tries; an outage's end is noticed within the longest.
+const PACE: Pace = Pace { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+/// How soon credentials that have expired are tried again: whoever renews them takes a while.
+const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
 pub(in crate::cluster) const MOST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -49,67 +51,134 @@ impl Default for Patience {
 /// Told of each failed try and the delay before the next.
 pub type OnRetry = Rc<dyn Fn(&str, Duration)>;
 
-/// A client with a clock, deadlines and a retry budget. One per process.
+/// A client with a clock, deadlines and a retry budget. One per process; each component has a part of it, see
+/// [`Session::apart`].
 #[derive(Clone)]
 pub struct Session {
     client: Client,
     clock: Clock,
     patience: Patience,
+    server: Server,
     warnings: Warnings,
-    trouble: Rc<Trouble>,
+    jitter: Jitter,
+    shared: Rc<Shared>,
+    part: Rc<Part>,
 }
 
+/// What all parts of a process's session have in common.
 #[derive(Default)]
-struct Trouble {
+struct Shared {
     was_connected: Cell<bool>,
-    /// How long the last failed request took.
-    took: Cell<Duration>,
-    /// Failed reads in a row.
-    reads: Streak,
-    /// Failed writes in a row: a server that still answers reads does not end them.
-    writes: Streak,
     on_retry: RefCell<Option<OnRetry>>,
     /// What the listener was told last, and when the try that was announced is due.
     told: RefCell<Option<(String, Moment)>>,
     stop: RefCell<Option<watch::Receiver<bool>>>,
 }
 
-#[derive(Default)]
+/// What one part of a session has for itself.
+struct Part {
+    /// How long the last failed request took.
+    took: Cell<Duration>,
+    /// Failed writes in a row: a server that still answers reads does not end them.
+    writes: Streak,
+    /// When its requests are given up.
+    deadline: Cell<Option<Moment>>,
+}
+
+impl Part {
+    fn new(jitter: &Jitter) -> Self {
+        Self { took: Cell::default(), writes: Streak::new(jitter), deadline: Cell::default() }
+    }
+}
+
+/// Tries that fail, one after another.
 struct Streak {
     failing_for: Cell<Duration>,
-    tries: Cell<u32>,
+    backoff: Backoff,
 }
 
 impl Streak {
+    fn new(jitter: &Jitter) -> Self {
+        Self { failing_for: Cell::default(), backoff: Backoff::new(PACE, jitter.clone()) }
+    }
+
     fn end(&self) {
         self.failing_for.set(Duration::ZERO);
-        self.tries.set(0);
+        self.backoff.reset();
     }
 }
 
 impl Session {
-    /// Starts a session over a client, which must not retry by itself.
+    /// Starts a session over a client, which must not retry by itself. Its delays are those of seed zero.
     #[must_use]
     pub fn new(client: Client, clock: Clock, patience: Patience) -> Self {
+        Self::seeded(0, client, clock, patience)
+    }
+
+    /// Starts a session whose delays vary by a seed: processes of different seeds do not retry in step.
+    #[must_use]
+    pub fn seeded(seed: u64, client: Client, clock: Clock, patience: Patience) -> Self {
         let warnings = Warnings::default();
         let client = answers::normalised(client, clock.clone(), patience.request, warnings.clone());
-        Self { client, clock, patience, warnings, trouble: Rc::default() }
+        let jitter = Jitter::seeded(seed);
+        let part = Rc::new(Part::new(&jitter));
+        let (server, shared) = (Server::default(), Rc::default());
+        Self { client, clock, patience, server, warnings, jitter, shared, part }
+    }
+
+    /// The same session, whose errors name the server.
+    #[must_use]
+    pub fn naming(self, server: Server) -> Self {
+        Self { server, ..self }
+    }
+
+    /// A part of this session with a retry budget and a deadline of its own, such as for one component: the success
+    /// of another does not renew its budget, and the failure of another does not use it up.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
+    }
+
+    /// Sets when this part of the session gives up: from then on its requests and retries, those under way included,
+    /// end with [`ClusterError::Deadline`]. `None` is never.
+    pub fn give_up_at(&self, deadline: Option<Moment>) {
+        self.part.deadline.set(deadline);
+    }
+
+    /// A backoff with the delays of this session's seed.
+    #[must_use]
+    pub fn backoff(&self, pace: Pace) -> Backoff {
+        Backoff::new(pace, self.jitter.clone())
     }
 
     /// Names who is told of failed tries.
     pub fn on_retry(&self, listener: OnRetry) {
-        *self.trouble.on_retry.borrow_mut() = Some(listener);
+        *self.shared.on_retry.borrow_mut() = Some(listener);
     }
 
     /// Ends waiting for another try once the value turns true.
     pub fn stop_when(&self, stop: watch::Receiver<bool>) {
-        *self.trouble.stop.borrow_mut() = Some(stop);
+        *self.shared.stop.borrow_mut() = Some(stop);
     }
 
     /// What the server warned of.
     #[must_use]
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
+    }
+
+    /// For how long every try may fail in such a way before it is given up, where there has been a connection.
+    #[must_use]
+    pub fn patience_with(&self, error: &ClusterError) -> Duration {
+        self.budget(error, Connected::Before)
+    }
+
+    fn budget(&self, error: &ClusterError, connected: Connected) -> Duration {
+        match (error, connected) {
+            (ClusterError::Unauthorized(_), _) => self.patience.credentials,
+            (_, Connected::Before) => self.patience.outage,
+            (_, Connected::Never) => self.patience.connect,
+        }
     }
 
     /// For how long every try may fail before the session gives up.
@@ -176,27 +245,41 @@ impl Session {
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
         let asked = self.clock.elapsed();
-        let answer = self.clock.within(self.patience.request, request).await;
-        self.trouble.took.set((self.clock.elapsed() - asked).unsigned_abs());
-        let Some(answer) = answer else {
-            let seconds = self.patience.request.as_secs();
-            return Err(ClusterError::transient(format!("no answer from the API server within {seconds}s")));
+        let deadline = self.part.deadline.get();
+        let answer = tokio::select! {
+            biased;
+            answer = self.clock.within(self.patience.request, request) => answer,
+            () = self.clock.until(deadline) => {
+                return Err(ClusterError::Deadline { message: format!("{} had not answered yet", self.server) });
+            }
         };
-        let answer = answer.map_err(ClusterError::from);
-        let says_nothing =
-            |error: &ClusterError| error.is_transient() || matches!(error, ClusterError::Unauthorized(_));
-        if !answer.as_ref().is_err_and(says_nothing) {
-            self.trouble.was_connected.set(true);
+        self.part.took.set((self.clock.elapsed() - asked).unsigned_abs());
+        let Some(answer) = answer else {
+            return Err(judge::silence(self.patience.request, &self.server));
+        };
+        let answer = answer.map_err(|error| self.judge(&error));
+        if !answer.as_ref().is_err_and(|error| may_pass(error, Connected::Before)) {
+            self.shared.was_connected.set(true);
         }
         answer
     }
 
-    /// Whether another try may succeed: after trouble that passes, or when credentials that were good have
-    /// expired, since the client reads them anew within a minute.
+    /// What a failed request of this session means.
+    #[must_use]
+    pub fn judge(&self, error: &kube::Error) -> ClusterError {
+        judge::judge(error, &self.server)
+    }
+
+    /// Whether another try may succeed: after trouble that passes; where there has been a connection also when
+    /// credentials have expired, which whoever renews them may do within a minute, and when the server is not found
+    /// any more.
     #[must_use]
     pub fn may_pass(&self, error: &ClusterError) -> bool {
-        let is_expired = matches!(error, ClusterError::Unauthorized(_)) && self.trouble.was_connected.get();
-        error.is_transient() || is_expired
+        may_pass(error, self.connected())
+    }
+
+    fn connected(&self) -> Connected {
+        if self.shared.was_connected.get() { Connected::Before } else { Connected::Never }
     }
 
     /// Makes a request that only reads, again and again until it is answered or the budget is spent.
@@ -207,13 +290,11 @@ impl Session {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
+        let streak = Streak::new(&self.jitter);
         loop {
             match self.aside(request()).await {
-                Err(error) if self.may_pass(&error) => self.pause(&error, &self.trouble.reads).await?,
-                answer => {
-                    self.trouble.reads.end();
-                    return answer;
-                }
+                Err(error) if self.may_pass(&error) => self.pause(&error, &streak, None).await?,
+                answer => return answer,
             }
         }
     }
@@ -222,35 +303,59 @@ impl Session {
     ///
     /// # Errors
     /// The error itself where no other try helps; [`ClusterError::Exhausted`] where every try has failed for too
-    /// long; [`ClusterError::Stopped`] where the user has asked to stop.
+    /// long; [`ClusterError::Deadline`] where this part of the session is to give up before the next try;
+    /// [`ClusterError::Stopped`] where the user has asked to stop.
     pub async fn pause_after(&self, error: &ClusterError) -> Result<(), ClusterError> {
-        self.pause(error, &self.trouble.writes).await
+        self.pause_until(error, None).await
     }
 
-    async fn pause(&self, error: &ClusterError, streak: &Streak) -> Result<(), ClusterError> {
-        let trouble = &self.trouble;
-        let was_connected = trouble.was_connected.get();
-        let (message, retry_after, budget) = match error {
-            ClusterError::Transient { message, retry_after } => {
-                let budget = if was_connected { self.patience.outage } else { self.patience.connect };
-                (message, *retry_after, budget)
-            }
-            ClusterError::Unauthorized(message) if was_connected => {
-                (message, Some(MOST_DELAY), self.patience.credentials)
-            }
-            error => return Err(error.clone()),
-        };
-        let (spent, took) = (streak.failing_for.get(), trouble.took.get());
-        if spent >= budget {
-            return Err(ClusterError::Exhausted { message: message.clone(), spent });
+    /// Waits like [`Session::pause_after`], but gives up at a deadline of the caller's, if that is earlier.
+    ///
+    /// # Errors
+    /// Like [`Session::pause_after`].
+    pub async fn pause_until(
+        &self,
+        error: &ClusterError,
+        deadline: Option<Moment>,
+    ) -> Result<(), ClusterError> {
+        self.pause(error, &self.part.writes, deadline).await
+    }
+
+    async fn pause(
+        &self,
+        error: &ClusterError,
+        streak: &Streak,
+        deadline: Option<Moment>,
+    ) -> Result<(), ClusterError> {
+        let connected = self.connected();
+        if !may_pass(error, connected) {
+            return Err(error.clone());
         }
-        let own = FIRST_DELAY.saturating_mul(1 << streak.tries.get().min(10)).min(MOST_DELAY);
-        let delay = own.max(retry_after.unwrap_or_default().min(MOST_RETRY_AFTER));
-        self.tell_retry(message, delay);
-        streak.tries.set(streak.tries.get() + 1);
+        let message = error.to_string();
+        let budget = self.budget(error, connected);
+        let asked = match error {
+            ClusterError::Unauthorized(_) => CREDENTIALS_AGAIN,
+            error => error.retry_after(),
+        };
+        let (spent, took) = (streak.failing_for.get(), self.part.took.get());
+        if spent >= budget {
+            return Err(match error {
+                // Their own hint is the one that helps.
+                ClusterError::Unauthorized(_) => error.clone(),
+                error => ClusterError::Exhausted { message, spent, origin: error.origin() },
+            });
+        }
+        let given_up = || ClusterError::Deadline { message: message.clone() };
+        let deadline = deadline.into_iter().chain(self.part.deadline.get()).min();
         let before = self.clock.elapsed();
+        if deadline.is_some_and(|deadline| self.clock.moment() >= deadline) {
+            return Err(given_up());
+        }
+        let delay = streak.backoff.next_delay_after(asked.min(MOST_RETRY_AFTER));
+        self.tell_retry(&message, delay);
         tokio::select! {
             () = self.clock.pause(delay) => {}
+            () = self.clock.until(deadline) => return Err(given_up()),
             () = self.stopped() => return Err(ClusterError::Stopped),
         }
         let waited = (self.clock.elapsed() - before).unsigned_abs();
@@ -261,13 +366,13 @@ impl Session {
     /// Tells the listener of a failed try: once, where several requests fail side by side for one reason.
     pub fn tell_retry(&self, message: &str, delay: Duration) {
         let now = self.clock.moment();
-        let mut told = self.trouble.told.borrow_mut();
+        let mut told = self.shared.told.borrow_mut();
         if told.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
             return;
         }
         *told = Some((message.to_owned(), now.plus(delay)));
         drop(told);
-        let listener = self.trouble.on_retry.borrow().clone();
+        let listener = self.shared.on_retry.borrow().clone();
         if let Some(listener) = listener {
             listener(message, delay);
         }
@@ -275,7 +380,7 @@ impl Session {
 
     /// Waits until asked to stop; for ever where nobody can ask.
     async fn stopped(&self) {
-        let stop = self.trouble.stop.borrow().clone();
+        let stop = self.shared.stop.borrow().clone();
         if let Some(mut stop) = stop
             && stop.wait_for(|is_stopped| *is_stopped).await.is_ok()
         {
@@ -286,7 +391,31 @@ impl Session {
 
     /// Takes note that writes are answered.
     pub fn recovered(&self) {
-        self.trouble.writes.end();
+        self.part.writes.end();
+    }
+}
+
+/// Whether there has been an answer of the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connected {
+    Never,
+    Before,
+}
+
+fn may_pass(error: &ClusterError, connected: Connected) -> bool {
+    match error {
+        ClusterError::Transient { .. } => true,
+        ClusterError::Unauthorized(_) | ClusterError::Misdirected { .. } => connected == Connected::Before,
+        ClusterError::NotFound(_)
+        | ClusterError::AlreadyExists(_)
+        | ClusterError::Conflict(_)
+        | ClusterError::Forbidden(_)
+        | ClusterError::Invalid(_)
+        | ClusterError::Rejected(_)
+        | ClusterError::Exhausted { .. }
+        | ClusterError::Deadline { .. }
+        | ClusterError::Stopped
+        | ClusterError::Other(_) => false,
     }
 }
 
@@ -295,3 +424,6 @@ impl Debug for Session {
         f.debug_struct("Session").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

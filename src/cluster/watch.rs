@@ -10,6 +10,7 @@ use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
 use kube::runtime::watcher::{self, Event};
 
+use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::{MOST_RETRY_AFTER, Session};
@@ -25,10 +26,8 @@ const WATCH_SECONDS: u32 = 25;
 const FAILURES_BEFORE_RELIST: u32 = 3;
 /// So many failures before the first list has come: about half a minute. Nothing has begun by then.
 const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
-/// The first delay after a failure; it doubles up to [`MOST_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay after a failure: an outage's end is noticed within it.
-const MOST_DELAY: Duration = Duration::from_secs(5);
+/// The delays after failures; an outage's end is noticed within the longest.
+const PACE: Pace = Pace { first: Duration::from_millis(100), most: Duration::from_secs(5) };
 /// A failure so long after the one before begins another outage: longer than a failing watch is asked for
 /// again, a server's wish to be left alone and the deadline of a request included.
 const QUIET: Duration = Duration::from_secs(120);
@@ -48,7 +47,7 @@ pub struct Subject {
 pub async fn feed(session: &Session, subject: &Subject, view: &View) {
     let api = session.dynamic(&subject.namespace, &workload::resource(subject.kind));
     let config = watcher::Config::default().labels(&subject.selector).timeout(WATCH_SECONDS);
-    let mut failures = 0_u32;
+    let backoff = session.backoff(PACE);
     let mut outage: Option<Outage> = None;
     loop {
         let mut events = pin!(watcher::watcher(api.clone(), config.clone()));
@@ -58,32 +57,32 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
                 Ok(event) => {
                     // A list that only begins is no success.
                     if !matches!(event, Event::Init) {
-                        failures = 0;
+                        backoff.reset();
                         outage = None;
                     }
                     take_in(view, subject.kind, event, &mut listing);
                 }
                 Err(error) => {
-                    let error = classify(error);
-                    let is_hopeless = !view.is_complete() && failures >= FAILURES_BEFORE_FIRST_LIST;
+                    let error = classify(session, error);
+                    let is_hopeless = !view.is_complete() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
                     if !session.may_pass(&error) || is_hopeless {
                         view.fail(error);
                         return;
                     }
                     let clock = session.clock();
-                    if let Some(error) = Outage::note(&mut outage, clock.moment(), session.outage(), &error) {
+                    if let Some(error) =
+                        Outage::note(&mut outage, clock.moment(), session.patience_with(&error), &error)
+                    {
                         view.fail(error);
                         return;
                     }
-                    let own = FIRST_DELAY.saturating_mul(1 << failures.min(10)).min(MOST_DELAY);
-                    failures += 1;
-                    let delay = own.max(asked_delay(&error));
+                    let delay = backoff.next_delay_after(error.retry_after().min(MOST_RETRY_AFTER));
                     // One failure is the ordinary end of a connection.
-                    if failures > 1 {
+                    if backoff.failures() > 1 {
                         session.tell_retry(&error.to_string(), delay);
                     }
                     clock.pause(delay).await;
-                    if failures.is_multiple_of(FAILURES_BEFORE_RELIST) {
+                    if backoff.failures().is_multiple_of(FAILURES_BEFORE_RELIST) {
                         break;
                     }
                 }
@@ -130,14 +129,16 @@ impl Outage {
         let over = begun.map_or_else(|| now.after(patience), |known| known.over);
         *outage = Some(Self { over, last: now });
         let is_over = over.is_some_and(|over| now >= over);
-        is_over.then(|| ClusterError::Exhausted { message: error.to_string(), spent: patience })
+        is_over.then(|| match error {
+            // Their own hint is the one that helps.
+            ClusterError::Unauthorized(_) => error.clone(),
+            error => ClusterError::Exhausted {
+                message: error.to_string(),
+                spent: patience,
+                origin: error.origin(),
+            },
+        })
     }
-}
-
-/// How long the server asks to be left alone.
-fn asked_delay(error: &ClusterError) -> Duration {
-    let ClusterError::Transient { retry_after, .. } = error else { return Duration::ZERO };
-    retry_after.unwrap_or_default().min(MOST_RETRY_AFTER)
 }
 
 struct Listing {
@@ -159,12 +160,12 @@ fn take_in(view: &View, kind: WorkloadKind, event: Event<DynamicObject>, listing
     }
 }
 
-fn classify(error: watcher::Error) -> ClusterError {
+fn classify(session: &Session, error: watcher::Error) -> ClusterError {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => error.into(),
-        watcher::Error::WatchError(status) => (*status).into(),
+        | watcher::Error::WatchFailed(error) => session.judge(&error),
+        watcher::Error::WatchError(status) => session.judge(&kube::Error::Api(status)),
         watcher::Error::NoResourceVersion => ClusterError::transient("the watch lost its place"),
     }
 }

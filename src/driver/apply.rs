@@ -285,6 +285,8 @@ async fn drive_one(context: &Context, ground: &Ground, lead: Option<&Lead<'_>>, 
     for message in &job.warnings {
         context.emit(&job.application, Some(&job.component), What::Warned { message: message.clone() });
     }
+    // Its retries have a budget of their own.
+    let context = &Context { session: context.session.apart(), ..context.clone() };
     let (end, claimed) = Drive::new(context, ground, lead, job).run().await;
     if let (Some(lead), Some(epoch)) = (lead, claimed) {
         rollback::after_failure(context, ground, lead, job, Failed { end: &end, epoch }).await;

@@ -68,10 +68,11 @@ pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Ve
 pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
     let job = &forecast.job;
     let refused = |error: ClusterError| match error {
-        ClusterError::Invalid(message) => Failure::refused(message),
+        ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
         error => error.into(),
     };
     if let Some(new) = &job.new_revision {
+        check_size(&new.name, &new.object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());
         try_create(session, &job.namespace, &resource, &new.object).await.map_err(refused)?;
     }
@@ -82,6 +83,19 @@ pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Fail
         try_create(session, &job.namespace, &resource, &body).await.map_err(refused)?;
     }
     Ok(())
+}
+
+/// What etcd takes in a request, unless it is configured otherwise. A dry run does not get that far.
+const MOST_BYTES: usize = 3 * 512 * 1024;
+
+fn check_size(name: &str, object: &Value) -> Result<(), Failure> {
+    let bytes = object.to_string().len();
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let reason =
+        format!("revision `{name}` is too large: it has {bytes} bytes, and etcd takes {MOST_BYTES} at most");
+    Err(Failure::refused(reason).hint("keep large values in ConfigMaps, which components can name"))
 }
 
 async fn try_create(

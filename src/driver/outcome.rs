@@ -116,12 +116,15 @@ impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let kind = match &error {
             ClusterError::Forbidden(_) => FailureKind::Refused,
+            ClusterError::Rejected(_) => FailureKind::Denied,
+            ClusterError::Deadline { .. } => FailureKind::NotReady,
             ClusterError::Stopped => FailureKind::Interrupted,
             ClusterError::NotFound(_)
             | ClusterError::AlreadyExists(_)
             | ClusterError::Conflict(_)
             | ClusterError::Unauthorized(_)
             | ClusterError::Invalid(_)
+            | ClusterError::Misdirected { .. }
             | ClusterError::Transient { .. }
             | ClusterError::Exhausted { .. }
             | ClusterError::Other(_) => FailureKind::Cluster,
@@ -135,10 +138,10 @@ impl From<ClusterError> for Failure {
             ClusterError::Forbidden(message) if message.contains(NO_RIGHT) => {
                 failure.hint("ask for the missing right, or use another `--context` or `--user`")
             }
-            ClusterError::Exhausted { .. } => {
-                failure.hint("check the address in the kubeconfig: `kubectl cluster-info`")
-            }
-            _ => failure,
+            error => match error.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
         }
     }
 }

@@ -21,8 +21,10 @@ mod printing;
 mod queueing;
 mod rehearsing;
 mod screens;
+mod secrets;
 mod shell;
 mod stopping;
+mod storage;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -18,6 +18,20 @@ fn invalid() -> Response<Bytes> {
     status(422, "Invalid", "Deployment.apps \"web-v2\" is invalid: spec.template: Invalid value")
 }
 
+/// As etcd's limit comes through the API server.
+fn too_large() -> Response<Bytes> {
+    status(500, "", "etcdserver: request is too large")
+}
+
+/// As the API server's own limit.
+fn too_long() -> Response<Bytes> {
+    status(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+}
+
+fn not_implemented() -> Response<Bytes> {
+    status(501, "", "the storage takes no such object")
+}
+
 fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&Seen) -> bool) -> Process {
     Process::with(
         IDENTITY,
@@ -41,6 +55,9 @@ async fn fails(story: Story, answer: fn() -> Response<Bytes>, is_such: fn(&Seen)
     assert_eq!(scene.stage.sizes(), sizes, "sizes have changed\n{}", run.story());
     let refused = run.requests.iter().filter(|request| is_such(&request.seen)).count();
     assert_eq!(refused, 1, "it was asked again\n{}", run.story());
+    if kind == FailureKind::Denied {
+        assert_eq!(scene.stage.record("web").unwrap()["run"]["outcome"], "Failed", "{}", run.story());
+    }
     story.complete(&scene, &[&run], &reference).await;
 }
 
@@ -77,4 +94,18 @@ async fn a_workload_that_the_server_finds_wrong() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_may_not_be_made() {
     fails(stories::exposed(), forbidden, |seen| makes("services", seen), FailureKind::Denied).await;
+}
+
+/// A server error that no other try can cure is no outage.
+#[tokio::test(start_paused = true)]
+async fn what_the_server_can_never_take() {
+    for answer in [too_large, too_long, not_implemented] {
+        for kind in ["controllerrevisions", "deployments"] {
+            let is_such = match kind {
+                "deployments" => |seen: &Seen| makes("deployments", seen),
+                _ => |seen: &Seen| makes("controllerrevisions", seen),
+            };
+            fails(stories::upgrade(), answer, is_such, FailureKind::Denied).await;
+        }
+    }
 }

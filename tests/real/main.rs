@@ -51,7 +51,7 @@ const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 50] = [
+const STORIES: [(&str, &[Need], Story); 51] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -108,6 +108,7 @@ const STORIES: [(&str, &[Need], Story); 50] = [
     ("a_quota_of_records_refuses_before_any_effect", PODS, refused::quota_of_records),
     ("a_quota_of_workloads_is_named_and_can_be_lifted", PODS, refused::quota_of_workloads),
     ("a_dry_run_on_the_server_keeps_nothing", PODS, refused::dry_run),
+    ("an_object_too_large_for_etcd_ends_the_run_at_once", PODS, refused::too_large),
     ("certificates_tokens_and_token_files_work", PODS_AND_AUDIT, wire::certificates_tokens_and_files),
     ("contexts_and_lists_of_kubeconfigs_work", PODS_AND_AUDIT, wire::contexts_and_lists),
     ("an_unchecked_certificate_is_warned_of", PODS_AND_AUDIT, wire::certificates_that_are_not_checked),

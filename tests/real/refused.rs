@@ -221,3 +221,21 @@ pub(crate) fn dry_run(site: &Site) {
     assert_eq!(versions(), before, "a dry run writes");
     thaw(site);
 }
+
+/// The API server takes it, and etcd does not.
+pub(crate) fn too_large(site: &Site) {
+    site.applied(&V1);
+    let value = "x".repeat(2_000_000);
+    let property: &'static str =
+        Box::leak(format!("env: [{{name: LARGE, value: {value}}}]").into_boxed_str());
+    let large = Manifest { property, ..V2 };
+    let ran = site.apply(&large, &["--dry-run=server"]);
+    says(&ran, 4, &["revision `express-server-v2` is too large"]);
+    let ran = site.apply(&large, &[]);
+    says(&ran, 6, &["request is too large"]);
+    assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("cluster-info"), "{ran:#?}");
+    assert_eq!(outcome(site), "Failed");
+    has(site, &[("express-server-v1", "5/5")]);
+    site.applied(&V2);
+    has(site, &[("express-server-v2", "5/5")]);
+}

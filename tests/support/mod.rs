@@ -7,6 +7,7 @@
 
 pub(crate) mod child;
 pub(crate) mod corpus;
+pub(crate) mod front;
 pub(crate) mod manifest;
 pub(crate) mod redact;
 pub(crate) mod screen;

@@ -103,7 +103,9 @@ impl Drive<'_> {
                     .hint("look for an autoscaler or another tool that writes to the same deployments"));
                 }
             }
-            ClusterError::Forbidden(message) | ClusterError::Invalid(message) => {
+            ClusterError::Forbidden(message)
+            | ClusterError::Invalid(message)
+            | ClusterError::Rejected(message) => {
                 return Err(self.denied(message));
             }
             error => self.context.session.pause_after(&error).await?,

@@ -101,7 +101,9 @@ impl Drive<'_> {
                 self.context.session.clock().pause(AFTER_CONFLICT).await;
                 Ok(())
             }
-            ClusterError::Forbidden(message) | ClusterError::Invalid(message) => Err(self.denied(message)),
+            ClusterError::Forbidden(message)
+            | ClusterError::Invalid(message)
+            | ClusterError::Rejected(message) => Err(self.denied(message)),
             error => Ok(self.context.session.pause_after(&error).await?),
         }
     }

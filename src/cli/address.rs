@@ -1,0 +1,169 @@
+//! Where a cluster is: what a kubeconfig may say as its `server`, judged as client-go judges it.
+//!
+//! Without a scheme it is a host, with or without a port, and TLS is used where the kubeconfig has something for it: a
+//! certificate authority, a client certificate, or `insecure-skip-tls-verify`.
+
+use std::fmt;
+
+use http::Uri;
+use percent_encoding::percent_decode_str;
+
+/// How a server without a scheme is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// As `http://`.
+    Plain,
+    /// As `https://`.
+    Tls,
+}
+
+/// A server's address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Its URL, with scheme and host, without credentials.
+    pub url: String,
+    /// The user and the password that it named.
+    pub login: Option<(String, String)>,
+}
+
+/// A password is not shown.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Reads a kubeconfig's `server`.
+///
+/// # Errors
+///
+/// What is neither a URL of `http` or `https` nor a host with or without a port. The message holds no password.
+pub fn parse(server: &str, otherwise: Otherwise) -> Result<Address, String> {
+    // client-go sends neither a query nor a fragment.
+    let server = server.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match server.split_once("://") {
+        Some((scheme, rest)) => {
+            let known = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known));
+            (known.ok_or("it is not of `http` or `https`")?, rest)
+        }
+        None => {
+            let scheme = match otherwise {
+                Otherwise::Plain => "http",
+                Otherwise::Tls => "https",
+            };
+            if server.trim_end_matches('/').contains('/') {
+                return Err("a path needs a scheme before the host, such as `https://`".to_owned());
+            }
+            (scheme, server)
+        }
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (login, host) = match authority.rsplit_once('@') {
+        Some((login, host)) => (Some(decoded(login)?), host),
+        None => (None, authority),
+    };
+    let host = host.strip_suffix(':').unwrap_or(host);
+    if host.is_empty() || host.starts_with(':') {
+        return Err("it has no host".to_owned());
+    }
+    let url = format!("{scheme}://{host}{path}");
+    let uri: Uri = url.parse().map_err(|_| "it is not a URL".to_owned())?;
+    if uri.host().is_none_or(|host| host.trim_matches(['[', ']']).is_empty()) {
+        return Err("it has no host".to_owned());
+    }
+    let has_port =
+        uri.authority().is_some_and(|authority| authority.as_str().len() > uri.host().map_or(0, str::len));
+    if has_port && uri.port_u16().is_none_or(|port| port == 0) {
+        return Err("its port is no number from 1 to 65535".to_owned());
+    }
+    Ok(Address { url: url.trim_end_matches('/').to_owned(), login })
+}
+
+fn decoded(login: &str) -> Result<(String, String), String> {
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let text = |part: &str| {
+        let decoded = percent_decode_str(part).decode_utf8();
+        decoded.map(|text| text.into_owned()).map_err(|_| "its user or password is not text".to_owned())
+    };
+    Ok((text(user)?, text(password)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_what_client_go_takes_it_for() {
+        use Otherwise::{Plain, Tls};
+        let cases = [
+            ("https://k8s.example:6443", Plain, "https://k8s.example:6443"),
+            ("HTTPS://k8s.example/", Plain, "https://k8s.example"),
+            ("https://k8s.example/clusters/a", Plain, "https://k8s.example/clusters/a"),
+            ("https://k8s.example/a?x=1#y", Plain, "https://k8s.example/a"),
+            ("127.0.0.1:6443", Plain, "http://127.0.0.1:6443"),
+            ("127.0.0.1:6443", Tls, "https://127.0.0.1:6443"),
+            ("localhost:8080", Plain, "http://localhost:8080"),
+            ("localhost:8080/", Plain, "http://localhost:8080"),
+            ("garbage", Plain, "http://garbage"),
+            ("garbage", Tls, "https://garbage"),
+            ("[::1]:6443", Tls, "https://[::1]:6443"),
+            ("https://[::1]", Plain, "https://[::1]"),
+            ("https://k8s.example:", Plain, "https://k8s.example"),
+        ];
+        for (server, otherwise, url) in cases {
+            assert_eq!(
+                parse(server, otherwise),
+                Ok(Address { url: url.to_owned(), login: None }),
+                "{server}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_in_words() {
+        let cases = [
+            ("", "it has no host"),
+            ("https://", "it has no host"),
+            ("https:///api", "it has no host"),
+            ("https://:6443", "it has no host"),
+            (":6443", "it has no host"),
+            ("ftp://k8s.example", "it is not of `http` or `https`"),
+            ("k8s.example/api", "a path needs a scheme before the host, such as `https://`"),
+            ("//k8s.example", "a path needs a scheme before the host, such as `https://`"),
+            ("https://k8s.example:99999", "its port is no number from 1 to 65535"),
+            ("k8s.example:port", "its port is no number from 1 to 65535"),
+            ("k8s example", "it is not a URL"),
+            ("https://k8s\u{e9}.example", "it is not a URL"),
+            ("https://%ff:x@k8s.example", "its user or password is not text"),
+        ];
+        for (server, message) in cases {
+            assert_eq!(parse(server, Otherwise::Tls), Err(message.to_owned()), "{server:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_no_part_of_an_address() {
+        let address = parse("https://jane:p%40ss%3A@k8s.example/a", Otherwise::Plain).unwrap();
+        assert_eq!(address.url, "https://k8s.example/a");
+        assert_eq!(address.login, Some(("jane".to_owned(), "p@ss:".to_owned())));
+        assert!(!format!("{address:?}").contains("p@ss"));
+    }
+
+    proptest! {
+        /// Whatever a kubeconfig says, it is refused, or it is a URL that the client can take.
+        #[test]
+        fn any_text_is_refused_or_an_address(text in r"([a-z]{0,5}:?/{0,3})?[-a-z0-9.:@%\[\]/ é?#]{0,20}") {
+            for otherwise in [Otherwise::Plain, Otherwise::Tls] {
+                if let Ok(address) = parse(&text, otherwise) {
+                    let uri: Uri = address.url.parse().unwrap();
+                    prop_assert!(matches!(uri.scheme_str(), Some("http" | "https")), "{}", address.url);
+                    prop_assert!(uri.host().is_some_and(|host| !host.is_empty()), "{}", address.url);
+                    prop_assert!(!address.url.contains('@'), "{}", address.url);
+                    prop_assert_eq!(parse(&address.url, otherwise).map(|again| again.url), Ok(address.url));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Credential plugins of kubeconfigs (`exec`): run as client-go runs them.
+//!
+//! The client's own way is not taken for three reasons: its errors hold everything that a plugin was given and printed,
+//! it panics on a token that cannot be sent, and a token without an expiry is kept for ever, also when the server no
+//! longer accepts it.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use kube::client::Body;
+use kube::config::{ExecConfig, ExecInteractiveMode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tower::service_fn;
+
+use crate::cluster::clock::Clock;
+use crate::cluster::credentials::CredentialError;
+
+/// How long before its end a token is renewed.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// A plugin, and the token that it gave last.
+pub struct Plugin {
+    exec: ExecConfig,
+    clock: Clock,
+    last: Mutex<Option<Token>>,
+}
+
+/// What it holds are secrets.
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("command", &self.exec.command).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq)]
+struct Token {
+    header: HeaderValue,
+    expires: Option<Timestamp>,
+}
+
+/// A client certificate and its key, in PEM.
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<Given>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Given {
+    token: Option<String>,
+    expiration_timestamp: Option<Timestamp>,
+    client_certificate_data: Option<String>,
+    client_key_data: Option<String>,
+}
+
+impl Plugin {
+    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// A plugin that cannot be run, fails, or gives no credentials.
+    pub fn start(exec: ExecConfig, clock: Clock) -> Result<(Arc<Self>, Option<Identity>), CredentialError> {
+        let mut given = run(&exec)?;
+        let identity = given.client_certificate_data.take().zip(given.client_key_data.take());
+        let identity = identity.map(|(certificate, key)| Identity { certificate, key });
+        let token = match token(&exec, given) {
+            Err(_) if identity.is_some() => None,
+            token => Some(token?),
+        };
+        Ok((Arc::new(Self { exec, clock, last: Mutex::new(token) }), identity))
+    }
+
+    /// The token, a new one where the last has expired.
+    async fn token(self: &Arc<Self>) -> Result<Option<Token>, CredentialError> {
+        let mut last = self.last.lock().await;
+        let now = self.clock.now();
+        let is_good = |token: &Token| token.expires.is_none_or(|expires| now + MARGIN < expires);
+        if last.as_ref().is_some_and(|token| !is_good(token)) {
+            let plugin = self.clone();
+            let renewed = tokio::task::spawn_blocking(move || token(&plugin.exec, run(&plugin.exec)?)).await;
+            *last = Some(
+                renewed.map_err(|_| CredentialError::of_plugin(&self.exec, "could not be waited for"))??,
+            );
+        }
+        Ok(last.clone())
+    }
+
+    /// Takes note that the server does not accept a token: the next is a new one.
+    async fn refused(&self, token: &Token) {
+        let mut last = self.last.lock().await;
+        if let Some(last) = last.as_mut().filter(|last| *last == token) {
+            last.expires = Some(Timestamp::MIN);
+        }
+    }
+}
+
+/// A client like another, whose requests carry the plugin's token.
+pub fn authorised(client: Client, plugin: Arc<Plugin>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = service_fn(move |mut request: http::Request<Body>| {
+        let (client, plugin) = (client.clone(), plugin.clone());
+        async move {
+            let token = match plugin.token().await {
+                Ok(token) => token,
+                Err(error) => return Err(kube::Error::Service(Box::new(error))),
+            };
+            if let Some(token) = &token {
+                request.headers_mut().insert(AUTHORIZATION, token.header.clone());
+            }
+            let answer = client.send(request).await?;
+            if let (StatusCode::UNAUTHORIZED, Some(token)) = (answer.status(), &token) {
+                plugin.refused(token).await;
+            }
+            Ok(answer)
+        }
+    });
+    Client::new(service, namespace)
+}
+
+fn token(exec: &ExecConfig, given: Given) -> Result<Token, CredentialError> {
+    let text = given.token.ok_or_else(|| CredentialError::of_plugin(exec, "gave no credentials"))?;
+    let mut header = HeaderValue::try_from(format!("Bearer {text}"))
+        .map_err(|_| CredentialError::of_plugin(exec, "gave a token with characters that cannot be sent"))?;
+    header.set_sensitive(true);
+    Ok(Token { header, expires: given.expiration_timestamp })
+}
+
+/// Runs the plugin. It says what it says on the terminal where it has one, and nowhere otherwise.
+fn run(exec: &ExecConfig) -> Result<Given, CredentialError> {
+    let Some(command) = exec.command.as_ref().filter(|command| !command.is_empty()) else {
+        return Err(CredentialError::of_plugin(exec, "has no command"));
+    };
+    let is_interactive = exec.interactive_mode != Some(ExecInteractiveMode::Never);
+    let stream = || if is_interactive { Stdio::inherit() } else { Stdio::null() };
+    let mut spec = json!({"interactive": is_interactive});
+    if exec.provide_cluster_info {
+        spec["cluster"] = serde_json::to_value(&exec.cluster).unwrap_or(Value::Null);
+    }
+    let asked = json!({"apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec});
+    let variables = exec.env.iter().flatten();
+    let variables = variables.filter_map(|variable| Some((variable.get("name")?, variable.get("value")?)));
+    let mut process = Command::new(command);
+    process.args(exec.args.iter().flatten()).envs(variables).env("KUBERNETES_EXEC_INFO", asked.to_string());
+    for name in exec.drop_env.iter().flatten() {
+        process.env_remove(name);
+    }
+    let output = process.stdin(stream()).stderr(stream()).stdout(Stdio::piped()).output();
+    let output = output
+        .map_err(|error| CredentialError::of_plugin(exec, &format!("cannot be run: {}", error.kind())))?;
+    if !output.status.success() {
+        return Err(CredentialError::of_plugin(exec, &format!("failed with {}", output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answer: Option<Answer> = serde_yaml::from_str(&text).ok();
+    answer
+        .and_then(|answer| answer.status)
+        .ok_or_else(|| CredentialError::of_plugin(exec, "gave an answer that cannot be used"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A plugin that counts its runs, and says this with the number in place of `NUMBER`.
+    fn counting(directory: &tempfile::TempDir, status: &str) -> ExecConfig {
+        let path = directory.path().join("plugin");
+        let count = directory.path().join("count").display().to_string();
+        let script = format!(
+            "#!/bin/sh\necho x >> {count}\nNUMBER=$(wc -l < {count})\ncat <<END\nstatus: {status}\nEND\n"
+        );
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        serde_json::from_value(json!({"command": path, "interactiveMode": "Never"})).unwrap()
+    }
+
+    async fn sent(plugin: &Arc<Plugin>) -> String {
+        plugin.token().await.unwrap().unwrap().header.to_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_kept_until_it_expires_or_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let exec = counting(&directory, "{token: t$NUMBER}");
+        let (plugin, identity) = Plugin::start(exec, Clock::system()).unwrap();
+        assert!(identity.is_none());
+        assert_eq!((sent(&plugin).await.as_str(), sent(&plugin).await.as_str()), ("Bearer t1", "Bearer t1"));
+        let token = plugin.token().await.unwrap().unwrap();
+        plugin.refused(&token).await;
+        assert_eq!(sent(&plugin).await, "Bearer t2");
+        plugin.refused(&token).await;
+        assert_eq!(sent(&plugin).await, "Bearer t2", "an older one was refused");
+
+        let directory = tempfile::tempdir().unwrap();
+        let exec = counting(&directory, "{token: t$NUMBER, expirationTimestamp: '2020-01-01T00:00:00Z'}");
+        let (plugin, _) = Plugin::start(exec, Clock::system()).unwrap();
+        assert_eq!((sent(&plugin).await.as_str(), sent(&plugin).await.as_str()), ("Bearer t2", "Bearer t3"));
+    }
+
+    #[test]
+    fn a_certificate_needs_no_token() {
+        let directory = tempfile::tempdir().unwrap();
+        let exec = counting(&directory, "{clientCertificateData: cert, clientKeyData: key}");
+        let identity = Plugin::start(exec, Clock::system()).unwrap().1.unwrap();
+        assert_eq!((identity.certificate.as_str(), identity.key.as_str()), ("cert", "key"));
+    }
+
+    #[test]
+    fn what_is_no_credential_is_refused_in_words() {
+        let cases = [
+            ("{}", "gave no credentials"),
+            ("canary", "gave an answer that cannot be used"),
+            (r#"{token: "can\u0001ary"}"#, "gave a token with characters that cannot be sent"),
+            ("{token: canary, expirationTimestamp: canary}", "gave an answer that cannot be used"),
+        ];
+        for (status, said) in cases {
+            let directory = tempfile::tempdir().unwrap();
+            let error = Plugin::start(counting(&directory, status), Clock::system()).err().unwrap();
+            assert_eq!(error.to_string(), format!("credential plugin `plugin` {said}"), "{status}");
+        }
+    }
+}

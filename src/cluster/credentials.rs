@@ -1,0 +1,139 @@
+//! Why there are no credentials, in words that hold none.
+//!
+//! A credential plugin is given secrets in its arguments and its environment, and it prints them. The client's own error
+//! shows all of that. So nothing but this error, which is made of the plugin's name and exit status, leaves the client.
+
+use std::error::Error;
+use std::path::Path;
+
+use http::Request;
+use kube::Client;
+use kube::client::{AuthError, Body};
+use kube::config::ExecConfig;
+use tower::service_fn;
+
+/// Why there are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CredentialError(String);
+
+impl CredentialError {
+    /// What an error says about credentials, wherever in its chain; `None` where it is about something else.
+    #[must_use]
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(known) = error.downcast_ref::<Self>() {
+                return Some(known.clone());
+            }
+            if let Some(auth) = error.downcast_ref::<AuthError>() {
+                return Some(Self::of(auth));
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// What a credential plugin did. `what` says nothing that it was given or printed.
+    #[must_use]
+    pub fn of_plugin(exec: &ExecConfig, what: &str) -> Self {
+        let name = exec.command.as_ref().and_then(|command| Path::new(command).file_name()?.to_str());
+        Self(match name {
+            Some(name) => format!("credential plugin `{name}` {what}"),
+            None => format!("the credential plugin {what}"),
+        })
+    }
+
+    /// The error of the client in words of our own.
+    fn of(error: &AuthError) -> Self {
+        let plugin = "the credential plugin";
+        Self(match error {
+            AuthError::AuthExecRun { out, .. } => format!("{plugin} failed with {}", out.status),
+            AuthError::AuthExecStart(error) => format!("{plugin} cannot be run: {error}"),
+            AuthError::AuthExecParse(_)
+            | AuthError::AuthExecSerialize(_)
+            | AuthError::ExecPluginFailed
+            | AuthError::UnrefreshableTokenResponse
+            | AuthError::MalformedTokenExpirationDate(_)
+            | AuthError::ParseTokenKey(_)
+            | AuthError::AuthExec(_) => format!("{plugin} gave an answer that cannot be used"),
+            AuthError::MissingCommand | AuthError::ExecMissingClusterInfo => {
+                "the credential plugin of the kubeconfig has no command".to_owned()
+            }
+            AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
+                "the credentials have characters that cannot be sent".to_owned()
+            }
+            AuthError::ReadTokenFile(error, path) => {
+                format!("token file `{}` cannot be read: {error}", path.display())
+            }
+            AuthError::NoValidNativeRootCA(error) => {
+                format!("this system has no certificate authorities: {error}")
+            }
+        })
+    }
+}
+
+/// A client like another whose errors hold no credentials.
+#[must_use]
+pub fn guarded(client: Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            client.send(request).await.map_err(|error| match CredentialError::find(&error) {
+                Some(known) => kube::Error::Service(Box::new(known)),
+                None => error,
+            })
+        }
+    });
+    Client::new(service, namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{ExitStatus, Output};
+
+    use super::*;
+
+    fn failed() -> AuthError {
+        let out = Output {
+            status: ExitStatus::from_raw(256),
+            stdout: b"canary-out".to_vec(),
+            stderr: b"canary-err".to_vec(),
+        };
+        AuthError::AuthExecRun { cmd: "KEY=canary-env aws canary-arg".to_owned(), out: Box::new(out) }
+    }
+
+    #[test]
+    fn a_plugins_failure_is_found_wherever_it_is() {
+        let plain: kube::Error = kube::Error::Auth(failed());
+        let boxed = kube::Error::Service(Box::new(failed()));
+        let twice = kube::Error::Service(Box::new(kube::Error::Service(Box::new(failed()))));
+        let watched = kube::runtime::watcher::Error::WatchFailed(kube::Error::Service(Box::new(failed())));
+        let errors: [&(dyn Error + 'static); 4] = [&plain, &boxed, &twice, &watched];
+        for error in errors {
+            let found = CredentialError::find(error).unwrap();
+            assert_eq!(found.to_string(), "the credential plugin failed with exit status: 1");
+            let again = kube::Error::Service(Box::new(found.clone()));
+            assert_eq!(CredentialError::find(&again), Some(found));
+            assert!(!format!("{again:?}").contains("canary"));
+        }
+    }
+
+    #[test]
+    fn what_a_plugin_printed_is_not_repeated() {
+        let bad = serde_yaml::from_str::<Vec<u8>>("canary: [").unwrap_err();
+        let errors = [
+            AuthError::AuthExecParse(Box::new(bad)),
+            AuthError::AuthExec("canary".to_owned()),
+            AuthError::MalformedTokenExpirationDate("canary".parse::<jiff::Timestamp>().unwrap_err()),
+            AuthError::ParseTokenKey(serde_json::from_str::<u8>("\"canary\"").unwrap_err()),
+        ];
+        for error in errors {
+            let found = CredentialError::find(&error).unwrap();
+            assert_eq!(found.to_string(), "the credential plugin gave an answer that cannot be used");
+        }
+        assert_eq!(CredentialError::find(&kube::Error::TlsRequired), None);
+    }
+}

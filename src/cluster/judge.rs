@@ -1,0 +1,191 @@
+//! What the client reports about a request, sorted by what to do about it.
+//!
+//! **Which answers cannot get better.** A server error (5xx) is tried again, since most of them pass: a webhook that
+//! is away, a leader that changed, a proxy without a server. It is final where the server says that the request itself
+//! is the reason: `413`, every 5xx but 500, 502, 503 and 504, and a 500 in which the storage refuses what it was given
+//! ([`PERMANENT`]).
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::core::Status;
+
+use crate::cluster::answers::Anomaly;
+use crate::cluster::credentials::CredentialError;
+use crate::cluster::error::{ClusterError, Fault, Origin};
+
+/// What the API server says to a JSON Patch whose `test` failed; it names no field.
+const PATCH_TEST_FAILED: &str = "the server rejected our request due to an error in our request";
+
+/// With HTTP 500: the storage behind the API server refuses the object, and would refuse it again. etcd's limit for a
+/// request, gRPC's limits for a message on the way to it, and etcd's quota, which only its operator can lift.
+const PERMANENT: [&str; 4] = [
+    "etcdserver: request is too large",
+    "trying to send message larger than max",
+    "received message larger than max",
+    "etcdserver: mvcc: database space exceeded",
+];
+
+/// How messages name the API server.
+#[derive(Debug, Clone, Default)]
+pub struct Server(Option<Arc<str>>);
+
+impl Server {
+    /// A server at an address, which must hold no credentials.
+    #[must_use]
+    pub fn at(address: &str) -> Self {
+        Self(Some(address.into()))
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(address) => write!(f, "the API server at `{address}`"),
+            None => f.write_str("the API server"),
+        }
+    }
+}
+
+/// What a failed request means.
+#[must_use]
+pub fn judge(error: &kube::Error, server: &Server) -> ClusterError {
+    if let Some(error) = CredentialError::find(error) {
+        return ClusterError::Unauthorized(error.to_string());
+    }
+    if let Some(anomaly) = find::<Anomaly>(error) {
+        return match anomaly {
+            Anomaly::Silence(limit) => silence(*limit, server),
+            Anomaly::Stranger { code, said } => stranger(*code, said, server),
+        };
+    }
+    match error {
+        kube::Error::Api(status) => answer(status, server),
+        kube::Error::HyperError(_) | kube::Error::Service(_) => connection(error, server),
+        // A body cut off in the middle is a broken connection too.
+        kube::Error::ReadEvents(_) | kube::Error::FromUtf8(_) => broken(chain(error), server),
+        kube::Error::SerdeError(parse) if parse.is_eof() => broken(chain(error), server),
+        _ => ClusterError::Other(chain(error)),
+    }
+}
+
+/// No answer in time.
+#[must_use]
+pub fn silence(limit: Duration, server: &Server) -> ClusterError {
+    let message = format!("no answer from {server} within {}s", limit.as_secs());
+    ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
+}
+
+/// What a failed answer of the server means.
+fn answer(status: &Status, server: &Server) -> ClusterError {
+    let message = if status.message.is_empty() {
+        format!("{server} answered {} {}", status.code, status.reason).trim_end().to_owned()
+    } else {
+        status.message.clone()
+    };
+    let with_code = || format!("{} (HTTP {})", first_line(&message), status.code);
+    match (status.code, status.reason.as_str()) {
+        (404, _) => ClusterError::NotFound(message),
+        (409, "AlreadyExists") => ClusterError::AlreadyExists(message),
+        (409, _) => ClusterError::Conflict(message),
+        (422, _) if status.message.starts_with(PATCH_TEST_FAILED) => ClusterError::Conflict(message),
+        (401, _) => ClusterError::Unauthorized(format!(
+            "{server} does not accept the credentials: {}",
+            first_line(&message)
+        )),
+        (403, _) => ClusterError::Forbidden(message),
+        (400 | 422, _) => ClusterError::Invalid(message),
+        (413, _) => ClusterError::Rejected(with_code()),
+        (500, _) if PERMANENT.iter().any(|cause| message.contains(cause)) => {
+            ClusterError::Rejected(with_code())
+        }
+        (408 | 410 | 429 | 500 | 502..=504, _) => ClusterError::Transient {
+            message: with_code(),
+            retry_after: status
+                .details
+                .as_ref()
+                .map(|details| u64::from(details.retry_after_seconds))
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            origin: Origin::Server,
+        },
+        (500..=599, _) => ClusterError::Rejected(with_code()),
+        _ => ClusterError::Other(message),
+    }
+}
+
+/// Something answers that is not an API server: a wrong address, or a proxy's own page.
+fn stranger(code: u16, said: &str, server: &Server) -> ClusterError {
+    let what = first_line(said);
+    let said = if what.is_empty() { String::new() } else { format!(": {what}") };
+    let place = match &server.0 {
+        Some(address) => format!("what answers at `{address}`"),
+        None => "what answers".to_owned(),
+    };
+    let message = format!("{place} is not an API server: HTTP {code}{said}");
+    ClusterError::Misdirected { fault: Fault::Stranger, message }
+}
+
+/// An HTML page or a stack trace says nothing beyond its first line.
+fn first_line(message: &str) -> &str {
+    let line = message.trim().lines().next().unwrap_or_default();
+    if line.starts_with('<') { "an HTML page" } else { line }
+}
+
+fn connection(error: &kube::Error, server: &Server) -> ClusterError {
+    // The outer layers only say that a request failed; what failed is said by those below.
+    let inner = error.source().unwrap_or(error);
+    let message = chain(inner);
+    let message = message.strip_prefix("client error (Connect): ").unwrap_or(&message).to_owned();
+    let said = |signs: &[&str]| signs.iter().any(|sign| message.to_lowercase().contains(sign));
+    // Unless there has been a connection, a bad certificate or an unknown host does not get better by asking again.
+    let fault = if said(&["dns error", "failed to lookup"]) {
+        Fault::UnknownHost
+    } else if said(&["certificate", "invalid peer"]) {
+        Fault::Untrusted
+    } else {
+        return broken(message, server);
+    };
+    let message = match fault {
+        Fault::UnknownHost => format!("the host of {server} cannot be found: {message}"),
+        Fault::Untrusted => format!("{server} cannot be trusted: {message}"),
+        Fault::Stranger => message,
+    };
+    ClusterError::Misdirected { fault, message }
+}
+
+fn broken(message: String, server: &Server) -> ClusterError {
+    let message = format!("no connection to {server}: {message}");
+    ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
+}
+
+/// The first error of a type in a chain.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with its causes, each said once.
+fn chain(error: &dyn Error) -> String {
+    let mut parts: Vec<String> = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        source = cause.source();
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests;

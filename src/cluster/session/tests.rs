@@ -1,0 +1,195 @@
+//! Retries on a paused clock: how long, for whom, and until when.
+
+use http::{Request, Response};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::client::{AuthError, Body};
+use tower::service_fn;
+
+use super::*;
+use crate::cluster::view::View;
+use crate::cluster::watch::{Subject, feed};
+use crate::oam::kind::WorkloadKind;
+
+/// A session over a server that answers with this code.
+fn answering(seed: u64, code: u16) -> Session {
+    let service = service_fn(move |_: Request<Body>| async move {
+        let body = format!(r#"{{"kind":"Status","apiVersion":"v1","message":"as it is","code":{code}}}"#);
+        Ok::<_, kube::Error>(Response::builder().status(code).body(Body::from(body.into_bytes())).unwrap())
+    });
+    Session::seeded(seed, Client::new(service, "x"), Clock::system(), Patience::default())
+}
+
+/// A session over a server that never answers.
+fn silent() -> Session {
+    let service =
+        service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, kube::Error>>());
+    Session::new(Client::new(service, "x"), Clock::system(), Patience::default())
+}
+
+/// What is told of the retries of a read that never succeeds, and when it ends.
+async fn retries(seed: u64) -> Vec<Duration> {
+    let session = answering(seed, 503);
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let heard = told.clone();
+    session.on_retry(Rc::new(move |_, delay| heard.borrow_mut().push(delay)));
+    let api = session.api::<ConfigMap>("x");
+    let failed = session.read(|| api.get("y")).await;
+    assert!(matches!(failed, Err(ClusterError::Exhausted { .. })), "{failed:?}");
+    told.take()
+}
+
+/// Fails writes of a session until it gives up; how long that took.
+async fn failing(session: &Session) -> (ClusterError, Duration) {
+    let begun = session.clock().elapsed();
+    loop {
+        if let Err(error) = session.pause_after(&ClusterError::transient("no leader")).await {
+            return (error, (session.clock().elapsed() - begun).unsigned_abs());
+        }
+    }
+}
+
+/// A session whose credential plugin fails from the second request on, as the client reports that.
+fn expiring() -> Session {
+    let requests = std::sync::atomic::AtomicUsize::new(0);
+    let service = service_fn(move |_: Request<Body>| {
+        let is_first = requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        async move {
+            if is_first {
+                let body = r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"y"}}"#;
+                return Ok(Response::new(Body::from(body.as_bytes().to_vec())));
+            }
+            let output = std::process::Command::new("false").output()?;
+            let error = AuthError::AuthExecRun { cmd: "KEY=canary aws".to_owned(), out: Box::new(output) };
+            Err::<_, tower::BoxError>(error.into())
+        }
+    });
+    Session::new(Client::new(service, "x"), Clock::system(), Patience::default())
+}
+
+/// Neither trouble of the network, nor waited for as long as that.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_expire_are_no_outage() {
+    let session = expiring();
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let heard = told.clone();
+    session.on_retry(Rc::new(move |message, _| heard.borrow_mut().push(message.to_owned())));
+    let api = session.api::<ConfigMap>("x");
+    session.read(|| api.get("y")).await.unwrap();
+    let expired = ClusterError::Unauthorized("the credential plugin failed with exit status: 1".to_owned());
+    for attempt in ["a read", "a watch"] {
+        let begun = session.clock().elapsed();
+        let failure = match attempt {
+            "a read" => session.read(|| api.get("y")).await.unwrap_err(),
+            _ => {
+                let kind = WorkloadKind::Deployment;
+                let subject = Subject { namespace: "x".to_owned(), kind, selector: String::new() };
+                let view = View::of([]);
+                feed(&session, &subject, &view).await;
+                view.failure().unwrap()
+            }
+        };
+        assert_eq!(failure, expired, "{attempt}");
+        let lasted = (session.clock().elapsed() - begun).unsigned_abs();
+        assert!(
+            Duration::from_secs(80) < lasted && lasted < Duration::from_secs(120),
+            "{attempt}: {lasted:?}"
+        );
+    }
+    assert!(told.borrow().iter().all(|message| *message == expired.to_string()), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delays_of_a_seed_are_no_others() {
+    let (one, other) = (retries(1).await, retries(2).await);
+    assert!(one.len() > 3, "{one:?}");
+    assert_ne!(one, other);
+    assert_eq!(one, retries(1).await);
+}
+
+/// A hundred clients of a server that returns do not come back at the same moments.
+#[tokio::test(start_paused = true)]
+async fn a_hundred_processes_do_not_retry_in_step() {
+    let mut moments = std::collections::BTreeMap::<u128, usize>::new();
+    for seed in 0..100 {
+        let mut at = Duration::ZERO;
+        for delay in retries(seed).await {
+            at += delay;
+            *moments.entry(at.as_millis() / 100).or_default() += 1;
+        }
+    }
+    // All first tries come within the first tenths; later ones spread.
+    let late = moments.into_iter().filter(|(tenth, _)| *tenth > 10).map(|(_, count)| count).max().unwrap();
+    assert!(late < 35, "{late} of 100 processes in a tenth of a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_success_of_another_part_renews_no_budget() {
+    let session = answering(0, 200);
+    let config: Result<ConfigMap, _> = session.aside(session.api::<ConfigMap>("x").get("y")).await;
+    drop(config);
+    session.shared.was_connected.set(true);
+    let (stuck, well) = (session.apart(), session.apart());
+    let succeeding = async {
+        loop {
+            well.clock().pause(Duration::from_secs(1)).await;
+            well.recovered();
+            session.recovered();
+        }
+    };
+    let (error, lasted) = tokio::select! {
+        failed = failing(&stuck) => failed,
+        () = succeeding => unreachable!(),
+    };
+    assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");
+    assert!(lasted < session.outage() + PACE.most * 2, "{lasted:?}");
+}
+
+/// Ten that fail side by side have each their own time.
+#[tokio::test(start_paused = true)]
+async fn the_failures_of_another_part_use_up_no_budget() {
+    let session = answering(0, 200);
+    session.shared.was_connected.set(true);
+    let parts: Vec<Session> = (0..10).map(|_| session.apart()).collect();
+    for (error, lasted) in futures::future::join_all(parts.iter().map(failing)).await {
+        assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");
+        assert!(lasted >= session.outage(), "{lasted:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_retries_and_says_why_they_were_made() {
+    let session = answering(0, 503);
+    session.shared.was_connected.set(true);
+    let limit = Duration::from_secs(20);
+    let begun = session.clock().moment();
+    let deadline = begun.after(limit);
+    let error = loop {
+        if let Err(error) = session.pause_until(&ClusterError::transient("no leader"), deadline).await {
+            break error;
+        }
+    };
+    assert_eq!(error, ClusterError::Deadline { message: "no leader".to_owned() });
+    assert_eq!(session.clock().moment(), begun.plus(limit));
+
+    let (part, limit) = (session.apart(), Duration::from_secs(50));
+    part.give_up_at(begun.after(limit));
+    let api = part.api::<ConfigMap>("x");
+    let failed = part.read(|| api.get("y")).await;
+    assert!(matches!(failed, Err(ClusterError::Deadline { .. })), "{failed:?}");
+    assert_eq!(session.clock().moment(), begun.plus(limit));
+    let later = failing(&session).await.0;
+    assert!(matches!(later, ClusterError::Exhausted { .. }), "only the part gives up: {later}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_request_that_hangs() {
+    let session = silent();
+    let begun = session.clock().moment();
+    session.give_up_at(begun.after(Duration::from_secs(5)));
+    let failed = session.once(session.api::<ConfigMap>("x").get("y")).await;
+    assert!(matches!(failed, Err(ClusterError::Deadline { .. })), "{failed:?}");
+    assert_eq!(session.clock().moment(), begun.plus(Duration::from_secs(5)));
+    session.give_up_at(None);
+    let failed = session.once(session.api::<ConfigMap>("x").get("y")).await;
+    assert!(matches!(failed, Err(ClusterError::Transient { .. })), "{failed:?}");
+}

@@ -1,0 +1,306 @@
+//! No secret is printed: a word in every place where a credential can be is found in no output, whatever fails.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::thread;
+
+use rustix::process::Signal;
+
+use crate::support::child::Child;
+use crate::support::front::{Answer, Asked, Front};
+use crate::support::manifest::shop;
+use crate::support::{Desk, Ran};
+
+/// In every secret of these tests.
+const CANARY: &str = "canary";
+/// The same in base64, and a part of the key below.
+const OTHER_FORMS: [&str; 2] = ["Y2FuYXJ5", "nV+941ohWi3Tzw3r"];
+
+const READY: &str = "- {image: '*', readyAfter: 20ms}";
+
+/// Of a key that is used nowhere else.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnV+941ohWi3Tzw3r
+UG6HO41UWyhgX6o6r1/4V3P0PAOhRANCAARLGltckyj4rV9jeJQiR7x6U2ZEtlAK
+ylYWbdr1+no7KCtVU9ePMmlgTvp+hkz2zX9DaWcJSVgi+iGuM92DdSus
+-----END PRIVATE KEY-----
+";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIUOcWKlqd8XpkMr1Rw4iZHgWMApiMwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGdGVzdGVyMCAXDTI2MTEyODE4MzA1MloYDzIxMjYxMTA0MTgz
+MDUyWjARMQ8wDQYDVQQDDAZ0ZXN0ZXIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AARLGltckyj4rV9jeJQiR7x6U2ZEtlAKylYWbdr1+no7KCtVU9ePMmlgTvp+hkz2
+zX9DaWcJSVgi+iGuM92DdSuso1MwUTAdBgNVHQ4EFgQURt7aC/0DaXKs0Nig0OA5
+gl84CBkwHwYDVR0jBBgwFoAURt7aC/0DaXKs0Nig0OA5gl84CBkwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiALMK9gMIk/VDxzbloA4paZCpsbDy+F
+mUe6oZP87BoN1wIhAMJcsCuVDHAWmNuoXPh5x59GDCKOd1Mf1EVlzjr8IX+j
+-----END CERTIFICATE-----
+";
+
+/// A credential plugin that is given and prints secrets; this is the end of its script.
+fn plugin(desk: &Desk, end: &str) -> String {
+    let path = desk.path("plugin");
+    fs::write(&path, format!("#!/bin/sh\necho canary-stderr >&2\n{end}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [canary-arg],
+       env: [{name: KEY, value: canary-env}], interactiveMode: IfAvailable}"
+        .to_owned()
+}
+
+/// Prints a token that is good for ever, or, with a time, until then.
+fn token(expires: &str) -> String {
+    format!(
+        r#"echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {{"token": "canary-token"{expires}}}}}'"#
+    )
+}
+
+/// A folder with a kubeconfig and two manifests.
+fn desk(cluster: &str, user: impl FnOnce(&Desk) -> String) -> Desk {
+    let desk = Desk::new();
+    desk.write("key.pem", KEY);
+    desk.write("cert.pem", CERTIFICATE);
+    desk.write("token", "canary-token\n");
+    let user = user(&desk);
+    desk.write(
+        "config",
+        format!(
+            "{{apiVersion: v1, kind: Config, current-context: x, clusters: [{{name: c, cluster: {{{cluster}}}}}],
+              contexts: [{{name: x, context: {{cluster: c, user: u}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
+        ),
+    );
+    for (file, image) in [("v1", "registry.example/web:1"), ("v2", "registry.example/web:2")] {
+        desk.write(&format!("{file}.yaml"), shop(file, image));
+    }
+    desk
+}
+
+fn assert_silent(line: &str, ran: &Ran) {
+    for text in [&ran.stdout, &ran.stderr] {
+        for form in OTHER_FORMS.into_iter().chain([CANARY]) {
+            assert!(!text.contains(form), "rollout {line}\n{text}");
+        }
+        assert!(!text.contains("defect"), "rollout {line}\n{text}");
+    }
+}
+
+fn run(desk: &Desk, line: &str) -> Ran {
+    let ran = Child::spawn(desk.bare(&format!("{line} --kubeconfig config"))).end();
+    assert_silent(line, &ran);
+    ran
+}
+
+/// A user, and what the server is sent by it.
+type User = (&'static str, fn(&Desk) -> String);
+
+#[test]
+fn what_gets_in_is_not_printed() {
+    let users: [User; 6] = [
+        ("Bearer canary-token", |_| "token: canary-token".to_owned()),
+        ("Bearer canary-token", |_| "tokenFile: token".to_owned()),
+        ("Bearer canary-token", |desk| plugin(desk, &token(""))),
+        ("Bearer canary-token", |desk| {
+            plugin(desk, &token(r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#))
+        }),
+        ("Basic amFuZTpjYW5hcnktcGFzc3dvcmQ=", |_| "username: jane, password: canary-password".to_owned()),
+        ("", |_| "client-certificate: cert.pem, client-key: key.pem".to_owned()),
+    ];
+    let in_address = ("Basic amFuZTpjYW5hcnktcGFzc3dvcmQ=", "jane:canary-password@");
+    thread::scope(|scope| {
+        for (sent, user) in users {
+            scope.spawn(move || lives("", sent, user));
+        }
+        scope.spawn(move || lives(in_address.1, in_address.0, |_| String::new()));
+    });
+}
+
+/// Every command, with every request said.
+fn lives(login: &str, sent: &str, user: fn(&Desk) -> String) {
+    let front = Front::open(READY, |_| None);
+    let desk = desk(&format!("server: 'http://{login}127.0.0.1:{}'", front.port), user);
+    let lines = [
+        "apply v1.yaml -v",
+        "apply v2.yaml --partition 0 -vv -o ndjson",
+        "status -v",
+        "status -o json -v",
+        "history web -v",
+        "plan v1.yaml -v",
+        "rehearse v2.yaml -v",
+        "promote web --full -v",
+        "scale web --replicas 2 -v",
+        "undo web -v",
+        "delete web --yes -v",
+    ];
+    for line in lines {
+        let ran = run(&desk, line);
+        assert_eq!(ran.code, Some(0), "rollout {line}\n{}", ran.stderr);
+        assert!(ran.stderr.contains(" 200 after "), "rollout {line}\n{}", ran.stderr);
+    }
+    let authorization = |asked: &Asked| {
+        asked.headers.get("authorization").map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    };
+    let asked = front.asked();
+    assert!(asked.iter().all(|asked| authorization(asked) == sent), "{sent}");
+    assert!(asked.iter().all(|asked| !asked.uri.path().contains("/secrets")), "nobody's secrets are read");
+}
+
+/// A server that answers everything so.
+fn answering(code: u16, kind: &'static str, text: &'static str) -> String {
+    let front = Front::open(READY, move |_| -> Option<Answer> { Some((code, kind, text.to_owned())) });
+    front.address()
+}
+
+const REFUSED: &str = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
+
+#[test]
+fn what_fails_is_not_printed() {
+    let nobody = || "http://127.0.0.1:1".to_owned();
+    let server = |address: String| format!("server: '{address}'");
+    let sends = |_: &Desk| "token: canary-token".to_owned();
+    type Case<'a> = (&'a str, String, Box<dyn FnOnce(&Desk) -> String + Send>);
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "credential plugin `plugin` failed with exit status: 7",
+            server(nobody()),
+            Box::new(|desk| plugin(desk, "echo canary-stdout; exit 7")),
+        ),
+        (
+            "credential plugin `plugin` gave an answer that cannot be used",
+            server(nobody()),
+            Box::new(|desk| plugin(desk, "echo 'status: [canary-stdout'")),
+        ),
+        (
+            "credential plugin `plugin` gave an answer that cannot be used",
+            server(nobody()),
+            Box::new(|desk| plugin(desk, &token(r#", "expirationTimestamp": "canary""#))),
+        ),
+        (
+            "credential plugin `no-such-plugin` cannot be run",
+            server(nobody()),
+            Box::new(|_| "exec: {command: no-such-plugin, args: [canary]}".to_owned()),
+        ),
+        (
+            "does not accept the credentials: nope",
+            server(answering(401, "application/json", REFUSED)),
+            Box::new(sends),
+        ),
+        ("HTTP 200", server(answering(200, "text/html", "<html>canary")), Box::new(sends)),
+        ("an HTML page (HTTP 502)", server(answering(502, "text/html", "<html>canary")), Box::new(sends)),
+        ("Connection refused", server(nobody()), Box::new(sends)),
+        (
+            "Connection refused",
+            server("http://jane:canary-password@127.0.0.1:1".to_owned()),
+            Box::new(|_| String::new()),
+        ),
+        (
+            "no.such.host.invalid` cannot be found",
+            server("http://no.such.host.invalid".to_owned()),
+            Box::new(sends),
+        ),
+        (
+            "no connection to the API server at `https://127.0.0.1:",
+            server(answering(200, "text/plain", "").replace("http:", "https:")),
+            Box::new(sends),
+        ),
+        (
+            "`token` of the kubeconfig has characters that cannot be sent",
+            server(nobody()),
+            Box::new(|_| r#"token: "canary-token\n""#.to_owned()),
+        ),
+        (
+            "the client certificate of the kubeconfig, or its key, is not one in PEM",
+            server(nobody()),
+            Box::new(|_| {
+                // The line's end was lost.
+                let key = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tY2FuYXJ5";
+                format!("client-certificate: cert.pem, client-key-data: {key}")
+            }),
+        ),
+        (
+            "`client-key-data` of the kubeconfig is not base64",
+            server(nobody()),
+            Box::new(|_| "client-certificate: cert.pem, client-key-data: '%canary'".to_owned()),
+        ),
+        (
+            "no connection to the API server at `http://10.0.0.1`",
+            "server: 'http://10.0.0.1', proxy-url: 'http://jane:canary-password@127.0.0.1:1'".to_owned(),
+            Box::new(sends),
+        ),
+        (
+            "`proxy-url` of the kubeconfig cannot be used",
+            "server: 'http://10.0.0.1', proxy-url: 'ftp://jane:canary-password@127.0.0.1:1'".to_owned(),
+            Box::new(sends),
+        ),
+        (
+            "`server` of cluster `c` of the kubeconfig cannot be used: it is not of `http` or `https`",
+            server("ftp://jane:canary-password@127.0.0.1".to_owned()),
+            Box::new(sends),
+        ),
+        (
+            "config` is not a kubeconfig",
+            server(nobody()),
+            Box::new(|_| "token: canary-token, exec: canary".to_owned()),
+        ),
+        (
+            "config` is not a kubeconfig",
+            server(nobody()),
+            Box::new(|_| "token: \"canary-token\n\" : [".to_owned()),
+        ),
+    ];
+    thread::scope(|scope| {
+        for (said, cluster, user) in cases {
+            scope.spawn(move || {
+                let desk = desk(&cluster, user);
+                for line in
+                    ["status", "status -v", "apply v1.yaml -v", "plan v1.yaml", "delete shop --yes -vv"]
+                {
+                    let ran = run(&desk, line);
+                    assert_eq!(ran.code, Some(6), "rollout {line}\n{}", ran.stderr);
+                    assert!(ran.stderr.contains(said), "rollout {line}\n{}\n{said}", ran.stderr);
+                }
+            });
+        }
+    });
+}
+
+/// The everyday case: a session of a single sign-on that ends in mid-run.
+#[test]
+fn credentials_that_expire_in_mid_run_are_said_to_have() {
+    let front = Front::open("- {image: '*', readyAfter: 1h}", |_| None);
+    let until = r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#;
+    for (number, flags) in ["", "-v"].into_iter().enumerate() {
+        let desk = desk(&format!("server: 'http://127.0.0.1:{}'", front.port), |desk| {
+            // Good until the file is there.
+            plugin(desk, &format!("test -e expired && echo canary-stdout && exit 7\n{}", token(until)))
+        });
+        let line = format!("apply v1.yaml -n shop{number} --kubeconfig config {flags}");
+        let mut child = Child::spawn(desk.bare(&line));
+        child.until("batch 1 of 2");
+        desk.write("expired", "");
+        child.until("credential plugin `plugin` failed with exit status: 7").signal(Signal::INT);
+        let ran = child.end();
+        assert_silent(&line, &ran);
+    }
+}
+
+/// What a program prints may hold what it was given from a Secret.
+#[test]
+fn a_log_can_be_kept_out() {
+    let desk = Desk::new();
+    let manifest = shop("v1", "registry.example/web:1").replace(
+        "image: registry.example/web:1",
+        "image: registry.example/web:1\n        env: [{name: KEY, valueFrom: {secretKeyRef: {name: keys, key: key}}}]",
+    );
+    assert!(manifest.contains("secretKeyRef"));
+    desk.write("v1.yaml", manifest);
+    let log: Vec<String> = (0..300).map(|line| format!("{line} canary-log")).collect();
+    desk.pods(&format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
+    let shown = |flags: &str| {
+        let ran = desk.run(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"));
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        ran.stderr.matches("canary-log").count()
+    };
+    assert_eq!((shown(""), shown("--logs=3"), shown("--logs=100"), shown("--logs=0")), (8, 3, 100, 0));
+    let mut command = desk.command("apply v1.yaml --fail-fast --timeout 5s -v");
+    let ran = Ran::of(command.env("ROLLOUT_LOGS", "0").output().unwrap());
+    assert_silent("ROLLOUT_LOGS=0", &ran);
+}

@@ -1,0 +1,52 @@
+//! A sandbox whose file cannot be kept: the command ends at once, in the words of what failed.
+
+use std::process::Command;
+
+use crate::exit_codes::open_shop;
+use crate::support::{Desk, Ran};
+
+/// A command that may write no file of more than so many blocks, as on a disk that is nearly full.
+fn with_room(desk: &Desk, line: &str, blocks: usize) -> Ran {
+    let rollout = desk.command(line);
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""));
+    shell.arg(rollout.get_program()).args(rollout.get_args());
+    shell.env_clear().envs(rollout.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(rollout.get_current_dir().unwrap());
+    Ran::of(shell.output().unwrap())
+}
+
+#[test]
+fn a_disk_that_fills_ends_the_run_at_once() {
+    let mut ended_midway = 0;
+    for more in [1, 4, 8, 12, 16, 20, 24, 32, 40] {
+        let desk = open_shop();
+        let blocks = desk.bytes().len() / 512 + more;
+        let ran = with_room(&desk, "apply v2.yaml", blocks);
+        match ran.code {
+            Some(0) => continue,
+            Some(4 | 6) => {}
+            code => panic!("{code:?}\n{}", ran.stderr),
+        }
+        assert!(
+            ran.stderr.contains("cannot write the sandbox file `box.json`: File too large"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
+        ended_midway += usize::from(ran.code == Some(6));
+        assert!(!desk.path("box.json.tmp").exists());
+        // With room again it goes on.
+        desk.done("apply v2.yaml");
+        assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+    }
+    assert!(ended_midway > 0, "none of them filled up in mid-run");
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_by_a_dry_run() {
+    let desk = open_shop();
+    let ran = with_room(&desk, "apply v2.yaml --dry-run=server", 1);
+    assert!(matches!(ran.code, Some(0 | 4 | 6)), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("retrying"), "{}", ran.stderr);
+}
