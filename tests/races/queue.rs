@@ -1,5 +1,6 @@
 //! Waiting in line for the Lease.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
@@ -106,6 +107,32 @@ async fn a_holder_that_vanished_is_succeeded() {
     stage.settle().await;
     judge(&stage, from, &[&alice.tap.requests(), &run.requests], &[web(2, 5).batches(&["2", "3"])]);
     assert_eq!(stage.sizes(), [("web-v2".to_owned(), 5)]);
+}
+
+/// A renewal that is never answered is given up in time for the next one.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_hangs_does_not_lose_the_lease() {
+    for hanging in [0..1, 3..4, 0..100] {
+        let stage = released("- {image: '*', readyAfter: 1m}").await;
+        let renewals = AtomicUsize::new(0);
+        let is_lost = hanging.len() > 1;
+        let alice = Process::with("alice", move |seen| {
+            let is_renewal = seen.kind == "leases"
+                && seen.body.as_ref().is_some_and(|body| body.to_string().contains("/spec/renewTime"));
+            if is_renewal && hanging.contains(&renewals.fetch_add(1, Ordering::Relaxed)) {
+                return Fate::Verdict(Verdict::Hang);
+            }
+            PASS
+        });
+        let bob = Process::new("bob");
+        let (first, second) = (wish(&[web(2, 5)]), wish(&[web(3, 5)]));
+        let (one, other) = tokio::join!(stage.run(&alice, &first), async {
+            alice.heard(1, is_scaled).await;
+            stage.run(&bob, &second).await
+        });
+        assert!(other.is_well(), "{}", other.story());
+        assert_eq!(one.is_well(), !is_lost, "{}\n{}", one.story(), other.story());
+    }
 }
 
 /// A run that cannot renew its Lease stands still until it can.

@@ -9,7 +9,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{HOLDER, LeaseKey, Look, Queue};
+use super::{DURATION, HOLDER, LeaseKey, Look, Queue};
+use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -24,26 +25,29 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
 /// How soon after a failed renewal the next is tried.
-const RENEW_AGAIN: Duration = Duration::from_secs(1);
+const RENEW_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(1) };
 
 /// A Lease that is held, as long as it is renewed.
 #[derive(Debug)]
 pub struct Held {
     queue: Queue,
-    valid_until: Cell<Moment>,
+    /// When the server was asked for the renewal that it granted last.
+    granted: Cell<Moment>,
     renewed: Notify,
     doubted: Notify,
+}
+
+/// What one try to renew the Lease came to.
+enum Renewal {
+    Done,
+    Failed,
+    LostTo(String),
 }
 
 impl Held {
     /// The Lease, for which the server was asked at this moment.
     pub(super) fn taken(queue: Queue, asked: Moment) -> Self {
-        Self {
-            queue,
-            valid_until: Cell::new(asked.plus(RENEW_DEADLINE)),
-            renewed: Notify::new(),
-            doubted: Notify::new(),
-        }
+        Self { queue, granted: Cell::new(asked), renewed: Notify::new(), doubted: Notify::new() }
     }
 
     /// Which Lease it is.
@@ -55,7 +59,7 @@ impl Held {
     /// Whether writes may be sent: the Lease was renewed recently enough.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.queue.session.clock().moment() < self.valid_until.get()
+        self.queue.session.clock().moment() < self.valid_until()
     }
 
     /// Waits until the Lease is renewed the next time.
@@ -68,9 +72,20 @@ impl Held {
         self.doubted.notify_one();
     }
 
+    fn valid_until(&self) -> Moment {
+        self.granted.get().plus(RENEW_DEADLINE)
+    }
+
     fn extend(&self, asked: Moment) {
-        self.valid_until.set(asked.plus(RENEW_DEADLINE));
+        self.granted.set(asked);
         self.renewed.notify_waiters();
+    }
+
+    /// When a try that begins now is given up, for another to come before what it would be late for: the end of the
+    /// time in which writes are sent, then the end of the Lease. Later than that an answer grants nothing.
+    fn give_up_at(&self, now: Moment) -> Moment {
+        let ends = [self.valid_until(), self.granted.get().plus(DURATION)];
+        ends.into_iter().find(|end| now < *end).unwrap_or_else(|| now.plus(RENEW_DEADLINE))
     }
 
     /// Who holds the Lease by now, if it is another process.
@@ -92,32 +107,45 @@ impl Held {
 
     /// Renews the Lease for as long as it is polled. Returns the other's identity when it is lost.
     pub async fn keep(&self) -> String {
-        let clock = self.queue.session.clock();
-        let mut delay = RENEW_EVERY;
+        let session = &self.queue.session;
+        let clock = session.clock();
+        let backoff = session.backoff(RENEW_AGAIN);
+        let mut next = self.granted.get().plus(RENEW_EVERY);
         loop {
             tokio::select! {
-                () = clock.pause(delay) => {}
+                () = clock.until(Some(next)) => {}
                 () = self.doubted.notified() => {}
             }
             let asked = clock.moment();
-            delay = match self.renew().await {
-                Ok(()) => {
-                    self.extend(asked);
-                    RENEW_EVERY
-                }
-                Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
-                    if let Ok(Some(holder)) = self.lost_to().await {
-                        return holder;
-                    }
-                    // Deleted by hand: taken again.
-                    if let Ok(Look::Taken) = self.queue.look(|holder, _| holder == self.queue.identity).await
-                    {
-                        self.extend(asked);
-                    }
-                    RENEW_AGAIN
-                }
-                Err(_) => RENEW_AGAIN,
+            let renewal = tokio::select! {
+                renewal = self.try_to_renew() => renewal,
+                () = clock.until(Some(self.give_up_at(asked))) => Renewal::Failed,
             };
+            next = match renewal {
+                Renewal::Done => {
+                    self.extend(asked);
+                    asked.plus(RENEW_EVERY)
+                }
+                Renewal::Failed => clock.moment().plus(backoff.next_delay()),
+                Renewal::LostTo(holder) => return holder,
+            };
+        }
+    }
+
+    async fn try_to_renew(&self) -> Renewal {
+        match self.renew().await {
+            Ok(()) => Renewal::Done,
+            Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
+                if let Ok(Some(holder)) = self.lost_to().await {
+                    return Renewal::LostTo(holder);
+                }
+                // Deleted by hand: taken again.
+                match self.queue.look(|holder, _| holder == self.queue.identity).await {
+                    Ok(Look::Taken) => Renewal::Done,
+                    Ok(Look::Busy { .. } | Look::Again) | Err(_) => Renewal::Failed,
+                }
+            }
+            Err(_) => Renewal::Failed,
         }
     }
 
