@@ -103,6 +103,7 @@ spec:
             lock: Duration::from_secs(60),
             on_trouble: OnTrouble::Wait,
             on_failure: OnFailure::Hold,
+            logs: 8,
         },
         next_look: Rc::new(Cell::new(None)),
     };

@@ -218,7 +218,15 @@ pub struct DeadlineArgs {
     /// times. The pods are looked at after three seconds in which nothing moves, and then every ten. Without this flag
     /// it is looked every minute after the second time, such a sign is told, and the batch has its time all the same.
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::boolean)]
     pub fail_fast: bool,
+
+    /// Show so many lines of a failing pod's log
+    ///
+    /// The last ones, 100 at most, long lines cut off. `0` shows none, for logs that may hold what nobody should read.
+    #[arg(long, env = "ROLLOUT_LOGS", hide_env_values = true, value_name = "LINES", help_heading = DRIVING)]
+    #[arg(default_value = "8", value_parser = values::log_lines, allow_hyphen_values = true)]
+    pub logs: u32,
 
     /// How long to wait in line.
     #[command(flatten)]

@@ -232,6 +232,7 @@ impl DeadlineArgs {
             lock: self.lock.lock_timeout.unsigned_abs(),
             on_trouble: if self.fail_fast { OnTrouble::End } else { OnTrouble::Wait },
             on_failure: context::OnFailure::Hold,
+            logs: self.logs,
         }
     }
 }

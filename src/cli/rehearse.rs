@@ -19,7 +19,7 @@ use crate::cli::{driving, input, values};
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::judge::Server;
-use crate::cluster::{keys, workload};
+use crate::cluster::{keys, pods, workload};
 use crate::driver::context::{Limits, OnTrouble};
 use crate::driver::foresee::{Forecast, foresee};
 use crate::driver::wish::{ComponentWish, Intent, Wish};
@@ -121,6 +121,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         lock: Duration::ZERO,
         on_trouble: OnTrouble::Wait,
         on_failure: args.on_failure.into(),
+        logs: pods::LOG_LINES,
     };
     driving::drive(&copy, &wishes, limits, args.output, ui).await
 }

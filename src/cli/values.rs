@@ -100,6 +100,32 @@ pub fn count(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| format!("expected a whole number from 0 to {MOST}"))
 }
 
+/// Reads what a variable says that stands in for a flag without a value.
+///
+/// # Errors
+///
+/// Anything that means neither yes nor no.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected `1`, `true`, `yes` or `on`, or `0`, `false`, `no` or `off`".to_owned()),
+    }
+}
+
+/// The most lines of a log that are shown.
+const MOST_LOG_LINES: u32 = 100;
+
+/// Reads a number of lines of a log.
+///
+/// # Errors
+///
+/// Anything but a whole number that is not too large for a log in a report.
+pub fn log_lines(text: &str) -> Result<u32, String> {
+    let lines = count(text).ok().filter(|lines| *lines <= MOST_LOG_LINES);
+    lines.ok_or_else(|| format!("expected a whole number from 0 to {MOST_LOG_LINES}"))
+}
+
 /// Reads a request deadline: a duration of at least ten seconds, or `0` for none.
 ///
 /// # Errors
@@ -152,6 +178,14 @@ mod tests {
         assert_eq!(["0", "7", "2147483647"].map(count), [Ok(0), Ok(7), Ok(2_147_483_647)]);
         for text in ["abc", "", "-1", "+1", "1.5", "2147483648", "4294967296"] {
             assert_eq!(count(text), Err("expected a whole number from 0 to 2147483647".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn logs_are_short() {
+        assert_eq!(["0", "8", "100"].map(log_lines), [Ok(0), Ok(8), Ok(100)]);
+        for text in ["101", "-1", "all"] {
+            assert_eq!(log_lines(text), Err("expected a whole number from 0 to 100".to_owned()), "{text}");
         }
     }
 

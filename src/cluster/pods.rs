@@ -24,9 +24,10 @@ const PAGE: u32 = 500;
 /// How many events about one workload are looked at.
 const MOST_EVENTS: u32 = 500;
 
-/// How much of a log is asked for: enough for a stack's last lines, little enough for any terminal.
-const LOG_LINES: i64 = 8;
-const LOG_BYTES: i64 = 4096;
+/// How many lines of a log are shown where nobody says: enough for a stack's last ones, little enough for any terminal.
+pub const LOG_LINES: u32 = 8;
+/// How much is asked for of each line, and shown of it.
+const LINE_BYTES: i64 = 512;
 const LOG_WIDTH: usize = 200;
 /// A node that does not answer must not delay the verdict.
 const LOG_WITHIN: Duration = Duration::from_secs(3);
@@ -127,16 +128,17 @@ async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec
     }
 }
 
-/// The last lines that the container to blame printed. It is a courtesy: where they cannot be read, there are none.
-pub async fn log(session: &Session, namespace: &str, trouble: &Trouble) -> Vec<String> {
-    let Some(Log { container, life }) = &trouble.log else {
+/// The last lines, so many at most, that the container to blame printed. It is a courtesy: where they cannot be read,
+/// there are none.
+pub async fn log(session: &Session, namespace: &str, trouble: &Trouble, lines: u32) -> Vec<String> {
+    let Some(Log { container, life }) = trouble.log.as_ref().filter(|_| lines > 0) else {
         return Vec::new();
     };
     let params = LogParams {
         container: Some(container.clone()),
         previous: *life == Life::Previous,
-        tail_lines: Some(LOG_LINES),
-        limit_bytes: Some(LOG_BYTES),
+        tail_lines: Some(lines.into()),
+        limit_bytes: Some(i64::from(lines) * LINE_BYTES),
         ..LogParams::default()
     };
     let api = session.api::<Pod>(namespace);
@@ -145,7 +147,8 @@ pub async fn log(session: &Session, namespace: &str, trouble: &Trouble) -> Vec<S
         return Vec::new();
     };
     let short = |line: &str| line.chars().take(LOG_WIDTH).collect::<String>();
-    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(short).collect()
+    let printed = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    printed.take(usize::try_from(lines).unwrap_or(usize::MAX)).map(short).collect()
 }
 
 fn wanted(workload: &DynamicObject) -> usize {

@@ -43,6 +43,8 @@ pub struct Limits {
     pub on_trouble: OnTrouble,
     /// What becomes of a component whose pods do not become ready.
     pub on_failure: OnFailure,
+    /// How many lines of a failing pod's log are shown.
+    pub logs: u32,
 }
 
 /// What becomes of a component whose pods do not become ready.

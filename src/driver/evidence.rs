@@ -67,7 +67,7 @@ async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
     lines.extend(causes(job, &findings));
     let with_log = by_reason(&findings.troubles).concat().into_iter().find(|trouble| trouble.log.is_some());
     if let Some(trouble) = with_log {
-        let printed = pods::log(session, &job.namespace, trouble).await;
+        let printed = pods::log(session, &job.namespace, trouble, drive.context.limits.logs).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
     }
     lines.extend(warnings::about(session, &job.namespace, workload, &before).await);

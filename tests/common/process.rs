@@ -72,6 +72,7 @@ impl Process {
                 lock: Duration::from_secs(3_600),
                 on_trouble: OnTrouble::Wait,
                 on_failure: OnFailure::Hold,
+                logs: 8,
             },
             stopper,
             tap: Tap::new(script),
