@@ -4,7 +4,8 @@ use rollout::cli::follow::Followed;
 use rollout::cli::gather;
 use rollout::cluster::session::{Patience, Session};
 use rollout::driver::context::Context;
-use rollout::driver::delete::{self, Scope};
+use rollout::driver::delete::{self, Extent, Remover};
+use rollout::driver::inventory::{self, Scope};
 use rollout::report::status::ComponentStatus;
 use rollout::sandbox::fault::Verb;
 
@@ -93,7 +94,10 @@ async fn what_comes_and_goes_is_seen() {
         let gone = async |context: &Context| {
             let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
             let scope = Scope { namespace, application, component: Some("web".to_owned()) };
-            delete::delete(&context.session, &scope, "driver", context.limits.lock, |_| {}).await.unwrap();
+            let inventory = inventory::take(&context.session, &scope).await.unwrap();
+            let remover = Remover { identity: "driver", patience: context.limits.lock };
+            let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {});
+            removal.await.unwrap();
             Vec::new()
         };
         stage.perform(&Process::new("driver"), gone).await;
