@@ -9,7 +9,7 @@ use crate::cli::args::{GlobalArgs, ManifestArgs};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::rbac::Rights;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, Command, command, connect, exit, input, rbac, values, without_variables};
+use crate::cli::{Cli, Command, command, connect, exit, input, rbac, values, variables};
 use crate::oam::application::Application;
 use crate::oam::manifest;
 use crate::report::document;
@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
 fn parsed(flags: &[String]) -> Result<Flags, Failure> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
     // The variables of this process are not the Job's.
-    let matches = without_variables(command(), |_| true).try_get_matches_from(line);
+    let matches = variables::without(command(), |_| true).try_get_matches_from(line);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();

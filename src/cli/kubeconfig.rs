@@ -98,13 +98,14 @@ fn settle(
     let found = kubeconfig.contexts.iter().find(|named| named.name == wanted);
     let Some(context) = found.and_then(|named| named.context.clone()) else {
         let names = kubeconfig.contexts.iter().map(|named| named.name.clone());
-        return Err(missing("context", &wanted, names.collect()));
+        return Err(missing("context", &wanted, &names.collect::<Vec<_>>()));
     };
     let users = kubeconfig.auth_infos.iter();
     let user = match &options.user {
         Some(user) => {
             let Some(found) = users.clone().find(|named| named.name == *user) else {
-                return Err(missing("user", user, users.map(|named| named.name.clone()).collect()));
+                let names: Vec<String> = users.map(|named| named.name.clone()).collect();
+                return Err(missing("user", user, &names));
             };
             Some(found)
         }
@@ -116,7 +117,7 @@ fn settle(
     let names: Vec<String> = kubeconfig.clusters.iter().map(|named| named.name.clone()).collect();
     let found = kubeconfig.clusters.iter_mut().find(|named| named.name == name);
     let Some(cluster) = found.and_then(|named| named.cluster.as_mut()) else {
-        return Err(missing("cluster", &name, names));
+        return Err(missing("cluster", &name, &names));
     };
     check_proxy(cluster)?;
     let server = cluster.server.clone().unwrap_or_default();
@@ -164,12 +165,12 @@ fn is_anonymous(auth: &AuthInfo) -> bool {
         && auth.auth_provider.is_none()
 }
 
-fn missing(what: &str, name: &str, known: Vec<String>) -> Failure {
+fn missing(what: &str, name: &str, known: &[String]) -> Failure {
     let failure = Failure::message(Kind::Cluster, format!("kubeconfig has no {what} `{name}`"));
     if known.is_empty() {
         return failure.hint(format!("it has no {what}s"));
     }
-    failure.hint(format!("its {what}s are {}", list_literals(&known)))
+    failure.hint(format!("its {what}s are {}", list_literals(known)))
 }
 
 /// The kubeconfig that the environment names, or the user's own; `None` where there is none.
@@ -258,8 +259,8 @@ pub fn unfit(error: KubeconfigError) -> Failure {
             "the proxy of the kubeconfig or of `HTTPS_PROXY` is not a URL".to_owned()
         }
         KubeconfigError::ParseNoProxy(_) => "`NO_PROXY` cannot be understood".to_owned(),
-        KubeconfigError::LoadContext(name) => return missing("context", &name, Vec::new()),
-        KubeconfigError::LoadClusterOfContext(name) => return missing("cluster", &name, Vec::new()),
+        KubeconfigError::LoadContext(name) => return missing("context", &name, &[]),
+        KubeconfigError::LoadClusterOfContext(name) => return missing("cluster", &name, &[]),
         // What is left names no value.
         other => format!("kubeconfig cannot be used: {other}"),
     };

@@ -65,8 +65,8 @@ pub fn judge(error: &kube::Error, server: &Server) -> ClusterError {
         kube::Error::Api(status) => answer(status, server),
         kube::Error::HyperError(_) | kube::Error::Service(_) => connection(error, server),
         // A body cut off in the middle is a broken connection too.
-        kube::Error::ReadEvents(_) | kube::Error::FromUtf8(_) => broken(chain(error), server),
-        kube::Error::SerdeError(parse) if parse.is_eof() => broken(chain(error), server),
+        kube::Error::ReadEvents(_) | kube::Error::FromUtf8(_) => broken(&chain(error), server),
+        kube::Error::SerdeError(parse) if parse.is_eof() => broken(&chain(error), server),
         _ => ClusterError::Other(chain(error)),
     }
 }
@@ -146,7 +146,7 @@ fn connection(error: &kube::Error, server: &Server) -> ClusterError {
     } else if said(&["certificate", "invalid peer"]) {
         Fault::Untrusted
     } else {
-        return broken(message, server);
+        return broken(&message, server);
     };
     let message = match fault {
         Fault::UnknownHost => format!("the host of {server} cannot be found: {message}"),
@@ -156,7 +156,7 @@ fn connection(error: &kube::Error, server: &Server) -> ClusterError {
     ClusterError::Misdirected { fault, message }
 }
 
-fn broken(message: String, server: &Server) -> ClusterError {
+fn broken(message: &str, server: &Server) -> ClusterError {
     let message = format!("no connection to {server}: {message}");
     ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
 }

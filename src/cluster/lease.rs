@@ -168,7 +168,7 @@ pub enum QueueError {
 #[derive(Debug)]
 pub enum Attempt {
     /// It is taken.
-    Acquired(Held),
+    Acquired(Box<Held>),
     /// A process that may live holds it, be it one of the same identity.
     Busy {
         /// That process's identity.
@@ -255,7 +255,7 @@ impl Queue {
             match self.look(|_, _| false).await {
                 Ok(Look::Taken) => {
                     self.session.recovered();
-                    return Ok(Attempt::Acquired(Held::taken(self, asked)));
+                    return Ok(Attempt::Acquired(Box::new(Held::taken(self, asked))));
                 }
                 Ok(Look::Busy { holder, .. }) => return Ok(Attempt::Busy { holder }),
                 Ok(Look::Again) => {}

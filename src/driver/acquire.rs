@@ -49,7 +49,7 @@ impl Claimant<'_> {
         let of_application = || self.queue(LeaseKey::of_application(self.application));
         if let Some(component) = self.component {
             let holder = match of_application().try_acquire().await? {
-                Attempt::Acquired(lease) => return Ok((lease, LeaseScope::Application)),
+                Attempt::Acquired(lease) => return Ok((*lease, LeaseScope::Application)),
                 Attempt::Busy { holder } => holder,
             };
             if turn == Turn::AtOnce || holder == self.identity {
