@@ -12,6 +12,7 @@ use crate::cli::setting::{self, Setting};
 use crate::cli::trial::Trial;
 use crate::cli::ui::Ui;
 use crate::cli::{driving, exit, input, leftover, plan};
+use crate::driver::collisions;
 use crate::driver::context::Limits;
 use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::Application;
@@ -129,7 +130,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 ///
 /// # Errors
 ///
-/// Two applications that meet in one namespace under one name, as `--namespace` can make them.
+/// Components or applications that meet in one namespace under one name, as `--namespace` can make them, and objects that
+/// two of them would make.
 pub fn wishes(
     setting: &Setting,
     applications: &[Application],
@@ -150,5 +152,9 @@ pub fn wishes(
         }
         wishes.push(Wish::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
-    Ok(wishes)
+    match collisions::find(&wishes) {
+        None => Ok(wishes),
+        Some(collision) => Err(Failure::message(Kind::Manifest, collision)
+            .hint("give one of them another name; nothing was changed")),
+    }
 }

@@ -4,6 +4,7 @@ mod document;
 
 use crate::cluster::service::Change;
 use crate::driver::foresee::Forecast;
+use crate::driver::inheriting::Metadata;
 use crate::plan::in_place::{Extent, Rolling};
 use crate::plan::preview::Foreseen;
 use crate::plan::record::{Mode, RunSpec};
@@ -33,6 +34,10 @@ pub fn render(forecast: &Forecast) -> String {
     for service in services(forecast) {
         line(&mut text, service);
     }
+    if job.relabels.is_some() {
+        let (noun, workload) = (job.desired.kind.noun(), &job.desired.workload);
+        line(&mut text, format!("labels or annotations of {noun} {workload} change; its pods stay"));
+    }
     let spec = forecast.steps.iter().find_map(claimed);
     line(&mut text, spec.map_or_else(|| at_rest(forecast), |spec| action(spec, goes_on(forecast))));
     for difference in differences(forecast) {
@@ -55,8 +60,13 @@ fn differences(forecast: &Forecast) -> Vec<String> {
         .services
         .iter()
         .filter_map(Change::difference)
-        .map(|(before, after)| diff::objects("service", before.as_ref(), &after))
+        .map(|(before, after)| diff::objects("service", before.as_ref(), after.as_ref()))
         .collect();
+    if let Some((before, after)) = &job.relabels {
+        let shown = |metadata: &Metadata| metadata.shown(&job.desired.workload);
+        let (before, after) = (shown(before), shown(after));
+        differences.push(diff::objects(job.desired.kind.noun(), Some(&before), Some(&after)));
+    }
     if forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = forecast.workloads();
         differences.push(diff::workloads(job.desired.kind, before.as_ref(), after.as_ref()));
@@ -83,15 +93,16 @@ fn revision(forecast: &Forecast) -> String {
 }
 
 fn services(forecast: &Forecast) -> Vec<String> {
-    let name = |wanted: &serde_json::Value| {
-        wanted.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    let line = |change: &Change| {
+        let what = match change {
+            Change::None | Change::Foreign(_) => return None,
+            Change::Create(_) => "is new",
+            Change::Update { .. } => "changes",
+            Change::Remove(_) => "is removed: no port is exposed any more",
+        };
+        Some(format!("service {} {what}", change.name()?))
     };
-    let changes = forecast.job.services.iter().filter_map(|change| match change {
-        Change::None | Change::Foreign(_) => None,
-        Change::Create(wanted) => Some(format!("service {} is new", name(wanted))),
-        Change::Update { wanted, .. } => Some(format!("service {} changes", name(wanted))),
-    });
-    changes.collect()
+    forecast.job.services.iter().filter_map(line).collect()
 }
 
 fn at_rest(forecast: &Forecast) -> String {

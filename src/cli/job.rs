@@ -1,7 +1,5 @@
 //! `rollout job`: the same apply, from inside the cluster.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use clap::FromArgMatches as _;
 use serde_json::{Map, Value, json};
 
@@ -11,6 +9,7 @@ use crate::cli::rbac::Rights;
 use crate::cli::ui::Ui;
 use crate::cli::{Cli, Command, command, connect, exit, input, rbac, values, variables};
 use crate::oam::application::Application;
+use crate::oam::hash::fnv1a;
 use crate::oam::manifest;
 use crate::report::document;
 use crate::report::text::list_literals;
@@ -156,12 +155,11 @@ fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String
 
 /// A name that tells one Job from another, and stays the same for the same work.
 fn name(applications: &[Application], texts: &[String], args: &Args) -> String {
-    let mut hasher = DefaultHasher::new();
-    (texts, &args.image, &args.flags).hash(&mut hasher);
+    let work = json!([texts, args.image, args.flags]).to_string();
     let application = applications.first().map_or("", |application| &application.name);
     // The pods' names, and a label's value, have room for no more.
     let application: String = application.chars().take(40).collect();
-    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), hasher.finish() as u32)
+    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), fnv1a(&work) as u32)
 }
 
 fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {

@@ -22,7 +22,7 @@ use crate::cluster::judge::Server;
 use crate::cluster::{keys, pods, workload};
 use crate::driver::context::{Limits, OnTrouble};
 use crate::driver::foresee::{Forecast, foresee};
-use crate::driver::wish::{ComponentWish, Intent, Wish};
+use crate::driver::wish::{Intent, Wish};
 use crate::oam::{labels, render};
 use crate::report::text::plural;
 use crate::sandbox::rules::{Only, Rule, parse_rules};
@@ -200,28 +200,26 @@ async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterErro
         let list = setting.session.read(|| api.list(&params)).await?;
         objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
     }
-    // A run need not be allowed to list Services.
+    // A run need not be allowed to list Services, nor to see them where it exposes nothing.
     let resource = ApiResource::erase::<Service>(&());
     let api = setting.session.dynamic(&wish.namespace, &resource);
-    for name in services(wish) {
-        let found = setting.session.read(|| api.get_opt(&name)).await?;
-        objects.extend(found.map(|service| (resource.clone(), service)));
+    for component in &wish.components {
+        let is_exposing = match &component.intent {
+            Intent::Manifest { component, .. } => component.properties.ports.iter().any(|port| port.expose),
+            Intent::Revision { .. }
+            | Intent::Recorded { .. }
+            | Intent::Abort { .. }
+            | Intent::Scale { .. } => false,
+        };
+        for (name, _) in render::services::names(&component.name, component.kind()) {
+            match setting.session.read(|| api.get_opt(&name)).await {
+                Ok(found) => objects.extend(found.map(|service| (resource.clone(), service))),
+                Err(ClusterError::Forbidden(_)) if !is_exposing => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
     Ok(objects)
-}
-
-/// The names of the Services that a run of a wish may touch.
-fn services(wish: &Wish) -> Vec<String> {
-    let of_component = |component: &ComponentWish| match &component.intent {
-        Intent::Manifest { application, component } => {
-            render::services(application, component, &wish.namespace)
-        }
-        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
-            Vec::new()
-        }
-    };
-    let services = wish.components.iter().flat_map(of_component);
-    services.filter_map(|service| service["metadata"]["name"].as_str().map(str::to_owned)).collect()
 }
 
 /// A sandbox with the objects, once their pods are there, of which the pods to come fail as injected.

@@ -25,8 +25,8 @@ pub struct LabelledWorkload {
     pub workload: Workload,
     kind: WorkloadKind,
     labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
     pod_labels: BTreeMap<String, String>,
-    is_stamped: bool,
     /// Its controller owner, such as a KubeVela Rollout that would fight back.
     controller: Option<String>,
 }
@@ -66,9 +66,15 @@ impl LabelledWorkload {
             kind,
             labels: object.labels().clone(),
             pod_labels: pod_labels.into_iter().flatten().filter_map(text).collect(),
-            is_stamped: object.annotations().contains_key(keys::EPOCH),
+            annotations: object.annotations().clone(),
             controller: controller.map(|owner| format!("{} `{}`", owner.kind, owner.name)),
         }
+    }
+
+    /// Its labels and its annotations.
+    #[must_use]
+    pub fn labels_and_annotations(&self) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+        (self.labels.clone(), self.annotations.clone())
     }
 
     /// Whether it carries the label of this component.
@@ -179,7 +185,9 @@ impl ComponentOwner {
         if !kind.is_in_place() && !revisions.contains(name) {
             return Some(format!("{object} is not named after a revision of component `{component}`"));
         }
-        if !labelled.is_stamped && labels.get(labels::RESOURCE_TYPE).is_none_or(|part| part != WORKLOAD) {
+        if !labelled.annotations.contains_key(keys::EPOCH)
+            && labels.get(labels::RESOURCE_TYPE).is_none_or(|part| part != WORKLOAD)
+        {
             let mark = labels::RESOURCE_TYPE;
             return Some(format!("{object} has no label `{mark}: {WORKLOAD}`"));
         }

@@ -147,6 +147,32 @@ impl Workloads {
         self.session.once(self.api.create(&params, &object)).await
     }
 
+    /// Changes labels and annotations of a workload and stamps it, if nobody has put another stamp on it since it was seen.
+    ///
+    /// # Errors
+    /// A conflict means that it has changed.
+    pub async fn relabel(
+        &self,
+        workload: &Workload,
+        changes: Vec<Value>,
+        epoch: Epoch,
+    ) -> Result<DynamicObject, ClusterError> {
+        let unchanged = match workload.epoch {
+            Some(seen) => json!({"op": "test", "path": stamp_path(), "value": seen.to_string()}),
+            None => {
+                json!({"op": "test", "path": "/metadata/resourceVersion", "value": workload.resource_version})
+            }
+        };
+        let mut operations =
+            vec![json!({"op": "test", "path": "/metadata/uid", "value": workload.uid.0}), unchanged];
+        if !workload.annotated {
+            operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+        }
+        operations.push(json!({"op": "add", "path": stamp_path(), "value": epoch.to_string()}));
+        operations.extend(changes);
+        self.patch(&workload.name, json!(operations)).await
+    }
+
     /// Reads a workload as it is now.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ static TABLE: &[Row] = &[
         ..row(Purpose::Runs, "coordination.k8s.io", &["leases"])
     },
     Row {
-        verbs: &["get", "create", "patch"],
+        verbs: &["get", "create", "patch", "delete"],
         note: "where ports are exposed",
         ..row(Purpose::Services, "", &["services"])
     },
@@ -120,7 +120,7 @@ static TABLE: &[Row] = &[
     },
     Row { verbs: &["delete"], ..row(Purpose::Removal, "apps.kruise.io", &["clonesets"]) },
     Row { verbs: &["delete"], ..row(Purpose::Removal, "", &["configmaps"]) },
-    Row { verbs: &["list", "delete"], ..row(Purpose::Removal, "", &["services"]) },
+    Row { verbs: &["list"], ..row(Purpose::Removal, "", &["services"]) },
     Row { verbs: &["delete"], ..row(Purpose::Removal, "coordination.k8s.io", &["leases"]) },
     Row {
         verbs: &["get", "create", "patch"],

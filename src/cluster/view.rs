@@ -153,6 +153,19 @@ impl View {
         found.map(|(_, entry)| entry.labelled.clone()).collect()
     }
 
+    /// The labels and annotations of a workload, as far as it is known.
+    #[must_use]
+    pub fn labels_and_annotations(
+        &self,
+        component: &str,
+        kind: WorkloadKind,
+        name: &str,
+    ) -> Option<(BTreeMap<String, String>, BTreeMap<String, String>)> {
+        let state = self.state.borrow();
+        let entry = state.entries.get(&(component.to_owned(), kind, name.to_owned()))?;
+        Some(entry.labelled.labels_and_annotations())
+    }
+
     /// Waits until [`View::is_complete`] or [`View::failure`].
     pub async fn completed(&self) {
         let mut changes = self.changes();

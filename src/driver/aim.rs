@@ -5,10 +5,9 @@ mod recorded;
 
 pub(super) use recorded::at_beginning;
 
-use serde_json::Value;
-
 use crate::cluster::record::StoredRecord;
 use crate::cluster::session::Session;
+use crate::driver::exposing::Asked;
 use crate::driver::outcome::Failure;
 use crate::driver::wish::{ComponentWish, Intent, Wish};
 use crate::oam::kind::WorkloadKind;
@@ -23,7 +22,8 @@ pub(super) struct Aim {
     pub(super) new_revision: Option<NewRevision>,
     pub(super) target: StoredRevision,
     pub(super) manifest_revision: Option<String>,
-    pub(super) services: Vec<Value>,
+    /// What a manifest says of the Services; `None` where none is given.
+    pub(super) asked: Option<Asked>,
     pub(super) warnings: Vec<String>,
     pub(super) purpose: Purpose,
 }

@@ -10,7 +10,6 @@ use crate::cluster::lease::Turn;
 use crate::cluster::permissions::{self, Purpose};
 use crate::cluster::preflight::Access;
 use crate::cluster::record::{self, StoredRecord};
-use crate::cluster::service;
 use crate::cluster::views::Views;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::{Warning, check};
@@ -125,8 +124,7 @@ fn all_refused(context: &Context, wish: &Wish, refused: Vec<Refused>) -> Ends {
 /// Returns the views in which the run is shown.
 async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]) -> Result<Views, Failure> {
     let namespace = &wish.namespace;
-    let mut changes = jobs.iter().flat_map(|job| &job.services);
-    let is_touched = changes.any(|change| !matches!(change, service::Change::None));
+    let is_touched = jobs.iter().any(|job| job.exposing.touches_services());
     let exposes = is_touched.then_some(Purpose::Services);
     let session = &context.session;
     let (access, views) = tokio::join!(Access::review(session, namespace), Views::find(session));

@@ -5,10 +5,15 @@ mod deadline;
 mod diagnose;
 mod end;
 mod extras;
+mod metadata;
+mod services;
 mod sit_out;
 mod wait;
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
+use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::Held;
@@ -25,6 +30,7 @@ use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{Progress, What};
 
 use deadline::NextDeadline;
+use services::Written;
 use wait::{Noticed, Said};
 
 /// What the runs of one application hold together.
@@ -53,6 +59,8 @@ pub struct Drive<'a> {
     changed: bool,
     /// Whether something besides workloads is still to be written.
     has_extras: bool,
+    /// The component's Services as this run left them, by name.
+    services: BTreeMap<String, DynamicObject>,
     run_deadline: Option<Moment>,
     next_deadline: NextDeadline,
     /// Why the last write failed, if no other has been accepted since.
@@ -106,6 +114,7 @@ impl<'a> Drive<'a> {
             conflicts: 0,
             changed: false,
             has_extras: job.has_extras(),
+            services: BTreeMap::new(),
             run_deadline,
             next_deadline: NextDeadline::new(run_deadline),
             last_error: None,
@@ -180,16 +189,15 @@ impl<'a> Drive<'a> {
                 refuse_paused(&stored.record)?;
             }
         }
-        let is_at_rest = matches!(step, Step::Nothing | Step::Hold { .. } | Step::Wait { .. });
-        if self.has_extras && (self.held.is_some() || is_at_rest) {
-            self.put_extras().await?;
+        if self.is_time_for_extras(&step) {
+            self.put_extras(&observed, &step).await?;
             return Ok(None);
         }
         match step {
             Step::Nothing => return Ok(Some(Ending::AtRest)),
             Step::Hold { batch } => return Ok(Some(Ending::AtGate { batch })),
             Step::Finish => {
-                if self.is_final().await? {
+                if self.is_final().await? && self.settle().await? == Written::Nothing {
                     return Ok(Some(Ending::Final));
                 }
             }
@@ -201,6 +209,15 @@ impl<'a> Drive<'a> {
             step => self.act(&observed, step).await?,
         }
         Ok(None)
+    }
+
+    /// What is left to write when all pods are the target's.
+    async fn settle(&mut self) -> Result<Written, Failure> {
+        let Some(held) = self.held else { return Ok(Written::Nothing) };
+        match self.trim_services().await? {
+            Written::Something => Ok(Written::Something),
+            Written::Nothing => self.hand_down(held).await,
+        }
     }
 
     pub(super) fn observe(&mut self) -> Observed {

@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
+use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::cluster::workload;
 use crate::driver::checks::{Warning, check};
+use crate::driver::exposing;
 use crate::driver::obstacles;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{Job, Refused, prepare};
@@ -71,6 +73,15 @@ pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Fail
         ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
         error => error.into(),
     };
+    let others = exposing::others(&forecast.observed, job.desired.kind, &job.desired.target);
+    let under_way = job.exposing.changes(&others);
+    for change in under_way.iter().chain(&job.services) {
+        match service::try_change(session, &job.namespace, change).await {
+            // Somebody else changes it at this moment; the run would look again.
+            Ok(()) | Err(ClusterError::Conflict(_)) => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
     if let Some(new) = &job.new_revision {
         check_size(&new.name, &new.object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());

@@ -19,7 +19,7 @@ use crate::cluster::views::{View, Views};
 use crate::cluster::{keys, workload};
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
-use crate::oam::labels;
+use crate::oam::{labels, render};
 use crate::plan::observed::Epoch;
 use crate::plan::record::Record;
 
@@ -32,6 +32,14 @@ pub struct Scope {
     pub application: String,
     /// One of its components; `None` is all of them.
     pub component: Option<String>,
+}
+
+impl Scope {
+    /// Whether a recorded component is in it.
+    fn includes(&self, record: &Record) -> bool {
+        record.application == self.application
+            && self.component.as_ref().is_none_or(|name| *name == record.component)
+    }
 }
 
 /// The objects in a scope, and the claims on its components at that moment.
@@ -72,18 +80,16 @@ pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure
 /// # Errors
 /// What the server answered at last.
 pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, ClusterError> {
-    let Scope { namespace, application, component } = scope;
-    let mut records = record::load_all(session, namespace).await?;
-    records.retain(|StoredRecord { record, .. }| {
-        record.application == *application && component.as_ref().is_none_or(|name| *name == record.component)
-    });
+    let mut records = record::load_all(session, &scope.namespace).await?;
+    records.retain(|stored| scope.includes(&stored.record));
     Ok(records)
 }
 
 async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
     let Scope { namespace, application, component } = scope;
-    let records: Vec<Record> =
-        records(session, scope).await?.into_iter().map(|stored| stored.record).collect();
+    let all = record::load_all(session, namespace).await?;
+    let (records, others): (Vec<Record>, Vec<Record>) =
+        all.into_iter().map(|stored| stored.record).partition(|record| scope.includes(record));
     let by_name = format!("{}={application}", labels::NAME);
     let within = |selector: &str, key: &str| match component {
         Some(component) => format!("{selector},{key}={component}"),
@@ -108,7 +114,16 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     }
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
-    found.extend(owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?);
+    let services = owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?;
+    // A Service that bears another component's name is that component's, whatever its labels say.
+    let is_needed = |service: &Owned| {
+        let needs = |record: &Record| {
+            let names = render::services::names(&record.component, record.run.spec.kind);
+            names.iter().any(|(name, _)| *name == service.name())
+        };
+        others.iter().any(needs)
+    };
+    found.extend(services.into_iter().filter(|service| !is_needed(service)));
     found.extend(revisions);
     let views = Views::find(session).await;
     for record in &records {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use kube::api::ListParams;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::{ComponentOwner, ForeignWorkload, LabelledWorkload};
@@ -66,10 +66,14 @@ pub async fn unwatched_workloads(
 
 /// Refuses objects with the component's label that are not the component's, where they are in the way: they have the
 /// target's name, or their pods would be taken for the component's. Those that are in nobody's way are described.
-pub(super) fn check_foreign(foreign: &[ForeignWorkload], aim: &Aim) -> Result<Vec<String>, Failure> {
+pub(super) fn check_foreign(
+    component: &str,
+    foreign: &[ForeignWorkload],
+    aim: &Aim,
+) -> Result<Vec<String>, Failure> {
     let of_workload = aim.target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
-    let of_services = aim.services.iter().map(|service| &service["spec"]["selector"]);
-    let selectors: Vec<&Value> = of_workload.into_iter().chain(of_services).collect();
+    let of_services = json!({labels::COMPONENT: component});
+    let selectors: Vec<&Value> = of_workload.into_iter().chain([&of_services]).collect();
     let Desired { kind, workload, .. } = &aim.desired;
     for one in foreign {
         let noun = one.kind.noun();
@@ -178,7 +182,6 @@ fn contains(live: &Value, wanted: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn defaults_of_the_cluster_are_no_change() {

@@ -9,17 +9,21 @@ use serde_json::Value;
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::revisions;
-use crate::cluster::service;
+use crate::cluster::service::Change;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::driver::aim::{Aim, Present, aim};
+use crate::driver::exposing::{self, Exposing, Known};
+use crate::driver::inheriting::{Inheriting, Metadata};
 use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::wish::{ComponentWish, Overrides, Wish};
+use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Epoch, Observed, Workload};
+use crate::plan::preview::preview;
 use crate::plan::record::{Purpose, Record, SUCCEEDED_REVISIONS};
+use crate::plan::step::Step;
 use crate::report::text::plural;
 
 /// Everything that driving a component needs.
@@ -45,8 +49,14 @@ pub struct Job {
     pub manifest_revision: Option<String>,
     /// Every revision of the component that was there.
     pub stored: Vec<StoredRevision>,
-    /// What has to be done for its Services.
-    pub services: Vec<service::Change>,
+    /// What its revisions expose, and its Services.
+    pub exposing: Exposing,
+    /// What will have been done for its Services when the run ends or is held.
+    pub services: Vec<Change>,
+    /// What the manifest hands down to the target's workload; `None` where there is no manifest.
+    pub inheriting: Option<Inheriting>,
+    /// The labels and annotations of the target's workload before and after, where they change.
+    pub relabels: Option<(Metadata, Metadata)>,
     /// The run record as it was.
     pub record: Option<StoredRecord>,
     /// What the user should know.
@@ -85,7 +95,9 @@ impl Job {
     #[must_use]
     pub fn has_extras(&self) -> bool {
         self.new_revision.is_some()
-            || self.services.iter().any(|change| !matches!(change, service::Change::None))
+            || self.exposing.is_news()
+            || self.relabels.is_some()
+            || self.services.iter().any(Change::is_pending)
     }
 }
 
@@ -164,25 +176,37 @@ async fn prepare_component(
         ))
         .hint("only revisions of the same application are rolled out"));
     }
-    let mut services = Vec::new();
-    for wanted in &aim.services {
-        match service::compare(session, &wish.namespace, &wish.application, wanted).await? {
-            service::Change::Foreign(reason) => {
-                return Err(
-                    Failure::refused(reason).hint("give the component another name, or remove that service")
-                );
-            }
-            change => services.push(change),
-        }
-    }
     let ownership = ownership.with_revision(&aim.desired.target);
-    let bystanders = obstacles::check_foreign(&ownership.foreign(labelled), &aim)?;
+    let bystanders = obstacles::check_foreign(&component.name, &ownership.foreign(labelled), &aim)?;
     let workloads = view.workloads(&ownership);
+    let known = Known {
+        application: &wish.application,
+        component: &component.name,
+        namespace: &wish.namespace,
+        kind: aim.desired.kind,
+        target: &aim.target,
+        stored: &stored,
+        record: record.as_ref().map(|stored| &stored.record),
+    };
+    let inherited = aim.asked.as_ref().map(|asked| asked.inherited.clone());
+    let inheriting = inherited.map(|wanted| Inheriting::new(wanted, aim.desired.kind, &aim.target, &stored));
+    let exposing = Exposing::look(session, known, aim.asked).await?;
     let Desired { kind, workload, .. } = &aim.desired;
     if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
         obstacles::check_object(session, &wish.namespace, &ownership, &aim.desired, &aim.target).await?;
     }
     let desired = overridden(aim.desired, &wish.overrides);
+    let observed = Observed {
+        workloads: workloads.clone(),
+        record: record.as_ref().map(|stored| stored.record.clone()),
+        held: None,
+    };
+    let services = foreseen_services(&exposing, &observed, &desired, &component.intent)?;
+    let before = Metadata::known(view, &component.name, desired.kind, &desired.workload);
+    let relabels = inheriting.as_ref().zip(before).map(|(inheriting, before)| {
+        let after = inheriting.applied(&before);
+        (before, after)
+    });
     let mut warnings = aim.warnings;
     warnings.extend(bystanders);
     warnings.extend(gate_beyond_the_end(&desired));
@@ -198,7 +222,10 @@ async fn prepare_component(
         target: aim.target,
         manifest_revision: aim.manifest_revision,
         stored,
+        exposing,
         services,
+        relabels: relabels.filter(|(before, after)| before != after),
+        inheriting,
         record,
         warnings,
         owner: None,
@@ -206,6 +233,30 @@ async fn prepare_component(
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
+}
+
+/// What becomes of the Services until the run ends or is held. Refuses what cannot be done, but for a way back.
+pub(super) fn foreseen_services(
+    exposing: &Exposing,
+    observed: &Observed,
+    desired: &Desired,
+    intent: &Intent,
+) -> Result<Vec<Change>, Failure> {
+    let others = exposing::others(observed, desired.kind, &desired.target);
+    let steps = preview(observed, desired);
+    let is_run = steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { .. }));
+    if let (true, Intent::Manifest { .. }, Some(reason)) = (is_run, intent, exposing.conflict(&others)) {
+        return Err(Failure::refused(reason)
+            .hint("finish or abort the run under way first, or name the port as in the other revision"));
+    }
+    let is_held = matches!(steps.last().map(|foreseen| &foreseen.step), Some(Step::Hold { .. }));
+    let changes = exposing.changes(if is_held { &others } else { &[] });
+    match exposing::in_the_way(&changes) {
+        Some(reason) => {
+            Err(Failure::refused(reason).hint("give the component another name, or remove that service"))
+        }
+        None => Ok(changes),
+    }
 }
 
 fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {

@@ -7,9 +7,11 @@ use crate::cluster::record;
 use crate::driver::aim;
 use crate::driver::context::{Context, Ground, Limits, OnFailure, OnTrouble};
 use crate::driver::drive::{Drive, Lead};
+use crate::driver::exposing::{Exposing, Known};
 use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::{Job, check_bound};
-use crate::plan::observed::Epoch;
+use crate::driver::prepare::{Job, check_bound, foreseen_services};
+use crate::driver::wish::Intent;
+use crate::plan::observed::{Epoch, Observed};
 use crate::plan::record::Mode;
 
 /// A run that ended, and its claim.
@@ -68,13 +70,30 @@ async fn job(context: &Context, ground: &Ground, failed: &Job, epoch: Epoch) -> 
         workloads: ground.view.workloads(&ownership),
     };
     let aim = aim::at_beginning(&present)?;
+    let kind = aim.desired.kind;
+    let known = Known {
+        application: &failed.application,
+        component,
+        namespace,
+        kind,
+        target: &aim.target,
+        stored: &failed.stored,
+        record: Some(&stored.record),
+    };
+    let exposing = Exposing::look(&context.session, known, None).await?;
+    let observed =
+        Observed { workloads: present.workloads.clone(), record: Some(stored.record.clone()), held: None };
+    let services = foreseen_services(&exposing, &observed, &aim.desired, &Intent::Abort { kind })?;
     Ok(Some(Job {
         ownership,
         desired: aim.desired,
+        exposing,
+        services,
+        relabels: None,
+        inheriting: None,
         new_revision: None,
         target: aim.target,
         manifest_revision: failed.manifest_revision.clone(),
-        services: Vec::new(),
         record: Some(stored),
         warnings: Vec::new(),
         purpose: aim.purpose,

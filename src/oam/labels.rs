@@ -34,3 +34,13 @@ pub const FILTER_LABELS: &str = "filter.oam.dev/label-keys";
 pub const FILTER_ANNOTATIONS: &str = "filter.oam.dev/annotation-keys";
 /// Annotation that kubectl keeps for itself; never inherited.
 pub const KUBECTL_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotation of revisions: what of its ports a revision exposes, as JSON. Not part of its body, which is compared.
+pub const EXPOSES: &str = "batch-rollout.dev/exposes";
+
+/// Whether a label or an annotation of a component's object says what the object is, and does not come from its
+/// application.
+#[must_use]
+pub fn is_own(key: &str) -> bool {
+    let prefixes = ["app.oam.dev/", "workload.oam.dev/", "trait.oam.dev/", "batch-rollout.dev/"];
+    prefixes.iter().any(|prefix| key.starts_with(prefix))
+}

@@ -3,6 +3,8 @@
 //! Nothing here knows a cluster, a clock, the environment or the terminal.
 
 pub mod application;
+pub mod exposure;
+pub mod hash;
 pub mod kind;
 pub mod labels;
 pub mod manifest;

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Everything a component may say about its pods.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Properties {
@@ -172,14 +174,17 @@ pub struct Port {
 }
 
 /// A transport protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Protocol {
     /// TCP.
     #[default]
+    #[serde(rename = "TCP")]
     Tcp,
     /// UDP.
+    #[serde(rename = "UDP")]
     Udp,
     /// SCTP.
+    #[serde(rename = "SCTP")]
     Sctp,
 }
 
@@ -195,10 +200,11 @@ impl Protocol {
 }
 
 /// The type of a Service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ExposeType {
     /// Reachable within the cluster.
     #[default]
+    #[serde(rename = "ClusterIP")]
     ClusterIp,
     /// Reachable on every node.
     NodePort,

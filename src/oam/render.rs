@@ -1,10 +1,11 @@
 //! From a component to the objects that run it.
 //!
-//! Decides what a workload and a Service look like, field by field as KubeVela's component definitions do.
+//! Decides what a workload looks like, and in [`services`] what its Services do, field by field as KubeVela's component definitions do.
 //! The same input always gives the same object: whether something has changed is told by comparing. Must
 //! not know sizes, batches or what is in the cluster.
 
 mod pod;
+pub mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::oam::application::{Application, Component, ComponentKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::properties::{ClaimTemplate, Port, Protocol};
+use crate::oam::properties::ClaimTemplate;
+
+pub use services::services;
 
 impl ComponentKind {
     /// The type as manifests spell it.
@@ -42,11 +45,10 @@ impl ComponentKind {
 /// `namespace` is the one that the application goes to, `revision` the name of the component revision, which
 /// the pods of a webservice carry.
 pub fn workload(application: &Application, component: &Component, namespace: &str, revision: &str) -> Value {
-    let mut labels = inherited_labels(application);
-    labels.extend(own_labels(application, component, namespace));
+    let Inherited { mut labels, annotations } = Inherited::of(application);
+    labels.extend(own_labels(&application.name, &component.name, namespace));
     labels.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());
     labels.insert(labels::WORKLOAD_TYPE.to_owned(), component.kind.as_str().to_owned());
-    let annotations = inherited_annotations(application);
     let mut metadata = Map::new();
     metadata.insert("name".to_owned(), json!(component.name));
     metadata.insert("namespace".to_owned(), json!(namespace));
@@ -77,7 +79,7 @@ fn spec(component: &Component, revision: &str) -> Value {
             }
         }
         WorkloadKind::StatefulSet => {
-            spec["serviceName"] = json!(headless_name(component));
+            spec["serviceName"] = json!(services::headless_name(&component.name));
             if let Some(order) = properties.pod_management {
                 spec["podManagementPolicy"] = json!(order.as_str());
             }
@@ -101,128 +103,48 @@ fn claim(claim: &ClaimTemplate) -> Value {
     json!({"metadata": {"name": claim.name}, "spec": spec})
 }
 
-/// The name of the Service that gives a StatefulSet's pods their names in DNS.
-fn headless_name(component: &Component) -> String {
-    format!("{}-headless", component.name)
-}
-
-/// The component's Services: the one that offers its exposed ports, and for a StatefulSet the one that gives
-/// its pods their names in DNS. They select the pods of all revisions.
-pub fn services(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
-    let exposing = service(application, component, namespace);
-    let headless = (component.kind.workload() == WorkloadKind::StatefulSet)
-        .then(|| headless_service(application, component, namespace));
-    exposing.into_iter().chain(headless).collect()
-}
-
-fn headless_service(application: &Application, component: &Component, namespace: &str) -> Value {
-    let ports: Vec<Value> = component.properties.ports.iter().map(service_port).collect();
-    let mut spec = json!({
-        "clusterIP": "None",
-        "selector": {labels::COMPONENT: component.name},
-        // Peers have to find each other before they are ready.
-        "publishNotReadyAddresses": true,
-    });
-    if !ports.is_empty() {
-        spec["ports"] = json!(ports);
-    }
-    let name = headless_name(component);
-    json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": service_metadata(application, component, namespace, &name, "statefulsetHeadless"),
-        "spec": spec,
-    })
-}
-
-/// The component's Service, if it exposes a port: named like the component.
-fn service(application: &Application, component: &Component, namespace: &str) -> Option<Value> {
-    let ports: Vec<Value> =
-        component.properties.ports.iter().filter(|port| port.expose).map(service_port).collect();
-    if ports.is_empty() {
-        return None;
-    }
-    let resource = match component.kind.workload() {
-        WorkloadKind::Deployment | WorkloadKind::CloneSet => "webserviceExpose",
-        WorkloadKind::StatefulSet => "statefulsetExpose",
-    };
-    Some(json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": service_metadata(application, component, namespace, &component.name, resource),
-        "spec": {
-            "type": component.properties.expose_type.as_str(),
-            "selector": {labels::COMPONENT: component.name},
-            "ports": ports,
-        },
-    }))
-}
-
-fn service_metadata(
-    application: &Application,
-    component: &Component,
-    namespace: &str,
-    name: &str,
-    resource: &str,
-) -> Value {
-    let mut labels = inherited_labels(application);
-    labels.extend(own_labels(application, component, namespace));
-    labels.insert(labels::RESOURCE_TYPE.to_owned(), "TRAIT".to_owned());
-    labels.insert(labels::TRAIT_TYPE.to_owned(), "AuxiliaryWorkload".to_owned());
-    labels.insert(labels::TRAIT_RESOURCE.to_owned(), resource.to_owned());
-    let mut metadata = json!({"name": name, "namespace": namespace, "labels": labels});
-    let annotations = inherited_annotations(application);
-    if !annotations.is_empty() {
-        metadata["annotations"] = json!(annotations);
-    }
-    metadata
-}
-
-/// A port of a Service. Its protocol is given where it is not TCP; KubeVela leaves it out, and so offers UDP
-/// ports as TCP.
-fn service_port(port: &Port) -> Value {
-    let mut entry = json!({"port": port.port, "targetPort": port.port});
-    if let Some(name) = &port.name {
-        entry["name"] = json!(name);
-    }
-    match port.protocol {
-        None | Some(Protocol::Tcp) => {}
-        Some(protocol) => entry["protocol"] = json!(protocol.as_str()),
-    }
-    entry
-}
-
-fn own_labels(application: &Application, component: &Component, namespace: &str) -> BTreeMap<String, String> {
-    [
-        (labels::COMPONENT, component.name.as_str()),
-        (labels::NAME, application.name.as_str()),
-        (labels::NAMESPACE, namespace),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .collect()
-}
-
-fn inherited_labels(application: &Application) -> BTreeMap<String, String> {
-    let filtered = filter(application, labels::FILTER_LABELS);
-    let pass = |key: &str| !filtered.contains(key);
-    application
-        .labels
-        .iter()
-        .filter(|(key, _)| pass(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
+fn own_labels(application: &str, component: &str, namespace: &str) -> BTreeMap<String, String> {
+    [(labels::COMPONENT, component), (labels::NAME, application), (labels::NAMESPACE, namespace)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
 
-fn inherited_annotations(application: &Application) -> BTreeMap<String, String> {
-    let mut filtered = filter(application, labels::FILTER_ANNOTATIONS);
-    filtered.extend([labels::KUBECTL_LAST_APPLIED, labels::FILTER_LABELS, labels::FILTER_ANNOTATIONS]);
-    application
-        .annotations
-        .iter()
-        .filter(|(key, _)| !filtered.contains(key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+/// The labels and annotations that a component's objects have from its application.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inherited {
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+    /// The annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Inherited {
+    /// What the application hands down.
+    pub fn of(application: &Application) -> Self {
+        let labels = filter(application, labels::FILTER_LABELS);
+        let mut annotations = filter(application, labels::FILTER_ANNOTATIONS);
+        annotations.extend([labels::KUBECTL_LAST_APPLIED, labels::FILTER_LABELS, labels::FILTER_ANNOTATIONS]);
+        let without = |all: &BTreeMap<String, String>, filtered: &BTreeSet<&str>| {
+            let passed = all.iter().filter(|(key, _)| !filtered.contains(key.as_str()));
+            passed.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        Self {
+            labels: without(&application.labels, &labels),
+            annotations: without(&application.annotations, &annotations),
+        }
+    }
+
+    /// What a workload in a revision's body has been handed down.
+    pub fn stored(workload: &Value) -> Self {
+        let map = |field: &str| {
+            let all = workload["metadata"][field].as_object().into_iter().flatten();
+            all.filter(|(key, _)| !labels::is_own(key))
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect()
+        };
+        Self { labels: map("labels"), annotations: map("annotations") }
+    }
 }
 
 /// The keys that one of the application's filter annotations names.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
@@ -42,6 +43,8 @@ pub struct StoredRevision {
     pub created: Option<String>,
     /// The field `data`.
     pub data: Value,
+    /// What of its ports it exposes; `None` where it does not say.
+    pub exposes: Option<Exposure>,
 }
 
 impl StoredRevision {
@@ -60,6 +63,10 @@ impl StoredRevision {
             application: label(labels::NAME),
             hash: label(labels::REVISION_HASH),
             data: object.get("data").cloned().unwrap_or_default(),
+            exposes: metadata
+                .get("annotations")
+                .and_then(|annotations| annotations.get(labels::EXPOSES)?.as_str())
+                .and_then(|text| serde_json::from_str(text).ok()),
         })
     }
 

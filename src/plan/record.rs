@@ -2,10 +2,13 @@
 //!
 //! It is written when a run is claimed and when it ends, never for progress: progress is observed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Strategy;
+use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Epoch;
 
@@ -35,6 +38,9 @@ pub struct Record {
     /// where scales count as well.
     #[serde(default)]
     pub succeeded: Vec<String>,
+    /// What revisions expose, where they do not say it themselves or where that has changed since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exposes: BTreeMap<String, Exposure>,
 }
 
 /// One run.
@@ -300,6 +306,7 @@ impl Record {
             },
             past: previous.map(|previous| previous.past.clone()).unwrap_or_default(),
             succeeded: previous.map(Self::succeeded_revisions).unwrap_or_default(),
+            exposes: previous.map(|previous| previous.exposes.clone()).unwrap_or_default(),
         };
         record.succeeded.truncate(SUCCEEDED_REVISIONS);
         if let Some(previous) = previous {

@@ -30,10 +30,10 @@ pub fn workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Valu
     unified(&from, &to, &yaml(before), &yaml(after))
 }
 
-/// The difference between two objects of a kind, the first of which may not be there. Safe to show.
-pub fn objects(noun: &str, before: Option<&Value>, after: &Value) -> String {
-    let text = before.map(yaml).unwrap_or_default();
-    unified(&header(noun, before), &header(noun, Some(after)), &text, &yaml(after))
+/// The difference between two objects of a kind, either of which may not be there. Safe to show.
+pub fn objects(noun: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+    let text = |object: Option<&Value>| object.map(yaml).unwrap_or_default();
+    unified(&header(noun, before), &header(noun, after), &text(before), &text(after))
 }
 
 fn header(noun: &str, object: Option<&Value>) -> String {

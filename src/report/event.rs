@@ -149,6 +149,11 @@ pub enum What {
         /// Its name.
         service: String,
     },
+    /// A Service was removed: no port is exposed any more.
+    ServiceRemoved {
+        /// Its name.
+        service: String,
+    },
     /// A request failed and will be made again.
     Retrying {
         /// What went wrong.

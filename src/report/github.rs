@@ -107,6 +107,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | What::WorkloadDeleted { .. }
             | What::RevisionsPruned { .. }
             | What::ServiceApplied { .. }
+            | What::ServiceRemoved { .. }
             | What::Retrying { .. }
             | What::Succeeded { .. }
             | What::Interrupted { .. } => return,

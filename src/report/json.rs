@@ -118,6 +118,9 @@ enum Payload<'a> {
     ServiceApplied {
         service: &'a str,
     },
+    ServiceRemoved {
+        service: &'a str,
+    },
     Retrying {
         error: &'a str,
         delay_seconds: f64,
@@ -238,6 +241,7 @@ impl<'a> From<&'a What> for Payload<'a> {
             What::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
             What::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
             What::ServiceApplied { service } => Self::ServiceApplied { service },
+            What::ServiceRemoved { service } => Self::ServiceRemoved { service },
             What::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
             What::Warned { message } => Self::Warned { message },
             What::Succeeded { progress, changed } => {
@@ -319,13 +323,14 @@ mod tests {
         {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
         {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
         {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
-        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
-        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
-        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
-        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
-        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
-        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
-        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"serviceRemoved","service":"web"}
+        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
+        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
+        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
+        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
+        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
+        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
+        {"version":1,"elapsedSeconds":25.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
         "#);
     }
 }

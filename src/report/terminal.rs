@@ -211,6 +211,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | What::WorkloadDeleted { .. }
             | What::RevisionsPruned { .. }
             | What::ServiceApplied { .. }
+            | What::ServiceRemoved { .. }
             | What::Retrying { .. }
             | What::Warned { .. } => self.scroll(event),
         }

@@ -166,6 +166,7 @@ fn sentence(what: &What) -> (Tone, String) {
             (Tone::Plain, format!("{noun} {} removed", list_literals(revisions)))
         }
         What::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
+        What::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` removed")),
         What::Retrying { error, delay } => {
             (Tone::Warning, format!("request failed, next try in {}: {error}", span(*delay)))
         }
@@ -289,6 +290,7 @@ pub(crate) mod tests {
             What::WorkloadDeleted { workload: word("web-v1") },
             What::RevisionsPruned { revisions: vec![word("web-v0")] },
             What::ServiceApplied { service: word("web") },
+            What::ServiceRemoved { service: word("web") },
             What::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
             What::Warned { message: word("the image has no tag") },
             What::Succeeded { progress: done.clone(), changed: true },
@@ -336,11 +338,12 @@ pub(crate) mod tests {
             What::WorkloadDeleted { .. } => 13,
             What::RevisionsPruned { .. } => 14,
             What::ServiceApplied { .. } => 15,
-            What::Retrying { .. } => 16,
-            What::Warned { .. } => 17,
-            What::Succeeded { .. } => 18,
-            What::Interrupted { .. } => 19,
-            What::Failed { .. } => 20,
+            What::ServiceRemoved { .. } => 16,
+            What::Retrying { .. } => 17,
+            What::Warned { .. } => 18,
+            What::Succeeded { .. } => 19,
+            What::Interrupted { .. } => 20,
+            What::Failed { .. } => 21,
         }
     }
 
@@ -376,6 +379,7 @@ pub(crate) mod tests {
         web: workload `web-v1` deleted
         web: old revision `web-v0` removed
         web: service `web` applied
+        web: service `web` removed
         web: request failed, next try in 2s: connection reset
         web: warning: the image has no tag
         web: done: 5 of 5 upgraded, 5 ready

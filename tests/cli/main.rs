@@ -10,6 +10,7 @@ mod deleting;
 mod differing;
 mod exit_codes;
 mod exit_table;
+mod exposing;
 mod forms;
 mod hostile;
 mod in_ci;

@@ -177,6 +177,63 @@ fn hands_off(change: &Change) -> Result<(), String> {
     }
 }
 
+/// What a container's port is called that no Service offers.
+pub(crate) const HIDDEN: &str = "hidden";
+
+/// Every pod that serves is reached through the component's Service under each port of its own, and is sent nothing for a
+/// port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
+fn reachable(world: &World, component: &str) -> Result<(), String> {
+    let service = world.0.get(&("services".to_owned(), component.to_owned()));
+    let offered: Vec<&Value> = service
+        .filter(|service| service["spec"]["selector"]["app.oam.dev/component"] == component)
+        .and_then(|service| service["spec"]["ports"].as_array())
+        .into_iter()
+        .flatten()
+        .collect();
+    for pod in world.of("pods", component).filter(|pod| is_ready(pod)) {
+        let name = &pod["metadata"]["name"];
+        let ports: Vec<&Value> = ports(pod).collect();
+        for port in ports.iter().filter(|port| port["name"] != HIDDEN && !port["name"].is_null()) {
+            let reaches = |entry: &&&Value| {
+                entry["port"] == port["containerPort"]
+                    && protocol(entry) == protocol(port)
+                    && endpoint(entry, &ports) == port["containerPort"]
+            };
+            if !offered.iter().any(|entry| reaches(&entry)) {
+                return Err(format!("pod {name} is not reached on its port {}", port["containerPort"]));
+            }
+        }
+        for entry in &offered {
+            let number = endpoint(entry, &ports);
+            let has = |port: &&Value| port["containerPort"] == number && protocol(port) == protocol(entry);
+            if !number.is_null() && !ports.iter().any(|port| has(port)) {
+                return Err(format!("pod {name} is sent traffic for port {number}, which it lacks"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ports(pod: &Value) -> impl Iterator<Item = &Value> {
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    containers.filter_map(|container| container["ports"].as_array()).flatten()
+}
+
+fn protocol(port: &Value) -> &str {
+    port["protocol"].as_str().unwrap_or("TCP")
+}
+
+/// The port of a pod that a Service's port leads to: by number every pod's, by name that of a pod which has it.
+fn endpoint(entry: &Value, ports: &[&Value]) -> Value {
+    match &entry["targetPort"] {
+        Value::String(name) => {
+            let named = |port: &&&Value| port["name"] == *name && protocol(port) == protocol(entry);
+            ports.iter().find(named).map(|port| port["containerPort"].clone()).unwrap_or_default()
+        }
+        number => number.clone(),
+    }
+}
+
 /// Watches over one component.
 struct Judge {
     allowance: Allowance,
@@ -210,6 +267,7 @@ impl Judge {
         if object.and_then(component) != Some(&name) {
             return Ok(());
         }
+        reachable(world, &name)?;
         if world.ready(&name) < self.floor {
             return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));
         }
@@ -322,6 +380,14 @@ fn deed(change: &Change) -> Option<String> {
             let words = |one: &Value| format!("{} of {}", moved(one), size(one));
             (shape(before) != shape(after))
                 .then(|| format!("{name} {} -> {} {image}", words(before), words(after)))
+        }
+        // A claim leaves its stamp on Services that stay as they are.
+        ("services", Some(before), Some(after))
+            if change.verb != Verb::Delete
+                && before["spec"] == after["spec"]
+                && before["metadata"]["labels"] == after["metadata"]["labels"] =>
+        {
+            None
         }
         (kind, None, Some(_)) => Some(format!("{name} made ({kind})")),
         (kind, Some(_), _) if change.verb == Verb::Delete => Some(format!("{name} deleted ({kind})")),

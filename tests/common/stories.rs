@@ -33,6 +33,13 @@ all!(
     side_by_side,
     exposed,
     exposed_elsewhere,
+    exposed_under_one_name,
+    exposed_under_two_names,
+    exposed_in_mid_rollout,
+    exposed_after_failure,
+    exposed_no_more,
+    hidden,
+    shown,
     tolerant,
 );
 
@@ -137,6 +144,61 @@ pub(crate) fn exposed_elsewhere() -> Story {
     story(vec![Act::Apply(vec![web(1, 2).exposing(80)])], vec![web(2, 2).exposing(8080)])
 }
 
+/// One name, another number.
+pub(crate) fn exposed_under_one_name() -> Story {
+    let before =
+        web(1, 5).property("ports: [{port: 80, name: http, expose: true}, {port: 81, expose: true}]");
+    let after = web(2, 5).property("ports: [{port: 8080, name: http, expose: true}]");
+    story(vec![Act::Apply(vec![before])], vec![after.batches(&["2", "3"])])
+}
+
+/// One number, another name; and one of another protocol.
+pub(crate) fn exposed_under_two_names() -> Story {
+    let before = web(1, 3)
+        .property("ports: [{port: 80, name: http, expose: true}, {port: 53, protocol: UDP, expose: true}]")
+        .property("exposeType: NodePort");
+    let after = web(2, 3).property("ports: [{port: 80, name: web, expose: true}, {port: 53, expose: true}]");
+    story(vec![Act::Apply(vec![before])], vec![after.batches(&["1", "2"])])
+}
+
+/// Pods of three revisions at a time.
+pub(crate) fn exposed_in_mid_rollout() -> Story {
+    let before = vec![
+        Act::Apply(vec![web(1, 5).exposing(80)]),
+        Act::Apply(vec![web(2, 5).exposing(81).batches(&["2", "3"]).partition(0)]),
+    ];
+    story(before, vec![web(3, 5).exposing(82).batches(&["2", "3"])])
+}
+
+/// The next one's pods never got ready, and it goes back.
+pub(crate) fn exposed_after_failure() -> Story {
+    let before = vec![
+        Act::Apply(vec![web(1, 5).exposing(80)]),
+        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 50ms}"),
+        Act::ApplyInVain(vec![web(2, 5).exposing(8080).batches(&["2", "3"])]),
+    ];
+    story(before, vec![web(1, 5).exposing(80)])
+}
+
+pub(crate) fn exposed_no_more() -> Story {
+    story(vec![Act::Apply(vec![web(1, 3).exposing(80)])], vec![web(2, 3).batches(&["1", "2"])])
+}
+
+/// The pods stay, and the port that they have is no longer offered.
+pub(crate) fn hidden() -> Story {
+    let before = web(1, 2).property("ports: [{port: 80, name: hidden, expose: true}]");
+    let after = web(1, 2).property("ports: [{port: 80, name: hidden}]");
+    story(vec![Act::Apply(vec![before])], vec![after])
+}
+
+/// The pods stay, and one more port that they have is offered.
+pub(crate) fn shown() -> Story {
+    let before = web(1, 2).property("ports: [{port: 80, expose: true}, {port: 81, name: hidden}]");
+    let after =
+        web(1, 2).property("ports: [{port: 80, expose: true}, {port: 81, name: hidden, expose: true}]");
+    story(vec![Act::Apply(vec![before])], vec![after])
+}
+
 pub(crate) fn tolerant() -> Story {
     story(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
 }
@@ -158,6 +220,39 @@ pub(crate) const IN_PLACE: &[(&str, OfType)] = &[
     ("third revision", |kind| story(at_the_gate(kind), vec![web(3, 5).batches(&["2", "3"]).of(kind)])),
     ("another size", |kind| story(at_the_gate(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),
 ];
+
+/// Stories of a StatefulSet whose revisions expose different ports, by name.
+pub(crate) const EXPOSED_IN_PLACE: &[(&str, fn() -> Story)] = &[
+    ("another port", || {
+        let before = Act::Apply(vec![of_port_80(1)]);
+        story(vec![before], vec![of_port_81(2).batches(&["2", "3"])])
+    }),
+    ("back at the gate", || {
+        let before = [
+            Act::Apply(vec![of_port_80(1)]),
+            Act::Apply(vec![of_port_81(2).batches(&["2", "3"]).partition(0)]),
+        ];
+        story(before.into(), vec![of_port_80(1).batches(&["2", "3"])])
+    }),
+    ("a third port at the gate", || {
+        let before = [
+            Act::Apply(vec![of_port_80(1)]),
+            Act::Apply(vec![of_port_81(2).batches(&["2", "3"]).partition(0)]),
+        ];
+        story(before.into(), vec![web(3, 5).exposing(82).of("statefulset").batches(&["2", "3"])])
+    }),
+    ("no port any more", || {
+        story(vec![Act::Apply(vec![of_port_80(1)])], vec![web(2, 5).of("statefulset").batches(&["2", "3"])])
+    }),
+];
+
+fn of_port_80(version: u32) -> super::manifest::Component {
+    web(version, 5).exposing(80).of("statefulset")
+}
+
+fn of_port_81(version: u32) -> super::manifest::Component {
+    web(version, 5).exposing(81).of("statefulset")
+}
 
 fn canary(kind: &'static str) -> super::manifest::Component {
     web(2, 5).batches(&["2", "3"]).partition(0).of(kind)

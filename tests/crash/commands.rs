@@ -200,3 +200,31 @@ async fn delete() {
     removal(vec![Act::Apply(vec![web(1, 2).exposing(80)])], Command::Delete).dies_anywhere().await;
     removal(held("webservice"), Command::DeleteComponent).dies_anywhere().await;
 }
+
+/// With other ports in each revision.
+fn exposing(version: u32, kind: &'static str) -> Component {
+    web(version, 5).exposing(8000 + u16::try_from(version).unwrap()).of(kind)
+}
+
+#[tokio::test(start_paused = true)]
+async fn undo_of_other_ports() {
+    let before = |kind| vec![Act::Apply(vec![exposing(1, kind)]), Act::Apply(vec![exposing(2, kind)])];
+    on("statefulset", |kind| after(before(kind), Command::Undo, exposing(1, kind))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn abort_of_other_ports() {
+    let before = |kind| {
+        let canary = exposing(2, kind).batches(&["2", "3"]).partition(0);
+        vec![Act::Apply(vec![exposing(1, kind)]), Act::Apply(vec![canary])]
+    };
+    on("statefulset", |kind| after(before(kind), Command::Abort, exposing(1, kind))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn scale_of_other_ports() {
+    let before =
+        vec![Act::Apply(vec![exposing(1, "webservice")]), Act::Apply(vec![exposing(2, "webservice")])];
+    let larger = web(2, 7).exposing(8002);
+    after(before, Command::Scale(7), larger).dies_anywhere().await;
+}

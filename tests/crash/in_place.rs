@@ -12,6 +12,14 @@ async fn every_story(kind: &'static str) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn exposed_stateful_sets() {
+    for (name, story) in stories::EXPOSED_IN_PLACE {
+        case(name);
+        dies_anywhere(story()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn clone_sets() {
     every_story("cloneset-service").await;
 }

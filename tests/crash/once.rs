@@ -80,5 +80,12 @@ stories!(
     side_by_side,
     exposed,
     exposed_elsewhere,
+    exposed_under_one_name,
+    exposed_under_two_names,
+    exposed_in_mid_rollout,
+    exposed_after_failure,
+    exposed_no_more,
+    hidden,
+    shown,
     tolerant,
 );

@@ -135,7 +135,18 @@ macro_rules! stories {
     )*};
 }
 
-stories!(first_release, upgrade, scale_in, third_after_gate, gate_closes, exposed_elsewhere);
+stories!(
+    first_release,
+    upgrade,
+    scale_in,
+    third_after_gate,
+    gate_closes,
+    exposed_elsewhere,
+    exposed_no_more,
+    exposed_in_mid_rollout,
+    hidden,
+    shown
+);
 
 async fn every_story(kind: &'static str) {
     // The others differ from these in what was there before, which the planner's histories cover.

@@ -156,7 +156,10 @@ fn a_stateful_set_has_a_headless_service_besides_the_exposing_one() {
     let both = names("{image: 'db:1', ports: [{port: 5432, expose: true}]}");
     assert_eq!(both.len(), 2);
     assert_eq!(both[0]["metadata"]["name"], "web");
-    assert_eq!(both[1]["spec"]["ports"], json!([{"name": "port-5432", "port": 5432, "targetPort": 5432}]));
+    assert_eq!(
+        both[1]["spec"]["ports"],
+        json!([{"name": "port-5432", "port": 5432, "targetPort": "port-5432"}])
+    );
 }
 
 #[test]

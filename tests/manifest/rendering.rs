@@ -175,8 +175,8 @@ fn the_service_of_exposed_ports() {
                 "type": "NodePort",
                 "selector": {"app.oam.dev/component": "web"},
                 "ports": [
-                    {"port": 8080, "targetPort": 8080, "name": "http"},
-                    {"port": 53, "targetPort": 53, "name": "dns", "protocol": "UDP"},
+                    {"port": 8080, "targetPort": "http", "name": "http"},
+                    {"port": 53, "targetPort": "dns", "name": "dns", "protocol": "UDP"},
                 ],
             },
         }))

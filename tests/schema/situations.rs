@@ -68,7 +68,9 @@ fn to_and_fro(schemas: &Schemas) {
     stage.drive("apply other.yaml --reuse-revision", 0);
     let exposed = shop("v3", "web:3")
         .replace("image: web:3", "image: web:3\n        ports: [{port: 80, expose: true}]");
-    stage.desk.write("v3.yaml", exposed);
+    stage.desk.write("v3.yaml", &exposed);
+    stage.drive("apply v3.yaml", 0);
+    stage.desk.write("v3.yaml", exposed.replace(", expose: true", ""));
     stage.drive("apply v3.yaml", 0);
     stage.desk.done("delete web");
     stage.show("status", 0);

@@ -32,7 +32,7 @@ struct Component {
     revision: String,
     /// Whether it would be recorded.
     new_revision: bool,
-    /// Services that would be created or changed.
+    /// Services that would be created, changed or removed.
     services: Vec<String>,
     /// The run; none where nothing would be driven.
     run: Option<Run>,
@@ -77,8 +77,6 @@ impl Plan {
 
 fn component(forecast: &Forecast) -> Component {
     let job = &forecast.job;
-    let services = job.services.iter().filter_map(Change::difference);
-    let name = |(_, after): (_, serde_json::Value)| after["metadata"]["name"].as_str().map(str::to_owned);
     Component {
         component: job.component.clone(),
         application: job.application.clone(),
@@ -86,7 +84,7 @@ fn component(forecast: &Forecast) -> Component {
         pending: forecast.is_pending(),
         revision: job.desired.target.clone(),
         new_revision: job.new_revision.is_some(),
-        services: services.filter_map(name).collect(),
+        services: job.services.iter().filter_map(Change::name).collect(),
         run: forecast.steps.iter().find_map(forecast::claimed).map(|spec| run(forecast, spec)),
         difference: strip_str(&forecast::differences(forecast).concat()).to_string(),
     }

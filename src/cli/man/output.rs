@@ -75,7 +75,7 @@ mod tests {
         for name in ["apply", "undo", "promote", "resume", "abort", "scale"] {
             let section = of(name);
             assert!(section.starts_with(".SH OUTPUT\nWith \\fB\\-o ndjson\\fR every event"), "{section}");
-            assert_eq!(section.matches(".TP\n\\fB").count(), 21, "{section}");
+            assert_eq!(section.matches(".TP\n\\fB").count(), 22, "{section}");
             assert!(section.contains("\\fBbatchReady\\fR\nA batch is complete\n"), "{section}");
         }
     }

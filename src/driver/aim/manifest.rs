@@ -3,9 +3,11 @@
 use crate::cluster::revisions;
 use crate::cluster::session::Session;
 use crate::driver::aim::{Aim, not_resolved, workload_name};
+use crate::driver::exposing::Asked;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::application::{Application, Component};
-use crate::oam::render;
+use crate::oam::exposure::Exposure;
+use crate::oam::render::Inherited;
 use crate::oam::revision::{self, Decision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::record::Purpose;
@@ -37,6 +39,7 @@ pub(super) fn at_manifest(
     reuse: bool,
 ) -> Result<Aim, Failure> {
     let mut warnings = Vec::new();
+    let mut is_rendered = true;
     let decision = revision::decide(stored, application, component, namespace)
         .map_err(|error| Failure::refused(error.to_string()))?;
     let (name, new_revision) = match decision {
@@ -52,6 +55,7 @@ pub(super) fn at_manifest(
                     .hint("give the changed component another `externalRevision`")
                     .hint("or pass `--reuse-revision` to roll out the revision as it was recorded"));
             }
+            is_rendered = false;
             warnings.push(format!("{what}; it is rolled out as it was recorded"));
             (name, None)
         }
@@ -65,6 +69,7 @@ pub(super) fn at_manifest(
             return Err(unknown_target(&target_name, &component.name, stored));
         }
     };
+    is_rendered &= target_name == name;
     let rollout = &component.rollout;
     Ok(Aim {
         desired: Desired {
@@ -79,7 +84,10 @@ pub(super) fn at_manifest(
         new_revision,
         target,
         manifest_revision: Some(name),
-        services: render::services(application, component, namespace),
+        asked: Some(Asked {
+            exposure: is_rendered.then(|| Exposure::of(component)),
+            inherited: Inherited::of(application),
+        }),
         warnings,
         purpose: Purpose::Forward,
     })

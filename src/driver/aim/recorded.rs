@@ -187,7 +187,7 @@ fn aim(desired: Desired, target: &StoredRevision, purpose: Purpose) -> Aim {
         new_revision: None,
         target: target.clone(),
         manifest_revision: None,
-        services: Vec::new(),
+        asked: None,
         warnings: Vec::new(),
         purpose,
     }

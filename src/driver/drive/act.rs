@@ -9,6 +9,7 @@ use crate::cluster::record::{self, RecordError};
 use crate::cluster::watch;
 use crate::cluster::workload::{self, observe};
 use crate::driver::drive::{Drive, Lead};
+use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::check_bound;
 use crate::oam::revision;
@@ -250,8 +251,10 @@ impl Drive<'_> {
             purpose: self.job.purpose,
             lease: self.lead.map(|lead| lead.scope).unwrap_or_default(),
         };
-        let record =
+        let mut record =
             Record::claim(observed.record.as_ref(), &self.job.application, &self.job.component, spec, claim);
+        let others = exposing::others(observed, self.job.desired.kind, &self.job.desired.target);
+        record.exposes = self.job.exposing.recorded(&record.exposes, &others);
         let stored = record::claim(session, &self.job.namespace, self.record.as_ref(), &record).await?;
         let spec = &stored.record.run.spec;
         let limits = self.context.limits;
@@ -276,6 +279,8 @@ impl Drive<'_> {
         }
         self.held = Some(stored.record.epoch);
         self.record = Some(stored);
+        // Every claim fences the Services, also those that stay as they are.
+        self.has_extras |= self.job.exposing.names().next().is_some();
         // A workload that an earlier run created just before this claim may not have been watched yet; it
         // has to be seen and stamped before that run gives it pods.
         self.refresh().await?;

@@ -1,36 +1,105 @@
 //! What a run writes besides workloads: a new revision, and the component's Services.
 //!
-//! It comes after the claim, so that the record is first, and before the first workload.
-
-use std::time::Duration;
+//! It comes after the claim and after the stamps, so that the record is first and no run before this one can act any more,
+//! and before the first workload changes. Where nothing else is to be done, a claim of its own fences it.
 
 use serde_json::{Value, json};
 
-use crate::cluster::error::ClusterError;
-use crate::cluster::{record, revisions, service};
+use crate::cluster::record::{self, RecordError};
+use crate::cluster::revisions;
 use crate::driver::drive::Drive;
-use crate::driver::drive::act::MOST_CONFLICTS;
+use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision::NewRevision;
+use crate::plan::observed::{Epoch, Observed};
+use crate::plan::step::Step;
 use crate::report::event::What;
 
-/// How long to stand back after a conflict.
-const AFTER_CONFLICT: Duration = Duration::from_millis(200);
-
 impl Drive<'_> {
+    /// Whether the time of this step is the time to write them.
+    pub(super) fn is_time_for_extras(&self, step: &Step) -> bool {
+        let is_driving = self.held.is_some();
+        self.has_extras
+            && match step {
+                Step::Hold { .. } | Step::Wait { .. } => true,
+                Step::Nothing => !is_driving,
+                Step::Create
+                | Step::Scale { .. }
+                | Step::Roll { .. }
+                | Step::Delete { .. }
+                | Step::Finish => is_driving,
+                Step::Claim { .. }
+                | Step::Stamp { .. }
+                | Step::Superseded { .. }
+                | Step::Disturbed { .. }
+                | Step::Refuse(_) => false,
+            }
+    }
+
     /// Records the new revision and applies the Services, as far as there are any.
-    pub(super) async fn put_extras(&mut self) -> Result<(), Failure> {
+    pub(super) async fn put_extras(&mut self, observed: &Observed, step: &Step) -> Result<(), Failure> {
         self.may_write().await?;
+        let desired = &self.job.desired;
+        let others = match step {
+            // All pods are the target's.
+            Step::Nothing | Step::Finish => Vec::new(),
+            Step::Wait { .. } if self.held.is_none() => Vec::new(),
+            Step::Wait { .. }
+            | Step::Hold { .. }
+            | Step::Claim { .. }
+            | Step::Stamp { .. }
+            | Step::Create
+            | Step::Scale { .. }
+            | Step::Roll { .. }
+            | Step::Delete { .. }
+            | Step::Superseded { .. }
+            | Step::Disturbed { .. }
+            | Step::Refuse(_) => exposing::others(observed, desired.kind, &desired.target),
+        };
         if let Some(new) = &self.job.new_revision {
             self.record_revision(new).await?;
             self.emit(What::RevisionCreated { revision: new.name.clone(), number: new.number });
         }
-        for change in self.job.services.clone() {
-            self.apply_service(change).await?;
+        // A target that does not exist yet is given its metadata when the run ends.
+        let relabels = self.held.is_none() && self.job.relabels.is_some();
+        if relabels || self.job.exposing.names().next().is_some() {
+            let epoch = match self.held {
+                Some(held) => held,
+                None => match self.fence(&others).await? {
+                    Some(epoch) => epoch,
+                    None => return Ok(()),
+                },
+            };
+            self.apply_services(epoch, &others).await?;
+            if relabels {
+                self.hand_down(epoch).await?;
+            }
         }
         self.has_extras = false;
         self.changed = true;
         Ok(())
+    }
+
+    /// Takes the next epoch and leaves the recorded run as it is: a run before this one, which may still have a write on its
+    /// way, can change no Service after it. `None` where the record has moved on, and everything has to be observed again.
+    async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
+        let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
+        let newest = self.observe().newest_stamp();
+        let mut record = seen.record.clone();
+        record.epoch = record.epoch.max(newest).next();
+        record.exposes = self.job.exposing.recorded(&record.exposes, others);
+        match record::claim(&self.context.session, &self.job.namespace, Some(&seen), &record).await {
+            Ok(stored) => {
+                let epoch = stored.record.epoch;
+                self.record = Some(stored);
+                Ok(Some(epoch))
+            }
+            Err(RecordError::Cluster(error)) => {
+                self.recover(error).await?;
+                Ok(None)
+            }
+            Err(error @ RecordError::Unusable { .. }) => Err(error.into()),
+        }
     }
 
     async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
@@ -46,7 +115,13 @@ impl Drive<'_> {
                         Failure::new(FailureKind::Superseded, reason).hint("run the same command again")
                     );
                 }
-                None => self.retry(error).await?,
+                None => {
+                    self.retry(error).await?;
+                    self.may_write().await?;
+                    if let Some(held) = self.held {
+                        self.confirm_epoch(held).await?;
+                    }
+                }
             }
         }
         Ok(())
@@ -66,45 +141,5 @@ impl Drive<'_> {
             object["metadata"]["ownerReferences"] = json!([owner, keeper]);
         }
         object
-    }
-
-    async fn apply_service(&mut self, mut change: service::Change) -> Result<(), Failure> {
-        let session = self.context.session.clone();
-        loop {
-            let (name, wanted) = match &change {
-                service::Change::None => return Ok(()),
-                service::Change::Foreign(reason) => {
-                    return Err(Failure::refused(reason.clone()));
-                }
-                service::Change::Create(wanted) | service::Change::Update { wanted, .. } => {
-                    (wanted["metadata"]["name"].as_str().unwrap_or_default().to_owned(), wanted.clone())
-                }
-            };
-            match service::apply(&session, &self.job.namespace, &change).await {
-                Ok(()) => {
-                    self.emit(What::ServiceApplied { service: name });
-                    return Ok(());
-                }
-                Err(ClusterError::AlreadyExists(_) | ClusterError::NotFound(_)) => {}
-                Err(error) => self.retry(error).await?,
-            }
-            change = service::compare(&session, &self.job.namespace, &self.job.application, &wanted).await?;
-        }
-    }
-
-    /// Waits before another try, where one may help.
-    async fn retry(&mut self, error: ClusterError) -> Result<(), Failure> {
-        match error {
-            // A create is in conflict, too, with whatever else counts against a quota at that moment.
-            ClusterError::Conflict(_) if self.conflicts < MOST_CONFLICTS => {
-                self.conflicts += 1;
-                self.context.session.clock().pause(AFTER_CONFLICT).await;
-                Ok(())
-            }
-            ClusterError::Forbidden(message)
-            | ClusterError::Invalid(message)
-            | ClusterError::Rejected(message) => Err(self.denied(message)),
-            error => Ok(self.context.session.pause_after(&error).await?),
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::hash::fnv1a;
 use crate::oam::labels;
 
 /// Differences that are listed; more would hide the first.
@@ -13,12 +14,9 @@ const MAX_DIFFERENCES: usize = 20;
 /// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
 /// hexadecimal digits. It never changes between versions: revisions in clusters carry it.
 pub(super) fn hash(workload: &Value) -> String {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut text = String::new();
     write(&comparable(workload), &mut text);
-    let hash = text.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(&text))
 }
 
 /// The paths where two workloads' specs differ, with both values; empty where they are the same.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::oam::application::{Application, Component};
+use crate::oam::exposure::Exposure;
 use crate::oam::labels;
 use crate::oam::render;
 use crate::oam::revision::{StoredRevision, body, number};
@@ -229,8 +230,9 @@ impl Wanted<'_> {
     fn create(&self, name: &str) -> Result<NewRevision, RevisionError> {
         let workload = self.render(name);
         let number = self.number(name)?;
+        let exposes = serde_json::to_string(&Exposure::of(self.component));
         // No label here may be one that a workload's selector uses.
-        let object = json!({
+        let mut object = json!({
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",
             "metadata": {
@@ -251,6 +253,10 @@ impl Wanted<'_> {
                 "status": {"observedGeneration": 0},
             },
         });
+        // A body without ports says by itself that nothing is exposed.
+        if let (false, Ok(exposes)) = (self.component.properties.ports.is_empty(), exposes) {
+            object["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
+        }
         Ok(NewRevision { name: name.to_owned(), number, object })
     }
 }

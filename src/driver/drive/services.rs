@@ -1,0 +1,155 @@
+//! The component's Services under a run: the ports of all revisions that may have pods while it lasts, those of the target
+//! alone at its end.
+
+use std::time::Duration;
+
+use kube::api::DynamicObject;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::service::{self, Change};
+use crate::driver::drive::Drive;
+use crate::driver::drive::act::MOST_CONFLICTS;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::plan::observed::Epoch;
+use crate::report::event::What;
+
+/// How long to stand back after a conflict.
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
+
+/// Whether Services had to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All were as wanted.
+    Nothing,
+    /// At least one was not.
+    Something,
+}
+
+impl Drive<'_> {
+    /// Makes the Services those that the pods of the target and of `others` need, and stamps each with the claim.
+    pub(super) async fn apply_services(&mut self, epoch: Epoch, others: &[String]) -> Result<(), Failure> {
+        let names: Vec<String> = self.job.exposing.names().map(str::to_owned).collect();
+        for name in names {
+            let session = self.context.session.clone();
+            let seen = service::load_service(&session, &self.job.namespace, &name).await?;
+            self.apply_service(&name, seen, epoch, others).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the ports off that only the sources had: no pod is theirs any more.
+    pub(super) async fn trim_services(&mut self) -> Result<Written, Failure> {
+        let Some(epoch) = self.held else { return Ok(Written::Nothing) };
+        let names: Vec<String> = self.job.exposing.names().map(str::to_owned).collect();
+        let mut written = Written::Nothing;
+        for name in names {
+            let seen = self.services.get(&name).cloned();
+            if self.job.exposing.change(&name, &[], seen.as_ref()).is_pending() {
+                self.may_write().await?;
+                self.apply_service(&name, seen, epoch, &[]).await?;
+                written = Written::Something;
+            }
+        }
+        Ok(written)
+    }
+
+    async fn apply_service(
+        &mut self,
+        name: &str,
+        mut seen: Option<DynamicObject>,
+        epoch: Epoch,
+        others: &[String],
+    ) -> Result<(), Failure> {
+        let session = self.context.session.clone();
+        let namespace = self.job.namespace.clone();
+        let mut is_told = false;
+        loop {
+            if let Some(seen) = &seen
+                && service::stamp(seen).is_some_and(|stamp| stamp > epoch)
+            {
+                return Err(self.superseded().await);
+            }
+            let change = self.job.exposing.change(name, others, seen.as_ref());
+            let attempt = match (&change, &seen) {
+                (Change::Foreign(reason), _) => return Err(self.denied(reason.clone())),
+                (Change::None, Some(found))
+                    if self.job.exposing.owns(found) && service::stamp(found) != Some(epoch) =>
+                {
+                    service::patch_service(&session, &namespace, found, &[], epoch).await.map(Some)
+                }
+                (Change::None, _) => {
+                    match seen {
+                        Some(found) => drop(self.services.insert(name.to_owned(), found)),
+                        None => drop(self.services.remove(name)),
+                    }
+                    if is_told {
+                        self.emit(What::ServiceApplied { service: name.to_owned() });
+                    }
+                    return Ok(());
+                }
+                (Change::Create(wanted), _) => {
+                    // Nothing on the server tells a late create from one in time, so it is preceded by a look at the claim;
+                    // what it makes selects no pods, so that a later claim sees it before it can do anything.
+                    self.confirm_epoch(epoch).await?;
+                    service::create_service(&session, &namespace, wanted, epoch).await.map(Some)
+                }
+                (Change::Update { seen: found, operations }, _) => {
+                    if service::is_inert(found) {
+                        self.confirm_epoch(epoch).await?;
+                    }
+                    is_told = true;
+                    service::patch_service(&session, &namespace, found, operations, epoch).await.map(Some)
+                }
+                (Change::Remove(found), _) => {
+                    let removed = service::remove_service(&session, &namespace, found).await;
+                    if removed.is_ok() {
+                        self.emit(What::ServiceRemoved { service: name.to_owned() });
+                    }
+                    removed.map(|()| None)
+                }
+            };
+            seen = match attempt {
+                Ok(after) => after,
+                Err(error) => {
+                    self.retry(error).await?;
+                    self.may_write().await?;
+                    self.confirm_epoch(epoch).await?;
+                    service::load_service(&session, &namespace, name).await?
+                }
+            };
+        }
+    }
+
+    /// Makes sure that nobody has claimed since.
+    pub(super) async fn confirm_epoch(&mut self, epoch: Epoch) -> Result<(), Failure> {
+        self.reload().await?;
+        match &self.record {
+            Some(stored) if stored.record.epoch == epoch => Ok(()),
+            Some(_) | None => Err(self.superseded().await),
+        }
+    }
+
+    /// Waits before another try, where one may help.
+    pub(super) async fn retry(&mut self, error: ClusterError) -> Result<(), Failure> {
+        match error {
+            ClusterError::AlreadyExists(_) | ClusterError::NotFound(_) | ClusterError::Conflict(_)
+                if self.conflicts < MOST_CONFLICTS =>
+            {
+                self.conflicts += 1;
+                self.context.session.clock().pause(AFTER_CONFLICT).await;
+                Ok(())
+            }
+            ClusterError::AlreadyExists(message)
+            | ClusterError::NotFound(message)
+            | ClusterError::Conflict(message) => {
+                let reason = format!(
+                    "somebody else keeps changing the objects of component `{}`: {message}",
+                    self.job.component
+                );
+                Err(Failure::new(FailureKind::NotReady, reason))
+            }
+            ClusterError::Forbidden(message) | ClusterError::Invalid(message) => Err(self.denied(message)),
+            error => Ok(self.context.session.pause_after(&error).await?),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Which Services a component is to have at a moment of its run, by what its revisions expose.
+//!
+//! A revision says itself what it exposes. A manifest that exposes other ports of the same containers is the same revision,
+//! so the run record keeps what was last asked of it. Of revisions that say nothing (older ones, and KubeVela's) the
+//! component's Service tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::service::{self, Change, Inherited as Kept, Wanted};
+use crate::cluster::session::Session;
+use crate::oam::exposure::{Exposure, Offer, RevisionPorts, declared, key, union, widest};
+use crate::oam::kind::WorkloadKind;
+use crate::oam::render::Inherited;
+use crate::oam::render::services::Outline;
+use crate::oam::revision::StoredRevision;
+use crate::plan::observed::{Observed, Workload};
+use crate::plan::record::{Outcome, Record};
+
+/// What a manifest says of a component's Services.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What the target exposes; `None` where the target is another revision than the one that the manifest renders.
+    pub exposure: Option<Exposure>,
+    /// What the Services have from the application.
+    pub inherited: Inherited,
+}
+
+/// What is known of a component besides.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The component.
+    pub component: &'a str,
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The kind of workload that it runs as.
+    pub kind: WorkloadKind,
+    /// The revision to roll out.
+    pub target: &'a StoredRevision,
+    /// Every revision of the component that was found.
+    pub stored: &'a [StoredRevision],
+    /// The run record.
+    pub record: Option<&'a Record>,
+}
+
+/// What a component's revisions expose, and its Services as they were seen.
+#[derive(Debug, Clone)]
+pub struct Exposing {
+    application: String,
+    component: String,
+    target: String,
+    outlines: Vec<Outline>,
+    /// By revision.
+    ports: BTreeMap<String, RevisionPorts>,
+    /// What the revisions say of themselves.
+    said: BTreeMap<String, Option<Exposure>>,
+    /// Keys of labels and annotations that manifests have given; `None` where no manifest is given.
+    inherited: Option<BTreeSet<String>>,
+    seen: BTreeMap<String, DynamicObject>,
+    is_news: bool,
+}
+
+impl Exposing {
+    /// Reads the component's Services and works out what its revisions expose.
+    ///
+    /// # Errors
+    /// What the server answered at last.
+    pub async fn look(
+        session: &Session,
+        known: Known<'_>,
+        asked: Option<Asked>,
+    ) -> Result<Self, ClusterError> {
+        let Known { application, component, namespace, kind, target, stored, record } = known;
+        let revisions = || stored.iter().chain([target]);
+        let inherited = match &asked {
+            Some(asked) => asked.inherited.clone(),
+            None => target.workload().map(Inherited::stored).unwrap_or_default(),
+        };
+        let mut exposing = Self {
+            application: application.to_owned(),
+            component: component.to_owned(),
+            target: target.name.clone(),
+            outlines: Outline::all(application, component, kind, namespace, &inherited),
+            ports: BTreeMap::new(),
+            said: revisions().map(|one| (one.name.clone(), one.exposes.clone())).collect(),
+            inherited: asked.as_ref().map(|_| revisions().flat_map(handed_keys).collect()),
+            seen: BTreeMap::new(),
+            is_news: false,
+        };
+        let wanted = asked.and_then(|asked| asked.exposure);
+        let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
+        let is_exposing = |exposure: &Exposure| !exposure.ports.is_empty();
+        // Whatever was asked of it before, a revision without ports has never had a Service.
+        let may_expose = |one: &StoredRevision| one.workload().is_some_and(|body| !declared(body).is_empty());
+        let must_look = wanted.as_ref().is_some_and(is_exposing) || kind == WorkloadKind::StatefulSet;
+        if !must_look && !revisions().any(may_expose) {
+            exposing.outlines.clear();
+            return Ok(exposing);
+        }
+        for outline in &exposing.outlines {
+            match service::load_service(session, namespace, &outline.name).await {
+                Ok(found) => exposing.seen.extend(found.map(|found| (outline.name.clone(), found))),
+                // Whoever exposes nothing needs no rights on Services.
+                Err(ClusterError::Forbidden(_)) if !must_look => {
+                    exposing.outlines.clear();
+                    return Ok(exposing);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let live = exposing.seen.get(component).map(|service| service.data.clone());
+        for one in revisions() {
+            let declared = one.workload().map(declared).unwrap_or_default();
+            let before = recorded(&one.name).or(one.exposes.as_ref());
+            let exposure = match (&wanted, before) {
+                (Some(wanted), before) if one.name == target.name => {
+                    exposing.is_news = before.is_some_and(|before| before != wanted);
+                    wanted.clone()
+                }
+                (_, Some(before)) => before.clone(),
+                (_, None) => Exposure::guessed(&declared, live.as_ref()),
+            };
+            exposing.ports.insert(one.name.clone(), RevisionPorts { declared, exposure });
+        }
+        Ok(exposing)
+    }
+
+    /// The names of the Services that the component may have.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.outlines.iter().map(|outline| outline.name.as_str())
+    }
+
+    /// A Service as it was seen before the run.
+    #[must_use]
+    pub fn seen(&self, name: &str) -> Option<&DynamicObject> {
+        self.seen.get(name)
+    }
+
+    /// Whether a Service is the component's, and so stamped with its claims.
+    #[must_use]
+    pub fn owns(&self, seen: &DynamicObject) -> bool {
+        service::foreign(seen, &self.application, &self.component).is_none()
+    }
+
+    /// Whether the target exposes something else than it was last asked to.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.is_news
+    }
+
+    /// Whether a Service is or has to be there.
+    #[must_use]
+    pub fn touches_services(&self) -> bool {
+        !self.seen.is_empty() || self.changes(&[]).iter().any(Change::is_pending)
+    }
+
+    /// What has to be done for each Service while pods of the target and of `others` live.
+    #[must_use]
+    pub fn changes(&self, others: &[String]) -> Vec<Change> {
+        self.names().map(|name| self.change(name, others, self.seen(name))).collect()
+    }
+
+    /// What has to be done for a Service that was seen so, while pods of the target and of `others` live.
+    #[must_use]
+    pub fn change(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Change {
+        let inherited = self.inherited.as_ref().map_or(Kept::Kept, Kept::Written);
+        let wanted = Wanted {
+            application: &self.application,
+            component: &self.component,
+            service: self.wanted(name, others, seen),
+            inherited,
+        };
+        service::compare(seen, &wanted)
+    }
+
+    fn wanted(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Option<Value> {
+        let outline = self.outlines.iter().find(|outline| outline.name == name)?;
+        let target = self.ports.get(&self.target)?;
+        let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
+        let live = seen.map(|seen| &seen.data);
+        let mut ports = union(outline.offer, target, &known, live).ports;
+        if known.len() < others.len() {
+            // Of a workload whose revision is gone nobody knows what it exposes: what is offered stays until it is gone.
+            let offered: Vec<_> = ports.iter().map(key).collect();
+            let entries = live.and_then(|live| live["spec"]["ports"].as_array()).into_iter().flatten();
+            ports.extend(entries.filter(|entry| !offered.contains(&key(entry))).cloned());
+        }
+        let all: Vec<&RevisionPorts> = known.into_iter().chain([target]).collect();
+        outline.service(widest(&all), &ports)
+    }
+
+    /// Why one Service cannot serve the pods of all these revisions.
+    #[must_use]
+    pub fn conflict(&self, others: &[String]) -> Option<String> {
+        let target = self.ports.get(&self.target)?;
+        let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
+        let conflicts = union(Offer::Exposed, target, &known, None).conflicts;
+        let conflict = conflicts.first()?;
+        let port = conflict.key.port;
+        let names: Vec<String> = conflict.names.iter().map(|name| format!("`{name}`")).collect();
+        Some(format!(
+            "port {port} is named {} in revisions of component `{}` that have pods, and another of them has no port {port}: one \
+             service cannot serve them all",
+            names.join(" and "),
+            self.component
+        ))
+    }
+
+    /// What the record has to keep: what the target and `others` expose, as far as they do not say it themselves.
+    #[must_use]
+    pub fn recorded(
+        &self,
+        before: &BTreeMap<String, Exposure>,
+        others: &[String],
+    ) -> BTreeMap<String, Exposure> {
+        let mut kept = before.clone();
+        kept.retain(|name, _| self.said.contains_key(name));
+        for name in others.iter().chain([&self.target]) {
+            let Some(ports) = self.ports.get(name) else { continue };
+            let is_said = self.said.get(name).is_some_and(|said| said.as_ref() == Some(&ports.exposure));
+            if is_said || ports.declared.is_empty() {
+                kept.remove(name);
+            } else {
+                kept.insert(name.clone(), ports.exposure.clone());
+            }
+        }
+        kept
+    }
+}
+
+/// The keys of labels and annotations that a revision's workload has from its application.
+fn handed_keys(revision: &StoredRevision) -> Vec<String> {
+    let inherited = revision.workload().map(Inherited::stored).unwrap_or_default();
+    inherited.labels.into_keys().chain(inherited.annotations.into_keys()).collect()
+}
+
+/// The revisions other than the target that may have pods.
+///
+/// A Deployment is named after its revision. What an in-place workload runs besides its newest template is told by the
+/// runs since the last that succeeded: it left pods of its target alone.
+#[must_use]
+pub fn others(observed: &Observed, kind: WorkloadKind, target: &str) -> Vec<String> {
+    let mut names: BTreeSet<&str> = observed.workloads.iter().filter_map(Workload::revision).collect();
+    let Some(record) = observed.record.as_ref().filter(|_| !observed.workloads.is_empty()) else {
+        return listed(names, target);
+    };
+    let run = &record.run;
+    let has_sources = names.iter().any(|name| *name != target);
+    if has_sources && run.spec.target == target && run.outcome.is_resumable() {
+        // Sources that are gone count as long as there are others: a Service is trimmed once.
+        names.extend(run.spec.sources.iter().map(String::as_str));
+    }
+    if kind.is_in_place() {
+        for run in std::iter::once(&record.run).chain(&record.past) {
+            names.insert(&run.spec.target);
+            if run.outcome == Outcome::Succeeded {
+                break;
+            }
+            names.extend(run.spec.sources.iter().map(String::as_str));
+        }
+    }
+    listed(names, target)
+}
+
+fn listed(names: BTreeSet<&str>, target: &str) -> Vec<String> {
+    names.into_iter().filter(|name| *name != target).map(str::to_owned).collect()
+}
+
+/// An owner's hint of a Service that is in the way.
+#[must_use]
+pub fn in_the_way(changes: &[Change]) -> Option<String> {
+    changes.iter().find_map(|change| match change {
+        Change::Foreign(reason) => Some(reason.clone()),
+        Change::None | Change::Create(_) | Change::Update { .. } | Change::Remove(_) => None,
+    })
+}

@@ -1,0 +1,149 @@
+//! Labels and annotations that the target's workload has from its application.
+//!
+//! They are not part of a revision: the template has none of them, and pods stay. So where they alone change, the workload
+//! is given them in place, under a claim like every write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::cluster::keys;
+use crate::cluster::view::View;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
+use crate::oam::render::Inherited;
+use crate::oam::revision::StoredRevision;
+
+/// Labels and annotations of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// That of a workload, as far as it is known.
+    #[must_use]
+    pub fn known(view: &View, component: &str, kind: WorkloadKind, name: &str) -> Option<Self> {
+        let (labels, annotations) = view.labels_and_annotations(component, kind, name)?;
+        Some(Self { labels, annotations })
+    }
+
+    /// As a part of an object, without what only this program writes.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> Value {
+        let annotations: BTreeMap<_, _> =
+            self.annotations.iter().filter(|(key, _)| !labels::is_own(key)).collect();
+        json!({"metadata": {"name": name, "labels": self.labels, "annotations": annotations}})
+    }
+}
+
+/// What a manifest hands down to its component's workload.
+#[derive(Debug, Clone)]
+pub struct Inheriting {
+    wanted: Inherited,
+    /// Keys that earlier manifests handed down.
+    known: BTreeSet<String>,
+    /// Keys that the workload's revision tells of.
+    told: BTreeSet<String>,
+}
+
+impl Inheriting {
+    /// What is handed down to the target, whose workload was made from its revision, or in place from any before.
+    #[must_use]
+    pub fn new(
+        wanted: Inherited,
+        kind: WorkloadKind,
+        target: &StoredRevision,
+        stored: &[StoredRevision],
+    ) -> Self {
+        let keys = |revision: &StoredRevision| -> Vec<String> {
+            let inherited = revision.workload().map(Inherited::stored).unwrap_or_default();
+            inherited.labels.into_keys().chain(inherited.annotations.into_keys()).collect()
+        };
+        let told: BTreeSet<String> = keys(target).into_iter().collect();
+        let earlier = stored.iter().filter(|_| kind.is_in_place()).flat_map(keys);
+        Self { wanted, known: earlier.chain(told.clone()).collect(), told }
+    }
+
+    /// The metadata as it is to be; what others wrote beside it stays.
+    #[must_use]
+    pub fn applied(&self, seen: &Metadata) -> Metadata {
+        let listed: BTreeSet<String> = seen
+            .annotations
+            .get(keys::APPLIED)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let merged = |seen: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+            let mut after = seen.clone();
+            after.retain(|key, _| !self.known.contains(key) && !listed.contains(key));
+            after.extend(wanted.iter().map(|(key, value)| (key.clone(), value.clone())));
+            after
+        };
+        let labels = merged(&seen.labels, &self.wanted.labels);
+        let mut annotations = merged(&seen.annotations, &self.wanted.annotations);
+        // What the revision does not tell has to be found again when it goes.
+        let handed = self.wanted.labels.keys().chain(self.wanted.annotations.keys());
+        let untold: BTreeSet<&String> = handed.filter(|key| !self.told.contains(*key)).collect();
+        annotations.remove(keys::APPLIED);
+        if !untold.is_empty() {
+            annotations.insert(keys::APPLIED.to_owned(), json!(untold).to_string());
+        }
+        Metadata { labels, annotations }
+    }
+}
+
+/// The operations that lead from one map to another. A key that goes is tested first: a value of somebody else's stays.
+#[must_use]
+pub fn operations(seen: &Metadata, wanted: &Metadata) -> Vec<Value> {
+    let mut operations = Vec::new();
+    for (field, before, after) in
+        [("labels", &seen.labels, &wanted.labels), ("annotations", &seen.annotations, &wanted.annotations)]
+    {
+        let path = |key: &str| format!("/metadata/{field}/{}", keys::pointer(key));
+        for (key, value) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+            operations.push(json!({"op": "test", "path": path(key), "value": value}));
+            operations.push(json!({"op": "remove", "path": path(key)}));
+        }
+        for (key, value) in after.iter().filter(|(key, value)| before.get(*key) != Some(*value)) {
+            operations.push(json!({"op": "add", "path": path(key), "value": value}));
+        }
+    }
+    operations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn inheriting(labels: &[(&str, &str)], told: &[&str]) -> Inheriting {
+        let told: BTreeSet<String> = told.iter().map(|key| (*key).to_owned()).collect();
+        let wanted = Inherited { labels: map(labels), annotations: BTreeMap::new() };
+        Inheriting { wanted, known: told.clone(), told }
+    }
+
+    #[test]
+    fn a_label_that_was_handed_down_goes_and_those_of_others_stay() {
+        let seen = Metadata { labels: map(&[("team", "a"), ("x", "y")]), annotations: map(&[("n", "m")]) };
+        let after = inheriting(&[], &["team"]).applied(&seen);
+        assert_eq!(after, Metadata { labels: map(&[("x", "y")]), annotations: map(&[("n", "m")]) });
+        let paths: Vec<Value> = operations(&seen, &after).iter().map(|one| one["op"].clone()).collect();
+        assert_eq!(paths, ["test", "remove"]);
+    }
+
+    #[test]
+    fn a_label_that_no_revision_tells_of_is_found_again() {
+        let seen = Metadata::default();
+        let given = inheriting(&[("team", "a")], &[]).applied(&seen);
+        assert_eq!(given.labels, map(&[("team", "a")]));
+        assert_eq!(given.annotations, map(&[("batch-rollout.dev/applied", "[\"team\"]")]));
+        assert_eq!(inheriting(&[], &[]).applied(&given), seen);
+        assert_eq!(inheriting(&[("team", "a")], &[]).applied(&given), given, "and then it is at rest");
+    }
+}
