@@ -177,7 +177,7 @@ fn hands_off(change: &Change) -> Result<(), String> {
     }
 }
 
-/// What a container's port is called that no Service offers.
+/// How the name of a container's port begins that a Service need not offer.
 pub(crate) const HIDDEN: &str = "hidden";
 
 /// Every pod that serves is reached through the component's Service under each port of its own, and is sent nothing for a
@@ -193,7 +193,8 @@ fn reachable(world: &World, component: &str) -> Result<(), String> {
     for pod in world.of("pods", component).filter(|pod| is_ready(pod)) {
         let name = &pod["metadata"]["name"];
         let ports: Vec<&Value> = ports(pod).collect();
-        for port in ports.iter().filter(|port| port["name"] != HIDDEN && !port["name"].is_null()) {
+        let is_exposed = |port: &&&Value| port["name"].as_str().is_some_and(|name| !name.starts_with(HIDDEN));
+        for port in ports.iter().filter(is_exposed) {
             let reaches = |entry: &&&Value| {
                 entry["port"] == port["containerPort"]
                     && protocol(entry) == protocol(port)

@@ -13,7 +13,8 @@ use crate::common::fault::{Fate, PASS};
 use crate::common::hold::Hold;
 use crate::common::manifest::{Component, web, wish};
 use crate::common::process::Process;
-use crate::common::scenario::{IDENTITY, Story, process};
+use crate::common::scenario::{Act, IDENTITY, Story, process};
+use crate::common::stage::Stage;
 use crate::common::stories;
 
 fn v3() -> Vec<Component> {
@@ -116,4 +117,71 @@ async fn a_target_made_after_the_successors_claim_stays_empty() {
     assert!(other.is_well(), "{}", other.story());
     judge(stage, scene.from, &[&one.requests, &other.requests], &v3());
     assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)]);
+}
+
+/// Every write of a run to its Services, by request.
+async fn late_writes_to_services(first: Story, successor: Vec<Component>) {
+    let reference = first.reference().await;
+    let wanted = wish(&successor);
+    let writes = reference.run.effects().into_iter().filter(|request| request.seen.kind == "services");
+    for late in writes {
+        case(&format!("late: {}", late.line()));
+        let scene = first.open().await;
+        let stage = &scene.stage;
+        let (one, other) = (process(), Process::new(IDENTITY));
+        let requests = AtomicUsize::new(0);
+        let index = late.seen.index;
+        let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
+        let client = stage.held_client(&one, hold.clone());
+        let manifest = wish(&first.manifest);
+        let (one, other, ()) = tokio::join!(
+            one.apply(client, &stage.clock, &manifest),
+            async {
+                hold.reached().await;
+                stage.clock.pause(Duration::from_millis(1)).await;
+                stage.run(&other, &wanted).await
+            },
+            async {
+                other.heard(1, |what| matches!(what, What::Succeeded { .. })).await;
+                let from = services(stage);
+                hold.let_go();
+                stage.settle().await;
+                assert_eq!(services(stage), from, "a superseded run changed a service");
+            },
+        );
+        assert!(other.is_well(), "{}\n{}", one.story(), other.story());
+        judge(stage, scene.from, &[&one.requests, &other.requests], &successor);
+        // One that was created late selects nothing; it is removed where none is wanted.
+        let again = stage.run(&process(), &wanted).await;
+        assert!(again.is_well(), "{}", again.story());
+        let last = stage.run(&process(), &wanted).await;
+        assert!(last.writes().is_empty(), "{}", last.story());
+    }
+}
+
+/// What the Services of the application let through: those that select pods.
+fn services(stage: &Stage) -> Vec<serde_json::Value> {
+    let of_application = stage.objects("Service").into_iter().filter(|service| {
+        service["metadata"]["labels"]["app.oam.dev/name"] == "shop" && !service["spec"]["selector"].is_null()
+    });
+    of_application.map(|service| service["spec"].clone()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_late_write_changes_a_service_after_the_successor_has() {
+    let v3 = || vec![web(3, 5).exposing(82).batches(&["2", "3"])];
+    late_writes_to_services(stories::exposed_in_mid_rollout(), v3()).await;
+    let first = Story { manifest: vec![web(2, 2).exposing(8080)], ..stories::exposed_elsewhere() };
+    late_writes_to_services(first, vec![web(3, 2).exposing(82)]).await;
+    let first = Story { manifest: vec![web(2, 2).exposing(80)], ..stories::exposed() };
+    late_writes_to_services(first, vec![web(3, 2)]).await;
+    late_writes_to_services(stories::exposed_no_more(), vec![web(3, 3).exposing(80)]).await;
+    // Nothing but the Service is written, and so it is by the successor.
+    let of = |ports: &'static str| vec![web(1, 2).property(ports)];
+    let a = of("ports: [{port: 80, name: hidden-a, expose: true}, {port: 81, name: hidden-b}]");
+    let both =
+        of("ports: [{port: 80, name: hidden-a, expose: true}, {port: 81, name: hidden-b, expose: true}]");
+    let b = of("ports: [{port: 80, name: hidden-a}, {port: 81, name: hidden-b, expose: true}]");
+    let first = Story { before: vec![Act::Apply(a)], manifest: both, ..stories::shown() };
+    late_writes_to_services(first, b).await;
 }

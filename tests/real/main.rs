@@ -18,6 +18,7 @@ mod build;
 mod conformance;
 mod control;
 mod engine;
+mod exposing;
 mod ground;
 mod in_place;
 mod kills;
@@ -49,9 +50,11 @@ type Story = fn(&Site);
 
 const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
+/// Any cluster makes endpoint slices; it is said to tell what the stories are about.
+const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 51] = [
+const STORIES: [(&str, &[Need], Story); 54] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -80,6 +83,9 @@ const STORIES: [(&str, &[Need], Story); 51] = [
     ("a_run_is_paused_and_resumed_from_beside_it", PODS, control::pause_and_resume),
     ("a_run_is_aborted_from_beside_it_and_a_canary_promoted", PODS, control::abort_and_promote),
     ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
+    ("a_service_follows_the_pods_of_deployments", SLICES, exposing::of_deployments),
+    ("a_service_follows_the_pods_of_a_stateful_set", SLICES, exposing::of_a_stateful_set),
+    ("a_service_stays_with_the_pods_that_serve", SLICES, exposing::of_pods_that_never_get_ready),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
     (

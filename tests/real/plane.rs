@@ -58,6 +58,8 @@ impl Plane {
             .args(["up", "--dir"])
             .arg(folder.path().join("plane"))
             .args(more)
+            // Beside the usual ones: it is what Services come to.
+            .arg("--controllers-arg=--controllers=endpointslice-controller")
             // Room for the Services of many namespaces.
             .arg("--apiserver-arg=--service-cluster-ip-range=10.0.0.0/16")
             .stdin(Stdio::piped())
