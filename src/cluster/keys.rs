@@ -11,6 +11,8 @@ pub const RECORD_COMPONENT: &str = "batch-rollout.dev/component";
 pub const RECORD_APPLICATION: &str = "batch-rollout.dev/application";
 /// On Services, an annotation: a hash of what was applied.
 pub const APPLIED: &str = "batch-rollout.dev/applied";
+/// In the selector of a Service that has been created and not yet opened: no pod has this label.
+pub const INERT: &str = "batch-rollout.dev/inert";
 /// The name under which our writes appear in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "rollout";
 

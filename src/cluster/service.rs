@@ -2,14 +2,14 @@
 //!
 //! The claim that may change a Service is stamped on it, as on workloads. Each patch and delete names the version that was
 //! seen after that claim, so a run that has been superseded cannot change a Service once its successor has stamped it. A
-//! Service is created without a selector, which sends nothing anywhere; it gets its selector by a patch, after its creator
-//! has read the record once more.
+//! Service is created with a selector that no pod meets; it gets its own by a patch, after its creator has read the record
+//! once more.
 
 mod change;
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -28,7 +28,7 @@ pub fn stamp(seen: &DynamicObject) -> Option<Epoch> {
 /// Whether a Service has been created and not yet opened: it selects nothing.
 #[must_use]
 pub fn is_inert(seen: &DynamicObject) -> bool {
-    seen.data["spec"]["selector"].as_object().is_none_or(Map::is_empty)
+    seen.data["spec"]["selector"][keys::INERT].is_string()
 }
 
 fn resource() -> ApiResource {
@@ -60,9 +60,8 @@ pub async fn create_service(
 ) -> Result<DynamicObject, ClusterError> {
     let mut service = service.clone();
     service["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
-    if let Some(spec) = service["spec"].as_object_mut() {
-        spec.remove("selector");
-    }
+    // Not none at all: a Service without a selector gets other addresses, and somebody else may give it endpoints.
+    service["spec"]["selector"][keys::INERT] = json!("true");
     let object: DynamicObject =
         serde_json::from_value(service).map_err(|error| ClusterError::Invalid(error.to_string()))?;
     let params = creating();

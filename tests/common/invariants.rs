@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Change};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::manifest::Allowance;
 use super::stage::BYSTANDER;
@@ -185,7 +185,7 @@ pub(crate) const HIDDEN: &str = "hidden";
 fn reachable(world: &World, component: &str) -> Result<(), String> {
     let service = world.0.get(&("services".to_owned(), component.to_owned()));
     let offered: Vec<&Value> = service
-        .filter(|service| service["spec"]["selector"]["app.oam.dev/component"] == component)
+        .filter(|service| service["spec"]["selector"] == json!({"app.oam.dev/component": component}))
         .and_then(|service| service["spec"]["ports"].as_array())
         .into_iter()
         .flatten()

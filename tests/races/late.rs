@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::What;
 use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
+use serde_json::{Value, json};
 
 use super::queue::judge;
 use crate::common::case;
@@ -160,9 +161,10 @@ async fn late_writes_to_services(first: Story, successor: Vec<Component>) {
 }
 
 /// What the Services of the application let through: those that select pods.
-fn services(stage: &Stage) -> Vec<serde_json::Value> {
+fn services(stage: &Stage) -> Vec<Value> {
     let of_application = stage.objects("Service").into_iter().filter(|service| {
-        service["metadata"]["labels"]["app.oam.dev/name"] == "shop" && !service["spec"]["selector"].is_null()
+        service["metadata"]["labels"]["app.oam.dev/name"] == "shop"
+            && service["spec"]["selector"] == json!({"app.oam.dev/component": "web"})
     });
     of_application.map(|service| service["spec"].clone()).collect()
 }
