@@ -93,9 +93,14 @@ pub(super) fn service(object: &mut Value) {
     let open = spec["type"] == "NodePort" || spec["type"] == "LoadBalancer";
     if open {
         default(spec, "externalTrafficPolicy", json!("Cluster"));
+    } else {
+        // What depends on the type goes with it.
+        spec.remove("externalTrafficPolicy");
     }
     if spec["type"] == "LoadBalancer" {
         default(spec, "allocateLoadBalancerNodePorts", json!(true));
+    } else {
+        spec.remove("allocateLoadBalancerNodePorts");
     }
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(port) = port.as_object_mut() else { continue };
