@@ -71,6 +71,8 @@ fn unproven<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<&'a Sto
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -115,8 +117,9 @@ mod tests {
         let mut runs = runs.iter().rev();
         let first = runs.next().unwrap();
         let (application, component) = ("shop".to_owned(), "web".to_owned());
-        let (past, succeeded) = (Vec::new(), Vec::new());
-        let first = Record { application, component, epoch: Epoch(1), run: first.clone(), past, succeeded };
+        let (past, succeeded, exposes) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let first =
+            Record { application, component, epoch: Epoch(1), run: first.clone(), past, succeeded, exposes };
         runs.fold(first, |record, run| {
             let claim = Claim {
                 by: run.by.clone(),

@@ -207,7 +207,7 @@ fn reachable(world: &World, component: &str) -> Result<(), String> {
         for entry in &offered {
             let number = endpoint(entry, &ports);
             let has = |port: &&Value| port["containerPort"] == number && protocol(port) == protocol(entry);
-            if !number.is_null() && !ports.iter().any(|port| has(port)) {
+            if !number.is_null() && !ports.iter().any(has) {
                 return Err(format!("pod {name} is sent traffic for port {number}, which it lacks"));
             }
         }

@@ -203,6 +203,9 @@ pub(crate) fn tolerant() -> Story {
     story(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
 }
 
+/// A story by itself.
+type Named = fn() -> Story;
+
 /// A story of a component of this type.
 type OfType = fn(&'static str) -> Story;
 
@@ -222,7 +225,7 @@ pub(crate) const IN_PLACE: &[(&str, OfType)] = &[
 ];
 
 /// Stories of a StatefulSet whose revisions expose different ports, by name.
-pub(crate) const EXPOSED_IN_PLACE: &[(&str, fn() -> Story)] = &[
+pub(crate) const EXPOSED_IN_PLACE: &[(&str, Named)] = &[
     ("another port", || {
         let before = Act::Apply(vec![of_port_80(1)]);
         story(vec![before], vec![of_port_81(2).batches(&["2", "3"])])

@@ -259,7 +259,7 @@ fn ports(seen: &Value, wanted: &Value) -> Value {
                 // Where it is not said it is TCP, as it is in the Service.
                 (Some(entry), Value::Null) if field != "protocol" => drop(entry.remove(field)),
                 (Some(entry), value) if !value.is_null() => {
-                    drop(entry.insert(field.to_owned(), value.clone()))
+                    drop(entry.insert(field.to_owned(), value.clone()));
                 }
                 (Some(_) | None, _) => {}
             }
