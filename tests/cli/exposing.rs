@@ -236,8 +236,7 @@ fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_remov
     let (store, _) = text.split_once("    - name: store-headless").unwrap();
     desk.write("store.yaml", store);
     desk.done("apply store.yaml");
-    let other = text.replacen("name: shop", "name: shop", 1);
-    let (head, rest) = other.split_once("    - name: store\n").unwrap();
+    let (head, rest) = text.split_once("    - name: store\n").unwrap();
     let (_, second) = rest.split_once("    - name: store-headless").unwrap();
     desk.write("other.yaml", format!("{head}    - name: store-headless{second}"));
     let ran = desk.run("apply other.yaml");

@@ -14,6 +14,7 @@ mod walk;
 
 mod access;
 mod admission;
+mod borders;
 mod build;
 mod conformance;
 mod control;
@@ -54,7 +55,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 54] = [
+const STORIES: [(&str, &[Need], Story); 58] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -83,6 +84,10 @@ const STORIES: [(&str, &[Need], Story); 54] = [
     ("a_run_is_paused_and_resumed_from_beside_it", PODS, control::pause_and_resume),
     ("a_run_is_aborted_from_beside_it_and_a_canary_promoted", PODS, control::abort_and_promote),
     ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
+    ("workloads_of_others_survive_every_command", PODS, borders::foreign_workloads),
+    ("an_abort_leaves_the_siblings_to_the_process_that_drives", PODS, borders::abort_beside_a_sibling),
+    ("a_rollback_returns_to_the_size_from_before", PODS, borders::rollback_to_the_size_from_before),
+    ("a_stateful_sets_copy_and_edits_are_told_apart", PODS, borders::stateful_sets),
     ("a_service_follows_the_pods_of_deployments", SLICES, exposing::of_deployments),
     ("a_service_follows_the_pods_of_a_stateful_set", SLICES, exposing::of_a_stateful_set),
     ("a_service_stays_with_the_pods_that_serve", SLICES, exposing::of_pods_that_never_get_ready),

@@ -162,15 +162,14 @@ impl<'a> Site<'a> {
 
     /// Applies in the background and returns once stderr has a line with `word`.
     pub(crate) fn apply_until(&self, manifest: &Manifest, more: &[&str], word: &str) -> Running {
-        let mut child =
-            self.applying(manifest, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains(word) {
-            let read = stderr.read_line(&mut said).unwrap();
-            assert_ne!(read, 0, "it ended without `{word}`: {said}");
-        }
-        Running { child, stderr, said }
+        let mut running = Running::spawn(self.applying(manifest, more));
+        running.until(word);
+        running
+    }
+
+    /// `rollout` with these arguments in the background.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::spawn(self.command(arguments))
     }
 
     /// kubectl in the story's namespace; it has to succeed.
@@ -269,6 +268,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, said: String::new() }
+    }
+
     /// Reads on until a word appears.
     pub(crate) fn until(&mut self, word: &str) {
         let mut fresh = String::new();

@@ -1,0 +1,169 @@
+//! What a run does about objects that are not its own, about its siblings, and on its way back, on a real server.
+
+use serde_json::{Value, json};
+
+use crate::site::{Manifest, Site, V1, V2};
+
+const STUCK: &str = "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n";
+const WELL: &str = "- {image: '*', readyAfter: 100ms}\n";
+
+fn get(site: &Site, object: &str) -> Value {
+    serde_json::from_str(&site.kubectl(&["get", object, "-o", "json"])).unwrap()
+}
+
+/// What somebody wrote of an object: everything but what controllers and the server keep.
+fn written(site: &Site, object: &str) -> Value {
+    let mut object = get(site, object);
+    for field in ["resourceVersion", "managedFields", "generation"] {
+        object["metadata"][field] = Value::Null;
+    }
+    object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = Value::Null;
+    object["status"] = Value::Null;
+    object
+}
+
+/// A Deployment that carries the component's labels, and pods of its own or of the component's.
+fn foreign(name: &str, labels: &Value, pod_labels: &Value) -> String {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": pod_labels},
+                "spec": {"containers": [{"name": "main", "image": "proxy:1"}]},
+            },
+        },
+    })
+    .to_string()
+}
+
+/// The output of a trait, and a copy of the component's own workload under another name, survive everything.
+pub(crate) fn foreign_workloads(site: &Site) {
+    site.applied(&V1);
+    let labels = json!({
+        "app.oam.dev/component": "express-server", "app.oam.dev/name": "rollout-trait-test",
+        "app.oam.dev/resourceType": "TRAIT",
+    });
+    site.put(&foreign("proxy", &labels, &json!({"app": "proxy"})));
+    let mut copy = get(site, "deployment/express-server-v1");
+    copy["metadata"] = json!({
+        "name": "express-copy",
+        "labels": copy["metadata"]["labels"],
+        "annotations": {"batch-rollout.dev/epoch": copy["metadata"]["annotations"]["batch-rollout.dev/epoch"]},
+    });
+    copy["spec"]["selector"]["matchLabels"] = json!({"app": "copy"});
+    copy["spec"]["template"]["metadata"]["labels"] = json!({"app": "copy"});
+    copy["status"] = Value::Null;
+    site.put(&copy.to_string());
+    let objects = ["deployment/proxy", "deployment/express-copy"];
+    let before = objects.map(|object| written(site, object));
+    let again = site.applied(&V1);
+    for name in ["`proxy`", "`express-copy`"] {
+        assert_eq!(again.stderr.matches(name).count(), 1, "{again:#?}");
+    }
+    site.applied(&V2);
+    assert_eq!(site.rollout(&["undo"]).code, Some(0));
+    assert_eq!(objects.map(|object| written(site, object)), before);
+    // Pods that the component's selector matches would be taken for its own.
+    let pod_labels = json!({"app": "intruder", "app.oam.dev/component": "express-server"});
+    site.put(&foreign("intruder", &labels, &pod_labels));
+    let refused = site.apply(&V2, &[]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("`intruder`"), "{refused:#?}");
+    site.kubectl(&["delete", "deployment", "intruder"]);
+    assert_eq!(site.rollout(&["delete", "express-server", "--yes"]).code, Some(0));
+    assert_eq!(objects.map(|object| written(site, object)), before);
+}
+
+/// The application with a sibling, whose pods come.
+fn both(manifest: &Manifest) -> String {
+    let text = manifest.text();
+    let (_, component) = text.split_once("components:\n").unwrap();
+    let sibling = component.replace("express-server", "sibling").replace("stefanprodan/podinfo:5", "sibling:6");
+    format!("{text}\n{}", sibling.trim_start_matches('\n'))
+}
+
+/// An abort of one component, beside the process that drives it and a sibling.
+pub(crate) fn abort_beside_a_sibling(site: &Site) {
+    let (first, second) = (site.file("first.yaml", &both(&V1)), site.file("second.yaml", &both(&V2)));
+    let applied = site.rollout(&["apply", first.to_str().unwrap()]);
+    assert_eq!(applied.code, Some(0), "{applied:#?}");
+    site.script("- {image: 'sibling:*', readyAfter: 3s}\n- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n");
+    let mut driver = site.start(&["apply", second.to_str().unwrap()]);
+    driver.until("express-server: batch 1 of 2: waiting");
+    let status = site.rollout(&["status", "express-server"]);
+    assert!(status.stderr.contains("drives the run"), "{status:#?}");
+    let aborted = site.rollout(&["abort", "express-server"]);
+    assert_eq!(aborted.code, Some(0), "{aborted:#?}");
+    let driver = driver.ended();
+    assert_eq!(driver.code, Some(5), "{driver:#?}");
+    assert!(driver.stderr.contains("sibling: done: 5 of 5 upgraded, 5 ready"), "{driver:#?}");
+    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    let siblings = site.kubectl(&["get", "deploy", "-l", "app.oam.dev/component=sibling", "-o", "name"]);
+    assert_eq!(siblings.trim(), "deployment.apps/sibling-v2");
+}
+
+/// A failed run with another size is rolled back by itself to the size from before, also where the strategy was to take
+/// pods away first; meanwhile the source never has fewer ready pods.
+pub(crate) fn rollback_to_the_size_from_before(site: &Site) {
+    let decrease_first = Manifest { more: "rolloutStrategy: DecreaseFirst\nbatchPartition: 0", ..V2 };
+    site.applied(&V1);
+    let held = site.apply(&decrease_first, &[]);
+    assert_eq!(held.code, Some(0), "{held:#?}");
+    let undone = site.rollout(&["undo", "--now"]);
+    assert_eq!(undone.code, Some(0), "{undone:#?}");
+    let (grows, shrinks) = (undone.stderr.find("`express-server-v1` 3 → 5"), undone.stderr.find("`express-server-v2` 2 → 0"));
+    assert!(grows.is_some() && grows < shrinks, "{undone:#?}");
+    site.script(STUCK);
+    let larger = Manifest { size: 9, batches: &[3, 6], ..V2 };
+    let failed = site.apply(&larger, &["--batch-timeout", "3s", "--on-failure", "undo"]);
+    assert_eq!(failed.code, Some(3), "{failed:#?}");
+    site.until("v1 alone", || site.deployments() == [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    // The size of what is finished drifts, and its repair fails: nothing goes back a revision.
+    site.script(WELL);
+    site.applied(&V2);
+    site.kubectl(&["scale", "deployment/express-server-v2", "--replicas=3"]);
+    site.until("3 pods", || site.deployments() == [("express-server-v2".to_owned(), "3/3".to_owned())]);
+    site.script(STUCK);
+    let failed = site.apply(&V2, &["--batch-timeout", "3s", "--on-failure", "undo"]);
+    assert_eq!(failed.code, Some(3), "{failed:#?}");
+    let names: Vec<String> = site.deployments().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["express-server-v2"], "{failed:#?}");
+}
+
+/// A StatefulSet's copy is not taken for it, and a size changed there and back is no cover for an image.
+pub(crate) fn stateful_sets(site: &Site) {
+    let text = |revision: &str, image: &str| {
+        V1.text()
+            .replace("type: webservice", "type: statefulset")
+            .replace("express-server-v1", &format!("express-server-{revision}"))
+            .replace("stefanprodan/podinfo:4.0.3", image)
+    };
+    let (first, second) = (site.file("first.yaml", &text("v1", "db:1")), site.file("second.yaml", &text("v2", "db:2")));
+    let apply = |file: &std::path::Path| {
+        let ran = site.rollout(&["apply", file.to_str().unwrap()]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+    };
+    apply(&first);
+    let mut copy = get(site, "statefulset/express-server");
+    copy["metadata"] = json!({"name": "a-copy", "labels": copy["metadata"]["labels"]});
+    copy["spec"]["selector"]["matchLabels"] = json!({"app": "copy"});
+    copy["spec"]["template"]["metadata"]["labels"] = json!({"app": "copy"});
+    copy["status"] = Value::Null;
+    site.put(&copy.to_string());
+    let before = written(site, "statefulset/a-copy");
+    apply(&second);
+    assert_eq!(written(site, "statefulset/a-copy"), before);
+    let image = || get(site, "statefulset/express-server")["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    assert_eq!(image(), "db:2");
+    for size in ["--replicas=6", "--replicas=5"] {
+        site.kubectl(&["scale", "statefulset/express-server", size]);
+    }
+    apply(&second);
+    site.kubectl(&["set", "image", "statefulset/express-server", "express-server=foreign:1"]);
+    let planned = site.rollout(&["plan", second.to_str().unwrap(), "--detailed-exitcode"]);
+    assert_eq!(planned.code, Some(8), "{planned:#?}");
+    apply(&second);
+    assert_eq!(image(), "db:2");
+}
