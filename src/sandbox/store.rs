@@ -54,6 +54,8 @@ pub(super) struct Store {
     pub(super) version: u64,
     /// How many UIDs and generated names were given out.
     pub(super) issued: u64,
+    /// How many were given out to objects that were only tried.
+    tried: u64,
     /// What is due, and when.
     pub(super) queue: Queue,
     /// When pods were made or were last given another image, to the millisecond, by UID.
@@ -212,11 +214,22 @@ impl Store {
         suffix
     }
 
+    /// Tries something, whose UIDs and names are its own: it must not show in those of what comes later.
+    pub(super) fn trying<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
+        let issued = std::mem::replace(&mut self.issued, TRIED + self.tried);
+        let outcome = attempt(self);
+        self.tried = std::mem::replace(&mut self.issued, issued) - TRIED;
+        outcome
+    }
+
     fn issue(&mut self) -> u64 {
         self.issued += 1;
         scramble(self.issued)
     }
 }
+
+/// Where the numbers begin of what is only tried: no sandbox gives out as many.
+const TRIED: u64 = 1 << 62;
 
 /// Letters of generated names: none that could make a word.
 pub(super) const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";

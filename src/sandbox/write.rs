@@ -49,11 +49,23 @@ pub(super) fn create_typed(
     store: &mut Store,
     kind: Kind,
     namespace: &str,
+    object: Value,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
+    match persist {
+        Persist::Keep => create_object(store, kind, namespace, object, persist),
+        Persist::Discard => store.trying(|store| create_object(store, kind, namespace, object, persist)),
+    }
+}
+
+fn create_object(
+    store: &mut Store,
+    kind: Kind,
+    namespace: &str,
     mut object: Value,
     persist: Persist,
 ) -> Result<Arc<Value>, Failure> {
     place(kind, namespace, &mut object)?;
-    let issued = store.issued;
     match expected_version(&object)? {
         Some(_) => return Err(Failure::version_on_create()),
         None => drop(meta::metadata(&mut object).remove("resourceVersion")),
@@ -99,8 +111,6 @@ pub(super) fn create_typed(
         });
     }
     if persist == Persist::Discard {
-        // What is only tried must not show in the names of what comes later.
-        store.issued = issued;
         return Ok(Arc::new(object));
     }
     if kind.plural == "pods" {
