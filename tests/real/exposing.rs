@@ -110,3 +110,17 @@ pub(crate) fn of_pods_that_never_get_ready(site: &Site) {
     until(site, &[("web:1", 3, 8001)]);
     assert_eq!(offered(site), "8001");
 }
+
+pub(crate) fn a_dry_run_asks_about_services(site: &Site) {
+    site.script(QUICK);
+    site.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: none}, spec: {hard: {services: '0'}}}");
+    let used = || site.kubectl(&["get", "quota", "none", "-o", "jsonpath={.status.used.services}"]);
+    site.until("the count", || used() == "0");
+    let v1 = manifest(site, 1, 8001, "webservice");
+    let refused = site.rollout(&["apply", &v1, "--dry-run=server"]);
+    assert_ne!(refused.code, Some(0), "{refused:#?}");
+    assert!(refused.stderr.contains("exceeded quota: none"), "{refused:#?}");
+    site.kubectl(&["delete", "quota", "none"]);
+    done(site, &["apply", &v1, "--dry-run=server"]);
+    assert!(!site.try_kubectl(&["get", "service", "web"]).status.success(), "nothing is kept");
+}

@@ -55,7 +55,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 58] = [
+const STORIES: [(&str, &[Need], Story); 59] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -91,6 +91,7 @@ const STORIES: [(&str, &[Need], Story); 58] = [
     ("a_service_follows_the_pods_of_deployments", SLICES, exposing::of_deployments),
     ("a_service_follows_the_pods_of_a_stateful_set", SLICES, exposing::of_a_stateful_set),
     ("a_service_stays_with_the_pods_that_serve", SLICES, exposing::of_pods_that_never_get_ready),
+    ("a_service_is_part_of_a_dry_run_on_the_server", PODS, exposing::a_dry_run_asks_about_services),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
     (

@@ -254,15 +254,13 @@ fn ports(seen: &Value, wanted: &Value) -> Value {
     let merged = ports.into_iter().map(|port| {
         let same = position(key(&port)).map(|index| before[index].clone());
         let mut entry = same.unwrap_or_else(|| json!({"protocol": "TCP"}));
-        for field in ["name", "port", "targetPort", "protocol"] {
-            match (entry.as_object_mut(), &port[field]) {
-                // Where it is not said it is TCP, as it is in the Service.
-                (Some(entry), Value::Null) if field != "protocol" => drop(entry.remove(field)),
-                (Some(entry), value) if !value.is_null() => {
-                    drop(entry.insert(field.to_owned(), value.clone()));
-                }
-                (Some(_) | None, _) => {}
+        if let Some(entry) = entry.as_object_mut() {
+            // A protocol that is not said is TCP, as it is in the Service.
+            for field in ["name", "targetPort"] {
+                entry.remove(field);
             }
+            let given = port.as_object().into_iter().flatten();
+            entry.extend(given.map(|(field, value)| (field.clone(), value.clone())));
         }
         if let (false, Some(entry)) = (has_node_ports, entry.as_object_mut()) {
             entry.remove("nodePort");
