@@ -103,9 +103,11 @@ fn wanted(chance: &mut Chance, part: &mut Part, purpose: Purpose) -> Component {
     }
     let mut wanted = component(part.name, part.version, part.size);
     // Content goes with the version, since a revision never changes.
-    if part.version.is_multiple_of(3) {
-        wanted = wanted.exposing(80);
-    }
+    wanted = match part.version % 4 {
+        0 => wanted,
+        2 => wanted.exposing(81),
+        _ => wanted.exposing(80),
+    };
     if let Some(on) = part.depends_on {
         wanted = wanted.depends_on(on);
     }
