@@ -18,7 +18,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::judge::{self, Server};
 
 /// The delays between tries; an outage's end is noticed within the longest.
-const PACE: Pace = Pace { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
 /// How soon credentials that have expired are tried again: whoever renews them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
@@ -79,6 +79,8 @@ struct Shared {
 struct Part {
     /// How long the last failed request took.
     took: Cell<Duration>,
+    /// Failed reads in a row.
+    reads: Streak,
     /// Failed writes in a row: a server that still answers reads does not end them.
     writes: Streak,
     /// When its requests are given up.
@@ -87,7 +89,8 @@ struct Part {
 
 impl Part {
     fn new(jitter: &Jitter) -> Self {
-        Self { took: Cell::default(), writes: Streak::new(jitter), deadline: Cell::default() }
+        let (reads, writes) = (Streak::new(jitter), Streak::new(jitter));
+        Self { took: Cell::default(), reads, writes, deadline: Cell::default() }
     }
 }
 
@@ -290,11 +293,13 @@ impl Session {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        let streak = Streak::new(&self.jitter);
         loop {
             match self.aside(request()).await {
-                Err(error) if self.may_pass(&error) => self.pause(&error, &streak, None).await?,
-                answer => return answer,
+                Err(error) if self.may_pass(&error) => self.pause(&error, &self.part.reads, None).await?,
+                answer => {
+                    self.part.reads.end();
+                    return answer;
+                }
             }
         }
     }

@@ -27,7 +27,7 @@ const FAILURES_BEFORE_RELIST: u32 = 3;
 /// So many failures before the first list has come: about half a minute. Nothing has begun by then.
 const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
 /// The delays after failures; an outage's end is noticed within the longest.
-const PACE: Pace = Pace { first: Duration::from_millis(100), most: Duration::from_secs(5) };
+const PACE: Pace = Pace { first: Duration::from_millis(150), most: Duration::from_secs(5) };
 /// A failure so long after the one before begins another outage: longer than a failing watch is asked for
 /// again, a server's wish to be left alone and the deadline of a request included.
 const QUIET: Duration = Duration::from_secs(120);
