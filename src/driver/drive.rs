@@ -168,6 +168,9 @@ impl<'a> Drive<'a> {
         if let Some(error) = self.ground.view.failure() {
             return Err(error.into());
         }
+        if let Some(error) = self.lead.and_then(|lead| lead.lease.refusal()) {
+            return Err(error.into());
+        }
         if self.context.control.is_stopped() {
             return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
         }

@@ -19,7 +19,7 @@ fn with_room(desk: &Desk, line: &str, blocks: usize) -> Ran {
 #[test]
 fn a_disk_that_fills_ends_the_run_at_once() {
     let mut ended_midway = 0;
-    for more in [1, 4, 8, 12, 16, 20, 24, 32, 40] {
+    for more in [4, 8, 12, 16] {
         let desk = open_shop();
         let blocks = desk.bytes().len() / 512 + more;
         let ran = with_room(&desk, "apply v2.yaml", blocks);

@@ -1,6 +1,7 @@
 //! Holding a Lease: renewing it, losing it, giving it back.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -35,19 +36,31 @@ pub struct Held {
     granted: Cell<Moment>,
     renewed: Notify,
     doubted: Notify,
+    /// What the server said to the last renewal, if it can take none.
+    refusal: RefCell<Option<ClusterError>>,
+    refused: Notify,
 }
 
 /// What one try to renew the Lease came to.
 enum Renewal {
     Done,
     Failed,
+    /// The server takes none, now or later.
+    Refused(ClusterError),
     LostTo(String),
 }
 
 impl Held {
     /// The Lease, for which the server was asked at this moment.
     pub(super) fn taken(queue: Queue, asked: Moment) -> Self {
-        Self { queue, granted: Cell::new(asked), renewed: Notify::new(), doubted: Notify::new() }
+        Self {
+            queue,
+            granted: Cell::new(asked),
+            renewed: Notify::new(),
+            doubted: Notify::new(),
+            refusal: RefCell::default(),
+            refused: Notify::new(),
+        }
     }
 
     /// Which Lease it is.
@@ -72,12 +85,28 @@ impl Held {
         self.doubted.notify_one();
     }
 
+    /// What the server said to the last renewal, if it can take none: nothing will be written any more.
+    #[must_use]
+    pub fn refusal(&self) -> Option<ClusterError> {
+        self.refusal.borrow().clone()
+    }
+
+    /// Waits until there is a [`Held::refusal`].
+    pub async fn refused(&self) {
+        let mut told = pin!(self.refused.notified());
+        told.as_mut().enable();
+        if self.refusal.borrow().is_none() {
+            told.await;
+        }
+    }
+
     fn valid_until(&self) -> Moment {
         self.granted.get().plus(RENEW_DEADLINE)
     }
 
     fn extend(&self, asked: Moment) {
         self.granted.set(asked);
+        self.refusal.replace(None);
         self.renewed.notify_waiters();
     }
 
@@ -126,6 +155,11 @@ impl Held {
                     self.extend(asked);
                     asked.plus(RENEW_EVERY)
                 }
+                Renewal::Refused(error) => {
+                    self.refusal.replace(Some(error));
+                    self.refused.notify_waiters();
+                    clock.moment().plus(backoff.next_delay())
+                }
                 Renewal::Failed => clock.moment().plus(backoff.next_delay()),
                 Renewal::LostTo(holder) => return holder,
             };
@@ -145,6 +179,7 @@ impl Held {
                     Ok(Look::Busy { .. } | Look::Again) | Err(_) => Renewal::Failed,
                 }
             }
+            Err(error @ ClusterError::Rejected(_)) => Renewal::Refused(error),
             Err(_) => Renewal::Failed,
         }
     }

@@ -48,6 +48,9 @@ impl Drive<'_> {
         if lease.is_valid() {
             return Ok(());
         }
+        if let Some(error) = lease.refusal() {
+            return Err(error.into());
+        }
         let message = "the lease cannot be renewed; nothing is written until it is".to_owned();
         self.emit(What::Warned { message });
         let session = &self.context.session;
@@ -57,6 +60,11 @@ impl Drive<'_> {
         while !lease.is_valid() {
             tokio::select! {
                 () = lease.renewal() => {}
+                () = lease.refused() => {
+                    if let Some(error) = lease.refusal() {
+                        return Err(error.into());
+                    }
+                }
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
                 }
@@ -69,6 +77,14 @@ impl Drive<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the Lease can be renewed no more.
+    async fn lease_refused(&self) {
+        match self.lead {
+            Some(Lead { lease, .. }) => lease.refused().await,
+            None => std::future::pending().await,
+        }
     }
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
@@ -127,6 +143,7 @@ impl Drive<'_> {
             _ = words.changed() => {}
             () = self.context.control.stopped() => {}
             () = clock.until(remind) => {}
+            () = self.lease_refused() => {}
             () = clock.until(batch_deadline) => {}
             () = clock.until(self.run_deadline) => {}
         }
