@@ -1,6 +1,7 @@
 //! Whether what the manifests of one command render gets in its own way: two objects of a kind, a namespace and a name.
 //!
-//! What other components of the namespace own already is found where each component is prepared.
+//! What other components of the namespace own already is found where each component is prepared, and names that nobody gave
+//! are compared once they are known.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,6 @@ use crate::driver::wish::{Intent, Wish};
 use crate::oam::application::Component;
 use crate::oam::exposure::{Exposure, Offer};
 use crate::oam::render::services;
-use crate::oam::revision::number;
 
 /// The first collision, in words; `None` where there is none.
 #[must_use]
@@ -33,20 +33,18 @@ pub fn find(wishes: &[Wish]) -> Option<String> {
             }
         }
     }
-    for (wish, component) in components() {
-        let Some(name) = &component.external_revision else { continue };
-        let numbered = components().find(|(other, automatic)| {
-            other.namespace == wish.namespace
-                && automatic.name != component.name
-                && automatic.external_revision.is_none()
-                && number(name) > 0
-                && *name == format!("{}-v{}", automatic.name, number(name))
-        });
-        if let Some((_, automatic)) = numbered {
-            let (component, automatic) = (&component.name, &automatic.name);
-            return Some(format!(
-                "revision `{name}` of component `{component}` has a name that component `{automatic}` gives its own"
-            ));
+    None
+}
+
+/// Two components that would record one revision, in words, with the second of them: an automatic name is known only when
+/// the revisions that are there are.
+#[must_use]
+pub fn revisions<'a>(jobs: impl Iterator<Item = (&'a str, &'a str)>) -> Option<(&'a str, String)> {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for (component, revision) in jobs {
+        let owner = owners.entry(revision).or_insert(component);
+        if *owner != component {
+            return Some((component, collision("revision", revision, owner, component)));
         }
     }
     None

@@ -13,6 +13,7 @@ use crate::cluster::service::Change;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
 use crate::driver::aim::{Aim, Present, aim};
+use crate::driver::collisions;
 use crate::driver::exposing::{self, Exposing, Known};
 use crate::driver::inheriting::{Inheriting, Metadata};
 use crate::driver::obstacles;
@@ -132,6 +133,14 @@ pub async fn prepare(session: &Session, view: &View, wish: &Wish) -> Result<Vec<
             Ok(job) => jobs.push(job),
             Err(failure) => refused.push(Refused { component: component.name.clone(), failure }),
         }
+    }
+    let names = jobs.iter().flat_map(|job| {
+        let new = job.new_revision.iter().map(|new| new.name.as_str());
+        new.chain([job.desired.target.as_str()]).map(|name| (job.component.as_str(), name))
+    });
+    if let Some((component, reason)) = collisions::revisions(names) {
+        let failure = Failure::refused(reason).hint("choose another `externalRevision` for one of them");
+        refused.push(Refused { component: component.to_owned(), failure });
     }
     if refused.is_empty() { Ok(jobs) } else { Err(refused) }
 }
