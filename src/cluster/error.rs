@@ -59,12 +59,6 @@ pub enum ClusterError {
         /// Where the last one went wrong.
         origin: Origin,
     },
-    /// The caller's deadline came before the request was answered.
-    #[error("there was no time for another try; the last answer: {message}")]
-    Deadline {
-        /// The last error.
-        message: String,
-    },
     /// The user asked to stop while another try was due.
     #[error("stopped as asked, while the API server did not answer")]
     Stopped,
@@ -123,7 +117,6 @@ impl ClusterError {
             | Self::Rejected(_)
             | Self::Misdirected { .. }
             | Self::Exhausted { .. }
-            | Self::Deadline { .. }
             | Self::Stopped
             | Self::Other(_) => Duration::ZERO,
         }
@@ -142,7 +135,6 @@ impl ClusterError {
             | Self::Unauthorized(_)
             | Self::Invalid(_)
             | Self::Rejected(_)
-            | Self::Deadline { .. }
             | Self::Stopped
             | Self::Other(_) => Origin::Server,
         }
@@ -168,7 +160,6 @@ impl ClusterError {
             | Self::Rejected(_)
             | Self::Transient { .. }
             | Self::Exhausted { origin: Origin::Server, .. }
-            | Self::Deadline { .. }
             | Self::Stopped
             | Self::Other(_) => None,
         }

@@ -98,8 +98,8 @@ pub struct Queue {
     key: LeaseKey,
     identity: String,
     /// Written on the Lease at each acquisition and different each time, so that two processes of one
-    /// identity can tell whose it is.
-    token: RefCell<String>,
+    /// identity can tell whose it is. The last is the newest; an earlier one stands where a later try did not succeed.
+    tokens: RefCell<Vec<String>>,
 }
 
 /// What the token says.
@@ -191,7 +191,7 @@ impl Queue {
             namespace: namespace.to_owned(),
             key,
             identity: identity.to_owned(),
-            token: RefCell::default(),
+            tokens: RefCell::default(),
         }
     }
 
@@ -344,7 +344,7 @@ impl Queue {
         let since = self.session.clock().now().as_nanosecond();
         let token = Token { process: Process::this(), since: i64::try_from(since).unwrap_or(i64::MAX) };
         let text = serde_json::to_string(&token).unwrap_or_default();
-        self.token.replace(text.clone());
+        self.tokens.borrow_mut().push(text.clone());
         text
     }
 

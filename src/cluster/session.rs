@@ -83,14 +83,12 @@ struct Part {
     reads: Streak,
     /// Failed writes in a row: a server that still answers reads does not end them.
     writes: Streak,
-    /// When its requests are given up.
-    deadline: Cell<Option<Moment>>,
 }
 
 impl Part {
     fn new(jitter: &Jitter) -> Self {
         let (reads, writes) = (Streak::new(jitter), Streak::new(jitter));
-        Self { took: Cell::default(), reads, writes, deadline: Cell::default() }
+        Self { took: Cell::default(), reads, writes }
     }
 }
 
@@ -135,17 +133,11 @@ impl Session {
         Self { server, ..self }
     }
 
-    /// A part of this session with a retry budget and a deadline of its own, such as for one component: the success
+    /// A part of this session with a retry budget of its own, such as for one component: the success
     /// of another does not renew its budget, and the failure of another does not use it up.
     #[must_use]
     pub fn apart(&self) -> Self {
         Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
-    }
-
-    /// Sets when this part of the session gives up: from then on its requests and retries, those under way included,
-    /// end with [`ClusterError::Deadline`]. `None` is never.
-    pub fn give_up_at(&self, deadline: Option<Moment>) {
-        self.part.deadline.set(deadline);
     }
 
     /// A backoff with the delays of this session's seed.
@@ -248,14 +240,7 @@ impl Session {
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
         let asked = self.clock.elapsed();
-        let deadline = self.part.deadline.get();
-        let answer = tokio::select! {
-            biased;
-            answer = self.clock.within(self.patience.request, request) => answer,
-            () = self.clock.until(deadline) => {
-                return Err(ClusterError::Deadline { message: format!("{} had not answered yet", self.server) });
-            }
-        };
+        let answer = self.clock.within(self.patience.request, request).await;
         self.part.took.set((self.clock.elapsed() - asked).unsigned_abs());
         let Some(answer) = answer else {
             return Err(judge::silence(self.patience.request, &self.server));
@@ -295,7 +280,7 @@ impl Session {
     {
         loop {
             match self.aside(request()).await {
-                Err(error) if self.may_pass(&error) => self.pause(&error, &self.part.reads, None).await?,
+                Err(error) if self.may_pass(&error) => self.pause(&error, &self.part.reads).await?,
                 answer => {
                     self.part.reads.end();
                     return answer;
@@ -308,30 +293,12 @@ impl Session {
     ///
     /// # Errors
     /// The error itself where no other try helps; [`ClusterError::Exhausted`] where every try has failed for too
-    /// long; [`ClusterError::Deadline`] where this part of the session is to give up before the next try;
-    /// [`ClusterError::Stopped`] where the user has asked to stop.
+    /// long; [`ClusterError::Stopped`] where the user has asked to stop.
     pub async fn pause_after(&self, error: &ClusterError) -> Result<(), ClusterError> {
-        self.pause_until(error, None).await
+        self.pause(error, &self.part.writes).await
     }
 
-    /// Waits like [`Session::pause_after`], but gives up at a deadline of the caller's, if that is earlier.
-    ///
-    /// # Errors
-    /// Like [`Session::pause_after`].
-    pub async fn pause_until(
-        &self,
-        error: &ClusterError,
-        deadline: Option<Moment>,
-    ) -> Result<(), ClusterError> {
-        self.pause(error, &self.part.writes, deadline).await
-    }
-
-    async fn pause(
-        &self,
-        error: &ClusterError,
-        streak: &Streak,
-        deadline: Option<Moment>,
-    ) -> Result<(), ClusterError> {
+    async fn pause(&self, error: &ClusterError, streak: &Streak) -> Result<(), ClusterError> {
         let connected = self.connected();
         if !may_pass(error, connected) {
             return Err(error.clone());
@@ -350,17 +317,11 @@ impl Session {
                 error => ClusterError::Exhausted { message, spent, origin: error.origin() },
             });
         }
-        let given_up = || ClusterError::Deadline { message: message.clone() };
-        let deadline = deadline.into_iter().chain(self.part.deadline.get()).min();
         let before = self.clock.elapsed();
-        if deadline.is_some_and(|deadline| self.clock.moment() >= deadline) {
-            return Err(given_up());
-        }
         let delay = streak.backoff.next_delay_after(asked.min(MOST_RETRY_AFTER));
         self.tell_retry(&message, delay);
         tokio::select! {
             () = self.clock.pause(delay) => {}
-            () = self.clock.until(deadline) => return Err(given_up()),
             () = self.stopped() => return Err(ClusterError::Stopped),
         }
         let waited = (self.clock.elapsed() - before).unsigned_abs();
@@ -418,7 +379,6 @@ fn may_pass(error: &ClusterError, connected: Connected) -> bool {
         | ClusterError::Invalid(_)
         | ClusterError::Rejected(_)
         | ClusterError::Exhausted { .. }
-        | ClusterError::Deadline { .. }
         | ClusterError::Stopped
         | ClusterError::Other(_) => false,
     }

@@ -117,7 +117,6 @@ impl From<ClusterError> for Failure {
         let kind = match &error {
             ClusterError::Forbidden(_) => FailureKind::Refused,
             ClusterError::Rejected(_) => FailureKind::Denied,
-            ClusterError::Deadline { .. } => FailureKind::NotReady,
             ClusterError::Stopped => FailureKind::Interrupted,
             ClusterError::NotFound(_)
             | ClusterError::AlreadyExists(_)

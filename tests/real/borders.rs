@@ -80,7 +80,8 @@ pub(crate) fn foreign_workloads(site: &Site) {
 fn both(manifest: &Manifest) -> String {
     let text = manifest.text();
     let (_, component) = text.split_once("components:\n").unwrap();
-    let sibling = component.replace("express-server", "sibling").replace("stefanprodan/podinfo:5", "sibling:6");
+    let sibling =
+        component.replace("express-server", "sibling").replace("stefanprodan/podinfo:5", "sibling:6");
     format!("{text}\n{}", sibling.trim_start_matches('\n'))
 }
 
@@ -113,7 +114,8 @@ pub(crate) fn rollback_to_the_size_from_before(site: &Site) {
     assert_eq!(held.code, Some(0), "{held:#?}");
     let undone = site.rollout(&["undo", "--now"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
-    let (grows, shrinks) = (undone.stderr.find("`express-server-v1` 3 → 5"), undone.stderr.find("`express-server-v2` 2 → 0"));
+    let (grows, shrinks) =
+        (undone.stderr.find("`express-server-v1` 3 → 5"), undone.stderr.find("`express-server-v2` 2 → 0"));
     assert!(grows.is_some() && grows < shrinks, "{undone:#?}");
     site.script(STUCK);
     let larger = Manifest { size: 9, batches: &[3, 6], ..V2 };
@@ -140,7 +142,8 @@ pub(crate) fn stateful_sets(site: &Site) {
             .replace("express-server-v1", &format!("express-server-{revision}"))
             .replace("stefanprodan/podinfo:4.0.3", image)
     };
-    let (first, second) = (site.file("first.yaml", &text("v1", "db:1")), site.file("second.yaml", &text("v2", "db:2")));
+    let (first, second) =
+        (site.file("first.yaml", &text("v1", "db:1")), site.file("second.yaml", &text("v2", "db:2")));
     let apply = |file: &std::path::Path| {
         let ran = site.rollout(&["apply", file.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
@@ -155,7 +158,9 @@ pub(crate) fn stateful_sets(site: &Site) {
     let before = written(site, "statefulset/a-copy");
     apply(&second);
     assert_eq!(written(site, "statefulset/a-copy"), before);
-    let image = || get(site, "statefulset/express-server")["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let image = || {
+        get(site, "statefulset/express-server")["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+    };
     assert_eq!(image(), "db:2");
     for size in ["--replicas=6", "--replicas=5"] {
         site.kubectl(&["scale", "statefulset/express-server", size]);

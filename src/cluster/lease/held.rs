@@ -127,7 +127,8 @@ impl Held {
         let Some(lease) = queue.session.aside(api.get_opt(&queue.name())).await? else {
             return Ok(None);
         };
-        if lease.annotations().get(HOLDER) == Some(&*queue.token.borrow()) {
+        let token = lease.annotations().get(HOLDER);
+        if token.is_some_and(|token| queue.tokens.borrow().contains(token)) {
             return Ok(None);
         }
         let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
@@ -201,7 +202,7 @@ impl Held {
         let api = queue.session.api::<Lease>(&queue.namespace);
         let patch = json_patch(json!([
             {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
-            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": *queue.token.borrow()},
+            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": queue.tokens.borrow().last()},
             {"op": "replace", "path": path, "value": value},
         ]))?;
         queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())

@@ -19,13 +19,6 @@ fn answering(seed: u64, code: u16) -> Session {
     Session::seeded(seed, Client::new(service, "x"), Clock::system(), Patience::default())
 }
 
-/// A session over a server that never answers.
-fn silent() -> Session {
-    let service =
-        service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, kube::Error>>());
-    Session::new(Client::new(service, "x"), Clock::system(), Patience::default())
-}
-
 /// What is told of the retries of a read that never succeeds, and when it ends.
 async fn retries(seed: u64) -> Vec<Duration> {
     let session = answering(seed, 503);
@@ -154,42 +147,4 @@ async fn the_failures_of_another_part_use_up_no_budget() {
         assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");
         assert!(lasted >= session.outage(), "{lasted:?}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_ends_retries_and_says_why_they_were_made() {
-    let session = answering(0, 503);
-    session.shared.was_connected.set(true);
-    let limit = Duration::from_secs(20);
-    let begun = session.clock().moment();
-    let deadline = begun.after(limit);
-    let error = loop {
-        if let Err(error) = session.pause_until(&ClusterError::transient("no leader"), deadline).await {
-            break error;
-        }
-    };
-    assert_eq!(error, ClusterError::Deadline { message: "no leader".to_owned() });
-    assert_eq!(session.clock().moment(), begun.plus(limit));
-
-    let (part, limit) = (session.apart(), Duration::from_secs(50));
-    part.give_up_at(begun.after(limit));
-    let api = part.api::<ConfigMap>("x");
-    let failed = part.read(|| api.get("y")).await;
-    assert!(matches!(failed, Err(ClusterError::Deadline { .. })), "{failed:?}");
-    assert_eq!(session.clock().moment(), begun.plus(limit));
-    let later = failing(&session).await.0;
-    assert!(matches!(later, ClusterError::Exhausted { .. }), "only the part gives up: {later}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_ends_a_request_that_hangs() {
-    let session = silent();
-    let begun = session.clock().moment();
-    session.give_up_at(begun.after(Duration::from_secs(5)));
-    let failed = session.once(session.api::<ConfigMap>("x").get("y")).await;
-    assert!(matches!(failed, Err(ClusterError::Deadline { .. })), "{failed:?}");
-    assert_eq!(session.clock().moment(), begun.plus(Duration::from_secs(5)));
-    session.give_up_at(None);
-    let failed = session.once(session.api::<ConfigMap>("x").get("y")).await;
-    assert!(matches!(failed, Err(ClusterError::Transient { .. })), "{failed:?}");
 }
