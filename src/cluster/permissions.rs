@@ -86,7 +86,8 @@ static TABLE: &[Row] = &[
         ..row(Purpose::Runs, "coordination.k8s.io", &["leases"])
     },
     Row {
-        verbs: &["get", "create", "patch", "delete"],
+        verbs: &["get", "create", "patch"],
+        optional: &["delete"],
         note: "where ports are exposed",
         ..row(Purpose::Services, "", &["services"])
     },

@@ -7,9 +7,10 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::cluster::lease::Turn;
-use crate::cluster::permissions::{self, Purpose};
+use crate::cluster::permissions::{self, Purpose, Right};
 use crate::cluster::preflight::Access;
 use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::service::Change;
 use crate::cluster::views::Views;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::{Warning, check};
@@ -129,7 +130,9 @@ async fn preflight(context: &Context, ground: &Ground, wish: &Wish, jobs: &[Job]
     let session = &context.session;
     let (access, views) = tokio::join!(Access::review(session, namespace), Views::find(session));
     let access = access?;
-    if let Some(reason) = access.lack(permissions::of_run(&wish.kinds(), exposes)).await? {
+    let removes = jobs.iter().flat_map(|job| &job.services).any(|change| matches!(change, Change::Remove(_)));
+    let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
+    if let Some(reason) = access.lack(permissions::of_run(&wish.kinds(), exposes).chain(removal)).await? {
         return Err(Failure::refused(reason)
             .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }
