@@ -350,4 +350,13 @@ fn a_quota_that_would_be_exceeded_is_named_beforehand() {
         assert_eq!(told.matches(named).count(), 1, "{line}: {told}");
     }
     assert!(!desk.done("plan v2.yaml").stderr.contains("resourcequota"), "there is nothing to do");
+    // Of several applications that say the same, once for the command.
+    for name in ["one", "two"] {
+        desk.write(&format!("{name}.yaml"), application(name, name, "v1", "x:1", "targetSize: 1"));
+    }
+    let named = "resourcequota `few` allows 3 of `pods`, 3 are used, and the run takes up to 1 more";
+    for line in ["plan one.yaml two.yaml", "apply one.yaml two.yaml"] {
+        let told = desk.done(line).stderr;
+        assert_eq!(told.matches(named).count(), 1, "{line}: {told}");
+    }
 }

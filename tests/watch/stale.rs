@@ -60,12 +60,16 @@ async fn warn(stage: &Stage, name: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_the_batch_ends_no_run() {
-    let stage = Stage::open(FAST).await;
-    assert!(stage.run(&hasty(), &wish(&[web(1, 2)])).await.is_well());
-    stage.settle().await;
+    let stage = Stage::open(SLOW).await;
+    let is_scaled = |seen: &Seen| {
+        let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        seen.kind == "deployments" && operations.iter().any(|one| one["path"] == "/spec/replicas")
+    };
+    let dying = Process::with(IDENTITY, move |seen| if is_scaled(seen) { Fate::DeathAfter } else { PASS });
+    stage.run(&dying, &wish(&[web(1, 2)])).await;
+    stage.clock.pause(Duration::from_secs(1)).await;
     complain(&stage, "web-v1").await;
-    stage.script_pods(SLOW);
-    let run = stage.run(&hasty(), &wish(&[web(1, 4)])).await;
+    let run = stage.run(&hasty(), &wish(&[web(1, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
 }
 
