@@ -55,7 +55,7 @@ fn corpus() -> Vec<(&'static str, &'static str, (&'static str, &'static str), Va
                     "spec": {
                         "hostAliases": [],
                         "containers": [{
-                            "name": "web", "image": "web:1", "ports": [{"containerPort": 80, "name": "port-80"}],
+                            "name": "web", "image": "web:1", "ports": [{"containerPort": 80, "name": "port-80", "protocol": "TCP"}],
                             "resources": {"limits": {"cpu": "0.5"}, "requests": {"cpu": "0.5"}},
                         }],
                     },

@@ -123,6 +123,7 @@ fn in_line(schemas: &Schemas) {
     stage.desk.pods(STUCK);
     let mut driver = stage.start("first", "apply v2.yaml");
     driver.until("waiting");
+    stage.look();
     stage.start("second", "apply v1.yaml").until("queued").interrupt().end(130);
     stage.start("second", "apply v1.yaml --lock-timeout 100ms").end(5);
 }
@@ -217,8 +218,8 @@ fn many_revisions(schemas: &Schemas) {
         stage.desk.write("app.yaml", text);
         stage.drive("apply app.yaml", 0);
     };
-    // Ten are kept beside the one that runs.
-    (1..=12).for_each(apply);
+    // Ten are kept beside the one that runs and the one that a rollback leads to.
+    (1..=13).for_each(apply);
 }
 
 fn no_server(schemas: &Schemas) {
