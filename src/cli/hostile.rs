@@ -80,8 +80,6 @@ fn status_in(format: Format, said: &str) -> String {
         component: said(),
         application: said(),
         revision: said(),
-        batch_rolling_state: said(),
-        rolling_state: said(),
         source_revisions: vec![said(), said()],
         driver: Some(said()),
         message: Some(said()),

@@ -10,6 +10,7 @@ use crate::cli::setting::{self, Setting, unreachable};
 use crate::cli::ui::Ui;
 use crate::cli::until::{Until, Verdict};
 use crate::cli::{exit, gather, values};
+use crate::plan::states::RollingState;
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{list_literals, span};
 
@@ -95,7 +96,7 @@ fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
         None | Some(Verdict::Awaited) => Ok(false),
         Some(Verdict::Reached) => Ok(true),
         Some(Verdict::Failed) => {
-            let failed = items.iter().filter(|item| item.rolling_state == "rolloutFailed");
+            let failed = items.iter().filter(|item| item.rolling_state == RollingState::RolloutFailed);
             let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
             Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
                 .hint("the run is kept: give the command that drove it again, or `rollout abort`"))

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::plan::states::{BatchState, RollingState};
 use crate::report::status::ComponentStatus;
 
 /// What is waited for.
@@ -29,16 +30,22 @@ pub enum Verdict {
 impl Until {
     /// Whether a component is so far.
     pub fn judge(self, item: &ComponentStatus) -> Verdict {
-        match (item.rolling_state.as_str(), item.batch_rolling_state.as_str()) {
-            ("rolloutFailed", _) => Verdict::Failed,
-            ("rolloutSucceed", _) if item.is_whole => Verdict::Reached,
-            // The batch is ready while the run goes on only where its gate is closed.
-            ("rollingInBatches", "batchReady") if self != Self::Done => Verdict::Reached,
-            ("rollingInBatches", "batchFinalizing") | ("finalising", _) if self == Self::Ready => {
-                Verdict::Reached
-            }
-            _ => Verdict::Awaited,
-        }
+        let reached = match item.rolling_state {
+            RollingState::RolloutFailed => return Verdict::Failed,
+            RollingState::RolloutSucceed => item.is_whole,
+            RollingState::RollingInBatches => match item.batch_rolling_state {
+                // The batch is ready while the run goes on only where its gate is closed.
+                BatchState::Ready => self != Self::Done,
+                BatchState::Finalizing => self == Self::Ready,
+                BatchState::Initializing
+                | BatchState::InRolling
+                | BatchState::Verifying
+                | BatchState::VerifyFailed => false,
+            },
+            RollingState::Finalising => self == Self::Ready,
+            RollingState::Initializing | RollingState::RolloutAbandoning => false,
+        };
+        if reached { Verdict::Reached } else { Verdict::Awaited }
     }
 
     /// Whether all are so far; one that has failed decides.
@@ -58,14 +65,14 @@ impl Until {
 mod tests {
     use super::*;
 
-    fn item(rolling_state: &str, batch_rolling_state: &str) -> ComponentStatus {
-        let (rolling_state, batch_rolling_state) = (rolling_state.to_owned(), batch_rolling_state.to_owned());
+    fn item(rolling_state: RollingState, batch_rolling_state: BatchState) -> ComponentStatus {
         ComponentStatus { rolling_state, batch_rolling_state, is_whole: true, ..ComponentStatus::default() }
     }
 
     #[test]
     fn what_was_done_once_need_not_be_there_now() {
-        let gone = ComponentStatus { is_whole: false, ..item("rolloutSucceed", "batchReady") };
+        let gone =
+            ComponentStatus { is_whole: false, ..item(RollingState::RolloutSucceed, BatchState::Ready) };
         for until in [Until::Ready, Until::Gate, Until::Done] {
             assert_eq!(until.judge(&gone), Verdict::Awaited);
         }
@@ -75,14 +82,14 @@ mod tests {
     fn each_state_is_so_far_for_some() {
         use Verdict::{Awaited, Failed, Reached};
         let cases = [
-            ("initializing", "batchInitializing", [Awaited, Awaited, Awaited]),
-            ("rollingInBatches", "batchInRolling", [Awaited, Awaited, Awaited]),
-            ("rollingInBatches", "batchVerifying", [Awaited, Awaited, Awaited]),
-            ("rollingInBatches", "batchFinalizing", [Reached, Awaited, Awaited]),
-            ("rollingInBatches", "batchReady", [Reached, Reached, Awaited]),
-            ("finalising", "batchReady", [Reached, Awaited, Awaited]),
-            ("rolloutSucceed", "batchReady", [Reached, Reached, Reached]),
-            ("rolloutFailed", "batchVerifyFailed", [Failed, Failed, Failed]),
+            (RollingState::Initializing, BatchState::Initializing, [Awaited, Awaited, Awaited]),
+            (RollingState::RollingInBatches, BatchState::InRolling, [Awaited, Awaited, Awaited]),
+            (RollingState::RollingInBatches, BatchState::Verifying, [Awaited, Awaited, Awaited]),
+            (RollingState::RollingInBatches, BatchState::Finalizing, [Reached, Awaited, Awaited]),
+            (RollingState::RollingInBatches, BatchState::Ready, [Reached, Reached, Awaited]),
+            (RollingState::Finalising, BatchState::Ready, [Reached, Awaited, Awaited]),
+            (RollingState::RolloutSucceed, BatchState::Ready, [Reached, Reached, Reached]),
+            (RollingState::RolloutFailed, BatchState::VerifyFailed, [Failed, Failed, Failed]),
         ];
         for (rolling, batch, expected) in cases {
             let item = item(rolling, batch);
@@ -93,9 +100,11 @@ mod tests {
 
     #[test]
     fn all_have_to_be_so_far_and_one_can_fail() {
-        let (done, going) =
-            (item("rolloutSucceed", "batchReady"), item("rollingInBatches", "batchVerifying"));
-        let failed = item("rolloutFailed", "batchVerifyFailed");
+        let (done, going) = (
+            item(RollingState::RolloutSucceed, BatchState::Ready),
+            item(RollingState::RollingInBatches, BatchState::Verifying),
+        );
+        let failed = item(RollingState::RolloutFailed, BatchState::VerifyFailed);
         assert_eq!(Until::Done.judge_all(&[done.clone(), going.clone()]), Verdict::Awaited);
         assert_eq!(Until::Done.judge_all(&[done.clone(), done]), Verdict::Reached);
         assert_eq!(Until::Done.judge_all(&[going, failed]), Verdict::Failed);

@@ -13,5 +13,6 @@ pub mod record;
 pub mod rollback;
 pub mod sides;
 pub mod standing;
+pub mod states;
 pub mod step;
 pub mod walk;

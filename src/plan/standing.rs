@@ -4,6 +4,7 @@ use crate::plan::in_place;
 use crate::plan::observed::Observed;
 use crate::plan::record::{Mode, Outcome, RunSpec};
 use crate::plan::sides::Sides;
+use crate::plan::states::{BatchState, RollingState};
 use crate::plan::walk::{Next, Scaling, Side, walk};
 
 /// A component's run in numbers.
@@ -21,10 +22,10 @@ pub struct Standing {
     pub ready: u32,
     /// Replicas of the sources, wanted.
     pub source: u32,
-    /// `batchRollingState` as the original spells it.
-    pub batch_state: &'static str,
-    /// `rollingState` as the original spells it.
-    pub rolling_state: &'static str,
+    /// How far the batch under way is.
+    pub batch_state: BatchState,
+    /// How far the run is.
+    pub rolling_state: RollingState,
     /// What is no longer as the run left it, where it succeeded.
     pub adrift: Option<String>,
 }
@@ -79,21 +80,21 @@ fn adrift(next: &Next, spec: &RunSpec) -> Option<String> {
     }
 }
 
-fn states(outcome: Outcome, next: &Next, spec: &RunSpec) -> (&'static str, &'static str) {
+fn states(outcome: Outcome, next: &Next, spec: &RunSpec) -> (RollingState, BatchState) {
     match outcome {
-        Outcome::Succeeded => ("rolloutSucceed", "batchReady"),
-        Outcome::Failed => ("rolloutFailed", "batchVerifyFailed"),
-        Outcome::Superseded => ("rolloutAbandoning", "batchInitializing"),
+        Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
+        Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
+        Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
         Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => match next {
-            Next::Create => ("initializing", "batchInitializing"),
+            Next::Create => (RollingState::Initializing, BatchState::Initializing),
             Next::Scale(scaling) if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
-                ("rollingInBatches", "batchInRolling")
+                (RollingState::RollingInBatches, BatchState::InRolling)
             }
-            Next::Roll(_) => ("rollingInBatches", "batchInRolling"),
-            Next::Scale(_) => ("rollingInBatches", "batchFinalizing"),
-            Next::Wait(_) => ("rollingInBatches", "batchVerifying"),
-            Next::Gate => ("rollingInBatches", "batchReady"),
-            Next::Delete { .. } | Next::Complete => ("finalising", "batchReady"),
+            Next::Roll(_) => (RollingState::RollingInBatches, BatchState::InRolling),
+            Next::Scale(_) => (RollingState::RollingInBatches, BatchState::Finalizing),
+            Next::Wait(_) => (RollingState::RollingInBatches, BatchState::Verifying),
+            Next::Gate => (RollingState::RollingInBatches, BatchState::Ready),
+            Next::Delete { .. } | Next::Complete => (RollingState::Finalising, BatchState::Ready),
         },
     }
 }

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::plan::states::{BatchState, RollingState};
 use crate::report::document;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
@@ -30,9 +31,9 @@ pub struct ComponentStatus {
     /// Ready pods of the target.
     pub upgraded_ready_replicas: u32,
     /// State of the batch: `batchReady`, `batchInRolling` and so on.
-    pub batch_rolling_state: String,
+    pub batch_rolling_state: BatchState,
     /// State of the run: `rolloutSucceed`, `rollingInBatches` and so on.
-    pub rolling_state: String,
+    pub rolling_state: RollingState,
     /// The batch under way, zero-based.
     pub current_batch: usize,
     /// The absolute size of each batch.
@@ -129,8 +130,8 @@ fn cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
         item.rollout_target_size.to_string(),
         item.upgraded_replicas.to_string(),
         item.upgraded_ready_replicas.to_string(),
-        item.batch_rolling_state.clone(),
-        item.rolling_state.clone(),
+        item.batch_rolling_state.to_string(),
+        item.rolling_state.to_string(),
         item.created
             .map_or_else(|| "<unknown>".to_owned(), |created| duration_ago(now.duration_since(created))),
     ]
@@ -160,8 +161,8 @@ mod tests {
             rollout_target_size: 5,
             upgraded_replicas: 2,
             upgraded_ready_replicas: 2,
-            batch_rolling_state: "batchReady".to_owned(),
-            rolling_state: "rollingInBatches".to_owned(),
+            batch_rolling_state: BatchState::Ready,
+            rolling_state: RollingState::RollingInBatches,
             current_batch: 0,
             batches: vec![2, 3],
             source_revisions: vec!["express-server-v1".to_owned()],

@@ -240,3 +240,31 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     let record = stage.record("web").unwrap();
     assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
 }
+
+/// The Service goes back with the pods, however the rollback was asked for.
+#[tokio::test(start_paused = true)]
+async fn the_service_is_rolled_back_with_the_pods() {
+    let ports = |stage: &Stage| -> Vec<Value> {
+        let services = stage.objects("Service").into_iter().filter(|one| one["metadata"]["name"] == "web");
+        services.map(|service| service["spec"]["ports"][0]["port"].clone()).collect()
+    };
+    for command in [None, Some(Command::Abort), Some(Command::Undo), Some(Command::UndoNow)] {
+        let stage = Stage::open(FIRST_WORKS).await;
+        done(&stage, web(1, 3).exposing(80)).await;
+        let from = stage.mark().await;
+        let mut failing = impatient();
+        if command.is_none() {
+            failing.limits.on_failure = OnFailure::Undo;
+        }
+        let run = stage.run(&failing, &wish(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
+        assert!(!run.is_well(), "{}", run.story());
+        if let Some(command) = command {
+            let run = command.run(&stage, &process()).await;
+            assert!(run.is_well(), "{}", run.story());
+        }
+        stage.settle().await;
+        invariants::check(&stage.history(), from, &[web(2, 3).allowance()]);
+        assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)], "{command:?}");
+        assert_eq!(ports(&stage), [80], "{command:?}");
+    }
+}

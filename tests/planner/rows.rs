@@ -24,7 +24,7 @@ fn numbers(world: &World) -> (u32, u32, u32) {
 
 fn states(world: &World) -> (&'static str, &'static str) {
     let standing = standing(&world.observed).unwrap();
-    (standing.batch_state, standing.rolling_state)
+    (standing.batch_state.as_str(), standing.rolling_state.as_str())
 }
 
 /// A world in which `v1` was released with 5 replicas, in 2 + 3.
