@@ -16,11 +16,11 @@ use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, OnFailure, OnTrouble};
+use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control;
-use rollout::driver::outcome::End;
+use rollout::driver::outcome::ComponentOutcome;
+use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::driver::run;
-use rollout::driver::wish::{Overrides, Wish};
 use rollout::oam::manifest::{self, Source};
 use rollout::report::event::{Event, Reporter};
 use rollout::sandbox::rules::parse_rules;
@@ -89,7 +89,7 @@ spec:
     );
     let source = Source { name: "shop.yaml".to_owned(), bytes: text.into_bytes() };
     let application = manifest::parse(&[source]).unwrap().remove(0);
-    let wish = Wish::of_manifest(&application, "default".to_owned(), Overrides::default());
+    let request = RolloutRequest::of_manifest(&application, "default".to_owned(), Overrides::default());
     // Who lets go of the stopper can stop nothing.
     let (_stopper, control) = control::control();
     let context = Context {
@@ -101,14 +101,14 @@ spec:
             run: Duration::ZERO,
             batch: Duration::from_secs(60),
             lock: Duration::from_secs(60),
-            on_trouble: OnTrouble::Wait,
+            fail_fast: FailFast::Off,
             on_failure: OnFailure::Hold,
             logs: 8,
         },
-        next_look: Rc::new(Cell::new(None)),
+        next_check: Rc::new(Cell::new(None)),
     };
-    let ends = run::run(&context, &[wish]).await;
-    let is_done = ends.iter().flatten().all(|(_, end)| matches!(end, End::Succeeded { .. }));
+    let ends = run::run(&context, &[request]).await;
+    let is_done = ends.iter().flatten().all(|(_, end)| matches!(end, ComponentOutcome::Succeeded { .. }));
     assert!(is_done, "{ends:?}");
 }
 

@@ -4,8 +4,8 @@ use crate::cli::args::{BatchArgs, ComponentArg, DeadlineArgs, DryRunArg, GlobalA
 use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::cluster::lease::Turn;
-use crate::driver::wish::{Intent, Wish};
+use crate::cluster::lease::Acquisition;
+use crate::driver::request::{Intent, RolloutRequest};
 
 /// Return from the run under way to where it began, at once
 ///
@@ -50,7 +50,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let trial = args.dry.trial(args.output)?;
     let component = Component::find(args.component.component.as_deref(), trial, global, ui).await?;
     let intent = Intent::Abort { kind: component.kind() };
-    let wish = component.wish(intent, args.batches.overrides(false));
-    let wish = Wish { turn: Turn::AtOnce, ..wish };
-    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
+    let request = component.request(intent, args.batches.overrides(false));
+    let request = RolloutRequest { turn: Acquisition::TakeOver, ..request };
+    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
 }

@@ -14,7 +14,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{driving, exit, input, leftover, plan};
 use crate::driver::collisions;
 use crate::driver::context::Limits;
-use crate::driver::wish::{Overrides, Wish};
+use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::Application;
 
 /// Roll out the applications in manifests, batch by batch
@@ -100,26 +100,26 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let overrides = args.batches.overrides(args.reuse_revision);
     if let Some(Trial { place, form }) = trial {
         let setting = setting::open(global, Purpose::Look, ui).await?;
-        let wishes = wishes(&setting, &applications, &overrides)?;
-        plan::show(&setting, &wishes, Some(place), form, ui).await?;
-        leftover::tell(&leftover::find(&setting, &wishes).await?, ui);
+        let requests = requests(&setting, &applications, &overrides)?;
+        plan::show(&setting, &requests, Some(place), form, ui).await?;
+        leftover::tell(&leftover::find(&setting, &requests).await?, ui);
         return Ok(exit::SUCCESS);
     }
     let setting = setting::open(global, Purpose::Change, ui).await?;
-    let wishes = wishes(&setting, &applications, &overrides)?;
+    let requests = requests(&setting, &applications, &overrides)?;
     let limits = Limits { on_failure: args.on_failure.into(), ..args.deadlines.limits() };
     let pruning = if args.prune {
         let consent = if args.yes { Consent::Given } else { Consent::Asked };
-        Some(leftover::decide(&setting, &wishes, consent, ui).await?)
+        Some(leftover::decide(&setting, &requests, consent, ui).await?)
     } else {
         None
     };
-    let code = driving::drive(&setting, &wishes, limits, args.output, ui).await?;
+    let code = driving::drive(&setting, &requests, limits, args.output, ui).await?;
     if let Some(pruning) = &pruning {
-        leftover::prune(&setting, &wishes, pruning, limits.lock, ui).await?;
+        leftover::prune(&setting, &requests, pruning, limits.lock, ui).await?;
     } else {
         // The verdict is known: what cannot be read in time need not be told.
-        let found = leftover::find(&setting, &wishes);
+        let found = leftover::find(&setting, &requests);
         let found = setting.session.clock().within(driving::AFTERWARDS, found).await;
         leftover::tell(&found.and_then(Result::ok).unwrap_or_default(), ui);
     }
@@ -132,13 +132,13 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 ///
 /// Components or applications that meet in one namespace under one name, as `--namespace` can make them, and objects that
 /// two of them would make.
-pub fn wishes(
+pub fn requests(
     setting: &Setting,
     applications: &[Application],
     overrides: &Overrides,
-) -> Result<Vec<Wish>, Failure> {
+) -> Result<Vec<RolloutRequest>, Failure> {
     let mut components = BTreeSet::new();
-    let mut wishes = Vec::new();
+    let mut requests = Vec::new();
     for application in applications {
         let namespace = setting.connection.namespaces.resolve(application.namespace.as_deref());
         for component in &application.components {
@@ -150,10 +150,10 @@ pub fn wishes(
                 .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
-        wishes.push(Wish::of_manifest(application, namespace.to_owned(), overrides.clone()));
+        requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
-    match collisions::find(&wishes) {
-        None => Ok(wishes),
+    match collisions::find(&requests) {
+        None => Ok(requests),
         Some(collision) => Err(Failure::message(Kind::Manifest, collision)
             .hint("give one of them another name; nothing was changed")),
     }

@@ -10,7 +10,7 @@ use crate::cli::{driving, exit, gather, plan};
 use crate::cluster::record;
 use crate::driver::context::Limits;
 use crate::driver::pause::Place;
-use crate::driver::wish::{Intent, Overrides, Wish};
+use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::oam::kind::WorkloadKind;
 use crate::plan::record::Record;
 
@@ -54,28 +54,28 @@ impl Component {
         Place { namespace: &self.namespace, component: &self.record.component }
     }
 
-    /// Drives a wish about it, or shows what driving it would do.
+    /// Drives a request about it, or shows what driving it would do.
     ///
     /// # Errors
     ///
     /// Whatever stops the rollout.
     pub async fn drive(
         &self,
-        wish: Wish,
+        request: RolloutRequest,
         trial: Option<Trial>,
         limits: Limits,
         output: RunOutput,
         ui: &mut Ui,
     ) -> Result<u8, Failure> {
         if let Some(Trial { place, form }) = trial {
-            plan::show(&self.setting, &[wish], Some(place), form, ui).await?;
+            plan::show(&self.setting, &[request], Some(place), form, ui).await?;
             return Ok(exit::SUCCESS);
         }
-        driving::drive(&self.setting, &[wish], limits, output, ui).await
+        driving::drive(&self.setting, &[request], limits, output, ui).await
     }
 
     /// Something asked of it alone.
-    pub fn wish(&self, intent: Intent, overrides: Overrides) -> Wish {
-        Wish::of_record(&self.record, self.namespace.clone(), intent, overrides)
+    pub fn request(&self, intent: Intent, overrides: Overrides) -> RolloutRequest {
+        RolloutRequest::of_record(&self.record, self.namespace.clone(), intent, overrides)
     }
 }

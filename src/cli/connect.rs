@@ -90,7 +90,10 @@ pub async fn connect(
     if args.verbose == 0 {
         return Ok(connection);
     }
-    Ok(Connection { client: traced(connection.client, &connection.server, clock, ui.aside()), ..connection })
+    Ok(Connection {
+        client: traced(connection.client, &connection.server, clock, ui.request_untracked()),
+        ..connection
+    })
 }
 
 /// Builds a client of whose requests nothing is told.

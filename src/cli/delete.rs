@@ -131,9 +131,9 @@ async fn remove(
     let application = &inventory.scope.application;
     let remover = Remover { identity: &setting.identity, patience };
     let removed = delete::delete(&setting.session, inventory, extent, remover, |said| match said {
-        delete::Said::Waiting(holder) => ui.status(&waiting(application, holder)),
-        delete::Said::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
-        delete::Said::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
+        delete::DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
+        delete::DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
+        delete::DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
     });
     match removed.await? {
         Removed::Everything => Ok(()),

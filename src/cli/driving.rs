@@ -1,4 +1,4 @@
-//! Driving wishes to their end, for every command that changes something.
+//! Driving requests to their end, for every command that changes something.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ use crate::cli::repeat::Flags;
 use crate::cli::setting::Setting;
 use crate::cli::signals::{self, Ended};
 use crate::cli::ui::{Narration, Ui};
-use crate::driver::apply::Ends;
-use crate::driver::context::{self, Context, Limits, OnTrouble};
+use crate::driver::apply::Outcomes;
+use crate::driver::context::{self, Context, FailFast, Limits};
 use crate::driver::control;
-use crate::driver::outcome::{self, End, FailureKind};
+use crate::driver::outcome::{self, ComponentOutcome, FailureKind};
+use crate::driver::request::{Overrides, RolloutRequest};
 use crate::driver::run;
-use crate::driver::wish::{Overrides, Wish};
 use crate::oam::application::{Amount, Batch};
-use crate::report::event::{Event, Reporter, What};
+use crate::report::event::{Event, EventKind, Reporter};
 use crate::report::status::{self, ComponentStatus, Format};
 
 /// How long a sandbox may go on after a run, for its controllers to follow the last write. A cluster goes on anyway.
@@ -40,23 +40,23 @@ pub const AFTERWARDS: Duration = Duration::from_secs(10);
 /// The first component's failure, which the reporter has told already: rolling it back does not make it a success.
 pub async fn drive(
     setting: &Setting,
-    wishes: &[Wish],
+    requests: &[RolloutRequest],
     limits: Limits,
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
-    let (ends, signal) = once(setting, wishes, limits, output, ui).await?;
-    conclude(setting, wishes, &ends, signal, output, ui).await
+    let (ends, signal) = once(setting, requests, limits, output, ui).await?;
+    conclude(setting, requests, &ends, signal, output, ui).await
 }
 
 /// Drives and tells, once.
 async fn once(
     setting: &Setting,
-    wishes: &[Wish],
+    requests: &[RolloutRequest],
     limits: Limits,
     output: RunOutput,
     ui: &Ui,
-) -> Result<(Vec<Ends>, Option<Signal>), Failure> {
+) -> Result<(Vec<Outcomes>, Option<Signal>), Failure> {
     let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
     let inner = ui.reporter(narration, setting.session.clock().now());
     let later = match &setting.connection.sandbox {
@@ -64,12 +64,13 @@ async fn once(
         Some(sandbox) if sandbox.is_kept() => Later::OurCommands,
         Some(_) => Later::Nothing,
     };
-    let flags = wishes.iter().map(|wish| (wish.application.clone(), flags(setting, wish, ui))).collect();
+    let flags =
+        requests.iter().map(|request| (request.application.clone(), flags(setting, request, ui))).collect();
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(Repeating { inner, later, flags }));
     let (stopper, control) = control::control();
     setting.session.stop_when(control.receiver());
     let context = Context {
-        next_look: Rc::default(),
+        next_check: Rc::default(),
         session: setting.session.clone(),
         reporter: reporter.clone(),
         control,
@@ -77,11 +78,15 @@ async fn once(
         limits,
     };
     let told = context.clone();
-    let application = wishes.first().map(|wish| wish.application.clone()).unwrap_or_default();
+    let application = requests.first().map(|request| request.application.clone()).unwrap_or_default();
     setting.session.on_retry(Rc::new(move |error, delay| {
-        told.emit(&application, None, What::Retrying { error: error.to_owned(), delay: in_words(delay) });
+        told.emit(
+            &application,
+            None,
+            EventKind::Retrying { error: error.to_owned(), delay: in_words(delay) },
+        );
     }));
-    let ended = signals::heed(&stopper, run::run(&context, wishes)).await;
+    let ended = signals::heed(&stopper, run::run(&context, requests)).await;
     if let Some(sandbox) = &setting.connection.sandbox {
         sandbox.rest(SANDBOX_RESTS_WITHIN).await;
     }
@@ -103,15 +108,17 @@ fn in_words(delay: Duration) -> SignedDuration {
 
 async fn conclude(
     setting: &Setting,
-    wishes: &[Wish],
-    ends: &[Ends],
+    requests: &[RolloutRequest],
+    ends: &[Outcomes],
     signal: Option<Signal>,
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, Failure> {
     let failed = ends.iter().flatten().find_map(|(_, end)| match end {
-        End::Failed(failure) => Some(failure.kind),
-        End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => None,
+        ComponentOutcome::Failed(failure) => Some(failure.kind),
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => None,
     });
     let kind = failed.map(|failed| match (Kind::from(failed), signal) {
         (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
@@ -123,7 +130,7 @@ async fn conclude(
         !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
     if let Some(format) = output.final_format().filter(|_| is_known) {
         let clock = setting.session.clock();
-        match clock.within(AFTERWARDS, statuses(setting, wishes)).await {
+        match clock.within(AFTERWARDS, statuses(setting, requests)).await {
             Some(items) => {
                 ui.data(&status::render(&items, format, clock.now()));
                 ui.summary(&status::render(&items, Format::Wide, clock.now()));
@@ -137,12 +144,12 @@ async fn conclude(
     }
 }
 
-/// Where the components of the wishes stand.
-async fn statuses(setting: &Setting, wishes: &[Wish]) -> Vec<ComponentStatus> {
+/// Where the components of the requests stand.
+async fn statuses(setting: &Setting, requests: &[RolloutRequest]) -> Vec<ComponentStatus> {
     let mut items = Vec::new();
-    for wish in wishes {
-        let gathered = gather::statuses(&setting.session, &wish.namespace).await;
-        let names = wish.component_names();
+    for request in requests {
+        let gathered = gather::statuses(&setting.session, &request.namespace).await;
+        let names = request.component_names();
         items.extend(gathered.unwrap_or_default().into_iter().filter(|item| names.contains(&item.component)));
     }
     items
@@ -178,12 +185,12 @@ impl From<outcome::Failure> for Failure {
     }
 }
 
-/// What a command has to be given so that it is about a wish: a manifest's namespace is not in the environment.
-fn flags(setting: &Setting, wish: &Wish, ui: &Ui) -> Flags {
-    if wish.namespace == setting.connection.namespaces.resolve(None) {
+/// What a command has to be given so that it is about a request: a manifest's namespace is not in the environment.
+fn flags(setting: &Setting, request: &RolloutRequest, ui: &Ui) -> Flags {
+    if request.namespace == setting.connection.namespaces.resolve(None) {
         ui.flags().clone()
     } else {
-        ui.flags().in_namespace(&wish.namespace)
+        ui.flags().in_namespace(&request.namespace)
     }
 }
 
@@ -208,7 +215,9 @@ impl Reporter for Repeating {
     fn event(&mut self, event: &Event) {
         let mut event = event.clone();
         if let (
-            What::Failed { hints, .. } | What::Held { hints, .. } | What::Interrupted { hints, .. },
+            EventKind::Failed { hints, .. }
+            | EventKind::Held { hints, .. }
+            | EventKind::Interrupted { hints, .. },
             Some(flags),
         ) = (&mut event.what, self.flags.get(&event.application))
         {
@@ -230,7 +239,7 @@ impl DeadlineArgs {
             run: self.timeout.unsigned_abs(),
             batch: self.batch_timeout.unsigned_abs(),
             lock: self.lock.lock_timeout.unsigned_abs(),
-            on_trouble: if self.fail_fast { OnTrouble::End } else { OnTrouble::Wait },
+            fail_fast: if self.fail_fast { FailFast::On } else { FailFast::Off },
             on_failure: context::OnFailure::Hold,
             logs: self.logs,
         }

@@ -16,14 +16,14 @@ use crate::report::text::{list_literals, plural, sanitise};
 
 pub use document::Plan;
 
-/// A component's future in words, a difference and a table. Ends with an empty line.
+/// A component's future in words, a difference and a table. Outcomes with an empty line.
 pub fn render(forecast: &Forecast) -> String {
-    let job = &forecast.job;
+    let prepared = &forecast.prepared;
     let mut text = format!(
         "component {} of application {} in namespace {}\n",
-        sanitise(&job.component),
-        sanitise(&job.application),
-        sanitise(&job.namespace)
+        sanitise(&prepared.component),
+        sanitise(&prepared.application),
+        sanitise(&prepared.namespace)
     );
     let line = |text: &mut String, line: String| {
         text.push_str("  ");
@@ -34,8 +34,8 @@ pub fn render(forecast: &Forecast) -> String {
     for service in services(forecast) {
         line(&mut text, service);
     }
-    if job.relabels.is_some() {
-        let (noun, workload) = (job.desired.kind.noun(), &job.desired.workload);
+    if prepared.relabels.is_some() {
+        let (noun, workload) = (prepared.desired.kind.noun(), &prepared.desired.workload);
         line(&mut text, format!("labels or annotations of {noun} {workload} change; its pods stay"));
     }
     let spec = forecast.steps.iter().find_map(claimed);
@@ -55,21 +55,21 @@ pub fn render(forecast: &Forecast) -> String {
 
 /// What changes in Services and in the workload, coloured; none is empty.
 fn differences(forecast: &Forecast) -> Vec<String> {
-    let job = &forecast.job;
-    let mut differences: Vec<String> = job
+    let prepared = &forecast.prepared;
+    let mut differences: Vec<String> = prepared
         .services
         .iter()
         .filter_map(Change::difference)
         .map(|(before, after)| diff::objects("service", before.as_ref(), after.as_ref()))
         .collect();
-    if let Some((before, after)) = &job.relabels {
-        let shown = |metadata: &Metadata| metadata.shown(&job.desired.workload);
+    if let Some((before, after)) = &prepared.relabels {
+        let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
         let (before, after) = (shown(before), shown(after));
-        differences.push(diff::objects(job.desired.kind.noun(), Some(&before), Some(&after)));
+        differences.push(diff::objects(prepared.desired.kind.noun(), Some(&before), Some(&after)));
     }
     if forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = forecast.workloads();
-        differences.push(diff::workloads(job.desired.kind, before.as_ref(), after.as_ref()));
+        differences.push(diff::workloads(prepared.desired.kind, before.as_ref(), after.as_ref()));
     }
     differences.retain(|difference| !difference.is_empty());
     differences
@@ -83,10 +83,11 @@ fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
 }
 
 fn revision(forecast: &Forecast) -> String {
-    match &forecast.job.new_revision {
+    match &forecast.prepared.new_revision {
         Some(new) => format!("revision {} is new, number {}", new.name, new.number),
         None => {
-            let name = forecast.job.manifest_revision.as_ref().unwrap_or(&forecast.job.desired.target);
+            let name =
+                forecast.prepared.manifest_revision.as_ref().unwrap_or(&forecast.prepared.desired.target);
             format!("revision {name} is recorded already")
         }
     }
@@ -102,11 +103,11 @@ fn services(forecast: &Forecast) -> Vec<String> {
         };
         Some(format!("service {} {what}", change.name()?))
     };
-    forecast.job.services.iter().filter_map(line).collect()
+    forecast.prepared.services.iter().filter_map(line).collect()
 }
 
 fn at_rest(forecast: &Forecast) -> String {
-    let desired = &forecast.job.desired;
+    let desired = &forecast.prepared.desired;
     match forecast.steps.first().map(|foreseen| &foreseen.step) {
         Some(Step::Hold { batch }) => format!("held after batch {} as asked; nothing to do", batch + 1),
         Some(Step::Wait { waiting, .. }) => format!("nothing to do but wait: {}", waiting.phrase()),
@@ -179,7 +180,7 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
     let mut batch = 0;
     for Foreseen { step, target, sources } in &forecast.steps {
         let words = match step {
-            Step::Create => format!("create {}", forecast.job.desired.workload),
+            Step::Create => format!("create {}", forecast.prepared.desired.workload),
             Step::Roll { rolling, batch: of } => {
                 batch = *of;
                 roll(rolling)

@@ -9,26 +9,26 @@ use crate::cli::until::{Until, Verdict};
 use crate::cli::{delete, gather};
 use crate::cluster::owned::Owned;
 use crate::cluster::record;
-use crate::driver::delete::{self as driver, Extent, Removed, Remover, Said};
+use crate::driver::delete::{self as driver, DeleteEvent, Extent, Removed, Remover};
 use crate::driver::inventory::{self, Inventory, Scope};
-use crate::driver::wish::Wish;
+use crate::driver::request::RolloutRequest;
 
-/// The components that are left, of all applications that are wished for.
+/// The components that are left, of all applications that are requested.
 ///
 /// # Errors
 ///
 /// A cluster that cannot be read.
-pub async fn find(setting: &Setting, wishes: &[Wish]) -> Result<Vec<Scope>, Failure> {
+pub async fn find(setting: &Setting, requests: &[RolloutRequest]) -> Result<Vec<Scope>, Failure> {
     let mut left = Vec::new();
-    for wish in wishes {
-        let names = wish.component_names();
-        let known = record::load_all(&setting.session, &wish.namespace).await.map_err(unreachable)?;
+    for request in requests {
+        let names = request.component_names();
+        let known = record::load_all(&setting.session, &request.namespace).await.map_err(unreachable)?;
         let of_application = known
             .into_iter()
             .map(|stored| stored.record)
-            .filter(|record| record.application == wish.application);
+            .filter(|record| record.application == request.application);
         left.extend(of_application.filter(|record| !names.contains(&record.component)).map(|record| Scope {
-            namespace: wish.namespace.clone(),
+            namespace: request.namespace.clone(),
             application: record.application,
             component: Some(record.component),
         }));
@@ -70,12 +70,12 @@ pub enum Consent {
 /// No for an answer, and a cluster that cannot be read.
 pub async fn decide(
     setting: &Setting,
-    wishes: &[Wish],
+    requests: &[RolloutRequest],
     consent: Consent,
     ui: &mut Ui,
 ) -> Result<Pruning, Failure> {
     let mut inventories = Vec::new();
-    for scope in &find(setting, wishes).await? {
+    for scope in &find(setting, requests).await? {
         inventories.push(inventory::take(&setting.session, scope).await?);
     }
     let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
@@ -86,7 +86,7 @@ pub async fn decide(
     Ok(Pruning { inventories, extent })
 }
 
-/// Removes them, where everything that is wished for is rolled out to its end. A component that was claimed since it was
+/// Removes them, where everything that is requested is rolled out to its end. A component that was claimed since it was
 /// decided is reported and stays.
 ///
 /// # Errors
@@ -94,7 +94,7 @@ pub async fn decide(
 /// Another run that does not end in time, and a cluster that refuses.
 pub async fn prune(
     setting: &Setting,
-    wishes: &[Wish],
+    requests: &[RolloutRequest],
     pruning: &Pruning,
     patience: Duration,
     ui: &mut Ui,
@@ -102,12 +102,12 @@ pub async fn prune(
     if pruning.inventories.is_empty() {
         return Ok(());
     }
-    for wish in wishes {
-        let names = wish.component_names();
-        let mut items = gather::statuses(&setting.session, &wish.namespace).await.map_err(unreachable)?;
+    for request in requests {
+        let names = request.component_names();
+        let mut items = gather::statuses(&setting.session, &request.namespace).await.map_err(unreachable)?;
         items.retain(|item| names.contains(&item.component));
         if Until::Done.judge_all(&items) != Verdict::Reached {
-            ui.status(&format!("{}: not yet at its end, so nothing is removed", wish.application));
+            ui.status(&format!("{}: not yet at its end, so nothing is removed", request.application));
             return Ok(());
         }
     }
@@ -116,9 +116,9 @@ pub async fn prune(
         let remover = Remover { identity: &setting.identity, patience };
         let removed =
             driver::delete(&setting.session, inventory, pruning.extent, remover, |said| match said {
-                Said::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
-                Said::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
-                Said::Awaited(owned, finalizers) => ui.status(&delete::held(owned, finalizers)),
+                DeleteEvent::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
+                DeleteEvent::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
+                DeleteEvent::Awaited(owned, finalizers) => ui.status(&delete::held(owned, finalizers)),
             });
         match removed.await? {
             Removed::Everything => {}

@@ -8,7 +8,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{apply, exit, forecast, input, leftover};
 use crate::driver::foresee::{Forecast, foresee, rehearse};
 use crate::driver::outcome::{self, FailureKind};
-use crate::driver::wish::Wish;
+use crate::driver::request::RolloutRequest;
 use crate::plan::step::{Refusal, Step};
 use crate::report::document;
 use crate::report::text::sanitise;
@@ -58,9 +58,9 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let setting = setting::open(global, Purpose::Look, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
-    let wishes = apply::wishes(&setting, &applications, &overrides)?;
-    let pending = show(&setting, &wishes, None, args.output, ui).await?;
-    leftover::tell(&leftover::find(&setting, &wishes).await?, ui);
+    let requests = apply::requests(&setting, &applications, &overrides)?;
+    let pending = show(&setting, &requests, None, args.output, ui).await?;
+    leftover::tell(&leftover::find(&setting, &requests).await?, ui);
     Ok(match (args.detailed_exitcode, pending) {
         (true, Pending::Changes) => exit::CHANGES,
         (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
@@ -75,7 +75,7 @@ fn rendered(forecasts: &[&Forecast], output: Output) -> String {
         Output::Yaml => document::yaml(&plan()),
         Output::Name => {
             let changing = forecasts.iter().filter(|forecast| forecast.is_pending());
-            changing.map(|forecast| format!("rollout/{}\n", sanitise(&forecast.job.component))).collect()
+            changing.map(|forecast| format!("rollout/{}\n", sanitise(&forecast.prepared.component))).collect()
         }
     }
 }
@@ -89,7 +89,7 @@ pub enum Pending {
     Changes,
 }
 
-/// Shows what driving the wishes would do; a dry run on the server lets it judge what would be created. Every
+/// Shows what driving the requests would do; a dry run on the server lets it judge what would be created. Every
 /// component is shown before a refusal ends the command.
 ///
 /// # Errors
@@ -97,15 +97,15 @@ pub enum Pending {
 /// Every refusal at once.
 pub async fn show(
     setting: &Setting,
-    wishes: &[Wish],
+    requests: &[RolloutRequest],
     dry_run: Option<DryRun>,
     output: Output,
     ui: &mut Ui,
 ) -> Result<Pending, Failure> {
     let mut forecasts = Vec::new();
     let mut refused = Vec::new();
-    for wish in wishes {
-        match foresee(&setting.session, wish).await {
+    for request in requests {
+        match foresee(&setting.session, request).await {
             Ok(more) => forecasts.extend(more),
             Err(more) => refused.extend(more.into_iter().map(|refused| refused.failure)),
         }
@@ -113,11 +113,11 @@ pub async fn show(
     let mut shown = Vec::new();
     for forecast in &forecasts {
         match forecast.steps.last().map(|step| &step.step) {
-            Some(Step::Refuse(Refusal::Misfit(misfit))) => {
+            Some(Step::Refuse(Refusal::BatchSumError(misfit))) => {
                 refused.push(outcome::Failure::from(misfit));
             }
             _ => {
-                for warning in forecast.job.warnings.iter().chain(&forecast.warnings) {
+                for warning in forecast.prepared.warnings.iter().chain(&forecast.warnings) {
                     ui.warn(warning);
                 }
                 shown.push(forecast);

@@ -5,12 +5,12 @@ use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::driver::pause;
-use crate::driver::wish::{Gate, Intent, Overrides};
+use crate::driver::request::{Gate, Intent, Overrides};
 
 /// Go on past the gate, to the next batch or to the end
 ///
 /// A run that is held after a batch goes on for one more and is held again; with `--full` it goes on to the end. A
-/// run that is still on its way to the gate is waited for first, and where nobody drives it, is driven there. Ends a
+/// run that is still on its way to the gate is waited for first, and where nobody drives it, is driven there. Outcomes a
 /// pause.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -54,6 +54,6 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     }
     let gate = if args.full { Gate::Open } else { Gate::Next };
     let intent = Intent::Recorded { gate, kind: component.kind() };
-    let wish = component.wish(intent, Overrides::default());
-    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
+    let request = component.request(intent, Overrides::default());
+    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
 }

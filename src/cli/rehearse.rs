@@ -20,9 +20,9 @@ use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
 use crate::cluster::judge::Server;
 use crate::cluster::{keys, pods, workload};
-use crate::driver::context::{Limits, OnTrouble};
+use crate::driver::context::{FailFast, Limits};
 use crate::driver::foresee::{Forecast, foresee};
-use crate::driver::wish::{Intent, Wish};
+use crate::driver::request::{Intent, RolloutRequest};
 use crate::oam::{labels, render};
 use crate::report::text::plural;
 use crate::sandbox::rules::{Only, Rule, parse_rules};
@@ -91,12 +91,12 @@ const MOST_LOOKS: usize = 500;
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let real = setting::open(global, Purpose::Look, ui).await?;
-    let wishes = apply::wishes(&real, &applications, &args.batches.overrides(args.reuse_revision))?;
+    let requests = apply::requests(&real, &applications, &args.batches.overrides(args.reuse_revision))?;
     let injected = injected(&args.inject)?;
     let mut targets = Vec::new();
-    for wish in &wishes {
+    for request in &requests {
         // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
-        match foresee(&real.session, wish).await {
+        match foresee(&real.session, request).await {
             Ok(forecasts) => {
                 forecasts.iter().flat_map(|forecast| &forecast.warnings).for_each(|warning| ui.warn(warning));
                 targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
@@ -109,8 +109,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         }
     }
     let mut objects = Vec::new();
-    for wish in &wishes {
-        objects.extend(read(&real, wish).await.map_err(unreachable)?);
+    for request in &requests {
+        objects.extend(read(&real, request).await.map_err(unreachable)?);
     }
     let copied = plural(objects.len(), "object", "objects");
     ui.status(&format!("rehearsal: a sandbox with a copy of {copied}; nothing is sent to the cluster"));
@@ -119,11 +119,11 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         run: Duration::ZERO,
         batch: args.batch_timeout.unsigned_abs(),
         lock: Duration::ZERO,
-        on_trouble: OnTrouble::Wait,
+        fail_fast: FailFast::Off,
         on_failure: args.on_failure.into(),
         logs: pods::LOG_LINES,
     };
-    driving::drive(&copy, &wishes, limits, args.output, ui).await
+    driving::drive(&copy, &requests, limits, args.output, ui).await
 }
 
 /// A failure to inject.
@@ -155,7 +155,8 @@ struct Target {
 
 impl Target {
     fn of(forecast: &Forecast) -> Self {
-        let (component, revision) = (forecast.job.component.clone(), forecast.job.desired.target.clone());
+        let (component, revision) =
+            (forecast.prepared.component.clone(), forecast.prepared.desired.target.clone());
         Self { component, revision }
     }
 
@@ -179,9 +180,9 @@ fn rules(injected: &[Injected], targets: &[Target], since: Timestamp, usual: &[R
 /// An object to copy, with its kind.
 type Copied = (ApiResource, DynamicObject);
 
-/// What a run of a wish may see, dependents after what they depend on.
-async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterError> {
-    let components = wish.component_names();
+/// What a run of a request may see, dependents after what they depend on.
+async fn read(setting: &Setting, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
+    let components = request.component_names();
     let names = components.join(",");
     let mut lists = vec![
         (ApiResource::erase::<ConfigMap>(&()), format!("{} in ({names})", keys::RECORD_COMPONENT)),
@@ -191,19 +192,19 @@ async fn read(setting: &Setting, wish: &Wish) -> Result<Vec<Copied>, ClusterErro
         ),
     ];
     lists.extend(
-        wish.kinds().into_iter().map(|kind| (workload::resource(kind), workload::selector(&components))),
+        request.kinds().into_iter().map(|kind| (workload::resource(kind), workload::selector(&components))),
     );
     let mut objects = Vec::new();
     for (resource, selector) in lists {
-        let api = setting.session.dynamic(&wish.namespace, &resource);
+        let api = setting.session.dynamic(&request.namespace, &resource);
         let params = ListParams::default().labels(&selector);
         let list = setting.session.read(|| api.list(&params)).await?;
         objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
     }
     // A run need not be allowed to list Services, nor to see them where it exposes nothing.
     let resource = ApiResource::erase::<Service>(&());
-    let api = setting.session.dynamic(&wish.namespace, &resource);
-    for component in &wish.components {
+    let api = setting.session.dynamic(&request.namespace, &resource);
+    for component in &request.components {
         let is_exposing = match &component.intent {
             Intent::Manifest { component, .. } => component.properties.ports.iter().any(|port| port.expose),
             Intent::Revision { .. }

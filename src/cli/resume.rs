@@ -5,11 +5,11 @@ use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::driver::pause;
-use crate::driver::wish::{Gate, Intent, Overrides};
+use crate::driver::request::{Gate, Intent, Overrides};
 
 /// Go on with a run that was paused, stopped or lost its process
 ///
-/// Ends a pause. Where the process that was paused still waits, it goes on, and this command waits for it; where none
+/// Outcomes a pause. Where the process that was paused still waits, it goes on, and this command waits for it; where none
 /// does, this command drives. A gate stays closed: `rollout promote` passes it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,6 +41,6 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let component = Component::find(args.component.component.as_deref(), None, global, ui).await?;
     pause::unpause(&component.setting.session, component.place()).await?;
     let intent = Intent::Recorded { gate: Gate::Stay, kind: component.kind() };
-    let wish = component.wish(intent, Overrides::default());
-    component.drive(wish, None, args.deadlines.limits(), args.output, ui).await
+    let request = component.request(intent, Overrides::default());
+    component.drive(request, None, args.deadlines.limits(), args.output, ui).await
 }

@@ -5,7 +5,7 @@ use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::values;
-use crate::driver::wish::Intent;
+use crate::driver::request::Intent;
 
 /// Give a component another size, in batches
 ///
@@ -53,6 +53,6 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let trial = args.dry.trial(args.output)?;
     let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
     let intent = Intent::Scale { replicas: args.replicas, kind: component.kind() };
-    let wish = component.wish(intent, args.batches.overrides(false));
-    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
+    let request = component.request(intent, args.batches.overrides(false));
+    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
 }

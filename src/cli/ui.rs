@@ -142,7 +142,7 @@ impl Ui {
     }
 
     /// A way to say more lines on stderr in the midst of everything, for which no line stays live.
-    pub fn aside(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
+    pub fn request_untracked(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
         self.live = Live::Lines;
         let stderr = self.stderr.clone();
         move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
@@ -236,7 +236,7 @@ impl Ui {
         self.conclude(Ok(exit::SUCCESS))
     }
 
-    /// Ends the command: prints its failure and gives the exit code.
+    /// Outcomes the command: prints its failure and gives the exit code.
     pub(crate) fn conclude(&mut self, outcome: Result<u8, Failure>) -> u8 {
         let outcome = outcome.and_then(|code| self.written().map(|()| code));
         match outcome {

@@ -4,8 +4,8 @@ use crate::cli::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput
 use crate::cli::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::cluster::lease::Turn;
-use crate::driver::wish::{Intent, Overrides, Wish};
+use crate::cluster::lease::Acquisition;
+use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::oam::application::{Amount, Batch};
 
 /// Go back to an earlier revision, in batches
@@ -62,14 +62,14 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let trial = args.dry.trial(args.output)?;
     let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
     let intent = Intent::Revision { reference: args.to_revision.clone(), kind: component.kind() };
-    let wish = component.wish(intent, args.batches.overrides(false));
-    let wish = if args.now { at_once(wish) } else { wish };
-    component.drive(wish, trial, args.deadlines.limits(), args.output, ui).await
+    let request = component.request(intent, args.batches.overrides(false));
+    let request = if args.now { at_once(request) } else { request };
+    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
 }
 
 /// In one batch, and before whoever drives.
-fn at_once(wish: Wish) -> Wish {
+fn at_once(request: RolloutRequest) -> RolloutRequest {
     let everything = Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) };
-    let overrides = Overrides { batches: Some(vec![everything]), ..wish.overrides };
-    Wish { turn: Turn::AtOnce, overrides, ..wish }
+    let overrides = Overrides { batches: Some(vec![everything]), ..request.overrides };
+    RolloutRequest { turn: Acquisition::TakeOver, overrides, ..request }
 }

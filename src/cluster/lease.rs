@@ -5,7 +5,7 @@
 //! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
 //! duration, never by comparing clocks.
 
-mod held;
+mod guard;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -30,7 +30,7 @@ use crate::cluster::session::Session;
 use crate::oam::labels;
 use crate::plan::record::{LeaseScope, Record};
 
-pub use held::Held;
+pub use guard::LeaseGuard;
 
 /// How long a Lease lasts without being renewed: as long as client-go's.
 const DURATION: Duration = Duration::from_secs(15);
@@ -92,7 +92,7 @@ impl fmt::Display for LeaseKey {
 
 /// A place in the queue for a Lease.
 #[derive(Debug)]
-pub struct Queue {
+pub struct LeaseLock {
     session: Session,
     namespace: String,
     key: LeaseKey,
@@ -111,12 +111,12 @@ struct Token {
 
 /// Whether a run waits for the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Turn {
+pub enum Acquisition {
     /// It waits in line.
     #[default]
-    InLine,
+    Wait,
     /// It takes over, and the run before it ends as superseded.
-    AtOnce,
+    TakeOver,
 }
 
 /// Since when a Lease has stayed as it is. Only that tells an abandoned one: clocks differ.
@@ -142,7 +142,7 @@ impl Expiry {
 
 /// Why the Lease was not got.
 #[derive(Debug, thiserror::Error)]
-pub enum QueueError {
+pub enum LeaseError {
     /// A request failed for good.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -168,7 +168,7 @@ pub enum QueueError {
 #[derive(Debug)]
 pub enum Attempt {
     /// It is taken.
-    Acquired(Box<Held>),
+    Acquired(Box<LeaseGuard>),
     /// A process that may live holds it, be it one of the same identity.
     Busy {
         /// That process's identity.
@@ -176,13 +176,13 @@ pub enum Attempt {
     },
 }
 
-enum Look {
-    Taken,
-    Busy { holder: String, version: String },
-    Again,
+enum AcquireAttempt {
+    Acquired,
+    HeldByOther { holder: String, version: String },
+    Retry,
 }
 
-impl Queue {
+impl LeaseLock {
     /// A place in the queue for a Lease, under an identity. The same identity takes over at once.
     #[must_use]
     pub fn new(session: Session, namespace: &str, key: LeaseKey, identity: &str) -> Self {
@@ -199,36 +199,38 @@ impl Queue {
     /// new holder.
     ///
     /// # Errors
-    /// [`QueueError`]
+    /// [`LeaseError`]
     pub async fn acquire(
         self,
-        turn: Turn,
+        turn: Acquisition,
         patience: Duration,
         mut on_wait: impl FnMut(&str),
-    ) -> Result<Held, QueueError> {
+    ) -> Result<LeaseGuard, LeaseError> {
         let clock = self.session.clock().clone();
         let deadline = clock.moment().after(patience);
         let mut expiry = Expiry::default();
         let mut announced: Option<String> = None;
         loop {
             let is_free = |holder: &str, version: &str| {
-                turn == Turn::AtOnce || holder == self.identity || expiry.has_expired(version, &clock)
+                turn == Acquisition::TakeOver
+                    || holder == self.identity
+                    || expiry.has_expired(version, &clock)
             };
             let asked = clock.moment();
             match self.look(is_free).await {
-                Ok(Look::Taken) => {
+                Ok(AcquireAttempt::Acquired) => {
                     self.session.recovered();
-                    return Ok(Held::taken(self, asked));
+                    return Ok(LeaseGuard::taken(self, asked));
                 }
-                Ok(Look::Again) => {}
-                Ok(Look::Busy { holder, version }) => {
+                Ok(AcquireAttempt::Retry) => {}
+                Ok(AcquireAttempt::HeldByOther { holder, version }) => {
                     if announced.as_ref() != Some(&holder) {
                         on_wait(&holder);
                         announced = Some(holder.clone());
                     }
                     let until = expiry.seen(version.clone(), &clock);
                     if deadline.is_some_and(|deadline| clock.moment() >= deadline) {
-                        return Err(QueueError::TimedOut { holder, key: self.key });
+                        return Err(LeaseError::TimedOut { holder, key: self.key });
                     }
                     let wake = deadline.map_or(until, |deadline| deadline.min(until));
                     tokio::select! {
@@ -238,7 +240,7 @@ impl Queue {
                 }
                 // A Lease that is gone is made anew; what it would be made in is not there.
                 Err(ClusterError::NotFound(message)) => {
-                    return Err(QueueError::NoNamespace { namespace: self.namespace, message });
+                    return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
                 Err(error) => self.session.pause_after(&error).await?,
             }
@@ -248,19 +250,19 @@ impl Queue {
     /// Takes the Lease where nobody holds it, or a process that certainly lives no more.
     ///
     /// # Errors
-    /// [`QueueError`], but for the one about patience.
-    pub async fn try_acquire(self) -> Result<Attempt, QueueError> {
+    /// [`LeaseError`], but for the one about patience.
+    pub async fn try_acquire(self) -> Result<Attempt, LeaseError> {
         loop {
             let asked = self.session.clock().moment();
             match self.look(|_, _| false).await {
-                Ok(Look::Taken) => {
+                Ok(AcquireAttempt::Acquired) => {
                     self.session.recovered();
-                    return Ok(Attempt::Acquired(Box::new(Held::taken(self, asked))));
+                    return Ok(Attempt::Acquired(Box::new(LeaseGuard::taken(self, asked))));
                 }
-                Ok(Look::Busy { holder, .. }) => return Ok(Attempt::Busy { holder }),
-                Ok(Look::Again) => {}
+                Ok(AcquireAttempt::HeldByOther { holder, .. }) => return Ok(Attempt::Busy { holder }),
+                Ok(AcquireAttempt::Retry) => {}
                 Err(ClusterError::NotFound(message)) => {
-                    return Err(QueueError::NoNamespace { namespace: self.namespace, message });
+                    return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
                 Err(error) => self.session.pause_after(&error).await?,
             }
@@ -268,10 +270,10 @@ impl Queue {
     }
 
     /// Looks at the Lease once and takes it if it is free; whether one that is held is, depends on its holder and version.
-    async fn look(&self, is_free: impl Fn(&str, &str) -> bool) -> Result<Look, ClusterError> {
+    async fn look(&self, is_free: impl Fn(&str, &str) -> bool) -> Result<AcquireAttempt, ClusterError> {
         let api = self.session.api::<Lease>(&self.namespace);
         let name = self.name();
-        let Some(lease) = self.session.aside(api.get_opt(&name)).await? else {
+        let Some(lease) = self.session.request_untracked(api.get_opt(&name)).await? else {
             let object: Lease = serde_json::from_value(json!({
                 "metadata": {
                     "name": name,
@@ -282,9 +284,9 @@ impl Queue {
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
             let params = creating();
-            return match self.session.aside(api.create(&params, &object)).await {
-                Ok(_) => Ok(Look::Taken),
-                Err(ClusterError::AlreadyExists(_)) => Ok(Look::Again),
+            return match self.session.request_untracked(api.create(&params, &object)).await {
+                Ok(_) => Ok(AcquireAttempt::Acquired),
+                Err(ClusterError::AlreadyExists(_)) => Ok(AcquireAttempt::Retry),
                 // A create is in conflict with whatever else counts against a quota at that moment.
                 Err(ClusterError::Conflict(message)) => Err(ClusterError::transient(message)),
                 Err(error) => Err(error),
@@ -298,7 +300,7 @@ impl Queue {
             Some(holder) => is_abandoned(&lease) || is_free(holder, &version),
         };
         if let (Some(holder), false) = (holder, is_free) {
-            return Ok(Look::Busy { holder, version });
+            return Ok(AcquireAttempt::HeldByOther { holder, version });
         }
         let patch = json_patch(json!([
             {"op": "test", "path": "/metadata/uid", "value": lease.uid()},
@@ -306,9 +308,9 @@ impl Queue {
             {"op": "add", "path": "/metadata/annotations", "value": {HOLDER: self.new_token()}},
             {"op": "add", "path": "/spec", "value": self.spec(spec.lease_transitions.unwrap_or(0) + 1)},
         ]))?;
-        match self.session.aside(api.patch(&name, &patching(), &patch)).await {
-            Ok(_) => Ok(Look::Taken),
-            Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(Look::Again),
+        match self.session.request_untracked(api.patch(&name, &patching(), &patch)).await {
+            Ok(_) => Ok(AcquireAttempt::Acquired),
+            Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(AcquireAttempt::Retry),
             Err(error) => Err(error),
         }
     }

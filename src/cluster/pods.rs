@@ -81,7 +81,7 @@ pub async fn look(
     before: &Before,
 ) -> Result<Findings, ClusterError> {
     let Subject { namespace, component, kind, name } = subject;
-    let workload = session.aside(session.dynamic(namespace, &resource(kind)).get(name)).await?;
+    let workload = session.request_untracked(session.dynamic(namespace, &resource(kind)).get(name)).await?;
     let pods = pods(session, namespace, component).await?;
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
     let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
@@ -119,7 +119,7 @@ async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec
     let mut params = first.clone();
     let mut pods = Vec::new();
     loop {
-        let page = session.aside(api.list(&params)).await?;
+        let page = session.request_untracked(api.list(&params)).await?;
         pods.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = first.clone().continue_token(&token),
@@ -142,7 +142,8 @@ pub async fn log(session: &Session, namespace: &str, trouble: &Trouble, lines: u
         ..LogParams::default()
     };
     let api = session.api::<Pod>(namespace);
-    let text = session.clock().within(LOG_WITHIN, session.aside(api.logs(&trouble.pod, &params))).await;
+    let text =
+        session.clock().within(LOG_WITHIN, session.request_untracked(api.logs(&trouble.pod, &params))).await;
     let Some(Ok(text)) = text else {
         return Vec::new();
     };
@@ -176,7 +177,7 @@ pub async fn warnings(session: &Session, subject: Subject<'_>) -> Vec<Event> {
     let api = session.api::<Event>(namespace);
     let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
     let params = ListParams::default().fields(&about).limit(MOST_EVENTS);
-    session.aside(api.list(&params)).await.map(|list| list.items).unwrap_or_default()
+    session.request_untracked(api.list(&params)).await.map(|list| list.items).unwrap_or_default()
 }
 
 /// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those of other kinds by themselves.

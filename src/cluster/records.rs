@@ -72,13 +72,13 @@ async fn turn(
         Some(version) => version,
         None => {
             let params = ListParams::default().labels(keys::RECORD_COMPONENT);
-            let listed = Listed::of(session.aside(api.list(&params)).await?);
+            let listed = Listed::of(session.request_untracked(api.list(&params)).await?);
             on_heard(Heard::All(listed.records));
             listed.version
         }
     };
     let params = WatchParams::default().labels(keys::RECORD_COMPONENT).timeout(WATCH_SECONDS);
-    let mut events = pin!(session.aside(api.watch(&params, &version)).await?);
+    let mut events = pin!(session.request_untracked(api.watch(&params, &version)).await?);
     loop {
         let event = session.clock().within(SILENCE, events.next()).await;
         match event.ok_or_else(|| ClusterError::transient("the watch is silent"))? {

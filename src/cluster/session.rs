@@ -151,7 +151,7 @@ impl Session {
         *self.shared.on_retry.borrow_mut() = Some(listener);
     }
 
-    /// Ends waiting for another try once the value turns true.
+    /// Outcomes waiting for another try once the value turns true.
     pub fn stop_when(&self, stop: watch::Receiver<bool>) {
         *self.shared.stop.borrow_mut() = Some(stop);
     }
@@ -224,8 +224,8 @@ impl Session {
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
-        let answer = self.aside(request).await;
-        if !answer.as_ref().is_err_and(|error| self.may_pass(error)) {
+        let answer = self.request_untracked(request).await;
+        if !answer.as_ref().is_err_and(|error| self.is_retryable(error)) {
             self.recovered();
         }
         answer
@@ -235,7 +235,7 @@ impl Session {
     ///
     /// # Errors
     /// Like [`Session::once`].
-    pub async fn aside<T>(
+    pub async fn request_untracked<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
@@ -246,7 +246,7 @@ impl Session {
             return Err(judge::silence(self.patience.request, &self.server));
         };
         let answer = answer.map_err(|error| self.judge(&error));
-        if !answer.as_ref().is_err_and(|error| may_pass(error, Connected::Before)) {
+        if !answer.as_ref().is_err_and(|error| is_retryable(error, Connected::Before)) {
             self.shared.was_connected.set(true);
         }
         answer
@@ -262,8 +262,8 @@ impl Session {
     /// credentials have expired, which whoever renews them may do within a minute, and when the server is not found
     /// any more.
     #[must_use]
-    pub fn may_pass(&self, error: &ClusterError) -> bool {
-        may_pass(error, self.connected())
+    pub fn is_retryable(&self, error: &ClusterError) -> bool {
+        is_retryable(error, self.connected())
     }
 
     fn connected(&self) -> Connected {
@@ -279,8 +279,8 @@ impl Session {
         F: Future<Output = Result<T, kube::Error>>,
     {
         loop {
-            match self.aside(request()).await {
-                Err(error) if self.may_pass(&error) => self.pause(&error, &self.part.reads).await?,
+            match self.request_untracked(request()).await {
+                Err(error) if self.is_retryable(&error) => self.pause(&error, &self.part.reads).await?,
                 answer => {
                     self.part.reads.end();
                     return answer;
@@ -300,7 +300,7 @@ impl Session {
 
     async fn pause(&self, error: &ClusterError, streak: &Streak) -> Result<(), ClusterError> {
         let connected = self.connected();
-        if !may_pass(error, connected) {
+        if !is_retryable(error, connected) {
             return Err(error.clone());
         }
         let message = error.to_string();
@@ -319,7 +319,7 @@ impl Session {
         }
         let before = self.clock.elapsed();
         let delay = streak.backoff.next_delay_after(asked.min(MOST_RETRY_AFTER));
-        self.tell_retry(&message, delay);
+        self.notify_retry(&message, delay);
         tokio::select! {
             () = self.clock.pause(delay) => {}
             () = self.stopped() => return Err(ClusterError::Stopped),
@@ -330,7 +330,7 @@ impl Session {
     }
 
     /// Tells the listener of a failed try: once, where several requests fail side by side for one reason.
-    pub fn tell_retry(&self, message: &str, delay: Duration) {
+    pub fn notify_retry(&self, message: &str, delay: Duration) {
         let now = self.clock.moment();
         let mut told = self.shared.told.borrow_mut();
         if told.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
@@ -368,7 +368,7 @@ enum Connected {
     Before,
 }
 
-fn may_pass(error: &ClusterError, connected: Connected) -> bool {
+fn is_retryable(error: &ClusterError, connected: Connected) -> bool {
     match error {
         ClusterError::Transient { .. } => true,
         ClusterError::Unauthorized(_) | ClusterError::Misdirected { .. } => connected == Connected::Before,

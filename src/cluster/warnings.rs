@@ -35,7 +35,7 @@ pub async fn of_starting_pods(session: &Session, namespace: &str) -> BTreeMap<St
 async fn list(session: &Session, namespace: &str, fields: &str) -> Vec<Event> {
     let api = session.api::<Event>(namespace);
     let params = ListParams::default().fields(fields).limit(MOST_EVENTS);
-    let list = session.clock().within(WITHIN, session.aside(api.list(&params))).await;
+    let list = session.clock().within(WITHIN, session.request_untracked(api.list(&params))).await;
     list.and_then(Result::ok).map(|list| list.items).unwrap_or_default()
 }
 

@@ -29,7 +29,7 @@ const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
 /// The delays after failures; an outage's end is noticed within the longest.
 const PACE: Pace = Pace { first: Duration::from_millis(150), most: Duration::from_secs(5) };
 /// A failure so long after the one before begins another outage: longer than a failing watch is asked for
-/// again, a server's wish to be left alone and the deadline of a request included.
+/// again, a server's request to be left alone and the deadline of a request included.
 const QUIET: Duration = Duration::from_secs(120);
 
 /// Which objects to watch.
@@ -65,7 +65,7 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
                 Err(error) => {
                     let error = classify(session, error);
                     let is_hopeless = !view.is_complete() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
-                    if !session.may_pass(&error) || is_hopeless {
+                    if !session.is_retryable(&error) || is_hopeless {
                         view.fail(error);
                         return;
                     }
@@ -79,7 +79,7 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
                     let delay = backoff.next_delay_after(error.retry_after().min(MOST_RETRY_AFTER));
                     // One failure is the ordinary end of a connection.
                     if backoff.failures() > 1 {
-                        session.tell_retry(&error.to_string(), delay);
+                        session.notify_retry(&error.to_string(), delay);
                     }
                     clock.pause(delay).await;
                     if backoff.failures().is_multiple_of(FAILURES_BEFORE_RELIST) {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::cluster::lease::{self, Attempt, Held, LeaseKey, Queue, QueueError, Turn};
+use crate::cluster::lease::{self, Acquisition, Attempt, LeaseError, LeaseGuard, LeaseKey, LeaseLock};
 use crate::cluster::session::Session;
 use crate::plan::record::{LeaseScope, Outcome, Record};
 
@@ -40,21 +40,21 @@ impl Claimant<'_> {
     /// Takes the Lease to act under; `announce` hears each holder that is waited for.
     ///
     /// # Errors
-    /// [`QueueError`]
+    /// [`LeaseError`]
     pub async fn acquire(
         &self,
-        turn: Turn,
+        turn: Acquisition,
         announce: impl FnMut(&str),
-    ) -> Result<(Held, LeaseScope), QueueError> {
+    ) -> Result<(LeaseGuard, LeaseScope), LeaseError> {
         let of_application = || self.queue(LeaseKey::of_application(self.application));
         if let Some(component) = self.component {
             let holder = match of_application().try_acquire().await? {
                 Attempt::Acquired(lease) => return Ok((*lease, LeaseScope::Application)),
                 Attempt::Busy { holder } => holder,
             };
-            if turn == Turn::AtOnce || holder == self.identity {
+            if turn == Acquisition::TakeOver || holder == self.identity {
                 let queue = self.queue(LeaseKey::of_component(self.application, component));
-                let lease = queue.acquire(Turn::AtOnce, self.patience, announce).await?;
+                let lease = queue.acquire(Acquisition::TakeOver, self.patience, announce).await?;
                 return Ok((lease, LeaseScope::Component));
             }
         }
@@ -64,8 +64,8 @@ impl Claimant<'_> {
     /// Whether a process drives the application, or has taken over the component.
     ///
     /// # Errors
-    /// [`QueueError`]
-    pub async fn is_driven(&self) -> Result<bool, QueueError> {
+    /// [`LeaseError`]
+    pub async fn is_driven(&self) -> Result<bool, LeaseError> {
         let of_component = self.component.map(|name| LeaseKey::of_component(self.application, name));
         for key in [LeaseKey::of_application(self.application)].into_iter().chain(of_component) {
             if lease::holder(self.session, self.namespace, &key).await?.is_some() {
@@ -79,12 +79,12 @@ impl Claimant<'_> {
     /// and the holder.
     ///
     /// # Errors
-    /// [`QueueError`]
+    /// [`LeaseError`]
     pub async fn await_takeovers<'a>(
         &self,
         records: impl IntoIterator<Item = &'a Record>,
         mut announce: impl FnMut(&str, &str),
-    ) -> Result<Takeovers, QueueError> {
+    ) -> Result<Takeovers, LeaseError> {
         let mut takeovers = Takeovers::None;
         for record in records {
             let is_open = matches!(record.run.outcome, Outcome::Running | Outcome::Paused);
@@ -96,13 +96,13 @@ impl Claimant<'_> {
                 continue;
             }
             let announce = |holder: &str| announce(&record.component, holder);
-            self.queue(key).acquire(Turn::InLine, self.patience, announce).await?.release().await;
+            self.queue(key).acquire(Acquisition::Wait, self.patience, announce).await?.release().await;
             takeovers = Takeovers::Ended;
         }
         Ok(takeovers)
     }
 
-    fn queue(&self, key: LeaseKey) -> Queue {
-        Queue::new(self.session.clone(), self.namespace, key, self.identity)
+    fn queue(&self, key: LeaseKey) -> LeaseLock {
+        LeaseLock::new(self.session.clone(), self.namespace, key, self.identity)
     }
 }

@@ -67,7 +67,7 @@ pub async fn check(
     let mut pods = Vec::new();
     for (forecast, tried) in pending.iter().zip(trials) {
         let tried = known(tried?, &mut denied);
-        let about = |message| Warning { component: Some(forecast.job.component.clone()), message };
+        let about = |message| Warning { component: Some(forecast.prepared.component.clone()), message };
         match tried.as_ref().map(|tried| tried.verdict(namespace, forecast)) {
             Some(Verdict::Refused(failure)) => return Err(failure),
             Some(Verdict::Doubtful(message)) => warnings.push(about(message)),
@@ -108,7 +108,7 @@ fn known<T>(asked: Asked<T>, denied: &mut Vec<Right<'static>>) -> Option<T> {
 /// The workloads whose sizes the runs set.
 fn workloads(pending: &[&Forecast]) -> Vec<(WorkloadKind, String)> {
     let of_forecast = |forecast: &&Forecast| {
-        let desired = &forecast.job.desired;
+        let desired = &forecast.prepared.desired;
         let live = forecast.observed.workloads.iter().map(|workload| workload.name.clone());
         let kind = desired.kind;
         live.chain([desired.workload.clone()]).map(move |name| (kind, name)).collect::<Vec<_>>()

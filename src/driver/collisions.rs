@@ -5,29 +5,29 @@
 
 use std::collections::BTreeMap;
 
-use crate::driver::wish::{Intent, Wish};
+use crate::driver::request::{Intent, RolloutRequest};
 use crate::oam::application::Component;
 use crate::oam::exposure::{Exposure, Offer};
 use crate::oam::render::services;
 
 /// The first collision, in words; `None` where there is none.
 #[must_use]
-pub fn find(wishes: &[Wish]) -> Option<String> {
+pub fn find(requests: &[RolloutRequest]) -> Option<String> {
     let mut applications: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for wish in wishes {
-        let count = applications.entry((&wish.namespace, &wish.application)).or_default();
+    for request in requests {
+        let count = applications.entry((&request.namespace, &request.application)).or_default();
         *count += 1;
         if *count > 1 {
-            let Wish { application, namespace, .. } = wish;
+            let RolloutRequest { application, namespace, .. } = request;
             return Some(format!("application `{application}` appears twice in namespace `{namespace}`"));
         }
     }
     let components =
-        || wishes.iter().flat_map(|wish| components(wish).map(move |component| (wish, component)));
+        || requests.iter().flat_map(|request| components(request).map(move |component| (request, component)));
     let mut rendered: BTreeMap<(&str, &'static str, String), &str> = BTreeMap::new();
-    for (wish, component) in components() {
+    for (request, component) in components() {
         for (kind, name) in objects(component) {
-            let owner = rendered.entry((&wish.namespace, kind, name.clone())).or_insert(&component.name);
+            let owner = rendered.entry((&request.namespace, kind, name.clone())).or_insert(&component.name);
             if *owner != component.name {
                 return Some(collision(kind, &name, owner, &component.name));
             }
@@ -39,9 +39,9 @@ pub fn find(wishes: &[Wish]) -> Option<String> {
 /// Two components that would record one revision, in words, with the second of them: an automatic name is known only when
 /// the revisions that are there are.
 #[must_use]
-pub fn revisions<'a>(jobs: impl Iterator<Item = (&'a str, &'a str)>) -> Option<(&'a str, String)> {
+pub fn revisions<'a>(components: impl Iterator<Item = (&'a str, &'a str)>) -> Option<(&'a str, String)> {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    for (component, revision) in jobs {
+    for (component, revision) in components {
         let owner = owners.entry(revision).or_insert(component);
         if *owner != component {
             return Some((component, collision("revision", revision, owner, component)));
@@ -54,8 +54,8 @@ fn collision(kind: &str, name: &str, one: &str, other: &str) -> String {
     format!("components `{one}` and `{other}` both make {kind} `{name}`")
 }
 
-fn components(wish: &Wish) -> impl Iterator<Item = &Component> {
-    wish.components.iter().filter_map(|component| match &component.intent {
+fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {
+    request.components.iter().filter_map(|component| match &component.intent {
         Intent::Manifest { component, .. } => Some(&**component),
         Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
             None

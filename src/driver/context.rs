@@ -11,7 +11,7 @@ use crate::cluster::view::View;
 use crate::cluster::watch::Subject;
 use crate::driver::control::Control;
 use crate::oam::kind::WorkloadKind;
-use crate::report::event::{Event, Reporter, What};
+use crate::report::event::{Event, EventKind, Reporter};
 
 /// What every run of a process shares.
 #[derive(Clone)]
@@ -26,8 +26,8 @@ pub struct Context {
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
-    /// Not before then any of the runs looks at pods again; see [`crate::driver::drive`].
-    pub next_look: Rc<Cell<Option<Moment>>>,
+    /// Not before then any of the runs looks at pods again; see [`crate::driver::component_run`].
+    pub next_check: Rc<Cell<Option<Moment>>>,
 }
 
 /// How long to wait for what; zero is no limit.
@@ -40,7 +40,7 @@ pub struct Limits {
     /// For another run of the same application to end.
     pub lock: Duration,
     /// What a sign that waiting will not help means.
-    pub on_trouble: OnTrouble,
+    pub fail_fast: FailFast,
     /// What becomes of a component whose pods do not become ready.
     pub on_failure: OnFailure,
     /// How many lines of a failing pod's log are shown.
@@ -59,17 +59,17 @@ pub enum OnFailure {
 
 /// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnTrouble {
+pub enum FailFast {
     /// It is told, and the batch has its time.
     #[default]
-    Wait,
+    Off,
     /// The run ends.
-    End,
+    On,
 }
 
 /// The workloads of one namespace, as they are watched.
 #[derive(Debug)]
-pub struct Ground {
+pub struct NamespaceWatch {
     /// What is watched, a kind each.
     pub subjects: Vec<Subject>,
     /// What is known.
@@ -78,7 +78,7 @@ pub struct Ground {
     pub records: Records,
 }
 
-impl Ground {
+impl NamespaceWatch {
     /// What is watched of a kind.
     #[must_use]
     pub fn subject(&self, kind: WorkloadKind) -> Option<&Subject> {
@@ -88,7 +88,7 @@ impl Ground {
 
 impl Context {
     /// Tells the reporter.
-    pub fn emit(&self, application: &str, component: Option<&str>, what: What) {
+    pub fn emit(&self, application: &str, component: Option<&str>, what: EventKind) {
         let event = Event {
             elapsed: self.session.clock().elapsed(),
             application: application.to_owned(),

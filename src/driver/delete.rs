@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{Held, Turn};
+use crate::cluster::lease::{Acquisition, LeaseGuard};
 use crate::cluster::owned::{self, Owned, Removal};
 use crate::cluster::preflight::{self, Access};
 use crate::cluster::record::{self, RecordError, StoredRecord};
@@ -22,7 +22,7 @@ use crate::plan::record::Record;
 
 /// What happens meanwhile.
 #[derive(Debug)]
-pub enum Said<'a> {
+pub enum DeleteEvent<'a> {
     /// Another run is waited for; its identity.
     Waiting(&'a str),
     /// An object is gone.
@@ -67,7 +67,7 @@ pub async fn delete(
     inventory: &Inventory,
     extent: Extent,
     remover: Remover<'_>,
-    mut say: impl FnMut(Said<'_>),
+    mut say: impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let Scope { namespace, application, component } = &inventory.scope;
     let access = Access::review(session, namespace).await?;
@@ -80,7 +80,7 @@ pub async fn delete(
     };
     // A paused run has stopped already.
     let is_paused = records.iter().any(|stored| stored.record.run.paused.is_some());
-    let turn = if is_paused { Turn::AtOnce } else { Turn::InLine };
+    let turn = if is_paused { Acquisition::TakeOver } else { Acquisition::Wait };
     let claimant = Claimant {
         session,
         namespace,
@@ -89,11 +89,11 @@ pub async fn delete(
         identity: remover.identity,
         patience: remover.patience,
     };
-    let (lease, _) = claimant.acquire(turn, |holder| say(Said::Waiting(holder))).await?;
+    let (lease, _) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
     let work = async {
-        if turn == Turn::InLine {
+        if turn == Acquisition::Wait {
             let records = records.iter().map(|stored| &stored.record);
-            claimant.await_takeovers(records, |_, holder| say(Said::Waiting(holder))).await?;
+            claimant.await_takeovers(records, |_, holder| say(DeleteEvent::Waiting(holder))).await?;
         }
         let records = match records_as_decided(session, inventory).await? {
             Ok(records) => records,
@@ -178,8 +178,8 @@ async fn remove(
     session: &Session,
     inventory: &Inventory,
     extent: Extent,
-    lease: &Held,
-    say: &mut impl FnMut(Said<'_>),
+    lease: &LeaseGuard,
+    say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let Scope { namespace, .. } = &inventory.scope;
     let seen: BTreeSet<&str> = inventory.objects.iter().map(Owned::uid).collect();
@@ -217,7 +217,7 @@ async fn remove(
                 }
             }
             match owned::remove(session, namespace, owned).await? {
-                Removal::Done => say(Said::Removed(owned)),
+                Removal::Done => say(DeleteEvent::Removed(owned)),
                 Removal::Begun => held.push(owned),
                 Removal::Unclear => {}
             }
@@ -230,7 +230,7 @@ async fn standing(
     session: &Session,
     inventory: &Inventory,
     owned: &Owned,
-    lease: &Held,
+    lease: &LeaseGuard,
 ) -> Result<Option<Failure>, ClusterError> {
     if let Some(component) = owned.component() {
         let stored = match record::load(session, &inventory.scope.namespace, component).await {
@@ -244,7 +244,7 @@ async fn standing(
             return Ok(Some(overtaken(&record)));
         }
     }
-    let holder = lease.lost_to().await?;
+    let holder = lease.current_holder_if_lost().await?;
     Ok(holder.map(|holder| {
         let reason = format!("{} was taken over by `{holder}`", lease.key());
         Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`")

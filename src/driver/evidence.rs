@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::cluster::pods::blame::Trouble;
 use crate::cluster::pods::{self, Findings};
 use crate::cluster::warnings;
+use crate::driver::component_run::ComponentRun;
 use crate::driver::context::OnFailure;
-use crate::driver::drive::Drive;
 use crate::driver::outcome::FailureKind;
-use crate::driver::prepare::Job;
+use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::desired::Desired;
@@ -29,9 +29,9 @@ pub const WITHIN: Duration = Duration::from_secs(10);
 const OVER_QUOTA: &str = "exceeded quota";
 
 /// Facts about a component that did not become ready: its pods' reasons and what runs now.
-pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
-    let job = drive.job;
-    let kind = job.desired.kind;
+pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
+    let prepared = drive.prepared;
+    let kind = prepared.desired.kind;
     let mut lines: Vec<String> = drive.wanted().into_iter().collect();
     if drive.context.session.clock().within(WITHIN, ask(drive, &mut lines)).await.is_none() {
         let seconds = WITHIN.as_secs();
@@ -41,7 +41,7 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
     }
     let mut workloads = drive.workloads_seen();
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pace) = workloads.first().and_then(|workload| pace(kind, workload)) {
+    if let Some(pace) = workloads.first().and_then(|workload| kruise_rate_note(kind, workload)) {
         lines.push(pace);
     }
     let sizes: Vec<String> = workloads.iter().map(size).collect();
@@ -52,9 +52,9 @@ pub async fn gather(drive: &Drive<'_>) -> Vec<String> {
 }
 
 /// Asks the server, most important first: what has been answered is kept when time runs out.
-async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
-    let job = drive.job;
-    let workload = &job.desired.workload;
+async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
+    let prepared = drive.prepared;
+    let workload = &prepared.desired.workload;
     let session = &drive.context.session;
     let before = drive.before.clone().unwrap_or_default();
     let findings = match pods::look(session, drive.subject(), &before).await {
@@ -64,18 +64,18 @@ async fn ask(drive: &Drive<'_>, lines: &mut Vec<String>) {
             return;
         }
     };
-    lines.extend(causes(job, &findings));
+    lines.extend(causes(prepared, &findings));
     let with_log = by_reason(&findings.troubles).concat().into_iter().find(|trouble| trouble.log.is_some());
     if let Some(trouble) = with_log {
-        let printed = pods::log(session, &job.namespace, trouble, drive.context.limits.logs).await;
+        let printed = pods::log(session, &prepared.namespace, trouble, drive.context.limits.logs).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
     }
-    lines.extend(warnings::about(session, &job.namespace, workload, &before).await);
+    lines.extend(warnings::about(session, &prepared.namespace, workload, &before).await);
 }
 
 /// What a look says about why pods do not become ready.
-pub fn causes(job: &Job, findings: &Findings) -> Vec<String> {
-    let Desired { kind, workload, .. } = &job.desired;
+pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> {
+    let Desired { kind, workload, .. } = &prepared.desired;
     let noun = kind.noun();
     let Findings { complaints, troubles, blockers, .. } = findings;
     let mut lines = worst(troubles);
@@ -84,14 +84,14 @@ pub fn causes(job: &Job, findings: &Findings) -> Vec<String> {
         format!(
             "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none before it \
              is: `kubectl delete pod {pod} -n {}` makes way",
-            job.namespace
+            prepared.namespace
         )
     }));
     lines
 }
 
 /// Why a CloneSet takes its time: Kruise's default is easily overlooked.
-fn pace(kind: WorkloadKind, workload: &Workload) -> Option<String> {
+fn kruise_rate_note(kind: WorkloadKind, workload: &Workload) -> Option<String> {
     let in_place = workload.in_place.as_ref().filter(|_| kind == WorkloadKind::CloneSet)?;
     let moved = Shape::of(workload).moved();
     let is_slow = in_place.strategy.get("maxUnavailable").is_none() && workload.updated_replicas < moved;
@@ -141,12 +141,12 @@ fn worst(troubles: &[Trouble]) -> Vec<String> {
 }
 
 /// The commands that lead on from a failure.
-pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
+pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     let Some(record) = drive.record.as_ref().filter(|_| drive.held.is_some()).map(|stored| &stored.record)
     else {
         return Vec::new();
     };
-    let job = drive.job;
+    let prepared = drive.prepared;
     let resume = "the run is kept: run the same command again to go on where it stopped".to_owned();
     match kind {
         FailureKind::NotReady | FailureKind::Denied
@@ -157,12 +157,15 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
         }
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
-            if let Some(rollback) = rollback::target(record, &job.stored, None) {
-                let Job { component, .. } = job;
+            if let Some(rollback) = rollback::target(record, &prepared.stored, None) {
+                let PreparedComponent { component, .. } = prepared;
                 let name = &rollback.revision.name;
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
-            hints.push(format!("look closer with `{}`", closer(&drive.diagnosis, &job.component)));
+            hints.push(format!(
+                "look closer with `{}`",
+                describe_command(&drive.diagnosis, &prepared.component)
+            ));
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],
@@ -173,7 +176,7 @@ pub fn ways_on(drive: &Drive<'_>, kind: FailureKind) -> Vec<String> {
 }
 
 /// The command that shows more of what was told. Pods that a quota does not allow are not there to be described.
-fn closer(diagnosis: &[String], component: &str) -> String {
+fn describe_command(diagnosis: &[String], component: &str) -> String {
     if diagnosis.iter().any(|line| line.contains(OVER_QUOTA)) {
         return "kubectl describe quota".to_owned();
     }
@@ -194,7 +197,7 @@ mod tests {
         ];
         for (told, command) in cases {
             let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-            assert_eq!(closer(&told, "web"), command);
+            assert_eq!(describe_command(&told, "web"), command);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cluster::clock::Moment;
 use crate::cluster::owned::Owned;
 use crate::cluster::session::Session;
-use crate::driver::delete::Said;
+use crate::driver::delete::DeleteEvent;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::report::text::list_literals;
 
@@ -33,13 +33,13 @@ impl Finalization {
         &mut self,
         session: &Session,
         held: &[&Owned],
-        say: &mut impl FnMut(Said<'_>),
+        say: &mut impl FnMut(DeleteEvent<'_>),
     ) -> Result<(), Failure> {
         for owned in held {
             if let Some(finalizers) = owned.awaits()
                 && self.told.insert(owned.to_string())
             {
-                say(Said::Awaited(owned, finalizers));
+                say(DeleteEvent::Awaited(owned, finalizers));
             }
         }
         let now = session.clock().moment();

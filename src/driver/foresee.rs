@@ -16,8 +16,8 @@ use crate::driver::checks::{Warning, check};
 use crate::driver::exposing;
 use crate::driver::obstacles;
 use crate::driver::outcome::Failure;
-use crate::driver::prepare::{Job, Refused, prepare};
-use crate::driver::wish::Wish;
+use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
+use crate::driver::request::RolloutRequest;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
@@ -29,7 +29,7 @@ use crate::plan::walk::Side;
 #[derive(Debug, Clone)]
 pub struct Forecast {
     /// What would be driven.
-    pub job: Job,
+    pub prepared: PreparedComponent,
     /// What is there.
     pub observed: Observed,
     /// The steps, to the last.
@@ -38,22 +38,24 @@ pub struct Forecast {
     pub warnings: Vec<String>,
 }
 
-/// Foresees a wish.
+/// Foresees a request.
 ///
 /// # Errors
 /// Every refusal of its components at once.
-pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Vec<Refused>> {
-    let view = look(session, wish)
+pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<Forecast>, Vec<Rejection>> {
+    let view = look(session, request)
         .await
-        .map_err(|failure| vec![Refused { component: wish.components[0].name.clone(), failure }])?;
-    let jobs = prepare(session, &view, wish).await?;
-    let mut forecasts: Vec<Forecast> = jobs.into_iter().map(|job| Forecast::of(job, &view)).collect();
-    let warnings = check(session, &wish.namespace, &forecasts)
+        .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
+    let components = prepare(session, &view, request).await?;
+    let mut forecasts: Vec<Forecast> =
+        components.into_iter().map(|prepared| Forecast::of(prepared, &view)).collect();
+    let warnings = check(session, &request.namespace, &forecasts)
         .await
-        .map_err(|failure| vec![Refused { component: wish.components[0].name.clone(), failure }])?;
+        .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
     for Warning { component, message } in warnings {
         // What is about all of them is told with the first, and once in all.
-        let is_about = |one: &&mut Forecast| component.as_ref().is_none_or(|name| *name == one.job.component);
+        let is_about =
+            |one: &&mut Forecast| component.as_ref().is_none_or(|name| *name == one.prepared.component);
         if let Some(forecast) = forecasts.iter_mut().find(is_about)
             && session.warnings().is_first(&message)
         {
@@ -68,30 +70,30 @@ pub async fn foresee(session: &Session, wish: &Wish) -> Result<Vec<Forecast>, Ve
 /// # Errors
 /// The server's refusal.
 pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
-    let job = &forecast.job;
+    let prepared = &forecast.prepared;
     let refused = |error: ClusterError| match error {
         ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
         error => error.into(),
     };
-    let others = exposing::others(&forecast.observed, job.desired.kind, &job.desired.target);
-    let under_way = job.exposing.changes(&others);
-    for change in under_way.iter().chain(&job.services) {
-        match service::try_change(session, &job.namespace, change).await {
+    let others = exposing::others(&forecast.observed, prepared.desired.kind, &prepared.desired.target);
+    let under_way = prepared.exposing.changes(&others);
+    for change in under_way.iter().chain(&prepared.services) {
+        match service::try_change(session, &prepared.namespace, change).await {
             // Somebody else changes it at this moment; the run would look again.
             Ok(()) | Err(ClusterError::Conflict(_)) => {}
             Err(error) => return Err(refused(error)),
         }
     }
-    if let Some(new) = &job.new_revision {
+    if let Some(new) = &prepared.new_revision {
         check_size(&new.name, &new.object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());
-        try_create(session, &job.namespace, &resource, &new.object).await.map_err(refused)?;
+        try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refused)?;
     }
     let creates = forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create);
-    let body = revision::workload(&job.target, job.desired.target_size, 0);
+    let body = revision::workload(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
-        let resource = workload::resource(job.desired.kind);
-        try_create(session, &job.namespace, &resource, &body).await.map_err(refused)?;
+        let resource = workload::resource(prepared.desired.kind);
+        try_create(session, &prepared.namespace, &resource, &body).await.map_err(refused)?;
     }
     Ok(())
 }
@@ -122,13 +124,13 @@ async fn try_create(
     session.read(|| api.create(&params, &object)).await.map(|_| ())
 }
 
-async fn look(session: &Session, wish: &Wish) -> Result<View, Failure> {
-    let kinds = wish.kinds();
+async fn look(session: &Session, request: &RolloutRequest) -> Result<View, Failure> {
+    let kinds = request.kinds();
     let view = View::of(kinds.iter().copied());
-    let params = ListParams::default().labels(&workload::selector(&wish.component_names()));
+    let params = ListParams::default().labels(&workload::selector(&request.component_names()));
     for kind in kinds {
-        obstacles::check_served(session, &wish.namespace, kind).await?;
-        let api = session.dynamic(&wish.namespace, &workload::resource(kind));
+        obstacles::check_served(session, &request.namespace, kind).await?;
+        let api = session.dynamic(&request.namespace, &workload::resource(kind));
         let mark = view.mark();
         let list = session.read(|| api.list(&params)).await?;
         view.replace(kind, &list.items, mark, None);
@@ -137,19 +139,19 @@ async fn look(session: &Session, wish: &Wish) -> Result<View, Failure> {
 }
 
 impl Forecast {
-    /// Foresees what a job does to what is known.
+    /// Foresees what a prepared does to what is known.
     #[must_use]
-    pub fn of(job: Job, view: &View) -> Self {
-        let observed = job.observed(view);
-        let steps = preview(&observed, &job.desired);
-        Self { job, observed, steps, warnings: Vec::new() }
+    pub fn of(prepared: PreparedComponent, view: &View) -> Self {
+        let observed = prepared.observed(view);
+        let steps = preview(&observed, &prepared.desired);
+        Self { prepared, observed, steps, warnings: Vec::new() }
     }
 
     /// Whether something would be written. Whatever is written to workloads is claimed first.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         let is_claim = |foreseen: &Foreseen| matches!(foreseen.step, Step::Claim { .. });
-        self.job.has_extras() || self.steps.iter().any(is_claim)
+        self.prepared.has_prerequisites() || self.steps.iter().any(is_claim)
     }
 
     /// Whether the run makes pods of the target.
@@ -197,9 +199,9 @@ impl Forecast {
         let names: BTreeSet<&str> = live.filter_map(Workload::revision).collect();
         let size = self.size();
         let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
-        let target = &self.job.target;
+        let target = &self.prepared.target;
         let newest_source = self
-            .job
+            .prepared
             .stored
             .iter()
             .filter(|one| one.name != target.name && names.contains(one.name.as_str()))
@@ -208,6 +210,6 @@ impl Forecast {
             Some(source) => render(source, size),
             None => names.get(target.name.as_str()).and_then(|_| render(target, size)),
         };
-        (before, render(target, self.job.desired.target_size))
+        (before, render(target, self.prepared.desired.target_size))
     }
 }

@@ -3,14 +3,13 @@
 //! Killing the process anywhere and running it again is the recovery; there is no other.
 
 pub mod acquire;
-pub mod aim;
 pub mod apply;
 pub mod checks;
 pub mod collisions;
+pub mod component_run;
 pub mod context;
 pub mod control;
 pub mod delete;
-pub mod drive;
 pub mod evidence;
 pub mod exposing;
 mod finalizers;
@@ -22,6 +21,7 @@ pub mod outcome;
 pub mod pause;
 pub mod prepare;
 pub mod publish;
+pub mod request;
+pub mod resolve;
 pub mod rollback;
 pub mod run;
-pub mod wish;

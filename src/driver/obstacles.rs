@@ -11,8 +11,8 @@ use crate::cluster::ownership::{ComponentOwner, ForeignWorkload, LabelledWorkloa
 use crate::cluster::perform::FIXED;
 use crate::cluster::session::Session;
 use crate::cluster::workload;
-use crate::driver::aim::Aim;
 use crate::driver::outcome::Failure;
+use crate::driver::resolve::ResolvedTarget;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
@@ -69,12 +69,12 @@ pub async fn unwatched_workloads(
 pub(super) fn check_foreign(
     component: &str,
     foreign: &[ForeignWorkload],
-    aim: &Aim,
+    resolved: &ResolvedTarget,
 ) -> Result<Vec<String>, Failure> {
-    let of_workload = aim.target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
+    let of_workload = resolved.target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
     let of_services = json!({labels::COMPONENT: component});
     let selectors: Vec<&Value> = of_workload.into_iter().chain([&of_services]).collect();
-    let Desired { kind, workload, .. } = &aim.desired;
+    let Desired { kind, workload, .. } = &resolved.desired;
     for one in foreign {
         let noun = one.kind.noun();
         if one.kind == *kind && one.name == *workload {

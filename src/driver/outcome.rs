@@ -2,14 +2,14 @@
 
 use crate::cluster::constraints::NO_RIGHT;
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::QueueError;
+use crate::cluster::lease::LeaseError;
 use crate::cluster::record::RecordError;
-use crate::plan::batch::Misfit;
-use crate::report::event::{Progress, What};
+use crate::plan::batch::BatchSumError;
+use crate::report::event::{EventKind, Progress};
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum ComponentOutcome {
     /// It is as wanted.
     Succeeded {
         /// Whether anything had to be written for that.
@@ -78,13 +78,13 @@ impl Failure {
 
     /// The event that tells it.
     #[must_use]
-    pub fn event(&self, progress: Option<Progress>) -> What {
+    pub fn event(&self, progress: Option<Progress>) -> EventKind {
         let Self { kind, reason, evidence, hints } = self.clone();
         // An interruption that left nothing to explain is what the user wanted.
         if kind == FailureKind::Interrupted && evidence.is_empty() {
-            return What::Interrupted { progress, hints };
+            return EventKind::Interrupted { progress, hints };
         }
-        What::Failed { progress, reason, evidence, hints }
+        EventKind::Failed { progress, reason, evidence, hints }
     }
 
     /// Adds what to do next.
@@ -96,13 +96,13 @@ impl Failure {
 }
 
 /// Why a run's turn did not come.
-impl From<QueueError> for Failure {
-    fn from(error: QueueError) -> Self {
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
         match error {
-            QueueError::NoNamespace { namespace, message } => Self::refused(message)
+            LeaseError::NoNamespace { namespace, message } => Self::refused(message)
                 .hint(format!("create the namespace first: `kubectl create namespace {namespace}`")),
-            QueueError::Cluster(error) => error.into(),
-            QueueError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
+            LeaseError::Cluster(error) => error.into(),
+            LeaseError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
                 .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),
         }
     }
@@ -145,8 +145,8 @@ impl From<ClusterError> for Failure {
     }
 }
 
-impl From<&Misfit> for Failure {
-    fn from(misfit: &Misfit) -> Self {
+impl From<&BatchSumError> for Failure {
+    fn from(misfit: &BatchSumError) -> Self {
         Self::refused(misfit.to_string()).hint(misfit.hint())
     }
 }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_namespace_that_is_missing_is_named() {
         let (namespace, message) = ("shop".to_owned(), "namespaces \"shop\" not found".to_owned());
-        let failure = Failure::from(QueueError::NoNamespace { namespace, message });
+        let failure = Failure::from(LeaseError::NoNamespace { namespace, message });
         assert_eq!(failure.kind, FailureKind::Refused);
         assert_eq!(failure.hints, ["create the namespace first: `kubectl create namespace shop`"]);
     }

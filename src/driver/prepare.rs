@@ -1,4 +1,4 @@
-//! From a wish to jobs: which revision, which workload, what is in the way. Reads only.
+//! From a request to components: which revision, which workload, what is in the way. Reads only.
 //!
 //! Everything that can be refused is refused here, for every component, before the first write.
 
@@ -12,13 +12,13 @@ use crate::cluster::revisions;
 use crate::cluster::service::Change;
 use crate::cluster::session::Session;
 use crate::cluster::view::View;
-use crate::driver::aim::{Aim, Present, aim};
 use crate::driver::collisions;
 use crate::driver::exposing::{self, Exposing, Known};
 use crate::driver::inheriting::{Inheriting, Metadata};
 use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::wish::{ComponentWish, Intent, Overrides, Wish};
+use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
+use crate::driver::resolve::{Present, ResolvedTarget, resolve};
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Epoch, Observed, Workload};
@@ -29,7 +29,7 @@ use crate::report::text::plural;
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub struct PreparedComponent {
     /// The application.
     pub application: String,
     /// The component.
@@ -66,7 +66,7 @@ pub struct Job {
     pub owner: Option<Value>,
     /// What the run is asked for as.
     pub purpose: Purpose,
-    /// The claim that the decision is about; see [`ComponentWish::bound_to`].
+    /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
     pub respects_a_pause: bool,
@@ -74,14 +74,14 @@ pub struct Job {
 
 /// A refusal, of one component.
 #[derive(Debug, Clone)]
-pub struct Refused {
+pub struct Rejection {
     /// The component.
     pub component: String,
     /// Why and what to do.
     pub failure: Failure,
 }
 
-impl Job {
+impl PreparedComponent {
     /// What the planner is asked.
     #[must_use]
     pub fn observed(&self, view: &View) -> Observed {
@@ -94,7 +94,7 @@ impl Job {
 
     /// Whether something besides the workloads has to be written.
     #[must_use]
-    pub fn has_extras(&self) -> bool {
+    pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
             || self.exposing.is_news()
             || self.relabels.is_some()
@@ -102,60 +102,66 @@ impl Job {
     }
 }
 
-/// Prepares every component of a wish.
+/// Prepares every component of a request.
 ///
 /// # Errors
 /// Every refusal at once. Where the cluster cannot be asked, that is the one failure.
-pub async fn prepare(session: &Session, view: &View, wish: &Wish) -> Result<Vec<Job>, Vec<Refused>> {
-    let (names, kinds) = (wish.component_names(), wish.kinds());
-    let all = |failure: Failure| vec![Refused { component: names[0].clone(), failure }];
+pub async fn prepare(
+    session: &Session,
+    view: &View,
+    request: &RolloutRequest,
+) -> Result<Vec<PreparedComponent>, Vec<Rejection>> {
+    let (names, kinds) = (request.component_names(), request.kinds());
+    let all = |failure: Failure| vec![Rejection { component: names[0].clone(), failure }];
     let (stored, unwatched) = tokio::join!(
-        revisions::list(session, &wish.namespace, &names),
-        obstacles::unwatched_workloads(session, &wish.namespace, &names, &kinds),
+        revisions::list(session, &request.namespace, &names),
+        obstacles::unwatched_workloads(session, &request.namespace, &names, &kinds),
     );
     let stored = stored.map_err(|error| all(error.into()))?;
     // The list above has found out whether there is a server at all.
     for kind in kinds {
-        obstacles::check_served(session, &wish.namespace, kind).await.map_err(all)?;
+        obstacles::check_served(session, &request.namespace, kind).await.map_err(all)?;
     }
     view.completed().await;
     if let Some(error) = view.failure() {
         return Err(all(error.into()));
     }
-    let mut jobs = Vec::new();
+    let mut components = Vec::new();
     let mut refused = Vec::new();
-    for component in &wish.components {
+    for component in &request.components {
         let of_component =
             stored.iter().filter(|one| one.component.as_ref() == Some(&component.name)).cloned().collect();
         let mut labelled = view.labelled(&component.name);
         labelled.extend(unwatched.iter().filter(|one| one.is_labelled(&component.name)).cloned());
-        match prepare_component(session, view, wish, component, of_component, &labelled).await {
-            Ok(job) => jobs.push(job),
-            Err(failure) => refused.push(Refused { component: component.name.clone(), failure }),
+        match prepare_component(session, view, request, component, of_component, &labelled).await {
+            Ok(prepared) => components.push(prepared),
+            Err(failure) => refused.push(Rejection { component: component.name.clone(), failure }),
         }
     }
-    let names = jobs.iter().flat_map(|job| {
-        let new = job.new_revision.iter().map(|new| new.name.as_str());
-        new.chain([job.desired.target.as_str()]).map(|name| (job.component.as_str(), name))
+    let names = components.iter().flat_map(|prepared| {
+        let new = prepared.new_revision.iter().map(|new| new.name.as_str());
+        new.chain([prepared.desired.target.as_str()]).map(|name| (prepared.component.as_str(), name))
     });
     if let Some((component, reason)) = collisions::revisions(names) {
         let failure = Failure::refused(reason).hint("choose another `externalRevision` for one of them");
-        refused.push(Refused { component: component.to_owned(), failure });
+        refused.push(Rejection { component: component.to_owned(), failure });
     }
-    if refused.is_empty() { Ok(jobs) } else { Err(refused) }
+    if refused.is_empty() { Ok(components) } else { Err(refused) }
 }
 
 async fn prepare_component(
     session: &Session,
     view: &View,
-    wish: &Wish,
-    component: &ComponentWish,
+    request: &RolloutRequest,
+    component: &ComponentRequest,
     stored: Vec<StoredRevision>,
     labelled: &[LabelledWorkload],
-) -> Result<Job, Failure> {
-    let record = record::load(session, &wish.namespace, &component.name).await?;
-    if let Some(owner) =
-        record.as_ref().map(|stored| &stored.record.application).filter(|owner| **owner != wish.application)
+) -> Result<PreparedComponent, Failure> {
+    let record = record::load(session, &request.namespace, &component.name).await?;
+    if let Some(owner) = record
+        .as_ref()
+        .map(|stored| &stored.record.application)
+        .filter(|owner| **owner != request.application)
     {
         return Err(Failure::refused(format!(
             "component `{}` belongs to application `{owner}`",
@@ -168,7 +174,7 @@ async fn prepare_component(
     }
     check_bound(component.bound_to, record.as_ref().map(|stored| &stored.record), &component.name)?;
     let names = stored.iter().map(|one| one.name.clone());
-    let ownership = ComponentOwner::new(&wish.application, &component.name, component.kind(), names)
+    let ownership = ComponentOwner::new(&request.application, &component.name, component.kind(), names)
         .with_record(record.as_ref().map(|stored| &stored.record));
     let present = Present {
         component: &component.name,
@@ -176,35 +182,37 @@ async fn prepare_component(
         stored: &stored,
         workloads: view.workloads(&ownership),
     };
-    let aim = aim(session, wish, component, &present).await?;
-    refuse_other_kind(&aim, record.as_ref(), &component.name)?;
-    if let Some(owner) = aim.target.application.as_ref().filter(|owner| **owner != wish.application) {
+    let resolved = resolve(session, request, component, &present).await?;
+    refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
+    if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
         return Err(Failure::refused(format!(
             "revision `{}` belongs to application `{owner}`",
-            aim.target.name
+            resolved.target.name
         ))
         .hint("only revisions of the same application are rolled out"));
     }
-    let ownership = ownership.with_revision(&aim.desired.target);
-    let bystanders = obstacles::check_foreign(&component.name, &ownership.foreign(labelled), &aim)?;
+    let ownership = ownership.with_revision(&resolved.desired.target);
+    let bystanders = obstacles::check_foreign(&component.name, &ownership.foreign(labelled), &resolved)?;
     let workloads = view.workloads(&ownership);
     let known = Known {
-        application: &wish.application,
+        application: &request.application,
         component: &component.name,
-        namespace: &wish.namespace,
-        kind: aim.desired.kind,
-        target: &aim.target,
+        namespace: &request.namespace,
+        kind: resolved.desired.kind,
+        target: &resolved.target,
         stored: &stored,
         record: record.as_ref().map(|stored| &stored.record),
     };
-    let inherited = aim.asked.as_ref().map(|asked| asked.inherited.clone());
-    let inheriting = inherited.map(|wanted| Inheriting::new(wanted, aim.desired.kind, &aim.target, &stored));
-    let exposing = Exposing::look(session, known, aim.asked).await?;
-    let Desired { kind, workload, .. } = &aim.desired;
+    let inherited = resolved.asked.as_ref().map(|asked| asked.inherited.clone());
+    let inheriting =
+        inherited.map(|wanted| Inheriting::new(wanted, resolved.desired.kind, &resolved.target, &stored));
+    let exposing = Exposing::look(session, known, resolved.asked).await?;
+    let Desired { kind, workload, .. } = &resolved.desired;
     if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
-        obstacles::check_object(session, &wish.namespace, &ownership, &aim.desired, &aim.target).await?;
+        obstacles::check_object(session, &request.namespace, &ownership, &resolved.desired, &resolved.target)
+            .await?;
     }
-    let desired = overridden(aim.desired, &wish.overrides);
+    let desired = overridden(resolved.desired, &request.overrides);
     let observed = Observed {
         workloads: workloads.clone(),
         record: record.as_ref().map(|stored| stored.record.clone()),
@@ -216,20 +224,20 @@ async fn prepare_component(
         let after = inheriting.applied(&before);
         (before, after)
     });
-    let mut warnings = aim.warnings;
+    let mut warnings = resolved.warnings;
     warnings.extend(bystanders);
-    warnings.extend(gate_beyond_the_end(&desired));
-    warnings.extend(strange_image(&desired, &aim.target, &workloads));
-    Ok(Job {
-        application: wish.application.clone(),
+    warnings.extend(partition_out_of_range(&desired));
+    warnings.extend(image_drift(&desired, &resolved.target, &workloads));
+    Ok(PreparedComponent {
+        application: request.application.clone(),
         component: component.name.clone(),
-        namespace: wish.namespace.clone(),
+        namespace: request.namespace.clone(),
         depends_on: component.depends_on.clone(),
         ownership,
         desired,
-        new_revision: aim.new_revision,
-        target: aim.target,
-        manifest_revision: aim.manifest_revision,
+        new_revision: resolved.new_revision,
+        target: resolved.target,
+        manifest_revision: resolved.manifest_revision,
         stored,
         exposing,
         services,
@@ -238,7 +246,7 @@ async fn prepare_component(
         record,
         warnings,
         owner: None,
-        purpose: aim.purpose,
+        purpose: resolved.purpose,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
@@ -280,7 +288,7 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
 
 /// Says that somebody has given the target's Deployment another image than its revision has. A template is written once, so
 /// that nothing else would tell.
-pub(super) fn strange_image(
+pub(super) fn image_drift(
     desired: &Desired,
     target: &StoredRevision,
     workloads: &[Workload],
@@ -304,7 +312,7 @@ pub(super) fn strange_image(
 
 /// Says that a gate is none, where somebody may have counted batches from one. The last batch has no gate; to name it is
 /// to ask for all.
-fn gate_beyond_the_end(desired: &Desired) -> Option<String> {
+fn partition_out_of_range(desired: &Desired) -> Option<String> {
     let batches = desired.batches.as_ref().map_or(1, Vec::len);
     let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
     let there_are = plural(batches, "batch", "batches");
@@ -314,25 +322,29 @@ fn gate_beyond_the_end(desired: &Desired) -> Option<String> {
 }
 
 /// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
-fn refuse_other_kind(aim: &Aim, record: Option<&StoredRecord>, component: &str) -> Result<(), Failure> {
-    let wanted = aim.desired.kind;
+fn refuse_other_kind(
+    resolved: &ResolvedTarget,
+    record: Option<&StoredRecord>,
+    component: &str,
+) -> Result<(), Failure> {
+    let wanted = resolved.desired.kind;
     let running = record.map(|stored| stored.record.run.spec.kind);
     if let Some(running) = running.filter(|running| *running != wanted) {
         let (running, wanted) = (running.noun(), wanted.noun());
         let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
         return Err(Failure::refused(reason).hint("give the component of the new type another name"));
     }
-    match aim.target.kind() {
+    match resolved.target.kind() {
         Some(kind) if kind == wanted => Ok(()),
         Some(kind) => {
-            let (name, kind, wanted) = (&aim.target.name, kind.noun(), wanted.noun());
+            let (name, kind, wanted) = (&resolved.target.name, kind.noun(), wanted.noun());
             let reason =
                 format!("revision `{name}` is a {kind}, and component `{component}` is a {wanted} now");
             Err(Failure::refused(reason).hint(format!("see `rollout history {component}`")))
         }
         None => Err(Failure::refused(format!(
             "revision `{}` holds no workload that can be rolled out",
-            aim.target.name
+            resolved.target.name
         ))),
     }
 }
@@ -367,11 +379,11 @@ pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
 
 /// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback need.
 #[must_use]
-pub fn in_use(job: &Job, observed: &Observed) -> BTreeSet<String> {
+pub fn in_use(prepared: &PreparedComponent, observed: &Observed) -> BTreeSet<String> {
     let mut names: BTreeSet<String> =
         observed.workloads.iter().filter_map(Workload::revision).map(str::to_owned).collect();
-    names.insert(job.desired.target.clone());
-    names.extend(job.manifest_revision.clone());
+    names.insert(prepared.desired.target.clone());
+    names.extend(prepared.manifest_revision.clone());
     if let Some(record) = &observed.record {
         names.insert(record.run.spec.target.clone());
         names.extend(record.succeeded_revisions().into_iter().take(SUCCEEDED_REVISIONS));

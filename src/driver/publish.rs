@@ -5,26 +5,26 @@ use serde_json::{Value, json};
 use crate::cluster::error::ClusterError;
 use crate::cluster::views::{self, View, Views};
 use crate::driver::context::Context;
-use crate::driver::outcome::End;
-use crate::driver::prepare::Job;
-use crate::driver::wish::{Intent, Wish};
+use crate::driver::outcome::ComponentOutcome;
+use crate::driver::prepare::PreparedComponent;
+use crate::driver::request::{Intent, RolloutRequest};
 use crate::plan::observed::Observed;
 use crate::plan::record::RunSpec;
 use crate::plan::standing::standing;
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
 /// Writes the views of one application.
 pub struct Publisher<'a> {
     context: &'a Context,
-    wish: &'a Wish,
+    request: &'a RolloutRequest,
     views: Views,
 }
 
 impl<'a> Publisher<'a> {
     /// Writes these views.
     #[must_use]
-    pub fn new(context: &'a Context, wish: &'a Wish, views: Views) -> Self {
-        Self { context, wish, views }
+    pub fn new(context: &'a Context, request: &'a RolloutRequest, views: Views) -> Self {
+        Self { context, request, views }
     }
 
     /// Shows that the application is being driven. Returns the owner reference for its new revisions.
@@ -35,10 +35,10 @@ impl<'a> Publisher<'a> {
     }
 
     /// Shows how the application's components ended.
-    pub async fn end(&self, ends: &[(String, End)]) {
-        let is_well = |end: &End| match end {
-            End::Succeeded { .. } | End::Held { .. } => true,
-            End::Skipped { .. } | End::Failed(_) => false,
+    pub async fn end(&self, ends: &[(String, ComponentOutcome)]) {
+        let is_well = |end: &ComponentOutcome| match end {
+            ComponentOutcome::Succeeded { .. } | ComponentOutcome::Held { .. } => true,
+            ComponentOutcome::Skipped { .. } | ComponentOutcome::Failed(_) => false,
         };
         let is_healthy = |name: &str| ends.iter().any(|(of, end)| of == name && is_well(end));
         let phase = if ends.iter().all(|(_, end)| is_well(end)) { "running" } else { "unhealthy" };
@@ -46,7 +46,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Shows where a component's run stands.
-    pub async fn component(&self, job: &Job, observed: &Observed) {
+    pub async fn component(&self, prepared: &PreparedComponent, observed: &Observed) {
         let (Some(record), Some(standing)) = (&observed.record, standing(observed)) else { return };
         let run = &record.run.spec;
         let mut status = json!({
@@ -62,14 +62,16 @@ impl<'a> Publisher<'a> {
         if let Some(source) = run.sources.first() {
             status["LastSourceRevision"] = json!(source);
         }
-        let spec = rollout_spec(&job.component, run);
-        let shown =
-            self.views.show(View::Rollout, &job.namespace, &job.component, Some(&spec), &status).await;
-        self.warn(Some(&job.component), shown.err());
+        let spec = rollout_spec(&prepared.component, run);
+        let shown = self
+            .views
+            .show(View::Rollout, &prepared.namespace, &prepared.component, Some(&spec), &status)
+            .await;
+        self.warn(Some(&prepared.component), shown.err());
     }
 
     async fn application(&self, status: &Value) -> Option<kube::api::DynamicObject> {
-        let Wish { application, namespace, .. } = self.wish;
+        let RolloutRequest { application, namespace, .. } = self.request;
         let spec = self.spec();
         let shown = self.views.show(View::Application, namespace, application, spec.as_ref(), status).await;
         match shown {
@@ -84,8 +86,8 @@ impl<'a> Publisher<'a> {
     /// The components as the manifest names them; `None` where there is no manifest.
     fn spec(&self) -> Option<Value> {
         let mut components = Vec::new();
-        for wish in &self.wish.components {
-            let Intent::Manifest { component, .. } = &wish.intent else { return None };
+        for request in &self.request.components {
+            let Intent::Manifest { component, .. } = &request.intent else { return None };
             let mut entry = json!({"name": component.name, "type": component.kind.as_str()});
             if let Some(revision) = &component.external_revision {
                 entry["externalRevision"] = json!(revision);
@@ -96,7 +98,7 @@ impl<'a> Publisher<'a> {
     }
 
     fn services(&self, is_healthy: impl Fn(&str) -> bool) -> Value {
-        let names = self.wish.components.iter().map(|component| component.name.as_str());
+        let names = self.request.components.iter().map(|component| component.name.as_str());
         names.map(|name| json!({"name": name, "healthy": is_healthy(name), "message": ""})).collect()
     }
 
@@ -104,7 +106,7 @@ impl<'a> Publisher<'a> {
         if let Some(error) = error {
             let message = format!("the view for kubectl could not be written: {error}");
             if self.context.session.warnings().is_first(&message) {
-                self.context.emit(&self.wish.application, component, What::Warned { message });
+                self.context.emit(&self.request.application, component, EventKind::Warned { message });
             }
         }
     }

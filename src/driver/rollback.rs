@@ -4,13 +4,13 @@
 //! Whoever has claimed the component since keeps it.
 
 use crate::cluster::record;
-use crate::driver::aim;
-use crate::driver::context::{Context, Ground, Limits, OnFailure, OnTrouble};
-use crate::driver::drive::{Drive, Lead};
+use crate::driver::component_run::{ComponentRun, Leadership};
+use crate::driver::context::{Context, FailFast, Limits, NamespaceWatch, OnFailure};
 use crate::driver::exposing::{Exposing, Known};
-use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::{Job, check_bound, foreseen_services};
-use crate::driver::wish::Intent;
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::prepare::{PreparedComponent, check_bound, foreseen_services};
+use crate::driver::request::Intent;
+use crate::driver::resolve;
 use crate::plan::observed::{Epoch, Observed};
 use crate::plan::record::Mode;
 
@@ -18,7 +18,7 @@ use crate::plan::record::Mode;
 #[derive(Debug, Clone, Copy)]
 pub struct Failed<'a> {
     /// How it ended.
-    pub end: &'a End,
+    pub end: &'a ComponentOutcome,
     /// Its claim.
     pub epoch: Epoch,
 }
@@ -26,35 +26,47 @@ pub struct Failed<'a> {
 /// Rolls a failed run back where that is asked for. How the rollback ends is reported; the failed run stays failed.
 pub async fn after_failure(
     context: &Context,
-    ground: &Ground,
-    lead: &Lead<'_>,
-    failed_job: &Job,
+    watched: &NamespaceWatch,
+    lead: &Leadership<'_>,
+    failed_component: &PreparedComponent,
     failed: Failed<'_>,
 ) {
     let is_late = match failed.end {
-        End::Failed(failure) => matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied),
-        End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => false,
+        ComponentOutcome::Failed(failure) => {
+            matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied)
+        }
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => false,
     };
     if !is_late || context.limits.on_failure != OnFailure::Undo || context.control.is_stopped() {
         return;
     }
-    match job(context, ground, failed_job, failed.epoch).await {
-        Ok(Some(job)) => {
-            let limits =
-                Limits { on_trouble: OnTrouble::Wait, on_failure: OnFailure::Hold, ..context.limits };
+    match prepared(context, watched, failed_component, failed.epoch).await {
+        Ok(Some(prepared)) => {
+            let limits = Limits { fail_fast: FailFast::Off, on_failure: OnFailure::Hold, ..context.limits };
             let context = Context { limits, ..context.clone() };
-            Drive::new(&context, ground, Some(lead), &job).run().await;
+            ComponentRun::new(&context, watched, Some(lead), &prepared).run().await;
         }
         Ok(None) => {}
         Err(failure) => {
-            context.emit(&failed_job.application, Some(&failed_job.component), failure.event(None));
+            context.emit(
+                &failed_component.application,
+                Some(&failed_component.component),
+                failure.event(None),
+            );
         }
     }
 }
 
 /// The rollback of a run; `None` where it was a first release, which has nothing to return to.
-async fn job(context: &Context, ground: &Ground, failed: &Job, epoch: Epoch) -> Result<Option<Job>, Failure> {
-    let Job { namespace, component, .. } = failed;
+async fn prepared(
+    context: &Context,
+    watched: &NamespaceWatch,
+    failed: &PreparedComponent,
+    epoch: Epoch,
+) -> Result<Option<PreparedComponent>, Failure> {
+    let PreparedComponent { namespace, component, .. } = failed;
     let Some(stored) = record::load(&context.session, namespace, component).await? else {
         return Ok(None);
     };
@@ -63,40 +75,40 @@ async fn job(context: &Context, ground: &Ground, failed: &Job, epoch: Epoch) -> 
         return Ok(None);
     }
     let ownership = failed.ownership.with_record(Some(&stored.record));
-    let present = aim::Present {
+    let present = resolve::Present {
         component,
         record: Some(&stored),
         stored: &failed.stored,
-        workloads: ground.view.workloads(&ownership),
+        workloads: watched.view.workloads(&ownership),
     };
-    let aim = aim::at_beginning(&present)?;
-    let kind = aim.desired.kind;
+    let resolved = resolve::resolve_abort(&present)?;
+    let kind = resolved.desired.kind;
     let known = Known {
         application: &failed.application,
         component,
         namespace,
         kind,
-        target: &aim.target,
+        target: &resolved.target,
         stored: &failed.stored,
         record: Some(&stored.record),
     };
     let exposing = Exposing::look(&context.session, known, None).await?;
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(stored.record.clone()), held: None };
-    let services = foreseen_services(&exposing, &observed, &aim.desired, &Intent::Abort { kind })?;
-    Ok(Some(Job {
+    let services = foreseen_services(&exposing, &observed, &resolved.desired, &Intent::Abort { kind })?;
+    Ok(Some(PreparedComponent {
         ownership,
-        desired: aim.desired,
+        desired: resolved.desired,
         exposing,
         services,
         relabels: None,
         inheriting: None,
         new_revision: None,
-        target: aim.target,
+        target: resolved.target,
         manifest_revision: failed.manifest_revision.clone(),
         record: Some(stored),
         warnings: Vec::new(),
-        purpose: aim.purpose,
+        purpose: resolved.purpose,
         bound_to: Some(epoch),
         respects_a_pause: false,
         ..failed.clone()

@@ -8,21 +8,24 @@ use crate::cluster::records::{self, Records};
 use crate::cluster::view::View;
 use crate::cluster::watch::{self, Subject};
 use crate::cluster::workload;
-use crate::driver::apply::{Ends, apply};
-use crate::driver::context::{Context, Ground};
-use crate::driver::wish::Wish;
+use crate::driver::apply::{Outcomes, apply};
+use crate::driver::context::{Context, NamespaceWatch};
+use crate::driver::request::RolloutRequest;
 use crate::oam::kind::WorkloadKind;
 
-/// Drives every wish to its end, side by side. The ends come in the wishes' order.
+/// Drives every request to its end, side by side. The ends come in the requests' order.
 ///
 /// Nothing outlives this future: dropping it stops everything where it is.
-pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
-    let grounds = grounds(wishes);
-    let work = join_all(wishes.iter().map(|wish| apply(context, &grounds[wish.namespace.as_str()], wish)));
-    let feeds = join_all(grounds.iter().map(|(namespace, ground)| async {
-        let listen = records::follow(&context.session, namespace, None, |heard| ground.records.absorb(heard));
-        let watches = ground.subjects.iter();
-        let watches = watches.map(|subject| watch::feed(&context.session, subject, &ground.view));
+pub async fn run(context: &Context, requests: &[RolloutRequest]) -> Vec<Outcomes> {
+    let watched = watched(requests);
+    let work = join_all(
+        requests.iter().map(|request| apply(context, &watched[request.namespace.as_str()], request)),
+    );
+    let feeds = join_all(watched.iter().map(|(namespace, watched)| async {
+        let listen =
+            records::follow(&context.session, namespace, None, |heard| watched.records.absorb(heard));
+        let watches = watched.subjects.iter();
+        let watches = watches.map(|subject| watch::feed(&context.session, subject, &watched.view));
         tokio::join!(join_all(watches), listen);
         // A watch that cannot go on has told the view; whoever looks at it ends.
         std::future::pending::<()>().await;
@@ -33,21 +36,25 @@ pub async fn run(context: &Context, wishes: &[Wish]) -> Vec<Ends> {
     }
 }
 
-fn grounds(wishes: &[Wish]) -> BTreeMap<&str, Ground> {
+fn watched(requests: &[RolloutRequest]) -> BTreeMap<&str, NamespaceWatch> {
     let mut components: BTreeMap<&str, BTreeMap<WorkloadKind, BTreeSet<String>>> = BTreeMap::new();
-    for wish in wishes {
-        let by_kind = components.entry(&wish.namespace).or_default();
-        for component in &wish.components {
+    for request in requests {
+        let by_kind = components.entry(&request.namespace).or_default();
+        for component in &request.components {
             by_kind.entry(component.kind()).or_default().insert(component.name.clone());
         }
     }
-    let ground = |namespace: &str, by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>| {
+    let watched = |namespace: &str, by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>| {
         let view = View::of(by_kind.keys().copied());
         let subject = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
             let names: Vec<String> = names.into_iter().collect();
             Subject { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
         };
-        Ground { subjects: by_kind.into_iter().map(subject).collect(), view, records: Records::default() }
+        NamespaceWatch {
+            subjects: by_kind.into_iter().map(subject).collect(),
+            view,
+            records: Records::default(),
+        }
     };
-    components.into_iter().map(|(namespace, by_kind)| (namespace, ground(namespace, by_kind))).collect()
+    components.into_iter().map(|(namespace, by_kind)| (namespace, watched(namespace, by_kind))).collect()
 }

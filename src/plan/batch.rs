@@ -8,7 +8,7 @@ use crate::plan::record::FrozenBatch;
 /// Why a list of batches does not fit the change that it should carry.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", self.message())]
-pub struct Misfit {
+pub struct BatchSumError {
     /// The absolute batch sizes, as far as they could be worked out.
     pub sizes: Vec<u32>,
     /// What they add up to.
@@ -21,7 +21,7 @@ pub struct Misfit {
     pub open: bool,
 }
 
-impl Misfit {
+impl BatchSumError {
     fn message(&self) -> String {
         let mut sizes = self.sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" + ");
         if self.sizes.len() > 1 {
@@ -82,14 +82,14 @@ pub fn resolve(amount: Amount, base: u32) -> u32 {
 /// sum has to be exact. Nothing given is one batch.
 ///
 /// # Errors
-/// [`Misfit`] where the earlier batches leave nothing for the last, or the sum is another.
-pub fn freeze(batches: Option<&[Batch]>, change: u32, what: &str) -> Result<Vec<FrozenBatch>, Misfit> {
+/// [`BatchSumError`] where the earlier batches leave nothing for the last, or the sum is another.
+pub fn freeze(batches: Option<&[Batch]>, change: u32, what: &str) -> Result<Vec<FrozenBatch>, BatchSumError> {
     let Some((last, earlier)) = batches.and_then(<[Batch]>::split_last) else {
         return Ok(vec![FrozenBatch { size: change, max_unavailable: 0 }]);
     };
     let mut frozen: Vec<FrozenBatch> = earlier.iter().map(|batch| absolute(*batch, change)).collect();
     let before: u64 = frozen.iter().map(|batch| u64::from(batch.size)).sum();
-    let misfit = |frozen: &[FrozenBatch], sum, open| Misfit {
+    let misfit = |frozen: &[FrozenBatch], sum, open| BatchSumError {
         sizes: frozen.iter().map(|batch| batch.size).collect(),
         sum,
         change,

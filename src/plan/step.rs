@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::plan::batch::{self, Misfit};
+use crate::plan::batch::{self, BatchSumError};
 use crate::plan::desired::Desired;
 use crate::plan::in_place::Rolling;
 use crate::plan::observed::{Epoch, Observed, Uid, Workload};
@@ -85,7 +85,7 @@ pub enum Step {
 pub enum Refusal {
     /// The batches do not fit.
     #[error(transparent)]
-    Misfit(#[from] Misfit),
+    BatchSumError(#[from] BatchSumError),
 }
 
 /// Decides the next step.
@@ -103,9 +103,9 @@ fn begin(observed: &Observed, desired: &Desired) -> Step {
     if let Some(step) = settled(observed, desired, recorded) {
         return step;
     }
-    let (spec, resumes) = match frame(observed, desired, recorded) {
+    let (spec, resumes) = match new_run(observed, desired, recorded) {
         Ok(framed) => framed,
-        Err(misfit) => return Step::Refuse(Refusal::Misfit(misfit)),
+        Err(misfit) => return Step::Refuse(Refusal::BatchSumError(misfit)),
     };
     let stop = walk(&spec, &observed.workloads);
     let is_held = recorded.is_some_and(|run| run.outcome == Outcome::Held && run.spec == spec);
@@ -153,11 +153,15 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
 ///
 /// The second value tells whether the recorded run is resumed. A finished run never is: what has changed since is repaired
 /// by a run of its own, so that rolling it back returns to what the finished run has left.
-fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Result<(RunSpec, bool), Misfit> {
+fn new_run(
+    observed: &Observed,
+    desired: &Desired,
+    recorded: Option<&Run>,
+) -> Result<(RunSpec, bool), BatchSumError> {
     let same = recorded
         .filter(|run| run.spec.target == desired.target && run.spec.target_size == desired.target_size);
     if let Some(run) = same.filter(|run| run.outcome.is_resumable())
-        && let Some(spec) = reframe(observed, desired, run)
+        && let Some(spec) = resume_run(observed, desired, run)
     {
         return Ok((spec, true));
     }
@@ -195,7 +199,7 @@ fn frame(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Resu
 }
 
 /// The unfinished run with the batches, gate and strategy now asked for, or `None` where it cannot be.
-fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
+fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
     let sides = Sides::of(observed, desired.kind, &desired.target);
     // An in-place workload that was only to be scaled and got another template needs another run.
     if sides.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
@@ -214,7 +218,7 @@ fn reframe(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec>
     Some(spec)
 }
 
-fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, Misfit> {
+fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSumError> {
     let size = desired.target_size;
     let what = match spec.mode {
         Mode::Release => format!("first release with {size} replicas"),

@@ -22,12 +22,12 @@ pub struct Event {
     /// The component concerned; `None` when it is about the application as a whole.
     pub component: Option<String>,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum EventKind {
     /// Another run holds the application's Lease; this one waits its turn.
     Queued {
         /// The other run's identity.

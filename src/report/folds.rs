@@ -100,7 +100,7 @@ impl<R, W: Write> Drop for Folded<R, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::event::What;
+    use crate::report::event::EventKind;
     use crate::report::lines::{Detail, Lines};
 
     fn told(page: Page) -> String {
@@ -120,10 +120,10 @@ mod tests {
         let lines = Lines::new(Shared(&shared), Detail::Full);
         let mut folded = Folded::new(lines, Shared(&shared), page, started);
         let whats = [
-            What::Resumed,
-            What::Warned { message: "the quota is nearly used up".to_owned() },
-            What::Resumed,
-            What::Resumed,
+            EventKind::Resumed,
+            EventKind::Warned { message: "the quota is nearly used up".to_owned() },
+            EventKind::Resumed,
+            EventKind::Resumed,
         ];
         for (second, what) in (0..).zip(whats) {
             folded.event(&Event {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use crate::report::event::{Event, Reporter, What};
+use crate::report::event::{Event, EventKind, Reporter};
 use crate::report::text::{sanitise, sanitise_block};
 use crate::report::wording::subject;
 
@@ -86,31 +86,33 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
         let (level, message) = match &event.what {
-            What::Failed { reason, evidence, .. } => {
+            EventKind::Failed { reason, evidence, .. } => {
                 let lines: Vec<&str> = std::iter::once(reason).chain(evidence).map(String::as_str).collect();
                 (Level::Error, lines.join("\n"))
             }
-            What::Diagnosed { evidence } => (Level::Warning, format!("is held up:\n{}", evidence.join("\n"))),
-            What::Warned { message } => (Level::Warning, message.clone()),
-            What::Queued { .. }
-            | What::DependencyAwaited { .. }
-            | What::RevisionCreated { .. }
-            | What::RunStarted { .. }
-            | What::WorkloadCreated { .. }
-            | What::WorkloadScaled { .. }
-            | What::WorkloadRolled { .. }
-            | What::Waiting { .. }
-            | What::BatchReady { .. }
-            | What::Paused { .. }
-            | What::Resumed
-            | What::Held { .. }
-            | What::WorkloadDeleted { .. }
-            | What::RevisionsPruned { .. }
-            | What::ServiceApplied { .. }
-            | What::ServiceRemoved { .. }
-            | What::Retrying { .. }
-            | What::Succeeded { .. }
-            | What::Interrupted { .. } => return,
+            EventKind::Diagnosed { evidence } => {
+                (Level::Warning, format!("is held up:\n{}", evidence.join("\n")))
+            }
+            EventKind::Warned { message } => (Level::Warning, message.clone()),
+            EventKind::Queued { .. }
+            | EventKind::DependencyAwaited { .. }
+            | EventKind::RevisionCreated { .. }
+            | EventKind::RunStarted { .. }
+            | EventKind::WorkloadCreated { .. }
+            | EventKind::WorkloadScaled { .. }
+            | EventKind::WorkloadRolled { .. }
+            | EventKind::Waiting { .. }
+            | EventKind::BatchReady { .. }
+            | EventKind::Paused { .. }
+            | EventKind::Resumed
+            | EventKind::Held { .. }
+            | EventKind::WorkloadDeleted { .. }
+            | EventKind::RevisionsPruned { .. }
+            | EventKind::ServiceApplied { .. }
+            | EventKind::ServiceRemoved { .. }
+            | EventKind::Retrying { .. }
+            | EventKind::Succeeded { .. }
+            | EventKind::Interrupted { .. } => return,
         };
         let line = annotation(level, subject(event), None, &message);
         self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()).ok();

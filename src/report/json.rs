@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::report::document;
-use crate::report::event::{self, Event, Reporter, What};
+use crate::report::event::{self, Event, EventKind, Reporter};
 
 /// The version of the objects; it changes when a key goes or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -186,13 +186,15 @@ impl<'a> From<&'a Event> for Envelope<'a> {
     }
 }
 
-impl<'a> From<&'a What> for Payload<'a> {
-    fn from(what: &'a What) -> Self {
+impl<'a> From<&'a EventKind> for Payload<'a> {
+    fn from(what: &'a EventKind) -> Self {
         match what {
-            What::Queued { holder } => Self::Queued { holder },
-            What::DependencyAwaited { on } => Self::DependencyAwaited { on },
-            What::RevisionCreated { revision, number } => Self::RevisionCreated { revision, number: *number },
-            What::RunStarted {
+            EventKind::Queued { holder } => Self::Queued { holder },
+            EventKind::DependencyAwaited { on } => Self::DependencyAwaited { on },
+            EventKind::RevisionCreated { revision, number } => {
+                Self::RevisionCreated { revision, number: *number }
+            }
+            EventKind::RunStarted {
                 action,
                 from,
                 to,
@@ -213,8 +215,8 @@ impl<'a> From<&'a What> for Payload<'a> {
                 batch_timeout_seconds: seconds(*batch_timeout),
                 timeout_seconds: seconds(*timeout),
             },
-            What::WorkloadCreated { workload } => Self::WorkloadCreated { workload },
-            What::WorkloadScaled { workload, role, from, to, batch, batches } => Self::WorkloadScaled {
+            EventKind::WorkloadCreated { workload } => Self::WorkloadCreated { workload },
+            EventKind::WorkloadScaled { workload, role, from, to, batch, batches } => Self::WorkloadScaled {
                 workload,
                 role: Role::from(*role),
                 from: *from,
@@ -222,7 +224,7 @@ impl<'a> From<&'a What> for Payload<'a> {
                 batch: *batch,
                 batches: *batches,
             },
-            What::WorkloadRolled { workload, revision, moved, replicas, batch, batches } => {
+            EventKind::WorkloadRolled { workload, revision, moved, replicas, batch, batches } => {
                 Self::WorkloadRolled {
                     workload,
                     revision,
@@ -232,25 +234,25 @@ impl<'a> From<&'a What> for Payload<'a> {
                     batches: *batches,
                 }
             }
-            What::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
-            What::Diagnosed { evidence } => Self::Diagnosed { evidence },
-            What::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
-            What::Paused { progress, by } => Self::Paused { progress: Progress::from(progress), by },
-            What::Resumed => Self::Resumed,
-            What::Held { progress, hints } => Self::Held { progress: Progress::from(progress), hints },
-            What::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
-            What::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
-            What::ServiceApplied { service } => Self::ServiceApplied { service },
-            What::ServiceRemoved { service } => Self::ServiceRemoved { service },
-            What::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
-            What::Warned { message } => Self::Warned { message },
-            What::Succeeded { progress, changed } => {
+            EventKind::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
+            EventKind::Diagnosed { evidence } => Self::Diagnosed { evidence },
+            EventKind::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
+            EventKind::Paused { progress, by } => Self::Paused { progress: Progress::from(progress), by },
+            EventKind::Resumed => Self::Resumed,
+            EventKind::Held { progress, hints } => Self::Held { progress: Progress::from(progress), hints },
+            EventKind::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
+            EventKind::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
+            EventKind::ServiceApplied { service } => Self::ServiceApplied { service },
+            EventKind::ServiceRemoved { service } => Self::ServiceRemoved { service },
+            EventKind::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
+            EventKind::Warned { message } => Self::Warned { message },
+            EventKind::Succeeded { progress, changed } => {
                 Self::Succeeded { progress: Progress::from(progress), changed: *changed }
             }
-            What::Interrupted { progress, hints } => {
+            EventKind::Interrupted { progress, hints } => {
                 Self::Interrupted { progress: progress.as_ref().map(Progress::from), hints }
             }
-            What::Failed { progress, reason, evidence, hints } => {
+            EventKind::Failed { progress, reason, evidence, hints } => {
                 Self::Failed { progress: progress.as_ref().map(Progress::from), reason, evidence, hints }
             }
         }

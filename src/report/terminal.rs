@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
-use crate::report::event::{Event, Progress, Reporter, What};
+use crate::report::event::{Event, EventKind, Progress, Reporter};
 use crate::report::text::{elapsed, sanitise};
 use crate::report::wording::{self, Line, Tone};
 
@@ -186,34 +186,36 @@ fn leave(screen: &MultiProgress, bar: &ProgressBar) {
 impl<W: Write> Reporter for Terminal<W> {
     fn event(&mut self, event: &Event) {
         // Whatever comes after the queue means that its turn has come.
-        if !matches!(event.what, What::Queued { .. }) {
+        if !matches!(event.what, EventKind::Queued { .. }) {
             self.end(event, &(event.application.clone(), None));
         }
         match &event.what {
-            What::Waiting { progress, on } => self.live(event, Busy::Rolling, &live_text(progress, on)),
-            What::Queued { .. } | What::Paused { .. } => self.live(event, Busy::Stopped, &sentence(event)),
-            What::DependencyAwaited { .. } => self.live(event, Busy::Idle, &sentence(event)),
-            What::RunStarted { .. }
-            | What::Held { .. }
-            | What::Succeeded { .. }
-            | What::Interrupted { .. }
-            | What::Failed { .. } => {
+            EventKind::Waiting { progress, on } => self.live(event, Busy::Rolling, &live_text(progress, on)),
+            EventKind::Queued { .. } | EventKind::Paused { .. } => {
+                self.live(event, Busy::Stopped, &sentence(event))
+            }
+            EventKind::DependencyAwaited { .. } => self.live(event, Busy::Idle, &sentence(event)),
+            EventKind::RunStarted { .. }
+            | EventKind::Held { .. }
+            | EventKind::Succeeded { .. }
+            | EventKind::Interrupted { .. }
+            | EventKind::Failed { .. } => {
                 self.end(event, &key(event));
                 self.scroll(event);
             }
-            What::RevisionCreated { .. }
-            | What::WorkloadCreated { .. }
-            | What::WorkloadScaled { .. }
-            | What::WorkloadRolled { .. }
-            | What::Diagnosed { .. }
-            | What::BatchReady { .. }
-            | What::Resumed
-            | What::WorkloadDeleted { .. }
-            | What::RevisionsPruned { .. }
-            | What::ServiceApplied { .. }
-            | What::ServiceRemoved { .. }
-            | What::Retrying { .. }
-            | What::Warned { .. } => self.scroll(event),
+            EventKind::RevisionCreated { .. }
+            | EventKind::WorkloadCreated { .. }
+            | EventKind::WorkloadScaled { .. }
+            | EventKind::WorkloadRolled { .. }
+            | EventKind::Diagnosed { .. }
+            | EventKind::BatchReady { .. }
+            | EventKind::Resumed
+            | EventKind::WorkloadDeleted { .. }
+            | EventKind::RevisionsPruned { .. }
+            | EventKind::ServiceApplied { .. }
+            | EventKind::ServiceRemoved { .. }
+            | EventKind::Retrying { .. }
+            | EventKind::Warned { .. } => self.scroll(event),
         }
     }
 }
@@ -382,7 +384,7 @@ pub(crate) mod tests {
         let target = || ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), 255);
         for (height, room) in [(24, 10), (8, 6), (0, 1)] {
             let mut terminal = Terminal::new(Screen::default(), target(), move || height, Paint::Plain);
-            let mut tell = |component: usize, what: What| {
+            let mut tell = |component: usize, what: EventKind| {
                 terminal.event(&Event {
                     elapsed: SignedDuration::ZERO,
                     application: "shop".to_owned(),
@@ -394,19 +396,23 @@ pub(crate) mod tests {
                 (shown, terminal.others.as_ref().map(ProgressBar::message))
             };
             for component in 0..20 {
-                tell(component, What::DependencyAwaited { on: vec!["db".to_owned()] });
+                tell(component, EventKind::DependencyAwaited { on: vec!["db".to_owned()] });
             }
-            let waiting = What::Waiting { progress: Progress::default(), on: "x".to_owned() };
+            let waiting = EventKind::Waiting { progress: Progress::default(), on: "x".to_owned() };
             let (shown, others) = tell(19, waiting);
             assert_eq!(shown.len(), room);
             assert!(shown.contains(&"c19".to_owned()), "a batch that is under way goes before: {shown:?}");
             assert_eq!(others, Some(format!("… and {} more", 20 - room)));
             for component in 0..20 - room {
-                let failed =
-                    What::Failed { progress: None, reason: String::new(), evidence: vec![], hints: vec![] };
+                let failed = EventKind::Failed {
+                    progress: None,
+                    reason: String::new(),
+                    evidence: vec![],
+                    hints: vec![],
+                };
                 tell(component, failed);
             }
-            let resumed = What::Resumed;
+            let resumed = EventKind::Resumed;
             assert_eq!(tell(0, resumed), ((20 - room..20).map(|one| format!("c{one:02}")).collect(), None));
         }
     }

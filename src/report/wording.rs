@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use crate::report::event::{Action, Event, Progress, What};
+use crate::report::event::{Action, Event, EventKind, Progress};
 use crate::report::text::{list, list_literals, plural, sanitise, span};
 
 /// One line of text that is safe to show.
@@ -58,17 +58,17 @@ pub fn lines(event: &Event) -> Vec<Line> {
     let (tone, text) = sentence(&event.what);
     let mut all = vec![line(tone, text)];
     let detail = |tone, text: String| Line { tone, text };
-    if let What::Held { hints, .. } = &event.what {
+    if let EventKind::Held { hints, .. } = &event.what {
         // It is no trouble, so that whoever wants to hear of trouble alone does not hear of this.
         all.extend(hints.iter().map(|hint| detail(Tone::Plain, format!("  hint: {}", sanitise(hint)))));
     }
-    if let What::Interrupted { hints, .. } = &event.what {
+    if let EventKind::Interrupted { hints, .. } = &event.what {
         all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
     }
-    if let What::Diagnosed { evidence } = &event.what {
+    if let EventKind::Diagnosed { evidence } = &event.what {
         all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
     }
-    if let What::Failed { evidence, hints, .. } = &event.what {
+    if let EventKind::Failed { evidence, hints, .. } = &event.what {
         all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
         all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
     }
@@ -94,18 +94,18 @@ pub fn batch(index: usize, batches: usize) -> String {
     format!("batch {} of {batches}", index + 1)
 }
 
-fn sentence(what: &What) -> (Tone, String) {
+fn sentence(what: &EventKind) -> (Tone, String) {
     match what {
-        What::Queued { holder } => {
+        EventKind::Queued { holder } => {
             (Tone::Plain, format!("waiting for the run of `{holder}`, which holds the lease"))
         }
-        What::DependencyAwaited { on } => {
+        EventKind::DependencyAwaited { on } => {
             (Tone::Plain, format!("waiting for {} to be done", list_literals(on)))
         }
-        What::RevisionCreated { revision, number } => {
+        EventKind::RevisionCreated { revision, number } => {
             (Tone::Plain, format!("revision {number} recorded as `{revision}`"))
         }
-        What::RunStarted {
+        EventKind::RunStarted {
             action,
             from,
             to,
@@ -129,27 +129,27 @@ fn sentence(what: &What) -> (Tone, String) {
                 format!("{verb}{undertaking} in {sizes}; time for each batch: {each}, in all: {all}"),
             )
         }
-        What::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
-        What::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
+        EventKind::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
+        EventKind::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
             (Tone::Plain, format!("{}: `{workload}` {from} → {to}", batch(*index, *batches)))
         }
-        What::WorkloadRolled { workload, revision, moved, replicas, batch: index, batches } => {
+        EventKind::WorkloadRolled { workload, revision, moved, replicas, batch: index, batches } => {
             let batch = batch(*index, *batches);
             (Tone::Plain, format!("{batch}: {moved} of {replicas} pods of `{workload}` go to `{revision}`"))
         }
-        What::Waiting { progress, on } => {
+        EventKind::Waiting { progress, on } => {
             (Tone::Plain, format!("{}: waiting, {on}", batch(progress.batch, progress.batches)))
         }
-        What::Diagnosed { .. } => (Tone::Warning, "is held up:".to_owned()),
-        What::BatchReady { progress } => {
+        EventKind::Diagnosed { .. } => (Tone::Warning, "is held up:".to_owned()),
+        EventKind::BatchReady { progress } => {
             (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
         }
-        What::Paused { progress, by } => {
+        EventKind::Paused { progress, by } => {
             let place = batch(progress.batch, progress.batches);
             (Tone::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
         }
-        What::Resumed => (Tone::Plain, "goes on after the pause".to_owned()),
-        What::Held { progress, .. } => (
+        EventKind::Resumed => (Tone::Plain, "goes on after the pause".to_owned()),
+        EventKind::Held { progress, .. } => (
             Tone::Good,
             format!(
                 "held after {} as asked: {}",
@@ -157,26 +157,28 @@ fn sentence(what: &What) -> (Tone, String) {
                 standing(progress)
             ),
         ),
-        What::WorkloadDeleted { workload } => (Tone::Plain, format!("workload `{workload}` deleted")),
-        What::RevisionsPruned { revisions } => {
+        EventKind::WorkloadDeleted { workload } => (Tone::Plain, format!("workload `{workload}` deleted")),
+        EventKind::RevisionsPruned { revisions } => {
             let noun = match revisions.len() {
                 1 => "old revision",
                 _ => "old revisions",
             };
             (Tone::Plain, format!("{noun} {} removed", list_literals(revisions)))
         }
-        What::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
-        What::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` removed")),
-        What::Retrying { error, delay } => {
+        EventKind::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
+        EventKind::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` removed")),
+        EventKind::Retrying { error, delay } => {
             (Tone::Warning, format!("request failed, next try in {}: {error}", span(*delay)))
         }
-        What::Warned { message } => (Tone::Warning, format!("warning: {message}")),
-        What::Succeeded { progress, changed: true } => (Tone::Good, format!("done: {}", standing(progress))),
-        What::Succeeded { progress, changed: false } => {
+        EventKind::Warned { message } => (Tone::Warning, format!("warning: {message}")),
+        EventKind::Succeeded { progress, changed: true } => {
+            (Tone::Good, format!("done: {}", standing(progress)))
+        }
+        EventKind::Succeeded { progress, changed: false } => {
             (Tone::Good, format!("nothing to do: {}", standing(progress)))
         }
-        What::Interrupted { progress: None, .. } => (Tone::Plain, "stopped as asked".to_owned()),
-        What::Interrupted { progress: Some(progress), .. } => (
+        EventKind::Interrupted { progress: None, .. } => (Tone::Plain, "stopped as asked".to_owned()),
+        EventKind::Interrupted { progress: Some(progress), .. } => (
             Tone::Plain,
             format!(
                 "stopped as asked in {}: {}",
@@ -184,8 +186,8 @@ fn sentence(what: &What) -> (Tone, String) {
                 standing(progress)
             ),
         ),
-        What::Failed { progress: None, reason, .. } => (Tone::Bad, format!("failed: {reason}")),
-        What::Failed { progress: Some(progress), reason, .. } => {
+        EventKind::Failed { progress: None, reason, .. } => (Tone::Bad, format!("failed: {reason}")),
+        EventKind::Failed { progress: Some(progress), reason, .. } => {
             let place = batch(progress.batch, progress.batches);
             // Many a reason begins with the batch already.
             let place = if reason.starts_with(&place) { String::new() } else { format!(" in {place}") };
@@ -245,8 +247,8 @@ pub(crate) mod tests {
     pub(crate) fn every_event_saying(word: impl Fn(&str) -> String) -> Vec<Event> {
         let progress = Progress { batch: 0, batches: 2, target_size: 5, upgraded: 2, ready: 1, source: 3 };
         let done = Progress { batch: 1, batches: 2, target_size: 5, upgraded: 5, ready: 5, source: 0 };
-        let started =
-            |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| What::RunStarted {
+        let started = |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| {
+            EventKind::RunStarted {
                 action,
                 from: from.iter().map(|name| word(name)).collect(),
                 to: word("web-v2"),
@@ -256,16 +258,17 @@ pub(crate) mod tests {
                 resumed,
                 batch_timeout: SignedDuration::from_mins(10),
                 timeout: SignedDuration::ZERO,
-            };
+            }
+        };
         let all = [
-            What::Queued { holder: word("ci/job/7") },
-            What::DependencyAwaited { on: vec![word("db"), word("cache")] },
-            What::RevisionCreated { revision: word("web-v2"), number: 2 },
+            EventKind::Queued { holder: word("ci/job/7") },
+            EventKind::DependencyAwaited { on: vec![word("db"), word("cache")] },
+            EventKind::RevisionCreated { revision: word("web-v2"), number: 2 },
             started(Action::Release, &[], 0, 5, &[2, 5], false),
             started(Action::Upgrade, &["web-v1"], 5, 5, &[2, 5], true),
             started(Action::Scale, &[], 7, 3, &[6, 3], false),
-            What::WorkloadCreated { workload: word("web-v2") },
-            What::WorkloadScaled {
+            EventKind::WorkloadCreated { workload: word("web-v2") },
+            EventKind::WorkloadScaled {
                 workload: word("web-v2"),
                 role: Role::Target,
                 from: 0,
@@ -273,7 +276,7 @@ pub(crate) mod tests {
                 batch: 0,
                 batches: 2,
             },
-            What::WorkloadRolled {
+            EventKind::WorkloadRolled {
                 workload: word("web"),
                 revision: word("web-v2"),
                 moved: 2,
@@ -281,28 +284,28 @@ pub(crate) mod tests {
                 batch: 0,
                 batches: 2,
             },
-            What::Waiting { progress: progress.clone(), on: word("`web-v2` 1 of 2 ready") },
-            What::Diagnosed { evidence: vec![word("pod `web-v2-x`: ErrImagePull")] },
-            What::BatchReady { progress: progress.clone() },
-            What::Paused { progress: progress.clone(), by: word("jane") },
-            What::Resumed,
-            What::Held { progress: progress.clone(), hints: vec![word("go on")] },
-            What::WorkloadDeleted { workload: word("web-v1") },
-            What::RevisionsPruned { revisions: vec![word("web-v0")] },
-            What::ServiceApplied { service: word("web") },
-            What::ServiceRemoved { service: word("web") },
-            What::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
-            What::Warned { message: word("the image has no tag") },
-            What::Succeeded { progress: done.clone(), changed: true },
-            What::Succeeded { progress: done, changed: false },
-            What::Interrupted { progress: Some(progress.clone()), hints: vec![word("run it again")] },
-            What::Failed {
+            EventKind::Waiting { progress: progress.clone(), on: word("`web-v2` 1 of 2 ready") },
+            EventKind::Diagnosed { evidence: vec![word("pod `web-v2-x`: ErrImagePull")] },
+            EventKind::BatchReady { progress: progress.clone() },
+            EventKind::Paused { progress: progress.clone(), by: word("jane") },
+            EventKind::Resumed,
+            EventKind::Held { progress: progress.clone(), hints: vec![word("go on")] },
+            EventKind::WorkloadDeleted { workload: word("web-v1") },
+            EventKind::RevisionsPruned { revisions: vec![word("web-v0")] },
+            EventKind::ServiceApplied { service: word("web") },
+            EventKind::ServiceRemoved { service: word("web") },
+            EventKind::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
+            EventKind::Warned { message: word("the image has no tag") },
+            EventKind::Succeeded { progress: done.clone(), changed: true },
+            EventKind::Succeeded { progress: done, changed: false },
+            EventKind::Interrupted { progress: Some(progress.clone()), hints: vec![word("run it again")] },
+            EventKind::Failed {
                 progress: Some(progress),
                 reason: word("batch was not ready after 10m"),
                 evidence: vec![word("pod `web-v2-x`: ImagePullBackOff \u{1b}[31m")],
                 hints: vec![word("`rollout undo web` goes back")],
             },
-            What::Failed {
+            EventKind::Failed {
                 progress: None,
                 reason: word("no such revision"),
                 evidence: vec![],
@@ -320,30 +323,30 @@ pub(crate) mod tests {
 
     /// The place of a kind in the vocabulary. It has no wildcard: whoever adds a kind comes by here, and
     /// then to [`every_event`], which the test below holds to it.
-    fn place(what: &What) -> usize {
+    fn place(what: &EventKind) -> usize {
         match what {
-            What::Queued { .. } => 0,
-            What::DependencyAwaited { .. } => 1,
-            What::RevisionCreated { .. } => 2,
-            What::RunStarted { .. } => 3,
-            What::WorkloadCreated { .. } => 4,
-            What::WorkloadScaled { .. } => 5,
-            What::WorkloadRolled { .. } => 6,
-            What::Waiting { .. } => 7,
-            What::Diagnosed { .. } => 8,
-            What::BatchReady { .. } => 9,
-            What::Paused { .. } => 10,
-            What::Resumed => 11,
-            What::Held { .. } => 12,
-            What::WorkloadDeleted { .. } => 13,
-            What::RevisionsPruned { .. } => 14,
-            What::ServiceApplied { .. } => 15,
-            What::ServiceRemoved { .. } => 16,
-            What::Retrying { .. } => 17,
-            What::Warned { .. } => 18,
-            What::Succeeded { .. } => 19,
-            What::Interrupted { .. } => 20,
-            What::Failed { .. } => 21,
+            EventKind::Queued { .. } => 0,
+            EventKind::DependencyAwaited { .. } => 1,
+            EventKind::RevisionCreated { .. } => 2,
+            EventKind::RunStarted { .. } => 3,
+            EventKind::WorkloadCreated { .. } => 4,
+            EventKind::WorkloadScaled { .. } => 5,
+            EventKind::WorkloadRolled { .. } => 6,
+            EventKind::Waiting { .. } => 7,
+            EventKind::Diagnosed { .. } => 8,
+            EventKind::BatchReady { .. } => 9,
+            EventKind::Paused { .. } => 10,
+            EventKind::Resumed => 11,
+            EventKind::Held { .. } => 12,
+            EventKind::WorkloadDeleted { .. } => 13,
+            EventKind::RevisionsPruned { .. } => 14,
+            EventKind::ServiceApplied { .. } => 15,
+            EventKind::ServiceRemoved { .. } => 16,
+            EventKind::Retrying { .. } => 17,
+            EventKind::Warned { .. } => 18,
+            EventKind::Succeeded { .. } => 19,
+            EventKind::Interrupted { .. } => 20,
+            EventKind::Failed { .. } => 21,
         }
     }
 

@@ -3,10 +3,10 @@
 use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Removed, Remover};
 use rollout::driver::inventory::{self, Inventory, Scope};
-use rollout::driver::outcome::{End, FailureKind};
-use rollout::report::event::What;
+use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use rollout::report::event::EventKind;
 
-use crate::common::manifest::{NAMESPACE, web, wish};
+use crate::common::manifest::{NAMESPACE, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::process;
 use crate::common::stage::Stage;
@@ -16,7 +16,7 @@ const WELL: &str = "- {image: '*', readyAfter: 50ms}";
 
 async fn released() -> Stage {
     let stage = Stage::open(WELL).await;
-    let run = stage.run(&process(), &wish(&[web(1, 2)])).await;
+    let run = stage.run(&process(), &request_for(&[web(1, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
     stage
 }
@@ -42,7 +42,9 @@ async fn remove(stage: &Stage, inventory: &Inventory, extent: Extent) -> Run {
         let removed = delete::delete(&context.session, inventory, extent, remover, |_| {}).await;
         match removed {
             Ok(Removed::Everything) => Vec::new(),
-            Ok(Removed::Overtaken(failure)) | Err(failure) => vec![("web".to_owned(), End::Failed(failure))],
+            Ok(Removed::Overtaken(failure)) | Err(failure) => {
+                vec![("web".to_owned(), ComponentOutcome::Failed(failure))]
+            }
         }
     };
     stage.perform(&process(), work).await
@@ -55,7 +57,7 @@ async fn a_removal_does_not_take_what_was_claimed_since() {
         for extent in [Extent::Scope, Extent::Inventory] {
             let stage = released().await;
             let inventory = take(&stage, component).await;
-            let run = stage.run(&process(), &wish(&[web(2, 2)])).await;
+            let run = stage.run(&process(), &request_for(&[web(2, 2)])).await;
             assert!(run.is_well(), "{}", run.story());
             let removed = remove(&stage, &inventory, extent).await;
             let kinds: Vec<FailureKind> = removed.failures().iter().map(|failure| failure.kind).collect();
@@ -110,13 +112,13 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
         let (_, run) = tokio::join!(stage.perform(&remover, work), async {
             reached.notified().await;
             // The same identity takes over at once.
-            stage.run(&Process::new("remover"), &wish(&[web(2, 2)])).await
+            stage.run(&Process::new("remover"), &request_for(&[web(2, 2)])).await
         });
         stage.settle().await;
         if run.is_well() {
             assert_eq!(stage.sizes(), [("web-v2".to_owned(), 2)], "{}", run.story());
             assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Succeeded");
-            let again = stage.run(&process(), &wish(&[web(2, 2)])).await;
+            let again = stage.run(&process(), &request_for(&[web(2, 2)])).await;
             assert!(again.is_well() && again.writes().is_empty(), "{}", again.story());
         }
     }
@@ -126,14 +128,14 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
 #[tokio::test(start_paused = true)]
 async fn an_undo_is_about_the_run_that_it_was_typed_for() {
     let stage = Stage::open("- {image: '*:2', readyAfter: 1m}\n- {image: '*', readyAfter: 50ms}").await;
-    assert!(stage.run(&process(), &wish(&[web(1, 2)])).await.is_well());
+    assert!(stage.run(&process(), &request_for(&[web(1, 2)])).await.is_well());
     let (driver, jane) = (Process::new("driver"), Process::new("jane"));
-    let is_scaled = |what: &What| matches!(what, What::WorkloadScaled { .. });
+    let is_scaled = |what: &EventKind| matches!(what, EventKind::WorkloadScaled { .. });
     let (driven, undone) = tokio::join!(
         async {
-            let first = stage.run(&driver, &wish(&[web(2, 2)])).await;
+            let first = stage.run(&driver, &request_for(&[web(2, 2)])).await;
             // The same identity is first in line.
-            let second = stage.run(&Process::new("driver"), &wish(&[web(3, 2)])).await;
+            let second = stage.run(&Process::new("driver"), &request_for(&[web(3, 2)])).await;
             (first, second)
         },
         async {

@@ -8,7 +8,7 @@ use rollout::driver::outcome::FailureKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
 use crate::common::fault::{Fate, PASS, status};
-use crate::common::manifest::{component, web, wish};
+use crate::common::manifest::{component, request_for, web};
 use crate::common::process::Process;
 use crate::common::scenario::{IDENTITY, process};
 use crate::common::stage::Stage;
@@ -41,9 +41,9 @@ fn webhook() -> Verdict {
 async fn a_write_that_keeps_failing_ends_with_its_batch() {
     for verdict in [webhook as fn() -> Verdict, || Verdict::Hang] {
         let stage = Stage::open("- {image: '*', readyAfter: 50ms}").await;
-        assert!(stage.run(&process(), &wish(&[web(1, 3)])).await.is_well());
+        assert!(stage.run(&process(), &request_for(&[web(1, 3)])).await.is_well());
         let began = stage.clock.elapsed();
-        let run = stage.run(&failing(verdict), &wish(&[web(2, 3)])).await;
+        let run = stage.run(&failing(verdict), &request_for(&[web(2, 3)])).await;
         let late = (stage.clock.elapsed() - began).unsigned_abs();
         let failures = run.failures();
         assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
@@ -51,7 +51,7 @@ async fn a_write_that_keeps_failing_ends_with_its_batch() {
         // What is asked to explain the failure takes ten seconds at most.
         assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.story());
         assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Failed");
-        let again = stage.run(&process(), &wish(&[web(2, 3)])).await;
+        let again = stage.run(&process(), &request_for(&[web(2, 3)])).await;
         assert!(again.is_well(), "{}", again.story());
     }
 }
@@ -64,10 +64,10 @@ async fn a_sibling_that_gets_on_gives_no_more_time() {
         let batches = ["1"; 12];
         [component("api", version, 12).batches(&batches), web(version, 3)]
     };
-    assert!(stage.run(&process(), &wish(&release(1))).await.is_well());
+    assert!(stage.run(&process(), &request_for(&release(1))).await.is_well());
     let mut failing = failing(webhook);
     failing.limits.on_failure = OnFailure::Undo;
-    let run = stage.run(&failing, &wish(&release(2))).await;
+    let run = stage.run(&failing, &request_for(&release(2))).await;
     let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
     assert_eq!(kinds, [FailureKind::NotReady], "{}", run.story());
     assert_eq!(stage.sizes(), [("api-v2".to_owned(), 12), ("web-v1".to_owned(), 3)], "{}", run.story());

@@ -1,7 +1,7 @@
 //! Workloads that carry the labels of a component and are somebody else's.
 
 use rollout::driver::outcome::FailureKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use serde_json::{Value, json};
 
 use crate::common::case;
@@ -102,7 +102,7 @@ async fn play(name: &str, story: &Story, seed: u64) {
     for object in &planted {
         let name = object["metadata"]["name"].as_str().unwrap();
         let warnings = run.events.iter().filter(
-            |event| matches!(&event.what, What::Warned { message } if message.contains(&format!("`{name}`"))),
+            |event| matches!(&event.what, EventKind::Warned { message } if message.contains(&format!("`{name}`"))),
         );
         assert_eq!(warnings.count(), 1, "`{name}` is named once: {}", run.story());
     }

@@ -5,7 +5,7 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::common::case;
-use crate::common::manifest::{web, wish};
+use crate::common::manifest::{request_for, web};
 use crate::common::scenario::{dying_at, process};
 use crate::common::stage::Stage;
 
@@ -27,7 +27,7 @@ fn image(stage: &Stage) -> Value {
 /// Somebody changes the size there and back, so that the next run writes what the object has; then somebody sets an image.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
-    let manifest = wish(&[web(1, 3).of("statefulset")]);
+    let manifest = request_for(&[web(1, 3).of("statefulset")]);
     let repaired = {
         let stage = Stage::open("- {image: '*', readyAfter: 50ms}").await;
         assert!(stage.run(&process(), &manifest).await.is_well());

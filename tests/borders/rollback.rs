@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::common::case;
 use crate::common::invariants;
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::{IDENTITY, impatient, process};
 use crate::common::stage::Stage;
@@ -19,7 +19,7 @@ const WELL: &str = "- {image: '*', readyAfter: 50ms}";
 const FIRST_WORKS: &str = "- {image: '*:1', readyAfter: 50ms}\n- {image: '*', fail: NeverReady}";
 
 async fn apply(stage: &Stage, manifest: Component) -> Run {
-    stage.run(&impatient(), &wish(&[manifest])).await
+    stage.run(&impatient(), &request_for(&[manifest])).await
 }
 
 async fn done(stage: &Stage, manifest: Component) {
@@ -164,7 +164,7 @@ async fn the_repair_of_a_finished_run_is_a_scale() {
         stage.script_pods("- {image: '*', fail: NeverReady}");
         let mut failing = impatient();
         failing.limits.on_failure = OnFailure::Undo;
-        let run = stage.run(&failing, &wish(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
+        let run = stage.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
         assert!(!run.is_well(), "{}", run.story());
         let images: Vec<String> = workloads(&stage).into_iter().map(|(image, _)| image).collect();
         assert_eq!(images, ["web:2"], "{}", run.story());
@@ -193,18 +193,18 @@ async fn scale_by_hand(stage: &Stage, kind: &str, replicas: u32) {
 #[tokio::test(start_paused = true)]
 async fn a_failed_component_is_rolled_back_while_its_siblings_go_on() {
     use crate::common::manifest::component;
-    use rollout::report::event::What;
+    use rollout::report::event::EventKind;
     let stage = Stage::open(WELL).await;
     let release = |version: u32| [component("api", version, 2), web(version, 2)];
-    let run = stage.run(&process(), &wish(&release(1))).await;
+    let run = stage.run(&process(), &request_for(&release(1))).await;
     assert!(run.is_well(), "{}", run.story());
     stage.script_pods("- {image: 'web:2', fail: NeverReady}\n- {image: 'api:2', readyAfter: 5m}\n- {image: '*', readyAfter: 50ms}");
     let mut process = Process::new(IDENTITY);
     (process.limits.batch, process.limits.on_failure) = (Duration::from_secs(400), OnFailure::Undo);
     let manifest = [component("api", 2, 2).batches(&["1", "1"]), web(2, 2)];
-    let run = stage.run(&process, &wish(&manifest)).await;
+    let run = stage.run(&process, &request_for(&manifest)).await;
     let ended = |name: &str| {
-        let is_end = |what: &What| matches!(what, What::Succeeded { .. });
+        let is_end = |what: &EventKind| matches!(what, EventKind::Succeeded { .. });
         let ends =
             run.events.iter().filter(|event| event.component.as_deref() == Some(name) && is_end(&event.what));
         ends.map(|event| event.elapsed).next().unwrap_or_else(|| panic!("{name}: {}", run.story()))
@@ -228,10 +228,10 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     // The record's write that tells of the failure is the last before the rollback reads it.
     let (mut failing, jane) = (impatient(), Process::new("jane"));
     failing.limits.on_failure = OnFailure::Undo;
-    let manifest = wish(&[web(2, 3)]);
+    let manifest = request_for(&[web(2, 3)]);
     let (run, taken) = tokio::join!(stage.run(&failing, &manifest), async {
-        use rollout::report::event::What;
-        failing.heard(1, |what| matches!(what, What::WorkloadScaled { .. })).await;
+        use rollout::report::event::EventKind;
+        failing.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
         stage.script_pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}");
         Command::UndoTo("v1").run(&stage, &jane).await
     });
@@ -256,7 +256,7 @@ async fn the_service_is_rolled_back_with_the_pods() {
         if command.is_none() {
             failing.limits.on_failure = OnFailure::Undo;
         }
-        let run = stage.run(&failing, &wish(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
+        let run = stage.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
         assert!(!run.is_well(), "{}", run.story());
         if let Some(command) = command {
             let run = command.run(&stage, &process()).await;

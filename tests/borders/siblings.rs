@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollout::driver::outcome::{End, FailureKind};
-use rollout::report::event::What;
+use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use rollout::report::event::EventKind;
 
 use crate::common::case;
 use crate::common::hold::Hold;
-use crate::common::manifest::{Component, component, web, wish};
+use crate::common::manifest::{Component, component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::{Story, process};
 use crate::common::stage::Stage;
@@ -23,23 +23,23 @@ fn release(version: u32) -> [Component; 2] {
 /// Both components on their first revision; the pods of the second take a minute.
 async fn open() -> Stage {
     let stage = Stage::open("- {image: '*:2', readyAfter: 1m}\n- {image: '*', readyAfter: 50ms}").await;
-    let run = stage.run(&process(), &wish(&release(1))).await;
+    let run = stage.run(&process(), &request_for(&release(1))).await;
     assert!(run.is_well(), "{}", run.story());
     stage
 }
 
-fn is_scaled(what: &What) -> bool {
-    matches!(what, What::WorkloadScaled { .. })
+fn is_scaled(what: &EventKind) -> bool {
+    matches!(what, EventKind::WorkloadScaled { .. })
 }
 
 /// How a component ended.
-fn end<'a>(run: &'a Run, name: &str) -> &'a End {
+fn end<'a>(run: &'a Run, name: &str) -> &'a ComponentOutcome {
     let found = run.ends.iter().flatten().find(|(of, _)| of == name);
     &found.unwrap_or_else(|| panic!("{name}: {}", run.story())).1
 }
 
-fn is_superseded(end: &End) -> bool {
-    matches!(end, End::Failed(failure) if failure.kind == FailureKind::Superseded)
+fn is_superseded(end: &ComponentOutcome) -> bool {
+    matches!(end, ComponentOutcome::Failed(failure) if failure.kind == FailureKind::Superseded)
 }
 
 /// A process drives both; another one does something about `web` under each of the two identities.
@@ -48,7 +48,7 @@ async fn beside(command: Command, before: Option<Command>, sizes: &[(&str, u64)]
         case(&format!("{command:?} by {identity}"));
         let stage = open().await;
         let (driver, other) = (Process::new("driver"), Process::new(identity));
-        let manifest = wish(&release(2));
+        let manifest = request_for(&release(2));
         let (driven, commanded) = tokio::join!(stage.run(&driver, &manifest), async {
             driver.heard(2, is_scaled).await;
             if let Some(before) = before {
@@ -58,7 +58,7 @@ async fn beside(command: Command, before: Option<Command>, sizes: &[(&str, u64)]
         });
         stage.settle().await;
         assert!(commanded.is_well(), "{}\n{}", commanded.story(), driven.story());
-        assert!(matches!(end(&driven, "api"), End::Succeeded { .. }), "{}", driven.story());
+        assert!(matches!(end(&driven, "api"), ComponentOutcome::Succeeded { .. }), "{}", driven.story());
         assert!(is_superseded(end(&driven, "web")), "{}", driven.story());
         let sizes: Vec<(String, u64)> =
             sizes.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
@@ -95,7 +95,7 @@ async fn the_next_in_line_waits_for_the_takeover() {
     let stage = open().await;
     let (driver, jane, next) = (Process::new("driver"), Process::new("jane"), Process::new("next"));
     // What jane returns to takes its time as well, longer than the driver's api.
-    let manifest = wish(&release(2));
+    let manifest = request_for(&release(2));
     let (driven, aborted, applied) = tokio::join!(
         stage.run(&driver, &manifest),
         async {
@@ -106,14 +106,14 @@ async fn the_next_in_line_waits_for_the_takeover() {
         },
         async {
             jane.heard(1, is_scaled).await;
-            stage.run(&next, &wish(&release(2))).await
+            stage.run(&next, &request_for(&release(2))).await
         }
     );
     assert!(aborted.is_well(), "{}", aborted.story());
     assert!(is_superseded(end(&driven, "web")), "{}", driven.story());
     assert!(applied.is_well(), "{}", applied.story());
     let holders = applied.events.iter().filter_map(|event| match &event.what {
-        What::Queued { holder } => Some(holder.as_str()),
+        EventKind::Queued { holder } => Some(holder.as_str()),
         _ => None,
     });
     assert_eq!(holders.collect::<Vec<_>>(), ["driver", "jane"], "{}", applied.story());
@@ -128,7 +128,7 @@ async fn where_the_driver_is_dead_the_command_drives() {
     for command in [Command::Abort, Command::UndoNow] {
         let stage = open().await;
         let driver = Process::new("driver");
-        let manifest = wish(&release(2));
+        let manifest = request_for(&release(2));
         tokio::select! {
             () = driver.heard(2, is_scaled) => {}
             run = stage.run(&driver, &manifest) => panic!("it ended: {}", run.story()),
@@ -147,7 +147,7 @@ async fn where_the_driver_is_dead_the_command_drives() {
 async fn scale_beside_an_upgrade_waits_in_line() {
     let stage = open().await;
     let (driver, jane) = (Process::new("driver"), Process::new("jane"));
-    let manifest = wish(&release(2));
+    let manifest = request_for(&release(2));
     let (driven, scaled) = tokio::join!(stage.run(&driver, &manifest), async {
         driver.heard(2, is_scaled).await;
         Command::Scale(6).run(&stage, &jane).await
@@ -162,7 +162,7 @@ async fn scale_beside_a_paused_upgrade_is_refused() {
     let stage = open().await;
     let (driver, mut jane) = (Process::new("driver"), Process::new("jane"));
     jane.limits.lock = Duration::from_secs(60);
-    let manifest = wish(&release(2));
+    let manifest = request_for(&release(2));
     let scaled = tokio::select! {
         run = stage.run(&driver, &manifest) => panic!("it ended: {}", run.story()),
         scaled = async {
@@ -190,14 +190,14 @@ async fn an_abort_that_races_any_write_succeeds_at_once() {
         let (requests, index) = (AtomicUsize::new(0), late.seen.index);
         let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
         let client = stage.held_client(&driver, hold.clone());
-        let manifest = wish(&story.manifest);
+        let manifest = request_for(&story.manifest);
         let abort = async {
             hold.reached().await;
             stage.clock.pause(Duration::from_millis(1)).await;
             Command::Abort.run(stage, &jane).await
         };
         let claimed = async {
-            jane.heard(1, |what| matches!(what, What::RunStarted { .. })).await;
+            jane.heard(1, |what| matches!(what, EventKind::RunStarted { .. })).await;
             hold.let_go();
             std::future::pending().await
         };

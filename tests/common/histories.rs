@@ -8,12 +8,12 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
-use rollout::driver::outcome::{End, FailureKind};
+use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::fault::Fate;
-use super::manifest::{Component, wish};
+use super::manifest::{Component, request_for};
 use super::process::Run;
 use super::scenario::{allowances, dying_at_effect, impatient, kinds, process};
 use super::stage::Stage;
@@ -159,7 +159,7 @@ impl History {
         if !failing.is_empty() {
             process.limits = impatient().limits;
         }
-        let run = stage.run(&process, &wish(manifest)).await;
+        let run = stage.run(&process, &request_for(manifest)).await;
         if self.is_calm {
             stage.settle().await;
         }
@@ -175,7 +175,7 @@ impl History {
     /// Applies the last manifest until it is done, and makes sure that nothing is left of anything else.
     async fn end(&self, stage: &Stage) -> Told {
         let from = stage.mark().await;
-        let manifest = wish(&self.last);
+        let manifest = request_for(&self.last);
         let run = stage.run(&process(), &manifest).await;
         assert!(run.is_well(), "the last manifest fails: {}", run.story());
         stage.settle().await;
@@ -199,8 +199,10 @@ impl History {
 fn is_legitimate(run: &Run, failing: &[String]) {
     for (_, end) in run.ends.iter().flatten() {
         let is_legitimate = match end {
-            End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => true,
-            End::Failed(failure) => match failure.kind {
+            ComponentOutcome::Succeeded { .. }
+            | ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. } => true,
+            ComponentOutcome::Failed(failure) => match failure.kind {
                 // Batches that do not fit what an earlier death has left, or a revision that it has prevented.
                 FailureKind::Refused => true,
                 FailureKind::NotReady => !failing.is_empty(),

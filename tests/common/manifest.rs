@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rollout::driver::wish::{Overrides, Wish};
+use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::oam::manifest::{Source, parse};
 
 /// The namespace of manifests that say no other; a stage plays them in its own.
@@ -180,8 +180,8 @@ pub(crate) fn text(components: &[Component]) -> String {
 }
 
 /// What a manifest of the application `shop` with these components asks for.
-pub(crate) fn wish(components: &[Component]) -> Wish {
+pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
     let source = Source { name: "app.yaml".to_owned(), bytes: text(components).into_bytes() };
     let applications = parse(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{}", text(components)));
-    Wish::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
+    RolloutRequest::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
 }

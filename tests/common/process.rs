@@ -8,12 +8,12 @@ use std::time::Duration;
 use kube::Client;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::{Context, Limits, OnFailure, OnTrouble};
+use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control::{self, Control, Stopper};
-use rollout::driver::outcome::{End, Failure};
+use rollout::driver::outcome::{ComponentOutcome, Failure};
+use rollout::driver::request::RolloutRequest;
 use rollout::driver::run;
-use rollout::driver::wish::Wish;
-use rollout::report::event::{Event, Reporter, What};
+use rollout::report::event::{Event, EventKind, Reporter};
 use rollout::sandbox::fault::Seen;
 use tokio::sync::watch;
 
@@ -37,7 +37,7 @@ const ENDLESS: Duration = Duration::from_secs(2 * 3_600);
 #[derive(Debug)]
 pub(crate) struct Run {
     /// How its components ended; `None` where it died.
-    pub(crate) ends: Option<Vec<(String, End)>>,
+    pub(crate) ends: Option<Vec<(String, ComponentOutcome)>>,
     pub(crate) events: Vec<Event>,
     pub(crate) requests: Vec<Request>,
 }
@@ -70,7 +70,7 @@ impl Process {
                 run: Duration::ZERO,
                 batch: Duration::from_secs(600),
                 lock: Duration::from_secs(3_600),
-                on_trouble: OnTrouble::Wait,
+                fail_fast: FailFast::Off,
                 on_failure: OnFailure::Hold,
                 logs: 8,
             },
@@ -83,9 +83,10 @@ impl Process {
     }
 
     /// Applies a manifest through a client, until the end or the process's death.
-    pub(crate) async fn apply(&self, client: Client, clock: &Clock, wish: &Wish) -> Run {
-        let wishes = std::slice::from_ref(wish);
-        let work = async |context: &Context| run::run(context, wishes).await.into_iter().flatten().collect();
+    pub(crate) async fn apply(&self, client: Client, clock: &Clock, request: &RolloutRequest) -> Run {
+        let requests = std::slice::from_ref(request);
+        let work =
+            async |context: &Context| run::run(context, requests).await.into_iter().flatten().collect();
         self.perform(client, clock, work).await
     }
 
@@ -94,11 +95,11 @@ impl Process {
         &self,
         client: Client,
         clock: &Clock,
-        work: impl AsyncFnOnce(&Context) -> Vec<(String, End)>,
+        work: impl AsyncFnOnce(&Context) -> Vec<(String, ComponentOutcome)>,
     ) -> Run {
         self.tap.attach(clock);
         let context = Context {
-            next_look: std::rc::Rc::default(),
+            next_check: std::rc::Rc::default(),
             session: Session::new(client, clock.clone(), Patience::default()),
             reporter: self.recorder.clone(),
             control: self.control.clone(),
@@ -115,7 +116,7 @@ impl Process {
     }
 
     /// Waits until as many events were such.
-    pub(crate) async fn heard(&self, count: usize, is_such: impl Fn(&What) -> bool) {
+    pub(crate) async fn heard(&self, count: usize, is_such: impl Fn(&EventKind) -> bool) {
         let mut heard = self.heard.clone();
         let recorder = self.recorder.clone();
         let is_enough =
@@ -130,7 +131,9 @@ impl Run {
     /// Whether every component is as wished, or held as asked.
     pub(crate) fn is_well(&self) -> bool {
         self.ends.as_ref().is_some_and(|ends| {
-            ends.iter().all(|(_, end)| matches!(end, End::Succeeded { .. } | End::Held { .. }))
+            ends.iter().all(|(_, end)| {
+                matches!(end, ComponentOutcome::Succeeded { .. } | ComponentOutcome::Held { .. })
+            })
         })
     }
 
@@ -138,8 +141,10 @@ impl Run {
     pub(crate) fn failures(&self) -> Vec<&Failure> {
         let ends = self.ends.iter().flatten();
         ends.filter_map(|(_, end)| match end {
-            End::Failed(failure) => Some(failure),
-            End::Succeeded { .. } | End::Held { .. } | End::Skipped { .. } => None,
+            ComponentOutcome::Failed(failure) => Some(failure),
+            ComponentOutcome::Succeeded { .. }
+            | ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. } => None,
         })
         .collect()
     }

@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollout::driver::outcome::End;
-use rollout::report::event::What;
+use rollout::driver::outcome::ComponentOutcome;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::fault::{self, Fate};
-use super::manifest::{Allowance, Component, wish};
+use super::manifest::{Allowance, Component, request_for};
 use super::process::{Process, Run};
 use super::stage::Stage;
 use super::{conditions, end, invariants};
@@ -98,19 +98,19 @@ impl Story {
                 Act::Apply(manifest) | Act::ApplyInVain(manifest) => {
                     let is_in_vain = matches!(act, Act::ApplyInVain(_));
                     let process = if is_in_vain { impatient() } else { process() };
-                    let run = stage.run(&process, &wish(manifest)).await;
+                    let run = stage.run(&process, &request_for(manifest)).await;
                     assert_ne!(run.is_well(), is_in_vain, "{}", run.story());
                     stage.mark().await;
                     invariants::check(&stage.history(), from, &allowances(manifest));
                 }
                 Act::ApplyUntil(manifest, count) => {
                     let process = process();
-                    let is_scaled = |what: &What| matches!(what, What::WorkloadScaled { .. });
-                    let wish = wish(manifest);
+                    let is_scaled = |what: &EventKind| matches!(what, EventKind::WorkloadScaled { .. });
+                    let request = request_for(manifest);
                     tokio::select! {
                         biased;
                         () = process.heard(*count, is_scaled) => {}
-                        run = stage.run(&process, &wish) => panic!("it ended: {}", run.story()),
+                        run = stage.run(&process, &request) => panic!("it ended: {}", run.story()),
                     }
                 }
             }
@@ -126,7 +126,7 @@ impl Story {
 
     /// Applies the manifest under test.
     pub(crate) async fn run(&self, scene: &Scene, process: &Process) -> Run {
-        scene.stage.run(process, &wish(&self.manifest)).await
+        scene.stage.run(process, &request_for(&self.manifest)).await
     }
 
     /// Plays the story undisturbed, in a cluster in this process.
@@ -189,11 +189,11 @@ impl Story {
 
 /// How each component ended, without the details.
 pub(crate) fn kinds(run: &Run) -> Vec<(String, &'static str)> {
-    let kind = |end: &End| match end {
-        End::Succeeded { .. } => "succeeded",
-        End::Held { .. } => "held",
-        End::Skipped { .. } => "skipped",
-        End::Failed(_) => "failed",
+    let kind = |end: &ComponentOutcome| match end {
+        ComponentOutcome::Succeeded { .. } => "succeeded",
+        ComponentOutcome::Held { .. } => "held",
+        ComponentOutcome::Skipped { .. } => "skipped",
+        ComponentOutcome::Failed(_) => "failed",
     };
     run.ends.iter().flatten().map(|(name, end)| (name.clone(), kind(end))).collect()
 }

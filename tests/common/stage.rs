@@ -5,8 +5,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use rollout::cluster::clock::Clock;
 use rollout::driver::context::Context;
-use rollout::driver::outcome::End;
-use rollout::driver::wish::Wish;
+use rollout::driver::outcome::ComponentOutcome;
+use rollout::driver::request::RolloutRequest;
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
 
@@ -52,17 +52,17 @@ impl Stage {
     }
 
     /// Runs a process to its end, in the stage's namespace.
-    pub(crate) async fn run(&self, process: &Process, wish: &Wish) -> Run {
+    pub(crate) async fn run(&self, process: &Process, request: &RolloutRequest) -> Run {
         let client = self.ground.tapped(process.tap.clone());
-        let wish = Wish { namespace: self.ground.namespace().to_owned(), ..wish.clone() };
-        process.apply(client, &self.clock, &wish).await
+        let request = RolloutRequest { namespace: self.ground.namespace().to_owned(), ..request.clone() };
+        process.apply(client, &self.clock, &request).await
     }
 
     /// Lets a process do something to its end.
     pub(crate) async fn perform(
         &self,
         process: &Process,
-        work: impl AsyncFnOnce(&Context) -> Vec<(String, End)>,
+        work: impl AsyncFnOnce(&Context) -> Vec<(String, ComponentOutcome)>,
     ) -> Run {
         process.perform(self.ground.tapped(process.tap.clone()), &self.clock, work).await
     }

@@ -1,14 +1,14 @@
 //! The commands that control a run, as the command line puts them to the driver.
 
-use rollout::cluster::lease::Turn;
+use rollout::cluster::lease::Acquisition;
 use rollout::cluster::record;
 use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Removed, Remover};
 use rollout::driver::inventory::{self, Scope};
-use rollout::driver::outcome::{End, Failure, FailureKind};
+use rollout::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use rollout::driver::pause::{self, Place};
+use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::driver::run;
-use rollout::driver::wish::{Gate, Intent, Overrides, Wish};
 use rollout::oam::application::{Amount, Batch};
 use rollout::plan::record::{Pause, Record};
 
@@ -58,12 +58,12 @@ impl Command {
     pub(crate) async fn run(self, stage: &Stage, process: &Process) -> Run {
         let work = async |context: &Context| match self.perform(context).await {
             Ok(ends) => ends,
-            Err(failure) => vec![(COMPONENT.to_owned(), End::Failed(failure))],
+            Err(failure) => vec![(COMPONENT.to_owned(), ComponentOutcome::Failed(failure))],
         };
         stage.perform(process, work).await
     }
 
-    async fn perform(self, context: &Context) -> Result<Vec<(String, End)>, Failure> {
+    async fn perform(self, context: &Context) -> Result<Vec<(String, ComponentOutcome)>, Failure> {
         let intent = match self {
             Self::Pause => return pause(context).await,
             Self::Delete => return remove(context, None).await,
@@ -73,25 +73,25 @@ impl Command {
             Self::PromoteFull => Put::Recorded(Gate::Open),
             Self::Abort => Put::Abort,
             Self::Scale(replicas) => Put::Scale(replicas),
-            Self::Undo => Put::Undo(Turn::InLine),
-            Self::UndoNow => Put::Undo(Turn::AtOnce),
+            Self::Undo => Put::Undo(Acquisition::Wait),
+            Self::UndoNow => Put::Undo(Acquisition::TakeOver),
             Self::UndoTo(name) => Put::UndoTo(name),
         };
         intent.drive(context).await
     }
 }
 
-/// What is put to the driver as a wish.
+/// What is put to the driver as a request.
 enum Put {
     Recorded(Gate),
     Abort,
     Scale(u32),
-    Undo(Turn),
+    Undo(Acquisition),
     UndoTo(&'static str),
 }
 
 impl Put {
-    async fn drive(self, context: &Context) -> Result<Vec<(String, End)>, Failure> {
+    async fn drive(self, context: &Context) -> Result<Vec<(String, ComponentOutcome)>, Failure> {
         let record = recorded(context).await?;
         let kind = record.run.spec.kind;
         let batches = |batches: &[Amount]| {
@@ -103,24 +103,26 @@ impl Put {
         let (intent, overrides, turn) = match self {
             Self::Recorded(gate) => {
                 pause::unpause(&context.session, place()).await?;
-                (Intent::Recorded { gate, kind }, Overrides::default(), Turn::InLine)
+                (Intent::Recorded { gate, kind }, Overrides::default(), Acquisition::Wait)
             }
-            Self::Abort => (Intent::Abort { kind }, Overrides::default(), Turn::AtOnce),
+            Self::Abort => (Intent::Abort { kind }, Overrides::default(), Acquisition::TakeOver),
             Self::Scale(replicas) => {
                 let one_by_one = batches(&[Amount::Count(1), Amount::Count(1)]);
-                (Intent::Scale { replicas, kind }, one_by_one, Turn::InLine)
+                (Intent::Scale { replicas, kind }, one_by_one, Acquisition::Wait)
             }
-            Self::Undo(turn @ Turn::AtOnce) => (Intent::Revision { reference: None, kind }, at_once, turn),
+            Self::Undo(turn @ Acquisition::TakeOver) => {
+                (Intent::Revision { reference: None, kind }, at_once, turn)
+            }
             Self::UndoTo(name) => {
                 let intent = Intent::Revision { reference: Some(name.to_owned()), kind };
-                (intent, at_once, Turn::AtOnce)
+                (intent, at_once, Acquisition::TakeOver)
             }
-            Self::Undo(turn @ Turn::InLine) => {
+            Self::Undo(turn @ Acquisition::Wait) => {
                 (Intent::Revision { reference: None, kind }, Overrides::default(), turn)
             }
         };
-        let wish = Wish::of_record(&record, NAMESPACE.to_owned(), intent, overrides);
-        let ends = run::run(context, &[Wish { turn, ..wish }]).await;
+        let request = RolloutRequest::of_record(&record, NAMESPACE.to_owned(), intent, overrides);
+        let ends = run::run(context, &[RolloutRequest { turn, ..request }]).await;
         Ok(ends.into_iter().flatten().collect())
     }
 }
@@ -129,14 +131,17 @@ fn place() -> Place<'static> {
     Place { namespace: NAMESPACE, component: COMPONENT }
 }
 
-async fn pause(context: &Context) -> Result<Vec<(String, End)>, Failure> {
+async fn pause(context: &Context) -> Result<Vec<(String, ComponentOutcome)>, Failure> {
     let record = recorded(context).await?;
     let by = Pause { by: context.identity.clone(), at: context.session.clock().now() };
     pause::pause(&context.session, Place { component: &record.component, ..place() }, by).await?;
     Ok(Vec::new())
 }
 
-async fn remove(context: &Context, component: Option<String>) -> Result<Vec<(String, End)>, Failure> {
+async fn remove(
+    context: &Context,
+    component: Option<String>,
+) -> Result<Vec<(String, ComponentOutcome)>, Failure> {
     let scope = Scope { namespace: NAMESPACE.to_owned(), application: "shop".to_owned(), component };
     let inventory = inventory::take(&context.session, &scope).await?;
     let remover = Remover { identity: &context.identity, patience: context.limits.lock };

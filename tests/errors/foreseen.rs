@@ -10,12 +10,12 @@ use rollout::cluster::session::{Patience, Session};
 use rollout::driver::foresee::foresee;
 use rollout::driver::outcome::FailureKind;
 use rollout::oam::kind::WorkloadKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 use serde_json::{Value, json};
 
 use crate::common::fault::{Fate, PASS, answer, status};
-use crate::common::manifest::{Component, component, web, wish};
+use crate::common::manifest::{Component, component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::{IDENTITY, Story};
 use crate::common::stage::Stage;
@@ -40,7 +40,7 @@ fn is(seen: &Seen, verb: Verb, kind: &str) -> bool {
 
 fn warnings(run: &Run) -> Vec<String> {
     let told = run.events.iter().filter_map(|event| match &event.what {
-        What::Warned { message } => Some(message.clone()),
+        EventKind::Warned { message } => Some(message.clone()),
         _ => None,
     });
     told.collect()
@@ -50,7 +50,7 @@ fn warnings(run: &Run) -> Vec<String> {
 async fn planned(stage: &Stage, process: &Process, components: &[Component]) -> Result<Vec<String>, String> {
     let client: Client = wire::tapped(stage.client(), process.tap.clone());
     let session = Session::new(client, stage.clock.clone(), Patience::default());
-    match foresee(&session, &wish(components)).await {
+    match foresee(&session, &request_for(components)).await {
         Ok(forecasts) => Ok(forecasts.into_iter().flat_map(|forecast| forecast.warnings).collect()),
         Err(refused) => Err(refused[0].failure.reason.clone()),
     }
@@ -76,10 +76,10 @@ async fn warns(
     assert!(run.is_well(), "{}", run.story());
     assert_eq!(warnings(&run), [words]);
     assert_eq!(plan.unwrap(), [words]);
-    let position = |is_it: fn(&What) -> bool| run.events.iter().position(|event| is_it(&event.what));
-    let warned = position(|what| matches!(what, What::Warned { .. }));
+    let position = |is_it: fn(&EventKind) -> bool| run.events.iter().position(|event| is_it(&event.what));
+    let warned = position(|what| matches!(what, EventKind::Warned { .. }));
     assert!(
-        warned < position(|what| matches!(what, What::RunStarted { .. })),
+        warned < position(|what| matches!(what, EventKind::RunStarted { .. })),
         "it comes before the first write"
     );
 }
@@ -245,7 +245,7 @@ async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
         Verb::Delete => "delete",
     };
     for version in [1, 2, 9] {
-        let run = stage.run(&process, &wish(&all(version))).await;
+        let run = stage.run(&process, &request_for(&all(version))).await;
         asked.extend(run.requests.into_iter().map(|request| (verb(request.seen.verb), request.seen.kind)));
     }
     // Everybody may ask what is served, and what they may do.

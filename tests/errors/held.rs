@@ -5,13 +5,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use rollout::driver::delete::{self, Extent, Remover, Said};
+use rollout::driver::delete::{self, DeleteEvent, Extent, Remover};
 use rollout::driver::inventory::{self, Scope};
 use rollout::driver::outcome::FailureKind;
 use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
-use crate::common::manifest::{NAMESPACE, web, wish};
+use crate::common::manifest::{NAMESPACE, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::{BYSTANDER, Stage};
@@ -32,10 +32,12 @@ async fn remove(stage: &Stage) -> (Run, Vec<String>, Option<String>) {
             let scope = Scope { namespace, application, component: None };
             let inventory = inventory::take(&context.session, &scope).await.unwrap();
             let remover = Remover { identity: IDENTITY, patience: context.limits.lock };
-            let say = |one: Said<'_>| match one {
-                Said::Waiting(_) => {}
-                Said::Removed(owned) => said.push(format!("{owned} deleted")),
-                Said::Awaited(owned, finalizers) => said.push(format!("{owned} awaits {finalizers:?}")),
+            let say = |one: DeleteEvent<'_>| match one {
+                DeleteEvent::Waiting(_) => {}
+                DeleteEvent::Removed(owned) => said.push(format!("{owned} deleted")),
+                DeleteEvent::Awaited(owned, finalizers) => {
+                    said.push(format!("{owned} awaits {finalizers:?}"))
+                }
             };
             let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, say);
             if let Err(failure) = removal.await {
@@ -51,7 +53,7 @@ async fn remove(stage: &Stage) -> (Run, Vec<String>, Option<String>) {
 #[tokio::test(start_paused = true)]
 async fn an_object_that_a_finalizer_holds_is_named_and_waited_for_a_minute() {
     let stage = Stage::open("- {image: '*', readyAfter: 50ms}").await;
-    stage.run(&Process::new(IDENTITY), &wish(&[web(1, 2).exposing(80)])).await;
+    stage.run(&Process::new(IDENTITY), &request_for(&[web(1, 2).exposing(80)])).await;
     finalize(&stage, &["example.com/balancer"]).await;
     let begun = stage.clock.elapsed();
     let (run, said, failed) = remove(&stage).await;

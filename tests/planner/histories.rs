@@ -69,11 +69,11 @@ impl Limits {
 
 /// Runs one command until it ends, dies or waits in vain, checking every write.
 fn live(world: &mut World, command: &Command) {
-    let wish = &command.desired;
+    let request = &command.desired;
     let mut events = command.events.iter();
     let mut limits = None;
     for _ in 0..command.lifetime {
-        let step = world.plan(wish);
+        let step = world.plan(request);
         match &step {
             Step::Wait { .. } => match events.next() {
                 Some((index, true)) => world.sync(*index),
@@ -82,18 +82,18 @@ fn live(world: &mut World, command: &Command) {
             },
             Step::Nothing | Step::Refuse(_) => return,
             Step::Hold { .. } | Step::Finish => {
-                world.perform(wish, &step);
+                world.perform(request, &step);
                 return world.kill();
             }
             Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
             Step::Roll { .. } => panic!("a deployment is not rolled"),
             Step::Claim { spec, .. } => {
                 limits = Some(Limits::of(spec, world));
-                world.perform(wish, &step);
+                world.perform(request, &step);
             }
             Step::Stamp { .. } | Step::Create | Step::Scale { .. } | Step::Delete { .. } => {
                 let before = world.clone();
-                world.perform(wish, &step);
+                world.perform(request, &step);
                 check(&before, world, &step, limits.as_ref().expect("a claim comes first"));
             }
         }

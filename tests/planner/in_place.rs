@@ -59,12 +59,12 @@ fn an_upgrade_lowers_the_partition_batch_by_batch() {
 fn the_first_batch_writes_template_size_and_partition_together() {
     for kind in KINDS {
         let mut replica = released(kind);
-        let wish = replica.desired("v2", 8, &[3, 5]);
-        let claim = replica.plan(&wish);
-        replica.perform(&wish, &claim);
-        let stamp = replica.plan(&wish);
-        replica.perform(&wish, &stamp);
-        let Step::Roll { rolling, batch: 0 } = replica.plan(&wish) else { panic!("no batch begins") };
+        let request = replica.desired("v2", 8, &[3, 5]);
+        let claim = replica.plan(&request);
+        replica.perform(&request, &claim);
+        let stamp = replica.plan(&request);
+        replica.perform(&request, &stamp);
+        let Step::Roll { rolling, batch: 0 } = replica.plan(&request) else { panic!("no batch begins") };
         assert_eq!(rolling.extent, Extent::Template);
         assert_eq!((rolling.to.replicas, rolling.to.partition), (8, 5));
     }
@@ -138,18 +138,18 @@ fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.broken = ["v2".to_owned()].into();
-        let wish = replica.desired("v2", 5, &[4, 1]);
-        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
-            let step = replica.plan(&wish);
-            replica.perform(&wish, &step);
+        let request = replica.desired("v2", 5, &[4, 1]);
+        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+            let step = replica.plan(&request);
+            replica.perform(&request, &step);
         }
         replica.settle();
         replica.end(Outcome::Failed);
         // Four broken pods and one that serves; three are asked for.
-        let wish = replica.desired("v2", 3, &[1, 2]);
-        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
-            let step = replica.plan(&wish);
-            replica.perform(&wish, &step);
+        let request = replica.desired("v2", 3, &[1, 2]);
+        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+            let step = replica.plan(&request);
+            replica.perform(&request, &step);
         }
         assert_eq!((replica.workload().replicas, replica.partition()), (5, 1));
     }
@@ -184,17 +184,17 @@ fn scales_change_only_the_size() {
 fn a_change_by_somebody_else_in_mid_run_stops_it_and_a_further_run_takes_it_back() {
     for kind in KINDS {
         let mut replica = released(kind);
-        let wish = replica.desired("v2", 5, &[2, 3]);
-        while !matches!(replica.plan(&wish), Step::Wait { .. }) {
-            let step = replica.plan(&wish);
-            replica.perform(&wish, &step);
+        let request = replica.desired("v2", 5, &[2, 3]);
+        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+            let step = replica.plan(&request);
+            replica.perform(&request, &step);
         }
         let workload = &mut replica.observed.workloads[0];
         workload.generation += 1;
         workload.replicas = 9;
-        assert_eq!(replica.plan(&wish), Step::Disturbed { workload: "web".to_owned() });
+        assert_eq!(replica.plan(&request), Step::Disturbed { workload: "web".to_owned() });
         replica.end(Outcome::Failed);
-        let (_, end) = replica.run(&wish);
+        let (_, end) = replica.run(&request);
         assert_eq!(end, Step::Finish);
         assert_eq!((replica.of("v2"), replica.pods.len()), ((5, 5), 5));
     }
@@ -204,12 +204,12 @@ fn a_change_by_somebody_else_in_mid_run_stops_it_and_a_further_run_takes_it_back
 fn a_stale_status_passes_no_batch() {
     for kind in KINDS {
         let mut replica = released(kind);
-        let wish = replica.desired("v2", 5, &[2, 3]);
+        let request = replica.desired("v2", 5, &[2, 3]);
         let steps = std::iter::from_fn(|| {
-            let step = replica.plan(&wish);
+            let step = replica.plan(&request);
             let is_wait = matches!(step, Step::Wait { .. });
             if !is_wait {
-                replica.perform(&wish, &step);
+                replica.perform(&request, &step);
             }
             (!is_wait).then_some(step)
         });
@@ -263,7 +263,7 @@ fn floor(replica: &Replica, spec: &RunSpec) -> u32 {
 
 /// Runs one command until it ends, dies or waits in vain. No batch begins before the one before is ready.
 fn live(replica: &mut Replica, command: &Command) {
-    let wish = Desired {
+    let request = Desired {
         batches: command.batches.clone(),
         partition: command.partition,
         ..replica.desired(command.target, command.size, &[])
@@ -271,7 +271,7 @@ fn live(replica: &mut Replica, command: &Command) {
     let mut events = command.events.iter();
     let mut least = 0;
     for _ in 0..command.lifetime {
-        let step = replica.plan(&wish);
+        let step = replica.plan(&request);
         match &step {
             Step::Wait { .. } => match events.next() {
                 Some(true) => replica.reconcile(),
@@ -286,21 +286,21 @@ fn live(replica: &mut Replica, command: &Command) {
                     let (_, ready) = replica.of(command.target);
                     assert!(ready >= before, "{ready} of {before} were ready before {step:?}");
                 }
-                replica.perform(&wish, &step);
+                replica.perform(&request, &step);
                 let mut prompt = replica.clone();
                 prompt.reconcile();
                 assert!(prompt.ready() >= least, "{} ready, at least {least}: {step:?}", prompt.ready());
             }
             Step::Claim { spec, .. } => {
                 least = floor(replica, spec);
-                replica.perform(&wish, &step);
+                replica.perform(&request, &step);
             }
             Step::Hold { .. } | Step::Finish => {
-                replica.perform(&wish, &step);
+                replica.perform(&request, &step);
                 replica.observed.held = None;
                 return;
             }
-            Step::Stamp { .. } | Step::Create => replica.perform(&wish, &step),
+            Step::Stamp { .. } | Step::Create => replica.perform(&request, &step),
             Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
             Step::Scale { .. } | Step::Delete { .. } => panic!("not for such a workload: {step:?}"),
         }

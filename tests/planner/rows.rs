@@ -151,8 +151,8 @@ fn upgrade_with_shrink_is_allowed() {
 #[test]
 fn decrease_first_makes_room_before_it_grows() {
     let mut world = released();
-    let wish = Desired { strategy: Strategy::DecreaseFirst, ..desired("v2", 5, &[2, 3]) };
-    let (writes, _) = world.run(&wish);
+    let request = Desired { strategy: Strategy::DecreaseFirst, ..desired("v2", 5, &[2, 3]) };
+    let (writes, _) = world.run(&request);
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=3 v2=0", "v1=3 v2=2", "v1=0 v2=2", "v1=0 v2=5", "v2=5"]);
 }
 
@@ -160,9 +160,9 @@ fn decrease_first_makes_room_before_it_grows() {
 fn percentages_divide_five_as_one_three_one() {
     let mut world = released();
     let percent = |size| Batch { replicas: Amount::Percent(size), max_unavailable: Amount::Count(0) };
-    let wish =
+    let request =
         Desired { batches: Some(vec![percent(20), percent(50), percent(30)]), ..desired("v2", 5, &[]) };
-    world.run(&wish);
+    world.run(&request);
     assert_eq!(world.spec().unwrap().goals(), [1, 4, 5]);
 }
 
@@ -296,10 +296,14 @@ fn pods_that_became_unready_are_waited_for_without_a_write() {
 #[test]
 fn batches_that_do_not_fit_are_refused_with_the_sums() {
     let world = World::default();
-    let Step::Refuse(Refusal::Misfit(misfit)) = world.plan(&desired("v1", 5, &[2, 2])) else { panic!() };
+    let Step::Refuse(Refusal::BatchSumError(misfit)) = world.plan(&desired("v1", 5, &[2, 2])) else {
+        panic!()
+    };
     assert_eq!((misfit.sum, misfit.change), (4, 5));
     let world = released();
-    let Step::Refuse(Refusal::Misfit(misfit)) = world.plan(&desired("v1", 7, &[2, 3])) else { panic!() };
+    let Step::Refuse(Refusal::BatchSumError(misfit)) = world.plan(&desired("v1", 7, &[2, 3])) else {
+        panic!()
+    };
     assert_eq!((misfit.sum, misfit.change), (5, 2));
     assert!(matches!(world.plan(&desired("v2", 5, &[1, 1])), Step::Refuse(_)));
 }
@@ -327,35 +331,35 @@ fn a_run_that_was_killed_is_taken_up_where_it_stopped() {
 #[test]
 fn killed_between_deleting_the_source_and_recording_the_end() {
     let mut world = released();
-    let wish = desired("v2", 5, &[2, 3]);
+    let request = desired("v2", 5, &[2, 3]);
     loop {
-        match world.plan(&wish) {
+        match world.plan(&request) {
             Step::Wait { .. } => world.settle(),
             Step::Finish => break,
-            step => world.perform(&wish, &step),
+            step => world.perform(&request, &step),
         }
     }
     world.kill();
     assert_eq!(outcome(world.observed.record.as_ref()), Some(Outcome::Running));
-    let (writes, end) = world.run(&wish);
+    let (writes, end) = world.run(&request);
     assert!(writes.is_empty());
     assert_eq!(end, Step::Finish);
-    assert_eq!(world.plan(&wish), Step::Nothing);
+    assert_eq!(world.plan(&request), Step::Nothing);
 }
 
 #[test]
 fn a_stale_status_passes_no_batch() {
     let mut world = released();
-    let wish = desired("v2", 5, &[2, 3]);
+    let request = desired("v2", 5, &[2, 3]);
     loop {
-        match world.plan(&wish) {
+        match world.plan(&request) {
             Step::Wait { .. } => break,
-            step => world.perform(&wish, &step),
+            step => world.perform(&request, &step),
         }
     }
     let target = world.observed.workloads.iter_mut().find(|one| one.name == "v2").unwrap();
     (target.ready_replicas, target.updated_replicas, target.status_replicas) = (9, 9, 9);
-    assert!(matches!(world.plan(&wish), Step::Wait { .. }), "counts of an older generation are no counts");
+    assert!(matches!(world.plan(&request), Step::Wait { .. }), "counts of an older generation are no counts");
 }
 
 #[test]
@@ -365,43 +369,43 @@ fn max_unavailable_lets_a_batch_pass_early() {
         replicas: Amount::Count(replicas),
         max_unavailable: Amount::Count(unready),
     };
-    let wish = Desired { batches: Some(vec![batch(2, 1), batch(3, 0)]), ..desired("v2", 5, &[]) };
+    let request = Desired { batches: Some(vec![batch(2, 1), batch(3, 0)]), ..desired("v2", 5, &[]) };
     loop {
-        match world.plan(&wish) {
+        match world.plan(&request) {
             Step::Wait { .. } => break,
-            step => world.perform(&wish, &step),
+            step => world.perform(&request, &step),
         }
     }
     world.sync(1);
-    assert!(matches!(world.plan(&wish), Step::Wait { .. }));
+    assert!(matches!(world.plan(&request), Step::Wait { .. }));
     world.progress(1);
-    let Step::Scale { scaling, .. } = world.plan(&wish) else { panic!() };
+    let Step::Scale { scaling, .. } = world.plan(&request) else { panic!() };
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
 }
 
 #[test]
 fn a_higher_epoch_stops_everything() {
     let mut world = held();
-    let wish = desired("v2", 5, &[2, 3]);
-    let step = world.plan(&wish);
-    world.perform(&wish, &step);
+    let request = desired("v2", 5, &[2, 3]);
+    let step = world.plan(&request);
+    world.perform(&request, &step);
     world.observed.workloads[0].epoch = world.observed.held.map(|held| held.next());
-    assert!(matches!(world.plan(&wish), Step::Superseded { .. }));
+    assert!(matches!(world.plan(&request), Step::Superseded { .. }));
 }
 
 #[test]
 fn nothing_changes_before_every_workload_is_stamped() {
     let mut world = held();
-    let wish = desired("v3", 5, &[2, 3]);
-    let step = world.plan(&wish);
+    let request = desired("v3", 5, &[2, 3]);
+    let step = world.plan(&request);
     assert!(matches!(step, Step::Claim { resumes: false, .. }));
-    world.perform(&wish, &step);
+    world.perform(&request, &step);
     for _ in 0..2 {
-        let step = world.plan(&wish);
+        let step = world.plan(&request);
         assert!(matches!(step, Step::Stamp { .. }), "{step:?}");
-        world.perform(&wish, &step);
+        world.perform(&request, &step);
     }
-    assert_eq!(world.plan(&wish), Step::Create);
+    assert_eq!(world.plan(&request), Step::Create);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use rollout::sandbox::fault::Verb;
 
 use crate::common::invariants;
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, request_for, web};
 use crate::common::scenario::{Act, Story, process};
 
 fn upgrade(batches: &[&'static str]) -> Story {
@@ -94,7 +94,7 @@ async fn a_second_apply_writes_nothing() {
 async fn waiting_writes_nothing() {
     let story = Story { rules: "- {image: '*', readyAfter: 8m}", ..upgrade(&["5"]) };
     let scene = story.open().await;
-    let run = scene.stage.run(&process(), &wish(&story.manifest)).await;
+    let run = scene.stage.run(&process(), &request_for(&story.manifest)).await;
     assert!(run.is_well(), "{}", run.story());
     assert!(run.effects().len() <= 8, "{}", run.story());
     assert!(run.effects().iter().all(|one| one.seen.verb != Verb::Update));

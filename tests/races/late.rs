@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::queue::judge;
 use crate::common::case;
 use crate::common::fault::{Fate, PASS};
 use crate::common::hold::Hold;
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, request_for, web};
 use crate::common::process::Process;
 use crate::common::scenario::{Act, IDENTITY, Story, process};
 use crate::common::stage::Stage;
@@ -22,7 +22,7 @@ fn v3() -> Vec<Component> {
     vec![web(3, 5).batches(&["2", "3"])]
 }
 
-async fn arrives_when(is_such: fn(&What) -> bool) {
+async fn arrives_when(is_such: fn(&EventKind) -> bool) {
     let story = Story { manifest: vec![web(2, 5).batches(&["2", "3"])], ..stories::upgrade() };
     let reference = story.reference().await;
     for late in reference.run.effects() {
@@ -34,7 +34,7 @@ async fn arrives_when(is_such: fn(&What) -> bool) {
         let index = late.seen.index;
         let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
         let client = stage.held_client(&first, hold.clone());
-        let (manifest, successor) = (wish(&story.manifest), wish(&v3()));
+        let (manifest, successor) = (request_for(&story.manifest), request_for(&v3()));
         let (one, other, ()) = tokio::join!(
             first.apply(client, &stage.clock, &manifest),
             async {
@@ -62,22 +62,22 @@ async fn arrives_when(is_such: fn(&What) -> bool) {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_successors_claim() {
-    arrives_when(|what| matches!(what, What::RunStarted { .. })).await;
+    arrives_when(|what| matches!(what, EventKind::RunStarted { .. })).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_successors_target_was_made() {
-    arrives_when(|what| matches!(what, What::WorkloadCreated { .. })).await;
+    arrives_when(|what| matches!(what, EventKind::WorkloadCreated { .. })).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_successors_first_batch_began() {
-    arrives_when(|what| matches!(what, What::WorkloadScaled { .. })).await;
+    arrives_when(|what| matches!(what, EventKind::WorkloadScaled { .. })).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_successors_end() {
-    arrives_when(|what| matches!(what, What::Succeeded { .. })).await;
+    arrives_when(|what| matches!(what, EventKind::Succeeded { .. })).await;
 }
 
 /// Neither run sees what the other does: the first must not fill a target that it made after the other's claim.
@@ -96,7 +96,7 @@ async fn a_target_made_after_the_successors_claim_stays_empty() {
     let stamp = Hold::new(|request| {
         request.method() == "PATCH" && request.uri().path().ends_with("/deployments/web-v2")
     });
-    let (manifest, successor) = (wish(&story.manifest), wish(&v3()));
+    let (manifest, successor) = (request_for(&story.manifest), request_for(&v3()));
     let (one, other, ()) = tokio::join!(
         async {
             let run = first.apply(stage.held_client(&first, create.clone()), &stage.clock, &manifest).await;
@@ -109,7 +109,7 @@ async fn a_target_made_after_the_successors_claim_stays_empty() {
             second.apply(stage.held_client(&second, stamp.clone()), &stage.clock, &successor).await
         },
         async {
-            second.heard(1, |what| matches!(what, What::WorkloadScaled { .. })).await;
+            second.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
             create.let_go();
         },
     );
@@ -123,7 +123,7 @@ async fn a_target_made_after_the_successors_claim_stays_empty() {
 /// Every write of a run to its Services, by request.
 async fn late_writes_to_services(first: Story, successor: Vec<Component>) {
     let reference = first.reference().await;
-    let wanted = wish(&successor);
+    let wanted = request_for(&successor);
     let writes = reference.run.effects().into_iter().filter(|request| request.seen.kind == "services");
     for late in writes {
         case(&format!("late: {}", late.line()));
@@ -134,7 +134,7 @@ async fn late_writes_to_services(first: Story, successor: Vec<Component>) {
         let index = late.seen.index;
         let hold = Hold::new(move |_| requests.fetch_add(1, Ordering::Relaxed) == index);
         let client = stage.held_client(&one, hold.clone());
-        let manifest = wish(&first.manifest);
+        let manifest = request_for(&first.manifest);
         let (one, other, ()) = tokio::join!(
             one.apply(client, &stage.clock, &manifest),
             async {
@@ -143,7 +143,7 @@ async fn late_writes_to_services(first: Story, successor: Vec<Component>) {
                 stage.run(&other, &wanted).await
             },
             async {
-                other.heard(1, |what| matches!(what, What::Succeeded { .. })).await;
+                other.heard(1, |what| matches!(what, EventKind::Succeeded { .. })).await;
                 let from = services(stage);
                 hold.let_go();
                 stage.settle().await;

@@ -4,26 +4,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verdict};
 
 use crate::common::fault::{Fate, PASS, Request, status};
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, request_for, web};
 use crate::common::process::Process;
 use crate::common::stage::Stage;
 use crate::common::{conditions, invariants};
 
-pub(crate) fn is_queued(what: &What) -> bool {
-    matches!(what, What::Queued { .. })
+pub(crate) fn is_queued(what: &EventKind) -> bool {
+    matches!(what, EventKind::Queued { .. })
 }
 
-pub(crate) fn is_scaled(what: &What) -> bool {
-    matches!(what, What::WorkloadScaled { .. })
+pub(crate) fn is_scaled(what: &EventKind) -> bool {
+    matches!(what, EventKind::WorkloadScaled { .. })
 }
 
 pub(crate) async fn released(rules: &str) -> Stage {
     let stage = Stage::open(rules).await;
-    let run = stage.run(&Process::new("setup"), &wish(&[web(1, 5)])).await;
+    let run = stage.run(&Process::new("setup"), &request_for(&[web(1, 5)])).await;
     assert!(run.is_well(), "{}", run.story());
     stage
 }
@@ -33,16 +33,16 @@ async fn the_second_waits_and_says_for_whom() {
     let stage = released("- {image: '*', readyAfter: 1m}").await;
     let from = stage.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
-    let first = wish(&[web(2, 5).batches(&["2", "3"])]);
-    let second = wish(&[web(3, 5).batches(&["2", "3"])]);
+    let first = request_for(&[web(2, 5).batches(&["2", "3"])]);
+    let second = request_for(&[web(3, 5).batches(&["2", "3"])]);
     let (one, other) = tokio::join!(stage.run(&alice, &first), async {
         alice.heard(1, is_scaled).await;
         stage.run(&bob, &second).await
     });
     assert!(one.is_well() && other.is_well(), "{}\n{}", one.story(), other.story());
-    let holders: Vec<&What> =
+    let holders: Vec<&EventKind> =
         other.events.iter().map(|event| &event.what).filter(|what| is_queued(what)).collect();
-    assert_eq!(holders, [&What::Queued { holder: "alice".to_owned() }]);
+    assert_eq!(holders, [&EventKind::Queued { holder: "alice".to_owned() }]);
     let ended = one.requests.iter().map(|request| request.at).max().unwrap();
     assert!(other.writes().iter().all(|request| request.at >= ended), "{}", other.story());
     assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)]);
@@ -62,7 +62,7 @@ pub(crate) fn judge(stage: &Stage, from: usize, requests: &[&Vec<Request>], mani
 async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
     let stage = released("- {image: '*', readyAfter: 10s}").await;
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
-    let manifest = wish(&[web(2, 5).batches(&["2", "3"])]);
+    let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
     let (one, other) = tokio::join!(stage.run(&alice, &manifest), stage.run(&bob, &manifest));
     assert!(one.is_well() && other.is_well(), "{}\n{}", one.story(), other.story());
     let idle = if one.effects().is_empty() { &one } else { &other };
@@ -75,7 +75,7 @@ async fn patience_has_an_end() {
     let stage = released("- {image: '*', readyAfter: 5m}").await;
     let (alice, mut bob) = (Process::new("alice"), Process::new("bob"));
     bob.limits.lock = Duration::from_secs(30);
-    let (first, second) = (wish(&[web(2, 5)]), wish(&[web(3, 5)]));
+    let (first, second) = (request_for(&[web(2, 5)]), request_for(&[web(3, 5)]));
     let (one, other) = tokio::join!(stage.run(&alice, &first), async {
         alice.heard(1, is_scaled).await;
         stage.run(&bob, &second).await
@@ -93,7 +93,7 @@ async fn a_holder_that_vanished_is_succeeded() {
     let stage = released("- {image: '*', readyAfter: 5m}").await;
     let from = stage.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
-    let first = wish(&[web(2, 5).batches(&["2", "3"])]);
+    let first = request_for(&[web(2, 5).batches(&["2", "3"])]);
     tokio::select! {
         biased;
         () = alice.heard(1, is_scaled) => {}
@@ -125,7 +125,7 @@ async fn a_renewal_that_hangs_does_not_lose_the_lease() {
             PASS
         });
         let bob = Process::new("bob");
-        let (first, second) = (wish(&[web(2, 5)]), wish(&[web(3, 5)]));
+        let (first, second) = (request_for(&[web(2, 5)]), request_for(&[web(3, 5)]));
         let (one, other) = tokio::join!(stage.run(&alice, &first), async {
             alice.heard(1, is_scaled).await;
             stage.run(&bob, &second).await
@@ -153,7 +153,7 @@ async fn nothing_is_written_on_a_lease_that_may_have_expired() {
             PASS
         }
     });
-    let run = stage.run(&alice, &wish(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await;
+    let run = stage.run(&alice, &request_for(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await;
     assert!(run.is_well(), "{}", run.story());
     let late = run
         .effects()

@@ -7,7 +7,7 @@ use rollout::driver::outcome::FailureKind;
 use super::queue::{is_scaled, judge, released};
 use crate::common::case;
 use crate::common::fault::PASS;
-use crate::common::manifest::{Component, web, wish};
+use crate::common::manifest::{Component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::{IDENTITY, Story};
 use crate::common::stage::Stage;
@@ -37,10 +37,10 @@ async fn the_first_ends_as_superseded() {
         let stage = released("- {image: '*', readyAfter: 30s}").await;
         let from = stage.history().len();
         let (first, second) = (Process::new(IDENTITY), Process::new(IDENTITY));
-        let manifest = wish(&[web(2, 5).batches(&["2", "3"])]);
+        let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
         let (one, other) = tokio::join!(stage.run(&first, &manifest), async {
             first.heard(scaled, is_scaled).await;
-            stage.run(&second, &wish(&v3())).await
+            stage.run(&second, &request_for(&v3())).await
         });
         stage.settle().await;
         check(&stage, from, &one, &other);
@@ -66,12 +66,12 @@ async fn a_takeover_at_every_write_keeps_the_invariants() {
             PASS
         });
         let second = Process::new(IDENTITY);
-        let manifest = wish(&story.manifest);
+        let manifest = request_for(&story.manifest);
         let (one, other) = tokio::join!(stage.run(&first, &manifest), async {
             reached.notified().await;
             // Two processes never take the Lease at the very same moment.
             stage.clock.pause(Duration::from_millis(1)).await;
-            stage.run(&second, &wish(&v3())).await
+            stage.run(&second, &request_for(&v3())).await
         });
         stage.settle().await;
         assert!(other.is_well(), "{}\n{}", one.story(), other.story());

@@ -7,7 +7,7 @@ use kube::api::DeleteParams;
 use rollout::driver::outcome::FailureKind;
 
 use super::queue::{is_scaled, released};
-use crate::common::manifest::{web, wish};
+use crate::common::manifest::{request_for, web};
 use crate::common::process::Process;
 use crate::common::scenario::IDENTITY;
 
@@ -15,7 +15,7 @@ use crate::common::scenario::IDENTITY;
 async fn a_record_that_vanishes_with_its_workloads_is_no_takeover() {
     let stage = released("- {image: '*', readyAfter: 1m}").await;
     let process = Process::new(IDENTITY);
-    let manifest = wish(&[web(2, 5).batches(&["2", "3"])]);
+    let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
     let (run, ()) = tokio::join!(stage.run(&process, &manifest), async {
         process.heard(1, is_scaled).await;
         let records: Api<ConfigMap> = Api::default_namespaced(stage.client());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollout::driver::outcome::FailureKind;
 
 use crate::common::fault::Request;
-use crate::common::manifest::{web, wish};
+use crate::common::manifest::{request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::{Act, BRIEF, IDENTITY, Scene, Story, process};
 use crate::common::stage::Stage;
@@ -69,7 +69,7 @@ async fn a_pod_that_fits_nowhere() {
 #[tokio::test(start_paused = true)]
 async fn a_corrected_manifest_completes() {
     let (scene, _) = broken_upgrade("ImagePullBackOff").await;
-    let run = scene.stage.run(&process(), &wish(&[web(3, 4).batches(&["1", "3"])])).await;
+    let run = scene.stage.run(&process(), &request_for(&[web(3, 4).batches(&["1", "3"])])).await;
     assert!(run.is_well(), "{}", run.story());
     assert_eq!(scene.stage.sizes(), [("web-v3".to_owned(), 4)]);
     let record = scene.stage.record("web").unwrap();
@@ -92,7 +92,7 @@ async fn a_repaired_image_completes_the_same_run() {
 #[tokio::test(start_paused = true)]
 async fn each_batch_has_its_own_deadline() {
     let stage = Stage::open("- {image: '*', readyAfter: 8m}").await;
-    let run = stage.run(&process(), &wish(&[web(1, 3).batches(&["1", "1", "1"])])).await;
+    let run = stage.run(&process(), &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
     assert!(run.is_well(), "{}", run.story());
 }
 
@@ -101,7 +101,7 @@ async fn the_whole_run_has_a_deadline() {
     let stage = Stage::open("- {image: '*', readyAfter: 8m}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.run = Duration::from_secs(900);
-    let run = stage.run(&process, &wish(&[web(1, 3).batches(&["1", "1", "1"])])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
     let failures = run.failures();
     assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
     assert!(failures[0].reason.contains("`--timeout`"), "{}", run.story());

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rollout::driver::context::OnTrouble;
+use rollout::driver::context::FailFast;
 use rollout::driver::outcome::FailureKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
 use crate::common::fault::{Fate, PASS};
-use crate::common::manifest::{Component, component, web, wish};
+use crate::common::manifest::{Component, component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
@@ -22,7 +22,7 @@ async fn released(fail: &str, component: Component, process: &mut Process) -> (R
     let stage = Stage::open(&format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
     process.limits.batch = MINUTE;
     let begun = stage.clock.elapsed().unsigned_abs();
-    let run = stage.run(process, &wish(&[component])).await;
+    let run = stage.run(process, &request_for(&[component])).await;
     (run, stage.clock.elapsed().unsigned_abs() - begun)
 }
 
@@ -35,7 +35,7 @@ fn evidence(run: &Run) -> String {
 /// What was told before the end.
 fn diagnoses(run: &Run) -> Vec<String> {
     let told = run.events.iter().filter_map(|event| match &event.what {
-        What::Diagnosed { evidence } => Some(evidence.join("\n")),
+        EventKind::Diagnosed { evidence } => Some(evidence.join("\n")),
         _ => None,
     });
     told.collect()
@@ -91,7 +91,7 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
         ("CreateContainerConfigError", with_environment()),
     ] {
         let mut process = Process::new(IDENTITY);
-        process.limits.on_trouble = OnTrouble::End;
+        process.limits.fail_fast = FailFast::On;
         let (run, lasted) = released(fail, component, &mut process).await;
         let reason = &run.failures()[0].reason;
         assert_eq!(*reason, format!("cannot become ready (`--fail-fast`): {fail}"));
@@ -104,9 +104,9 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
 async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
     let stage = Stage::open("- {image: '*', fail: CrashLoopBackOff}").await;
     let mut process = Process::new(IDENTITY);
-    process.limits.on_trouble = OnTrouble::End;
+    process.limits.fail_fast = FailFast::On;
     let components: Vec<Component> = (0..4).map(|number| component(&format!("c{number}"), 1, 1)).collect();
-    let run = stage.run(&process, &wish(&components)).await;
+    let run = stage.run(&process, &request_for(&components)).await;
     let reasons: Vec<String> = run.failures().iter().map(|failure| failure.reason.clone()).collect();
     assert_eq!(reasons, vec!["cannot become ready (`--fail-fast`): CrashLoopBackOff"; 4], "{}", run.story());
     // The kubelet has restarted each three times after 30 seconds.
@@ -118,7 +118,7 @@ async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
     let mut process = Process::new(IDENTITY);
-    process.limits.on_trouble = OnTrouble::End;
+    process.limits.fail_fast = FailFast::On;
     let (run, lasted) = released("FailedMount", with_volume(), &mut process).await;
     assert!(lasted >= MINUTE, "it took {lasted:?}");
     let told = diagnoses(&run);

@@ -98,9 +98,9 @@ async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
     session.on_retry(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));
     let second = Duration::from_secs(1);
     for message in ["refused", "refused", "no route", "no route"] {
-        session.tell_retry(message, second);
+        session.notify_retry(message, second);
     }
     stage.clock.pause(second).await;
-    session.tell_retry("no route", second);
+    session.notify_retry("no route", second);
     assert_eq!(*told.borrow(), ["refused", "no route", "no route"]);
 }

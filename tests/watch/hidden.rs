@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common::fault::{Fate, PASS, page};
 use crate::common::hold::Hold;
-use crate::common::manifest::wish;
+use crate::common::manifest::request_for;
 use crate::common::process::Process;
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
@@ -41,7 +41,7 @@ async fn a_size_taken_away_at_the_end_is_given_back() {
         Fate::Verdict(Verdict::Watch(WatchFault::CloseAfter(1)))
     });
     let delete = Hold::of_answer(|request| request.method() == "DELETE");
-    let manifest = wish(&story.manifest);
+    let manifest = request_for(&story.manifest);
     let (run, ()) = tokio::join!(
         process.apply(stage.held_client(&process, delete.clone()), &stage.clock, &manifest),
         async {

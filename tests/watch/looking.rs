@@ -9,7 +9,7 @@ use rollout::driver::inventory::{self, Scope};
 use rollout::report::status::ComponentStatus;
 use rollout::sandbox::fault::Verb;
 
-use crate::common::manifest::{Component, NAMESPACE, component, wish};
+use crate::common::manifest::{Component, NAMESPACE, component, request_for};
 use crate::common::process::{Process, Run};
 use crate::common::stage::Stage;
 
@@ -22,7 +22,7 @@ fn many() -> Vec<Component> {
 }
 
 async fn release(stage: &Stage, components: &[Component]) {
-    let run = stage.run(&Process::new("driver"), &wish(components)).await;
+    let run = stage.run(&Process::new("driver"), &request_for(components)).await;
     assert!(run.is_well(), "{}", run.story());
 }
 

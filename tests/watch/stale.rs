@@ -10,14 +10,14 @@ use kube::api::{Patch, PatchParams, PostParams};
 use rollout::cluster::pods::signs::Before;
 use rollout::cluster::pods::{Subject, look};
 use rollout::cluster::session::{Patience, Session};
-use rollout::driver::context::OnTrouble;
+use rollout::driver::context::FailFast;
 use rollout::oam::kind::WorkloadKind;
-use rollout::report::event::What;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 use serde_json::{Value, json};
 
 use crate::common::fault::{Fate, PASS, answer};
-use crate::common::manifest::{NAMESPACE, component, web, wish};
+use crate::common::manifest::{NAMESPACE, component, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
@@ -29,7 +29,7 @@ const FAST: &str = "- {image: '*', readyAfter: 50ms}";
 
 fn hasty() -> Process {
     let mut process = Process::new(IDENTITY);
-    process.limits.on_trouble = OnTrouble::End;
+    process.limits.fail_fast = FailFast::On;
     process
 }
 
@@ -66,10 +66,10 @@ async fn a_condition_from_before_the_batch_ends_no_run() {
         seen.kind == "deployments" && operations.iter().any(|one| one["path"] == "/spec/replicas")
     };
     let dying = Process::with(IDENTITY, move |seen| if is_scaled(seen) { Fate::DeathAfter } else { PASS });
-    stage.run(&dying, &wish(&[web(1, 2)])).await;
+    stage.run(&dying, &request_for(&[web(1, 2)])).await;
     stage.clock.pause(Duration::from_secs(1)).await;
     complain(&stage, "web-v1").await;
-    let run = stage.run(&hasty(), &wish(&[web(1, 2)])).await;
+    let run = stage.run(&hasty(), &request_for(&[web(1, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
 }
 
@@ -77,21 +77,21 @@ async fn a_condition_from_before_the_batch_ends_no_run() {
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
     let stage = Stage::open(FAST).await;
-    assert!(stage.run(&hasty(), &wish(&[web(1, 2)])).await.is_well());
+    assert!(stage.run(&hasty(), &request_for(&[web(1, 2)])).await.is_well());
     stage.settle().await;
     stage.script_pods("- {image: '*', fail: NeverReady}");
     stage.settle().await;
     complain(&stage, "web-v1").await;
     let mut process = hasty();
     process.limits.run = Duration::from_secs(30);
-    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 2)])).await;
     assert!(run.failures()[0].reason.starts_with("not ready after 30s"), "{}", run.story());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_from_before_the_batch_ends_no_run() {
     let stage = Stage::open(FAST).await;
-    let db = |size: u32| wish(&[component("db", 1, size).of("statefulset")]);
+    let db = |size: u32| request_for(&[component("db", 1, size).of("statefulset")]);
     assert!(stage.run(&hasty(), &db(1)).await.is_well());
     warn(&stage, "db").await;
     stage.script_pods(SLOW);
@@ -100,7 +100,7 @@ async fn a_warning_from_before_the_batch_ends_no_run() {
     // One that comes in the batch still does.
     let (process, five) = (hasty(), db(5));
     let (run, ()) = tokio::join!(stage.run(&process, &five), async {
-        process.heard(1, |what| matches!(what, What::Waiting { .. })).await;
+        process.heard(1, |what| matches!(what, EventKind::Waiting { .. })).await;
         let api: Api<Event> = Api::default_namespaced(stage.client());
         let again = Patch::Merge(json!({"count": 4, "message": "a quota of today"}));
         api.patch("old", &PatchParams::default(), &again).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_warning_from_before_the_batch_ends_no_run() {
 
 fn warnings(run: &Run) -> Vec<&str> {
     let told = run.events.iter().filter_map(|event| match &event.what {
-        What::Warned { message } => Some(message.as_str()),
+        EventKind::Warned { message } => Some(message.as_str()),
         _ => None,
     });
     told.collect()
@@ -120,12 +120,12 @@ fn warnings(run: &Run) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn a_paused_target_is_unpaused_with_its_batch() {
     let stage = Stage::open(FAST).await;
-    assert!(stage.run(&Process::new(IDENTITY), &wish(&[web(1, 2)])).await.is_well());
+    assert!(stage.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_well());
     let is_made = |seen: &Seen| seen.verb == Verb::Create && seen.kind == "deployments";
     let dying = Process::with(IDENTITY, move |seen| if is_made(seen) { Fate::DeathAfter } else { PASS });
-    stage.run(&dying, &wish(&[web(2, 2)])).await;
+    stage.run(&dying, &request_for(&[web(2, 2)])).await;
     patch(&stage, "web-v2", &json!({"spec": {"paused": true}})).await;
-    let run = stage.run(&Process::new(IDENTITY), &wish(&[web(2, 2)])).await;
+    let run = stage.run(&Process::new(IDENTITY), &request_for(&[web(2, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
     assert_eq!(warnings(&run), ["deployment `web-v2` was paused and is unpaused"]);
     let unpausing = |seen: &Seen| {
@@ -144,13 +144,13 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_over_another_template_is_named() {
     let stage = Stage::open(FAST).await;
-    assert!(stage.run(&Process::new(IDENTITY), &wish(&[web(1, 2)])).await.is_well());
+    assert!(stage.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_well());
     let template = json!({"metadata": {"annotations": {"changed": "yes"}}});
     patch(&stage, "web-v1", &json!({"spec": {"paused": true, "template": template}})).await;
     stage.settle().await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(30);
-    let run = stage.run(&process, &wish(&[web(1, 3)])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 3)])).await;
     let evidence = run.failures()[0].evidence.join("\n");
     assert!(evidence.contains("deployment `web-v1`: it is paused: `kubectl rollout resume"), "{evidence}");
     let paused: Vec<Value> =
@@ -162,7 +162,7 @@ async fn a_pause_over_another_template_is_named() {
 #[tokio::test(start_paused = true)]
 async fn pods_are_counted_over_all_pages() {
     let stage = Stage::open(FAST).await;
-    let db = wish(&[component("db", 1, 3).of("statefulset")]);
+    let db = request_for(&[component("db", 1, 3).of("statefulset")]);
     assert!(stage.run(&Process::new(IDENTITY), &db).await.is_well());
     let pods: Vec<Value> = stage.objects("Pod");
     let pods: Vec<Value> =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
 use crate::common::fault::{Fate, PASS, Request};
-use crate::common::manifest::{web, wish};
+use crate::common::manifest::{request_for, web};
 use crate::common::process::Process;
 use crate::common::scenario::IDENTITY;
 use crate::common::stage::Stage;
@@ -16,7 +16,7 @@ async fn next_to_nothing_is_asked_while_waiting() {
     let stage = Stage::open("- {image: '*', readyAfter: 10m}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(3_600);
-    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
     let scaled =
         run.requests.iter().rposition(|one| one.seen.verb == Verb::Patch && one.seen.kind == "deployments");
@@ -47,7 +47,7 @@ async fn nothing_is_waited_for_after_the_verdict() {
         true => Fate::Verdict(Verdict::Hang),
         false => PASS,
     });
-    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
     assert!(run.requests.iter().any(|request| is_courtesy(&request.seen)), "{}", run.story());
     let waited = stage.clock.elapsed() - run.events.last().unwrap().elapsed;
@@ -64,7 +64,7 @@ async fn a_failure_is_told_though_it_cannot_be_recorded() {
         false => PASS,
     });
     process.limits.batch = Duration::from_secs(100);
-    let run = stage.run(&process, &wish(&[web(1, 2)])).await;
+    let run = stage.run(&process, &request_for(&[web(1, 2)])).await;
     let story = run.story();
     assert!(story.contains("the outcome could not be recorded: no answer after 30s"), "{story}");
     assert!(story.contains("not ready after 1m40s"), "{story}");

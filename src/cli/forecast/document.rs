@@ -76,15 +76,15 @@ impl Plan {
 }
 
 fn component(forecast: &Forecast) -> Component {
-    let job = &forecast.job;
+    let prepared = &forecast.prepared;
     Component {
-        component: job.component.clone(),
-        application: job.application.clone(),
-        namespace: job.namespace.clone(),
+        component: prepared.component.clone(),
+        application: prepared.application.clone(),
+        namespace: prepared.namespace.clone(),
         pending: forecast.is_pending(),
-        revision: job.desired.target.clone(),
-        new_revision: job.new_revision.is_some(),
-        services: job.services.iter().filter_map(Change::name).collect(),
+        revision: prepared.desired.target.clone(),
+        new_revision: prepared.new_revision.is_some(),
+        services: prepared.services.iter().filter_map(Change::name).collect(),
         run: forecast.steps.iter().find_map(forecast::claimed).map(|spec| run(forecast, spec)),
         difference: strip_str(&forecast::differences(forecast).concat()).to_string(),
     }

@@ -118,7 +118,8 @@ async fn a_hundred_processes_do_not_retry_in_step() {
 #[tokio::test(start_paused = true)]
 async fn the_success_of_another_part_renews_no_budget() {
     let session = answering(0, 200);
-    let config: Result<ConfigMap, _> = session.aside(session.api::<ConfigMap>("x").get("y")).await;
+    let config: Result<ConfigMap, _> =
+        session.request_untracked(session.api::<ConfigMap>("x").get("y")).await;
     drop(config);
     session.shared.was_connected.set(true);
     let (stuck, well) = (session.apart(), session.apart());

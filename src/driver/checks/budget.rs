@@ -13,7 +13,7 @@ use crate::oam::revision;
 pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> Vec<String> {
     let now: u32 = forecast.observed.workloads.iter().map(|workload| workload.replicas).sum();
     let size = forecast.steps.last().map_or(now, |last| last.target.saturating_add(last.sources));
-    let component = &forecast.job.component;
+    let component = &forecast.prepared.component;
     let of_component = budgets.iter().filter(|budget| selects(budget, forecast));
     let tight = of_component.filter_map(|budget| {
         let spec = budget.spec.as_ref()?;
@@ -35,7 +35,7 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> 
 
 /// Whether a budget is about the pods of the target.
 fn selects(budget: &PodDisruptionBudget, forecast: &Forecast) -> bool {
-    let workload = revision::workload(&forecast.job.target, 0, 0);
+    let workload = revision::workload(&forecast.prepared.target, 0, 0);
     let labels = workload.and_then(|workload| {
         serde_json::from_value(workload["spec"]["template"]["metadata"]["labels"].clone()).ok()
     });

@@ -41,7 +41,7 @@ pub(super) fn demand(forecast: &Forecast, pod: Option<&Pod>) -> Demand {
     let admitted = pod.and_then(|pod| serde_json::to_value(&pod.spec).ok());
     let target = of_pod(&admitted.or_else(|| template(target)).unwrap_or_default());
     let source = template(source).map_or_else(|| target.clone(), |spec| of_pod(&spec));
-    let desired = &forecast.job.desired;
+    let desired = &forecast.prepared.desired;
     let Sides { target: targets, sources, .. } = Sides::of(&forecast.observed, desired.kind, &desired.target);
     let sum = |name: &str, targets: u32, sources: u32| {
         let of = |amounts: &Amounts| amounts.get(name).copied().unwrap_or_default();
@@ -58,11 +58,11 @@ pub(super) fn demand(forecast: &Forecast, pod: Option<&Pod>) -> Demand {
 
 /// The objects that a run makes.
 fn objects(forecast: &Forecast) -> Amounts {
-    let job = &forecast.job;
+    let prepared = &forecast.prepared;
     let mut objects = Amounts::new();
     let mut add = |name: &str| *objects.entry(name.to_owned()).or_default() += ONE;
     if forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create) {
-        match job.desired.kind {
+        match prepared.desired.kind {
             WorkloadKind::Deployment => {
                 add("count/deployments.apps");
                 add("count/replicasets.apps");
@@ -71,14 +71,14 @@ fn objects(forecast: &Forecast) -> Amounts {
             WorkloadKind::StatefulSet => add("count/statefulsets.apps"),
         }
     }
-    if job.new_revision.is_some() {
+    if prepared.new_revision.is_some() {
         add("count/controllerrevisions.apps");
     }
-    if job.record.is_none() {
+    if prepared.record.is_none() {
         add("count/configmaps");
         add("configmaps");
     }
-    for _ in job.services.iter().filter(|change| matches!(change, Change::Create(_))) {
+    for _ in prepared.services.iter().filter(|change| matches!(change, Change::Create(_))) {
         add("count/services");
         add("services");
     }

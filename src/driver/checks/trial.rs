@@ -50,7 +50,7 @@ pub(super) async fn run(
     let Some(template) = template(forecast).filter(|_| forecast.makes_pods()) else {
         return Ok(Asked::Known(Tried::Needless));
     };
-    let prefix = &forecast.job.desired.workload;
+    let prefix = &forecast.prepared.desired.workload;
     Ok(match constraints::try_pod(session, namespace, prefix, &template).await? {
         Asked::Known(admission) => Asked::Known(Tried::Judged(admission)),
         Asked::Denied(right) => Asked::Denied(right),
@@ -59,7 +59,7 @@ pub(super) async fn run(
 
 /// The template of the target's pods. A volume that is to be claimed is there for each pod.
 fn template(forecast: &Forecast) -> Option<Value> {
-    let workload = revision::workload(&forecast.job.target, forecast.job.desired.target_size, 0)?;
+    let workload = revision::workload(&forecast.prepared.target, forecast.prepared.desired.target_size, 0)?;
     let mut template = workload["spec"]["template"].clone();
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
     let names = claims.into_iter().flatten().map(|claim| &claim["metadata"]["name"]);
@@ -75,7 +75,9 @@ impl Tried {
     /// What it means for the run.
     pub(super) fn verdict(&self, namespace: &str, forecast: &Forecast) -> Verdict {
         match self {
-            Self::Judged(Admission::Refused(message)) => judge(message, namespace, &forecast.job.target.name),
+            Self::Judged(Admission::Refused(message)) => {
+                judge(message, namespace, &forecast.prepared.target.name)
+            }
             Self::Judged(Admission::Admitted(_) | Admission::Silent) | Self::Needless => Verdict::Fine,
         }
     }

@@ -1,23 +1,23 @@
-//! Where a wish leads: the revision, the size and the batches that it means, given what is there.
+//! Where a request leads: the revision, the size and the batches that it means, given what is there.
 
 mod manifest;
 mod recorded;
 
-pub(super) use recorded::at_beginning;
+pub(super) use recorded::resolve_abort;
 
 use crate::cluster::record::StoredRecord;
 use crate::cluster::session::Session;
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::Failure;
-use crate::driver::wish::{ComponentWish, Intent, Wish};
+use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
 use crate::plan::record::Purpose;
 
-/// Where a wish leads.
-pub(super) struct Aim {
+/// Where a request leads.
+pub(super) struct ResolvedTarget {
     pub(super) desired: Desired,
     pub(super) new_revision: Option<NewRevision>,
     pub(super) target: StoredRevision,
@@ -36,24 +36,24 @@ pub(super) struct Present<'a> {
     pub(super) workloads: Vec<Workload>,
 }
 
-/// Works out where a wish leads.
-pub(super) async fn aim(
+/// Works out where a request leads.
+pub(super) async fn resolve(
     session: &Session,
-    wish: &Wish,
-    component: &ComponentWish,
+    request: &RolloutRequest,
+    component: &ComponentRequest,
     present: &Present<'_>,
-) -> Result<Aim, Failure> {
+) -> Result<ResolvedTarget, Failure> {
     match &component.intent {
         Intent::Manifest { application, component } => {
-            let namespace = &wish.namespace;
+            let namespace = &request.namespace;
             let known = manifest::known(session, namespace, application, component, present.stored).await?;
-            let reuse = wish.overrides.reuse_revision;
-            manifest::at_manifest(application, component, &wish.namespace, &known, reuse)
+            let reuse = request.overrides.reuse_revision;
+            manifest::resolve_manifest(application, component, &request.namespace, &known, reuse)
         }
-        Intent::Revision { reference, .. } => recorded::at_revision(present, reference.as_deref()),
-        Intent::Recorded { gate, .. } => recorded::at_recorded(present, *gate),
-        Intent::Abort { .. } => recorded::at_beginning(present),
-        Intent::Scale { replicas, .. } => recorded::at_size(present, *replicas),
+        Intent::Revision { reference, .. } => recorded::resolve_revision(present, reference.as_deref()),
+        Intent::Recorded { gate, .. } => recorded::resolve_resumption(present, *gate),
+        Intent::Abort { .. } => recorded::resolve_abort(present),
+        Intent::Scale { replicas, .. } => recorded::resolve_scale(present, *replicas),
     }
 }
 

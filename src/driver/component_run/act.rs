@@ -8,7 +8,7 @@ use crate::cluster::perform::Workloads;
 use crate::cluster::record::{self, RecordError};
 use crate::cluster::watch;
 use crate::cluster::workload::{self, observe};
-use crate::driver::drive::{Drive, Lead};
+use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::check_bound;
@@ -19,16 +19,16 @@ use crate::plan::observed::{Epoch, Observed, Uid};
 use crate::plan::record::{Claim, LeaseScope, Mode, Record, RunSpec};
 use crate::plan::step::Step;
 use crate::plan::walk::{Side, walk};
-use crate::report::event::{Action, Role, What};
+use crate::report::event::{Action, EventKind, Role};
 
 /// After so many refused writes in a row without one that was accepted, somebody else keeps changing
 /// the same objects.
 pub(super) const MOST_CONFLICTS: u32 = 20;
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// Performs one write and deals with what comes back.
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
-        self.may_write().await?;
+        self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
         let performed = self.perform(observed, step).await;
         self.pass_on_warnings();
@@ -41,7 +41,7 @@ impl Drive<'_> {
             }
             Err(RecordError::Cluster(error)) => {
                 if is_claim && matches!(error, ClusterError::Conflict(_) | ClusterError::AlreadyExists(_)) {
-                    self.check_takeover().await?;
+                    self.ensure_not_taken_over().await?;
                 }
                 self.recover(error).await
             }
@@ -50,9 +50,9 @@ impl Drive<'_> {
     }
 
     /// Makes sure that this process leads: without the Lease it may only look.
-    pub(super) async fn may_write(&mut self) -> Result<(), Failure> {
+    pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.lead.is_none() {
-            let reason = format!("component `{}` changed while it was looked at", self.job.component);
+            let reason = format!("component `{}` changed while it was looked at", self.prepared.component);
             return Err(Failure::new(FailureKind::Superseded, reason).hint("run the same command again"));
         }
         self.await_lease().await
@@ -67,24 +67,24 @@ impl Drive<'_> {
     /// Such as those of Pod Security admission about the pods that a workload will make.
     fn pass_on_warnings(&self) {
         for message in self.context.session.warnings().take() {
-            self.emit(What::Warned { message });
+            self.emit(EventKind::Warned { message });
         }
     }
 
     /// Somebody has claimed while this process held the Lease: a run that took over must not be claimed back.
-    async fn check_takeover(&mut self) -> Result<(), Failure> {
-        let Some(Lead { lease, .. }) = self.lead else { return Ok(()) };
-        if let Ok(Some(holder)) = lease.lost_to().await {
+    async fn ensure_not_taken_over(&mut self) -> Result<(), Failure> {
+        let Some(Leadership { lease, .. }) = self.lead else { return Ok(()) };
+        if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
             let reason = format!("{} was taken over by `{holder}`", lease.key());
             return Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"));
         }
-        let known = self.job.record.as_ref().map(|stored| stored.record.epoch);
+        let known = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
         self.reload().await?;
         let Some(record) = self.record.as_ref().map(|stored| &stored.record) else { return Ok(()) };
         if record.run.lease == LeaseScope::Component && Some(record.epoch) > known {
             return Err(self.superseded().await);
         }
-        check_bound(self.job.bound_to, Some(record), &self.job.component)
+        check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)
     }
 
     /// After a write that was refused or went unanswered: look again, by a quorum read.
@@ -98,7 +98,7 @@ impl Drive<'_> {
                         FailureKind::NotReady,
                         format!(
                             "somebody else keeps changing the objects of component `{}`: {error}",
-                            self.job.component
+                            self.prepared.component
                         ),
                     )
                     .hint("look for an autoscaler or another tool that writes to the same deployments"));
@@ -121,16 +121,17 @@ impl Drive<'_> {
 
     /// Reads the component's workloads anew, by a quorum read.
     async fn refresh(&self) -> Result<(), ClusterError> {
-        let Some(subject) = self.ground.subject(self.job.desired.kind) else { return Ok(()) };
-        watch::refresh(&self.context.session, subject, &self.ground.view, &self.job.component).await
+        let Some(subject) = self.watched.subject(self.prepared.desired.kind) else { return Ok(()) };
+        watch::refresh(&self.context.session, subject, &self.watched.view, &self.prepared.component).await
     }
 
     fn absorb(&self, object: &DynamicObject) {
-        self.ground.view.absorb(self.job.desired.kind, object);
+        self.watched.view.absorb(self.prepared.desired.kind, object);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        self.record = record::load(&self.context.session, &self.job.namespace, &self.job.component).await?;
+        self.record =
+            record::load(&self.context.session, &self.prepared.namespace, &self.prepared.component).await?;
         Ok(())
     }
 
@@ -157,7 +158,7 @@ impl Drive<'_> {
                 self.note_signs(&object, &[]);
                 if scaling.unpauses {
                     let message = format!("deployment `{}` was paused and is unpaused", scaling.workload);
-                    self.emit(What::Warned { message });
+                    self.emit(EventKind::Warned { message });
                 }
                 if scaling.from == scaling.to {
                     return Ok(());
@@ -168,7 +169,7 @@ impl Drive<'_> {
                 };
                 let (workload, from, to) = (scaling.workload, scaling.from, scaling.to);
                 let batches = observed.record.as_ref().map_or(1, |record| record.run.spec.batches.len());
-                self.emit(What::WorkloadScaled { workload, role, from, to, batch, batches });
+                self.emit(EventKind::WorkloadScaled { workload, role, from, to, batch, batches });
             }
             Step::Roll { rolling, batch } => {
                 if self.confirm_claim().await? {
@@ -207,7 +208,7 @@ impl Drive<'_> {
         let batches = run.map_or(1, |spec| spec.batches.len());
         let Rolling { workload, revision, from, to, .. } = rolling;
         self.emit(match run.map(|spec| spec.mode) {
-            Some(Mode::Upgrade) => What::WorkloadRolled {
+            Some(Mode::Upgrade) => EventKind::WorkloadRolled {
                 workload,
                 revision,
                 moved: to.moved(),
@@ -215,7 +216,7 @@ impl Drive<'_> {
                 batch,
                 batches,
             },
-            Some(Mode::Release | Mode::Scale) | None => What::WorkloadScaled {
+            Some(Mode::Release | Mode::Scale) | None => EventKind::WorkloadScaled {
                 workload,
                 role: Role::Target,
                 from: from.replicas,
@@ -229,7 +230,7 @@ impl Drive<'_> {
 
     /// The target's workload as its revision stores it.
     fn body(&self, replicas: u32, partition: u32) -> Result<Value, ClusterError> {
-        let target = &self.job.target;
+        let target = &self.prepared.target;
         revision::workload(target, replicas, partition).ok_or_else(|| {
             ClusterError::Invalid(format!("revision `{}` has no workload in its body", target.name))
         })
@@ -248,17 +249,22 @@ impl Drive<'_> {
             at: session.clock().now(),
             newest_stamp: observed.newest_stamp(),
             resumes,
-            purpose: self.job.purpose,
+            purpose: self.prepared.purpose,
             lease: self.lead.map(|lead| lead.scope).unwrap_or_default(),
         };
-        let mut record =
-            Record::claim(observed.record.as_ref(), &self.job.application, &self.job.component, spec, claim);
-        let others = exposing::others(observed, self.job.desired.kind, &self.job.desired.target);
-        record.exposes = self.job.exposing.recorded(&record.exposes, &others);
-        let stored = record::claim(session, &self.job.namespace, self.record.as_ref(), &record).await?;
+        let mut record = Record::claim(
+            observed.record.as_ref(),
+            &self.prepared.application,
+            &self.prepared.component,
+            spec,
+            claim,
+        );
+        let others = exposing::others(observed, self.prepared.desired.kind, &self.prepared.desired.target);
+        record.exposes = self.prepared.exposing.recorded(&record.exposes, &others);
+        let stored = record::claim(session, &self.prepared.namespace, self.record.as_ref(), &record).await?;
         let spec = &stored.record.run.spec;
         let limits = self.context.limits;
-        self.emit(What::RunStarted {
+        self.emit(EventKind::RunStarted {
             action: match spec.mode {
                 Mode::Release => Action::Release,
                 Mode::Upgrade => Action::Upgrade,
@@ -280,7 +286,7 @@ impl Drive<'_> {
         self.held = Some(stored.record.epoch);
         self.record = Some(stored);
         // Every claim fences the Services, also those that stay as they are.
-        self.has_extras |= self.job.exposing.names().next().is_some();
+        self.has_prerequisites |= self.prepared.exposing.names().next().is_some();
         // A workload that an earlier run created just before this claim may not have been watched yet; it
         // has to be seen and stamped before that run gives it pods.
         self.refresh().await?;
@@ -291,11 +297,11 @@ impl Drive<'_> {
     pub(super) async fn create(&mut self) -> Result<(), ClusterError> {
         self.is_confirmed = false;
         let body = self.body(0, 0)?;
-        let revision = &self.job.desired.target;
+        let revision = &self.prepared.desired.target;
         let object = self.workloads().create(body, revision, self.held.unwrap_or(Epoch(0))).await?;
         self.absorb(&object);
         self.note_signs(&object, &[]);
-        self.emit(What::WorkloadCreated { workload: self.job.desired.workload.clone() });
+        self.emit(EventKind::WorkloadCreated { workload: self.prepared.desired.workload.clone() });
         Ok(())
     }
 
@@ -303,17 +309,17 @@ impl Drive<'_> {
     /// plan was made, and the delete names the version.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
-            self.ground.view.forget(uid);
+            self.watched.view.forget(uid);
             return Ok(());
         };
         self.absorb(&object);
-        let seen = observe(self.job.desired.kind, &object);
+        let seen = observe(self.prepared.desired.kind, &object);
         if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.held {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
         self.workloads().delete(&seen).await?;
-        self.ground.view.forget(uid);
-        self.emit(What::WorkloadDeleted { workload });
+        self.watched.view.forget(uid);
+        self.emit(EventKind::WorkloadDeleted { workload });
         Ok(())
     }
 
@@ -323,7 +329,8 @@ impl Drive<'_> {
     pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
         if !self.is_confirmed {
             self.record =
-                record::load(&self.context.session, &self.job.namespace, &self.job.component).await?;
+                record::load(&self.context.session, &self.prepared.namespace, &self.prepared.component)
+                    .await?;
             let epoch = self.record.as_ref().map(|stored| stored.record.epoch);
             self.is_confirmed = epoch == self.held;
         }
@@ -333,7 +340,7 @@ impl Drive<'_> {
     /// The target is not there any more: gone, or only out of sight?
     pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
         self.look_again().await?;
-        let Desired { workload, kind, .. } = &self.job.desired;
+        let Desired { workload, kind, .. } = &self.prepared.desired;
         let observed = self.observe();
         let is_same =
             observed.workload(workload).is_some_and(|found| self.known_target.as_ref() == Some(&found.uid));
@@ -350,7 +357,7 @@ impl Drive<'_> {
         let session = &self.context.session;
         Workloads::new(
             session.clone(),
-            session.dynamic(&self.job.namespace, &workload::resource(self.job.desired.kind)),
+            session.dynamic(&self.prepared.namespace, &workload::resource(self.prepared.desired.kind)),
         )
     }
 }

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 use crate::cluster::record::{self, RecordError};
 use crate::cluster::revisions;
-use crate::driver::drive::Drive;
+use crate::driver::component_run::ComponentRun;
 use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision::NewRevision;
 use crate::plan::observed::{Epoch, Observed};
 use crate::plan::step::Step;
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// Whether the time of this step is the time to write them.
-    pub(super) fn is_time_for_extras(&self, step: &Step) -> bool {
+    pub(super) fn is_time_for_prerequisites(&self, step: &Step) -> bool {
         let is_driving = self.held.is_some();
-        self.has_extras
+        self.has_prerequisites
             && match step {
                 Step::Hold { .. } | Step::Wait { .. } => true,
                 Step::Nothing => !is_driving,
@@ -37,9 +37,13 @@ impl Drive<'_> {
     }
 
     /// Records the new revision and applies the Services, as far as there are any.
-    pub(super) async fn put_extras(&mut self, observed: &Observed, step: &Step) -> Result<(), Failure> {
-        self.may_write().await?;
-        let desired = &self.job.desired;
+    pub(super) async fn put_prerequisites(
+        &mut self,
+        observed: &Observed,
+        step: &Step,
+    ) -> Result<(), Failure> {
+        self.ensure_leader().await?;
+        let desired = &self.prepared.desired;
         let others = match step {
             // All pods are the target's.
             Step::Nothing | Step::Finish => Vec::new(),
@@ -56,13 +60,13 @@ impl Drive<'_> {
             | Step::Disturbed { .. }
             | Step::Refuse(_) => exposing::others(observed, desired.kind, &desired.target),
         };
-        if let Some(new) = &self.job.new_revision {
+        if let Some(new) = &self.prepared.new_revision {
             self.record_revision(new).await?;
-            self.emit(What::RevisionCreated { revision: new.name.clone(), number: new.number });
+            self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
         }
         // A target that does not exist yet is given its metadata when the run ends.
-        let relabels = self.held.is_none() && self.job.relabels.is_some();
-        if relabels || self.job.exposing.names().next().is_some() {
+        let relabels = self.held.is_none() && self.prepared.relabels.is_some();
+        if relabels || self.prepared.exposing.names().next().is_some() {
             let epoch = match self.held {
                 Some(held) => held,
                 None => match self.fence(&others).await? {
@@ -75,7 +79,7 @@ impl Drive<'_> {
                 self.hand_down(epoch).await?;
             }
         }
-        self.has_extras = false;
+        self.has_prerequisites = false;
         self.changed = true;
         Ok(())
     }
@@ -87,8 +91,8 @@ impl Drive<'_> {
         let newest = self.observe().newest_stamp();
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
-        record.exposes = self.job.exposing.recorded(&record.exposes, others);
-        match record::claim(&self.context.session, &self.job.namespace, Some(&seen), &record).await {
+        record.exposes = self.prepared.exposing.recorded(&record.exposes, others);
+        match record::claim(&self.context.session, &self.prepared.namespace, Some(&seen), &record).await {
             Ok(stored) => {
                 let epoch = stored.record.epoch;
                 self.record = Some(stored);
@@ -105,8 +109,8 @@ impl Drive<'_> {
     async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let object = self.owned(new);
-        while let Err(error) = revisions::create(&session, &self.job.namespace, &object).await {
-            match revisions::find(&session, &self.job.namespace, &new.name).await? {
+        while let Err(error) = revisions::create(&session, &self.prepared.namespace, &object).await {
+            match revisions::find(&session, &self.prepared.namespace, &new.name).await? {
                 // Ours, from a try that went unanswered or a run beside this one.
                 Some(found) if found.data == object["data"] => return Ok(()),
                 Some(_) => {
@@ -117,7 +121,7 @@ impl Drive<'_> {
                 }
                 None => {
                     self.retry(error).await?;
-                    self.may_write().await?;
+                    self.ensure_leader().await?;
                     if let Some(held) = self.held {
                         self.confirm_epoch(held).await?;
                     }
@@ -131,11 +135,11 @@ impl Drive<'_> {
     /// the history survives when the views are removed.
     fn owned(&self, new: &NewRevision) -> Value {
         let mut object = new.object.clone();
-        if let (Some(owner), Some(stored)) = (&self.job.owner, &self.record) {
+        if let (Some(owner), Some(stored)) = (&self.prepared.owner, &self.record) {
             let keeper = json!({
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "name": record::name(&self.job.component),
+                "name": record::name(&self.prepared.component),
                 "uid": stored.uid(),
             });
             object["metadata"]["ownerReferences"] = json!([owner, keeper]);

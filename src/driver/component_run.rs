@@ -4,11 +4,11 @@ mod act;
 mod deadline;
 mod diagnose;
 mod end;
-mod extras;
 mod metadata;
+mod prerequisites;
 mod services;
-mod sit_out;
 mod wait;
+mod wait_while_paused;
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,27 @@ use jiff::SignedDuration;
 use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
-use crate::cluster::lease::Held;
+use crate::cluster::lease::LeaseGuard;
 use crate::cluster::pods::signs::Before;
 use crate::cluster::record::StoredRecord;
-use crate::driver::context::{Context, Ground};
-use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::{Job, check_bound, refuse_paused};
+use crate::driver::context::{Context, NamespaceWatch};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::prepare::{PreparedComponent, check_bound, refuse_paused};
 use crate::driver::publish::Publisher;
 use crate::plan::observed::{Epoch, Observed, Uid, Workload};
 use crate::plan::record::LeaseScope;
 use crate::plan::standing::standing;
 use crate::plan::step::{Refusal, Step, plan};
-use crate::report::event::{Progress, What};
+use crate::report::event::{EventKind, Progress};
 
 use deadline::NextDeadline;
 use services::Written;
-use wait::{Noticed, Said};
+use wait::{BatchProgress, WaitNotice};
 
 /// What the runs of one application hold together.
-pub struct Lead<'a> {
+pub struct Leadership<'a> {
     /// The Lease that is held.
-    pub lease: Held,
+    pub lease: LeaseGuard,
     /// Whether it is the application's, or that of a component that was taken over.
     pub scope: LeaseScope,
     /// Who shows the runs to kubectl.
@@ -44,11 +44,11 @@ pub struct Lead<'a> {
 }
 
 /// One component under way.
-pub struct Drive<'a> {
+pub struct ComponentRun<'a> {
     pub(super) context: &'a Context,
-    pub(super) ground: &'a Ground,
-    pub(super) lead: Option<&'a Lead<'a>>,
-    pub(super) job: &'a Job,
+    pub(super) watched: &'a NamespaceWatch,
+    pub(super) lead: Option<&'a Leadership<'a>>,
+    pub(super) prepared: &'a PreparedComponent,
     pub(super) record: Option<StoredRecord>,
     pub(super) held: Option<Epoch>,
     /// The target that this run has seen; another of its name is not it.
@@ -58,7 +58,7 @@ pub struct Drive<'a> {
     conflicts: u32,
     changed: bool,
     /// Whether something besides workloads is still to be written.
-    has_extras: bool,
+    has_prerequisites: bool,
     /// The component's Services as this run left them, by name.
     services: BTreeMap<String, DynamicObject>,
     run_deadline: Option<Moment>,
@@ -66,7 +66,7 @@ pub struct Drive<'a> {
     /// Why the last write failed, if no other has been accepted since.
     last_error: Option<String>,
     batch: Option<Entered>,
-    said: Option<Said>,
+    notice: Option<WaitNotice>,
     /// What the last look at the pods told.
     pub(super) diagnosis: Vec<String>,
     /// The signs of trouble that were there before the last write to the target.
@@ -97,29 +97,34 @@ struct Entered {
     deadline: Option<Moment>,
 }
 
-impl<'a> Drive<'a> {
+impl<'a> ComponentRun<'a> {
     /// Starts at the beginning, whatever is there. Without a Lease it may only look.
     #[must_use]
-    pub fn new(context: &'a Context, ground: &'a Ground, lead: Option<&'a Lead<'a>>, job: &'a Job) -> Self {
+    pub fn new(
+        context: &'a Context,
+        watched: &'a NamespaceWatch,
+        lead: Option<&'a Leadership<'a>>,
+        prepared: &'a PreparedComponent,
+    ) -> Self {
         let run_deadline = context.session.clock().moment().after(context.limits.run);
         Self {
             context,
-            ground,
+            watched,
             lead,
-            job,
-            record: job.record.clone(),
+            prepared,
+            record: prepared.record.clone(),
             held: None,
             known_target: None,
             is_confirmed: false,
             conflicts: 0,
             changed: false,
-            has_extras: job.has_extras(),
+            has_prerequisites: prepared.has_prerequisites(),
             services: BTreeMap::new(),
             run_deadline,
             next_deadline: NextDeadline::new(run_deadline),
             last_error: None,
             batch: None,
-            said: None,
+            notice: None,
             diagnosis: Vec::new(),
             before: None,
             counted: None,
@@ -128,7 +133,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Drives to the end. The claim that it drove under is `None` where it made none.
-    pub async fn run(mut self) -> (End, Option<Epoch>) {
+    pub async fn run(mut self) -> (ComponentOutcome, Option<Epoch>) {
         let end = match self.drive().await {
             Ok(end) => end,
             Err(failure) => self.fail(failure).await,
@@ -141,7 +146,7 @@ impl<'a> Drive<'a> {
         (end, self.held)
     }
 
-    async fn drive(&mut self) -> Result<End, Failure> {
+    async fn drive(&mut self) -> Result<ComponentOutcome, Failure> {
         let (deadline, clock) = (self.next_deadline.clone(), self.context.session.clock().clone());
         loop {
             let turn = tokio::select! {
@@ -156,7 +161,7 @@ impl<'a> Drive<'a> {
             // What is reached is recorded, however late.
             match turn {
                 None => {}
-                Some(Ending::AtRest) => return Ok(End::Succeeded { changed: self.changed }),
+                Some(Ending::AtRest) => return Ok(ComponentOutcome::Succeeded { changed: self.changed }),
                 Some(Ending::AtGate { batch }) => return self.hold(batch).await,
                 Some(Ending::Final) => return self.finish().await,
             }
@@ -165,7 +170,7 @@ impl<'a> Drive<'a> {
 
     /// Observes, plans, and performs one step or waits; tells where that ends.
     async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
-        if let Some(error) = self.ground.view.failure() {
+        if let Some(error) = self.watched.view.failure() {
             return Err(error.into());
         }
         if let Some(error) = self.lead.and_then(|lead| lead.lease.refusal()) {
@@ -175,25 +180,25 @@ impl<'a> Drive<'a> {
             return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
         }
         if self.held.is_some() {
-            self.hear_of_the_record();
+            self.apply_watched_record();
             if self.is_paused() {
-                self.sit_out().await?;
+                self.wait_while_paused().await?;
                 return Ok(None);
             }
         }
         let observed = self.observe();
-        let step = plan(&observed, &self.job.desired);
-        if self.notice_batch(&observed, &step) == Noticed::BatchReady {
+        let step = plan(&observed, &self.prepared.desired);
+        if self.notice_batch(&observed, &step) == BatchProgress::Completed {
             self.publish(&observed).await;
         }
         if let (Step::Claim { .. }, Some(stored)) = (&step, &self.record) {
-            check_bound(self.job.bound_to, Some(&stored.record), &self.job.component)?;
-            if self.job.respects_a_pause {
+            check_bound(self.prepared.bound_to, Some(&stored.record), &self.prepared.component)?;
+            if self.prepared.respects_a_pause {
                 refuse_paused(&stored.record)?;
             }
         }
-        if self.is_time_for_extras(&step) {
-            self.put_extras(&observed, &step).await?;
+        if self.is_time_for_prerequisites(&step) {
+            self.put_prerequisites(&observed, &step).await?;
             return Ok(None);
         }
         match step {
@@ -206,7 +211,7 @@ impl<'a> Drive<'a> {
             }
             Step::Superseded { .. } => return Err(self.superseded().await),
             Step::Disturbed { workload } => return Err(self.disturbed(&workload)),
-            Step::Refuse(Refusal::Misfit(misfit)) => return Err(Failure::from(&misfit)),
+            Step::Refuse(Refusal::BatchSumError(misfit)) => return Err(Failure::from(&misfit)),
             Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
             Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
             step => self.act(&observed, step).await?,
@@ -231,7 +236,7 @@ impl<'a> Drive<'a> {
         };
         // Before it is stamped, the run before may still have deleted it.
         if self.held.is_some()
-            && let Some(target) = observed.workload(&self.job.desired.workload)
+            && let Some(target) = observed.workload(&self.prepared.desired.workload)
             && target.epoch == self.held
         {
             self.known_target.get_or_insert_with(|| target.uid.clone());
@@ -242,7 +247,7 @@ impl<'a> Drive<'a> {
     /// The component's workloads as they are known, with the pods that were counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
         let record = self.record.as_ref().map(|stored| &stored.record);
-        let mut workloads = self.ground.view.workloads(&self.job.ownership.with_record(record));
+        let mut workloads = self.watched.view.workloads(&self.prepared.ownership.with_record(record));
         if let Some((version, ready)) = &self.counted {
             for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
                 if let Some(in_place) = workload.in_place.as_mut() {
@@ -256,21 +261,25 @@ impl<'a> Drive<'a> {
     /// Shows where the run stands, where there are views to show it in.
     pub(super) async fn publish(&self, observed: &Observed) {
         if let Some(lead) = self.lead {
-            lead.publisher.component(self.job, observed).await;
+            lead.publisher.component(self.prepared, observed).await;
         }
     }
 
-    fn tell(&mut self, end: &End) {
+    fn tell(&mut self, end: &ComponentOutcome) {
         let observed = self.observe();
         let progress = self.progress(&observed);
         match end {
-            End::Succeeded { changed } => self.emit(What::Succeeded { progress, changed: *changed }),
-            End::Held { batch } => {
-                let hints = vec![format!("go on with `rollout promote {}`", self.job.component)];
-                self.emit(What::Held { progress: Progress { batch: *batch, ..progress }, hints });
+            ComponentOutcome::Succeeded { changed } => {
+                self.emit(EventKind::Succeeded { progress, changed: *changed })
             }
-            End::Skipped { .. } => {}
-            End::Failed(failure) => self.emit(failure.event(observed.record.is_some().then_some(progress))),
+            ComponentOutcome::Held { batch } => {
+                let hints = vec![format!("go on with `rollout promote {}`", self.prepared.component)];
+                self.emit(EventKind::Held { progress: Progress { batch: *batch, ..progress }, hints });
+            }
+            ComponentOutcome::Skipped { .. } => {}
+            ComponentOutcome::Failed(failure) => {
+                self.emit(failure.event(observed.record.is_some().then_some(progress)))
+            }
         }
     }
 
@@ -284,11 +293,11 @@ impl<'a> Drive<'a> {
                 ready: standing.ready,
                 source: standing.source,
             },
-            None => Progress { target_size: self.job.desired.target_size, ..Progress::default() },
+            None => Progress { target_size: self.prepared.desired.target_size, ..Progress::default() },
         }
     }
 
-    pub(super) fn emit(&self, what: What) {
-        self.context.emit(&self.job.application, Some(&self.job.component), what);
+    pub(super) fn emit(&self, what: EventKind) {
+        self.context.emit(&self.prepared.application, Some(&self.prepared.component), what);
     }
 }

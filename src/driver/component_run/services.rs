@@ -7,11 +7,11 @@ use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::service::{self, Change};
-use crate::driver::drive::Drive;
-use crate::driver::drive::act::MOST_CONFLICTS;
+use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::act::MOST_CONFLICTS;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Epoch;
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
 /// How long to stand back after a conflict.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
@@ -25,13 +25,13 @@ pub(super) enum Written {
     Something,
 }
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// Makes the Services those that the pods of the target and of `others` need, and stamps each with the claim.
     pub(super) async fn apply_services(&mut self, epoch: Epoch, others: &[String]) -> Result<(), Failure> {
-        let names: Vec<String> = self.job.exposing.names().map(str::to_owned).collect();
+        let names: Vec<String> = self.prepared.exposing.names().map(str::to_owned).collect();
         for name in names {
             let session = self.context.session.clone();
-            let seen = service::load_service(&session, &self.job.namespace, &name).await?;
+            let seen = service::load_service(&session, &self.prepared.namespace, &name).await?;
             self.apply_service(&name, seen, epoch, others).await?;
         }
         Ok(())
@@ -40,12 +40,12 @@ impl Drive<'_> {
     /// Takes the ports off that only the sources had: no pod is theirs any more.
     pub(super) async fn trim_services(&mut self) -> Result<Written, Failure> {
         let Some(epoch) = self.held else { return Ok(Written::Nothing) };
-        let names: Vec<String> = self.job.exposing.names().map(str::to_owned).collect();
+        let names: Vec<String> = self.prepared.exposing.names().map(str::to_owned).collect();
         let mut written = Written::Nothing;
         for name in names {
             let seen = self.services.get(&name).cloned();
-            if self.job.exposing.change(&name, &[], seen.as_ref()).is_pending() {
-                self.may_write().await?;
+            if self.prepared.exposing.change(&name, &[], seen.as_ref()).is_pending() {
+                self.ensure_leader().await?;
                 self.apply_service(&name, seen, epoch, &[]).await?;
                 written = Written::Something;
             }
@@ -61,7 +61,7 @@ impl Drive<'_> {
         others: &[String],
     ) -> Result<(), Failure> {
         let session = self.context.session.clone();
-        let namespace = self.job.namespace.clone();
+        let namespace = self.prepared.namespace.clone();
         let mut is_told = false;
         loop {
             if let Some(seen) = &seen
@@ -69,11 +69,11 @@ impl Drive<'_> {
             {
                 return Err(self.superseded().await);
             }
-            let change = self.job.exposing.change(name, others, seen.as_ref());
+            let change = self.prepared.exposing.change(name, others, seen.as_ref());
             let attempt = match (&change, &seen) {
                 (Change::Foreign(reason), _) => return Err(self.denied(reason.clone())),
                 (Change::None, Some(found))
-                    if self.job.exposing.owns(found) && service::stamp(found) != Some(epoch) =>
+                    if self.prepared.exposing.owns(found) && service::stamp(found) != Some(epoch) =>
                 {
                     service::patch_service(&session, &namespace, found, &[], epoch).await.map(Some)
                 }
@@ -83,7 +83,7 @@ impl Drive<'_> {
                         None => drop(self.services.remove(name)),
                     }
                     if is_told {
-                        self.emit(What::ServiceApplied { service: name.to_owned() });
+                        self.emit(EventKind::ServiceApplied { service: name.to_owned() });
                     }
                     return Ok(());
                 }
@@ -103,7 +103,7 @@ impl Drive<'_> {
                 (Change::Remove(found), _) => {
                     let removed = service::remove_service(&session, &namespace, found).await;
                     if removed.is_ok() {
-                        self.emit(What::ServiceRemoved { service: name.to_owned() });
+                        self.emit(EventKind::ServiceRemoved { service: name.to_owned() });
                     }
                     removed.map(|()| None)
                 }
@@ -112,7 +112,7 @@ impl Drive<'_> {
                 Ok(after) => after,
                 Err(error) => {
                     self.retry(error).await?;
-                    self.may_write().await?;
+                    self.ensure_leader().await?;
                     self.confirm_epoch(epoch).await?;
                     service::load_service(&session, &namespace, name).await?
                 }
@@ -144,7 +144,7 @@ impl Drive<'_> {
             | ClusterError::Conflict(message) => {
                 let reason = format!(
                     "somebody else keeps changing the objects of component `{}`: {message}",
-                    self.job.component
+                    self.prepared.component
                 );
                 Err(Failure::new(FailureKind::NotReady, reason))
             }

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{DURATION, HOLDER, LeaseKey, Look, Queue};
+use super::{AcquireAttempt, DURATION, HOLDER, LeaseKey, LeaseLock};
 use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
@@ -30,8 +30,8 @@ const RENEW_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::
 
 /// A Lease that is held, as long as it is renewed.
 #[derive(Debug)]
-pub struct Held {
-    queue: Queue,
+pub struct LeaseGuard {
+    queue: LeaseLock,
     /// When the server was asked for the renewal that it granted last.
     granted: Cell<Moment>,
     renewed: Notify,
@@ -50,9 +50,9 @@ enum Renewal {
     LostTo(String),
 }
 
-impl Held {
+impl LeaseGuard {
     /// The Lease, for which the server was asked at this moment.
-    pub(super) fn taken(queue: Queue, asked: Moment) -> Self {
+    pub(super) fn taken(queue: LeaseLock, asked: Moment) -> Self {
         Self {
             queue,
             granted: Cell::new(asked),
@@ -91,7 +91,7 @@ impl Held {
         self.refusal.borrow().clone()
     }
 
-    /// Waits until there is a [`Held::refusal`].
+    /// Waits until there is a [`LeaseGuard::refusal`].
     pub async fn refused(&self) {
         let mut told = pin!(self.refused.notified());
         told.as_mut().enable();
@@ -121,10 +121,10 @@ impl Held {
     ///
     /// # Errors
     /// What the server answered; it is asked once.
-    pub async fn lost_to(&self) -> Result<Option<String>, ClusterError> {
+    pub async fn current_holder_if_lost(&self) -> Result<Option<String>, ClusterError> {
         let queue = &self.queue;
         let api = queue.session.api::<Lease>(&queue.namespace);
-        let Some(lease) = queue.session.aside(api.get_opt(&queue.name())).await? else {
+        let Some(lease) = queue.session.request_untracked(api.get_opt(&queue.name())).await? else {
             return Ok(None);
         };
         let token = lease.annotations().get(HOLDER);
@@ -171,13 +171,15 @@ impl Held {
         match self.renew().await {
             Ok(()) => Renewal::Done,
             Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
-                if let Ok(Some(holder)) = self.lost_to().await {
+                if let Ok(Some(holder)) = self.current_holder_if_lost().await {
                     return Renewal::LostTo(holder);
                 }
                 // Deleted by hand: taken again.
                 match self.queue.look(|holder, _| holder == self.queue.identity).await {
-                    Ok(Look::Taken) => Renewal::Done,
-                    Ok(Look::Busy { .. } | Look::Again) | Err(_) => Renewal::Failed,
+                    Ok(AcquireAttempt::Acquired) => Renewal::Done,
+                    Ok(AcquireAttempt::HeldByOther { .. } | AcquireAttempt::Retry) | Err(_) => {
+                        Renewal::Failed
+                    }
                 }
             }
             Err(error @ ClusterError::Rejected(_)) => Renewal::Refused(error),
@@ -205,6 +207,6 @@ impl Held {
             {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": queue.tokens.borrow().last()},
             {"op": "replace", "path": path, "value": value},
         ]))?;
-        queue.session.aside(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
+        queue.session.request_untracked(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
     }
 }

@@ -1,15 +1,15 @@
 //! A pause: the run stands still and its process waits, until a user lets it go on or somebody takes over.
 
-use crate::driver::drive::Drive;
-use crate::driver::drive::wait::REMIND_EVERY;
+use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::wait::REMIND_EVERY;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::record::Outcome;
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// Takes up what the watch has told of the record since it was read.
-    pub(super) fn hear_of_the_record(&mut self) {
-        let heard = self.record.as_ref().and_then(|known| self.ground.records.since(known));
+    pub(super) fn apply_watched_record(&mut self) {
+        let heard = self.record.as_ref().and_then(|known| self.watched.records.since(known));
         if heard.is_some() {
             self.record = heard;
         }
@@ -22,8 +22,8 @@ impl Drive<'_> {
     }
 
     /// Waits for the end of the pause. The clock of the batch begins anew after it; that of the run does not stop.
-    pub(super) async fn sit_out(&mut self) -> Result<(), Failure> {
-        (self.batch, self.said) = (None, None);
+    pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
+        (self.batch, self.notice) = (None, None);
         self.move_deadline();
         // Whoever paused the run is told by this that nothing more will be written.
         self.amend(|run| {
@@ -34,14 +34,14 @@ impl Drive<'_> {
         .await?;
         let mut remind = None;
         loop {
-            let mut changes = self.ground.records.changes();
-            self.hear_of_the_record();
+            let mut changes = self.watched.records.changes();
+            self.apply_watched_record();
             let pause = self.record.as_ref().and_then(|stored| stored.record.run.paused.clone());
             let Some(pause) = pause.filter(|_| self.is_paused()) else { break };
             let clock = self.context.session.clock();
             if remind.is_none_or(|remind| clock.moment() >= remind) {
                 let observed = self.observe();
-                self.emit(What::Paused { progress: self.progress(&observed), by: pause.by });
+                self.emit(EventKind::Paused { progress: self.progress(&observed), by: pause.by });
                 remind = Some(clock.moment().plus(REMIND_EVERY));
             }
             tokio::select! {
@@ -56,7 +56,7 @@ impl Drive<'_> {
         }
         // Another claim is the planner's to notice.
         if self.is_claimed() {
-            self.emit(What::Resumed);
+            self.emit(EventKind::Resumed);
             self.amend(|run| {
                 if run.paused.is_none() {
                     run.outcome = Outcome::Running;
@@ -69,8 +69,8 @@ impl Drive<'_> {
 
     /// A paused component may be deleted: its run has stopped, so nobody waits for it.
     async fn check_record(&mut self) -> Result<(), Failure> {
-        let component = &self.job.component;
-        if !self.ground.records.lacks(component) {
+        let component = &self.prepared.component;
+        if !self.watched.records.lacks(component) {
             return Ok(());
         }
         self.reload().await?;

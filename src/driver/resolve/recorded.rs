@@ -1,8 +1,8 @@
 //! Where what is recorded leads: to an earlier revision, on with the run, back to where it began, to another size.
 
-use crate::driver::aim::{Aim, Present, not_resolved, workload_name};
 use crate::driver::outcome::Failure;
-use crate::driver::wish::Gate;
+use crate::driver::request::Gate;
+use crate::driver::resolve::{Present, ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Amount, Batch, Strategy};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
@@ -14,7 +14,10 @@ use crate::plan::sides::Sides;
 use crate::plan::walk::{Next, walk};
 
 /// To an earlier revision; without a name, to where a rollback leads.
-pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Result<Aim, Failure> {
+pub(super) fn resolve_revision(
+    present: &Present<'_>,
+    reference: Option<&str>,
+) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
     let live = live_size(present);
@@ -45,11 +48,11 @@ pub(super) fn at_revision(present: &Present<'_>, reference: Option<&str>) -> Res
         batches: fits.then(|| batches(&run.spec)),
         ..rolled_back(present, run.spec.kind, rollback)
     };
-    Ok(aim(desired, rollback.revision, Purpose::Undo))
+    Ok(resolved_target(desired, rollback.revision, Purpose::Undo))
 }
 
 /// On with the recorded run.
-pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Failure> {
+pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<ResolvedTarget, Failure> {
     let run = &record(present)?.run;
     let spec = &run.spec;
     let partition = match gate {
@@ -72,17 +75,17 @@ pub(super) fn at_recorded(present: &Present<'_>, gate: Gate) -> Result<Aim, Fail
         partition,
         ..desired(present, spec, &spec.target, spec.target_size)
     };
-    Ok(aim(desired, target(present, spec)?, run.purpose))
+    Ok(resolved_target(desired, target(present, spec)?, run.purpose))
 }
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted goes on, and one that was not
 /// has nothing left to do.
-pub(in crate::driver) fn at_beginning(present: &Present<'_>) -> Result<Aim, Failure> {
+pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);
     let spec = &run.spec;
     if run.purpose == Purpose::Abort {
-        return at_recorded(present, Gate::Open);
+        return resolve_resumption(present, Gate::Open);
     }
     if !run.outcome.is_resumable() {
         return Err(Failure::refused(format!("component `{component}` has no run under way"))
@@ -99,7 +102,7 @@ pub(in crate::driver) fn at_beginning(present: &Present<'_>) -> Result<Aim, Fail
             format!("`rollout undo {component} --to-revision` names any of `rollout history {component}`"),
         )
     })?;
-    Ok(aim(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
+    Ok(resolved_target(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
 }
 
 /// The component's size as it is; `None` where it has no workload.
@@ -124,7 +127,7 @@ fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>
 }
 
 /// The same revision in another size, in one batch.
-pub(super) fn at_size(present: &Present<'_>, replicas: u32) -> Result<Aim, Failure> {
+pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (spec, component) = (&record.run.spec, present.component);
     let observed =
@@ -135,7 +138,7 @@ pub(super) fn at_size(present: &Present<'_>, replicas: u32) -> Result<Aim, Failu
         )));
     }
     let target = target(present, spec)?;
-    Ok(aim(desired(present, spec, &target.name, replicas), target, Purpose::Forward))
+    Ok(resolved_target(desired(present, spec, &target.name, replicas), target, Purpose::Forward))
 }
 
 fn record<'a>(present: &'a Present<'_>) -> Result<&'a Record, Failure> {
@@ -181,8 +184,8 @@ fn desired(present: &Present<'_>, spec: &RunSpec, target: &str, target_size: u32
     }
 }
 
-fn aim(desired: Desired, target: &StoredRevision, purpose: Purpose) -> Aim {
-    Aim {
+fn resolved_target(desired: Desired, target: &StoredRevision, purpose: Purpose) -> ResolvedTarget {
+    ResolvedTarget {
         desired,
         new_revision: None,
         target: target.clone(),

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::driver::context::OnTrouble;
-use crate::driver::drive::diagnose::{FIRST_LOOK, Learnt, Look, NEXT_LOOK, NEXT_LOOK_FAST, SECOND_LOOK};
-use crate::driver::drive::{Drive, Entered, Lead};
+use crate::driver::component_run::diagnose::{
+    FIRST_CHECK, PodCheck, RECHECK_INTERVAL, RECHECK_INTERVAL_FAIL_FAST, ReadyCount, SECOND_CHECK,
+};
+use crate::driver::component_run::{ComponentRun, Entered, Leadership};
+use crate::driver::context::FailFast;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::plan::walk::Waiting;
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
 /// How often a wait that does not move is mentioned again.
 pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
@@ -18,31 +20,31 @@ pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
 /// How long a controller may take to see a change before that is mentioned.
 const SLOW_CONTROLLER: Duration = Duration::from_secs(5);
 
-/// What was said of a wait, and when to speak again.
+/// What was reported of a wait, and when to report again.
 #[derive(Debug, Clone)]
-pub(super) struct Said {
+pub(super) struct WaitNotice {
     phrase: String,
-    /// When to say it, or to say it again.
+    /// When to report it, or to report it again.
     due: Moment,
-    /// When to look why nothing moves.
-    look: Moment,
-    /// Which look that is.
-    next: Look,
+    /// When to check why nothing moves.
+    check: Moment,
+    /// Which check that is.
+    next: PodCheck,
 }
 
 /// Whether a batch turned out to be complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noticed {
+pub(super) enum BatchProgress {
     /// None did.
-    Nothing,
+    Unchanged,
     /// At least one did.
-    BatchReady,
+    Completed,
 }
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// No write is sent on a Lease that may have expired.
     pub(super) async fn await_lease(&mut self) -> Result<(), Failure> {
-        let Some(Lead { lease, .. }) = self.lead else {
+        let Some(Leadership { lease, .. }) = self.lead else {
             return Ok(());
         };
         if lease.is_valid() {
@@ -52,7 +54,7 @@ impl Drive<'_> {
             return Err(error.into());
         }
         let message = "the lease cannot be renewed; nothing is written until it is".to_owned();
-        self.emit(What::Warned { message });
+        self.emit(EventKind::Warned { message });
         let session = &self.context.session;
         let clock = session.clock();
         let patience_ends = clock.moment().after(session.outage());
@@ -82,16 +84,16 @@ impl Drive<'_> {
     /// Waits until the Lease can be renewed no more.
     async fn lease_refused(&self) {
         match self.lead {
-            Some(Lead { lease, .. }) => lease.refused().await,
+            Some(Leadership { lease, .. }) => lease.refused().await,
             None => std::future::pending().await,
         }
     }
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
-        let mut changes = self.ground.view.changes();
-        let mut words = self.ground.records.changes();
+        let mut changes = self.watched.view.changes();
+        let mut words = self.watched.records.changes();
         // Whatever changed between the observation and this line must not be missed.
-        let has_news = self.record.as_ref().is_some_and(|known| self.ground.records.since(known).is_some());
+        let has_news = self.record.as_ref().is_some_and(|known| self.watched.records.since(known).is_some());
         if (has_news && self.held.is_some()) || self.workloads_seen() != observed.workloads {
             return Ok(());
         }
@@ -99,41 +101,41 @@ impl Drive<'_> {
         let phrase = waiting.phrase();
         self.check_deadline(&phrase)?;
         let now = clock.moment();
-        let mut said = match self.said.take().filter(|said| said.phrase == phrase) {
-            Some(said) => said,
+        let mut notice = match self.notice.take().filter(|notice| notice.phrase == phrase) {
+            Some(notice) => notice,
             None => {
                 // A controller that takes its time is worth a word only when it takes long.
                 let is_brief = matches!(waiting, Waiting::Generation { .. });
                 let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
-                Said {
+                WaitNotice {
                     phrase: phrase.clone(),
                     due: now.plus(first),
-                    look: now.plus(FIRST_LOOK),
-                    next: Look::Early,
+                    check: now.plus(FIRST_CHECK),
+                    next: PodCheck::First,
                 }
             }
         };
-        if now >= said.due {
-            self.emit(What::Waiting { progress: self.progress(observed), on: phrase });
-            said.due = now.plus(REMIND_EVERY);
+        if now >= notice.due {
+            self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
+            notice.due = now.plus(REMIND_EVERY);
         }
-        // One that another component's look is in the way of is put off, not left out.
-        said.look = self.context.next_look.get().map_or(said.look, |next| said.look.max(next));
-        let look = (now >= said.look).then_some(said.next);
-        if let Some(look) = look {
-            said.look = now.plus(match look {
-                Look::Early => SECOND_LOOK,
-                Look::Later => match self.context.limits.on_trouble {
-                    OnTrouble::End => NEXT_LOOK_FAST,
-                    OnTrouble::Wait => NEXT_LOOK,
+        // One that another component's check is in the way of is put off, not left out.
+        notice.check = self.context.next_check.get().map_or(notice.check, |next| notice.check.max(next));
+        let check = (now >= notice.check).then_some(notice.next);
+        if let Some(check) = check {
+            notice.check = now.plus(match check {
+                PodCheck::First => SECOND_CHECK,
+                PodCheck::Repeat => match self.context.limits.fail_fast {
+                    FailFast::On => RECHECK_INTERVAL_FAIL_FAST,
+                    FailFast::Off => RECHECK_INTERVAL,
                 },
             });
-            said.next = Look::Later;
+            notice.next = PodCheck::Repeat;
         }
-        let remind = Some(said.due.min(said.look));
-        self.said = Some(said);
-        if let Some(look) = look
-            && self.look_at_pods(waiting, look).await? == Learnt::Something
+        let remind = Some(notice.due.min(notice.check));
+        self.notice = Some(notice);
+        if let Some(check) = check
+            && self.check_pods(waiting, check).await? == ReadyCount::Updated
         {
             return Ok(());
         }
@@ -151,7 +153,7 @@ impl Drive<'_> {
     }
 
     /// Starts the batch's clock when it is entered, and reports those before as ready.
-    pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> Noticed {
+    pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> BatchProgress {
         let done = match step {
             Step::Scale { batch, .. }
             | Step::Roll { batch, .. }
@@ -174,13 +176,13 @@ impl Drive<'_> {
             | Step::Disturbed { .. }
             | Step::Refuse(_) => 0,
         };
-        if self.held.is_some() { self.report_ready(observed, done) } else { Noticed::Nothing }
+        if self.held.is_some() { self.report_ready(observed, done) } else { BatchProgress::Unchanged }
     }
 
     /// Reports every batch below `done` (zero-based) that has not been reported.
-    fn report_ready(&mut self, observed: &Observed, done: usize) -> Noticed {
+    fn report_ready(&mut self, observed: &Observed, done: usize) -> BatchProgress {
         let Some(spec) = observed.record.as_ref().map(|record| &record.run.spec) else {
-            return Noticed::Nothing;
+            return BatchProgress::Unchanged;
         };
         let done = done.min(spec.batches.len());
         let first = self.ready_batch.map_or(0, |last| last + 1);
@@ -188,9 +190,9 @@ impl Drive<'_> {
             let mut progress = self.progress(observed);
             progress.batch = batch;
             progress.upgraded = spec.goals()[batch];
-            self.emit(What::BatchReady { progress });
+            self.emit(EventKind::BatchReady { progress });
             self.ready_batch = Some(batch);
         }
-        if first < done { Noticed::BatchReady } else { Noticed::Nothing }
+        if first < done { BatchProgress::Completed } else { BatchProgress::Unchanged }
     }
 }

@@ -4,42 +4,42 @@ use std::time::Duration;
 
 use crate::cluster::record::{self, RecordError};
 use crate::cluster::revisions;
-use crate::driver::drive::Drive;
+use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
-use crate::driver::outcome::{End, Failure, FailureKind};
-use crate::driver::prepare::{in_use, strange_image};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::prepare::{image_drift, in_use};
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
 use crate::plan::record::{Outcome, Run};
 use crate::plan::step::{Step, plan};
-use crate::report::event::What;
+use crate::report::event::EventKind;
 
 /// How long the server has to take in how a run failed. The verdict waits for it; the run can go on without.
 const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// The last look: everything still holds by a quorum read.
     pub(super) async fn is_final(&mut self) -> Result<bool, Failure> {
         self.look_again().await?;
         let observed = self.observe();
-        Ok(plan(&observed, &self.job.desired) == Step::Finish)
+        Ok(plan(&observed, &self.prepared.desired) == Step::Finish)
     }
 
-    pub(super) async fn hold(&mut self, batch: usize) -> Result<End, Failure> {
+    pub(super) async fn hold(&mut self, batch: usize) -> Result<ComponentOutcome, Failure> {
         if self.held.is_some() {
             self.conclude(Outcome::Held, None).await?;
         }
-        Ok(End::Held { batch })
+        Ok(ComponentOutcome::Held { batch })
     }
 
-    pub(super) async fn finish(&mut self) -> Result<End, Failure> {
-        let job = self.job;
-        let strange = strange_image(&job.desired, &job.target, &self.observe().workloads);
-        if let Some(message) = strange.filter(|message| !job.warnings.contains(message)) {
-            self.emit(What::Warned { message });
+    pub(super) async fn finish(&mut self) -> Result<ComponentOutcome, Failure> {
+        let prepared = self.prepared;
+        let strange = image_drift(&prepared.desired, &prepared.target, &self.observe().workloads);
+        if let Some(message) = strange.filter(|message| !prepared.warnings.contains(message)) {
+            self.emit(EventKind::Warned { message });
         }
         self.conclude(Outcome::Succeeded, None).await?;
         self.prune().await;
-        Ok(End::Succeeded { changed: true })
+        Ok(ComponentOutcome::Succeeded { changed: true })
     }
 
     /// Writes how the run ended, unless another has claimed since.
@@ -71,7 +71,7 @@ impl Drive<'_> {
                 return Ok(());
             }
             self.await_lease().await?;
-            match record::amend(&self.context.session, &self.job.namespace, &held, &record).await {
+            match record::amend(&self.context.session, &self.prepared.namespace, &held, &record).await {
                 Ok(stored) => {
                     self.record = Some(stored);
                     return Ok(());
@@ -83,7 +83,7 @@ impl Drive<'_> {
     }
 
     /// Records a failure that leaves the run resumable, adds the evidence.
-    pub(super) async fn fail(&mut self, mut failure: Failure) -> End {
+    pub(super) async fn fail(&mut self, mut failure: Failure) -> ComponentOutcome {
         // A cluster that is away cannot be told; the record then still says that the run is open.
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
@@ -101,7 +101,9 @@ impl Drive<'_> {
             let recorded = self.conclude(outcome, Some(message));
             let obstacle = match clock.within(RECORDED_WITHIN, recorded).await {
                 Some(Ok(())) => None,
-                Some(Err(later)) if later.kind == FailureKind::Superseded => return End::Failed(later),
+                Some(Err(later)) if later.kind == FailureKind::Superseded => {
+                    return ComponentOutcome::Failed(later);
+                }
                 Some(Err(later)) => Some(later.reason),
                 None => Some(format!("no answer after {}s", RECORDED_WITHIN.as_secs())),
             };
@@ -109,10 +111,10 @@ impl Drive<'_> {
             failure.evidence.extend(told);
         }
         if matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
-            failure.evidence.extend(evidence::gather(self).await);
+            failure.evidence.extend(evidence::collect_diagnostics(self).await);
         }
-        failure.hints.extend(evidence::ways_on(self, failure.kind));
-        End::Failed(failure)
+        failure.hints.extend(evidence::next_steps(self, failure.kind));
+        ComponentOutcome::Failed(failure)
     }
 
     pub(super) async fn superseded(&mut self) -> Failure {
@@ -121,7 +123,7 @@ impl Drive<'_> {
             lead.lease.doubt();
         }
         let reloaded = self.reload().await;
-        let component = &self.job.component;
+        let component = &self.prepared.component;
         if reloaded.is_ok() && self.record.is_none() {
             let reason = format!("the run record of component `{component}` was deleted during its run");
             return Failure::new(FailureKind::NotReady, reason)
@@ -136,7 +138,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn disturbed(&self, workload: &str) -> Failure {
-        let noun = self.job.desired.kind.noun();
+        let noun = self.prepared.desired.kind.noun();
         let reason =
             format!("the spec of {noun} `{workload}` was changed by somebody else during the rollout");
         Failure::new(FailureKind::Disturbed, reason)
@@ -146,25 +148,25 @@ impl Drive<'_> {
     /// Removes revisions beyond the limit that nothing uses; what cannot be removed stays for the next run.
     async fn prune(&mut self) {
         let observed = self.observe();
-        let in_use = in_use(self.job, &observed);
+        let in_use = in_use(self.prepared, &observed);
         // Only what this application recorded: another tool's revisions are not ours to remove.
-        let is_ours = |one: &&StoredRevision| one.application.as_ref() == Some(&self.job.application);
-        let mut stored: Vec<StoredRevision> = self.job.stored.iter().filter(is_ours).cloned().collect();
-        if !stored.iter().any(|one| one.name == self.job.target.name) {
-            stored.push(self.job.target.clone());
+        let is_ours = |one: &&StoredRevision| one.application.as_ref() == Some(&self.prepared.application);
+        let mut stored: Vec<StoredRevision> = self.prepared.stored.iter().filter(is_ours).cloned().collect();
+        if !stored.iter().any(|one| one.name == self.prepared.target.name) {
+            stored.push(self.prepared.target.clone());
         }
         let mut removed = Vec::new();
         for revision in prunable(&stored, &in_use, HISTORY_LIMIT) {
-            match revisions::delete(&self.context.session, &self.job.namespace, revision).await {
+            match revisions::delete(&self.context.session, &self.prepared.namespace, revision).await {
                 Ok(()) => removed.push(revision.name.clone()),
                 Err(error) => {
                     let message = format!("revision `{}` could not be removed: {error}", revision.name);
-                    self.emit(What::Warned { message });
+                    self.emit(EventKind::Warned { message });
                 }
             }
         }
         if !removed.is_empty() {
-            self.emit(What::RevisionsPruned { revisions: removed });
+            self.emit(EventKind::RevisionsPruned { revisions: removed });
         }
     }
 }

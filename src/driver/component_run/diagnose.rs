@@ -11,70 +11,70 @@ use kube::api::DynamicObject;
 use crate::cluster::pods::signs::{Age, Before};
 use crate::cluster::pods::{self, Findings, Subject};
 use crate::cluster::{warnings, workload};
-use crate::driver::context::OnTrouble;
-use crate::driver::drive::Drive;
+use crate::driver::component_run::ComponentRun;
+use crate::driver::context::FailFast;
 use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::prepare::Job;
+use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::walk::{Next, Waiting, walk};
-use crate::report::event::What;
+use crate::report::event::EventKind;
 use crate::report::text::span;
 
 /// Nothing is asked while a wait is younger: what cannot succeed, such as a wrong image name, shows by then.
-pub(super) const FIRST_LOOK: Duration = Duration::from_secs(3);
+pub(super) const FIRST_CHECK: Duration = Duration::from_secs(3);
 /// How long after the first look the second comes: pods that only took their time are up by then.
-pub(super) const SECOND_LOOK: Duration = Duration::from_secs(10);
+pub(super) const SECOND_CHECK: Duration = Duration::from_secs(10);
 /// How often it is looked again while nothing moves.
-pub(super) const NEXT_LOOK: Duration = Duration::from_secs(60);
+pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// How often where a sign that waiting will not help ends the run: a minute of it would be waited in vain.
-pub(super) const NEXT_LOOK_FAST: Duration = Duration::from_secs(10);
+pub(super) const RECHECK_INTERVAL_FAIL_FAST: Duration = Duration::from_secs(10);
 /// The least time between two looks of a process: however many components wait, looking costs little.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
 /// The same where a look may end the run: components that are in trouble together are told within seconds.
-const BETWEEN_LOOKS_FAST: Duration = Duration::from_secs(1);
+const BETWEEN_CHECKS_FAIL_FAST: Duration = Duration::from_secs(1);
 
 /// No write is held up longer to find out which warnings there were before it.
 const WARNINGS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Which look of a wait it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum PodCheck {
     /// Many pods are fine and take longer than this to start: only what waiting will not cure is told.
-    Early,
+    First,
     /// By now whatever is wrong is worth a word.
-    Later,
+    Repeat,
 }
 
 /// Whether a look told something that the plan may go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Learnt {
+pub(super) enum ReadyCount {
     /// It did not.
-    Nothing,
+    Unchanged,
     /// It did.
-    Something,
+    Updated,
 }
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// The workload that is waited for.
     pub(in crate::driver) fn subject(&self) -> Subject<'_> {
-        let Job { namespace, component, desired, .. } = self.job;
+        let PreparedComponent { namespace, component, desired, .. } = self.prepared;
         Subject { namespace, component, kind: desired.kind, name: &desired.workload }
     }
 
     /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
     pub(super) fn note_signs(&mut self, written: &DynamicObject, events: &[Event]) {
-        if written.name_any() == self.job.desired.workload {
+        if written.name_any() == self.prepared.desired.workload {
             self.before = Some(Before::of(written).with_events(events));
         }
     }
 
     /// Notes the signs of trouble where nothing was written: whatever changes from now on is news.
     async fn note_signs_unwritten(&mut self) {
-        let Job { namespace, desired, .. } = self.job;
+        let PreparedComponent { namespace, desired, .. } = self.prepared;
         let session = &self.context.session;
         let api = session.dynamic(namespace, &workload::resource(desired.kind));
-        let found = session.aside(api.get(&desired.workload));
+        let found = session.request_untracked(api.get(&desired.workload));
         let found = session.clock().within(WARNINGS_WITHIN, found).await;
         if let Some(Ok(object)) = found {
             let events = self.warnings_so_far().await;
@@ -84,7 +84,7 @@ impl Drive<'_> {
 
     /// The warnings about a workload that says what is wrong by nothing else.
     pub(super) async fn warnings_so_far(&self) -> Vec<Event> {
-        match self.job.desired.kind {
+        match self.prepared.desired.kind {
             WorkloadKind::StatefulSet => {
                 let warnings = pods::warnings(&self.context.session, self.subject());
                 self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
@@ -113,22 +113,26 @@ impl Drive<'_> {
     }
 
     /// Looks at the pods that are waited for, and tells what is wrong with them when that is news.
-    pub(super) async fn look_at_pods(&mut self, waiting: &Waiting, look: Look) -> Result<Learnt, Failure> {
+    pub(super) async fn check_pods(
+        &mut self,
+        waiting: &Waiting,
+        look: PodCheck,
+    ) -> Result<ReadyCount, Failure> {
         let is_about_pods = match waiting {
             Waiting::Ready { .. } => true,
             Waiting::Generation { .. } | Waiting::Drained { .. } | Waiting::Deletion { .. } => false,
         };
         if !is_about_pods {
-            return Ok(Learnt::Nothing);
+            return Ok(ReadyCount::Unchanged);
         }
-        let between = match self.context.limits.on_trouble {
-            OnTrouble::End => BETWEEN_LOOKS_FAST,
-            OnTrouble::Wait => BETWEEN_LOOKS,
+        let between = match self.context.limits.fail_fast {
+            FailFast::On => BETWEEN_CHECKS_FAIL_FAST,
+            FailFast::Off => BETWEEN_CHECKS,
         };
         if self.before.is_none() {
             self.note_signs_unwritten().await;
         }
-        self.context.next_look.set(Some(self.context.session.clock().moment().plus(between)));
+        self.context.next_check.set(Some(self.context.session.clock().moment().plus(between)));
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         let clock = self.context.session.clock();
         // A look that fails tells nothing, and one that takes long holds nothing up; the wait goes on.
@@ -139,41 +143,42 @@ impl Drive<'_> {
             () = clock.until(self.run_deadline) => None,
         };
         let Some(findings) = found else {
-            return Ok(Learnt::Nothing);
+            return Ok(ReadyCount::Unchanged);
         };
         let lasting = findings.lasting();
-        let is_news = look == Look::Later || lasting.is_some();
-        let lines = evidence::causes(self.job, &findings);
-        if let Some(reason) = lasting.filter(|_| self.context.limits.on_trouble == OnTrouble::End) {
+        let is_news = look == PodCheck::Repeat || lasting.is_some();
+        let lines = evidence::causes(self.prepared, &findings);
+        if let Some(reason) = lasting.filter(|_| self.context.limits.fail_fast == FailFast::On) {
             self.diagnosis = lines;
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
         }
         if is_news && !lines.is_empty() && lines != self.diagnosis {
-            self.emit(What::Diagnosed { evidence: lines.clone() });
+            self.emit(EventKind::Diagnosed { evidence: lines.clone() });
             self.diagnosis = lines;
         }
-        if self.job.desired.kind != WorkloadKind::StatefulSet {
-            return Ok(Learnt::Nothing);
+        if self.prepared.desired.kind != WorkloadKind::StatefulSet {
+            return Ok(ReadyCount::Unchanged);
         }
         // Its status cannot tell the ready pods of a revision while others are not ready.
         let counted = Some((findings.resource_version, findings.ready));
         if counted == self.counted {
-            return Ok(Learnt::Nothing);
+            return Ok(ReadyCount::Unchanged);
         }
         self.counted = counted;
-        Ok(Learnt::Something)
+        Ok(ReadyCount::Updated)
     }
 
     /// What a look shows that is worth a word: a pod that is only starting is not, unless something is in its way, which
     /// only events tell.
-    async fn findings(&self, look: Look) -> Option<Findings> {
-        let (namespace, session) = (&self.job.namespace, &self.context.session);
+    async fn findings(&self, look: PodCheck) -> Option<Findings> {
+        let (namespace, session) = (&self.prepared.namespace, &self.context.session);
         let before = self.before.clone().unwrap_or_default();
         let mut findings = pods::look(session, self.subject(), &before).await.ok()?;
         // What its controller takes away once it is over may just not have been taken away yet.
-        findings.complaints.retain(|complaint| look == Look::Later || complaint.age == Age::New);
-        let is_due = look == Look::Later && findings.troubles.iter().any(pods::blame::Trouble::is_starting);
+        findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
+        let is_due =
+            look == PodCheck::Repeat && findings.troubles.iter().any(pods::blame::Trouble::is_starting);
         let in_the_way =
             if is_due { warnings::of_starting_pods(session, namespace).await } else { BTreeMap::new() };
         findings.troubles.retain_mut(|trouble| {

@@ -2,9 +2,9 @@
 
 use crate::cluster::revisions;
 use crate::cluster::session::Session;
-use crate::driver::aim::{Aim, not_resolved, workload_name};
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Application, Component};
 use crate::oam::exposure::Exposure;
 use crate::oam::render::Inherited;
@@ -31,13 +31,13 @@ pub(super) async fn known(
     Ok(known)
 }
 
-pub(super) fn at_manifest(
+pub(super) fn resolve_manifest(
     application: &Application,
     component: &Component,
     namespace: &str,
     stored: &[StoredRevision],
     reuse: bool,
-) -> Result<Aim, Failure> {
+) -> Result<ResolvedTarget, Failure> {
     let mut warnings = Vec::new();
     let mut is_rendered = true;
     let decision = revision::decide(stored, application, component, namespace)
@@ -71,7 +71,7 @@ pub(super) fn at_manifest(
     };
     is_rendered &= target_name == name;
     let rollout = &component.rollout;
-    Ok(Aim {
+    Ok(ResolvedTarget {
         desired: Desired {
             kind: component.kind.workload(),
             workload: workload_name(component.kind.workload(), &component.name, &target_name),

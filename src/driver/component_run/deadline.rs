@@ -4,7 +4,7 @@
 use tokio::sync::watch;
 
 use crate::cluster::clock::{Clock, Moment};
-use crate::driver::drive::Drive;
+use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::report::text::span;
 
@@ -34,14 +34,14 @@ impl NextDeadline {
     }
 }
 
-impl Drive<'_> {
+impl ComponentRun<'_> {
     /// Takes note that the batch's deadline has changed.
     pub(super) fn move_deadline(&self) {
         let batch = self.batch.and_then(|batch| batch.deadline);
         self.next_deadline.set(batch.into_iter().chain(self.run_deadline).min());
     }
 
-    /// Ends a run that is late; `on` is what it waits for.
+    /// Outcomes a run that is late; `on` is what it waits for.
     pub(super) fn check_deadline(&self, on: &str) -> Result<(), Failure> {
         let now = self.context.session.clock().moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);

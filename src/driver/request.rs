@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::lease::Turn;
+use crate::cluster::lease::Acquisition;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Epoch;
@@ -10,22 +10,22 @@ use crate::plan::record::Record;
 
 /// What is asked of one application.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct RolloutRequest {
     /// The application's name.
     pub application: String,
     /// The namespace.
     pub namespace: String,
     /// What is asked of its components; at least one.
-    pub components: Vec<ComponentWish>,
+    pub components: Vec<ComponentRequest>,
     /// What the command line says over the manifest.
     pub overrides: Overrides,
     /// Whether it waits for a run that is under way.
-    pub turn: Turn,
+    pub turn: Acquisition,
 }
 
 /// What is asked of one component.
 #[derive(Debug, Clone)]
-pub struct ComponentWish {
+pub struct ComponentRequest {
     /// The component's name.
     pub name: String,
     /// Components that must be done first.
@@ -119,7 +119,7 @@ impl Intent {
     }
 }
 
-impl ComponentWish {
+impl ComponentRequest {
     /// The kind of workload that the component is to run as.
     #[must_use]
     pub fn kind(&self) -> WorkloadKind {
@@ -144,11 +144,11 @@ pub struct Overrides {
     pub reuse_revision: bool,
 }
 
-impl Wish {
+impl RolloutRequest {
     /// Asks for what a manifest says.
     #[must_use]
     pub fn of_manifest(application: &Application, namespace: String, overrides: Overrides) -> Self {
-        let components = application.components.iter().map(|component| ComponentWish {
+        let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
             bound_to: None,
@@ -162,7 +162,7 @@ impl Wish {
             namespace,
             components: components.collect(),
             overrides,
-            turn: Turn::InLine,
+            turn: Acquisition::Wait,
         }
     }
 
@@ -171,16 +171,16 @@ impl Wish {
     pub fn of_record(record: &Record, namespace: String, intent: Intent, overrides: Overrides) -> Self {
         let bound_to = intent.is_about_a_run().then_some(record.epoch);
         let component =
-            ComponentWish { name: record.component.clone(), depends_on: Vec::new(), intent, bound_to };
+            ComponentRequest { name: record.component.clone(), depends_on: Vec::new(), intent, bound_to };
         let application = record.application.clone();
-        Self { application, namespace, components: vec![component], overrides, turn: Turn::InLine }
+        Self { application, namespace, components: vec![component], overrides, turn: Acquisition::Wait }
     }
 
     /// The one component that it is about, where it is about a component and not about a manifest.
     #[must_use]
     pub fn single_component(&self) -> Option<&str> {
         match self.components.as_slice() {
-            [ComponentWish { intent: Intent::Manifest { .. }, .. }] => None,
+            [ComponentRequest { intent: Intent::Manifest { .. }, .. }] => None,
             [component] => Some(&component.name),
             _ => None,
         }
@@ -189,7 +189,7 @@ impl Wish {
     /// The kinds of workload that its components run as.
     #[must_use]
     pub fn kinds(&self) -> BTreeSet<WorkloadKind> {
-        self.components.iter().map(ComponentWish::kind).collect()
+        self.components.iter().map(ComponentRequest::kind).collect()
     }
 
     /// The components' names.
