@@ -244,6 +244,7 @@ impl Request {
         let is_ours = entry["objectRef"]["namespace"] == namespace
             && entry["user"]["username"] == "admin"
             && entry["stage"] == "ResponseComplete"
+            && !entry["requestURI"].as_str().unwrap_or_default().contains("dryRun=All")
             && !entry["userAgent"].as_str().unwrap_or_default().contains("kubectl");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         is_ours.then(|| Self {
