@@ -270,7 +270,7 @@ impl<'a> ComponentRun<'a> {
         let progress = self.progress(&observed);
         match end {
             ComponentOutcome::Succeeded { changed } => {
-                self.emit(EventKind::Succeeded { progress, changed: *changed })
+                self.emit(EventKind::Succeeded { progress, changed: *changed });
             }
             ComponentOutcome::Held { batch } => {
                 let hints = vec![format!("go on with `rollout promote {}`", self.prepared.component)];
@@ -278,7 +278,7 @@ impl<'a> ComponentRun<'a> {
             }
             ComponentOutcome::Skipped { .. } => {}
             ComponentOutcome::Failed(failure) => {
-                self.emit(failure.event(observed.record.is_some().then_some(progress)))
+                self.emit(failure.event(observed.record.is_some().then_some(progress)));
             }
         }
     }

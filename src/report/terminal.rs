@@ -192,7 +192,7 @@ impl<W: Write> Reporter for Terminal<W> {
         match &event.what {
             EventKind::Waiting { progress, on } => self.live(event, Busy::Rolling, &live_text(progress, on)),
             EventKind::Queued { .. } | EventKind::Paused { .. } => {
-                self.live(event, Busy::Stopped, &sentence(event))
+                self.live(event, Busy::Stopped, &sentence(event));
             }
             EventKind::DependencyAwaited { .. } => self.live(event, Busy::Idle, &sentence(event)),
             EventKind::RunStarted { .. }
