@@ -36,7 +36,7 @@ async fn remove(stage: &Stage) -> (Run, Vec<String>, Option<String>) {
                 DeleteEvent::Waiting(_) => {}
                 DeleteEvent::Removed(owned) => said.push(format!("{owned} deleted")),
                 DeleteEvent::Awaited(owned, finalizers) => {
-                    said.push(format!("{owned} awaits {finalizers:?}"))
+                    said.push(format!("{owned} awaits {finalizers:?}"));
                 }
             };
             let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, say);
