@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn wide_adds_batch_and_revision() {
         insta::assert_snapshot!(render(&[canary(), ComponentStatus::default()], Format::Wide, now()), @r#"
-        NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE         BATCH    REVISION
-        express-server   5        2          2       batchReady    rollingInBatches   2d20h       1/2      express-server-v2
-                         0        0          0                                        <unknown>   <none>
+        NAME             TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE      AGE         BATCH    REVISION
+        express-server   5        2          2       batchReady          rollingInBatches   2d20h       1/2      express-server-v2
+                         0        0          0       batchInitializing   initializing       <unknown>   <none>
         "#);
     }
 

@@ -122,16 +122,22 @@ impl ComponentRun<'_> {
         if let Some(lead) = self.lead {
             lead.lease.doubt();
         }
+        let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.held;
         let reloaded = self.reload().await;
         let component = &self.prepared.component;
-        if reloaded.is_ok() && self.record.is_none() {
-            let reason = format!("the run record of component `{component}` was deleted during its run");
-            return Failure::new(FailureKind::NotReady, reason)
-                .hint("where the namespace is not being deleted, run the same command again");
-        }
-        let by = self.record.as_ref().filter(|_| reloaded.is_ok()).map(|stored| stored.record.run.by.clone());
-        let reason = match by {
-            Some(by) => format!("component `{component}` was taken over by `{by}`"),
+        let run = self.record.as_ref().filter(|_| reloaded.is_ok()).map(|stored| &stored.record.run);
+        let reason = match run {
+            None if reloaded.is_ok() && !is_claimed => {
+                let reason = format!("the run record of component `{component}` was deleted during its run");
+                return Failure::new(FailureKind::NotReady, reason)
+                    .hint("where the namespace is not being deleted, run the same command again");
+            }
+            None if reloaded.is_ok() => format!("component `{component}` was deleted during its run"),
+            // A removal claims what it removes and leaves the run as superseded.
+            Some(run) if run.outcome == Outcome::Superseded => {
+                format!("component `{component}` is being deleted")
+            }
+            Some(run) => format!("component `{component}` was taken over by `{}`", run.by),
             None => format!("the run of component `{component}` was taken over"),
         };
         Failure::new(FailureKind::Superseded, reason).hint(format!("see `rollout status {component}`"))
