@@ -48,7 +48,6 @@ pub struct ComponentStatus {
     #[serde(serialize_with = "rfc3339")]
     pub created: Option<Timestamp>,
     /// The identity of the process that drives the run; `None` where none does, or where that was not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// What a person should know, such as why the run stands still.
     pub message: Option<String>,

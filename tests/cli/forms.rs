@@ -41,6 +41,7 @@ fn the_final_state_has_every_form() {
       sourceRevisions: []
       sourceReplicas: 0
       batchPartition: null
+      driver: null
       message: null
     $ name
     rollout/web

@@ -68,6 +68,7 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
         "sourceRevisions": [],
         "sourceReplicas": 0,
         "batchPartition": null,
+        "driver": null,
         "message": null,
     }]})
 }
