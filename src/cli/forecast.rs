@@ -16,7 +16,7 @@ use crate::report::text::{list_literals, plural, sanitise};
 
 pub use document::Plan;
 
-/// A component's future in words, a difference and a table. Outcomes with an empty line.
+/// A component's future in words, a difference and a table. Ends with an empty line.
 pub fn render(forecast: &Forecast) -> String {
     let prepared = &forecast.prepared;
     let mut text = format!(

@@ -10,7 +10,7 @@ use crate::driver::request::{Gate, Intent, Overrides};
 /// Go on past the gate, to the next batch or to the end
 ///
 /// A run that is held after a batch goes on for one more and is held again; with `--full` it goes on to the end. A
-/// run that is still on its way to the gate is waited for first, and where nobody drives it, is driven there. Outcomes a
+/// run that is still on its way to the gate is waited for first, and where nobody drives it, is driven there. Ends a
 /// pause.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -9,7 +9,7 @@ use crate::driver::request::{Gate, Intent, Overrides};
 
 /// Go on with a run that was paused, stopped or lost its process
 ///
-/// Outcomes a pause. Where the process that was paused still waits, it goes on, and this command waits for it; where none
+/// Ends a pause. Where the process that was paused still waits, it goes on, and this command waits for it; where none
 /// does, this command drives. A gate stays closed: `rollout promote` passes it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]

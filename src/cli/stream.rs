@@ -79,7 +79,7 @@ impl Stream {
         !matches!(self.lock().state, State::Open)
     }
 
-    /// Outcomes it. Fails when it could not be written, unless the reader simply went away.
+    /// Ends it. Fails when it could not be written, unless the reader simply went away.
     pub(super) fn close(&self) -> io::Result<()> {
         match std::mem::replace(&mut self.lock().state, State::Closed) {
             State::Open | State::Closed => Ok(()),

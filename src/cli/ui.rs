@@ -236,7 +236,7 @@ impl Ui {
         self.conclude(Ok(exit::SUCCESS))
     }
 
-    /// Outcomes the command: prints its failure and gives the exit code.
+    /// Ends the command: prints its failure and gives the exit code.
     pub(crate) fn conclude(&mut self, outcome: Result<u8, Failure>) -> u8 {
         let outcome = outcome.and_then(|code| self.written().map(|()| code));
         match outcome {

@@ -151,7 +151,7 @@ impl Session {
         *self.shared.on_retry.borrow_mut() = Some(listener);
     }
 
-    /// Outcomes waiting for another try once the value turns true.
+    /// Ends waiting for another try once the value turns true.
     pub fn stop_when(&self, stop: watch::Receiver<bool>) {
         *self.shared.stop.borrow_mut() = Some(stop);
     }

@@ -139,7 +139,7 @@ async fn look(session: &Session, request: &RolloutRequest) -> Result<View, Failu
 }
 
 impl Forecast {
-    /// Foresees what a prepared does to what is known.
+    /// Foresees what the run of a component does to the known state.
     #[must_use]
     pub fn of(prepared: PreparedComponent, view: &View) -> Self {
         let observed = prepared.observed(view);

@@ -53,7 +53,7 @@ pub async fn pause(session: &Session, place: Place<'_>, pause: Pause) -> Result<
     Ok(if before.record.run.paused.is_some() { Paused::Already } else { Paused::Now })
 }
 
-/// Outcomes a pause, if there is one.
+/// Ends a pause, if there is one.
 ///
 /// # Errors
 /// A component that was never rolled out, and what the server answered at last.

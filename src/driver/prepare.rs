@@ -1,4 +1,4 @@
-//! From a request to components: which revision, which workload, what is in the way. Reads only.
+//! From a request to prepared components: which revision, which workload, what is in the way. Reads only.
 //!
 //! Everything that can be refused is refused here, for every component, before the first write.
 

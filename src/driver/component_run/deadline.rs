@@ -41,7 +41,7 @@ impl ComponentRun<'_> {
         self.next_deadline.set(batch.into_iter().chain(self.run_deadline).min());
     }
 
-    /// Outcomes a run that is late; `on` is what it waits for.
+    /// Ends a run that is late; `on` is what it waits for.
     pub(super) fn check_deadline(&self, on: &str) -> Result<(), Failure> {
         let now = self.context.session.clock().moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
