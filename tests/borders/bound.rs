@@ -4,13 +4,14 @@ use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Removed, Remover};
 use rollout::driver::inventory::{self, Inventory, Scope};
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
-use rollout::report::event::EventKind;
+use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
+use rollout::oam::kind::WorkloadKind;
+use rollout::plan::record::Record;
 
 use crate::common::manifest::{NAMESPACE, request_for, web};
 use crate::common::process::{Process, Run};
 use crate::common::scenario::process;
 use crate::common::stage::Stage;
-use crate::common::typed::Command;
 
 const WELL: &str = "- {image: '*', readyAfter: 50ms}";
 
@@ -124,33 +125,26 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
     }
 }
 
-/// `undo` waits in line behind the run that it is about; another run came in between.
+/// What was asked about one run is not done to the run that came after it.
 #[tokio::test(start_paused = true)]
-async fn an_undo_is_about_the_run_that_it_was_typed_for() {
-    let stage = Stage::open("- {image: '*:2', readyAfter: 1m}\n- {image: '*', readyAfter: 50ms}").await;
-    assert!(stage.run(&process(), &request_for(&[web(1, 2)])).await.is_well());
-    let (driver, jane) = (Process::new("driver"), Process::new("jane"));
-    let is_scaled = |what: &EventKind| matches!(what, EventKind::WorkloadScaled { .. });
-    let (driven, undone) = tokio::join!(
-        async {
-            let first = stage.run(&driver, &request_for(&[web(2, 2)])).await;
-            // The same identity is first in line.
-            let second = stage.run(&Process::new("driver"), &request_for(&[web(3, 2)])).await;
-            (first, second)
-        },
-        async {
-            driver.heard(1, is_scaled).await;
-            Command::Undo.run(&stage, &jane).await
-        }
-    );
-    assert!(driven.0.is_well(), "{}", driven.0.story());
-    match undone.failures().as_slice() {
-        // It came first: what it undid is the run that it was about.
-        [] => assert!(undone.is_well(), "{}", undone.story()),
-        [failure, ..] => {
-            assert_eq!(failure.kind, FailureKind::Superseded, "{}", undone.story());
-            assert!(undone.effects().is_empty(), "{}", undone.story());
-            assert_eq!(stage.sizes(), [("web-v3".to_owned(), 2)]);
-        }
+async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
+    let kind = WorkloadKind::Deployment;
+    let canary = |version| web(version, 2).batches(&["1", "1"]).partition(0);
+    for intent in [
+        Intent::Revision { reference: None, kind },
+        Intent::Abort { kind },
+        Intent::Recorded { gate: Gate::Next, kind },
+    ] {
+        let stage = released().await;
+        assert!(stage.run(&process(), &request_for(&[canary(2)])).await.is_well());
+        let record: Record = serde_json::from_value(stage.record("web").unwrap()).unwrap();
+        let asked =
+            RolloutRequest::of_record(&record, NAMESPACE.to_owned(), intent.clone(), Overrides::default());
+        assert!(stage.run(&process(), &request_for(&[canary(3)])).await.is_well());
+        let run = stage.run(&Process::new("jane"), &asked).await;
+        let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
+        assert_eq!(kinds, [FailureKind::Superseded], "{intent:?}: {}", run.story());
+        assert!(run.effects().is_empty(), "{intent:?}: {}", run.story());
+        assert_eq!(stage.record("web").unwrap()["run"]["spec"]["target"], "web-v3");
     }
 }
