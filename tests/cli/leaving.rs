@@ -105,45 +105,37 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
     assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
 }
 
+/// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the Deployments
+/// that both leave, and what the first printed.
+fn pruned_before_a_later_run(component: &str, revision: &str) -> (Vec<String>, String) {
+    let desk = shop();
+    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
+    let other = application("shop", component, revision, &format!("{component}:{revision}"), "targetSize: 1");
+    let (_, second) = other.split_once("components:\n").unwrap();
+    desk.write("later.yaml", format!("{web}{second}"));
+    desk.write("next.yaml", web);
+    desk.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &desk, "apply next.yaml --prune --yes"));
+    first.until(": waiting, `web-v2`");
+    let mut later = Child::spawn(by("later", &desk, "apply later.yaml"));
+    later.until("waiting for the run of `first`");
+    let (first, later) = (first.end(), later.end());
+    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
+    desk.settle();
+    (desk.deployments(), first.stderr)
+}
+
 /// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
 #[test]
 fn a_component_that_came_during_the_run_is_not_pruned() {
-    let desk = shop();
-    desk.write("next.yaml", application("shop", "web", "v2", "web:2", "targetSize: 2"));
-    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
-    let api = application("shop", "api", "v1", "api:1", "targetSize: 1");
-    let (_, second) = api.split_once("components:\n").unwrap();
-    desk.write("later.yaml", format!("{web}{second}"));
-    desk.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
-    let mut first = Child::spawn(by("first", &desk, "apply next.yaml --prune --yes"));
-    first.until(": waiting, `web-v2`");
-    let mut later = Child::spawn(by("later", &desk, "apply later.yaml"));
-    later.until("waiting for the run of `first`");
-    let (first, later) = (first.end(), later.end());
-    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
-    desk.settle();
-    let left = desk.deployments();
-    assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{}", first.stderr);
-    assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{}", first.stderr);
+    let (left, stderr) = pruned_before_a_later_run("api", "v1");
+    assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{stderr}");
+    assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{stderr}");
 }
 
-/// What was left, and is rolled out again before its turn comes, stays; the pruning run reports it.
+/// What was left, and is rolled out again by the run that is next in line, is there in the end.
 #[test]
 fn a_component_that_was_rolled_out_again_is_not_pruned() {
-    let desk = shop();
-    desk.write("next.yaml", application("shop", "web", "v2", "web:2", "targetSize: 2"));
-    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
-    let job = application("shop", "job", "v2", "job:2", "targetSize: 1");
-    let (_, second) = job.split_once("components:\n").unwrap();
-    desk.write("later.yaml", format!("{web}{second}"));
-    desk.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
-    let mut first = Child::spawn(by("first", &desk, "apply next.yaml --prune --yes"));
-    first.until(": waiting, `web-v2`");
-    let mut later = Child::spawn(by("later", &desk, "apply later.yaml"));
-    later.until("waiting for the run of `first`");
-    let (first, later) = (first.end(), later.end());
-    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
-    desk.settle();
-    let left = desk.deployments();
-    assert!(left.iter().any(|one| one.starts_with("job-v2")), "{left:?}\n{}", first.stderr);
+    let (left, stderr) = pruned_before_a_later_run("job", "v2");
+    assert!(left.iter().any(|one| one.starts_with("job-v2")), "{left:?}\n{stderr}");
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::exit_codes::open_shop;
-use crate::support::{Desk, Ran};
+use crate::support::{Desk, FILE, Ran};
 
 /// A command that may write no file of more than so many blocks, as on a disk that is nearly full.
 fn with_room(desk: &Desk, line: &str, blocks: usize) -> Ran {
@@ -49,4 +49,21 @@ fn a_disk_that_is_full_is_said_by_a_dry_run() {
     let ran = with_room(&desk, "apply v2.yaml --dry-run=server", 1);
     assert!(matches!(ran.code, Some(0 | 4 | 6)), "{}", ran.stderr);
     assert!(!ran.stderr.contains("retrying"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
+    let desk = open_shop();
+    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = desk.start("apply v2.yaml");
+    driver.until(": waiting, `web-v2`");
+    desk.write(FILE, "{broken");
+    let ran = driver.end();
+    assert_eq!(ran.code, Some(6), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("failed in batch 1 of 2: the sandbox file `box.json` is broken"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
 }
