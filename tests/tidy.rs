@@ -65,6 +65,19 @@ const IMPURE: [&str; 11] = [
     "TcpStream",
 ];
 
+/// Phrases that neither a message nor the help has, whose pages in `man` hold all of it.
+const BANNED: [&str; 9] = [
+    "given again",
+    "made anew",
+    "way back",
+    "goes on",
+    "going on with",
+    "looked at",
+    "is told",
+    "whoever",
+    "what is there",
+];
+
 /// A source file under the rules.
 struct Source {
     /// The path from the package's root, with slashes.
@@ -182,6 +195,15 @@ fn purity(source: &Source) -> Vec<String> {
     impure.map(|word| format!("{}: `{word}` in a pure module", source.path)).collect()
 }
 
+fn wording(source: &Source) -> Vec<String> {
+    if source.is_test() {
+        return Vec::new();
+    }
+    // No name in code has a space, and no comment is left: what is found is text.
+    let banned = BANNED.iter().filter(|phrase| mentions(&source.code, phrase));
+    banned.map(|phrase| format!("{}: the phrase `{phrase}`", source.path)).collect()
+}
+
 fn length(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
     if lines <= MOST_LINES {
@@ -211,13 +233,13 @@ fn complaint(source: &Source, word: &str) -> String {
 }
 
 fn complaints(source: &Source) -> Vec<String> {
-    [direction, owners, purity, length, leftovers].iter().flat_map(|rule| rule(source)).collect()
+    [direction, owners, purity, wording, length, leftovers].iter().flat_map(|rule| rule(source)).collect()
 }
 
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "man"] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();
@@ -235,7 +257,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|end| end == "rs") {
+        } else if path.extension().is_some_and(|end| end == "rs" || end == "1") {
             files.push(path);
         }
     }
@@ -274,6 +296,12 @@ fn planted_violations_are_found() {
         ("src/plan/batch.rs", "pub async fn plan() {}", "in a pure module"),
         ("src/oam/render.rs", "use kube::Client;", "in a pure module"),
         ("src/plan/long.rs", &"\n".repeat(MOST_LINES + 1), "501 lines"),
+        (
+            "src/cli/apply.rs",
+            "let hint = \"the run goes on when the command is given again\";",
+            "`given again`",
+        ),
+        ("man/rollout.1", "Runs the command, whoever calls it", "`whoever`"),
         ("tests/slow.rs", &sleep, "sleep`"),
         ("src/cli/apply.rs", &todo, "DO`"),
     ];
@@ -293,6 +321,7 @@ fn what_is_allowed_is_left_alone() {
         ),
         ("src/cluster/record.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::sandbox::open; }"),
         ("src/cluster/clock.rs", "let now = jiff::Timestamp::now();"),
+        ("src/cli/apply.rs", "/// The run goes on.\nlet hint = \"the cargoes on board\";"),
         ("src/cli/connect.rs", "let list = std::env::var_os(\"KUBECONFIG\");"),
         ("src/driver/drive.rs", "let name = my_crate::sandbox::name; pprintln!();"),
     ];

@@ -7,11 +7,11 @@ use crate::cli::ui::Ui;
 use crate::cluster::lease::Acquisition;
 use crate::driver::request::{Intent, RolloutRequest};
 
-/// Return from the run under way to where it began, at once
+/// Abort the run in progress and roll it back
 ///
-/// Takes over from the process that drives, and returns to the revision and the size from before in one batch, or in
-/// those of `--batches`: the revision from before grows and is ready before anything is taken away. Given again, an
-/// abort that was stopped goes on.
+/// Takes over from the process that drives the run, and rolls back to the previous revision and size in one batch, or in
+/// those of `--batches`. The previous revision scales up and becomes ready before any pod is removed. If the command is
+/// interrupted, rerun it to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -31,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     pub dry: DryRunArg,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

@@ -19,9 +19,9 @@ use crate::oam::application::Application;
 
 /// Roll out the applications in manifests, batch by batch
 ///
-/// Plans, checks, records the run, and drives it to the target size or to the gate that `batchPartition`
-/// or `--partition` sets; then prints the final table. A run that was stopped, by whatever, goes on when the
-/// same command is given again. A manifest that is already rolled out changes nothing.
+/// Plans, checks and records the run, drives it to the target size or to the gate set by `batchPartition`
+/// or `--partition`, then prints the final table. If the run is interrupted for any reason, rerun the same
+/// command to resume it. A manifest that is already rolled out changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -37,26 +37,26 @@ pub struct Args {
     #[command(flatten)]
     pub deadlines: DeadlineArgs,
 
-    /// Accept other content under an `externalRevision` that exists
+    /// Accept different content under an existing `externalRevision`
     ///
-    /// Without it such a manifest is refused, since the recorded revision, not the manifest, would be rolled
-    /// out.
+    /// Rolls out the revision as it was recorded, not the manifest. Without this flag such a manifest is
+    /// rejected.
     #[arg(long)]
     pub reuse_revision: bool,
 
-    /// Do this with a component whose pods do not become ready
+    /// What to do when a component's pods do not become ready
     #[arg(long, env = "ROLLOUT_ON_FAILURE", hide_env_values = true, value_name = "WHAT")]
     #[arg(default_value = "hold")]
     pub on_failure: OnFailure,
 
-    /// Remove the components that the application had and the manifest does not name any more
+    /// Delete components that are no longer in the manifest
     ///
-    /// They go once everything else is rolled out to the end; on a terminal they are shown first and asked for.
-    /// Without this flag they are told of and stay.
+    /// They are deleted once everything else is completely rolled out. On a terminal, lists them first and asks
+    /// for confirmation. Without this flag they are reported and kept.
     #[arg(long, conflicts_with = "dry_run")]
     pub prune: bool,
 
-    /// Do not ask before `--prune` removes; without `--prune` nothing is asked
+    /// Do not ask for confirmation before `--prune` deletes components
     #[arg(short, long)]
     pub yes: bool,
 
@@ -64,7 +64,7 @@ pub struct Args {
     #[command(flatten)]
     pub dry: DryRunArg,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }
@@ -72,10 +72,10 @@ pub struct Args {
 /// What becomes of a component whose pods do not become ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OnFailure {
-    /// It stays as it is, for somebody to look at and to go on
+    /// Keep it as it is, to inspect and resume
     #[default]
     Hold,
-    /// It returns to the revision and the size from before, as with `rollout abort`; the exit code stays 3
+    /// Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3
     Undo,
 }
 
@@ -84,8 +84,8 @@ Examples:
   $ rollout apply app.yaml
   $ rollout apply app.yaml --partition 0      stop after the first batch
   $ rollout apply app.yaml --fail-fast --on-failure undo
-  $ rollout apply app.yaml --prune            without the components that left it
-  $ rollout apply app.yaml --batches 20%,80%  other batches than the manifest's
+  $ rollout apply app.yaml --prune            also delete removed components
+  $ rollout apply app.yaml --batches 20%,80%  override the manifest's batches
   $ envsubst < app.yaml | rollout apply -
   $ rollout apply examples/express-server-v1.yaml --sandbox";
 
@@ -154,7 +154,8 @@ pub fn requests(
     }
     match collisions::find(&requests) {
         None => Ok(requests),
-        Some(collision) => Err(Failure::message(Kind::Manifest, collision)
-            .hint("give one of them another name; nothing was changed")),
+        Some(collision) => {
+            Err(Failure::message(Kind::Manifest, collision).hint("rename one of them; nothing was changed"))
+        }
     }
 }

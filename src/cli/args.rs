@@ -18,87 +18,86 @@ use crate::report::status::Format;
 pub struct GlobalArgs {
     /// Act in this namespace
     ///
-    /// It wins over the namespace in a manifest, which wins over the kubeconfig context's.
+    /// Overrides the namespace in a manifest, which overrides the kubeconfig context's.
     #[arg(short, long, global = true, env = "ROLLOUT_NAMESPACE", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = values::namespace)]
     pub namespace: Option<String>,
 
-    /// Use this context of the kubeconfig
+    /// Use this context from the kubeconfig
     #[arg(long, global = true, env = "ROLLOUT_CONTEXT", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub context: Option<String>,
 
-    /// Use this cluster of the kubeconfig
+    /// Use this cluster from the kubeconfig
     #[arg(long, global = true, env = "ROLLOUT_CLUSTER", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub cluster: Option<String>,
 
-    /// Use this user of the kubeconfig
+    /// Use this user from the kubeconfig
     #[arg(long, global = true, env = "ROLLOUT_USER", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub user: Option<String>,
 
     /// Read this kubeconfig
     ///
-    /// Without it: the files in `KUBECONFIG`, else `~/.kube/config`, else the cluster that the process
-    /// runs in.
+    /// Default: the files in `KUBECONFIG`, then `~/.kube/config`, then the cluster that the process runs in.
     #[arg(long, global = true, env = "ROLLOUT_KUBECONFIG", hide_env_values = true)]
     #[arg(value_name = "FILE", help_heading = CONNECTION)]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Act as this user
+    /// Impersonate this user
     #[arg(long = "as", global = true, env = "ROLLOUT_AS", hide_env_values = true)]
     #[arg(value_name = "USER", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub as_user: Option<String>,
 
-    /// Act as a member of this group; can be repeated
+    /// Impersonate this group; can be repeated
     #[arg(long, global = true, env = "ROLLOUT_AS_GROUP", hide_env_values = true, value_delimiter = ',')]
     #[arg(value_name = "GROUP", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub as_group: Vec<String>,
 
-    /// Give up on a single request after this time
+    /// Give up on a single API request after this time
     ///
-    /// At least `10s`; `0` is no limit.
+    /// At least `10s`; `0` disables the limit.
     #[arg(long, global = true, env = "ROLLOUT_REQUEST_TIMEOUT", hide_env_values = true)]
     #[arg(value_name = "DURATION", default_value = "30s", help_heading = CONNECTION)]
     #[arg(value_parser = values::request_timeout, allow_hyphen_values = true)]
     pub request_timeout: SignedDuration,
 
-    /// Work in a sandbox instead of a cluster
+    /// Use a sandbox instead of a cluster
     ///
-    /// The sandbox is a Kubernetes API inside this process, with controllers and a kubelet. With FILE its
-    /// state is kept there between invocations; without, it is gone when the command ends.
+    /// The sandbox is a Kubernetes API inside this process, with controllers and a kubelet. FILE keeps its
+    /// state between invocations; without FILE, the state is discarded when the command ends.
     #[arg(long, global = true, env = "ROLLOUT_SANDBOX", hide_env_values = true)]
     #[arg(value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = SANDBOX)]
     pub sandbox: Option<Option<PathBuf>>,
 
     /// Script the sandbox's kubelet with the rules in this file
     ///
-    /// A YAML list, first match wins: `- {image: 'podinfo:5*', fail: ImagePullBackOff}` or
-    /// `- {image: '*', readyAfter: 20ms}`. Needs `--sandbox`.
+    /// A YAML list; the first match wins: `- {image: 'podinfo:5*', fail: ImagePullBackOff}` or
+    /// `- {image: '*', readyAfter: 20ms}`. Requires `--sandbox`.
     #[arg(long, global = true, env = "ROLLOUT_SANDBOX_RULES", hide_env_values = true)]
     #[arg(value_name = "FILE", help_heading = SANDBOX)]
     pub sandbox_rules: Option<PathBuf>,
 
-    /// Go by this name in the queue of runs
+    /// Set the identity of this run when it locks an application
     ///
-    /// A run with the same identity takes over at once instead of waiting, as a CI job does when it is
-    /// retried. Without it: user, host and process.
+    /// A run with the same identity takes over at once instead of waiting, such as a retried CI job.
+    /// Default: user, host and process ID.
     #[arg(long, global = true, env = "ROLLOUT_IDENTITY", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
     pub identity: Option<String>,
 
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors to stderr
     #[arg(short, long, global = true, help_heading = CONVERSATION)]
     pub quiet: bool,
 
-    /// Say every request on stderr, with the status of its answer and the time it took
+    /// Log every API request to stderr, with its status and duration
     #[arg(short, long, global = true, help_heading = CONVERSATION, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Colour the conversation on stderr, and differences
+    /// Colour messages and diffs
     ///
-    /// `auto` colours a terminal and follows NO_COLOR and CLICOLOR_FORCE.
+    /// `auto` colours output to a terminal and respects NO_COLOR and CLICOLOR_FORCE.
     #[arg(long, global = true, env = "ROLLOUT_COLOR", hide_env_values = true)]
     #[arg(value_name = "WHEN", default_value = "auto", help_heading = CONVERSATION)]
     pub color: Color,
@@ -108,15 +107,15 @@ pub struct GlobalArgs {
 const CONNECTION: &str = "Connection";
 /// The heading of the sandbox's flags.
 const SANDBOX: &str = "Sandbox";
-/// The heading of the flags about what is said.
-const CONVERSATION: &str = "Conversation";
-/// The heading of the flags that steer a run.
-const DRIVING: &str = "Driving";
+/// The heading of the flags about what is printed.
+const CONVERSATION: &str = "Output";
+/// The heading of the flags that shape and bound a run.
+const DRIVING: &str = "Rollout";
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Color {
-    /// On a terminal
+    /// When writing to a terminal
     #[default]
     Auto,
     /// Always
@@ -130,11 +129,11 @@ pub enum Color {
 pub struct ManifestArgs {
     /// Read these manifests: files, directories, or `-` for stdin
     ///
-    /// Of a directory, the files that end in `.yaml`, `.yml` or `.json` are read, in order of their names.
+    /// In a directory, reads the files that end in `.yaml`, `.yml` or `.json`, sorted by name.
     #[arg(value_name = "FILE", required_unless_present = "filename")]
     pub files: Vec<PathBuf>,
 
-    /// Read this manifest, as kubectl has it; can be repeated
+    /// Read this manifest, as with kubectl; can be repeated
     #[arg(short = 'f', long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
 }
@@ -149,7 +148,7 @@ impl ManifestArgs {
 /// The component that a command is about.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ComponentArg {
-    /// Act on this component; may be left out where the namespace has only one
+    /// Act on this component; optional if the namespace has only one
     #[arg(value_name = "COMPONENT")]
     pub component: Option<String>,
 }
@@ -157,18 +156,18 @@ pub struct ComponentArg {
 /// Flags that change the shape of a run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BatchArgs {
-    /// Cut the run into these batches
+    /// Override the batches
     ///
-    /// Sizes in pods, `2,3`, or in per cent, `20%,30%,50%`. Together they make the target size or, where only
-    /// the size changes, the difference. Percentages round up, and one in the last place is whatever is left.
-    /// Without it: those of the manifest; `undo` takes those of the last run where they fit.
+    /// Sizes in pods, such as `2,3`, or percentages, such as `20%,30%,50%`. They must add up to the target size
+    /// or, if only the size changes, to the difference. Percentages round up; a final percentage takes the
+    /// remainder. Default: the batches of the manifest; for `undo`, those of the last run if they fit.
     #[arg(long, value_name = "SIZES", allow_hyphen_values = true, help_heading = DRIVING)]
     pub batches: Option<Batches>,
 
     /// Stop after this batch, counted from 0
     ///
-    /// Replaces the manifest's `batchPartition`; the run ends there with success and goes on when the same
-    /// command is given without.
+    /// Overrides the manifest's `batchPartition`. The run ends there with success; rerun the command without
+    /// this flag to continue.
     #[arg(long, value_name = "INDEX", allow_negative_numbers = true, help_heading = DRIVING)]
     #[arg(value_parser = values::count)]
     pub partition: Option<u32>,
@@ -177,9 +176,9 @@ pub struct BatchArgs {
 /// Whether a run is only tried.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DryRunArg {
-    /// Say what would be done and do nothing
+    /// Only print what would be done
     ///
-    /// Without WHERE: `client`. `-o` is the form in which the plan is printed, as `rollout plan` has it.
+    /// WHERE defaults to `client`. `-o` selects the output format of the plan, as for `rollout plan`.
     #[arg(long, value_name = "WHERE", require_equals = true, num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: Option<DryRun>,
 }
@@ -187,9 +186,9 @@ pub struct DryRunArg {
 /// Where a run is only tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
-    /// Here: the cluster is read, nothing is sent
+    /// Read the cluster and plan locally; send nothing
     Client,
-    /// Also on the server, which judges what would be created and keeps nothing
+    /// Also send a server-side dry run of every object to create
     Server,
 }
 
@@ -198,7 +197,7 @@ pub enum DryRun {
 pub struct DeadlineArgs {
     /// Give up on the whole run after this time
     ///
-    /// `0` is no limit: each batch is bounded by `--batch-timeout` all the same.
+    /// `0` disables the limit; `--batch-timeout` still applies to each batch.
     #[arg(long, env = "ROLLOUT_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
     #[arg(default_value = "0", value_parser = values::duration, allow_hyphen_values = true)]
     #[arg(help_heading = DRIVING)]
@@ -206,24 +205,24 @@ pub struct DeadlineArgs {
 
     /// Give up on a batch after this time
     ///
-    /// `0` is no limit.
+    /// `0` disables the limit.
     #[arg(long, env = "ROLLOUT_BATCH_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
     #[arg(default_value = "10m", value_parser = values::duration, allow_hyphen_values = true)]
     #[arg(help_heading = DRIVING)]
     pub batch_timeout: SignedDuration,
 
-    /// Give up on a batch as soon as there is a sign that waiting will not help
+    /// Give up on a batch as soon as a pod shows an error that waiting will not fix
     ///
-    /// Such as an image that cannot be pulled, a quota that allows no more pods, a container that was restarted three
-    /// times. The pods are looked at after three seconds in which nothing moves, and then every ten. Without this flag
-    /// it is looked every minute after the second time, such a sign is told, and the batch has its time all the same.
+    /// Such as an image that cannot be pulled, an exceeded quota, or a container that restarted three times. Pods are
+    /// checked after three seconds without progress, then every ten seconds. Without this flag, after the second check
+    /// pods are checked once a minute, errors are only reported, and the batch waits until its timeout.
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
     #[arg(value_parser = values::boolean)]
     pub fail_fast: bool,
 
-    /// Show so many lines of a failing pod's log
+    /// Print this many lines of a failing pod's log
     ///
-    /// The last ones, 100 at most, long lines cut off. `0` shows none, for logs that may hold what nobody should read.
+    /// Prints the last lines, at most 100, and truncates long ones. Use `0` if logs may contain secrets.
     #[arg(long, env = "ROLLOUT_LOGS", hide_env_values = true, value_name = "LINES", help_heading = DRIVING)]
     #[arg(default_value = "8", value_parser = values::log_lines, allow_hyphen_values = true)]
     pub logs: u32,
@@ -236,9 +235,9 @@ pub struct DeadlineArgs {
 /// How long to wait in line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LockArg {
-    /// Give up on waiting for another run of the application after this time
+    /// Give up waiting for another run of the application after this time
     ///
-    /// `0` is no limit.
+    /// `0` disables the limit.
     #[arg(long, env = "ROLLOUT_LOCK_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
     #[arg(default_value = "10m", value_parser = values::duration, allow_hyphen_values = true)]
     #[arg(help_heading = DRIVING)]
@@ -257,7 +256,7 @@ pub enum Output {
     Json,
     /// One YAML document
     Yaml,
-    /// Names, one a line
+    /// Names, one per line
     Name,
 }
 
@@ -273,9 +272,9 @@ pub enum RunOutput {
     Json,
     /// The final state as one YAML document
     Yaml,
-    /// The names of the components, one a line
+    /// The names of the components, one per line
     Name,
-    /// Every event as it happens, one JSON object a line
+    /// Every event as it happens, one JSON object per line
     Ndjson,
 }
 

@@ -12,18 +12,18 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::{complete, exit, files};
 
-/// Print a completion script for a shell, or write the scripts for all
+/// Print a completion script for a shell, or write the scripts for all shells
 ///
-/// The script asks `rollout` itself what may come next, so that names of components, revisions, namespaces and
-/// contexts are completed as well. What the cluster does not tell within a second is left out.
+/// The script calls `rollout` itself, which also completes the names of components, revisions, namespaces and contexts.
+/// It queries the cluster with a one-second timeout.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Write for this shell
+    /// Generate the script for this shell
     #[arg(required_unless_present = "dir")]
     pub shell: Option<Shell>,
 
-    /// Write the script into this directory, made where it is not there; without SHELL, one for every shell
+    /// Write the script to this directory, creating it if needed; without SHELL, one for every shell
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
     let scripts = of(shells);
     files::write(dir, &scripts)?;
     for (shell, (name, _)) in shells.iter().zip(&scripts) {
-        ui.status(&format!("the script for {shell} is `{}`", dir.join(name).display()));
+        ui.status(&format!("script for {shell} written to `{}`", dir.join(name).display()));
     }
     Ok(exit::SUCCESS)
 }

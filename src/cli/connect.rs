@@ -113,12 +113,12 @@ async fn silent(
         return Ok(Connection { client, server, sandbox: Some(sandbox), namespaces, request_timeout });
     }
     if args.sandbox_rules.is_some() {
-        return Err(Failure::message(Kind::Usage, "`--sandbox-rules` needs `--sandbox`"));
+        return Err(Failure::message(Kind::Usage, "`--sandbox-rules` requires `--sandbox`"));
     }
     let mut config = config(args, request_timeout).await?;
     if config.accept_invalid_certs {
         ui.warn(
-            "the kubeconfig turns off the check of the cluster's certificate (`insecure-skip-tls-verify`)",
+            "the kubeconfig disables verification of the cluster's certificate (`insecure-skip-tls-verify`)",
         );
     }
     let namespaces = Namespaces::new(flag, config.default_namespace.clone())?;
@@ -157,7 +157,7 @@ fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plug
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     let (plugin, identity) = Plugin::start(exec, clock.clone()).map_err(|error| {
-        Failure::new(Kind::Cluster, error).hint("`kubectl get namespaces` shows what the plugin says")
+        Failure::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
     })?;
     if let Some(Identity { certificate, key }) = identity {
         auth.client_certificate_data = Some(BASE64.encode(certificate));
@@ -172,9 +172,9 @@ fn provider(config: &mut Config) -> Result<(), Failure> {
     let auth = &mut config.auth_info;
     let Some(mut provider) = auth.auth_provider.take() else { return Ok(()) };
     if provider.name != "oidc" {
-        let message = "the `auth-provider` of the kubeconfig is one that is not supported any more";
+        let message = "the `auth-provider` of the kubeconfig is no longer supported";
         return Err(Failure::message(Kind::Cluster, message)
-            .hint("use a credential plugin (`exec`) in its place, as kubectl asks for"));
+            .hint("use a credential plugin (`exec`) instead, as kubectl requires"));
     }
     let token =
         provider.config.remove("id-token").filter(|_| auth.token.is_none() && auth.username.is_none());
@@ -190,7 +190,7 @@ fn check_token(config: &Config) -> Result<(), Failure> {
     if HeaderValue::from_str(token.expose_secret()).is_ok() {
         return Ok(());
     }
-    let message = "`token` of the kubeconfig has characters that cannot be sent, such as a line's end";
+    let message = "`token` of the kubeconfig contains invalid characters, such as a line break";
     Err(Failure::message(Kind::Cluster, message))
 }
 
@@ -235,7 +235,7 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
             config.auth_info.impersonate_groups = (!args.as_group.is_empty()).then(|| args.as_group.clone());
         }
         None if args.as_group.is_empty() => {}
-        None => return Err(Failure::message(Kind::Usage, "`--as-group` needs `--as`")),
+        None => return Err(Failure::message(Kind::Usage, "`--as-group` requires `--as`")),
     }
     config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     config.default_retry = false;
@@ -263,8 +263,8 @@ fn unusable(error: kube::Error) -> Failure {
     }
     let message = match error {
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-            return Failure::message(Kind::Cluster, "proxy of the kubeconfig or of `HTTPS_PROXY` cannot be used")
-                .hint("proxies are reached by `http://`, `https://` or `socks5://`; unset it if the cluster can be reached without");
+            return Failure::message(Kind::Cluster, "the proxy of the kubeconfig or of `HTTPS_PROXY` is not usable")
+                .hint("use an `http://`, `https://` or `socks5://` proxy, or unset it if the cluster is reachable without one");
         }
         kube::Error::InferKubeconfig(error) => return kubeconfig::unfit(error),
         kube::Error::RustlsTls(error) => match error {
@@ -273,20 +273,20 @@ fn unusable(error: kube::Error) -> Failure {
             | RustlsTlsError::MissingCertificate
             | RustlsTlsError::InvalidPrivateKey(_)
             | RustlsTlsError::UnknownPrivateKeyFormat => {
-                "the client certificate of the kubeconfig, or its key, is not one in PEM"
+                "the client certificate of the kubeconfig, or its key, is not valid PEM"
             }
             RustlsTlsError::AddRootCertificate(_) => {
-                "`certificate-authority` of the kubeconfig is not a certificate that can be used"
+                "`certificate-authority` of the kubeconfig is not a usable certificate"
             }
             RustlsTlsError::NoValidNativeRootCA(_) => {
-                "the kubeconfig names no `certificate-authority`, and this system has none that can be used"
+                "the kubeconfig has no `certificate-authority`, and this system has no usable one"
             }
-            RustlsTlsError::InvalidServerName(_) => {
-                "`tls-server-name` of the kubeconfig is not the name of a host"
-            }
+            RustlsTlsError::InvalidServerName(_) => "`tls-server-name` of the kubeconfig is not a host name",
         },
-        kube::Error::HttpError(_) => "the user or a group of `--as` and `--as-group` cannot be sent",
-        _ => "kubeconfig does not make a usable client",
+        kube::Error::HttpError(_) => {
+            "the user or group in `--as` or `--as-group` contains invalid characters"
+        }
+        _ => "the kubeconfig is not usable",
     };
     Failure::message(Kind::Cluster, message)
 }
@@ -337,7 +337,7 @@ current-context: one
     async fn what_does_not_fit_is_said() {
         let cases: [(&[&str], Kind, &str); 3] = [
             (&["--context", "three"], Kind::Cluster, "kubeconfig has no context `three`"),
-            (&["--as-group", "a"], Kind::Usage, "`--as-group` needs `--as`"),
+            (&["--as-group", "a"], Kind::Usage, "`--as-group` requires `--as`"),
             (
                 &["--kubeconfig", "/nowhere/config"],
                 Kind::Cluster,

@@ -4,10 +4,10 @@ use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 
-/// Print the definitions of two optional kinds, for `kubectl get app` and `kubectl get rollout`
+/// Print the CRDs of two optional kinds, for `kubectl get app` and `kubectl get rollout`
 ///
-/// Where they are installed, `rollout` also keeps an Application and a Rollout object that show what it did.
-/// Nothing is read back from them and nothing needs them; do not install them beside KubeVela.
+/// If they are installed, `rollout` also maintains an Application and a Rollout object that show its runs. It never
+/// reads them back and works without them. Do not install them next to KubeVela.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {}

@@ -132,9 +132,9 @@ pub fn authorised(client: Client, plugin: Arc<Plugin>) -> Client {
 }
 
 fn token(exec: &ExecConfig, given: Given) -> Result<Token, CredentialError> {
-    let text = given.token.ok_or_else(|| CredentialError::of_plugin(exec, "gave no credentials"))?;
+    let text = given.token.ok_or_else(|| CredentialError::of_plugin(exec, "returned no credentials"))?;
     let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-        .map_err(|_| CredentialError::of_plugin(exec, "gave a token with characters that cannot be sent"))?;
+        .map_err(|_| CredentialError::of_plugin(exec, "returned a token with invalid characters"))?;
     header.set_sensitive(true);
     Ok(Token { header, expires: given.expiration_timestamp })
 }
@@ -168,7 +168,7 @@ fn run(exec: &ExecConfig) -> Result<Given, CredentialError> {
     let answer: Option<Answer> = serde_yaml::from_str(&text).ok();
     answer
         .and_then(|answer| answer.status)
-        .ok_or_else(|| CredentialError::of_plugin(exec, "gave an answer that cannot be used"))
+        .ok_or_else(|| CredentialError::of_plugin(exec, "returned an unusable response"))
 }
 
 #[cfg(test)]
@@ -224,10 +224,10 @@ mod tests {
     #[test]
     fn what_is_no_credential_is_refused_in_words() {
         let cases = [
-            ("{}", "gave no credentials"),
-            ("canary", "gave an answer that cannot be used"),
-            (r#"{token: "can\u0001ary"}"#, "gave a token with characters that cannot be sent"),
-            ("{token: canary, expirationTimestamp: canary}", "gave an answer that cannot be used"),
+            ("{}", "returned no credentials"),
+            ("canary", "returned an unusable response"),
+            (r#"{token: "can\u0001ary"}"#, "returned a token with invalid characters"),
+            ("{token: canary, expirationTimestamp: canary}", "returned an unusable response"),
         ];
         for (status, said) in cases {
             let directory = tempfile::tempdir().unwrap();

@@ -17,29 +17,29 @@ use crate::driver::delete::{self, Extent, Removed, Remover};
 use crate::driver::inventory::{self, Inventory, Scope};
 use crate::report::text::sanitise;
 
-/// Remove what an application owns, or one of its components
+/// Delete applications or components, with everything that they own
 ///
-/// Workloads with their pods, Services, revisions, and the record of runs; nothing that the application did not make.
-/// On a terminal it is shown first and asked for. Volumes that a StatefulSet claimed stay, as they do with kubectl. What a
-/// finalizer holds is waited for, for a minute; then the exit code is 3, and the same command goes on later.
+/// Deletes workloads with their pods, Services, revisions and run records, but nothing that the application did not
+/// create. On a terminal, lists them first and asks for confirmation. Volumes claimed by a StatefulSet are kept, as with
+/// kubectl. Waits one minute for finalizers, then exits with 3; rerun the command to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Remove these applications or components, or the applications of these manifests
+    /// Delete these applications or components, or the applications in these manifests
     ///
-    /// A word that is a file or a directory here, ends in `.yaml`, `.yml` or `.json`, or is `-`, is a manifest.
+    /// An argument is a manifest if it is an existing file or directory, ends in `.yaml`, `.yml` or `.json`, or is `-`.
     #[arg(value_name = "FILE|NAME", required_unless_present = "filename", value_parser = NonEmpty::new())]
     pub names: Vec<String>,
 
-    /// Remove the applications of this manifest, as kubectl has it; can be repeated
+    /// Delete the applications in this manifest, as with kubectl; can be repeated
     #[arg(short = 'f', long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
 
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Say what would be removed and remove nothing
+    /// Only print what would be deleted
     #[arg(long, value_name = "WHERE", require_equals = true, value_parser = ["client"])]
     pub dry_run: Option<String>,
 
@@ -80,7 +80,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let patience = args.lock.lock_timeout.unsigned_abs();
     if found.is_empty() {
-        ui.status("there is nothing to remove");
+        ui.status("nothing to delete");
         for inventory in &inventories {
             if args.dry_run.is_none()
                 && inventory::is_unfinished(&setting.session, &inventory.scope).await.map_err(unreachable)?
@@ -111,9 +111,9 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 pub fn ask(found: &[&Owned], ui: &mut Ui) -> Result<Extent, Failure> {
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
-        format!("To be removed from namespace {}, with all pods:\n{lines}", sanitise(owned[0].namespace()))
+        format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
     });
-    match ui.confirm(&format!("{}Remove it?", lists.collect::<String>()))? {
+    match ui.confirm(&format!("{}Delete?", lists.collect::<String>()))? {
         Answer::Yes => Ok(Extent::Inventory),
         Answer::NotAsked => Ok(Extent::Scope),
         Answer::No => Err(Failure::message(Kind::Refused, "nothing was changed")),
@@ -149,7 +149,7 @@ pub fn waiting(application: &str, holder: &str) -> String {
 /// What holds an object that is on its way out.
 pub fn held(owned: &Owned, finalizers: &[String]) -> String {
     let finalizers = finalizers.join(", ");
-    format!("{} is being deleted, and its finalizers hold it: {}", shown(owned), sanitise(&finalizers))
+    format!("{} is being deleted, blocked by its finalizers: {}", shown(owned), sanitise(&finalizers))
 }
 
 /// An object on one line.

@@ -94,8 +94,8 @@ async fn once(
     // The display gives the terminal back before anything else is said.
     drop((context, reporter));
     match ended.context("signals cannot be heard")? {
-        Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "stopped at once")
-            .hint("the run is kept: run the same command again to go on where it stopped")),
+        Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "interrupted immediately")
+            .hint("the run is recorded: rerun the same command to resume it")),
         Ended::Done(ends, signal) => Ok((ends, signal)),
     }
 }
@@ -135,7 +135,7 @@ async fn conclude(
                 ui.data(&status::render(&items, format, clock.now()));
                 ui.summary(&status::render(&items, Format::Wide, clock.now()));
             }
-            None => ui.warn("the final state cannot be shown, as the API server does not answer any more"),
+            None => ui.warn("the final state is unknown: the API server no longer answers"),
         }
     }
     match kind {

@@ -12,7 +12,8 @@ use crate::cli::failure::Failure;
 ///
 /// A directory that cannot be made or written.
 pub(crate) fn write(dir: &Path, files: &[(String, String)]) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).with_context(|| format!("directory `{}` cannot be made", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("directory `{}` cannot be created", dir.display()))?;
     for (name, text) in files {
         let path = dir.join(name);
         std::fs::write(&path, text)

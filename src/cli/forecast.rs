@@ -20,7 +20,7 @@ pub use document::Plan;
 pub fn render(forecast: &Forecast) -> String {
     let prepared = &forecast.prepared;
     let mut text = format!(
-        "component {} of application {} in namespace {}\n",
+        "component `{}` of application `{}` in namespace `{}`\n",
         sanitise(&prepared.component),
         sanitise(&prepared.application),
         sanitise(&prepared.namespace)
@@ -36,7 +36,10 @@ pub fn render(forecast: &Forecast) -> String {
     }
     if prepared.relabels.is_some() {
         let (noun, workload) = (prepared.desired.kind.noun(), &prepared.desired.workload);
-        line(&mut text, format!("labels or annotations of {noun} {workload} change; its pods stay"));
+        line(
+            &mut text,
+            format!("labels or annotations of {noun} `{workload}` change; its pods are not replaced"),
+        );
     }
     let spec = forecast.steps.iter().find_map(claimed);
     line(&mut text, spec.map_or_else(|| at_rest(forecast), |spec| action(spec, goes_on(forecast))));
@@ -84,11 +87,11 @@ fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
 
 fn revision(forecast: &Forecast) -> String {
     match &forecast.prepared.new_revision {
-        Some(new) => format!("revision {} is new, number {}", new.name, new.number),
+        Some(new) => format!("revision `{}` is new, number {}", new.name, new.number),
         None => {
             let name =
                 forecast.prepared.manifest_revision.as_ref().unwrap_or(&forecast.prepared.desired.target);
-            format!("revision {name} is recorded already")
+            format!("revision `{name}` is already recorded")
         }
     }
 }
@@ -99,9 +102,9 @@ fn services(forecast: &Forecast) -> Vec<String> {
             Change::None | Change::Foreign(_) => return None,
             Change::Create(_) => "is new",
             Change::Update { .. } => "changes",
-            Change::Remove(_) => "is removed: no port is exposed any more",
+            Change::Remove(_) => "is deleted: no port is exposed any more",
         };
-        Some(format!("service {} {what}", change.name()?))
+        Some(format!("service `{}` {what}", change.name()?))
     };
     forecast.prepared.services.iter().filter_map(line).collect()
 }
@@ -109,10 +112,10 @@ fn services(forecast: &Forecast) -> Vec<String> {
 fn at_rest(forecast: &Forecast) -> String {
     let desired = &forecast.prepared.desired;
     match forecast.steps.first().map(|foreseen| &foreseen.step) {
-        Some(Step::Hold { batch }) => format!("held after batch {} as asked; nothing to do", batch + 1),
-        Some(Step::Wait { waiting, .. }) => format!("nothing to do but wait: {}", waiting.phrase()),
+        Some(Step::Hold { batch }) => format!("held after batch {} as requested; nothing to do", batch + 1),
+        Some(Step::Wait { waiting, .. }) => format!("nothing to do; waiting for {}", waiting.phrase()),
         _ => format!(
-            "{} has {}; nothing to do",
+            "`{}` has {}; nothing to do",
             desired.target,
             plural(desired.target_size as usize, "replica", "replicas")
         ),
@@ -126,24 +129,24 @@ fn goes_on(forecast: &Forecast) -> bool {
 
 fn action(spec: &RunSpec, goes_on: bool) -> String {
     let batches = plural(spec.batches.len(), "batch", "batches");
-    let begin = if goes_on { "going on with the " } else { "" };
+    let begin = if goes_on { "resuming the " } else { "" };
     let undertaking = match spec.mode {
         Mode::Release => {
-            format!("first release of {} with {} replicas in {batches}", spec.target, spec.target_size)
+            format!("first release of `{}` with {} replicas in {batches}", spec.target, spec.target_size)
         }
         Mode::Upgrade => format!(
-            "upgrade from {} to {}, {} → {} replicas in {batches}",
+            "upgrade from {} to `{}`, {} → {} replicas in {batches}",
             if spec.sources.is_empty() {
-                "what somebody changed".to_owned()
+                "an externally modified workload".to_owned()
             } else {
-                spec.sources.join(" + ")
+                list_literals(&spec.sources)
             },
             spec.target,
             spec.size_before(),
             spec.target_size
         ),
         Mode::Scale => format!(
-            "scale of {}, {} → {} replicas in {batches}",
+            "scaling of `{}`, {} → {} replicas in {batches}",
             spec.target, spec.original_size, spec.target_size
         ),
     };
@@ -180,7 +183,7 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
     let mut batch = 0;
     for Foreseen { step, target, sources } in &forecast.steps {
         let words = match step {
-            Step::Create => format!("create {}", forecast.prepared.desired.workload),
+            Step::Create => format!("create `{}`", forecast.prepared.desired.workload),
             Step::Roll { rolling, batch: of } => {
                 batch = *of;
                 roll(rolling)
@@ -191,7 +194,7 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
                     Side::Target => "target",
                     Side::Source => "source",
                 };
-                format!("scale {side} {} {} → {}", scaling.workload, scaling.from, scaling.to)
+                format!("scale {side} `{}` {} → {}", scaling.workload, scaling.from, scaling.to)
             }
             // Every write is seen first; to say so each time tells nothing.
             Step::Wait { waiting: Waiting::Generation { .. }, .. } => continue,
@@ -200,7 +203,7 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
                 format!("wait until {}", awaited(waiting))
             }
             Step::Hold { .. } => "hold".to_owned(),
-            Step::Delete { workload, .. } => format!("delete {workload}"),
+            Step::Delete { workload, .. } => format!("delete `{workload}`"),
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
@@ -218,10 +221,10 @@ fn roll(rolling: &Rolling) -> String {
     let Rolling { workload, revision, from, to, .. } = rolling;
     match rolling.extent {
         Extent::Shape if from.partition == to.partition => {
-            format!("scale {workload} {} → {}", from.replicas, to.replicas)
+            format!("scale `{workload}` {} → {}", from.replicas, to.replicas)
         }
         Extent::Shape | Extent::Template => {
-            format!("let {} of {} pods of {workload} go to {revision}", to.moved(), to.replicas)
+            format!("update {} of {} pods of `{workload}` to `{revision}`", to.moved(), to.replicas)
         }
     }
 }
@@ -229,12 +232,12 @@ fn roll(rolling: &Rolling) -> String {
 /// What a step waits for, without the counts of this moment.
 fn awaited(waiting: &Waiting) -> String {
     match waiting {
-        Waiting::Generation { workload } => format!("{workload} is seen by its controller"),
+        Waiting::Generation { workload } => format!("`{workload}` is observed by its controller"),
         Waiting::Ready { workload, goal, tolerated, .. } => {
-            format!("{workload} has {} ready", goal.saturating_sub(*tolerated))
+            format!("`{workload}` has {} ready", goal.saturating_sub(*tolerated))
         }
-        Waiting::Drained { workload, goal, .. } => format!("{workload} is down to {goal}"),
-        Waiting::Deletion { workload } => format!("{workload} is gone"),
+        Waiting::Drained { workload, goal, .. } => format!("`{workload}` is down to {goal}"),
+        Waiting::Deletion { workload } => format!("`{workload}` is deleted"),
     }
 }
 
@@ -242,8 +245,8 @@ fn closing(forecast: &Forecast, spec: &RunSpec) -> String {
     let peak = forecast.peak();
     let end = match forecast.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Hold { batch }) => format!("held after batch {} of {}", batch + 1, spec.batches.len()),
-        _ if spec.sources.is_empty() => "to the end".to_owned(),
-        _ => format!("to the end, without {}", list_literals(&spec.sources)),
+        _ if spec.sources.is_empty() => "runs to completion".to_owned(),
+        _ => format!("runs to completion, deleting {}", list_literals(&spec.sources)),
     };
     format!("{end}; at most {} at a time", plural(peak as usize, "replica", "replicas"))
 }

@@ -63,7 +63,7 @@ pub async fn statuses_with_drivers(
         let component = &item.component;
         item.message = Some(match &holder {
             Some(identity) => format!("`{identity}` drives the run"),
-            None => format!("no process drives the run; `rollout resume {component}` resumes it"),
+            None => format!("no process drives the run; resume it with `rollout resume {component}`"),
         });
         item.driver = holder;
     }
@@ -150,7 +150,7 @@ pub fn pick<'a>(
             Kind::Usage,
             format!("namespace `{namespace}` has more than one component: {}", list_literals(&names)),
         )
-        .hint("name the one you mean")),
+        .hint("specify one of them")),
     }
 }
 
@@ -175,8 +175,8 @@ pub fn unknown(name: &str, names: &[&str], namespace: &str) -> Failure {
         format!("nothing named `{name}` has been rolled out in namespace `{namespace}`"),
     );
     match names {
-        [] => failure.hint("`--namespace` names another"),
-        names => failure.hint(format!("there is {}", list_literals(names))),
+        [] => failure.hint("choose another namespace with `--namespace`"),
+        names => failure.hint(format!("the namespace has {}", list_literals(names))),
     }
 }
 
@@ -221,7 +221,7 @@ fn message(run: &Run, batch: usize) -> Option<String> {
     }
     match run.outcome {
         Outcome::Held => {
-            Some(format!("held after batch {} of {} as asked", batch + 1, run.spec.batches.len()))
+            Some(format!("held after batch {} of {} as requested", batch + 1, run.spec.batches.len()))
         }
         Outcome::Running
         | Outcome::Paused

@@ -24,28 +24,27 @@ use crate::report::{diff, document};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
-/// Revisions with number, image, age and live pods; runs with who, when, from where to where, and how they
-/// ended.
+/// Prints number, image, ready pods and age of each revision; revisions, sizes, outcome, identity and age of
+/// each run.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Show this component; may be left out where the namespace has only one
+    /// Show this component; optional if the namespace has only one
     pub component: Option<String>,
 
-    /// Show what is in this revision: its name, the part after the component's name, or its number
+    /// Show this revision: its name, the part after the component's name, or its number
     ///
-    /// Prints the workload as it would be rolled out at the component's size, as YAML or with `-o json`.
+    /// Prints the workload as it would be rolled out at the component's current size, as YAML or with `-o json`.
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
 
-    /// Show the difference between the workloads of two revisions
+    /// Show the diff between the workloads of two revisions
     ///
-    /// Nothing is printed where they are the same. The size does not count, nor do the names that two
-    /// Deployments and their pods have after their revisions.
+    /// Prints nothing if they are identical. Ignores the size and names derived from revisions.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["revision", "output"])]
     pub diff: Option<Vec<String>>,
 
-    /// Print in this form
+    /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
 }
@@ -109,7 +108,7 @@ fn body<'a>(
         }
     })?;
     let workload = revision::workload(found, record.run.spec.target_size, 0).ok_or_else(|| {
-        let reason = format!("revision `{}` holds no workload that can be rolled out", found.name);
+        let reason = format!("revision `{}` contains no workload that can be rolled out", found.name);
         Failure::message(Kind::Refused, reason)
     })?;
     Ok((found, workload))

@@ -16,9 +16,9 @@ use crate::report::text::list_literals;
 
 /// Print a Job that applies manifests from inside the cluster
 ///
-/// With the manifests in a ConfigMap, and a service account that has the Role of `rollout rbac`. The Job's name
-/// comes from what it does: printed again for the same manifests and flags it is the same Job. A pod of it that is lost
-/// is replaced, and goes on where it stopped; a refusal, or pods that do not become ready, end the Job.
+/// Also prints a ConfigMap with the manifests and a service account with the Role of `rollout rbac`. The Job's name is
+/// derived from the manifests and flags: the same input gives the same Job. If its pod is lost, a new pod resumes the
+/// run; the Job fails if the run is rejected or pods do not become ready.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -26,11 +26,11 @@ pub struct Args {
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// Run this image, of which `rollout` is the entry point
+    /// Run this image; its entry point must be `rollout`
     #[arg(long, value_name = "IMAGE", value_parser = values::image)]
     pub image: String,
 
-    /// Give these flags to `rollout apply`
+    /// Pass these flags to `rollout apply`
     #[arg(last = true, value_name = "FLAG")]
     pub flags: Vec<String>,
 }
@@ -65,7 +65,7 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
         sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned()).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     if bytes > MOST_BYTES {
-        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds {MOST_BYTES}");
+        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MOST_BYTES}");
         return Err(Failure::message(Kind::Manifest, reason).hint("print a Job for each of them"));
     }
     let name = name(&applications, &texts, args);
@@ -129,9 +129,9 @@ fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(),
         None => Ok(()),
         Some((flag, _)) => wrong(
             format!(
-                "`{flag}` after `--`: the Job works in the cluster that it runs in, with its service account"
+                "`{flag}` after `--`: the Job uses the cluster that it runs in, with its service account"
             ),
-            "leave it out",
+            "omit it",
         ),
     }
 }

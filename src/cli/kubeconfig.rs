@@ -43,16 +43,14 @@ pub async fn configuration(args: &GlobalArgs) -> Result<Config, Failure> {
             // A file that was named is meant, whatever else there is.
             Some(path) => Err(without_context(&format!("kubeconfig `{}`", path.display()), &kubeconfig)),
             // Any other without a current context is as good as none, as kubectl has it.
-            None if kubeconfig.contexts.is_empty() => {
-                in_cluster(no_cluster("there is no cluster to talk to"))
-            }
+            None if kubeconfig.contexts.is_empty() => in_cluster(no_cluster("no cluster is configured")),
             None => in_cluster(without_context("the kubeconfig", &kubeconfig)),
         },
         None => match &args.context {
             Some(context) => {
-                Err(no_cluster(&format!("there is no kubeconfig to find context `{context}` in")))
+                Err(no_cluster(&format!("context `{context}` not found: there is no kubeconfig")))
             }
-            None => in_cluster(no_cluster("there is no cluster to talk to")),
+            None => in_cluster(no_cluster("no cluster is configured")),
         },
     }
 }
@@ -66,9 +64,9 @@ fn without_context(which: &str, kubeconfig: &Kubeconfig) -> Failure {
     let contexts: Vec<String> = kubeconfig.contexts.iter().map(|named| named.name.clone()).collect();
     let failure = Failure::message(Kind::Cluster, format!("{which} has no current-context"));
     if contexts.is_empty() {
-        return failure.hint("it has no contexts either: name another file with `--kubeconfig`");
+        return failure.hint("it has no contexts either: choose another file with `--kubeconfig`");
     }
-    failure.hint(format!("name one with `--context`: its contexts are {}", list_literals(&contexts)))
+    failure.hint(format!("choose one with `--context`: its contexts are {}", list_literals(&contexts)))
 }
 
 /// What a kubeconfig says about the context that is asked for.
@@ -124,10 +122,10 @@ fn settle(
     if server.is_empty() {
         let message = format!("cluster `{name}` of the kubeconfig has no `server`");
         return Err(Failure::message(Kind::Cluster, message)
-            .hint("`kubectl config set-cluster` gives it one, such as `https://HOST:6443`"));
+            .hint("set it with `kubectl config set-cluster`, for example to `https://HOST:6443`"));
     }
     let address = address::parse(&server, otherwise(cluster, &user)).map_err(|problem| {
-        let message = format!("`server` of cluster `{name}` of the kubeconfig cannot be used: {problem}");
+        let message = format!("`server` of cluster `{name}` of the kubeconfig is not usable: {problem}");
         Failure::message(Kind::Cluster, message)
             .hint("a server is a URL or HOST:PORT, such as `https://HOST:6443`")
     })?;
@@ -152,8 +150,8 @@ fn check_proxy(cluster: &Cluster) -> Result<(), Failure> {
     if PROXY_SCHEMES.iter().any(|scheme| proxy.starts_with(scheme)) {
         return Ok(());
     }
-    Err(Failure::message(Kind::Cluster, "`proxy-url` of the kubeconfig cannot be used")
-        .hint("proxies are reached by `http://`, `https://` or `socks5://`"))
+    Err(Failure::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not usable")
+        .hint("use an `http://`, `https://` or `socks5://` proxy"))
 }
 
 /// Whether nothing says who the user is.
@@ -210,8 +208,8 @@ fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfi
 /// No cluster to talk to, and the ways to one.
 pub fn no_cluster(message: &str) -> Failure {
     Failure::message(Kind::Cluster, message)
-        .hint("name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
-        .hint("or try it without one: `--sandbox` runs a Kubernetes API inside this process")
+        .hint("specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
+        .hint("or run without one: `--sandbox` runs a Kubernetes API inside this process")
 }
 
 /// A file that is no kubeconfig. The parser quotes what it read, which may be a token, so only the place is said.
@@ -219,7 +217,7 @@ fn unreadable(error: KubeconfigError, path: &Path) -> Failure {
     let KubeconfigError::Parse(error) = error else { return unfit(error) };
     let place = error.location().map(|at| format!(", from line {} column {} on", at.line(), at.column()));
     let message = format!("file `{}` is not a kubeconfig{}", path.display(), place.unwrap_or_default());
-    Failure::message(Kind::Cluster, message).hint("`kubectl config view` says more")
+    Failure::message(Kind::Cluster, message).hint("see `kubectl config view`")
 }
 
 /// A kubeconfig that cannot be used, without anything that may be a credential.
@@ -233,8 +231,8 @@ pub fn unfit(error: KubeconfigError) -> Failure {
             anyhow::Error::new(error).context(format!("`{what}` `{}` cannot be read", path.display())),
         ),
         LoadDataError::NoBase64DataOrFile => {
-            Failure::message(Kind::Cluster, format!("the kubeconfig's user has no `{what}` to what it has"))
-                .hint("a client certificate and its key come together")
+            Failure::message(Kind::Cluster, format!("the kubeconfig's user has no `{what}`"))
+                .hint("a client certificate requires its key, and vice versa")
         }
     };
     let message = match error {
@@ -253,16 +251,16 @@ pub fn unfit(error: KubeconfigError) -> Failure {
             None => "the kubeconfig cannot be read".to_owned(),
         },
         KubeconfigError::ParseCertificates(_) => {
-            "`certificate-authority` of the kubeconfig is not a certificate in PEM".to_owned()
+            "`certificate-authority` of the kubeconfig is not a PEM certificate".to_owned()
         }
         KubeconfigError::ParseProxyUrl(_) => {
             "the proxy of the kubeconfig or of `HTTPS_PROXY` is not a URL".to_owned()
         }
-        KubeconfigError::ParseNoProxy(_) => "`NO_PROXY` cannot be understood".to_owned(),
+        KubeconfigError::ParseNoProxy(_) => "`NO_PROXY` is not valid".to_owned(),
         KubeconfigError::LoadContext(name) => return missing("context", &name, &[]),
         KubeconfigError::LoadClusterOfContext(name) => return missing("cluster", &name, &[]),
         // What is left names no value.
-        other => format!("kubeconfig cannot be used: {other}"),
+        other => format!("the kubeconfig is not usable: {other}"),
     };
     Failure::message(Kind::Cluster, message)
 }

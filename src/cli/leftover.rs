@@ -40,9 +40,9 @@ pub async fn find(setting: &Setting, requests: &[RolloutRequest]) -> Result<Vec<
 pub fn tell(left: &[Scope], ui: &mut Ui) {
     for Scope { namespace, application, component } in left {
         let component = component.as_deref().unwrap_or_default();
-        let ways = format!("`--prune` of `apply` removes it, and so does `rollout delete {component}`");
+        let ways = format!("delete it with `apply --prune` or `rollout delete {component}`");
         ui.warn(&format!(
-            "component `{component}` of application `{application}` is not in the manifest and stays; {}",
+            "component `{component}` of application `{application}` is no longer in the manifest and is kept; {}",
             ui.flags().in_namespace(namespace).repeated(&ways)
         ));
     }
@@ -107,7 +107,7 @@ pub async fn prune(
         let mut items = gather::statuses(&setting.session, &request.namespace).await.map_err(unreachable)?;
         items.retain(|item| names.contains(&item.component));
         if Until::Done.judge_all(&items) != Verdict::Reached {
-            ui.status(&format!("{}: not yet at its end, so nothing is removed", request.application));
+            ui.status(&format!("{}: not complete yet, nothing is pruned", request.application));
             return Ok(());
         }
     }
@@ -122,7 +122,7 @@ pub async fn prune(
             });
         match removed.await? {
             Removed::Everything => {}
-            Removed::Overtaken(failure) => ui.warn(&format!("{}; `--prune` leaves it", failure.reason)),
+            Removed::Overtaken(failure) => ui.warn(&format!("{}; `--prune` skips it", failure.reason)),
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::cli::{exit, files};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Write one page per command into this directory, made where it is not there
+    /// Write one page per command to this directory, creating it if needed
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -34,7 +34,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
         return Ok(exit::SUCCESS);
     };
     files::write(dir, &pages)?;
-    ui.status(&format!("{} manual pages are in `{}`.", pages.len(), dir.display()));
+    ui.status(&format!("{} manual pages written to `{}`", pages.len(), dir.display()));
     Ok(exit::SUCCESS)
 }
 
@@ -66,7 +66,7 @@ fn environment(command: &clap::Command) -> String {
     for arg in command.get_arguments() {
         if let (Some(variable), Some(flag)) = (arg.get_env(), arg.get_long()) {
             let (variable, flag) = (variable.to_string_lossy(), flag.replace('-', "\\-"));
-            section.push_str(&format!(".TP\n\\fB{variable}\\fR\nstands in for \\fB\\-\\-{flag}\\fR\n"));
+            section.push_str(&format!(".TP\n\\fB{variable}\\fR\ndefault of \\fB\\-\\-{flag}\\fR\n"));
         }
     }
     if section.is_empty() { section } else { format!(".SH ENVIRONMENT\n{section}") }

@@ -10,7 +10,7 @@ use crate::sandbox;
 pub(crate) fn explained(failure: Failure, typed: &[OsString]) -> Failure {
     let after = typed.iter().zip(typed.iter().skip(1)).find(|(flag, _)| *flag == "--sandbox");
     match after.and_then(|(_, word)| word.to_str()).filter(|word| may_be_a_sandboxs(word)) {
-        Some(file) => failure.hint(format!("a sandbox's file is given as `--sandbox={file}`")),
+        Some(file) => failure.hint(format!("specify the sandbox's file as `--sandbox={file}`")),
         None => failure,
     }
 }

@@ -69,8 +69,8 @@ use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 /// Roll out Kubernetes workloads in batches
 ///
 /// Reads Application manifests (`core.oam.dev/v1beta1`) whose components have the `rollout` trait, and
-/// replaces, scales or returns their workloads batch by batch, waiting for each batch to be ready. Nothing
-/// has to be installed in the cluster, and a command that was stopped goes on when it is given again.
+/// upgrades, scales or rolls back their workloads in batches, waiting for each batch to become ready.
+/// Nothing has to be installed in the cluster. If a command is interrupted, rerun it to resume.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rollout", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::help()))]

@@ -18,8 +18,10 @@ impl Namespaces {
         if flag.is_none()
             && let Err(expected) = values::namespace(&context)
         {
-            let reason = format!("the kubeconfig's context has the namespace `{context}`: {expected}");
-            return Err(Failure::message(Kind::Usage, reason).hint("`--namespace` names another"));
+            let reason = format!("the kubeconfig's context has namespace `{context}`: {expected}");
+            return Err(
+                Failure::message(Kind::Usage, reason).hint("choose another namespace with `--namespace`")
+            );
         }
         Ok(Self { flag, context })
     }

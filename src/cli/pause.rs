@@ -9,11 +9,11 @@ use crate::driver::pause::{self, Paused};
 use crate::plan::record::Pause;
 use crate::report::status;
 
-/// Stop the run under way after the write in flight
+/// Pause the run in progress
 ///
-/// Returns once nothing more is written. The process that drives waits, and `rollout apply` is refused, until `rollout
-/// resume` or `promote` lets the run go on; `undo` and `abort` end the pause as well, with a run of their own, and so does
-/// `scale` where no upgrade is under way. Pods are left as they are.
+/// Returns once nothing more is written; pods are left as they are. The process that drives the run waits, and
+/// `rollout apply` is rejected, until `rollout resume` or `rollout promote` resumes the run. `undo` and `abort` also end
+/// the pause, by starting a run of their own, as does `scale` unless an upgrade is in progress.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -21,7 +21,7 @@ pub struct Args {
     #[command(flatten)]
     pub component: ComponentArg,
 
-    /// Print in this form
+    /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
 }
@@ -41,8 +41,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let (session, name) = (&component.setting.session, &component.record.component);
     let by = Pause { by: component.setting.identity.clone(), at: session.clock().now() };
     match pause::pause(session, component.place(), by).await? {
-        Paused::Now => ui.status(&format!("{name}: paused; `rollout resume {name}` lets it go on")),
-        Paused::Already => ui.status(&format!("{name}: is paused already")),
+        Paused::Now => ui.status(&format!("{name}: paused; resume it with `rollout resume {name}`")),
+        Paused::Already => ui.status(&format!("{name}: already paused")),
     }
     let items = gather::statuses(session, &component.namespace).await.map_err(setting::unreachable)?;
     let items: Vec<_> = items.into_iter().filter(|item| item.component == *name).collect();

@@ -13,11 +13,11 @@ use crate::plan::step::{Refusal, Step};
 use crate::report::document;
 use crate::report::text::sanitise;
 
-/// Show what applying manifests would do, and do nothing
+/// Show what `rollout apply` would do, without changing anything
 ///
-/// Prints the revision that would be made or used again, the difference to the workload that runs, and the
-/// steps batch by batch with their sizes and peaks: the very steps that `apply` takes. The names that two
-/// Deployments and their pods have after their revisions stand in the head of the difference only.
+/// Prints the revision that would be created or reused, the diff against the running workload, and the steps
+/// of each batch with their sizes and the peak: exactly the steps that `apply` takes. Names derived from
+/// revisions appear only in the header of the diff.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -29,15 +29,15 @@ pub struct Args {
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// Accept other content under an `externalRevision` that exists
+    /// Accept different content under an existing `externalRevision`
     #[arg(long)]
     pub reuse_revision: bool,
 
-    /// Exit with 8 when there are changes to make, with 0 when there are none
+    /// Exit with 8 if there are changes to make, with 0 if there are none
     #[arg(long)]
     pub detailed_exitcode: bool,
 
-    /// Print in this form; `name` is the components with changes
+    /// Print in this format; `name` prints the components with changes
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
 }

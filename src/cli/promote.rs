@@ -7,11 +7,10 @@ use crate::cli::ui::Ui;
 use crate::driver::pause;
 use crate::driver::request::{Gate, Intent, Overrides};
 
-/// Go on past the gate, to the next batch or to the end
+/// Continue a held run past its gate, for one batch or to the end
 ///
-/// A run that is held after a batch goes on for one more and is held again; with `--full` it goes on to the end. A
-/// run that is still on its way to the gate is waited for first, and where nobody drives it, is driven there. Ends a
-/// pause.
+/// Rolls out one more batch and holds the run again; with `--full`, runs to completion. If the run has not reached
+/// its gate yet, waits for it first, or drives it there if no other process does. Resumes a paused run.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -19,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     pub component: ComponentArg,
 
-    /// Go on to the end, without another gate
+    /// Run to completion, without another gate
     #[arg(long)]
     pub full: bool,
 
@@ -31,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     pub dry: DryRunArg,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

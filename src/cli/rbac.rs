@@ -12,19 +12,19 @@ use crate::report::document;
 
 /// Print the Role that a run needs in its namespace
 ///
-/// No right on the cluster as a whole is among them. Rights on kinds that you do not use can be taken out.
+/// Contains no cluster-wide permissions. You can remove the rules for kinds that you do not use.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Add the rights that `rollout delete` and `apply --prune` need
+    /// Add the permissions that `rollout delete` and `apply --prune` need
     #[arg(long)]
     pub with_delete: bool,
 
-    /// Add the rights on the kinds of `rollout crds`, in which runs are shown
+    /// Add the permissions on the kinds of `rollout crds`
     #[arg(long)]
     pub with_views: bool,
 
-    /// Add this service account, and a binding of the Role to it
+    /// Add this service account and bind the Role to it
     #[arg(long, value_name = "NAME", requires = "namespace", value_parser = values::account)]
     pub service_account: Option<String>,
 }

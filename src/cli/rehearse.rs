@@ -28,12 +28,12 @@ use crate::report::text::plural;
 use crate::sandbox::rules::{Only, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
-/// Drive manifests in a sandbox that begins with a copy of what is there
+/// Roll out manifests in a sandbox with a copy of the current state
 ///
-/// The cluster is only read: its workloads, revisions, Services and run records are copied into a sandbox inside this
-/// process, where pods are ready at once, and the run is driven there to its end. With `--inject`, pods fail as they would
-/// in the cluster: it shows what would be said, how the run would end, and what would run then. Quotas, admission webhooks
-/// and policies, and the scheduler are not copied: what they would refuse succeeds here.
+/// Only reads the cluster: copies its workloads, revisions, Services and run records to a sandbox inside this process,
+/// where pods become ready at once, and drives the run there to its end. With `--inject`, pods fail as they would in the
+/// cluster: this shows the messages, how the run ends, and what runs afterwards. Quotas, admission webhooks and policies,
+/// and the scheduler are not copied: what they would reject succeeds here.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -41,10 +41,10 @@ pub struct Args {
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// Let pods fail in this way; can be repeated
+    /// Make pods fail with FAILURE; can be repeated
     ///
-    /// FAILURE is one of those that `--sandbox-rules` has, such as `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern
-    /// with `*` and `?`; without it, the pods fail that the run makes of the revisions it goes to.
+    /// FAILURE is any failure that `--sandbox-rules` supports, such as `ImagePullBackOff` or `NeverReady`. IMAGE is a
+    /// pattern with `*` and `?`; without it, the new pods of the target revisions fail.
     #[arg(long, value_name = "[IMAGE=]FAILURE")]
     pub inject: Vec<String>,
 
@@ -52,20 +52,20 @@ pub struct Args {
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// Give up on a batch after this time; `0` is no limit
+    /// Give up on a batch after this time; `0` disables the limit
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration)]
     #[arg(allow_hyphen_values = true)]
     pub batch_timeout: jiff::SignedDuration,
 
-    /// Do this with a component whose pods do not become ready
+    /// What to do when a component's pods do not become ready
     #[arg(long, value_name = "WHAT", default_value = "hold")]
     pub on_failure: OnFailure,
 
-    /// Accept other content under an `externalRevision` that exists
+    /// Accept different content under an existing `externalRevision`
     #[arg(long)]
     pub reuse_revision: bool,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

@@ -7,10 +7,10 @@ use crate::cli::ui::Ui;
 use crate::driver::pause;
 use crate::driver::request::{Gate, Intent, Overrides};
 
-/// Go on with a run that was paused, stopped or lost its process
+/// Resume a run that was paused or interrupted, or whose process died
 ///
-/// Ends a pause. Where the process that was paused still waits, it goes on, and this command waits for it; where none
-/// does, this command drives. A gate stays closed: `rollout promote` passes it.
+/// If the paused process is still waiting, it continues and this command waits for it; otherwise this command takes
+/// over. Does not open a gate: use `rollout promote` for that.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -22,7 +22,7 @@ pub struct Args {
     #[command(flatten)]
     pub deadlines: DeadlineArgs,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

@@ -7,18 +7,17 @@ use crate::cli::ui::Ui;
 use crate::cli::values;
 use crate::driver::request::Intent;
 
-/// Give a component another size, in batches
+/// Scale a component, in batches
 ///
-/// The revision stays. The next `rollout apply` goes to the `targetSize` of its manifest again, and is refused where the
-/// `rolloutBatches` there do not make the difference. In the middle of an upgrade a scale is refused; otherwise it ends a
-/// pause.
+/// Keeps the revision. The next `rollout apply` returns to the `targetSize` of its manifest, and is rejected if its
+/// `rolloutBatches` do not add up to the difference. Rejected during an upgrade; otherwise ends a pause.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Scale this component; may be left out where the namespace has only one
+    /// Scale this component; optional if the namespace has only one
     pub component: Option<String>,
 
-    /// Replicas wanted; 0 or more
+    /// The new number of replicas
     #[arg(long, value_name = "COUNT", value_parser = values::count, allow_negative_numbers = true)]
     pub replicas: u32,
 
@@ -34,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     pub dry: DryRunArg,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

@@ -56,7 +56,7 @@ fn default_identity() -> String {
 pub fn unreachable(error: ClusterError) -> Failure {
     let hint = match &error {
         ClusterError::Forbidden(_) => {
-            Some("ask for the missing right, or use another `--context` or `--user`")
+            Some("request the missing permission, or use another `--context` or `--user`")
         }
         error => error.hint(),
     };

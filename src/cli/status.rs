@@ -14,37 +14,37 @@ use crate::plan::states::RollingState;
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{list_literals, span};
 
-/// Show where components stand
+/// Show the status of components
 ///
-/// Observes the workloads, so that it is right while another process drives and after one was killed.
-/// TARGET, UPGRADED and READY count replicas: wanted at the end, submitted so far, and ready.
+/// Observes the workloads, so the status is correct while another process drives a run and after one was killed.
+/// TARGET, UPGRADED and READY count replicas: the target size, those submitted so far, and those ready.
 ///
-/// It shows what is so now and exits with 0, whatever that is. `--until` waits, as `kubectl rollout status` does, and its exit
-/// code says whether it came.
+/// Prints the current state and exits with 0. With `--until`, waits as `kubectl rollout status` does, and the exit code
+/// reports whether the state was reached.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Show this component or application; without it, all in the namespace
+    /// Show this component or application; default: all in the namespace
     pub name: Option<String>,
 
-    /// Print again at every change, until interrupted
+    /// Print every change, until interrupted
     #[arg(short, long)]
     pub watch: bool,
 
-    /// Follow until all that is shown is so far, then exit with 0; with 3 where a run fails before
+    /// Wait until every component shown has reached STATE; exit with 3 if a run fails first
     ///
-    /// It changes nothing: whoever drives does that in another process.
+    /// Only observes: another process has to drive the run.
     #[arg(long, value_name = "STATE")]
     pub until: Option<Until>,
 
     /// Give up on `--until` after this time, with exit code 3
     ///
-    /// `0` is no limit.
+    /// `0` disables the limit.
     #[arg(long, value_name = "DURATION", requires = "until", default_value = "30m")]
     #[arg(value_parser = values::duration, allow_hyphen_values = true)]
     pub timeout: SignedDuration,
 
-    /// Print in this form
+    /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
 }
@@ -99,7 +99,7 @@ fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
             let failed = items.iter().filter(|item| item.rolling_state == RollingState::RolloutFailed);
             let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
             Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
-                .hint("the run is kept: give the command that drove it again, or `rollout abort`"))
+                .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
         }
     }
 }

@@ -27,8 +27,8 @@ impl DryRunArg {
             RunOutput::Yaml => Output::Yaml,
             RunOutput::Name => Output::Name,
             RunOutput::Ndjson => {
-                let reason = "a dry run has no events, which `-o ndjson` would print";
-                return Err(Failure::message(Kind::Usage, reason).hint("`-o json` prints its plan"));
+                let reason = "a dry run has no events for `-o ndjson` to print";
+                return Err(Failure::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
             }
         };
         Ok(Some(Trial { place, form }))

@@ -304,9 +304,8 @@ pub fn heed_panics(end: fn(u8)) {
         }
         tell(panic);
         let advice =
-            labelled(Label::Error, "this is a defect of rollout; please report it with the lines above");
-        let kept =
-            labelled(Label::Hint, "a run is kept: run the same command again to go on where it stopped");
+            labelled(Label::Error, "this is a bug in rollout; please report it with the lines above");
+        let kept = labelled(Label::Hint, "a run is recorded: rerun the same command to resume it");
         write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
         // Nothing can be relied on any more.
         end(exit::FAILURE);

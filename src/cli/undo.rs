@@ -8,24 +8,24 @@ use crate::cluster::lease::Acquisition;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::oam::application::{Amount, Batch};
 
-/// Go back to an earlier revision, in batches
+/// Roll back to an earlier revision, in batches
 ///
 /// Needs no manifest: the workload is rendered from the recorded revision.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Undo this component; may be left out where the namespace has only one
+    /// Roll back this component; optional if the namespace has only one
     pub component: Option<String>,
 
-    /// Go to this revision: its name, the part after the component's name, or its number
+    /// Roll back to this revision: its name, the part after the component's name, or its number
     ///
-    /// Without it: the revision before the one that is rolled out.
+    /// Default: the last revision that succeeded before the current one.
     #[arg(long, value_name = "REVISION")]
     pub to_revision: Option<String>,
 
-    /// Go back in one batch, and take over from a run that is under way
+    /// Roll back in one batch, and take over from a run in progress
     ///
-    /// Without it the batches are those of the last run where they fit, and a run under way is waited for.
+    /// Without this flag, uses the batches of the last run if they fit, and waits for a run in progress.
     #[arg(long, conflicts_with_all = ["batches", "partition"])]
     pub now: bool,
 
@@ -41,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     pub dry: DryRunArg,
 
-    /// Print the result in this form
+    /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: RunOutput,
 }

@@ -8,11 +8,11 @@ use crate::report::status::ComponentStatus;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Until {
-    /// The batch under way has its pods ready
+    /// The pods of the current batch are ready
     Ready,
-    /// The run is held at its gate, or done
+    /// The run is held at its gate, or complete
     Gate,
-    /// The rollout is done
+    /// The rollout is complete
     Done,
 }
 

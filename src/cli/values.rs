@@ -25,7 +25,7 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
         return Ok(SignedDuration::ZERO);
     }
     if text.starts_with('-') {
-        return Err("a duration cannot be negative; `0` is no limit".to_owned());
+        return Err("a duration cannot be negative; `0` disables the limit".to_owned());
     }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("`{text}` has no unit; write `{text}s` for seconds or `{text}m` for minutes"));
@@ -134,7 +134,7 @@ pub fn log_lines(text: &str) -> Result<u32, String> {
 pub fn request_timeout(text: &str) -> Result<SignedDuration, String> {
     let timeout = duration(text)?;
     if !timeout.is_zero() && timeout < LEAST_REQUEST_TIMEOUT {
-        return Err("a request needs at least `10s`; `0` is no limit".to_owned());
+        return Err("the minimum is `10s`; `0` disables the limit".to_owned());
     }
     Ok(timeout)
 }
@@ -198,7 +198,7 @@ mod tests {
         }
         let bad = [
             ("90", "`90` has no unit; write `90s` for seconds or `90m` for minutes"),
-            ("-5s", "a duration cannot be negative; `0` is no limit"),
+            ("-5s", "a duration cannot be negative; `0` disables the limit"),
             ("", "expected a duration"),
             ("s", "expected a duration"),
             ("5d", "expected a duration"),
@@ -221,7 +221,7 @@ mod tests {
     fn requests_get_ten_seconds() {
         assert_eq!(request_timeout("10s"), Ok(SignedDuration::from_secs(10)));
         assert_eq!(request_timeout("0"), Ok(SignedDuration::ZERO));
-        assert_eq!(request_timeout("1s"), Err("a request needs at least `10s`; `0` is no limit".to_owned()));
+        assert_eq!(request_timeout("1s"), Err("the minimum is `10s`; `0` disables the limit".to_owned()));
     }
 
     #[test]

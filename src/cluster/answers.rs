@@ -36,7 +36,7 @@ pub enum Anomaly {
     #[error("no answer within {}s", .0.as_secs())]
     Silence(Duration),
     /// It comes from something else.
-    #[error("what answers is not an API server (HTTP {code})")]
+    #[error("the response is not from an API server (HTTP {code})")]
     Stranger {
         /// The HTTP status.
         code: u16,

@@ -56,12 +56,12 @@ impl CredentialError {
             | AuthError::UnrefreshableTokenResponse
             | AuthError::MalformedTokenExpirationDate(_)
             | AuthError::ParseTokenKey(_)
-            | AuthError::AuthExec(_) => format!("{plugin} gave an answer that cannot be used"),
+            | AuthError::AuthExec(_) => format!("{plugin} returned an unusable response"),
             AuthError::MissingCommand | AuthError::ExecMissingClusterInfo => {
                 "the credential plugin of the kubeconfig has no command".to_owned()
             }
             AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
-                "the credentials have characters that cannot be sent".to_owned()
+                "the credentials contain invalid characters".to_owned()
             }
             AuthError::ReadTokenFile(error, path) => {
                 format!("token file `{}` cannot be read: {error}", path.display())
@@ -132,7 +132,7 @@ mod tests {
         ];
         for error in errors {
             let found = CredentialError::find(&error).unwrap();
-            assert_eq!(found.to_string(), "the credential plugin gave an answer that cannot be used");
+            assert_eq!(found.to_string(), "the credential plugin returned an unusable response");
         }
         assert_eq!(CredentialError::find(&kube::Error::TlsRequired), None);
     }

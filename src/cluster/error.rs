@@ -60,7 +60,7 @@ pub enum ClusterError {
         origin: Origin,
     },
     /// The user asked to stop while another try was due.
-    #[error("stopped as asked, while the API server did not answer")]
+    #[error("interrupted while the API server did not answer")]
     Stopped,
     /// Anything else, final.
     #[error("{0}")]

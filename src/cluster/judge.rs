@@ -121,8 +121,8 @@ fn stranger(code: u16, said: &str, server: &Server) -> ClusterError {
     let what = first_line(said);
     let said = if what.is_empty() { String::new() } else { format!(": {what}") };
     let place = match &server.0 {
-        Some(address) => format!("what answers at `{address}`"),
-        None => "what answers".to_owned(),
+        Some(address) => format!("the server at `{address}`"),
+        None => "the server".to_owned(),
     };
     let message = format!("{place} is not an API server: HTTP {code}{said}");
     ClusterError::Misdirected { fault: Fault::Stranger, message }

@@ -97,7 +97,7 @@ pub async fn look(
     let mut complaints = before.complaints(&workload);
     if workload.data.pointer("/spec/paused") == Some(&Value::Bool(true)) {
         let text =
-            format!("it is paused: `kubectl rollout resume deployment/{name} -n {namespace}` ends that");
+            format!("it is paused: resume it with `kubectl rollout resume deployment/{name} -n {namespace}`");
         complaints.insert(0, Complaint { text, age: Age::New });
     }
     if kind == WorkloadKind::StatefulSet && pods.iter().filter(stays).count() < wanted(&workload) {

@@ -53,7 +53,7 @@ impl<'a> Access<'a> {
 /// Says which rights a user lacks.
 #[must_use]
 pub fn lacking(namespace: &str, rights: &[Right<'_>]) -> String {
-    format!("this user lacks rights in namespace `{namespace}`: {}", describe(rights))
+    format!("missing permissions in namespace `{namespace}`: {}", describe(rights))
 }
 
 /// The rights that removing objects takes, besides reading them.

@@ -50,7 +50,7 @@ pub enum RecordError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The ConfigMap is not a run record, or not one that this version can read.
-    #[error("configmap `{name}` is in the way: {reason}")]
+    #[error("configmap `{name}` is not usable: {reason}")]
     Unusable {
         /// The ConfigMap.
         name: String,

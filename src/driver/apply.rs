@@ -57,7 +57,7 @@ pub async fn apply(context: &Context, watched: &NamespaceWatch, request: &Rollou
     let acquired = tokio::select! {
         acquired = claimant.acquire(turn, announce) => acquired,
         () = context.control.stopped() => {
-            let failure = Failure::new(FailureKind::Interrupted, "stopped as asked, before anything was changed");
+            let failure = Failure::new(FailureKind::Interrupted, "interrupted before anything was changed");
             return all_fail(context, request, &failure);
         }
     };
@@ -154,8 +154,9 @@ async fn preflight(
     check_ahead(context, watched, request, components).await?;
     let lack = access.lack(views.rights()).await?;
     let Some(lack) = lack else { return Ok(views) };
-    let message =
-        format!("runs are not shown to kubectl: {lack}; `rollout rbac --with-views` prints the rights");
+    let message = format!(
+        "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
+    );
     warn_once(context, request, Warning { component: None, message });
     Ok(Views::none(session))
 }
@@ -306,8 +307,7 @@ async fn await_dependencies(
         let mut receiver = sender.subscribe();
         let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
         if !matches!(end, Some(ComponentOutcome::Succeeded { .. })) {
-            let message =
-                format!("`{}` was not begun: it depends on `{name}`, which is not done", prepared.component);
+            let message = format!("`{}` skipped: dependency `{name}` did not complete", prepared.component);
             context.emit(&prepared.application, Some(&prepared.component), EventKind::Warned { message });
             return Some(ComponentOutcome::Skipped { waiting_for: name.clone() });
         }

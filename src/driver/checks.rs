@@ -59,7 +59,7 @@ pub async fn check(
         return Err(Failure::refused(format!(
             "horizontalpodautoscaler `{autoscaler}` sets the size of {noun} `{workload}`"
         ))
-        .hint("remove it for the time of the rollout; both would undo each other's work"));
+        .hint("delete it for the duration of the rollout; otherwise each would undo the other's changes"));
     }
     let quotas = known(quotas?, &mut denied);
     let budgets = known(budgets?, &mut denied).unwrap_or_default();
@@ -86,7 +86,7 @@ pub async fn check(
     denied.dedup();
     if !denied.is_empty() {
         let message = format!(
-            "{}; what would stop the run there is not foreseen: `rollout rbac` prints the rights",
+            "{}; the preflight checks that need them are skipped: `rollout rbac` prints the permissions",
             preflight::lacking(namespace, &denied)
         );
         warnings.push(Warning { component: None, message });
@@ -123,7 +123,7 @@ fn refuse_absent(namespace: &str, presence: Option<Presence>) -> Result<(), Fail
             .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))),
         Some(Presence::Terminating) => {
             Err(Failure::refused(format!("namespace `{namespace}` is being terminated"))
-                .hint("use another `--namespace`, or recreate this one once it is gone"))
+                .hint("use another `--namespace`, or recreate this one once it is deleted"))
         }
     }
 }

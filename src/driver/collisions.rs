@@ -51,7 +51,7 @@ pub fn revisions<'a>(components: impl Iterator<Item = (&'a str, &'a str)>) -> Op
 }
 
 fn collision(kind: &str, name: &str, one: &str, other: &str) -> String {
-    format!("components `{one}` and `{other}` both make {kind} `{name}`")
+    format!("components `{one}` and `{other}` both create {kind} `{name}`")
 }
 
 fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {

@@ -177,7 +177,7 @@ impl<'a> ComponentRun<'a> {
             return Err(error.into());
         }
         if self.context.control.is_stopped() {
-            return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+            return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
         }
         if self.held.is_some() {
             self.apply_watched_record();
@@ -273,7 +273,7 @@ impl<'a> ComponentRun<'a> {
                 self.emit(EventKind::Succeeded { progress, changed: *changed });
             }
             ComponentOutcome::Held { batch } => {
-                let hints = vec![format!("go on with `rollout promote {}`", self.prepared.component)];
+                let hints = vec![format!("continue with `rollout promote {}`", self.prepared.component)];
                 self.emit(EventKind::Held { progress: Progress { batch: *batch, ..progress }, hints });
             }
             ComponentOutcome::Skipped { .. } => {}

@@ -141,7 +141,8 @@ async fn records_as_decided(
 
 fn overtaken(record: &Record) -> Failure {
     let Record { component, run, .. } = record;
-    let reason = format!("component `{component}` was claimed by `{}` since its removal was decided", run.by);
+    let reason =
+        format!("component `{component}` was claimed by `{}` since its deletion was decided", run.by);
     Failure::new(FailureKind::Superseded, reason)
         .hint(format!("see `rollout status {component}`, and rerun the command if it still applies"))
 }
@@ -189,9 +190,9 @@ async fn remove(
         let now = inventory::take(session, &inventory.scope).await?;
         let (going, staying): (Vec<&Owned>, Vec<&Owned>) = now.objects.iter().partition(may_go);
         if let Some(first) = staying.first() {
-            let reason = format!("{first} appeared after the removal was confirmed, and stays");
+            let reason = format!("{first} was created after the deletion was confirmed, and is kept");
             let failure = Failure::new(FailureKind::Superseded, reason);
-            return Ok(Removed::Overtaken(failure.hint("rerun the command to see and remove what is left")));
+            return Ok(Removed::Overtaken(failure.hint("rerun the command to review and delete the rest")));
         }
         if going.is_empty() {
             return Ok(Removed::Everything);

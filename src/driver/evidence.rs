@@ -35,9 +35,7 @@ pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
     let mut lines: Vec<String> = drive.wanted().into_iter().collect();
     if drive.context.session.clock().within(WITHIN, ask(drive, &mut lines)).await.is_none() {
         let seconds = WITHIN.as_secs();
-        lines.push(format!(
-            "there may be more to it: the API server had not answered everything after {seconds}s"
-        ));
+        lines.push(format!("incomplete: the API server did not answer every request within {seconds}s"));
     }
     let mut workloads = drive.workloads_seen();
     workloads.sort_by(|a, b| a.name.cmp(&b.name));
@@ -60,7 +58,7 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let findings = match pods::look(session, drive.subject(), &before).await {
         Ok(findings) => findings,
         Err(error) => {
-            lines.push(format!("the pods could not be looked at: {error}"));
+            lines.push(format!("the pods could not be listed: {error}"));
             return;
         }
     };
@@ -82,8 +80,8 @@ pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> 
     lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {}", complaint.text)));
     lines.extend(blockers.iter().map(|pod| {
         format!(
-            "pod `{pod}` is of an earlier revision and not ready, and the statefulset replaces none before it \
-             is: `kubectl delete pod {pod} -n {}` makes way",
+            "pod `{pod}` of an earlier revision is not ready, which keeps the statefulset from replacing any \
+             pod: delete it with `kubectl delete pod {pod} -n {}`",
             prepared.namespace
         )
     }));
@@ -97,8 +95,8 @@ fn kruise_rate_note(kind: WorkloadKind, workload: &Workload) -> Option<String> {
     let is_slow = in_place.strategy.get("maxUnavailable").is_none() && workload.updated_replicas < moved;
     is_slow.then(|| {
         format!(
-            "cloneset `{}` has updated {} of {moved} pods; with no `maxUnavailable` set Kruise lets 20 % of its \
-             pods be unavailable at a time, and broken ones count",
+            "cloneset `{}` has updated {} of {moved} pods; without `maxUnavailable`, Kruise allows 20 % of its \
+             pods to be unavailable at a time, including broken ones",
             workload.name, workload.updated_replicas
         )
     })
@@ -147,13 +145,13 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
         return Vec::new();
     };
     let prepared = drive.prepared;
-    let resume = "the run is kept: run the same command again to go on where it stopped".to_owned();
+    let resume = "the run is recorded: rerun the same command to resume it".to_owned();
     match kind {
         FailureKind::NotReady | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo
                 && record.run.spec.mode != Mode::Release =>
         {
-            vec!["it goes back now, as `--on-failure undo` asks".to_owned()]
+            vec!["rolling back now (`--on-failure undo`)".to_owned()]
         }
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
@@ -162,10 +160,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
                 let name = &rollback.revision.name;
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
-            hints.push(format!(
-                "look closer with `{}`",
-                describe_command(&drive.diagnosis, &prepared.component)
-            ));
+            hints.push(format!("see `{}`", describe_command(&drive.diagnosis, &prepared.component)));
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],

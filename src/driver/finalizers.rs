@@ -52,8 +52,8 @@ impl Finalization {
             Some(finalizers) => format!("`{owned}`, for {}", list_literals(finalizers)),
         });
         let named: Vec<String> = named.collect();
-        let reason = format!("not gone after {}s: {}", FINALIZED_WITHIN.as_secs(), named.join("; "));
+        let reason = format!("not deleted after {}s: {}", FINALIZED_WITHIN.as_secs(), named.join("; "));
         Err(Failure::new(FailureKind::NotReady, reason)
-            .hint("whoever has set a finalizer has to take it off; then run the same command again"))
+            .hint("the controller that set a finalizer has to remove it; then rerun the same command"))
     }
 }

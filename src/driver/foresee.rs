@@ -106,8 +106,9 @@ fn check_size(name: &str, object: &Value) -> Result<(), Failure> {
     if bytes <= MOST_BYTES {
         return Ok(());
     }
-    let reason =
-        format!("revision `{name}` is too large: it has {bytes} bytes, and etcd takes {MOST_BYTES} at most");
+    let reason = format!(
+        "revision `{name}` is too large: it has {bytes} bytes, and etcd accepts at most {MOST_BYTES}"
+    );
     Err(Failure::refused(reason).hint("keep large values in ConfigMaps, which components can name"))
 }
 

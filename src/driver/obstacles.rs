@@ -86,7 +86,7 @@ pub(super) fn check_foreign(
                 one.reason
             ))
             .hint(format!(
-                "remove the label `{}` from its pods, or remove {noun} `{}`",
+                "remove the label `{}` from its pods, or delete {noun} `{}`",
                 labels::COMPONENT,
                 one.name
             )));
@@ -101,7 +101,7 @@ fn another_name(kind: WorkloadKind, name: &str) -> String {
     } else {
         "choose another `externalRevision`"
     };
-    format!("{rename}, or remove {} `{name}`", kind.noun())
+    format!("{rename}, or delete {} `{name}`", kind.noun())
 }
 
 /// Refuses an object that has the workload's name but is not the component's, which cannot be seen by label, and
@@ -129,10 +129,10 @@ pub async fn check_object(
     let strategy = found.data.pointer("/spec/updateStrategy/type").and_then(Value::as_str);
     if strategy == Some("OnDelete") {
         return Err(Failure::refused(format!(
-            "{noun} `{name}` has the update strategy `OnDelete`, with which nobody but you replaces its pods"
+            "{noun} `{name}` uses update strategy `OnDelete`: its pods are only replaced when you delete them"
         ))
         .hint(format!(
-            "`kubectl patch {noun} {name} -n {namespace} --type merge -p '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"{}\"}}}}}}'`",
+            "change it: `kubectl patch {noun} {name} -n {namespace} --type merge -p '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"{}\"}}}}}}'`",
             match kind {
                 WorkloadKind::CloneSet => "ReCreate",
                 WorkloadKind::StatefulSet | WorkloadKind::Deployment => "RollingUpdate",
@@ -143,11 +143,11 @@ pub async fn check_object(
     match changed_field(*kind, &found.data["spec"], wanted) {
         None => Ok(()),
         Some(field) => Err(Failure::refused(format!(
-            "revision `{}` has another `{field}` than {noun} `{name}`, where it cannot change",
+            "revision `{}` changes the immutable field `{field}` of {noun} `{name}`",
             target.name
         ))
         .hint(format!(
-            "delete the object and keep its pods, then apply again: `kubectl delete {noun} {name} -n {namespace} --cascade=orphan`"
+            "delete the object without its pods, then reapply: `kubectl delete {noun} {name} -n {namespace} --cascade=orphan`"
         ))),
     }
 }

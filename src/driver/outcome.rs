@@ -131,11 +131,11 @@ impl From<ClusterError> for Failure {
         let failure = Self::new(kind, error.to_string());
         match error {
             ClusterError::Forbidden(message) if message.contains(TERMINATING) => {
-                failure.hint("use another `--namespace`, or make this one anew once it is gone")
+                failure.hint("use another `--namespace`, or recreate this one once it is deleted")
             }
             // Admission forbids as well, such as by a quota, and says itself what would be allowed.
             ClusterError::Forbidden(message) if message.contains(NO_RIGHT) => {
-                failure.hint("ask for the missing right, or use another `--context` or `--user`")
+                failure.hint("request the missing permission, or use another `--context` or `--user`")
             }
             error => match error.hint() {
                 Some(hint) => failure.hint(hint),
@@ -155,8 +155,9 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cluster(error) => error.into(),
-            error @ RecordError::Unusable { .. } => Self::refused(error.to_string())
-                .hint("move it out of the way, or use a component of another name"),
+            error @ RecordError::Unusable { .. } => {
+                Self::refused(error.to_string()).hint("delete it, or give the component another name")
+            }
         }
     }
 }
@@ -178,7 +179,7 @@ mod tests {
         let hints =
             |message: &str| Failure::from(ClusterError::Forbidden(message.to_owned())).hints.join("\n");
         let of_rights = "leases is forbidden: User \"ci\" cannot create resource \"leases\" in API group";
-        assert!(hints(of_rights).contains("missing right"));
+        assert!(hints(of_rights).contains("missing permission"));
         let of_the_end = "unable to create new content in namespace shop because it is being terminated";
         assert!(hints(of_the_end).contains("`--namespace`"));
         assert_eq!(hints("exceeded quota: few, requested: count/configmaps=1"), "");

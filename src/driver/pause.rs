@@ -91,7 +91,8 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
         let stored = load(session, place).await?;
         let run = &stored.record.run;
         if stored.record.epoch != before.record.epoch || run.paused.is_none() {
-            let reason = format!("`{}` let component `{}` go on meanwhile", run.by, place.component);
+            let reason =
+                format!("component `{}` was resumed by `{}` in the meantime", place.component, run.by);
             return Err(Failure::new(FailureKind::Superseded, reason)
                 .hint(format!("see `rollout status {}`", place.component)));
         }

@@ -270,7 +270,7 @@ pub(super) fn foreseen_services(
     let changes = exposing.changes(if is_held { &others } else { &[] });
     match exposing::in_the_way(&changes) {
         Some(reason) => {
-            Err(Failure::refused(reason).hint("give the component another name, or remove that service"))
+            Err(Failure::refused(reason).hint("give the component another name, or delete that service"))
         }
         None => Ok(changes),
     }
@@ -301,8 +301,8 @@ pub(super) fn image_drift(
         .find(|(name, image)| recorded.get(*name).is_some_and(|recorded| recorded != *image))?;
     let wanted = &recorded[container];
     Some(format!(
-        "{} `{}` runs image `{image}`, and its revision says `{wanted}`: `kubectl set image {}/{} {container}={wanted}` puts \
-         it back",
+        "{} `{}` runs image `{image}`, but its revision has `{wanted}`: restore it with `kubectl set image {}/{} \
+         {container}={wanted}`",
         desired.kind.noun(),
         live.name,
         desired.kind.noun(),
@@ -317,7 +317,7 @@ fn partition_out_of_range(desired: &Desired) -> Option<String> {
     let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
     let there_are = plural(batches, "batch", "batches");
     Some(format!(
-        "nothing will be held: `batchPartition` {partition} is beyond the last of {there_are}, which count from 0"
+        "the run will not be held: `batchPartition` {partition} is beyond the last of {there_are} (counted from 0)"
     ))
 }
 
@@ -343,7 +343,7 @@ fn refuse_other_kind(
             Err(Failure::refused(reason).hint(format!("see `rollout history {component}`")))
         }
         None => Err(Failure::refused(format!(
-            "revision `{}` holds no workload that can be rolled out",
+            "revision `{}` contains no workload that can be rolled out",
             resolved.target.name
         ))),
     }
@@ -374,7 +374,7 @@ pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
     let Some(pause) = &record.run.paused else { return Ok(()) };
     let component = &record.component;
     Err(Failure::refused(format!("component `{component}` is paused by `{}`", pause.by))
-        .hint(format!("`rollout resume {component}` lets its run go on")))
+        .hint(format!("resume it with `rollout resume {component}`")))
 }
 
 /// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback need.

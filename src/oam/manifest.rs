@@ -174,7 +174,7 @@ fn advice(text: &str) -> Option<&'static str> {
 
 fn unread(source: &Source, document: Document<'_>, number: usize) -> Problem {
     let message = format!("the documents from number {} on were not read", number + 1);
-    of_file(source, document.lines_before + 1, message, Some("mend the others first, or use several files"))
+    of_file(source, document.lines_before + 1, message, Some("fix the others first, or use several files"))
 }
 
 fn nothing(sources: &[Source]) -> Problem {

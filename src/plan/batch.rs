@@ -53,11 +53,11 @@ impl BatchSumError {
     #[must_use]
     pub fn hint(&self) -> String {
         if self.ends_empty() {
-            return "leave the empty batch out".to_owned();
+            return "remove the empty batch".to_owned();
         }
         format!(
-            "let the batches add up to {} (first release and upgrade: the target size; scale: the difference), \
-             give percentages, or leave `rolloutBatches` out for a single batch",
+            "make the batches add up to {} (first release and upgrade: the target size; scaling: the difference), \
+             use percentages, or omit `rolloutBatches` for a single batch",
             self.change
         )
     }
@@ -199,7 +199,7 @@ mod tests {
             "`rolloutBatches` do not fit: 1 + 1 + 1 + 0 = 3 leaves nothing for the last batch, which has to move at least one \
              pod"
         );
-        assert_eq!(misfit.hint(), "leave the empty batch out");
+        assert_eq!(misfit.hint(), "remove the empty batch");
     }
 
     #[test]

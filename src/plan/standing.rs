@@ -67,14 +67,14 @@ fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
 /// What has changed since a run succeeded; a record does not hear of that.
 fn adrift(next: &Next, spec: &RunSpec) -> Option<String> {
     match next {
-        Next::Create => Some(format!("`{}` is not there any more", spec.target)),
+        Next::Create => Some(format!("`{}` no longer exists", spec.target)),
         Next::Scale(Scaling { workload, from, to, .. }) if from == to => {
             Some(format!("`{workload}` is paused"))
         }
         Next::Scale(Scaling { workload, from, to, .. }) => {
-            Some(format!("`{workload}` has the size {from}, and {to} was rolled out"))
+            Some(format!("`{workload}` has {from} replicas, expected {to}"))
         }
-        Next::Roll(rolling) => Some(format!("`{}` is not as it was rolled out", rolling.workload)),
+        Next::Roll(rolling) => Some(format!("`{}` has drifted from what was rolled out", rolling.workload)),
         Next::Wait(waiting) => Some(waiting.phrase()),
         Next::Gate | Next::Delete { .. } | Next::Complete => None,
     }

@@ -223,7 +223,7 @@ fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSu
     let what = match spec.mode {
         Mode::Release => format!("first release with {size} replicas"),
         Mode::Upgrade => format!("upgrade to {size} replicas"),
-        Mode::Scale => format!("scale from {} to {size} replicas", spec.original_size),
+        Mode::Scale => format!("scaling from {} to {size} replicas", spec.original_size),
     };
     let change = change(spec);
     // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.

@@ -86,7 +86,7 @@ impl Waiting {
     pub fn phrase(&self) -> String {
         match self {
             Self::Generation { workload } => {
-                format!("`{workload}` to be seen by its controller, if that is running")
+                format!("`{workload}`: not yet observed by its controller (is it running?)")
             }
             Self::Ready { workload, ready, goal, tolerated: 0 } => {
                 format!("`{workload}`: {ready} of {goal} ready")
@@ -94,11 +94,13 @@ impl Waiting {
             Self::Ready { workload, ready, goal, tolerated } => {
                 format!("`{workload}`: {ready} of {goal} ready, {tolerated} may be unready")
             }
-            Self::Drained { workload, replicas: 1, goal } => format!("`{workload}`: 1 pod, down to {goal}"),
-            Self::Drained { workload, replicas, goal } => {
-                format!("`{workload}`: {replicas} pods, down to {goal}")
+            Self::Drained { workload, replicas: 1, goal } => {
+                format!("`{workload}`: 1 pod, scaling down to {goal}")
             }
-            Self::Deletion { workload } => format!("`{workload}` to be deleted"),
+            Self::Drained { workload, replicas, goal } => {
+                format!("`{workload}`: {replicas} pods, scaling down to {goal}")
+            }
+            Self::Deletion { workload } => format!("`{workload}`: not yet deleted"),
         }
     }
 }

@@ -45,7 +45,7 @@ pub enum EventKind {
         /// Its number.
         number: i64,
     },
-    /// A run was claimed; the batches begin (or go on).
+    /// A run was claimed; its batches start or resume.
     RunStarted {
         /// What kind of run it is.
         action: Action,
@@ -59,7 +59,7 @@ pub enum EventKind {
         target_size: u32,
         /// The goal after each batch, cumulative.
         goals: Vec<u32>,
-        /// Whether an unfinished run goes on.
+        /// Whether an unfinished run is resumed.
         resumed: bool,
         /// The batch deadline; zero is none.
         batch_timeout: SignedDuration,
@@ -86,7 +86,7 @@ pub enum EventKind {
         /// How many batches the run has.
         batches: usize,
     },
-    /// A workload that serves all revisions was let go on.
+    /// A workload that serves all revisions may update more of its pods.
     WorkloadRolled {
         /// Its name.
         workload: String,
@@ -125,9 +125,9 @@ pub enum EventKind {
         /// Who paused it.
         by: String,
     },
-    /// A paused run goes on.
+    /// A paused run was resumed.
     Resumed,
-    /// The run stops at its gate, as asked.
+    /// The run is held at its gate, as requested.
     Held {
         /// Where the run stands; `progress.batch` is the last one done.
         progress: Progress,
@@ -154,14 +154,14 @@ pub enum EventKind {
         /// Its name.
         service: String,
     },
-    /// A request failed and will be made again.
+    /// A request failed and will be retried.
     Retrying {
         /// What went wrong.
         error: String,
         /// When the next try is due.
         delay: SignedDuration,
     },
-    /// Something the user should know, which stops nothing.
+    /// A warning; the run continues.
     Warned {
         /// The warning, without a full stop.
         message: String,
@@ -173,7 +173,7 @@ pub enum EventKind {
         /// Whether anything had to be changed for that.
         changed: bool,
     },
-    /// The user stopped the run; it goes on when it is asked for again.
+    /// The user interrupted the run; the same command resumes it.
     Interrupted {
         /// Where the run stands, where there was a run.
         progress: Option<Progress>,

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn trouble_stands_outside() {
-        let resumed = |second: u32| format!("[   {second}s] web: goes on after the pause\n");
+        let resumed = |second: u32| format!("[   {second}s] web: resumed\n");
         let warned = "[   1s] web: warning: the quota is nearly used up\n";
         let (zero, two, three) = (resumed(0), resumed(2), resumed(3));
         assert_eq!(

@@ -91,7 +91,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
                 (Level::Error, lines.join("\n"))
             }
             EventKind::Diagnosed { evidence } => {
-                (Level::Warning, format!("is held up:\n{}", evidence.join("\n")))
+                (Level::Warning, format!("not progressing:\n{}", evidence.join("\n")))
             }
             EventKind::Warned { message } => (Level::Warning, message.clone()),
             EventKind::Queued { .. }

@@ -79,7 +79,7 @@ pub fn lines(event: &Event) -> Vec<Line> {
 pub fn standing(progress: &Progress) -> String {
     let Progress { target_size, upgraded, ready, source, .. } = progress;
     let mut text = if upgraded > target_size {
-        format!("{upgraded} replicas on the way to {target_size}, {ready} ready")
+        format!("{upgraded} replicas, target {target_size}, {ready} ready")
     } else {
         format!("{upgraded} of {target_size} upgraded, {ready} ready")
     };
@@ -100,7 +100,7 @@ fn sentence(what: &EventKind) -> (Tone, String) {
             (Tone::Plain, format!("waiting for the run of `{holder}`, which holds the lease"))
         }
         EventKind::DependencyAwaited { on } => {
-            (Tone::Plain, format!("waiting for {} to be done", list_literals(on)))
+            (Tone::Plain, format!("waiting for {} to complete", list_literals(on)))
         }
         EventKind::RevisionCreated { revision, number } => {
             (Tone::Plain, format!("revision {number} recorded as `{revision}`"))
@@ -116,18 +116,11 @@ fn sentence(what: &EventKind) -> (Tone, String) {
             batch_timeout,
             timeout,
         } => {
-            let verb = match (resumed, action) {
-                (true, Action::Release | Action::Upgrade) => "going on with the ",
-                (true, Action::Scale) => "going on with ",
-                (false, _) => "",
-            };
+            let verb = if *resumed { "resuming the " } else { "" };
             let undertaking = undertaking(*action, from, to, *original_size, *target_size);
             let sizes = batch_sizes(*action, *original_size, goals);
-            let (each, all) = (limit(*batch_timeout), limit(*timeout));
-            (
-                Tone::Plain,
-                format!("{verb}{undertaking} in {sizes}; time for each batch: {each}, in all: {all}"),
-            )
+            let (each, all) = (limit("batch", *batch_timeout), limit("overall", *timeout));
+            (Tone::Plain, format!("{verb}{undertaking} in {sizes}; {each}, {all}"))
         }
         EventKind::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
         EventKind::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
@@ -135,12 +128,15 @@ fn sentence(what: &EventKind) -> (Tone, String) {
         }
         EventKind::WorkloadRolled { workload, revision, moved, replicas, batch: index, batches } => {
             let batch = batch(*index, *batches);
-            (Tone::Plain, format!("{batch}: {moved} of {replicas} pods of `{workload}` go to `{revision}`"))
+            (
+                Tone::Plain,
+                format!("{batch}: updating {moved} of {replicas} pods of `{workload}` to `{revision}`"),
+            )
         }
         EventKind::Waiting { progress, on } => {
-            (Tone::Plain, format!("{}: waiting, {on}", batch(progress.batch, progress.batches)))
+            (Tone::Plain, format!("{}: waiting for {on}", batch(progress.batch, progress.batches)))
         }
-        EventKind::Diagnosed { .. } => (Tone::Warning, "is held up:".to_owned()),
+        EventKind::Diagnosed { .. } => (Tone::Warning, "not progressing:".to_owned()),
         EventKind::BatchReady { progress } => {
             (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
         }
@@ -148,11 +144,11 @@ fn sentence(what: &EventKind) -> (Tone, String) {
             let place = batch(progress.batch, progress.batches);
             (Tone::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
         }
-        EventKind::Resumed => (Tone::Plain, "goes on after the pause".to_owned()),
+        EventKind::Resumed => (Tone::Plain, "resumed".to_owned()),
         EventKind::Held { progress, .. } => (
             Tone::Good,
             format!(
-                "held after {} as asked: {}",
+                "held after {} as requested: {}",
                 batch(progress.batch, progress.batches),
                 standing(progress)
             ),
@@ -163,12 +159,12 @@ fn sentence(what: &EventKind) -> (Tone, String) {
                 1 => "old revision",
                 _ => "old revisions",
             };
-            (Tone::Plain, format!("{noun} {} removed", list_literals(revisions)))
+            (Tone::Plain, format!("{noun} {} deleted", list_literals(revisions)))
         }
         EventKind::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
-        EventKind::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` removed")),
+        EventKind::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` deleted")),
         EventKind::Retrying { error, delay } => {
-            (Tone::Warning, format!("request failed, next try in {}: {error}", span(*delay)))
+            (Tone::Warning, format!("request failed, retrying in {}: {error}", span(*delay)))
         }
         EventKind::Warned { message } => (Tone::Warning, format!("warning: {message}")),
         EventKind::Succeeded { progress, changed: true } => {
@@ -177,14 +173,10 @@ fn sentence(what: &EventKind) -> (Tone, String) {
         EventKind::Succeeded { progress, changed: false } => {
             (Tone::Good, format!("nothing to do: {}", standing(progress)))
         }
-        EventKind::Interrupted { progress: None, .. } => (Tone::Plain, "stopped as asked".to_owned()),
+        EventKind::Interrupted { progress: None, .. } => (Tone::Plain, "interrupted".to_owned()),
         EventKind::Interrupted { progress: Some(progress), .. } => (
             Tone::Plain,
-            format!(
-                "stopped as asked in {}: {}",
-                batch(progress.batch, progress.batches),
-                standing(progress)
-            ),
+            format!("interrupted in {}: {}", batch(progress.batch, progress.batches), standing(progress)),
         ),
         EventKind::Failed { progress: None, reason, .. } => (Tone::Bad, format!("failed: {reason}")),
         EventKind::Failed { progress: Some(progress), reason, .. } => {
@@ -201,12 +193,12 @@ fn undertaking(action: Action, from: &[String], to: &str, original_size: u32, ta
         Action::Release => format!("first release of `{to}` with {}", replicas(target_size)),
         // Of one object that somebody else has changed nobody knows which revision it is of.
         Action::Upgrade if from.is_empty() => {
-            format!("upgrade from what somebody changed to `{to}` with {}", replicas(target_size))
+            format!("upgrade from an externally modified workload to `{to}` with {}", replicas(target_size))
         }
         Action::Upgrade => {
             format!("upgrade from {} to `{to}` with {}", list_literals(from), replicas(target_size))
         }
-        Action::Scale => format!("scaling `{to}` from {original_size} to {}", replicas(target_size)),
+        Action::Scale => format!("scaling of `{to}` from {original_size} to {}", replicas(target_size)),
     }
 }
 
@@ -228,8 +220,9 @@ fn batch_sizes(action: Action, original_size: u32, goals: &[u32]) -> String {
     format!("{} ({})", plural(goals.len(), "batch", "batches"), list(&sizes))
 }
 
-fn limit(duration: SignedDuration) -> String {
-    if duration.is_zero() { "no limit".to_owned() } else { span(duration) }
+/// "batch timeout 10m", or "no batch timeout".
+fn limit(of: &str, duration: SignedDuration) -> String {
+    if duration.is_zero() { format!("no {of} timeout") } else { format!("{of} timeout {}", span(duration)) }
 }
 
 #[cfg(test)]
@@ -363,31 +356,31 @@ pub(crate) mod tests {
             every_event().iter().flat_map(lines).map(|line| format!("{}\n", line.text)).collect();
         insta::assert_snapshot!(text, @r#"
         shop: waiting for the run of `ci/job/7`, which holds the lease
-        web: waiting for `db` and `cache` to be done
+        web: waiting for `db` and `cache` to complete
         web: revision 2 recorded as `web-v2`
-        web: first release of `web-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
-        web: going on with the upgrade from `web-v1` to `web-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
-        web: scaling `web-v2` from 7 to 3 replicas in 2 batches (1 and 3); time for each batch: 10m, in all: no limit
+        web: first release of `web-v2` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, no overall timeout
+        web: resuming the upgrade from `web-v1` to `web-v2` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, no overall timeout
+        web: scaling of `web-v2` from 7 to 3 replicas in 2 batches (1 and 3); batch timeout 10m, no overall timeout
         web: workload `web-v2` created
         web: batch 1 of 2: `web-v2` 0 → 2
-        web: batch 1 of 2: 2 of 5 pods of `web` go to `web-v2`
-        web: batch 1 of 2: waiting, `web-v2` 1 of 2 ready
-        web: is held up:
+        web: batch 1 of 2: updating 2 of 5 pods of `web` to `web-v2`
+        web: batch 1 of 2: waiting for `web-v2` 1 of 2 ready
+        web: not progressing:
           pod `web-v2-x`: ErrImagePull
         web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3
         web: paused by `jane` in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
-        web: goes on after the pause
-        web: held after batch 1 of 2 as asked: 2 of 5 upgraded, 1 ready, source 3
+        web: resumed
+        web: held after batch 1 of 2 as requested: 2 of 5 upgraded, 1 ready, source 3
           hint: go on
         web: workload `web-v1` deleted
-        web: old revision `web-v0` removed
+        web: old revision `web-v0` deleted
         web: service `web` applied
-        web: service `web` removed
-        web: request failed, next try in 2s: connection reset
+        web: service `web` deleted
+        web: request failed, retrying in 2s: connection reset
         web: warning: the image has no tag
         web: done: 5 of 5 upgraded, 5 ready
         web: nothing to do: 5 of 5 upgraded, 5 ready
-        web: stopped as asked in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
+        web: interrupted in batch 1 of 2: 2 of 5 upgraded, 1 ready, source 3
           hint: run it again
         web: failed in batch 1 of 2: batch was not ready after 10m
           pod `web-v2-x`: ImagePullBackOff \x1b[31m

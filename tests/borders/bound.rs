@@ -77,7 +77,11 @@ async fn what_a_person_has_not_seen_stays() {
     let unseen = inventory.objects.remove(0);
     let removed = remove(&stage, &inventory, Extent::Inventory).await;
     let failures = removed.failures();
-    assert!(failures[0].reason.contains("appeared after the removal was confirmed"), "{}", removed.story());
+    assert!(
+        failures[0].reason.contains("was created after the deletion was confirmed"),
+        "{}",
+        removed.story()
+    );
     assert_eq!(stage.sizes(), [("web-v1".to_owned(), 2)], "{unseen}");
     let removed = remove(&stage, &take(&stage, None).await, Extent::Inventory).await;
     assert!(removed.failures().is_empty(), "{}", removed.story());

@@ -12,7 +12,7 @@ const WELL: &str = "- {image: '*', readyAfter: 20ms}";
 fn driven(desk: Desk, line: &str, image: &str) -> (Desk, Child) {
     desk.pods(&format!("- {{image: '{image}', fail: NeverReady}}\n{WELL}"));
     let mut driver = Child::spawn(by("driver", &desk, line));
-    driver.until(": waiting, `web-v");
+    driver.until(": waiting for `web-v");
     (desk, driver)
 }
 
@@ -85,7 +85,8 @@ fn status_names_the_process_that_drives_or_says_that_none_does() {
     assert_eq!(status["items"][0]["driver"], "driver");
     drop(driver);
     let status = desk.done("status");
-    let abandoned = "web: no process drives the run; `rollout resume web --sandbox=box.json` resumes it\n";
+    let abandoned =
+        "web: no process drives the run; resume it with `rollout resume web --sandbox=box.json`\n";
     assert!(status.stderr.contains(abandoned), "{}", status.stderr);
     desk.pods(WELL);
     desk.done("resume web");
@@ -173,7 +174,7 @@ fn the_second_pause_finds_it_paused() {
     ends(jane(&desk, "pause web"), 0);
     driver.until("paused by `jane`");
     let again = ends(Child::spawn(by("joe", &desk, "pause web")), 0);
-    assert!(again.stderr.contains("is paused already"), "{}", again.stderr);
+    assert!(again.stderr.contains("web: already paused"), "{}", again.stderr);
     pods_come(&desk);
     ends(jane(&desk, "resume web"), 0);
     let driver = ends(driver, 0);
@@ -229,7 +230,7 @@ fn scale_of_a_paused_release_takes_over() {
     ends(jane(&desk, "pause web"), 0);
     driver.until("paused by `jane`");
     let mut scaled = jane(&desk, "scale web --replicas 5");
-    scaled.until("waiting, `web-v1`");
+    scaled.until("waiting for `web-v1`");
     ends(driver, 5);
     pods_come(&desk);
     ends(scaled, 0);
@@ -244,7 +245,7 @@ fn promote_ends_a_pause_and_waits_for_the_process() {
     pods_come(&desk);
     ends(jane(&desk, "promote web"), 0);
     let driver = ends(driver, 0);
-    assert!(driver.stderr.contains("goes on after the pause"), "{}", driver.stderr);
+    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
     rests(&desk, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
@@ -262,7 +263,7 @@ fn undo_now_of_an_abort_goes_on_with_it() {
     desk.done("apply v2.yaml --partition 0");
     let (desk, driver) = driven(desk, "abort web", "*:1");
     let mut undone = jane(&desk, "undo web --now");
-    undone.until("waiting, `web-v1`");
+    undone.until("waiting for `web-v1`");
     ends(driver, 5);
     pods_come(&desk);
     ends(undone, 0);

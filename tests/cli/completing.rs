@@ -158,7 +158,7 @@ fn kubectl_is_answered_in_its_own_form() {
         output.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     answers(&["express-server", ":4"], || answer(&["promote", "e"]));
-    assert_eq!(answer(&["und"]), ["undo\tGo back to an earlier revision, in batches", ":4"]);
+    assert_eq!(answer(&["und"]), ["undo\tRoll back to an earlier revision, in batches", ":4"]);
     assert_eq!(answer(&[]).last().unwrap(), ":4");
 }
 
@@ -174,6 +174,6 @@ fn a_directory_gets_the_scripts() {
     desk.write("file", "");
     let ran = desk.run("completions bash --dir file");
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("directory `file` cannot be made"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("directory `file` cannot be created"), "{}", ran.stderr);
     assert_eq!(desk.run("completions").code, Some(2));
 }

@@ -19,9 +19,9 @@ fn no_cluster_names_both_ways_on() {
     let desk = Desk::new();
     insta::assert_snapshot!(transcript(&mut desk.bare("status")), @"
     --- stderr
-    error: there is no cluster to talk to
-    hint: name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
-    hint: or try it without one: `--sandbox` runs a Kubernetes API inside this process
+    error: no cluster is configured
+    hint: specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or run without one: `--sandbox` runs a Kubernetes API inside this process
     [exit 6]
     ");
     let lines =
@@ -71,9 +71,9 @@ fn the_environment_stands_in_for_flags() {
     command.env("ROLLOUT_REQUEST_TIMEOUT", "").env("ROLLOUT_SANDBOX", "");
     insta::assert_snapshot!(transcript(&mut command), @"
     --- stderr
-    error: there is no kubeconfig to find context `shop` in
-    hint: name a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
-    hint: or try it without one: `--sandbox` runs a Kubernetes API inside this process
+    error: context `shop` not found: there is no kubeconfig
+    hint: specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or run without one: `--sandbox` runs a Kubernetes API inside this process
     [exit 6]
     ");
     let mut command = desk.bare("apply examples/express-server-v1.yaml -o name");
@@ -101,8 +101,8 @@ fn a_namespace_that_cannot_be_is_refused() {
     desk.write("config", config);
     insta::assert_snapshot!(transcript(&mut desk.bare("status --kubeconfig config")), @"
     --- stderr
-    error: the kubeconfig's context has the namespace `../secrets`: expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
-    hint: `--namespace` names another
+    error: the kubeconfig's context has namespace `../secrets`: expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
+    hint: choose another namespace with `--namespace`
     [exit 2]
     ");
 }
@@ -113,7 +113,7 @@ fn an_insecure_kubeconfig_is_warned_about() {
     nobody(&desk);
     let output = desk.bare("status -q --kubeconfig config").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.starts_with("warning: the kubeconfig turns off the check"), "{text}");
+    assert!(text.starts_with("warning: the kubeconfig disables verification"), "{text}");
 }
 
 /// A kubeconfig whose cluster is at this server, with these further fields.
@@ -146,7 +146,7 @@ fn a_server_without_a_scheme_is_a_host() {
         (
             "ftp://k8s",
             "",
-            "`server` of cluster `c` of the kubeconfig cannot be used: it is not of `http` or `https`",
+            "`server` of cluster `c` of the kubeconfig is not usable: it is not of `http` or `https`",
         ),
     ];
     let started = cases.map(|(server, more, said)| {
@@ -178,21 +178,21 @@ fn what_answers_wrongly_is_named_with_its_address() {
             404,
             "text/plain",
             "404 page not found\n",
-            "what answers at `ADDRESS` is not an API server: HTTP 404: 404 page not found",
+            "the server at `ADDRESS` is not an API server: HTTP 404: 404 page not found",
             "check the address in the kubeconfig: `kubectl cluster-info",
         ),
         (
             200,
             "text/html",
             "<html>hello",
-            "what answers at `ADDRESS` is not an API server: HTTP 200",
+            "the server at `ADDRESS` is not an API server: HTTP 200",
             "check the address in the kubeconfig",
         ),
         (
             302,
             "text/plain",
             "",
-            "what answers at `ADDRESS` is not an API server: HTTP 302",
+            "the server at `ADDRESS` is not an API server: HTTP 302",
             "check the address in the kubeconfig",
         ),
         (
@@ -258,14 +258,14 @@ fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
     insta::assert_snapshot!(transcript(&mut status("--kubeconfig config")), @"
     --- stderr
     error: kubeconfig `config` has no current-context
-    hint: name one with `--context`: its contexts are `a` and `b`
+    hint: choose one with `--context`: its contexts are `a` and `b`
     [exit 6]
     ");
     file(", current-context: ''");
     insta::assert_snapshot!(transcript(status("").env("ROLLOUT_KUBECONFIG", "config")), @"
     --- stderr
     error: kubeconfig `config` has no current-context
-    hint: name one with `--context`: its contexts are `a` and `b`
+    hint: choose one with `--context`: its contexts are `a` and `b`
     [exit 6]
     ");
     file(", current-context: c");
@@ -291,7 +291,7 @@ fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
     insta::assert_snapshot!(transcript(&mut status("--kubeconfig config")), @"
     --- stderr
     error: file `config` is not a kubeconfig, from line 1 column 47 on
-    hint: `kubectl config view --kubeconfig config` says more
+    hint: see `kubectl config view --kubeconfig config`
     [exit 6]
     ");
 }

@@ -22,7 +22,7 @@ fn driven() -> (Desk, Child) {
     let desk = open_shop();
     desk.pods(STUCK);
     let mut driver = Child::spawn(by("driver", &desk, "apply v2.yaml"));
-    driver.until("waiting, `web-v2`: 0 of 1 ready");
+    driver.until("waiting for `web-v2`: 0 of 1 ready");
     (desk, driver)
 }
 
@@ -41,12 +41,12 @@ fn promote_goes_on_to_the_next_gate() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        2          2       batchReady    rollingInBatches   0s
     --- stderr
-    web: going on with the upgrade from `web-v1` to `web-v2` with 3 replicas in 3 batches (1, 1 and 1); time for each batch: 10m, in all: no limit
+    web: resuming the upgrade from `web-v1` to `web-v2` with 3 replicas in 3 batches (1, 1 and 1); batch timeout 10m, no overall timeout
     web: batch 2 of 3: `web-v2` 1 → 2
     web: batch 2 of 3: `web-v1` 2 → 1
     web: batch 2 of 3 ready: 2 of 3 upgraded, 2 ready, source 1
-    web: held after batch 2 of 3 as asked: 2 of 3 upgraded, 2 ready, source 1
-      hint: go on with `rollout promote web --sandbox=box.json`
+    web: held after batch 2 of 3 as requested: 2 of 3 upgraded, 2 ready, source 1
+      hint: continue with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
     assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 2/2"]);
@@ -90,7 +90,7 @@ fn abort_returns_in_one_batch() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3); time for each batch: 10m, in all: no limit
+    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3); batch timeout 10m, no overall timeout
     web: batch 1 of 1: `web-v1` 2 → 3
     web: batch 1 of 1: `web-v2` 1 → 0
     web: batch 1 of 1 ready: 3 of 3 upgraded, 3 ready
@@ -113,11 +113,11 @@ fn an_abort_that_was_interrupted_goes_on_when_it_is_given_again() {
     let desk = held();
     desk.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut first = Child::spawn(by("first", &desk, "abort"));
-    first.until("waiting, `web-v1`:");
+    first.until("waiting for `web-v1`:");
     drop(first);
     desk.pods(WELL);
     let again = desk.done("abort");
-    assert!(again.stderr.contains("going on with the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
+    assert!(again.stderr.contains("resuming the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
     assert_eq!(desk.deployments(), ["web-v1 3/3"]);
 }
 
@@ -127,7 +127,7 @@ fn an_undo_that_was_interrupted_goes_on_when_it_is_given_again() {
     desk.done("apply v2.yaml");
     desk.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut first = Child::spawn(by("first", &desk, "undo"));
-    first.until("waiting, `web-v1`:");
+    first.until("waiting for `web-v1`:");
     drop(first);
     desk.pods(WELL);
     desk.done("undo");
@@ -162,8 +162,8 @@ fn a_first_release_has_nothing_to_return_to() {
     desk.done("apply v1.yaml --partition 0");
     insta::assert_snapshot!(desk.run("abort").transcript(), @"
     --- stderr
-    web: failed: the first release of component `web` has nothing to return to
-      hint: `rollout delete web --sandbox=box.json` removes what is there
+    web: failed: component `web` cannot be rolled back: this is its first release
+      hint: delete it with `rollout delete web --sandbox=box.json`
     [exit 4]
     ");
 }
@@ -175,7 +175,7 @@ fn scale_gives_another_size_in_batches() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    5        5          5       batchReady    rolloutSucceed   0s
     --- stderr
-    web: scaling `web-v1` from 3 to 5 replicas in 2 batches (1 and 1); time for each batch: 10m, in all: no limit
+    web: scaling of `web-v1` from 3 to 5 replicas in 2 batches (1 and 1); batch timeout 10m, no overall timeout
     web: batch 1 of 2: `web-v1` 3 → 4
     web: batch 1 of 2 ready: 4 of 5 upgraded, 4 ready
     web: batch 2 of 2: `web-v1` 4 → 5
@@ -197,7 +197,7 @@ fn scale_does_not_run_over_an_upgrade() {
     insta::assert_snapshot!(desk.run("scale web --replicas 5").transcript(), @"
     --- stderr
     web: failed: component `web` is in the middle of an upgrade
-      hint: finish it with `rollout promote web --full --sandbox=box.json`, or return with `rollout abort web --sandbox=box.json`
+      hint: finish it with `rollout promote web --full --sandbox=box.json`, or roll it back with `rollout abort web --sandbox=box.json`
     [exit 4]
     ");
     assert_eq!(desk.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
@@ -221,13 +221,13 @@ fn a_paused_process_waits_and_goes_on() {
     insta::assert_snapshot!(desk.run("apply v2.yaml").transcript(), @"
     --- stderr
     web: failed: component `web` is paused by `jane`
-      hint: `rollout resume web --sandbox=box.json` lets its run go on
+      hint: resume it with `rollout resume web --sandbox=box.json`
     [exit 4]
     ");
     let resumed = desk.done("resume web");
     let driver = driver.end();
     assert_eq!(driver.code, Some(0), "{}", driver.stderr);
-    assert!(driver.stderr.contains("goes on after the pause"), "{}", driver.stderr);
+    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
     assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
     assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
     assert_eq!(desk.deployments(), ["other-v1 1/1", "web-v2 3/3"]);
@@ -243,7 +243,7 @@ fn a_pause_outlives_its_process() {
     assert_eq!(desk.run("apply v2.yaml").code, Some(4));
     assert!(desk.done("pause").stderr.contains("is paused already"));
     let resumed = desk.done("resume");
-    assert!(resumed.stderr.contains("going on with the upgrade"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("resuming the upgrade"), "{}", resumed.stderr);
     assert_eq!(desk.deployments(), ["web-v2 3/3"]);
 }
 

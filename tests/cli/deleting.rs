@@ -39,7 +39,7 @@ fn everything_of_an_application_goes_and_nothing_else() {
         assert_eq!(names.len(), 1, "{kind} of the other: {names:?}");
     }
     let again = desk.run("delete v1.yaml");
-    assert_eq!((again.code, again.stderr.as_str()), (Some(0), "there is nothing to remove\n"));
+    assert_eq!((again.code, again.stderr.as_str()), (Some(0), "nothing to delete\n"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn an_unknown_name_is_refused() {
     insta::assert_snapshot!(open_shop().run("delete nobody").transcript(), @"
     --- stderr
     error: nothing named `nobody` has been rolled out in namespace `default`
-    hint: there is `web`
+    hint: the namespace has `web`
     [exit 4]
     ");
 }
@@ -81,11 +81,11 @@ fn a_terminal_is_asked_and_only_yes_is_yes() {
         assert_eq!(desk.deployments(), ["web-v1 3/3"]);
     }
     insta::assert_snapshot!(answered(&desk, "delete shop", "y"), @"
-    To be removed from namespace default, with all pods:
+    To be deleted from namespace `default`, with all pods:
       deployment.apps/web-v1
       controllerrevision.apps/web-v1
       configmap/rollout-web
-    Remove it? [y/N] y
+    Delete? [y/N] y
     deployment.apps/web-v1 deleted
     controllerrevision.apps/web-v1 deleted
     configmap/rollout-web deleted
@@ -118,6 +118,6 @@ fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
     assert_eq!(desk.objects("Lease").len(), 1);
     desk.done("delete v1.yaml --dry-run=client");
     assert_eq!(desk.objects("Lease").len(), 1);
-    assert_eq!(desk.done("delete v1.yaml").stderr, "there is nothing to remove\n");
+    assert_eq!(desk.done("delete v1.yaml").stderr, "nothing to delete\n");
     assert!(desk.objects("Lease").is_empty());
 }

@@ -21,7 +21,7 @@ fn reached_is_0() {
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
     --- stderr
-    express-server: first release of `express-server-v1` with 5 replicas in 2 batches (2 and 3); time for each batch: 10m, in all: no limit
+    express-server: first release of `express-server-v1` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, no overall timeout
     express-server: revision 1 recorded as `express-server-v1`
     express-server: workload `express-server-v1` created
     express-server: batch 1 of 2: `express-server-v1` 0 → 2
@@ -40,22 +40,22 @@ fn held_as_asked_is_0() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
+    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1
     web: batch 1 of 2: `web-v1` 3 → 2
     web: batch 1 of 2 ready: 1 of 3 upgraded, 1 ready, source 2
-    web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
-      hint: go on with `rollout promote web --sandbox=box.json`
+    web: held after batch 1 of 2 as requested: 1 of 3 upgraded, 1 ready, source 2
+      hint: continue with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
     insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
-    web: held after batch 1 of 2 as asked: 1 of 3 upgraded, 1 ready, source 2
-      hint: go on with `rollout promote web --sandbox=box.json`
+    web: held after batch 1 of 2 as requested: 1 of 3 upgraded, 1 ready, source 2
+      hint: continue with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
 }
@@ -89,7 +89,7 @@ fn never_ready_is_3() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 500ms, in all: no limit
+    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 500ms, no overall timeout
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1
@@ -98,7 +98,7 @@ fn never_ready_is_3() {
       pod `web-v2-…`: ContainersNotReady: containers with unready status: [web]
       warning event: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
-      hint: the run is kept: run the same command again to go on where it stopped
+      hint: the run is recorded: rerun the same command to resume it
       hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     [exit 3]
     ");
@@ -142,7 +142,7 @@ fn out_of_time_as_a_whole_is_3() {
       pod `web-v2-…`: Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
       warning event: FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.
       running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
-      hint: the run is kept: run the same command again to go on where it stopped
+      hint: the run is recorded: rerun the same command to resume it
       hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     [exit 3]
     ");
@@ -185,7 +185,7 @@ fn batches_that_do_not_fit_are_4() {
     insta::assert_snapshot!(desk.run("apply v2.yaml --batches 1,1").transcript(), @"
     --- stderr
     web: failed: `rolloutBatches` do not fit: 1 + 1 = 2, but the upgrade to 3 replicas needs a sum of 3
-      hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
+      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
     let rollout = "targetSize: 6\nrolloutBatches: [{replicas: 6}]";
@@ -206,16 +206,16 @@ fn a_reused_revision_is_4_unless_it_is_accepted() {
     let before = desk.bytes();
     insta::assert_snapshot!(desk.run("apply other.yaml").transcript(), @"
     --- stderr
-    web: failed: revision `web-v1` exists with other content than the manifest's: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`
+    web: failed: revision `web-v1` already exists with content that differs from the manifest: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`
       hint: give the changed component another `externalRevision`
-      hint: or pass `--reuse-revision` to roll out the revision as it was recorded
+      hint: or roll out the recorded revision with `--reuse-revision`
     [exit 4]
     ");
     insta::assert_snapshot!(desk.run("apply other.yaml --reuse-revision").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: warning: revision `web-v1` exists with other content than the manifest's: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`; it is rolled out as it was recorded
+    web: warning: revision `web-v1` already exists with content that differs from the manifest: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`; rolling out the recorded revision
     web: nothing to do: 3 of 3 upgraded, 3 ready
     [exit 0]
     ");
@@ -242,7 +242,7 @@ fn a_name_that_nothing_goes_by_is_4() {
     insta::assert_snapshot!(desk.run("status wbe").transcript(), @"
     --- stderr
     error: nothing named `wbe` has been rolled out in namespace `default`
-    hint: there is `web`
+    hint: the namespace has `web`
     [exit 4]
     ");
     insta::assert_snapshot!(Desk::new().run("undo").transcript(), @"
@@ -260,7 +260,7 @@ fn changes_pending_are_8_and_none_are_0() {
     assert_eq!(code("plan v2.yaml"), Some(0));
     assert_eq!(code("plan v1.yaml --detailed-exitcode"), Some(0));
     desk.done("apply v2.yaml --partition 0");
-    assert_eq!(code("plan v2.yaml --detailed-exitcode --partition 0"), Some(0), "held as asked");
+    assert_eq!(code("plan v2.yaml --detailed-exitcode --partition 0"), Some(0), "held as requested");
     assert_eq!(code("plan v2.yaml --detailed-exitcode"), Some(8));
 }
 
@@ -277,7 +277,7 @@ fn of_several_components_the_neighbours_go_on() {
     let ran = desk.run("apply app.yaml --batch-timeout 300ms -o name");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "rollout/bad\nrollout/good\n"), "{}", ran.stderr);
     assert_eq!(desk.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
-    assert!(ran.stderr.contains("`after` was not begun: it depends on `bad`, which is not done"));
+    assert!(ran.stderr.contains("`after` skipped: dependency `bad` did not complete"));
 }
 
 #[test]
@@ -305,8 +305,8 @@ fn an_image_that_somebody_else_set_is_told() {
     });
     for line in ["plan v1.yaml", "apply v1.yaml"] {
         let told = desk.done(line).stderr;
-        let told_as = "deployment `web-v1` runs image `hack:9`, and its revision says `registry.example/web:1`: \
-                       `kubectl set image deployment/web-v1 web=registry.example/web:1` puts it back";
+        let told_as = "deployment `web-v1` runs image `hack:9`, but its revision has `registry.example/web:1`: \
+                       restore it with `kubectl set image deployment/web-v1 web=registry.example/web:1`";
         assert!(told.contains(told_as), "{line}: {told}");
     }
 }

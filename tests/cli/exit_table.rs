@@ -29,7 +29,7 @@ fn waiting(line: &str) -> (Desk, Child) {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut driver = desk.start(line);
-    driver.until("waiting, `web-v2`");
+    driver.until("waiting for `web-v2`");
     (desk, driver)
 }
 

@@ -91,14 +91,14 @@ fn a_port_that_is_no_longer_exposed_goes_and_no_pod_is_replaced() {
     desk.write("app.yaml", web("v1", "ports: [{port: 80, expose: true}, {port: 81, expose: true}]"));
     desk.done("apply app.yaml");
     desk.write("app.yaml", web("v1", "ports: [{port: 80, expose: true}, {port: 81}]"));
-    assert!(has_changes(&desk, "app.yaml").contains("service web changes"));
+    assert!(has_changes(&desk, "app.yaml").contains("service `web` changes"));
     desk.done("apply app.yaml");
     assert_eq!(offered(&desk), ["80->port-80"]);
     is_at_rest(&desk, "app.yaml");
     desk.write("app.yaml", web("v1", "ports: [{port: 80}, {port: 81}]"));
-    assert!(has_changes(&desk, "app.yaml").contains("service web is removed"));
+    assert!(has_changes(&desk, "app.yaml").contains("service `web` is deleted"));
     let ran = desk.done("apply app.yaml");
-    assert!(ran.stderr.contains("service `web` removed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("service `web` deleted"), "{}", ran.stderr);
     assert_eq!(service(&desk, "web"), None);
     is_at_rest(&desk, "app.yaml");
     assert_eq!(desk.objects("ControllerRevision").len(), 1);
@@ -125,7 +125,7 @@ fn a_service_that_somebody_edited_or_removed_is_found_and_repaired() {
     ];
     for edit in edits {
         desk.edit(|objects| objects.iter_mut().filter(|one| one["kind"] == "Service").for_each(edit));
-        assert!(has_changes(&desk, "app.yaml").contains("service web changes"));
+        assert!(has_changes(&desk, "app.yaml").contains("service `web` changes"));
         desk.done("apply app.yaml");
         let spec = &service(&desk, "web").unwrap()["spec"];
         assert_eq!(spec["selector"], json!({"app.oam.dev/component": "web"}));
@@ -133,7 +133,7 @@ fn a_service_that_somebody_edited_or_removed_is_found_and_repaired() {
         is_at_rest(&desk, "app.yaml");
     }
     desk.edit(|objects| objects.retain(|one| one["kind"] != "Service"));
-    assert!(has_changes(&desk, "app.yaml").contains("service web is new"));
+    assert!(has_changes(&desk, "app.yaml").contains("service `web` is new"));
     desk.done("apply app.yaml");
     assert_eq!(offered(&desk), ["80->port-80"]);
 }
@@ -183,7 +183,10 @@ fn labels_of_the_application_reach_its_objects_and_no_pod_is_replaced() {
     let before = pods(&desk);
     desk.write("app.yaml", labelled("  labels: {team: coffee}\n  annotations: {note: hot}\n"));
     let plan = has_changes(&desk, "app.yaml");
-    assert!(plan.contains("labels or annotations of deployment web-v1 change; its pods stay"), "{plan}");
+    assert!(
+        plan.contains("labels or annotations of deployment `web-v1` change; its pods are not replaced"),
+        "{plan}"
+    );
     assert!(plan.contains("-    team: tea") && plan.contains("+    team: coffee"), "{plan}");
     desk.done("apply app.yaml");
     for object in [service(&desk, "web").unwrap(), desk.objects("Deployment")[0].clone()] {
@@ -223,7 +226,8 @@ fn components_that_would_make_one_service_are_refused_before_the_first_write() {
         let ran = desk.run(line);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(
-            ran.stderr.contains("components `store` and `store-headless` both make service `store-headless`")
+            ran.stderr
+                .contains("components `store` and `store-headless` both create service `store-headless`")
         );
     }
     assert!(!desk.path("box.json").exists(), "nothing was written");
@@ -270,7 +274,7 @@ fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_writ
     desk.write("both.yaml", beside(&automatic("web"), &named));
     let ran = desk.run("apply both.yaml");
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
-    let told = "components `web` and `api` both make revision `web-v1`";
+    let told = "components `web` and `api` both create revision `web-v1`";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(!desk.path("box.json").exists(), "nothing was written");
     // Where one of them has it, an automatic name makes place.

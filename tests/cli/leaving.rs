@@ -23,8 +23,8 @@ fn they_are_told_of_and_stay() {
     let desk = shop();
     for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
         let ran = desk.done(line);
-        let told = "warning: component `job` of application `shop` is not in the manifest and stays; \
-                    `--prune` of `apply` removes it, and so does \
+        let told = "warning: component `job` of application `shop` is no longer in the manifest and is kept; \
+                    delete it with `apply --prune` or \
                     `rollout delete job -n default --sandbox=box.json`";
         assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
     }
@@ -59,7 +59,7 @@ fn nothing_is_pruned_before_the_end() {
     let batches = "targetSize: 2\nrolloutBatches:\n  - replicas: 1\n  - replicas: 1";
     desk.write("next.yaml", application("shop", "web", "v2", "web:2", batches));
     let ran = desk.done("apply next.yaml --prune --partition 0");
-    assert!(ran.stderr.contains("shop: not yet at its end, so nothing is removed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("shop: not complete yet, nothing is pruned"), "{}", ran.stderr);
     desk.pods("- {image: 'web:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     assert_eq!(desk.run("apply next.yaml --prune --batch-timeout 300ms").code, Some(3));
     assert!(desk.deployments().contains(&"job-v1 1/1".to_owned()));
@@ -86,11 +86,11 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
     assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{screen}");
     assert_eq!(desk.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
     insta::assert_snapshot!(answered("yes\n"), @"
-    To be removed from namespace default, with all pods:
+    To be deleted from namespace `default`, with all pods:
       deployment.apps/job-v1
       controllerrevision.apps/job-v1
       configmap/rollout-job
-    Remove it? [y/N] yes
+    Delete? [y/N] yes
     [   0s] web: nothing to do: 2 of 2 upgraded, 2 ready
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    2        2          2       batchReady    rolloutSucceed   0s

@@ -215,11 +215,11 @@ fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
     insta::assert_snapshot!(transcript(&mut desk.bare(line)), @"
     --- stderr
     error: file `box.json` cannot be opened: No such file or directory (os error 2)
-    hint: a sandbox's file is given as `--sandbox=box.json`
+    hint: specify the sandbox's file as `--sandbox=box.json`
     [exit 2]
     ");
     desk.done("apply examples/express-server-v1.yaml");
-    let hint = "hint: a sandbox's file is given as `--sandbox=box.json`\n";
+    let hint = "hint: specify the sandbox's file as `--sandbox=box.json`\n";
     for line in [line, "status --sandbox box.json"] {
         let told = transcript(&mut desk.bare(line));
         assert!(told.contains(hint), "{line}: {told}");
@@ -247,7 +247,7 @@ fn an_automatic_revision_takes_the_next_free_name() {
     };
     desk.write("web.yaml", automatic("web:1"));
     let plan = desk.done("plan web.yaml").stdout;
-    assert!(plan.contains("revision web-v2 is new, number 2"), "{plan}");
+    assert!(plan.contains("revision `web-v2` is new, number 2"), "{plan}");
     let ran = desk.done("apply web.yaml");
     assert_eq!(ran.stderr.matches("first release of").count(), 1, "{}", ran.stderr);
     assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 1/1"]);

@@ -8,9 +8,9 @@ use crate::support::manifest::application;
 fn a_first_release() {
     let desk = Desk::new();
     insta::assert_snapshot!(desk.run("plan examples/express-server-v1.yaml").transcript(), @r#"
-    component express-server of application rollout-trait-test in namespace default
-      revision express-server-v1 is new, number 1
-      first release of express-server-v1 with 5 replicas in 2 batches
+    component `express-server` of application `rollout-trait-test` in namespace `default`
+      revision `express-server-v1` is new, number 1
+      first release of `express-server-v1` with 5 replicas in 2 batches
 
     --- /dev/null
     +++ deployment/express-server-v1
@@ -44,14 +44,14 @@ fn a_first_release() {
     +      - image: stefanprodan/podinfo:4.0.3
     +        name: express-server
 
-    BATCH   STEP                                       TARGET   SOURCE   TOTAL
-    1/2     create express-server-v1                   0        0        0
-    1/2     scale target express-server-v1 0 → 2       2        0        2
-    1/2     wait until express-server-v1 has 2 ready   2        0        2
-    2/2     scale target express-server-v1 2 → 5       5        0        5
-    2/2     wait until express-server-v1 has 5 ready   5        0        5
+    BATCH   STEP                                         TARGET   SOURCE   TOTAL
+    1/2     create `express-server-v1`                   0        0        0
+    1/2     scale target `express-server-v1` 0 → 2       2        0        2
+    1/2     wait until `express-server-v1` has 2 ready   2        0        2
+    2/2     scale target `express-server-v1` 2 → 5       5        0        5
+    2/2     wait until `express-server-v1` has 5 ready   5        0        5
 
-      to the end; at most 5 replicas at a time
+      runs to completion; at most 5 replicas at a time
 
     --- stderr
     [exit 0]
@@ -64,9 +64,9 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     let desk = open_shop();
     let before = desk.bytes();
     insta::assert_snapshot!(desk.run("plan v2.yaml").transcript(), @"
-    component web of application shop in namespace default
-      revision web-v2 is new, number 2
-      upgrade from web-v1 to web-v2, 3 → 3 replicas in 2 batches
+    component `web` of application `shop` in namespace `default`
+      revision `web-v2` is new, number 2
+      upgrade from `web-v1` to `web-v2`, 3 → 3 replicas in 2 batches
 
     --- deployment/web-v1
     +++ deployment/web-v2
@@ -78,19 +78,19 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     +      - image: registry.example/web:2
              name: web
 
-    BATCH   STEP                             TARGET   SOURCE   TOTAL
-    1/2     create web-v2                    0        3        3
-    1/2     scale target web-v2 0 → 1        1        3        4
-    1/2     wait until web-v2 has 1 ready    1        3        4
-    1/2     scale source web-v1 3 → 2        1        2        3
-    1/2     wait until web-v1 is down to 2   1        2        3
-    2/2     scale target web-v2 1 → 3        3        2        5
-    2/2     wait until web-v2 has 3 ready    3        2        5
-    2/2     scale source web-v1 2 → 0        3        0        3
-    2/2     wait until web-v1 is down to 0   3        0        3
-    2/2     delete web-v1                    3        0        3
+    BATCH   STEP                               TARGET   SOURCE   TOTAL
+    1/2     create `web-v2`                    0        3        3
+    1/2     scale target `web-v2` 0 → 1        1        3        4
+    1/2     wait until `web-v2` has 1 ready    1        3        4
+    1/2     scale source `web-v1` 3 → 2        1        2        3
+    1/2     wait until `web-v1` is down to 2   1        2        3
+    2/2     scale target `web-v2` 1 → 3        3        2        5
+    2/2     wait until `web-v2` has 3 ready    3        2        5
+    2/2     scale source `web-v1` 2 → 0        3        0        3
+    2/2     wait until `web-v1` is down to 0   3        0        3
+    2/2     delete `web-v1`                    3        0        3
 
-      to the end, without `web-v1`; at most 5 replicas at a time
+      runs to completion, deleting `web-v1`; at most 5 replicas at a time
 
     --- stderr
     [exit 0]
@@ -118,9 +118,9 @@ fn a_scale() {
     desk.write("five.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
     let before = desk.bytes();
     insta::assert_snapshot!(desk.run("plan five.yaml").transcript(), @"
-    component web of application shop in namespace default
-      revision web-v1 is recorded already
-      scale of web-v1, 3 → 5 replicas in 2 batches
+    component `web` of application `shop` in namespace `default`
+      revision `web-v1` is already recorded
+      scaling of `web-v1`, 3 → 5 replicas in 2 batches
 
     --- deployment/web-v1
     +++ deployment/web-v1
@@ -134,13 +134,13 @@ fn a_scale() {
          matchLabels:
            app.oam.dev/component: web
 
-    BATCH   STEP                            TARGET   SOURCE   TOTAL
-    1/2     scale target web-v1 3 → 4       4        0        4
-    1/2     wait until web-v1 has 4 ready   4        0        4
-    2/2     scale target web-v1 4 → 5       5        0        5
-    2/2     wait until web-v1 has 5 ready   5        0        5
+    BATCH   STEP                              TARGET   SOURCE   TOTAL
+    1/2     scale target `web-v1` 3 → 4       4        0        4
+    1/2     wait until `web-v1` has 4 ready   4        0        4
+    2/2     scale target `web-v1` 4 → 5       5        0        5
+    2/2     wait until `web-v1` has 5 ready   5        0        5
 
-      to the end; at most 5 replicas at a time
+      runs to completion; at most 5 replicas at a time
 
     --- stderr
     [exit 0]
@@ -153,9 +153,9 @@ fn nothing_to_do() {
     let desk = open_shop();
     let before = desk.bytes();
     insta::assert_snapshot!(desk.run("plan v1.yaml").transcript(), @"
-    component web of application shop in namespace default
-      revision web-v1 is recorded already
-      web-v1 has 3 replicas; nothing to do
+    component `web` of application `shop` in namespace `default`
+      revision `web-v1` is already recorded
+      `web-v1` has 3 replicas; nothing to do
 
     --- stderr
     [exit 0]
@@ -169,9 +169,9 @@ fn held_and_what_is_left() {
     desk.done("apply v2.yaml --partition 0");
     let before = desk.bytes();
     insta::assert_snapshot!(desk.run("plan v2.yaml --partition 0").transcript(), @"
-    component web of application shop in namespace default
-      revision web-v2 is recorded already
-      held after batch 1 as asked; nothing to do
+    component `web` of application `shop` in namespace `default`
+      revision `web-v2` is already recorded
+      held after batch 1 as requested; nothing to do
 
     --- stderr
     [exit 0]
@@ -187,7 +187,7 @@ fn held_and_what_is_left() {
     2/2     wait until web-v1 is down to 0   3        0        3
     2/2     delete web-v1                    3        0        3
 
-      to the end, without `web-v1`; at most 5 replicas at a time
+      runs to completion, deleting `web-v1`; at most 5 replicas at a time
     ");
     assert!(desk.bytes() == before, "looking writes nothing");
 }
@@ -198,7 +198,7 @@ fn a_service_is_planned_too() {
     let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
     desk.write("app.yaml", text.replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n"));
     let plan = desk.done("plan app.yaml").stdout;
-    assert!(plan.contains("\n  service web is new\n"), "{plan}");
+    assert!(plan.contains("\n  service `web` is new\n"), "{plan}");
     desk.done("apply app.yaml");
     assert_eq!(desk.objects("Service").len(), 1);
     assert!(desk.done("plan app.yaml --detailed-exitcode").stdout.contains("nothing to do"));
@@ -254,7 +254,7 @@ fn a_dry_run_has_no_events() {
         let ran = desk.run(&format!("{line} --dry-run=client -o ndjson"));
         assert_eq!(
             ran.transcript(),
-            "--- stderr\nerror: a dry run has no events, which `-o ndjson` would print\nhint: `-o json` prints its plan\n[exit 2]",
+            "--- stderr\nerror: a dry run has no events for `-o ndjson` to print\nhint: print its plan with `-o json`\n[exit 2]",
             "{line}"
         );
     }
@@ -275,7 +275,7 @@ fn what_is_planned_is_what_is_done() {
     assert_eq!(planned.len(), scaled.len(), "{plan}{done}");
     for (planned, scaled) in planned.iter().zip(scaled) {
         let (_, change) = planned.split_once(' ').unwrap();
-        assert!(scaled.replace('`', "").ends_with(change), "planned {planned}, done {scaled}");
+        assert!(scaled.ends_with(change), "planned {planned}, done {scaled}");
     }
 }
 
@@ -299,9 +299,9 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
     desk.done("apply v2.yaml --partition 0");
     let before = desk.bytes();
     let cases = [
-        ("promote --full", "scale target web-v2 1 → 3"),
-        ("abort", "upgrade from web-v2 to web-v1"),
-        ("undo --batches 1,2", "upgrade from web-v2 to web-v1, 3 → 3 replicas in 2 batches"),
+        ("promote --full", "scale target `web-v2` 1 → 3"),
+        ("abort", "upgrade from `web-v2` to `web-v1`"),
+        ("undo --batches 1,2", "upgrade from `web-v2` to `web-v1`, 3 → 3 replicas in 2 batches"),
     ];
     for (line, told) in cases {
         for place in ["client", "server"] {
@@ -316,7 +316,7 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
     desk.done("promote --full");
     let before = desk.bytes();
     let ran = desk.done("scale --replicas 4 --dry-run=client");
-    assert!(ran.stdout.contains("scale of web-v2, 3 → 4 replicas in 1 batch"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("scaling of `web-v2`, 3 → 4 replicas in 1 batch"), "{}", ran.stdout);
     assert!(desk.bytes() == before, "looking writes nothing");
 }
 
@@ -344,7 +344,7 @@ fn a_quota_that_would_be_exceeded_is_named_beforehand() {
             "spec": {"hard": hard}, "status": {"hard": hard, "used": {"pods": "3"}},
         }));
     });
-    let named = "resourcequota `few` allows 3 of `pods`, 3 are used, and the run takes up to 2 more";
+    let named = "resourcequota `few` limits `pods` to 3: 3 in use, and the run needs up to 2 more";
     for line in ["plan v2.yaml", "rehearse v2.yaml", "apply v2.yaml --dry-run", "apply v2.yaml"] {
         let told = desk.done(line).stderr;
         assert_eq!(told.matches(named).count(), 1, "{line}: {told}");
@@ -354,7 +354,7 @@ fn a_quota_that_would_be_exceeded_is_named_beforehand() {
     for name in ["one", "two"] {
         desk.write(&format!("{name}.yaml"), application(name, name, "v1", "x:1", "targetSize: 1"));
     }
-    let named = "resourcequota `few` allows 3 of `pods`, 3 are used, and the run takes up to 1 more";
+    let named = "resourcequota `few` limits `pods` to 3: 3 in use, and the run needs up to 1 more";
     for line in ["plan one.yaml two.yaml", "apply one.yaml two.yaml"] {
         let told = desk.done(line).stderr;
         assert_eq!(told.matches(named).count(), 1, "{line}: {told}");

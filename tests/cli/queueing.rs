@@ -19,7 +19,7 @@ fn busy() -> (Desk, Child) {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut first = Child::spawn(by("first", &desk, "apply v2.yaml"));
-    first.until("waiting, `web-v2`: 0 of 1 ready");
+    first.until("waiting for `web-v2`: 0 of 1 ready");
     (desk, first)
 }
 
@@ -62,7 +62,7 @@ fn a_queue_that_does_not_move_is_5() {
 fn the_same_name_takes_over_and_the_first_is_5() {
     let (desk, first) = busy();
     let mut again = Child::spawn(by("first", &desk, "apply v2.yaml"));
-    again.until("going on with the upgrade");
+    again.until("resuming the upgrade");
     let first = first.end();
     assert_eq!(first.code, Some(5), "{}", first.stderr);
     assert!(first.stderr.contains("taken over"), "{}", first.stderr);

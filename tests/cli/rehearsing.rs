@@ -62,7 +62,7 @@ fn a_cloneset_is_copied_with_what_was_written_on_it() {
     desk.done("apply examples/clonset-server-v1.yaml");
     let ran = desk.done("rehearse examples/clonset-server-v2.yaml");
     assert!(ran.stdout.contains("rolloutSucceed"), "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("2 of 5 pods of `clonset-server` go to"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("updating 2 of 5 pods of `clonset-server` to"), "{}", ran.stderr);
 }
 
 /// What a Service has been given stays its own, and its copy has the same name.

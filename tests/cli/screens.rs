@@ -20,21 +20,21 @@ fn the_upgrade() {
     let rest = on_screen(&desk, "apply examples/express-server-v2.yaml", 80);
     insta::assert_snapshot!(format!("{canary}\n\n{rest}"), @"
     [   0s] express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas in 2 batches (2 and 3);
-    time for each batch: 10m, in all: no limit
+    batch timeout 10m, no overall timeout
     [   0s] express-server: revision 2 recorded as `express-server-v2`
     [   0s] express-server: workload `express-server-v2` created
     [   0s] express-server: batch 1 of 2: `express-server-v2` 0 → 2
     [   0s] express-server: batch 1 of 2: `express-server-v1` 5 → 3
     [   0s] express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready, source 3
-    [   0s] express-server: held after batch 1 of 2 as asked: 2 of 5 upgraded, 2 ready, source 3
-    [   0s]   hint: go on with `rollout promote express-server --sandbox=box.json`
+    [   0s] express-server: held after batch 1 of 2 as requested: 2 of 5 upgraded, 2 ready, source 3
+    [   0s]   hint: continue with `rollout promote express-server --sandbox=box.json`
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     express-server   5        2          2       batchReady    rollingInBatches   0s
     [exit 0]
 
-    [   0s] express-server: going on with the upgrade from `express-server-v1` to `e
-    xpress-server-v2` with 5 replicas in 2 batches (2 and 3); time for each batch: 1
-    0m, in all: no limit
+    [   0s] express-server: resuming the upgrade from `express-server-v1` to `e
+    xpress-server-v2` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, n
+    o overall timeout
     [   0s] express-server: batch 2 of 2: `express-server-v2` 2 → 5
     [   0s] express-server: batch 2 of 2: `express-server-v1` 3 → 0
     [   0s] express-server: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
@@ -74,8 +74,8 @@ fn an_image_that_never_comes_at_three_widths() {
         screens.push_str("\n\n");
     }
     insta::assert_snapshot!(screens, @r#"
-    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 500ms, in al
-    l: no limit
+    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 500ms, no overall t
+    imeout
     [   0s] web: revision 2 recorded as `web-v2`
     [   0s] web: workload `web-v2` created
     [   0s] web: batch 1 of 2: `web-v2` 0 → 1
@@ -86,14 +86,14 @@ fn an_image_that_never_comes_at_three_widths() {
     [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull and unpack image "web:2": failed to resolv
     e reference "web:2": web:2: not found
     [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
-    [   0s]   hint: the run is kept: run the same command again to go on where it stopped
+    [   0s]   hint: the run is recorded: rerun the same command to resume it
     [   0s]   hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     [exit 3]
 
     [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 a
-    nd 2); time for each batch: 500ms, in all: no limit
+    nd 2); batch timeout 500ms, no overall timeout
     [   0s] web: revision 2 recorded as `web-v2`
     [   0s] web: workload `web-v2` created
     [   0s] web: batch 1 of 2: `web-v2` 0 → 1
@@ -106,8 +106,7 @@ fn an_image_that_never_comes_at_three_widths() {
     [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull an
     d unpack image "web:2": failed to resolve reference "web:2": web:2: not found
     [   0s]   running now: `web-v1` 3/3 ready, `web-v2` 0/1 ready
-    [   0s]   hint: the run is kept: run the same command again to go on where it st
-    opped
+    [   0s]   hint: the run is recorded: rerun the same command to resume it
     [   0s]   hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=
     box.json`
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
@@ -116,8 +115,8 @@ fn an_image_that_never_comes_at_three_widths() {
 
     [   0s] web: upgrade from `web-v1` to `w
     eb-v2` with 3 replicas in 2 batches (1 a
-    nd 2); time for each batch: 500ms, in al
-    l: no limit
+    nd 2); batch timeout 500ms, no overall t
+    imeout
     [   0s] web: revision 2 recorded as `web
     -v2`
     [   0s] web: workload `web-v2` created
@@ -139,9 +138,8 @@ fn an_image_that_never_comes_at_three_widths() {
     e reference "web:2": web:2: not found
     [   0s]   running now: `web-v1` 3/3 read
     y, `web-v2` 0/1 ready
-    [   0s]   hint: the run is kept: run the
-     same command again to go on where it st
-    opped
+    [   0s]   hint: the run is recorded: rer
+    un the same command to resume it
     [   0s]   hint: roll back with `rollout
     undo web --to-revision web-v1 --sandbox=
     box.json`
@@ -168,25 +166,23 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     let resumed = on_screen(&desk, "apply v1.yaml", 40).replace(told, "");
     insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"
     [   0s] web: first release of `web-v1` w
-    ith 3 replicas in 2 batches (1 and 2); t
-    ime for each batch: 10m, in all: no limi
-    t
+    ith 3 replicas in 2 batches (1 and 2); b
+    atch timeout 10m, no overall timeout
     [   0s] web: revision 1 recorded as `web
     -v1`
     [   0s] web: workload `web-v1` created
     [   0s] web: batch 1 of 2: `web-v1` 0 →
     1
-    [   0s] web: stopped as asked in batch 1
-     of 2: 1 of 3 upgraded, 0 ready
-    [   0s]   hint: the run is kept: run the
-     same command again to go on where it st
-    opped
+    [   0s] web: interrupted in batch 1 of 2
+    : 1 of 3 upgraded, 0 ready
+    [   0s]   hint: the run is recorded: rer
+    un the same command to resume it
     [exit 130]
 
-    [   0s] web: going on with the first rel
-    ease of `web-v1` with 3 replicas in 2 ba
-    tches (1 and 2); time for each batch: 10
-    m, in all: no limit
+    [   0s] web: resuming the first release
+    of `web-v1` with 3 replicas in 2 batches
+     (1 and 2); batch timeout 10m, no overal
+    l timeout
     [   0s] web: batch 2 of 2: `web-v1` 1 →
     3
     [   0s] web: batch 2 of 2 ready: 3 of 3

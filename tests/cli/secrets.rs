@@ -164,12 +164,12 @@ fn what_fails_is_not_printed() {
             Box::new(|desk| plugin(desk, "echo canary-stdout; exit 7")),
         ),
         (
-            "credential plugin `plugin` gave an answer that cannot be used",
+            "credential plugin `plugin` returned an unusable response",
             server(nobody()),
             Box::new(|desk| plugin(desk, "echo 'status: [canary-stdout'")),
         ),
         (
-            "credential plugin `plugin` gave an answer that cannot be used",
+            "credential plugin `plugin` returned an unusable response",
             server(nobody()),
             Box::new(|desk| plugin(desk, &token(r#", "expirationTimestamp": "canary""#))),
         ),
@@ -202,12 +202,12 @@ fn what_fails_is_not_printed() {
             Box::new(sends),
         ),
         (
-            "`token` of the kubeconfig has characters that cannot be sent",
+            "`token` of the kubeconfig has invalid characters",
             server(nobody()),
             Box::new(|_| r#"token: "canary-token\n""#.to_owned()),
         ),
         (
-            "the client certificate of the kubeconfig, or its key, is not one in PEM",
+            "the client certificate of the kubeconfig, or its key, is not valid PEM",
             server(nobody()),
             Box::new(|_| {
                 // The line's end was lost.
@@ -226,12 +226,12 @@ fn what_fails_is_not_printed() {
             Box::new(sends),
         ),
         (
-            "`proxy-url` of the kubeconfig cannot be used",
+            "`proxy-url` of the kubeconfig is not usable",
             "server: 'http://10.0.0.1', proxy-url: 'ftp://jane:canary-password@127.0.0.1:1'".to_owned(),
             Box::new(sends),
         ),
         (
-            "`server` of cluster `c` of the kubeconfig cannot be used: it is not of `http` or `https`",
+            "`server` of cluster `c` of the kubeconfig is not usable: it is not of `http` or `https`",
             server("ftp://jane:canary-password@127.0.0.1".to_owned()),
             Box::new(sends),
         ),

@@ -92,7 +92,7 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout apply x --batch-timeout -5s
     --- stderr
-    error: invalid value '-5s' for '--batch-timeout <DURATION>': a duration cannot be negative; `0` is no limit
+    error: invalid value '-5s' for '--batch-timeout <DURATION>': a duration cannot be negative; `0` disables the limit
 
     For more information, try '--help'.
     [exit 2]
@@ -106,7 +106,7 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout apply x --request-timeout 1s
     --- stderr
-    error: invalid value '1s' for '--request-timeout <DURATION>': a request needs at least `10s`; `0` is no limit
+    error: invalid value '1s' for '--request-timeout <DURATION>': the minimum is `10s`; `0` disables the limit
 
     For more information, try '--help'.
     [exit 2]
@@ -156,7 +156,7 @@ fn usage_errors_say_what_would_be_right() {
 
     $ rollout status --sandbox-rules rules.yaml
     --- stderr
-    error: `--sandbox-rules` needs `--sandbox`
+    error: `--sandbox-rules` requires `--sandbox`
     [exit 2]
 
     $ rollout completions tcsh
@@ -202,14 +202,14 @@ fn man_writes_a_page_per_command() {
     let desk = Desk::new();
     insta::assert_snapshot!(transcript(&mut desk.bare("man --dir .")), @"
     --- stderr
-    18 manual pages are in `.`.
+    18 manual pages written to `.`
     [exit 0]
     ");
     assert!(desk.path("rollout-apply.1").exists());
     assert_eq!(transcript(&mut desk.bare("man --dir . -q")), "--- stderr\n[exit 0]");
     insta::assert_snapshot!(transcript(&mut desk.bare("man --dir gone")), @"
     --- stderr
-    18 manual pages are in `gone`.
+    18 manual pages written to `gone`
     [exit 0]
     ");
 }

@@ -11,7 +11,7 @@ fn waiting() -> (Desk, Child) {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut child = desk.start("apply v2.yaml");
-    child.until("waiting, `web-v2`: 0 of 1 ready");
+    child.until("waiting for `web-v2`: 0 of 1 ready");
     (desk, child)
 }
 
@@ -19,7 +19,7 @@ fn waiting() -> (Desk, Child) {
 fn goes_on(desk: &Desk) {
     desk.pods("- {image: '*', readyAfter: 20ms}");
     let ran = desk.done("apply v2.yaml");
-    assert!(ran.stderr.contains("going on with the upgrade from `web-v1` to `web-v2`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming the upgrade from `web-v1` to `web-v2`"), "{}", ran.stderr);
     assert_eq!(desk.deployments(), ["web-v2 3/3"]);
     assert!(desk.run("status -o json").stdout.contains("rolloutSucceed"));
 }
@@ -30,12 +30,12 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     child.signal(Signal::INT);
     insta::assert_snapshot!(child.end().transcript(), @"
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
+    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1
-    web: stopped as asked in batch 1 of 2: 1 of 3 upgraded, 0 ready, source 3
-      hint: the run is kept: run the same command again to go on where it stopped
+    web: interrupted in batch 1 of 2: 1 of 3 upgraded, 0 ready, source 3
+      hint: the run is recorded: rerun the same command to resume it
     [exit 130]
     ");
     assert_eq!(desk.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
@@ -43,7 +43,7 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
     web    3        1          0       batchVerifying   rollingInBatches   0s
     --- stderr
-    web: stopped as asked
+    web: interrupted
     [exit 0]
     ");
     let history = desk.done("history").stdout;
@@ -57,7 +57,7 @@ fn a_termination_is_143_and_the_run_goes_on() {
     child.signal(Signal::TERM);
     let ran = child.end();
     assert_eq!(ran.code, Some(143), "{}", ran.stderr);
-    assert!(ran.stderr.contains("run the same command again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
     goes_on(&desk);
 }
 
@@ -68,7 +68,7 @@ fn a_second_signal_stops_at_once() {
     child.signal(Signal::STOP).signal(Signal::INT).signal(Signal::TERM).signal(Signal::CONT);
     let ran = child.end();
     assert!(matches!(ran.code, Some(130 | 143)), "{ran:?}");
-    assert!(ran.stderr.contains("run the same command again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
     goes_on(&desk);
 }
 
@@ -80,7 +80,7 @@ fn a_signal_while_waiting_in_line_leaves_no_trace() {
     insta::assert_snapshot!(second.end().transcript(), @"
     --- stderr
     shop: waiting for the run of `tester`, which holds the lease
-    shop: stopped as asked
+    shop: interrupted
     [exit 130]
     ");
     drop(first);

@@ -122,7 +122,7 @@ fn characters_that_would_act_are_shown() {
     insta::assert_snapshot!(desk.run("status a\x1b[31mb").transcript(), @r"
     --- stderr
     error: nothing named `a\x1b[31mb` has been rolled out in namespace `default`
-    hint: there is `web`
+    hint: the namespace has `web`
     [exit 4]
     ");
 }

@@ -18,7 +18,7 @@ fn without_argument_it_is_the_revision_before() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 2 batches (1 and 2); time for each batch: 10m, in all: no limit
+    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
     web: workload `web-v1` created
     web: batch 1 of 2: `web-v1` 0 → 1
     web: batch 1 of 2: `web-v2` 3 → 2
@@ -126,7 +126,7 @@ fn no_revision_before_is_refused() {
     insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
     --- stderr
     web: failed: component `web` has no revision before `web-v1` that worked
-      hint: see `rollout history web --sandbox=box.json`; `--to-revision` names any of them
+      hint: choose one from `rollout history web --sandbox=box.json` with `--to-revision`
     [exit 4]
     ");
 }
@@ -139,13 +139,13 @@ fn of_several_components_one_must_be_named() {
     insta::assert_snapshot!(desk.run("undo").transcript(), @"
     --- stderr
     error: namespace `default` has more than one component: `pot` and `web`
-    hint: name the one you mean
+    hint: specify one of them
     [exit 2]
     ");
     insta::assert_snapshot!(desk.run("history nobody").transcript(), @"
     --- stderr
     error: nothing named `nobody` has been rolled out in namespace `default`
-    hint: there is `pot` and `web`
+    hint: the namespace has `pot` and `web`
     [exit 4]
     ");
     insta::assert_snapshot!(desk.run("undo shop").transcript(), @"

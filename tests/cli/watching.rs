@@ -19,7 +19,7 @@ fn what_is_so_already_is_not_waited_for() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
-    web: held after batch 1 of 2 as asked
+    web: held after batch 1 of 2 as requested
     [exit 0]
     ");
     desk.done("status --until ready");
@@ -27,7 +27,7 @@ fn what_is_so_already_is_not_waited_for() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
-    web: held after batch 1 of 2 as asked
+    web: held after batch 1 of 2 as requested
     waiting until done, at most 100ms
     error: not done after 100ms (`--timeout`)
     hint: see `rollout status --sandbox=box.json` and `rollout history --sandbox=box.json`
@@ -47,7 +47,7 @@ fn a_run_that_failed_is_3_at_once() {
     --- stderr
     web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     error: the rollout of `web` failed
-    hint: the run is kept: give the command that drove it again, or `rollout abort --sandbox=box.json`
+    hint: the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort --sandbox=box.json`
     [exit 3]
     ");
 }
@@ -57,7 +57,7 @@ fn a_run_beside_it_is_followed_to_its_end() {
     let desk = open_shop();
     desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let mut driver = Child::spawn(by("driver", &desk, "apply v2.yaml"));
-    driver.until("waiting, `web-v2`: 0 of 1 ready");
+    driver.until("waiting for `web-v2`: 0 of 1 ready");
     let mut watcher = desk.start("status web --until done");
     watcher.until("waiting until done, at most 30m");
     desk.pods("- {image: '*', readyAfter: 20ms}");

@@ -128,7 +128,7 @@ impl Process {
 }
 
 impl Run {
-    /// Whether every component is as wished, or held as asked.
+    /// Whether every component is as wished, or held as requested.
     pub(crate) fn is_well(&self) -> bool {
         self.ends.as_ref().is_some_and(|ends| {
             ends.iter().all(|(_, end)| {

@@ -105,12 +105,8 @@ async fn a_quota_that_the_peak_exceeds_is_a_warning() {
     let items = quota(json!({"pods": "4", "count/deployments.apps": "9"}), json!({"pods": "0"}));
     let script =
         move |seen: &Seen| is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items));
-    warns(
-        &story,
-        script,
-        "resourcequota `few` allows 4 of `pods`, 0 are used, and the run takes up to 5 more",
-    )
-    .await;
+    warns(&story, script, "resourcequota `few` limits `pods` to 4: 0 in use, and the run needs up to 5 more")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +149,7 @@ async fn pods_that_a_limit_forbids_are_refused() {
     let message =
         "pods \"web-v2-x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m";
     let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
-    let words = format!("pods of revision `web-v2` are not allowed: {message}");
+    let words = format!("pods of revision `web-v2` are rejected: {message}");
     refuses(&stories::upgrade(), script, &words, "kubectl describe limitrange").await;
 }
 
@@ -162,7 +158,8 @@ async fn pods_that_a_limit_forbids_are_refused() {
 async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
     let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
-    warns(&stories::upgrade(), script, &format!("pods of revision `web-v2` may be refused: {message}")).await;
+    warns(&stories::upgrade(), script, &format!("pods of revision `web-v2` may be rejected: {message}"))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,8 +191,8 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
     let script = move |seen: &Seen| {
         is(seen, Verb::List, "poddisruptionbudgets").then(|| list("PodDisruptionBudget", &items))
     };
-    let words = "poddisruptionbudget `tight` asks for 3 available pods, and component `web` will have 3: none of them can be \
-                 evicted, so that a drain of their nodes waits";
+    let words = "poddisruptionbudget `tight` requires 3 available pods, and component `web` will have 3: none of them can be \
+                 evicted, which blocks draining their nodes";
     warns(&story, script, words).await;
 }
 
@@ -208,9 +205,9 @@ async fn what_may_not_be_asked_is_reported_once() {
         let is_it = optional.contains(&seen.kind.as_str()) || is(seen, Verb::Create, "pods");
         is_it.then(|| status(403, "Forbidden", &message))
     };
-    let words = "this user lacks rights in namespace `default`: create `pods`, get `namespaces`, list `resourcequotas`, list \
-                 `horizontalpodautoscalers.autoscaling`, list `poddisruptionbudgets.policy`; what would stop the run there is \
-                 not foreseen: `rollout rbac` prints the rights";
+    let words = "missing permissions in namespace `default`: create `pods`, get `namespaces`, list `resourcequotas`, list \
+                 `horizontalpodautoscalers.autoscaling`, list `poddisruptionbudgets.policy`; the preflight checks that need \
+                 them are skipped: `rollout rbac` prints the permissions";
     warns(&stories::upgrade(), script, words).await;
 }
 

@@ -57,7 +57,7 @@ async fn an_object_that_a_finalizer_holds_is_named_and_waited_for_a_minute() {
     finalize(&stage, &["example.com/balancer"]).await;
     let begun = stage.clock.elapsed();
     let (run, said, failed) = remove(&stage).await;
-    let reason = "not gone after 60s: `service/web`, for `example.com/balancer`";
+    let reason = "not deleted after 60s: `service/web`, for `example.com/balancer`";
     assert_eq!(failed.as_deref(), Some(reason));
     let lasted = (stage.clock.elapsed() - begun).unsigned_abs();
     assert!(lasted < Duration::from_secs(65), "it took {lasted:?}");

@@ -67,7 +67,7 @@ pub(crate) fn security_that_denies_pods(site: &Site) {
 fn refuses(site: &Site, words: &str, manifest: &Manifest) {
     for ran in [site.apply(manifest, &[]), site.apply(manifest, &["--dry-run=client"])] {
         assert_eq!(ran.code, Some(4), "{ran:#?}");
-        assert!(ran.stderr.contains("pods of revision `express-server-v2` are not allowed: "), "{ran:#?}");
+        assert!(ran.stderr.contains("pods of revision `express-server-v2` are rejected: "), "{ran:#?}");
         assert!(ran.stderr.contains(words), "{ran:#?}");
     }
     assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);

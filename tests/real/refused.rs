@@ -128,7 +128,7 @@ pub(crate) fn namespace_on_its_way_out(site: &Site) {
     begin_to_end(site);
     let ran = site.apply(&V1, &[]);
     says(&ran, 4, &["is being terminated"]);
-    assert!(!ran.stderr.contains("ask for the missing right"), "no right is missing: {ran:#?}");
+    assert!(!ran.stderr.contains("request the missing permission"), "no right is missing: {ran:#?}");
     has(site, &[]);
     let_go(site);
 }

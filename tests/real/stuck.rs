@@ -45,7 +45,7 @@ pub(crate) fn quota(site: &Site) {
     let ran = site.apply(&V2, &["--batch-timeout", "4s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("exceeded quota"), "{ran:#?}");
-    let foreseen = "resourcequota `few` allows 6 of `pods`, 5 are used, and the run takes up to 3 more";
+    let foreseen = "resourcequota `few` limits `pods` to 6: 5 in use, and the run needs up to 3 more";
     assert!(ran.stderr.contains(foreseen), "{ran:#?}");
     let frugal = Manifest { batches: &[1, 1, 1, 1, 1], ..V2 };
     site.applied(&frugal);

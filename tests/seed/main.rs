@@ -119,7 +119,7 @@ fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
     item["sourceRevisions"] = json!(["express-server-v1"]);
     item["sourceReplicas"] = json!(3);
     item["batchPartition"] = json!(0);
-    item["message"] = json!("held after batch 1 of 2 as asked");
+    item["message"] = json!("held after batch 1 of 2 as requested");
     assert_eq!(document(&desk), held);
 }
 

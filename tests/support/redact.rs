@@ -27,7 +27,7 @@ fn line_of_data(line: &str) -> String {
 
 /// Log lines: no times, and nothing of what is waited for, which depends on how fast it comes.
 pub(crate) fn conversation(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.contains(": waiting, "));
+    let lines = text.lines().filter(|line| !(line.contains(": batch ") && line.contains(": waiting for ")));
     lines.map(|line| format!("{}\n", without_counts(without_time(line)))).collect()
 }
 

@@ -127,7 +127,7 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
     patch(&stage, "web-v2", &json!({"spec": {"paused": true}})).await;
     let run = stage.run(&Process::new(IDENTITY), &request_for(&[web(2, 2)])).await;
     assert!(run.is_well(), "{}", run.story());
-    assert_eq!(warnings(&run), ["deployment `web-v2` was paused and is unpaused"]);
+    assert_eq!(warnings(&run), ["deployment `web-v2` was paused; unpausing it"]);
     let unpausing = |seen: &Seen| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         operations
@@ -152,7 +152,10 @@ async fn a_pause_over_another_template_is_named() {
     process.limits.batch = Duration::from_secs(30);
     let run = stage.run(&process, &request_for(&[web(1, 3)])).await;
     let evidence = run.failures()[0].evidence.join("\n");
-    assert!(evidence.contains("deployment `web-v1`: it is paused: `kubectl rollout resume"), "{evidence}");
+    assert!(
+        evidence.contains("deployment `web-v1`: it is paused: resume it with `kubectl rollout resume"),
+        "{evidence}"
+    );
     let paused: Vec<Value> =
         stage.objects("Deployment").iter().map(|one| one["spec"]["paused"].clone()).collect();
     assert!(paused.contains(&json!(true)), "{paused:?}");

@@ -9,18 +9,18 @@ use serde_json::Value;
 const EVENTS: &str = include_str!("../../../schema/event.json");
 
 const DOCUMENTS: &str = "\
-Data goes to stdout and conversation to stderr. What is printed with `-o json` is one document. \
-Its `version` changes when a key goes or changes its meaning; keys may be added without, so skip those you do not know. \
-JSON Schemas of all that is printed for programs are in the folder `schema` of the source.";
+Results go to stdout, messages to stderr. `-o json` prints one document. \
+Its `version` changes when a key is removed or changes its meaning; keys may be added without, so ignore unknown keys. \
+The JSON Schemas of all machine-readable output are in the folder `schema` of the source.";
 
 const DRIVEN: &str = "\
-With `-o ndjson` every event is printed as it happens: one JSON object a line, with the keys `version`, \
-`elapsedSeconds`, `application`, `component`, and `event`, which says what other keys there are. Batches count from 0. \
+With `-o ndjson`, prints every event as it happens: one JSON object per line, with the keys `version`, \
+`elapsedSeconds`, `application`, `component`, and `event`, which determines the other keys. Batches count from 0. \
 The last event of a component is `succeeded`, `held`, `interrupted` or `failed`; the exit status sums them up. \
-With `-o json` one document is printed at the end, as `rollout status -o json` has it. \
-In both, `version` changes when a key goes or changes its meaning; keys and events may be added without, so skip \
-those you do not know. Their JSON Schemas are `schema/event.json` and `schema/status.json` of the source. \
-These are the events:";
+With `-o json`, prints one document at the end, as `rollout status -o json` does. \
+In both, `version` changes when a key is removed or changes its meaning; keys and events may be added without, so ignore \
+unknown ones. Their JSON Schemas are `schema/event.json` and `schema/status.json` in the source. \
+The events are:";
 
 /// The section of a command's page; empty where the command prints nothing for programs.
 pub(super) fn section(command: &clap::Command) -> String {
@@ -74,7 +74,10 @@ mod tests {
     fn commands_that_drive_list_the_events() {
         for name in ["apply", "undo", "promote", "resume", "abort", "scale"] {
             let section = of(name);
-            assert!(section.starts_with(".SH OUTPUT\nWith \\fB\\-o ndjson\\fR every event"), "{section}");
+            assert!(
+                section.starts_with(".SH OUTPUT\nWith \\fB\\-o ndjson\\fR, prints every event"),
+                "{section}"
+            );
             assert_eq!(section.matches(".TP\n\\fB").count(), 22, "{section}");
             assert!(section.contains("\\fBbatchReady\\fR\nA batch is complete\n"), "{section}");
         }

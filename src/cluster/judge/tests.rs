@@ -101,7 +101,7 @@ fn errors_name_what_failed_and_where() {
         ),
         (
             anomaly(stranger),
-            "what answers at `https://k8s:6443` is not an API server: HTTP 404: an HTML page",
+            "the server at `https://k8s:6443` is not an API server: HTTP 404: an HTML page",
             Some("address"),
         ),
         (anomaly(silence), "no answer from the API server at `https://k8s:6443` within 30s", None),

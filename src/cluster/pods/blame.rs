@@ -149,7 +149,7 @@ impl<'a> Blamed<'a> {
         }
         let is_first = self.is_init && state.running.is_some();
         // The pod's condition would name the containers that wait for it.
-        is_first.then(|| (ON_ITS_WAY[1].to_owned(), Some("it runs and has not ended yet".to_owned())))
+        is_first.then(|| (ON_ITS_WAY[1].to_owned(), Some("it is still running".to_owned())))
     }
 
     /// How often it was restarted and how it ended before: the wait for its restart says only that it ended.

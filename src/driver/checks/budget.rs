@@ -24,8 +24,8 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> 
         let is_alone = u32::try_from(covers).is_ok_and(|covers| covers == now);
         (is_alone && now > least && size <= least && size > 0).then(|| {
             format!(
-                "poddisruptionbudget `{}` asks for {least} available pods, and component `{component}` will have {size}: none \
-                 of them can be evicted, so that a drain of their nodes waits",
+                "poddisruptionbudget `{}` requires {least} available pods, and component `{component}` will have {size}: none \
+                 of them can be evicted, which blocks draining their nodes",
                 budget.name_any()
             )
         })

@@ -160,7 +160,7 @@ fn exceeded_of(quota: &ResourceQuota, demands: &[Demand]) -> Vec<String> {
         let shown = |amount| quantity::shown(amount, counts);
         (more > 0 && used + more > hard).then(|| {
             format!(
-                "resourcequota `{}` allows {} of `{name}`, {} are used, and the run takes up to {} more",
+                "resourcequota `{}` limits `{name}` to {}: {} in use, and the run needs up to {} more",
                 quota.name_any(),
                 shown(hard),
                 shown(used),
@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(
             exceeded(&[quota], &two),
             [
-                "resourcequota `few` allows 2Gi of `limits.memory`, 1536Mi are used, and the run takes up to 1Gi more",
-                "resourcequota `few` allows 6 of `pods`, 5 are used, and the run takes up to 2 more",
+                "resourcequota `few` limits `limits.memory` to 2Gi: 1536Mi in use, and the run needs up to 1Gi more",
+                "resourcequota `few` limits `pods` to 6: 5 in use, and the run needs up to 2 more",
             ]
         );
     }

@@ -93,15 +93,15 @@ impl Tried {
 
 fn judge(message: &str, namespace: &str, revision: &str) -> Verdict {
     if message.contains(OVER_QUOTA) {
-        return Verdict::OverQuota(format!("no pod of revision `{revision}` is allowed now: {message}"));
+        return Verdict::OverQuota(format!("pods of revision `{revision}` exceed the quota now: {message}"));
     }
     match FOR_ALL.iter().find(|(words, _)| message.contains(words)) {
         Some((_, resource)) => Verdict::Refused(
-            Failure::refused(format!("pods of revision `{revision}` are not allowed: {message}")).hint(format!(
-                "see `kubectl describe {resource} -n {namespace}`, and change the component or what limits it"
+            Failure::refused(format!("pods of revision `{revision}` are rejected: {message}")).hint(format!(
+                "see `kubectl describe {resource} -n {namespace}`, and change the component or the limit"
             )),
         ),
-        None => Verdict::Doubtful(format!("pods of revision `{revision}` may be refused: {message}")),
+        None => Verdict::Doubtful(format!("pods of revision `{revision}` may be rejected: {message}")),
     }
 }
 

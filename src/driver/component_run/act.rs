@@ -52,8 +52,8 @@ impl ComponentRun<'_> {
     /// Makes sure that this process leads: without the Lease it may only look.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.lead.is_none() {
-            let reason = format!("component `{}` changed while it was looked at", self.prepared.component);
-            return Err(Failure::new(FailureKind::Superseded, reason).hint("run the same command again"));
+            let reason = format!("component `{}` was modified concurrently", self.prepared.component);
+            return Err(Failure::new(FailureKind::Superseded, reason).hint("rerun the same command"));
         }
         self.await_lease().await
     }
@@ -97,11 +97,11 @@ impl ComponentRun<'_> {
                     return Err(Failure::new(
                         FailureKind::NotReady,
                         format!(
-                            "somebody else keeps changing the objects of component `{}`: {error}",
+                            "another client keeps modifying the objects of component `{}`: {error}",
                             self.prepared.component
                         ),
                     )
-                    .hint("look for an autoscaler or another tool that writes to the same deployments"));
+                    .hint("look for an autoscaler or another tool that modifies the same deployments"));
                 }
             }
             ClusterError::Forbidden(message)
@@ -157,7 +157,7 @@ impl ComponentRun<'_> {
                 self.absorb(&object);
                 self.note_signs(&object, &[]);
                 if scaling.unpauses {
-                    let message = format!("deployment `{}` was paused and is unpaused", scaling.workload);
+                    let message = format!("deployment `{}` was paused; unpausing it", scaling.workload);
                     self.emit(EventKind::Warned { message });
                 }
                 if scaling.from == scaling.to {
@@ -231,9 +231,8 @@ impl ComponentRun<'_> {
     /// The target's workload as its revision stores it.
     fn body(&self, replicas: u32, partition: u32) -> Result<Value, ClusterError> {
         let target = &self.prepared.target;
-        revision::workload(target, replicas, partition).ok_or_else(|| {
-            ClusterError::Invalid(format!("revision `{}` has no workload in its body", target.name))
-        })
+        revision::workload(target, replicas, partition)
+            .ok_or_else(|| ClusterError::Invalid(format!("revision `{}` contains no workload", target.name)))
     }
 
     /// Writes the record before anything else of the run takes effect.

@@ -130,7 +130,7 @@ impl ComponentRun<'_> {
             None if reloaded.is_ok() && !is_claimed => {
                 let reason = format!("the run record of component `{component}` was deleted during its run");
                 return Failure::new(FailureKind::NotReady, reason)
-                    .hint("where the namespace is not being deleted, run the same command again");
+                    .hint("unless the namespace is being deleted, rerun the same command");
             }
             None if reloaded.is_ok() => format!("component `{component}` was deleted during its run"),
             // A removal claims what it removes and leaves the run as superseded.
@@ -146,9 +146,9 @@ impl ComponentRun<'_> {
     pub(super) fn disturbed(&self, workload: &str) -> Failure {
         let noun = self.prepared.desired.kind.noun();
         let reason =
-            format!("the spec of {noun} `{workload}` was changed by somebody else during the rollout");
+            format!("the spec of {noun} `{workload}` was modified by another client during the rollout");
         Failure::new(FailureKind::Disturbed, reason)
-            .hint("run the same command again to go on from what is there, and overwrite that change")
+            .hint("rerun the same command to continue from the current state and overwrite that change")
     }
 
     /// Removes revisions beyond the limit that nothing uses; what cannot be removed stays for the next run.
@@ -166,7 +166,7 @@ impl ComponentRun<'_> {
             match revisions::delete(&self.context.session, &self.prepared.namespace, revision).await {
                 Ok(()) => removed.push(revision.name.clone()),
                 Err(error) => {
-                    let message = format!("revision `{}` could not be removed: {error}", revision.name);
+                    let message = format!("revision `{}` could not be deleted: {error}", revision.name);
                     self.emit(EventKind::Warned { message });
                 }
             }

@@ -114,10 +114,9 @@ impl ComponentRun<'_> {
                 // Ours, from a try that went unanswered or a run beside this one.
                 Some(found) if found.data == object["data"] => return Ok(()),
                 Some(_) => {
-                    let reason = format!("revision `{}` was recorded with other content just now", new.name);
-                    return Err(
-                        Failure::new(FailureKind::Superseded, reason).hint("run the same command again")
-                    );
+                    let reason =
+                        format!("revision `{}` was concurrently recorded with different content", new.name);
+                    return Err(Failure::new(FailureKind::Superseded, reason).hint("rerun the same command"));
                 }
                 None => {
                     self.retry(error).await?;

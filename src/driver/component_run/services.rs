@@ -143,7 +143,7 @@ impl ComponentRun<'_> {
             | ClusterError::NotFound(message)
             | ClusterError::Conflict(message) => {
                 let reason = format!(
-                    "somebody else keeps changing the objects of component `{}`: {message}",
+                    "another client keeps modifying the objects of component `{}`: {message}",
                     self.prepared.component
                 );
                 Err(Failure::new(FailureKind::NotReady, reason))

@@ -68,7 +68,7 @@ impl ComponentRun<'_> {
                     }
                 }
                 () = self.context.control.stopped() => {
-                    return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+                    return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
                 () = clock.until(batch_deadline) => self.check_deadline("the lease")?,
                 () = clock.until(self.run_deadline) => self.check_deadline("the lease")?,

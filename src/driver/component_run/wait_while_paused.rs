@@ -47,7 +47,7 @@ impl ComponentRun<'_> {
             tokio::select! {
                 _ = changes.changed() => self.check_record().await?,
                 () = self.context.control.stopped() => {
-                    return Err(Failure::new(FailureKind::Interrupted, "stopped as asked"));
+                    return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
                 () = clock.until(self.run_deadline) => self.check_deadline("the end of the pause")?,
                 // The watch may have missed it.

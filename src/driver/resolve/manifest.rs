@@ -47,16 +47,16 @@ pub(super) fn resolve_manifest(
         Decision::Create(new) => (new.name.clone(), Some(new)),
         Decision::ReuseDiffering { name, differences } => {
             let what = format!(
-                "revision `{name}` exists with other content than the manifest's: {}",
+                "revision `{name}` already exists with content that differs from the manifest: {}",
                 differences.join("; ")
             );
             if !reuse {
                 return Err(Failure::refused(what)
                     .hint("give the changed component another `externalRevision`")
-                    .hint("or pass `--reuse-revision` to roll out the revision as it was recorded"));
+                    .hint("or roll out the recorded revision with `--reuse-revision`"));
             }
             is_rendered = false;
-            warnings.push(format!("{what}; it is rolled out as it was recorded"));
+            warnings.push(format!("{what}; rolling out the recorded revision"));
             (name, None)
         }
     };

@@ -34,10 +34,12 @@ pub(super) fn resolve_revision(
             Rollback { revision: target(present, &run.spec)?, size: run.spec.target_size }
         }
         None => rollback::target(record, present.stored, live).ok_or_else(|| {
-            let reason =
-                format!("component `{component}` has no revision before `{}` that worked", run.spec.target);
+            let reason = format!(
+                "component `{component}` has no revision before `{}` that succeeded",
+                run.spec.target
+            );
             Failure::refused(reason)
-                .hint(format!("see `rollout history {component}`; `--to-revision` names any of them"))
+                .hint(format!("choose one from `rollout history {component}` with `--to-revision`"))
         })?,
     };
     // The last run's batches serve again where they divide the whole size.
@@ -89,17 +91,19 @@ pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<Resolved
     }
     if !run.outcome.is_resumable() {
         return Err(Failure::refused(format!("component `{component}` has no run under way"))
-            .hint(format!("`rollout undo {component}` goes back to the revision before")));
+            .hint(format!("roll back to the previous revision with `rollout undo {component}`")));
     }
     if spec.mode == Mode::Release {
         return Err(Failure::refused(format!(
-            "the first release of component `{component}` has nothing to return to"
+            "component `{component}` cannot be rolled back: this is its first release"
         ))
-        .hint(format!("`rollout delete {component}` removes what is there")));
+        .hint(format!("delete it with `rollout delete {component}`")));
     }
     let rollback = rollback::target(record, present.stored, live_size(present)).ok_or_else(|| {
-        Failure::refused(format!("component `{component}` has no revision to return to that worked")).hint(
-            format!("`rollout undo {component} --to-revision` names any of `rollout history {component}`"),
+        Failure::refused(format!("component `{component}` has no earlier revision that succeeded")).hint(
+            format!(
+                "choose one from `rollout history {component}` with `rollout undo {component} --to-revision`"
+            ),
         )
     })?;
     Ok(resolved_target(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
@@ -134,7 +138,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
         Observed { workloads: present.workloads.clone(), record: Some(record.clone()), held: None };
     if Sides::of(&observed, spec.kind, &spec.target).has_sources {
         return Err(Failure::refused(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
-            "finish it with `rollout promote {component} --full`, or return with `rollout abort {component}`"
+            "finish it with `rollout promote {component} --full`, or roll it back with `rollout abort {component}`"
         )));
     }
     let target = target(present, spec)?;
@@ -156,7 +160,7 @@ fn find<'a>(present: &'a Present<'_>, name: &str) -> Option<&'a StoredRevision> 
 fn target<'a>(present: &'a Present<'_>, spec: &RunSpec) -> Result<&'a StoredRevision, Failure> {
     find(present, &spec.target).ok_or_else(|| {
         Failure::refused(format!("revision `{}` is not recorded", spec.target))
-            .hint("its run ended before that; `rollout apply` its manifest once more")
+            .hint("its run ended before recording it; reapply the manifest with `rollout apply`")
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn without_kruise(plane: &Plane) {
     let waiting = component.apply(&site, &["--batch-timeout", "7s"]);
     assert_eq!(waiting.code, Some(3), "{waiting:#?}");
     assert!(
-        waiting.stderr.contains("`web` to be seen by its controller, if that is running"),
+        waiting.stderr.contains("`web`: not yet observed by its controller (is it running?)"),
         "{waiting:#?}"
     );
     break_the_conversion(&site);

@@ -90,7 +90,7 @@ fn the_container_that_failed_is_to_blame_and_named_among_others() {
         (
             vec![container("first", &ended("Completed", 0), &none, 0), running("setup")],
             vec![starting("web")],
-            "init container `setup`: PodInitializing: it runs and has not ended yet".to_owned(),
+            "init container `setup`: PodInitializing: it is still running".to_owned(),
         ),
     ] {
         assert_eq!(trouble(&init, &main).reason, reason);
