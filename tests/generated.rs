@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rollout::cli::{completions, man};
+use rollout::cli::commands::completions;
+use rollout::cli::commands::man;
 
 #[test]
 fn completions_are_fresh() {

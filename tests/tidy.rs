@@ -37,8 +37,8 @@ const OWNED: [(&[&str], &[&str], &str); 4] = [
             "eprint!",
             "eprintln!",
         ],
-        &["src/cli/ui.rs", "src/main.rs"],
-        "only cli/ui.rs touches the process's streams",
+        &["src/cli/terminal/ui.rs", "src/main.rs"],
+        "only cli/terminal/ui.rs touches the process's streams",
     ),
     (
         &["SystemTime::now", "Timestamp::now", "Zoned::now", "std::time::Instant", "Instant::now"],
@@ -266,7 +266,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 #[test]
 fn the_tree_is_tidy() {
     let sources = sources();
-    assert!(sources.iter().any(|source| source.path == "src/cli/ui.rs"), "the scan finds the sources");
+    assert!(
+        sources.iter().any(|source| source.path == "src/cli/terminal/ui.rs"),
+        "the scan finds the sources"
+    );
     let complaints: Vec<String> = sources.iter().flat_map(complaints).collect();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
@@ -288,22 +291,22 @@ fn planted_violations_are_found() {
         ("src/main.rs", "use rollout::driver::drive;", "`main` uses `driver`"),
         ("src/util/mod.rs", "", "has no place"),
         ("src/driver/drive.rs", "fn f() { println!(\"x\") }", "touches the process's streams"),
-        ("src/cli/apply.rs", "let out = std::io::stdout();", "touches the process's streams"),
+        ("src/cli/commands/apply.rs", "let out = std::io::stdout();", "touches the process's streams"),
         ("src/driver/drive.rs", "let now = jiff::Timestamp::now();", "reads time"),
         ("src/report/lines.rs", "use std::time::Instant;", "reads time"),
         ("src/cluster/lease.rs", "let host = std::env::var(\"HOST\");", "reads the environment"),
-        ("src/cli/apply.rs", "std::process::exit(1)", "decides the exit code"),
+        ("src/cli/commands/apply.rs", "std::process::exit(1)", "decides the exit code"),
         ("src/plan/batch.rs", "pub async fn plan() {}", "in a pure module"),
         ("src/oam/render.rs", "use kube::Client;", "in a pure module"),
         ("src/plan/long.rs", &"\n".repeat(MOST_LINES + 1), "501 lines"),
         (
-            "src/cli/apply.rs",
+            "src/cli/commands/apply.rs",
             "let hint = \"the run goes on when the command is given again\";",
             "`given again`",
         ),
         ("man/rollout.1", "Runs the command, whoever calls it", "`whoever`"),
         ("tests/slow.rs", &sleep, "sleep`"),
-        ("src/cli/apply.rs", &todo, "DO`"),
+        ("src/cli/commands/apply.rs", &todo, "DO`"),
     ];
     for (path, text, complaint) in cases {
         let found = complaints(&Source::new(path, text));
@@ -321,8 +324,8 @@ fn what_is_allowed_is_left_alone() {
         ),
         ("src/cluster/record.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use crate::sandbox::open; }"),
         ("src/cluster/clock.rs", "let now = jiff::Timestamp::now();"),
-        ("src/cli/apply.rs", "/// The run goes on.\nlet hint = \"the cargoes on board\";"),
-        ("src/cli/connect.rs", "let list = std::env::var_os(\"KUBECONFIG\");"),
+        ("src/cli/commands/apply.rs", "/// The run goes on.\nlet hint = \"the cargoes on board\";"),
+        ("src/cli/connect/client.rs", "let list = std::env::var_os(\"KUBECONFIG\");"),
         ("src/driver/drive.rs", "let name = my_crate::sandbox::name; pprintln!();"),
     ];
     for (path, text) in cases {

@@ -1,4 +1,4 @@
-//! What may come next on a command line, for the scripts of [`crate::cli::completions`] and for kubectl.
+//! What may come next on a command line, for the scripts of [`crate::cli::commands::completions`] and for kubectl.
 //!
 //! Flags and commands are known here. Names are in the kubeconfig and in the cluster: they are asked for with the
 //! connection that the words before the cursor name. A shell waits for the answer, at a prompt that somebody types
@@ -18,12 +18,15 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-use crate::cli::args::{Color, GlobalArgs};
-use crate::cli::connect::Purpose;
-use crate::cli::kubeconfig;
-use crate::cli::repeat::is_plain;
-use crate::cli::ui::Ui;
-use crate::cli::{exit, gather, plugin, setting};
+use crate::cli::commands::gather;
+use crate::cli::connect::client::Access;
+use crate::cli::connect::kubeconfig;
+use crate::cli::connect::setting;
+use crate::cli::exit;
+use crate::cli::flags::args::{Color, GlobalArgs};
+use crate::cli::hints::repeat::is_plain;
+use crate::cli::plugin;
+use crate::cli::terminal::ui::Ui;
 use crate::cluster::{record, revisions};
 use crate::oam::revision;
 use crate::report::lines::Detail;
@@ -196,7 +199,7 @@ async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<Str
         Names::Users => Some(kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect()),
         Names::Namespaces | Names::Components | Names::Rolled | Names::Revisions => {
             let mut ui = Ui::new(Color::Never, Detail::Trouble);
-            let setting = setting::open(global, Purpose::Look, &mut ui).await.ok()?;
+            let setting = setting::open(global, Access::Read, &mut ui).await.ok()?;
             in_cluster(names, scope, current, &setting).await
         }
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::ui::tests::on_stderr;
+use crate::cli::terminal::ui::tests::on_stderr;
 use crate::report::event::Reporter as _;
 use crate::report::history::{self, History, PastRun, Revision};
 use crate::report::json::Json;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::ui::Ui;
+use crate::cli::terminal::ui::Ui;
 use crate::oam::application::Application;
 use crate::oam::manifest::{self, MAX_MANIFEST_BYTES, Source};
 use crate::report::text::sanitise;

@@ -3,66 +3,34 @@
 //! Parsing comes first and needs nothing: no runtime, no file, no network. One file per command holds its
 //! flags, with their help, and what it does.
 
-pub mod abort;
-pub mod address;
-pub mod apply;
-pub mod args;
+pub mod commands;
 mod complete;
-pub mod completions;
-pub mod component;
 pub mod connect;
-pub mod crds;
-pub mod credential_plugin;
-pub mod delete;
-pub mod driving;
-mod echo;
 pub mod exit;
 pub mod failure;
-mod files;
-pub mod follow;
-pub mod forecast;
-pub mod gather;
-pub mod history;
+pub mod flags;
+pub mod hints;
 #[cfg(test)]
 mod hostile;
 pub mod input;
-pub mod job;
-pub mod kubeconfig;
-pub mod leftover;
-pub mod man;
-mod misplaced;
-pub mod namespaces;
-pub mod pause;
-pub mod plan;
 pub(crate) mod plugin;
-pub mod promote;
-pub mod rbac;
-pub mod rehearse;
-pub mod repeat;
-pub mod resume;
-pub mod scale;
-pub mod setting;
-pub mod signals;
-pub mod status;
-mod stream;
-pub mod token_file;
-pub mod trace;
-pub mod trial;
-pub mod ui;
-pub mod undo;
-pub mod until;
-pub mod values;
-mod variables;
+pub mod terminal;
 
 use std::ffi::{OsStr, OsString};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 
-use crate::cli::args::{Color, GlobalArgs};
+use crate::cli::commands::{
+    abort, apply, completions, crds, delete, history, job, man, pause, plan, promote, rbac, rehearse, resume,
+    scale, status, undo,
+};
 use crate::cli::failure::Failure;
-use crate::cli::repeat::Flags;
-use crate::cli::ui::Ui;
+use crate::cli::flags::args::{Color, GlobalArgs};
+use crate::cli::flags::variables;
+use crate::cli::hints::misplaced;
+use crate::cli::hints::repeat::Flags;
+use crate::cli::terminal::ui::Ui;
 use crate::report::lines::Detail;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 

@@ -1,7 +1,7 @@
 //! What looking costs, of one process that only looks.
 
-use rollout::cli::follow::Followed;
-use rollout::cli::gather;
+use rollout::cli::commands::follow::Followed;
+use rollout::cli::commands::gather;
 use rollout::cluster::session::{Patience, Session};
 use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Remover};

@@ -1,0 +1,116 @@
+//! A component's future for programs. Batches are zero-based, as in every document.
+
+use anstream::adapter::strip_str;
+use serde::Serialize;
+
+use crate::cli::commands::forecast::{self, Row};
+use crate::cluster::service::Change;
+use crate::driver::foresee::Forecast;
+use crate::plan::record::{Mode, RunSpec};
+use crate::plan::step::Step;
+
+/// What `rollout plan -o json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Grows when a field changes its meaning or goes.
+    version: u32,
+    /// A component each, in the manifests' order.
+    items: Vec<Component>,
+}
+
+/// A component's future.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Component {
+    component: String,
+    application: String,
+    namespace: String,
+    /// Whether `apply` would change anything.
+    pending: bool,
+    /// The revision that is rolled out.
+    revision: String,
+    /// Whether it would be recorded.
+    new_revision: bool,
+    /// Services that would be created, changed or removed.
+    services: Vec<String>,
+    /// The run; none where nothing would be driven.
+    run: Option<Run>,
+    /// What changes in Services and the workload, as `diff -u` has it, in YAML.
+    difference: String,
+}
+
+/// The run that would be driven.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    action: &'static str,
+    /// The revisions that it replaces.
+    from: Vec<String>,
+    original_size: u32,
+    target_size: u32,
+    /// The sizes of the batches.
+    batches: Vec<u32>,
+    /// The batch after which it would be held; none where it goes to the end.
+    held_after_batch: Option<usize>,
+    /// The most replicas at any time.
+    peak: u32,
+    steps: Vec<StepOf>,
+}
+
+/// One step, with the sizes once it is done.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StepOf {
+    batch: usize,
+    step: String,
+    target: u32,
+    source: u32,
+}
+
+impl Plan {
+    /// The futures of components.
+    pub fn of<'a>(forecasts: impl Iterator<Item = &'a Forecast>) -> Self {
+        Self { version: 1, items: forecasts.map(component).collect() }
+    }
+}
+
+fn component(forecast: &Forecast) -> Component {
+    let prepared = &forecast.prepared;
+    Component {
+        component: prepared.component.clone(),
+        application: prepared.application.clone(),
+        namespace: prepared.namespace.clone(),
+        pending: forecast.is_pending(),
+        revision: prepared.desired.target.clone(),
+        new_revision: prepared.new_revision.is_some(),
+        services: prepared.services.iter().filter_map(Change::name).collect(),
+        run: forecast.steps.iter().find_map(forecast::claimed).map(|spec| run(forecast, spec)),
+        difference: strip_str(&forecast::differences(forecast).concat()).to_string(),
+    }
+}
+
+fn run(forecast: &Forecast, spec: &RunSpec) -> Run {
+    let held_after_batch = match forecast.steps.last().map(|foreseen| &foreseen.step) {
+        Some(Step::Hold { batch }) => Some(*batch),
+        _ => None,
+    };
+    let steps = forecast::rows(forecast);
+    Run {
+        action: match spec.mode {
+            Mode::Release => "release",
+            Mode::Upgrade => "upgrade",
+            Mode::Scale => "scale",
+        },
+        from: spec.sources.clone(),
+        original_size: spec.size_before(),
+        target_size: spec.target_size,
+        batches: spec.batches.iter().map(|batch| batch.size).collect(),
+        held_after_batch,
+        peak: forecast.peak(),
+        steps: steps
+            .into_iter()
+            .map(|Row { batch, words, target, source }| StepOf { batch, step: words, target, source })
+            .collect(),
+    }
+}

@@ -1,0 +1,88 @@
+//! `rollout man`: manual pages.
+
+mod output;
+
+use std::path::PathBuf;
+
+use crate::cli::commands::files;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::ui::Ui;
+
+/// Print the manual page, or write a page for every command
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Write one page per command to this directory, creating it if needed
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout man | man -l -
+  $ rollout man --dir ~/.local/share/man/man1";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A directory that cannot be written.
+pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
+    let pages = pages();
+    let Some(dir) = &args.dir else {
+        ui.data(&pages[0].1);
+        return Ok(exit::SUCCESS);
+    };
+    files::write(dir, &pages)?;
+    ui.status(&format!("{} manual pages written to `{}`", pages.len(), dir.display()));
+    Ok(exit::SUCCESS)
+}
+
+/// Every page with the name of its file, the one of `rollout` itself first.
+pub fn pages() -> Vec<(String, String)> {
+    let mut root = crate::cli::command().disable_help_subcommand(true);
+    root.build();
+    let mut pages = vec![page(root.clone())];
+    pages.extend(root.get_subcommands().map(|command| {
+        // A page is called as git's are, `rollout-apply`, and shows the command as it is typed.
+        let name = format!("rollout-{}", command.get_name());
+        page(command.clone().display_name(name))
+    }));
+    pages
+}
+
+fn page(command: clap::Command) -> (String, String) {
+    let sections = output::section(&command) + &environment(&command);
+    let man = clap_mangen::Man::new(command).date("").manual("Rollout Manual");
+    let mut bytes = Vec::new();
+    man.render(&mut bytes).expect("writing to memory cannot fail");
+    let text = String::from_utf8(bytes).expect("clap generates text");
+    (man.get_filename(), with_headings(&text) + &sections)
+}
+
+/// The section on the variables that stand in for flags.
+fn environment(command: &clap::Command) -> String {
+    let mut section = String::new();
+    for arg in command.get_arguments() {
+        if let (Some(variable), Some(flag)) = (arg.get_env(), arg.get_long()) {
+            let (variable, flag) = (variable.to_string_lossy(), flag.replace('-', "\\-"));
+            section.push_str(&format!(".TP\n\\fB{variable}\\fR\ndefault of \\fB\\-\\-{flag}\\fR\n"));
+        }
+    }
+    if section.is_empty() { section } else { format!(".SH ENVIRONMENT\n{section}") }
+}
+
+/// Gives examples and exit codes sections of their own, which the generator puts into one it calls EXTRA.
+fn with_headings(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match line {
+            ".SH EXTRA" => {}
+            "Examples:" => lines.push(".SH EXAMPLES"),
+            "Exit codes:" => lines.push(".SH \"EXIT STATUS\""),
+            _ => lines.push(line),
+        }
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,57 @@
+//! `rollout scale`: another size, in batches.
+
+use crate::cli::commands::component::Component;
+use crate::cli::failure::Failure;
+use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
+use crate::cli::flags::values;
+use crate::cli::terminal::ui::Ui;
+use crate::driver::request::Intent;
+
+/// Scale a component, in batches
+///
+/// Keeps the revision. The next `rollout apply` returns to the `targetSize` of its manifest, and is rejected if its
+/// `rolloutBatches` do not add up to the difference. Rejected during an upgrade; otherwise ends a pause.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Scale this component; optional if the namespace has only one
+    pub component: Option<String>,
+
+    /// The new number of replicas
+    #[arg(long, value_name = "COUNT", value_parser = values::count, allow_negative_numbers = true)]
+    pub replicas: u32,
+
+    /// How it is cut.
+    #[command(flatten)]
+    pub batches: BatchArgs,
+
+    /// How long it may take.
+    #[command(flatten)]
+    pub deadlines: DeadlineArgs,
+
+    /// Where it is only tried.
+    #[command(flatten)]
+    pub dry: DryRunArg,
+
+    /// Print the result in this format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: RunOutput,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout scale express-server --replicas 7
+  $ rollout scale express-server --replicas 3 --batches 1,3";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever stops the rollout.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let trial = args.dry.trial(args.output)?;
+    let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
+    let intent = Intent::Scale { replicas: args.replicas, kind: component.kind() };
+    let request = component.request(intent, args.batches.overrides(false));
+    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
+}

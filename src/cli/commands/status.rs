@@ -1,0 +1,209 @@
+//! `rollout status`: where components stand.
+
+use jiff::SignedDuration;
+
+use crate::cli::commands::follow::Followed;
+use crate::cli::commands::gather;
+use crate::cli::commands::until::{Until, Verdict};
+use crate::cli::connect::client::Access;
+use crate::cli::connect::setting::{self, Setting, unreachable};
+use crate::cli::exit;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::flags::args::{GlobalArgs, Output};
+use crate::cli::flags::values;
+use crate::cli::terminal::ui::Ui;
+use crate::plan::states::RollingState;
+use crate::report::status::{self, ComponentStatus};
+use crate::report::text::{list_literals, span};
+
+/// Show the status of components
+///
+/// Observes the workloads, so the status is correct while another process drives a run and after one was killed.
+/// TARGET, UPGRADED and READY count replicas: the target size, those submitted so far, and those ready.
+///
+/// Prints the current state and exits with 0. With `--until`, waits as `kubectl rollout status` does, and the exit code
+/// reports whether the state was reached.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Show this component or application; default: all in the namespace
+    pub name: Option<String>,
+
+    /// Print every change, until interrupted
+    #[arg(short, long)]
+    pub watch: bool,
+
+    /// Wait until every component shown has reached STATE; exit with 3 if a run fails first
+    ///
+    /// Only observes: another process has to drive the run.
+    #[arg(long, value_name = "STATE")]
+    pub until: Option<Until>,
+
+    /// Give up on `--until` after this time, with exit code 3
+    ///
+    /// `0` disables the limit.
+    #[arg(long, value_name = "DURATION", requires = "until", default_value = "30m")]
+    #[arg(value_parser = values::duration, allow_hyphen_values = true)]
+    pub timeout: SignedDuration,
+
+    /// Print in this format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ rollout status
+  $ rollout status express-server --watch
+  $ rollout status express-server --until done --timeout 20m
+  $ rollout status -o json | jq -r '.items[].rollingState'";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A cluster that cannot be read, and a name that is not there.
+pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+    let setting = setting::open(global, Access::Read, ui).await?;
+    let namespace = setting.connection.namespaces.resolve(None).to_owned();
+    if args.watch || args.until.is_some() {
+        follow(&setting, &namespace, args, ui).await?;
+        return Ok(exit::SUCCESS);
+    }
+    let items = gather::statuses_with_drivers(&setting.session, &namespace).await.map_err(unreachable)?;
+    let items = wanted(items, args.name.as_deref(), &namespace)?;
+    if items.is_empty() {
+        ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
+        // The other forms are for programs, which take an empty list.
+        if matches!(args.output, Output::Table | Output::Wide) {
+            return Ok(exit::SUCCESS);
+        }
+    }
+    ui.data(&status::render(&items, args.output.into(), setting.session.clock().now()));
+    explain(&items, args.output, ui);
+    Ok(exit::SUCCESS)
+}
+
+fn name(until: Until) -> &'static str {
+    match until {
+        Until::Ready => "ready",
+        Until::Gate => "at the gate",
+        Until::Done => "done",
+    }
+}
+
+/// Whether what is waited for has come.
+fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
+    match args.until.map(|until| until.judge_all(items)) {
+        None | Some(Verdict::Awaited) => Ok(false),
+        Some(Verdict::Reached) => Ok(true),
+        Some(Verdict::Failed) => {
+            let failed = items.iter().filter(|item| item.rolling_state == RollingState::RolloutFailed);
+            let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
+            Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
+                .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
+        }
+    }
+}
+
+/// Says why components stand still, where the form is for people.
+fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
+    if matches!(output, Output::Table | Output::Wide) {
+        for item in items {
+            if let Some(message) = &item.message {
+                let message = ui.flags().repeated(message);
+                ui.status(&format!("{}: {message}", item.component));
+            }
+        }
+    }
+}
+
+/// The components that a name means: one of that name, or those of an application.
+fn wanted(
+    items: Vec<ComponentStatus>,
+    name: Option<&str>,
+    namespace: &str,
+) -> Result<Vec<ComponentStatus>, Failure> {
+    let Some(name) = name.map(gather::plain) else {
+        return Ok(items);
+    };
+    let names: Vec<String> = items.iter().map(|item| item.component.clone()).collect();
+    let (components, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.component == name);
+    if !components.is_empty() {
+        return Ok(components);
+    }
+    let of_application: Vec<_> = others.into_iter().filter(|item| item.application == name).collect();
+    if of_application.is_empty() {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return Err(gather::unknown(name, &names, namespace));
+    }
+    Ok(of_application)
+}
+
+/// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
+/// the user has enough.
+async fn follow(setting: &Setting, namespace: &str, args: &Args, ui: &mut Ui) -> Result<(), Failure> {
+    let session = &setting.session;
+    let followed = Followed::open(session, namespace).await.map_err(unreachable)?;
+    let print = async {
+        let mut changes = followed.changes();
+        let items = followed.first().await.map_err(unreachable)?;
+        let mut shown = wanted(items, args.name.as_deref(), namespace)?;
+        ui.data(&status::render(&shown, args.output.into(), session.clock().now()));
+        explain(&shown, args.output, ui);
+        if ui.reader_is_gone() || reached(args, &shown)? {
+            return Ok(());
+        }
+        let deadline = args.until.and_then(|_| session.clock().moment().after(args.timeout.unsigned_abs()));
+        if let Some(until) = args.until.filter(|_| !args.timeout.is_zero()) {
+            ui.status(&format!("waiting until {}, at most {}", name(until), span(args.timeout)));
+        }
+        loop {
+            tokio::select! {
+                () = changes.next() => {}
+                () = session.clock().until(deadline) => return Err(late(args)),
+            }
+            let items = followed.items().map_err(unreachable)?;
+            let mut items = wanted(items, args.name.as_deref(), namespace)?;
+            // Records and workloads come by different watches: what ends this has to be so at one time.
+            if !matches!(reached(args, &items), Ok(false)) {
+                let anew = gather::statuses(session, namespace).await.map_err(unreachable)?;
+                items = wanted(anew, args.name.as_deref(), namespace)?;
+            }
+            let changed: Vec<ComponentStatus> =
+                items.iter().filter(|item| !shown.contains(item)).cloned().collect();
+            if !changed.is_empty() {
+                let text = status::render(&changed, args.output.into(), session.clock().now());
+                ui.data(rows(&text, args.output, shown.is_empty()));
+                explain(&changed, args.output, ui);
+            }
+            shown = items;
+            if ui.reader_is_gone() || reached(args, &shown)? {
+                return Ok(());
+            }
+        }
+    };
+    let feed = async {
+        followed.feed().await;
+        // A watch that cannot go on has told why, and that is printed.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = print => ended,
+        () = feed => Ok(()),
+    }
+}
+
+fn late(args: &Args) -> Failure {
+    let until = args.until.map_or("there", name);
+    Failure::message(Kind::Timeout, format!("not {until} after {} (`--timeout`)", span(args.timeout)))
+        .hint("see `rollout status` and `rollout history`")
+}
+
+/// Rows that follow an earlier table carry no header again, as kubectl's do.
+fn rows(text: &str, output: Output, is_first: bool) -> &str {
+    match output {
+        Output::Table | Output::Wide if !is_first => text.split_once('\n').map_or(text, |(_, rows)| rows),
+        Output::Table | Output::Wide | Output::Json | Output::Yaml | Output::Name => text,
+    }
+}

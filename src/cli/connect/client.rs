@@ -1,0 +1,357 @@
+//! From flags to a client: which cluster, as whom, in which namespace.
+//!
+//! Kubeconfigs and in-cluster configuration are treated as kubectl treats them. The sandbox is never
+//! chosen silently.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{HeaderValue, USER_AGENT};
+use kube::Client;
+use kube::client::{ClientBuilder, RustlsTlsError};
+use kube::config::{Config, ExecInteractiveMode};
+use secrecy::ExposeSecret as _;
+use tower::util::MapRequestLayer;
+
+use crate::cli::connect::credential_plugin::{Identity, Plugin, authorised};
+use crate::cli::connect::kubeconfig;
+use crate::cli::connect::namespaces::Namespaces;
+use crate::cli::connect::token_file::TokenFile;
+use crate::cli::connect::trace::traced;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::flags::args::GlobalArgs;
+use crate::cli::terminal::ui::Ui;
+use crate::cluster::clock::Clock;
+use crate::cluster::credentials::{CredentialError, guarded};
+use crate::cluster::judge::Server;
+use crate::sandbox::rules;
+use crate::sandbox::{Options, RulesSource, Sandbox};
+
+/// How long a connection may be silent before it counts as dead. Watches are renewed within half a minute,
+/// so that on a live connection something is heard twice as often as this asks for.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How the API server's logs name us.
+const AGENT: &str = concat!("rollout/", env!("CARGO_PKG_VERSION"));
+
+/// A way to the API, with what was decided on the way.
+pub struct Connection {
+    /// The client. It retries nothing by itself: a repeated create or patch is for those who know whether
+    /// the first one was applied.
+    pub client: Client,
+    /// How messages name the server.
+    pub server: Server,
+    /// The sandbox that it talks to; a cluster otherwise. It lives as long as this does.
+    pub sandbox: Option<Sandbox>,
+    /// Where unqualified names live.
+    pub namespaces: Namespaces,
+    /// The deadline of a single request; `None` is no limit.
+    pub request_timeout: Option<Duration>,
+}
+
+/// What a command is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It only reads.
+    Read,
+    /// It writes.
+    Write,
+}
+
+/// Where names live that do not say it themselves, as the flags and the kubeconfig have it; there need not be one.
+///
+/// # Errors
+///
+/// A kubeconfig that cannot be read, or whose namespace cannot be one.
+pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
+    let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
+    let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
+    let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
+    Namespaces::new(args.namespace.clone(), namespace.unwrap_or_else(|| "default".to_owned()))
+}
+
+/// Builds the client that the flags ask for. Sends nothing.
+///
+/// # Errors
+///
+/// Flags that contradict each other, a kubeconfig that cannot be used, and no cluster at all.
+pub async fn connect(
+    args: &GlobalArgs,
+    access: Access,
+    clock: &Clock,
+    ui: &mut Ui,
+) -> Result<Connection, Failure> {
+    let connection = silent(args, access, clock, ui).await?;
+    if args.verbose == 0 {
+        return Ok(connection);
+    }
+    Ok(Connection {
+        client: traced(connection.client, &connection.server, clock, ui.request_untracked()),
+        ..connection
+    })
+}
+
+/// Builds a client of whose requests nothing is told.
+async fn silent(
+    args: &GlobalArgs,
+    access: Access,
+    clock: &Clock,
+    ui: &mut Ui,
+) -> Result<Connection, Failure> {
+    let request_timeout = Some(args.request_timeout.unsigned_abs()).filter(|timeout| !timeout.is_zero());
+    let flag = args.namespace.clone();
+    if let Some(sandbox) = &args.sandbox {
+        let sandbox = open_sandbox(sandbox.as_deref(), args.sandbox_rules.as_deref(), access, clock)?;
+        let client = sandbox.client("default");
+        let namespaces = Namespaces::new(flag, "default".to_owned())?;
+        let server = Server::default();
+        return Ok(Connection { client, server, sandbox: Some(sandbox), namespaces, request_timeout });
+    }
+    if args.sandbox_rules.is_some() {
+        return Err(Failure::message(Kind::Usage, "`--sandbox-rules` requires `--sandbox`"));
+    }
+    let mut config = config(args, request_timeout).await?;
+    if config.accept_invalid_certs {
+        ui.warn(
+            "the kubeconfig disables verification of the cluster's certificate (`insecure-skip-tls-verify`)",
+        );
+    }
+    let namespaces = Namespaces::new(flag, config.default_namespace.clone())?;
+    let token_file = token_file(&mut config)?;
+    provider(&mut config)?;
+    check_token(&config)?;
+    let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
+    let server = Server::at(config.cluster_url.to_string().trim_end_matches('/'));
+    let builder = ClientBuilder::try_from(config).map_err(unusable)?;
+    let client = match token_file {
+        Some(file) => {
+            builder.with_layer(&MapRequestLayer::new(move |request| file.authorise(request))).build()
+        }
+        None => builder.build(),
+    };
+    let client = guarded(client);
+    let client = match plugin {
+        Some(plugin) => authorised(client, plugin),
+        None => client,
+    };
+    Ok(Connection { client, server, sandbox: None, namespaces, request_timeout })
+}
+
+/// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:
+/// elsewhere what it says would be in our output, and a manifest on stdin would be its input.
+fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plugin>>, Failure> {
+    let auth = &mut config.auth_info;
+    let has_other = auth.token.is_some() || auth.username.is_some();
+    let Some(mut exec) = auth.exec.take().filter(|_| !has_other) else { return Ok(None) };
+    if !ui.can_converse() {
+        if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
+            let message =
+                "the credential plugin of the kubeconfig needs a terminal (`interactiveMode: Always`)";
+            return Err(Failure::message(Kind::Cluster, message));
+        }
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
+    let (plugin, identity) = Plugin::start(exec, clock.clone()).map_err(|error| {
+        Failure::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
+    })?;
+    if let Some(Identity { certificate, key }) = identity {
+        auth.client_certificate_data = Some(BASE64.encode(certificate));
+        auth.client_key_data = Some(BASE64.encode(key).into());
+    }
+    Ok(Some(plugin))
+}
+
+/// Takes an authentication provider out of the client's hands, as client-go has it: OpenID Connect is left, and
+/// credential plugins have taken the place of the others.
+fn provider(config: &mut Config) -> Result<(), Failure> {
+    let auth = &mut config.auth_info;
+    let Some(mut provider) = auth.auth_provider.take() else { return Ok(()) };
+    if provider.name != "oidc" {
+        let message = "the `auth-provider` of the kubeconfig is no longer supported";
+        return Err(Failure::message(Kind::Cluster, message)
+            .hint("use a credential plugin (`exec`) instead, as kubectl requires"));
+    }
+    let token =
+        provider.config.remove("id-token").filter(|_| auth.token.is_none() && auth.username.is_none());
+    if let Some(token) = token {
+        auth.token = Some(token.into());
+    }
+    Ok(())
+}
+
+/// Makes sure that a token can be sent, which the client takes for granted.
+fn check_token(config: &Config) -> Result<(), Failure> {
+    let Some(token) = &config.auth_info.token else { return Ok(()) };
+    if HeaderValue::from_str(token.expose_secret()).is_ok() {
+        return Ok(());
+    }
+    let message = "`token` of the kubeconfig contains invalid characters, such as a line break";
+    Err(Failure::message(Kind::Cluster, message))
+}
+
+/// Opens the sandbox: its state in a file or in memory, its kubelet scripted by rules or not.
+///
+/// A command that changes something sets the kubelet's rules, also to none; one that only looks takes those
+/// that the file has, so that looking does not change a pod's fate.
+fn open_sandbox(
+    file: Option<&Path>,
+    rules: Option<&Path>,
+    access: Access,
+    clock: &Clock,
+) -> Result<Sandbox, Failure> {
+    let source = match (rules, access) {
+        (Some(path), _) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("rules file `{name}` cannot be read"))
+                .map_err(|error| Failure::new(Kind::Usage, error))?;
+            let rules = rules::parse_rules(&name, &text).map_err(|error| Failure::new(Kind::Usage, error))?;
+            RulesSource::Given(rules)
+        }
+        (None, Access::Write) => RulesSource::Given(Vec::new()),
+        (None, Access::Read) => RulesSource::Stored,
+    };
+    let clock = clock.clone();
+    let options = Options {
+        file: file.map(Path::to_owned),
+        rules: source,
+        now: Arc::new(move || clock.now()),
+        record_history: false,
+    };
+    Sandbox::open(options).map_err(|error| Failure::new(Kind::Cluster, error))
+}
+
+/// The configuration of the client, as the flags ask for it.
+async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, Failure> {
+    let mut config = kubeconfig::configuration(args).await?;
+    match &args.as_user {
+        Some(user) => {
+            config.auth_info.impersonate = Some(user.clone());
+            config.auth_info.impersonate_groups = (!args.as_group.is_empty()).then(|| args.as_group.clone());
+        }
+        None if args.as_group.is_empty() => {}
+        None => return Err(Failure::message(Kind::Usage, "`--as-group` requires `--as`")),
+    }
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    config.default_retry = false;
+    config.write_timeout = request_timeout;
+    config.read_timeout = request_timeout.map(|timeout| timeout.max(SILENCE));
+    config.reset_reader_on_write = true;
+    Ok(config)
+}
+
+/// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.
+fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
+    let Some(path) = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none()) else {
+        return Ok(None);
+    };
+    let file = TokenFile::open(PathBuf::from(&path))
+        .map_err(|error| Failure::new(Kind::Cluster, error.context(format!("no token in `{path}`"))))?;
+    Ok(Some(file))
+}
+
+/// Turns a client that cannot be built into a failure, without anything that may be a credential: what a plugin
+/// printed and was given, a key that is not in its form, the password in a proxy's address.
+fn unusable(error: kube::Error) -> Failure {
+    if let Some(error) = CredentialError::find(&error) {
+        return Failure::new(Kind::Cluster, error);
+    }
+    let message = match error {
+        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
+            return Failure::message(Kind::Cluster, "the proxy of the kubeconfig or of `HTTPS_PROXY` is not usable")
+                .hint("use an `http://`, `https://` or `socks5://` proxy, or unset it if the cluster is reachable without one");
+        }
+        kube::Error::InferKubeconfig(error) => return kubeconfig::unfit(error),
+        kube::Error::RustlsTls(error) => match error {
+            RustlsTlsError::InvalidIdentityPem(_)
+            | RustlsTlsError::MissingPrivateKey
+            | RustlsTlsError::MissingCertificate
+            | RustlsTlsError::InvalidPrivateKey(_)
+            | RustlsTlsError::UnknownPrivateKeyFormat => {
+                "the client certificate of the kubeconfig, or its key, is not valid PEM"
+            }
+            RustlsTlsError::AddRootCertificate(_) => {
+                "`certificate-authority` of the kubeconfig is not a usable certificate"
+            }
+            RustlsTlsError::NoValidNativeRootCA(_) => {
+                "the kubeconfig has no `certificate-authority`, and this system has no usable one"
+            }
+            RustlsTlsError::InvalidServerName(_) => "`tls-server-name` of the kubeconfig is not a host name",
+        },
+        kube::Error::HttpError(_) => {
+            "the user or group in `--as` or `--as-group` contains invalid characters"
+        }
+        _ => "the kubeconfig is not usable",
+    };
+    Failure::message(Kind::Cluster, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters:
+- {name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}
+users:
+- {name: u, user: {token: secret}}
+contexts:
+- {name: one, context: {cluster: c, user: u, namespace: shop}}
+- {name: two, context: {cluster: c, user: u}}
+current-context: one
+";
+
+    async fn configured(flags: &[&str]) -> Result<Config, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        std::fs::write(&file, KUBECONFIG).unwrap();
+        let file = file.display().to_string();
+        let args = ["rollout", "status", "--kubeconfig", &file];
+        let cli = Cli::try_parse_from(args.iter().chain(flags)).unwrap();
+        config(&cli.global, Some(Duration::from_secs(30))).await
+    }
+
+    #[tokio::test]
+    async fn flags_reach_the_client() {
+        let config = configured(&["--as", "jane", "--as-group", "a", "--as-group", "b"]).await.unwrap();
+        assert_eq!(config.default_namespace, "shop");
+        assert!(config.accept_invalid_certs);
+        assert!(!config.default_retry, "retries are ours");
+        assert_eq!(config.read_timeout, Some(SILENCE));
+        assert_eq!(config.write_timeout, Some(Duration::from_secs(30)));
+        assert_eq!(config.auth_info.impersonate.as_deref(), Some("jane"));
+        assert_eq!(config.auth_info.impersonate_groups, Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(configured(&["--context", "two"]).await.unwrap().default_namespace, "default");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_said() {
+        let cases: [(&[&str], Kind, &str); 3] = [
+            (&["--context", "three"], Kind::Cluster, "kubeconfig has no context `three`"),
+            (&["--as-group", "a"], Kind::Usage, "`--as-group` requires `--as`"),
+            (
+                &["--kubeconfig", "/nowhere/config"],
+                Kind::Cluster,
+                "kubeconfig `/nowhere/config` cannot be read",
+            ),
+        ];
+        for (flags, kind, message) in cases {
+            let failure = if flags[0] == "--kubeconfig" {
+                let cli = Cli::try_parse_from(["rollout", "status"].iter().chain(flags)).unwrap();
+                config(&cli.global, None).await.unwrap_err()
+            } else {
+                configured(flags).await.unwrap_err()
+            };
+            assert_eq!((failure.kind, failure.error.to_string().as_str()), (kind, message));
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Which kubeconfig, and what it says: chosen and judged as kubectl does it, refused in words that hold no credentials.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use kube::config::{
+    AuthInfo, Cluster, Config, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError,
+};
+
+use crate::cli::connect::address::{self, Otherwise};
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::flags::args::GlobalArgs;
+use crate::report::text::list_literals;
+
+/// The schemes of proxies, as kubectl has them.
+const PROXY_SCHEMES: [&str; 3] = ["http://", "https://", "socks5://"];
+
+/// The kubeconfig that the flags or the environment name; `None` where there is none.
+///
+/// # Errors
+///
+/// One that cannot be read.
+pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, Failure> {
+    match &args.kubeconfig {
+        Some(path) => read_from(path).map(Some),
+        None => ambient(),
+    }
+}
+
+/// What the client is configured by, as the flags ask for it.
+///
+/// # Errors
+///
+/// No cluster at all, and a kubeconfig that cannot be used.
+pub async fn configuration(args: &GlobalArgs) -> Result<Config, Failure> {
+    let kubeconfig = read(args)?;
+    let has_context = |kubeconfig: &Kubeconfig| {
+        args.context.is_some() || kubeconfig.current_context.as_ref().is_some_and(|name| !name.is_empty())
+    };
+    match kubeconfig {
+        Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig).await,
+        Some(kubeconfig) => match &args.kubeconfig {
+            // A file that was named is meant, whatever else there is.
+            Some(path) => Err(without_context(&format!("kubeconfig `{}`", path.display()), &kubeconfig)),
+            // Any other without a current context is as good as none, as kubectl has it.
+            None if kubeconfig.contexts.is_empty() => in_cluster(no_cluster("no cluster is configured")),
+            None => in_cluster(without_context("the kubeconfig", &kubeconfig)),
+        },
+        None => match &args.context {
+            Some(context) => {
+                Err(no_cluster(&format!("context `{context}` not found: there is no kubeconfig")))
+            }
+            None => in_cluster(no_cluster("no cluster is configured")),
+        },
+    }
+}
+
+/// The cluster that this process runs in.
+fn in_cluster(otherwise: Failure) -> Result<Config, Failure> {
+    Config::incluster_env().map_err(|_| otherwise)
+}
+
+fn without_context(which: &str, kubeconfig: &Kubeconfig) -> Failure {
+    let contexts: Vec<String> = kubeconfig.contexts.iter().map(|named| named.name.clone()).collect();
+    let failure = Failure::message(Kind::Cluster, format!("{which} has no current-context"));
+    if contexts.is_empty() {
+        return failure.hint("it has no contexts either: choose another file with `--kubeconfig`");
+    }
+    failure.hint(format!("choose one with `--context`: its contexts are {}", list_literals(&contexts)))
+}
+
+/// What a kubeconfig says about the context that is asked for.
+async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config, Failure> {
+    let options = KubeConfigOptions {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        user: args.user.clone(),
+    };
+    let login = settle(&mut kubeconfig, &options)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unfit)?;
+    let auth = &mut config.auth_info;
+    if let (Some((user, password)), true) = (login, is_anonymous(auth)) {
+        (auth.username, auth.password) = (Some(user), Some(password.into()));
+    }
+    Ok(config)
+}
+
+/// Makes sure that what the context names is there and usable, and gives the server the URL that is meant. Returns the
+/// credentials that were in it.
+fn settle(
+    kubeconfig: &mut Kubeconfig,
+    options: &KubeConfigOptions,
+) -> Result<Option<(String, String)>, Failure> {
+    let wanted = options.context.as_ref().or(kubeconfig.current_context.as_ref()).cloned();
+    let wanted = wanted.unwrap_or_default();
+    let found = kubeconfig.contexts.iter().find(|named| named.name == wanted);
+    let Some(context) = found.and_then(|named| named.context.clone()) else {
+        let names = kubeconfig.contexts.iter().map(|named| named.name.clone());
+        return Err(missing("context", &wanted, &names.collect::<Vec<_>>()));
+    };
+    let users = kubeconfig.auth_infos.iter();
+    let user = match &options.user {
+        Some(user) => {
+            let Some(found) = users.clone().find(|named| named.name == *user) else {
+                let names: Vec<String> = users.map(|named| named.name.clone()).collect();
+                return Err(missing("user", user, &names));
+            };
+            Some(found)
+        }
+        // A user that is not there is nobody, as client-go has it.
+        None => users.clone().find(|named| Some(&named.name) == context.user.as_ref()),
+    };
+    let user = user.and_then(|named| named.auth_info.clone()).unwrap_or_default();
+    let name = options.cluster.as_ref().unwrap_or(&context.cluster).clone();
+    let names: Vec<String> = kubeconfig.clusters.iter().map(|named| named.name.clone()).collect();
+    let found = kubeconfig.clusters.iter_mut().find(|named| named.name == name);
+    let Some(cluster) = found.and_then(|named| named.cluster.as_mut()) else {
+        return Err(missing("cluster", &name, &names));
+    };
+    check_proxy(cluster)?;
+    let server = cluster.server.clone().unwrap_or_default();
+    if server.is_empty() {
+        let message = format!("cluster `{name}` of the kubeconfig has no `server`");
+        return Err(Failure::message(Kind::Cluster, message)
+            .hint("set it with `kubectl config set-cluster`, for example to `https://HOST:6443`"));
+    }
+    let address = address::parse(&server, otherwise(cluster, &user)).map_err(|problem| {
+        let message = format!("`server` of cluster `{name}` of the kubeconfig is not usable: {problem}");
+        Failure::message(Kind::Cluster, message)
+            .hint("a server is a URL or HOST:PORT, such as `https://HOST:6443`")
+    })?;
+    cluster.server = Some(address.url);
+    Ok(address.login)
+}
+
+/// How client-go speaks to a server without a scheme.
+fn otherwise(cluster: &Cluster, user: &AuthInfo) -> Otherwise {
+    let has_authority =
+        cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+    let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    if has_authority || has_certificate || cluster.insecure_skip_tls_verify == Some(true) {
+        Otherwise::Tls
+    } else {
+        Otherwise::Plain
+    }
+}
+
+fn check_proxy(cluster: &Cluster) -> Result<(), Failure> {
+    let Some(proxy) = cluster.proxy_url.as_ref().filter(|proxy| !proxy.is_empty()) else { return Ok(()) };
+    if PROXY_SCHEMES.iter().any(|scheme| proxy.starts_with(scheme)) {
+        return Ok(());
+    }
+    Err(Failure::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not usable")
+        .hint("use an `http://`, `https://` or `socks5://` proxy"))
+}
+
+/// Whether nothing says who the user is.
+fn is_anonymous(auth: &AuthInfo) -> bool {
+    auth.username.is_none()
+        && auth.token.is_none()
+        && auth.token_file.is_none()
+        && auth.exec.is_none()
+        && auth.auth_provider.is_none()
+}
+
+fn missing(what: &str, name: &str, known: &[String]) -> Failure {
+    let failure = Failure::message(Kind::Cluster, format!("kubeconfig has no {what} `{name}`"));
+    if known.is_empty() {
+        return failure.hint(format!("it has no {what}s"));
+    }
+    failure.hint(format!("its {what}s are {}", list_literals(known)))
+}
+
+/// The kubeconfig that the environment names, or the user's own; `None` where there is none.
+///
+/// Files of the list that do not exist are skipped, as kubectl does; the client's own reader would stop.
+fn ambient() -> Result<Option<Kubeconfig>, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+    let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let paths: Vec<PathBuf> =
+        std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
+    if paths.is_empty() {
+        return present(Kubeconfig::read()).map_err(unfit);
+    }
+    let mut merged: Option<Kubeconfig> = None;
+    for path in paths {
+        if let Some(next) = present(Kubeconfig::read_from(&path)).map_err(|error| unreadable(error, &path))? {
+            merged = Some(merged.unwrap_or_default().merge(next).map_err(unfit)?);
+        }
+    }
+    Ok(merged)
+}
+
+fn read_from(path: &Path) -> Result<Kubeconfig, Failure> {
+    Kubeconfig::read_from(path).map_err(|error| unreadable(error, path))
+}
+
+/// Turns "no such file" into absence.
+fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfig>, KubeconfigError> {
+    match read {
+        Ok(kubeconfig) => Ok(Some(kubeconfig)),
+        Err(KubeconfigError::FindPath) => Ok(None),
+        Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// No cluster to talk to, and the ways to one.
+pub fn no_cluster(message: &str) -> Failure {
+    Failure::message(Kind::Cluster, message)
+        .hint("specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
+        .hint("or run without one: `--sandbox` runs a Kubernetes API inside this process")
+}
+
+/// A file that is no kubeconfig. The parser quotes what it read, which may be a token, so only the place is said.
+fn unreadable(error: KubeconfigError, path: &Path) -> Failure {
+    let KubeconfigError::Parse(error) = error else { return unfit(error) };
+    let place = error.location().map(|at| format!(", from line {} column {} on", at.line(), at.column()));
+    let message = format!("file `{}` is not a kubeconfig{}", path.display(), place.unwrap_or_default());
+    Failure::message(Kind::Cluster, message).hint("see `kubectl config view`")
+}
+
+/// A kubeconfig that cannot be used, without anything that may be a credential.
+pub fn unfit(error: KubeconfigError) -> Failure {
+    let data = |what: &str, error: LoadDataError| match error {
+        LoadDataError::DecodeBase64(_) => {
+            Failure::message(Kind::Cluster, format!("`{what}-data` of the kubeconfig is not base64"))
+        }
+        LoadDataError::ReadFile(error, path) => Failure::new(
+            Kind::Cluster,
+            anyhow::Error::new(error).context(format!("`{what}` `{}` cannot be read", path.display())),
+        ),
+        LoadDataError::NoBase64DataOrFile => {
+            Failure::message(Kind::Cluster, format!("the kubeconfig's user has no `{what}`"))
+                .hint("a client certificate requires its key, and vice versa")
+        }
+    };
+    let message = match error {
+        KubeconfigError::ReadConfig(error, path) => {
+            let error = anyhow::Error::new(error);
+            let message = format!("kubeconfig `{}` cannot be read", path.display());
+            return Failure::new(Kind::Cluster, error.context(message));
+        }
+        KubeconfigError::LoadCertificateAuthority(error) => return data("certificate-authority", error),
+        KubeconfigError::LoadClientCertificate(error) => return data("client-certificate", error),
+        KubeconfigError::LoadClientKey(error) => return data("client-key", error),
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => {
+                format!("the kubeconfig cannot be read, from line {} column {} on", at.line(), at.column())
+            }
+            None => "the kubeconfig cannot be read".to_owned(),
+        },
+        KubeconfigError::ParseCertificates(_) => {
+            "`certificate-authority` of the kubeconfig is not a PEM certificate".to_owned()
+        }
+        KubeconfigError::ParseProxyUrl(_) => {
+            "the proxy of the kubeconfig or of `HTTPS_PROXY` is not a URL".to_owned()
+        }
+        KubeconfigError::ParseNoProxy(_) => "`NO_PROXY` is not valid".to_owned(),
+        KubeconfigError::LoadContext(name) => return missing("context", &name, &[]),
+        KubeconfigError::LoadClusterOfContext(name) => return missing("cluster", &name, &[]),
+        // What is left names no value.
+        other => format!("the kubeconfig is not usable: {other}"),
+    };
+    Failure::message(Kind::Cluster, message)
+}
+
+#[cfg(test)]
+mod tests;

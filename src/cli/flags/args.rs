@@ -1,0 +1,305 @@
+//! Flags that more than one command has.
+//!
+//! Help text is the doc comment: the first line imperative and without a full stop. Environment variables
+//! stand in for what a CI job sets once; an empty one counts as not set. An empty value on the command line
+//! is refused: it comes from a variable that somebody forgot, and must not mean another cluster.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser as NonEmpty;
+use jiff::SignedDuration;
+
+use crate::cli::flags::values::{self, Batches};
+use crate::report::status::Format;
+
+/// Flags of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct GlobalArgs {
+    /// Act in this namespace
+    ///
+    /// Overrides the namespace in a manifest, which overrides the kubeconfig context's.
+    #[arg(short, long, global = true, env = "ROLLOUT_NAMESPACE", hide_env_values = true)]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = values::namespace)]
+    pub namespace: Option<String>,
+
+    /// Use this context from the kubeconfig
+    #[arg(long, global = true, env = "ROLLOUT_CONTEXT", hide_env_values = true)]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub context: Option<String>,
+
+    /// Use this cluster from the kubeconfig
+    #[arg(long, global = true, env = "ROLLOUT_CLUSTER", hide_env_values = true)]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub cluster: Option<String>,
+
+    /// Use this user from the kubeconfig
+    #[arg(long, global = true, env = "ROLLOUT_USER", hide_env_values = true)]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub user: Option<String>,
+
+    /// Read this kubeconfig
+    ///
+    /// Default: the files in `KUBECONFIG`, then `~/.kube/config`, then the cluster that the process runs in.
+    #[arg(long, global = true, env = "ROLLOUT_KUBECONFIG", hide_env_values = true)]
+    #[arg(value_name = "FILE", help_heading = CONNECTION)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Impersonate this user
+    #[arg(long = "as", global = true, env = "ROLLOUT_AS", hide_env_values = true)]
+    #[arg(value_name = "USER", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub as_user: Option<String>,
+
+    /// Impersonate this group; can be repeated
+    #[arg(long, global = true, env = "ROLLOUT_AS_GROUP", hide_env_values = true, value_delimiter = ',')]
+    #[arg(value_name = "GROUP", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub as_group: Vec<String>,
+
+    /// Give up on a single API request after this time
+    ///
+    /// At least `10s`; `0` disables the limit.
+    #[arg(long, global = true, env = "ROLLOUT_REQUEST_TIMEOUT", hide_env_values = true)]
+    #[arg(value_name = "DURATION", default_value = "30s", help_heading = CONNECTION)]
+    #[arg(value_parser = values::request_timeout, allow_hyphen_values = true)]
+    pub request_timeout: SignedDuration,
+
+    /// Use a sandbox instead of a cluster
+    ///
+    /// The sandbox is a Kubernetes API inside this process, with controllers and a kubelet. FILE keeps its
+    /// state between invocations; without FILE, the state is discarded when the command ends.
+    #[arg(long, global = true, env = "ROLLOUT_SANDBOX", hide_env_values = true)]
+    #[arg(value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = SANDBOX)]
+    pub sandbox: Option<Option<PathBuf>>,
+
+    /// Script the sandbox's kubelet with the rules in this file
+    ///
+    /// A YAML list; the first match wins: `- {image: 'podinfo:5*', fail: ImagePullBackOff}` or
+    /// `- {image: '*', readyAfter: 20ms}`. Requires `--sandbox`.
+    #[arg(long, global = true, env = "ROLLOUT_SANDBOX_RULES", hide_env_values = true)]
+    #[arg(value_name = "FILE", help_heading = SANDBOX)]
+    pub sandbox_rules: Option<PathBuf>,
+
+    /// Set the identity of this run when it locks an application
+    ///
+    /// A run with the same identity takes over at once instead of waiting, such as a retried CI job.
+    /// Default: user, host and process ID.
+    #[arg(long, global = true, env = "ROLLOUT_IDENTITY", hide_env_values = true)]
+    #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
+    pub identity: Option<String>,
+
+    /// Print only warnings and errors to stderr
+    #[arg(short, long, global = true, help_heading = CONVERSATION)]
+    pub quiet: bool,
+
+    /// Log every API request to stderr, with its status and duration
+    #[arg(short, long, global = true, help_heading = CONVERSATION, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Colour messages and diffs
+    ///
+    /// `auto` colours output to a terminal and respects NO_COLOR and CLICOLOR_FORCE.
+    #[arg(long, global = true, env = "ROLLOUT_COLOR", hide_env_values = true)]
+    #[arg(value_name = "WHEN", default_value = "auto", help_heading = CONVERSATION)]
+    pub color: Color,
+}
+
+/// The heading of the flags that say which cluster and as whom.
+const CONNECTION: &str = "Connection";
+/// The heading of the sandbox's flags.
+const SANDBOX: &str = "Sandbox";
+/// The heading of the flags about what is printed.
+const CONVERSATION: &str = "Output";
+/// The heading of the flags that shape and bound a run.
+const DRIVING: &str = "Rollout";
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// When writing to a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The manifests a command reads.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ManifestArgs {
+    /// Read these manifests: files, directories, or `-` for stdin
+    ///
+    /// In a directory, reads the files that end in `.yaml`, `.yml` or `.json`, sorted by name.
+    #[arg(value_name = "FILE", required_unless_present = "filename")]
+    pub files: Vec<PathBuf>,
+
+    /// Read this manifest, as with kubectl; can be repeated
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub filename: Vec<PathBuf>,
+}
+
+impl ManifestArgs {
+    /// Every path given, those of `-f` first.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.filename.iter().chain(&self.files).cloned().collect()
+    }
+}
+
+/// The component that a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ComponentArg {
+    /// Act on this component; optional if the namespace has only one
+    #[arg(value_name = "COMPONENT")]
+    pub component: Option<String>,
+}
+
+/// Flags that change the shape of a run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BatchArgs {
+    /// Override the batches
+    ///
+    /// Sizes in pods, such as `2,3`, or percentages, such as `20%,30%,50%`. They must add up to the target size
+    /// or, if only the size changes, to the difference. Percentages round up; a final percentage takes the
+    /// remainder. Default: the batches of the manifest; for `undo`, those of the last run if they fit.
+    #[arg(long, value_name = "SIZES", allow_hyphen_values = true, help_heading = DRIVING)]
+    pub batches: Option<Batches>,
+
+    /// Stop after this batch, counted from 0
+    ///
+    /// Overrides the manifest's `batchPartition`. The run ends there with success; rerun the command without
+    /// this flag to continue.
+    #[arg(long, value_name = "INDEX", allow_negative_numbers = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::count)]
+    pub partition: Option<u32>,
+}
+
+/// Whether a run is only tried.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DryRunArg {
+    /// Only print what would be done
+    ///
+    /// WHERE defaults to `client`. `-o` selects the output format of the plan, as for `rollout plan`.
+    #[arg(long, value_name = "WHERE", require_equals = true, num_args = 0..=1, default_missing_value = "client")]
+    pub dry_run: Option<DryRun>,
+}
+
+/// Where a run is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Read the cluster and plan locally; send nothing
+    Client,
+    /// Also send a server-side dry run of every object to create
+    Server,
+}
+
+/// Flags that bound a run in time.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DeadlineArgs {
+    /// Give up on the whole run after this time
+    ///
+    /// `0` disables the limit; `--batch-timeout` still applies to each batch.
+    #[arg(long, env = "ROLLOUT_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    #[arg(default_value = "0", value_parser = values::duration, allow_hyphen_values = true)]
+    #[arg(help_heading = DRIVING)]
+    pub timeout: SignedDuration,
+
+    /// Give up on a batch after this time
+    ///
+    /// `0` disables the limit.
+    #[arg(long, env = "ROLLOUT_BATCH_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    #[arg(default_value = "10m", value_parser = values::duration, allow_hyphen_values = true)]
+    #[arg(help_heading = DRIVING)]
+    pub batch_timeout: SignedDuration,
+
+    /// Give up on a batch as soon as a pod shows an error that waiting will not fix
+    ///
+    /// Such as an image that cannot be pulled, an exceeded quota, or a container that restarted three times. Pods are
+    /// checked after three seconds without progress, then every ten seconds. Without this flag, after the second check
+    /// pods are checked once a minute, errors are only reported, and the batch waits until its timeout.
+    #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::boolean)]
+    pub fail_fast: bool,
+
+    /// Print this many lines of a failing pod's log
+    ///
+    /// Prints the last lines, at most 100, and truncates long ones. Use `0` if logs may contain secrets.
+    #[arg(long, env = "ROLLOUT_LOGS", hide_env_values = true, value_name = "LINES", help_heading = DRIVING)]
+    #[arg(default_value = "8", value_parser = values::log_lines, allow_hyphen_values = true)]
+    pub logs: u32,
+
+    /// How long to wait in line.
+    #[command(flatten)]
+    pub lock: LockArg,
+}
+
+/// How long to wait in line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LockArg {
+    /// Give up waiting for another run of the application after this time
+    ///
+    /// `0` disables the limit.
+    #[arg(long, env = "ROLLOUT_LOCK_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    #[arg(default_value = "10m", value_parser = values::duration, allow_hyphen_values = true)]
+    #[arg(help_heading = DRIVING)]
+    pub lock_timeout: SignedDuration,
+}
+
+/// The form of what a reading command prints on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// A table
+    #[default]
+    Table,
+    /// The table with more columns
+    Wide,
+    /// One JSON document
+    Json,
+    /// One YAML document
+    Yaml,
+    /// Names, one per line
+    Name,
+}
+
+/// The form of what a driving command prints on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RunOutput {
+    /// The final table
+    #[default]
+    Table,
+    /// The final table with more columns
+    Wide,
+    /// The final state as one JSON document
+    Json,
+    /// The final state as one YAML document
+    Yaml,
+    /// The names of the components, one per line
+    Name,
+    /// Every event as it happens, one JSON object per line
+    Ndjson,
+}
+
+impl From<Output> for Format {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Table => Self::Table,
+            Output::Wide => Self::Wide,
+            Output::Json => Self::Json,
+            Output::Yaml => Self::Yaml,
+            Output::Name => Self::Name,
+        }
+    }
+}
+
+impl RunOutput {
+    /// The form of the final state; `None` when the events have told it already.
+    pub fn final_format(self) -> Option<Format> {
+        match self {
+            Self::Table => Some(Format::Table),
+            Self::Wide => Some(Format::Wide),
+            Self::Json => Some(Format::Json),
+            Self::Yaml => Some(Format::Yaml),
+            Self::Name => Some(Format::Name),
+            Self::Ndjson => None,
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! The process's streams: nothing else reads stdin or writes to stdout or stderr.
+//!
+//! stdout is data, stderr is conversation. What is a terminal, what is coloured and what is left unsaid is
+//! decided here, once. A reader who has gone away is no failure: what it does not want is dropped.
+
+use std::io::{self, IsTerminal as _, Read, Write};
+use std::path::PathBuf;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use indicatif::ProgressDrawTarget;
+use jiff::Timestamp;
+
+use crate::cli::exit;
+use crate::cli::failure::{Failure, Kind, Label, Told};
+use crate::cli::flags::args::Color;
+use crate::cli::hints::repeat::Flags;
+use crate::cli::terminal::echo::{self, Unechoed};
+use crate::cli::terminal::stream::Stream;
+use crate::oam::manifest::{ManifestErrors, Problem};
+use crate::report::event::{Event, Reporter};
+use crate::report::folds::{Folded, Page};
+use crate::report::github::{self, Annotated, Level, Spot};
+use crate::report::json::Json;
+use crate::report::lines::{Detail, Lines};
+use crate::report::terminal::{Paint, Terminal};
+use crate::report::text::{sanitise, sanitise_block};
+
+/// The height of a terminal that does not tell, the smallest that is common.
+const DEFAULT_HEIGHT: usize = 24;
+
+/// The streams of the process.
+#[derive(Debug)]
+pub struct Ui {
+    stdout: Stream,
+    stderr: Stream,
+    detail: Detail,
+    live: Live,
+    paint: Paint,
+    flags: Flags,
+    page: Option<Page>,
+    /// The file that GitHub shows as the step's summary.
+    summary: Option<PathBuf>,
+}
+
+/// Whether stderr can show live lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Live {
+    /// It is a terminal.
+    Terminal,
+    /// It is a file, a pipe, or was asked to be quiet.
+    Lines,
+}
+
+/// What was answered to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// Anything else.
+    No,
+    /// Nobody is there to ask.
+    NotAsked,
+}
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narration {
+    /// In words on stderr.
+    Words,
+    /// As NDJSON on stdout.
+    Events,
+}
+
+impl Ui {
+    /// Whether somebody sits at a terminal who can answer.
+    pub fn can_converse(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Takes the streams of the process.
+    pub fn new(color: Color, detail: Detail) -> Self {
+        let choice = |auto: ColorChoice| match color {
+            Color::Auto => auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let out = choice(AutoStream::choice(&io::stdout()));
+        let err = choice(AutoStream::choice(&io::stderr()));
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let live = match (io::stderr().is_terminal() && can_move, detail) {
+            (true, Detail::Full) => Live::Terminal,
+            (true, Detail::Trouble) | (false, _) => Live::Lines,
+        };
+        let paint = match err {
+            ColorChoice::Never => Paint::Plain,
+            ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Paint::Coloured,
+        };
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is_true = |name| variable(name).is_some_and(|value| value == "true");
+        let page = match (is_true("GITHUB_ACTIONS"), is_true("GITLAB_CI")) {
+            (true, _) => Some(Page::GitHub),
+            (false, true) => Some(Page::GitLab),
+            (false, false) => None,
+        };
+        let summary =
+            variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(Page::GitHub)).map(PathBuf::from);
+        let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
+        let stdout = Stream::new(AutoStream::new(io::stdout(), out));
+        Self { stdout, stderr, detail, live, paint, flags: Flags::default(), page, summary }
+    }
+
+    /// Lets the commands of its hints have flags.
+    #[must_use]
+    pub fn repeating(self, flags: Flags) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// The flags that the commands of hints have.
+    pub fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    /// Prints data on stdout, as it is.
+    pub fn data(&mut self, text: &str) {
+        self.stdout.say(text);
+    }
+
+    /// Prints on stdout, control characters and all: for a program that asked for them.
+    pub fn verbatim(&mut self, text: &str) {
+        Stream::new(io::stdout()).say(text);
+    }
+
+    /// Says a sentence on stderr, unless asked to be quiet. The text is made safe.
+    pub fn status(&mut self, text: &str) {
+        if self.detail == Detail::Full {
+            self.stderr.say(&format!("{}\n", sanitise(text)));
+        }
+    }
+
+    /// A way to say more lines on stderr in the midst of everything, for which no line stays live.
+    pub fn request_untracked(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
+        self.live = Live::Lines;
+        let stderr = self.stderr.clone();
+        move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
+    }
+
+    /// Warns on stderr, quiet or not. The text is made safe; it has no full stop.
+    pub fn warn(&mut self, text: &str) {
+        self.stderr.say(&labelled(Label::Warning, &sanitise(text)));
+        self.annotate(Level::Warning, None, text);
+    }
+
+    /// Marks trouble for whoever reads the job's page rather than its log.
+    fn annotate(&self, level: Level, spot: Option<Spot<'_>>, message: &str) {
+        if self.page == Some(Page::GitHub) {
+            self.stderr.command(&github::annotation(level, "rollout", spot, message));
+        }
+    }
+
+    /// Adds the final table to the step's summary, where there is one.
+    pub fn summary(&mut self, table: &str) {
+        let Some(path) = &self.summary else { return };
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(github::summary(table).as_bytes()));
+        if let Err(error) = written {
+            self.warn(&format!("the step's summary cannot be written: {error}"));
+        }
+    }
+
+    /// Whether the reader of stdout has gone away, so that going on printing is pointless.
+    pub fn reader_is_gone(&self) -> bool {
+        self.stdout.is_over()
+    }
+
+    /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
+    /// meanwhile.
+    pub fn reporter(&self, narration: Narration, started: Timestamp) -> Box<dyn Reporter + Send> {
+        match (narration, self.live) {
+            (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
+            (Narration::Words, Live::Terminal) => {
+                let target = ProgressDrawTarget::stderr();
+                let terminal = Terminal::new(self.stderr.clone(), target, height, self.paint);
+                Box::new(Undisturbed { inner: terminal, _echo: Unechoed::on(io::stderr()) })
+            }
+            (Narration::Words, Live::Lines) => {
+                let lines = Lines::new(self.stderr.clone(), self.detail);
+                // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
+                let commands = || Stream::new(io::stderr());
+                let folded = |lines, page| Folded::new(lines, commands(), page, started);
+                match (self.page, self.detail) {
+                    (None, _) | (Some(Page::GitLab), Detail::Trouble) => Box::new(lines),
+                    (Some(Page::GitLab), Detail::Full) => Box::new(folded(lines, Page::GitLab)),
+                    (Some(Page::GitHub), Detail::Trouble) => Box::new(Annotated::new(lines, commands())),
+                    (Some(Page::GitHub), Detail::Full) => {
+                        Box::new(Annotated::new(folded(lines, Page::GitHub), commands()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks on the terminal whether to do something; elsewhere nobody is asked.
+    ///
+    /// # Errors
+    ///
+    /// A terminal that cannot be read.
+    pub fn confirm(&mut self, question: &str) -> Result<Answer, Failure> {
+        if !self.can_converse() {
+            return Ok(Answer::NotAsked);
+        }
+        self.stderr.say(&format!("{} [y/N] ", sanitise_block(question)));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).context("the answer cannot be read")?;
+        Ok(match line.trim() {
+            "y" | "Y" | "yes" => Answer::Yes,
+            _ => Answer::No,
+        })
+    }
+
+    /// The process's stdin.
+    pub fn stdin(&self) -> impl Read + use<> {
+        io::stdin()
+    }
+
+    /// Prints what `clap` has to say, which may be help and is safe by now, and gives the exit code.
+    pub(crate) fn parsed(&mut self, error: &clap::Error, text: &str) -> u8 {
+        if error.use_stderr() {
+            self.stderr.say(text);
+            return exit::USAGE;
+        }
+        self.stdout.say(text);
+        self.conclude(Ok(exit::SUCCESS))
+    }
+
+    /// Ends the command: prints its failure and gives the exit code.
+    pub(crate) fn conclude(&mut self, outcome: Result<u8, Failure>) -> u8 {
+        let outcome = outcome.and_then(|code| self.written().map(|()| code));
+        match outcome {
+            Ok(code) => code,
+            Err(mut failure) => {
+                failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
+                if failure.told == Told::NotYet {
+                    for (label, text) in failure.lines() {
+                        self.stderr.say(&labelled(label, &text));
+                    }
+                    self.annotate_failure(&failure);
+                }
+                failure.exit_code()
+            }
+        }
+    }
+
+    /// A manifest's problems each at its line.
+    fn annotate_failure(&self, failure: &Failure) {
+        let Some(errors) = failure.error.downcast_ref::<ManifestErrors>() else {
+            return self.annotate(Level::Error, None, &failure.error.to_string());
+        };
+        for Problem { file, line, column, path, message, .. } in &errors.problems {
+            let spot = Spot { file, line: *line, column: *column };
+            let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
+            self.annotate(Level::Error, Some(spot), &format!("{place}{message}"));
+        }
+    }
+
+    /// Fails when stdout could not be written, unless the reader simply went away.
+    fn written(&self) -> Result<(), Failure> {
+        self.stdout.close().map_err(|error| {
+            let error = anyhow::Error::new(error).context("standard output cannot be written");
+            Failure::new(Kind::Internal, error)
+        })
+    }
+}
+
+/// A display on a terminal that shows nothing else meanwhile. The display goes first, and then the echo is back.
+struct Undisturbed<R> {
+    inner: R,
+    _echo: Unechoed<io::Stderr>,
+}
+
+impl<R: Reporter> Reporter for Undisturbed<R> {
+    fn event(&mut self, event: &Event) {
+        self.inner.event(event);
+    }
+}
+
+/// The height of the terminal at stderr, in lines.
+fn height() -> usize {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(DEFAULT_HEIGHT, |size| size.ws_row.into())
+}
+
+/// Makes a defect of ours end as documented: told on lines of its own, with the exit code of a failure.
+pub fn heed_panics(end: fn(u8)) {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut stderr = io::stderr();
+        if stderr.is_terminal() {
+            // Below the live lines, of which the last is unfinished.
+            stderr.write_all(b"\n").ok();
+            echo::restore(&stderr);
+        }
+        tell(panic);
+        let advice =
+            labelled(Label::Error, "this is a bug in rollout; please report it with the lines above");
+        let kept = labelled(Label::Hint, "a run is recorded: rerun the same command to resume it");
+        write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
+        // Nothing can be relied on any more.
+        end(exit::FAILURE);
+    }));
+}
+
+fn labelled(label: Label, text: &str) -> String {
+    let colour = match label {
+        Label::Error => AnsiColor::Red,
+        Label::Cause | Label::Warning => AnsiColor::Yellow,
+        Label::Hint => AnsiColor::Cyan,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    format!("{style}{}:{style:#} {text}\n", label.word())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A stream that fails in one way.
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A writer whose bytes are kept.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is said on stderr, colours included.
+    pub(crate) fn on_stderr(tell: impl FnOnce(&mut Ui)) -> String {
+        let kept = Kept::default();
+        tell(&mut Ui { stderr: Stream::new(kept.clone()), ..ui(io::sink()) });
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn ui(stdout: impl Write + Send + 'static) -> Ui {
+        Ui {
+            stdout: Stream::new(stdout),
+            stderr: Stream::new(io::sink()),
+            detail: Detail::Full,
+            live: Live::Lines,
+            paint: Paint::Plain,
+            flags: Flags::default(),
+            page: None,
+            summary: None,
+        }
+    }
+
+    #[test]
+    fn a_reader_who_left_is_no_failure() {
+        let mut ui = ui(Failing(io::ErrorKind::BrokenPipe));
+        ui.data("x");
+        assert!(ui.reader_is_gone());
+        assert_eq!(ui.conclude(Ok(exit::SUCCESS)), exit::SUCCESS);
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure() {
+        let mut ui = ui(Failing(io::ErrorKind::StorageFull));
+        ui.data("x");
+        assert_eq!(ui.conclude(Ok(exit::SUCCESS)), exit::FAILURE);
+    }
+
+    #[test]
+    fn the_commands_own_failure_wins() {
+        let mut ui = ui(Failing(io::ErrorKind::StorageFull));
+        ui.data("x");
+        assert_eq!(ui.conclude(Err(Failure::reported(Kind::Timeout))), exit::TIMEOUT);
+    }
+}
