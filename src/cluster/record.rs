@@ -11,7 +11,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
-use crate::cluster::view::is_older;
+use crate::cluster::workload_cache::is_older;
 use crate::oam::labels;
 use crate::plan::record::Record;
 

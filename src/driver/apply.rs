@@ -11,7 +11,7 @@ use crate::cluster::permissions::{self, Purpose, Right};
 use crate::cluster::preflight::Access;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::service::Change;
-use crate::cluster::views::Views;
+use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::{Warning, check};
 use crate::driver::component_run::{ComponentRun, Leadership};
@@ -43,8 +43,8 @@ pub async fn apply(context: &Context, watched: &NamespaceWatch, request: &Rollou
     {
         return run_components(context, watched, None, components).await;
     }
-    let views = match preflight(context, watched, request, components.as_deref().unwrap_or_default()).await {
-        Ok(views) => views,
+    let mirror = match preflight(context, watched, request, components.as_deref().unwrap_or_default()).await {
+        Ok(mirror) => mirror,
         Err(failure) => return all_fail(context, request, &failure),
     };
     let has_waited = Cell::new(components.is_none());
@@ -62,7 +62,9 @@ pub async fn apply(context: &Context, watched: &NamespaceWatch, request: &Rollou
         }
     };
     let lead = match acquired {
-        Ok((lease, scope)) => Leadership { lease, scope, publisher: Publisher::new(context, request, views) },
+        Ok((lease, scope)) => {
+            Leadership { lease, scope, publisher: Publisher::new(context, request, mirror) }
+        }
         Err(error) => return all_fail(context, request, &error.into()),
     };
     // Waiting in line may have taken long, and then everything may be otherwise. What changed in the moment
@@ -111,7 +113,7 @@ async fn look(
     watched: &NamespaceWatch,
     request: &RolloutRequest,
 ) -> Result<Vec<PreparedComponent>, Vec<Rejection>> {
-    let components = prepare(&context.session, &watched.view, request).await?;
+    let components = prepare(&context.session, &watched.cache, request).await?;
     let misfits: Vec<Rejection> =
         components.iter().filter_map(|prepared| misfit(prepared, watched)).collect();
     if misfits.is_empty() { Ok(components) } else { Err(misfits) }
@@ -135,12 +137,12 @@ async fn preflight(
     watched: &NamespaceWatch,
     request: &RolloutRequest,
     components: &[PreparedComponent],
-) -> Result<Views, Failure> {
+) -> Result<StatusMirror, Failure> {
     let namespace = &request.namespace;
     let is_touched = components.iter().any(|prepared| prepared.exposing.touches_services());
     let exposes = is_touched.then_some(Purpose::Services);
     let session = &context.session;
-    let (access, views) = tokio::join!(Access::review(session, namespace), Views::find(session));
+    let (access, mirror) = tokio::join!(Access::review(session, namespace), StatusMirror::discover(session));
     let access = access?;
     let removes = components
         .iter()
@@ -152,13 +154,13 @@ async fn preflight(
             .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }
     check_ahead(context, watched, request, components).await?;
-    let lack = access.lack(views.rights()).await?;
-    let Some(lack) = lack else { return Ok(views) };
+    let lack = access.lack(mirror.rights()).await?;
+    let Some(lack) = lack else { return Ok(mirror) };
     let message = format!(
         "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
     );
     warn_once(context, request, Warning { component: None, message });
-    Ok(Views::none(session))
+    Ok(StatusMirror::disabled(session))
 }
 
 /// Asks the cluster what would stop the runs, and says what may.
@@ -170,7 +172,7 @@ async fn check_ahead(
 ) -> Result<(), Failure> {
     let (session, namespace) = (&context.session, &request.namespace);
     let forecasts: Vec<Forecast> =
-        components.iter().map(|prepared| Forecast::of(prepared.clone(), &watched.view)).collect();
+        components.iter().map(|prepared| Forecast::of(prepared.clone(), &watched.cache)).collect();
     let warnings = check(session, namespace, &forecasts).await?;
     warnings.into_iter().for_each(|warning| warn_once(context, request, warning));
     Ok(())
@@ -184,7 +186,7 @@ fn warn_once(context: &Context, request: &RolloutRequest, Warning { component, m
 
 fn misfit(prepared: &PreparedComponent, watched: &NamespaceWatch) -> Option<Rejection> {
     let Step::Refuse(crate::plan::step::Refusal::BatchSumError(misfit)) =
-        plan(&prepared.observed(&watched.view), &prepared.desired)
+        plan(&prepared.observed(&watched.cache), &prepared.desired)
     else {
         return None;
     };
@@ -192,7 +194,7 @@ fn misfit(prepared: &PreparedComponent, watched: &NamespaceWatch) -> Option<Reje
 }
 
 fn is_at_rest(prepared: &PreparedComponent, watched: &NamespaceWatch) -> bool {
-    match plan(&prepared.observed(&watched.view), &prepared.desired) {
+    match plan(&prepared.observed(&watched.cache), &prepared.desired) {
         Step::Nothing | Step::Hold { .. } => true,
         Step::Wait { .. }
         | Step::Claim { .. }

@@ -170,7 +170,7 @@ impl<'a> ComponentRun<'a> {
 
     /// Observes, plans, and performs one step or waits; tells where that ends.
     async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
-        if let Some(error) = self.watched.view.failure() {
+        if let Some(error) = self.watched.cache.failure() {
             return Err(error.into());
         }
         if let Some(error) = self.lead.and_then(|lead| lead.lease.refusal()) {
@@ -247,7 +247,7 @@ impl<'a> ComponentRun<'a> {
     /// The component's workloads as they are known, with the pods that were counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
         let record = self.record.as_ref().map(|stored| &stored.record);
-        let mut workloads = self.watched.view.workloads(&self.prepared.ownership.with_record(record));
+        let mut workloads = self.watched.cache.workloads(&self.prepared.ownership.with_record(record));
         if let Some((version, ready)) = &self.counted {
             for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
                 if let Some(in_place) = workload.in_place.as_mut() {

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::cluster::records::Records;
+use crate::cluster::record_watch::RecordCache;
 use crate::cluster::session::Session;
-use crate::cluster::view::View;
-use crate::cluster::watch::Subject;
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::workload_watch::WatchScope;
 use crate::driver::control::Control;
 use crate::oam::kind::WorkloadKind;
 use crate::report::event::{Event, EventKind, Reporter};
@@ -71,18 +71,18 @@ pub enum FailFast {
 #[derive(Debug)]
 pub struct NamespaceWatch {
     /// What is watched, a kind each.
-    pub subjects: Vec<Subject>,
+    pub scopes: Vec<WatchScope>,
     /// What is known.
-    pub view: View,
+    pub cache: WorkloadCache,
     /// What has been heard of their run records.
-    pub records: Records,
+    pub records: RecordCache,
 }
 
 impl NamespaceWatch {
     /// What is watched of a kind.
     #[must_use]
-    pub fn subject(&self, kind: WorkloadKind) -> Option<&Subject> {
-        self.subjects.iter().find(|subject| subject.kind == kind)
+    pub fn scope(&self, kind: WorkloadKind) -> Option<&WatchScope> {
+        self.scopes.iter().find(|scope| scope.kind == kind)
     }
 }
 

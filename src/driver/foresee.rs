@@ -10,8 +10,8 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::service;
 use crate::cluster::session::Session;
-use crate::cluster::view::View;
 use crate::cluster::workload;
+use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::{Warning, check};
 use crate::driver::exposing;
 use crate::driver::obstacles;
@@ -43,12 +43,12 @@ pub struct Forecast {
 /// # Errors
 /// Every refusal of its components at once.
 pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<Forecast>, Vec<Rejection>> {
-    let view = look(session, request)
+    let cache = look(session, request)
         .await
         .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
-    let components = prepare(session, &view, request).await?;
+    let components = prepare(session, &cache, request).await?;
     let mut forecasts: Vec<Forecast> =
-        components.into_iter().map(|prepared| Forecast::of(prepared, &view)).collect();
+        components.into_iter().map(|prepared| Forecast::of(prepared, &cache)).collect();
     let warnings = check(session, &request.namespace, &forecasts)
         .await
         .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
@@ -125,25 +125,25 @@ async fn try_create(
     session.read(|| api.create(&params, &object)).await.map(|_| ())
 }
 
-async fn look(session: &Session, request: &RolloutRequest) -> Result<View, Failure> {
+async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCache, Failure> {
     let kinds = request.kinds();
-    let view = View::of(kinds.iter().copied());
+    let cache = WorkloadCache::of(kinds.iter().copied());
     let params = ListParams::default().labels(&workload::selector(&request.component_names()));
     for kind in kinds {
         obstacles::check_served(session, &request.namespace, kind).await?;
         let api = session.dynamic(&request.namespace, &workload::resource(kind));
-        let mark = view.mark();
+        let mark = cache.mark();
         let list = session.read(|| api.list(&params)).await?;
-        view.replace(kind, &list.items, mark, None);
+        cache.replace(kind, &list.items, mark, None);
     }
-    Ok(view)
+    Ok(cache)
 }
 
 impl Forecast {
     /// Foresees what the run of a component does to the known state.
     #[must_use]
-    pub fn of(prepared: PreparedComponent, view: &View) -> Self {
-        let observed = prepared.observed(view);
+    pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
+        let observed = prepared.observed(cache);
         let steps = preview(&observed, &prepared.desired);
         Self { prepared, observed, steps, warnings: Vec::new() }
     }

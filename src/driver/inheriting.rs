@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::cluster::keys;
-use crate::cluster::view::View;
+use crate::cluster::workload_cache::WorkloadCache;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::render::Inherited;
@@ -26,8 +26,8 @@ pub struct Metadata {
 impl Metadata {
     /// That of a workload, as far as it is known.
     #[must_use]
-    pub fn known(view: &View, component: &str, kind: WorkloadKind, name: &str) -> Option<Self> {
-        let (labels, annotations) = view.labels_and_annotations(component, kind, name)?;
+    pub fn known(cache: &WorkloadCache, component: &str, kind: WorkloadKind, name: &str) -> Option<Self> {
+        let (labels, annotations) = cache.labels_and_annotations(component, kind, name)?;
         Some(Self { labels, annotations })
     }
 

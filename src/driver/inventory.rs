@@ -15,7 +15,7 @@ use crate::cluster::owned::{self, Owned};
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::session::Session;
-use crate::cluster::views::{View, Views};
+use crate::cluster::status_mirror::{MirrorKind, StatusMirror};
 use crate::cluster::{keys, workload};
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
@@ -125,12 +125,12 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     };
     found.extend(services.into_iter().filter(|service| !is_needed(service)));
     found.extend(revisions);
-    let views = Views::find(session).await;
+    let mirror = StatusMirror::discover(session).await;
     for record in &records {
-        found.extend(view(session, &views, View::Rollout, namespace, &record.component).await?);
+        found.extend(view(session, &mirror, MirrorKind::Rollout, namespace, &record.component).await?);
     }
     if component.is_none() {
-        found.extend(view(session, &views, View::Application, namespace, application).await?);
+        found.extend(view(session, &mirror, MirrorKind::Application, namespace, application).await?);
     }
     let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
     let of_records = within(&of_application, keys::RECORD_COMPONENT);
@@ -166,12 +166,12 @@ fn owners(
 
 async fn view(
     session: &Session,
-    views: &Views,
-    view: View,
+    mirror: &StatusMirror,
+    view: MirrorKind,
     namespace: &str,
     name: &str,
 ) -> Result<Option<Owned>, ClusterError> {
-    let Some(resource) = views.resource(view) else { return Ok(None) };
+    let Some(resource) = mirror.resource(view) else { return Ok(None) };
     match owned::get(session, namespace, resource, name).await {
         // They are for people to look at: whoever may not see them can remove the rest.
         Err(ClusterError::Forbidden(_)) => Ok(None),

@@ -11,7 +11,7 @@ use crate::cluster::record::{self, StoredRecord};
 use crate::cluster::revisions;
 use crate::cluster::service::Change;
 use crate::cluster::session::Session;
-use crate::cluster::view::View;
+use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::collisions;
 use crate::driver::exposing::{self, Exposing, Known};
 use crate::driver::inheriting::{Inheriting, Metadata};
@@ -84,9 +84,9 @@ pub struct Rejection {
 impl PreparedComponent {
     /// What the planner is asked.
     #[must_use]
-    pub fn observed(&self, view: &View) -> Observed {
+    pub fn observed(&self, cache: &WorkloadCache) -> Observed {
         Observed {
-            workloads: view.workloads(&self.ownership),
+            workloads: cache.workloads(&self.ownership),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             held: None,
         }
@@ -108,7 +108,7 @@ impl PreparedComponent {
 /// Every refusal at once. Where the cluster cannot be asked, that is the one failure.
 pub async fn prepare(
     session: &Session,
-    view: &View,
+    cache: &WorkloadCache,
     request: &RolloutRequest,
 ) -> Result<Vec<PreparedComponent>, Vec<Rejection>> {
     let (names, kinds) = (request.component_names(), request.kinds());
@@ -122,8 +122,8 @@ pub async fn prepare(
     for kind in kinds {
         obstacles::check_served(session, &request.namespace, kind).await.map_err(all)?;
     }
-    view.completed().await;
-    if let Some(error) = view.failure() {
+    cache.wait_for_sync().await;
+    if let Some(error) = cache.failure() {
         return Err(all(error.into()));
     }
     let mut components = Vec::new();
@@ -131,9 +131,9 @@ pub async fn prepare(
     for component in &request.components {
         let of_component =
             stored.iter().filter(|one| one.component.as_ref() == Some(&component.name)).cloned().collect();
-        let mut labelled = view.labelled(&component.name);
+        let mut labelled = cache.labelled(&component.name);
         labelled.extend(unwatched.iter().filter(|one| one.is_labelled(&component.name)).cloned());
-        match prepare_component(session, view, request, component, of_component, &labelled).await {
+        match prepare_component(session, cache, request, component, of_component, &labelled).await {
             Ok(prepared) => components.push(prepared),
             Err(failure) => refused.push(Rejection { component: component.name.clone(), failure }),
         }
@@ -151,7 +151,7 @@ pub async fn prepare(
 
 async fn prepare_component(
     session: &Session,
-    view: &View,
+    cache: &WorkloadCache,
     request: &RolloutRequest,
     component: &ComponentRequest,
     stored: Vec<StoredRevision>,
@@ -180,7 +180,7 @@ async fn prepare_component(
         component: &component.name,
         record: record.as_ref(),
         stored: &stored,
-        workloads: view.workloads(&ownership),
+        workloads: cache.workloads(&ownership),
     };
     let resolved = resolve(session, request, component, &present).await?;
     refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
@@ -193,7 +193,7 @@ async fn prepare_component(
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
     let bystanders = obstacles::check_foreign(&component.name, &ownership.foreign(labelled), &resolved)?;
-    let workloads = view.workloads(&ownership);
+    let workloads = cache.workloads(&ownership);
     let known = Known {
         application: &request.application,
         component: &component.name,
@@ -219,7 +219,7 @@ async fn prepare_component(
         held: None,
     };
     let services = foreseen_services(&exposing, &observed, &desired, &component.intent)?;
-    let before = Metadata::known(view, &component.name, desired.kind, &desired.workload);
+    let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
     let relabels = inheriting.as_ref().zip(before).map(|(inheriting, before)| {
         let after = inheriting.applied(&before);
         (before, after)

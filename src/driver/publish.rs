@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::views::{self, View, Views};
+use crate::cluster::status_mirror::{self, MirrorKind, StatusMirror};
 use crate::driver::context::Context;
 use crate::driver::outcome::ComponentOutcome;
 use crate::driver::prepare::PreparedComponent;
@@ -17,21 +17,21 @@ use crate::report::event::EventKind;
 pub struct Publisher<'a> {
     context: &'a Context,
     request: &'a RolloutRequest,
-    views: Views,
+    mirror: StatusMirror,
 }
 
 impl<'a> Publisher<'a> {
     /// Writes these views.
     #[must_use]
-    pub fn new(context: &'a Context, request: &'a RolloutRequest, views: Views) -> Self {
-        Self { context, request, views }
+    pub fn new(context: &'a Context, request: &'a RolloutRequest, mirror: StatusMirror) -> Self {
+        Self { context, request, mirror }
     }
 
     /// Shows that the application is being driven. Returns the owner reference for its new revisions.
     pub async fn begin(&self) -> Option<Value> {
         let status = json!({"status": "runningWorkflow", "services": self.services(|_| false)});
         let shown = self.application(&status).await;
-        shown.map(|application| views::controller(&application))
+        shown.map(|application| status_mirror::controller_reference(&application))
     }
 
     /// Shows how the application's components ended.
@@ -64,8 +64,8 @@ impl<'a> Publisher<'a> {
         }
         let spec = rollout_spec(&prepared.component, run);
         let shown = self
-            .views
-            .show(View::Rollout, &prepared.namespace, &prepared.component, Some(&spec), &status)
+            .mirror
+            .write(MirrorKind::Rollout, &prepared.namespace, &prepared.component, Some(&spec), &status)
             .await;
         self.warn(Some(&prepared.component), shown.err());
     }
@@ -73,7 +73,8 @@ impl<'a> Publisher<'a> {
     async fn application(&self, status: &Value) -> Option<kube::api::DynamicObject> {
         let RolloutRequest { application, namespace, .. } = self.request;
         let spec = self.spec();
-        let shown = self.views.show(View::Application, namespace, application, spec.as_ref(), status).await;
+        let shown =
+            self.mirror.write(MirrorKind::Application, namespace, application, spec.as_ref(), status).await;
         match shown {
             Ok(shown) => shown,
             Err(error) => {

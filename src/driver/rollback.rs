@@ -79,7 +79,7 @@ async fn prepared(
         component,
         record: Some(&stored),
         stored: &failed.stored,
-        workloads: watched.view.workloads(&ownership),
+        workloads: watched.cache.workloads(&ownership),
     };
     let resolved = resolve::resolve_abort(&present)?;
     let kind = resolved.desired.kind;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use crate::cluster::records::{self, Records};
-use crate::cluster::view::View;
-use crate::cluster::watch::{self, Subject};
+use crate::cluster::record_watch::{self, RecordCache};
 use crate::cluster::workload;
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::workload_watch::{WatchScope, watch_workloads};
 use crate::driver::apply::{Outcomes, apply};
 use crate::driver::context::{Context, NamespaceWatch};
 use crate::driver::request::RolloutRequest;
@@ -22,10 +22,11 @@ pub async fn run(context: &Context, requests: &[RolloutRequest]) -> Vec<Outcomes
         requests.iter().map(|request| apply(context, &watched[request.namespace.as_str()], request)),
     );
     let feeds = join_all(watched.iter().map(|(namespace, watched)| async {
-        let listen =
-            records::follow(&context.session, namespace, None, |heard| watched.records.absorb(heard));
-        let watches = watched.subjects.iter();
-        let watches = watches.map(|subject| watch::feed(&context.session, subject, &watched.view));
+        let listen = record_watch::watch_records(&context.session, namespace, None, |event| {
+            watched.records.apply(event)
+        });
+        let watches = watched.scopes.iter();
+        let watches = watches.map(|scope| watch_workloads(&context.session, scope, &watched.cache));
         tokio::join!(join_all(watches), listen);
         // A watch that cannot go on has told the view; whoever looks at it ends.
         std::future::pending::<()>().await;
@@ -45,15 +46,15 @@ fn watched(requests: &[RolloutRequest]) -> BTreeMap<&str, NamespaceWatch> {
         }
     }
     let watched = |namespace: &str, by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>| {
-        let view = View::of(by_kind.keys().copied());
-        let subject = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
+        let cache = WorkloadCache::of(by_kind.keys().copied());
+        let scope = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
             let names: Vec<String> = names.into_iter().collect();
-            Subject { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
+            WatchScope { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
         };
         NamespaceWatch {
-            subjects: by_kind.into_iter().map(subject).collect(),
-            view,
-            records: Records::default(),
+            scopes: by_kind.into_iter().map(scope).collect(),
+            cache,
+            records: RecordCache::default(),
         }
     };
     components.into_iter().map(|(namespace, by_kind)| (namespace, watched(namespace, by_kind))).collect()

@@ -10,10 +10,10 @@ use crate::cli::commands::gather;
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record::{self, StoredRecord};
-use crate::cluster::records::{self, Heard};
+use crate::cluster::record_watch::{self, RecordEvent};
 use crate::cluster::session::Session;
-use crate::cluster::view::View;
-use crate::cluster::watch::{self, Subject};
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::workload_watch::{WatchScope, watch_workloads};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::report::status::ComponentStatus;
@@ -26,7 +26,7 @@ pub struct Followed<'a> {
     listed: String,
     records: RefCell<BTreeMap<String, StoredRecord>>,
     told: Sender<()>,
-    view: View,
+    cache: WorkloadCache,
 }
 
 impl<'a> Followed<'a> {
@@ -38,20 +38,20 @@ impl<'a> Followed<'a> {
     pub async fn open(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
         let listed = record::list(session, namespace).await?;
         let records = by_component(listed.records);
-        let view = View::of(kinds(&records));
+        let cache = WorkloadCache::of(kinds(&records));
         let (records, told) = (RefCell::new(records), Sender::new(()));
-        Ok(Self { session, namespace, listed: listed.version, records, told, view })
+        Ok(Self { session, namespace, listed: listed.version, records, told, cache })
     }
 
     /// Takes in what the watches tell, for as long as it is polled.
     pub async fn feed(&self) {
         let from = Some(self.listed.clone());
-        let hear = records::follow(self.session, self.namespace, from, |heard| self.hear(heard));
+        let hear = record_watch::watch_records(self.session, self.namespace, from, |heard| self.hear(heard));
         let watch = async {
             loop {
                 let watched = kinds(&self.records.borrow());
-                let subjects: Vec<Subject> = watched.iter().map(|kind| self.subject(*kind)).collect();
-                let feeds = subjects.iter().map(|subject| watch::feed(self.session, subject, &self.view));
+                let scopes: Vec<WatchScope> = watched.iter().map(|kind| self.scope(*kind)).collect();
+                let feeds = scopes.iter().map(|scope| watch_workloads(self.session, scope, &self.cache));
                 tokio::select! {
                     // One that cannot go on has told the view.
                     _ = join_all(feeds) => return,
@@ -68,7 +68,7 @@ impl<'a> Followed<'a> {
     ///
     /// Why a watch cannot go on.
     pub async fn first(&self) -> Result<Vec<ComponentStatus>, ClusterError> {
-        self.view.completed().await;
+        self.cache.wait_for_sync().await;
         self.items()
     }
 
@@ -78,7 +78,7 @@ impl<'a> Followed<'a> {
     ///
     /// Why a watch cannot go on.
     pub fn items(&self) -> Result<Vec<ComponentStatus>, ClusterError> {
-        match self.view.failure() {
+        match self.cache.failure() {
             Some(error) => Err(error),
             None => Ok(self.records.borrow().values().map(|stored| self.item(stored)).collect()),
         }
@@ -86,24 +86,24 @@ impl<'a> Followed<'a> {
 
     /// Sees every change from now on.
     pub fn changes(&self) -> Changes {
-        Changes { workloads: self.view.changes(), records: self.told.subscribe() }
+        Changes { workloads: self.cache.changes(), records: self.told.subscribe() }
     }
 
     fn item(&self, stored: &StoredRecord) -> ComponentStatus {
         let record = &stored.record;
-        gather::status(stored.clone(), self.view.workloads(&ComponentOwner::of_record(record)))
+        gather::status(stored.clone(), self.cache.workloads(&ComponentOwner::of_record(record)))
     }
 
-    fn subject(&self, kind: WorkloadKind) -> Subject {
-        Subject { namespace: self.namespace.to_owned(), kind, selector: labels::COMPONENT.to_owned() }
+    fn scope(&self, kind: WorkloadKind) -> WatchScope {
+        WatchScope { namespace: self.namespace.to_owned(), kind, selector: labels::COMPONENT.to_owned() }
     }
 
-    fn hear(&self, heard: Heard) {
+    fn hear(&self, heard: RecordEvent) {
         let mut records = self.records.borrow_mut();
         match heard {
-            Heard::All(all) => *records = by_component(all),
-            Heard::One(stored) => drop(records.insert(stored.record.component.clone(), *stored)),
-            Heard::Gone(component) => drop(records.remove(&component)),
+            RecordEvent::Listed(all) => *records = by_component(all),
+            RecordEvent::Applied(stored) => drop(records.insert(stored.record.component.clone(), *stored)),
+            RecordEvent::Deleted(component) => drop(records.remove(&component)),
         }
         drop(records);
         self.told.send_replace(());

@@ -6,8 +6,8 @@ use kube::client::{AuthError, Body};
 use tower::service_fn;
 
 use super::*;
-use crate::cluster::view::View;
-use crate::cluster::watch::{Subject, feed};
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::workload_watch::{WatchScope, watch_workloads};
 use crate::oam::kind::WorkloadKind;
 
 /// A session over a server that answers with this code.
@@ -75,10 +75,10 @@ async fn credentials_that_expire_are_no_outage() {
             "a read" => session.read(|| api.get("y")).await.unwrap_err(),
             _ => {
                 let kind = WorkloadKind::Deployment;
-                let subject = Subject { namespace: "x".to_owned(), kind, selector: String::new() };
-                let view = View::of([]);
-                feed(&session, &subject, &view).await;
-                view.failure().unwrap()
+                let scope = WatchScope { namespace: "x".to_owned(), kind, selector: String::new() };
+                let cache = WorkloadCache::of([]);
+                watch_workloads(&session, &scope, &cache).await;
+                cache.failure().unwrap()
             }
         };
         assert_eq!(failure, expired, "{attempt}");

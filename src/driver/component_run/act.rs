@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::cluster::error::ClusterError;
 use crate::cluster::perform::Workloads;
 use crate::cluster::record::{self, RecordError};
-use crate::cluster::watch;
 use crate::cluster::workload::{self, observe};
+use crate::cluster::workload_watch;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -121,12 +121,18 @@ impl ComponentRun<'_> {
 
     /// Reads the component's workloads anew, by a quorum read.
     async fn refresh(&self) -> Result<(), ClusterError> {
-        let Some(subject) = self.watched.subject(self.prepared.desired.kind) else { return Ok(()) };
-        watch::refresh(&self.context.session, subject, &self.watched.view, &self.prepared.component).await
+        let Some(scope) = self.watched.scope(self.prepared.desired.kind) else { return Ok(()) };
+        workload_watch::refresh_workloads(
+            &self.context.session,
+            scope,
+            &self.watched.cache,
+            &self.prepared.component,
+        )
+        .await
     }
 
     fn absorb(&self, object: &DynamicObject) {
-        self.watched.view.absorb(self.prepared.desired.kind, object);
+        self.watched.cache.apply(self.prepared.desired.kind, object);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
@@ -308,7 +314,7 @@ impl ComponentRun<'_> {
     /// plan was made, and the delete names the version.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
-            self.watched.view.forget(uid);
+            self.watched.cache.remove(uid);
             return Ok(());
         };
         self.absorb(&object);
@@ -317,7 +323,7 @@ impl ComponentRun<'_> {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
         self.workloads().delete(&seen).await?;
-        self.watched.view.forget(uid);
+        self.watched.cache.remove(uid);
         self.emit(EventKind::WorkloadDeleted { workload });
         Ok(())
     }

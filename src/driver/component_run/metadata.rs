@@ -16,14 +16,14 @@ impl ComponentRun<'_> {
         let prepared = self.prepared;
         let Some(inheriting) = &prepared.inheriting else { return Ok(Written::Nothing) };
         let name = &prepared.desired.workload;
-        let known = Metadata::known(&self.watched.view, &prepared.component, prepared.desired.kind, name);
+        let known = Metadata::known(&self.watched.cache, &prepared.component, prepared.desired.kind, name);
         if known.is_none_or(|known| inheriting.applied(&known) == known) {
             return Ok(Written::Nothing);
         }
         self.ensure_leader().await?;
         loop {
             let Some(object) = self.read_target().await? else { return Ok(Written::Nothing) };
-            self.watched.view.absorb(prepared.desired.kind, &object);
+            self.watched.cache.apply(prepared.desired.kind, &object);
             let seen = metadata(&object);
             let operations = operations(&seen, &inheriting.applied(&seen));
             if operations.is_empty() {
@@ -35,7 +35,7 @@ impl ComponentRun<'_> {
             }
             match self.workloads().relabel(&observed, operations, epoch).await {
                 Ok(object) => {
-                    self.watched.view.absorb(prepared.desired.kind, &object);
+                    self.watched.cache.apply(prepared.desired.kind, &object);
                     self.changed = true;
                     return Ok(Written::Something);
                 }

@@ -90,10 +90,11 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
-        let mut changes = self.watched.view.changes();
+        let mut changes = self.watched.cache.changes();
         let mut words = self.watched.records.changes();
         // Whatever changed between the observation and this line must not be missed.
-        let has_news = self.record.as_ref().is_some_and(|known| self.watched.records.since(known).is_some());
+        let has_news =
+            self.record.as_ref().is_some_and(|known| self.watched.records.newer_than(known).is_some());
         if (has_news && self.held.is_some()) || self.workloads_seen() != observed.workloads {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! One watch per kind and namespace, however many components; it feeds a [`View`].
+//! One watch per kind and namespace, however many components; it feeds a [`WorkloadCache`].
 //!
 //! A watch is a hint to look. Losing it is never a verdict: it is opened again, from a fresh list after
 //! a few failures in a row.
@@ -14,8 +14,8 @@ use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::{MOST_RETRY_AFTER, Session};
-use crate::cluster::view::{Mark, View};
 use crate::cluster::workload;
+use crate::cluster::workload_cache::{ListMark, WorkloadCache};
 use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Uid;
 
@@ -34,7 +34,7 @@ const QUIET: Duration = Duration::from_secs(120);
 
 /// Which objects to watch.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct WatchScope {
     /// Their namespace.
     pub namespace: String,
     /// Their kind.
@@ -44,14 +44,14 @@ pub struct Subject {
 }
 
 /// Feeds the view for as long as it is polled.
-pub async fn feed(session: &Session, subject: &Subject, view: &View) {
-    let api = session.dynamic(&subject.namespace, &workload::resource(subject.kind));
-    let config = watcher::Config::default().labels(&subject.selector).timeout(WATCH_SECONDS);
+pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &WorkloadCache) {
+    let api = session.dynamic(&scope.namespace, &workload::resource(scope.kind));
+    let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
     let backoff = session.backoff(PACE);
     let mut outage: Option<Outage> = None;
     loop {
         let mut events = pin!(watcher::watcher(api.clone(), config.clone()));
-        let mut listing = Listing { mark: view.mark(), objects: Vec::new() };
+        let mut listing = Listing { mark: cache.mark(), objects: Vec::new() };
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -60,20 +60,20 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
                         backoff.reset();
                         outage = None;
                     }
-                    take_in(view, subject.kind, event, &mut listing);
+                    apply_event(cache, scope.kind, event, &mut listing);
                 }
                 Err(error) => {
                     let error = classify(session, error);
-                    let is_hopeless = !view.is_complete() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
+                    let is_hopeless = !cache.has_synced() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
                     if !session.is_retryable(&error) || is_hopeless {
-                        view.fail(error);
+                        cache.fail(error);
                         return;
                     }
                     let clock = session.clock();
                     if let Some(error) =
                         Outage::note(&mut outage, clock.moment(), session.patience_with(&error), &error)
                     {
-                        view.fail(error);
+                        cache.fail(error);
                         return;
                     }
                     let delay = backoff.next_delay_after(error.retry_after().min(MOST_RETRY_AFTER));
@@ -95,18 +95,18 @@ pub async fn feed(session: &Session, subject: &Subject, view: &View) {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn refresh(
+pub async fn refresh_workloads(
     session: &Session,
-    subject: &Subject,
-    view: &View,
+    scope: &WatchScope,
+    cache: &WorkloadCache,
     component: &str,
 ) -> Result<(), ClusterError> {
-    let api = session.dynamic(&subject.namespace, &workload::resource(subject.kind));
+    let api = session.dynamic(&scope.namespace, &workload::resource(scope.kind));
     let selector = workload::selector(&[component.to_owned()]);
-    let mark = view.mark();
+    let mark = cache.mark();
     let params = ListParams::default().labels(&selector);
     let list = session.read(|| api.list(&params)).await?;
-    view.replace(subject.kind, &list.items, mark, Some(component));
+    cache.replace(scope.kind, &list.items, mark, Some(component));
     Ok(())
 }
 
@@ -142,19 +142,24 @@ impl Outage {
 }
 
 struct Listing {
-    mark: Mark,
+    mark: ListMark,
     objects: Vec<DynamicObject>,
 }
 
-fn take_in(view: &View, kind: WorkloadKind, event: Event<DynamicObject>, listing: &mut Listing) {
+fn apply_event(
+    cache: &WorkloadCache,
+    kind: WorkloadKind,
+    event: Event<DynamicObject>,
+    listing: &mut Listing,
+) {
     match event {
-        Event::Init => *listing = Listing { mark: view.mark(), objects: Vec::new() },
+        Event::Init => *listing = Listing { mark: cache.mark(), objects: Vec::new() },
         Event::InitApply(object) => listing.objects.push(object),
-        Event::InitDone => view.replace(kind, &std::mem::take(&mut listing.objects), listing.mark, None),
-        Event::Apply(object) => view.absorb(kind, &object),
+        Event::InitDone => cache.replace(kind, &std::mem::take(&mut listing.objects), listing.mark, None),
+        Event::Apply(object) => cache.apply(kind, &object),
         Event::Delete(object) => {
             if let Some(uid) = object.metadata.uid {
-                view.forget(&Uid(uid));
+                cache.remove(&Uid(uid));
             }
         }
     }

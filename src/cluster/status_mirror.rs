@@ -17,7 +17,7 @@ const CATEGORY: &str = "batch-rollout";
 
 /// The kinds of views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub enum MirrorKind {
     /// `core.oam.dev/v1beta1 Application`
     Application,
     /// `standard.oam.dev/v1alpha1 Rollout`
@@ -26,12 +26,12 @@ pub enum View {
 
 /// The views that the cluster has.
 #[derive(Debug, Clone)]
-pub struct Views {
+pub struct StatusMirror {
     session: Session,
-    available: Vec<View>,
+    available: Vec<MirrorKind>,
 }
 
-impl View {
+impl MirrorKind {
     fn resource(self) -> ApiResource {
         let (group, version, kind) = match self {
             Self::Application => ("core.oam.dev", "v1beta1", "Application"),
@@ -41,19 +41,19 @@ impl View {
     }
 }
 
-impl Views {
+impl StatusMirror {
     /// Finds the views that the cluster has. What cannot be found out counts as absent.
-    pub async fn find(session: &Session) -> Self {
+    pub async fn discover(session: &Session) -> Self {
         let (application, rollout) =
-            tokio::join!(has(session, View::Application), has(session, View::Rollout));
-        let found = [(View::Application, application), (View::Rollout, rollout)];
+            tokio::join!(has(session, MirrorKind::Application), has(session, MirrorKind::Rollout));
+        let found = [(MirrorKind::Application, application), (MirrorKind::Rollout, rollout)];
         let available = found.into_iter().filter_map(|(view, is_there)| is_there.then_some(view));
         Self { session: session.clone(), available: available.collect() }
     }
 
     /// None at all.
     #[must_use]
-    pub fn none(session: &Session) -> Self {
+    pub fn disabled(session: &Session) -> Self {
         Self { session: session.clone(), available: Vec::new() }
     }
 
@@ -66,7 +66,7 @@ impl Views {
 
     /// How the client names a view, where the cluster has it.
     #[must_use]
-    pub fn resource(&self, view: View) -> Option<ApiResource> {
+    pub fn resource(&self, view: MirrorKind) -> Option<ApiResource> {
         self.available.contains(&view).then(|| view.resource())
     }
 
@@ -75,9 +75,9 @@ impl Views {
     ///
     /// # Errors
     /// Whatever the server answers; it is asked once.
-    pub async fn show(
+    pub async fn write(
         &self,
-        view: View,
+        view: MirrorKind,
         namespace: &str,
         name: &str,
         spec: Option<&Value>,
@@ -135,7 +135,7 @@ impl Views {
     }
 }
 
-async fn has(session: &Session, view: View) -> bool {
+async fn has(session: &Session, view: MirrorKind) -> bool {
     let resource = view.resource();
     let served = session.once(session.discover(&resource.api_version)).await;
     served.is_ok_and(|list| {
@@ -149,8 +149,8 @@ async fn has(session: &Session, view: View) -> bool {
 
 /// The owner reference by which an Application controls a revision, as `kubectl get controllerrevision` shows it.
 #[must_use]
-pub fn controller(application: &DynamicObject) -> Value {
-    let resource = View::Application.resource();
+pub fn controller_reference(application: &DynamicObject) -> Value {
+    let resource = MirrorKind::Application.resource();
     json!({
         "apiVersion": resource.api_version,
         "kind": resource.kind,

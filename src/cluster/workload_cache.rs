@@ -18,13 +18,13 @@ use crate::plan::observed::{Uid, Workload};
 
 /// The workloads of some components of one namespace.
 #[derive(Debug)]
-pub struct View {
-    state: RefCell<State>,
+pub struct WorkloadCache {
+    state: RefCell<CacheState>,
     changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CacheState {
     entries: BTreeMap<(String, WorkloadKind, String), Entry>,
     deleted: BTreeSet<Uid>,
     sightings: u64,
@@ -39,26 +39,26 @@ struct Entry {
     seen: u64,
 }
 
-/// Marks the beginning of a list, see [`View::replace`].
+/// Marks the beginning of a list, see [`WorkloadCache::replace`].
 #[derive(Debug, Clone, Copy)]
-pub struct Mark(u64);
+pub struct ListMark(u64);
 
-impl View {
+impl WorkloadCache {
     /// A view of these kinds, of which nothing is known yet.
     #[must_use]
     pub fn of(kinds: impl IntoIterator<Item = WorkloadKind>) -> Self {
-        let state = State { pending: kinds.into_iter().collect(), ..State::default() };
+        let state = CacheState { pending: kinds.into_iter().collect(), ..CacheState::default() };
         Self { state: RefCell::new(state), changed: watch::Sender::new(0) }
     }
 
     /// Takes in one object, unless something newer is known.
-    pub fn absorb(&self, kind: WorkloadKind, object: &DynamicObject) {
-        if self.absorb_quietly(kind, object) {
+    pub fn apply(&self, kind: WorkloadKind, object: &DynamicObject) {
+        if self.apply_unannounced(kind, object) {
             self.touch();
         }
     }
 
-    fn absorb_quietly(&self, kind: WorkloadKind, object: &DynamicObject) -> bool {
+    fn apply_unannounced(&self, kind: WorkloadKind, object: &DynamicObject) -> bool {
         let Some(component) = workload::component(object) else {
             return false;
         };
@@ -82,7 +82,7 @@ impl View {
     }
 
     /// Takes note that an object is gone.
-    pub fn forget(&self, uid: &Uid) {
+    pub fn remove(&self, uid: &Uid) {
         let state = &mut *self.state.borrow_mut();
         state.entries.retain(|_, entry| entry.labelled.workload.uid != *uid);
         state.deleted.insert(uid.clone());
@@ -91,8 +91,8 @@ impl View {
 
     /// Marks the moment before a list is asked for.
     #[must_use]
-    pub fn mark(&self) -> Mark {
-        Mark(self.state.borrow().sightings)
+    pub fn mark(&self) -> ListMark {
+        ListMark(self.state.borrow().sightings)
     }
 
     /// Takes in a complete list of a kind that was asked for after `mark`; what it lacks and has not been seen
@@ -101,11 +101,11 @@ impl View {
         &self,
         kind: WorkloadKind,
         objects: &[DynamicObject],
-        mark: Mark,
+        mark: ListMark,
         component: Option<&str>,
     ) {
         for object in objects {
-            self.absorb_quietly(kind, object);
+            self.apply_unannounced(kind, object);
         }
         let listed: BTreeSet<Uid> = objects.iter().filter_map(ResourceExt::uid).map(Uid).collect();
         let state = &mut *self.state.borrow_mut();
@@ -135,7 +135,7 @@ impl View {
 
     /// Whether a complete list of every kind has been taken in.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub fn has_synced(&self) -> bool {
         self.state.borrow().pending.is_empty()
     }
 
@@ -166,10 +166,10 @@ impl View {
         Some(entry.labelled.labels_and_annotations())
     }
 
-    /// Waits until [`View::is_complete`] or [`View::failure`].
-    pub async fn completed(&self) {
+    /// Waits until [`WorkloadCache::has_synced`] or [`WorkloadCache::failure`].
+    pub async fn wait_for_sync(&self) {
         let mut changes = self.changes();
-        while !self.is_complete() && self.failure().is_none() {
+        while !self.has_synced() && self.failure().is_none() {
             if changes.changed().await.is_err() {
                 return;
             }
@@ -212,55 +212,55 @@ mod tests {
         .unwrap()
     }
 
-    fn sizes(view: &View) -> Vec<u32> {
-        view.labelled("web").iter().map(|labelled| labelled.workload.replicas).collect()
+    fn sizes(cache: &WorkloadCache) -> Vec<u32> {
+        cache.labelled("web").iter().map(|labelled| labelled.workload.replicas).collect()
     }
 
     #[test]
     fn an_older_word_never_replaces_a_newer_one() {
-        let view = View::of([KIND]);
-        view.absorb(KIND, &object("web-v1", "a", "10", 3));
-        view.absorb(KIND, &object("web-v1", "a", "9", 5));
-        assert_eq!(sizes(&view), [3]);
-        view.absorb(KIND, &object("web-v1", "a", "100", 4));
-        assert_eq!(sizes(&view), [4]);
+        let cache = WorkloadCache::of([KIND]);
+        cache.apply(KIND, &object("web-v1", "a", "10", 3));
+        cache.apply(KIND, &object("web-v1", "a", "9", 5));
+        assert_eq!(sizes(&cache), [3]);
+        cache.apply(KIND, &object("web-v1", "a", "100", 4));
+        assert_eq!(sizes(&cache), [4]);
     }
 
     #[test]
     fn a_late_event_does_not_bring_back_the_deleted() {
-        let view = View::of([KIND]);
-        view.absorb(KIND, &object("web-v1", "a", "10", 3));
-        view.forget(&Uid("a".into()));
-        view.absorb(KIND, &object("web-v1", "a", "11", 3));
-        assert!(sizes(&view).is_empty());
-        view.absorb(KIND, &object("web-v1", "b", "12", 1));
-        assert_eq!(sizes(&view), [1]);
+        let cache = WorkloadCache::of([KIND]);
+        cache.apply(KIND, &object("web-v1", "a", "10", 3));
+        cache.remove(&Uid("a".into()));
+        cache.apply(KIND, &object("web-v1", "a", "11", 3));
+        assert!(sizes(&cache).is_empty());
+        cache.apply(KIND, &object("web-v1", "b", "12", 1));
+        assert_eq!(sizes(&cache), [1]);
     }
 
     #[test]
     fn a_watch_that_has_ended_is_not_forgotten() {
-        let view = View::of([KIND]);
-        view.replace(KIND, &[], view.mark(), Some("web"));
-        assert!(!view.is_complete(), "a list of one component is not all of a kind");
-        view.replace(KIND, &[], view.mark(), None);
-        assert!(view.is_complete());
-        view.fail(ClusterError::Forbidden("no".into()));
-        view.fail(ClusterError::Other("later".into()));
-        view.replace(KIND, &[object("web-v1", "a", "10", 5)], view.mark(), Some("web"));
-        view.replace(KIND, &[object("web-v1", "a", "10", 5)], view.mark(), None);
-        assert_eq!(view.failure(), Some(ClusterError::Forbidden("no".into())));
+        let cache = WorkloadCache::of([KIND]);
+        cache.replace(KIND, &[], cache.mark(), Some("web"));
+        assert!(!cache.has_synced(), "a list of one component is not all of a kind");
+        cache.replace(KIND, &[], cache.mark(), None);
+        assert!(cache.has_synced());
+        cache.fail(ClusterError::Forbidden("no".into()));
+        cache.fail(ClusterError::Other("later".into()));
+        cache.replace(KIND, &[object("web-v1", "a", "10", 5)], cache.mark(), Some("web"));
+        cache.replace(KIND, &[object("web-v1", "a", "10", 5)], cache.mark(), None);
+        assert_eq!(cache.failure(), Some(ClusterError::Forbidden("no".into())));
     }
 
     #[test]
     fn a_list_begun_before_a_create_does_not_hide_it() {
-        let view = View::of([KIND]);
-        view.absorb(KIND, &object("web-v1", "a", "10", 5));
-        let mark = view.mark();
-        view.absorb(KIND, &object("web-v2", "b", "12", 0));
-        view.replace(KIND, &[object("web-v1", "a", "10", 5)], mark, None);
-        assert_eq!(sizes(&view), [5, 0]);
-        let mark = view.mark();
-        view.replace(KIND, &[object("web-v2", "b", "12", 0)], mark, None);
-        assert_eq!(sizes(&view), [0]);
+        let cache = WorkloadCache::of([KIND]);
+        cache.apply(KIND, &object("web-v1", "a", "10", 5));
+        let mark = cache.mark();
+        cache.apply(KIND, &object("web-v2", "b", "12", 0));
+        cache.replace(KIND, &[object("web-v1", "a", "10", 5)], mark, None);
+        assert_eq!(sizes(&cache), [5, 0]);
+        let mark = cache.mark();
+        cache.replace(KIND, &[object("web-v2", "b", "12", 0)], mark, None);
+        assert_eq!(sizes(&cache), [0]);
     }
 }

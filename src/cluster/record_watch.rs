@@ -27,22 +27,22 @@ const PACE: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_se
 
 /// What is heard of the records of a namespace.
 #[derive(Debug)]
-pub enum Heard {
+pub enum RecordEvent {
     /// These are all that there are.
-    All(Vec<StoredRecord>),
+    Listed(Vec<StoredRecord>),
     /// One is there, and is so.
-    One(Box<StoredRecord>),
+    Applied(Box<StoredRecord>),
     /// The one of this component is gone, or can no longer be read.
-    Gone(String),
+    Deleted(String),
 }
 
 /// Tells what becomes of the records of a namespace, for as long as it is polled: from the version of a list on, or
 /// beginning with a list of its own. What was missed while it failed is in the next list.
-pub async fn follow(
+pub async fn watch_records(
     session: &Session,
     namespace: &str,
     from: Option<String>,
-    mut on_heard: impl FnMut(Heard),
+    mut on_heard: impl FnMut(RecordEvent),
 ) {
     let api = session.api::<ConfigMap>(namespace);
     let mut version = from;
@@ -66,14 +66,14 @@ async fn turn(
     session: &Session,
     api: &Api<ConfigMap>,
     from: Option<String>,
-    on_heard: &mut impl FnMut(Heard),
+    on_heard: &mut impl FnMut(RecordEvent),
 ) -> Result<String, ClusterError> {
     let mut version = match from {
         Some(version) => version,
         None => {
             let params = ListParams::default().labels(keys::RECORD_COMPONENT);
             let listed = Listed::of(session.request_untracked(api.list(&params)).await?);
-            on_heard(Heard::All(listed.records));
+            on_heard(RecordEvent::Listed(listed.records));
             listed.version
         }
     };
@@ -99,38 +99,38 @@ async fn turn(
     }
 }
 
-fn heard(object: &ConfigMap) -> Heard {
+fn heard(object: &ConfigMap) -> RecordEvent {
     match record::parse(object) {
-        Ok(stored) => Heard::One(Box::new(stored)),
+        Ok(stored) => RecordEvent::Applied(Box::new(stored)),
         Err(_) => gone(object),
     }
 }
 
-fn gone(object: &ConfigMap) -> Heard {
-    Heard::Gone(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
+fn gone(object: &ConfigMap) -> RecordEvent {
+    RecordEvent::Deleted(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
 }
 
 /// The run records that have been heard of, by component.
 #[derive(Debug)]
-pub struct Records {
+pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
     gone: RefCell<BTreeSet<String>>,
     changed: watch::Sender<u64>,
 }
 
-impl Default for Records {
+impl Default for RecordCache {
     fn default() -> Self {
         Self { heard: RefCell::default(), gone: RefCell::default(), changed: watch::Sender::new(0) }
     }
 }
 
-impl Records {
+impl RecordCache {
     /// Takes in what was heard.
-    pub fn absorb(&self, heard: Heard) {
+    pub fn apply(&self, heard: RecordEvent) {
         match heard {
-            Heard::All(all) => all.into_iter().for_each(|stored| self.see(stored)),
-            Heard::One(stored) => self.see(*stored),
-            Heard::Gone(component) => drop(self.gone.borrow_mut().insert(component)),
+            RecordEvent::Listed(all) => all.into_iter().for_each(|stored| self.see(stored)),
+            RecordEvent::Applied(stored) => self.see(*stored),
+            RecordEvent::Deleted(component) => drop(self.gone.borrow_mut().insert(component)),
         }
         self.changed.send_modify(|count| *count += 1);
     }
@@ -143,13 +143,13 @@ impl Records {
 
     /// Whether it was heard that a component has no record any more.
     #[must_use]
-    pub fn lacks(&self, component: &str) -> bool {
+    pub fn is_deleted(&self, component: &str) -> bool {
         self.gone.borrow().contains(component)
     }
 
     /// What was heard of a component's record after it was as `known`.
     #[must_use]
-    pub fn since(&self, known: &StoredRecord) -> Option<StoredRecord> {
+    pub fn newer_than(&self, known: &StoredRecord) -> Option<StoredRecord> {
         let heard = self.heard.borrow();
         heard.get(&known.record.component).filter(|stored| stored.is_newer_than(known)).cloned()
     }
