@@ -27,7 +27,7 @@ use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::hints::repeat::is_plain;
 use crate::cli::plugin;
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::{record, revisions};
+use crate::cluster::{record_store, revision_store};
 use crate::oam::revision;
 use crate::report::lines::Detail;
 
@@ -219,7 +219,7 @@ async fn in_cluster(
         return Some(list.items.iter().map(ResourceExt::name_any).collect());
     }
     let namespace = setting.connection.namespaces.resolve(None);
-    let known = record::load_all(session, namespace).await.ok()?;
+    let known = record_store::load_records(session, namespace).await.ok()?;
     let records = known.iter().map(|stored| &stored.record);
     let components = records.clone().map(|record| record.component.clone());
     match names {
@@ -227,7 +227,9 @@ async fn in_cluster(
         Names::Revisions => {
             let component = gather::pick(&known, scope.component.as_deref(), namespace).ok()?;
             let component = component.component.clone();
-            let found = revisions::list(session, namespace, std::slice::from_ref(&component)).await.ok()?;
+            let found = revision_store::list_revisions(session, namespace, std::slice::from_ref(&component))
+                .await
+                .ok()?;
             let full = || found.iter().map(|revision| revision.name.clone());
             let short: BTreeSet<String> =
                 full().filter_map(|name| revision::short(&name, &component).map(str::to_owned)).collect();

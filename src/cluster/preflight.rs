@@ -10,7 +10,7 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::PostParams;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::owned::Owned;
+use crate::cluster::owned_objects::OwnedObject;
 use crate::cluster::permissions::{Right, describe};
 use crate::cluster::session::Session;
 
@@ -57,8 +57,8 @@ pub fn lacking(namespace: &str, rights: &[Right<'_>]) -> String {
 }
 
 /// The rights that removing objects takes, besides reading them.
-pub fn of_removal(objects: &[Owned]) -> impl Iterator<Item = Right<'_>> {
-    let mut kinds: Vec<(&str, &str)> = objects.iter().map(Owned::kind).collect();
+pub fn of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<'_>> {
+    let mut kinds: Vec<(&str, &str)> = objects.iter().map(OwnedObject::kind).collect();
     kinds.dedup();
     let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
     // A removal claims what it removes.

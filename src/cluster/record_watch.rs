@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::cluster::backoff::Pace;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::record::{self, Listed, StoredRecord};
+use crate::cluster::record_store::{self, RecordList, StoredRecord};
 use crate::cluster::session::Session;
 
 /// How long the server keeps a watch open, in seconds.
@@ -72,7 +72,7 @@ async fn turn(
         Some(version) => version,
         None => {
             let params = ListParams::default().labels(keys::RECORD_COMPONENT);
-            let listed = Listed::of(session.request_untracked(api.list(&params)).await?);
+            let listed = RecordList::of(session.request_untracked(api.list(&params)).await?);
             on_heard(RecordEvent::Listed(listed.records));
             listed.version
         }
@@ -100,7 +100,7 @@ async fn turn(
 }
 
 fn heard(object: &ConfigMap) -> RecordEvent {
-    match record::parse(object) {
+    match record_store::parse_record(object) {
         Ok(stored) => RecordEvent::Applied(Box::new(stored)),
         Err(_) => gone(object),
     }

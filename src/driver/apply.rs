@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::cluster::lease::Acquisition;
 use crate::cluster::permissions::{self, Purpose, Right};
 use crate::cluster::preflight::Access;
-use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
@@ -89,7 +89,7 @@ fn claimant<'a>(context: &'a Context, request: &'a RolloutRequest) -> Claimant<'
 /// Whether a request is refused only for as long as another process drives the component. A paused run may stay so.
 async fn waits_for_a_run(context: &Context, request: &RolloutRequest) -> bool {
     for component in request.components.iter().filter(|component| component.intent.waits_for_a_run()) {
-        let record = record::load(&context.session, &request.namespace, &component.name).await;
+        let record = record_store::load_record(&context.session, &request.namespace, &component.name).await;
         let is_paused = |stored: &StoredRecord| stored.record.run.paused.is_some();
         let is_open = record.is_ok_and(|record| record.is_some_and(|stored| !is_paused(&stored)));
         if is_open && claimant(context, request).is_driven().await.unwrap_or(false) {

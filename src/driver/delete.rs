@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Acquisition, LeaseGuard};
-use crate::cluster::owned::{self, Owned, Removal};
+use crate::cluster::owned_objects::{self, OwnedObject, Removal};
 use crate::cluster::preflight::{self, Access};
-use crate::cluster::record::{self, RecordError, StoredRecord};
+use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
 use crate::driver::finalizers::Finalization;
@@ -26,9 +26,9 @@ pub enum DeleteEvent<'a> {
     /// Another run is waited for; its identity.
     Waiting(&'a str),
     /// An object is gone.
-    Removed(&'a Owned),
+    Removed(&'a OwnedObject),
     /// An object is on its way out and stays until its finalizers are taken off.
-    Awaited(&'a Owned, &'a [String]),
+    Awaited(&'a OwnedObject, &'a [String]),
 }
 
 /// What may go.
@@ -156,7 +156,7 @@ async fn fence(
 ) -> Result<Option<Epoch>, Failure> {
     loop {
         let fenced = seen.record.fence(session.clock().now(), newest_stamp);
-        let error = match record::claim(session, namespace, Some(&seen), &fenced).await {
+        let error = match record_store::claim_record(session, namespace, Some(&seen), &fenced).await {
             Ok(stored) => return Ok(Some(stored.record.epoch)),
             Err(RecordError::Cluster(error)) => error,
             Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
@@ -164,7 +164,7 @@ async fn fence(
         if !matches!(error, ClusterError::Conflict(_) | ClusterError::NotFound(_)) {
             session.pause_after(&error).await?;
         }
-        match record::load(session, namespace, &fenced.component).await? {
+        match record_store::load_record(session, namespace, &fenced.component).await? {
             // Applied, and the answer was lost.
             Some(stored) if stored.record == fenced => return Ok(Some(fenced.epoch)),
             Some(stored) if stored.record.epoch == seen.record.epoch => seen = stored,
@@ -183,12 +183,12 @@ async fn remove(
     say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let Scope { namespace, .. } = &inventory.scope;
-    let seen: BTreeSet<&str> = inventory.objects.iter().map(Owned::uid).collect();
-    let may_go = |owned: &&Owned| extent == Extent::Scope || seen.contains(owned.uid());
+    let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
+    let may_go = |owned: &&OwnedObject| extent == Extent::Scope || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
     loop {
         let now = inventory::take(session, &inventory.scope).await?;
-        let (going, staying): (Vec<&Owned>, Vec<&Owned>) = now.objects.iter().partition(may_go);
+        let (going, staying): (Vec<&OwnedObject>, Vec<&OwnedObject>) = now.objects.iter().partition(may_go);
         if let Some(first) = staying.first() {
             let reason = format!("{first} was created after the deletion was confirmed, and is kept");
             let failure = Failure::new(FailureKind::Superseded, reason);
@@ -197,10 +197,11 @@ async fn remove(
         if going.is_empty() {
             return Ok(Removed::Everything);
         }
-        let (mut held, due): (Vec<&Owned>, Vec<&Owned>) =
+        let (mut held, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
             going.into_iter().partition(|owned| owned.awaits().is_some());
         // The records name what there is, so they stay until nothing else does.
-        let (records, due): (Vec<&Owned>, Vec<&Owned>) = due.into_iter().partition(|owned| owned.is_record());
+        let (records, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
+            due.into_iter().partition(|owned| owned.is_record());
         if due.is_empty() && !held.is_empty() {
             finalization.wait(session, &held, say).await?;
             continue;
@@ -217,7 +218,7 @@ async fn remove(
                     break;
                 }
             }
-            match owned::remove(session, namespace, owned).await? {
+            match owned_objects::delete_owned(session, namespace, owned).await? {
                 Removal::Done => say(DeleteEvent::Removed(owned)),
                 Removal::Begun => held.push(owned),
                 Removal::Unclear => {}
@@ -230,11 +231,11 @@ async fn remove(
 async fn standing(
     session: &Session,
     inventory: &Inventory,
-    owned: &Owned,
+    owned: &OwnedObject,
     lease: &LeaseGuard,
 ) -> Result<Option<Failure>, ClusterError> {
     if let Some(component) = owned.component() {
-        let stored = match record::load(session, &inventory.scope.namespace, component).await {
+        let stored = match record_store::load_record(session, &inventory.scope.namespace, component).await {
             Ok(stored) => stored,
             Err(RecordError::Cluster(error)) => return Err(error),
             // It names no claim that could have followed.

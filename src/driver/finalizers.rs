@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::cluster::owned::Owned;
+use crate::cluster::owned_objects::OwnedObject;
 use crate::cluster::session::Session;
 use crate::driver::delete::DeleteEvent;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -32,7 +32,7 @@ impl Finalization {
     pub(super) async fn wait(
         &mut self,
         session: &Session,
-        held: &[&Owned],
+        held: &[&OwnedObject],
         say: &mut impl FnMut(DeleteEvent<'_>),
     ) -> Result<(), Failure> {
         for owned in held {

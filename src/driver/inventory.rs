@@ -11,9 +11,9 @@ use kube::api::ApiResource;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
-use crate::cluster::owned::{self, Owned};
+use crate::cluster::owned_objects::{self, OwnedObject};
 use crate::cluster::ownership::ComponentOwner;
-use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::status_mirror::{MirrorKind, StatusMirror};
 use crate::cluster::{keys, workload};
@@ -48,7 +48,7 @@ pub struct Inventory {
     /// The scope.
     pub scope: Scope,
     /// The objects, in the order in which they go. The Leases are left out.
-    pub objects: Vec<Owned>,
+    pub objects: Vec<OwnedObject>,
     /// The epoch of each recorded component.
     pub epochs: BTreeMap<String, Epoch>,
 }
@@ -60,7 +60,7 @@ impl Inventory {
     /// The newest epoch that a workload of a component is stamped with; zero where none is.
     pub(super) fn newest_stamp(&self, component: &str) -> Epoch {
         let stamps = self.objects.iter().filter(|owned| owned.component() == Some(component));
-        stamps.filter_map(Owned::stamp).max().unwrap_or(Epoch(0))
+        stamps.filter_map(OwnedObject::stamp).max().unwrap_or(Epoch(0))
     }
 }
 
@@ -80,14 +80,14 @@ pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure
 /// # Errors
 /// What the server answered at last.
 pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, ClusterError> {
-    let mut records = record::load_all(session, &scope.namespace).await?;
+    let mut records = record_store::load_records(session, &scope.namespace).await?;
     records.retain(|stored| scope.includes(&stored.record));
     Ok(records)
 }
 
 async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
     let Scope { namespace, application, component } = scope;
-    let all = record::load_all(session, namespace).await?;
+    let all = record_store::load_records(session, namespace).await?;
     let (records, others): (Vec<Record>, Vec<Record>) =
         all.into_iter().map(|stored| stored.record).partition(|record| scope.includes(record));
     let by_name = format!("{}={application}", labels::NAME);
@@ -98,15 +98,16 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let revision = ApiResource::erase::<ControllerRevision>(&());
     // Those that KubeVela records do not name the application.
     let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
-    let revisions = owned::list(session, namespace, &revision, &of_revisions, None).await?;
+    let revisions = owned_objects::list_owned(session, namespace, &revision, &of_revisions, None).await?;
     let mut found = Vec::new();
     let kinds: BTreeSet<WorkloadKind> =
         records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
     for kind in kinds {
         let selector = within(&by_name, labels::COMPONENT);
-        let labelled = owned::list(session, namespace, &workload::resource(kind), &selector, None).await?;
+        let labelled =
+            owned_objects::list_owned(session, namespace, &workload::resource(kind), &selector, None).await?;
         let owners = owners(application, kind, &records, &revisions);
-        let is_owned = |object: &Owned| {
+        let is_owned = |object: &OwnedObject| {
             let owner = object.label(labels::COMPONENT).and_then(|component| owners.get(component));
             owner.is_some_and(|owner| owner.owns(&object.labelled(kind)) && object.is_marked(keys::EPOCH))
         };
@@ -114,9 +115,10 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     }
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
-    let services = owned::list(session, namespace, &service, &services, Some(keys::APPLIED)).await?;
+    let services =
+        owned_objects::list_owned(session, namespace, &service, &services, Some(keys::APPLIED)).await?;
     // A Service that bears another component's name is that component's, whatever its labels say.
-    let is_needed = |service: &Owned| {
+    let is_needed = |service: &OwnedObject| {
         let needs = |record: &Record| {
             let names = render::services::names(&record.component, record.run.spec.kind);
             names.iter().any(|(name, _)| *name == service.name())
@@ -135,7 +137,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
     let of_records = within(&of_application, keys::RECORD_COMPONENT);
     let config_map = ApiResource::erase::<ConfigMap>(&());
-    found.extend(owned::list(session, namespace, &config_map, &of_records, None).await?);
+    found.extend(owned_objects::list_owned(session, namespace, &config_map, &of_records, None).await?);
     let epochs = records.into_iter().map(|record| (record.component, record.epoch)).collect();
     Ok(Inventory { scope: scope.clone(), objects: found, epochs })
 }
@@ -145,7 +147,7 @@ fn owners(
     application: &str,
     kind: WorkloadKind,
     records: &[Record],
-    revisions: &[Owned],
+    revisions: &[OwnedObject],
 ) -> BTreeMap<String, ComponentOwner> {
     let of_records = records
         .iter()
@@ -170,9 +172,9 @@ async fn view(
     view: MirrorKind,
     namespace: &str,
     name: &str,
-) -> Result<Option<Owned>, ClusterError> {
+) -> Result<Option<OwnedObject>, ClusterError> {
     let Some(resource) = mirror.resource(view) else { return Ok(None) };
-    match owned::get(session, namespace, resource, name).await {
+    match owned_objects::get_owned(session, namespace, resource, name).await {
         // They are for people to look at: whoever may not see them can remove the rest.
         Err(ClusterError::Forbidden(_)) => Ok(None),
         found => found,
@@ -193,8 +195,8 @@ async fn find_lease(
     session: &Session,
     namespace: &str,
     key: &LeaseKey,
-) -> Result<Option<Owned>, ClusterError> {
-    owned::get(session, namespace, ApiResource::erase::<Lease>(&()), &key.name()).await
+) -> Result<Option<OwnedObject>, ClusterError> {
+    owned_objects::get_owned(session, namespace, ApiResource::erase::<Lease>(&()), &key.name()).await
 }
 
 /// Removes the Leases of components that are gone, and that of an application whose last component is.
@@ -203,7 +205,7 @@ pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> 
     let names = inventory.epochs.keys().chain(component);
     let mut keys: Vec<LeaseKey> = names.map(|name| LeaseKey::of_component(application, name)).collect();
     keys.dedup();
-    let known = record::load_all(session, namespace).await?;
+    let known = record_store::load_records(session, namespace).await?;
     if component.is_none() || known.iter().all(|stored| stored.record.application != *application) {
         keys.push(LeaseKey::of_application(application));
     }
@@ -212,7 +214,7 @@ pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> 
         if let Some(seen) = find_lease(session, namespace, &key).await?
             && lease::holder(session, namespace, &key).await?.is_none()
         {
-            owned::remove(session, namespace, &seen).await?;
+            owned_objects::delete_owned(session, namespace, &seen).await?;
         }
     }
     Ok(())

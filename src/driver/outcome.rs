@@ -3,7 +3,7 @@
 use crate::cluster::constraints::NO_RIGHT;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::LeaseError;
-use crate::cluster::record::RecordError;
+use crate::cluster::record_store::RecordError;
 use crate::plan::batch::BatchSumError;
 use crate::report::event::{EventKind, Progress};
 

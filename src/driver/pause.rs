@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, Expiry, LeaseKey};
-use crate::cluster::record::{self, RecordError, StoredRecord};
+use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::record::{Outcome, Pause, Record};
@@ -74,7 +74,7 @@ async fn amend(
         if record == seen.record {
             return Ok(seen);
         }
-        match record::amend(session, place.namespace, &seen, &record).await {
+        match record_store::update_record(session, place.namespace, &seen, &record).await {
             Ok(_) => return Ok(seen),
             Err(RecordError::Cluster(ClusterError::Conflict(_) | ClusterError::NotFound(_))) => {}
             Err(RecordError::Cluster(error)) => session.pause_after(&error).await?,
@@ -116,7 +116,7 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
 }
 
 async fn load(session: &Session, place: Place<'_>) -> Result<StoredRecord, Failure> {
-    record::load(session, place.namespace, place.component).await?.ok_or_else(|| {
+    record_store::load_record(session, place.namespace, place.component).await?.ok_or_else(|| {
         let reason = format!("component `{}` has never been rolled out here", place.component);
         Failure::refused(reason).hint("see `rollout status`")
     })

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
-use crate::cluster::record::{self, StoredRecord};
-use crate::cluster::revisions;
+use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::revision_store;
 use crate::cluster::service::Change;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
@@ -114,7 +114,7 @@ pub async fn prepare(
     let (names, kinds) = (request.component_names(), request.kinds());
     let all = |failure: Failure| vec![Rejection { component: names[0].clone(), failure }];
     let (stored, unwatched) = tokio::join!(
-        revisions::list(session, &request.namespace, &names),
+        revision_store::list_revisions(session, &request.namespace, &names),
         obstacles::unwatched_workloads(session, &request.namespace, &names, &kinds),
     );
     let stored = stored.map_err(|error| all(error.into()))?;
@@ -157,7 +157,7 @@ async fn prepare_component(
     stored: Vec<StoredRevision>,
     labelled: &[LabelledWorkload],
 ) -> Result<PreparedComponent, Failure> {
-    let record = record::load(session, &request.namespace, &component.name).await?;
+    let record = record_store::load_record(session, &request.namespace, &component.name).await?;
     if let Some(owner) = record
         .as_ref()
         .map(|stored| &stored.record.application)

@@ -5,7 +5,7 @@ mod recorded;
 
 pub(super) use recorded::resolve_abort;
 
-use crate::cluster::record::StoredRecord;
+use crate::cluster::record_store::StoredRecord;
 use crate::cluster::session::Session;
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::Failure;

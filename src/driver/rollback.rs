@@ -3,7 +3,7 @@
 //! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven on.
 //! Whoever has claimed the component since keeps it.
 
-use crate::cluster::record;
+use crate::cluster::record_store;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::{Context, FailFast, Limits, NamespaceWatch, OnFailure};
 use crate::driver::exposing::{Exposing, Known};
@@ -67,7 +67,7 @@ async fn prepared(
     epoch: Epoch,
 ) -> Result<Option<PreparedComponent>, Failure> {
     let PreparedComponent { namespace, component, .. } = failed;
-    let Some(stored) = record::load(&context.session, namespace, component).await? else {
+    let Some(stored) = record_store::load_record(&context.session, namespace, component).await? else {
         return Ok(None);
     };
     check_bound(Some(epoch), Some(&stored.record), component)?;

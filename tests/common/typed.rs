@@ -1,7 +1,7 @@
 //! The commands that control a run, as the command line puts them to the driver.
 
 use rollout::cluster::lease::Acquisition;
-use rollout::cluster::record;
+use rollout::cluster::record_store;
 use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Removed, Remover};
 use rollout::driver::inventory::{self, Scope};
@@ -153,7 +153,7 @@ async fn remove(
 
 /// The component's record, found as the command line finds it.
 async fn recorded(context: &Context) -> Result<Record, Failure> {
-    let known = record::load_all(&context.session, NAMESPACE).await?;
+    let known = record_store::load_records(&context.session, NAMESPACE).await?;
     let found = known.into_iter().map(|stored| stored.record).find(|record| record.component == COMPONENT);
     found.ok_or_else(|| Failure::new(FailureKind::Refused, "nothing has been rolled out"))
 }

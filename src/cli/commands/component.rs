@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flags::args::{GlobalArgs, RunOutput};
 use crate::cli::flags::trial::Trial;
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::record;
+use crate::cluster::record_store;
 use crate::driver::context::Limits;
 use crate::driver::pause::Place;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
@@ -42,7 +42,7 @@ impl Component {
         let purpose = if trial.is_some() { Access::Read } else { Access::Write };
         let setting = setting::open(global, purpose, ui).await?;
         let namespace = setting.connection.namespaces.resolve(None).to_owned();
-        let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
+        let known = record_store::load_records(&setting.session, &namespace).await.map_err(unreachable)?;
         let record = gather::pick(&known, name, &namespace)?.clone();
         Ok(Self { setting, namespace, record })
     }

@@ -13,8 +13,8 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::flags::args::{GlobalArgs, LockArg};
 use crate::cli::input;
 use crate::cli::terminal::ui::{Answer, Ui};
-use crate::cluster::owned::Owned;
-use crate::cluster::record;
+use crate::cluster::owned_objects::OwnedObject;
+use crate::cluster::record_store;
 use crate::driver::delete::{self, Extent, Removed, Remover};
 use crate::driver::inventory::{self, Inventory, Scope};
 use crate::report::text::sanitise;
@@ -79,7 +79,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     for scope in &scopes {
         inventories.push(inventory::take(&setting.session, scope).await?);
     }
-    let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
+    let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let patience = args.lock.lock_timeout.unsigned_abs();
     if found.is_empty() {
         ui.status("nothing to delete");
@@ -110,7 +110,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 /// # Errors
 ///
 /// No for an answer.
-pub fn ask(found: &[&Owned], ui: &mut Ui) -> Result<Extent, Failure> {
+pub fn ask(found: &[&OwnedObject], ui: &mut Ui) -> Result<Extent, Failure> {
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
@@ -149,13 +149,13 @@ pub fn waiting(application: &str, holder: &str) -> String {
 }
 
 /// What holds an object that is on its way out.
-pub fn held(owned: &Owned, finalizers: &[String]) -> String {
+pub fn held(owned: &OwnedObject, finalizers: &[String]) -> String {
     let finalizers = finalizers.join(", ");
     format!("{} is being deleted, blocked by its finalizers: {}", shown(owned), sanitise(&finalizers))
 }
 
 /// An object on one line.
-pub fn shown(owned: &Owned) -> String {
+pub fn shown(owned: &OwnedObject) -> String {
     sanitise(&owned.to_string()).into_owned()
 }
 
@@ -167,7 +167,7 @@ fn is_manifest(word: &str) -> bool {
 /// A component of that name, or else an application.
 async fn named(setting: &Setting, name: &str) -> Result<Scope, Failure> {
     let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let known = record::load_all(&setting.session, &namespace).await.map_err(unreachable)?;
+    let known = record_store::load_records(&setting.session, &namespace).await.map_err(unreachable)?;
     let records = || known.iter().map(|stored| &stored.record);
     if let Some(record) = records().find(|record| record.component == name) {
         let (application, component) = (record.application.clone(), Some(record.component.clone()));

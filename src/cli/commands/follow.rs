@@ -9,7 +9,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use crate::cli::commands::gather;
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::ComponentOwner;
-use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::record_watch::{self, RecordEvent};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
@@ -36,7 +36,7 @@ impl<'a> Followed<'a> {
     ///
     /// What the server answered at last.
     pub async fn open(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
-        let listed = record::list(session, namespace).await?;
+        let listed = record_store::list_records(session, namespace).await?;
         let records = by_component(listed.records);
         let cache = WorkloadCache::of(kinds(&records));
         let (records, told) = (RefCell::new(records), Sender::new(()));

@@ -8,7 +8,7 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
-use crate::cluster::record::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::oam::kind::WorkloadKind;
@@ -26,7 +26,7 @@ use crate::report::text::list_literals;
 ///
 /// What the server answered at last.
 pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<ComponentStatus>, ClusterError> {
-    let records = record::load_all(session, namespace).await?;
+    let records = record_store::load_records(session, namespace).await?;
     statuses_of(session, namespace, records).await
 }
 
@@ -39,7 +39,7 @@ pub async fn statuses_with_drivers(
     session: &Session,
     namespace: &str,
 ) -> Result<Vec<ComponentStatus>, ClusterError> {
-    let records = record::load_all(session, namespace).await?;
+    let records = record_store::load_records(session, namespace).await?;
     let mut keys = BTreeMap::new();
     for StoredRecord { record, .. } in &records {
         if record.run.outcome == Outcome::Running {

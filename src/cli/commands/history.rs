@@ -12,8 +12,8 @@ use crate::cli::failure::{Failure, Kind};
 use crate::cli::flags::args::{GlobalArgs, Output};
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::ownership::ComponentOwner;
-use crate::cluster::record;
-use crate::cluster::revisions;
+use crate::cluster::record_store;
+use crate::cluster::revision_store;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
@@ -66,10 +66,10 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     let setting = setting::open(global, Access::Read, ui).await?;
     let session = &setting.session;
     let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let known = record::load_all(session, &namespace).await.map_err(unreachable)?;
+    let known = record_store::load_records(session, &namespace).await.map_err(unreachable)?;
     let record = gather::pick(&known, args.component.as_deref(), &namespace)?;
     let names = [record.component.clone()];
-    let stored = revisions::list(session, &namespace, &names).await.map_err(unreachable)?;
+    let stored = revision_store::list_revisions(session, &namespace, &names).await.map_err(unreachable)?;
     if let Some(reference) = &args.revision {
         let (found, workload) = body(reference, record, &stored)?;
         ui.data(&shown(found, &workload, args.output));

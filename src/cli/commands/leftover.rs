@@ -8,8 +8,8 @@ use crate::cli::commands::until::{Until, Verdict};
 use crate::cli::connect::setting::{Setting, unreachable};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::owned::Owned;
-use crate::cluster::record;
+use crate::cluster::owned_objects::OwnedObject;
+use crate::cluster::record_store;
 use crate::driver::delete::{self as driver, DeleteEvent, Extent, Removed, Remover};
 use crate::driver::inventory::{self, Inventory, Scope};
 use crate::driver::request::RolloutRequest;
@@ -23,7 +23,8 @@ pub async fn find(setting: &Setting, requests: &[RolloutRequest]) -> Result<Vec<
     let mut left = Vec::new();
     for request in requests {
         let names = request.component_names();
-        let known = record::load_all(&setting.session, &request.namespace).await.map_err(unreachable)?;
+        let known =
+            record_store::load_records(&setting.session, &request.namespace).await.map_err(unreachable)?;
         let of_application = known
             .into_iter()
             .map(|stored| stored.record)
@@ -79,7 +80,7 @@ pub async fn decide(
     for scope in &find(setting, requests).await? {
         inventories.push(inventory::take(&setting.session, scope).await?);
     }
-    let found: Vec<&Owned> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
+    let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let extent = match consent {
         Consent::Asked if !found.is_empty() => delete::ask(&found, ui)?,
         Consent::Asked | Consent::Given => Extent::Scope,

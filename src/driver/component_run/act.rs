@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::perform::Workloads;
-use crate::cluster::record::{self, RecordError};
+use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::workload::{self, observe};
 use crate::cluster::workload_watch;
 use crate::driver::component_run::{ComponentRun, Leadership};
@@ -136,8 +136,12 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        self.record =
-            record::load(&self.context.session, &self.prepared.namespace, &self.prepared.component).await?;
+        self.record = record_store::load_record(
+            &self.context.session,
+            &self.prepared.namespace,
+            &self.prepared.component,
+        )
+        .await?;
         Ok(())
     }
 
@@ -266,7 +270,9 @@ impl ComponentRun<'_> {
         );
         let others = exposing::others(observed, self.prepared.desired.kind, &self.prepared.desired.target);
         record.exposes = self.prepared.exposing.recorded(&record.exposes, &others);
-        let stored = record::claim(session, &self.prepared.namespace, self.record.as_ref(), &record).await?;
+        let stored =
+            record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
+                .await?;
         let spec = &stored.record.run.spec;
         let limits = self.context.limits;
         self.emit(EventKind::RunStarted {
@@ -333,9 +339,12 @@ impl ComponentRun<'_> {
     /// A later claim sees the target that exists by now and stamps it, and then our writes to it fail.
     pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
         if !self.is_confirmed {
-            self.record =
-                record::load(&self.context.session, &self.prepared.namespace, &self.prepared.component)
-                    .await?;
+            self.record = record_store::load_record(
+                &self.context.session,
+                &self.prepared.namespace,
+                &self.prepared.component,
+            )
+            .await?;
             let epoch = self.record.as_ref().map(|stored| stored.record.epoch);
             self.is_confirmed = epoch == self.held;
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cluster::record::{self, RecordError};
-use crate::cluster::revisions;
+use crate::cluster::record_store::{self, RecordError};
+use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
@@ -71,7 +71,9 @@ impl ComponentRun<'_> {
                 return Ok(());
             }
             self.await_lease().await?;
-            match record::amend(&self.context.session, &self.prepared.namespace, &held, &record).await {
+            match record_store::update_record(&self.context.session, &self.prepared.namespace, &held, &record)
+                .await
+            {
                 Ok(stored) => {
                     self.record = Some(stored);
                     return Ok(());
@@ -163,7 +165,9 @@ impl ComponentRun<'_> {
         }
         let mut removed = Vec::new();
         for revision in prunable(&stored, &in_use, HISTORY_LIMIT) {
-            match revisions::delete(&self.context.session, &self.prepared.namespace, revision).await {
+            match revision_store::delete_revision(&self.context.session, &self.prepared.namespace, revision)
+                .await
+            {
                 Ok(()) => removed.push(revision.name.clone()),
                 Err(error) => {
                     let message = format!("revision `{}` could not be deleted: {error}", revision.name);

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::record::{self, RecordError};
-use crate::cluster::revisions;
+use crate::cluster::record_store::{self, RecordError};
+use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -92,7 +92,14 @@ impl ComponentRun<'_> {
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
         record.exposes = self.prepared.exposing.recorded(&record.exposes, others);
-        match record::claim(&self.context.session, &self.prepared.namespace, Some(&seen), &record).await {
+        match record_store::claim_record(
+            &self.context.session,
+            &self.prepared.namespace,
+            Some(&seen),
+            &record,
+        )
+        .await
+        {
             Ok(stored) => {
                 let epoch = stored.record.epoch;
                 self.record = Some(stored);
@@ -109,8 +116,10 @@ impl ComponentRun<'_> {
     async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let object = self.owned(new);
-        while let Err(error) = revisions::create(&session, &self.prepared.namespace, &object).await {
-            match revisions::find(&session, &self.prepared.namespace, &new.name).await? {
+        while let Err(error) =
+            revision_store::create_revision(&session, &self.prepared.namespace, &object).await
+        {
+            match revision_store::get_revision(&session, &self.prepared.namespace, &new.name).await? {
                 // Ours, from a try that went unanswered or a run beside this one.
                 Some(found) if found.data == object["data"] => return Ok(()),
                 Some(_) => {
@@ -138,7 +147,7 @@ impl ComponentRun<'_> {
             let keeper = json!({
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "name": record::name(&self.prepared.component),
+                "name": record_store::record_name(&self.prepared.component),
                 "uid": stored.uid(),
             });
             object["metadata"]["ownerReferences"] = json!([owner, keeper]);

@@ -1,6 +1,6 @@
 //! Where a manifest leads.
 
-use crate::cluster::revisions;
+use crate::cluster::revision_store;
 use crate::cluster::session::Session;
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -24,7 +24,7 @@ pub(super) async fn known(
     let mut known = stored.to_vec();
     // An automatic name that is taken makes place for the next one. Whatever is wrong is said where it is decided.
     while let Ok(Decision::Create(new)) = revision::decide(&known, application, component, namespace)
-        && let Some(found) = revisions::find(session, namespace, &new.name).await?
+        && let Some(found) = revision_store::get_revision(session, namespace, &new.name).await?
     {
         known.push(found);
     }

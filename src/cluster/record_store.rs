@@ -61,7 +61,7 @@ pub enum RecordError {
 
 /// The name of a component's record.
 #[must_use]
-pub fn name(component: &str) -> String {
+pub fn record_name(component: &str) -> String {
     format!("rollout-{component}")
 }
 
@@ -69,22 +69,22 @@ pub fn name(component: &str) -> String {
 ///
 /// # Errors
 /// [`RecordError`]
-pub async fn load(
+pub async fn load_record(
     session: &Session,
     namespace: &str,
     component: &str,
 ) -> Result<Option<StoredRecord>, RecordError> {
     let api = session.api::<ConfigMap>(namespace);
-    let name = name(component);
+    let name = record_name(component);
     match session.read(|| api.get_opt(&name)).await? {
-        Some(object) => parse(&object).map(Some),
+        Some(object) => parse_record(&object).map(Some),
         None => Ok(None),
     }
 }
 
 /// The records of a namespace at one moment.
 #[derive(Debug)]
-pub struct Listed {
+pub struct RecordList {
     /// Those that can be read.
     pub records: Vec<StoredRecord>,
     /// The moment, in the server's words: a watch can go on from it.
@@ -95,24 +95,24 @@ pub struct Listed {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn load_all(session: &Session, namespace: &str) -> Result<Vec<StoredRecord>, ClusterError> {
-    list(session, namespace).await.map(|listed| listed.records)
+pub async fn load_records(session: &Session, namespace: &str) -> Result<Vec<StoredRecord>, ClusterError> {
+    list_records(session, namespace).await.map(|listed| listed.records)
 }
 
 /// Reads every record of a namespace, and when that was.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn list(session: &Session, namespace: &str) -> Result<Listed, ClusterError> {
+pub async fn list_records(session: &Session, namespace: &str) -> Result<RecordList, ClusterError> {
     let api = session.api::<ConfigMap>(namespace);
     let params = ListParams::default().labels(keys::RECORD_COMPONENT);
-    session.read(|| api.list(&params)).await.map(Listed::of)
+    session.read(|| api.list(&params)).await.map(RecordList::of)
 }
 
-impl Listed {
+impl RecordList {
     pub(in crate::cluster) fn of(list: ObjectList<ConfigMap>) -> Self {
         Self {
-            records: list.items.iter().filter_map(|object| parse(object).ok()).collect(),
+            records: list.items.iter().filter_map(|object| parse_record(object).ok()).collect(),
             version: list.metadata.resource_version.unwrap_or_default(),
         }
     }
@@ -122,14 +122,14 @@ impl Listed {
 ///
 /// # Errors
 /// A conflict means that another run claimed first: read again.
-pub async fn claim(
+pub async fn claim_record(
     session: &Session,
     namespace: &str,
     previous: Option<&StoredRecord>,
     record: &Record,
 ) -> Result<StoredRecord, RecordError> {
     let api = session.api::<ConfigMap>(namespace);
-    let name = name(&record.component);
+    let name = record_name(&record.component);
     let object = match previous {
         None => {
             let object: ConfigMap = serde_json::from_value(json!({
@@ -157,14 +157,14 @@ pub async fn claim(
             session.once(api.patch(&name, &patching(), &patch)).await?
         }
     };
-    parse(&object)
+    parse_record(&object)
 }
 
 /// Writes a record under the same claim: how its run ended, or that it is paused.
 ///
 /// # Errors
 /// A conflict means that it has changed since it was read: by another claim, or by a user's word.
-pub async fn amend(
+pub async fn update_record(
     session: &Session,
     namespace: &str,
     seen: &StoredRecord,
@@ -176,14 +176,14 @@ pub async fn amend(
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version},
         {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
     ]))?;
-    parse(&session.once(api.patch(&name(&record.component), &patching(), &patch)).await?)
+    parse_record(&session.once(api.patch(&record_name(&record.component), &patching(), &patch)).await?)
 }
 
 fn text(record: &Record) -> String {
     serde_json::to_string(record).expect("a record has string keys only")
 }
 
-pub(in crate::cluster) fn parse(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
+pub(in crate::cluster) fn parse_record(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
     let name = object.name_any();
     let unusable = |reason: String| RecordError::Unusable { name: name.clone(), reason };
     if !object.labels().contains_key(keys::RECORD_COMPONENT) {

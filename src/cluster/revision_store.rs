@@ -18,7 +18,7 @@ fn resource() -> ApiResource {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn list(
+pub async fn list_revisions(
     session: &Session,
     namespace: &str,
     components: &[String],
@@ -39,7 +39,7 @@ pub async fn list(
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn find(
+pub async fn get_revision(
     session: &Session,
     namespace: &str,
     name: &str,
@@ -52,7 +52,7 @@ pub async fn find(
 ///
 /// # Errors
 /// `AlreadyExists` means that somebody recorded one of that name just now: look again.
-pub async fn create(
+pub async fn create_revision(
     session: &Session,
     namespace: &str,
     object: &Value,
@@ -69,7 +69,7 @@ pub async fn create(
 ///
 /// # Errors
 /// Whatever the server answers; one that is gone already is no error.
-pub async fn delete(
+pub async fn delete_revision(
     session: &Session,
     namespace: &str,
     revision: &StoredRevision,

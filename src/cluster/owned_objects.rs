@@ -16,12 +16,12 @@ use crate::plan::observed::Epoch;
 
 /// An object that somebody owns.
 #[derive(Debug, Clone)]
-pub struct Owned {
+pub struct OwnedObject {
     resource: ApiResource,
     object: DynamicObject,
 }
 
-impl Owned {
+impl OwnedObject {
     /// The namespace that it is in.
     pub fn namespace(&self) -> &str {
         self.object.metadata.namespace.as_deref().unwrap_or_default()
@@ -82,7 +82,7 @@ impl Owned {
 }
 
 /// `deployment.apps/web-v1`, as kubectl names objects.
-impl fmt::Display for Owned {
+impl fmt::Display for OwnedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ApiResource { kind, group, .. } = &self.resource;
         let dot = if group.is_empty() { "" } else { "." };
@@ -94,20 +94,20 @@ impl fmt::Display for Owned {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn list(
+pub async fn list_owned(
     session: &Session,
     namespace: &str,
     resource: &ApiResource,
     selector: &str,
     mark: Option<&str>,
-) -> Result<Vec<Owned>, ClusterError> {
+) -> Result<Vec<OwnedObject>, ClusterError> {
     let api = session.dynamic(namespace, resource);
     let params = ListParams::default().labels(selector);
     let list = match session.read(|| api.list(&params)).await {
         Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
         list => list?,
     };
-    let owned = list.items.into_iter().map(|object| Owned { resource: resource.clone(), object });
+    let owned = list.items.into_iter().map(|object| OwnedObject { resource: resource.clone(), object });
     Ok(owned.filter(|owned| mark.is_none_or(|annotation| owned.is_marked(annotation))).collect())
 }
 
@@ -115,15 +115,15 @@ pub async fn list(
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn get(
+pub async fn get_owned(
     session: &Session,
     namespace: &str,
     resource: ApiResource,
     name: &str,
-) -> Result<Option<Owned>, ClusterError> {
+) -> Result<Option<OwnedObject>, ClusterError> {
     let api = session.dynamic(namespace, &resource);
     let object = session.read(|| api.get_opt(name)).await?;
-    Ok(object.map(|object| Owned { resource, object }))
+    Ok(object.map(|object| OwnedObject { resource, object }))
 }
 
 /// Whether an object is gone.
@@ -141,7 +141,11 @@ pub enum Removal {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn remove(session: &Session, namespace: &str, owned: &Owned) -> Result<Removal, ClusterError> {
+pub async fn delete_owned(
+    session: &Session,
+    namespace: &str,
+    owned: &OwnedObject,
+) -> Result<Removal, ClusterError> {
     let api = session.dynamic(namespace, &owned.resource);
     let params = deleting(owned.object.uid(), owned.object.resource_version());
     match session.once(api.delete(&owned.object.name_any(), &params)).await {
