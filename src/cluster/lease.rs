@@ -24,9 +24,9 @@ use crate::cluster::backoff::Pace;
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::process::Process;
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 use crate::oam::labels;
 use crate::plan::record::{LeaseScope, Record};
 
@@ -283,7 +283,7 @@ impl LeaseLock {
                 "spec": self.spec(0),
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
-            let params = creating();
+            let params = create_params();
             return match self.session.request_untracked(api.create(&params, &object)).await {
                 Ok(_) => Ok(AcquireAttempt::Acquired),
                 Err(ClusterError::AlreadyExists(_)) => Ok(AcquireAttempt::Retry),
@@ -308,7 +308,7 @@ impl LeaseLock {
             {"op": "add", "path": "/metadata/annotations", "value": {HOLDER: self.new_token()}},
             {"op": "add", "path": "/spec", "value": self.spec(spec.lease_transitions.unwrap_or(0) + 1)},
         ]))?;
-        match self.session.request_untracked(api.patch(&name, &patching(), &patch)).await {
+        match self.session.request_untracked(api.patch(&name, &patch_params(), &patch)).await {
             Ok(_) => Ok(AcquireAttempt::Acquired),
             Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(AcquireAttempt::Retry),
             Err(error) => Err(error),

@@ -8,8 +8,8 @@ use kube::api::{ApiResource, DynamicObject, ListParams};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::ownership::LabelledWorkload;
-use crate::cluster::perform::deleting;
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::delete_params;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::observed::Epoch;
@@ -147,7 +147,7 @@ pub async fn delete_owned(
     owned: &OwnedObject,
 ) -> Result<Removal, ClusterError> {
     let api = session.dynamic(namespace, &owned.resource);
-    let params = deleting(owned.object.uid(), owned.object.resource_version());
+    let params = delete_params(owned.object.uid(), owned.object.resource_version());
     match session.once(api.delete(&owned.object.name_any(), &params)).await {
         // An object that a finalizer holds is the answer; one that is gone may be it, too.
         Ok(answer) => {

@@ -62,7 +62,7 @@ impl LabelledWorkload {
         let pod_labels = object.data.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
         let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
         Self {
-            workload: workload::observe(kind, object),
+            workload: workload::observe_workload(kind, object),
             kind,
             labels: object.labels().clone(),
             pod_labels: pod_labels.into_iter().flatten().filter_map(text).collect(),

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
-use crate::cluster::workload::resource;
+use crate::cluster::workload::workload_resource;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
@@ -81,7 +81,8 @@ pub async fn look(
     before: &Before,
 ) -> Result<Findings, ClusterError> {
     let Subject { namespace, component, kind, name } = subject;
-    let workload = session.request_untracked(session.dynamic(namespace, &resource(kind)).get(name)).await?;
+    let workload =
+        session.request_untracked(session.dynamic(namespace, &workload_resource(kind)).get(name)).await?;
     let pods = pods(session, namespace, component).await?;
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
     let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();

@@ -9,9 +9,9 @@ use thiserror::Error;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::is_older;
+use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 use crate::oam::labels;
 use crate::plan::record::Record;
 
@@ -144,7 +144,7 @@ pub async fn claim_record(
                 "data": {RECORD: text(record), EPOCH: record.epoch.to_string()},
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
-            let params = creating();
+            let params = create_params();
             session.once(api.create(&params, &object)).await?
         }
         Some(previous) => {
@@ -154,7 +154,7 @@ pub async fn claim_record(
                 {"op": "add", "path": format!("/data/{RECORD}"), "value": text(record)},
                 {"op": "add", "path": format!("/data/{EPOCH}"), "value": record.epoch.to_string()},
             ]))?;
-            session.once(api.patch(&name, &patching(), &patch)).await?
+            session.once(api.patch(&name, &patch_params(), &patch)).await?
         }
     };
     parse_record(&object)
@@ -176,7 +176,7 @@ pub async fn update_record(
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version},
         {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
     ]))?;
-    parse_record(&session.once(api.patch(&record_name(&record.component), &patching(), &patch)).await?)
+    parse_record(&session.once(api.patch(&record_name(&record.component), &patch_params(), &patch)).await?)
 }
 
 fn text(record: &Record) -> String {

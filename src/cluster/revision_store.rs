@@ -5,8 +5,8 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditi
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::perform::creating;
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::create_params;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
 
@@ -60,7 +60,7 @@ pub async fn create_revision(
     let api = session.dynamic(namespace, &resource());
     let object: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-    let params = creating();
+    let params = create_params();
     let created = session.once(api.create(&params, &object)).await?;
     read(&created).ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::{creating, deleting, json_patch, patching};
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::{create_params, delete_params, json_patch, patch_params};
 use crate::plan::observed::Epoch;
 
 pub use change::{Change, Inherited, Wanted, compare, foreign};
@@ -64,7 +64,7 @@ pub async fn create_service(
     service["spec"]["selector"][keys::INERT] = json!("true");
     let object: DynamicObject =
         serde_json::from_value(service).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-    let params = creating();
+    let params = create_params();
     session.once(session.dynamic(namespace, &resource()).create(&params, &object)).await
 }
 
@@ -80,7 +80,7 @@ pub async fn patch_service(
     epoch: Epoch,
 ) -> Result<DynamicObject, ClusterError> {
     let patch = json_patch(json!(fenced(seen, operations, epoch)))?;
-    let params = patching();
+    let params = patch_params();
     let name = seen.name_any();
     session.once(session.dynamic(namespace, &resource()).patch(&name, &params, &patch)).await
 }
@@ -96,13 +96,13 @@ pub async fn try_change(session: &Session, namespace: &str, change: &Change) -> 
         Change::Create(service) => {
             let object: DynamicObject = serde_json::from_value(service.clone())
                 .map_err(|error| ClusterError::Invalid(error.to_string()))?;
-            let mut params = creating();
+            let mut params = create_params();
             params.dry_run = true;
             session.read(|| api.create(&params, &object)).await.map(|_| ())
         }
         Change::Update { seen, operations } => {
             let patch = json_patch(json!([identity(seen), operations.clone()].concat()))?;
-            let mut params = patching();
+            let mut params = patch_params();
             params.dry_run = true;
             let name = seen.name_any();
             session.read(|| api.patch(&name, &params, &patch)).await.map(|_| ())
@@ -119,7 +119,7 @@ pub async fn remove_service(
     namespace: &str,
     seen: &DynamicObject,
 ) -> Result<(), ClusterError> {
-    let params = deleting(seen.uid(), seen.resource_version());
+    let params = delete_params(seen.uid(), seen.resource_version());
     match session.once(session.dynamic(namespace, &resource()).delete(&seen.name_any(), &params)).await {
         Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
         Err(error) => Err(error),

@@ -8,9 +8,9 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::perform::{creating, json_patch, patching};
 use crate::cluster::permissions::{self, Purpose, Right};
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 
 /// The category by which our definitions are told from KubeVela's, whose controllers would act on them.
 const CATEGORY: &str = "batch-rollout";
@@ -100,7 +100,7 @@ impl StatusMirror {
                     "spec": spec.cloned().unwrap_or_else(|| json!({})),
                 }))
                 .map_err(|error| ClusterError::Other(error.to_string()))?;
-                let params = creating();
+                let params = create_params();
                 self.session.once(api.create(&params, &object)).await?
             }
         };
@@ -124,7 +124,7 @@ impl StatusMirror {
             {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
             {"op": "add", "path": format!("/{part}"), "value": value},
         ]))?;
-        let params = patching();
+        let params = patch_params();
         let name = seen.name_any();
         if part == "status" {
             self.session.once(api.patch_status(&name, &params, &patch)).await?;

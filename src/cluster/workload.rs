@@ -13,20 +13,20 @@ use crate::plan::observed::{Epoch, InPlace, Uid, Workload};
 
 /// A kind of workload, as the client names it.
 #[must_use]
-pub fn resource(kind: WorkloadKind) -> ApiResource {
+pub fn workload_resource(kind: WorkloadKind) -> ApiResource {
     let named = GroupVersionKind::gvk(kind.group(), kind.version(), kind.as_str());
     ApiResource::from_gvk_with_plural(&named, kind.plural())
 }
 
 /// The label selector of some components' workloads; the names are DNS labels.
 #[must_use]
-pub fn selector(components: &[String]) -> String {
+pub fn component_selector(components: &[String]) -> String {
     format!("{} in ({})", labels::COMPONENT, components.join(","))
 }
 
 /// What the planner wants to know of a workload.
 #[must_use]
-pub fn observe(kind: WorkloadKind, object: &DynamicObject) -> Workload {
+pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload {
     let count = |pointer: &str| count(object, pointer);
     Workload {
         name: object.name_any(),
@@ -92,7 +92,7 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
 
 /// The update strategy to write: what is wanted, over what was seen. A pause would keep a batch from beginning.
 #[must_use]
-pub fn strategy(seen: &Value, wanted: &Value) -> Value {
+pub fn merge_update_strategy(seen: &Value, wanted: &Value) -> Value {
     let mut merged = if seen.is_object() { seen.clone() } else { json!({}) };
     json_patch::merge(&mut merged, wanted);
     if let Some(fields) = merged.as_object_mut() {
@@ -103,6 +103,6 @@ pub fn strategy(seen: &Value, wanted: &Value) -> Value {
 
 /// The component that an object says it belongs to.
 #[must_use]
-pub fn component(object: &DynamicObject) -> Option<String> {
+pub fn component_label(object: &DynamicObject) -> Option<String> {
     object.labels().get(labels::COMPONENT).cloned()
 }

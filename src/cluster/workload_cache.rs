@@ -59,7 +59,7 @@ impl WorkloadCache {
     }
 
     fn apply_unannounced(&self, kind: WorkloadKind, object: &DynamicObject) -> bool {
-        let Some(component) = workload::component(object) else {
+        let Some(component) = workload::component_label(object) else {
             return false;
         };
         let labelled = LabelledWorkload::of(kind, object);

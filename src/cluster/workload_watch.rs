@@ -45,7 +45,7 @@ pub struct WatchScope {
 
 /// Feeds the view for as long as it is polled.
 pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &WorkloadCache) {
-    let api = session.dynamic(&scope.namespace, &workload::resource(scope.kind));
+    let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
     let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
     let backoff = session.backoff(PACE);
     let mut outage: Option<Outage> = None;
@@ -101,8 +101,8 @@ pub async fn refresh_workloads(
     cache: &WorkloadCache,
     component: &str,
 ) -> Result<(), ClusterError> {
-    let api = session.dynamic(&scope.namespace, &workload::resource(scope.kind));
-    let selector = workload::selector(&[component.to_owned()]);
+    let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
+    let selector = workload::component_selector(&[component.to_owned()]);
     let mark = cache.mark();
     let params = ListParams::default().labels(&selector);
     let list = session.read(|| api.list(&params)).await?;

@@ -92,7 +92,7 @@ pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Fail
     let creates = forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create);
     let body = revision::workload(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
-        let resource = workload::resource(prepared.desired.kind);
+        let resource = workload::workload_resource(prepared.desired.kind);
         try_create(session, &prepared.namespace, &resource, &body).await.map_err(refused)?;
     }
     Ok(())
@@ -128,10 +128,10 @@ async fn try_create(
 async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCache, Failure> {
     let kinds = request.kinds();
     let cache = WorkloadCache::of(kinds.iter().copied());
-    let params = ListParams::default().labels(&workload::selector(&request.component_names()));
+    let params = ListParams::default().labels(&workload::component_selector(&request.component_names()));
     for kind in kinds {
         obstacles::check_served(session, &request.namespace, kind).await?;
-        let api = session.dynamic(&request.namespace, &workload::resource(kind));
+        let api = session.dynamic(&request.namespace, &workload::workload_resource(kind));
         let mark = cache.mark();
         let list = session.read(|| api.list(&params)).await?;
         cache.replace(kind, &list.items, mark, None);

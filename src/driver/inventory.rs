@@ -104,8 +104,14 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
     for kind in kinds {
         let selector = within(&by_name, labels::COMPONENT);
-        let labelled =
-            owned_objects::list_owned(session, namespace, &workload::resource(kind), &selector, None).await?;
+        let labelled = owned_objects::list_owned(
+            session,
+            namespace,
+            &workload::workload_resource(kind),
+            &selector,
+            None,
+        )
+        .await?;
         let owners = owners(application, kind, &records, &revisions);
         let is_owned = |object: &OwnedObject| {
             let owner = object.label(labels::COMPONENT).and_then(|component| owners.get(component));

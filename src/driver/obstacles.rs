@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::{ComponentOwner, ForeignWorkload, LabelledWorkload};
-use crate::cluster::perform::FIXED;
 use crate::cluster::session::Session;
 use crate::cluster::workload;
+use crate::cluster::workload_writer::IMMUTABLE_FIELDS;
 use crate::driver::outcome::Failure;
 use crate::driver::resolve::ResolvedTarget;
 use crate::oam::kind::WorkloadKind;
@@ -27,7 +27,7 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
         WorkloadKind::Deployment | WorkloadKind::StatefulSet => return Ok(()),
         WorkloadKind::CloneSet => {}
     }
-    let api = session.dynamic(namespace, &workload::resource(kind));
+    let api = session.dynamic(namespace, &workload::workload_resource(kind));
     match session.once(api.list(&ListParams::default().limit(1))).await {
         Err(ClusterError::NotFound(_)) => Err(Failure::refused(
             "the cluster has no `clonesets.apps.kruise.io`: OpenKruise is not installed".to_owned(),
@@ -50,13 +50,13 @@ pub async fn unwatched_workloads(
     components: &[String],
     watched: &BTreeSet<WorkloadKind>,
 ) -> Vec<LabelledWorkload> {
-    let params = ListParams::default().labels(&workload::selector(components));
+    let params = ListParams::default().labels(&workload::component_selector(components));
     let mut found = Vec::new();
     for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet] {
         if watched.contains(&kind) {
             continue;
         }
-        let api = session.dynamic(namespace, &workload::resource(kind));
+        let api = session.dynamic(namespace, &workload::workload_resource(kind));
         if let Ok(list) = session.read(|| api.list(&params)).await {
             found.extend(list.items.iter().map(|object| LabelledWorkload::of(kind, object)));
         }
@@ -114,7 +114,7 @@ pub async fn check_object(
     target: &StoredRevision,
 ) -> Result<(), Failure> {
     let Desired { kind, workload: name, .. } = desired;
-    let api = session.dynamic(namespace, &workload::resource(*kind));
+    let api = session.dynamic(namespace, &workload::workload_resource(*kind));
     let Some(found) = session.read(|| api.get_opt(name)).await? else {
         return Ok(());
     };
@@ -163,7 +163,7 @@ fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'s
         (field, Value::Null) => live[field].as_array().is_none_or(Vec::is_empty),
         (field, wanted) => contains(&live[field], wanted),
     };
-    FIXED.into_iter().find(|field| !is_same(field))
+    IMMUTABLE_FIELDS.into_iter().find(|field| !is_same(field))
 }
 
 /// Whether everything wanted is there; the cluster adds its defaults.

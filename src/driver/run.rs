@@ -49,7 +49,11 @@ fn watched(requests: &[RolloutRequest]) -> BTreeMap<&str, NamespaceWatch> {
         let cache = WorkloadCache::of(by_kind.keys().copied());
         let scope = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
             let names: Vec<String> = names.into_iter().collect();
-            WatchScope { namespace: namespace.to_owned(), kind, selector: workload::selector(&names) }
+            WatchScope {
+                namespace: namespace.to_owned(),
+                kind,
+                selector: workload::component_selector(&names),
+            }
         };
         NamespaceWatch {
             scopes: by_kind.into_iter().map(scope).collect(),

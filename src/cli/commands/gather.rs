@@ -106,10 +106,10 @@ pub async fn workloads(
     let params = ListParams::default().labels(labels::COMPONENT);
     let mut workloads: BTreeMap<String, Vec<LabelledWorkload>> = BTreeMap::new();
     for kind in kinds {
-        let api = session.dynamic(namespace, &workload::resource(*kind));
+        let api = session.dynamic(namespace, &workload::workload_resource(*kind));
         let list = session.read(|| api.list(&params)).await?;
         for object in &list.items {
-            if let Some(component) = workload::component(object) {
+            if let Some(component) = workload::component_label(object) {
                 workloads.entry(component).or_default().push(LabelledWorkload::of(*kind, object));
             }
         }

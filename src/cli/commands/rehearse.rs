@@ -194,7 +194,10 @@ async fn read(setting: &Setting, request: &RolloutRequest) -> Result<Vec<Copied>
         ),
     ];
     lists.extend(
-        request.kinds().into_iter().map(|kind| (workload::resource(kind), workload::selector(&components))),
+        request
+            .kinds()
+            .into_iter()
+            .map(|kind| (workload::workload_resource(kind), workload::component_selector(&components))),
     );
     let mut objects = Vec::new();
     for (resource, selector) in lists {

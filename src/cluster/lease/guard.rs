@@ -15,7 +15,7 @@ use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::perform::{json_patch, patching};
+use crate::cluster::workload_writer::{json_patch, patch_params};
 
 /// How long giving the Lease back may take. Everything is done by then, and it would expire by itself.
 const COURTESY: Duration = Duration::from_secs(3);
@@ -207,6 +207,6 @@ impl LeaseGuard {
             {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": queue.tokens.borrow().last()},
             {"op": "replace", "path": path, "value": value},
         ]))?;
-        queue.session.request_untracked(api.patch(&queue.name(), &patching(), &patch)).await.map(|_| ())
+        queue.session.request_untracked(api.patch(&queue.name(), &patch_params(), &patch)).await.map(|_| ())
     }
 }

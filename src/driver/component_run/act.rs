@@ -4,10 +4,10 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::perform::Workloads;
 use crate::cluster::record_store::{self, RecordError};
-use crate::cluster::workload::{self, observe};
+use crate::cluster::workload::{self, observe_workload};
 use crate::cluster::workload_watch;
+use crate::cluster::workload_writer::WorkloadWriter;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::exposing;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -324,7 +324,7 @@ impl ComponentRun<'_> {
             return Ok(());
         };
         self.absorb(&object);
-        let seen = observe(self.prepared.desired.kind, &object);
+        let seen = observe_workload(self.prepared.desired.kind, &object);
         if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.held {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
@@ -367,11 +367,12 @@ impl ComponentRun<'_> {
         ))
     }
 
-    pub(super) fn workloads(&self) -> Workloads {
+    pub(super) fn workloads(&self) -> WorkloadWriter {
         let session = &self.context.session;
-        Workloads::new(
+        WorkloadWriter::new(
             session.clone(),
-            session.dynamic(&self.prepared.namespace, &workload::resource(self.prepared.desired.kind)),
+            session
+                .dynamic(&self.prepared.namespace, &workload::workload_resource(self.prepared.desired.kind)),
         )
     }
 }

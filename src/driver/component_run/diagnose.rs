@@ -73,7 +73,7 @@ impl ComponentRun<'_> {
     async fn note_signs_unwritten(&mut self) {
         let PreparedComponent { namespace, desired, .. } = self.prepared;
         let session = &self.context.session;
-        let api = session.dynamic(namespace, &workload::resource(desired.kind));
+        let api = session.dynamic(namespace, &workload::workload_resource(desired.kind));
         let found = session.request_untracked(api.get(&desired.workload));
         let found = session.clock().within(WARNINGS_WITHIN, found).await;
         if let Some(Ok(object)) = found {

@@ -29,7 +29,7 @@ impl ComponentRun<'_> {
             if operations.is_empty() {
                 return Ok(Written::Something);
             }
-            let observed = crate::cluster::workload::observe(prepared.desired.kind, &object);
+            let observed = crate::cluster::workload::observe_workload(prepared.desired.kind, &object);
             if observed.epoch.is_some_and(|stamp| stamp > epoch) {
                 return Err(self.superseded().await);
             }
@@ -50,7 +50,7 @@ impl ComponentRun<'_> {
 
     async fn read_target(&self) -> Result<Option<DynamicObject>, ClusterError> {
         let session = &self.context.session;
-        let resource = crate::cluster::workload::resource(self.prepared.desired.kind);
+        let resource = crate::cluster::workload::workload_resource(self.prepared.desired.kind);
         let api = session.dynamic(&self.prepared.namespace, &resource);
         session.read(|| api.get_opt(&self.prepared.desired.workload)).await
     }

@@ -17,16 +17,17 @@ use crate::plan::observed::{Epoch, Workload, Written};
 use crate::plan::walk::Scaling;
 
 /// Fields of an in-place workload's spec that the API server or Kruise keeps as they were created.
-pub const FIXED: [&str; 4] = ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"];
+pub const IMMUTABLE_FIELDS: [&str; 4] =
+    ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"];
 
 /// Writes to the workloads of one kind in one namespace.
 #[derive(Debug, Clone)]
-pub struct Workloads {
+pub struct WorkloadWriter {
     session: Session,
     api: Api<DynamicObject>,
 }
 
-impl Workloads {
+impl WorkloadWriter {
     /// Writes through this session and API.
     #[must_use]
     pub fn new(session: Session, api: Api<DynamicObject>) -> Self {
@@ -111,10 +112,10 @@ impl Workloads {
         for (field, value) in fields {
             let path = format!("/spec/{field}");
             let value = match (field.as_str(), rolling.extent) {
-                ("updateStrategy", _) => workload::strategy(&rolling.strategy, value),
+                ("updateStrategy", _) => workload::merge_update_strategy(&rolling.strategy, value),
                 ("replicas", _) => value.clone(),
                 // What cannot change is compared before the run begins.
-                (field, Extent::Template) if !FIXED.contains(&field) => value.clone(),
+                (field, Extent::Template) if !IMMUTABLE_FIELDS.contains(&field) => value.clone(),
                 (_, Extent::Template | Extent::Shape) => continue,
             };
             operations.push(json!({"op": "add", "path": path, "value": value}));
@@ -143,7 +144,7 @@ impl Workloads {
         }
         let object: DynamicObject =
             serde_json::from_value(body).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-        let params = creating();
+        let params = create_params();
         self.session.once(self.api.create(&params, &object)).await
     }
 
@@ -186,7 +187,7 @@ impl Workloads {
     /// # Errors
     /// A conflict means that it has changed since.
     pub async fn delete(&self, workload: &Workload) -> Result<(), ClusterError> {
-        let params = deleting(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
+        let params = delete_params(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
         match self.session.once(self.api.delete(&workload.name, &params)).await {
             Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
@@ -194,7 +195,7 @@ impl Workloads {
     }
 
     async fn patch(&self, name: &str, operations: Value) -> Result<DynamicObject, ClusterError> {
-        let params = patching();
+        let params = patch_params();
         self.session.once(self.api.patch(name, &params, &json_patch(operations)?)).await
     }
 }
@@ -213,19 +214,19 @@ fn noted(written: &Written) -> Result<String, ClusterError> {
 
 /// How objects are created: under our name in their managed fields.
 #[must_use]
-pub fn creating() -> PostParams {
+pub fn create_params() -> PostParams {
     PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() }
 }
 
 /// How objects are patched: under our name in their managed fields.
 #[must_use]
-pub fn patching() -> PatchParams {
+pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 
 /// How objects are deleted: exactly as they were seen, what they own in the background.
 #[must_use]
-pub fn deleting(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
+pub fn delete_params(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
     DeleteParams {
         propagation_policy: Some(PropagationPolicy::Background),
         preconditions: Some(Preconditions { uid, resource_version }),
