@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+mod support;
 
-use common::chance;
-use common::histories::{Act, RULES};
-use common::stage::Stage;
+use support::histories::{Act, RULES};
+use support::random;
+use support::test_cluster::TestCluster;
 
 /// Where the seeds begin.
 const FIRST: u64 = 1_000;
@@ -17,8 +17,8 @@ const EACH: u64 = 200;
 async fn play(part: u64) {
     let (mut applied, mut refused) = (0_usize, 0_usize);
     for seed in FIRST + part * EACH..FIRST + (part + 1) * EACH {
-        let history = chance::history(seed);
-        let outcome = history.play(&Stage::open(RULES).await).await;
+        let history = random::history(seed);
+        let outcome = history.play(&TestCluster::open(RULES).await).await;
         applied += history.acts.iter().filter(|act| matches!(act, Act::Apply { .. })).count();
         refused += outcome.acts.iter().filter(|act| act.ends.iter().any(|(_, end)| *end == "failed")).count();
     }

@@ -1,13 +1,13 @@
 //! What manifests may say, what they become, and which revisions they are.
 
-#[path = "manifest/hostile.rs"]
-mod hostile;
 #[path = "manifest/in_place.rs"]
 mod in_place;
 #[path = "manifest/kubevela.rs"]
 mod kubevela;
-#[path = "manifest/reading.rs"]
-mod reading;
+#[path = "manifest/malformed.rs"]
+mod malformed;
+#[path = "manifest/parsing.rs"]
+mod parsing;
 #[path = "manifest/refusals.rs"]
 mod refusals;
 #[path = "manifest/rendering.rs"]

@@ -7,11 +7,11 @@ use rollout::driver::context::OnFailure;
 use rollout::driver::outcome::FailureKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
-use crate::common::fault::{Fate, PASS, status};
-use crate::common::manifest::{component, request_for, web};
-use crate::common::process::Process;
-use crate::common::scenario::{IDENTITY, process};
-use crate::common::stage::Stage;
+use crate::support::fault::{Fate, PASS, status};
+use crate::support::manifest::{component, request_for, web};
+use crate::support::process::Process;
+use crate::support::scenario::{IDENTITY, process};
+use crate::support::test_cluster::TestCluster;
 
 /// Time for a batch, far less than the patience with an API server that fails.
 const BATCH: Duration = Duration::from_secs(40);
@@ -40,36 +40,42 @@ fn webhook() -> Verdict {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_keeps_failing_ends_with_its_batch() {
     for verdict in [webhook as fn() -> Verdict, || Verdict::Hang] {
-        let stage = Stage::open("- {image: '*', readyAfter: 50ms}").await;
-        assert!(stage.run(&process(), &request_for(&[web(1, 3)])).await.is_well());
-        let began = stage.clock.elapsed();
-        let run = stage.run(&failing(verdict), &request_for(&[web(2, 3)])).await;
-        let late = (stage.clock.elapsed() - began).unsigned_abs();
+        let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
+        assert!(cluster.run(&process(), &request_for(&[web(1, 3)])).await.is_success());
+        let began = cluster.clock.elapsed();
+        let run = cluster.run(&failing(verdict), &request_for(&[web(2, 3)])).await;
+        let late = (cluster.clock.elapsed() - began).unsigned_abs();
         let failures = run.failures();
-        assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
+        assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.transcript());
         assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
         // What is asked to explain the failure takes ten seconds at most.
-        assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.story());
-        assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Failed");
-        let again = stage.run(&process(), &request_for(&[web(2, 3)])).await;
-        assert!(again.is_well(), "{}", again.story());
+        assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.transcript());
+        assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Failed");
+        let again = cluster.run(&process(), &request_for(&[web(2, 3)])).await;
+        assert!(again.is_success(), "{}", again.transcript());
     }
 }
 
 /// Another component that gets on does not give a failing one more time, and the failing one is rolled back.
 #[tokio::test(start_paused = true)]
 async fn a_sibling_that_gets_on_gives_no_more_time() {
-    let stage = Stage::open("- {image: 'api:2', readyAfter: 15s}\n- {image: '*', readyAfter: 50ms}").await;
+    let cluster =
+        TestCluster::open("- {image: 'api:2', readyAfter: 15s}\n- {image: '*', readyAfter: 50ms}").await;
     let release = |version| {
         let batches = ["1"; 12];
         [component("api", version, 12).batches(&batches), web(version, 3)]
     };
-    assert!(stage.run(&process(), &request_for(&release(1))).await.is_well());
+    assert!(cluster.run(&process(), &request_for(&release(1))).await.is_success());
     let mut failing = failing(webhook);
     failing.limits.on_failure = OnFailure::Undo;
-    let run = stage.run(&failing, &request_for(&release(2))).await;
+    let run = cluster.run(&failing, &request_for(&release(2))).await;
     let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
-    assert_eq!(kinds, [FailureKind::NotReady], "{}", run.story());
-    assert_eq!(stage.sizes(), [("api-v2".to_owned(), 12), ("web-v1".to_owned(), 3)], "{}", run.story());
-    assert_eq!(stage.record("web").unwrap()["run"]["purpose"], "Abort");
+    assert_eq!(kinds, [FailureKind::NotReady], "{}", run.transcript());
+    assert_eq!(
+        cluster.sizes(),
+        [("api-v2".to_owned(), 12), ("web-v1".to_owned(), 3)],
+        "{}",
+        run.transcript()
+    );
+    assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
 }

@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../support/mod.rs"]
+mod support;
 
-mod bound;
+mod bound_decisions;
 mod deadlines;
-mod foreign;
-mod recorded;
+mod external_changes;
+mod foreign_workloads;
 mod rollback;
 mod siblings;

@@ -6,30 +6,30 @@ use rollout::driver::context::OnFailure;
 use rollout::plan::record::LeaseScope;
 use serde_json::Value;
 
-use crate::common::case;
-use crate::common::invariants;
-use crate::common::manifest::{Component, request_for, web};
-use crate::common::process::{Process, Run};
-use crate::common::scenario::{IDENTITY, impatient, process};
-use crate::common::stage::Stage;
-use crate::common::typed::Command;
+use crate::support::case;
+use crate::support::command::Command;
+use crate::support::invariants;
+use crate::support::manifest::{Component, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::{IDENTITY, impatient, process};
+use crate::support::test_cluster::TestCluster;
 
 const WELL: &str = "- {image: '*', readyAfter: 50ms}";
 /// Pods of the second revision and later ones never become ready.
 const FIRST_WORKS: &str = "- {image: '*:1', readyAfter: 50ms}\n- {image: '*', fail: NeverReady}";
 
-async fn apply(stage: &Stage, manifest: Component) -> Run {
-    stage.run(&impatient(), &request_for(&[manifest])).await
+async fn apply(cluster: &TestCluster, manifest: Component) -> Run {
+    cluster.run(&impatient(), &request_for(&[manifest])).await
 }
 
-async fn done(stage: &Stage, manifest: Component) {
-    let run = apply(stage, manifest).await;
-    assert!(run.is_well(), "{}", run.story());
+async fn done(cluster: &TestCluster, manifest: Component) {
+    let run = apply(cluster, manifest).await;
+    assert!(run.is_success(), "{}", run.transcript());
 }
 
 /// The images and sizes of the component's workloads.
-fn workloads(stage: &Stage) -> Vec<(String, u64)> {
-    let all = stage.all_objects().into_iter();
+fn workloads(cluster: &TestCluster) -> Vec<(String, u64)> {
+    let all = cluster.all_objects().into_iter();
     let workloads = all.filter(|object| {
         let is_kind = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
         is_kind && object["metadata"]["labels"]["app.oam.dev/component"] == "web"
@@ -45,34 +45,34 @@ fn workloads(stage: &Stage) -> Vec<(String, u64)> {
 const COMMANDS: [Command; 3] = [Command::Abort, Command::Undo, Command::UndoNow];
 
 /// Rolls back under the judge: `size` pods serve before, and no fewer meanwhile.
-async fn rolls_back(stage: &Stage, command: Command, size: u32) {
-    let from = stage.mark().await;
-    let run = command.run(stage, &process()).await;
-    assert!(run.is_well(), "{}", run.story());
-    stage.settle().await;
-    invariants::check(&stage.history(), from, &[web(1, size).allowance()]);
+async fn rolls_back(cluster: &TestCluster, command: Command, size: u32) {
+    let from = cluster.mark().await;
+    let run = command.run(cluster, &process()).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    cluster.settle().await;
+    invariants::check(&cluster.history(), from, &[web(1, size).allowance()]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_decrease_first_run_is_rolled_back_without_losing_a_pod() {
     for command in COMMANDS {
         case(&format!("{command:?}"));
-        let stage = Stage::open(WELL).await;
-        done(&stage, web(1, 5)).await;
-        done(&stage, web(2, 5).batches(&["2", "3"]).decrease_first().partition(0)).await;
-        rolls_back(&stage, command, 5).await;
-        assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+        let cluster = TestCluster::open(WELL).await;
+        done(&cluster, web(1, 5)).await;
+        done(&cluster, web(2, 5).batches(&["2", "3"]).decrease_first().partition(0)).await;
+        rolls_back(&cluster, command, 5).await;
+        assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_decrease_first_run_is_rolled_back_without_losing_a_pod() {
     for command in [Command::Undo, Command::UndoNow] {
-        let stage = Stage::open(WELL).await;
-        done(&stage, web(1, 5)).await;
-        done(&stage, web(2, 5).decrease_first()).await;
-        rolls_back(&stage, command, 5).await;
-        assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+        let cluster = TestCluster::open(WELL).await;
+        done(&cluster, web(1, 5)).await;
+        done(&cluster, web(2, 5).decrease_first()).await;
+        rolls_back(&cluster, command, 5).await;
+        assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
     }
 }
 
@@ -80,24 +80,24 @@ async fn a_finished_decrease_first_run_is_rolled_back_without_losing_a_pod() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
     for command in COMMANDS {
-        let stage = Stage::open(FIRST_WORKS).await;
-        done(&stage, web(1, 3)).await;
-        assert!(!apply(&stage, web(2, 30).batches(&["3", "27"])).await.is_well());
-        rolls_back(&stage, command, 3).await;
-        assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)], "{command:?}");
+        let cluster = TestCluster::open(FIRST_WORKS).await;
+        done(&cluster, web(1, 3)).await;
+        assert!(!apply(&cluster, web(2, 30).batches(&["3", "27"])).await.is_success());
+        rolls_back(&cluster, command, 3).await;
+        assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)], "{command:?}");
     }
 }
 
 /// A run that succeeded keeps the size that somebody has given it since.
 #[tokio::test(start_paused = true)]
 async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
-    let stage = Stage::open(WELL).await;
-    done(&stage, web(1, 3)).await;
-    done(&stage, web(2, 3)).await;
-    let scaled = Command::Scale(5).run(&stage, &process()).await;
-    assert!(scaled.is_well(), "{}", scaled.story());
-    rolls_back(&stage, Command::Undo, 5).await;
-    assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
+    let cluster = TestCluster::open(WELL).await;
+    done(&cluster, web(1, 3)).await;
+    done(&cluster, web(2, 3)).await;
+    let scaled = Command::Scale(5).run(&cluster, &process()).await;
+    assert!(scaled.is_success(), "{}", scaled.transcript());
+    rolls_back(&cluster, Command::Undo, 5).await;
+    assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,17 +105,17 @@ async fn what_only_was_tried_is_no_rollback_target_in_place() {
     for kind in ["statefulset", "cloneset-service"] {
         for command in COMMANDS {
             case(&format!("{kind} {command:?}"));
-            let stage = Stage::open(FIRST_WORKS).await;
-            done(&stage, web(1, 5).of(kind)).await;
+            let cluster = TestCluster::open(FIRST_WORKS).await;
+            done(&cluster, web(1, 5).of(kind)).await;
             for version in [2, 3] {
                 let tried = web(version, 5).batches(&["2", "3"]).max_unavailable(0).of(kind);
-                assert!(!apply(&stage, tried).await.is_well());
+                assert!(!apply(&cluster, tried).await.is_success());
             }
-            let run = command.run(&stage, &process()).await;
+            let run = command.run(&cluster, &process()).await;
             // A StatefulSet replaces no pod before one that never became ready; the error says how to make way.
-            assert!(run.is_well() || kind == "statefulset", "{}", run.story());
-            assert_eq!(workloads(&stage), [("web:1".to_owned(), 5)]);
-            assert_eq!(stage.record("web").unwrap()["run"]["spec"]["target"], "web-v1");
+            assert!(run.is_success() || kind == "statefulset", "{}", run.transcript());
+            assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
+            assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v1");
         }
     }
 }
@@ -123,32 +123,33 @@ async fn what_only_was_tried_is_no_rollback_target_in_place() {
 /// Scales are runs as well, and ten runs are on record.
 #[tokio::test(start_paused = true)]
 async fn what_worked_is_known_after_ten_scales() {
-    let stage = Stage::open("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}").await;
-    done(&stage, web(1, 3)).await;
-    assert!(!apply(&stage, web(2, 3).batches(&["1", "2"])).await.is_well());
-    done(&stage, web(3, 3)).await;
+    let cluster =
+        TestCluster::open("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}").await;
+    done(&cluster, web(1, 3)).await;
+    assert!(!apply(&cluster, web(2, 3).batches(&["1", "2"])).await.is_success());
+    done(&cluster, web(3, 3)).await;
     for index in 0..12 {
-        let run = Command::Scale(3 + 2 * (1 - index % 2)).run(&stage, &process()).await;
-        assert!(run.is_well(), "{}", run.story());
+        let run = Command::Scale(3 + 2 * (1 - index % 2)).run(&cluster, &process()).await;
+        assert!(run.is_success(), "{}", run.transcript());
     }
-    let run = Command::Undo.run(&stage, &process()).await;
-    assert!(run.is_well(), "{}", run.story());
-    assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)]);
+    let run = Command::Undo.run(&cluster, &process()).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)]);
 }
 
 /// Whatever number of revisions came since, those that a rollback needs are not pruned.
 #[tokio::test(start_paused = true)]
 async fn the_revision_that_worked_before_is_never_pruned() {
-    let stage = Stage::open(FIRST_WORKS).await;
-    done(&stage, web(1, 1)).await;
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    done(&cluster, web(1, 1)).await;
     for version in 2..=15 {
-        assert!(!apply(&stage, web(version, 1)).await.is_well());
+        assert!(!apply(&cluster, web(version, 1)).await.is_success());
     }
-    stage.script_pods(WELL);
-    done(&stage, web(16, 1)).await;
-    let run = Command::Undo.run(&stage, &process()).await;
-    assert!(run.is_well(), "{}", run.story());
-    assert_eq!(workloads(&stage), [("web:1".to_owned(), 1)]);
+    cluster.set_pod_rules(WELL);
+    done(&cluster, web(16, 1)).await;
+    let run = Command::Undo.run(&cluster, &process()).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert_eq!(workloads(&cluster), [("web:1".to_owned(), 1)]);
 }
 
 /// A size that somebody has changed by hand is repaired by a scale; rolling that back replaces no revision.
@@ -156,26 +157,26 @@ async fn the_revision_that_worked_before_is_never_pruned() {
 async fn the_repair_of_a_finished_run_is_a_scale() {
     for kind in ["webservice", "statefulset", "cloneset-service"] {
         case(kind);
-        let stage = Stage::open(WELL).await;
-        done(&stage, web(1, 3).of(kind)).await;
-        done(&stage, web(2, 3).batches(&["1", "2"]).of(kind)).await;
-        scale_by_hand(&stage, kind, 1).await;
-        stage.settle().await;
-        stage.script_pods("- {image: '*', fail: NeverReady}");
+        let cluster = TestCluster::open(WELL).await;
+        done(&cluster, web(1, 3).of(kind)).await;
+        done(&cluster, web(2, 3).batches(&["1", "2"]).of(kind)).await;
+        scale_by_hand(&cluster, kind, 1).await;
+        cluster.settle().await;
+        cluster.set_pod_rules("- {image: '*', fail: NeverReady}");
         let mut failing = impatient();
         failing.limits.on_failure = OnFailure::Undo;
-        let run = stage.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
-        assert!(!run.is_well(), "{}", run.story());
-        let images: Vec<String> = workloads(&stage).into_iter().map(|(image, _)| image).collect();
-        assert_eq!(images, ["web:2"], "{}", run.story());
-        let record = stage.record("web").unwrap();
+        let run = cluster.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
+        assert!(!run.is_success(), "{}", run.transcript());
+        let images: Vec<String> = workloads(&cluster).into_iter().map(|(image, _)| image).collect();
+        assert_eq!(images, ["web:2"], "{}", run.transcript());
+        let record = cluster.record("web").unwrap();
         let runs: Vec<&Value> =
             record["past"].as_array().unwrap().iter().map(|run| &run["spec"]["mode"]).collect();
         assert!(runs.contains(&&Value::from("Scale")) || kind != "webservice", "{runs:?}");
     }
 }
 
-async fn scale_by_hand(stage: &Stage, kind: &str, replicas: u32) {
+async fn scale_by_hand(cluster: &TestCluster, kind: &str, replicas: u32) {
     use kube::api::{Patch, PatchParams};
     use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
     let (group, version, name, object) = match kind {
@@ -184,7 +185,7 @@ async fn scale_by_hand(stage: &Stage, kind: &str, replicas: u32) {
         _ => ("apps.kruise.io", "v1alpha1", "CloneSet", "web"),
     };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, name));
-    let api: kube::Api<DynamicObject> = kube::Api::default_namespaced_with(stage.client(), &resource);
+    let api: kube::Api<DynamicObject> = kube::Api::default_namespaced_with(cluster.client(), &resource);
     let patch = Patch::Merge(serde_json::json!({"spec": {"replicas": replicas}}));
     api.patch(object, &PatchParams::default(), &patch).await.unwrap();
 }
@@ -192,79 +193,79 @@ async fn scale_by_hand(stage: &Stage, kind: &str, replicas: u32) {
 /// The rollback of one component does not wait for the others, and happens under the Lease of the failed run.
 #[tokio::test(start_paused = true)]
 async fn a_failed_component_is_rolled_back_while_its_siblings_go_on() {
-    use crate::common::manifest::component;
+    use crate::support::manifest::component;
     use rollout::report::event::EventKind;
-    let stage = Stage::open(WELL).await;
+    let cluster = TestCluster::open(WELL).await;
     let release = |version: u32| [component("api", version, 2), web(version, 2)];
-    let run = stage.run(&process(), &request_for(&release(1))).await;
-    assert!(run.is_well(), "{}", run.story());
-    stage.script_pods("- {image: 'web:2', fail: NeverReady}\n- {image: 'api:2', readyAfter: 5m}\n- {image: '*', readyAfter: 50ms}");
+    let run = cluster.run(&process(), &request_for(&release(1))).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    cluster.set_pod_rules("- {image: 'web:2', fail: NeverReady}\n- {image: 'api:2', readyAfter: 5m}\n- {image: '*', readyAfter: 50ms}");
     let mut process = Process::new(IDENTITY);
     (process.limits.batch, process.limits.on_failure) = (Duration::from_secs(400), OnFailure::Undo);
     let manifest = [component("api", 2, 2).batches(&["1", "1"]), web(2, 2)];
-    let run = stage.run(&process, &request_for(&manifest)).await;
+    let run = cluster.run(&process, &request_for(&manifest)).await;
     let ended = |name: &str| {
         let is_end = |what: &EventKind| matches!(what, EventKind::Succeeded { .. });
         let ends =
             run.events.iter().filter(|event| event.component.as_deref() == Some(name) && is_end(&event.what));
-        ends.map(|event| event.elapsed).next().unwrap_or_else(|| panic!("{name}: {}", run.story()))
+        ends.map(|event| event.elapsed).next().unwrap_or_else(|| panic!("{name}: {}", run.transcript()))
     };
-    assert!(ended("web") < ended("api"), "the rollback waited: {}", run.story());
+    assert!(ended("web") < ended("api"), "the rollback waited: {}", run.transcript());
     let leases = run.requests.iter().filter(|request| {
         request.seen.kind == "leases" && request.seen.verb == rollout::sandbox::fault::Verb::Create
     });
     assert!(leases.count() <= 1);
     assert_eq!(run.failures().len(), 1, "the failed run stays failed");
-    assert_eq!(stage.sizes(), [("api-v2".to_owned(), 2), ("web-v1".to_owned(), 2)]);
-    assert_eq!(stage.record("web").unwrap()["run"]["purpose"], "Abort");
-    assert_eq!(stage.record("web").unwrap()["run"]["lease"], serde_json::json!(LeaseScope::Application));
+    assert_eq!(cluster.sizes(), [("api-v2".to_owned(), 2), ("web-v1".to_owned(), 2)]);
+    assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
+    assert_eq!(cluster.record("web").unwrap()["run"]["lease"], serde_json::json!(LeaseScope::Application));
 }
 
 /// Somebody takes over in the moment in which the run fails: what they roll out is not rolled back.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_is_bound_to_the_run_that_failed() {
-    let stage = Stage::open(FIRST_WORKS).await;
-    done(&stage, web(1, 3)).await;
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    done(&cluster, web(1, 3)).await;
     // The record's write that tells of the failure is the last before the rollback reads it.
     let (mut failing, jane) = (impatient(), Process::new("jane"));
     failing.limits.on_failure = OnFailure::Undo;
     let manifest = request_for(&[web(2, 3)]);
-    let (run, taken) = tokio::join!(stage.run(&failing, &manifest), async {
+    let (run, taken) = tokio::join!(cluster.run(&failing, &manifest), async {
         use rollout::report::event::EventKind;
         failing.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
-        stage.script_pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}");
-        Command::UndoTo("v1").run(&stage, &jane).await
+        cluster.set_pod_rules("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}");
+        Command::UndoTo("v1").run(&cluster, &jane).await
     });
-    assert!(taken.is_well(), "{}", taken.story());
-    assert!(!run.is_well());
-    let record = stage.record("web").unwrap();
+    assert!(taken.is_success(), "{}", taken.transcript());
+    assert!(!run.is_success());
+    let record = cluster.record("web").unwrap();
     assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
 }
 
 /// The Service goes back with the pods, however the rollback was asked for.
 #[tokio::test(start_paused = true)]
 async fn the_service_is_rolled_back_with_the_pods() {
-    let ports = |stage: &Stage| -> Vec<Value> {
-        let services = stage.objects("Service").into_iter().filter(|one| one["metadata"]["name"] == "web");
+    let ports = |cluster: &TestCluster| -> Vec<Value> {
+        let services = cluster.objects("Service").into_iter().filter(|one| one["metadata"]["name"] == "web");
         services.map(|service| service["spec"]["ports"][0]["port"].clone()).collect()
     };
     for command in [None, Some(Command::Abort), Some(Command::Undo), Some(Command::UndoNow)] {
-        let stage = Stage::open(FIRST_WORKS).await;
-        done(&stage, web(1, 3).exposing(80)).await;
-        let from = stage.mark().await;
+        let cluster = TestCluster::open(FIRST_WORKS).await;
+        done(&cluster, web(1, 3).exposing(80)).await;
+        let from = cluster.mark().await;
         let mut failing = impatient();
         if command.is_none() {
             failing.limits.on_failure = OnFailure::Undo;
         }
-        let run = stage.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
-        assert!(!run.is_well(), "{}", run.story());
+        let run = cluster.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
+        assert!(!run.is_success(), "{}", run.transcript());
         if let Some(command) = command {
-            let run = command.run(&stage, &process()).await;
-            assert!(run.is_well(), "{}", run.story());
+            let run = command.run(&cluster, &process()).await;
+            assert!(run.is_success(), "{}", run.transcript());
         }
-        stage.settle().await;
-        invariants::check(&stage.history(), from, &[web(2, 3).allowance()]);
-        assert_eq!(workloads(&stage), [("web:1".to_owned(), 3)], "{command:?}");
-        assert_eq!(ports(&stage), [80], "{command:?}");
+        cluster.settle().await;
+        invariants::check(&cluster.history(), from, &[web(2, 3).allowance()]);
+        assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)], "{command:?}");
+        assert_eq!(ports(&cluster), [80], "{command:?}");
     }
 }

@@ -2,22 +2,22 @@
 
 use serde_json::Value;
 
-use crate::support::Desk;
-use crate::support::manifest::{application, shop};
+use crate::support::application::{application, shop};
+use crate::support::test_env::TestEnv;
 
 /// A shop that runs `web-v1` with three replicas.
-pub(crate) fn open_shop() -> Desk {
-    let desk = Desk::new();
-    desk.write("v1.yaml", shop("v1", "registry.example/web:1"));
-    desk.write("v2.yaml", shop("v2", "registry.example/web:2"));
-    desk.done("apply v1.yaml");
-    desk
+pub(crate) fn open_shop() -> TestEnv {
+    let env = TestEnv::new();
+    env.write("v1.yaml", shop("v1", "registry.example/web:1"));
+    env.write("v2.yaml", shop("v2", "registry.example/web:2"));
+    env.run_ok("apply v1.yaml");
+    env
 }
 
 #[test]
 fn reached_is_0() {
-    let desk = Desk::new();
-    insta::assert_snapshot!(desk.run("apply examples/express-server-v1.yaml").transcript(), @"
+    let env = TestEnv::new();
+    insta::assert_snapshot!(env.run("apply examples/express-server-v1.yaml").transcript(), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
     --- stderr
@@ -35,8 +35,8 @@ fn reached_is_0() {
 
 #[test]
 fn held_as_asked_is_0() {
-    let desk = open_shop();
-    insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
+    let env = open_shop();
+    insta::assert_snapshot!(env.run("apply v2.yaml --partition 0").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
@@ -50,7 +50,7 @@ fn held_as_asked_is_0() {
       hint: continue with `rollout promote web --sandbox=box.json`
     [exit 0]
     ");
-    insta::assert_snapshot!(desk.run("apply v2.yaml --partition 0").transcript(), @"
+    insta::assert_snapshot!(env.run("apply v2.yaml --partition 0").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
@@ -73,7 +73,7 @@ fn nothing_to_do_is_0() {
 
 #[test]
 fn nothing_rolled_out_yet_is_0() {
-    insta::assert_snapshot!(Desk::new().run("status").transcript(), @"
+    insta::assert_snapshot!(TestEnv::new().run("status").transcript(), @"
     --- stderr
     nothing has been rolled out in namespace `default`
     [exit 0]
@@ -82,9 +82,9 @@ fn nothing_rolled_out_yet_is_0() {
 
 #[test]
 fn never_ready_is_3() {
-    let desk = open_shop();
-    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
-    let ran = desk.run("apply v2.yaml --batch-timeout 500ms").transcript();
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let ran = env.run("apply v2.yaml --batch-timeout 500ms").transcript();
     insta::assert_snapshot!(without_pod(&ran), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
@@ -102,9 +102,9 @@ fn never_ready_is_3() {
       hint: roll back with `rollout undo web --to-revision web-v1 --sandbox=box.json`
     [exit 3]
     ");
-    assert_eq!(desk.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
+    assert_eq!(env.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
     // What did not work is shown until something else does.
-    insta::assert_snapshot!(desk.run("status -o wide").transcript(), @"
+    insta::assert_snapshot!(env.run("status -o wide").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE   BATCH   REVISION
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s    1/2     web-v2
     --- stderr
@@ -115,11 +115,11 @@ fn never_ready_is_3() {
 
 #[test]
 fn what_a_crashing_pod_printed_last_is_shown() {
-    let desk = open_shop();
-    desk.pods(
+    let env = open_shop();
+    env.pods(
         "- {image: '*:2', fail: CrashLoopBackOff, log: \"starting\\nno database at `db`\\n\"}\n- {image: '*', readyAfter: 20ms}",
     );
-    let ran = desk.run("apply v2.yaml --batch-timeout 500ms -q").transcript();
+    let ran = env.run("apply v2.yaml --batch-timeout 500ms -q").transcript();
     assert!(ran.contains("[exit 3]"), "{ran}");
     let log: Vec<&str> = ran.lines().filter(|line| line.starts_with("  log of pod `web-v2-")).collect();
     let said: Vec<&str> =
@@ -130,9 +130,9 @@ fn what_a_crashing_pod_printed_last_is_shown() {
 
 #[test]
 fn out_of_time_as_a_whole_is_3() {
-    let desk = open_shop();
-    desk.pods("- {image: '*:2', fail: Unschedulable}\n- {image: '*', readyAfter: 20ms}");
-    let ran = desk.run("apply v2.yaml --timeout 1s --batch-timeout 0 -q").transcript();
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: Unschedulable}\n- {image: '*', readyAfter: 20ms}");
+    let ran = env.run("apply v2.yaml --timeout 1s --batch-timeout 0 -q").transcript();
     insta::assert_snapshot!(without_pod(&ran), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
@@ -159,59 +159,59 @@ fn without_pod(text: &str) -> String {
 
 #[test]
 fn an_unknown_target_revision_is_4() {
-    let desk = open_shop();
+    let env = open_shop();
     let rollout = "targetRevision: web-v7\ntargetSize: 3";
-    desk.write("v7.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
-    let before = desk.bytes();
-    insta::assert_snapshot!(desk.run("apply v7.yaml").transcript(), @"
+    env.write("v7.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let before = env.bytes();
+    insta::assert_snapshot!(env.run("apply v7.yaml").transcript(), @"
     --- stderr
     web: failed: component `web` has no revision `web-v7`, it has `web-v1`
       hint: did you mean `web-v1`?
     [exit 4]
     ");
-    insta::assert_snapshot!(desk.run("plan v7.yaml --detailed-exitcode").transcript(), @"
+    insta::assert_snapshot!(env.run("plan v7.yaml --detailed-exitcode").transcript(), @"
     --- stderr
     error: component `web` has no revision `web-v7`, it has `web-v1`
     hint: did you mean `web-v1`?
     [exit 4]
     ");
-    assert!(desk.bytes() == before, "nothing is written");
+    assert!(env.bytes() == before, "nothing is written");
 }
 
 #[test]
 fn batches_that_do_not_fit_are_4() {
-    let desk = open_shop();
-    let before = desk.bytes();
-    insta::assert_snapshot!(desk.run("apply v2.yaml --batches 1,1").transcript(), @"
+    let env = open_shop();
+    let before = env.bytes();
+    insta::assert_snapshot!(env.run("apply v2.yaml --batches 1,1").transcript(), @"
     --- stderr
     web: failed: `rolloutBatches` do not fit: 1 + 1 = 2, but the upgrade to 3 replicas needs a sum of 3
       hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
     let rollout = "targetSize: 6\nrolloutBatches: [{replicas: 6}]";
-    desk.write("six.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
-    insta::assert_snapshot!(desk.run("apply six.yaml").transcript(), @"
+    env.write("six.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    insta::assert_snapshot!(env.run("apply six.yaml").transcript(), @"
     --- stderr
     web: failed: `rolloutBatches` do not fit: 6, but the scale from 3 to 6 replicas needs a sum of 3
       hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
     [exit 4]
     ");
-    assert!(desk.bytes() == before, "nothing is written");
+    assert!(env.bytes() == before, "nothing is written");
 }
 
 #[test]
 fn a_reused_revision_is_4_unless_it_is_accepted() {
-    let desk = open_shop();
-    desk.write("other.yaml", shop("v1", "registry.example/web:other"));
-    let before = desk.bytes();
-    insta::assert_snapshot!(desk.run("apply other.yaml").transcript(), @"
+    let env = open_shop();
+    env.write("other.yaml", shop("v1", "registry.example/web:other"));
+    let before = env.bytes();
+    insta::assert_snapshot!(env.run("apply other.yaml").transcript(), @"
     --- stderr
     web: failed: revision `web-v1` already exists with content that differs from the manifest: template.spec.containers[0].image: `registry.example/web:1` → `registry.example/web:other`
       hint: give the changed component another `externalRevision`
       hint: or roll out the recorded revision with `--reuse-revision`
     [exit 4]
     ");
-    insta::assert_snapshot!(desk.run("apply other.yaml --reuse-revision").transcript(), @"
+    insta::assert_snapshot!(env.run("apply other.yaml --reuse-revision").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
@@ -219,33 +219,33 @@ fn a_reused_revision_is_4_unless_it_is_accepted() {
     web: nothing to do: 3 of 3 upgraded, 3 ready
     [exit 0]
     ");
-    assert!(desk.bytes() == before, "the recorded revision runs already");
+    assert!(env.bytes() == before, "the recorded revision runs already");
 }
 
 #[test]
 fn a_component_of_another_application_is_4() {
-    let desk = open_shop();
-    desk.write("stall.yaml", shop("v2", "registry.example/web:2").replace("name: shop", "name: stall"));
-    let before = desk.bytes();
-    insta::assert_snapshot!(desk.run("apply stall.yaml").transcript(), @"
+    let env = open_shop();
+    env.write("stall.yaml", shop("v2", "registry.example/web:2").replace("name: shop", "name: stall"));
+    let before = env.bytes();
+    insta::assert_snapshot!(env.run("apply stall.yaml").transcript(), @"
     --- stderr
     web: failed: component `web` belongs to application `shop`
       hint: give the component another name, or apply it as part of that application
     [exit 4]
     ");
-    assert!(desk.bytes() == before, "nothing is written");
+    assert!(env.bytes() == before, "nothing is written");
 }
 
 #[test]
 fn a_name_that_nothing_goes_by_is_4() {
-    let desk = open_shop();
-    insta::assert_snapshot!(desk.run("status wbe").transcript(), @"
+    let env = open_shop();
+    insta::assert_snapshot!(env.run("status wbe").transcript(), @"
     --- stderr
     error: nothing named `wbe` has been rolled out in namespace `default`
     hint: the namespace has `web`
     [exit 4]
     ");
-    insta::assert_snapshot!(Desk::new().run("undo").transcript(), @"
+    insta::assert_snapshot!(TestEnv::new().run("undo").transcript(), @"
     --- stderr
     error: nothing has been rolled out in namespace `default`
     [exit 4]
@@ -254,57 +254,57 @@ fn a_name_that_nothing_goes_by_is_4() {
 
 #[test]
 fn changes_pending_are_8_and_none_are_0() {
-    let desk = open_shop();
-    let code = |line: &str| desk.run(line).code;
+    let env = open_shop();
+    let code = |line: &str| env.run(line).code;
     assert_eq!(code("plan v2.yaml --detailed-exitcode"), Some(8));
     assert_eq!(code("plan v2.yaml"), Some(0));
     assert_eq!(code("plan v1.yaml --detailed-exitcode"), Some(0));
-    desk.done("apply v2.yaml --partition 0");
+    env.run_ok("apply v2.yaml --partition 0");
     assert_eq!(code("plan v2.yaml --detailed-exitcode --partition 0"), Some(0), "held as requested");
     assert_eq!(code("plan v2.yaml --detailed-exitcode"), Some(8));
 }
 
 #[test]
 fn of_several_components_the_neighbours_go_on() {
-    let desk = Desk::new();
-    desk.pods("- {image: 'bad:*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
+    let env = TestEnv::new();
+    env.pods("- {image: 'bad:*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
     let one = |name: &str, image: &str| application("app", name, "v1", image, "targetSize: 1");
     let (good, bad) = (one("good", "good:1"), one("bad", "bad:1"));
     let components = |text: &str| text.split_once("components:\n").unwrap().1.to_owned();
     let after =
         components(&one("after", "after:1")).replace("type: web", "dependsOn: [bad]\n      type: web");
-    desk.write("app.yaml", format!("{good}{}{after}", components(&bad)));
-    let ran = desk.run("apply app.yaml --batch-timeout 300ms -o name");
+    env.write("app.yaml", format!("{good}{}{after}", components(&bad)));
+    let ran = env.run("apply app.yaml --batch-timeout 300ms -o name");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "rollout/bad\nrollout/good\n"), "{}", ran.stderr);
-    assert_eq!(desk.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
+    assert_eq!(env.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
     assert!(ran.stderr.contains("`after` skipped: dependency `bad` did not complete"));
 }
 
 #[test]
 fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
-    let desk = open_shop();
-    desk.done("apply v2.yaml");
-    desk.done("undo");
-    let forget = || desk.edit(|objects| objects.retain(|object| object["kind"] != "ConfigMap"));
+    let env = open_shop();
+    env.run_ok("apply v2.yaml");
+    env.run_ok("undo");
+    let forget = || env.edit(|objects| objects.retain(|object| object["kind"] != "ConfigMap"));
     forget();
     // With what is there already, and on the way to something else.
-    let table = desk.done("apply v1.yaml").stdout;
+    let table = env.run_ok("apply v1.yaml").stdout;
     assert!(table.contains("\nweb    3        3          3 "), "{table}");
     forget();
-    desk.done("apply v2.yaml");
-    assert_eq!(desk.deployments(), ["web-v2 3/3"]);
+    env.run_ok("apply v2.yaml");
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 
 #[test]
 fn an_image_that_somebody_else_set_is_told() {
-    let desk = open_shop();
-    desk.edit(|objects| {
+    let env = open_shop();
+    env.edit(|objects| {
         for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {
             object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
         }
     });
     for line in ["plan v1.yaml", "apply v1.yaml"] {
-        let told = desk.done(line).stderr;
+        let told = env.run_ok(line).stderr;
         let told_as = "deployment `web-v1` runs image `hack:9`, but its revision has `registry.example/web:1`: \
                        restore it with `kubectl set image deployment/web-v1 web=registry.example/web:1`";
         assert!(told.contains(told_as), "{line}: {told}");

@@ -3,37 +3,37 @@
 use rustix::process::Signal;
 
 use crate::exit_codes::open_shop;
-use crate::queueing::by;
+use crate::lock_queue::by;
 use crate::support::child::Child;
-use crate::support::{Desk, Ran};
+use crate::support::test_env::{CommandOutput, TestEnv};
 
 /// A way to end with each code, in the table's order.
-const ENDS: [(i32, fn() -> Ran); 10] = [
+const ENDS: [(i32, fn() -> CommandOutput); 10] = [
     (0, || open_shop().run("status")),
     (1, || open_shop().run("man --dir v1.yaml")),
-    (2, || Desk::new().run("apply --batches none app.yaml")),
+    (2, || TestEnv::new().run("apply --batches none app.yaml")),
     (3, || waiting("apply v2.yaml --batch-timeout 200ms").1.end()),
     (4, || open_shop().run("undo --to-revision v7")),
     (5, || {
-        let (desk, _driver) = waiting("apply v2.yaml");
-        Child::spawn(by("second", &desk, "apply v1.yaml --lock-timeout 100ms")).end()
+        let (env, _driver) = waiting("apply v2.yaml");
+        Child::spawn(by("second", &env, "apply v1.yaml --lock-timeout 100ms")).end()
     }),
-    (6, || Ran::of(Desk::new().bare("status").output().unwrap())),
+    (6, || CommandOutput::of(TestEnv::new().bare("status").output().unwrap())),
     (8, || open_shop().run("plan v2.yaml --detailed-exitcode")),
     (130, || stopped(Signal::INT)),
     (143, || stopped(Signal::TERM)),
 ];
 
 /// A run that waits for a pod which does not come.
-fn waiting(line: &str) -> (Desk, Child) {
-    let desk = open_shop();
-    desk.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
-    let mut driver = desk.start(line);
+fn waiting(line: &str) -> (TestEnv, Child) {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = env.start(line);
     driver.until("waiting for `web-v2`");
-    (desk, driver)
+    (env, driver)
 }
 
-fn stopped(signal: Signal) -> Ran {
+fn stopped(signal: Signal) -> CommandOutput {
     let (_desk, mut driver) = waiting("apply v2.yaml");
     driver.signal(signal);
     driver.end()

@@ -2,32 +2,32 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod beside;
-mod completing;
-mod connecting;
-mod controlling;
-mod deleting;
-mod differing;
+mod ci_output;
+mod completion;
+mod concurrent_commands;
+mod connection;
+mod delete;
 mod exit_codes;
 mod exit_table;
-mod exposing;
-mod forms;
-mod hostile;
-mod in_ci;
-mod killing;
-mod leaving;
+mod help;
+mod hostile_text;
+mod lock_queue;
 mod manifests;
-mod planning;
-mod printing;
-mod queueing;
-mod rehearsing;
+mod output_formats;
+mod plan;
+mod plan_diff;
+mod prune;
+mod rbac_and_job;
+mod rehearse;
+mod run_control;
+mod sandbox_file;
 mod screens;
 mod secrets;
-mod shell;
-mod stopping;
-mod storage;
+mod services;
+mod sigkill;
+mod signals;
+mod status_until;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
-mod undoing;
-mod watching;
+mod undo;

@@ -4,16 +4,16 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::support::manifest::{application, shop};
-use crate::support::{Desk, Ran, transcript};
+use crate::support::application::{application, shop};
+use crate::support::test_env::{CommandOutput, TestEnv, transcript};
 
 /// Runs a command line with this on stdin.
-fn piped(desk: &Desk, line: &str, stdin: &str) -> Ran {
-    let mut command = desk.command(line);
+fn piped(env: &TestEnv, line: &str, stdin: &str) -> CommandOutput {
+    let mut command = env.command(line);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
-    Ran::of(child.wait_with_output().unwrap())
+    CommandOutput::of(child.wait_with_output().unwrap())
 }
 
 fn small(name: &str) -> String {
@@ -22,34 +22,34 @@ fn small(name: &str) -> String {
 
 #[test]
 fn files_directories_and_stdin_come_together() {
-    let desk = Desk::new();
-    fs::create_dir(desk.path("deploy")).unwrap();
-    desk.write("deploy/b.yaml", format!("{}---\n{}", small("b"), small("c")));
-    desk.write("deploy/a.yml", small("a"));
-    desk.write("deploy/notes.txt", "no: manifest");
-    desk.write("d.yaml", small("d"));
-    let ran = piped(&desk, "apply deploy -f d.yaml - -o name", &small("e"));
+    let env = TestEnv::new();
+    fs::create_dir(env.path("deploy")).unwrap();
+    env.write("deploy/b.yaml", format!("{}---\n{}", small("b"), small("c")));
+    env.write("deploy/a.yml", small("a"));
+    env.write("deploy/notes.txt", "no: manifest");
+    env.write("d.yaml", small("d"));
+    let ran = piped(&env, "apply deploy -f d.yaml - -o name", &small("e"));
     assert_eq!(ran.stdout, "rollout/d\nrollout/a\nrollout/b\nrollout/c\nrollout/e\n", "{}", ran.stderr);
-    assert_eq!(desk.deployments(), ["a-v1 1/1", "b-v1 1/1", "c-v1 1/1", "d-v1 1/1", "e-v1 1/1"]);
+    assert_eq!(env.deployments(), ["a-v1 1/1", "b-v1 1/1", "c-v1 1/1", "d-v1 1/1", "e-v1 1/1"]);
 }
 
 #[test]
 fn files_that_cannot_be_read_are_all_named() {
-    let desk = Desk::new();
-    fs::create_dir(desk.path("empty")).unwrap();
-    insta::assert_snapshot!(desk.run("apply a.yaml -f b.yaml empty").transcript(), @"
+    let env = TestEnv::new();
+    fs::create_dir(env.path("empty")).unwrap();
+    insta::assert_snapshot!(env.run("apply a.yaml -f b.yaml empty").transcript(), @"
     --- stderr
     error: file `b.yaml` cannot be opened: No such file or directory (os error 2)
       file `a.yaml` cannot be opened: No such file or directory (os error 2)
       directory `empty` has no file that ends in .yaml, .yml or .json
     [exit 2]
     ");
-    insta::assert_snapshot!(desk.run("plan - -").transcript(), @"
+    insta::assert_snapshot!(env.run("plan - -").transcript(), @"
     --- stderr
     error: stdin, `-`, can be read only once
     [exit 2]
     ");
-    insta::assert_snapshot!(desk.run("apply -").transcript(), @"
+    insta::assert_snapshot!(env.run("apply -").transcript(), @"
     --- stderr
     error: <stdin>:1:1: found no document, expected an Application manifest
     [exit 2]
@@ -58,13 +58,13 @@ fn files_that_cannot_be_read_are_all_named() {
 
 #[test]
 fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let wrong =
         shop("v1", "web:1").replace("targetSize", "targetsize").replace("replicas: 2", "replicas: -2");
-    desk.write("good.yaml", small("good"));
-    desk.write("wrong.yaml", format!("{wrong}---\n{}", small("x").replace("webservice", "webservise")));
-    desk.write("more.yaml", small("y").replace("image: x:1", "image: x:1\n        cpu: lots"));
-    insta::assert_snapshot!(desk.run("apply good.yaml wrong.yaml more.yaml").transcript(), @r#"
+    env.write("good.yaml", small("good"));
+    env.write("wrong.yaml", format!("{wrong}---\n{}", small("x").replace("webservice", "webservise")));
+    env.write("more.yaml", small("y").replace("image: x:1", "image: x:1\n        cpu: lots"));
+    insta::assert_snapshot!(env.run("apply good.yaml wrong.yaml more.yaml").transcript(), @r#"
     --- stderr
     error: wrong.yaml:15:13: spec.components[0].traits[0].properties.targetsize: unknown field
         did you mean `targetSize`?
@@ -77,19 +77,19 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
     more.yaml:12:14: spec.components[0].properties.cpu: found `lots`, expected a quantity of 0 or more such as `500m` or `0.5`
     [exit 2]
     "#);
-    assert!(!desk.path("box.json").exists(), "the sandbox is not even opened");
-    assert_eq!(desk.run("plan wrong.yaml").code, Some(2));
-    assert_eq!(desk.run("apply wrong.yaml --dry-run=client").code, Some(2));
+    assert!(!env.path("box.json").exists(), "the sandbox is not even opened");
+    assert_eq!(env.run("plan wrong.yaml").code, Some(2));
+    assert_eq!(env.run("apply wrong.yaml --dry-run=client").code, Some(2));
     // It needs no cluster to be told.
-    assert_eq!(desk.bare("apply wrong.yaml").output().unwrap().status.code(), Some(2));
+    assert_eq!(env.bare("apply wrong.yaml").output().unwrap().status.code(), Some(2));
 }
 
 #[test]
 fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
-    let desk = crate::exit_codes::open_shop();
-    desk.write("wrong.yaml", shop("v2", "web:2").replace("kind: Application", "kind: Aplication"));
-    let before = desk.bytes();
-    insta::assert_snapshot!(desk.run("apply v2.yaml wrong.yaml").transcript(), @"
+    let env = crate::exit_codes::open_shop();
+    env.write("wrong.yaml", shop("v2", "web:2").replace("kind: Application", "kind: Aplication"));
+    let before = env.bytes();
+    insta::assert_snapshot!(env.run("apply v2.yaml wrong.yaml").transcript(), @"
     --- stderr
     error: wrong.yaml:2:7: kind: found `Aplication`, expected `Application`
         did you mean `Application`?
@@ -100,12 +100,12 @@ fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
         a revision belongs to one component
     [exit 2]
     ");
-    assert!(desk.bytes() == before, "looking writes nothing");
+    assert!(env.bytes() == before, "looking writes nothing");
 }
 
 #[test]
 fn stdin_has_a_name_in_messages() {
-    let ran = piped(&Desk::new(), "apply -", "a: b: c\n");
+    let ran = piped(&TestEnv::new(), "apply -", "a: b: c\n");
     insta::assert_snapshot!(ran.transcript(), @"
     --- stderr
     error: <stdin>:1:5: not valid YAML: mapping values are not allowed in this context
@@ -116,31 +116,31 @@ fn stdin_has_a_name_in_messages() {
 
 #[test]
 fn what_is_no_text_is_refused() {
-    let desk = Desk::new();
-    desk.write("binary.yaml", [&b"kind: Application\nmetadata: "[..], &[0xff, 0xfe, 0, 1, 2]].concat());
-    insta::assert_snapshot!(desk.run("apply binary.yaml").transcript(), @"
+    let env = TestEnv::new();
+    env.write("binary.yaml", [&b"kind: Application\nmetadata: "[..], &[0xff, 0xfe, 0, 1, 2]].concat());
+    insta::assert_snapshot!(env.run("apply binary.yaml").transcript(), @"
     --- stderr
     error: binary.yaml:2:1: found a NUL byte, expected UTF-8 text
         is this a binary file?
     [exit 2]
     ");
-    desk.write("elf.yaml", fs::read(env!("CARGO_BIN_EXE_rollout")).unwrap());
-    assert_eq!(desk.run("apply elf.yaml").code, Some(2));
-    assert!(!desk.path("box.json").exists());
+    env.write("elf.yaml", fs::read(env!("CARGO_BIN_EXE_rollout")).unwrap());
+    assert_eq!(env.run("apply elf.yaml").code, Some(2));
+    assert!(!env.path("box.json").exists());
 }
 
 #[test]
 fn what_is_too_large_is_refused() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     // A hole in the file system: a hundred mebibytes that nobody has to write.
-    fs::File::create(desk.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
-    insta::assert_snapshot!(desk.run("apply large.yaml").transcript(), @"
+    fs::File::create(env.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
+    insta::assert_snapshot!(env.run("apply large.yaml").transcript(), @"
     --- stderr
     error: large.yaml:1:1: larger than 3 MiB, expected an Application manifest
         is this the right file?
     [exit 2]
     ");
-    insta::assert_snapshot!(desk.run("apply /dev/zero").transcript(), @"
+    insta::assert_snapshot!(env.run("apply /dev/zero").transcript(), @"
     --- stderr
     error: /dev/zero:1:1: larger than 3 MiB, expected an Application manifest
         is this the right file?
@@ -150,14 +150,14 @@ fn what_is_too_large_is_refused() {
 
 #[test]
 fn anchors_that_multiply_are_refused() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..=9 {
         let last = format!("*a{}", level - 1);
         bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![last; 9].join(", ")));
     }
-    desk.write("bomb.yaml", bomb);
-    insta::assert_snapshot!(desk.run("apply bomb.yaml").transcript(), @"
+    env.write("bomb.yaml", bomb);
+    insta::assert_snapshot!(env.run("apply bomb.yaml").transcript(), @"
     --- stderr
     error: bomb.yaml:6:10: aliases expand to too much
         write the repeated parts out
@@ -167,11 +167,11 @@ fn anchors_that_multiply_are_refused() {
 
 #[test]
 fn one_component_in_two_applications_of_a_namespace_is_refused() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let there = small("b").replace("app-b\n", "app-b\n  namespace: there\n");
-    desk.write("two.yaml", format!("{}---\n{}", small("b"), there.replace("app-b", "app-c")));
-    desk.done("plan two.yaml");
-    insta::assert_snapshot!(desk.run("apply two.yaml -n here").transcript(), @"
+    env.write("two.yaml", format!("{}---\n{}", small("b"), there.replace("app-b", "app-c")));
+    env.run_ok("plan two.yaml");
+    insta::assert_snapshot!(env.run("apply two.yaml -n here").transcript(), @"
     --- stderr
     error: component `b` appears twice in namespace `here`
     hint: `--namespace` puts every application into one namespace; apply them one by one
@@ -181,14 +181,14 @@ fn one_component_in_two_applications_of_a_namespace_is_refused() {
 
 #[test]
 fn rules_that_cannot_be_read_are_refused() {
-    let desk = Desk::new();
-    desk.pods("- {image: '*', fail: Sometimes}");
-    insta::assert_snapshot!(desk.run("status").transcript(), @"
+    let env = TestEnv::new();
+    env.pods("- {image: '*', fail: Sometimes}");
+    insta::assert_snapshot!(env.run("status").transcript(), @"
     --- stderr
     error: rules.yaml:1:22: `fail` is `Sometimes`, expected one of `Unschedulable`, `FailedMount`, `InvalidImageName`, `ErrImagePull`, `ImagePullBackOff`, `CreateContainerConfigError`, `InitCrashLoopBackOff`, `CrashLoopBackOff`, `OOMKilled`, `NeverReady`
     [exit 2]
     ");
-    insta::assert_snapshot!(transcript(&mut desk.bare("status --sandbox --sandbox-rules gone.yaml")), @"
+    insta::assert_snapshot!(transcript(&mut env.bare("status --sandbox --sandbox-rules gone.yaml")), @"
     --- stderr
     error: rules file `gone.yaml` cannot be read
     caused by: No such file or directory (os error 2)
@@ -198,45 +198,45 @@ fn rules_that_cannot_be_read_are_refused() {
 
 #[test]
 fn a_broken_sandbox_file_is_told_and_kept() {
-    let desk = Desk::new();
-    desk.write("box.json", "{\"objects\": [");
-    insta::assert_snapshot!(desk.run("status").transcript(), @"
+    let env = TestEnv::new();
+    env.write("box.json", "{\"objects\": [");
+    insta::assert_snapshot!(env.run("status").transcript(), @"
     --- stderr
     error: the sandbox file `box.json` is broken: EOF while parsing a list at line 1 column 13
     [exit 6]
     ");
-    assert_eq!(desk.bytes(), "{\"objects\": [");
+    assert_eq!(env.bytes(), "{\"objects\": [");
 }
 
 #[test]
 fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let line = "plan examples/express-server-v1.yaml --sandbox box.json";
-    insta::assert_snapshot!(transcript(&mut desk.bare(line)), @"
+    insta::assert_snapshot!(transcript(&mut env.bare(line)), @"
     --- stderr
     error: file `box.json` cannot be opened: No such file or directory (os error 2)
     hint: specify the sandbox's file as `--sandbox=box.json`
     [exit 2]
     ");
-    desk.done("apply examples/express-server-v1.yaml");
+    env.run_ok("apply examples/express-server-v1.yaml");
     let hint = "hint: specify the sandbox's file as `--sandbox=box.json`\n";
     for line in [line, "status --sandbox box.json"] {
-        let told = transcript(&mut desk.bare(line));
+        let told = transcript(&mut env.bare(line));
         assert!(told.contains(hint), "{line}: {told}");
     }
-    desk.write("wrong.yaml", "kind: Deployment\n");
-    assert!(!transcript(&mut desk.bare("plan --sandbox wrong.yaml")).contains(hint));
+    env.write("wrong.yaml", "kind: Deployment\n");
+    assert!(!transcript(&mut env.bare("plan --sandbox wrong.yaml")).contains(hint));
 }
 
 /// A name that another component has is known to be taken before anything is written.
 #[test]
 fn an_automatic_revision_takes_the_next_free_name() {
-    let desk = Desk::new();
-    desk.write(
+    let env = TestEnv::new();
+    env.write(
         "api.yaml",
         application("shop", "api", "v1", "api:1", "targetSize: 1").replace("api-v1", "web-v1"),
     );
-    desk.done("apply api.yaml");
+    env.run_ok("apply api.yaml");
     let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
     let automatic = |image: &str| {
         let text = text.replace("web:1", image);
@@ -245,13 +245,13 @@ fn an_automatic_revision_takes_the_next_free_name() {
             .map(|line| format!("{line}\n"))
             .collect::<String>()
     };
-    desk.write("web.yaml", automatic("web:1"));
-    let plan = desk.done("plan web.yaml").stdout;
+    env.write("web.yaml", automatic("web:1"));
+    let plan = env.run_ok("plan web.yaml").stdout;
     assert!(plan.contains("revision `web-v2` is new, number 2"), "{plan}");
-    let ran = desk.done("apply web.yaml");
+    let ran = env.run_ok("apply web.yaml");
     assert_eq!(ran.stderr.matches("first release of").count(), 1, "{}", ran.stderr);
-    assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v2 1/1"]);
-    desk.write("web.yaml", automatic("web:2"));
-    desk.done("apply web.yaml");
-    assert_eq!(desk.deployments(), ["web-v1 1/1", "web-v3 1/1"]);
+    assert_eq!(env.deployments(), ["web-v1 1/1", "web-v2 1/1"]);
+    env.write("web.yaml", automatic("web:2"));
+    env.run_ok("apply web.yaml");
+    assert_eq!(env.deployments(), ["web-v1 1/1", "web-v3 1/1"]);
 }

@@ -2,22 +2,22 @@
 
 use rustix::process::Signal;
 
-use crate::support::Desk;
-use crate::support::manifest::{application, shop};
+use crate::support::application::{application, shop};
 use crate::support::screen::Screen;
+use crate::support::test_env::TestEnv;
 
 const FAILING: &str = "- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}";
 
-fn on_screen(desk: &Desk, line: &str, columns: u16) -> String {
-    Screen::start(desk.command(line), columns).end()
+fn on_screen(env: &TestEnv, line: &str, columns: u16) -> String {
+    Screen::start(env.command(line), columns).end()
 }
 
 #[test]
 fn the_upgrade() {
-    let desk = Desk::new();
-    desk.done("apply examples/express-server-v1.yaml");
-    let canary = on_screen(&desk, "apply examples/express-server-v2-canary.yaml", 120);
-    let rest = on_screen(&desk, "apply examples/express-server-v2.yaml", 80);
+    let env = TestEnv::new();
+    env.run_ok("apply examples/express-server-v1.yaml");
+    let canary = on_screen(&env, "apply examples/express-server-v2-canary.yaml", 120);
+    let rest = on_screen(&env, "apply examples/express-server-v2.yaml", 80);
     insta::assert_snapshot!(format!("{canary}\n\n{rest}"), @"
     [   0s] express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas in 2 batches (2 and 3);
     batch timeout 10m, no overall timeout
@@ -48,12 +48,12 @@ fn the_upgrade() {
 
 #[test]
 fn three_components() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let names = ["api", "job", "web"];
     let texts = names.map(|name| application(name, name, "v1", "web:1", "targetSize: 2"));
-    desk.write("three.yaml", texts.join("---\n"));
+    env.write("three.yaml", texts.join("---\n"));
     // They end in whatever order.
-    let screen = on_screen(&desk, "apply three.yaml", 80);
+    let screen = on_screen(&env, "apply three.yaml", 80);
     for name in names {
         assert!(screen.contains(&format!("{name}: done: 2 of 2 upgraded, 2 ready\n")), "{screen}");
         assert_eq!(screen.matches(&format!("\n{name} ")).count(), 1, "one row in the table: {screen}");
@@ -65,12 +65,12 @@ fn three_components() {
 fn an_image_that_never_comes_at_three_widths() {
     let mut screens = String::new();
     for columns in [120, 80, 40] {
-        let desk = Desk::new();
-        desk.write("v1.yaml", shop("v1", "web:1"));
-        desk.write("v2.yaml", shop("v2", "web:2"));
-        desk.done("apply v1.yaml");
-        desk.pods(FAILING);
-        screens.push_str(&on_screen(&desk, "apply v2.yaml --batch-timeout 500ms", columns));
+        let env = TestEnv::new();
+        env.write("v1.yaml", shop("v1", "web:1"));
+        env.write("v2.yaml", shop("v2", "web:2"));
+        env.run_ok("apply v1.yaml");
+        env.pods(FAILING);
+        screens.push_str(&on_screen(&env, "apply v2.yaml --batch-timeout 500ms", columns));
         screens.push_str("\n\n");
     }
     insta::assert_snapshot!(screens, @r#"
@@ -153,17 +153,17 @@ fn an_image_that_never_comes_at_three_widths() {
 
 #[test]
 fn stopped_and_taken_up_again_in_a_narrow_terminal() {
-    let desk = Desk::new();
-    desk.write("v1.yaml", shop("v1", "web:1"));
-    desk.pods("- {image: '*', fail: NeverReady}");
-    let mut screen = Screen::start(desk.command("apply v1.yaml"), 40);
+    let env = TestEnv::new();
+    env.write("v1.yaml", shop("v1", "web:1"));
+    env.pods("- {image: '*', fail: NeverReady}");
+    let mut screen = Screen::start(env.command("apply v1.yaml"), 40);
     screen.until("web: target 0/3 ready");
     assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
     let stopped = screen.types("\u{3}").signal(Signal::INT).end();
-    desk.pods("- {image: '*', readyAfter: 20ms}");
+    env.pods("- {image: '*', readyAfter: 20ms}");
     // The pod may be ready before the run is taken up.
     let told = "[   0s] web: batch 1 of 2 ready: 1 of 3\nupgraded, 1 ready\n";
-    let resumed = on_screen(&desk, "apply v1.yaml", 40).replace(told, "");
+    let resumed = on_screen(&env, "apply v1.yaml", 40).replace(told, "");
     insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"
     [   0s] web: first release of `web-v1` w
     ith 3 replicas in 2 batches (1 and 2); b
@@ -200,12 +200,12 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
 /// Without colours where they are not wanted; without live lines where the cursor cannot move.
 #[test]
 fn terminals_that_can_less() {
-    let desk = Desk::new();
-    desk.pods("- {image: '*', readyAfter: 300ms}");
-    desk.write("v1.yaml", shop("v1", "web:1"));
+    let env = TestEnv::new();
+    env.pods("- {image: '*', readyAfter: 300ms}");
+    env.write("v1.yaml", shop("v1", "web:1"));
     let lines = |variable: (&str, &str)| {
-        let mut command = desk.command("apply v1.yaml");
-        std::fs::remove_file(desk.path(crate::support::FILE)).ok();
+        let mut command = env.command("apply v1.yaml");
+        std::fs::remove_file(env.path(crate::support::test_env::FILE)).ok();
         command.env(variable.0, variable.1);
         let mut screen = Screen::start(command, 80);
         let text = screen.end();

@@ -6,10 +6,10 @@ use std::thread;
 
 use rustix::process::Signal;
 
+use crate::support::application::shop;
 use crate::support::child::Child;
-use crate::support::front::{Answer, Asked, Front};
-use crate::support::manifest::shop;
-use crate::support::{Desk, Ran};
+use crate::support::http_server::{Answer, HttpServer, ReceivedRequest};
+use crate::support::test_env::{CommandOutput, TestEnv};
 
 /// In every secret of these tests.
 const CANARY: &str = "canary";
@@ -38,8 +38,8 @@ mUe6oZP87BoN1wIhAMJcsCuVDHAWmNuoXPh5x59GDCKOd1Mf1EVlzjr8IX+j
 ";
 
 /// A credential plugin that is given and prints secrets; this is the end of its script.
-fn plugin(desk: &Desk, end: &str) -> String {
-    let path = desk.path("plugin");
+fn plugin(env: &TestEnv, end: &str) -> String {
+    let path = env.path("plugin");
     fs::write(&path, format!("#!/bin/sh\necho canary-stderr >&2\n{end}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [canary-arg],
@@ -55,13 +55,13 @@ fn token(expires: &str) -> String {
 }
 
 /// A folder with a kubeconfig and two manifests.
-fn desk(cluster: &str, user: impl FnOnce(&Desk) -> String) -> Desk {
-    let desk = Desk::new();
-    desk.write("key.pem", KEY);
-    desk.write("cert.pem", CERTIFICATE);
-    desk.write("token", "canary-token\n");
-    let user = user(&desk);
-    desk.write(
+fn env(cluster: &str, user: impl FnOnce(&TestEnv) -> String) -> TestEnv {
+    let env = TestEnv::new();
+    env.write("key.pem", KEY);
+    env.write("cert.pem", CERTIFICATE);
+    env.write("token", "canary-token\n");
+    let user = user(&env);
+    env.write(
         "config",
         format!(
             "{{apiVersion: v1, kind: Config, current-context: x, clusters: [{{name: c, cluster: {{{cluster}}}}}],
@@ -69,12 +69,12 @@ fn desk(cluster: &str, user: impl FnOnce(&Desk) -> String) -> Desk {
         ),
     );
     for (file, image) in [("v1", "registry.example/web:1"), ("v2", "registry.example/web:2")] {
-        desk.write(&format!("{file}.yaml"), shop(file, image));
+        env.write(&format!("{file}.yaml"), shop(file, image));
     }
-    desk
+    env
 }
 
-fn assert_silent(line: &str, ran: &Ran) {
+fn assert_silent(line: &str, ran: &CommandOutput) {
     for text in [&ran.stdout, &ran.stderr] {
         for form in OTHER_FORMS.into_iter().chain([CANARY]) {
             assert!(!text.contains(form), "rollout {line}\n{text}");
@@ -83,23 +83,23 @@ fn assert_silent(line: &str, ran: &Ran) {
     }
 }
 
-fn run(desk: &Desk, line: &str) -> Ran {
-    let ran = Child::spawn(desk.bare(&format!("{line} --kubeconfig config"))).end();
+fn run(env: &TestEnv, line: &str) -> CommandOutput {
+    let ran = Child::spawn(env.bare(&format!("{line} --kubeconfig config"))).end();
     assert_silent(line, &ran);
     ran
 }
 
 /// A user, and what the server is sent by it.
-type User = (&'static str, fn(&Desk) -> String);
+type User = (&'static str, fn(&TestEnv) -> String);
 
 #[test]
 fn what_gets_in_is_not_printed() {
     let users: [User; 6] = [
         ("Bearer canary-token", |_| "token: canary-token".to_owned()),
         ("Bearer canary-token", |_| "tokenFile: token".to_owned()),
-        ("Bearer canary-token", |desk| plugin(desk, &token(""))),
-        ("Bearer canary-token", |desk| {
-            plugin(desk, &token(r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#))
+        ("Bearer canary-token", |env| plugin(env, &token(""))),
+        ("Bearer canary-token", |env| {
+            plugin(env, &token(r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#))
         }),
         ("Basic amFuZTpjYW5hcnktcGFzc3dvcmQ=", |_| "username: jane, password: canary-password".to_owned()),
         ("", |_| "client-certificate: cert.pem, client-key: key.pem".to_owned()),
@@ -114,9 +114,9 @@ fn what_gets_in_is_not_printed() {
 }
 
 /// Every command, with every request said.
-fn lives(login: &str, sent: &str, user: fn(&Desk) -> String) {
-    let front = Front::open(READY, |_| None);
-    let desk = desk(&format!("server: 'http://{login}127.0.0.1:{}'", front.port), user);
+fn lives(login: &str, sent: &str, user: fn(&TestEnv) -> String) {
+    let http_server = HttpServer::open(READY, |_| None);
+    let env = env(&format!("server: 'http://{login}127.0.0.1:{}'", http_server.port), user);
     let lines = [
         "apply v1.yaml -v",
         "apply v2.yaml --partition 0 -vv -o ndjson",
@@ -131,22 +131,23 @@ fn lives(login: &str, sent: &str, user: fn(&Desk) -> String) {
         "delete web --yes -v",
     ];
     for line in lines {
-        let ran = run(&desk, line);
+        let ran = run(&env, line);
         assert_eq!(ran.code, Some(0), "rollout {line}\n{}", ran.stderr);
         assert!(ran.stderr.contains(" 200 after "), "rollout {line}\n{}", ran.stderr);
     }
-    let authorization = |asked: &Asked| {
+    let authorization = |asked: &ReceivedRequest| {
         asked.headers.get("authorization").map_or(String::new(), |value| value.to_str().unwrap().to_owned())
     };
-    let asked = front.asked();
+    let asked = http_server.asked();
     assert!(asked.iter().all(|asked| authorization(asked) == sent), "{sent}");
     assert!(asked.iter().all(|asked| !asked.uri.path().contains("/secrets")), "nobody's secrets are read");
 }
 
 /// A server that answers everything so.
 fn answering(code: u16, kind: &'static str, text: &'static str) -> String {
-    let front = Front::open(READY, move |_| -> Option<Answer> { Some((code, kind, text.to_owned())) });
-    front.address()
+    let http_server =
+        HttpServer::open(READY, move |_| -> Option<Answer> { Some((code, kind, text.to_owned())) });
+    http_server.address()
 }
 
 const REFUSED: &str = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
@@ -155,23 +156,23 @@ const REFUSED: &str = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failu
 fn what_fails_is_not_printed() {
     let nobody = || "http://127.0.0.1:1".to_owned();
     let server = |address: String| format!("server: '{address}'");
-    let sends = |_: &Desk| "token: canary-token".to_owned();
-    type Case<'a> = (&'a str, String, Box<dyn FnOnce(&Desk) -> String + Send>);
+    let sends = |_: &TestEnv| "token: canary-token".to_owned();
+    type Case<'a> = (&'a str, String, Box<dyn FnOnce(&TestEnv) -> String + Send>);
     let cases: Vec<Case<'_>> = vec![
         (
             "credential plugin `plugin` failed with exit status: 7",
             server(nobody()),
-            Box::new(|desk| plugin(desk, "echo canary-stdout; exit 7")),
+            Box::new(|env| plugin(env, "echo canary-stdout; exit 7")),
         ),
         (
             "credential plugin `plugin` returned an unusable response",
             server(nobody()),
-            Box::new(|desk| plugin(desk, "echo 'status: [canary-stdout'")),
+            Box::new(|env| plugin(env, "echo 'status: [canary-stdout'")),
         ),
         (
             "credential plugin `plugin` returned an unusable response",
             server(nobody()),
-            Box::new(|desk| plugin(desk, &token(r#", "expirationTimestamp": "canary""#))),
+            Box::new(|env| plugin(env, &token(r#", "expirationTimestamp": "canary""#))),
         ),
         (
             "credential plugin `no-such-plugin` cannot be run",
@@ -249,11 +250,11 @@ fn what_fails_is_not_printed() {
     thread::scope(|scope| {
         for (said, cluster, user) in cases {
             scope.spawn(move || {
-                let desk = desk(&cluster, user);
+                let env = env(&cluster, user);
                 for line in
                     ["status", "status -v", "apply v1.yaml -v", "plan v1.yaml", "delete shop --yes -vv"]
                 {
-                    let ran = run(&desk, line);
+                    let ran = run(&env, line);
                     assert_eq!(ran.code, Some(6), "rollout {line}\n{}", ran.stderr);
                     assert!(ran.stderr.contains(said), "rollout {line}\n{}\n{said}", ran.stderr);
                 }
@@ -265,17 +266,17 @@ fn what_fails_is_not_printed() {
 /// The everyday case: a session of a single sign-on that ends in mid-run.
 #[test]
 fn credentials_that_expire_in_mid_run_are_said_to_have() {
-    let front = Front::open("- {image: '*', readyAfter: 1h}", |_| None);
+    let http_server = HttpServer::open("- {image: '*', readyAfter: 1h}", |_| None);
     let until = r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#;
     for (number, flags) in ["", "-v"].into_iter().enumerate() {
-        let desk = desk(&format!("server: 'http://127.0.0.1:{}'", front.port), |desk| {
+        let env = env(&format!("server: 'http://127.0.0.1:{}'", http_server.port), |env| {
             // Good until the file is there.
-            plugin(desk, &format!("test -e expired && echo canary-stdout && exit 7\n{}", token(until)))
+            plugin(env, &format!("test -e expired && echo canary-stdout && exit 7\n{}", token(until)))
         });
         let line = format!("apply v1.yaml -n shop{number} --kubeconfig config {flags}");
-        let mut child = Child::spawn(desk.bare(&line));
+        let mut child = Child::spawn(env.bare(&line));
         child.until("batch 1 of 2");
-        desk.write("expired", "");
+        env.write("expired", "");
         child.until("credential plugin `plugin` failed with exit status: 7").signal(Signal::INT);
         let ran = child.end();
         assert_silent(&line, &ran);
@@ -285,22 +286,22 @@ fn credentials_that_expire_in_mid_run_are_said_to_have() {
 /// What a program prints may hold what it was given from a Secret.
 #[test]
 fn a_log_can_be_kept_out() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let manifest = shop("v1", "registry.example/web:1").replace(
         "image: registry.example/web:1",
         "image: registry.example/web:1\n        env: [{name: KEY, valueFrom: {secretKeyRef: {name: keys, key: key}}}]",
     );
     assert!(manifest.contains("secretKeyRef"));
-    desk.write("v1.yaml", manifest);
+    env.write("v1.yaml", manifest);
     let log: Vec<String> = (0..300).map(|line| format!("{line} canary-log")).collect();
-    desk.pods(&format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
+    env.pods(&format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
     let shown = |flags: &str| {
-        let ran = desk.run(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"));
+        let ran = env.run(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"));
         assert_eq!(ran.code, Some(3), "{}", ran.stderr);
         ran.stderr.matches("canary-log").count()
     };
     assert_eq!((shown(""), shown("--logs=3"), shown("--logs=100"), shown("--logs=0")), (8, 3, 100, 0));
-    let mut command = desk.command("apply v1.yaml --fail-fast --timeout 5s -v");
-    let ran = Ran::of(command.env("ROLLOUT_LOGS", "0").output().unwrap());
+    let mut command = env.command("apply v1.yaml --fail-fast --timeout 5s -v");
+    let ran = CommandOutput::of(command.env("ROLLOUT_LOGS", "0").output().unwrap());
     assert_silent("ROLLOUT_LOGS=0", &ran);
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use rollout::driver::outcome::FailureKind;
 use serde_json::Value;
 
-use crate::common::case;
-use crate::common::manifest::{Component, web};
-use crate::common::process::Run;
-use crate::common::scenario::{Act, Scene, Story, dying_at, process};
-use crate::common::typed::Command;
-use crate::common::{end, invariants};
-use crate::once::moments;
+use crate::single_death::moments;
+use crate::support::case;
+use crate::support::command::Command;
+use crate::support::manifest::{Component, web};
+use crate::support::process::Run;
+use crate::support::scenario::{Act, Scenario, Scene, dying_at, process};
+use crate::support::{end_state, invariants};
 
 const FAST: &str = "- {image: '*', readyAfter: 50ms}";
 
@@ -28,35 +28,35 @@ struct Case {
 /// How a command ends that nothing disturbs.
 struct Reference {
     run: Run,
-    deeds: Vec<String>,
+    trace: Vec<String>,
     end: BTreeMap<String, Value>,
     is_paused: bool,
 }
 
 impl Case {
-    fn story(&self) -> Story {
-        Story { rules: FAST, before: self.before.clone(), manifest: self.allowed.clone() }
+    fn transcript(&self) -> Scenario {
+        Scenario { rules: FAST, before: self.before.clone(), manifest: self.allowed.clone() }
     }
 
     /// Lets everything happen that was before.
     async fn open(&self) -> Scene {
-        let mut scene = self.story().open().await;
+        let mut scene = self.transcript().open().await;
         for command in &self.given {
-            let run = command.run(&scene.stage, &process()).await;
-            assert!(run.is_well(), "{command:?}: {}", run.story());
+            let run = command.run(&scene.cluster, &process()).await;
+            assert!(run.is_success(), "{command:?}: {}", run.transcript());
         }
-        scene.from = scene.stage.mark().await;
+        scene.from = scene.cluster.mark().await;
         scene
     }
 
     async fn reference(&self) -> Reference {
         let scene = self.open().await;
-        let run = self.command.run(&scene.stage, &process()).await;
-        assert!(run.is_well(), "{:?}: {}", self.command, run.story());
-        self.story().judge(&scene, &[&run]).await;
+        let run = self.command.run(&scene.cluster, &process()).await;
+        assert!(run.is_success(), "{:?}: {}", self.command, run.transcript());
+        self.transcript().judge(&scene, &[&run]).await;
         Reference {
-            deeds: invariants::trace(&scene.stage.history(), scene.from),
-            end: end::normalised(&scene.stage.all_objects()),
+            trace: invariants::trace(&scene.cluster.history(), scene.from),
+            end: end_state::normalised(&scene.cluster.all_objects()),
             is_paused: is_paused(&scene),
             run,
         }
@@ -66,19 +66,19 @@ impl Case {
     async fn complete(&self, scene: &Scene, dead: &Run, reference: &Reference) {
         let mut runs = Vec::new();
         if !(self.command.goes_further() && is_recorded(scene, reference)) {
-            runs.push(self.command.run(&scene.stage, &process()).await);
+            runs.push(self.command.run(&scene.cluster, &process()).await);
         }
         for run in &runs {
             // What was done to the end before the process died cannot be done again.
             let is_refused = run.failures().iter().all(|failure| failure.kind == FailureKind::Refused);
             let is_done = is_refused && self.command == Command::Abort && is_recorded(scene, reference);
-            assert!(run.is_well() || is_done, "{}", run.story());
+            assert!(run.is_success() || is_done, "{}", run.transcript());
         }
         let runs: Vec<&Run> = std::iter::once(dead).chain(&runs).collect();
-        self.story().judge(scene, &runs).await;
-        let deeds = invariants::trace(&scene.stage.history(), scene.from);
-        assert_eq!(deeds, reference.deeds, "other deeds than undisturbed");
-        end::check(&reference.end, &scene.stage.all_objects());
+        self.transcript().judge(scene, &runs).await;
+        let trace = invariants::trace(&scene.cluster.history(), scene.from);
+        assert_eq!(trace, reference.trace, "other deeds than undisturbed");
+        end_state::check(&reference.end, &scene.cluster.all_objects());
         assert_eq!(is_paused(scene), reference.is_paused);
     }
 
@@ -87,7 +87,7 @@ impl Case {
         assert!(!reference.run.writes().is_empty(), "{:?} does nothing", self.command);
         for (index, moment, death) in moments(&reference.run.requests) {
             let scene = self.open().await;
-            let dead = self.command.run(&scene.stage, &dying_at(index, death)).await;
+            let dead = self.command.run(&scene.cluster, &dying_at(index, death)).await;
             case(&format!("{:?}: death at request {index}, {moment}", self.command));
             self.complete(&scene, &dead, &reference).await;
         }
@@ -97,11 +97,11 @@ impl Case {
 /// Whether the record says of the run what it says at the end.
 fn is_recorded(scene: &Scene, reference: &Reference) -> bool {
     let record = "ConfigMap rollout-web";
-    end::normalised(&scene.stage.all_objects()).get(record) == reference.end.get(record)
+    end_state::normalised(&scene.cluster.all_objects()).get(record) == reference.end.get(record)
 }
 
 fn is_paused(scene: &Scene) -> bool {
-    scene.stage.record("web").is_some_and(|record| record["run"]["paused"].is_object())
+    scene.cluster.record("web").is_some_and(|record| record["run"]["paused"].is_object())
 }
 
 fn released(kind: &'static str) -> Vec<Act> {

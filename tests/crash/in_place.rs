@@ -1,21 +1,21 @@
 //! One death in runs of CloneSets and StatefulSets.
 
-use crate::common::case;
-use crate::common::stories;
-use crate::once::dies_anywhere;
+use crate::single_death::dies_anywhere;
+use crate::support::case;
+use crate::support::scenarios;
 
 async fn every_story(kind: &'static str) {
-    for (name, story) in stories::IN_PLACE {
+    for (name, scenario) in scenarios::IN_PLACE {
         case(&format!("{kind}: {name}"));
-        dies_anywhere(story(kind)).await;
+        dies_anywhere(scenario(kind)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn exposed_stateful_sets() {
-    for (name, story) in stories::EXPOSED_IN_PLACE {
+    for (name, scenario) in scenarios::EXPOSED_IN_PLACE {
         case(name);
-        dies_anywhere(story()).await;
+        dies_anywhere(scenario()).await;
     }
 }
 

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../support/mod.rs"]
+mod support;
 
-mod answered;
-mod foreseen;
-mod held;
-mod lasting;
-mod once;
-mod refused;
+mod finalizers;
+mod outages;
+mod preflight;
+mod rejections;
+mod retry_after;
+mod single_errors;

@@ -4,7 +4,7 @@ use rollout::oam::render::{services, workload};
 use rollout::oam::revision::{Decision, StoredRevision, decide, workload as live};
 use serde_json::{Value, json};
 
-use crate::reading::{one, refused};
+use crate::parsing::{one, refused};
 
 fn manifest(kind: &str, properties: &str) -> String {
     format!(

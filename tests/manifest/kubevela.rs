@@ -3,7 +3,7 @@
 use rollout::oam::revision::{Decision, StoredRevision, decide};
 use serde_json::{Value, json};
 
-use crate::reading::one;
+use crate::parsing::one;
 
 /// A ControllerRevision as KubeVela's application controller writes it.
 fn recorded(spec: &Value, kind: (&str, &str)) -> StoredRevision {

@@ -3,7 +3,7 @@
 use rollout::oam::render::{services, workload};
 use serde_json::{Value, json};
 
-use crate::reading::{FULL, one};
+use crate::parsing::{FULL, one};
 
 fn rendered(text: &str, index: usize, revision: &str) -> Value {
     let application = one(text);

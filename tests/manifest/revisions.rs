@@ -10,7 +10,7 @@ use rollout::oam::revision::{
 };
 use serde_json::{Value, json};
 
-use crate::reading::one;
+use crate::parsing::one;
 
 const SEED: &str = include_str!("seed/1-first-release.yaml");
 

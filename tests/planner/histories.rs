@@ -6,7 +6,7 @@ use rollout::plan::desired::Desired;
 use rollout::plan::record::{FrozenStrategy, Mode, Outcome, RunSpec};
 use rollout::plan::step::Step;
 
-use crate::world::{World, desired};
+use crate::model::{World, desired};
 
 /// One command and the fate of its process.
 #[derive(Debug, Clone)]

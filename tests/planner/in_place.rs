@@ -11,7 +11,7 @@ use rollout::plan::standing::standing;
 use rollout::plan::step::Step;
 use rollout::plan::walk::Waiting;
 
-use crate::replica::{Pod, Replica, desired};
+use crate::in_place_model::{Pod, Replica, desired};
 
 const KINDS: [WorkloadKind; 2] = [WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
 

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cases;
 mod histories;
 mod in_place;
-mod replica;
-mod rows;
-mod world;
+mod in_place_model;
+mod model;

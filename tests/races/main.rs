@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../support/mod.rs"]
+mod support;
 
-mod budget;
-mod late;
-mod queue;
+mod deleted_objects;
+mod late_writes;
+mod lock_queue;
 mod takeover;
-mod vanished;
+mod write_counts;

@@ -4,59 +4,59 @@ use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
 
-use super::queue::{is_scaled, judge, released};
-use crate::common::case;
-use crate::common::fault::PASS;
-use crate::common::manifest::{Component, request_for, web};
-use crate::common::process::{Process, Run};
-use crate::common::scenario::{IDENTITY, Story};
-use crate::common::stage::Stage;
-use crate::common::stories;
+use super::lock_queue::{is_scaled, judge, released};
+use crate::support::case;
+use crate::support::fault::PASS;
+use crate::support::manifest::{Component, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::{IDENTITY, Scenario};
+use crate::support::scenarios;
+use crate::support::test_cluster::TestCluster;
 
 fn v3() -> Vec<Component> {
     vec![web(3, 5).batches(&["2", "3"])]
 }
 
-fn check(stage: &Stage, from: usize, first: &Run, second: &Run) {
-    assert!(second.is_well(), "{}", second.story());
+fn check(cluster: &TestCluster, from: usize, first: &Run, second: &Run) {
+    assert!(second.is_success(), "{}", second.transcript());
     let failures = first.failures();
     assert_eq!(
         failures.iter().map(|one| one.kind).collect::<Vec<_>>(),
         [FailureKind::Superseded],
         "{}",
-        first.story()
+        first.transcript()
     );
-    assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)]);
-    judge(stage, from, &[&first.requests, &second.requests], &v3());
-    assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Succeeded");
+    assert_eq!(cluster.sizes(), [("web-v3".to_owned(), 5)]);
+    judge(cluster, from, &[&first.requests, &second.requests], &v3());
+    assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Succeeded");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_ends_as_superseded() {
     for scaled in 1..=3 {
-        let stage = released("- {image: '*', readyAfter: 30s}").await;
-        let from = stage.history().len();
+        let cluster = released("- {image: '*', readyAfter: 30s}").await;
+        let from = cluster.history().len();
         let (first, second) = (Process::new(IDENTITY), Process::new(IDENTITY));
         let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
-        let (one, other) = tokio::join!(stage.run(&first, &manifest), async {
+        let (one, other) = tokio::join!(cluster.run(&first, &manifest), async {
             first.heard(scaled, is_scaled).await;
-            stage.run(&second, &request_for(&v3())).await
+            cluster.run(&second, &request_for(&v3())).await
         });
-        stage.settle().await;
-        check(&stage, from, &one, &other);
+        cluster.settle().await;
+        check(&cluster, from, &one, &other);
     }
 }
 
 /// Whatever write the first run has just made, the second takes over in that moment.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_at_every_write_keeps_the_invariants() {
-    let story = Story { manifest: vec![web(2, 5).batches(&["2", "3"])], ..stories::upgrade() };
-    let reference = story.reference().await;
+    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::upgrade() };
+    let reference = scenario.reference().await;
     for request in reference.run.writes() {
         let index = request.seen.index;
         case(&format!("takeover at {}", request.line()));
-        let scene = story.open().await;
-        let stage = &scene.stage;
+        let scene = scenario.open().await;
+        let cluster = &scene.cluster;
         let reached = std::sync::Arc::new(tokio::sync::Notify::new());
         let told = reached.clone();
         let first = Process::with(IDENTITY, move |seen| {
@@ -66,16 +66,22 @@ async fn a_takeover_at_every_write_keeps_the_invariants() {
             PASS
         });
         let second = Process::new(IDENTITY);
-        let manifest = request_for(&story.manifest);
-        let (one, other) = tokio::join!(stage.run(&first, &manifest), async {
+        let manifest = request_for(&scenario.manifest);
+        let (one, other) = tokio::join!(cluster.run(&first, &manifest), async {
             reached.notified().await;
             // Two processes never take the Lease at the very same moment.
-            stage.clock.pause(Duration::from_millis(1)).await;
-            stage.run(&second, &request_for(&v3())).await
+            cluster.clock.pause(Duration::from_millis(1)).await;
+            cluster.run(&second, &request_for(&v3())).await
         });
-        stage.settle().await;
-        assert!(other.is_well(), "{}\n{}", one.story(), other.story());
-        assert_eq!(stage.sizes(), [("web-v3".to_owned(), 5)], "{}\n{}", one.story(), other.story());
-        judge(stage, scene.from, &[&one.requests, &other.requests], &v3());
+        cluster.settle().await;
+        assert!(other.is_success(), "{}\n{}", one.transcript(), other.transcript());
+        assert_eq!(
+            cluster.sizes(),
+            [("web-v3".to_owned(), 5)],
+            "{}\n{}",
+            one.transcript(),
+            other.transcript()
+        );
+        judge(cluster, scene.from, &[&one.requests, &other.requests], &v3());
     }
 }

@@ -6,20 +6,20 @@ use rollout::cluster::permissions::{self, Purpose, Right};
 use rollout::oam::kind::WorkloadKind;
 use serde_json::json;
 
+use crate::real_env::{CommandOutput, RealEnv, V1, V2, ran};
 use crate::seed;
-use crate::site::{Ran, Site, V1, V2, ran};
 
-fn as_limited(site: &Site) -> Ran {
-    ran_limited(site, &mut site.applying(&V1, &[]))
+fn as_limited(env: &RealEnv) -> CommandOutput {
+    ran_limited(env, &mut env.applying(&V1, &[]))
 }
 
-fn ran_limited(site: &Site, command: &mut Command) -> Ran {
-    ran(&command.env("KUBECONFIG", site.plane.limited()).output().unwrap())
+fn ran_limited(env: &RealEnv, command: &mut Command) -> CommandOutput {
+    ran(&command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
 }
 
-fn grant(site: &Site, rules: &str) {
-    let namespace = &site.namespace;
-    site.put(&format!(
+fn grant(env: &RealEnv, rules: &str) {
+    let namespace = &env.namespace;
+    env.put(&format!(
         "{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: driver, namespace: {namespace}}}, rules: [{rules}]}}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -32,11 +32,11 @@ subjects: [{{kind: User, name: limited, apiGroup: rbac.authorization.k8s.io}}]
 }
 
 /// Grants what `rollout rbac` prints.
-fn grant_printed(site: &Site, flags: &[&str]) {
-    let namespace = &site.namespace;
-    let printed = site.rollout(&[&["rbac"], flags].concat());
+fn grant_printed(env: &RealEnv, flags: &[&str]) {
+    let namespace = &env.namespace;
+    let printed = env.rollout(&[&["rbac"], flags].concat());
     assert_eq!(printed.code, Some(0), "{printed:#?}");
-    site.put(&format!(
+    env.put(&format!(
         "{}---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -63,106 +63,106 @@ fn rules(purposes: &[Purpose]) -> String {
 /// What a run of Deployments takes, without what it looks for beforehand.
 const DRIVING: [Purpose; 2] = [Purpose::Workloads(WorkloadKind::Deployment), Purpose::Runs];
 
-fn is_untouched(site: &Site) {
+fn is_untouched(env: &RealEnv) {
     for kind in ["deployments", "controllerrevisions", "leases"] {
-        assert_eq!(site.kubectl(&["get", kind, "-o", "name"]), "", "{kind}");
+        assert_eq!(env.kubectl(&["get", kind, "-o", "name"]), "", "{kind}");
     }
 }
 
-pub(crate) fn no_rights(site: &Site) {
-    let ran = as_limited(site);
+pub(crate) fn no_rights(env: &RealEnv) {
+    let ran = as_limited(env);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("forbidden"), "{ran:#?}");
-    grant(site, READING);
-    let ran = as_limited(site);
+    grant(env, READING);
+    let ran = as_limited(env);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("create/patch/delete `deployments.apps`"), "{ran:#?}");
     assert!(ran.stderr.contains("`leases.coordination.k8s.io`"), "{ran:#?}");
-    is_untouched(site);
+    is_untouched(env);
 }
 
 /// The same for the guards: what they look for is found, and nothing is said of rights.
-pub(crate) fn documented_rights(site: &Site) {
-    grant_printed(site, &[]);
-    let ran = as_limited(site);
+pub(crate) fn documented_rights(env: &RealEnv) {
+    grant_printed(env, &[]);
+    let ran = as_limited(env);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(!ran.stderr.contains("not foreseen"), "{ran:#?}");
-    site.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
-    let mut command = site.applying(&V2, &[]);
-    let refused = ran_limited(site, &mut command);
+    env.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
+    let mut command = env.applying(&V2, &[]);
+    let refused = ran_limited(env, &mut command);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("horizontalpodautoscaler `express-server-v1`"), "{refused:#?}");
 }
 
 /// Without the rights of the guards a run goes through, and says once what it could not look for.
-pub(crate) fn rights_without_guards(site: &Site) {
-    grant(site, &rules(&DRIVING));
-    let ran = as_limited(site);
+pub(crate) fn rights_without_guards(env: &RealEnv) {
+    grant(env, &rules(&DRIVING));
+    let ran = as_limited(env);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert_eq!(ran.stderr.matches("the preflight checks that need them are skipped").count(), 1, "{ran:#?}");
     assert!(ran.stderr.contains("list `horizontalpodautoscalers.autoscaling`"), "{ran:#?}");
 }
 
 /// A run that may not show itself says so once, and one that may does so.
-pub(crate) fn rights_on_views(site: &Site) {
-    seed::install_views(site);
-    grant_printed(site, &[]);
-    let ran = as_limited(site);
+pub(crate) fn rights_on_views(env: &RealEnv) {
+    seed::install_views(env);
+    grant_printed(env, &[]);
+    let ran = as_limited(env);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert_eq!(ran.stderr.matches("warning").count(), 1, "{ran:#?}");
     assert!(ran.stderr.contains("create/patch `applications.core.oam.dev`"), "{ran:#?}");
     assert!(ran.stderr.contains("`rollout rbac --with-views"), "{ran:#?}");
-    assert_eq!(site.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
-    grant_printed(site, &["--with-views"]);
-    let mut command = site.applying(&V2, &[]);
-    let ran = ran_limited(site, &mut command);
+    assert_eq!(env.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
+    grant_printed(env, &["--with-views"]);
+    let mut command = env.applying(&V2, &[]);
+    let ran = ran_limited(env, &mut command);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(!ran.stderr.contains("warning"), "{ran:#?}");
-    assert_ne!(site.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
+    assert_ne!(env.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
 }
 
 /// What the Role of a run allows is not enough to remove, and half a removal is worse than none.
-pub(crate) fn rights_to_remove(site: &Site) {
+pub(crate) fn rights_to_remove(env: &RealEnv) {
     // Views, on which the user has no rights, are in nobody's way.
-    seed::install_views(site);
-    site.applied(&V1);
-    grant(site, &rules(&DRIVING));
+    seed::install_views(env);
+    env.applied(&V1);
+    grant(env, &rules(&DRIVING));
     let delete = || {
-        let mut command = site.command(&["delete", "express-server", "--yes"]);
-        ran(&command.env("KUBECONFIG", site.plane.limited()).output().unwrap())
+        let mut command = env.command(&["delete", "express-server", "--yes"]);
+        ran(&command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
     };
     let is_refused = |said: &str| {
         let refused = delete();
         assert_eq!(refused.code, Some(4), "{refused:#?}");
         assert!(refused.stderr.contains(said), "{refused:#?}");
         assert!(refused.stderr.contains("`rollout rbac --with-delete"), "{refused:#?}");
-        assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+        assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
     };
     // To see what there is, and to remove it.
     is_refused("cannot list resource \"services\"");
     let driving = rules(&DRIVING);
-    grant(site, &format!("{driving}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
+    grant(env, &format!("{driving}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
     is_refused("delete `configmaps`");
-    grant(site, &format!("{driving}, {}", rules(&[Purpose::Removal])));
+    grant(env, &format!("{driving}, {}", rules(&[Purpose::Removal])));
     let removed = delete();
     assert_eq!(removed.code, Some(0), "{removed:#?}");
-    is_untouched(site);
+    is_untouched(env);
 }
 
-pub(crate) fn autoscaler(site: &Site) {
-    site.applied(&V1);
-    site.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
-    let ran = site.apply(&V2, &[]);
+pub(crate) fn autoscaler(env: &RealEnv) {
+    env.applied(&V1);
+    env.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
+    let ran = env.apply(&V2, &[]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("horizontalpodautoscaler `express-server-v1`"), "{ran:#?}");
-    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
 }
 
-pub(crate) fn foreign_controller(site: &Site) {
-    seed::install_views(site);
-    site.applied(&V1);
+pub(crate) fn foreign_controller(env: &RealEnv) {
+    seed::install_views(env);
+    env.applied(&V1);
     // As KubeVela's controller has it: the Rollout controls the workload while it rolls.
-    let uid = site.kubectl(&[
+    let uid = env.kubectl(&[
         "get",
         "rollouts.standard.oam.dev",
         "express-server",
@@ -173,8 +173,8 @@ pub(crate) fn foreign_controller(site: &Site) {
         "apiVersion": "standard.oam.dev/v1alpha1", "kind": "Rollout", "name": "express-server", "uid": uid,
         "controller": true,
     }]}]);
-    site.kubectl(&["patch", "deployment", "express-server-v1", "--type=json", "-p", &owner.to_string()]);
-    let ran = site.apply(&V2, &[]);
+    env.kubectl(&["patch", "deployment", "express-server-v1", "--type=json", "-p", &owner.to_string()]);
+    let ran = env.apply(&V2, &[]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("controlled by Rollout `express-server`"), "{ran:#?}");
 }

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::site::{Manifest, Site, V1, V2};
+use crate::real_env::{Manifest, RealEnv, V1, V2};
 
 const STUCK: &str = "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n";
 const WELL: &str = "- {image: '*', readyAfter: 100ms}\n";
 
-fn get(site: &Site, object: &str) -> Value {
-    serde_json::from_str(&site.kubectl(&["get", object, "-o", "json"])).unwrap()
+fn get(env: &RealEnv, object: &str) -> Value {
+    serde_json::from_str(&env.kubectl(&["get", object, "-o", "json"])).unwrap()
 }
 
 /// What somebody wrote of an object: everything but what controllers and the server keep.
-fn written(site: &Site, object: &str) -> Value {
-    let mut object = get(site, object);
+fn written(env: &RealEnv, object: &str) -> Value {
+    let mut object = get(env, object);
     for field in ["resourceVersion", "managedFields", "generation"] {
         object["metadata"][field] = Value::Null;
     }
@@ -39,14 +39,14 @@ fn foreign(name: &str, labels: &Value, pod_labels: &Value) -> String {
 }
 
 /// The output of a trait, and a copy of the component's own workload under another name, survive everything.
-pub(crate) fn foreign_workloads(site: &Site) {
-    site.applied(&V1);
+pub(crate) fn foreign_workloads(env: &RealEnv) {
+    env.applied(&V1);
     let labels = json!({
         "app.oam.dev/component": "express-server", "app.oam.dev/name": "rollout-trait-test",
         "app.oam.dev/resourceType": "TRAIT",
     });
-    site.put(&foreign("proxy", &labels, &json!({"app": "proxy"})));
-    let mut copy = get(site, "deployment/express-server-v1");
+    env.put(&foreign("proxy", &labels, &json!({"app": "proxy"})));
+    let mut copy = get(env, "deployment/express-server-v1");
     copy["metadata"] = json!({
         "name": "express-copy",
         "labels": copy["metadata"]["labels"],
@@ -55,25 +55,25 @@ pub(crate) fn foreign_workloads(site: &Site) {
     copy["spec"]["selector"]["matchLabels"] = json!({"app": "copy"});
     copy["spec"]["template"]["metadata"]["labels"] = json!({"app": "copy"});
     copy["status"] = Value::Null;
-    site.put(&copy.to_string());
+    env.put(&copy.to_string());
     let objects = ["deployment/proxy", "deployment/express-copy"];
-    let before = objects.map(|object| written(site, object));
-    let again = site.applied(&V1);
+    let before = objects.map(|object| written(env, object));
+    let again = env.applied(&V1);
     for name in ["`proxy`", "`express-copy`"] {
         assert_eq!(again.stderr.matches(name).count(), 1, "{again:#?}");
     }
-    site.applied(&V2);
-    assert_eq!(site.rollout(&["undo"]).code, Some(0));
-    assert_eq!(objects.map(|object| written(site, object)), before);
+    env.applied(&V2);
+    assert_eq!(env.rollout(&["undo"]).code, Some(0));
+    assert_eq!(objects.map(|object| written(env, object)), before);
     // Pods that the component's selector matches would be taken for its own.
     let pod_labels = json!({"app": "intruder", "app.oam.dev/component": "express-server"});
-    site.put(&foreign("intruder", &labels, &pod_labels));
-    let refused = site.apply(&V2, &[]);
+    env.put(&foreign("intruder", &labels, &pod_labels));
+    let refused = env.apply(&V2, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("`intruder`"), "{refused:#?}");
-    site.kubectl(&["delete", "deployment", "intruder"]);
-    assert_eq!(site.rollout(&["delete", "express-server", "--yes"]).code, Some(0));
-    assert_eq!(objects.map(|object| written(site, object)), before);
+    env.kubectl(&["delete", "deployment", "intruder"]);
+    assert_eq!(env.rollout(&["delete", "express-server", "--yes"]).code, Some(0));
+    assert_eq!(objects.map(|object| written(env, object)), before);
 }
 
 /// The application with a sibling, whose pods come.
@@ -86,56 +86,56 @@ fn both(manifest: &Manifest) -> String {
 }
 
 /// An abort of one component, beside the process that drives it and a sibling.
-pub(crate) fn abort_beside_a_sibling(site: &Site) {
-    let (first, second) = (site.file("first.yaml", &both(&V1)), site.file("second.yaml", &both(&V2)));
-    let applied = site.rollout(&["apply", first.to_str().unwrap()]);
+pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
+    let (first, second) = (env.file("first.yaml", &both(&V1)), env.file("second.yaml", &both(&V2)));
+    let applied = env.rollout(&["apply", first.to_str().unwrap()]);
     assert_eq!(applied.code, Some(0), "{applied:#?}");
-    site.script("- {image: 'sibling:*', readyAfter: 3s}\n- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n");
-    let mut driver = site.start(&["apply", second.to_str().unwrap()]);
+    env.script("- {image: 'sibling:*', readyAfter: 3s}\n- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n");
+    let mut driver = env.start(&["apply", second.to_str().unwrap()]);
     driver.until("express-server: batch 1 of 2: waiting");
-    let status = site.rollout(&["status", "express-server"]);
+    let status = env.rollout(&["status", "express-server"]);
     assert!(status.stderr.contains("drives the run"), "{status:#?}");
-    let aborted = site.rollout(&["abort", "express-server"]);
+    let aborted = env.rollout(&["abort", "express-server"]);
     assert_eq!(aborted.code, Some(0), "{aborted:#?}");
     let driver = driver.ended();
     assert_eq!(driver.code, Some(5), "{driver:#?}");
     assert!(driver.stderr.contains("sibling: done: 5 of 5 upgraded, 5 ready"), "{driver:#?}");
-    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
-    let siblings = site.kubectl(&["get", "deploy", "-l", "app.oam.dev/component=sibling", "-o", "name"]);
+    assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    let siblings = env.kubectl(&["get", "deploy", "-l", "app.oam.dev/component=sibling", "-o", "name"]);
     assert_eq!(siblings.trim(), "deployment.apps/sibling-v2");
 }
 
 /// A failed run with another size is rolled back by itself to the size from before, also where the strategy was to take
 /// pods away first; meanwhile the source never has fewer ready pods.
-pub(crate) fn rollback_to_the_size_from_before(site: &Site) {
+pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
     let decrease_first = Manifest { more: "rolloutStrategy: DecreaseFirst\nbatchPartition: 0", ..V2 };
-    site.applied(&V1);
-    let held = site.apply(&decrease_first, &[]);
+    env.applied(&V1);
+    let held = env.apply(&decrease_first, &[]);
     assert_eq!(held.code, Some(0), "{held:#?}");
-    let undone = site.rollout(&["undo", "--now"]);
+    let undone = env.rollout(&["undo", "--now"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
     let (grows, shrinks) =
         (undone.stderr.find("`express-server-v1` 3 → 5"), undone.stderr.find("`express-server-v2` 2 → 0"));
     assert!(grows.is_some() && grows < shrinks, "{undone:#?}");
-    site.script(STUCK);
+    env.script(STUCK);
     let larger = Manifest { size: 9, batches: &[3, 6], ..V2 };
-    let failed = site.apply(&larger, &["--batch-timeout", "3s", "--on-failure", "undo"]);
+    let failed = env.apply(&larger, &["--batch-timeout", "3s", "--on-failure", "undo"]);
     assert_eq!(failed.code, Some(3), "{failed:#?}");
-    site.until("v1 alone", || site.deployments() == [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    env.until("v1 alone", || env.deployments() == [("express-server-v1".to_owned(), "5/5".to_owned())]);
     // The size of what is finished drifts, and its repair fails: nothing goes back a revision.
-    site.script(WELL);
-    site.applied(&V2);
-    site.kubectl(&["scale", "deployment/express-server-v2", "--replicas=3"]);
-    site.until("3 pods", || site.deployments() == [("express-server-v2".to_owned(), "3/3".to_owned())]);
-    site.script(STUCK);
-    let failed = site.apply(&V2, &["--batch-timeout", "3s", "--on-failure", "undo"]);
+    env.script(WELL);
+    env.applied(&V2);
+    env.kubectl(&["scale", "deployment/express-server-v2", "--replicas=3"]);
+    env.until("3 pods", || env.deployments() == [("express-server-v2".to_owned(), "3/3".to_owned())]);
+    env.script(STUCK);
+    let failed = env.apply(&V2, &["--batch-timeout", "3s", "--on-failure", "undo"]);
     assert_eq!(failed.code, Some(3), "{failed:#?}");
-    let names: Vec<String> = site.deployments().into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = env.deployments().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["express-server-v2"], "{failed:#?}");
 }
 
 /// A StatefulSet's copy is not taken for it, and a size changed there and back is no cover for an image.
-pub(crate) fn stateful_sets(site: &Site) {
+pub(crate) fn stateful_sets(env: &RealEnv) {
     let text = |revision: &str, image: &str| {
         V1.text()
             .replace("type: webservice", "type: statefulset")
@@ -143,31 +143,31 @@ pub(crate) fn stateful_sets(site: &Site) {
             .replace("stefanprodan/podinfo:4.0.3", image)
     };
     let (first, second) =
-        (site.file("first.yaml", &text("v1", "db:1")), site.file("second.yaml", &text("v2", "db:2")));
+        (env.file("first.yaml", &text("v1", "db:1")), env.file("second.yaml", &text("v2", "db:2")));
     let apply = |file: &std::path::Path| {
-        let ran = site.rollout(&["apply", file.to_str().unwrap()]);
+        let ran = env.rollout(&["apply", file.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
     };
     apply(&first);
-    let mut copy = get(site, "statefulset/express-server");
+    let mut copy = get(env, "statefulset/express-server");
     copy["metadata"] = json!({"name": "a-copy", "labels": copy["metadata"]["labels"]});
     copy["spec"]["selector"]["matchLabels"] = json!({"app": "copy"});
     copy["spec"]["template"]["metadata"]["labels"] = json!({"app": "copy"});
     copy["status"] = Value::Null;
-    site.put(&copy.to_string());
-    let before = written(site, "statefulset/a-copy");
+    env.put(&copy.to_string());
+    let before = written(env, "statefulset/a-copy");
     apply(&second);
-    assert_eq!(written(site, "statefulset/a-copy"), before);
+    assert_eq!(written(env, "statefulset/a-copy"), before);
     let image = || {
-        get(site, "statefulset/express-server")["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+        get(env, "statefulset/express-server")["spec"]["template"]["spec"]["containers"][0]["image"].clone()
     };
     assert_eq!(image(), "db:2");
     for size in ["--replicas=6", "--replicas=5"] {
-        site.kubectl(&["scale", "statefulset/express-server", size]);
+        env.kubectl(&["scale", "statefulset/express-server", size]);
     }
     apply(&second);
-    site.kubectl(&["set", "image", "statefulset/express-server", "express-server=foreign:1"]);
-    let planned = site.rollout(&["plan", second.to_str().unwrap(), "--detailed-exitcode"]);
+    env.kubectl(&["set", "image", "statefulset/express-server", "express-server=foreign:1"]);
+    let planned = env.rollout(&["plan", second.to_str().unwrap(), "--detailed-exitcode"]);
     assert_eq!(planned.code, Some(8), "{planned:#?}");
     apply(&second);
     assert_eq!(image(), "db:2");

@@ -7,12 +7,12 @@ use std::future::Future;
 use futures::future::join_all;
 use tokio::runtime::Builder;
 
-use crate::common::end;
-use crate::common::fault::Fate;
-use crate::common::scenario::{Reference, Story, dying_at_effect, kinds};
-use crate::common::stage::Stage;
-use crate::ground::Real;
-use crate::plane::Plane;
+use crate::backend::RealBackend;
+use crate::control_plane::ControlPlane;
+use crate::support::end_state;
+use crate::support::fault::Fate;
+use crate::support::scenario::{Reference, Scenario, dying_at_effect, kinds};
+use crate::support::test_cluster::TestCluster;
 
 /// How many deaths each story is played with.
 const DEATHS: usize = 3;
@@ -31,47 +31,47 @@ pub(crate) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Plays a story undisturbed; then again and again, with a death each, spread over its effects.
-pub(crate) fn play(plane: &Plane, name: &str, story: &Story) {
-    let simulated = in_paused_time(story.reference());
+pub(crate) fn play(plane: &ControlPlane, name: &str, scenario: &Scenario) {
+    let simulated = in_paused_time(scenario.reference());
     in_real_time(async {
-        let scene = story.open_on(stage(plane, &format!("{name}-undisturbed"), story).await).await;
-        let reference = story.play(&scene).await;
-        story.check_done(&scene, &reference).await;
-        is_alike(&simulated, &reference);
+        let scene = scenario.open_on(cluster(plane, &format!("{name}-undisturbed"), scenario).await).await;
+        let reference = scenario.play(&scene).await;
+        scenario.check_done(&scene, &reference).await;
+        assert_equal(&simulated, &reference);
         let effects = reference.run.effects().len();
         let first = name.len() % MOMENTS.len();
         // A story of few effects has fewer deaths.
         let at: BTreeSet<usize> =
             (0..DEATHS).map(|number| effects * (2 * number + 1) / (2 * DEATHS)).collect();
         let deaths = at.into_iter().enumerate().map(|(number, effect)| {
-            dies_at(plane, name, story, &reference, effect, MOMENTS[(first + number) % MOMENTS.len()])
+            dies_at(plane, name, scenario, &reference, effect, MOMENTS[(first + number) % MOMENTS.len()])
         });
         join_all(deaths).await;
     });
 }
 
-async fn stage(plane: &Plane, name: &str, story: &Story) -> Stage {
-    Stage::on(Real::open(plane, name, story.rules).await).await
+async fn cluster(plane: &ControlPlane, name: &str, scenario: &Scenario) -> TestCluster {
+    TestCluster::on(RealBackend::open(plane, name, scenario.rules).await).await
 }
 
 async fn dies_at(
-    plane: &Plane,
+    plane: &ControlPlane,
     name: &str,
-    story: &Story,
+    scenario: &Scenario,
     reference: &Reference,
     effect: usize,
     death: fn() -> Fate,
 ) {
-    let scene = story.open_on(stage(plane, &format!("{name}-{effect}"), story).await).await;
-    let run = story.run(&scene, &dying_at_effect(effect, death)).await;
+    let scene = scenario.open_on(cluster(plane, &format!("{name}-{effect}"), scenario).await).await;
+    let run = scenario.run(&scene, &dying_at_effect(effect, death)).await;
     // A delete that meets a status being written is made again, so that no two runs need have as many effects.
-    assert!(run.ends.is_none() || run.effects().len() <= effect, "it did not die: {}", run.story());
-    story.complete(&scene, &[&run], reference).await;
+    assert!(run.ends.is_none() || run.effects().len() <= effect, "it did not die: {}", run.transcript());
+    scenario.complete(&scene, &[&run], reference).await;
 }
 
 /// The sandbox has to do as a cluster does.
-fn is_alike(simulated: &Reference, real: &Reference) {
+fn assert_equal(simulated: &Reference, real: &Reference) {
     assert_eq!(kinds(&simulated.run), kinds(&real.run), "the sandbox's run ends otherwise");
-    assert_eq!(simulated.deeds, real.deeds, "the sandbox's run does otherwise");
-    end::is_alike(&simulated.end, &real.end);
+    assert_eq!(simulated.trace, real.trace, "the sandbox's run does otherwise");
+    end_state::assert_equal(&simulated.end, &real.end);
 }

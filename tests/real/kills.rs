@@ -3,44 +3,44 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::site::{Manifest, Site, V1, V2, pass};
+use crate::real_env::{Manifest, RealEnv, V1, V2, pass};
 
 /// Kills a run some time after it began; the times are spread evenly over what a whole run takes.
-fn killed_after(site: &Site, manifest: &Manifest, delay: Duration) {
-    let mut command = site.applying(manifest, &[]);
+fn killed_after(env: &RealEnv, manifest: &Manifest, delay: Duration) {
+    let mut command = env.applying(manifest, &[]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     pass(delay);
     drop(child.kill());
     child.wait().unwrap();
 }
 
-fn ends_right(site: &Site, manifest: &Manifest, workload: &str) {
-    site.applied(manifest);
+fn ends_right(env: &RealEnv, manifest: &Manifest, workload: &str) {
+    env.applied(manifest);
     let ready = format!("{0}/{0}", manifest.size);
-    assert_eq!(site.deployments(), [(workload.to_owned(), ready)]);
+    assert_eq!(env.deployments(), [(workload.to_owned(), ready)]);
 }
 
-pub(crate) fn upgrades_and_rollbacks(site: &Site) {
-    site.applied(&V1);
+pub(crate) fn upgrades_and_rollbacks(env: &RealEnv) {
+    env.applied(&V1);
     let back = Manifest { more: "targetRevision: express-server-v1", ..V2 };
     for round in 0..24_u64 {
         let (manifest, workload) =
             if round % 2 == 0 { (&V2, "express-server-v2") } else { (&back, "express-server-v1") };
-        killed_after(site, manifest, Duration::from_millis(40 * round));
-        ends_right(site, manifest, workload);
+        killed_after(env, manifest, Duration::from_millis(40 * round));
+        ends_right(env, manifest, workload);
     }
 }
 
-pub(crate) fn releases_and_scales(site: &Site) {
+pub(crate) fn releases_and_scales(env: &RealEnv) {
     let out = Manifest { size: 7, batches: &[1, 1], ..V1 };
     let back = Manifest { size: 5, batches: &[1, 1], ..V1 };
     for round in 0..4_u64 {
-        killed_after(site, &V1, Duration::from_millis(100 + 150 * round));
+        killed_after(env, &V1, Duration::from_millis(100 + 150 * round));
     }
-    ends_right(site, &V1, "express-server-v1");
+    ends_right(env, &V1, "express-server-v1");
     for round in 0..8_u64 {
         let manifest = if round % 2 == 0 { &out } else { &back };
-        killed_after(site, manifest, Duration::from_millis(60 * round));
-        ends_right(site, manifest, "express-server-v1");
+        killed_after(env, manifest, Duration::from_millis(60 * round));
+        ends_right(env, manifest, "express-server-v1");
     }
 }

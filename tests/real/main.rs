@@ -7,33 +7,31 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../support/walk.rs"]
-mod walk;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod access;
 mod admission;
+mod backend;
 mod borders;
 mod build;
 mod conformance;
 mod control;
+mod control_plane;
+mod diagnosis;
 mod engine;
-mod exposing;
-mod ground;
 mod in_place;
 mod kills;
+mod kubeconfigs;
 mod outages;
-mod plane;
+mod paired_sandbox;
+mod policies;
 mod random;
-mod refused;
+mod real_env;
 mod seed;
-mod site;
-mod stuck;
+mod services;
 mod traces;
-mod twin;
-mod wire;
-mod writes;
+mod write_counts;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -42,12 +40,12 @@ use std::sync::{Arc, OnceLock};
 use libtest_mimic::{Arguments, Trial};
 
 use build::Cluster;
-use common::stories;
-use plane::{Need, Plane};
-use site::Site;
+use control_plane::{ControlPlane, Need};
+use real_env::RealEnv;
+use support::scenarios;
 
 /// A story, told on a namespace of its own.
-type Story = fn(&Site);
+type TestFn = fn(&RealEnv);
 
 const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
@@ -55,32 +53,32 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const STORIES: [(&str, &[Need], Story); 59] = [
+const TESTS: [(&str, &[Need], TestFn); 59] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
-    ("an_upgrade_writes_no_more_than_it_has_to", PODS_AND_AUDIT, writes::an_upgrade_is_frugal),
-    ("waiting_makes_no_request", PODS_AND_AUDIT, writes::waiting_is_free),
-    ("applying_twice_writes_nothing", PODS_AND_AUDIT, writes::twice_is_nothing),
+    ("an_upgrade_writes_no_more_than_it_has_to", PODS_AND_AUDIT, write_counts::an_upgrade_is_frugal),
+    ("waiting_makes_no_request", PODS_AND_AUDIT, write_counts::waiting_is_free),
+    ("applying_twice_writes_nothing", PODS_AND_AUDIT, write_counts::twice_is_nothing),
     ("killed_at_random_moments_and_run_again", PODS, kills::upgrades_and_rollbacks),
     ("killed_in_first_releases_and_scales", PODS, kills::releases_and_scales),
-    ("an_image_that_cannot_be_pulled_is_named", PODS, stuck::image_pull),
-    ("a_crashing_container_is_named", PODS, stuck::crash_loop),
-    ("a_pod_that_cannot_be_scheduled_is_named", PODS, stuck::unschedulable),
-    ("a_quota_is_named_and_the_corrected_manifest_goes_through", PODS, stuck::quota),
-    ("a_probe_that_fails_is_named", PODS, stuck::never_ready),
-    ("a_pull_that_failed_just_now_is_named", PODS, stuck::failed_pull),
-    ("an_image_name_that_is_none_is_named", PODS, stuck::invalid_image_name),
-    ("an_environment_that_is_missing_is_named", PODS, stuck::missing_environment),
-    ("a_volume_that_is_missing_is_named", PODS, stuck::missing_volume),
-    ("a_container_out_of_memory_is_named", PODS, stuck::out_of_memory),
+    ("an_image_that_cannot_be_pulled_is_named", PODS, diagnosis::image_pull),
+    ("a_crashing_container_is_named", PODS, diagnosis::crash_loop),
+    ("a_pod_that_cannot_be_scheduled_is_named", PODS, diagnosis::unschedulable),
+    ("a_quota_is_named_and_the_corrected_manifest_goes_through", PODS, diagnosis::quota),
+    ("a_probe_that_fails_is_named", PODS, diagnosis::never_ready),
+    ("a_pull_that_failed_just_now_is_named", PODS, diagnosis::failed_pull),
+    ("an_image_name_that_is_none_is_named", PODS, diagnosis::invalid_image_name),
+    ("an_environment_that_is_missing_is_named", PODS, diagnosis::missing_environment),
+    ("a_volume_that_is_missing_is_named", PODS, diagnosis::missing_volume),
+    ("a_container_out_of_memory_is_named", PODS, diagnosis::out_of_memory),
     ("an_init_container_that_crashes_is_named", PODS, admission::init_container_that_crashes),
     ("a_limit_that_denies_pods_refuses_before_any_write", PODS, admission::limit_that_denies_pods),
     ("a_policy_on_pods_refuses_before_any_write", PODS, admission::security_that_denies_pods),
     ("a_policy_that_denies_pods_is_quoted", PODS, admission::policy_that_denies_pods),
-    ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, stuck::fail_fast),
-    ("a_quota_ends_the_run_when_asked", PODS, stuck::quota_fails_fast),
-    ("the_log_of_a_crash_is_shown", PODS, stuck::log_of_a_crash),
+    ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, diagnosis::fail_fast),
+    ("a_quota_ends_the_run_when_asked", PODS, diagnosis::quota_fails_fast),
+    ("the_log_of_a_crash_is_shown", PODS, diagnosis::log_of_a_crash),
     ("a_run_is_paused_and_resumed_from_beside_it", PODS, control::pause_and_resume),
     ("a_run_is_aborted_from_beside_it_and_a_canary_promoted", PODS, control::abort_and_promote),
     ("a_component_is_scaled_undone_at_once_and_deleted", PODS, control::scale_undo_and_delete),
@@ -88,10 +86,10 @@ const STORIES: [(&str, &[Need], Story); 59] = [
     ("an_abort_leaves_the_siblings_to_the_process_that_drives", PODS, borders::abort_beside_a_sibling),
     ("a_rollback_returns_to_the_size_from_before", PODS, borders::rollback_to_the_size_from_before),
     ("a_stateful_sets_copy_and_edits_are_told_apart", PODS, borders::stateful_sets),
-    ("a_service_follows_the_pods_of_deployments", SLICES, exposing::of_deployments),
-    ("a_service_follows_the_pods_of_a_stateful_set", SLICES, exposing::of_a_stateful_set),
-    ("a_service_stays_with_the_pods_that_serve", SLICES, exposing::of_pods_that_never_get_ready),
-    ("a_service_is_part_of_a_dry_run_on_the_server", PODS, exposing::a_dry_run_asks_about_services),
+    ("a_service_follows_the_pods_of_deployments", SLICES, services::of_deployments),
+    ("a_service_follows_the_pods_of_a_stateful_set", SLICES, services::of_a_stateful_set),
+    ("a_service_stays_with_the_pods_that_serve", SLICES, services::of_pods_that_never_get_ready),
+    ("a_service_is_part_of_a_dry_run_on_the_server", PODS, services::a_dry_run_asks_about_services),
     ("a_user_without_rights_is_refused_before_any_write", &[Need::User], access::no_rights),
     ("exactly_the_documented_rights_suffice", &[Need::Pods, Need::User], access::documented_rights),
     (
@@ -104,7 +102,7 @@ const STORIES: [(&str, &[Need], Story); 59] = [
         &[Need::Pods, Need::User, Need::Definitions],
         access::rights_on_views,
     ),
-    ("a_namespace_that_does_not_exist_is_refused_by_a_plan_too", &[], refused::missing_namespace),
+    ("a_namespace_that_does_not_exist_is_refused_by_a_plan_too", &[], policies::missing_namespace),
     (
         "a_removal_without_rights_removes_nothing",
         &[Need::Pods, Need::User, Need::Definitions],
@@ -112,25 +110,25 @@ const STORIES: [(&str, &[Need], Story); 59] = [
     ),
     ("an_autoscaled_workload_is_refused", PODS, access::autoscaler),
     ("a_workload_of_kubevelas_controller_is_refused", PODS_AND_DEFINITIONS, access::foreign_controller),
-    ("warnings_of_the_server_are_shown_once", PODS, refused::warnings),
-    ("a_policy_that_denies_the_first_write_is_quoted", PODS, refused::policy_at_the_first_write),
-    ("a_policy_that_comes_in_mid_run_is_quoted", PODS, refused::policy_in_mid_run),
-    ("a_namespace_on_its_way_out_is_refused", &[], refused::namespace_on_its_way_out),
-    ("a_namespace_deleted_in_mid_run_is_told", PODS, refused::namespace_deleted_in_mid_run),
-    ("a_quota_of_records_refuses_before_any_effect", PODS, refused::quota_of_records),
-    ("a_quota_of_workloads_is_named_and_can_be_lifted", PODS, refused::quota_of_workloads),
-    ("a_dry_run_on_the_server_keeps_nothing", PODS, refused::dry_run),
-    ("an_object_too_large_for_etcd_ends_the_run_at_once", PODS, refused::too_large),
-    ("certificates_tokens_and_token_files_work", PODS_AND_AUDIT, wire::certificates_tokens_and_files),
-    ("contexts_and_lists_of_kubeconfigs_work", PODS_AND_AUDIT, wire::contexts_and_lists),
-    ("an_unchecked_certificate_is_warned_of", PODS_AND_AUDIT, wire::certificates_that_are_not_checked),
-    ("a_plugins_token_is_renewed_in_mid_run", PODS_AND_AUDIT, wire::plugins_whose_tokens_expire),
-    ("proxies_are_used", PODS_AND_AUDIT, wire::proxies),
-    ("a_pods_own_configuration_works", PODS_AND_AUDIT, wire::within_the_cluster),
+    ("warnings_of_the_server_are_shown_once", PODS, policies::warnings),
+    ("a_policy_that_denies_the_first_write_is_quoted", PODS, policies::policy_at_the_first_write),
+    ("a_policy_that_comes_in_mid_run_is_quoted", PODS, policies::policy_in_mid_run),
+    ("a_namespace_on_its_way_out_is_refused", &[], policies::namespace_on_its_way_out),
+    ("a_namespace_deleted_in_mid_run_is_told", PODS, policies::namespace_deleted_in_mid_run),
+    ("a_quota_of_records_refuses_before_any_effect", PODS, policies::quota_of_records),
+    ("a_quota_of_workloads_is_named_and_can_be_lifted", PODS, policies::quota_of_workloads),
+    ("a_dry_run_on_the_server_keeps_nothing", PODS, policies::dry_run),
+    ("an_object_too_large_for_etcd_ends_the_run_at_once", PODS, policies::too_large),
+    ("certificates_tokens_and_token_files_work", PODS_AND_AUDIT, kubeconfigs::certificates_tokens_and_files),
+    ("contexts_and_lists_of_kubeconfigs_work", PODS_AND_AUDIT, kubeconfigs::contexts_and_lists),
+    ("an_unchecked_certificate_is_warned_of", PODS_AND_AUDIT, kubeconfigs::certificates_that_are_not_checked),
+    ("a_plugins_token_is_renewed_in_mid_run", PODS_AND_AUDIT, kubeconfigs::plugins_whose_tokens_expire),
+    ("proxies_are_used", PODS_AND_AUDIT, kubeconfigs::proxies),
+    ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
 ];
 
 /// A story that breaks its control plane.
-type Outage = fn(&Plane);
+type Outage = fn(&ControlPlane);
 
 /// Each of these has a control plane of its own.
 const OUTAGES: [(&str, Outage); 4] = [
@@ -144,7 +142,7 @@ const OUTAGES: [(&str, Outage); 4] = [
 const THREADS: usize = 6;
 
 /// Trials of one kind share a control plane.
-type Shared = Arc<OnceLock<Plane>>;
+type Shared = Arc<OnceLock<ControlPlane>>;
 
 /// What is tried, and what is not.
 struct Trials {
@@ -160,7 +158,7 @@ impl Trials {
         name: &str,
         needs: &[Need],
         shared: &Shared,
-        story: impl FnOnce(&Plane) + Send + 'static,
+        story: impl FnOnce(&ControlPlane) + Send + 'static,
     ) {
         let (shared, cluster) = (shared.clone(), self.cluster.clone());
         let is_skipped = self.is_skipped(needs);
@@ -177,7 +175,7 @@ impl Trials {
         let is_skipped = self.is_skipped(&[Need::Pods, Need::Parts]);
         let run = move || {
             let Some(Cluster::Own(program)) = cluster else { panic!("it is skipped otherwise") };
-            story(&Plane::start(&program));
+            story(&ControlPlane::start(&program));
             Ok(())
         };
         self.trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
@@ -196,10 +194,10 @@ impl Trials {
     }
 }
 
-fn open(cluster: &Cluster) -> Plane {
+fn open(cluster: &Cluster) -> ControlPlane {
     match cluster {
-        Cluster::Own(program) => Plane::start_with_kruise(program),
-        Cluster::Somebodys(kubeconfig, program) => Plane::of_somebody(kubeconfig, program.clone()),
+        Cluster::Own(program) => ControlPlane::start_with_kruise(program),
+        Cluster::Somebodys(kubeconfig, program) => ControlPlane::of_somebody(kubeconfig, program.clone()),
     }
 }
 
@@ -210,18 +208,18 @@ fn main() -> ExitCode {
     let why = cluster.as_ref().err().cloned();
     let mut all = Trials { cluster: cluster.ok(), trials: Vec::new(), skipped: BTreeMap::new() };
     let (users, engine) = (Shared::default(), Shared::default());
-    for (name, needs, story) in STORIES {
-        all.add(name, needs, &users, move |plane| story(&plane.site(name)));
+    for (name, needs, story) in TESTS {
+        all.add(name, needs, &users, move |plane| story(&plane.env(name)));
     }
-    for (name, story) in in_place::STORIES.into_iter().chain(conformance::SUBJECTS) {
-        all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| story(&plane.site(name)));
+    for (name, story) in in_place::TESTS.into_iter().chain(conformance::SUBJECTS) {
+        all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| story(&plane.env(name)));
     }
-    for (name, story) in traces::STORIES {
+    for (name, story) in traces::TESTS {
         all.add(name, &[Need::Pods, Need::CloneSets], &users, move |plane| {
             traces::compare(name, story, plane);
         });
     }
-    for (name, story) in stories::ALL {
+    for (name, story) in scenarios::ALL {
         all.add(&format!("engine_{name}"), PODS, &engine, move |plane| engine::play(plane, name, &story()));
     }
     for (name, part) in random::PARTS {

@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::plane::Plane;
-use crate::site::{Running, Site, V1, V2, pass};
+use crate::control_plane::ControlPlane;
+use crate::real_env::{RealEnv, Running, V1, V2, pass};
 
 /// Slow enough for a batch to be under way when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
 
-fn under_way<'a>(plane: &'a Plane, name: &str) -> (Site<'a>, Running) {
-    let site = plane.site(name);
-    site.applied(&V1);
-    site.script(SLOW);
-    let running = site.apply_until(&V2, &[], "0 of 2 ready");
-    (site, running)
+fn under_way<'a>(plane: &'a ControlPlane, name: &str) -> (RealEnv<'a>, Running) {
+    let env = plane.env(name);
+    env.applied(&V1);
+    env.script(SLOW);
+    let running = env.apply_until(&V2, &[], "0 of 2 ready");
+    (env, running)
 }
 
-fn ends_right(site: &Site, running: Running) {
+fn ends_right(env: &RealEnv, running: Running) {
     let ran = running.ended();
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert_eq!(site.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
+    assert_eq!(env.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
 }
 
-fn away_for(plane: &Plane, seconds: u64) {
-    let (site, running) = under_way(plane, &format!("away-for-{seconds}"));
+fn away_for(plane: &ControlPlane, seconds: u64) {
+    let (env, running) = under_way(plane, &format!("away-for-{seconds}"));
     plane.part("kill", "apiserver");
     pass(Duration::from_secs(seconds));
     plane.part("start", "apiserver");
@@ -33,41 +33,41 @@ fn away_for(plane: &Plane, seconds: u64) {
     // Kubernetes' own controllers would stay away for ever longer.
     plane.part("kill", "controllers");
     plane.part("start", "controllers");
-    ends_right(&site, running);
+    ends_right(&env, running);
 }
 
-pub(crate) fn one_and_ten_seconds(plane: &Plane) {
+pub(crate) fn one_and_ten_seconds(plane: &ControlPlane) {
     away_for(plane, 1);
     away_for(plane, 10);
 }
 
-pub(crate) fn forty_seconds(plane: &Plane) {
+pub(crate) fn forty_seconds(plane: &ControlPlane) {
     away_for(plane, 40);
 }
 
-fn freeze_for(plane: &Plane, seconds: u64) {
+fn freeze_for(plane: &ControlPlane, seconds: u64) {
     plane.part("stop", "apiserver");
     pass(Duration::from_secs(seconds));
     plane.part("cont", "apiserver");
 }
 
-pub(crate) fn frozen(plane: &Plane) {
-    let (site, running) = under_way(plane, "frozen");
+pub(crate) fn frozen(plane: &ControlPlane) {
+    let (env, running) = under_way(plane, "frozen");
     freeze_for(plane, 20);
-    ends_right(&site, running);
-    let (site, running) = under_way(plane, "frozen-and-compacted");
+    ends_right(&env, running);
+    let (env, running) = under_way(plane, "frozen-and-compacted");
     freeze_for(plane, 8);
     plane.ask(&json!({"do": "compact"}));
-    ends_right(&site, running);
+    ends_right(&env, running);
 }
 
-pub(crate) fn no_controllers(plane: &Plane) {
-    let site = plane.site("no-controllers");
-    site.applied(&V1);
+pub(crate) fn no_controllers(plane: &ControlPlane) {
+    let env = plane.env("no-controllers");
+    env.applied(&V1);
     plane.part("stop", "controllers");
-    let ran = site.apply(&V2, &["--batch-timeout", "6s"]);
+    let ran = env.apply(&V2, &["--batch-timeout", "6s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("to be seen by its controller"), "{ran:#?}");
     plane.part("cont", "controllers");
-    site.applied(&V2);
+    env.applied(&V2);
 }

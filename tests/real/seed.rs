@@ -2,24 +2,24 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::site::{Site, V1, V2};
-use crate::walk::{self, Walker};
+use crate::real_env::{RealEnv, V1, V2};
+use crate::support::walk::{self, Walker};
 
 /// Installs the definitions, once for all stories: of two that create one, one would fail.
-pub(crate) fn install_views(site: &Site) {
+pub(crate) fn install_views(env: &RealEnv) {
     static ONE_BY_ONE: Mutex<()> = Mutex::new(());
     let _turn = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let definitions = site.rollout(&["crds"]).stdout;
-    site.put(&definitions);
+    let definitions = env.rollout(&["crds"]).stdout;
+    env.put(&definitions);
     for definition in ["applications.core.oam.dev", "rollouts.standard.oam.dev"] {
-        site.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{definition}")]);
+        env.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/{definition}")]);
     }
 }
 
 /// The examples as they are in the repository.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
-impl Walker for Site<'_> {
+impl Walker for RealEnv<'_> {
     fn rollout(&self, arguments: &[&str]) -> String {
         let ran = self.rollout(arguments);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
@@ -31,21 +31,21 @@ impl Walker for Site<'_> {
     }
 }
 
-pub(crate) fn walk(site: &Site) {
-    install_views(site);
-    walk::walk(site, EXAMPLES, |step| {
-        let table = site.table(&["rollouts.standard.oam.dev", "express-server"]);
+pub(crate) fn walk(env: &RealEnv) {
+    install_views(env);
+    walk::walk(env, EXAMPLES, |step| {
+        let table = env.table(&["rollouts.standard.oam.dev", "express-server"]);
         assert_eq!(table.lines().nth(1).unwrap(), step.row, "kubectl get rollout");
         let header = table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(header, ["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE"]);
     });
     assert_eq!(
-        site.table(&["app", "rollout-trait-test"]),
+        env.table(&["app", "rollout-trait-test"]),
         "NAME                 COMPONENT        TYPE         PHASE     HEALTHY   STATUS\n\
          rollout-trait-test   express-server   webservice   running   true"
     );
     assert_eq!(
-        site.table(&["controllerRevision", "-l", "controller.oam.dev/component=express-server"]),
+        env.table(&["controllerRevision", "-l", "controller.oam.dev/component=express-server"]),
         "NAME                CONTROLLER                                    REVISION\n\
          express-server-v1   application.core.oam.dev/rollout-trait-test   1\n\
          express-server-v2   application.core.oam.dev/rollout-trait-test   2"
@@ -53,20 +53,20 @@ pub(crate) fn walk(site: &Site) {
 }
 
 /// Other stories may have installed the definitions; what is asked for here does not depend on them.
-pub(crate) fn walk_without_views(site: &Site) {
-    walk::walk(site, EXAMPLES, |_| {});
+pub(crate) fn walk_without_views(env: &RealEnv) {
+    walk::walk(env, EXAMPLES, |_| {});
 }
 
-pub(crate) fn revisions_outlive_the_views(site: &Site) {
-    install_views(site);
-    site.applied(&V1);
-    site.kubectl(&["delete", "app", "rollout-trait-test"]);
-    site.applied(&V2);
+pub(crate) fn revisions_outlive_the_views(env: &RealEnv) {
+    install_views(env);
+    env.applied(&V1);
+    env.kubectl(&["delete", "app", "rollout-trait-test"]);
+    env.applied(&V2);
     // The collector has seen the Application's end once the reference to it is gone from v1, or at the
     // latest when it has had to look at v1 for another reason.
-    let undone = site.rollout(&["undo", "--to-revision", "v1"]);
+    let undone = env.rollout(&["undo", "--to-revision", "v1"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
-    assert_eq!(site.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
-    let revisions = site.kubectl(&["get", "controllerrevision", "-o", "name"]);
+    assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
+    let revisions = env.kubectl(&["get", "controllerrevision", "-o", "name"]);
     assert_eq!(revisions.lines().count(), 2, "{revisions}");
 }

@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod checked_env;
 mod facts;
 mod published;
 mod situations;
-mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 

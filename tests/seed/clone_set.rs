@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::support::{Desk, redact};
+use crate::support::{redact, test_env::TestEnv};
 
 /// The table as `kubectl get cloneset` would print it, with its columns from before UPDATED_AVAILABLE.
-fn clone_set(desk: &Desk) -> String {
-    let objects = desk.objects("CloneSet");
+fn clone_set(env: &TestEnv) -> String {
+    let objects = env.objects("CloneSet");
     let [object] = objects.as_slice() else { panic!("there is one: {objects:#?}") };
     let status = |field: &str| object["status"][field].as_u64().unwrap_or(0);
     format!(
@@ -20,8 +20,8 @@ fn clone_set(desk: &Desk) -> String {
     )
 }
 
-fn pods(desk: &Desk) -> Vec<(Value, Value)> {
-    let mut pods: Vec<(Value, Value)> = desk
+fn pods(env: &TestEnv) -> Vec<(Value, Value)> {
+    let mut pods: Vec<(Value, Value)> = env
         .objects("Pod")
         .iter()
         .map(|pod| (pod["metadata"]["name"].clone(), pod["spec"]["containers"][0]["image"].clone()))
@@ -32,20 +32,20 @@ fn pods(desk: &Desk) -> Vec<(Value, Value)> {
 
 #[test]
 fn the_clone_set_is_updated_in_place() {
-    let desk = Desk::new();
+    let env = TestEnv::new();
     let row = "clonset-server   5        5          5       batchReady    rolloutSucceed";
-    let ran = desk.done("apply examples/clonset-server-v1.yaml");
+    let ran = env.run_ok("apply examples/clonset-server-v1.yaml");
     assert!(redact::data(&ran.stdout).contains(row), "{}", ran.stdout);
-    assert_eq!(clone_set(&desk), "clonset-server 5 5 5 5 5");
-    let before = pods(&desk);
-    let ran = desk.done("apply examples/clonset-server-v2.yaml");
+    assert_eq!(clone_set(&env), "clonset-server 5 5 5 5 5");
+    let before = pods(&env);
+    let ran = env.run_ok("apply examples/clonset-server-v2.yaml");
     assert!(redact::data(&ran.stdout).contains(row), "{}", ran.stdout);
-    assert_eq!(clone_set(&desk), "clonset-server 5 5 5 5 5");
-    let after = pods(&desk);
+    assert_eq!(clone_set(&env), "clonset-server 5 5 5 5 5");
+    let after = pods(&env);
     let names = |pods: &[(Value, Value)]| pods.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&after), names(&before), "the pods are the same ones");
     assert!(after.iter().all(|(_, image)| image == "stefanprodan/podinfo:5.0.2"), "{after:?}");
-    let revisions = desk.objects("ControllerRevision");
+    let revisions = env.objects("ControllerRevision");
     let ours = revisions
         .iter()
         .filter(|one| one["metadata"]["labels"]["controller.oam.dev/component"] == "clonset-server");
@@ -56,10 +56,10 @@ fn the_clone_set_is_updated_in_place() {
 
 #[test]
 fn a_stateful_set_has_its_services() {
-    let desk = Desk::new();
-    let ran = desk.done("apply examples/store.yaml");
+    let env = TestEnv::new();
+    let ran = env.run_ok("apply examples/store.yaml");
     assert!(redact::data(&ran.stdout).contains("store   3        3          3"), "{}", ran.stdout);
-    let services = desk.objects("Service");
+    let services = env.objects("Service");
     let names: Vec<&str> =
         services.iter().filter_map(|service| service["metadata"]["name"].as_str()).collect();
     assert!(names.contains(&"store") && names.contains(&"store-headless"), "{names:?}");

@@ -9,32 +9,32 @@ mod clone_set;
 mod support;
 
 use serde_json::{Value, json};
-use support::{Desk, redact, walk};
+use support::{redact, test_env::TestEnv, walk};
 
 const STEPS: [&str; 6] = ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"];
 
 /// A directory in which the first so many steps were walked.
-fn walked(steps: usize) -> Desk {
-    let desk = Desk::new();
+fn walked(steps: usize) -> TestEnv {
+    let env = TestEnv::new();
     for step in &STEPS[..steps] {
-        let ran = desk.done(&format!("apply examples/express-server-{step}.yaml"));
-        let status = desk.done("status express-server").stdout;
+        let ran = env.run_ok(&format!("apply examples/express-server-{step}.yaml"));
+        let status = env.run_ok("status express-server").stdout;
         assert_eq!(redact::data(&ran.stdout), redact::data(&status), "apply ends with the table of status");
     }
-    desk
+    env
 }
 
 /// The three tables that a user looks at, the last as `kubectl get deploy` would print it.
-fn tables(desk: &Desk) -> String {
-    let history = desk.done("history express-server").stdout;
+fn tables(env: &TestEnv) -> String {
+    let history = env.run_ok("history express-server").stdout;
     let (revisions, _) = history.split_once("\n\n").unwrap();
-    let status = desk.done("status express-server").stdout;
-    format!("{}\n{}\n{}", redact::data(&status), redact::data(revisions), deployments(desk))
+    let status = env.run_ok("status express-server").stdout;
+    format!("{}\n{}\n{}", redact::data(&status), redact::data(revisions), deployments(env))
 }
 
-fn deployments(desk: &Desk) -> String {
+fn deployments(env: &TestEnv) -> String {
     let mut text = "NAME                READY   UP-TO-DATE   AVAILABLE\n".to_owned();
-    for object in desk.objects("Deployment") {
+    for object in env.objects("Deployment") {
         let status = |field: &str| object["status"][field].as_u64().unwrap_or(0);
         let ready = format!("{}/{}", status("readyReplicas"), object["spec"]["replicas"]);
         let name = object["metadata"]["name"].as_str().unwrap();
@@ -45,8 +45,8 @@ fn deployments(desk: &Desk) -> String {
 }
 
 /// The document of `status -o json`, but for the time of the first release.
-fn document(desk: &Desk) -> Value {
-    let mut document: Value = serde_json::from_str(&desk.done("status -o json").stdout).unwrap();
+fn document(env: &TestEnv) -> Value {
+    let mut document: Value = serde_json::from_str(&env.run_ok("status -o json").stdout).unwrap();
     let created = document["items"][0].as_object_mut().unwrap().remove("created").unwrap();
     assert!(created.as_str().is_some_and(|time| time.ends_with('Z')), "{created}");
     document
@@ -76,13 +76,13 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
 /// The very walk that is walked on a real cluster.
 #[test]
 fn the_walk_goes_as_on_every_ground() {
-    walk::walk(&Desk::new(), "examples", |_| {});
+    walk::walk(&TestEnv::new(), "examples", |_| {});
 }
 
 #[test]
 fn the_first_release_makes_five_of_v1() {
-    let desk = walked(1);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(1);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
 
@@ -92,13 +92,13 @@ fn the_first_release_makes_five_of_v1() {
     NAME                READY   UP-TO-DATE   AVAILABLE
     express-server-v1   5/5     5            5
     ");
-    assert_eq!(document(&desk), whole("express-server-v1", 5, [2, 3]));
+    assert_eq!(document(&env), whole("express-server-v1", 5, [2, 3]));
 }
 
 #[test]
 fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
-    let desk = walked(2);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(2);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     express-server   5        2          2       batchReady    rollingInBatches   0s
 
@@ -120,13 +120,13 @@ fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
     item["sourceReplicas"] = json!(3);
     item["batchPartition"] = json!(0);
     item["message"] = json!("held after batch 1 of 2 as requested");
-    assert_eq!(document(&desk), held);
+    assert_eq!(document(&env), held);
 }
 
 #[test]
 fn the_upgrade_ends_with_five_of_v2_and_no_v1() {
-    let desk = walked(3);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(3);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
 
@@ -137,13 +137,13 @@ fn the_upgrade_ends_with_five_of_v2_and_no_v1() {
     NAME                READY   UP-TO-DATE   AVAILABLE
     express-server-v2   5/5     5            5
     ");
-    assert_eq!(document(&desk), whole("express-server-v2", 5, [2, 3]));
+    assert_eq!(document(&env), whole("express-server-v2", 5, [2, 3]));
 }
 
 #[test]
 fn the_rollback_ends_with_five_of_v1_made_anew() {
-    let desk = walked(4);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(4);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
 
@@ -154,15 +154,15 @@ fn the_rollback_ends_with_five_of_v1_made_anew() {
     NAME                READY   UP-TO-DATE   AVAILABLE
     express-server-v1   5/5     5            5
     ");
-    assert_eq!(document(&desk), whole("express-server-v1", 5, [2, 3]));
+    assert_eq!(document(&env), whole("express-server-v1", 5, [2, 3]));
     let of_first = walked(1).objects("ControllerRevision");
-    assert_eq!(desk.objects("ControllerRevision")[0]["data"], of_first[0]["data"], "v1 is as recorded");
+    assert_eq!(env.objects("ControllerRevision")[0]["data"], of_first[0]["data"], "v1 is as recorded");
 }
 
 #[test]
 fn the_scale_out_adds_two_to_v1() {
-    let desk = walked(5);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(5);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   7        7          7       batchReady    rolloutSucceed   0s
 
@@ -173,13 +173,13 @@ fn the_scale_out_adds_two_to_v1() {
     NAME                READY   UP-TO-DATE   AVAILABLE
     express-server-v1   7/7     7            7
     ");
-    assert_eq!(document(&desk), whole("express-server-v1", 7, [1, 1]));
+    assert_eq!(document(&env), whole("express-server-v1", 7, [1, 1]));
 }
 
 #[test]
 fn the_scale_in_takes_four_from_v1() {
-    let desk = walked(6);
-    insta::assert_snapshot!(tables(&desk), @"
+    let env = walked(6);
+    insta::assert_snapshot!(tables(&env), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   3        3          3       batchReady    rolloutSucceed   0s
 
@@ -190,7 +190,7 @@ fn the_scale_in_takes_four_from_v1() {
     NAME                READY   UP-TO-DATE   AVAILABLE
     express-server-v1   3/3     3            3
     ");
-    assert_eq!(document(&desk), whole("express-server-v1", 3, [1, 3]));
+    assert_eq!(document(&env), whole("express-server-v1", 3, [1, 3]));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn revisions_are_recorded_as_the_original_does() {
 
 #[test]
 fn the_walk_leaves_every_run_in_the_history() {
-    let history = walked(6).done("history").stdout;
+    let history = walked(6).run_ok("history").stdout;
     insta::assert_snapshot!(redact::data(&history), @"
     REVISION   NAME                IMAGE                        READY   AGE
     1          express-server-v1   stefanprodan/podinfo:4.0.3   3/3     0s

@@ -5,7 +5,7 @@ use std::process::{ChildStderr, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Ran;
+use super::test_env::CommandOutput;
 
 /// A running command. It is killed when it is dropped.
 pub(crate) struct Child {
@@ -59,12 +59,12 @@ impl Child {
     }
 
     /// Waits for the end.
-    pub(crate) fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> CommandOutput {
         self.reader.read_to_string(&mut self.said).unwrap();
         let mut stdout = String::new();
         self.process.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         let code = self.process.wait().unwrap().code();
-        Ran { stdout, stderr: std::mem::take(&mut self.said), code }
+        CommandOutput { stdout, stderr: std::mem::take(&mut self.said), code }
     }
 }
 

@@ -4,29 +4,31 @@ use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
 
-use crate::common::fault::Request;
-use crate::common::manifest::{request_for, web};
-use crate::common::process::{Process, Run};
-use crate::common::scenario::{Act, BRIEF, IDENTITY, Scene, Story, process};
-use crate::common::stage::Stage;
+use crate::support::fault::Request;
+use crate::support::manifest::{request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::{Act, BRIEF, IDENTITY, Scenario, Scene, process};
+use crate::support::test_cluster::TestCluster;
 
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// An upgrade to an image that fails; `fail` is what the pods say.
 async fn broken_upgrade(fail: &str) -> (Scene, Run) {
-    let story = story();
-    let scene = story.open().await;
-    scene.stage.script_pods(&format!("- {{image: 'web:2', fail: {fail}}}\n- {{image: '*', readyAfter: 1s}}"));
-    let begun = scene.stage.clock.elapsed().unsigned_abs();
-    let run = story.run(&scene, &process()).await;
-    let lasted = scene.stage.clock.elapsed().unsigned_abs() - begun;
+    let scenario = scenario();
+    let scene = scenario.open().await;
+    scene
+        .cluster
+        .set_pod_rules(&format!("- {{image: 'web:2', fail: {fail}}}\n- {{image: '*', readyAfter: 1s}}"));
+    let begun = scene.cluster.clock.elapsed().unsigned_abs();
+    let run = scenario.run(&scene, &process()).await;
+    let lasted = scene.cluster.clock.elapsed().unsigned_abs() - begun;
     assert!(lasted >= DEADLINE && lasted < DEADLINE + BRIEF, "it took {lasted:?}");
-    story.judge(&scene, &[&run]).await;
+    scenario.judge(&scene, &[&run]).await;
     (scene, run)
 }
 
-fn story() -> Story {
-    Story {
+fn scenario() -> Scenario {
+    Scenario {
         rules: "- {image: '*', readyAfter: 1s}",
         before: vec![Act::Apply(vec![web(1, 4)])],
         manifest: vec![web(2, 4).batches(&["1", "3"])],
@@ -36,14 +38,14 @@ fn story() -> Story {
 async fn names_the_reason(fail: &str, reason: &str) {
     let (scene, run) = broken_upgrade(fail).await;
     let failures = run.failures();
-    assert_eq!(failures.len(), 1, "{}", run.story());
-    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
-    assert!(failures[0].reason.contains("not ready after 10m"), "{}", run.story());
+    assert_eq!(failures.len(), 1, "{}", run.transcript());
+    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.transcript());
+    assert!(failures[0].reason.contains("not ready after 10m"), "{}", run.transcript());
     let evidence = failures[0].evidence.join("\n");
     assert!(evidence.contains(reason) && evidence.contains("pod `web-v2-"), "{evidence}");
     assert!(evidence.contains("`web-v1` 4/4 ready"), "{evidence}");
-    assert_eq!(scene.stage.record("web").unwrap()["run"]["outcome"], "Failed");
-    assert_eq!(scene.stage.sizes(), [("web-v1".to_owned(), 4), ("web-v2".to_owned(), 1)]);
+    assert_eq!(scene.cluster.record("web").unwrap()["run"]["outcome"], "Failed");
+    assert_eq!(scene.cluster.sizes(), [("web-v1".to_owned(), 4), ("web-v2".to_owned(), 1)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,10 +71,10 @@ async fn a_pod_that_fits_nowhere() {
 #[tokio::test(start_paused = true)]
 async fn a_corrected_manifest_completes() {
     let (scene, _) = broken_upgrade("ImagePullBackOff").await;
-    let run = scene.stage.run(&process(), &request_for(&[web(3, 4).batches(&["1", "3"])])).await;
-    assert!(run.is_well(), "{}", run.story());
-    assert_eq!(scene.stage.sizes(), [("web-v3".to_owned(), 4)]);
-    let record = scene.stage.record("web").unwrap();
+    let run = scene.cluster.run(&process(), &request_for(&[web(3, 4).batches(&["1", "3"])])).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert_eq!(scene.cluster.sizes(), [("web-v3".to_owned(), 4)]);
+    let record = scene.cluster.record("web").unwrap();
     assert_eq!(record["run"]["outcome"], "Succeeded");
     assert_eq!(record["past"][0]["outcome"], "Failed");
 }
@@ -80,32 +82,32 @@ async fn a_corrected_manifest_completes() {
 #[tokio::test(start_paused = true)]
 async fn a_repaired_image_completes_the_same_run() {
     let (scene, _) = broken_upgrade("NeverReady").await;
-    scene.stage.script_pods("- {image: '*', readyAfter: 1s}");
-    scene.stage.settle().await;
-    let run = story().run(&scene, &process()).await;
-    assert!(run.is_well(), "{}", run.story());
-    assert_eq!(scene.stage.sizes(), [("web-v2".to_owned(), 4)]);
-    assert_eq!(scene.stage.record("web").unwrap()["past"].as_array().unwrap().len(), 1);
+    scene.cluster.set_pod_rules("- {image: '*', readyAfter: 1s}");
+    scene.cluster.settle().await;
+    let run = scenario().run(&scene, &process()).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert_eq!(scene.cluster.sizes(), [("web-v2".to_owned(), 4)]);
+    assert_eq!(scene.cluster.record("web").unwrap()["past"].as_array().unwrap().len(), 1);
 }
 
 /// Each batch has the whole deadline for itself.
 #[tokio::test(start_paused = true)]
 async fn each_batch_has_its_own_deadline() {
-    let stage = Stage::open("- {image: '*', readyAfter: 8m}").await;
-    let run = stage.run(&process(), &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
-    assert!(run.is_well(), "{}", run.story());
+    let cluster = TestCluster::open("- {image: '*', readyAfter: 8m}").await;
+    let run = cluster.run(&process(), &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
+    assert!(run.is_success(), "{}", run.transcript());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_run_has_a_deadline() {
-    let stage = Stage::open("- {image: '*', readyAfter: 8m}").await;
+    let cluster = TestCluster::open("- {image: '*', readyAfter: 8m}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.run = Duration::from_secs(900);
-    let run = stage.run(&process, &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
+    let run = cluster.run(&process, &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
     let failures = run.failures();
-    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
-    assert!(failures[0].reason.contains("`--timeout`"), "{}", run.story());
-    assert_eq!(stage.record("web").unwrap()["run"]["outcome"], "Failed");
+    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.transcript());
+    assert!(failures[0].reason.contains("`--timeout`"), "{}", run.transcript());
+    assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Failed");
     let last_write: &Request = run.effects().pop().unwrap();
-    assert!(last_write.at < Duration::from_secs(910), "{}", run.story());
+    assert!(last_write.at < Duration::from_secs(910), "{}", run.transcript());
 }

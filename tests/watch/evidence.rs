@@ -7,11 +7,11 @@ use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 
-use crate::common::fault::{Fate, PASS};
-use crate::common::manifest::{Component, component, request_for, web};
-use crate::common::process::{Process, Run};
-use crate::common::scenario::IDENTITY;
-use crate::common::stage::Stage;
+use crate::support::fault::{Fate, PASS};
+use crate::support::manifest::{Component, component, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::IDENTITY;
+use crate::support::test_cluster::TestCluster;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long everything that is asked for the evidence may take.
@@ -19,16 +19,16 @@ const GATHERING: Duration = Duration::from_secs(10);
 
 /// Releases a component whose pods fail, with a minute for its batch.
 async fn released(fail: &str, component: Component, process: &mut Process) -> (Run, Duration) {
-    let stage = Stage::open(&format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
+    let cluster = TestCluster::open(&format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
     process.limits.batch = MINUTE;
-    let begun = stage.clock.elapsed().unsigned_abs();
-    let run = stage.run(process, &request_for(&[component])).await;
-    (run, stage.clock.elapsed().unsigned_abs() - begun)
+    let begun = cluster.clock.elapsed().unsigned_abs();
+    let run = cluster.run(process, &request_for(&[component])).await;
+    (run, cluster.clock.elapsed().unsigned_abs() - begun)
 }
 
 fn evidence(run: &Run) -> String {
     let failures = run.failures();
-    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.story());
+    assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.transcript());
     failures[0].evidence.join("\n")
 }
 
@@ -102,15 +102,20 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
 /// Several at once as well, of which one would look while another does.
 #[tokio::test(start_paused = true)]
 async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
-    let stage = Stage::open("- {image: '*', fail: CrashLoopBackOff}").await;
+    let cluster = TestCluster::open("- {image: '*', fail: CrashLoopBackOff}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.fail_fast = FailFast::On;
     let components: Vec<Component> = (0..4).map(|number| component(&format!("c{number}"), 1, 1)).collect();
-    let run = stage.run(&process, &request_for(&components)).await;
+    let run = cluster.run(&process, &request_for(&components)).await;
     let reasons: Vec<String> = run.failures().iter().map(|failure| failure.reason.clone()).collect();
-    assert_eq!(reasons, vec!["cannot become ready (`--fail-fast`): CrashLoopBackOff"; 4], "{}", run.story());
+    assert_eq!(
+        reasons,
+        vec!["cannot become ready (`--fail-fast`): CrashLoopBackOff"; 4],
+        "{}",
+        run.transcript()
+    );
     // The kubelet has restarted each three times after 30 seconds.
-    let lasted = stage.clock.elapsed().unsigned_abs();
+    let lasted = cluster.clock.elapsed().unsigned_abs();
     assert!(lasted < Duration::from_secs(45), "it took {lasted:?}");
 }
 
@@ -125,7 +130,7 @@ async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
     let mount = "ContainerCreating, FailedMount: MountVolume.SetUp failed for volume \"config\" : configmap \"app\" not found";
     assert!(told.len() == 1 && told[0].contains(mount), "{told:?}");
     let first_event_list = run.requests.iter().find(|one| one.seen.kind == "events").unwrap();
-    assert!(first_event_list.at > Duration::from_secs(10), "{}", run.story());
+    assert!(first_event_list.at > Duration::from_secs(10), "{}", run.transcript());
 }
 
 /// What is asked for the evidence, and nothing else.
@@ -142,7 +147,7 @@ async fn a_server_that_answers_no_look_delays_no_verdict() {
     assert!(
         evidence(&run).contains("the API server had not answered everything after 10s"),
         "{}",
-        run.story()
+        run.transcript()
     );
     assert!(lasted < MINUTE + GATHERING + Duration::from_secs(1), "it took {lasted:?}");
 }
@@ -154,6 +159,6 @@ async fn a_server_that_answers_in_part_is_quoted() {
         if seen.kind == "events" || seen.kind == "pods/log" { Fate::Verdict(Verdict::Hang) } else { PASS }
     });
     let (run, lasted) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
-    assert!(evidence(&run).contains("last ended: Error, exit code 1"), "{}", run.story());
+    assert!(evidence(&run).contains("last ended: Error, exit code 1"), "{}", run.transcript());
     assert!(lasted < MINUTE + GATHERING, "it took {lasted:?}");
 }

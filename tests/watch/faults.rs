@@ -8,12 +8,12 @@ use std::time::Duration;
 use rollout::cluster::session::{Patience, Session};
 use rollout::sandbox::fault::{Seen, Verb, Verdict, WatchFault};
 
-use crate::common::case;
-use crate::common::fault::{Fate, PASS};
-use crate::common::process::Process;
-use crate::common::scenario::{IDENTITY, Story, kinds};
-use crate::common::stage::Stage;
-use crate::common::stories;
+use crate::support::case;
+use crate::support::fault::{Fate, PASS};
+use crate::support::process::Process;
+use crate::support::scenario::{IDENTITY, Scenario, kinds};
+use crate::support::scenarios;
+use crate::support::test_cluster::TestCluster;
 
 fn is_watch(seen: &Seen) -> bool {
     seen.verb == Verb::Watch
@@ -30,42 +30,42 @@ fn with_watches(count: usize, fault: WatchFault) -> Process {
     })
 }
 
-async fn survives(story: Story, process: impl Fn(usize) -> Process) {
-    let reference = story.reference().await;
+async fn survives(scenario: Scenario, process: impl Fn(usize) -> Process) {
+    let reference = scenario.reference().await;
     for count in 0..=12 {
         case(&format!("number {count}"));
-        let scene = story.open().await;
-        let run = story.run(&scene, &process(count)).await;
-        assert_eq!(kinds(&run), kinds(&reference.run), "{}", run.story());
-        story.judge(&scene, &[&run]).await;
-        story.check_done(&scene, &reference).await;
+        let scene = scenario.open().await;
+        let run = scenario.run(&scene, &process(count)).await;
+        assert_eq!(kinds(&run), kinds(&reference.run), "{}", run.transcript());
+        scenario.judge(&scene, &[&run]).await;
+        scenario.check_done(&scene, &reference).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_watch_is_closed_after_some_events() {
-    survives(stories::upgrade(), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
+    survives(scenarios::upgrade(), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_watch_forgets_after_some_events() {
-    survives(stories::upgrade(), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
+    survives(scenarios::upgrade(), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn some_watches_are_silent() {
-    survives(stories::upgrade(), |count| with_watches(count, WatchFault::Silent)).await;
+    survives(scenarios::upgrade(), |count| with_watches(count, WatchFault::Silent)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_comes_twice() {
-    survives(stories::third_after_gate(), |count| with_watches(count, WatchFault::DuplicateEach)).await;
+    survives(scenarios::third_after_gate(), |count| with_watches(count, WatchFault::DuplicateEach)).await;
 }
 
 /// A server that has lost the history refuses each watch from the old version on, until there is a new list.
 #[tokio::test(start_paused = true)]
 async fn a_watch_from_a_lost_version_is_given_up() {
-    survives(stories::upgrade(), |count| {
+    survives(scenarios::upgrade(), |count| {
         let (watches, is_lost) = (AtomicUsize::new(0), AtomicBool::new(false));
         Process::with(IDENTITY, move |seen| {
             if seen.verb == Verb::List && seen.kind == "deployments" {
@@ -91,8 +91,8 @@ async fn a_watch_from_a_lost_version_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
-    let stage = Stage::open("[]").await;
-    let session = Session::new(stage.client(), stage.clock.clone(), Patience::default());
+    let cluster = TestCluster::open("[]").await;
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
     let told = Rc::new(RefCell::new(Vec::new()));
     let heard = told.clone();
     session.on_retry(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));
@@ -100,7 +100,7 @@ async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
     for message in ["refused", "refused", "no route", "no route"] {
         session.notify_retry(message, second);
     }
-    stage.clock.pause(second).await;
+    cluster.clock.pause(second).await;
     session.notify_retry("no route", second);
     assert_eq!(*told.borrow(), ["refused", "no route", "no route"]);
 }

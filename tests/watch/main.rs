@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod deadlines;
+mod driver_requests;
 mod evidence;
 mod faults;
-mod hidden;
-mod looking;
+mod missed_events;
+mod observer_requests;
 mod stale;
-mod waiting;

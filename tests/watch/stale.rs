@@ -16,12 +16,12 @@ use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{Seen, Verb, Verdict};
 use serde_json::{Value, json};
 
-use crate::common::fault::{Fate, PASS, answer};
-use crate::common::manifest::{NAMESPACE, component, request_for, web};
-use crate::common::process::{Process, Run};
-use crate::common::scenario::IDENTITY;
-use crate::common::stage::Stage;
-use crate::common::wire;
+use crate::support::fault::{Fate, PASS, answer};
+use crate::support::manifest::{NAMESPACE, component, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::IDENTITY;
+use crate::support::tapped_client;
+use crate::support::test_cluster::TestCluster;
 
 /// Slower than the first looks.
 const SLOW: &str = "- {image: '*', readyAfter: 20s}";
@@ -33,13 +33,13 @@ fn hasty() -> Process {
     process
 }
 
-async fn patch(stage: &Stage, name: &str, patch: &Value) {
-    let api: Api<Deployment> = Api::default_namespaced(stage.client());
+async fn patch(cluster: &TestCluster, name: &str, patch: &Value) {
+    let api: Api<Deployment> = Api::default_namespaced(cluster.client());
     api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
 }
 
-async fn complain(stage: &Stage, name: &str) {
-    let api: Api<Deployment> = Api::default_namespaced(stage.client());
+async fn complain(cluster: &TestCluster, name: &str) {
+    let api: Api<Deployment> = Api::default_namespaced(cluster.client());
     let condition = json!({
         "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "long ago",
         "lastUpdateTime": "2020-03-04T20:00:00Z", "lastTransitionTime": "2020-03-04T20:00:00Z",
@@ -48,8 +48,8 @@ async fn complain(stage: &Stage, name: &str) {
     api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
 }
 
-async fn warn(stage: &Stage, name: &str) {
-    let api: Api<Event> = Api::default_namespaced(stage.client());
+async fn warn(cluster: &TestCluster, name: &str) {
+    let api: Api<Event> = Api::default_namespaced(cluster.client());
     let event = json!({
         "metadata": {"name": "old"}, "type": "Warning", "reason": "FailedCreate", "message": "a quota of yesterday",
         "involvedObject": {"kind": "StatefulSet", "name": name, "namespace": NAMESPACE}, "count": 3,
@@ -60,52 +60,52 @@ async fn warn(stage: &Stage, name: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_the_batch_ends_no_run() {
-    let stage = Stage::open(SLOW).await;
+    let cluster = TestCluster::open(SLOW).await;
     let is_scaled = |seen: &Seen| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         seen.kind == "deployments" && operations.iter().any(|one| one["path"] == "/spec/replicas")
     };
     let dying = Process::with(IDENTITY, move |seen| if is_scaled(seen) { Fate::DeathAfter } else { PASS });
-    stage.run(&dying, &request_for(&[web(1, 2)])).await;
-    stage.clock.pause(Duration::from_secs(1)).await;
-    complain(&stage, "web-v1").await;
-    let run = stage.run(&hasty(), &request_for(&[web(1, 2)])).await;
-    assert!(run.is_well(), "{}", run.story());
+    cluster.run(&dying, &request_for(&[web(1, 2)])).await;
+    cluster.clock.pause(Duration::from_secs(1)).await;
+    complain(&cluster, "web-v1").await;
+    let run = cluster.run(&hasty(), &request_for(&[web(1, 2)])).await;
+    assert!(run.is_success(), "{}", run.transcript());
 }
 
 /// A process that has written nothing yet compares with its first look.
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
-    let stage = Stage::open(FAST).await;
-    assert!(stage.run(&hasty(), &request_for(&[web(1, 2)])).await.is_well());
-    stage.settle().await;
-    stage.script_pods("- {image: '*', fail: NeverReady}");
-    stage.settle().await;
-    complain(&stage, "web-v1").await;
+    let cluster = TestCluster::open(FAST).await;
+    assert!(cluster.run(&hasty(), &request_for(&[web(1, 2)])).await.is_success());
+    cluster.settle().await;
+    cluster.set_pod_rules("- {image: '*', fail: NeverReady}");
+    cluster.settle().await;
+    complain(&cluster, "web-v1").await;
     let mut process = hasty();
     process.limits.run = Duration::from_secs(30);
-    let run = stage.run(&process, &request_for(&[web(1, 2)])).await;
-    assert!(run.failures()[0].reason.starts_with("not ready after 30s"), "{}", run.story());
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
+    assert!(run.failures()[0].reason.starts_with("not ready after 30s"), "{}", run.transcript());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_from_before_the_batch_ends_no_run() {
-    let stage = Stage::open(FAST).await;
+    let cluster = TestCluster::open(FAST).await;
     let db = |size: u32| request_for(&[component("db", 1, size).of("statefulset")]);
-    assert!(stage.run(&hasty(), &db(1)).await.is_well());
-    warn(&stage, "db").await;
-    stage.script_pods(SLOW);
-    let run = stage.run(&hasty(), &db(3)).await;
-    assert!(run.is_well(), "{}", run.story());
+    assert!(cluster.run(&hasty(), &db(1)).await.is_success());
+    warn(&cluster, "db").await;
+    cluster.set_pod_rules(SLOW);
+    let run = cluster.run(&hasty(), &db(3)).await;
+    assert!(run.is_success(), "{}", run.transcript());
     // One that comes in the batch still does.
     let (process, five) = (hasty(), db(5));
-    let (run, ()) = tokio::join!(stage.run(&process, &five), async {
+    let (run, ()) = tokio::join!(cluster.run(&process, &five), async {
         process.heard(1, |what| matches!(what, EventKind::Waiting { .. })).await;
-        let api: Api<Event> = Api::default_namespaced(stage.client());
+        let api: Api<Event> = Api::default_namespaced(cluster.client());
         let again = Patch::Merge(json!({"count": 4, "message": "a quota of today"}));
         api.patch("old", &PatchParams::default(), &again).await.unwrap();
     });
-    assert!(run.failures()[0].reason.contains("a quota of today"), "{}", run.story());
+    assert!(run.failures()[0].reason.contains("a quota of today"), "{}", run.transcript());
 }
 
 fn warnings(run: &Run) -> Vec<&str> {
@@ -119,14 +119,14 @@ fn warnings(run: &Run) -> Vec<&str> {
 /// As KubeVela leaves a target that was rejected.
 #[tokio::test(start_paused = true)]
 async fn a_paused_target_is_unpaused_with_its_batch() {
-    let stage = Stage::open(FAST).await;
-    assert!(stage.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_well());
+    let cluster = TestCluster::open(FAST).await;
+    assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
     let is_made = |seen: &Seen| seen.verb == Verb::Create && seen.kind == "deployments";
     let dying = Process::with(IDENTITY, move |seen| if is_made(seen) { Fate::DeathAfter } else { PASS });
-    stage.run(&dying, &request_for(&[web(2, 2)])).await;
-    patch(&stage, "web-v2", &json!({"spec": {"paused": true}})).await;
-    let run = stage.run(&Process::new(IDENTITY), &request_for(&[web(2, 2)])).await;
-    assert!(run.is_well(), "{}", run.story());
+    cluster.run(&dying, &request_for(&[web(2, 2)])).await;
+    patch(&cluster, "web-v2", &json!({"spec": {"paused": true}})).await;
+    let run = cluster.run(&Process::new(IDENTITY), &request_for(&[web(2, 2)])).await;
+    assert!(run.is_success(), "{}", run.transcript());
     assert_eq!(warnings(&run), ["deployment `web-v2` was paused; unpausing it"]);
     let unpausing = |seen: &Seen| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
@@ -136,38 +136,38 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
             .count()
     };
     let writes = run.requests.iter().map(|request| unpausing(&request.seen));
-    assert_eq!(writes.max(), Some(4), "size and pause are tested and written as one: {}", run.story());
-    assert_eq!(stage.sizes(), [("web-v2".to_owned(), 2)]);
+    assert_eq!(writes.max(), Some(4), "size and pause are tested and written as one: {}", run.transcript());
+    assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 2)]);
 }
 
 /// A pod template that somebody changed under the pause would replace all pods at once.
 #[tokio::test(start_paused = true)]
 async fn a_pause_over_another_template_is_named() {
-    let stage = Stage::open(FAST).await;
-    assert!(stage.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_well());
+    let cluster = TestCluster::open(FAST).await;
+    assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
     let template = json!({"metadata": {"annotations": {"changed": "yes"}}});
-    patch(&stage, "web-v1", &json!({"spec": {"paused": true, "template": template}})).await;
-    stage.settle().await;
+    patch(&cluster, "web-v1", &json!({"spec": {"paused": true, "template": template}})).await;
+    cluster.settle().await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(30);
-    let run = stage.run(&process, &request_for(&[web(1, 3)])).await;
+    let run = cluster.run(&process, &request_for(&[web(1, 3)])).await;
     let evidence = run.failures()[0].evidence.join("\n");
     assert!(
         evidence.contains("deployment `web-v1`: it is paused: resume it with `kubectl rollout resume"),
         "{evidence}"
     );
     let paused: Vec<Value> =
-        stage.objects("Deployment").iter().map(|one| one["spec"]["paused"].clone()).collect();
+        cluster.objects("Deployment").iter().map(|one| one["spec"]["paused"].clone()).collect();
     assert!(paused.contains(&json!(true)), "{paused:?}");
 }
 
 /// A component may have more pods than a page has.
 #[tokio::test(start_paused = true)]
 async fn pods_are_counted_over_all_pages() {
-    let stage = Stage::open(FAST).await;
+    let cluster = TestCluster::open(FAST).await;
     let db = request_for(&[component("db", 1, 3).of("statefulset")]);
-    assert!(stage.run(&Process::new(IDENTITY), &db).await.is_well());
-    let pods: Vec<Value> = stage.objects("Pod");
+    assert!(cluster.run(&Process::new(IDENTITY), &db).await.is_success());
+    let pods: Vec<Value> = cluster.objects("Pod");
     let pods: Vec<Value> =
         pods.into_iter().filter(|pod| pod["metadata"]["name"].as_str().unwrap().starts_with("db-")).collect();
     let pages = Arc::new(Mutex::new(Vec::new()));
@@ -184,8 +184,8 @@ async fn pods_are_counted_over_all_pages() {
         let page = json!({"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items});
         Fate::Verdict(Verdict::Answer(answer(200, "application/json", &page.to_string())))
     });
-    let client = wire::tapped(stage.client(), process.tap.clone());
-    let session = Session::new(client, stage.clock.clone(), Patience::default());
+    let client = tapped_client::tapped(cluster.client(), process.tap.clone());
+    let session = Session::new(client, cluster.clock.clone(), Patience::default());
     let subject =
         Subject { namespace: NAMESPACE, component: "db", kind: WorkloadKind::StatefulSet, name: "db" };
     let findings = look(&session, subject, &Before::default()).await.unwrap();

@@ -5,9 +5,9 @@ use rollout::sandbox::rules::parse_rules;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::plane::Plane;
-use crate::site::{QUICK, Site};
-use crate::twin;
+use crate::control_plane::ControlPlane;
+use crate::paired_sandbox;
+use crate::real_env::{QUICK, RealEnv};
 
 /// Where a script is played.
 pub(super) struct Ground<'a> {
@@ -18,13 +18,13 @@ pub(super) struct Ground<'a> {
 }
 
 enum Kind<'a> {
-    Real(&'a Plane),
+    Real(&'a ControlPlane),
     Sandbox(Sandbox),
 }
 
 impl<'a> Ground<'a> {
     /// The story's namespace on the control plane.
-    pub(super) fn real(site: &'a Site) -> Self {
+    pub(super) fn real(site: &'a RealEnv) -> Self {
         let runtime = runtime();
         let client = runtime.block_on(site.plane.kubectl.client(&site.namespace));
         // A controller puts this into every new namespace at some moment, which should not be a script's.
@@ -33,11 +33,11 @@ impl<'a> Ground<'a> {
     }
 
     /// The same namespace in a sandbox of its own, with the same rules for its kubelet.
-    pub(super) fn sandbox(site: &Site) -> Self {
+    pub(super) fn sandbox(site: &RealEnv) -> Self {
         let runtime = runtime();
         let namespace = site.namespace.clone();
         let (sandbox, client) = runtime.block_on(async {
-            let sandbox = twin::open(QUICK);
+            let sandbox = paired_sandbox::open(QUICK);
             let client = sandbox.client(&namespace);
             let body = json!({"metadata": {"name": namespace}}).to_string().into_bytes();
             let made = http::Request::post("/api/v1/namespaces").body(body).unwrap();

@@ -32,8 +32,8 @@ use std::sync::Mutex;
 use similar::TextDiff;
 
 use crate::build;
-use crate::site::Site;
-use crate::{Outage, Story};
+use crate::real_env::RealEnv;
+use crate::{Outage, TestFn};
 use ground::Ground;
 use talk::{Exchange, Talk};
 
@@ -41,7 +41,7 @@ use talk::{Exchange, Talk};
 type Script = fn(&mut Talk);
 
 /// Every subject, by the name of its test.
-pub(crate) const SUBJECTS: [(&str, Story); 14] = [
+pub(crate) const SUBJECTS: [(&str, TestFn); 14] = [
     ("conformance_of_applies", |site| agree(site, "applies", applies::script)),
     ("conformance_of_creations", |site| agree(site, "creations", creations::script)),
     ("conformance_of_defaults", |site| agree(site, "defaults", defaults::script)),
@@ -60,7 +60,7 @@ pub(crate) const SUBJECTS: [(&str, Story); 14] = [
 
 /// What needs a control plane of its own: its server is made to forget.
 pub(crate) const FORGETTING: [(&str, Outage); 1] = [("conformance_of_a_forgotten_past", |plane| {
-    agree(&plane.site("conformance_of_a_forgotten_past"), "forgotten", forgotten::script);
+    agree(&plane.env("conformance_of_a_forgotten_past"), "forgotten", forgotten::script);
 })];
 
 /// Fewer requests than this mean that a script has lost its subject.
@@ -70,7 +70,7 @@ const LEAST: usize = 600;
 static AGREED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// Runs a script on both grounds and compares.
-fn agree(site: &Site, subject: &str, script: Script) {
+fn agree(site: &RealEnv, subject: &str, script: Script) {
     let [real, sandbox] = [Ground::real(site), Ground::sandbox(site)].map(|ground| {
         let mut talk = Talk::new(ground);
         script(&mut talk);

@@ -1,7 +1,7 @@
 //! CloneSets.
 
 use crate::in_place::{Component, field};
-use crate::site::{Site, without_ages};
+use crate::real_env::{RealEnv, without_ages};
 
 const SEED: &str = "apiVersion: core.oam.dev/v1beta1
 kind: Application
@@ -25,69 +25,69 @@ spec:
 ";
 
 /// The page's CloneSet part, with its slips read as they were meant.
-pub(crate) fn seed_walk(site: &Site) {
-    crate::seed::install_views(site);
+pub(crate) fn seed_walk(env: &RealEnv) {
+    crate::seed::install_views(env);
     for (revision, version) in [("v1", "4.0.3"), ("v2", "5.0.2")] {
         let text = SEED.replace("REVISION", revision).replace("VERSION", version);
-        let file = site.file("seed.yaml", &text);
-        let ran = site.rollout(&["apply", file.to_str().unwrap()]);
+        let file = env.file("seed.yaml", &text);
+        let ran = env.rollout(&["apply", file.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         let row = "clonset-server   5        5          5       batchReady    rolloutSucceed";
         assert_eq!(without_ages(&ran.stdout).lines().nth(1).unwrap(), row);
-        let table = site.table(&["rollouts.standard.oam.dev", "clonset-server"]);
+        let table = env.table(&["rollouts.standard.oam.dev", "clonset-server"]);
         assert_eq!(table.lines().nth(1).unwrap(), row, "kubectl get rollout");
         // The page is from before Kruise printed UPDATED_AVAILABLE.
         let columns = "custom-columns=NAME:.metadata.name,DESIRED:.spec.replicas,UPDATED:.status.updatedReplicas,\
                        UPDATED_READY:.status.updatedReadyReplicas,READY:.status.readyReplicas,TOTAL:.status.replicas";
         assert_eq!(
-            site.kubectl(&["get", "cloneset", "-o", columns]).trim_end(),
+            env.kubectl(&["get", "cloneset", "-o", columns]).trim_end(),
             "NAME             DESIRED   UPDATED   UPDATED_READY   READY   TOTAL\n\
              clonset-server   5         5         5               5       5"
         );
-        let wide = site.kubectl(&["get", "cloneset", "clonset-server", "-o", "wide"]);
+        let wide = env.kubectl(&["get", "cloneset", "clonset-server", "-o", "wide"]);
         assert!(wide.contains(&format!("stefanprodan/podinfo:{version}")), "{wide}");
     }
     assert_eq!(
-        site.table(&["controllerRevision", "-l", "controller.oam.dev/component=clonset-server"]),
+        env.table(&["controllerRevision", "-l", "controller.oam.dev/component=clonset-server"]),
         "NAME                CONTROLLER                                             REVISION\n\
          clonset-server-v1   application.core.oam.dev/rollout-trait-test-cloneset   1\n\
          clonset-server-v2   application.core.oam.dev/rollout-trait-test-cloneset   2"
     );
 }
 
-fn pods(site: &Site) -> Vec<String> {
+fn pods(env: &RealEnv) -> Vec<String> {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{\"\\n\"}{end}";
-    let found = site.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
+    let found = env.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
     let mut pods: Vec<String> = found.lines().map(str::to_owned).collect();
     pods.sort();
     pods
 }
 
-pub(crate) fn pods_keep_their_identity(site: &Site) {
+pub(crate) fn pods_keep_their_identity(env: &RealEnv) {
     let in_place = |version| Component {
         properties: ", updateStrategyType: InPlaceIfPossible",
         ..Component::new("cloneset-service", version, 5, &[2, 3])
     };
-    in_place(1).applied(site, "5 5 5 rolloutSucceed");
-    let before = pods(site);
-    in_place(2).applied(site, "5 5 5 rolloutSucceed");
-    assert_eq!(pods(site), before);
-    assert_eq!(field(site, "cloneset", ".spec.template.spec.containers[0].image"), "web:2");
+    in_place(1).applied(env, "5 5 5 rolloutSucceed");
+    let before = pods(env);
+    in_place(2).applied(env, "5 5 5 rolloutSucceed");
+    assert_eq!(pods(env), before);
+    assert_eq!(field(env, "cloneset", ".spec.template.spec.containers[0].image"), "web:2");
 }
 
-pub(crate) fn turns(site: &Site) {
-    super::turns(site, "cloneset", "cloneset");
+pub(crate) fn turns(env: &RealEnv) {
+    super::turns(env, "cloneset", "cloneset");
 }
 
-pub(crate) fn an_upgrade_is_frugal(site: &Site) {
-    Component::new("cloneset-service", 1, 6, &[2, 4]).applied(site, "6 6 6 rolloutSucceed");
-    let before = site.requests().len();
-    Component::new("cloneset-service", 2, 6, &[1, 2, 3]).applied(site, "6 6 6 rolloutSucceed");
-    let requests = site.requests();
-    let counts = |one: &&crate::site::Request| {
+pub(crate) fn an_upgrade_is_frugal(env: &RealEnv) {
+    Component::new("cloneset-service", 1, 6, &[2, 4]).applied(env, "6 6 6 rolloutSucceed");
+    let before = env.requests().len();
+    Component::new("cloneset-service", 2, 6, &[1, 2, 3]).applied(env, "6 6 6 rolloutSucceed");
+    let requests = env.requests();
+    let counts = |one: &&crate::real_env::Request| {
         let is_aside = ["applications", "rollouts", "leases"].contains(&one.resource.as_str());
         one.is_write() && one.code < 300 && !is_aside
     };
-    let writes: Vec<&crate::site::Request> = requests[before..].iter().filter(counts).collect();
+    let writes: Vec<&crate::real_env::Request> = requests[before..].iter().filter(counts).collect();
     assert!(writes.len() <= 3 + 4, "3 batches and 7 writes at most: {writes:#?}");
 }

@@ -2,29 +2,29 @@
 
 use serde_json::{Value, json};
 
+use crate::control_plane::ControlPlane;
 use crate::in_place::Component;
-use crate::plane::Plane;
-use crate::site::Site;
+use crate::real_env::RealEnv;
 
 /// Without Kruise nothing is written; with its definitions but without its controller, the run says so.
-pub(crate) fn without_kruise(plane: &Plane) {
-    let site = plane.site("without_kruise");
+pub(crate) fn without_kruise(plane: &ControlPlane) {
+    let env = plane.env("without_kruise");
     let component = Component::new("cloneset-service", 1, 2, &[2]);
-    let refused = component.apply(&site, &[]);
+    let refused = component.apply(&env, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("OpenKruise is not installed"), "{refused:#?}");
     assert!(refused.stderr.contains("helm install kruise"), "{refused:#?}");
-    let writes: Vec<_> = site.requests().into_iter().filter(|one| one.is_write()).collect();
+    let writes: Vec<_> = env.requests().into_iter().filter(|one| one.is_write()).collect();
     assert!(writes.is_empty(), "{writes:#?}");
     plane.install_kruises_definitions();
-    let waiting = component.apply(&site, &["--batch-timeout", "7s"]);
+    let waiting = component.apply(&env, &["--batch-timeout", "7s"]);
     assert_eq!(waiting.code, Some(3), "{waiting:#?}");
     assert!(
         waiting.stderr.contains("`web`: not yet observed by its controller (is it running?)"),
         "{waiting:#?}"
     );
-    break_the_conversion(&site);
-    let refused = component.apply(&site, &[]);
+    break_the_conversion(&env);
+    let refused = component.apply(&env, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("Kruise's conversion webhook fails"), "{refused:#?}");
     assert!(refused.stderr.contains("kubectl get pods -n kruise-system"), "{refused:#?}");
@@ -32,16 +32,16 @@ pub(crate) fn without_kruise(plane: &Plane) {
 
 /// As later releases have it when their manager is away: objects are kept in another version than is asked for,
 /// and nobody translates.
-fn break_the_conversion(site: &Site) {
-    let mut definition = definition(site);
+fn break_the_conversion(env: &RealEnv) {
+    let mut definition = definition(env);
     let versions = definition["spec"]["versions"].as_array_mut().unwrap();
     let mut next = versions[0].clone();
     next["name"] = json!("v1beta1");
     versions[0]["storage"] = json!(false);
     versions.push(next);
-    keep(site, &definition);
-    site.kubectl(&["annotate", "clonesets.v1beta1.apps.kruise.io", "web", "kept=anew"]);
-    let mut definition = self::definition(site);
+    keep(env, &definition);
+    env.kubectl(&["annotate", "clonesets.v1beta1.apps.kruise.io", "web", "kept=anew"]);
+    let mut definition = self::definition(env);
     definition["spec"]["conversion"] = json!({
         "strategy": "Webhook",
         "webhook": {
@@ -49,15 +49,15 @@ fn break_the_conversion(site: &Site) {
             "conversionReviewVersions": ["v1"],
         },
     });
-    keep(site, &definition);
+    keep(env, &definition);
 }
 
-fn definition(site: &Site) -> Value {
-    let text = site.kubectl(&["get", "crd", "clonesets.apps.kruise.io", "-o", "json"]);
+fn definition(env: &RealEnv) -> Value {
+    let text = env.kubectl(&["get", "crd", "clonesets.apps.kruise.io", "-o", "json"]);
     serde_json::from_str(&text).unwrap()
 }
 
-fn keep(site: &Site, definition: &Value) {
-    let file = site.file("definition.json", &definition.to_string());
-    site.kubectl(&["replace", "-f", file.to_str().unwrap()]);
+fn keep(env: &RealEnv, definition: &Value) {
+    let file = env.file("definition.json", &definition.to_string());
+    env.kubectl(&["replace", "-f", file.to_str().unwrap()]);
 }

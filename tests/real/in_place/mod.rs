@@ -5,15 +5,15 @@ mod kills;
 mod missing;
 mod stateful_sets;
 
-use crate::plane::Plane;
-use crate::site::{Ran, Site, ran};
+use crate::control_plane::ControlPlane;
+use crate::real_env::{CommandOutput, RealEnv, ran};
 
 pub(crate) use missing::without_kruise;
 
-type Story = fn(&Site);
-type OwnStory = fn(&Plane);
+type TestFn = fn(&RealEnv);
+type OwnStory = fn(&ControlPlane);
 
-pub(crate) const STORIES: [(&str, Story); 11] = [
+pub(crate) const TESTS: [(&str, TestFn); 11] = [
     ("cloneset_seed_walk_prints_the_pages_tables", clone_sets::seed_walk),
     ("cloneset_pods_are_updated_in_place", clone_sets::pods_keep_their_identity),
     ("cloneset_turns_in_mid_rollout", clone_sets::turns),
@@ -70,15 +70,15 @@ spec:
     }
 
     /// Applies it, with more arguments.
-    pub(crate) fn apply(&self, site: &Site, more: &[&str]) -> Ran {
-        let file = site.file("web.yaml", &self.text());
+    pub(crate) fn apply(&self, env: &RealEnv, more: &[&str]) -> CommandOutput {
+        let file = env.file("web.yaml", &self.text());
         let arguments = [&["apply", file.to_str().unwrap()], more].concat();
-        ran(&site.command(&arguments).output().unwrap())
+        ran(&env.command(&arguments).output().unwrap())
     }
 
     /// Applies it and expects this row of the final table: TARGET, UPGRADED, READY and the rolling state.
-    pub(crate) fn applied(&self, site: &Site, row: &str) -> Ran {
-        let ran = self.apply(site, &[]);
+    pub(crate) fn applied(&self, env: &RealEnv, row: &str) -> CommandOutput {
+        let ran = self.apply(env, &[]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         assert_eq!(rows(&ran.stdout), [row], "{ran:#?}");
         ran
@@ -95,14 +95,14 @@ fn rows(table: &str) -> Vec<String> {
 }
 
 /// A jsonpath of the object.
-fn field(site: &Site, kind: &str, path: &str) -> String {
-    site.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={{{path}}}")])
+fn field(env: &RealEnv, kind: &str, path: &str) -> String {
+    env.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={{{path}}}")])
 }
 
 /// Images of the pods, sorted, with how many have them.
-fn images(site: &Site) -> Vec<(String, usize)> {
+fn images(env: &RealEnv) -> Vec<(String, usize)> {
     let path = "jsonpath={range .items[*]}{.spec.containers[0].image}{\"\\n\"}{end}";
-    let pods = site.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
+    let pods = env.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
     let mut counts = std::collections::BTreeMap::new();
     for image in pods.lines() {
         *counts.entry(image.to_owned()).or_insert(0) += 1;
@@ -112,47 +112,47 @@ fn images(site: &Site) -> Vec<(String, usize)> {
 
 /// The way that both kinds go: gate and continue, rollback, another size, revert and a third revision in
 /// mid-rollout, growth and shrinking with an upgrade.
-fn turns(site: &Site, kind: &'static str, resource: &str) {
+fn turns(env: &RealEnv, kind: &'static str, resource: &str) {
     let at = |version, size, batches| Component::new(kind, version, size, batches);
     let gate = |component: Component| Component { more: ", batchPartition: 0", ..component };
-    let shape = || (field(site, resource, ".spec.replicas"), images(site));
+    let shape = || (field(env, resource, ".spec.replicas"), images(env));
     let all = |version: u32, size: usize| (size.to_string(), vec![(format!("web:{version}"), size)]);
-    at(1, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
-    let uid = field(site, resource, ".metadata.uid");
-    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
-    assert_eq!(images(site), [("web:1".to_owned(), 3), ("web:2".to_owned(), 2)]);
-    at(2, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
+    at(1, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
+    let uid = field(env, resource, ".metadata.uid");
+    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
+    assert_eq!(images(env), [("web:1".to_owned(), 3), ("web:2".to_owned(), 2)]);
+    at(2, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(2, 5));
     // Back, and back again in mid-rollout.
-    Component { more: ", targetRevision: web-v1", ..at(2, 5, &[2, 3]) }.applied(site, "5 5 5 rolloutSucceed");
+    Component { more: ", targetRevision: web-v1", ..at(2, 5, &[2, 3]) }.applied(env, "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(1, 5));
-    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
-    at(1, 5, &[2, 3]).applied(site, "5 5 5 rolloutSucceed");
+    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
+    at(1, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(1, 5));
     // A third revision in mid-rollout.
-    gate(at(2, 5, &[2, 3])).applied(site, "5 2 2 rollingInBatches");
-    at(3, 5, &[1, 4]).applied(site, "5 5 5 rolloutSucceed");
+    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
+    at(3, 5, &[1, 4]).applied(env, "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(3, 5));
     // Sizes, alone and with an upgrade.
-    at(3, 7, &[1, 1]).applied(site, "7 7 7 rolloutSucceed");
-    at(3, 3, &[1, 3]).applied(site, "3 3 3 rolloutSucceed");
-    at(4, 6, &[2, 4]).applied(site, "6 6 6 rolloutSucceed");
-    at(5, 2, &[1, 1]).applied(site, "2 2 2 rolloutSucceed");
+    at(3, 7, &[1, 1]).applied(env, "7 7 7 rolloutSucceed");
+    at(3, 3, &[1, 3]).applied(env, "3 3 3 rolloutSucceed");
+    at(4, 6, &[2, 4]).applied(env, "6 6 6 rolloutSucceed");
+    at(5, 2, &[1, 1]).applied(env, "2 2 2 rolloutSucceed");
     assert_eq!(shape(), all(5, 2));
-    let undone = site.rollout(&["undo", "web", "--to-revision", "v4"]);
+    let undone = env.rollout(&["undo", "web", "--to-revision", "v4"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
     assert_eq!(shape(), all(4, 2));
-    assert_eq!(field(site, resource, ".metadata.uid"), uid, "one object from first to last");
-    revisions_are_nobody_elses(site);
-    let again = Component { more: ", targetRevision: web-v4", ..at(5, 2, &[1, 1]) }.apply(site, &[]);
+    assert_eq!(field(env, resource, ".metadata.uid"), uid, "one object from first to last");
+    revisions_are_nobody_elses(env);
+    let again = Component { more: ", targetRevision: web-v4", ..at(5, 2, &[1, 1]) }.apply(env, &[]);
     assert!(again.stderr.contains("nothing to do"), "{again:#?}");
 }
 
 /// The controllers take ControllerRevisions that match a selector for their own history, and remove them.
-fn revisions_are_nobody_elses(site: &Site) {
+fn revisions_are_nobody_elses(env: &RealEnv) {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.ownerReferences[*].kind}{\"\\n\"}{end}";
     let found =
-        site.kubectl(&["get", "controllerrevisions", "-l", "controller.oam.dev/component=web", "-o", path]);
+        env.kubectl(&["get", "controllerrevisions", "-l", "controller.oam.dev/component=web", "-o", path]);
     for line in found.lines() {
         assert!(!line.contains("Set"), "{line}");
     }

@@ -1,60 +1,60 @@
 //! StatefulSets, and all types together.
 
 use crate::in_place::{Component, field, images, rows};
-use crate::site::{QUICK, Site};
+use crate::real_env::{QUICK, RealEnv};
 
-pub(crate) fn turns(site: &Site) {
-    super::turns(site, "statefulset", "statefulset");
+pub(crate) fn turns(env: &RealEnv) {
+    super::turns(env, "statefulset", "statefulset");
 }
 
 /// A broken pod stays where it is when its template goes back, and an ordered StatefulSet waits for it.
-pub(crate) fn a_broken_pod_blocks(site: &Site) {
-    site.script(&format!("- {{image: 'web:2', fail: CrashLoopBackOff, log: boom}}\n{QUICK}"));
-    Component::new("statefulset", 1, 3, &[3]).applied(site, "3 3 3 rolloutSucceed");
-    let broken = Component::new("statefulset", 2, 3, &[2, 1]).apply(site, &["--batch-timeout", "3s"]);
+pub(crate) fn a_broken_pod_blocks(env: &RealEnv) {
+    env.script(&format!("- {{image: 'web:2', fail: CrashLoopBackOff, log: boom}}\n{QUICK}"));
+    Component::new("statefulset", 1, 3, &[3]).applied(env, "3 3 3 rolloutSucceed");
+    let broken = Component::new("statefulset", 2, 3, &[2, 1]).apply(env, &["--batch-timeout", "3s"]);
     assert_eq!(broken.code, Some(3), "{broken:#?}");
     assert!(broken.stderr.contains("pod `web-2`: CrashLoopBackOff"), "{broken:#?}");
-    assert_eq!(images(site), [("web:1".to_owned(), 2), ("web:2".to_owned(), 1)], "one pod is at risk");
-    let blocked = site.rollout(&["undo", "web", "--batch-timeout", "3s"]);
+    assert_eq!(images(env), [("web:1".to_owned(), 2), ("web:2".to_owned(), 1)], "one pod is at risk");
+    let blocked = env.rollout(&["undo", "web", "--batch-timeout", "3s"]);
     assert_eq!(blocked.code, Some(3), "{blocked:#?}");
     assert!(blocked.stderr.contains("`kubectl delete pod web-2 -n"), "{blocked:#?}");
-    site.kubectl(&["delete", "pod", "web-2"]);
-    let undone = site.rollout(&["undo", "web", "--to-revision", "v1"]);
+    env.kubectl(&["delete", "pod", "web-2"]);
+    let undone = env.rollout(&["undo", "web", "--to-revision", "v1"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
-    assert_eq!(images(site), [("web:1".to_owned(), 3)]);
+    assert_eq!(images(env), [("web:1".to_owned(), 3)]);
 }
 
 /// Nothing but an event tells that its pods cannot be made.
-pub(crate) fn a_quota_is_told(site: &Site) {
-    site.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
-    let late = Component::new("statefulset", 1, 3, &[3]).apply(site, &["--batch-timeout", "4s"]);
+pub(crate) fn a_quota_is_told(env: &RealEnv) {
+    env.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
+    let late = Component::new("statefulset", 1, 3, &[3]).apply(env, &["--batch-timeout", "4s"]);
     assert_eq!(late.code, Some(3), "{late:#?}");
     assert!(late.stderr.contains("FailedCreate") && late.stderr.contains("exceeded quota: few"), "{late:#?}");
-    site.kubectl(&["delete", "quota", "few"]);
-    Component::new("statefulset", 1, 3, &[3]).applied(site, "3 3 3 rolloutSucceed");
+    env.kubectl(&["delete", "quota", "few"]);
+    Component::new("statefulset", 1, 3, &[3]).applied(env, "3 3 3 rolloutSucceed");
 }
 
-pub(crate) fn fixed_fields(site: &Site) {
+pub(crate) fn fixed_fields(env: &RealEnv) {
     let parallel = |version| Component {
         properties: ", podManagementPolicy: Parallel",
         ..Component::new("statefulset", version, 2, &[2])
     };
-    parallel(1).applied(site, "2 2 2 rolloutSucceed");
-    let refused = Component::new("statefulset", 2, 2, &[2]).apply(site, &[]);
+    parallel(1).applied(env, "2 2 2 rolloutSucceed");
+    let refused = Component::new("statefulset", 2, 2, &[2]).apply(env, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("another `podManagementPolicy`"), "{refused:#?}");
     let patch = r#"{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}"#;
-    site.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
-    let refused = parallel(2).apply(site, &[]);
+    env.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
+    let refused = parallel(2).apply(env, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("`OnDelete`"), "{refused:#?}");
     let patch = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
-    site.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
-    parallel(2).applied(site, "2 2 2 rolloutSucceed");
-    let other = Component::new("cloneset-service", 3, 2, &[2]).apply(site, &[]);
+    env.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
+    parallel(2).applied(env, "2 2 2 rolloutSucceed");
+    let other = Component::new("cloneset-service", 3, 2, &[2]).apply(env, &[]);
     assert_eq!(other.code, Some(4), "{other:#?}");
     assert!(other.stderr.contains("runs as a statefulset and cannot become a cloneset"), "{other:#?}");
-    assert_eq!(field(site, "statefulset", ".spec.serviceName"), "web-headless");
+    assert_eq!(field(env, "statefulset", ".spec.serviceName"), "web-headless");
 }
 
 const ALL_TYPES: &str = "apiVersion: core.oam.dev/v1beta1
@@ -81,10 +81,10 @@ spec:
       traits: [{type: rollout, properties: {targetSize: 3, rolloutBatches: [{replicas: 1}, {replicas: 2}]}}]
 ";
 
-pub(crate) fn side_by_side(site: &Site) {
+pub(crate) fn side_by_side(env: &RealEnv) {
     for version in ["1", "2"] {
-        let file = site.file("all.yaml", &ALL_TYPES.replace("VERSION", version));
-        let ran = site.rollout(&["apply", file.to_str().unwrap()]);
+        let file = env.file("all.yaml", &ALL_TYPES.replace("VERSION", version));
+        let ran = env.rollout(&["apply", file.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         let done = ["4 4 4", "3 3 3", "2 2 2", "3 3 3"].map(|sizes| format!("{sizes} rolloutSucceed"));
         assert_eq!(rows(&ran.stdout), done, "{ran:#?}");
@@ -92,5 +92,5 @@ pub(crate) fn side_by_side(site: &Site) {
         assert!(order("store: done") < order("front: batch 1 of 2"), "{ran:#?}");
         assert!(order("cache: done") < order("front: batch 1 of 2"), "{ran:#?}");
     }
-    assert_eq!(rows(&site.rollout(&["status"]).stdout).len(), 4);
+    assert_eq!(rows(&env.rollout(&["status"]).stdout).len(), 4);
 }

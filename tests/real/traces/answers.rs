@@ -7,8 +7,8 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use super::ground::Ground;
-use crate::site::Site;
+use super::backend::Backend;
+use crate::real_env::RealEnv;
 
 /// A request: method, what follows the path of the collection, type of the body, body.
 type Ask = (&'static str, &'static str, &'static str, Value);
@@ -18,14 +18,14 @@ const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 
-pub(crate) fn of_clone_sets(site: &Site) {
-    let path = format!("/apis/apps.kruise.io/v1alpha1/namespaces/{}/clonesets", site.namespace);
-    compare(site, &path, &asks("apps.kruise.io/v1alpha1", "CloneSet", &clone_set_asks()));
+pub(crate) fn of_clone_sets(env: &RealEnv) {
+    let path = format!("/apis/apps.kruise.io/v1alpha1/namespaces/{}/clonesets", env.namespace);
+    compare(env, &path, &asks("apps.kruise.io/v1alpha1", "CloneSet", &clone_set_asks()));
 }
 
-pub(crate) fn of_stateful_sets(site: &Site) {
-    let path = format!("/apis/apps/v1/namespaces/{}/statefulsets", site.namespace);
-    compare(site, &path, &asks("apps/v1", "StatefulSet", &stateful_set_asks()));
+pub(crate) fn of_stateful_sets(env: &RealEnv) {
+    let path = format!("/apis/apps/v1/namespaces/{}/statefulsets", env.namespace);
+    compare(env, &path, &asks("apps/v1", "StatefulSet", &stateful_set_asks()));
 }
 
 /// The smallest workload, without pods.
@@ -131,11 +131,11 @@ fn stateful_set_asks() -> Vec<Ask> {
     ]
 }
 
-fn compare(site: &Site, path: &str, asks: &[Ask]) {
+fn compare(env: &RealEnv, path: &str, asks: &[Ask]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (real, sandbox) = runtime.block_on(async {
-        let real = told(&Ground::real(site).await.client, path, asks).await;
-        (real, told(&Ground::sandbox(site).client, path, asks).await)
+        let real = told(&Backend::real(env).await.client, path, asks).await;
+        (real, told(&Backend::sandbox(env).client, path, asks).await)
     });
     let difference = TextDiff::from_lines(&real, &sandbox);
     let difference = difference.unified_diff().header("real", "sandbox").to_string();

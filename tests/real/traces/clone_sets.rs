@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::play::{Step, Write, clone_set, compare};
-use crate::site::Site;
+use crate::real_env::RealEnv;
 
 fn create(size: i64, strategy: &Value) -> Write {
     Write::Create(json!({
@@ -45,14 +45,14 @@ fn all(image: &str, partition: i64, size: i64) -> Write {
     }}))
 }
 
-fn play(site: &Site, steps: Vec<(Write, [i64; 3])>) {
+fn play(env: &RealEnv, steps: Vec<(Write, [i64; 3])>) {
     let steps: Vec<Step> = steps.into_iter().map(|(write, until)| Step { write, until }).collect();
-    compare(site, &clone_set(), &steps);
+    compare(env, &clone_set(), &steps);
 }
 
-pub(crate) fn sizes(site: &Site) {
+pub(crate) fn sizes(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, &json!({})), [3, 3, 3]),
             (resize(5), [5, 5, 5]),
@@ -63,9 +63,9 @@ pub(crate) fn sizes(site: &Site) {
     );
 }
 
-fn upgrades(site: &Site, strategy: &Value) {
+fn upgrades(env: &RealEnv, strategy: &Value) {
     play(
-        site,
+        env,
         vec![
             (create(5, strategy), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
@@ -75,25 +75,25 @@ fn upgrades(site: &Site, strategy: &Value) {
     );
 }
 
-pub(crate) fn replacing_all_at_once(site: &Site) {
-    upgrades(site, &json!({"type": "ReCreate", "maxUnavailable": "100%"}));
+pub(crate) fn replacing_all_at_once(env: &RealEnv) {
+    upgrades(env, &json!({"type": "ReCreate", "maxUnavailable": "100%"}));
 }
 
-pub(crate) fn replacing_as_usual(site: &Site) {
-    upgrades(site, &json!({"type": "ReCreate"}));
+pub(crate) fn replacing_as_usual(env: &RealEnv) {
+    upgrades(env, &json!({"type": "ReCreate"}));
 }
 
-pub(crate) fn in_place_all_at_once(site: &Site) {
-    upgrades(site, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"}));
+pub(crate) fn in_place_all_at_once(env: &RealEnv) {
+    upgrades(env, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"}));
 }
 
-pub(crate) fn in_place_as_usual(site: &Site) {
-    upgrades(site, &json!({"type": "InPlaceIfPossible"}));
+pub(crate) fn in_place_as_usual(env: &RealEnv) {
+    upgrades(env, &json!({"type": "InPlaceIfPossible"}));
 }
 
-pub(crate) fn reverted_midway(site: &Site) {
+pub(crate) fn reverted_midway(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(5, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"})), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
@@ -105,9 +105,9 @@ pub(crate) fn reverted_midway(site: &Site) {
     );
 }
 
-pub(crate) fn superseded_midway(site: &Site) {
+pub(crate) fn superseded_midway(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(5, &json!({"type": "ReCreate", "maxUnavailable": "100%"})), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
@@ -117,9 +117,9 @@ pub(crate) fn superseded_midway(site: &Site) {
     );
 }
 
-fn broken(site: &Site, strategy: &Value) {
+fn broken(env: &RealEnv, strategy: &Value) {
     play(
-        site,
+        env,
         vec![
             (create(5, strategy), [5, 5, 5]),
             // A fifth may be away, so of a batch of two one is tried.
@@ -131,17 +131,17 @@ fn broken(site: &Site, strategy: &Value) {
     );
 }
 
-pub(crate) fn broken_replacements(site: &Site) {
-    broken(site, &json!({"type": "ReCreate"}));
+pub(crate) fn broken_replacements(env: &RealEnv) {
+    broken(env, &json!({"type": "ReCreate"}));
 }
 
-pub(crate) fn broken_in_place(site: &Site) {
-    broken(site, &json!({"type": "InPlaceIfPossible"}));
+pub(crate) fn broken_in_place(env: &RealEnv) {
+    broken(env, &json!({"type": "InPlaceIfPossible"}));
 }
 
-pub(crate) fn all_in_one_write(site: &Site) {
+pub(crate) fn all_in_one_write(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, &json!({"type": "ReCreate", "maxUnavailable": "100%"})), [3, 3, 3]),
             (all("web:2", 2, 5), [5, 5, 3]),
@@ -151,10 +151,10 @@ pub(crate) fn all_in_one_write(site: &Site) {
     );
 }
 
-pub(crate) fn paused(site: &Site) {
+pub(crate) fn paused(env: &RealEnv) {
     let pause = |paused: bool| Write::Merge(json!({"spec": {"updateStrategy": {"paused": paused}}}));
     play(
-        site,
+        env,
         vec![
             (create(3, &json!({"maxUnavailable": "100%"})), [3, 3, 3]),
             (pause(true), [3, 3, 3]),
@@ -166,9 +166,9 @@ pub(crate) fn paused(site: &Site) {
     );
 }
 
-pub(crate) fn surging(site: &Site) {
+pub(crate) fn surging(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(4, &json!({"maxSurge": 1, "maxUnavailable": 0})), [4, 4, 4]),
             (upgrade("web:2", 2), [4, 4, 2]),
@@ -177,10 +177,10 @@ pub(crate) fn surging(site: &Site) {
     );
 }
 
-pub(crate) fn ready_for_a_while(site: &Site) {
+pub(crate) fn ready_for_a_while(env: &RealEnv) {
     let patient = Write::Merge(json!({"spec": {"minReadySeconds": 2}}));
     play(
-        site,
+        env,
         vec![
             (create(3, &json!({"maxUnavailable": 1})), [3, 3, 3]),
             (patient, [3, 3, 3]),
@@ -189,13 +189,13 @@ pub(crate) fn ready_for_a_while(site: &Site) {
     );
 }
 
-pub(crate) fn not_in_place(site: &Site) {
+pub(crate) fn not_in_place(env: &RealEnv) {
     let labelled = Write::Merge(json!({"spec": {"template": {"metadata": {"labels": {"more": "yes"}}}}}));
     let command = json!([{"name": "web", "image": "web:1", "command": ["run"]}]);
     let commanded = || Write::Merge(json!({"spec": {"template": {"spec": {"containers": command}}}}));
     let only = Write::Merge(json!({"spec": {"updateStrategy": {"type": "InPlaceOnly"}}}));
     play(
-        site,
+        env,
         vec![
             (create(3, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"})), [3, 3, 3]),
             // Labels are changed in place, without a restart; a command is not.
@@ -207,10 +207,10 @@ pub(crate) fn not_in_place(site: &Site) {
     );
 }
 
-pub(crate) fn shares(site: &Site) {
+pub(crate) fn shares(env: &RealEnv) {
     let share = |text: &str| Write::Merge(json!({"spec": {"updateStrategy": {"partition": text}}}));
     play(
-        site,
+        env,
         vec![
             (create(5, &json!({"partition": "50%", "maxUnavailable": "50%"})), [5, 5, 5]),
             (
@@ -223,9 +223,9 @@ pub(crate) fn shares(site: &Site) {
     );
 }
 
-pub(crate) fn without_image(site: &Site) {
+pub(crate) fn without_image(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(4, &json!({})), [4, 4, 4]),
             // One pod makes way for another that nobody can make.

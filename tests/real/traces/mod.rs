@@ -5,8 +5,8 @@
 //! not depend on time. See `normal` for what that is.
 
 mod answers;
+mod backend;
 mod clone_sets;
-mod ground;
 mod normal;
 mod play;
 mod shapes;
@@ -15,21 +15,21 @@ mod stateful_sets;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::build::say;
-use crate::plane::Plane;
-use crate::site::Site;
+use crate::control_plane::ControlPlane;
+use crate::real_env::RealEnv;
 
 /// A comparison.
-pub(crate) type Story = fn(&Site);
+pub(crate) type TestFn = fn(&RealEnv);
 
 /// How often a comparison is made before a difference counts.
 const ATTEMPTS: usize = 3;
 
 /// Makes a comparison. What a rule decides differs each time; what the pace of a busy machine decides, such as a pod
 /// that is ready before its controller has tried again, does not.
-pub(crate) fn compare(name: &str, story: Story, plane: &Plane) {
+pub(crate) fn compare(name: &str, story: TestFn, plane: &ControlPlane) {
     for attempt in 1..=ATTEMPTS {
-        let site = plane.site(&format!("{name}_{attempt}"));
-        match catch_unwind(AssertUnwindSafe(|| story(&site))) {
+        let env = plane.env(&format!("{name}_{attempt}"));
+        match catch_unwind(AssertUnwindSafe(|| story(&env))) {
             Ok(()) => return,
             Err(difference) if attempt == ATTEMPTS => resume_unwind(difference),
             Err(_) => say(&format!("{name} differed; it is compared again")),
@@ -38,7 +38,7 @@ pub(crate) fn compare(name: &str, story: Story, plane: &Plane) {
 }
 
 /// All comparisons.
-pub(crate) const STORIES: [(&str, Story); 29] = [
+pub(crate) const TESTS: [(&str, TestFn); 29] = [
     ("trace_cloneset_answers", answers::of_clone_sets),
     ("trace_statefulset_answers", answers::of_stateful_sets),
     ("trace_cloneset_sizes", clone_sets::sizes),

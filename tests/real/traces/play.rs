@@ -11,9 +11,9 @@ use kube::core::WatchEvent;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use super::ground::Ground;
+use super::backend::Backend;
 use super::{normal, shapes};
-use crate::site::Site;
+use crate::real_env::RealEnv;
 
 /// What a watch tells of a workload at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,11 +106,11 @@ pub(super) fn stateful_set() -> ApiResource {
 }
 
 /// Plays a script on both grounds and compares the traces, and what is there in the end.
-pub(super) fn compare(site: &Site, kind: &ApiResource, steps: &[Step]) {
+pub(super) fn compare(env: &RealEnv, kind: &ApiResource, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (real, sandbox) = runtime.block_on(async {
-        let real = Played::on(&Ground::real(site).await, site, kind, steps).await;
-        (real, Played::on(&Ground::sandbox(site), site, kind, steps).await)
+        let real = Played::on(&Backend::real(env).await, env, kind, steps).await;
+        (real, Played::on(&Backend::sandbox(env), env, kind, steps).await)
     });
     for (at, (real, sandbox)) in real.traces.iter().zip(&sandbox.traces).enumerate() {
         let (expected, found) = (normal::form(real), normal::form(sandbox));
@@ -139,9 +139,9 @@ struct Played {
 }
 
 impl Played {
-    async fn on(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Step]) -> Self {
-        let traces = play(ground, site, kind, steps).await;
-        let left = shapes::of(&ground.client, &site.namespace, kind).await;
+    async fn on(backend: &Backend, env: &RealEnv<'_>, kind: &ApiResource, steps: &[Step]) -> Self {
+        let traces = play(backend, env, kind, steps).await;
+        let left = shapes::of(&backend.client, &env.namespace, kind).await;
         Self { traces, left }
     }
 }
@@ -150,10 +150,10 @@ impl Played {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was seen after each write.
-async fn play(ground: &Ground, site: &Site<'_>, kind: &ApiResource, steps: &[Step]) -> Vec<Vec<Seen>> {
-    let client = &ground.client;
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &site.namespace, kind);
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &site.namespace);
+async fn play(backend: &Backend, env: &RealEnv<'_>, kind: &ApiResource, steps: &[Step]) -> Vec<Vec<Seen>> {
+    let client = &backend.client;
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &env.namespace, kind);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &env.namespace);
     let version = api.list(&Default::default()).await.unwrap().metadata.resource_version.unwrap();
     let watch = api.watch(&WatchParams::default(), &version).await.unwrap();
     let mut watch = pin!(watch);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::play::{Step, Write, compare, stateful_set};
-use crate::site::Site;
+use crate::real_env::RealEnv;
 
 fn create(size: i64, management: &str) -> Write {
     Write::Create(json!({
@@ -46,14 +46,14 @@ fn all(image: &str, partition: i64, size: i64) -> Write {
     }}))
 }
 
-fn play(site: &Site, steps: Vec<(Write, [i64; 3])>) {
+fn play(env: &RealEnv, steps: Vec<(Write, [i64; 3])>) {
     let steps: Vec<Step> = steps.into_iter().map(|(write, until)| Step { write, until }).collect();
-    compare(site, &stateful_set(), &steps);
+    compare(env, &stateful_set(), &steps);
 }
 
-fn resizing(site: &Site, management: &str) {
+fn resizing(env: &RealEnv, management: &str) {
     play(
-        site,
+        env,
         vec![
             (create(3, management), [3, 3, 3]),
             (resize(5), [5, 5, 5]),
@@ -63,17 +63,17 @@ fn resizing(site: &Site, management: &str) {
     );
 }
 
-pub(crate) fn sizes(site: &Site) {
-    resizing(site, "OrderedReady");
+pub(crate) fn sizes(env: &RealEnv) {
+    resizing(env, "OrderedReady");
 }
 
-pub(crate) fn sizes_in_parallel(site: &Site) {
-    resizing(site, "Parallel");
+pub(crate) fn sizes_in_parallel(env: &RealEnv) {
+    resizing(env, "Parallel");
 }
 
-fn upgrading(site: &Site, management: &str) {
+fn upgrading(env: &RealEnv, management: &str) {
     play(
-        site,
+        env,
         vec![
             (create(5, management), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
@@ -86,17 +86,17 @@ fn upgrading(site: &Site, management: &str) {
     );
 }
 
-pub(crate) fn upgrades(site: &Site) {
-    upgrading(site, "OrderedReady");
+pub(crate) fn upgrades(env: &RealEnv) {
+    upgrading(env, "OrderedReady");
 }
 
-pub(crate) fn upgrades_in_parallel(site: &Site) {
-    upgrading(site, "Parallel");
+pub(crate) fn upgrades_in_parallel(env: &RealEnv) {
+    upgrading(env, "Parallel");
 }
 
-pub(crate) fn broken_and_stuck(site: &Site) {
+pub(crate) fn broken_and_stuck(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
             (upgrade("web:bad", 0), [3, 2, 1]),
@@ -107,9 +107,9 @@ pub(crate) fn broken_and_stuck(site: &Site) {
     );
 }
 
-pub(crate) fn broken_in_parallel(site: &Site) {
+pub(crate) fn broken_in_parallel(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, "Parallel"), [3, 3, 3]),
             (upgrade("web:bad", 0), [3, 2, 1]),
@@ -118,9 +118,9 @@ pub(crate) fn broken_in_parallel(site: &Site) {
     );
 }
 
-pub(crate) fn all_in_one_write(site: &Site) {
+pub(crate) fn all_in_one_write(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
             (all("web:2", 2, 5), [5, 5, 3]),
@@ -130,13 +130,13 @@ pub(crate) fn all_in_one_write(site: &Site) {
     );
 }
 
-pub(crate) fn replaced_by_hand(site: &Site) {
+pub(crate) fn replaced_by_hand(env: &RealEnv) {
     let by_hand =
         Write::Merge(json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}}));
     let template =
         json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}}});
     play(
-        site,
+        env,
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
             (by_hand, [3, 3, 3]),
@@ -147,17 +147,17 @@ pub(crate) fn replaced_by_hand(site: &Site) {
     );
 }
 
-pub(crate) fn ready_for_a_while(site: &Site) {
+pub(crate) fn ready_for_a_while(env: &RealEnv) {
     let patient = Write::Merge(json!({"spec": {"minReadySeconds": 2}}));
     play(
-        site,
+        env,
         vec![(create(2, "OrderedReady"), [2, 2, 2]), (patient, [2, 2, 2]), (upgrade("web:2", 1), [2, 2, 1])],
     );
 }
 
-pub(crate) fn counted_from_elsewhere(site: &Site) {
+pub(crate) fn counted_from_elsewhere(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
             // Pods below the first ordinal go, highest first, once those above are there.
@@ -169,9 +169,9 @@ pub(crate) fn counted_from_elsewhere(site: &Site) {
     );
 }
 
-pub(crate) fn broken_from_the_start(site: &Site) {
+pub(crate) fn broken_from_the_start(env: &RealEnv) {
     play(
-        site,
+        env,
         vec![
             (create(0, "OrderedReady"), [0, 0, 0]),
             (all("web:bad", 0, 3), [1, 0, 1]),

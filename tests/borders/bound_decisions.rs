@@ -1,0 +1,154 @@
+//! Decisions about a run, carried out after another has followed it: they do nothing and report that.
+
+use rollout::driver::context::Context;
+use rollout::driver::delete::{self, Extent, Removed, Remover};
+use rollout::driver::inventory::{self, Inventory, Scope};
+use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
+use rollout::oam::kind::WorkloadKind;
+use rollout::plan::record::Record;
+
+use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::process;
+use crate::support::test_cluster::TestCluster;
+
+const WELL: &str = "- {image: '*', readyAfter: 50ms}";
+
+async fn released() -> TestCluster {
+    let cluster = TestCluster::open(WELL).await;
+    let run = cluster.run(&process(), &request_for(&[web(1, 2)])).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    cluster
+}
+
+async fn take(cluster: &TestCluster, component: Option<&str>) -> Inventory {
+    let scope = Scope {
+        namespace: NAMESPACE.to_owned(),
+        application: "shop".to_owned(),
+        component: component.map(str::to_owned),
+    };
+    let taken = std::cell::RefCell::new(None);
+    let work = async |context: &Context| {
+        taken.replace(Some(inventory::take(&context.session, &scope).await.unwrap()));
+        Vec::new()
+    };
+    cluster.perform(&process(), work).await;
+    taken.into_inner().unwrap()
+}
+
+async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: Extent) -> Run {
+    let work = async |context: &Context| {
+        let remover = Remover { identity: "remover", patience: context.limits.lock };
+        let removed = delete::delete(&context.session, inventory, extent, remover, |_| {}).await;
+        match removed {
+            Ok(Removed::Everything) => Vec::new(),
+            Ok(Removed::Overtaken(failure)) | Err(failure) => {
+                vec![("web".to_owned(), ComponentOutcome::Failed(failure))]
+            }
+        }
+    };
+    cluster.perform(&process(), work).await
+}
+
+/// What was decided to go has been rolled out again before it went.
+#[tokio::test(start_paused = true)]
+async fn a_removal_does_not_take_what_was_claimed_since() {
+    for component in [None, Some("web")] {
+        for extent in [Extent::Scope, Extent::Inventory] {
+            let cluster = released().await;
+            let inventory = take(&cluster, component).await;
+            let run = cluster.run(&process(), &request_for(&[web(2, 2)])).await;
+            assert!(run.is_success(), "{}", run.transcript());
+            let removed = remove(&cluster, &inventory, extent).await;
+            let kinds: Vec<FailureKind> = removed.failures().iter().map(|failure| failure.kind).collect();
+            assert_eq!(kinds, [FailureKind::Superseded], "{}", removed.transcript());
+            assert!(removed.effects().is_empty(), "{}", removed.transcript());
+            assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 2)]);
+        }
+    }
+}
+
+/// Somebody was shown a list; an object that came after it was not confirmed.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_not_seen_stays() {
+    let cluster = released().await;
+    let mut inventory = take(&cluster, None).await;
+    let unseen = inventory.objects.remove(0);
+    let removed = remove(&cluster, &inventory, Extent::Inventory).await;
+    let failures = removed.failures();
+    assert!(
+        failures[0].reason.contains("was created after the deletion was confirmed"),
+        "{}",
+        removed.transcript()
+    );
+    assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 2)], "{unseen}");
+    let removed = remove(&cluster, &take(&cluster, None).await, Extent::Inventory).await;
+    assert!(removed.failures().is_empty(), "{}", removed.transcript());
+    assert!(cluster.sizes().is_empty() && cluster.record("web").is_none());
+}
+
+/// A run that begins at every request of a removal keeps what it has made.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_run() {
+    let requests = {
+        let cluster = released().await;
+        let removed = remove(&cluster, &take(&cluster, Some("web")).await, Extent::Scope).await;
+        assert!(removed.failures().is_empty(), "{}", removed.transcript());
+        removed.requests.len()
+    };
+    for index in 0..requests {
+        crate::support::case(&format!("overtaken at request {index}"));
+        let cluster = released().await;
+        let inventory = take(&cluster, Some("web")).await;
+        let reached = std::sync::Arc::new(tokio::sync::Notify::new());
+        let told = reached.clone();
+        let remover = Process::with("remover", move |seen| {
+            if seen.index == index {
+                told.notify_one();
+            }
+            crate::support::fault::PASS
+        });
+        let work = async |context: &Context| {
+            let remover = Remover { identity: "remover", patience: context.limits.lock };
+            drop(delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {}).await);
+            Vec::new()
+        };
+        let (_, run) = tokio::join!(cluster.perform(&remover, work), async {
+            reached.notified().await;
+            // The same identity takes over at once.
+            cluster.run(&Process::new("remover"), &request_for(&[web(2, 2)])).await
+        });
+        cluster.settle().await;
+        if run.is_success() {
+            assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 2)], "{}", run.transcript());
+            assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Succeeded");
+            let again = cluster.run(&process(), &request_for(&[web(2, 2)])).await;
+            assert!(again.is_success() && again.writes().is_empty(), "{}", again.transcript());
+        }
+    }
+}
+
+/// What was asked about one run is not done to the run that came after it.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
+    let kind = WorkloadKind::Deployment;
+    let canary = |version| web(version, 2).batches(&["1", "1"]).partition(0);
+    for intent in [
+        Intent::Revision { reference: None, kind },
+        Intent::Abort { kind },
+        Intent::Recorded { gate: Gate::Next, kind },
+    ] {
+        let cluster = released().await;
+        assert!(cluster.run(&process(), &request_for(&[canary(2)])).await.is_success());
+        let record: Record = serde_json::from_value(cluster.record("web").unwrap()).unwrap();
+        let asked =
+            RolloutRequest::of_record(&record, NAMESPACE.to_owned(), intent.clone(), Overrides::default());
+        assert!(cluster.run(&process(), &request_for(&[canary(3)])).await.is_success());
+        let run = cluster.run(&Process::new("jane"), &asked).await;
+        let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
+        assert_eq!(kinds, [FailureKind::Superseded], "{intent:?}: {}", run.transcript());
+        assert!(run.effects().is_empty(), "{intent:?}: {}", run.transcript());
+        assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v3");
+    }
+}

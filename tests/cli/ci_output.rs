@@ -1,0 +1,82 @@
+//! What GitHub Actions and GitLab get to see.
+
+use std::fs;
+
+use crate::exit_codes::open_shop;
+use crate::support::test_env::{CommandOutput, TestEnv};
+
+fn in_actions(env: &TestEnv, line: &str) -> CommandOutput {
+    let mut command = env.command(line);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", env.path("summary.md"));
+    CommandOutput::of(command.output().unwrap())
+}
+
+fn commands(ran: &CommandOutput) -> Vec<&str> {
+    ran.stderr.lines().filter(|line| line.starts_with("::")).collect()
+}
+
+fn annotations(ran: &CommandOutput) -> Vec<&str> {
+    commands(ran).into_iter().filter(|line| !line.contains("group::")).collect()
+}
+
+#[test]
+fn a_failure_is_an_annotation_and_the_table_a_summary() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
+    assert!(
+        annotation.starts_with("::error title=web::not ready after 500ms (`--batch-timeout`)"),
+        "{annotation}"
+    );
+    assert!(annotation.contains("%0Arunning now: `web-v1` 3/3 ready, `web-v2` 0/1 ready"), "{annotation}");
+    let summary = fs::read_to_string(env.path("summary.md")).unwrap();
+    assert!(summary.starts_with("### rollout\n\n    NAME   TARGET"), "{summary}");
+    assert!(summary.contains("rolloutFailed"), "{summary}");
+}
+
+#[test]
+fn a_manifests_problem_is_shown_at_its_line() {
+    let env = open_shop();
+    let broken =
+        fs::read_to_string(env.path("v2.yaml")).unwrap().replace("targetSize: 3", "targetSize: many");
+    env.write("v2.yaml", broken);
+    let ran = in_actions(&env, "apply v2.yaml");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
+    assert!(annotation.starts_with("::error file=v2.yaml,line=15,col="), "{annotation}");
+}
+
+#[test]
+fn elsewhere_there_is_none_of_it() {
+    let env = open_shop();
+    let ran = env.run("apply nothing.yaml");
+    assert!(commands(&ran).is_empty(), "{}", ran.stderr);
+}
+
+#[test]
+fn progress_can_be_folded_and_trouble_cannot() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let at = |wanted: &str| lines.iter().position(|line| line.contains(wanted)).expect(wanted);
+    assert_eq!(at("::group::rollout"), 0, "{}", ran.stderr);
+    assert_eq!(at("::endgroup::") + 1, at("web: failed in batch 1 of 2"), "{}", ran.stderr);
+    assert!(annotations(&in_actions(&env, "status")).is_empty());
+}
+
+#[test]
+fn gitlab_has_sections() {
+    let env = TestEnv::new();
+    let mut command = env.command("apply examples/express-server-v1.yaml");
+    let ran = CommandOutput::of(command.env("GITLAB_CI", "true").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let (first, last) = (ran.stderr.lines().next().unwrap(), ran.stderr.lines().last().unwrap());
+    assert!(
+        first.starts_with("section_start:") && first.ends_with(":rollout_1\r\u{1b}[0Krollout"),
+        "{first:?}"
+    );
+    assert!(last.starts_with("section_end:") && last.ends_with(":rollout_1\r\u{1b}[0K"), "{last:?}");
+}

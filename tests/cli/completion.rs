@@ -1,0 +1,182 @@
+//! What completes: through the scripts, in the shell itself, and for kubectl.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::test_env::TestEnv;
+
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters:
+- {name: near, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}
+users:
+- {name: jane, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: 'false', interactiveMode: IfAvailable}}}
+contexts:
+- {name: one, context: {cluster: near, user: jane, namespace: shop}}
+- {name: \"two\\e[31m\", context: {cluster: near, user: jane}}
+- {name: three, context: {cluster: near, user: jane}}
+current-context: one
+";
+
+/// What is offered at the end of a line, one word each; the line ends with a space where a new word begins.
+fn offered(env: &TestEnv, line: &str) -> Vec<String> {
+    let output = asking(env, line).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{line}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn asking(env: &TestEnv, line: &str) -> Command {
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut command = env.bare("--");
+    command
+        .args(&words)
+        .env("ROLLOUT_COMPLETE", "bash")
+        .env("ROLLOUT_SANDBOX", crate::support::test_env::FILE);
+    command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_IFS", "\n");
+    command
+}
+
+/// Asks until the answer is the wanted one: on a busy machine names may come too late to be told.
+fn answers(wanted: &[&str], ask: impl Fn() -> Vec<String>) {
+    let mut last = Vec::new();
+    let is_answered = (0..20).any(|_| {
+        last = ask();
+        last == wanted
+    });
+    assert!(is_answered, "{last:?} instead of {wanted:?}");
+}
+
+fn rolled_out() -> TestEnv {
+    let env = TestEnv::new();
+    env.run_ok("apply examples/express-server-v1.yaml");
+    env.run_ok("apply examples/express-server-v2-canary.yaml");
+    env
+}
+
+#[test]
+fn names_in_the_cluster_are_completed() {
+    let env = rolled_out();
+    let cases: [(&str, &[&str]); 9] = [
+        ("rollout undo e", &["express-server"]),
+        ("rollout undo x", &[]),
+        ("rollout undo express-server --to-revision ", &["v1", "v2"]),
+        ("rollout undo --to-revision v", &["v1", "v2"]),
+        ("rollout undo --to-revision=v", &["--to-revision=v1", "--to-revision=v2"]),
+        ("rollout history express-server --diff v1 express-", &["express-server-v1", "express-server-v2"]),
+        ("rollout undo other --to-revision ", &[]),
+        ("rollout undo -n elsewhere e", &[]),
+        ("rollout status r", &["rollout-trait-test"]),
+    ];
+    for (line, names) in cases {
+        answers(names, || offered(&env, line));
+    }
+}
+
+#[test]
+fn names_in_the_kubeconfig_are_completed_but_for_those_that_would_act() {
+    let env = TestEnv::new();
+    env.write("config", KUBECONFIG);
+    for (line, names) in [
+        ("rollout status --kubeconfig config --context ", vec!["one", "three"]),
+        ("rollout status --kubeconfig config --cluster n", vec!["near"]),
+        ("rollout --kubeconfig config --user ", vec!["jane"]),
+        ("rollout --kubeconfig gone --user ", vec![]),
+    ] {
+        answers(&names, || offered(&env, line));
+    }
+}
+
+#[test]
+fn commands_flags_values_and_files_are_completed() {
+    let env = TestEnv::new();
+    assert_eq!(offered(&env, "rollout pr"), ["promote"]);
+    assert_eq!(offered(&env, "rollout apply --fail"), ["--fail-fast"]);
+    assert_eq!(offered(&env, "rollout status -o y"), ["yaml"]);
+    assert_eq!(offered(&env, "rollout apply examples/express-server-sc").len(), 2);
+}
+
+/// The request may take for ever, and would be repeated: the answer comes all the same.
+#[test]
+fn a_cluster_that_does_not_answer_holds_nobody_up() {
+    let env = TestEnv::new();
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", deaf.local_addr().unwrap());
+    let kubeconfig = KUBECONFIG.replace("https://127.0.0.1:1", &server).replace("user: jane", "user: ''");
+    env.write("config", kubeconfig);
+    let mut command = asking(&env, "rollout --request-timeout 0 --kubeconfig config undo ");
+    let output = command.env_remove("ROLLOUT_SANDBOX").output().unwrap();
+    let offered = String::from_utf8(output.stdout).unwrap();
+    assert!(offered.lines().all(|word| word.starts_with('-')), "{offered}");
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn trouble_is_silent() {
+    let env = TestEnv::new();
+    env.write("config", KUBECONFIG);
+    for line in ["rollout --kubeconfig config undo e", "rollout --kubeconfig gone undo e"] {
+        let output = asking(&env, line).env_remove("ROLLOUT_SANDBOX").output().unwrap();
+        assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{line}: {output:?}");
+    }
+    let output = asking(&env, "rollout u").env("ROLLOUT_COMPLETE", "tcsh").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// In bash itself, as a user has it.
+#[test]
+fn the_script_works_in_bash() {
+    let env = rolled_out();
+    let binary = Path::new(env!("CARGO_BIN_EXE_rollout")).parent().unwrap();
+    let typed = "
+        source completions/rollout.bash
+        COMP_WORDS=(rollout undo express-server --to-revision '')
+        COMP_CWORD=4
+        _clap_complete_rollout rollout '' --to-revision
+        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    answers(&["v1", "v2"], || {
+        let output = Command::new("bash")
+            .args(["--norc", "-c", typed])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PATH", format!("{}:/usr/bin:/bin", binary.display()))
+            .env("ROLLOUT_SANDBOX", env.path(crate::support::test_env::FILE))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    });
+}
+
+/// kubectl runs `kubectl_complete-…` with the words that follow the plugin's name.
+#[test]
+fn kubectl_is_answered_in_its_own_form() {
+    let env = rolled_out();
+    let link = env.path("kubectl_complete-batch_rollout");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rollout"), &link).unwrap();
+    let answer = |words: &[&str]| {
+        let mut command = Command::new(&link);
+        command.args(words).env_clear().env("ROLLOUT_SANDBOX", env.path(crate::support::test_env::FILE));
+        let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        output.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    answers(&["express-server", ":4"], || answer(&["promote", "e"]));
+    assert_eq!(answer(&["und"]), ["undo\tRoll back to an earlier revision, in batches", ":4"]);
+    assert_eq!(answer(&[]).last().unwrap(), ":4");
+}
+
+#[test]
+fn a_directory_gets_the_scripts() {
+    let env = TestEnv::new();
+    for dir in [".", "made/here"] {
+        env.run_ok(&format!("completions --dir {dir}"));
+        for name in ["rollout.bash", "_rollout", "rollout.fish"] {
+            assert!(env.path(dir).join(name).exists(), "{dir}/{name}");
+        }
+    }
+    env.write("file", "");
+    let ran = env.run("completions bash --dir file");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("directory `file` cannot be created"), "{}", ran.stderr);
+    assert_eq!(env.run("completions").code, Some(2));
+}

@@ -1,0 +1,271 @@
+//! Commands that control a run, given beside a process that drives: what becomes of both, and what is left.
+
+use crate::exit_codes::open_shop;
+use crate::lock_queue::by;
+use crate::support::application::{application, shop};
+use crate::support::child::Child;
+use crate::support::test_env::{CommandOutput, TestEnv};
+
+const WELL: &str = "- {image: '*', readyAfter: 20ms}";
+
+/// A shop in which `driver` waits for pods of an image: they do not come before the rules change.
+fn driven(env: TestEnv, line: &str, image: &str) -> (TestEnv, Child) {
+    env.pods(&format!("- {{image: '{image}', fail: NeverReady}}\n{WELL}"));
+    let mut driver = Child::spawn(by("driver", &env, line));
+    driver.until(": waiting for `web-v");
+    (env, driver)
+}
+
+/// In the first batch of an upgrade.
+fn upgraded(line: &str) -> (TestEnv, Child) {
+    driven(open_shop(), line, "*:2")
+}
+
+/// In the first batch of a first release.
+fn released() -> (TestEnv, Child) {
+    let env = TestEnv::new();
+    env.write("v1.yaml", shop("v1", "registry.example/web:1"));
+    driven(env, "apply v1.yaml", "*:1")
+}
+
+/// On the way back from `web-v2`.
+fn returned() -> (TestEnv, Child) {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml");
+    driven(env, "undo", "*:1")
+}
+
+/// What is waited for comes: a command beside it gives the pods other rules.
+fn pods_come(env: &TestEnv) {
+    env.pods(WELL);
+    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    env.run_ok("apply other.yaml");
+    env.run_ok("delete other");
+}
+
+fn jane(env: &TestEnv, line: &str) -> Child {
+    Child::spawn(by("jane", env, line))
+}
+
+fn ends(child: Child, code: i32) -> CommandOutput {
+    let ran = child.end();
+    assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+    ran
+}
+
+/// Nothing is left under way, half-done or without an owner, and a look by anybody sees it.
+fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
+    env.settle();
+    assert_eq!(env.deployments(), deployments);
+    let history = if runs.is_empty() { String::new() } else { env.run_ok("history web").stdout };
+    let of_runs = history.lines().skip_while(|line| !line.starts_with("RUN")).skip(1);
+    let outcomes: Vec<&str> =
+        of_runs.map(|line| line.split_whitespace().rev().nth(2).unwrap_or_default()).collect();
+    assert_eq!(outcomes, runs, "{history}");
+}
+
+#[test]
+fn scale_beside_an_upgrade_waits_in_line() {
+    let (env, driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    let mut scaled = jane(&env, "scale web --replicas 5");
+    scaled.until("waiting for the run of `driver`");
+    pods_come(&env);
+    ends(driver, 0);
+    ends(scaled, 0);
+    rests(&env, &["web-v2 5/5"], &["Succeeded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn status_names_the_process_that_drives_or_says_that_none_does() {
+    let (env, driver) = upgraded("apply v2.yaml");
+    let status = env.run_ok("status");
+    assert!(status.stderr.contains("web: `driver` drives the run\n"), "{}", status.stderr);
+    let status: serde_json::Value = serde_json::from_str(&env.run_ok("status -o json").stdout).unwrap();
+    assert_eq!(status["items"][0]["driver"], "driver");
+    drop(driver);
+    let status = env.run_ok("status");
+    let abandoned =
+        "web: no process drives the run; resume it with `rollout resume web --sandbox=box.json`\n";
+    assert!(status.stderr.contains(abandoned), "{}", status.stderr);
+    env.pods(WELL);
+    env.run_ok("resume web");
+    assert_eq!(env.run_ok("status").stderr, "");
+}
+
+#[test]
+fn scale_beside_a_release_waits_in_line() {
+    let (env, driver) = released();
+    ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    let mut scaled = jane(&env, "scale web --replicas 5");
+    scaled.until("waiting for the run of `driver`");
+    pods_come(&env);
+    ends(driver, 0);
+    ends(scaled, 0);
+    rests(&env, &["web-v1 5/5"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn resume_of_what_is_not_paused_waits_for_its_end() {
+    let (env, driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "resume web --lock-timeout 100ms"), 5);
+    let mut resumed = jane(&env, "resume web");
+    resumed.until("waiting for the run of `driver`");
+    pods_come(&env);
+    let driver = ends(driver, 0);
+    assert!(!driver.stderr.contains("pause"), "{}", driver.stderr);
+    let resumed = ends(resumed, 0);
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn promote_before_the_gate_waits_for_it_and_passes() {
+    let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
+    let mut promoted = jane(&env, "promote web");
+    promoted.until("waiting for the run of `driver`");
+    pods_come(&env);
+    let driver = ends(driver, 0);
+    assert!(driver.stderr.contains("held after batch 1 of 3"), "{}", driver.stderr);
+    let promoted = ends(promoted, 0);
+    assert!(promoted.stderr.contains("held after batch 2 of 3"), "{}", promoted.stderr);
+    rests(&env, &["web-v1 1/1", "web-v2 2/2"], &["Held", "Succeeded"]);
+}
+
+#[test]
+fn promote_in_full_before_the_gate_goes_to_the_end() {
+    let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
+    let mut promoted = jane(&env, "promote web --full");
+    promoted.until("waiting for the run of `driver`");
+    pods_come(&env);
+    ends(driver, 0);
+    ends(promoted, 0);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn delete_waits_in_line() {
+    let (env, driver) = upgraded("apply v2.yaml");
+    let deleted = ends(jane(&env, "delete web --lock-timeout 100ms"), 5);
+    assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
+    let mut deleted = jane(&env, "delete web");
+    deleted.until("waiting for the run of `driver`");
+    pods_come(&env);
+    ends(driver, 0);
+    ends(deleted, 0);
+    rests(&env, &[], &[]);
+    assert!(env.objects("ConfigMap").is_empty());
+}
+
+#[test]
+fn undo_waits_in_line() {
+    let (env, driver) = upgraded("apply v2.yaml");
+    let mut undone = jane(&env, "undo web");
+    undone.until("waiting for the run of `driver`");
+    pods_come(&env);
+    ends(driver, 0);
+    ends(undone, 0);
+    rests(&env, &["web-v1 3/3"], &["Succeeded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn the_second_pause_finds_it_paused() {
+    let (env, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    let again = ends(Child::spawn(by("joe", &env, "pause web")), 0);
+    assert!(again.stderr.contains("web: already paused"), "{}", again.stderr);
+    pods_come(&env);
+    ends(jane(&env, "resume web"), 0);
+    let driver = ends(driver, 0);
+    assert!(!driver.stderr.contains("`joe`"), "the first word counts\n{}", driver.stderr);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+/// The process that sits out a pause gives way to whoever ends the pause with a run of their own.
+fn paused_gives_way(line: &str) -> TestEnv {
+    let (env, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    ends(jane(&env, line), 0);
+    ends(driver, 5);
+    env
+}
+
+#[test]
+fn abort_of_what_is_paused_takes_over() {
+    let env = paused_gives_way("abort web");
+    rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}
+
+#[test]
+fn undo_of_what_is_paused_takes_over() {
+    let env = paused_gives_way("undo web");
+    rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}
+
+#[test]
+fn delete_of_what_is_paused_takes_over() {
+    let env = paused_gives_way("delete web");
+    rests(&env, &[], &[]);
+    assert!(env.objects("ConfigMap").is_empty());
+}
+
+#[test]
+fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
+    let (env, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    ends(jane(&env, "scale web --replicas 5"), 4);
+    assert!(env.run_ok("status web").stderr.contains("paused by `jane`"));
+    pods_come(&env);
+    ends(jane(&env, "resume web"), 0);
+    ends(driver, 0);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn scale_of_a_paused_release_takes_over() {
+    let (env, mut driver) = released();
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    let mut scaled = jane(&env, "scale web --replicas 5");
+    scaled.until("waiting for `web-v1`");
+    ends(driver, 5);
+    pods_come(&env);
+    ends(scaled, 0);
+    rests(&env, &["web-v1 5/5"], &["Succeeded", "Superseded"]);
+}
+
+#[test]
+fn promote_ends_a_pause_and_waits_for_the_process() {
+    let (env, mut driver) = upgraded("apply v2.yaml");
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    pods_come(&env);
+    ends(jane(&env, "promote web"), 0);
+    let driver = ends(driver, 0);
+    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn abort_of_an_undo_returns_to_where_it_began() {
+    let (env, driver) = returned();
+    ends(jane(&env, "abort web"), 0);
+    ends(driver, 5);
+    rests(&env, &["web-v2 3/3"], &["Succeeded", "Superseded", "Succeeded", "Succeeded"]);
+}
+
+#[test]
+fn undo_now_of_an_abort_goes_on_with_it() {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml --partition 0");
+    let (env, driver) = driven(env, "abort web", "*:1");
+    let mut undone = jane(&env, "undo web --now");
+    undone.until("waiting for `web-v1`");
+    ends(driver, 5);
+    pods_come(&env);
+    ends(undone, 0);
+    rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
+}

@@ -1,0 +1,339 @@
+//! Which cluster: none, one that does not answer, one that is not to be trusted.
+
+use crate::support::child::Child;
+use crate::support::http_server::HttpServer;
+use crate::support::test_env::{CommandOutput, TestEnv, transcript};
+
+/// A kubeconfig whose server nobody is.
+fn nobody(env: &TestEnv) {
+    env.write(
+        "config",
+        "{apiVersion: v1, kind: Config, current-context: x,
+          clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}],
+          contexts: [{name: x, context: {cluster: c, user: u}}], users: []}",
+    );
+}
+
+#[test]
+fn no_cluster_names_both_ways_on() {
+    let env = TestEnv::new();
+    insta::assert_snapshot!(transcript(&mut env.bare("status")), @"
+    --- stderr
+    error: no cluster is configured
+    hint: specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or run without one: `--sandbox` runs a Kubernetes API inside this process
+    [exit 6]
+    ");
+    let lines =
+        ["apply examples/express-server-v1.yaml", "plan examples/express-server-v1.yaml", "undo", "history"];
+    for line in lines {
+        let ran = CommandOutput::of(env.bare(line).output().unwrap());
+        assert!(
+            ran.code == Some(6) && ran.stderr.contains("`--sandbox` runs a Kubernetes API"),
+            "{line}: {ran:?}"
+        );
+    }
+    assert!(!env.path("box.json").exists(), "the sandbox is never chosen silently");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_6() {
+    let env = TestEnv::new();
+    nobody(&env);
+    let lines = ["status", "apply examples/express-server-v1.yaml", "plan examples/express-server-v1.yaml"];
+    let started = lines.map(|line| Child::spawn(env.bare(&format!("{line} --kubeconfig config"))));
+    for (line, child) in lines.iter().zip(started) {
+        let ran = child.end();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(6), ""), "{line}\n{}", ran.stderr);
+        assert!(ran.stderr.contains("Connection refused"), "{line}\n{}", ran.stderr);
+    }
+}
+
+/// kubectl reads none of our variables, and asks about no namespace here.
+#[test]
+fn a_hint_tells_kubectl_what_the_environment_told_us() {
+    let env = TestEnv::new();
+    nobody(&env);
+    let mut command = env.bare("status -n shop");
+    command.env("ROLLOUT_KUBECONFIG", "config").env("ROLLOUT_CONTEXT", "x");
+    let ran = Child::spawn(command).end();
+    assert!(ran.stderr.contains("`kubectl cluster-info --context x --kubeconfig config`"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_environment_stands_in_for_flags() {
+    let env = TestEnv::new();
+    let mut command = env.bare("status");
+    command.env("ROLLOUT_REQUEST_TIMEOUT", "soon");
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
+    let mut command = env.bare("status");
+    command.env("ROLLOUT_CONTEXT", "shop").env("ROLLOUT_NAMESPACE", "").env("ROLLOUT_KUBECONFIG", "");
+    command.env("ROLLOUT_REQUEST_TIMEOUT", "").env("ROLLOUT_SANDBOX", "");
+    insta::assert_snapshot!(transcript(&mut command), @"
+    --- stderr
+    error: context `shop` not found: there is no kubeconfig
+    hint: specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`
+    hint: or run without one: `--sandbox` runs a Kubernetes API inside this process
+    [exit 6]
+    ");
+    let mut command = env.bare("apply examples/express-server-v1.yaml -o name");
+    command.env("ROLLOUT_SANDBOX", "box.json").env("ROLLOUT_SANDBOX_RULES", "rules.yaml");
+    command.env("ROLLOUT_NAMESPACE", "shop");
+    assert_eq!(CommandOutput::of(command.output().unwrap()).stdout, "rollout/express-server\n");
+    assert_eq!(env.objects("Deployment")[0]["metadata"]["namespace"], "shop");
+}
+
+#[test]
+fn a_namespace_that_cannot_be_is_refused() {
+    let env = TestEnv::new();
+    let mut command = env.bare("status --sandbox");
+    command.args(["-n", "Shop floor"]);
+    insta::assert_snapshot!(transcript(&mut command), @"
+    --- stderr
+    error: invalid value 'Shop floor' for '--namespace <NAME>': expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    let config = "{apiVersion: v1, kind: Config, current-context: x,
+        clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}],
+        contexts: [{name: x, context: {cluster: c, user: u, namespace: ../secrets}}], users: []}";
+    env.write("config", config);
+    insta::assert_snapshot!(transcript(&mut env.bare("status --kubeconfig config")), @"
+    --- stderr
+    error: the kubeconfig's context has namespace `../secrets`: expected a DNS label (lower-case letters, digits and `-`, at most 63 characters)
+    hint: choose another namespace with `--namespace`
+    [exit 2]
+    ");
+}
+
+#[test]
+fn an_insecure_kubeconfig_is_warned_about() {
+    let env = TestEnv::new();
+    nobody(&env);
+    let output = env.bare("status -q --kubeconfig config").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("warning: the kubeconfig disables verification"), "{text}");
+}
+
+/// A kubeconfig whose cluster is at this server, with these further fields.
+fn at(env: &TestEnv, server: &str, more: &str) {
+    env.write(
+        "config",
+        format!(
+            "{{apiVersion: v1, kind: Config, current-context: x,
+              clusters: [{{name: c, cluster: {{server: '{server}'{more}}}}}],
+              contexts: [{{name: x, context: {{cluster: c, user: u}}}}], users: []}}"
+        ),
+    );
+}
+
+/// As kubectl: a host, with TLS where the kubeconfig has something for it.
+#[test]
+fn a_server_without_a_scheme_is_a_host() {
+    let http_server = HttpServer::open("", |_| None);
+    let insecure = ", insecure-skip-tls-verify: true";
+    let env = TestEnv::new();
+    at(&env, &format!("127.0.0.1:{}", http_server.port), "");
+    let ran = CommandOutput::of(env.bare("status --kubeconfig config").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let cases = [
+        ("127.0.0.1:1", "", "no connection to the API server at `http://127.0.0.1:1`"),
+        ("127.0.0.1:1", insecure, "no connection to the API server at `https://127.0.0.1:1`"),
+        ("localhost:1", "", "no connection to the API server at `http://localhost:1`"),
+        ("garbage.invalid", "", "the host of the API server at `http://garbage.invalid` cannot be found"),
+        ("", "", "cluster `c` of the kubeconfig has no `server`"),
+        (
+            "ftp://k8s",
+            "",
+            "`server` of cluster `c` of the kubeconfig is not usable: it is not of `http` or `https`",
+        ),
+    ];
+    let started = cases.map(|(server, more, said)| {
+        let env = TestEnv::new();
+        at(&env, server, more);
+        let child = Child::spawn(env.bare("status --kubeconfig config"));
+        (env, child, said)
+    });
+    for (_desk, child, said) in started {
+        let ran = child.end();
+        assert_eq!(ran.code, Some(6), "{}", ran.stderr);
+        assert!(ran.stderr.contains(said) && ran.stderr.contains("hint: "), "{}\n{said}", ran.stderr);
+    }
+}
+
+/// What failed, where, and what to do, whichever command meets it.
+#[test]
+fn what_answers_wrongly_is_named_with_its_address() {
+    let refused = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
+    let cases: [(u16, &str, &str, &str, &str); 5] = [
+        (
+            401,
+            "application/json",
+            refused,
+            "the API server at `ADDRESS` does not accept the credentials: nope",
+            "check the credentials in the kubeconfig: `kubectl auth whoami",
+        ),
+        (
+            404,
+            "text/plain",
+            "404 page not found\n",
+            "the server at `ADDRESS` is not an API server: HTTP 404: 404 page not found",
+            "check the address in the kubeconfig: `kubectl cluster-info",
+        ),
+        (
+            200,
+            "text/html",
+            "<html>hello",
+            "the server at `ADDRESS` is not an API server: HTTP 200",
+            "check the address in the kubeconfig",
+        ),
+        (
+            302,
+            "text/plain",
+            "",
+            "the server at `ADDRESS` is not an API server: HTTP 302",
+            "check the address in the kubeconfig",
+        ),
+        (
+            400,
+            "text/plain",
+            "Client sent an HTTP request to an HTTPS server.\n",
+            "HTTP 400: Client sent an HTTP request to an HTTPS server.",
+            "check the address in the kubeconfig",
+        ),
+    ];
+    for (code, kind, body, said, hint) in cases {
+        let http_server = HttpServer::open("", move |_| Some((code, kind, body.to_owned())));
+        let env = TestEnv::new();
+        at(&env, &http_server.address(), "");
+        let said = said.replace("ADDRESS", &http_server.address());
+        for line in [
+            "status",
+            "history",
+            "apply examples/express-server-v1.yaml",
+            "plan examples/express-server-v1.yaml",
+            "delete shop --yes",
+        ] {
+            let ran = CommandOutput::of(env.bare(&format!("{line} --kubeconfig config")).output().unwrap());
+            assert_eq!(ran.code, Some(6), "{line}\n{}", ran.stderr);
+            assert!(
+                ran.stderr.contains(&said) && ran.stderr.contains(hint),
+                "{line}\n{}\n{said}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+/// The address is right where the server answers, so it is not doubted.
+#[test]
+fn a_server_that_only_fails_is_not_sought_elsewhere() {
+    let failed = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "message": "no leader", "code": 500}"#;
+    let http_server = HttpServer::open("", move |_| Some((500, "application/json", failed.to_owned())));
+    let env = TestEnv::new();
+    at(&env, &http_server.address(), "");
+    let ran = CommandOutput::of(env.bare("status --kubeconfig config").output().unwrap());
+    assert!(ran.code == Some(6) && ran.stderr.contains("no leader (HTTP 500)"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("cluster-info"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
+    let env = TestEnv::new();
+    let contexts = "contexts: [{name: a, context: {cluster: c}}, {name: b, context: {cluster: c}}]";
+    let file = |more: &str| {
+        env.write(
+            "config",
+            format!("{{apiVersion: v1, kind: Config, {contexts}, clusters: [], users: []{more}}}"),
+        );
+    };
+    // As in a pod, whose account would be there to fall back to.
+    let status = |flags: &str| {
+        let mut command = env.bare(&format!("status {flags}"));
+        command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
+        command
+    };
+    file("");
+    insta::assert_snapshot!(transcript(&mut status("--kubeconfig config")), @"
+    --- stderr
+    error: kubeconfig `config` has no current-context
+    hint: choose one with `--context`: its contexts are `a` and `b`
+    [exit 6]
+    ");
+    file(", current-context: ''");
+    insta::assert_snapshot!(transcript(status("").env("ROLLOUT_KUBECONFIG", "config")), @"
+    --- stderr
+    error: kubeconfig `config` has no current-context
+    hint: choose one with `--context`: its contexts are `a` and `b`
+    [exit 6]
+    ");
+    file(", current-context: c");
+    insta::assert_snapshot!(transcript(&mut status("--kubeconfig config")), @"
+    --- stderr
+    error: kubeconfig has no context `c`
+    hint: its contexts are `a` and `b`
+    [exit 6]
+    ");
+    insta::assert_snapshot!(transcript(&mut status("--kubeconfig config --context a")), @"
+    --- stderr
+    error: kubeconfig has no cluster `c`
+    hint: it has no clusters
+    [exit 6]
+    ");
+    insta::assert_snapshot!(transcript(&mut status("--kubeconfig config --context a --user nobody")), @"
+    --- stderr
+    error: kubeconfig has no user `nobody`
+    hint: it has no users
+    [exit 6]
+    ");
+    env.write("config", "users: [{name: x, user: {token: secret, exec: []}}]");
+    insta::assert_snapshot!(transcript(&mut status("--kubeconfig config")), @"
+    --- stderr
+    error: file `config` is not a kubeconfig, from line 1 column 47 on
+    hint: see `kubectl config view --kubeconfig config`
+    [exit 6]
+    ");
+}
+
+#[test]
+fn a_wrong_variable_is_reported_by_its_name() {
+    let env = TestEnv::new();
+    let with = |name: &str, value: &str, flags: &str| {
+        let mut command = env.command(&format!("apply examples/express-server-v1.yaml --dry-run {flags}"));
+        transcript(command.env(name, value))
+    };
+    insta::assert_snapshot!(with("ROLLOUT_BATCH_TIMEOUT", "soon", ""), @"
+    --- stderr
+    error: invalid value 'soon' for 'ROLLOUT_BATCH_TIMEOUT': expected a duration such as `90s`, `10m` or `1h30m`
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    insta::assert_snapshot!(with("ROLLOUT_COLOR", "blue", ""), @"
+    --- stderr
+    error: invalid value 'blue' for 'ROLLOUT_COLOR'
+      [possible values: auto, always, never]
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    insta::assert_snapshot!(with("ROLLOUT_FAIL_FAST", "maybe", ""), @"
+    --- stderr
+    error: invalid value 'maybe' for 'ROLLOUT_FAIL_FAST': expected `1`, `true`, `yes` or `on`, or `0`, `false`, `no` or `off`
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    insta::assert_snapshot!(with("ROLLOUT_BATCH_TIMEOUT", "soon", "--batch-timeout later"), @"
+    --- stderr
+    error: invalid value 'later' for '--batch-timeout <DURATION>': expected a duration such as `90s`, `10m` or `1h30m`
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    for value in ["0", "1", "true", "false", "yes", "no", "on", "off"] {
+        let said = with("ROLLOUT_FAIL_FAST", value, "");
+        assert!(said.ends_with("[exit 0]"), "{value}: {said}");
+    }
+}

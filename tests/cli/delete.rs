@@ -1,0 +1,123 @@
+//! `delete`: what goes, what stays, what is asked.
+
+use crate::exit_codes::open_shop;
+use crate::support::application::application;
+use crate::support::screen::Screen;
+use crate::support::test_env::TestEnv;
+
+#[test]
+fn everything_of_an_application_goes_and_nothing_else() {
+    let env = open_shop();
+    env.write("other.yaml", application("other", "pot", "v1", "x:1", "targetSize: 1"));
+    env.run_ok("apply other.yaml");
+    env.run_ok("apply v2.yaml --partition 0");
+    insta::assert_snapshot!(env.run("delete shop --dry-run=client").transcript(), @"
+    deployment.apps/web-v1 would be deleted
+    deployment.apps/web-v2 would be deleted
+    controllerrevision.apps/web-v1 would be deleted
+    controllerrevision.apps/web-v2 would be deleted
+    configmap/rollout-web would be deleted
+    --- stderr
+    [exit 0]
+    ");
+    assert_eq!(env.deployments(), ["pot-v1 1/1", "web-v1 2/2", "web-v2 1/1"]);
+    insta::assert_snapshot!(env.run("delete v1.yaml").transcript(), @"
+    deployment.apps/web-v1 deleted
+    deployment.apps/web-v2 deleted
+    controllerrevision.apps/web-v1 deleted
+    controllerrevision.apps/web-v2 deleted
+    configmap/rollout-web deleted
+    --- stderr
+    [exit 0]
+    ");
+    env.settle();
+    assert_eq!(env.deployments(), ["pot-v1 1/1"]);
+    for kind in ["ControllerRevision", "ConfigMap", "Lease"] {
+        let names: Vec<String> =
+            env.objects(kind).iter().map(|object| object["metadata"]["name"].to_string()).collect();
+        assert!(names.iter().all(|name| !name.contains("web") && !name.contains("shop")), "{kind} {names:?}");
+        assert_eq!(names.len(), 1, "{kind} of the other: {names:?}");
+    }
+    let again = env.run("delete v1.yaml");
+    assert_eq!((again.code, again.stderr.as_str()), (Some(0), "nothing to delete\n"));
+}
+
+#[test]
+fn a_service_goes_with_its_component() {
+    let env = open_shop();
+    let exposed = application("tea", "pot", "v1", "pot:1", "targetSize: 1")
+        .replace("image: pot:1", "image: pot:1\n        ports: [{port: 80, expose: true}]");
+    env.write("tea.yaml", exposed);
+    env.run_ok("apply tea.yaml");
+    assert_eq!(env.objects("Service").len(), 1);
+    env.run_ok("delete pot");
+    assert!(env.objects("Service").is_empty());
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn an_unknown_name_is_refused() {
+    insta::assert_snapshot!(open_shop().run("delete nobody").transcript(), @"
+    --- stderr
+    error: nothing named `nobody` has been rolled out in namespace `default`
+    hint: the namespace has `web`
+    [exit 4]
+    ");
+}
+
+/// What stands on a terminal when it was asked, and the answer given.
+fn answered(env: &TestEnv, line: &str, answer: &str) -> String {
+    let mut screen = Screen::start(env.command(line), 80);
+    screen.until("[y/N]").types(&format!("{answer}\n"));
+    screen.end()
+}
+
+#[test]
+fn a_terminal_is_asked_and_only_yes_is_yes() {
+    let env = open_shop();
+    for answer in ["", "n", "no", "yep"] {
+        let screen = answered(&env, "delete shop", answer);
+        assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{answer}: {screen}");
+        assert_eq!(env.deployments(), ["web-v1 3/3"]);
+    }
+    insta::assert_snapshot!(answered(&env, "delete shop", "y"), @"
+    To be deleted from namespace `default`, with all pods:
+      deployment.apps/web-v1
+      controllerrevision.apps/web-v1
+      configmap/rollout-web
+    Delete? [y/N] y
+    deployment.apps/web-v1 deleted
+    controllerrevision.apps/web-v1 deleted
+    configmap/rollout-web deleted
+    [exit 0]
+    ");
+    assert!(env.deployments().is_empty());
+}
+
+#[test]
+fn the_end_of_the_keyboard_is_no() {
+    let env = open_shop();
+    let mut screen = Screen::start(env.command("delete shop"), 80);
+    assert!(screen.until("[y/N]").types("\u{4}").end().ends_with("[exit 4]"));
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_terminal_is_not_asked_where_yes_was_said() {
+    let env = open_shop();
+    let screen = Screen::start(env.command("delete shop --yes"), 80).end();
+    assert!(screen.starts_with("deployment.apps/web-v1 deleted\n"), "{screen}");
+    assert!(screen.ends_with("[exit 0]"), "{screen}");
+}
+
+/// Killed between the last record and the Lease.
+#[test]
+fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
+    let env = open_shop();
+    env.edit(|objects| objects.retain(|object| object["kind"] == "Lease"));
+    assert_eq!(env.objects("Lease").len(), 1);
+    env.run_ok("delete v1.yaml --dry-run=client");
+    assert_eq!(env.objects("Lease").len(), 1);
+    assert_eq!(env.run_ok("delete v1.yaml").stderr, "nothing to delete\n");
+    assert!(env.objects("Lease").is_empty());
+}

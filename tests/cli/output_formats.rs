@@ -1,0 +1,96 @@
+//! The forms of output: tables, documents, names, events.
+
+use serde_json::Value;
+
+use crate::exit_codes::open_shop;
+use crate::support::redact;
+
+#[test]
+fn the_final_state_has_every_form() {
+    let env = open_shop();
+    let mut text = String::new();
+    for form in ["table", "wide", "yaml", "name"] {
+        let ran = env.run_ok(&format!("apply v1.yaml -q -o {form}"));
+        let (shown, status) = (ran.stdout, env.run_ok(&format!("status -o {form}")).stdout);
+        assert_eq!(redact::data(&shown), redact::data(&status), "as status has it");
+        text.push_str(&format!("$ {form}\n{}", redact::data(&shown)));
+    }
+    let lines = text.lines().filter(|line| !line.contains("created:"));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+    $ table
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    $ wide
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE   BATCH   REVISION
+    web    3        3          3       batchReady    rolloutSucceed   0s    2/2     web-v1
+    $ yaml
+    version: 1
+    items:
+    - component: web
+      application: shop
+      revision: web-v1
+      rolloutTargetSize: 3
+      upgradedReplicas: 3
+      upgradedReadyReplicas: 3
+      batchRollingState: batchReady
+      rollingState: rolloutSucceed
+      currentBatch: 1
+      batches:
+      - 1
+      - 2
+      sourceRevisions: []
+      sourceReplicas: 0
+      batchPartition: null
+      driver: null
+      message: null
+    $ name
+    rollout/web
+    ");
+}
+
+#[test]
+fn a_document_is_one_document() {
+    let env = open_shop();
+    let document: Value = serde_json::from_str(&env.run_ok("apply v2.yaml -o json").stdout).unwrap();
+    assert_eq!(document["items"][0]["upgradedReadyReplicas"], 3);
+    assert_eq!(document["version"], 1);
+}
+
+#[test]
+fn nothing_is_an_empty_list() {
+    let env = crate::support::test_env::TestEnv::new();
+    assert_eq!(env.run_ok("status -q").stdout, "");
+    assert_eq!(env.run_ok("status -q -o name").stdout, "");
+    let document: Value = serde_json::from_str(&env.run_ok("status -q -o json").stdout).unwrap();
+    assert_eq!(document, serde_json::json!({"version": 1, "items": []}));
+    assert_eq!(env.run_ok("status -q -o yaml").stdout, "version: 1\nitems: []\n");
+}
+
+#[test]
+fn events_are_one_object_a_line() {
+    let env = open_shop();
+    let ran = env.run_ok("apply v2.yaml -o ndjson");
+    assert_eq!(ran.stderr, "", "the events have told it");
+    let mut names = Vec::new();
+    for line in ran.stdout.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&event["version"], &event["application"]), (&1.into(), &"shop".into()), "{line}");
+        assert!(event["elapsedSeconds"].is_number() && event["component"] == "web", "{line}");
+        let name = event["event"].as_str().unwrap().to_owned();
+        // How often it waits depends on how fast the pods come.
+        if name != "waiting" {
+            names.push(name);
+        }
+    }
+    insta::assert_snapshot!(names.join(" "), @"runStarted revisionCreated workloadCreated workloadScaled workloadScaled batchReady workloadScaled workloadScaled batchReady workloadDeleted succeeded");
+}
+
+#[test]
+fn events_tell_a_failure_too() {
+    let env = open_shop();
+    let ran = env.run("apply v2.yaml --batches 9 -o ndjson");
+    assert_eq!(ran.code, Some(4));
+    let event: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(event["event"], "failed");
+    assert!(event["reason"].as_str().unwrap().contains("do not fit"), "{event}");
+}

@@ -1,0 +1,141 @@
+//! Components that left their manifest: told of, and removed when asked for.
+
+use crate::lock_queue::by;
+use crate::support::application::application;
+use crate::support::child::Child;
+use crate::support::screen::Screen;
+use crate::support::test_env::TestEnv;
+
+/// An application with two components, and the same with one.
+fn shop() -> TestEnv {
+    let env = TestEnv::new();
+    let web = application("shop", "web", "v1", "web:1", "targetSize: 2");
+    let job = application("shop", "job", "v1", "job:1", "targetSize: 1");
+    let (_, second) = job.split_once("components:\n").unwrap();
+    env.write("both.yaml", format!("{web}{second}"));
+    env.write("one.yaml", web);
+    env.run_ok("apply both.yaml");
+    env
+}
+
+#[test]
+fn they_are_told_of_and_stay() {
+    let env = shop();
+    for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
+        let ran = env.run_ok(line);
+        let told = "warning: component `job` of application `shop` is no longer in the manifest and is kept; \
+                    delete it with `apply --prune` or \
+                    `rollout delete job -n default --sandbox=box.json`";
+        assert!(ran.stderr.contains(told), "{line}: {}", ran.stderr);
+    }
+    assert_eq!(env.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
+    // Other commands are about one component, and the rest is no news.
+    assert!(!env.run_ok("scale web --replicas 3 --dry-run=client").stderr.contains("warning"));
+}
+
+#[test]
+fn they_are_pruned_when_everything_else_is_done() {
+    let env = shop();
+    let ran = env.run_ok("apply one.yaml --prune");
+    assert!(ran.stderr.contains("deployment.apps/job-v1 deleted\n"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("deleted"), "{}", ran.stdout);
+    assert_eq!(env.deployments(), ["web-v1 2/2"]);
+    assert!(!env.run_ok("status").stdout.contains("job"));
+    assert!(!env.run_ok("apply one.yaml").stderr.contains("warning"));
+}
+
+/// Scripts pass it always.
+#[test]
+fn yes_needs_no_prune() {
+    let env = shop();
+    env.run_ok("apply both.yaml --yes");
+    env.run_ok("apply one.yaml -y");
+    assert_eq!(env.deployments(), ["job-v1 1/1", "web-v1 2/2"], "it prunes nothing");
+}
+
+#[test]
+fn nothing_is_pruned_before_the_end() {
+    let env = shop();
+    let batches = "targetSize: 2\nrolloutBatches:\n  - replicas: 1\n  - replicas: 1";
+    env.write("next.yaml", application("shop", "web", "v2", "web:2", batches));
+    let ran = env.run_ok("apply next.yaml --prune --partition 0");
+    assert!(ran.stderr.contains("shop: not complete yet, nothing is pruned"), "{}", ran.stderr);
+    env.pods("- {image: 'web:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    assert_eq!(env.run("apply next.yaml --prune --batch-timeout 300ms").code, Some(3));
+    assert!(env.deployments().contains(&"job-v1 1/1".to_owned()));
+}
+
+#[test]
+fn another_application_is_none_of_its_business() {
+    let env = shop();
+    env.write("other.yaml", application("other", "api", "v1", "api:1", "targetSize: 1"));
+    let ran = env.run_ok("apply other.yaml --prune");
+    assert!(!ran.stderr.contains("job") && !ran.stderr.contains("web"), "{}", ran.stderr);
+    assert_eq!(env.deployments().len(), 3);
+}
+
+#[test]
+fn a_terminal_is_asked_before_anything_is_pruned() {
+    let env = shop();
+    let answered = |answer: &str| {
+        let mut screen = Screen::start(env.command("apply one.yaml --prune"), 80);
+        screen.until("[y/N]").types(answer);
+        screen.end()
+    };
+    let screen = answered("n\n");
+    assert!(screen.ends_with("error: nothing was changed\n[exit 4]"), "{screen}");
+    assert_eq!(env.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
+    insta::assert_snapshot!(answered("yes\n"), @"
+    To be deleted from namespace `default`, with all pods:
+      deployment.apps/job-v1
+      controllerrevision.apps/job-v1
+      configmap/rollout-job
+    Delete? [y/N] yes
+    [   0s] web: nothing to do: 2 of 2 upgraded, 2 ready
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    2        2          2       batchReady    rolloutSucceed   0s
+    deployment.apps/job-v1 deleted
+    controllerrevision.apps/job-v1 deleted
+    configmap/rollout-job deleted
+    [exit 0]
+    ");
+    assert_eq!(env.deployments(), ["web-v1 2/2"]);
+    // There is nothing left to ask about.
+    let screen = Screen::start(env.command("apply one.yaml --prune"), 80).end();
+    assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
+}
+
+/// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the Deployments
+/// that both leave, and what the first printed.
+fn pruned_before_a_later_run(component: &str, revision: &str) -> (Vec<String>, String) {
+    let env = shop();
+    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
+    let other = application("shop", component, revision, &format!("{component}:{revision}"), "targetSize: 1");
+    let (_, second) = other.split_once("components:\n").unwrap();
+    env.write("later.yaml", format!("{web}{second}"));
+    env.write("next.yaml", web);
+    env.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &env, "apply next.yaml --prune --yes"));
+    first.until(": waiting, `web-v2`");
+    let mut later = Child::spawn(by("later", &env, "apply later.yaml"));
+    later.until("waiting for the run of `first`");
+    let (first, later) = (first.end(), later.end());
+    assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
+    env.settle();
+    (env.deployments(), first.stderr)
+}
+
+/// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
+#[test]
+fn a_component_that_came_during_the_run_is_not_pruned() {
+    let (left, stderr) = pruned_before_a_later_run("api", "v1");
+    assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{stderr}");
+    assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{stderr}");
+}
+
+/// What was left, and is rolled out again by the run that is next in line, is there in the end.
+#[test]
+fn a_component_that_was_rolled_out_again_is_not_pruned() {
+    let (left, stderr) = pruned_before_a_later_run("job", "v2");
+    assert!(left.iter().any(|one| one.starts_with("job-v2")), "{left:?}\n{stderr}");
+}

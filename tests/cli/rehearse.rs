@@ -1,0 +1,91 @@
+//! `rollout rehearse`: what would happen, and nothing of it in the cluster.
+
+use crate::exit_codes::open_shop;
+use crate::support::application::application;
+use crate::support::test_env::TestEnv;
+
+#[test]
+fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
+    let env = TestEnv::new();
+    env.run_ok("apply examples/express-server-v1.yaml");
+    let before = env.bytes();
+    let ran = env.run_ok("rehearse examples/express-server-v2.yaml");
+    assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 3 objects;"), "{}", ran.stderr);
+    let told = "express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("workload `express-server-v1` deleted"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("rolloutSucceed"), "{}", ran.stdout);
+    assert_eq!(env.bytes(), before);
+}
+
+#[test]
+fn injected_trouble_is_told_as_the_cluster_would_tell_it() {
+    let env = open_shop();
+    let before = env.bytes();
+    let ran = env.run("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ImagePullBackOff"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("web-v1` 3/3 ready"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("rolloutSucceed"), "went back: {}", ran.stdout);
+    let ran = env.run("rehearse v2.yaml --inject other:*=NeverReady");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(env.bytes(), before);
+}
+
+/// Neither the pods of a component that stays as it is fail, nor those to which a run goes back.
+#[test]
+fn injected_trouble_meets_only_what_the_run_makes() {
+    let env = TestEnv::new();
+    let one = |name: &str, revision: &str| {
+        application("shop", name, revision, "registry.example/same:1", "targetSize: 2")
+    };
+    let both = |revision: &str, environment: &str| {
+        let (_, second) =
+            one("api", "v1").split_once("components:\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let first = one("web", revision)
+            .replace("same:1\n", &format!("same:1\n        env: [{{name: A, value: {environment}}}]\n"));
+        format!("{first}{second}")
+    };
+    env.write("both.yaml", both("v1", "one"));
+    env.run_ok("apply both.yaml");
+    env.write("both.yaml", both("v2", "two"));
+    let ran = env.run("rehearse both.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("api: nothing to do: 2 of 2 upgraded, 2 ready"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("web: failed in batch 1 of 1"), "{}", ran.stderr);
+    assert_eq!(ran.stdout.matches("rolloutSucceed").count(), 2, "web went back: {}", ran.stdout);
+}
+
+#[test]
+fn a_cloneset_is_copied_with_what_was_written_on_it() {
+    let env = TestEnv::new();
+    env.run_ok("apply examples/clonset-server-v1.yaml");
+    let ran = env.run_ok("rehearse examples/clonset-server-v2.yaml");
+    assert!(ran.stdout.contains("rolloutSucceed"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("updating 2 of 5 pods of `clonset-server` to"), "{}", ran.stderr);
+}
+
+/// What a Service has been given stays its own, and its copy has the same name.
+#[test]
+fn services_are_copied_too() {
+    let env = open_shop();
+    let exposed = |name: &str| {
+        let text = std::fs::read_to_string(env.path(name)).unwrap();
+        let image = text.lines().find(|line| line.contains("image: ")).unwrap().to_owned();
+        text.replace(&image, &format!("{image}\n        ports: [{{port: 80, expose: true}}]"))
+    };
+    env.write("exposed.yaml", exposed("v2.yaml"));
+    env.run_ok("apply exposed.yaml");
+    let ran = env.run_ok("rehearse exposed.yaml");
+    assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 5 objects;"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_would_be_refused_is_refused() {
+    let env = open_shop();
+    let ran = env.run("rehearse v2.yaml --inject Gone");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`--inject`: ") && ran.stderr.contains("NeverReady"), "{}", ran.stderr);
+    let ran = env.run("rehearse v2.yaml --batches 1,1");
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+}

@@ -1,0 +1,353 @@
+//! `pause`, `resume`, `promote`, `abort`, `scale`: alone, beside a run, and one after the other.
+
+use crate::exit_codes::open_shop;
+use crate::lock_queue::by;
+use crate::support::application::application;
+use crate::support::child::Child;
+use crate::support::test_env::TestEnv;
+
+const STUCK: &str = "- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}";
+const WELL: &str = "- {image: '*', readyAfter: 20ms}";
+
+/// A shop whose upgrade is held after its first batch, nobody driving.
+fn held() -> TestEnv {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml --partition 0");
+    assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+    env
+}
+
+/// A shop in whose upgrade a process waits for a pod of the first batch.
+fn driven() -> (TestEnv, Child) {
+    let env = open_shop();
+    env.pods(STUCK);
+    let mut driver = Child::spawn(by("driver", &env, "apply v2.yaml"));
+    driver.until("waiting for `web-v2`: 0 of 1 ready");
+    (env, driver)
+}
+
+/// Lets pods become ready: a command that changes something sets the rules of all.
+fn pods_come(env: &TestEnv) {
+    env.pods(WELL);
+    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    env.run_ok("apply other.yaml");
+}
+
+#[test]
+fn promote_goes_on_to_the_next_gate() {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml --batches 1,1,1 --partition 0");
+    insta::assert_snapshot!(env.run("promote").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        2          2       batchReady    rollingInBatches   0s
+    --- stderr
+    web: resuming the upgrade from `web-v1` to `web-v2` with 3 replicas in 3 batches (1, 1 and 1); batch timeout 10m, no overall timeout
+    web: batch 2 of 3: `web-v2` 1 → 2
+    web: batch 2 of 3: `web-v1` 2 → 1
+    web: batch 2 of 3 ready: 2 of 3 upgraded, 2 ready, source 1
+    web: held after batch 2 of 3 as requested: 2 of 3 upgraded, 2 ready, source 1
+      hint: continue with `rollout promote web --sandbox=box.json`
+    [exit 0]
+    ");
+    assert_eq!(env.deployments(), ["web-v1 1/1", "web-v2 2/2"]);
+    env.run_ok("promote web");
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
+    let again = env.run_ok("promote");
+    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+}
+
+#[test]
+fn promote_in_full_passes_every_gate() {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml --batches 1,1,1 --partition 0");
+    env.run_ok("promote web --full");
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn resume_stays_at_the_gate() {
+    let env = held();
+    let ran = env.run_ok("resume web");
+    assert!(ran.stderr.contains("held after batch 1 of 2"), "{}", ran.stderr);
+    assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+}
+
+#[test]
+fn resume_beside_a_run_says_whom_it_waits_for() {
+    let (env, driver) = driven();
+    let mut resumed = Child::spawn(by("jane", &env, "resume web"));
+    resumed.until("waiting for the run of `driver`, which holds the lease");
+    pods_come(&env);
+    assert_eq!(driver.end().code, Some(0));
+    let resumed = resumed.end();
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+}
+
+#[test]
+fn abort_returns_in_one_batch() {
+    let env = held();
+    insta::assert_snapshot!(env.run("abort").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3); batch timeout 10m, no overall timeout
+    web: batch 1 of 1: `web-v1` 2 → 3
+    web: batch 1 of 1: `web-v2` 1 → 0
+    web: batch 1 of 1 ready: 3 of 3 upgraded, 3 ready
+    web: workload `web-v2` deleted
+    web: done: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+    insta::assert_snapshot!(env.run("abort").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: nothing to do: 3 of 3 upgraded, 3 ready
+    [exit 0]
+    ");
+}
+
+#[test]
+fn an_abort_that_was_interrupted_goes_on_when_it_is_given_again() {
+    let env = held();
+    env.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &env, "abort"));
+    first.until("waiting for `web-v1`:");
+    drop(first);
+    env.pods(WELL);
+    let again = env.run_ok("abort");
+    assert!(again.stderr.contains("resuming the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn an_undo_that_was_interrupted_goes_on_when_it_is_given_again() {
+    let env = open_shop();
+    env.run_ok("apply v2.yaml");
+    env.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut first = Child::spawn(by("first", &env, "undo"));
+    first.until("waiting for `web-v1`:");
+    drop(first);
+    env.pods(WELL);
+    env.run_ok("undo");
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn abort_takes_over_from_whoever_drives() {
+    let (env, driver) = driven();
+    let aborted = Child::spawn(by("jane", &env, "abort")).end();
+    assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
+    let driver = driver.end();
+    assert_eq!(driver.code, Some(5), "{}", driver.stderr);
+    assert!(driver.stderr.contains("taken over by `jane`"), "{}", driver.stderr);
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn undo_now_takes_over_in_one_batch() {
+    let (env, driver) = driven();
+    let undone = Child::spawn(by("jane", &env, "undo --now")).end();
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    assert!(undone.stderr.contains("in 1 batch (3)"), "{}", undone.stderr);
+    assert_eq!(driver.end().code, Some(5));
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_first_release_has_nothing_to_return_to() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", crate::support::application::shop("v1", "web:1"));
+    env.run_ok("apply v1.yaml --partition 0");
+    insta::assert_snapshot!(env.run("abort").transcript(), @"
+    --- stderr
+    web: failed: component `web` cannot be rolled back: this is its first release
+      hint: delete it with `rollout delete web --sandbox=box.json`
+    [exit 4]
+    ");
+}
+
+#[test]
+fn scale_gives_another_size_in_batches() {
+    let env = open_shop();
+    insta::assert_snapshot!(env.run("scale web --replicas 5 --batches 1,1").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    5        5          5       batchReady    rolloutSucceed   0s
+    --- stderr
+    web: scaling of `web-v1` from 3 to 5 replicas in 2 batches (1 and 1); batch timeout 10m, no overall timeout
+    web: batch 1 of 2: `web-v1` 3 → 4
+    web: batch 1 of 2 ready: 4 of 5 upgraded, 4 ready
+    web: batch 2 of 2: `web-v1` 4 → 5
+    web: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
+    web: done: 5 of 5 upgraded, 5 ready
+    [exit 0]
+    ");
+    assert_eq!(env.deployments(), ["web-v1 5/5"]);
+    env.run_ok("scale --replicas 0");
+    assert_eq!(env.deployments(), ["web-v1 0/0"]);
+    env.run_ok("scale web --replicas 2");
+    assert_eq!(env.deployments(), ["web-v1 2/2"]);
+    assert_eq!(env.run("scale web --replicas -1").code, Some(2));
+}
+
+#[test]
+fn scale_does_not_run_over_an_upgrade() {
+    let env = held();
+    insta::assert_snapshot!(env.run("scale web --replicas 5").transcript(), @"
+    --- stderr
+    web: failed: component `web` is in the middle of an upgrade
+      hint: finish it with `rollout promote web --full --sandbox=box.json`, or roll it back with `rollout abort web --sandbox=box.json`
+    [exit 4]
+    ");
+    assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
+}
+
+#[test]
+fn a_paused_process_waits_and_goes_on() {
+    let (env, mut driver) = driven();
+    let paused = Child::spawn(by("jane", &env, "pause web")).end();
+    insta::assert_snapshot!(paused.transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
+    web    3        1          0       batchVerifying   rollingInBatches   0s
+    --- stderr
+    web: paused; `rollout resume web` lets it go on
+    [exit 0]
+    ");
+    driver.until("paused by `jane` in batch 1 of 2");
+    pods_come(&env);
+    env.settle();
+    assert_eq!(env.deployments(), ["other-v1 1/1", "web-v1 3/3", "web-v2 1/1"], "nothing moves");
+    insta::assert_snapshot!(env.run("apply v2.yaml").transcript(), @"
+    --- stderr
+    web: failed: component `web` is paused by `jane`
+      hint: resume it with `rollout resume web --sandbox=box.json`
+    [exit 4]
+    ");
+    let resumed = env.run_ok("resume web");
+    let driver = driver.end();
+    assert_eq!(driver.code, Some(0), "{}", driver.stderr);
+    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
+    assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
+    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    assert_eq!(env.deployments(), ["other-v1 1/1", "web-v2 3/3"]);
+}
+
+#[test]
+fn a_pause_outlives_its_process() {
+    let (env, mut driver) = driven();
+    env.run_ok("pause");
+    driver.until("paused by `tester`");
+    drop(driver);
+    env.pods(WELL);
+    assert_eq!(env.run("apply v2.yaml").code, Some(4));
+    assert!(env.run_ok("pause").stderr.contains("is paused already"));
+    let resumed = env.run_ok("resume");
+    assert!(resumed.stderr.contains("resuming the upgrade"), "{}", resumed.stderr);
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn what_is_done_cannot_be_paused() {
+    insta::assert_snapshot!(open_shop().run("pause").transcript(), @"
+    --- stderr
+    error: component `web` has no run under way
+    hint: see `rollout status web --sandbox=box.json`
+    [exit 4]
+    ");
+}
+
+/// Each pair, in either order, on a run that is held with nobody driving: what the second leaves.
+#[test]
+fn one_command_after_the_other() {
+    const V1: &[&str] = &["web-v1 3/3"];
+    const V2: &[&str] = &["web-v2 3/3"];
+    const HELD: &[&str] = &["web-v1 2/2", "web-v2 1/1"];
+    const FIVE: &[&str] = &["web-v2 5/5"];
+    const NONE: &[&str] = &[];
+    let cases: &[(&str, &str, u8, &[&str])] = &[
+        ("pause", "pause", 0, HELD),
+        ("pause", "resume", 0, HELD),
+        ("pause", "promote", 0, V2),
+        ("pause", "promote --full", 0, V2),
+        ("pause", "abort", 0, V1),
+        ("pause", "undo", 0, V1),
+        ("pause", "undo --now", 0, V1),
+        ("pause", "scale web --replicas 5", 4, HELD),
+        ("pause", "delete web", 0, NONE),
+        ("pause", "apply v2.yaml", 4, HELD),
+        ("resume", "pause", 0, HELD),
+        ("resume", "resume", 0, HELD),
+        ("resume", "promote", 0, V2),
+        ("resume", "abort", 0, V1),
+        ("resume", "undo", 0, V1),
+        ("resume", "scale web --replicas 5", 4, HELD),
+        ("resume", "apply v2.yaml", 0, V2),
+        ("promote", "pause", 4, V2),
+        ("promote", "resume", 0, V2),
+        ("promote", "promote", 0, V2),
+        ("promote", "abort", 4, V2),
+        ("promote", "undo", 0, V1),
+        ("promote", "scale web --replicas 5", 0, FIVE),
+        ("promote", "delete web", 0, NONE),
+        ("promote", "apply v2.yaml", 0, V2),
+        ("abort", "pause", 4, V1),
+        ("abort", "resume", 0, V1),
+        ("abort", "promote", 0, V1),
+        ("abort", "promote --full", 0, V1),
+        ("abort", "abort", 0, V1),
+        ("abort", "undo", 4, V1),
+        ("abort", "scale web --replicas 5", 0, &["web-v1 5/5"]),
+        ("abort", "delete web", 0, NONE),
+        ("abort", "apply v2.yaml", 0, V2),
+        ("undo", "pause", 4, V1),
+        ("undo", "resume", 0, V1),
+        ("undo", "promote", 0, V1),
+        ("undo", "abort", 4, V1),
+        ("undo", "undo", 4, V1),
+        ("undo --now", "undo --now", 4, V1),
+        ("undo", "scale web --replicas 5", 0, &["web-v1 5/5"]),
+        ("undo", "apply v2.yaml", 0, V2),
+        ("scale web --replicas 5", "promote", 0, V2),
+        ("scale web --replicas 5", "abort", 0, V1),
+        ("delete web", "pause", 4, NONE),
+        ("delete web", "resume", 4, NONE),
+        ("delete web", "promote", 4, NONE),
+        ("delete web", "abort", 4, NONE),
+        ("delete web", "undo", 4, NONE),
+        ("delete web", "scale web --replicas 5", 4, NONE),
+        ("delete web", "delete web", 4, NONE),
+        ("delete web", "apply v2.yaml", 0, V2),
+    ];
+    for (first, second, code, left) in cases {
+        let env = held();
+        env.run(first);
+        let ran = env.run(second);
+        assert_eq!(ran.code, Some(i32::from(*code)), "{first}, {second}\n{}", ran.stderr);
+        env.settle();
+        assert_eq!(env.deployments(), *left, "{first}, {second}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_fails_can_return_by_itself() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}");
+    let ran = env.run("apply v2.yaml --fail-fast --on-failure undo");
+    assert_eq!(ran.code, Some(3), "going back makes it no success\n{}", ran.stderr);
+    let said = [
+        "cannot become ready (`--fail-fast`): ImagePullBackOff",
+        "warning event",
+        "hint: it goes back now",
+        "upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3)",
+        "workload `web-v2` deleted",
+        "web: done: 3 of 3 upgraded, 3 ready",
+    ];
+    let mut rest = ran.stderr.as_str();
+    for text in said {
+        let at = rest.find(text).unwrap_or_else(|| panic!("`{text}` is missing or early\n{}", ran.stderr));
+        rest = &rest[at..];
+    }
+    assert!(!ran.stderr.contains("is held up"), "it is said once\n{}", ran.stderr);
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}

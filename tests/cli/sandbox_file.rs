@@ -1,0 +1,69 @@
+//! A sandbox whose file cannot be kept: the command ends at once, in the words of what failed.
+
+use std::process::Command;
+
+use crate::exit_codes::open_shop;
+use crate::support::test_env::{CommandOutput, FILE, TestEnv};
+
+/// A command that may write no file of more than so many blocks, as on a disk that is nearly full.
+fn with_room(env: &TestEnv, line: &str, blocks: usize) -> CommandOutput {
+    let rollout = env.command(line);
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""));
+    shell.arg(rollout.get_program()).args(rollout.get_args());
+    shell.env_clear().envs(rollout.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(rollout.get_current_dir().unwrap());
+    CommandOutput::of(shell.output().unwrap())
+}
+
+#[test]
+fn a_disk_that_fills_ends_the_run_at_once() {
+    let mut ended_midway = 0;
+    for more in [4, 8, 12, 16] {
+        let env = open_shop();
+        let blocks = env.bytes().len() / 512 + more;
+        let ran = with_room(&env, "apply v2.yaml", blocks);
+        match ran.code {
+            Some(0) => continue,
+            Some(4 | 6) => {}
+            code => panic!("{code:?}\n{}", ran.stderr),
+        }
+        assert!(
+            ran.stderr.contains("cannot write the sandbox file `box.json`: File too large"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
+        ended_midway += usize::from(ran.code == Some(6));
+        assert!(!env.path("box.json.tmp").exists());
+        // With room again it goes on.
+        env.run_ok("apply v2.yaml");
+        assert_eq!(env.deployments(), ["web-v2 3/3"]);
+    }
+    assert!(ended_midway > 0, "none of them filled up in mid-run");
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_by_a_dry_run() {
+    let env = open_shop();
+    let ran = with_room(&env, "apply v2.yaml --dry-run=server", 1);
+    assert!(matches!(ran.code, Some(0 | 4 | 6)), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("retrying"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = env.start("apply v2.yaml");
+    driver.until(": waiting, `web-v2`");
+    env.write(FILE, "{broken");
+    let ran = driver.end();
+    assert_eq!(ran.code, Some(6), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("failed in batch 1 of 2: the sandbox file `box.json` is broken"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
+}

@@ -1,0 +1,311 @@
+//! What a component's Service offers, and that `plan` and `apply` agree on what is otherwise.
+
+use serde_json::{Value, json};
+
+use crate::support::application::application;
+use crate::support::test_env::TestEnv;
+
+/// The component `web` with these properties beside its image.
+fn web(revision: &str, properties: &str) -> String {
+    let text = application("shop", "web", revision, &format!("web:{revision}"), "targetSize: 2");
+    let image = format!("image: web:{revision}");
+    text.replace(&image, &format!("{image}\n        {properties}"))
+}
+
+/// A component of another type in the application of the first.
+fn beside(text: &str, more: &str) -> String {
+    let (_, second) = more.split_once("components:\n").unwrap();
+    format!("{text}{second}")
+}
+
+fn service(env: &TestEnv, name: &str) -> Option<Value> {
+    env.objects("Service").into_iter().find(|service| service["metadata"]["name"] == name)
+}
+
+/// The ports that the Service `web` offers, and where they lead.
+fn offered(env: &TestEnv) -> Vec<String> {
+    let ports = service(env, "web").map(|service| service["spec"]["ports"].clone()).unwrap_or_default();
+    let line =
+        |port: &Value| format!("{}->{}", port["port"], port["targetPort"].as_str().unwrap_or("a number"));
+    ports.as_array().into_iter().flatten().map(line).collect()
+}
+
+const PORT_80: &str = "ports: [{port: 80, expose: true}]";
+const PORT_81: &str = "ports: [{port: 81, expose: true}]";
+
+fn is_at_rest(env: &TestEnv, manifest: &str) {
+    let ran = env.run(&format!("plan {manifest} --detailed-exitcode"));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+fn has_changes(env: &TestEnv, manifest: &str) -> String {
+    let ran = env.run(&format!("plan {manifest} --detailed-exitcode"));
+    assert_eq!(ran.code, Some(8), "{}{}", ran.stdout, ran.stderr);
+    ran.stdout
+}
+
+#[test]
+fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", web("v1", PORT_80));
+    env.write("v2.yaml", web("v2", PORT_81));
+    env.run_ok("apply v1.yaml");
+    assert_eq!(offered(&env), ["80->port-80"]);
+    env.run_ok("apply v2.yaml");
+    assert_eq!(offered(&env), ["81->port-81"]);
+    env.run_ok("undo web");
+    assert_eq!(offered(&env), ["80->port-80"]);
+    is_at_rest(&env, "v1.yaml");
+}
+
+#[test]
+fn a_canary_and_what_it_replaces_are_both_reached() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", web("v1", PORT_80));
+    env.write("v2.yaml", web("v2", PORT_81));
+    env.run_ok("apply v1.yaml");
+    env.run_ok("apply v2.yaml --batches 1,1 --partition 0");
+    assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
+    env.run_ok("abort web");
+    assert_eq!(offered(&env), ["80->port-80"]);
+}
+
+#[test]
+fn a_failed_upgrade_leaves_the_ports_of_those_that_serve() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", web("v1", PORT_80));
+    env.write("v2.yaml", web("v2", PORT_81));
+    env.run_ok("apply v1.yaml");
+    env.pods("- {image: 'web:v2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let failed = env.run("apply v2.yaml --batch-timeout 300ms");
+    assert_eq!(failed.code, Some(3), "{}", failed.stderr);
+    assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
+    let failed = env.run("apply v2.yaml --batch-timeout 300ms --on-failure undo");
+    assert_eq!(failed.code, Some(3), "{}", failed.stderr);
+    assert_eq!(offered(&env), ["80->port-80"]);
+}
+
+#[test]
+fn a_port_that_is_no_longer_exposed_goes_and_no_pod_is_replaced() {
+    let env = TestEnv::new();
+    env.write("app.yaml", web("v1", "ports: [{port: 80, expose: true}, {port: 81, expose: true}]"));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", web("v1", "ports: [{port: 80, expose: true}, {port: 81}]"));
+    assert!(has_changes(&env, "app.yaml").contains("service `web` changes"));
+    env.run_ok("apply app.yaml");
+    assert_eq!(offered(&env), ["80->port-80"]);
+    is_at_rest(&env, "app.yaml");
+    env.write("app.yaml", web("v1", "ports: [{port: 80}, {port: 81}]"));
+    assert!(has_changes(&env, "app.yaml").contains("service `web` is deleted"));
+    let ran = env.run_ok("apply app.yaml");
+    assert!(ran.stderr.contains("service `web` deleted"), "{}", ran.stderr);
+    assert_eq!(service(&env, "web"), None);
+    is_at_rest(&env, "app.yaml");
+    assert_eq!(env.objects("ControllerRevision").len(), 1);
+    // What was last asked of a revision counts for it when it is a source, and when it is returned to.
+    env.write("v2.yaml", web("v2", PORT_81));
+    env.run_ok("apply v2.yaml");
+    env.run_ok("undo web");
+    assert_eq!(service(&env, "web"), None);
+}
+
+#[test]
+fn a_service_that_somebody_edited_or_removed_is_found_and_repaired() {
+    let env = TestEnv::new();
+    env.write("app.yaml", web("v1", PORT_80));
+    env.run_ok("apply app.yaml");
+    let edits: [fn(&mut Value); 4] = [
+        |service| service["spec"]["ports"][0]["targetPort"] = json!(9),
+        |service| service["spec"]["selector"] = json!({"app": "other"}),
+        |service| service["spec"]["type"] = json!("NodePort"),
+        |service| {
+            let more = json!({"name": "x", "port": 99, "targetPort": 99, "protocol": "TCP"});
+            service["spec"]["ports"].as_array_mut().unwrap().push(more);
+        },
+    ];
+    for edit in edits {
+        env.edit(|objects| objects.iter_mut().filter(|one| one["kind"] == "Service").for_each(edit));
+        assert!(has_changes(&env, "app.yaml").contains("service `web` changes"));
+        env.run_ok("apply app.yaml");
+        let spec = &service(&env, "web").unwrap()["spec"];
+        assert_eq!(spec["selector"], json!({"app.oam.dev/component": "web"}));
+        assert_eq!((offered(&env), &spec["type"]), (vec!["80->port-80".to_owned()], &json!("ClusterIP")));
+        is_at_rest(&env, "app.yaml");
+    }
+    env.edit(|objects| objects.retain(|one| one["kind"] != "Service"));
+    assert!(has_changes(&env, "app.yaml").contains("service `web` is new"));
+    env.run_ok("apply app.yaml");
+    assert_eq!(offered(&env), ["80->port-80"]);
+}
+
+/// Revisions recorded before this annotation was written, whose Service leads to numbers.
+#[test]
+fn a_revision_that_does_not_say_what_it_exposes_is_reached_and_can_be_returned_to() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", web("v1", PORT_80));
+    env.write("v2.yaml", web("v2", PORT_81));
+    env.run_ok("apply v1.yaml");
+    env.edit(|objects| {
+        for object in objects {
+            match object["kind"].as_str() {
+                Some("ControllerRevision") => {
+                    object["metadata"].as_object_mut().unwrap().remove("annotations");
+                }
+                Some("Service") => {
+                    object["spec"]["ports"][0]["targetPort"] = json!(80);
+                    object["metadata"]["annotations"] =
+                        json!({"batch-rollout.dev/applied": "0123456789abcdef"});
+                }
+                _ => {}
+            }
+        }
+    });
+    env.run_ok("apply v2.yaml --batches 1,1 --partition 0");
+    assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
+    env.run_ok("promote web");
+    assert_eq!(offered(&env), ["81->port-81"]);
+    env.run_ok("undo web");
+    assert_eq!(offered(&env), ["80->port-80"]);
+    assert_eq!(env.objects("ControllerRevision").len(), 2, "none of them is new");
+    is_at_rest(&env, "v1.yaml");
+}
+
+#[test]
+fn labels_of_the_application_reach_its_objects_and_no_pod_is_replaced() {
+    let env = TestEnv::new();
+    let text = web("v1", PORT_80);
+    let labelled = |metadata: &str| text.replacen("  name: shop\n", &format!("  name: shop\n{metadata}"), 1);
+    env.write("app.yaml", labelled("  labels: {team: tea, old: x}\n"));
+    env.run_ok("apply app.yaml");
+    let pods = |env: &TestEnv| -> Vec<String> {
+        env.objects("Pod").iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
+    };
+    let before = pods(&env);
+    env.write("app.yaml", labelled("  labels: {team: coffee}\n  annotations: {note: hot}\n"));
+    let plan = has_changes(&env, "app.yaml");
+    assert!(
+        plan.contains("labels or annotations of deployment `web-v1` change; its pods are not replaced"),
+        "{plan}"
+    );
+    assert!(plan.contains("-    team: tea") && plan.contains("+    team: coffee"), "{plan}");
+    env.run_ok("apply app.yaml");
+    for object in [service(&env, "web").unwrap(), env.objects("Deployment")[0].clone()] {
+        let metadata = &object["metadata"];
+        assert_eq!(
+            (&metadata["labels"]["team"], &metadata["labels"]["old"]),
+            (&json!("coffee"), &Value::Null)
+        );
+        assert_eq!(metadata["annotations"]["note"], "hot", "{metadata}");
+    }
+    is_at_rest(&env, "app.yaml");
+    env.write("app.yaml", labelled(""));
+    has_changes(&env, "app.yaml");
+    env.run_ok("apply app.yaml");
+    for object in [service(&env, "web").unwrap(), env.objects("Deployment")[0].clone()] {
+        assert_eq!(object["metadata"]["labels"]["team"], Value::Null);
+        assert_eq!(object["metadata"]["annotations"]["note"], Value::Null);
+    }
+    is_at_rest(&env, "app.yaml");
+    assert_eq!(pods(&env), before);
+}
+
+/// A StatefulSet, whose Service for names in DNS is called like the exposing one of the other component.
+fn colliding() -> String {
+    let store = application("shop", "store", "store-v1", "store:1", "targetSize: 1")
+        .replace("type: webservice", "type: statefulset");
+    let other = application("shop", "store-headless", "other-v1", "other:1", "targetSize: 1")
+        .replace("image: other:1", &format!("image: other:1\n        {PORT_80}"));
+    beside(&store, &other)
+}
+
+#[test]
+fn components_that_would_make_one_service_are_refused_before_the_first_write() {
+    let env = TestEnv::new();
+    env.write("app.yaml", colliding());
+    for line in ["plan app.yaml", "apply app.yaml"] {
+        let ran = env.run(line);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains("components `store` and `store-headless` both create service `store-headless`")
+        );
+    }
+    assert!(!env.path("box.json").exists(), "nothing was written");
+}
+
+#[test]
+fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_removed() {
+    let env = TestEnv::new();
+    let text = colliding();
+    let (store, _) = text.split_once("    - name: store-headless").unwrap();
+    env.write("store.yaml", store);
+    env.run_ok("apply store.yaml");
+    let (head, rest) = text.split_once("    - name: store\n").unwrap();
+    let (_, second) = rest.split_once("    - name: store-headless").unwrap();
+    env.write("other.yaml", format!("{head}    - name: store-headless{second}"));
+    let ran = env.run("apply other.yaml");
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(ran.stderr.contains("service `store-headless` belongs to component `store`"), "{}", ran.stderr);
+    // An earlier version let one of them take it over.
+    env.write("other.yaml", format!("{head}    - name: store-headless{second}").replace(PORT_80, ""));
+    env.run_ok("apply other.yaml");
+    env.edit(|objects| {
+        let services = objects.iter_mut().filter(|one| one["kind"] == "Service");
+        services.for_each(|service| {
+            service["metadata"]["labels"]["app.oam.dev/component"] = json!("store-headless");
+        });
+    });
+    env.run_ok("delete store-headless --yes");
+    assert!(service(&env, "store-headless").is_some());
+}
+
+#[test]
+fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_write() {
+    let env = TestEnv::new();
+    let automatic = |name: &str| {
+        let text = application("shop", name, "gone", &format!("{name}:1"), "targetSize: 1");
+        text.lines()
+            .filter(|line| !line.contains("externalRevision"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let named =
+        application("shop", "api", "web-v1", "api:1", "targetSize: 1").replace("api-web-v1", "web-v1");
+    env.write("both.yaml", beside(&automatic("web"), &named));
+    let ran = env.run("apply both.yaml");
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let told = "components `web` and `api` both create revision `web-v1`";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(!env.path("box.json").exists(), "nothing was written");
+    // Where one of them has it, an automatic name makes place.
+    env.write("api.yaml", &named);
+    env.run_ok("apply api.yaml");
+    env.run_ok("apply both.yaml");
+    assert_eq!(env.deployments(), ["web-v1 1/1", "web-v2 1/1"]);
+}
+
+#[test]
+fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
+    let env = TestEnv::new();
+    env.write("app.yaml", web("v1", ""));
+    env.run_ok("apply app.yaml");
+    env.edit(|objects| {
+        let labels = json!({"app.oam.dev/name": "shop", "app.oam.dev/component": "web"});
+        let metadata = json!({
+            "name": "web", "namespace": "default", "labels": labels, "uid": "u", "resourceVersion": "1",
+        });
+        let spec = json!({"type": "ClusterIP", "sessionAffinity": "None", "ports": [{"port": 9, "targetPort": 9, "protocol": "TCP"}]});
+        objects.push(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}));
+    });
+    let before = service(&env, "web");
+    is_at_rest(&env, "app.yaml");
+    env.write("v2.yaml", web("v2", PORT_80));
+    let ran = env.run("apply v2.yaml");
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("service `web` exists and was not made for component `web`"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(service(&env, "web"), before);
+}

@@ -1,0 +1,87 @@
+//! `kill -9` anywhere in an upgrade: the same command again ends right.
+
+use rustix::process::Signal;
+
+use crate::exit_codes::open_shop;
+use crate::support::application::application;
+use crate::support::child::Child;
+use crate::support::test_env::TestEnv;
+
+/// An upgrade by a run without a name of its own, so that nobody takes it for the one before.
+fn upgrade(env: &TestEnv) -> Child {
+    let mut command = env.command("apply v2.yaml");
+    command.env_remove("ROLLOUT_IDENTITY");
+    Child::spawn(command)
+}
+
+fn is_right(env: &TestEnv, moment: usize) {
+    let ran = upgrade(env).end();
+    assert_eq!(ran.code, Some(0), "killed after line {moment}\n{}", ran.stderr);
+    assert_eq!(env.deployments(), ["web-v2 3/3"], "killed after line {moment}");
+    let revisions: Vec<_> = env.objects("ControllerRevision");
+    assert_eq!(revisions.len(), 2, "killed after line {moment}");
+    env.settle();
+    let before = env.bytes();
+    assert_eq!(upgrade(env).end().code, Some(0));
+    assert!(env.bytes() == before, "killed after line {moment}: a run more changes nothing");
+}
+
+#[test]
+fn a_run_killed_after_any_line_is_finished_by_the_next() {
+    let mut moments = 0;
+    for lines in 0.. {
+        let env = open_shop();
+        let mut child = upgrade(&env);
+        let has_gone_on = child.lines(lines);
+        child.signal(Signal::KILL);
+        drop(child);
+        is_right(&env, lines);
+        if !has_gone_on {
+            break;
+        }
+        moments += 1;
+    }
+    assert!(moments >= 10, "killed at {moments} moments only");
+}
+
+#[test]
+fn a_run_killed_again_and_again_gets_there() {
+    let env = open_shop();
+    for _ in 0..10 {
+        let mut child = upgrade(&env);
+        child.lines(3);
+        child.signal(Signal::KILL);
+    }
+    is_right(&env, 3);
+}
+
+/// What a removal is told to remove may have been made anew by whoever took over meanwhile, under the same name.
+#[test]
+fn a_removal_that_was_overtaken_removes_nothing_more() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let texts = names.map(|name| application("shop", name, "v1", "web:1", "targetSize: 1"));
+    let components = texts.iter().map(|text| text.split_once("components:\n").unwrap().1);
+    let (head, _) = texts[0].split_once("    - name").unwrap();
+    let manifest = components.fold(head.to_owned(), |all, one| all + one);
+    let is_caught = (0..20).any(|_| {
+        let env = TestEnv::new();
+        env.write("app.yaml", &manifest);
+        env.run_ok("apply app.yaml");
+        let mut removal = env.start("delete shop --yes");
+        removal.until_data("deployment.apps/a-v1 deleted").signal(Signal::STOP);
+        env.run_ok("apply app.yaml");
+        let there = || env.deployments().len();
+        let before = there();
+        removal.signal(Signal::CONT);
+        let ran = removal.end();
+        // It may have been done before it was stopped.
+        if ran.code == Some(0) {
+            return false;
+        }
+        assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+        assert!(ran.stderr.contains("application `shop` was taken over by"), "{}", ran.stderr);
+        assert_eq!((before, there()), (names.len(), names.len()), "{}", ran.stdout);
+        true
+    });
+    assert!(is_caught, "no removal was ever stopped midway");
+}

@@ -1,0 +1,92 @@
+//! `status --until`: beside a run that another process drives.
+
+use crate::exit_codes::open_shop;
+use crate::lock_queue::by;
+use crate::support::application::application;
+use crate::support::child::Child;
+
+#[test]
+fn what_is_so_already_is_not_waited_for() {
+    let env = open_shop();
+    insta::assert_snapshot!(env.run("status web --until done").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
+    web    3        3          3       batchReady    rolloutSucceed   0s
+    --- stderr
+    [exit 0]
+    ");
+    env.run_ok("apply v2.yaml --partition 0");
+    insta::assert_snapshot!(env.run("status web --until gate").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: held after batch 1 of 2 as requested
+    [exit 0]
+    ");
+    env.run_ok("status --until ready");
+    insta::assert_snapshot!(env.run("status web --until done --timeout 100ms").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    web    3        1          1       batchReady    rollingInBatches   0s
+    --- stderr
+    web: held after batch 1 of 2 as requested
+    waiting until done, at most 100ms
+    error: not done after 100ms (`--timeout`)
+    hint: see `rollout status --sandbox=box.json` and `rollout history --sandbox=box.json`
+    [exit 3]
+    ");
+    assert_eq!(env.run("status nobody --until done").code, Some(4));
+}
+
+#[test]
+fn a_run_that_failed_is_3_at_once() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    assert_eq!(env.run("apply v2.yaml --batch-timeout 500ms").code, Some(3));
+    insta::assert_snapshot!(env.run("status --until done").transcript(), @"
+    NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
+    web    3        1          0       batchVerifyFailed   rolloutFailed   0s
+    --- stderr
+    web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
+    error: the rollout of `web` failed
+    hint: the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort --sandbox=box.json`
+    [exit 3]
+    ");
+}
+
+#[test]
+fn a_run_beside_it_is_followed_to_its_end() {
+    let env = open_shop();
+    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    let mut driver = Child::spawn(by("driver", &env, "apply v2.yaml"));
+    driver.until("waiting for `web-v2`: 0 of 1 ready");
+    let mut watcher = env.start("status web --until done");
+    watcher.until("waiting until done, at most 30m");
+    env.pods("- {image: '*', readyAfter: 20ms}");
+    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
+    env.run_ok("apply other.yaml");
+    assert_eq!(driver.end().code, Some(0));
+    let watched = watcher.end();
+    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    assert!(
+        watched.stdout.trim_end().lines().last().unwrap().contains("rolloutSucceed"),
+        "{}",
+        watched.stdout
+    );
+}
+
+#[test]
+fn what_was_done_once_and_is_gone_is_not_done() {
+    let env = open_shop();
+    env.edit(|objects| objects.retain(|object| object["kind"] == "ConfigMap"));
+    for until in ["done", "gate", "ready"] {
+        let ran = env.run(&format!("status --until {until} --timeout 200ms"));
+        assert_eq!(ran.code, Some(3), "{until}: {}", ran.stderr);
+        assert!(ran.stderr.contains("web: `web-v1` is not there any more\n"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_deadline_without_anything_to_wait_for_is_refused() {
+    let ran = open_shop().run("status web --timeout 5s");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("--until <STATE>"), "{}", ran.stderr);
+}

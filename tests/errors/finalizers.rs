@@ -1,0 +1,82 @@
+//! A removal that a finalizer holds up says so, ends in time, and goes on when it is asked for again.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use rollout::driver::delete::{self, DeleteEvent, Extent, Remover};
+use rollout::driver::inventory::{self, Scope};
+use rollout::driver::outcome::FailureKind;
+use rollout::sandbox::fault::Verb;
+use serde_json::json;
+
+use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::IDENTITY;
+use crate::support::test_cluster::{BYSTANDER, TestCluster};
+
+async fn finalize(cluster: &TestCluster, finalizers: &[&str]) {
+    let api: Api<Service> = Api::default_namespaced(cluster.client());
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    api.patch("web", &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// Removes the application; what was said of it, and how it ended.
+async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
+    let (mut said, mut failed) = (Vec::new(), None);
+    let process = Process::new(IDENTITY);
+    let run = cluster
+        .perform(&process, async |context| {
+            let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
+            let scope = Scope { namespace, application, component: None };
+            let inventory = inventory::take(&context.session, &scope).await.unwrap();
+            let remover = Remover { identity: IDENTITY, patience: context.limits.lock };
+            let say = |one: DeleteEvent<'_>| match one {
+                DeleteEvent::Waiting(_) => {}
+                DeleteEvent::Removed(owned) => said.push(format!("{owned} deleted")),
+                DeleteEvent::Awaited(owned, finalizers) => {
+                    said.push(format!("{owned} awaits {finalizers:?}"));
+                }
+            };
+            let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, say);
+            if let Err(failure) = removal.await {
+                assert_eq!(failure.kind, FailureKind::NotReady, "{failure:?}");
+                failed = Some(failure.reason);
+            }
+            Vec::new()
+        })
+        .await;
+    (run, said, failed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_a_finalizer_holds_is_named_and_waited_for_a_minute() {
+    let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
+    cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2).exposing(80)])).await;
+    finalize(&cluster, &["example.com/balancer"]).await;
+    let begun = cluster.clock.elapsed();
+    let (run, said, failed) = remove(&cluster).await;
+    let reason = "not deleted after 60s: `service/web`, for `example.com/balancer`";
+    assert_eq!(failed.as_deref(), Some(reason));
+    let lasted = (cluster.clock.elapsed() - begun).unsigned_abs();
+    assert!(lasted < Duration::from_secs(65), "it took {lasted:?}");
+    assert_eq!(
+        said,
+        [
+            "deployment.apps/web-v1 deleted",
+            "controllerrevision.apps/web-v1 deleted",
+            "service/web awaits [\"example.com/balancer\"]",
+        ]
+    );
+    let deletes =
+        run.requests.iter().filter(|one| one.seen.verb == Verb::Delete && one.seen.kind == "services");
+    assert_eq!(deletes.count(), 1, "{}", run.transcript());
+    assert!(cluster.record("web").is_some(), "what is there is still known");
+    finalize(&cluster, &[]).await;
+    let (_, said, failed) = remove(&cluster).await;
+    assert_eq!((said, failed), (vec!["configmap/rollout-web deleted".to_owned()], None));
+    let left: Vec<_> =
+        cluster.objects("Service").into_iter().map(|one| one["metadata"]["name"].clone()).collect();
+    assert_eq!(left, [BYSTANDER]);
+}

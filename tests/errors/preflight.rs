@@ -1,0 +1,273 @@
+//! What would stop a run is named before its first write, by a plan as by the run itself.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::Response;
+use kube::Client;
+use rollout::cluster::permissions::{self, Purpose};
+use rollout::cluster::session::{Patience, Session};
+use rollout::driver::foresee::foresee;
+use rollout::driver::outcome::FailureKind;
+use rollout::oam::kind::WorkloadKind;
+use rollout::report::event::EventKind;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use serde_json::{Value, json};
+
+use crate::support::fault::{Fate, PASS, answer, status};
+use crate::support::manifest::{Component, component, request_for, web};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::{IDENTITY, Scenario};
+use crate::support::scenarios;
+use crate::support::tapped_client;
+use crate::support::test_cluster::TestCluster;
+
+/// A process for which the server answers some requests so.
+fn answering(script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + 'static) -> Process {
+    Process::with(IDENTITY, move |seen| {
+        script(seen).map_or(PASS, |answer| Fate::Verdict(Verdict::Answer(answer)))
+    })
+}
+
+fn list(kind: &str, items: &Value) -> Response<Bytes> {
+    let body = json!({"kind": format!("{kind}List"), "apiVersion": "v1", "metadata": {}, "items": items});
+    answer(200, "application/json", &body.to_string())
+}
+
+fn is(seen: &Seen, verb: Verb, kind: &str) -> bool {
+    seen.verb == verb && seen.kind == kind
+}
+
+fn warnings(run: &Run) -> Vec<String> {
+    let told = run.events.iter().filter_map(|event| match &event.what {
+        EventKind::Warned { message } => Some(message.clone()),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// What a plan of a story says, and why it is refused.
+async fn planned(
+    cluster: &TestCluster,
+    process: &Process,
+    components: &[Component],
+) -> Result<Vec<String>, String> {
+    let client: Client = tapped_client::tapped(cluster.client(), process.tap.clone());
+    let session = Session::new(client, cluster.clock.clone(), Patience::default());
+    match foresee(&session, &request_for(components)).await {
+        Ok(forecasts) => Ok(forecasts.into_iter().flat_map(|forecast| forecast.warnings).collect()),
+        Err(refused) => Err(refused[0].failure.reason.clone()),
+    }
+}
+
+/// Plays a story up to its last manifest, whose run and plan meet these answers.
+async fn foreseen(
+    scenario: &Scenario,
+    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+) -> (Run, Result<Vec<String>, String>) {
+    let scene = scenario.open().await;
+    let plan = planned(&scene.cluster, &answering(script.clone()), &scenario.manifest).await;
+    let run = scenario.run(&scene, &answering(script)).await;
+    (run, plan)
+}
+
+async fn warns(
+    scenario: &Scenario,
+    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+    words: &str,
+) {
+    let (run, plan) = foreseen(scenario, script).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert_eq!(warnings(&run), [words]);
+    assert_eq!(plan.unwrap(), [words]);
+    let position = |is_it: fn(&EventKind) -> bool| run.events.iter().position(|event| is_it(&event.what));
+    let warned = position(|what| matches!(what, EventKind::Warned { .. }));
+    assert!(
+        warned < position(|what| matches!(what, EventKind::RunStarted { .. })),
+        "it comes before the first write"
+    );
+}
+
+async fn refuses(
+    scenario: &Scenario,
+    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+    words: &str,
+    hint: &str,
+) {
+    let (run, plan) = foreseen(scenario, script).await;
+    let failure = run.failures()[0];
+    assert_eq!(
+        (failure.kind, failure.reason.as_str()),
+        (FailureKind::Refused, words),
+        "{}",
+        run.transcript()
+    );
+    assert!(failure.hints[0].contains(hint), "{:?}", failure.hints);
+    assert!(run.writes().is_empty(), "{}", run.transcript());
+    assert_eq!(plan.unwrap_err(), words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_the_peak_exceeds_is_a_warning() {
+    let quota = |hard: Value, used: Value| json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}]);
+    let scenario =
+        Scenario { rules: "", before: Vec::new(), manifest: vec![web(1, 3), component("api", 1, 2)] };
+    let items = quota(json!({"pods": "4", "count/deployments.apps": "9"}), json!({"pods": "0"}));
+    let script =
+        move |seen: &Seen| is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items));
+    warns(
+        &scenario,
+        script,
+        "resourcequota `few` limits `pods` to 4: 0 in use, and the run needs up to 5 more",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_suffices_is_no_word_worth() {
+    let scenario = scenarios::upgrade();
+    let hard = json!({"pods": "100", "count/deployments.apps": "2", "requests.cpu": "1"});
+    let items = json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {
+        "hard": hard, "used": {"pods": "0", "count/deployments.apps": "1"},
+    }}]);
+    let script =
+        move |seen: &Seen| is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items));
+    let (run, plan) = foreseen(&scenario, script).await;
+    assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
+    assert_eq!(plan.unwrap(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_autoscaler_is_refused() {
+    let items = json!([{"metadata": {"name": "auto"}, "spec": {
+        "maxReplicas": 9, "scaleTargetRef": {"kind": "Deployment", "name": "web-v2", "apiVersion": "apps/v1"},
+    }}]);
+    let script = move |seen: &Seen| {
+        is(seen, Verb::List, "horizontalpodautoscalers").then(|| list("HorizontalPodAutoscaler", &items))
+    };
+    let words = "horizontalpodautoscaler `auto` sets the size of deployment `web-v2`";
+    refuses(&scenarios::upgrade(), script, words, "remove it").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_not_there_is_refused() {
+    let script = |seen: &Seen| {
+        is(seen, Verb::Get, "namespaces").then(|| status(404, "NotFound", "namespaces \"default\" not found"))
+    };
+    let words = "namespace `default` does not exist";
+    refuses(&scenarios::first_release(), script, words, "`kubectl create namespace default`").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_a_limit_forbids_are_refused() {
+    let message =
+        "pods \"web-v2-x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m";
+    let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    let words = format!("pods of revision `web-v2` are rejected: {message}");
+    refuses(&scenarios::upgrade(), script, &words, "kubectl describe limitrange").await;
+}
+
+/// Whoever makes pods for a workload may be let through.
+#[tokio::test(start_paused = true)]
+async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
+    let message = "admission webhook \"pods.example\" denied the request: not for you";
+    let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    warns(&scenarios::upgrade(), script, &format!("pods of revision `web-v2` may be rejected: {message}"))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_without_dry_runs_is_in_nobodys_way() {
+    let message = "admission webhook \"a\" does not support dry run";
+    let script =
+        move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(400, "BadRequest", message));
+    let (run, plan) = foreseen(&scenarios::upgrade(), script).await;
+    assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
+    assert_eq!(plan.unwrap(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
+    let budget = |name: &str, least: u32, covers: u32| {
+        json!({
+            "metadata": {"name": name},
+            "spec": {"minAvailable": least, "selector": {"matchLabels": {"app.oam.dev/component": "web"}}},
+            "status": {"expectedPods": covers, "currentHealthy": 5, "desiredHealthy": least, "disruptionsAllowed": 1},
+        })
+    };
+    let scenario = Scenario {
+        rules: "",
+        before: vec![crate::support::scenario::Act::Apply(vec![web(1, 5)])],
+        manifest: vec![web(1, 3)],
+    };
+    // One that leaves room, and one that counts pods of others as well, say nothing.
+    let items = json!([budget("tight", 3, 5), budget("wide", 2, 5), budget("shared", 3, 9)]);
+    let script = move |seen: &Seen| {
+        is(seen, Verb::List, "poddisruptionbudgets").then(|| list("PodDisruptionBudget", &items))
+    };
+    let words = "poddisruptionbudget `tight` requires 3 available pods, and component `web` will have 3: none of them can be \
+                 evicted, which blocks draining their nodes";
+    warns(&scenario, script, words).await;
+}
+
+/// It is said once, with all that is missing, and never passed over.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_asked_is_reported_once() {
+    let optional = ["horizontalpodautoscalers", "resourcequotas", "poddisruptionbudgets", "namespaces"];
+    let script = move |seen: &Seen| {
+        let message = format!("{} is forbidden: User \"ci\" cannot do that", seen.kind);
+        let is_it = optional.contains(&seen.kind.as_str()) || is(seen, Verb::Create, "pods");
+        is_it.then(|| status(403, "Forbidden", &message))
+    };
+    let words = "missing permissions in namespace `default`: create `pods`, get `namespaces`, list `resourcequotas`, list \
+                 `horizontalpodautoscalers.autoscaling`, list `poddisruptionbudgets.policy`; the preflight checks that need \
+                 them are skipped: `rollout rbac` prints the permissions";
+    warns(&scenarios::upgrade(), script, words).await;
+}
+
+/// What a run asks of the server is what the table of rights says.
+#[tokio::test(start_paused = true)]
+async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
+    let kinds = [WorkloadKind::Deployment, WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
+    let purposes = [Purpose::Runs, Purpose::Services, Purpose::Diagnosis, Purpose::Checks];
+    let purposes = kinds.map(Purpose::Workloads).into_iter().chain(purposes);
+    let rights: BTreeSet<(&str, &str)> =
+        purposes.flat_map(permissions::used).map(|right| (right.verb, right.resource)).collect();
+    let mut asked = BTreeSet::new();
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = std::time::Duration::from_secs(60);
+    let cluster = TestCluster::open(
+        "- {image: '*:9', fail: CrashLoopBackOff, log: 'no'}\n- {image: '*', readyAfter: 1s}",
+    )
+    .await;
+    let all = |version: u32| {
+        [
+            web(version, 2).exposing(80),
+            component("db", version, 2).of("statefulset"),
+            component("set", version, 2).of("cloneset-service"),
+        ]
+    };
+    let verb = |verb: Verb| match verb {
+        Verb::Get => "get",
+        Verb::List => "list",
+        Verb::Watch => "watch",
+        Verb::Create => "create",
+        Verb::Update => "update",
+        Verb::Patch => "patch",
+        Verb::Delete => "delete",
+    };
+    for version in [1, 2, 9] {
+        let run = cluster.run(&process, &request_for(&all(version))).await;
+        asked.extend(run.requests.into_iter().map(|request| (verb(request.seen.verb), request.seen.kind)));
+    }
+    // Everybody may ask what is served, and what they may do.
+    asked.retain(|(_, kind)| !kind.is_empty() && !kind.ends_with("reviews"));
+    for (asked, kind) in &asked {
+        assert!(rights.contains(&(*asked, kind.as_str())), "{asked} {kind} is not in the table");
+    }
+    let used = |purpose| {
+        permissions::used(purpose)
+            .all(|right| asked.iter().any(|(asked, kind)| *asked == right.verb && *kind == right.resource))
+    };
+    assert!(used(Purpose::Checks) && used(Purpose::Diagnosis), "the table has more than is asked: {asked:?}");
+}

@@ -1,0 +1,117 @@
+//! What the server refuses for good: the failure says so, nothing is half done, and it can be taken up again.
+
+use bytes::Bytes;
+use http::Response;
+use rollout::driver::outcome::FailureKind;
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+
+use crate::support::fault::{Fate, PASS, status};
+use crate::support::process::Process;
+use crate::support::scenario::{IDENTITY, Scenario};
+use crate::support::scenarios;
+
+fn forbidden() -> Response<Bytes> {
+    status(403, "Forbidden", "deployments.apps is forbidden: User \"ci\" cannot do that")
+}
+
+fn invalid() -> Response<Bytes> {
+    status(422, "Invalid", "Deployment.apps \"web-v2\" is invalid: spec.template: Invalid value")
+}
+
+/// As etcd's limit comes through the API server.
+fn too_large() -> Response<Bytes> {
+    status(500, "", "etcdserver: request is too large")
+}
+
+/// As the API server's own limit.
+fn too_long() -> Response<Bytes> {
+    status(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
+}
+
+fn not_implemented() -> Response<Bytes> {
+    status(501, "", "the storage takes no such object")
+}
+
+fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&Seen) -> bool) -> Process {
+    Process::with(
+        IDENTITY,
+        move |seen| {
+            if is_such(seen) { Fate::Verdict(Verdict::Answer(answer())) } else { PASS }
+        },
+    )
+}
+
+async fn fails(
+    scenario: Scenario,
+    answer: fn() -> Response<Bytes>,
+    is_such: fn(&Seen) -> bool,
+    kind: FailureKind,
+) {
+    let reference = scenario.reference().await;
+    let scene = scenario.open().await;
+    let sizes = scene.cluster.sizes();
+    let run = scenario.run(&scene, &refusing(answer, is_such)).await;
+    let failures = run.failures();
+    assert_eq!(failures.iter().map(|one| one.kind).collect::<Vec<_>>(), [kind], "{}", run.transcript());
+    let said = String::from_utf8(answer().into_body().to_vec()).unwrap();
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let message = said["message"].as_str().unwrap();
+    assert!(failures[0].reason.contains(message), "{}", run.transcript());
+    assert_eq!(scene.cluster.sizes(), sizes, "sizes have changed\n{}", run.transcript());
+    let refused = run.requests.iter().filter(|request| is_such(&request.seen)).count();
+    assert_eq!(refused, 1, "it was asked again\n{}", run.transcript());
+    if kind == FailureKind::Denied {
+        assert_eq!(scene.cluster.record("web").unwrap()["run"]["outcome"], "Failed", "{}", run.transcript());
+    }
+    scenario.complete(&scene, &[&run], &reference).await;
+}
+
+fn makes(kind: &str, seen: &Seen) -> bool {
+    seen.verb == Verb::Create && seen.kind == kind
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_may_not_be_made() {
+    fails(scenarios::first_release(), forbidden, |seen| makes("leases", seen), FailureKind::Refused).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_may_not_be_recorded() {
+    fails(scenarios::upgrade(), forbidden, |seen| makes("controllerrevisions", seen), FailureKind::Denied)
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_may_not_be_made() {
+    fails(scenarios::first_release(), forbidden, |seen| makes("configmaps", seen), FailureKind::Refused)
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_may_not_be_made() {
+    fails(scenarios::upgrade(), forbidden, |seen| makes("deployments", seen), FailureKind::Denied).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_the_server_finds_wrong() {
+    fails(scenarios::upgrade(), invalid, |seen| makes("deployments", seen), FailureKind::Denied).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_may_not_be_made() {
+    fails(scenarios::exposed(), forbidden, |seen| makes("services", seen), FailureKind::Denied).await;
+}
+
+/// A server error that no other try can cure is no outage.
+#[tokio::test(start_paused = true)]
+async fn what_the_server_can_never_take() {
+    for answer in [too_large, too_long, not_implemented] {
+        for kind in ["controllerrevisions", "deployments"] {
+            let is_such = match kind {
+                "deployments" => |seen: &Seen| makes("deployments", seen),
+                _ => |seen: &Seen| makes("controllerrevisions", seen),
+            };
+            fails(scenarios::upgrade(), answer, is_such, FailureKind::Denied).await;
+        }
+    }
+}

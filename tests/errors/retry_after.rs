@@ -1,0 +1,78 @@
+//! An overloaded server is left alone for as long as it asks.
+
+use std::time::Duration;
+
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+
+use super::single_errors::{failing_once, next_to_same};
+use crate::support::fault::{too_many_requests, too_many_requests_status};
+use crate::support::scenario::BRIEF;
+use crate::support::scenarios;
+
+async fn waits(
+    seconds: u64,
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+    is_such: fn(&Seen) -> bool,
+) {
+    let scenario = scenarios::upgrade();
+    let scene = scenario.open().await;
+    let run = scenario.run(&scene, &failing_once(verdict, is_such)).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    let index = run.requests.iter().position(|request| is_such(&request.seen)).unwrap();
+    let (refused, next) = next_to_same(&run, index).unwrap();
+    let waited = next.at - refused.at;
+    assert!(waited >= Duration::from_secs(seconds), "only {waited:?}\n{}", run.transcript());
+    assert!(waited < Duration::from_secs(seconds) + BRIEF, "{waited:?}\n{}", run.transcript());
+}
+
+fn is_record(seen: &Seen) -> bool {
+    seen.kind == "configmaps" && seen.verb == Verb::Patch
+}
+
+fn is_revision(seen: &Seen) -> bool {
+    seen.kind == "controllerrevisions" && seen.verb == Verb::Create
+}
+
+fn is_list(seen: &Seen) -> bool {
+    seen.kind == "controllerrevisions" && seen.verb == Verb::List
+}
+
+fn is_lease(seen: &Seen) -> bool {
+    seen.kind == "leases" && seen.verb == Verb::Get
+}
+
+fn is_watch(seen: &Seen) -> bool {
+    seen.kind == "deployments" && seen.verb == Verb::Watch
+}
+
+fn is_workload(seen: &Seen) -> bool {
+    seen.kind == "deployments" && seen.verb == Verb::Create
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_waits_as_long_as_the_server_asks() {
+    waits(20, || Verdict::Answer(too_many_requests(20)), is_record).await;
+    waits(20, || Verdict::Answer(too_many_requests_status(20)), is_record).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_waits_as_long_as_the_server_asks() {
+    waits(20, || Verdict::Answer(too_many_requests(20)), is_workload).await;
+    waits(20, || Verdict::Answer(too_many_requests(20)), is_revision).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_waits_as_long_as_the_server_asks() {
+    waits(20, || Verdict::Answer(too_many_requests(20)), is_list).await;
+    waits(20, || Verdict::Answer(too_many_requests_status(20)), is_lease).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_waits_as_long_as_the_server_asks() {
+    waits(20, || Verdict::Answer(too_many_requests(20)), is_watch).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_wait_is_cut_short() {
+    waits(60, || Verdict::Answer(too_many_requests(86_400)), is_record).await;
+}

@@ -1,0 +1,220 @@
+//! What a real server has accepted, as its watches tell it.
+//!
+//! A watch tells of one kind in order; the resource versions, which all come from one store, put the kinds in order.
+//! Whose a change is, no watch says: it is a controller's where only those fields moved that are controllers'.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt as _;
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, WatchEvent, WatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use rollout::sandbox::fault::Verb;
+use rollout::sandbox::{Actor, Change};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The kinds that are followed.
+const KINDS: [(&str, &str); 7] = [
+    ("", "ConfigMap"),
+    ("", "Pod"),
+    ("", "Service"),
+    ("apps", "ControllerRevision"),
+    ("apps", "Deployment"),
+    ("apps", "ReplicaSet"),
+    ("coordination.k8s.io", "Lease"),
+];
+
+/// What every namespace has of its own.
+const OF_THE_CLUSTER: &str = "kube-root-ca.crt";
+
+/// Everything that was told of a namespace.
+pub(super) struct History {
+    kinds: Vec<(String, Api<DynamicObject>)>,
+    told: ActResult,
+    _watches: JoinSet<()>,
+}
+
+/// One event.
+#[derive(Clone)]
+struct Seen {
+    version: u64,
+    kind: String,
+    is_gone: bool,
+    object: Arc<Value>,
+}
+
+/// The last event by kind and name.
+type Last = BTreeMap<(String, String), Seen>;
+
+/// What the watches have told so far, and a bell that rings at each event.
+#[derive(Clone)]
+struct ActResult {
+    heard: Arc<Mutex<Heard>>,
+    bell: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct Heard {
+    all: Vec<Seen>,
+    last: Last,
+}
+
+impl History {
+    /// Follows a client's namespace from now on.
+    pub(super) async fn follow(client: &Client) -> Self {
+        let told = ActResult { heard: Arc::default(), bell: watch::Sender::new(()) };
+        let mut watches = JoinSet::new();
+        let mut kinds = Vec::new();
+        for (group, kind) in KINDS {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+            let api: Api<DynamicObject> = Api::default_namespaced_with(client.clone(), &resource);
+            let list = api.list(&ListParams::default()).await.unwrap();
+            let begun = list.metadata.resource_version.unwrap();
+            watches.spawn(told.clone().follow(resource.plural.clone(), api.clone(), begun));
+            kinds.push((resource.plural, api));
+        }
+        Self { kinds, told, _watches: watches }
+    }
+
+    /// Every change so far, in the server's order.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        let mut seen = self.told.heard.lock().unwrap().all.clone();
+        seen.sort_by_key(|seen| seen.version);
+        let mut known: BTreeMap<(String, String), Arc<Value>> = BTreeMap::new();
+        let changes = seen.into_iter().map(|seen| {
+            let key = (seen.kind.clone(), name(&seen.object));
+            let before = known.remove(&key);
+            let after = (!seen.is_gone).then(|| seen.object.clone());
+            known.extend(after.clone().map(|after| (key, after)));
+            let verb = match (&before, &after) {
+                (_, None) => Verb::Delete,
+                (None, Some(_)) => Verb::Create,
+                (Some(_), Some(_)) => Verb::Patch,
+            };
+            let actor = actor(&seen.kind, before.as_deref(), after.as_deref());
+            let name = name(&seen.object);
+            Change { actor, verb, kind: seen.kind, name, before, after }
+        });
+        changes.collect()
+    }
+
+    /// Every object as it was last told of.
+    pub(super) fn objects(&self) -> Vec<Value> {
+        present(&self.told.heard.lock().unwrap().last).into_iter().cloned().collect()
+    }
+
+    /// Waits until everything has been told that is already so.
+    pub(super) async fn catch_up(&self) {
+        for (kind, api) in &self.kinds {
+            let list = api.list(&ListParams::default()).await.unwrap();
+            self.told.until(|last| has_passed(last, kind, &list)).await;
+        }
+    }
+
+    /// Waits until the objects are so.
+    pub(super) async fn until(&self, is_so: impl Fn(&[&Value]) -> bool) {
+        self.told.until(|last| is_so(&present(last))).await;
+    }
+}
+
+fn present(last: &Last) -> Vec<&Value> {
+    last.values().filter(|seen| !seen.is_gone).map(|seen| &*seen.object).collect()
+}
+
+impl ActResult {
+    async fn follow(self, kind: String, api: Api<DynamicObject>, mut version: String) {
+        loop {
+            // A watch ends by itself after some minutes and is opened again from where it was.
+            let mut events = api.watch(&WatchParams::default(), &version).await.unwrap().boxed();
+            while let Some(event) = events.next().await {
+                let (object, is_gone) = match event.unwrap() {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, false),
+                    WatchEvent::Deleted(object) => (object, true),
+                    WatchEvent::Bookmark(bookmark) => {
+                        version = bookmark.metadata.resource_version;
+                        continue;
+                    }
+                    WatchEvent::Error(error) => panic!("the history has a gap: {error:?}"),
+                };
+                version = object.metadata.resource_version.clone().unwrap();
+                if object.metadata.name.as_deref() == Some(OF_THE_CLUSTER) {
+                    continue;
+                }
+                let object = Arc::new(serde_json::to_value(object).unwrap());
+                let seen = Seen { version: number(&version), kind: kind.clone(), is_gone, object };
+                self.hear(seen);
+            }
+        }
+    }
+
+    fn hear(&self, seen: Seen) {
+        let mut heard = self.heard.lock().unwrap();
+        heard.last.insert((seen.kind.clone(), name(&seen.object)), seen.clone());
+        heard.all.push(seen);
+        self.bell.send_replace(());
+    }
+
+    async fn until(&self, is_so: impl Fn(&Last) -> bool) {
+        let mut bell = self.bell.subscribe();
+        while !is_so(&self.heard.lock().unwrap().last) {
+            bell.changed().await.unwrap();
+        }
+    }
+}
+
+/// Whether a kind's watch has told everything that a list of it knows.
+fn has_passed(last: &Last, kind: &str, list: &ObjectList<DynamicObject>) -> bool {
+    let listed: BTreeMap<&str, u64> = list
+        .items
+        .iter()
+        .map(|object| {
+            let version = number(object.metadata.resource_version.as_deref().unwrap());
+            (object.metadata.name.as_deref().unwrap(), version)
+        })
+        .filter(|(name, _)| *name != OF_THE_CLUSTER)
+        .collect();
+    let until = number(list.metadata.resource_version.as_deref().unwrap());
+    let of_kind = || last.iter().filter(|((of, _), _)| of == kind);
+    let knows_all = listed
+        .iter()
+        .all(|(name, version)| of_kind().any(|((_, known), seen)| known == name && seen.version >= *version));
+    let knows_no_more = of_kind()
+        .all(|((_, name), seen)| seen.is_gone || seen.version > until || listed.contains_key(name.as_str()));
+    knows_all && knows_no_more
+}
+
+fn number(version: &str) -> u64 {
+    version.parse().unwrap()
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+fn actor(kind: &str, before: Option<&Value>, after: Option<&Value>) -> Actor {
+    match (kind, before, after) {
+        ("pods" | "replicasets", _, _) => Actor::Controller,
+        ("deployments", Some(before), Some(after)) if of_clients(before) == of_clients(after) => {
+            Actor::Controller
+        }
+        _ => Actor::Client,
+    }
+}
+
+/// A Deployment without what its controller writes.
+fn of_clients(deployment: &Value) -> Value {
+    let mut object = deployment.clone();
+    let fields = object.as_object_mut().unwrap();
+    fields.remove("status");
+    let metadata = fields["metadata"].as_object_mut().unwrap();
+    for field in ["resourceVersion", "managedFields", "generation"] {
+        metadata.remove(field);
+    }
+    // There may have been none before the controller's.
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({})).as_object_mut();
+    annotations.map(|annotations| annotations.remove("deployment.kubernetes.io/revision"));
+    object
+}

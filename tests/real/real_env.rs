@@ -1,0 +1,318 @@
+//! A story's own namespace, with the user's tools at hand.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::control_plane::{ControlPlane, Loan};
+
+/// Pods that are quickly ready.
+pub(crate) const QUICK: &str = "- {image: '*', readyAfter: 100ms}\n";
+
+/// How often something is looked for, each time by a process of kubectl's: that takes minutes.
+const MOST_LOOKS: usize = 2_000;
+
+/// A namespace and a folder.
+pub(crate) struct RealEnv<'a> {
+    pub(crate) plane: &'a ControlPlane,
+    pub(crate) namespace: String,
+    folder: TempDir,
+    _loan: Loan,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A manifest with one component, `express-server`.
+#[derive(Clone)]
+pub(crate) struct Manifest {
+    pub(crate) revision: &'static str,
+    pub(crate) image: &'static str,
+    pub(crate) size: u32,
+    pub(crate) batches: &'static [u32],
+    pub(crate) more: &'static str,
+    /// One more line for the component.
+    pub(crate) property: &'static str,
+}
+
+pub(crate) const V1: Manifest = Manifest {
+    revision: "v1",
+    image: "stefanprodan/podinfo:4.0.3",
+    size: 5,
+    batches: &[2, 3],
+    more: "",
+    property: "",
+};
+pub(crate) const V2: Manifest = Manifest { revision: "v2", image: "stefanprodan/podinfo:5.0.2", ..V1 };
+
+impl Manifest {
+    pub(crate) fn text(&self) -> String {
+        let batches: String =
+            self.batches.iter().map(|size| format!("              - replicas: {size}\n")).collect();
+        let more: String = self.more.lines().map(|line| format!("            {line}\n")).collect();
+        format!(
+            "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata:
+  name: rollout-trait-test
+spec:
+  components:
+    - name: express-server
+      type: webservice
+      externalRevision: express-server-{}
+      properties:
+        image: {}
+        {}
+      traits:
+        - type: rollout
+          properties:
+            targetSize: {}
+            rolloutBatches:
+{batches}{more}",
+            self.revision, self.image, self.property, self.size
+        )
+    }
+}
+
+impl<'a> RealEnv<'a> {
+    pub(crate) fn open(plane: &'a ControlPlane, namespace: &str) -> Self {
+        let env = Self {
+            plane,
+            namespace: namespace.to_owned(),
+            folder: tempfile::tempdir().unwrap(),
+            _loan: plane.lend(namespace),
+        };
+        env.kubectl(&["create", "namespace", namespace]);
+        if plane.kubelet.is_some() {
+            env.script(QUICK);
+        }
+        env
+    }
+
+    pub(crate) fn script(&self, rules: &str) {
+        self.plane.kubelet.as_ref().expect("stories say what they need").script(&self.namespace, rules);
+    }
+
+    /// Writes a file and gives its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// `rollout` with these arguments, in the story's namespace.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_in(&self.namespace, arguments)
+    }
+
+    /// The same in another namespace.
+    fn command_in(&self, namespace: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("KUBECONFIG", &self.plane.kubectl.kubeconfig)
+            .args(arguments)
+            .args(["-n", namespace])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn rollout(&self, arguments: &[&str]) -> CommandOutput {
+        ran(&self.command(arguments).output().unwrap())
+    }
+
+    /// `rollout apply` of a manifest.
+    pub(crate) fn apply(&self, manifest: &Manifest, more: &[&str]) -> CommandOutput {
+        ran(&self.applying(manifest, more).output().unwrap())
+    }
+
+    /// `rollout apply` of a manifest in another namespace.
+    pub(crate) fn apply_in(&self, namespace: &str, manifest: &Manifest, more: &[&str]) -> CommandOutput {
+        let file = self.file("elsewhere.yaml", &manifest.text());
+        let arguments = [&["apply", file.to_str().unwrap()], more].concat();
+        ran(&self.command_in(namespace, &arguments).output().unwrap())
+    }
+
+    /// The command that applies a manifest.
+    pub(crate) fn applying(&self, manifest: &Manifest, more: &[&str]) -> Command {
+        let file = self.file(&format!("{}-{}.yaml", manifest.revision, manifest.size), &manifest.text());
+        let mut arguments = vec!["apply", file.to_str().unwrap()];
+        arguments.extend(more);
+        self.command(&arguments)
+    }
+
+    /// Expects success.
+    pub(crate) fn applied(&self, manifest: &Manifest) -> CommandOutput {
+        let ran = self.apply(manifest, &[]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran
+    }
+
+    /// Applies in the background and returns once stderr has a line with `word`.
+    pub(crate) fn apply_until(&self, manifest: &Manifest, more: &[&str], word: &str) -> Running {
+        let mut running = Running::spawn(self.applying(manifest, more));
+        running.until(word);
+        running
+    }
+
+    /// `rollout` with these arguments in the background.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::spawn(self.command(arguments))
+    }
+
+    /// kubectl in the story's namespace; it has to succeed.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self.try_kubectl(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(crate) fn try_kubectl(&self, arguments: &[&str]) -> Output {
+        self.plane
+            .kubectl
+            .command()
+            .args(arguments)
+            .args(["--namespace", &self.namespace])
+            .env("HOME", self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Looks again and again until something is so that the server does by and by.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        assert!((0..MOST_LOOKS).any(|_| is_so()), "{what} never comes in {}", self.namespace);
+    }
+
+    /// `kubectl apply` of some YAML.
+    pub(crate) fn put(&self, text: &str) {
+        let file = self.file("put.yaml", text);
+        self.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+    }
+
+    /// A table of kubectl's, without the ages.
+    pub(crate) fn table(&self, arguments: &[&str]) -> String {
+        without_ages(&self.kubectl(&[&["get"], arguments].concat()))
+    }
+
+    /// The component's Deployments: name and READY.
+    pub(crate) fn deployments(&self) -> Vec<(String, String)> {
+        let table =
+            self.kubectl(&["get", "deploy", "-l", "app.oam.dev/component=express-server", "--no-headers"]);
+        let mut rows: Vec<(String, String)> = table
+            .lines()
+            .map(|line| {
+                let mut cells = line.split_whitespace().map(str::to_owned);
+                (cells.next().unwrap(), cells.next().unwrap())
+            })
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    /// This namespace's requests in the audit log, by the admin's `rollout`.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let log = fs::read_to_string(self.plane.audit()).unwrap();
+        log.lines()
+            .filter_map(|line| Request::read(&serde_json::from_str(line).ok()?, &self.namespace))
+            .collect()
+    }
+}
+
+/// One request as the server noted it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) verb: String,
+    pub(crate) resource: String,
+    pub(crate) name: String,
+    pub(crate) code: u64,
+}
+
+impl Request {
+    fn read(entry: &Value, namespace: &str) -> Option<Self> {
+        let is_ours = entry["objectRef"]["namespace"] == namespace
+            && entry["user"]["username"] == "admin"
+            && entry["stage"] == "ResponseComplete"
+            && !entry["requestURI"].as_str().unwrap_or_default().contains("dryRun=All")
+            && !entry["userAgent"].as_str().unwrap_or_default().contains("kubectl");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        is_ours.then(|| Self {
+            verb: text(&entry["verb"]),
+            resource: text(&entry["objectRef"]["resource"]),
+            name: text(&entry["objectRef"]["name"]),
+            code: entry["responseStatus"]["code"].as_u64().unwrap_or(0),
+        })
+    }
+
+    /// Whether it was meant to change something besides the Lease.
+    pub(crate) fn is_write(&self) -> bool {
+        ["create", "update", "patch", "delete"].contains(&self.verb.as_str()) && self.resource != "leases"
+    }
+}
+
+/// A command in the background.
+pub(crate) struct Running {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    pub(crate) said: String,
+}
+
+impl Running {
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, said: String::new() }
+    }
+
+    /// Reads on until a word appears.
+    pub(crate) fn until(&mut self, word: &str) {
+        let mut fresh = String::new();
+        while !fresh.contains(word) {
+            let read = self.stderr.read_line(&mut fresh).unwrap();
+            assert_ne!(read, 0, "it ended without `{word}`: {}{fresh}", self.said);
+        }
+        self.said.push_str(&fresh);
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> CommandOutput {
+        let mut stderr = self.said;
+        std::io::Read::read_to_string(&mut self.stderr, &mut stderr).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        CommandOutput { stderr, ..ran(&output) }
+    }
+}
+
+/// Lets real time pass: how long an outage lasts, and when a kill comes, is what these stories are about.
+pub(crate) fn pass(time: Duration) {
+    let (_nobody_sends, nothing_comes) = std::sync::mpsc::channel::<()>();
+    assert!(nothing_comes.recv_timeout(time).is_err());
+}
+
+pub(crate) fn ran(output: &Output) -> CommandOutput {
+    CommandOutput {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+    }
+}
+
+/// A table without its last column and without trailing blanks.
+pub(crate) fn without_ages(table: &str) -> String {
+    let lines = table.lines().map(|line| {
+        let end = line.trim_end().rfind(char::is_whitespace).map_or(0, |end| end);
+        line[..end].trim_end()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

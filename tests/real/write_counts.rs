@@ -1,0 +1,57 @@
+//! What a run costs, by the server's own audit log.
+
+use crate::real_env::{Manifest, RealEnv, Request, V1, V2};
+
+/// The writes that were accepted, the views for kubectl aside. A delete that met a status which was just being
+/// written is refused, changes nothing, and is made again.
+fn writes(requests: &[Request]) -> Vec<String> {
+    let counts = |one: &&Request| {
+        one.is_write() && one.code < 300 && !["applications", "rollouts"].contains(&one.resource.as_str())
+    };
+    let writes = requests.iter().filter(counts);
+    writes.map(|one| format!("{} {} {}", one.verb, one.resource, one.name)).collect()
+}
+
+pub(crate) fn an_upgrade_is_frugal(env: &RealEnv) {
+    env.applied(&V1);
+    let before = env.requests().len();
+    env.applied(&V2);
+    let writes = writes(&env.requests()[before..]);
+    assert!(writes.len() <= 2 * 2 + 6, "2 batches and 10 writes at most: {writes:#?}");
+}
+
+pub(crate) fn waiting_is_free(env: &RealEnv) {
+    env.applied(&V1);
+    env.script("- {image: '*', fail: NeverReady}\n");
+    let mut running = env.apply_until(&V2, &["--batch-timeout", "45s"], "0 of 2 ready");
+    let begun = env.requests().len();
+    running.until("not ready after 45s");
+    let requests = env.requests();
+    // The evidence and the record of the failure come after the wait.
+    let end = requests.iter().rposition(|one| one.resource == "pods").unwrap_or(requests.len());
+    let idle: Vec<&Request> = requests[begun..end]
+        .iter()
+        .filter(|one| one.resource != "leases" && one.verb != "watch" && one.resource != "configmaps")
+        .collect();
+    // Looks at the workload and its pods after three and after thirteen seconds, to say what holds them up, and
+    // the one at the end.
+    let (looks, others): (Vec<&Request>, Vec<&Request>) = idle.into_iter().partition(|one| {
+        matches!((one.verb.as_str(), one.resource.as_str()), ("get", "deployments") | ("list", "pods"))
+    });
+    assert!(looks.len() <= 6 && others.is_empty(), "{looks:#?} {others:#?}");
+    assert_eq!(running.ended().code, Some(3));
+}
+
+pub(crate) fn twice_is_nothing(env: &RealEnv) {
+    for manifest in [V1, V2, Manifest { size: 7, batches: &[1, 1], ..V2 }] {
+        env.applied(&manifest);
+        let before = env.requests().len();
+        let again = env.applied(&manifest);
+        assert!(again.stderr.contains("nothing to do"), "{again:#?}");
+        let requests = env.requests();
+        let writes: Vec<&Request> = requests[before..].iter().filter(|one| one.verb != "watch").collect();
+        let writes: Vec<&&Request> =
+            writes.iter().filter(|one| !["get", "list"].contains(&one.verb.as_str())).collect();
+        assert!(writes.is_empty(), "{writes:#?}");
+    }
+}

@@ -1,0 +1,167 @@
+//! One process of the tool, over any client.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use rollout::cluster::clock::Clock;
+use rollout::cluster::session::{Patience, Session};
+use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
+use rollout::driver::control::{self, Control, Stopper};
+use rollout::driver::outcome::{ComponentOutcome, Failure};
+use rollout::driver::request::RolloutRequest;
+use rollout::driver::run;
+use rollout::report::event::{Event, EventKind, Reporter};
+use rollout::sandbox::fault::Seen;
+use tokio::sync::watch;
+
+use super::fault::{Fate, PASS, Request, Tap, is_effect};
+
+/// A process: who it says it is, how long it waits, and what becomes of its requests.
+pub(crate) struct Process {
+    pub(crate) identity: String,
+    pub(crate) limits: Limits,
+    pub(crate) stopper: Stopper,
+    pub(crate) tap: Arc<Tap>,
+    control: Control,
+    recorder: Rc<RefCell<Recorder>>,
+    heard: watch::Receiver<usize>,
+}
+
+/// Longer than any run under test may last.
+const ENDLESS: Duration = Duration::from_secs(2 * 3_600);
+
+/// What a process has done.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// How its components ended; `None` where it died.
+    pub(crate) ends: Option<Vec<(String, ComponentOutcome)>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) requests: Vec<Request>,
+}
+
+struct Recorder {
+    events: Vec<Event>,
+    heard: watch::Sender<usize>,
+}
+
+impl Reporter for Recorder {
+    fn event(&mut self, event: &Event) {
+        self.events.push(event.clone());
+        self.heard.send_replace(self.events.len());
+    }
+}
+
+impl Process {
+    /// A process whose requests go their usual way.
+    pub(crate) fn new(identity: &str) -> Self {
+        Self::with(identity, |_| PASS)
+    }
+
+    /// A process whose requests meet what a script says.
+    pub(crate) fn with(identity: &str, script: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> Self {
+        let (stopper, control) = control::control();
+        let (sender, heard) = watch::channel(0);
+        Self {
+            identity: identity.to_owned(),
+            limits: Limits {
+                run: Duration::ZERO,
+                batch: Duration::from_secs(600),
+                lock: Duration::from_secs(3_600),
+                fail_fast: FailFast::Off,
+                on_failure: OnFailure::Hold,
+                logs: 8,
+            },
+            stopper,
+            tap: Tap::new(script),
+            control,
+            recorder: Rc::new(RefCell::new(Recorder { events: Vec::new(), heard: sender })),
+            heard,
+        }
+    }
+
+    /// Applies a manifest through a client, until the end or the process's death.
+    pub(crate) async fn apply(&self, client: Client, clock: &Clock, request: &RolloutRequest) -> Run {
+        let requests = std::slice::from_ref(request);
+        let work =
+            async |context: &Context| run::run(context, requests).await.into_iter().flatten().collect();
+        self.perform(client, clock, work).await
+    }
+
+    /// Does something through a client, until the end or the process's death.
+    pub(crate) async fn perform(
+        &self,
+        client: Client,
+        clock: &Clock,
+        work: impl AsyncFnOnce(&Context) -> Vec<(String, ComponentOutcome)>,
+    ) -> Run {
+        self.tap.attach(clock);
+        let context = Context {
+            next_check: std::rc::Rc::default(),
+            session: Session::new(client, clock.clone(), Patience::default()),
+            reporter: self.recorder.clone(),
+            control: self.control.clone(),
+            identity: self.identity.clone(),
+            limits: self.limits,
+        };
+        let ends = tokio::select! {
+            biased;
+            () = self.tap.death() => None,
+            ends = work(&context) => Some(ends),
+            () = clock.pause(ENDLESS) => panic!("it does not end"),
+        };
+        Run { ends, events: self.recorder.borrow().events.clone(), requests: self.tap.requests() }
+    }
+
+    /// Waits until as many events were such.
+    pub(crate) async fn heard(&self, count: usize, is_such: impl Fn(&EventKind) -> bool) {
+        let mut heard = self.heard.clone();
+        let recorder = self.recorder.clone();
+        let is_enough =
+            move || recorder.borrow().events.iter().filter(|event| is_such(&event.what)).count() >= count;
+        while !is_enough() {
+            heard.changed().await.unwrap();
+        }
+    }
+}
+
+impl Run {
+    /// Whether every component is as wished, or held as requested.
+    pub(crate) fn is_success(&self) -> bool {
+        self.ends.as_ref().is_some_and(|ends| {
+            ends.iter().all(|(_, end)| {
+                matches!(end, ComponentOutcome::Succeeded { .. } | ComponentOutcome::Held { .. })
+            })
+        })
+    }
+
+    /// The failures of its components.
+    pub(crate) fn failures(&self) -> Vec<&Failure> {
+        let ends = self.ends.iter().flatten();
+        ends.filter_map(|(_, end)| match end {
+            ComponentOutcome::Failed(failure) => Some(failure),
+            ComponentOutcome::Succeeded { .. }
+            | ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. } => None,
+        })
+        .collect()
+    }
+
+    /// The requests that may change something.
+    pub(crate) fn writes(&self) -> Vec<&Request> {
+        self.requests.iter().filter(|request| request.is_write()).collect()
+    }
+
+    /// Writes that are not about the Lease.
+    pub(crate) fn effects(&self) -> Vec<&Request> {
+        self.requests.iter().filter(|request| is_effect(&request.seen)).collect()
+    }
+
+    /// Everything, for a message.
+    pub(crate) fn transcript(&self) -> String {
+        let requests: Vec<String> = self.requests.iter().map(Request::line).collect();
+        format!("ends: {:#?}\n{}", self.ends, requests.join("\n"))
+    }
+}

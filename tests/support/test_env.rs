@@ -1,0 +1,164 @@
+//! The compiled binary in an empty directory, and everything that a run of it leaves behind.
+//!
+//! The environment is cleared, so whoever runs the tests does not matter. The sandbox's state is in the file
+//! `box.json` of the directory, and its pods are ready at once, unless a test writes other rules.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use super::child::Child;
+use super::{redact, walk};
+
+/// The sandbox's file.
+pub(crate) const FILE: &str = "box.json";
+
+/// A directory of its own to work in.
+pub(crate) struct TestEnv {
+    directory: tempfile::TempDir,
+}
+
+impl TestEnv {
+    /// A directory with the examples, and rules by which pods are ready at once.
+    pub(crate) fn new() -> Self {
+        let env = Self { directory: tempfile::tempdir().unwrap() };
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        fs::create_dir(env.path("examples")).unwrap();
+        fs::create_dir(env.path("home")).unwrap();
+        for entry in fs::read_dir(examples).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), env.path("examples").join(entry.file_name())).unwrap();
+        }
+        env.pods("- {image: '*', readyAfter: 20ms}");
+        env
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Sets the rules that pods follow from the next command on.
+    pub(crate) fn pods(&self, rules: &str) {
+        self.write("rules.yaml", format!("{rules}\n"));
+    }
+
+    /// A command line as it is, without a cluster; words are parted by spaces.
+    pub(crate) fn bare(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));
+        command.args(line.split_whitespace()).current_dir(self.directory.path()).env_clear();
+        command.env("HOME", self.path("home")).env("USER", "tester").stdin(Stdio::null());
+        command
+    }
+
+    /// A command line against the sandbox, by a run that goes by the name of `tester`.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = self.bare(line);
+        command.env("ROLLOUT_IDENTITY", "tester");
+        command.args([format!("--sandbox={FILE}").as_str(), "--sandbox-rules=rules.yaml"]);
+        command
+    }
+
+    /// Runs a command line against the sandbox to its end.
+    pub(crate) fn run(&self, line: &str) -> CommandOutput {
+        CommandOutput::of(self.command(line).output().unwrap())
+    }
+
+    /// Runs a command line that must succeed.
+    pub(crate) fn run_ok(&self, line: &str) -> CommandOutput {
+        let ran = self.run(line);
+        assert_eq!(ran.code, Some(0), "rollout {line}\n{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// Starts a command line against the sandbox.
+    pub(crate) fn start(&self, line: &str) -> Child {
+        Child::spawn(self.command(line))
+    }
+
+    /// The sandbox's file, byte by byte.
+    pub(crate) fn bytes(&self) -> String {
+        fs::read_to_string(self.path(FILE)).unwrap()
+    }
+
+    /// Changes the objects in the sandbox's file, as nobody's command would.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Vec<Value>)) {
+        let mut document: Value = serde_json::from_str(&self.bytes()).unwrap();
+        change(document["objects"].as_array_mut().unwrap());
+        self.write(FILE, document.to_string());
+    }
+
+    /// The objects of a kind in the sandbox's file.
+    pub(crate) fn objects(&self, kind: &str) -> Vec<Value> {
+        let document: Value = serde_json::from_str(&self.bytes()).unwrap();
+        let objects = document["objects"].as_array().unwrap();
+        objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
+    }
+
+    /// Looks until the controllers have nothing left to do: one process may end before they do.
+    pub(crate) fn settle(&self) {
+        let is_settled = || {
+            let deployments = self.objects("Deployment");
+            let wanted: u64 = deployments.iter().filter_map(|one| one["spec"]["replicas"].as_u64()).sum();
+            let pods = u64::try_from(self.objects("Pod").len()).unwrap();
+            self.objects("ReplicaSet").len() == deployments.len() && pods == wanted
+        };
+        let looks = (0..500).find(|_| {
+            self.run_ok("status");
+            is_settled()
+        });
+        assert!(looks.is_some(), "the sandbox never rests");
+    }
+
+    /// Each Deployment as `name ready/replicas`.
+    pub(crate) fn deployments(&self) -> Vec<String> {
+        let line = |object: &Value| {
+            let ready = object["status"]["readyReplicas"].as_i64().unwrap_or(0);
+            format!("{} {ready}/{}", object["metadata"]["name"].as_str().unwrap(), object["spec"]["replicas"])
+        };
+        self.objects("Deployment").iter().map(line).collect()
+    }
+}
+
+impl walk::Walker for TestEnv {
+    fn rollout(&self, arguments: &[&str]) -> String {
+        self.run_ok(&arguments.join(" ")).stdout
+    }
+
+    fn deployments(&self) -> Vec<String> {
+        self.deployments()
+    }
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+}
+
+impl CommandOutput {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the binary writes UTF-8");
+        Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+    }
+
+    /// All of it as one text, without what differs from run to run.
+    pub(crate) fn transcript(&self) -> String {
+        let code = self.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());
+        let (stdout, stderr) = (redact::data(&self.stdout), redact::conversation(&self.stderr));
+        format!("{stdout}--- stderr\n{stderr}[exit {code}]")
+    }
+}
+
+/// Runs a command to its end and gives all of it as one text.
+pub(crate) fn transcript(command: &mut Command) -> String {
+    CommandOutput::of(command.output().unwrap()).transcript()
+}

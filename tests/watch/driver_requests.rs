@@ -1,0 +1,73 @@
+//! What waiting costs.
+
+use std::time::Duration;
+
+use rollout::sandbox::fault::{Seen, Verb, Verdict};
+
+use crate::support::fault::{Fate, PASS, Request};
+use crate::support::manifest::{request_for, web};
+use crate::support::process::Process;
+use crate::support::scenario::IDENTITY;
+use crate::support::test_cluster::TestCluster;
+
+/// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease, and once a minute why.
+#[tokio::test(start_paused = true)]
+async fn next_to_nothing_is_asked_while_waiting() {
+    let cluster = TestCluster::open("- {image: '*', readyAfter: 10m}").await;
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = Duration::from_secs(3_600);
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    let scaled =
+        run.requests.iter().rposition(|one| one.seen.verb == Verb::Patch && one.seen.kind == "deployments");
+    let since: Vec<&Request> = run.requests[scaled.unwrap() + 1..].iter().collect();
+    let waiting = since.iter().filter(|request| request.at < Duration::from_secs(590));
+    let (watches, others): (Vec<&&Request>, Vec<&&Request>) =
+        waiting.partition(|request| request.seen.verb == Verb::Watch);
+    let is_renewal = |request: &&&&Request| request.seen.kind == "leases" && request.seen.verb == Verb::Patch;
+    let is_look = |request: &&&&Request| {
+        let Request { seen, .. } = request;
+        matches!((seen.verb, seen.kind.as_str()), (Verb::List, "pods") | (Verb::Get, "deployments"))
+    };
+    let renewals = others.iter().filter(is_renewal).count();
+    let looks = others.iter().filter(is_look).count();
+    assert_eq!(renewals + looks, others.len(), "{}", run.transcript());
+    assert!((2..=22).contains(&looks), "{looks} looks\n{}", run.transcript());
+    // One watches the workloads, one the run records.
+    assert!((40..=60).contains(&watches.len()), "{} watches\n{}", watches.len(), run.transcript());
+    assert!((130..=160).contains(&renewals), "{renewals} renewals\n{}", run.transcript());
+}
+
+/// What comes after the verdict is a courtesy, which a silent server must not turn into waiting.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_after_the_verdict() {
+    let cluster = TestCluster::open("- {image: '*', readyAfter: 1s}").await;
+    let is_courtesy = |seen: &Seen| seen.kind == "leases" && seen.verb == Verb::Patch;
+    let process = Process::with(IDENTITY, move |seen| match is_courtesy(seen) {
+        true => Fate::Verdict(Verdict::Hang),
+        false => PASS,
+    });
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    assert!(run.requests.iter().any(|request| is_courtesy(&request.seen)), "{}", run.transcript());
+    let waited = cluster.clock.elapsed() - run.events.last().unwrap().elapsed;
+    assert!(waited.as_secs() <= 3, "{waited}\n{}", run.transcript());
+}
+
+/// Nor does a server that falls silent delay the verdict of a failure much.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_though_it_cannot_be_recorded() {
+    let cluster = TestCluster::open("- {image: '*', fail: NeverReady}").await;
+    let is_record = |seen: &Seen| seen.kind == "configmaps" && seen.verb == Verb::Patch;
+    let mut process = Process::with(IDENTITY, move |seen| match is_record(seen) {
+        true => Fate::Verdict(Verdict::Hang),
+        false => PASS,
+    });
+    process.limits.batch = Duration::from_secs(100);
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
+    let scenario = run.transcript();
+    assert!(scenario.contains("the outcome could not be recorded: no answer after 30s"), "{scenario}");
+    assert!(scenario.contains("not ready after 1m40s"), "{scenario}");
+    let last = run.events.last().unwrap().elapsed.as_secs();
+    assert!((100..150).contains(&last), "{last}s\n{scenario}");
+}

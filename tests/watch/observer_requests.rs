@@ -1,0 +1,108 @@
+//! What looking costs, of one process that only looks.
+
+use rollout::cli::commands::follow::Followed;
+use rollout::cli::commands::gather;
+use rollout::cluster::session::{Patience, Session};
+use rollout::driver::context::Context;
+use rollout::driver::delete::{self, Extent, Remover};
+use rollout::driver::inventory::{self, Scope};
+use rollout::report::status::ComponentStatus;
+use rollout::sandbox::fault::Verb;
+
+use crate::support::manifest::{Component, NAMESPACE, component, request_for};
+use crate::support::process::{Process, Run};
+use crate::support::test_cluster::TestCluster;
+
+const FAST: &str = "- {image: '*', readyAfter: 50ms}";
+
+/// Four components of each kind of workload.
+fn many() -> Vec<Component> {
+    let kinds = ["webservice", "cloneset-service", "statefulset"];
+    (0..12).map(|number| component(&format!("c{number:02}"), 1, 1).of(kinds[number % 3])).collect()
+}
+
+async fn release(cluster: &TestCluster, components: &[Component]) {
+    let run = cluster.run(&Process::new("driver"), &request_for(components)).await;
+    assert!(run.is_success(), "{}", run.transcript());
+}
+
+/// What was asked, but for the watches.
+fn asked(run: &Run) -> Vec<String> {
+    let seen = run.requests.iter().map(|request| &request.seen).filter(|seen| seen.verb != Verb::Watch);
+    let mut asked: Vec<String> = seen.map(|seen| format!("{:?} {}", seen.verb, seen.kind)).collect();
+    asked.sort();
+    asked
+}
+
+const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deployments", "List statefulsets"];
+
+/// Where everything stands, asked by somebody else.
+async fn statuses(cluster: &TestCluster) -> Vec<ComponentStatus> {
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
+    gather::statuses(&session, NAMESPACE).await.unwrap()
+}
+
+/// Has a process follow what stands where while something happens, until it has seen what has come of it.
+async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run {
+    let work = async |context: &Context| {
+        let followed = Followed::open(&context.session, NAMESPACE).await.unwrap();
+        let look = async {
+            let mut changes = followed.changes();
+            assert_eq!(followed.first().await.unwrap(), statuses(cluster).await);
+            happens.await;
+            cluster.settle().await;
+            let is = statuses(cluster).await;
+            while followed.items().unwrap() != is {
+                changes.next().await;
+            }
+        };
+        tokio::select! {
+            () = look => Vec::new(),
+            () = followed.feed() => panic!("it ends"),
+        }
+    };
+    cluster.perform(&Process::new("somebody"), work).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_one_list_of_each_kind() {
+    let cluster = TestCluster::open(FAST).await;
+    release(&cluster, &many()).await;
+    let look = async |context: &Context| {
+        assert_eq!(gather::statuses(&context.session, NAMESPACE).await.unwrap().len(), 12);
+        Vec::new()
+    };
+    let run = cluster.perform(&Process::new("somebody"), look).await;
+    assert_eq!(asked(&run), ONE_OF_EACH);
+    assert_eq!(run.requests.len(), 4, "{}", run.transcript());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_lists_each_kind_once_whatever_happens() {
+    let cluster = TestCluster::open(FAST).await;
+    release(&cluster, &many()).await;
+    let run = follow(&cluster, release(&cluster, &[component("c00", 2, 3)])).await;
+    assert_eq!(asked(&run), ONE_OF_EACH, "{}", run.transcript());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_and_goes_is_seen() {
+    let cluster = TestCluster::open(FAST).await;
+    let happens = async {
+        release(&cluster, &[component("web", 1, 1)]).await;
+        release(&cluster, &[component("db", 1, 1).of("statefulset")]).await;
+        let gone = async |context: &Context| {
+            let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
+            let scope = Scope { namespace, application, component: Some("web".to_owned()) };
+            let inventory = inventory::take(&context.session, &scope).await.unwrap();
+            let remover = Remover { identity: "driver", patience: context.limits.lock };
+            let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {});
+            removal.await.unwrap();
+            Vec::new()
+        };
+        cluster.perform(&Process::new("driver"), gone).await;
+    };
+    follow(&cluster, happens).await;
+    let names: Vec<String> = statuses(&cluster).await.into_iter().map(|item| item.component).collect();
+    assert_eq!(names, ["db"]);
+}
