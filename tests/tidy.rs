@@ -281,7 +281,7 @@ fn planted_violations_are_found() {
     let cases = [
         ("src/plan/step.rs", "use crate::cluster::observe;", "`plan` uses `cluster`"),
         ("src/oam/mod.rs", "fn f() { crate::plan::step() }", "`oam` uses `plan`"),
-        ("src/sandbox/api.rs", "use crate::oam::revision;", "`sandbox` uses `oam`"),
+        ("src/sandbox/api/serve.rs", "use crate::oam::revision;", "`sandbox` uses `oam`"),
         (
             "src/report/text.rs",
             "use crate::{\n    oam::{x, y},\n    driver::drive,\n};",

@@ -25,37 +25,15 @@
 //! the `file` and time together; `controllers` and `kubelet` act on what changed, and `watch` tells of it.
 
 mod api;
-mod apply;
 mod controllers;
-mod custom;
-mod defaulting;
-mod deletion;
-mod discovery;
-mod failure;
 pub mod fault;
-mod file;
-mod json_patch;
-mod kinds;
 mod kubelet;
-mod label_query;
-mod list;
-mod meta;
-mod options;
-mod patch;
-mod quantity;
-mod queue;
-mod route;
+mod object;
 pub mod rules;
-mod scale;
-mod selector;
-mod service;
 mod store;
-mod strict;
-mod typed;
+mod transport;
 mod validation;
-mod watch;
 mod world;
-mod write;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -66,9 +44,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use fault::{Fault, Verb};
-use file::DataFile;
 use rules::Rule;
-use service::Front;
+use store::file::{self, DataFile};
+use transport::Front;
 use world::{Recording, World};
 
 /// Reads the time. The sandbox has no other source of it.
@@ -249,7 +227,7 @@ impl Sandbox {
     #[must_use]
     pub fn without_kruise(self) -> Self {
         // A file that cannot be written fails the next request, which can say so.
-        self.world.leave_out(custom::cloneset::GROUP).ok();
+        self.world.leave_out(validation::custom::cloneset::GROUP).ok();
         self
     }
 

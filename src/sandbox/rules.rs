@@ -146,7 +146,7 @@ impl Entry {
 /// A rule as the sandbox's file keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ready_after: Option<String>,
@@ -175,7 +175,7 @@ impl From<&Rule> for Kept {
 
 impl Kept {
     /// The rule, unless the file was changed by hand into something that is none.
-    pub(super) fn rule(self) -> Option<Rule> {
+    pub(crate) fn rule(self) -> Option<Rule> {
         let outcome = match self.fail.as_deref() {
             Some(fail) => Outcome::Fail(Failing::named(fail)?),
             None => Outcome::Ready {

@@ -10,12 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-use super::fault::Verb;
-use super::file::DataFile;
-use super::rules::Rule;
-use super::store::{Key, Noted, Store};
-use super::watch::Log;
-use super::{Actor, Now, SandboxError, controllers};
+use crate::sandbox::Actor;
+use crate::sandbox::Now;
+use crate::sandbox::SandboxError;
+use crate::sandbox::api::watch::Log;
+use crate::sandbox::controllers;
+use crate::sandbox::fault::Verb;
+use crate::sandbox::rules::Rule;
+use crate::sandbox::store::file::DataFile;
+use crate::sandbox::store::objects::{Key, Noted, Store};
 
 /// How often the file is looked at for the writes of other processes.
 const FILE_CHECK: Duration = Duration::from_millis(50);
@@ -23,7 +26,7 @@ const FILE_CHECK: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_secs(3_600);
 
 /// What all clients of a sandbox share.
-pub(super) struct World {
+pub(crate) struct World {
     state: Mutex<State>,
     wake: Notify,
     now: Now,
@@ -32,7 +35,7 @@ pub(super) struct World {
 
 /// Whether accepted changes are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recording {
+pub(crate) enum Recording {
     On,
     Off,
 }
@@ -48,7 +51,7 @@ struct State {
 
 impl World {
     /// Takes in the file, if there is one, and the rules, if any are given.
-    pub(super) fn open(
+    pub(crate) fn open(
         file: Option<DataFile>,
         rules: Option<Vec<Rule>>,
         now: Now,
@@ -71,7 +74,7 @@ impl World {
     }
 
     /// Runs `act` on the state as it should be by now, and keeps what it did.
-    pub(super) fn transact<T>(
+    pub(crate) fn transact<T>(
         &self,
         actor: Actor,
         verb: Verb,
@@ -144,7 +147,7 @@ impl World {
     }
 
     /// Replaces the rules; all pods are looked at again.
-    pub(super) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), SandboxError> {
+    pub(crate) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             if store.rules != rules {
                 store.rules = rules;
@@ -155,48 +158,48 @@ impl World {
     }
 
     /// Serves a group no more.
-    pub(super) fn leave_out(&self, group: &str) -> Result<(), SandboxError> {
+    pub(crate) fn leave_out(&self, group: &str) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             store.touched |= store.absent.insert(group.to_owned());
         })
     }
 
     /// Whether a group is served.
-    pub(super) fn has_group(&self, group: &str) -> bool {
+    pub(crate) fn has_group(&self, group: &str) -> bool {
         !self.state().store.absent.contains(group)
     }
 
     /// Forgets every change so far.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut state = self.state();
         let version = state.store.version;
         state.log.forget(version);
     }
 
     /// The last resource version.
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.state().store.version
     }
 
-    pub(super) fn objects(&self) -> Vec<Value> {
+    pub(crate) fn objects(&self) -> Vec<Value> {
         let all = |store: &Store| store.objects().map(|(_, object)| (**object).clone()).collect();
         // With a file that cannot be read now, what was last seen of it is still the best answer.
         let read = self.transact(Actor::Client, Verb::List, |store, _| all(store));
         read.unwrap_or_else(|_| all(&self.state().store))
     }
 
-    pub(super) fn history(&self) -> Vec<Noted> {
+    pub(crate) fn history(&self) -> Vec<Noted> {
         self.state().history.clone()
     }
 
     /// Whether something is due within a few hops of the controllers.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         let soon = (self.now)() + controllers::HOP * 8;
         self.state().store.queue.next().is_some_and(|at| at <= soon)
     }
 
     /// Lets time pass for as long as anybody polls this.
-    pub(super) async fn live(&self) {
+    pub(crate) async fn live(&self) {
         loop {
             let wait = self.look();
             tokio::select! {
@@ -256,8 +259,10 @@ fn differences(before: &Store, after: &Store) -> Vec<Noted> {
         if old == new {
             continue;
         }
-        let replaced = old.zip(new).is_some_and(|(old, new)| super::meta::uid(old) != super::meta::uid(new));
-        let version = new.map(|new| super::meta::version(new));
+        let replaced = old.zip(new).is_some_and(|(old, new)| {
+            crate::sandbox::object::meta::uid(old) != crate::sandbox::object::meta::uid(new)
+        });
+        let version = new.map(|new| crate::sandbox::object::meta::version(new));
         let mut change = |version: u64, old: Option<&Arc<Value>>, new: Option<&Arc<Value>>| {
             changes.push(Noted {
                 version,

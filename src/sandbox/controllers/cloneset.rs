@@ -17,12 +17,12 @@ use std::sync::Arc;
 use self::difference::Strategy;
 use super::replicaset::{is_active, ready_since};
 use super::revisions::{History, pod_revision, short};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::queue::Task;
-use crate::sandbox::selector::Selector;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part};
 
 /// Where a pod is in its life, as the controller tells it.
 const STATE_LABEL: &str = "lifecycle.apps.kruise.io/state";

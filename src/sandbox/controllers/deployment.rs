@@ -9,14 +9,14 @@ use std::sync::Arc;
 use super::deployment_status::{self as status, Progress};
 use super::replicaset::adopt;
 use super::scaling::{self, Fence};
-use crate::sandbox::defaulting::fnv;
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::failure::Failure;
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::selector::Selector;
-use crate::sandbox::store::{Key, SAFE, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, SAFE, Store};
+use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::defaulting::fnv;
 
 pub(super) const HASH_LABEL: &str = "pod-template-hash";
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -313,7 +313,7 @@ fn recreate(store: &mut Store, rollout: &mut Rollout) {
         own.any(|(_, pod)| !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed"))
     });
     if old_pods {
-        store.queue.add(crate::sandbox::queue::Task::Deployment, &rollout.key, store.now + super::HOP);
+        store.queue.add(crate::sandbox::store::queue::Task::Deployment, &rollout.key, store.now + super::HOP);
         return;
     }
     make_newest(store, rollout);

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::deployment::{REVISION, Rollout, Set};
-use crate::sandbox::meta;
-use crate::sandbox::queue::Task;
-use crate::sandbox::store::Store;
-use crate::sandbox::write::{self, Part};
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part};
 
 /// What a look has to say about progress.
 pub(super) enum Progress {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::defaulting::fnv;
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::defaulting::fnv;
 
 /// Warns, or counts that it was warned again.
 pub(super) fn warn(store: &mut Store, object: &Value, reason: &str, message: &str) {

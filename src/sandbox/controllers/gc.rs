@@ -5,12 +5,12 @@
 use serde_json::Value;
 
 use super::HOP;
-use crate::sandbox::deletion::{self, Deletion, FOREGROUND, ORPHAN, Propagation};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::queue::Task;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::deletion::{self, Deletion, FOREGROUND, ORPHAN, Propagation};
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part, Persist};
 
 /// How an owner stands, seen from a dependent.
 #[derive(Clone, Copy, PartialEq, Eq)]

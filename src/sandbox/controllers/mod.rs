@@ -16,19 +16,19 @@ mod statefulset;
 
 use jiff::SignedDuration;
 
-use super::deletion::{FOREGROUND, ORPHAN};
-use super::kinds::{Kind, Scope};
-use super::kubelet;
-use super::meta;
-use super::queue::{Task, Work};
-use super::selector::Selector;
-use super::store::{Key, Noted, Store};
+use crate::sandbox::kubelet;
+use crate::sandbox::object::kinds::{Kind, Scope};
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::deletion::{FOREGROUND, ORPHAN};
+use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::store::queue::{Task, Work};
 
 /// How long a change takes to reach a controller. Without it, clients would never see stale counts.
-pub(super) const HOP: SignedDuration = SignedDuration::from_millis(5);
+pub(crate) const HOP: SignedDuration = SignedDuration::from_millis(5);
 
 /// Does one look.
-pub(super) fn run(store: &mut Store, work: &Work) {
+pub(crate) fn run(store: &mut Store, work: &Work) {
     match work.task {
         Task::Deployment => deployment::sync(store, &work.key),
         Task::ReplicaSet => replicaset::sync(store, &work.key),
@@ -42,7 +42,7 @@ pub(super) fn run(store: &mut Store, work: &Work) {
 }
 
 /// Makes the kubelet look at every pod, as after a change of its rules.
-pub(super) fn look_at_all_pods(store: &mut Store) {
+pub(crate) fn look_at_all_pods(store: &mut Store) {
     let pods: Vec<Key> = store.of_kind(Kind::of("pods"), None).map(|(key, _)| key.clone()).collect();
     for pod in pods {
         store.queue.add(Task::Kubelet, &pod, store.now + HOP);
@@ -50,7 +50,7 @@ pub(super) fn look_at_all_pods(store: &mut Store) {
 }
 
 /// Tells the controllers about a change.
-pub(super) fn notice(store: &mut Store, noted: &Noted) {
+pub(crate) fn notice(store: &mut Store, noted: &Noted) {
     let at = store.now + HOP;
     let key = &noted.key;
     let last = noted.after.as_ref().or(noted.before.as_ref());

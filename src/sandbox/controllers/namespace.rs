@@ -1,9 +1,9 @@
 //! The namespace controller: a deleted namespace goes once everything in it is gone.
 
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::meta;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::Persist;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::write::Persist;
 
 /// Empties a namespace that is being deleted, then removes it.
 pub(super) fn sync(store: &mut Store, key: &Key) {

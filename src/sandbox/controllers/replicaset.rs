@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::queue::Task;
-use crate::sandbox::selector::Selector;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part, Persist};
 
 /// How many pods one look makes or deletes at most.
 const BURST: usize = 500;

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::deployment;
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::selector::Selector;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::write::{self, Part, Persist};
 
 /// The label by which a pod tells its revision.
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";

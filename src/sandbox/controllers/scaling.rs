@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::deployment::{DESIRED, MAXIMUM, Rollout, Set};
-use crate::sandbox::meta;
-use crate::sandbox::store::Store;
-use crate::sandbox::write::{self, Part};
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::write::{self, Part};
 
 /// How far the number of pods may stray from the size of the Deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

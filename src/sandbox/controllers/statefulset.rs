@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use super::replicaset::{adopt, ready_since};
 use super::revisions::{self, History, REVISION_LABEL, pod_revision};
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::queue::Task;
-use crate::sandbox::selector::Selector;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part, Persist};
 
 /// What the set asks for, and what there was when the look began.
 struct Look {

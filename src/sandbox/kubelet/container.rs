@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::outlook::{Block, Crash, Ending, Probe, State};
 use super::parts;
-use crate::sandbox::meta;
+use crate::sandbox::object::meta;
 
 /// The status of one of a bound pod's containers.
 pub(super) fn status(pod: &Value, container: &Value, state: State, now: Timestamp) -> Value {

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::outlook::{Block, Crash, Probe, State};
 use super::parts::{self, UNSCHEDULABLE};
-use crate::sandbox::defaulting::fnv;
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::store::{Key, Store};
-use crate::sandbox::write::{self, Part, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::defaulting::fnv;
 
 /// What there is to say about a pod.
 struct Said {

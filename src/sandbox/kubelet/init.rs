@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::container::{crashed, identify};
 use super::outlook::{Crash, State};
 use super::parts::{failing_init, is_sidecar};
-use crate::sandbox::meta;
+use crate::sandbox::object::meta;
 
 /// How far one of them is.
 #[derive(Clone, Copy)]

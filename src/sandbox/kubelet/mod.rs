@@ -13,19 +13,19 @@ mod status;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::deletion::{self, Deletion};
-use super::meta;
-use super::queue::Task;
-use super::rules::{self, Look, Outcome};
-use super::store::{Key, Noted, Store};
-use super::write::{self, Part, Persist};
+use crate::sandbox::object::meta;
+use crate::sandbox::rules::{self, Look, Outcome};
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::write::{self, Part, Persist};
 use outlook::{Outlook, State};
 
 /// The only node.
 const NODE: &str = "sandbox";
 
 /// Takes note of a change of a pod's images: its containers begin anew, and its rule counts from then on.
-pub(super) fn notice(store: &mut Store, noted: &Noted) {
+pub(crate) fn notice(store: &mut Store, noted: &Noted) {
     if let (Some(before), Some(after)) = (&noted.before, &noted.after)
         && images(before) != images(after)
     {
@@ -38,7 +38,7 @@ fn images(pod: &Value) -> Vec<&Value> {
 }
 
 /// Brings a pod to where it should be by now.
-pub(super) fn sync(store: &mut Store, key: &Key) {
+pub(crate) fn sync(store: &mut Store, key: &Key) {
     let Some(pod) = store.object(key).cloned() else { return };
     if meta::is_terminating(&pod) {
         end(store, key);
@@ -96,7 +96,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
 }
 
 /// When the pod was made, to the millisecond where that is known.
-pub(super) fn born(store: &Store, pod: &Value) -> jiff::Timestamp {
+pub(crate) fn born(store: &Store, pod: &Value) -> jiff::Timestamp {
     let exact = store.born.get(meta::uid(pod)).copied();
     exact.or_else(|| meta::moment(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
 }
@@ -123,7 +123,7 @@ fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
 
 /// Which log of a pod is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
+pub(crate) enum Life {
     /// That of the container as it is, or as it last was.
     Current,
     /// That of the one before.
@@ -132,7 +132,7 @@ pub(super) enum Life {
 
 /// What a container of a pod printed; or why there is nothing to read, in the server's words. Without a name it is the
 /// first one.
-pub(super) fn log(store: &Store, pod: &Value, container: Option<&str>, life: Life) -> Result<String, String> {
+pub(crate) fn log(store: &Store, pod: &Value, container: Option<&str>, life: Life) -> Result<String, String> {
     let name = meta::name(pod);
     let container = container.unwrap_or_else(|| meta::text(pod, "/spec/containers/0/name"));
     let lists = ["containers", "initContainers"].map(|list| meta::items(&pod["spec"], &format!("/{list}")));

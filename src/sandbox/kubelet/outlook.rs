@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::controllers::HOP;
-use crate::sandbox::meta::later;
+use crate::sandbox::object::meta::later;
 use crate::sandbox::rules::Outcome;
 use crate::sandbox::rules::failing::Failing;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::sandbox::meta;
+use crate::sandbox::object::meta;
 use crate::sandbox::rules::failing::Need;
 
 /// The scheduler's sentence about a pod that fits nowhere.

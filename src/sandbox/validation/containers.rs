@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::names;
-use crate::sandbox::failure::Problem;
-use crate::sandbox::kinds::Names;
-use crate::sandbox::{meta, quantity};
+use crate::sandbox::object::failure::Problem;
+use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::quantity;
 
 /// Complaints about a container found at `path`, in a pod with these volumes.
 pub(super) fn container<'a>(

@@ -4,35 +4,39 @@
 //! order and words.
 
 mod containers;
+pub(super) mod custom;
+pub(super) mod defaulting;
 mod names;
 mod service;
 mod stateful_set;
+pub(super) mod strict;
 mod template;
+pub(super) mod typed;
 
 use serde_json::{Value, json};
 
-use super::failure::{Problem, Written};
-use super::kinds::Kind;
-use super::meta;
-use super::selector::Selector;
-pub(super) use service::service;
-pub(super) use stateful_set::stateful_set;
+use crate::sandbox::object::failure::{Problem, Written};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+pub(crate) use service::service;
+pub(crate) use stateful_set::stateful_set;
 
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 const IMMUTABLE: &str = "field is immutable";
 
 /// The rules that the key of a label breaks.
-pub(super) fn label_key_rules(key: &str) -> Vec<String> {
+pub(crate) fn label_key_rules(key: &str) -> Vec<String> {
     names::key_rules(key)
 }
 
 /// The rules that the value of a label breaks.
-pub(super) fn label_value_rules(value: &str) -> Vec<&'static str> {
+pub(crate) fn label_value_rules(value: &str) -> Vec<&'static str> {
     names::value_rules(value)
 }
 
 /// Complaints about the metadata of a new object.
-pub(super) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
+pub(crate) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = meta::name(object);
     let prefix = meta::text(object, "/metadata/generateName");
@@ -45,7 +49,7 @@ pub(super) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
         problems.push(Problem::invalid("metadata.name", &json!(name), rule));
     }
     if !meta::namespace(object).is_empty()
-        && let Some(rule) = names::name(super::kinds::Names::Label, meta::namespace(object))
+        && let Some(rule) = names::name(crate::sandbox::object::kinds::Names::Label, meta::namespace(object))
     {
         problems.push(Problem::invalid("metadata.namespace", &json!(meta::namespace(object)), rule));
     }
@@ -54,7 +58,7 @@ pub(super) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
 }
 
 /// Complaints about the metadata of an object that replaces `before`.
-pub(super) fn metadata_update(object: &Value, before: &Value) -> Vec<Problem> {
+pub(crate) fn metadata_update(object: &Value, before: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     for field in ["name", "namespace", "uid"] {
         let (given, found) = (&object["metadata"][field], &before["metadata"][field]);
@@ -128,7 +132,7 @@ fn in_order(owners: &[Value]) -> Written {
     Written(format!("[{}]", owners.iter().map(one).collect::<Vec<_>>().join(",")))
 }
 
-pub(super) fn config_map(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn config_map(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let fixed = before.filter(|before| before["immutable"] == json!(true));
     for field in ["immutable", "data", "binaryData"] {
@@ -150,7 +154,7 @@ pub(super) fn config_map(object: &Value, before: Option<&Value>) -> Vec<Problem>
     problems
 }
 
-pub(super) fn controller_revision(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn controller_revision(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(before) = before
         && before.get("data") != object.get("data")
@@ -168,7 +172,7 @@ pub(super) fn controller_revision(object: &Value, before: Option<&Value>) -> Vec
     problems
 }
 
-pub(super) fn lease(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn lease(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (field, least, detail) in
         [("leaseDurationSeconds", 1, "must be greater than 0"), ("leaseTransitions", 0, NOT_NEGATIVE)]
@@ -181,14 +185,14 @@ pub(super) fn lease(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
     problems
 }
 
-pub(super) fn pod(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn pod(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     match before {
         None => template::pod_spec("spec", &object["spec"]),
         Some(_) => Vec::new(),
     }
 }
 
-pub(super) fn deployment(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn deployment(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let spec = &object["spec"];
     let mut problems = workload("deployment", spec, before.map(|b| &b["spec"]));
     problems.extend(strategy(&spec["strategy"]));
@@ -238,7 +242,7 @@ fn status(status: &Value) -> Vec<Problem> {
     problems
 }
 
-pub(super) fn replica_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn replica_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     workload("replicaset", &object["spec"], before.map(|b| &b["spec"]))
 }
 

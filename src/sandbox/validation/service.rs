@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{containers, names};
-use crate::sandbox::failure::{Problem, Written};
-use crate::sandbox::kinds::Names;
-use crate::sandbox::meta;
+use crate::sandbox::object::failure::{Problem, Written};
+use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::meta;
 
 /// Complaints about a Service, given the one it replaces.
-pub(in crate::sandbox) fn service(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let spec = &object["spec"];
     let ports = meta::items(spec, "/ports");

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{not_negative, workload};
-use crate::sandbox::failure::Problem;
-use crate::sandbox::meta;
+use crate::sandbox::object::failure::Problem;
+use crate::sandbox::object::meta;
 
 /// What may be changed.
 const MUTABLE: [&str; 7] = [
@@ -17,7 +17,7 @@ const MUTABLE: [&str; 7] = [
     "minReadySeconds",
 ];
 
-pub(in crate::sandbox) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
     let spec = &object["spec"];
     let mut problems = Vec::new();
     for (field, choices) in [

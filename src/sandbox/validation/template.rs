@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{containers, names};
-use crate::sandbox::failure::Problem;
-use crate::sandbox::kinds::Names;
-use crate::sandbox::meta;
+use crate::sandbox::object::failure::Problem;
+use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::meta;
 
 /// Complaints about a pod spec found at `path`.
 pub(super) fn pod_spec(path: &str, spec: &Value) -> Vec<Problem> {

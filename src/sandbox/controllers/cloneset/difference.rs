@@ -125,8 +125,8 @@ fn surge(strategy: &Strategy, unavailable: i64, doomed: i64, doomed_old: i64, up
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::kinds::Kind;
-    use crate::sandbox::store::Key;
+    use crate::sandbox::object::kinds::Kind;
+    use crate::sandbox::store::objects::Key;
     use std::sync::Arc;
 
     fn strategy(replicas: i64, update: &Value) -> Strategy {

@@ -7,11 +7,11 @@ use super::{DOOMED_LABEL, Failed, IN_PLACE_READY, Look, Member, set_state};
 use crate::sandbox::controllers::events;
 use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::controllers::revisions::{self, REVISION_LABEL, short};
-use crate::sandbox::deletion::{self, Deletion};
-use crate::sandbox::kinds::Kind;
-use crate::sandbox::meta;
-use crate::sandbox::store::Store;
-use crate::sandbox::write::{self, Persist};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::write::{self, Persist};
 
 /// Whether pods were made or deleted. If so, nothing is updated in the same look.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::difference::Difference;
 use super::{Failed, Look, Member, in_place, scale};
 use crate::sandbox::controllers::replicaset::rank;
-use crate::sandbox::meta;
-use crate::sandbox::store::Store;
-use crate::sandbox::write::{self, Part};
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::write::{self, Part};
 
 /// Updates what this look may. States of pods that have changed come first, and then nothing else.
 pub(super) fn step(store: &mut Store, look: &Look) -> Result<(), Failed> {

@@ -1,0 +1,124 @@
+//! What the server says of itself: version, health, groups and resources.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use crate::sandbox::api::scale;
+use crate::sandbox::api::serve::Answer;
+use crate::sandbox::fault::Verb;
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::kinds::{Keeping, Kind, Scope, StatusPart};
+use crate::sandbox::store::objects::Store;
+
+/// What `kubectl get all` shows.
+const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
+
+/// The document at a path outside the resources.
+pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, Failure> {
+    if verb != Verb::Get {
+        return Err(Failure::method_not_allowed());
+    }
+    let groups: BTreeMap<&str, &str> = Kind::all()
+        .filter(|kind| !kind.group.is_empty() && !store.absent.contains(kind.group))
+        .map(|kind| (kind.group, kind.version))
+        .collect();
+    let answer = match path {
+        "/version" => json!({
+            "major": "1",
+            "minor": "36",
+            "gitVersion": "v1.36.0+sandbox",
+            "gitCommit": "",
+            "gitTreeState": "",
+            "buildDate": "1970-01-01T00:00:00Z",
+            "goVersion": "",
+            "compiler": "",
+            "platform": "",
+        }),
+        "/healthz" | "/livez" | "/readyz" => return Ok(Answer::Text(200, "ok".to_owned())),
+        "/api" => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
+        "/apis" => {
+            let groups: Vec<Value> = groups.iter().map(|(group, version)| describe(group, version)).collect();
+            json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+        }
+        "/api/v1" => resources("", "v1"),
+        path => {
+            let rest = path.strip_prefix("/apis/").unwrap_or_default();
+            let (group, asked) = rest.split_once('/').unwrap_or((rest, ""));
+            match groups.get(group) {
+                Some(version) if asked.is_empty() => {
+                    let mut described = describe(group, version);
+                    described["kind"] = json!("APIGroup");
+                    described["apiVersion"] = json!("v1");
+                    described
+                }
+                Some(version) if asked == *version => resources(group, version),
+                Some(_) => return Err(Failure::no_such_resource()),
+                None if path.starts_with("/api/") => return Err(Failure::no_such_resource()),
+                None => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
+            }
+        }
+    };
+    Ok(Answer::Json(200, answer))
+}
+
+fn describe(group: &str, version: &str) -> Value {
+    let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    json!({"name": group, "versions": [version], "preferredVersion": version})
+}
+
+fn resources(group: &str, version: &str) -> Value {
+    let mut resources = Vec::new();
+    let served = Kind::all().filter(|kind| kind.group == group && kind.version == version);
+    for kind in served {
+        let namespaced = kind.scope == Scope::Namespaced;
+        let verbs: &[&str] = match kind.keeping {
+            Keeping::Stored if kind.plural == "namespaces" => {
+                &["create", "delete", "get", "list", "patch", "update", "watch"]
+            }
+            Keeping::Stored => {
+                &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+            }
+            Keeping::Answered => &["create"],
+        };
+        let mut resource = json!({
+            "name": kind.plural,
+            "singularName": kind.singular,
+            "namespaced": namespaced,
+            "kind": kind.kind,
+            "verbs": verbs,
+        });
+        if !kind.short_names.is_empty() {
+            resource["shortNames"] = json!(kind.short_names);
+        }
+        if EVERYBODYS.contains(&kind.plural) {
+            resource["categories"] = json!(["all"]);
+        }
+        resources.push(resource);
+        if scale::has_scale(kind) {
+            resources.push(json!({
+                "name": format!("{}/scale", kind.plural),
+                "singularName": "",
+                "namespaced": namespaced,
+                "group": "autoscaling",
+                "version": "v1",
+                "kind": "Scale",
+                "verbs": ["get", "patch", "update"],
+            }));
+        }
+        if kind.status == StatusPart::Subresource {
+            resources.push(json!({
+                "name": format!("{}/status", kind.plural),
+                "singularName": "",
+                "namespaced": namespaced,
+                "kind": kind.kind,
+                "verbs": ["get", "patch", "update"],
+            }));
+        }
+    }
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let mut list = json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": resources});
+    if !group.is_empty() {
+        list["apiVersion"] = json!("v1");
+    }
+    list
+}

@@ -1,0 +1,181 @@
+//! Lists: whole or in pages, as things are or as they were.
+//!
+//! It decides which version of a collection a query asks for and where its pages begin and end. How far back
+//! anybody can look is the watches' history.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use crate::sandbox::api::route::{Place, Query};
+use crate::sandbox::api::serve::Filter;
+use crate::sandbox::api::watch::Log;
+use crate::sandbox::object::failure::{Failure, Problem};
+use crate::sandbox::object::kinds::{Kind, Origin};
+use crate::sandbox::store::objects::{Key, Store};
+
+/// A collection as a query asks for it.
+pub(crate) fn answer(store: &Store, log: &Log, place: &Place, query: &Query) -> Result<Value, Failure> {
+    check(query)?;
+    let filter = Filter::of(place, query)?;
+    let limit =
+        number(query, "limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let asked = version(query)?;
+    let token = query.value("continue").map(Token::read).transpose()?;
+    if token.is_some() && asked.is_some_and(|asked| asked > 0) {
+        return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
+    }
+    reached(store, query)?;
+    let exact = query.value("resourceVersionMatch") == Some("Exact");
+    let past = match &token {
+        Some(token) => Some(token.version),
+        None => asked.filter(|_| exact),
+    };
+    // What a server has in memory it gives whole.
+    let limit = limit.filter(|_| asked != Some(0));
+    let found: Vec<(Key, Arc<Value>)> = match past {
+        None => filter.choose(store).map(|(key, object)| (key.clone(), Arc::clone(object))).collect(),
+        Some(past) => {
+            let recalled = log.recall(store, place.kind, past).map_err(|_| expired(token.is_some()))?;
+            recalled.into_iter().filter(|(key, object)| filter.holds(key, object)).collect()
+        }
+    };
+    let after = token.map(|token| token.after);
+    let mut rest = found.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| place_of(key) > *after));
+    let page: Vec<&(Key, Arc<Value>)> = rest.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
+    let version = past.unwrap_or(store.version);
+    let mut metadata = json!({"resourceVersion": version.to_string()});
+    let remaining = rest.count();
+    if let (Some((last, _)), true) = (page.last(), remaining > 0) {
+        metadata["continue"] = json!(Token { version, after: place_of(last) }.written());
+        if filter.is_plain() {
+            metadata["remainingItemCount"] = json!(remaining);
+        }
+    }
+    Ok(json!({
+        "kind": format!("{}List", place.kind.kind),
+        "apiVersion": place.kind.api_version(),
+        "metadata": metadata,
+        "items": page.into_iter().map(|(_, object)| item(place.kind, object)).collect::<Vec<Value>>(),
+    }))
+}
+
+/// In lists, the items leave out what the list says of all of them; those of a definition do not.
+fn item(kind: Kind, object: &Value) -> Value {
+    if kind.origin == Origin::Custom {
+        return object.clone();
+    }
+    let fields = object.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| *name != "apiVersion" && *name != "kind");
+    Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+fn check(query: &Query) -> Result<(), Failure> {
+    number(query, "timeoutSeconds")?;
+    let mut problems = Vec::new();
+    if let Some(wanted) = query.value("resourceVersionMatch") {
+        problems.extend(version_match(wanted, query.value("resourceVersion").unwrap_or_default()));
+    }
+    if query.value("sendInitialEvents").is_some() {
+        problems.push(Problem::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options("ListOptions", &problems)) }
+}
+
+fn version_match(wanted: &str, version: &str) -> Option<Problem> {
+    const FIELD: &str = "resourceVersionMatch";
+    match (wanted, version) {
+        (_, "") => {
+            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            Some(Problem::forbidden(FIELD, detail))
+        }
+        ("Exact", "0") => {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            Some(Problem::forbidden(FIELD, detail))
+        }
+        ("Exact" | "NotOlderThan", _) => None,
+        (other, _) => Some(Problem::unsupported(FIELD, &json!(other), &["Exact", "NotOlderThan", ""])),
+    }
+}
+
+/// A whole number among the options.
+pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, Failure> {
+    let parse = |text: &str| {
+        let refused =
+            || Failure::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", json!(text)));
+        text.parse().map_err(|_| refused())
+    };
+    query.value(name).map(parse).transpose()
+}
+
+/// The version that a list asks for.
+fn version(query: &Query) -> Result<Option<u64>, Failure> {
+    let parse = |text: &str| {
+        let refused = || Failure::bad_request(format!("invalid resource version: {}", not_a_version(text)));
+        text.parse().map_err(|_| refused())
+    };
+    query.value("resourceVersion").map(parse).transpose()
+}
+
+fn not_a_version(text: &str) -> String {
+    let text = json!(text);
+    format!("resourceVersion: Invalid value: {text}: strconv.ParseUint: parsing {text}: invalid syntax")
+}
+
+/// The version that a watch or a read of one object asks for.
+pub(crate) fn wanted(query: &Query) -> Result<Option<u64>, Failure> {
+    let parse = |text: &str| text.parse().map_err(|_| Failure::unreasoned(not_a_version(text)));
+    query.value("resourceVersion").map(parse).transpose()
+}
+
+/// Refuses what asks for a version that has not come to be. A server waits for it first, some seconds.
+pub(crate) fn reached(store: &Store, query: &Query) -> Result<(), Failure> {
+    let Some(asked) = wanted(query)? else { return Ok(()) };
+    if asked > store.version { Err(Failure::too_large_version(asked, store.version)) } else { Ok(()) }
+}
+
+fn expired(is_page: bool) -> Failure {
+    Failure::expired_list(if is_page {
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+         the results. Continuing with the provided token results in an inconsistent list - objects that were \
+         created, modified, or deleted between the time the first chunk was returned and now may show up in the \
+         list."
+    } else {
+        "The resourceVersion for the provided list is too old."
+    })
+}
+
+/// Where the next page begins.
+struct Token {
+    version: u64,
+    /// The last object that was told.
+    after: String,
+}
+
+impl Token {
+    /// To those who get it, it means nothing.
+    fn written(&self) -> String {
+        let text = format!("{}/{}", self.version, self.after);
+        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn read(text: &str) -> Result<Self, Failure> {
+        let byte = |at: usize| text.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
+        let plain = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let read = plain.as_deref().and_then(|plain| plain.split_once('/'));
+        let token = read.and_then(|(version, after)| {
+            Some(Self { version: version.parse().ok()?, after: after.to_owned() })
+        });
+        token.ok_or_else(|| {
+            Failure::bad_request(
+                "invalid continue token: continue key is not valid: it was not given out here",
+            )
+        })
+    }
+}
+
+/// An object's place in the order of lists.
+fn place_of(key: &Key) -> String {
+    format!("{}/{}", key.namespace, key.name)
+}

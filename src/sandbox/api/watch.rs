@@ -1,0 +1,258 @@
+//! Watches: the history that they start from, and the streams that they are.
+//!
+//! A stream holds nothing that is not in the history or the store, so it can end and be opened again at any
+//! time. It must not know how changes come about.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::{Sleep, sleep};
+
+use crate::sandbox::api::list;
+use crate::sandbox::api::route::{Place, Query};
+use crate::sandbox::api::serve::Filter;
+use crate::sandbox::fault::WatchFault;
+use crate::sandbox::object::failure::{Failure, Problem};
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::world::World;
+
+/// How many changes a watch can go back. A real server forgets after minutes; tests want it sooner.
+const HISTORY: usize = 1_000;
+/// How often a quiet watch says where it is.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+/// How long a watch lasts that asks for no time.
+const USUAL: Duration = Duration::from_secs(30 * 60);
+
+/// The last changes, and those who want to hear of the next.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    changes: VecDeque<Noted>,
+    /// Watches from before this version are refused.
+    forgotten: u64,
+    listeners: Vec<UnboundedSender<Noted>>,
+}
+
+impl Log {
+    /// A history that begins at a version.
+    pub(crate) fn from(version: u64) -> Self {
+        Self { forgotten: version, ..Self::default() }
+    }
+
+    /// Forgets what was before a version.
+    pub(crate) fn forget(&mut self, version: u64) {
+        self.changes.retain(|noted| noted.version > version);
+        self.forgotten = self.forgotten.max(version);
+    }
+
+    /// The objects of a kind as they were at a version; or how far back is remembered.
+    pub(crate) fn recall(&self, store: &Store, kind: Kind, version: u64) -> Result<Recalled, u64> {
+        if version < self.forgotten {
+            return Err(self.forgotten);
+        }
+        let mut objects: Recalled =
+            store.of_kind(kind, None).map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
+        let later = self.changes.iter().rev().take_while(|noted| noted.version > version);
+        for noted in later.filter(|noted| noted.key.kind == kind) {
+            match &noted.before {
+                Some(before) => drop(objects.insert(noted.key.clone(), Arc::clone(before))),
+                None => drop(objects.remove(&noted.key)),
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Adds a change and tells everybody.
+    pub(crate) fn publish(&mut self, noted: &Noted) {
+        self.listeners.retain(|listener| listener.send(noted.clone()).is_ok());
+        self.changes.push_back(noted.clone());
+        while self.changes.len() > HISTORY {
+            if let Some(oldest) = self.changes.pop_front() {
+                self.forgotten = oldest.version;
+            }
+        }
+    }
+}
+
+/// Objects of the past, by their place.
+pub(crate) type Recalled = BTreeMap<Key, Arc<Value>>;
+
+/// An open watch.
+pub(crate) struct Watch {
+    world: Arc<World>,
+    filter: Filter,
+    ready: VecDeque<Value>,
+    receiver: UnboundedReceiver<Noted>,
+    bookmarks: Option<Pin<Box<Sleep>>>,
+    end: Pin<Box<Sleep>>,
+    fault: Option<WatchFault>,
+    said: usize,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// It ends once everything that is ready has been said.
+    Ending,
+    Closed,
+}
+
+/// Refuses options that do not go together.
+fn check(query: &Query) -> Result<(), Failure> {
+    const FIELD: &str = "resourceVersionMatch";
+    list::number(query, "timeoutSeconds")?;
+    let wanted = query.value(FIELD);
+    let mut problems = Vec::new();
+    if query.value("sendInitialEvents").is_none() {
+        if wanted.is_some() {
+            let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            problems.push(Problem::forbidden(FIELD, detail));
+        }
+    } else if wanted != Some("NotOlderThan") {
+        let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        problems.push(Problem::forbidden(FIELD, detail));
+        let unknown = wanted.map(|wanted| Problem::unsupported(FIELD, &json!(wanted), &["NotOlderThan"]));
+        problems.extend(unknown);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options("ListOptions", &problems)) }
+}
+
+/// Opens a watch as a query asks for it.
+pub(crate) fn open(
+    world: &Arc<World>,
+    store: &Store,
+    log: &mut Log,
+    place: &Place,
+    query: &Query,
+    fault: Option<WatchFault>,
+) -> Result<Watch, Failure> {
+    let filter = Filter::of(place, query)?;
+    check(query)?;
+    let asked = list::wanted(query)?.unwrap_or_default();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let mut ready = VecDeque::new();
+    let mut stage = Stage::Open;
+    let initial = query.is_on("sendInitialEvents");
+    if asked == 0 || initial {
+        ready.extend(filter.choose(store).map(|(_, object)| event("ADDED", object)));
+        if initial {
+            let mut bookmark = bookmark(&filter, store.version);
+            bookmark["object"]["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+            ready.push_back(bookmark);
+        }
+    } else if asked < log.forgotten {
+        ready.push_back(gone(asked, log.forgotten));
+        stage = Stage::Ending;
+    } else {
+        let missed = log.changes.iter().filter(|noted| noted.version > asked);
+        ready.extend(missed.filter_map(|noted| translate(&filter, noted)));
+    }
+    log.listeners.push(sender);
+    let lasting = query.value("timeoutSeconds").and_then(|t| t.parse().ok()).filter(|t| *t > 0);
+    let lasting = lasting.map_or(USUAL, Duration::from_secs);
+    let bookmarks = query.is_on("allowWatchBookmarks").then(|| Box::pin(sleep(BOOKMARKS)));
+    let end = Box::pin(sleep(lasting));
+    Ok(Watch { world: Arc::clone(world), filter, ready, receiver, bookmarks, end, fault, said: 0, stage })
+}
+
+impl Watch {
+    /// The next line of the stream, or its end.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        match self.fault {
+            Some(WatchFault::Silent) => std::future::pending().await,
+            Some(WatchFault::CloseAfter(limit)) if self.said >= limit => return None,
+            Some(WatchFault::GoneAfter(limit)) if self.said >= limit && self.stage == Stage::Open => {
+                self.ready.clear();
+                let version = self.world.version();
+                self.ready.push_back(gone(version, version));
+                self.stage = Stage::Ending;
+            }
+            Some(_) | None => (),
+        }
+        let event = self.event().await?;
+        self.said += 1;
+        let mut line = event.to_string();
+        line.push('\n');
+        if self.fault == Some(WatchFault::DuplicateEach) {
+            line = line.repeat(2);
+        }
+        Some(Bytes::from(line))
+    }
+
+    async fn event(&mut self) -> Option<Value> {
+        loop {
+            if self.stage == Stage::Closed {
+                return None;
+            }
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.stage == Stage::Ending {
+                self.stage = Stage::Closed;
+                continue;
+            }
+            let quiet = async {
+                match &mut self.bookmarks {
+                    Some(sleep) => sleep.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                noted = self.receiver.recv() => self.ready.extend(translate(&self.filter, &noted?)),
+                () = &mut self.end => self.stage = Stage::Ending,
+                () = quiet => {
+                    self.bookmarks = Some(Box::pin(sleep(BOOKMARKS)));
+                    // Everything up to this version is in the channel already, or was never for this watch.
+                    let version = self.world.version();
+                    while let Ok(noted) = self.receiver.try_recv() {
+                        self.ready.extend(translate(&self.filter, &noted));
+                    }
+                    self.ready.push_back(bookmark(&self.filter, version));
+                }
+            }
+        }
+    }
+}
+
+fn event(kind: &str, object: &Value) -> Value {
+    json!({"type": kind, "object": object})
+}
+
+fn bookmark(filter: &Filter, version: u64) -> Value {
+    let object = json!({
+        "kind": filter.kind.kind,
+        "apiVersion": filter.kind.api_version(),
+        "metadata": {"resourceVersion": version.to_string()},
+    });
+    event("BOOKMARK", &object)
+}
+
+fn gone(asked: u64, oldest: u64) -> Value {
+    event("ERROR", &Failure::expired(asked, oldest).to_status())
+}
+
+/// What a change is to a watch: objects come and go as they begin and cease to match.
+fn translate(filter: &Filter, noted: &Noted) -> Option<Value> {
+    let elsewhere = filter.namespace.as_ref().is_some_and(|n| *n != noted.key.namespace);
+    if noted.key.kind != filter.kind || elsewhere {
+        return None;
+    }
+    let chosen = |object: &Option<Arc<Value>>| object.as_ref().filter(|o| filter.chooses(o)).cloned();
+    match (chosen(&noted.before), chosen(&noted.after)) {
+        (None, None) => None,
+        (None, Some(after)) => Some(event("ADDED", &after)),
+        (Some(_), Some(after)) => Some(event("MODIFIED", &after)),
+        (Some(before), None) => {
+            let mut last = (*before).clone();
+            meta::metadata(&mut last).insert("resourceVersion".to_owned(), json!(noted.version.to_string()));
+            Some(event("DELETED", &last))
+        }
+    }
+}

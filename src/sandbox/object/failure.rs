@@ -1,0 +1,381 @@
+//! Failures as the API server words them: a `Status` object with a code, a reason, a message and details.
+//!
+//! This module decides wording only. It must not know when a failure is due.
+
+use serde_json::{Value, json};
+use std::fmt::{self, Display};
+
+use crate::sandbox::object::kinds::Kind;
+
+/// A request that was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) code: u16,
+    reason: &'static str,
+    message: String,
+    details: Option<Value>,
+}
+
+/// A value as the server writes it where that is not plain JSON.
+#[derive(Debug, Clone)]
+pub(crate) struct Written(pub(crate) String);
+
+impl Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A complaint about one field.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    field: String,
+    reason: &'static str,
+    body: String,
+}
+
+impl Problem {
+    /// The field must have a value.
+    pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            field: field.into(),
+            reason: "FieldValueRequired",
+            body: with_detail("Required value", detail),
+        }
+    }
+
+    /// The field's value is not acceptable.
+    pub(crate) fn invalid(field: impl Into<String>, value: &impl Display, detail: &str) -> Self {
+        let body = with_detail(&format!("Invalid value: {value}"), detail);
+        Self { field: field.into(), reason: "FieldValueInvalid", body }
+    }
+
+    /// The field's value is of another type than a definition says.
+    pub(crate) fn mistyped(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self { reason: "FieldValueTypeInvalid", ..Self::invalid(field, value, detail) }
+    }
+
+    /// The field's value is not one of those known.
+    pub(crate) fn unsupported(field: impl Into<String>, value: &impl Display, supported: &[&str]) -> Self {
+        let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
+        let body = format!("Unsupported value: {value}: supported values: {}", quoted.join(", "));
+        Self { field: field.into(), reason: "FieldValueNotSupported", body }
+    }
+
+    /// The field's value must be unique, and is not.
+    pub(crate) fn duplicate(field: impl Into<String>, value: &impl Display) -> Self {
+        Self { field: field.into(), reason: "FieldValueDuplicate", body: format!("Duplicate value: {value}") }
+    }
+
+    /// The field names something that is not there.
+    pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self { field: field.into(), reason: "FieldValueNotFound", body: format!("Not found: {value}") }
+    }
+
+    /// The field's value is too long to be repeated.
+    pub(crate) fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        let body = format!("Too long: may not be more than {limit} bytes");
+        Self { field: field.into(), reason: "FieldValueTooLong", body }
+    }
+
+    /// The field must not be given here.
+    pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self { field: field.into(), reason: "FieldValueForbidden", body: with_detail("Forbidden", detail) }
+    }
+
+    fn text(&self) -> String {
+        format!("{}: {}", self.field, self.body)
+    }
+}
+
+fn with_detail(body: &str, detail: &str) -> String {
+    match detail {
+        "" => body.to_owned(),
+        detail => format!("{body}: {detail}"),
+    }
+}
+
+impl Failure {
+    /// The `Status` object that a client sees.
+    pub(crate) fn to_status(&self) -> Value {
+        let mut status = json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "code": self.code,
+        });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
+        if let Some(details) = &self.details {
+            status["details"] = details.clone();
+        }
+        status
+    }
+
+    /// What the failure says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// 404: there is no such object.
+    pub(crate) fn not_found(kind: Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", kind.resource());
+        Self { code: 404, reason: "NotFound", message, details: Some(details(name, kind.group, kind.plural)) }
+    }
+
+    /// 404: there is no such resource or subresource.
+    pub(crate) fn no_such_resource() -> Self {
+        let message = "the server could not find the requested resource".to_owned();
+        Self { code: 404, reason: "NotFound", message, details: Some(json!({})) }
+    }
+
+    /// 405: the resource has no such verb.
+    pub(crate) fn method_not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource".to_owned();
+        Self { code: 405, reason: "MethodNotAllowed", message, details: Some(json!({})) }
+    }
+
+    /// 409: an object of that name exists.
+    pub(crate) fn already_exists(kind: Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" already exists", kind.resource());
+        Self {
+            code: 409,
+            reason: "AlreadyExists",
+            message,
+            details: Some(details(name, kind.group, kind.plural)),
+        }
+    }
+
+    /// 409: an object of that name exists, if not for long.
+    pub(crate) fn still_exists(kind: Kind, name: &str) -> Self {
+        let failure = Self::already_exists(kind, name);
+        Self { message: format!("object is being deleted: {}", failure.message), ..failure }
+    }
+
+    /// 409: the object is not the one the writer had read.
+    pub(crate) fn modified(kind: Kind, name: &str) -> Self {
+        let cause =
+            "the object has been modified; please apply your changes to the latest version and try again";
+        Self::conflict(kind, name, kind.plural, cause)
+    }
+
+    /// 409: the UID in the body of a PUT is not that of the object.
+    pub(crate) fn other_uid(kind: Kind, namespace: &str, name: &str, given: &str, found: &str) -> Self {
+        let key = match namespace {
+            "" => format!("/registry/{}/{name}", kind.plural),
+            namespace => format!("/registry/{}/{namespace}/{name}", kind.plural),
+        };
+        let cause = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: \
+             Precondition failed: UID in precondition: {given}, UID in object meta: {found}"
+        );
+        Self::conflict(kind, name, kind.plural, &cause)
+    }
+
+    /// 409: a deletion's UID precondition does not hold.
+    pub(crate) fn delete_uid(kind: Kind, name: &str, given: &str, found: &str) -> Self {
+        let cause = format!(
+            "the UID in the precondition ({given}) does not match the UID in record ({found}). The object \
+             might have been deleted and then recreated"
+        );
+        Self::conflict(kind, name, kind.kind, &cause)
+    }
+
+    /// 409: a deletion's resourceVersion precondition does not hold.
+    pub(crate) fn delete_version(kind: Kind, name: &str, given: &str, found: &str) -> Self {
+        let cause = format!(
+            "the ResourceVersion in the precondition ({given}) does not match the ResourceVersion in record \
+             ({found}). The object might have been modified"
+        );
+        Self::conflict(kind, name, kind.kind, &cause)
+    }
+
+    /// 409: an applied object names a UID, and there is no object.
+    pub(crate) fn uid_of_nothing(kind: Kind, name: &str, given: &str) -> Self {
+        let cause = format!(
+            "uid mismatch: the provided object specified uid {given}, and no existing object was found"
+        );
+        Self::conflict(kind, name, kind.plural, &cause)
+    }
+
+    fn conflict(kind: Kind, name: &str, resource: &str, cause: &str) -> Self {
+        let qualified =
+            if kind.group.is_empty() { resource.to_owned() } else { format!("{resource}.{}", kind.group) };
+        let message = format!("Operation cannot be fulfilled on {qualified} \"{name}\": {cause}");
+        Self { code: 409, reason: "Conflict", message, details: Some(details(name, kind.group, resource)) }
+    }
+
+    /// 409: an applied field belongs to another manager.
+    pub(crate) fn apply_conflict(conflicts: &[(String, String)]) -> Self {
+        let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
+        let listed: Vec<String> =
+            conflicts.iter().map(|(m, f)| format!("conflict with \"{m}\": {f}")).collect();
+        let message = match listed.as_slice() {
+            [one] => format!("Apply failed with 1 {plural}: {one}"),
+            many => format!("Apply failed with {} {plural}: {}", many.len(), many.join(", ")),
+        };
+        let causes: Vec<Value> = conflicts
+            .iter()
+            .map(|(manager, field)| {
+                json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field})
+            })
+            .collect();
+        Self { code: 409, reason: "Conflict", message, details: Some(json!({"causes": causes})) }
+    }
+
+    /// 422: the object of this kind breaks rules.
+    pub(crate) fn invalid(kind: Kind, name: &str, problems: &[Problem]) -> Self {
+        Self::invalid_of(&kind.qualified_kind(), kind.group, kind.kind, name, problems)
+    }
+
+    /// 422: a lease was put without its resource version; the resource stands where the kind should.
+    pub(crate) fn version_required(kind: Kind, name: &str) -> Self {
+        let problem = Problem {
+            field: "metadata.resourceVersion".to_owned(),
+            reason: "FieldValueInvalid",
+            body: "Invalid value: 0: must be specified for an update".to_owned(),
+        };
+        Self::invalid_of(&kind.resource(), kind.group, kind.plural, name, &[problem])
+    }
+
+    /// 422: a workload cannot be that small.
+    pub(crate) fn negative_scale(name: &str, replicas: i64) -> Self {
+        let problem = Problem::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
+        Self::invalid_of("Scale.autoscaling", "autoscaling", "Scale", name, &[problem])
+    }
+
+    /// 422: a review asks for nothing, or for two things at once.
+    pub(crate) fn nothing_to_review(group: &str) -> Self {
+        let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let problem = Problem::invalid("spec.resourceAttributes", &Value::Null, detail);
+        Self::invalid_of(&format!(".{group}"), group, "", "", &[problem])
+    }
+
+    /// 422: the options of a request break rules.
+    pub(crate) fn invalid_options(kind: &str, problems: &[Problem]) -> Self {
+        Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", problems)
+    }
+
+    /// 422: the patched object cannot be read as its kind.
+    pub(crate) fn patched_object(object: &Value, cause: &str) -> Self {
+        let shown = Value::String(object.to_string());
+        Self::invalid_of("", "", "", "", &[Problem::invalid("patch", &shown, cause)])
+    }
+
+    fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, problems: &[Problem]) -> Self {
+        let mut texts: Vec<String> = Vec::new();
+        for text in problems.iter().map(Problem::text) {
+            // Said once, though every layer that complains is a cause.
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        let said = match texts.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let causes: Vec<Value> = problems
+            .iter()
+            .map(|p| json!({"reason": p.reason, "message": p.body, "field": p.field}))
+            .collect();
+        let mut about = details(name, group, kind);
+        about["causes"] = Value::Array(causes);
+        let message = format!("{qualified} \"{name}\" is invalid: {said}");
+        Self { code: 422, reason: "Invalid", message, details: Some(about) }
+    }
+
+    /// 422: a JSON patch could not be applied; the server does not say why.
+    pub(crate) fn patch_refused() -> Self {
+        let message = "the server rejected our request due to an error in our request".to_owned();
+        Self { code: 422, reason: "Invalid", message, details: Some(json!({})) }
+    }
+
+    /// 413: a JSON patch is too long.
+    pub(crate) fn too_many_operations(most: usize, given: usize) -> Self {
+        let message = format!("The allowed maximum operations in a JSON patch is {most}, got {given}");
+        Self { code: 413, reason: "RequestEntityTooLarge", message, details: None }
+    }
+
+    /// 500: a text that should be a version is not. The API server gives this no reason.
+    pub(crate) fn no_version(text: &str) -> Self {
+        Self::unreasoned(format!("strconv.ParseUint: parsing {}: invalid syntax", Value::from(text)))
+    }
+
+    /// 500: what the API server did not foresee, and gives no reason for.
+    pub(crate) fn unreasoned(message: String) -> Self {
+        Self { code: 500, reason: "", message, details: None }
+    }
+
+    /// 400: the request makes no sense.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self { code: 400, reason: "BadRequest", message: message.into(), details: None }
+    }
+
+    /// 400: the body is of another namespace.
+    pub(crate) fn elsewhere() -> Self {
+        Self::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )
+    }
+
+    /// 504: the version asked for has not come to be.
+    pub(crate) fn too_large_version(asked: u64, current: u64) -> Self {
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        Self {
+            code: 504,
+            reason: "Timeout",
+            message: format!("Timeout: Too large resource version: {asked}, current: {current}"),
+            details: Some(json!({"causes": [cause], "retryAfterSeconds": 1})),
+        }
+    }
+
+    /// 410: the history that a watch asks for is gone.
+    pub(crate) fn expired(asked: u64, oldest: u64) -> Self {
+        let message = format!("too old resource version: {asked} ({oldest})");
+        Self { code: 410, reason: "Expired", message, details: None }
+    }
+
+    /// 410: the past that a list asks for is gone.
+    pub(crate) fn expired_list(message: &str) -> Self {
+        Self { code: 410, reason: "Expired", message: message.to_owned(), details: None }
+    }
+
+    /// 415: the body is of a type that nobody reads.
+    pub(crate) fn unsupported_media_type(accepted: &[&str]) -> Self {
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {}",
+            accepted.join(", ")
+        );
+        Self { code: 415, reason: "UnsupportedMediaType", message, details: None }
+    }
+
+    /// 415: the patch is of a format that nobody knows.
+    pub(crate) fn unsupported_patch_type() -> Self {
+        let message = "415: Unsupported Media Type".to_owned();
+        Self { code: 415, reason: "UnsupportedMediaType", message, details: Some(json!({})) }
+    }
+
+    /// 500: an object to be made names a version. The API server gives this no reason.
+    pub(crate) fn version_on_create() -> Self {
+        Self::unreasoned("resourceVersion should not be set on objects to be created".to_owned())
+    }
+
+    /// 507: the sandbox's file cannot be read or written. Unlike a 500, which an API server gives for what mostly
+    /// passes, this says that another try is of no use.
+    pub(crate) fn storage(message: String) -> Self {
+        Self { code: 507, reason: "InsufficientStorage", message, details: None }
+    }
+}
+
+fn details(name: &str, group: &str, kind: &str) -> Value {
+    let mut details = serde_json::Map::new();
+    for (field, value) in [("name", name), ("group", group), ("kind", kind)] {
+        if !value.is_empty() {
+            details.insert(field.to_owned(), value.into());
+        }
+    }
+    Value::Object(details)
+}

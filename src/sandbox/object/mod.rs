@@ -1,0 +1,14 @@
+//! What all kinds of objects have in common: their kind and names, metadata, label selectors, quantities, and the
+//! errors that an API server reports about them.
+//!
+//! It stands for `k8s.io/apimachinery`: see [Objects in Kubernetes] and the [API conventions]. It must not know how
+//! objects are stored, nor any rule of a single kind.
+//!
+//! [Objects in Kubernetes]: https://kubernetes.io/docs/concepts/overview/working-with-objects/
+//! [API conventions]: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
+
+pub(super) mod failure;
+pub(super) mod kinds;
+pub(super) mod meta;
+pub(super) mod quantity;
+pub(super) mod selector;

@@ -1,0 +1,119 @@
+//! What the API makes of a deletion: at once, or held by finalizers and grace.
+//!
+//! Requests and controllers go through the same function. What happens to dependents is left to the garbage
+//! collector; this module only leaves it the finalizers that say so.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::kinds::{DeletionAnswer, Kind};
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::write::{Persist, set_or_remove};
+
+/// What to do about the dependents of a deleted object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Propagation {
+    Background,
+    Foreground,
+    Orphan,
+}
+
+/// The options of a deletion.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deletion {
+    pub(crate) uid: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) propagation: Option<Propagation>,
+    pub(crate) grace: Option<i64>,
+}
+
+/// Deletes an object, or begins to where finalizers or a grace period hold it.
+pub(crate) fn delete(
+    store: &mut Store,
+    key: &Key,
+    options: &Deletion,
+    persist: Persist,
+) -> Result<Value, Failure> {
+    let kind = key.kind;
+    let before = store.object(key).cloned().ok_or_else(|| Failure::not_found(kind, &key.name))?;
+    if let Some(given) = options.uid.as_deref()
+        && given != meta::uid(&before)
+    {
+        return Err(Failure::delete_uid(kind, &key.name, given, meta::uid(&before)));
+    }
+    let found = meta::text(&before, "/metadata/resourceVersion");
+    if let Some(given) = options.version.as_deref()
+        && given != found
+    {
+        return Err(Failure::delete_version(kind, &key.name, given, found));
+    }
+    let mut object = (*before).clone();
+    let mut finalizers: Vec<Value> = meta::items(&object, "/metadata/finalizers").to_vec();
+    if let Some(propagation) = options.propagation {
+        finalizers.retain(|f| f != FOREGROUND && f != ORPHAN);
+        match propagation {
+            Propagation::Background => (),
+            Propagation::Foreground => finalizers.push(json!(FOREGROUND)),
+            Propagation::Orphan => finalizers.push(json!(ORPHAN)),
+        }
+    }
+    let grace = grace(kind, &object, options);
+    let held = !finalizers.is_empty() || grace > 0 || kind.plural == "namespaces";
+    if !held {
+        if persist == Persist::Keep {
+            store.remove(key);
+            meta::metadata(&mut object)
+                .insert("resourceVersion".to_owned(), json!(store.version.to_string()));
+        }
+        return Ok(match kind.deletion {
+            DeletionAnswer::Object => object,
+            DeletionAnswer::Status => deleted(kind, &object),
+        });
+    }
+    let begun = meta::is_terminating(&object);
+    let generation = meta::number(&object, "/metadata/generation");
+    let deadline = meta::later(store.now, jiff::SignedDuration::from_secs(grace));
+    let metadata = meta::metadata(&mut object);
+    let finalizers = (!finalizers.is_empty()).then_some(Value::Array(finalizers));
+    set_or_remove(metadata, "finalizers", finalizers);
+    let shorter =
+        metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| grace < g);
+    if !begun || shorter {
+        metadata.insert("deletionTimestamp".to_owned(), json!(meta::seconds(deadline)));
+        metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(grace));
+    }
+    if !begun && generation > 0 {
+        metadata.insert("generation".to_owned(), json!(generation + 1));
+    }
+    if kind.plural == "namespaces" {
+        object["status"]["phase"] = json!("Terminating");
+    }
+    if object == *before || persist == Persist::Discard {
+        return Ok(object);
+    }
+    Ok((*store.put(key.clone(), object)).clone())
+}
+
+/// The finalizer that lets dependents go first.
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
+
+/// The finalizer that lets dependents stay.
+pub(crate) const ORPHAN: &str = "orphan";
+
+fn grace(kind: Kind, object: &Value, options: &Deletion) -> i64 {
+    let bound = !meta::text(object, "/spec/nodeName").is_empty();
+    let ended = matches!(meta::text(object, "/status/phase"), "Succeeded" | "Failed");
+    if kind.plural != "pods" || !bound || ended {
+        return 0;
+    }
+    options.grace.unwrap_or_else(|| meta::number(object, "/spec/terminationGracePeriodSeconds")).max(0)
+}
+
+fn deleted(kind: Kind, object: &Value) -> Value {
+    let mut details = json!({"name": meta::name(object), "kind": kind.plural, "uid": meta::uid(object)});
+    if !kind.group.is_empty() {
+        details["group"] = json!(kind.group);
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}

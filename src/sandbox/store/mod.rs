@@ -1,0 +1,12 @@
+//! The stored objects, and the rules by which they are created, changed and deleted.
+//!
+//! It stands for etcd and the generic registry in front of it (`k8s.io/apiserver/pkg/registry/generic`): see
+//! [Kubernetes API concepts].
+//!
+//! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
+
+pub(super) mod deletion;
+pub(super) mod file;
+pub(super) mod objects;
+pub(super) mod queue;
+pub(super) mod write;

@@ -1,0 +1,244 @@
+//! Every object of the sandbox, the counters, and what is still to be done.
+//!
+//! The store decides resource versions, UIDs and generated names, and notes each change so that watches,
+//! history and controllers hear of it. It must not know rules about objects, requests or files.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::sandbox::Actor;
+use crate::sandbox::fault::Verb;
+use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::meta;
+use crate::sandbox::object::selector::Selector;
+use crate::sandbox::rules::Rule;
+use crate::sandbox::store::queue::Queue;
+
+/// Where an object is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) kind: Kind,
+    /// Empty for kinds of the cluster.
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl Key {
+    pub(crate) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self { kind, namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// One accepted change.
+#[derive(Debug, Clone)]
+pub(crate) struct Noted {
+    pub(crate) version: u64,
+    pub(crate) key: Key,
+    pub(crate) actor: Actor,
+    pub(crate) verb: Verb,
+    pub(crate) before: Option<Arc<Value>>,
+    pub(crate) after: Option<Arc<Value>>,
+}
+
+/// How many deletions are remembered, so that another process can tell when they happened.
+const REMEMBERED_DELETIONS: usize = 500;
+
+/// The objects and everything else that a file keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    objects: BTreeMap<Key, Arc<Value>>,
+    by_uid: HashMap<String, Key>,
+    owned: HashMap<String, BTreeSet<Key>>,
+    /// The last resource version given out.
+    pub(crate) version: u64,
+    /// How many UIDs and generated names were given out.
+    pub(crate) issued: u64,
+    /// How many were given out to objects that were only tried.
+    tried: u64,
+    /// What is due, and when.
+    pub(crate) queue: Queue,
+    /// When pods were made or were last given another image, to the millisecond, by UID.
+    pub(crate) born: BTreeMap<String, Timestamp>,
+    /// How the kubelet treats pods.
+    pub(crate) rules: Vec<Rule>,
+    /// Groups that are not served: nobody has installed them.
+    pub(crate) absent: BTreeSet<String>,
+    /// Versions at which objects were deleted, newest last.
+    pub(crate) deletions: BTreeMap<u64, Key>,
+    /// Changes of the running transaction.
+    pub(crate) noted: Vec<Noted>,
+    /// How many of them the controllers have heard of.
+    pub(crate) told: usize,
+    /// The moment at which the running transaction acts.
+    pub(crate) now: Timestamp,
+    /// The moment up to which everything that is due happens, for those who may skip what nobody saw.
+    pub(crate) horizon: Timestamp,
+    /// Whether something other than objects and the queue changed.
+    pub(crate) touched: bool,
+    /// What the answer to the running request has to warn of.
+    pub(crate) warnings: Vec<String>,
+    /// On whose behalf it acts, and what a client asked for.
+    pub(crate) actor: Actor,
+    pub(crate) verb: Verb,
+}
+
+/// The version of an empty cluster: a list must not answer zero, which a watch takes for "any".
+const FIRST_VERSION: u64 = 1;
+
+impl Store {
+    /// A cluster with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self { version: FIRST_VERSION, ..Self::default() }
+    }
+
+    /// The same with rules for the kubelet.
+    pub(crate) fn with_rules(mut self, rules: Vec<Rule>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    pub(crate) fn object(&self, key: &Key) -> Option<&Arc<Value>> {
+        self.objects.get(key)
+    }
+
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.objects.iter()
+    }
+
+    /// The objects of one kind, in one namespace or in all.
+    pub(crate) fn of_kind<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        self.objects
+            .range(Key::new(kind, namespace.unwrap_or_default(), "")..)
+            .take_while(move |(key, _)| key.kind == kind && namespace.is_none_or(|n| n == key.namespace))
+    }
+
+    /// The objects of one kind that a selector chooses.
+    pub(crate) fn selected<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        self.of_kind(kind, Some(namespace)).filter(|(_, object)| selector.matches(meta::labels(object)))
+    }
+
+    /// The objects that name the owner with this UID.
+    pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get_key_value(key))
+    }
+
+    /// Where the object with this UID is.
+    pub(crate) fn with_uid(&self, uid: &str) -> Option<&Key> {
+        self.by_uid.get(uid)
+    }
+
+    /// Stores an object under the next resource version.
+    pub(crate) fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        meta::metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
+        let object = Arc::new(object);
+        let before = self.replace(key.clone(), Some(Arc::clone(&object)));
+        self.note(key, before, Some(Arc::clone(&object)));
+        object
+    }
+
+    /// Removes an object; its last state carries the resource version of the removal.
+    pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
+        let before = self.replace(key.clone(), None)?;
+        self.version += 1;
+        self.born.remove(meta::uid(&before));
+        self.deletions.insert(self.version, key.clone());
+        while self.deletions.len() > REMEMBERED_DELETIONS {
+            self.deletions.pop_first();
+        }
+        self.note(key.clone(), Some(Arc::clone(&before)), None);
+        Some(before)
+    }
+
+    /// Puts an object in its place and keeps the indexes right, without counting it as a change.
+    pub(crate) fn replace(&mut self, key: Key, object: Option<Arc<Value>>) -> Option<Arc<Value>> {
+        if let Some(before) = self.objects.get(&key) {
+            self.by_uid.remove(meta::uid(before));
+            for owner in meta::owners(before) {
+                if let Some(keys) = self.owned.get_mut(meta::text(owner, "/uid")) {
+                    keys.remove(&key);
+                }
+            }
+        }
+        let Some(object) = object else { return self.objects.remove(&key) };
+        self.by_uid.insert(meta::uid(&object).to_owned(), key.clone());
+        for owner in meta::owners(&object) {
+            self.owned.entry(meta::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
+        }
+        self.objects.insert(key, object)
+    }
+
+    fn note(&mut self, key: Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
+        let (version, actor) = (self.version, self.actor);
+        let verb = match (actor, &before, &after) {
+            (Actor::Client, _, _) => self.verb,
+            (Actor::Controller, None, _) => Verb::Create,
+            (Actor::Controller, Some(_), Some(_)) => Verb::Update,
+            (Actor::Controller, Some(_), None) => Verb::Delete,
+        };
+        self.noted.push(Noted { version, key, actor, verb, before, after });
+    }
+
+    /// A UID that looks random and follows from how many were given out before.
+    pub(crate) fn issue_uid(&mut self) -> String {
+        let high = self.issue();
+        let low = scramble(high);
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | (low >> 48) & 0x3fff,
+            low & 0xffff_ffff_ffff,
+        )
+    }
+
+    /// Five letters for a generated name.
+    pub(crate) fn issue_suffix(&mut self) -> String {
+        let mut number = self.issue();
+        let mut suffix = String::new();
+        for _ in 0..5 {
+            suffix.push(SAFE[(number % SAFE.len() as u64) as usize] as char);
+            number /= SAFE.len() as u64;
+        }
+        suffix
+    }
+
+    /// Tries something, whose UIDs and names are its own: it must not show in those of what comes later.
+    pub(crate) fn trying<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
+        let issued = std::mem::replace(&mut self.issued, TRIED + self.tried);
+        let outcome = attempt(self);
+        self.tried = std::mem::replace(&mut self.issued, issued) - TRIED;
+        outcome
+    }
+
+    fn issue(&mut self) -> u64 {
+        self.issued += 1;
+        scramble(self.issued)
+    }
+}
+
+/// Where the numbers begin of what is only tried: no sandbox gives out as many.
+const TRIED: u64 = 1 << 62;
+
+/// Letters of generated names: none that could make a word.
+pub(crate) const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).
+fn scramble(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,363 @@
+//! What the API makes of a write: creating and changing one object.
+//!
+//! Requests and controllers go through the same functions, so they are bound by the same rules:
+//! preconditions, generation, defaulting, validation, finalizers. It must not know about transports.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::kinds::{
+    Generation, Keeping, Kind, Origin, PutToMissing, Scope, StatusPart, Unconditional,
+};
+use crate::sandbox::object::meta;
+use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::validation;
+use crate::sandbox::validation::typed::Checked;
+
+/// Whether an accepted write is kept, or only answered (`dryRun=All`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Persist {
+    Keep,
+    Discard,
+}
+
+/// Which half of an object a write is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Main,
+    Status,
+}
+
+/// Whether a write made an object or changed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrote {
+    Created,
+    Changed,
+}
+
+/// Creates an object from the body that a client sent.
+pub(crate) fn create(
+    store: &mut Store,
+    kind: Kind,
+    namespace: &str,
+    body: Value,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
+    create_typed(store, kind, namespace, decode(kind, body)?.object, persist)
+}
+
+/// Creates an object that has been decoded.
+pub(crate) fn create_typed(
+    store: &mut Store,
+    kind: Kind,
+    namespace: &str,
+    object: Value,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
+    match persist {
+        Persist::Keep => create_object(store, kind, namespace, object, persist),
+        Persist::Discard => store.trying(|store| create_object(store, kind, namespace, object, persist)),
+    }
+}
+
+fn create_object(
+    store: &mut Store,
+    kind: Kind,
+    namespace: &str,
+    mut object: Value,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
+    place(kind, namespace, &mut object)?;
+    match expected_version(&object)? {
+        Some(_) => return Err(Failure::version_on_create()),
+        None => drop(meta::metadata(&mut object).remove("resourceVersion")),
+    }
+    if meta::name(&object).is_empty() {
+        let prefix = meta::text(&object, "/metadata/generateName").to_owned();
+        if !prefix.is_empty() {
+            let name = format!("{prefix}{}", store.issue_suffix());
+            meta::metadata(&mut object).insert("name".to_owned(), json!(name));
+        }
+    }
+    let (uid, created) = (store.issue_uid(), meta::seconds(store.now));
+    let metadata = meta::metadata(&mut object);
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+        metadata.remove(field);
+    }
+    metadata.insert("uid".to_owned(), json!(uid));
+    metadata.insert("creationTimestamp".to_owned(), json!(created));
+    if kind.generation != Generation::None {
+        metadata.insert("generation".to_owned(), json!(1));
+    }
+    if kind.status == StatusPart::Subresource
+        && let Some(object) = object.as_object_mut()
+    {
+        object.remove("status");
+    }
+    (kind.default)(&mut object);
+    if kind.keeping == Keeping::Answered {
+        meta::metadata(&mut object).clear();
+        return Ok(Arc::new(object));
+    }
+    let mut problems = validation::metadata(kind, &object);
+    problems.extend((kind.validate)(&object, None));
+    let name = meta::name(&object).to_owned();
+    if !problems.is_empty() {
+        return Err(Failure::invalid(kind, &name, &problems));
+    }
+    let key = Key::new(kind, meta::namespace(&object), &name);
+    if let Some(found) = store.object(&key) {
+        return Err(match meta::is_terminating(found) {
+            true => Failure::still_exists(kind, &name),
+            false => Failure::already_exists(kind, &name),
+        });
+    }
+    if persist == Persist::Discard {
+        return Ok(Arc::new(object));
+    }
+    if kind.plural == "pods" {
+        store.born.insert(uid, store.now);
+    }
+    Ok(store.put(key, object))
+}
+
+/// Replaces an object by the body of a PUT, which has been decoded, or makes it where the kind allows that.
+pub(crate) fn put(
+    store: &mut Store,
+    key: &Key,
+    mut object: Value,
+    part: Part,
+    persist: Persist,
+) -> Result<(Arc<Value>, Wrote), Failure> {
+    let kind = key.kind;
+    place(kind, &key.namespace, &mut object)?;
+    names_itself(key, &object)?;
+    let Some(before) = store.object(key).cloned() else {
+        if part == Part::Status || kind.missing == PutToMissing::NotFound {
+            return Err(Failure::not_found(kind, &key.name));
+        }
+        meta::metadata(&mut object).remove("resourceVersion");
+        return create_typed(store, kind, &key.namespace, object, persist).map(|o| (o, Wrote::Created));
+    };
+    let (given, found) = (meta::uid(&object), meta::uid(&before));
+    if !given.is_empty() && given != found {
+        return Err(Failure::other_uid(kind, &key.namespace, &key.name, given, found));
+    }
+    if kind.unconditional == Unconditional::Refused
+        && meta::text(&object, "/metadata/resourceVersion").is_empty()
+    {
+        return Err(Failure::version_required(kind, &key.name));
+    }
+    change(store, key, &before, object, part, persist).map(|o| (o, Wrote::Changed))
+}
+
+/// Replaces `before` by `object`, which has passed its type already.
+pub(crate) fn change(
+    store: &mut Store,
+    key: &Key,
+    before: &Arc<Value>,
+    mut object: Value,
+    part: Part,
+    persist: Persist,
+) -> Result<Arc<Value>, Failure> {
+    let kind = key.kind;
+    if expected_version(&object)?.is_some_and(|expected| expected != meta::version(before)) {
+        return Err(Failure::modified(kind, &key.name));
+    }
+    keep_system_fields(before, &mut object);
+    match part {
+        Part::Main if kind.status == StatusPart::Subresource => copy(before, &mut object, "status"),
+        Part::Main => (),
+        Part::Status => {
+            copy(before, &mut object, "spec");
+            if kind.origin == Origin::Custom {
+                copy(before, &mut object, "metadata");
+            }
+            if kind.plural == "deployments" {
+                let labels = before.pointer("/metadata/labels").cloned();
+                set_or_remove(meta::metadata(&mut object), "labels", labels);
+            }
+        }
+    }
+    inherit(before, &mut object);
+    (kind.default)(&mut object);
+    let mut problems = validation::metadata_update(&object, before);
+    problems.extend((kind.validate)(&object, Some(before)));
+    if !problems.is_empty() {
+        return Err(Failure::invalid(kind, &key.name, &problems));
+    }
+    if part == Part::Main && raises_generation(kind, before, &object) {
+        let generation = meta::number(before, "/metadata/generation") + 1;
+        meta::metadata(&mut object).insert("generation".to_owned(), json!(generation));
+    }
+    if object == **before {
+        return Ok(Arc::clone(before));
+    }
+    if persist == Persist::Discard {
+        return Ok(Arc::new(object));
+    }
+    let finished = kind.plural != "namespaces"
+        && meta::is_terminating(&object)
+        && meta::items(&object, "/metadata/finalizers").is_empty()
+        && meta::number(&object, "/metadata/deletionGracePeriodSeconds") == 0;
+    if finished {
+        store.remove(key);
+        return Ok(Arc::new(object));
+    }
+    Ok(store.put(key.clone(), object))
+}
+
+/// The version that an object says it has; zero is none.
+fn expected_version(object: &Value) -> Result<Option<u64>, Failure> {
+    match meta::text(object, "/metadata/resourceVersion") {
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(|version| Some(version).filter(|v| *v > 0))
+            .map_err(|_| Failure::no_version(text)),
+    }
+}
+
+/// Refuses a body that has another name than the URL, or none.
+pub(crate) fn names_itself(key: &Key, object: &Value) -> Result<(), Failure> {
+    let (given, name) = (meta::name(object), &key.name);
+    if given.is_empty() {
+        let message =
+            format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+        return Err(Failure::bad_request(message));
+    }
+    if given != name {
+        let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Failure::bad_request(message));
+    }
+    Ok(())
+}
+
+/// Refuses a patched object that is called otherwise or would be elsewhere.
+pub(crate) fn stays_in_place(key: &Key, object: &Value) -> Result<(), Failure> {
+    names_itself(key, object)?;
+    let namespace = meta::namespace(object);
+    if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(Failure::elsewhere()) }
+}
+
+/// Changes an object on a controller's behalf. Refusals leave it as it is: the controller looks again.
+pub(crate) fn modify(
+    store: &mut Store,
+    key: &Key,
+    part: Part,
+    edit: impl FnOnce(&mut Value),
+) -> Option<Arc<Value>> {
+    let before = store.object(key)?.clone();
+    let mut object = (*before).clone();
+    edit(&mut object);
+    change(store, key, &before, object, part, Persist::Keep).ok()
+}
+
+/// Reads a body as the kind it should be.
+pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Checked, Failure> {
+    let Some(members) = body.as_object_mut() else {
+        return Err(unreadable(kind, "json: cannot unmarshal a body that is not an object"));
+    };
+    let own = kind.api_version();
+    let mut given = |field: &str, own: &str| {
+        let given = members.get(field).and_then(Value::as_str).filter(|given| !given.is_empty());
+        let given = given.unwrap_or(own).to_owned();
+        members.insert(field.to_owned(), json!(own));
+        given
+    };
+    let (version, named) = (given("apiVersion", &own), given("kind", kind.kind));
+    if version != own || named != kind.kind {
+        let bare = version.rsplit('/').next().unwrap_or_default();
+        let message = format!(
+            "{named} in version \"{bare}\" cannot be handled as a {}: it is not {} of {own}",
+            kind.kind, kind.kind
+        );
+        return Err(Failure::bad_request(message));
+    }
+    members.entry("metadata").or_insert_with(|| json!({}));
+    (kind.check)(body).map_err(|cause| unreadable(kind, &cause))
+}
+
+/// The refusal of a body that cannot be read as its kind.
+pub(crate) fn unreadable(kind: Kind, cause: &str) -> Failure {
+    let message = format!(
+        "{} in version \"{}\" cannot be handled as a {}: {cause}",
+        kind.kind, kind.version, kind.kind
+    );
+    Failure::bad_request(message)
+}
+
+/// Makes the namespace of a body and that of the URL agree.
+fn place(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), Failure> {
+    let given = meta::namespace(object).to_owned();
+    let metadata = meta::metadata(object);
+    match kind.scope {
+        Scope::Cluster => {
+            metadata.remove("namespace");
+        }
+        Scope::Namespaced if given.is_empty() || given == namespace => {
+            metadata.insert("namespace".to_owned(), json!(namespace));
+        }
+        Scope::Namespaced => {
+            return Err(Failure::elsewhere());
+        }
+    }
+    Ok(())
+}
+
+/// Restores what clients cannot change, and what they may leave out.
+fn keep_system_fields(before: &Value, object: &mut Value) {
+    let metadata = meta::metadata(object);
+    let always = ["creationTimestamp", "generation", "resourceVersion"];
+    let once_set = ["deletionTimestamp", "deletionGracePeriodSeconds"];
+    for field in always.into_iter().chain(once_set) {
+        set_or_remove(metadata, field, before["metadata"].get(field).cloned());
+    }
+    for field in ["uid", "managedFields", "generateName"] {
+        if !metadata.contains_key(field)
+            && let Some(value) = before["metadata"].get(field)
+        {
+            metadata.insert(field.to_owned(), value.clone());
+        }
+    }
+}
+
+/// Carries over what the server allocated once and a client need not repeat.
+fn inherit(before: &Value, object: &mut Value) {
+    if object["kind"] != "Service" {
+        return;
+    }
+    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        if object["spec"].get(field).is_none_or(|v| v == "")
+            && let Some(value) = before["spec"].get(field).cloned()
+        {
+            meta::section(object, "spec").insert(field.to_owned(), value);
+        }
+    }
+}
+
+fn raises_generation(kind: Kind, before: &Value, object: &Value) -> bool {
+    let spec = before.get("spec") != object.get("spec");
+    match kind.generation {
+        Generation::None => false,
+        Generation::Spec => spec,
+        Generation::SpecAndAnnotations => {
+            spec || before.pointer("/metadata/annotations") != object.pointer("/metadata/annotations")
+        }
+    }
+}
+
+fn copy(from: &Value, to: &mut Value, field: &str) {
+    let value = from.get(field).cloned();
+    if let Some(to) = to.as_object_mut() {
+        set_or_remove(to, field, value);
+    }
+}
+
+pub(crate) fn set_or_remove(map: &mut serde_json::Map<String, Value>, field: &str, value: Option<Value>) {
+    match value {
+        Some(value) => map.insert(field.to_owned(), value),
+        None => map.remove(field),
+    };
+}

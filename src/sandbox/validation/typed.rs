@@ -1,0 +1,120 @@
+//! The typed view of an object: refuses what the kind's type cannot hold and drops what it does not know.
+//!
+//! This is what decoding and encoding an object does in the API server. It must not know any rule that
+//! goes beyond types.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::sandbox::object::quantity;
+use crate::sandbox::validation::strict;
+
+/// An object as its type has it.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) object: Value,
+    /// Complaints about fields that the type does not have.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Takes any object as it is.
+pub(crate) fn anything(object: Value) -> Result<Checked, String> {
+    Ok(Checked { object, unknown: Vec::new() })
+}
+
+/// Sends `object` through the type `T` and back.
+#[expect(clippy::needless_pass_by_value, reason = "all checks of the table have one form, and some consume")]
+pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+    let typed: T = T::deserialize(&object).map_err(|e| e.to_string())?;
+    let mut plain = serde_json::to_value(typed).map_err(|e| e.to_string())?;
+    let unknown = strict::unknown(&object, &plain);
+    prune(&mut plain);
+    Ok(Checked { object: plain, unknown })
+}
+
+/// As [`check`], for Leases: their times are written with six digits behind the point, and read no other way.
+pub(crate) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+    for field in ["acquireTime", "renewTime"] {
+        let time = object.get("spec").and_then(|spec| spec.get(field)).and_then(Value::as_str);
+        if let Some(time) = time.filter(|time| !has_six_digits(time)) {
+            return Err(format!("parsing time \"{time}\" as \"2006-01-02T15:04:05.000000Z07:00\""));
+        }
+    }
+    check::<T>(object)
+}
+
+fn has_six_digits(time: &str) -> bool {
+    let fraction = time.split_once('.').map_or("", |(_, fraction)| fraction);
+    let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+    end == 6
+}
+
+/// As [`check`], for kinds with pods in them, whose quantities the server rewrites.
+pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Checked, String> {
+    quantity::canonicalise(&mut object)?;
+    let is_selected = object.pointer("/spec/selector").is_some_and(|selector| !selector.is_null());
+    let mut checked = check::<T>(object)?;
+    // The type always has a selector; whether one was given makes a difference to what is said of it.
+    if let (false, Some(spec)) = (is_selected, checked.object.get_mut("spec").and_then(Value::as_object_mut))
+    {
+        spec.remove("selector");
+    }
+    Ok(checked)
+}
+
+/// Switches that the API leaves out when they are off.
+const OMITTED_SWITCHES: [&str; 8] = [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "readOnly",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "publishNotReadyAddresses",
+];
+
+/// Maps that the API leaves out when they are empty, while other empty objects say something.
+const OMITTED_MAPS: [&str; 9] = [
+    "labels",
+    "annotations",
+    "matchLabels",
+    "nodeSelector",
+    "data",
+    "binaryData",
+    "limits",
+    "requests",
+    "stringData",
+];
+
+/// Fields of any content, which no rule about empty values may touch.
+const RAW: [&str; 1] = ["fieldsV1"];
+
+/// Drops nulls, empty lists and empty maps where the API leaves them out.
+fn prune(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let raw_data = map.get("kind").is_some_and(|k| k == "ControllerRevision");
+            map.retain(|name, inner| {
+                if RAW.contains(&name.as_str()) || (raw_data && name == "data") {
+                    return true;
+                }
+                prune(inner);
+                keep(name, inner)
+            });
+        }
+        Value::Array(items) => items.iter_mut().for_each(prune),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
+    }
+}
+
+fn keep(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !(map.is_empty() && OMITTED_MAPS.contains(&name)),
+        Value::Bool(on) => *on || !OMITTED_SWITCHES.contains(&name),
+        Value::Number(_) | Value::String(_) => true,
+    }
+}
