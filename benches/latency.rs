@@ -15,7 +15,7 @@ use http::Request;
 use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::Clock;
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control;
 use rollout::driver::outcome::ComponentOutcome;
@@ -93,7 +93,7 @@ spec:
     // Who lets go of the stopper can stop nothing.
     let (_stopper, control) = control::control();
     let context = Context {
-        session: Session::new(client, clock.clone(), Patience::default()),
+        session: Session::new(client, clock.clone(), Timeouts::default()),
         reporter: Rc::new(RefCell::new(Silent)),
         control,
         identity: "benchmark".to_owned(),

@@ -4,7 +4,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt;
 use kube::api::ListParams;
 
-use crate::cluster::constraints::{Asked, listed};
+use crate::cluster::constraints::{IfPermitted, list_or_denied};
 use crate::cluster::error::ClusterError;
 use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
@@ -12,7 +12,7 @@ use crate::oam::kind::WorkloadKind;
 
 /// An autoscaler, and the workload whose size it sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Autoscaled {
+pub struct AutoscaledWorkload {
     /// The autoscaler.
     pub autoscaler: String,
     /// The workload's kind.
@@ -25,18 +25,18 @@ pub struct Autoscaled {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn of_workloads(
+pub async fn list_autoscalers(
     session: &Session,
     namespace: &str,
     workloads: &[(WorkloadKind, String)],
-) -> Result<Asked<Vec<Autoscaled>>, ClusterError> {
+) -> Result<IfPermitted<Vec<AutoscaledWorkload>>, ClusterError> {
     let api = session.api::<HorizontalPodAutoscaler>(namespace);
     let params = ListParams::default();
     let list = session.read(|| api.list(&params)).await.map(|list| list.items);
     let right = Right { verb: "list", group: "autoscaling", resource: "horizontalpodautoscalers" };
-    let list = match listed(list, right)? {
-        Asked::Known(list) => list,
-        Asked::Denied(right) => return Ok(Asked::Denied(right)),
+    let list = match list_or_denied(list, right)? {
+        IfPermitted::Known(list) => list,
+        IfPermitted::Denied(right) => return Ok(IfPermitted::Denied(right)),
     };
     let fights = list.into_iter().filter_map(|autoscaler| {
         let name = autoscaler.name_any();
@@ -44,7 +44,7 @@ pub async fn of_workloads(
         let is_target =
             |(kind, of): &&(WorkloadKind, String)| target.kind == kind.as_str() && target.name == *of;
         let (kind, workload) = workloads.iter().find(is_target)?;
-        Some(Autoscaled { autoscaler: name, kind: *kind, workload: workload.clone() })
+        Some(AutoscaledWorkload { autoscaler: name, kind: *kind, workload: workload.clone() })
     });
-    Ok(Asked::Known(fights.collect()))
+    Ok(IfPermitted::Known(fights.collect()))
 }

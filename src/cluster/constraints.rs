@@ -14,7 +14,7 @@ use crate::cluster::session::Session;
 
 /// An answer, or the right without which there is none.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked<T> {
+pub enum IfPermitted<T> {
     /// It was answered.
     Known(T),
     /// This user may not ask.
@@ -25,14 +25,14 @@ pub enum Asked<T> {
 pub const NO_RIGHT: &str = "\" cannot ";
 
 /// Sorts an answer of a list. A kind that is not served has no objects.
-pub(super) fn listed<T: Default>(
+pub(super) fn list_or_denied<T: Default>(
     answer: Result<T, ClusterError>,
     right: Right<'static>,
-) -> Result<Asked<T>, ClusterError> {
+) -> Result<IfPermitted<T>, ClusterError> {
     match answer {
-        Ok(list) => Ok(Asked::Known(list)),
-        Err(ClusterError::Forbidden(_)) => Ok(Asked::Denied(right)),
-        Err(ClusterError::NotFound(_)) => Ok(Asked::Known(T::default())),
+        Ok(list) => Ok(IfPermitted::Known(list)),
+        Err(ClusterError::Forbidden(_)) => Ok(IfPermitted::Denied(right)),
+        Err(ClusterError::NotFound(_)) => Ok(IfPermitted::Known(T::default())),
         Err(error) => Err(error),
     }
 }
@@ -41,25 +41,28 @@ pub(super) fn listed<T: Default>(
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn quotas(session: &Session, namespace: &str) -> Result<Asked<Vec<ResourceQuota>>, ClusterError> {
+pub async fn list_quotas(
+    session: &Session,
+    namespace: &str,
+) -> Result<IfPermitted<Vec<ResourceQuota>>, ClusterError> {
     let api = session.api::<ResourceQuota>(namespace);
     let params = ListParams::default();
     let list = session.read(|| api.list(&params)).await.map(|list| list.items);
-    listed(list, Right { verb: "list", group: "", resource: "resourcequotas" })
+    list_or_denied(list, Right { verb: "list", group: "", resource: "resourcequotas" })
 }
 
 /// The disruption budgets of a namespace.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn budgets(
+pub async fn list_disruption_budgets(
     session: &Session,
     namespace: &str,
-) -> Result<Asked<Vec<PodDisruptionBudget>>, ClusterError> {
+) -> Result<IfPermitted<Vec<PodDisruptionBudget>>, ClusterError> {
     let api = session.api::<PodDisruptionBudget>(namespace);
     let params = ListParams::default();
     let list = session.read(|| api.list(&params)).await.map(|list| list.items);
-    listed(list, Right { verb: "list", group: "policy", resource: "poddisruptionbudgets" })
+    list_or_denied(list, Right { verb: "list", group: "policy", resource: "poddisruptionbudgets" })
 }
 
 /// What admission makes of a pod.
@@ -70,19 +73,19 @@ pub enum Admission {
     /// It does not, in these words.
     Refused(String),
     /// It does not say, such as where a webhook takes no dry runs.
-    Silent,
+    Unknown,
 }
 
 /// Tries whether a pod with this template would be let in, in a dry run.
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn try_pod(
+pub async fn dry_run_pod(
     session: &Session,
     namespace: &str,
     prefix: &str,
     template: &Value,
-) -> Result<Asked<Admission>, ClusterError> {
+) -> Result<IfPermitted<Admission>, ClusterError> {
     let metadata = &template["metadata"];
     let body = json!({
         "apiVersion": "v1",
@@ -94,28 +97,30 @@ pub async fn try_pod(
         },
         "spec": template["spec"],
     });
-    let Ok(pod) = serde_json::from_value::<Pod>(body) else { return Ok(Asked::Known(Admission::Silent)) };
+    let Ok(pod) = serde_json::from_value::<Pod>(body) else {
+        return Ok(IfPermitted::Known(Admission::Unknown));
+    };
     let api = session.api::<Pod>(namespace);
     let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
     match session.read(|| api.create(&params, &pod)).await {
-        Ok(pod) => Ok(Asked::Known(Admission::Admitted(Box::new(pod)))),
+        Ok(pod) => Ok(IfPermitted::Known(Admission::Admitted(Box::new(pod)))),
         Err(ClusterError::Forbidden(message)) if message.contains(NO_RIGHT) => {
-            Ok(Asked::Denied(Right { verb: "create", group: "", resource: "pods" }))
+            Ok(IfPermitted::Denied(Right { verb: "create", group: "", resource: "pods" }))
         }
-        Err(ClusterError::Forbidden(message)) => Ok(Asked::Known(Admission::Refused(message))),
+        Err(ClusterError::Forbidden(message)) => Ok(IfPermitted::Known(Admission::Refused(message))),
         Err(ClusterError::Invalid(message)) if !message.contains("dry run") => {
-            Ok(Asked::Known(Admission::Refused(message)))
+            Ok(IfPermitted::Known(Admission::Refused(message)))
         }
         Err(error @ (ClusterError::Stopped | ClusterError::Exhausted { .. })) => Err(error),
-        Err(_) => Ok(Asked::Known(Admission::Silent)),
+        Err(_) => Ok(IfPermitted::Known(Admission::Unknown)),
     }
 }
 
 /// How a namespace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
+pub enum NamespacePhase {
     /// It is there.
-    There,
+    Active,
     /// It is there and on its way out.
     Terminating,
     /// It is not there.
@@ -126,16 +131,19 @@ pub enum Presence {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn presence(session: &Session, namespace: &str) -> Result<Asked<Presence>, ClusterError> {
+pub async fn namespace_phase(
+    session: &Session,
+    namespace: &str,
+) -> Result<IfPermitted<NamespacePhase>, ClusterError> {
     let api = session.cluster_wide::<Namespace>();
     match session.read(|| api.get_opt(namespace)).await {
-        Ok(None) => Ok(Asked::Known(Presence::Missing)),
+        Ok(None) => Ok(IfPermitted::Known(NamespacePhase::Missing)),
         Ok(Some(found)) if found.metadata.deletion_timestamp.is_some() => {
-            Ok(Asked::Known(Presence::Terminating))
+            Ok(IfPermitted::Known(NamespacePhase::Terminating))
         }
-        Ok(Some(_)) => Ok(Asked::Known(Presence::There)),
+        Ok(Some(_)) => Ok(IfPermitted::Known(NamespacePhase::Active)),
         Err(ClusterError::Forbidden(_)) => {
-            Ok(Asked::Denied(Right { verb: "get", group: "", resource: "namespaces" }))
+            Ok(IfPermitted::Denied(Right { verb: "get", group: "", resource: "namespaces" }))
         }
         Err(error) => Err(error),
     }

@@ -75,7 +75,7 @@ impl CredentialError {
 
 /// A client like another whose errors hold no credentials.
 #[must_use]
-pub fn guarded(client: Client) -> Client {
+pub fn hide_credentials(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = service_fn(move |request: Request<Body>| {
         let client = client.clone();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cluster::judge::{Server, judge};
+use crate::cluster::classify::{ServerName, classify_error};
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -84,7 +84,7 @@ pub enum Fault {
     /// Its certificate is not one to trust.
     Untrusted,
     /// Something else answers there.
-    Stranger,
+    NotApiServer,
 }
 
 /// Where the address is likely to be wrong.
@@ -147,7 +147,7 @@ impl ClusterError {
             Self::Unauthorized(_) => Some("check the credentials in the kubeconfig: `kubectl auth whoami`"),
             Self::Exhausted { origin: Origin::Connection, .. } => Some(CHECK_ADDRESS),
             Self::Misdirected { fault, .. } => Some(match fault {
-                Fault::UnknownHost | Fault::Stranger => CHECK_ADDRESS,
+                Fault::UnknownHost | Fault::NotApiServer => CHECK_ADDRESS,
                 Fault::Untrusted => {
                     "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig"
                 }
@@ -168,6 +168,6 @@ impl ClusterError {
 
 impl From<kube::Error> for ClusterError {
     fn from(error: kube::Error) -> Self {
-        judge(&error, &Server::default())
+        classify_error(&error, &ServerName::default())
     }
 }

@@ -18,6 +18,6 @@ pub const FIELD_MANAGER: &str = "rollout";
 
 /// A key as a JSON Pointer segment (RFC 6901).
 #[must_use]
-pub fn pointer(key: &str) -> String {
+pub fn escape_pointer(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

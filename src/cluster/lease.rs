@@ -242,7 +242,7 @@ impl LeaseLock {
                 Err(ClusterError::NotFound(message)) => {
                     return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
-                Err(error) => self.session.pause_after(&error).await?,
+                Err(error) => self.session.wait_before_retry(&error).await?,
             }
         }
     }
@@ -264,7 +264,7 @@ impl LeaseLock {
                 Err(ClusterError::NotFound(message)) => {
                     return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
-                Err(error) => self.session.pause_after(&error).await?,
+                Err(error) => self.session.wait_before_retry(&error).await?,
             }
         }
     }
@@ -366,7 +366,7 @@ impl LeaseLock {
 ///
 /// # Errors
 /// What the server answered at last.
-pub async fn holder(
+pub async fn lease_holder(
     session: &Session,
     namespace: &str,
     key: &LeaseKey,

@@ -3,29 +3,29 @@
 //! Every write to an existing object is a JSON Patch whose `test` operations name what the plan relied
 //! on; deletes carry preconditions; creates are by name. A refused write means *observe again*.
 
-pub mod answers;
+pub mod access_review;
 pub mod autoscalers;
 pub mod backoff;
+pub mod classify;
 pub mod clock;
 pub mod constraints;
 pub mod credentials;
 pub mod error;
-pub mod judge;
+pub mod events;
 pub mod keys;
 pub mod lease;
 pub mod owned_objects;
 pub mod ownership;
 pub mod permissions;
 pub mod pods;
-pub mod preflight;
 pub mod process;
 pub mod record_store;
 pub mod record_watch;
+pub mod response;
 pub mod revision_store;
 pub mod service;
 pub mod session;
 pub mod status_mirror;
-pub mod warnings;
 pub mod workload;
 pub mod workload_cache;
 pub mod workload_watch;

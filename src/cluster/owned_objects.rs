@@ -148,7 +148,7 @@ pub async fn delete_owned(
 ) -> Result<Removal, ClusterError> {
     let api = session.dynamic(namespace, &owned.resource);
     let params = delete_params(owned.object.uid(), owned.object.resource_version());
-    match session.once(api.delete(&owned.object.name_any(), &params)).await {
+    match session.request_once(api.delete(&owned.object.name_any(), &params)).await {
         // An object that a finalizer holds is the answer; one that is gone may be it, too.
         Ok(answer) => {
             let is_held = answer.left().is_some_and(|left| !left.finalizers().is_empty());
@@ -156,6 +156,6 @@ pub async fn delete_owned(
         }
         Err(ClusterError::NotFound(_)) => Ok(Removal::Done),
         Err(ClusterError::Conflict(_)) => Ok(Removal::Unclear),
-        Err(error) => session.pause_after(&error).await.map(|()| Removal::Unclear),
+        Err(error) => session.wait_before_retry(&error).await.map(|()| Removal::Unclear),
     }
 }

@@ -20,7 +20,7 @@ pub struct Right<'a> {
 
 /// What rights are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum RightPurpose {
     /// Every run needs them.
     Runs,
     /// Runs of a kind of workload need them.
@@ -40,8 +40,8 @@ pub enum Purpose {
 }
 
 /// Rights of one purpose.
-struct Row {
-    purpose: Purpose,
+struct RightRow {
+    purpose: RightPurpose,
     group: &'static str,
     resources: &'static [&'static str],
     /// Verbs without which the purpose is missed.
@@ -52,117 +52,120 @@ struct Row {
     note: &'static str,
 }
 
-const fn row(purpose: Purpose, group: &'static str, resources: &'static [&'static str]) -> Row {
-    Row { purpose, group, resources, verbs: &[], optional: &[], note: "" }
+const fn row(purpose: RightPurpose, group: &'static str, resources: &'static [&'static str]) -> RightRow {
+    RightRow { purpose, group, resources, verbs: &[], optional: &[], note: "" }
 }
 
 const COMMON: &[&str] = &["get", "list", "watch", "create", "patch"];
 
 /// The table. Its order is that of the printed Role.
-static TABLE: &[Row] = &[
-    Row {
+static TABLE: &[RightRow] = &[
+    RightRow {
         verbs: &["get", "list", "watch", "create", "patch", "delete"],
-        ..row(Purpose::Workloads(WorkloadKind::Deployment), "apps", &["deployments"])
+        ..row(RightPurpose::Workloads(WorkloadKind::Deployment), "apps", &["deployments"])
     },
-    Row {
+    RightRow {
         verbs: COMMON,
         note: "where there are such",
-        ..row(Purpose::Workloads(WorkloadKind::CloneSet), "apps.kruise.io", &["clonesets"])
+        ..row(RightPurpose::Workloads(WorkloadKind::CloneSet), "apps.kruise.io", &["clonesets"])
     },
-    Row {
+    RightRow {
         verbs: COMMON,
         note: "likewise",
-        ..row(Purpose::Workloads(WorkloadKind::StatefulSet), "apps", &["statefulsets"])
+        ..row(RightPurpose::Workloads(WorkloadKind::StatefulSet), "apps", &["statefulsets"])
     },
-    Row {
+    RightRow {
         verbs: &["get", "list", "create"],
         optional: &["delete"],
-        ..row(Purpose::Runs, "apps", &["controllerrevisions"])
+        ..row(RightPurpose::Runs, "apps", &["controllerrevisions"])
     },
-    Row { verbs: COMMON, ..row(Purpose::Runs, "", &["configmaps"]) },
-    Row {
+    RightRow { verbs: COMMON, ..row(RightPurpose::Runs, "", &["configmaps"]) },
+    RightRow {
         verbs: &["get", "create", "patch"],
         optional: &["list", "watch"],
-        ..row(Purpose::Runs, "coordination.k8s.io", &["leases"])
+        ..row(RightPurpose::Runs, "coordination.k8s.io", &["leases"])
     },
-    Row {
+    RightRow {
         verbs: &["get", "create", "patch"],
         optional: &["delete"],
         note: "where ports are exposed",
-        ..row(Purpose::Services, "", &["services"])
+        ..row(RightPurpose::Services, "", &["services"])
     },
-    Row {
+    RightRow {
         optional: &["list"],
         note: "to say why a batch is late",
-        ..row(Purpose::Diagnosis, "", &["pods", "events"])
+        ..row(RightPurpose::Diagnosis, "", &["pods", "events"])
     },
-    Row { optional: &["get"], note: "likewise", ..row(Purpose::Diagnosis, "", &["pods/log"]) },
-    Row {
+    RightRow { optional: &["get"], note: "likewise", ..row(RightPurpose::Diagnosis, "", &["pods/log"]) },
+    RightRow {
         optional: &["list"],
         note: "to foresee what would stop a run",
-        ..row(Purpose::Checks, "autoscaling", &["horizontalpodautoscalers"])
+        ..row(RightPurpose::Checks, "autoscaling", &["horizontalpodautoscalers"])
     },
-    Row { optional: &["list"], note: "likewise", ..row(Purpose::Checks, "", &["resourcequotas"]) },
-    Row {
+    RightRow { optional: &["list"], note: "likewise", ..row(RightPurpose::Checks, "", &["resourcequotas"]) },
+    RightRow {
         optional: &["list"],
         note: "likewise",
-        ..row(Purpose::Checks, "policy", &["poddisruptionbudgets"])
+        ..row(RightPurpose::Checks, "policy", &["poddisruptionbudgets"])
     },
-    Row { optional: &["get"], note: "likewise", ..row(Purpose::Checks, "", &["namespaces"]) },
-    Row {
+    RightRow { optional: &["get"], note: "likewise", ..row(RightPurpose::Checks, "", &["namespaces"]) },
+    RightRow {
         optional: &["create"],
         note: "likewise: a pod is tried in a dry run",
-        ..row(Purpose::Checks, "", &["pods"])
+        ..row(RightPurpose::Checks, "", &["pods"])
     },
-    Row {
+    RightRow {
         verbs: &["delete"],
         note: "the rest is for `rollout delete`",
-        ..row(Purpose::Removal, "apps", &["statefulsets"])
+        ..row(RightPurpose::Removal, "apps", &["statefulsets"])
     },
-    Row { verbs: &["delete"], ..row(Purpose::Removal, "apps.kruise.io", &["clonesets"]) },
-    Row { verbs: &["delete"], ..row(Purpose::Removal, "", &["configmaps"]) },
-    Row { verbs: &["list"], ..row(Purpose::Removal, "", &["services"]) },
-    Row { verbs: &["delete"], ..row(Purpose::Removal, "coordination.k8s.io", &["leases"]) },
-    Row {
+    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "apps.kruise.io", &["clonesets"]) },
+    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "", &["configmaps"]) },
+    RightRow { verbs: &["list"], ..row(RightPurpose::Removal, "", &["services"]) },
+    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "coordination.k8s.io", &["leases"]) },
+    RightRow {
         verbs: &["get", "create", "patch"],
         note: "to show runs in the kinds of `rollout crds`",
-        ..row(Purpose::Views, "core.oam.dev", &["applications"])
+        ..row(RightPurpose::Views, "core.oam.dev", &["applications"])
     },
-    Row { verbs: &["patch"], ..row(Purpose::Views, "core.oam.dev", &["applications/status"]) },
-    Row { verbs: &["get", "create", "patch"], ..row(Purpose::Views, "standard.oam.dev", &["rollouts"]) },
-    Row { verbs: &["patch"], ..row(Purpose::Views, "standard.oam.dev", &["rollouts/status"]) },
-    Row { verbs: &["delete"], ..row(Purpose::RemovalOfViews, "core.oam.dev", &["applications"]) },
-    Row { verbs: &["delete"], ..row(Purpose::RemovalOfViews, "standard.oam.dev", &["rollouts"]) },
+    RightRow { verbs: &["patch"], ..row(RightPurpose::Views, "core.oam.dev", &["applications/status"]) },
+    RightRow {
+        verbs: &["get", "create", "patch"],
+        ..row(RightPurpose::Views, "standard.oam.dev", &["rollouts"])
+    },
+    RightRow { verbs: &["patch"], ..row(RightPurpose::Views, "standard.oam.dev", &["rollouts/status"]) },
+    RightRow { verbs: &["delete"], ..row(RightPurpose::RemovalOfViews, "core.oam.dev", &["applications"]) },
+    RightRow { verbs: &["delete"], ..row(RightPurpose::RemovalOfViews, "standard.oam.dev", &["rollouts"]) },
 ];
 
 /// The order in which verbs are printed.
 const ORDER: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
 
 /// The rights without which a purpose is missed.
-pub fn needed(purpose: Purpose) -> impl Iterator<Item = Right<'static>> {
+pub fn required_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>> {
     TABLE.iter().filter(move |row| row.purpose == purpose).flat_map(|row| row.rights(row.verbs))
 }
 
 /// Every right that is used for a purpose.
-pub fn used(purpose: Purpose) -> impl Iterator<Item = Right<'static>> {
+pub fn used_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>> {
     let of_purpose = TABLE.iter().filter(move |row| row.purpose == purpose);
     of_purpose.flat_map(|row| row.rights(row.verbs).chain(row.rights(row.optional)))
 }
 
 /// The rights that a run of these kinds of workload needs.
-pub fn of_run(
+pub fn rights_of_run(
     kinds: &BTreeSet<WorkloadKind>,
-    exposes: Option<Purpose>,
+    exposes: Option<RightPurpose>,
 ) -> impl Iterator<Item = Right<'static>> {
-    let workloads: Vec<Purpose> = kinds.iter().copied().map(Purpose::Workloads).collect();
-    workloads.into_iter().chain([Purpose::Runs]).chain(exposes).flat_map(needed)
+    let workloads: Vec<RightPurpose> = kinds.iter().copied().map(RightPurpose::Workloads).collect();
+    workloads.into_iter().chain([RightPurpose::Runs]).chain(exposes).flat_map(required_rights)
 }
 
 /// The rules of a Role with the rights of some purposes, as YAML, each with what it is for.
 #[must_use]
-pub fn rules(is_wanted: impl Fn(Purpose) -> bool) -> String {
+pub fn role_rules(is_wanted: impl Fn(RightPurpose) -> bool) -> String {
     let mut text = "rules:\n".to_owned();
-    for Row { group, resources, verbs, optional, note, .. } in
+    for RightRow { group, resources, verbs, optional, note, .. } in
         TABLE.iter().filter(|row| is_wanted(row.purpose))
     {
         let group = if group.is_empty() { "\"\"" } else { group };
@@ -179,7 +182,7 @@ pub fn rules(is_wanted: impl Fn(Purpose) -> bool) -> String {
 
 /// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
 #[must_use]
-pub fn describe(rights: &[Right<'_>]) -> String {
+pub fn describe_rights(rights: &[Right<'_>]) -> String {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
     for right in rights {
         let kind = if right.group.is_empty() {
@@ -197,7 +200,7 @@ pub fn describe(rights: &[Right<'_>]) -> String {
     words.join(", ")
 }
 
-impl Row {
+impl RightRow {
     fn rights(&self, verbs: &'static [&'static str]) -> impl Iterator<Item = Right<'static>> {
         let (group, resources) = (self.group, self.resources);
         let of_resource = move |resource: &'static &'static str| {
@@ -219,7 +222,7 @@ mod tests {
             right("patch", "apps", "deployments"),
             right("get", "", "services"),
         ];
-        assert_eq!(describe(&rights), "create/patch `deployments.apps`, get `services`");
+        assert_eq!(describe_rights(&rights), "create/patch `deployments.apps`, get `services`");
     }
 
     #[test]
@@ -234,12 +237,12 @@ mod tests {
     #[test]
     fn a_run_needs_what_its_kinds_take() {
         let kinds = BTreeSet::from([WorkloadKind::StatefulSet]);
-        let rights: Vec<Right<'_>> = of_run(&kinds, None).collect();
+        let rights: Vec<Right<'_>> = rights_of_run(&kinds, None).collect();
         let has = |verb, group, resource| rights.contains(&Right { verb, group, resource });
         assert!(has("patch", "apps", "statefulsets") && has("create", "coordination.k8s.io", "leases"));
         assert!(!has("get", "apps", "deployments") && !has("get", "", "services"));
         assert!(!has("delete", "apps", "controllerrevisions"), "pruning is no reason to refuse a run");
-        let of_services: Vec<Right<'_>> = of_run(&kinds, Some(Purpose::Services)).collect();
+        let of_services: Vec<Right<'_>> = rights_of_run(&kinds, Some(RightPurpose::Services)).collect();
         assert!(of_services.contains(&Right { verb: "get", group: "", resource: "services" }));
     }
 }

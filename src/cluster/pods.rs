@@ -1,11 +1,11 @@
 //! A look at a workload that is late and at its pods, for the evidence.
 
-pub mod blame;
-pub mod signs;
+pub mod baseline;
+pub mod diagnosis;
 
 use std::time::Duration;
 
-use blame::{Life, Log, Trouble, described};
+use diagnosis::{ContainerLog, Instance, PodProblem, described};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, LogParams};
@@ -17,12 +17,12 @@ use crate::cluster::workload::workload_resource;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-use signs::{Age, Before, Complaint};
+use baseline::{Age, Baseline, Complaint};
 
 /// How many pods are asked for at a time.
 const PAGE: u32 = 500;
 /// How many events about one workload are looked at.
-const MOST_EVENTS: u32 = 500;
+const MAX_EVENTS: u32 = 500;
 
 /// How many lines of a log are shown where nobody says: enough for a stack's last ones, little enough for any terminal.
 pub const LOG_LINES: u32 = 8;
@@ -42,7 +42,7 @@ pub struct Findings {
     /// What its controller complains about, such as a quota that allows no more pods.
     pub complaints: Vec<Complaint>,
     /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
-    pub troubles: Vec<Trouble>,
+    pub problems: Vec<PodProblem>,
     /// Pods of earlier revisions that are not ready, for which a StatefulSet waits before it replaces any.
     pub blockers: Vec<String>,
 }
@@ -50,17 +50,17 @@ pub struct Findings {
 impl Findings {
     /// Why waiting is unlikely to help, where there is a sign of that: for those who would rather not wait.
     #[must_use]
-    pub fn lasting(&self) -> Option<String> {
-        let mut lasting = self.troubles.iter().filter(|trouble| trouble.is_lasting());
+    pub fn permanent_problem(&self) -> Option<String> {
+        let mut permanent = self.problems.iter().filter(|problem| problem.is_permanent());
         // What it is about stands in the evidence.
-        let of_a_pod = || lasting.next().map(|trouble| trouble.phase.clone());
+        let of_a_pod = || permanent.next().map(|problem| problem.phase.clone());
         self.complaints.first().map(|complaint| complaint.text.clone()).or_else(of_a_pod)
     }
 }
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct WorkloadRef<'a> {
     /// The namespace.
     pub namespace: &'a str,
     /// The component.
@@ -75,12 +75,12 @@ pub struct Subject<'a> {
 ///
 /// # Errors
 /// What the server answered; it is asked once for each.
-pub async fn look(
+pub async fn inspect_workload(
     session: &Session,
-    subject: Subject<'_>,
-    before: &Before,
+    workload_ref: WorkloadRef<'_>,
+    baseline: &Baseline,
 ) -> Result<Findings, ClusterError> {
-    let Subject { namespace, component, kind, name } = subject;
+    let WorkloadRef { namespace, component, kind, name } = workload_ref;
     let workload =
         session.request_untracked(session.dynamic(namespace, &workload_resource(kind)).get(name)).await?;
     let pods = pods(session, namespace, component).await?;
@@ -90,25 +90,25 @@ pub async fn look(
     let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = pods.iter().filter(stays).partition(is_newest);
     let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_ready(pod));
     earlier.retain(|pod| !is_ready(pod));
-    let mut troubles: Vec<Trouble> = unready.into_iter().map(Trouble::of).collect();
-    troubles.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
+    let mut problems: Vec<PodProblem> = unready.into_iter().map(PodProblem::of).collect();
+    problems.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
     let is_ordered = kind == WorkloadKind::StatefulSet
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
     let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
-    let mut complaints = before.complaints(&workload);
+    let mut complaints = baseline.complaints(&workload);
     if workload.data.pointer("/spec/paused") == Some(&Value::Bool(true)) {
         let text =
             format!("it is paused: resume it with `kubectl rollout resume deployment/{name} -n {namespace}`");
         complaints.insert(0, Complaint { text, age: Age::New });
     }
     if kind == WorkloadKind::StatefulSet && pods.iter().filter(stays).count() < wanted(&workload) {
-        complaints.extend(last_warning(session, subject, before).await);
+        complaints.extend(last_warning(session, workload_ref, baseline).await);
     }
     Ok(Findings {
         resource_version: workload.resource_version().unwrap_or_default(),
         ready: u32::try_from(ready.len()).unwrap_or(u32::MAX),
         complaints,
-        troubles,
+        problems,
         blockers,
     })
 }
@@ -131,20 +131,20 @@ async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec
 
 /// The last lines, so many at most, that the container to blame printed. It is a courtesy: where they cannot be read,
 /// there are none.
-pub async fn log(session: &Session, namespace: &str, trouble: &Trouble, lines: u32) -> Vec<String> {
-    let Some(Log { container, life }) = trouble.log.as_ref().filter(|_| lines > 0) else {
+pub async fn tail_log(session: &Session, namespace: &str, problem: &PodProblem, lines: u32) -> Vec<String> {
+    let Some(ContainerLog { container, instance }) = problem.log.as_ref().filter(|_| lines > 0) else {
         return Vec::new();
     };
     let params = LogParams {
         container: Some(container.clone()),
-        previous: *life == Life::Previous,
+        previous: *instance == Instance::Previous,
         tail_lines: Some(lines.into()),
         limit_bytes: Some(i64::from(lines) * LINE_BYTES),
         ..LogParams::default()
     };
     let api = session.api::<Pod>(namespace);
     let text =
-        session.clock().within(LOG_WITHIN, session.request_untracked(api.logs(&trouble.pod, &params))).await;
+        session.clock().within(LOG_WITHIN, session.request_untracked(api.logs(&problem.pod, &params))).await;
     let Some(Ok(text)) = text else {
         return Vec::new();
     };
@@ -160,9 +160,13 @@ fn wanted(workload: &DynamicObject) -> usize {
 
 /// Why pods cannot be made: a StatefulSet's controller says it in events alone. It is a courtesy: where they
 /// cannot be read, nothing is known.
-async fn last_warning(session: &Session, subject: Subject<'_>, before: &Before) -> Option<Complaint> {
-    let mut events = warnings(session, subject).await;
-    events.retain(|event| before.lacks(event));
+async fn last_warning(
+    session: &Session,
+    workload_ref: WorkloadRef<'_>,
+    baseline: &Baseline,
+) -> Option<Complaint> {
+    let mut events = list_warning_events(session, workload_ref).await;
+    events.retain(|event| baseline.is_new(event));
     let time = |event: &Event| {
         let last = event.last_timestamp.as_ref().map(|time| time.0);
         last.or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
@@ -173,11 +177,11 @@ async fn last_warning(session: &Session, subject: Subject<'_>, before: &Before) 
 }
 
 /// The warnings about a workload itself; none where they cannot be read.
-pub async fn warnings(session: &Session, subject: Subject<'_>) -> Vec<Event> {
-    let Subject { namespace, kind, name, .. } = subject;
+pub async fn list_warning_events(session: &Session, workload_ref: WorkloadRef<'_>) -> Vec<Event> {
+    let WorkloadRef { namespace, kind, name, .. } = workload_ref;
     let api = session.api::<Event>(namespace);
     let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
-    let params = ListParams::default().fields(&about).limit(MOST_EVENTS);
+    let params = ListParams::default().fields(&about).limit(MAX_EVENTS);
     session.request_untracked(api.list(&params)).await.map(|list| list.items).unwrap_or_default()
 }
 

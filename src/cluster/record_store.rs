@@ -145,7 +145,7 @@ pub async fn claim_record(
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
             let params = create_params();
-            session.once(api.create(&params, &object)).await?
+            session.request_once(api.create(&params, &object)).await?
         }
         Some(previous) => {
             let patch = json_patch(json!([
@@ -154,7 +154,7 @@ pub async fn claim_record(
                 {"op": "add", "path": format!("/data/{RECORD}"), "value": text(record)},
                 {"op": "add", "path": format!("/data/{EPOCH}"), "value": record.epoch.to_string()},
             ]))?;
-            session.once(api.patch(&name, &patch_params(), &patch)).await?
+            session.request_once(api.patch(&name, &patch_params(), &patch)).await?
         }
     };
     parse_record(&object)
@@ -176,7 +176,9 @@ pub async fn update_record(
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version},
         {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
     ]))?;
-    parse_record(&session.once(api.patch(&record_name(&record.component), &patch_params(), &patch)).await?)
+    parse_record(
+        &session.request_once(api.patch(&record_name(&record.component), &patch_params(), &patch)).await?,
+    )
 }
 
 fn text(record: &Record) -> String {

@@ -83,7 +83,7 @@ async fn turn(
         let event = session.clock().within(SILENCE, events.next()).await;
         match event.ok_or_else(|| ClusterError::transient("the watch is silent"))? {
             None => return Ok(version),
-            Some(event) => match event.map_err(|error| session.judge(&error))? {
+            Some(event) => match event.map_err(|error| session.classify(&error))? {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     version = object.resource_version().unwrap_or(version);
                     on_heard(heard(&object));
@@ -93,7 +93,7 @@ async fn turn(
                     on_heard(gone(&object));
                 }
                 WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
-                WatchEvent::Error(status) => return Err(session.judge(&kube::Error::Api(status))),
+                WatchEvent::Error(status) => return Err(session.classify(&kube::Error::Api(status))),
             },
         }
     }

@@ -61,7 +61,7 @@ pub async fn create_revision(
     let object: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
     let params = create_params();
-    let created = session.once(api.create(&params, &object)).await?;
+    let created = session.request_once(api.create(&params, &object)).await?;
     read(&created).ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
 }
 
@@ -82,7 +82,7 @@ pub async fn delete_revision(
         }),
         ..DeleteParams::default()
     };
-    match session.once(api.delete(&revision.name, &params)).await {
+    match session.request_once(api.delete(&revision.name, &params)).await {
         Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
         Err(error) => Err(error),
     }

@@ -17,11 +17,11 @@ use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, delete_params, json_patch, patch_params};
 use crate::plan::observed::Epoch;
 
-pub use change::{Change, Inherited, Wanted, compare, foreign};
+pub use change::{Change, Inherited, Wanted, foreign_owner, service_change};
 
 /// The claim under which a Service was last written.
 #[must_use]
-pub fn stamp(seen: &DynamicObject) -> Option<Epoch> {
+pub fn service_epoch(seen: &DynamicObject) -> Option<Epoch> {
     seen.annotations().get(keys::EPOCH).and_then(|epoch| epoch.parse().ok()).map(Epoch)
 }
 
@@ -65,7 +65,7 @@ pub async fn create_service(
     let object: DynamicObject =
         serde_json::from_value(service).map_err(|error| ClusterError::Invalid(error.to_string()))?;
     let params = create_params();
-    session.once(session.dynamic(namespace, &resource()).create(&params, &object)).await
+    session.request_once(session.dynamic(namespace, &resource()).create(&params, &object)).await
 }
 
 /// Changes a Service as it was seen, and stamps it. Fields that the cluster gave it, such as its address, stay.
@@ -82,7 +82,7 @@ pub async fn patch_service(
     let patch = json_patch(json!(fenced(seen, operations, epoch)))?;
     let params = patch_params();
     let name = seen.name_any();
-    session.once(session.dynamic(namespace, &resource()).patch(&name, &params, &patch)).await
+    session.request_once(session.dynamic(namespace, &resource()).patch(&name, &params, &patch)).await
 }
 
 /// Asks the server what it would say of a change, and keeps nothing.
@@ -120,7 +120,10 @@ pub async fn remove_service(
     seen: &DynamicObject,
 ) -> Result<(), ClusterError> {
     let params = delete_params(seen.uid(), seen.resource_version());
-    match session.once(session.dynamic(namespace, &resource()).delete(&seen.name_any(), &params)).await {
+    match session
+        .request_once(session.dynamic(namespace, &resource()).delete(&seen.name_any(), &params))
+        .await
+    {
         Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
         Err(error) => Err(error),
     }
@@ -137,11 +140,11 @@ fn identity(seen: &DynamicObject) -> Vec<Value> {
 fn fenced(seen: &DynamicObject, operations: &[Value], epoch: Epoch) -> Vec<Value> {
     let mut all = identity(seen);
     all.extend(operations.iter().cloned());
-    if stamp(seen) != Some(epoch) {
+    if service_epoch(seen) != Some(epoch) {
         let has_annotations = !seen.annotations().is_empty()
             || operations.iter().any(|one| one["path"] == "/metadata/annotations");
         all.push(if has_annotations {
-            let path = format!("/metadata/annotations/{}", keys::pointer(keys::EPOCH));
+            let path = format!("/metadata/annotations/{}", keys::escape_pointer(keys::EPOCH));
             json!({"op": "add", "path": path, "value": epoch.to_string()})
         } else {
             json!({"op": "add", "path": "/metadata/annotations", "value": {keys::EPOCH: epoch.to_string()}})

@@ -11,11 +11,11 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, Resource};
 use tokio::sync::watch;
 
-use crate::cluster::answers::{self, Warnings};
 use crate::cluster::backoff::{Backoff, Jitter, Pace};
+use crate::cluster::classify::{self, ServerName};
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
-use crate::cluster::judge::{self, Server};
+use crate::cluster::response::{self, ServerWarnings};
 
 /// The delays between tries; an outage's end is noticed within the longest.
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
@@ -26,7 +26,7 @@ pub(in crate::cluster) const MOST_RETRY_AFTER: Duration = Duration::from_secs(60
 
 /// How patient a session is.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// The deadline of one request; zero is none.
     pub request: Duration,
     /// For how long every try may fail before the session gives up, once it has been connected.
@@ -37,7 +37,7 @@ pub struct Patience {
     pub connect: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             request: Duration::from_secs(30),
@@ -52,14 +52,14 @@ impl Default for Patience {
 pub type OnRetry = Rc<dyn Fn(&str, Duration)>;
 
 /// A client with a clock, deadlines and a retry budget. One per process; each component has a part of it, see
-/// [`Session::apart`].
+/// [`Session::with_separate_budget`].
 #[derive(Clone)]
 pub struct Session {
     client: Client,
     clock: Clock,
-    patience: Patience,
-    server: Server,
-    warnings: Warnings,
+    timeouts: Timeouts,
+    server: ServerName,
+    warnings: ServerWarnings,
     jitter: Jitter,
     shared: Rc<Shared>,
     part: Rc<Part>,
@@ -71,7 +71,7 @@ struct Shared {
     was_connected: Cell<bool>,
     on_retry: RefCell<Option<OnRetry>>,
     /// What the listener was told last, and when the try that was announced is due.
-    told: RefCell<Option<(String, Moment)>>,
+    announced: RefCell<Option<(String, Moment)>>,
     stop: RefCell<Option<watch::Receiver<bool>>>,
 }
 
@@ -80,25 +80,25 @@ struct Part {
     /// How long the last failed request took.
     took: Cell<Duration>,
     /// Failed reads in a row.
-    reads: Streak,
+    reads: FailureStreak,
     /// Failed writes in a row: a server that still answers reads does not end them.
-    writes: Streak,
+    writes: FailureStreak,
 }
 
 impl Part {
     fn new(jitter: &Jitter) -> Self {
-        let (reads, writes) = (Streak::new(jitter), Streak::new(jitter));
+        let (reads, writes) = (FailureStreak::new(jitter), FailureStreak::new(jitter));
         Self { took: Cell::default(), reads, writes }
     }
 }
 
 /// Tries that fail, one after another.
-struct Streak {
+struct FailureStreak {
     failing_for: Cell<Duration>,
     backoff: Backoff,
 }
 
-impl Streak {
+impl FailureStreak {
     fn new(jitter: &Jitter) -> Self {
         Self { failing_for: Cell::default(), backoff: Backoff::new(PACE, jitter.clone()) }
     }
@@ -112,31 +112,31 @@ impl Streak {
 impl Session {
     /// Starts a session over a client, which must not retry by itself. Its delays are those of seed zero.
     #[must_use]
-    pub fn new(client: Client, clock: Clock, patience: Patience) -> Self {
-        Self::seeded(0, client, clock, patience)
+    pub fn new(client: Client, clock: Clock, timeouts: Timeouts) -> Self {
+        Self::seeded(0, client, clock, timeouts)
     }
 
     /// Starts a session whose delays vary by a seed: processes of different seeds do not retry in step.
     #[must_use]
-    pub fn seeded(seed: u64, client: Client, clock: Clock, patience: Patience) -> Self {
-        let warnings = Warnings::default();
-        let client = answers::normalised(client, clock.clone(), patience.request, warnings.clone());
+    pub fn seeded(seed: u64, client: Client, clock: Clock, timeouts: Timeouts) -> Self {
+        let warnings = ServerWarnings::default();
+        let client = response::normalise_responses(client, clock.clone(), timeouts.request, warnings.clone());
         let jitter = Jitter::seeded(seed);
         let part = Rc::new(Part::new(&jitter));
-        let (server, shared) = (Server::default(), Rc::default());
-        Self { client, clock, patience, server, warnings, jitter, shared, part }
+        let (server, shared) = (ServerName::default(), Rc::default());
+        Self { client, clock, timeouts, server, warnings, jitter, shared, part }
     }
 
     /// The same session, whose errors name the server.
     #[must_use]
-    pub fn naming(self, server: Server) -> Self {
+    pub fn with_server(self, server: ServerName) -> Self {
         Self { server, ..self }
     }
 
     /// A part of this session with a retry budget of its own, such as for one component: the success
     /// of another does not renew its budget, and the failure of another does not use it up.
     #[must_use]
-    pub fn apart(&self) -> Self {
+    pub fn with_separate_budget(&self) -> Self {
         Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
     }
 
@@ -158,28 +158,28 @@ impl Session {
 
     /// What the server warned of.
     #[must_use]
-    pub fn warnings(&self) -> &Warnings {
+    pub fn warnings(&self) -> &ServerWarnings {
         &self.warnings
     }
 
     /// For how long every try may fail in such a way before it is given up, where there has been a connection.
     #[must_use]
-    pub fn patience_with(&self, error: &ClusterError) -> Duration {
+    pub fn retry_budget(&self, error: &ClusterError) -> Duration {
         self.budget(error, Connected::Before)
     }
 
     fn budget(&self, error: &ClusterError, connected: Connected) -> Duration {
         match (error, connected) {
-            (ClusterError::Unauthorized(_), _) => self.patience.credentials,
-            (_, Connected::Before) => self.patience.outage,
-            (_, Connected::Never) => self.patience.connect,
+            (ClusterError::Unauthorized(_), _) => self.timeouts.credentials,
+            (_, Connected::Before) => self.timeouts.outage,
+            (_, Connected::Never) => self.timeouts.connect,
         }
     }
 
     /// For how long every try may fail before the session gives up.
     #[must_use]
     pub fn outage(&self) -> Duration {
-        self.patience.outage
+        self.timeouts.outage
     }
 
     /// The session's clock.
@@ -220,7 +220,7 @@ impl Session {
     /// # Errors
     /// What the server answered; a deadline that ran out is transient. A transient error of a write
     /// leaves open whether it was applied.
-    pub async fn once<T>(
+    pub async fn request_once<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
@@ -234,18 +234,18 @@ impl Session {
     /// Makes a request once that says nothing about whether writes succeed: a look, or the Lease's renewal.
     ///
     /// # Errors
-    /// Like [`Session::once`].
+    /// Like [`Session::request_once`].
     pub async fn request_untracked<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
         let asked = self.clock.elapsed();
-        let answer = self.clock.within(self.patience.request, request).await;
+        let answer = self.clock.within(self.timeouts.request, request).await;
         self.part.took.set((self.clock.elapsed() - asked).unsigned_abs());
         let Some(answer) = answer else {
-            return Err(judge::silence(self.patience.request, &self.server));
+            return Err(classify::timed_out(self.timeouts.request, &self.server));
         };
-        let answer = answer.map_err(|error| self.judge(&error));
+        let answer = answer.map_err(|error| self.classify(&error));
         if !answer.as_ref().is_err_and(|error| is_retryable(error, Connected::Before)) {
             self.shared.was_connected.set(true);
         }
@@ -254,8 +254,8 @@ impl Session {
 
     /// What a failed request of this session means.
     #[must_use]
-    pub fn judge(&self, error: &kube::Error) -> ClusterError {
-        judge::judge(error, &self.server)
+    pub fn classify(&self, error: &kube::Error) -> ClusterError {
+        classify::classify_error(error, &self.server)
     }
 
     /// Whether another try may succeed: after trouble that passes; where there has been a connection also when
@@ -294,11 +294,11 @@ impl Session {
     /// # Errors
     /// The error itself where no other try helps; [`ClusterError::Exhausted`] where every try has failed for too
     /// long; [`ClusterError::Stopped`] where the user has asked to stop.
-    pub async fn pause_after(&self, error: &ClusterError) -> Result<(), ClusterError> {
+    pub async fn wait_before_retry(&self, error: &ClusterError) -> Result<(), ClusterError> {
         self.pause(error, &self.part.writes).await
     }
 
-    async fn pause(&self, error: &ClusterError, streak: &Streak) -> Result<(), ClusterError> {
+    async fn pause(&self, error: &ClusterError, streak: &FailureStreak) -> Result<(), ClusterError> {
         let connected = self.connected();
         if !is_retryable(error, connected) {
             return Err(error.clone());
@@ -332,12 +332,12 @@ impl Session {
     /// Tells the listener of a failed try: once, where several requests fail side by side for one reason.
     pub fn notify_retry(&self, message: &str, delay: Duration) {
         let now = self.clock.moment();
-        let mut told = self.shared.told.borrow_mut();
-        if told.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
+        let mut announced = self.shared.announced.borrow_mut();
+        if announced.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
             return;
         }
-        *told = Some((message.to_owned(), now.plus(delay)));
-        drop(told);
+        *announced = Some((message.to_owned(), now.plus(delay)));
+        drop(announced);
         let listener = self.shared.on_retry.borrow().clone();
         if let Some(listener) = listener {
             listener(message, delay);
@@ -386,7 +386,7 @@ fn is_retryable(error: &ClusterError, connected: Connected) -> bool {
 
 impl Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Session").field("patience", &self.timeouts).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::permissions::{self, Purpose, Right};
+use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 
@@ -60,7 +60,7 @@ impl StatusMirror {
     /// The rights that writing them takes.
     pub fn rights(&self) -> impl Iterator<Item = Right<'static>> {
         let groups: Vec<String> = self.available.iter().map(|view| view.resource().group).collect();
-        permissions::needed(Purpose::Views)
+        permissions::required_rights(RightPurpose::Views)
             .filter(move |right| groups.iter().any(|group| group == right.group))
     }
 
@@ -88,7 +88,7 @@ impl StatusMirror {
         }
         let resource = view.resource();
         let api = self.session.dynamic(namespace, &resource);
-        let seen = match self.session.once(api.get_opt(name)).await? {
+        let seen = match self.session.request_once(api.get_opt(name)).await? {
             Some(seen) => seen,
             // Without a manifest there is nothing to make a view of.
             None if spec.is_none() => return Ok(None),
@@ -101,7 +101,7 @@ impl StatusMirror {
                 }))
                 .map_err(|error| ClusterError::Other(error.to_string()))?;
                 let params = create_params();
-                self.session.once(api.create(&params, &object)).await?
+                self.session.request_once(api.create(&params, &object)).await?
             }
         };
         if let Some(spec) = spec.filter(|spec| seen.data.get("spec") != Some(spec)) {
@@ -127,9 +127,9 @@ impl StatusMirror {
         let params = patch_params();
         let name = seen.name_any();
         if part == "status" {
-            self.session.once(api.patch_status(&name, &params, &patch)).await?;
+            self.session.request_once(api.patch_status(&name, &params, &patch)).await?;
         } else {
-            self.session.once(api.patch(&name, &params, &patch)).await?;
+            self.session.request_once(api.patch(&name, &params, &patch)).await?;
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl StatusMirror {
 
 async fn has(session: &Session, view: MirrorKind) -> bool {
     let resource = view.resource();
-    let served = session.once(session.discover(&resource.api_version)).await;
+    let served = session.request_once(session.discover(&resource.api_version)).await;
     served.is_ok_and(|list| {
         let mut ours = list
             .resources

@@ -71,7 +71,7 @@ pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &Work
                     }
                     let clock = session.clock();
                     if let Some(error) =
-                        Outage::note(&mut outage, clock.moment(), session.patience_with(&error), &error)
+                        Outage::note(&mut outage, clock.moment(), session.retry_budget(&error), &error)
                     {
                         cache.fail(error);
                         return;
@@ -169,8 +169,8 @@ fn classify(session: &Session, error: watcher::Error) -> ClusterError {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => session.judge(&error),
-        watcher::Error::WatchError(status) => session.judge(&kube::Error::Api(status)),
+        | watcher::Error::WatchFailed(error) => session.classify(&error),
+        watcher::Error::WatchError(status) => session.classify(&kube::Error::Api(status)),
         watcher::Error::NoResourceVersion => ClusterError::transient("the watch lost its place"),
     }
 }

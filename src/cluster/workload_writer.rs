@@ -121,7 +121,7 @@ impl WorkloadWriter {
             operations.push(json!({"op": "add", "path": path, "value": value}));
         }
         if rolling.extent == Extent::Template {
-            let path = format!("/metadata/labels/{}", keys::pointer(labels::REVISION));
+            let path = format!("/metadata/labels/{}", keys::escape_pointer(labels::REVISION));
             operations.push(json!({"op": "add", "path": path, "value": rolling.revision}));
         }
         self.patch(&rolling.workload, json!(operations)).await
@@ -145,7 +145,7 @@ impl WorkloadWriter {
         let object: DynamicObject =
             serde_json::from_value(body).map_err(|error| ClusterError::Invalid(error.to_string()))?;
         let params = create_params();
-        self.session.once(self.api.create(&params, &object)).await
+        self.session.request_once(self.api.create(&params, &object)).await
     }
 
     /// Changes labels and annotations of a workload and stamps it, if nobody has put another stamp on it since it was seen.
@@ -179,7 +179,7 @@ impl WorkloadWriter {
     /// # Errors
     /// Whatever the server answers; it is asked once.
     pub async fn find(&self, name: &str) -> Result<Option<DynamicObject>, ClusterError> {
-        self.session.once(self.api.get_opt(name)).await
+        self.session.request_once(self.api.get_opt(name)).await
     }
 
     /// Deletes a workload as it was last seen, its pods in the background.
@@ -188,7 +188,7 @@ impl WorkloadWriter {
     /// A conflict means that it has changed since.
     pub async fn delete(&self, workload: &Workload) -> Result<(), ClusterError> {
         let params = delete_params(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
-        match self.session.once(self.api.delete(&workload.name, &params)).await {
+        match self.session.request_once(self.api.delete(&workload.name, &params)).await {
             Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -196,7 +196,7 @@ impl WorkloadWriter {
 
     async fn patch(&self, name: &str, operations: Value) -> Result<DynamicObject, ClusterError> {
         let params = patch_params();
-        self.session.once(self.api.patch(name, &params, &json_patch(operations)?)).await
+        self.session.request_once(self.api.patch(name, &params, &json_patch(operations)?)).await
     }
 }
 
@@ -205,7 +205,7 @@ fn stamp_path() -> String {
 }
 
 fn annotation_path(key: &str) -> String {
-    format!("/metadata/annotations/{}", keys::pointer(key))
+    format!("/metadata/annotations/{}", keys::escape_pointer(key))
 }
 
 fn noted(written: &Written) -> Result<String, ClusterError> {

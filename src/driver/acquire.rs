@@ -68,7 +68,7 @@ impl Claimant<'_> {
     pub async fn is_driven(&self) -> Result<bool, LeaseError> {
         let of_component = self.component.map(|name| LeaseKey::of_component(self.application, name));
         for key in [LeaseKey::of_application(self.application)].into_iter().chain(of_component) {
-            if lease::holder(self.session, self.namespace, &key).await?.is_some() {
+            if lease::lease_holder(self.session, self.namespace, &key).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -91,7 +91,7 @@ impl Claimant<'_> {
             let key = LeaseKey::of_run(record);
             if !is_open
                 || record.run.lease != LeaseScope::Component
-                || lease::holder(self.session, self.namespace, &key).await?.is_none()
+                || lease::lease_holder(self.session, self.namespace, &key).await?.is_none()
             {
                 continue;
             }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use tokio::sync::watch;
 
+use crate::cluster::access_review::AccessReview;
 use crate::cluster::lease::Acquisition;
-use crate::cluster::permissions::{self, Purpose, Right};
-use crate::cluster::preflight::Access;
+use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
@@ -140,21 +140,25 @@ async fn preflight(
 ) -> Result<StatusMirror, Failure> {
     let namespace = &request.namespace;
     let is_touched = components.iter().any(|prepared| prepared.exposing.touches_services());
-    let exposes = is_touched.then_some(Purpose::Services);
+    let exposes = is_touched.then_some(RightPurpose::Services);
     let session = &context.session;
-    let (access, mirror) = tokio::join!(Access::review(session, namespace), StatusMirror::discover(session));
+    let (access, mirror) =
+        tokio::join!(AccessReview::load(session, namespace), StatusMirror::discover(session));
     let access = access?;
     let removes = components
         .iter()
         .flat_map(|prepared| &prepared.services)
         .any(|change| matches!(change, Change::Remove(_)));
     let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
-    if let Some(reason) = access.lack(permissions::of_run(&request.kinds(), exposes).chain(removal)).await? {
+    if let Some(reason) = access
+        .missing_permissions(permissions::rights_of_run(&request.kinds(), exposes).chain(removal))
+        .await?
+    {
         return Err(Failure::refused(reason)
             .hint("ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`"));
     }
     check_ahead(context, watched, request, components).await?;
-    let lack = access.lack(mirror.rights()).await?;
+    let lack = access.missing_permissions(mirror.rights()).await?;
     let Some(lack) = lack else { return Ok(mirror) };
     let message = format!(
         "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
@@ -331,7 +335,7 @@ async fn run_component(
         );
     }
     // Its retries have a budget of their own.
-    let context = &Context { session: context.session.apart(), ..context.clone() };
+    let context = &Context { session: context.session.with_separate_budget(), ..context.clone() };
     let (end, claimed) = ComponentRun::new(context, watched, lead, prepared).run().await;
     if let (Some(lead), Some(epoch)) = (lead, claimed) {
         rollback::after_failure(context, watched, lead, prepared, Failed { end: &end, epoch }).await;

@@ -9,10 +9,10 @@ mod trial;
 
 use futures::future::join_all;
 
-use crate::cluster::autoscalers::{self, Autoscaled};
-use crate::cluster::constraints::{self, Asked, Presence};
+use crate::cluster::access_review;
+use crate::cluster::autoscalers::{self, AutoscaledWorkload};
+use crate::cluster::constraints::{self, IfPermitted, NamespacePhase};
 use crate::cluster::permissions::Right;
-use crate::cluster::preflight;
 use crate::cluster::session::Session;
 use crate::driver::foresee::Forecast;
 use crate::driver::outcome::Failure;
@@ -44,15 +44,15 @@ pub async fn check(
     }
     let workloads = workloads(&pending);
     let (presence, autoscaled, quotas, budgets, trials) = tokio::join!(
-        constraints::presence(session, namespace),
-        autoscalers::of_workloads(session, namespace, &workloads),
-        constraints::quotas(session, namespace),
-        constraints::budgets(session, namespace),
+        constraints::namespace_phase(session, namespace),
+        autoscalers::list_autoscalers(session, namespace, &workloads),
+        constraints::list_quotas(session, namespace),
+        constraints::list_disruption_budgets(session, namespace),
         join_all(pending.iter().map(|forecast| trial::run(session, namespace, forecast))),
     );
     let mut denied = Vec::new();
     refuse_absent(namespace, known(presence?, &mut denied))?;
-    if let Some(Autoscaled { autoscaler, kind, workload }) =
+    if let Some(AutoscaledWorkload { autoscaler, kind, workload }) =
         known(autoscaled?, &mut denied).and_then(|found| found.into_iter().next())
     {
         let noun = kind.noun();
@@ -87,7 +87,7 @@ pub async fn check(
     if !denied.is_empty() {
         let message = format!(
             "{}; the preflight checks that need them are skipped: `rollout rbac` prints the permissions",
-            preflight::lacking(namespace, &denied)
+            access_review::describe_missing(namespace, &denied)
         );
         warnings.push(Warning { component: None, message });
     }
@@ -95,10 +95,10 @@ pub async fn check(
 }
 
 /// What is known; the right is noted where it was not granted.
-fn known<T>(asked: Asked<T>, denied: &mut Vec<Right<'static>>) -> Option<T> {
+fn known<T>(asked: IfPermitted<T>, denied: &mut Vec<Right<'static>>) -> Option<T> {
     match asked {
-        Asked::Known(value) => Some(value),
-        Asked::Denied(right) => {
+        IfPermitted::Known(value) => Some(value),
+        IfPermitted::Denied(right) => {
             denied.push(right);
             None
         }
@@ -116,12 +116,14 @@ fn workloads(pending: &[&Forecast]) -> Vec<(WorkloadKind, String)> {
     pending.iter().flat_map(of_forecast).collect()
 }
 
-fn refuse_absent(namespace: &str, presence: Option<Presence>) -> Result<(), Failure> {
+fn refuse_absent(namespace: &str, presence: Option<NamespacePhase>) -> Result<(), Failure> {
     match presence {
-        None | Some(Presence::There) => Ok(()),
-        Some(Presence::Missing) => Err(Failure::refused(format!("namespace `{namespace}` does not exist"))
-            .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))),
-        Some(Presence::Terminating) => {
+        None | Some(NamespacePhase::Active) => Ok(()),
+        Some(NamespacePhase::Missing) => {
+            Err(Failure::refused(format!("namespace `{namespace}` does not exist"))
+                .hint(format!("create the namespace first: `kubectl create namespace {namespace}`")))
+        }
+        Some(NamespacePhase::Terminating) => {
             Err(Failure::refused(format!("namespace `{namespace}` is being terminated"))
                 .hint("use another `--namespace`, or recreate this one once it is deleted"))
         }

@@ -17,7 +17,7 @@ use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::LeaseGuard;
-use crate::cluster::pods::signs::Before;
+use crate::cluster::pods::baseline::Baseline;
 use crate::cluster::record_store::StoredRecord;
 use crate::driver::context::{Context, NamespaceWatch};
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
@@ -70,7 +70,7 @@ pub struct ComponentRun<'a> {
     /// What the last look at the pods told.
     pub(super) diagnosis: Vec<String>,
     /// The signs of trouble that were there before the last write to the target.
-    pub(super) before: Option<Before>,
+    pub(super) baseline: Option<Baseline>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
@@ -126,7 +126,7 @@ impl<'a> ComponentRun<'a> {
             batch: None,
             notice: None,
             diagnosis: Vec::new(),
-            before: None,
+            baseline: None,
             counted: None,
             ready_batch: None,
         }

@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::cluster::access_review::{self, AccessReview};
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Acquisition, LeaseGuard};
 use crate::cluster::owned_objects::{self, OwnedObject, Removal};
-use crate::cluster::preflight::{self, Access};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
@@ -70,8 +70,10 @@ pub async fn delete(
     mut say: impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let Scope { namespace, application, component } = &inventory.scope;
-    let access = Access::review(session, namespace).await?;
-    if let Some(reason) = access.lack(preflight::of_removal(&inventory.objects)).await? {
+    let access = AccessReview::load(session, namespace).await?;
+    if let Some(reason) =
+        access.missing_permissions(access_review::rights_of_removal(&inventory.objects)).await?
+    {
         return Err(Failure::refused(reason).hint(RIGHTS));
     }
     let records = match records_as_decided(session, inventory).await? {
@@ -162,7 +164,7 @@ async fn fence(
             Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
         };
         if !matches!(error, ClusterError::Conflict(_) | ClusterError::NotFound(_)) {
-            session.pause_after(&error).await?;
+            session.wait_before_retry(&error).await?;
         }
         match record_store::load_record(session, namespace, &fenced.component).await? {
             // Applied, and the answer was lost.
@@ -214,7 +216,7 @@ async fn remove(
                 Ok(None) => {}
                 Ok(Some(failure)) => return Ok(Removed::Overtaken(failure)),
                 Err(error) => {
-                    session.pause_after(&error).await?;
+                    session.wait_before_retry(&error).await?;
                     break;
                 }
             }

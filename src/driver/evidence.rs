@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cluster::pods::blame::Trouble;
+use crate::cluster::events;
+use crate::cluster::pods::diagnosis::PodProblem;
 use crate::cluster::pods::{self, Findings};
-use crate::cluster::warnings;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::context::OnFailure;
 use crate::driver::outcome::FailureKind;
@@ -54,8 +54,8 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let prepared = drive.prepared;
     let workload = &prepared.desired.workload;
     let session = &drive.context.session;
-    let before = drive.before.clone().unwrap_or_default();
-    let findings = match pods::look(session, drive.subject(), &before).await {
+    let baseline = drive.baseline.clone().unwrap_or_default();
+    let findings = match pods::inspect_workload(session, drive.workload_ref(), &baseline).await {
         Ok(findings) => findings,
         Err(error) => {
             lines.push(format!("the pods could not be listed: {error}"));
@@ -63,20 +63,20 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
         }
     };
     lines.extend(causes(prepared, &findings));
-    let with_log = by_reason(&findings.troubles).concat().into_iter().find(|trouble| trouble.log.is_some());
-    if let Some(trouble) = with_log {
-        let printed = pods::log(session, &prepared.namespace, trouble, drive.context.limits.logs).await;
-        lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", trouble.pod)));
+    let with_log = by_reason(&findings.problems).concat().into_iter().find(|problem| problem.log.is_some());
+    if let Some(problem) = with_log {
+        let printed = pods::tail_log(session, &prepared.namespace, problem, drive.context.limits.logs).await;
+        lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", problem.pod)));
     }
-    lines.extend(warnings::about(session, &prepared.namespace, workload, &before).await);
+    lines.extend(events::list_workload_warnings(session, &prepared.namespace, workload, &baseline).await);
 }
 
 /// What a look says about why pods do not become ready.
 pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> {
     let Desired { kind, workload, .. } = &prepared.desired;
     let noun = kind.noun();
-    let Findings { complaints, troubles, blockers, .. } = findings;
-    let mut lines = worst(troubles);
+    let Findings { complaints, problems, blockers, .. } = findings;
+    let mut lines = worst(problems);
     lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {}", complaint.text)));
     lines.extend(blockers.iter().map(|pod| {
         format!(
@@ -115,27 +115,27 @@ fn size(workload: &Workload) -> String {
 }
 
 /// The pods that are not ready, those of one reason together, the most frequent reason first.
-fn by_reason(troubles: &[Trouble]) -> Vec<Vec<&Trouble>> {
-    let mut by_reason: BTreeMap<&str, Vec<&Trouble>> = BTreeMap::new();
-    for trouble in troubles {
-        by_reason.entry(&trouble.common).or_default().push(trouble);
+fn by_reason(problems: &[PodProblem]) -> Vec<Vec<&PodProblem>> {
+    let mut by_reason: BTreeMap<&str, Vec<&PodProblem>> = BTreeMap::new();
+    for problem in problems {
+        by_reason.entry(&problem.common).or_default().push(problem);
     }
-    let mut groups: Vec<Vec<&Trouble>> = by_reason.into_values().collect();
+    let mut groups: Vec<Vec<&PodProblem>> = by_reason.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     groups
 }
 
 /// The most frequent reasons, each with the pod that has had it most often.
-fn worst(troubles: &[Trouble]) -> Vec<String> {
-    let line = |group: Vec<&Trouble>| {
-        let worst = group.iter().min_by_key(|trouble| std::cmp::Reverse(trouble.restarts))?;
-        let Trouble { pod, reason, .. } = worst;
+fn worst(problems: &[PodProblem]) -> Vec<String> {
+    let line = |group: Vec<&PodProblem>| {
+        let worst = group.iter().min_by_key(|problem| std::cmp::Reverse(problem.restarts))?;
+        let PodProblem { pod, reason, .. } = worst;
         Some(match group.len() {
             1 => format!("pod `{pod}`: {reason}"),
             count => format!("{count} pods, such as `{pod}`: {reason}"),
         })
     };
-    by_reason(troubles).into_iter().take(MOST_REASONS).filter_map(line).collect()
+    by_reason(problems).into_iter().take(MOST_REASONS).filter_map(line).collect()
 }
 
 /// The commands that lead on from a failure.
@@ -196,8 +196,8 @@ mod tests {
         }
     }
 
-    fn trouble(pod: &str, restarts: i32, common: &str) -> Trouble {
-        Trouble {
+    fn problem(pod: &str, restarts: i32, common: &str) -> PodProblem {
+        PodProblem {
             pod: pod.to_owned(),
             restarts,
             phase: String::new(),
@@ -209,13 +209,13 @@ mod tests {
 
     #[test]
     fn pods_of_one_reason_are_told_together_however_often_they_had_it() {
-        let troubles = [
-            trouble("a", 7, "unscheduled"),
-            trouble("b", 1, "crash"),
-            trouble("c", 3, "crash"),
-            trouble("d", 3, "crash"),
+        let problems = [
+            problem("a", 7, "unscheduled"),
+            problem("b", 1, "crash"),
+            problem("c", 3, "crash"),
+            problem("d", 3, "crash"),
         ];
         let told = ["3 pods, such as `c`: crash (3 times)", "pod `a`: unscheduled (7 times)"];
-        assert_eq!(worst(&troubles), told);
+        assert_eq!(worst(&problems), told);
     }
 }

@@ -144,7 +144,7 @@ impl Exposing {
     /// Whether a Service is the component's, and so stamped with its claims.
     #[must_use]
     pub fn owns(&self, seen: &DynamicObject) -> bool {
-        service::foreign(seen, &self.application, &self.component).is_none()
+        service::foreign_owner(seen, &self.application, &self.component).is_none()
     }
 
     /// Whether the target exposes something else than it was last asked to.
@@ -175,7 +175,7 @@ impl Exposing {
             service: self.wanted(name, others, seen),
             inherited,
         };
-        service::compare(seen, &wanted)
+        service::service_change(seen, &wanted)
     }
 
     fn wanted(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Option<Value> {

@@ -102,7 +102,7 @@ pub fn operations(seen: &Metadata, wanted: &Metadata) -> Vec<Value> {
     for (field, before, after) in
         [("labels", &seen.labels, &wanted.labels), ("annotations", &seen.annotations, &wanted.annotations)]
     {
-        let path = |key: &str| format!("/metadata/{field}/{}", keys::pointer(key));
+        let path = |key: &str| format!("/metadata/{field}/{}", keys::escape_pointer(key));
         for (key, value) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
             operations.push(json!({"op": "test", "path": path(key), "value": value}));
             operations.push(json!({"op": "remove", "path": path(key)}));

@@ -218,7 +218,7 @@ pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> 
     for key in keys {
         // Somebody may have taken it since.
         if let Some(seen) = find_lease(session, namespace, &key).await?
-            && lease::holder(session, namespace, &key).await?.is_none()
+            && lease::lease_holder(session, namespace, &key).await?.is_none()
         {
             owned_objects::delete_owned(session, namespace, &seen).await?;
         }

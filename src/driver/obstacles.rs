@@ -28,7 +28,7 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
         WorkloadKind::CloneSet => {}
     }
     let api = session.dynamic(namespace, &workload::workload_resource(kind));
-    match session.once(api.list(&ListParams::default().limit(1))).await {
+    match session.request_once(api.list(&ListParams::default().limit(1))).await {
         Err(ClusterError::NotFound(_)) => Err(Failure::refused(
             "the cluster has no `clonesets.apps.kruise.io`: OpenKruise is not installed".to_owned(),
         )

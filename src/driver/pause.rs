@@ -77,7 +77,7 @@ async fn amend(
         match record_store::update_record(session, place.namespace, &seen, &record).await {
             Ok(_) => return Ok(seen),
             Err(RecordError::Cluster(ClusterError::Conflict(_) | ClusterError::NotFound(_))) => {}
-            Err(RecordError::Cluster(error)) => session.pause_after(&error).await?,
+            Err(RecordError::Cluster(error)) => session.wait_before_retry(&error).await?,
             Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
         }
     }
@@ -99,7 +99,7 @@ async fn stand_still(session: &Session, place: Place<'_>, before: &StoredRecord)
         if run.outcome != Outcome::Running {
             return Ok(());
         }
-        let held = lease::holder(session, place.namespace, &LeaseKey::of_run(&stored.record)).await?;
+        let held = lease::lease_holder(session, place.namespace, &LeaseKey::of_run(&stored.record)).await?;
         let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
         if !is_driven {
             // Nobody is there to say it.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::Response;
 use kube::Client;
-use rollout::cluster::permissions::{self, Purpose};
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::permissions::{self, RightPurpose};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::foresee::foresee;
 use rollout::driver::outcome::FailureKind;
 use rollout::oam::kind::WorkloadKind;
@@ -53,7 +53,7 @@ async fn planned(
     components: &[Component],
 ) -> Result<Vec<String>, String> {
     let client: Client = tapped_client::tapped(cluster.client(), process.tap.clone());
-    let session = Session::new(client, cluster.clock.clone(), Patience::default());
+    let session = Session::new(client, cluster.clock.clone(), Timeouts::default());
     match foresee(&session, &request_for(components)).await {
         Ok(forecasts) => Ok(forecasts.into_iter().flat_map(|forecast| forecast.warnings).collect()),
         Err(refused) => Err(refused[0].failure.reason.clone()),
@@ -229,10 +229,11 @@ async fn what_may_not_be_asked_is_reported_once() {
 #[tokio::test(start_paused = true)]
 async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
     let kinds = [WorkloadKind::Deployment, WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
-    let purposes = [Purpose::Runs, Purpose::Services, Purpose::Diagnosis, Purpose::Checks];
-    let purposes = kinds.map(Purpose::Workloads).into_iter().chain(purposes);
+    let purposes =
+        [RightPurpose::Runs, RightPurpose::Services, RightPurpose::Diagnosis, RightPurpose::Checks];
+    let purposes = kinds.map(RightPurpose::Workloads).into_iter().chain(purposes);
     let rights: BTreeSet<(&str, &str)> =
-        purposes.flat_map(permissions::used).map(|right| (right.verb, right.resource)).collect();
+        purposes.flat_map(permissions::used_rights).map(|right| (right.verb, right.resource)).collect();
     let mut asked = BTreeSet::new();
     let mut process = Process::new(IDENTITY);
     process.limits.batch = std::time::Duration::from_secs(60);
@@ -266,8 +267,11 @@ async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
         assert!(rights.contains(&(*asked, kind.as_str())), "{asked} {kind} is not in the table");
     }
     let used = |purpose| {
-        permissions::used(purpose)
+        permissions::used_rights(purpose)
             .all(|right| asked.iter().any(|(asked, kind)| *asked == right.verb && *kind == right.resource))
     };
-    assert!(used(Purpose::Checks) && used(Purpose::Diagnosis), "the table has more than is asked: {asked:?}");
+    assert!(
+        used(RightPurpose::Checks) && used(RightPurpose::Diagnosis),
+        "the table has more than is asked: {asked:?}"
+    );
 }

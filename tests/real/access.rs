@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rollout::cluster::permissions::{self, Purpose, Right};
+use rollout::cluster::permissions::{self, Right, RightPurpose};
 use rollout::oam::kind::WorkloadKind;
 use serde_json::json;
 
@@ -52,16 +52,16 @@ const READING: &str = "{apiGroups: [apps], resources: [deployments, controllerre
                        {apiGroups: [''], resources: [configmaps], verbs: [get, list]}";
 
 /// Rules with some of the rights of the table.
-fn rules(purposes: &[Purpose]) -> String {
+fn rules(purposes: &[RightPurpose]) -> String {
     let rule = |Right { verb, group, resource }: Right<'_>| {
         format!("{{apiGroups: ['{group}'], resources: [{resource}], verbs: [{verb}]}}")
     };
-    let rights = purposes.iter().copied().flat_map(permissions::used);
+    let rights = purposes.iter().copied().flat_map(permissions::used_rights);
     rights.map(rule).collect::<Vec<_>>().join(", ")
 }
 
 /// What a run of Deployments takes, without what it looks for beforehand.
-const DRIVING: [Purpose; 2] = [Purpose::Workloads(WorkloadKind::Deployment), Purpose::Runs];
+const DRIVING: [RightPurpose; 2] = [RightPurpose::Workloads(WorkloadKind::Deployment), RightPurpose::Runs];
 
 fn is_untouched(env: &RealEnv) {
     for kind in ["deployments", "controllerrevisions", "leases"] {
@@ -143,7 +143,7 @@ pub(crate) fn rights_to_remove(env: &RealEnv) {
     let driving = rules(&DRIVING);
     grant(env, &format!("{driving}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
     is_refused("delete `configmaps`");
-    grant(env, &format!("{driving}, {}", rules(&[Purpose::Removal])));
+    grant(env, &format!("{driving}, {}", rules(&[RightPurpose::Removal])));
     let removed = delete();
     assert_eq!(removed.code, Some(0), "{removed:#?}");
     is_untouched(env);

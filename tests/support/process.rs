@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kube::Client;
 use rollout::cluster::clock::Clock;
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control::{self, Control, Stopper};
 use rollout::driver::outcome::{ComponentOutcome, Failure};
@@ -100,7 +100,7 @@ impl Process {
         self.tap.attach(clock);
         let context = Context {
             next_check: std::rc::Rc::default(),
-            session: Session::new(client, clock.clone(), Patience::default()),
+            session: Session::new(client, clock.clone(), Timeouts::default()),
             reporter: self.recorder.clone(),
             control: self.control.clone(),
             identity: self.identity.clone(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::sandbox::fault::{Seen, Verb, Verdict, WatchFault};
 
 use crate::support::case;
@@ -92,7 +92,7 @@ async fn a_watch_from_a_lost_version_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
     let cluster = TestCluster::open("[]").await;
-    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     let told = Rc::new(RefCell::new(Vec::new()));
     let heard = told.clone();
     session.on_retry(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));

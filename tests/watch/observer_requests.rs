@@ -2,7 +2,7 @@
 
 use rollout::cli::commands::follow::Followed;
 use rollout::cli::commands::gather;
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::Context;
 use rollout::driver::delete::{self, Extent, Remover};
 use rollout::driver::inventory::{self, Scope};
@@ -38,7 +38,7 @@ const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deplo
 
 /// Where everything stands, asked by somebody else.
 async fn statuses(cluster: &TestCluster) -> Vec<ComponentStatus> {
-    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     gather::statuses(&session, NAMESPACE).await.unwrap()
 }
 

@@ -7,9 +7,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Event;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use rollout::cluster::pods::signs::Before;
-use rollout::cluster::pods::{Subject, look};
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::pods::baseline::Baseline;
+use rollout::cluster::pods::{WorkloadRef, inspect_workload};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::FailFast;
 use rollout::oam::kind::WorkloadKind;
 use rollout::report::event::EventKind;
@@ -185,10 +185,10 @@ async fn pods_are_counted_over_all_pages() {
         Fate::Verdict(Verdict::Answer(answer(200, "application/json", &page.to_string())))
     });
     let client = tapped_client::tapped(cluster.client(), process.tap.clone());
-    let session = Session::new(client, cluster.clock.clone(), Patience::default());
-    let subject =
-        Subject { namespace: NAMESPACE, component: "db", kind: WorkloadKind::StatefulSet, name: "db" };
-    let findings = look(&session, subject, &Before::default()).await.unwrap();
+    let session = Session::new(client, cluster.clock.clone(), Timeouts::default());
+    let workload_ref =
+        WorkloadRef { namespace: NAMESPACE, component: "db", kind: WorkloadKind::StatefulSet, name: "db" };
+    let findings = inspect_workload(&session, workload_ref, &Baseline::default()).await.unwrap();
     assert_eq!(findings.ready, 3);
     assert_eq!(pages.lock().unwrap().len(), 2);
 }

@@ -52,7 +52,7 @@ pub async fn statuses_with_drivers(
         let Some(key) = keys.get(&item.component) else { continue };
         let holder = match holders.get(&key.name()) {
             Some(holder) => holder.clone(),
-            None => match lease::holder(session, namespace, key).await {
+            None => match lease::lease_holder(session, namespace, key).await {
                 Ok(holder) => holder.map(|(identity, _)| identity),
                 // A user who may not see Leases learns nothing of who drives.
                 Err(ClusterError::Forbidden(_)) => return Ok(items),

@@ -18,9 +18,9 @@ use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::flags::values;
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
+use crate::cluster::classify::ServerName;
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
-use crate::cluster::judge::Server;
 use crate::cluster::{keys, pods, workload};
 use crate::driver::context::{FailFast, Limits};
 use crate::driver::foresee::{Forecast, foresee};
@@ -247,7 +247,7 @@ async fn open(
     .map_err(|error| ClusterError::Other(error.to_string()))?;
     let connection = Connection {
         client: sandbox.client("default"),
-        server: Server::default(),
+        server: ServerName::default(),
         sandbox: Some(sandbox.clone()),
         namespaces: real.connection.namespaces.clone(),
         request_timeout: None,
@@ -256,7 +256,7 @@ async fn open(
     for (resource, object) in objects {
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         let api = setting.session.dynamic(&namespace, &resource);
-        setting.session.once(api.create(&PostParams::default(), &bare(object))).await?;
+        setting.session.request_once(api.create(&PostParams::default(), &bare(object))).await?;
     }
     for _ in 0..MOST_LOOKS {
         if sandbox.objects().iter().all(is_ready) {

@@ -25,9 +25,9 @@ use crate::cli::connect::trace::traced;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
+use crate::cluster::classify::ServerName;
 use crate::cluster::clock::Clock;
-use crate::cluster::credentials::{CredentialError, guarded};
-use crate::cluster::judge::Server;
+use crate::cluster::credentials::{CredentialError, hide_credentials};
 use crate::sandbox::rules;
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
@@ -44,7 +44,7 @@ pub struct Connection {
     /// the first one was applied.
     pub client: Client,
     /// How messages name the server.
-    pub server: Server,
+    pub server: ServerName,
     /// The sandbox that it talks to; a cluster otherwise. It lives as long as this does.
     pub sandbox: Option<Sandbox>,
     /// Where unqualified names live.
@@ -109,7 +109,7 @@ async fn silent(
         let sandbox = open_sandbox(sandbox.as_deref(), args.sandbox_rules.as_deref(), access, clock)?;
         let client = sandbox.client("default");
         let namespaces = Namespaces::new(flag, "default".to_owned())?;
-        let server = Server::default();
+        let server = ServerName::default();
         return Ok(Connection { client, server, sandbox: Some(sandbox), namespaces, request_timeout });
     }
     if args.sandbox_rules.is_some() {
@@ -126,7 +126,7 @@ async fn silent(
     provider(&mut config)?;
     check_token(&config)?;
     let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
-    let server = Server::at(config.cluster_url.to_string().trim_end_matches('/'));
+    let server = ServerName::at(config.cluster_url.to_string().trim_end_matches('/'));
     let builder = ClientBuilder::try_from(config).map_err(unusable)?;
     let client = match token_file {
         Some(file) => {
@@ -134,7 +134,7 @@ async fn silent(
         }
         None => builder.build(),
     };
-    let client = guarded(client);
+    let client = hide_credentials(client);
     let client = match plugin {
         Some(plugin) => authorised(client, plugin),
         None => client,

@@ -8,7 +8,7 @@ use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::{Patience, Session};
+use crate::cluster::session::{Session, Timeouts};
 
 /// A command's surroundings.
 pub struct Setting {
@@ -35,10 +35,10 @@ pub async fn open(global: &GlobalArgs, access: client::Access, ui: &mut Ui) -> R
 impl Setting {
     /// Surroundings over a connection that there is.
     pub fn over(connection: Connection, clock: Clock, identity: String) -> Self {
-        let patience =
-            Patience { request: connection.request_timeout.unwrap_or(Duration::ZERO), ..Patience::default() };
-        let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
-            .naming(connection.server.clone());
+        let timeouts =
+            Timeouts { request: connection.request_timeout.unwrap_or(Duration::ZERO), ..Timeouts::default() };
+        let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, timeouts)
+            .with_server(connection.server.clone());
         Self { connection, session, identity }
     }
 }

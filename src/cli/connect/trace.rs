@@ -6,15 +6,15 @@ use kube::Client;
 use kube::client::Body;
 use tower::service_fn;
 
+use crate::cluster::classify::{ServerName, classify_error};
 use crate::cluster::clock::Clock;
-use crate::cluster::judge::{Server, judge};
 
 /// A client like another that tells what it asked and how it was answered. Watches are told when they begin.
 ///
 /// Of an error it says what any message says of it, and no more: the client's own words may hold credentials.
 pub fn traced(
     client: Client,
-    server: &Server,
+    server: &ServerName,
     clock: &Clock,
     tell: impl Fn(&str) + Clone + Send + 'static,
 ) -> Client {
@@ -29,7 +29,9 @@ pub fn traced(
             let taken = milliseconds(clock.elapsed() - begun);
             match &answer {
                 Ok(response) => tell(&format!("{asked} {} after {taken}", response.status().as_u16())),
-                Err(error) => tell(&format!("{asked} unanswered after {taken}: {}", judge(error, &server))),
+                Err(error) => {
+                    tell(&format!("{asked} unanswered after {taken}: {}", classify_error(error, &server)))
+                }
             }
             answer
         }

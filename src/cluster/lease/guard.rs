@@ -204,7 +204,7 @@ impl LeaseGuard {
         let api = queue.session.api::<Lease>(&queue.namespace);
         let patch = json_patch(json!([
             {"op": "test", "path": "/spec/holderIdentity", "value": queue.identity},
-            {"op": "test", "path": format!("/metadata/annotations/{}", keys::pointer(HOLDER)), "value": queue.tokens.borrow().last()},
+            {"op": "test", "path": format!("/metadata/annotations/{}", keys::escape_pointer(HOLDER)), "value": queue.tokens.borrow().last()},
             {"op": "replace", "path": path, "value": value},
         ]))?;
         queue.session.request_untracked(api.patch(&queue.name(), &patch_params(), &patch)).await.map(|_| ())

@@ -119,8 +119,8 @@ fn plain(mut service: Value) -> Value {
 
 /// Compares a Service with the one wanted. Pure.
 #[must_use]
-pub fn compare(seen: Option<&DynamicObject>, wanted: &Wanted<'_>) -> Change {
-    let foreign = seen.and_then(|seen| foreign(seen, wanted.application, wanted.component));
+pub fn service_change(seen: Option<&DynamicObject>, wanted: &Wanted<'_>) -> Change {
+    let foreign = seen.and_then(|seen| foreign_owner(seen, wanted.application, wanted.component));
     match (seen, &wanted.service, foreign) {
         (None, None, _) => Change::None,
         (None, Some(service), _) => Change::Create(marked(service)),
@@ -141,7 +141,7 @@ pub fn compare(seen: Option<&DynamicObject>, wanted: &Wanted<'_>) -> Change {
 
 /// Why a Service is not the component's; `None` where it is.
 #[must_use]
-pub fn foreign(seen: &DynamicObject, application: &str, component: &str) -> Option<String> {
+pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -> Option<String> {
     let name = seen.name_any();
     match seen.labels().get(labels::NAME) {
         Some(owner) if owner != application => {
@@ -296,7 +296,7 @@ mod tests {
         let known = known.iter().map(|key| (*key).to_owned()).collect();
         let inherited = Inherited::Written(&known);
         let wanted = Wanted { application: "shop", component: "web", service, inherited };
-        compare(Some(&seen()), &wanted)
+        service_change(Some(&seen()), &wanted)
     }
 
     fn patched(spec: &Value) -> Value {
@@ -358,7 +358,7 @@ mod tests {
             edit(&mut seen);
             let inherited = Inherited::Kept;
             let wanted = Wanted { application: "shop", component: "web", service, inherited };
-            compare(Some(&seen), &wanted)
+            service_change(Some(&seen), &wanted)
         };
         let edits: [&dyn Fn(&mut DynamicObject); 3] = [
             &|seen| drop(seen.labels_mut().insert(labels::NAME.to_owned(), "other".to_owned())),

@@ -16,7 +16,7 @@ fn answering(seed: u64, code: u16) -> Session {
         let body = format!(r#"{{"kind":"Status","apiVersion":"v1","message":"as it is","code":{code}}}"#);
         Ok::<_, kube::Error>(Response::builder().status(code).body(Body::from(body.into_bytes())).unwrap())
     });
-    Session::seeded(seed, Client::new(service, "x"), Clock::system(), Patience::default())
+    Session::seeded(seed, Client::new(service, "x"), Clock::system(), Timeouts::default())
 }
 
 /// What is told of the retries of a read that never succeeds, and when it ends.
@@ -35,7 +35,7 @@ async fn retries(seed: u64) -> Vec<Duration> {
 async fn failing(session: &Session) -> (ClusterError, Duration) {
     let begun = session.clock().elapsed();
     loop {
-        if let Err(error) = session.pause_after(&ClusterError::transient("no leader")).await {
+        if let Err(error) = session.wait_before_retry(&ClusterError::transient("no leader")).await {
             return (error, (session.clock().elapsed() - begun).unsigned_abs());
         }
     }
@@ -56,7 +56,7 @@ fn expiring() -> Session {
             Err::<_, tower::BoxError>(error.into())
         }
     });
-    Session::new(Client::new(service, "x"), Clock::system(), Patience::default())
+    Session::new(Client::new(service, "x"), Clock::system(), Timeouts::default())
 }
 
 /// Neither trouble of the network, nor waited for as long as that.
@@ -122,7 +122,7 @@ async fn the_success_of_another_part_renews_no_budget() {
         session.request_untracked(session.api::<ConfigMap>("x").get("y")).await;
     drop(config);
     session.shared.was_connected.set(true);
-    let (stuck, well) = (session.apart(), session.apart());
+    let (stuck, well) = (session.with_separate_budget(), session.with_separate_budget());
     let succeeding = async {
         loop {
             well.clock().pause(Duration::from_secs(1)).await;
@@ -143,7 +143,7 @@ async fn the_success_of_another_part_renews_no_budget() {
 async fn the_failures_of_another_part_use_up_no_budget() {
     let session = answering(0, 200);
     session.shared.was_connected.set(true);
-    let parts: Vec<Session> = (0..10).map(|_| session.apart()).collect();
+    let parts: Vec<Session> = (0..10).map(|_| session.with_separate_budget()).collect();
     for (error, lasted) in futures::future::join_all(parts.iter().map(failing)).await {
         assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");
         assert!(lasted >= session.outage(), "{lasted:?}");

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use crate::cluster::constraints::{self, Admission, Asked};
+use crate::cluster::constraints::{self, Admission, IfPermitted};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::driver::foresee::Forecast;
@@ -46,14 +46,14 @@ pub(super) async fn run(
     session: &Session,
     namespace: &str,
     forecast: &Forecast,
-) -> Result<Asked<Tried>, ClusterError> {
+) -> Result<IfPermitted<Tried>, ClusterError> {
     let Some(template) = template(forecast).filter(|_| forecast.makes_pods()) else {
-        return Ok(Asked::Known(Tried::Needless));
+        return Ok(IfPermitted::Known(Tried::Needless));
     };
     let prefix = &forecast.prepared.desired.workload;
-    Ok(match constraints::try_pod(session, namespace, prefix, &template).await? {
-        Asked::Known(admission) => Asked::Known(Tried::Judged(admission)),
-        Asked::Denied(right) => Asked::Denied(right),
+    Ok(match constraints::dry_run_pod(session, namespace, prefix, &template).await? {
+        IfPermitted::Known(admission) => IfPermitted::Known(Tried::Judged(admission)),
+        IfPermitted::Denied(right) => IfPermitted::Denied(right),
     })
 }
 
@@ -78,7 +78,7 @@ impl Tried {
             Self::Judged(Admission::Refused(message)) => {
                 judge(message, namespace, &forecast.prepared.target.name)
             }
-            Self::Judged(Admission::Admitted(_) | Admission::Silent) | Self::Needless => Verdict::Fine,
+            Self::Judged(Admission::Admitted(_) | Admission::Unknown) | Self::Needless => Verdict::Fine,
         }
     }
 
@@ -86,7 +86,7 @@ impl Tried {
     pub(super) fn admitted(self) -> Option<Pod> {
         match self {
             Self::Judged(Admission::Admitted(pod)) => Some(*pod),
-            Self::Judged(Admission::Refused(_) | Admission::Silent) | Self::Needless => None,
+            Self::Judged(Admission::Refused(_) | Admission::Unknown) | Self::Needless => None,
         }
     }
 }

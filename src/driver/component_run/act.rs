@@ -109,7 +109,7 @@ impl ComponentRun<'_> {
             | ClusterError::Rejected(message) => {
                 return Err(self.denied(message));
             }
-            error => self.context.session.pause_after(&error).await?,
+            error => self.context.session.wait_before_retry(&error).await?,
         }
         self.look_again().await
     }

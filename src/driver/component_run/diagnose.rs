@@ -8,9 +8,9 @@ use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 
-use crate::cluster::pods::signs::{Age, Before};
-use crate::cluster::pods::{self, Findings, Subject};
-use crate::cluster::{warnings, workload};
+use crate::cluster::pods::baseline::{Age, Baseline};
+use crate::cluster::pods::{self, Findings, WorkloadRef};
+use crate::cluster::{events, workload};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::context::FailFast;
 use crate::driver::evidence;
@@ -57,15 +57,15 @@ pub(super) enum ReadyCount {
 
 impl ComponentRun<'_> {
     /// The workload that is waited for.
-    pub(in crate::driver) fn subject(&self) -> Subject<'_> {
+    pub(in crate::driver) fn workload_ref(&self) -> WorkloadRef<'_> {
         let PreparedComponent { namespace, component, desired, .. } = self.prepared;
-        Subject { namespace, component, kind: desired.kind, name: &desired.workload }
+        WorkloadRef { namespace, component, kind: desired.kind, name: &desired.workload }
     }
 
     /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
     pub(super) fn note_signs(&mut self, written: &DynamicObject, events: &[Event]) {
         if written.name_any() == self.prepared.desired.workload {
-            self.before = Some(Before::of(written).with_events(events));
+            self.baseline = Some(Baseline::of(written).with_events(events));
         }
     }
 
@@ -86,7 +86,7 @@ impl ComponentRun<'_> {
     pub(super) async fn warnings_so_far(&self) -> Vec<Event> {
         match self.prepared.desired.kind {
             WorkloadKind::StatefulSet => {
-                let warnings = pods::warnings(&self.context.session, self.subject());
+                let warnings = pods::list_warning_events(&self.context.session, self.workload_ref());
                 self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
             }
             WorkloadKind::Deployment | WorkloadKind::CloneSet => Vec::new(),
@@ -129,7 +129,7 @@ impl ComponentRun<'_> {
             FailFast::On => BETWEEN_CHECKS_FAIL_FAST,
             FailFast::Off => BETWEEN_CHECKS,
         };
-        if self.before.is_none() {
+        if self.baseline.is_none() {
             self.note_signs_unwritten().await;
         }
         self.context.next_check.set(Some(self.context.session.clock().moment().plus(between)));
@@ -145,10 +145,10 @@ impl ComponentRun<'_> {
         let Some(findings) = found else {
             return Ok(ReadyCount::Unchanged);
         };
-        let lasting = findings.lasting();
-        let is_news = look == PodCheck::Repeat || lasting.is_some();
+        let permanent = findings.permanent_problem();
+        let is_news = look == PodCheck::Repeat || permanent.is_some();
         let lines = evidence::causes(self.prepared, &findings);
-        if let Some(reason) = lasting.filter(|_| self.context.limits.fail_fast == FailFast::On) {
+        if let Some(reason) = permanent.filter(|_| self.context.limits.fail_fast == FailFast::On) {
             self.diagnosis = lines;
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
@@ -173,15 +173,15 @@ impl ComponentRun<'_> {
     /// only events tell.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
         let (namespace, session) = (&self.prepared.namespace, &self.context.session);
-        let before = self.before.clone().unwrap_or_default();
-        let mut findings = pods::look(session, self.subject(), &before).await.ok()?;
+        let baseline = self.baseline.clone().unwrap_or_default();
+        let mut findings = pods::inspect_workload(session, self.workload_ref(), &baseline).await.ok()?;
         // What its controller takes away once it is over may just not have been taken away yet.
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
-        let is_due =
-            look == PodCheck::Repeat && findings.troubles.iter().any(pods::blame::Trouble::is_starting);
+        let is_due = look == PodCheck::Repeat
+            && findings.problems.iter().any(pods::diagnosis::PodProblem::is_starting);
         let in_the_way =
-            if is_due { warnings::of_starting_pods(session, namespace).await } else { BTreeMap::new() };
-        findings.troubles.retain_mut(|trouble| {
+            if is_due { events::list_pod_warnings(session, namespace).await } else { BTreeMap::new() };
+        findings.problems.retain_mut(|trouble| {
             if !trouble.is_starting() {
                 return true;
             }

@@ -65,7 +65,7 @@ impl ComponentRun<'_> {
         let mut is_told = false;
         loop {
             if let Some(seen) = &seen
-                && service::stamp(seen).is_some_and(|stamp| stamp > epoch)
+                && service::service_epoch(seen).is_some_and(|stamp| stamp > epoch)
             {
                 return Err(self.superseded().await);
             }
@@ -73,7 +73,7 @@ impl ComponentRun<'_> {
             let attempt = match (&change, &seen) {
                 (Change::Foreign(reason), _) => return Err(self.denied(reason.clone())),
                 (Change::None, Some(found))
-                    if self.prepared.exposing.owns(found) && service::stamp(found) != Some(epoch) =>
+                    if self.prepared.exposing.owns(found) && service::service_epoch(found) != Some(epoch) =>
                 {
                     service::patch_service(&session, &namespace, found, &[], epoch).await.map(Some)
                 }
@@ -149,7 +149,7 @@ impl ComponentRun<'_> {
                 Err(Failure::new(FailureKind::NotReady, reason))
             }
             ClusterError::Forbidden(message) | ClusterError::Invalid(message) => Err(self.denied(message)),
-            error => Ok(self.context.session.pause_after(&error).await?),
+            error => Ok(self.context.session.wait_before_retry(&error).await?),
         }
     }
 }

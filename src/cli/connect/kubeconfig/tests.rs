@@ -173,7 +173,7 @@ fn tried(text: &[u8], flags: &[&str]) -> String {
         }
         let request = Request::get("/api/v1/namespaces/x/configmaps").body(Body::empty()).unwrap();
         let error = connection.client.send(request).await.map(|_| ()).unwrap_err();
-        format!("{error:?} {}", crate::cluster::judge::judge(&error, &connection.server))
+        format!("{error:?} {}", crate::cluster::classify::classify_error(&error, &connection.server))
     });
     runtime.shutdown_background();
     said

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 /// A pod that is not ready, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PodProblem {
     /// The pod.
     pub pod: String,
     /// How often the container to blame was restarted.
@@ -18,21 +18,21 @@ pub struct Trouble {
     /// What pods share that are not ready for one reason: it has no counts and no times.
     pub common: String,
     /// Whose log may tell more.
-    pub log: Option<Log>,
+    pub log: Option<ContainerLog>,
 }
 
 /// A log that there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub struct ContainerLog {
     /// The container.
     pub container: String,
     /// Which of its lives.
-    pub life: Life,
+    pub instance: Instance,
 }
 
 /// A container that is restarted has a log for each life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
+pub enum Instance {
     /// The one that is, or was the last.
     Current,
     /// The one before: it ended badly, and the one after it has not got as far.
@@ -44,7 +44,7 @@ pub enum Life {
 /// An object that is missing belongs here: a run makes no ConfigMap and no Secret, so waiting for one is waiting for
 /// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells of
 /// it, and an event says what was.
-const LASTING: [&str; 7] = [
+const PERMANENT: [&str; 7] = [
     "InvalidImageName",
     "ErrImageNeverPull",
     "CreateContainerConfigError",
@@ -55,15 +55,15 @@ const LASTING: [&str; 7] = [
 ];
 /// A container that has ended so often is not just waiting for something else to come up. The help of `--fail-fast` says
 /// this number.
-const MANY_RESTARTS: i32 = 3;
+const RESTARTS_UNTIL_PERMANENT: i32 = 3;
 /// What a container waits for in the usual course of things.
-const ON_ITS_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
-impl Trouble {
+impl PodProblem {
     /// Why this pod is not ready.
     pub(super) fn of(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
-        let blamed = status.and_then(Blamed::of);
+        let blamed = status.and_then(FaultyContainer::of);
         let (phase, message) = match (&blamed, status) {
             (_, None) => ("no status yet".to_owned(), None),
             (Some(blamed), Some(status)) => blamed.reason().unwrap_or_else(|| of_pod(status)),
@@ -84,32 +84,32 @@ impl Trouble {
             phase,
             reason,
             common,
-            log: blamed.as_ref().and_then(Blamed::log),
+            log: blamed.as_ref().and_then(FaultyContainer::log),
         }
     }
 
     /// Whether waiting is unlikely to help.
     #[must_use]
-    pub fn is_lasting(&self) -> bool {
-        LASTING.contains(&self.phase.as_str()) || self.restarts >= MANY_RESTARTS
+    pub fn is_permanent(&self) -> bool {
+        PERMANENT.contains(&self.phase.as_str()) || self.restarts >= RESTARTS_UNTIL_PERMANENT
     }
 
     /// Whether the pod is only on its way.
     #[must_use]
     pub fn is_starting(&self) -> bool {
         let phase = self.phase.as_str();
-        ON_ITS_WAY.contains(&phase) || ["no status yet", "Pending"].contains(&phase)
+        STARTING.contains(&phase) || ["no status yet", "Pending"].contains(&phase)
     }
 }
 
 /// A container that is not ready, in its pod.
-struct Blamed<'a> {
+struct FaultyContainer<'a> {
     status: &'a ContainerStatus,
     is_init: bool,
     has_neighbours: bool,
 }
 
-impl<'a> Blamed<'a> {
+impl<'a> FaultyContainer<'a> {
     /// The first container that failed; else the first that runs and is not ready, for which those after it may wait; else
     /// the first that is not ready.
     fn of(pod: &'a PodStatus) -> Option<Self> {
@@ -149,7 +149,7 @@ impl<'a> Blamed<'a> {
         }
         let is_first = self.is_init && state.running.is_some();
         // The pod's condition would name the containers that wait for it.
-        is_first.then(|| (ON_ITS_WAY[1].to_owned(), Some("it is still running".to_owned())))
+        is_first.then(|| (STARTING[1].to_owned(), Some("it is still running".to_owned())))
     }
 
     /// How often it was restarted and how it ended before: the wait for its restart says only that it ended.
@@ -163,19 +163,19 @@ impl<'a> Blamed<'a> {
     }
 
     /// A container that never started has printed nothing.
-    fn log(&self) -> Option<Log> {
+    fn log(&self) -> Option<ContainerLog> {
         let state = self.status.state.as_ref()?;
         let last = last_ending(self.status);
-        let life = match state {
-            ContainerState { terminated: Some(_), .. } => Life::Current,
+        let instance = match state {
+            ContainerState { terminated: Some(_), .. } => Instance::Current,
             ContainerState { running: Some(_), .. } if last.is_none_or(|last| last.exit_code == 0) => {
-                Life::Current
+                Instance::Current
             }
             // By the time the log is read, one that waits may have been restarted.
-            _ if last.is_some() => Life::Previous,
+            _ if last.is_some() => Instance::Previous,
             _ => return None,
         };
-        Some(Log { container: self.status.name.clone(), life })
+        Some(ContainerLog { container: self.status.name.clone(), instance })
     }
 }
 
@@ -187,7 +187,7 @@ fn has_ended_well(container: &ContainerStatus) -> bool {
 fn has_failed(container: &ContainerStatus) -> bool {
     let Some(state) = &container.state else { return false };
     let waits = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
-    state.terminated.is_some() || waits.is_some_and(|reason| !ON_ITS_WAY.contains(&reason))
+    state.terminated.is_some() || waits.is_some_and(|reason| !STARTING.contains(&reason))
 }
 
 fn last_ending(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use kube::core::Status;
 
-use crate::cluster::answers::Anomaly;
 use crate::cluster::credentials::CredentialError;
 use crate::cluster::error::{ClusterError, Fault, Origin};
+use crate::cluster::response::InvalidResponse;
 
 /// What the API server says to a JSON Patch whose `test` failed; it names no field.
 const PATCH_TEST_FAILED: &str = "the server rejected our request due to an error in our request";
@@ -30,9 +30,9 @@ const PERMANENT: [&str; 4] = [
 
 /// How messages name the API server.
 #[derive(Debug, Clone, Default)]
-pub struct Server(Option<Arc<str>>);
+pub struct ServerName(Option<Arc<str>>);
 
-impl Server {
+impl ServerName {
     /// A server at an address, which must hold no credentials.
     #[must_use]
     pub fn at(address: &str) -> Self {
@@ -40,7 +40,7 @@ impl Server {
     }
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(address) => write!(f, "the API server at `{address}`"),
@@ -51,19 +51,19 @@ impl fmt::Display for Server {
 
 /// What a failed request means.
 #[must_use]
-pub fn judge(error: &kube::Error, server: &Server) -> ClusterError {
+pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError {
     if let Some(error) = CredentialError::find(error) {
         return ClusterError::Unauthorized(error.to_string());
     }
-    if let Some(anomaly) = find::<Anomaly>(error) {
+    if let Some(anomaly) = find::<InvalidResponse>(error) {
         return match anomaly {
-            Anomaly::Silence(limit) => silence(*limit, server),
-            Anomaly::Stranger { code, said } => stranger(*code, said, server),
+            InvalidResponse::Timeout(limit) => timed_out(*limit, server),
+            InvalidResponse::NotApiServer { code, said } => not_api_server(*code, said, server),
         };
     }
     match error {
-        kube::Error::Api(status) => answer(status, server),
-        kube::Error::HyperError(_) | kube::Error::Service(_) => connection(error, server),
+        kube::Error::Api(status) => classify_status(status, server),
+        kube::Error::HyperError(_) | kube::Error::Service(_) => classify_connection(error, server),
         // A body cut off in the middle is a broken connection too.
         kube::Error::ReadEvents(_) | kube::Error::FromUtf8(_) => broken(&chain(error), server),
         kube::Error::SerdeError(parse) if parse.is_eof() => broken(&chain(error), server),
@@ -73,13 +73,13 @@ pub fn judge(error: &kube::Error, server: &Server) -> ClusterError {
 
 /// No answer in time.
 #[must_use]
-pub fn silence(limit: Duration, server: &Server) -> ClusterError {
+pub fn timed_out(limit: Duration, server: &ServerName) -> ClusterError {
     let message = format!("no answer from {server} within {}s", limit.as_secs());
     ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
 }
 
 /// What a failed answer of the server means.
-fn answer(status: &Status, server: &Server) -> ClusterError {
+fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
     let message = if status.message.is_empty() {
         format!("{server} answered {} {}", status.code, status.reason).trim_end().to_owned()
     } else {
@@ -117,7 +117,7 @@ fn answer(status: &Status, server: &Server) -> ClusterError {
 }
 
 /// Something answers that is not an API server: a wrong address, or a proxy's own page.
-fn stranger(code: u16, said: &str, server: &Server) -> ClusterError {
+fn not_api_server(code: u16, said: &str, server: &ServerName) -> ClusterError {
     let what = first_line(said);
     let said = if what.is_empty() { String::new() } else { format!(": {what}") };
     let place = match &server.0 {
@@ -125,7 +125,7 @@ fn stranger(code: u16, said: &str, server: &Server) -> ClusterError {
         None => "the server".to_owned(),
     };
     let message = format!("{place} is not an API server: HTTP {code}{said}");
-    ClusterError::Misdirected { fault: Fault::Stranger, message }
+    ClusterError::Misdirected { fault: Fault::NotApiServer, message }
 }
 
 /// An HTML page or a stack trace says nothing beyond its first line.
@@ -134,7 +134,7 @@ fn first_line(message: &str) -> &str {
     if line.starts_with('<') { "an HTML page" } else { line }
 }
 
-fn connection(error: &kube::Error, server: &Server) -> ClusterError {
+fn classify_connection(error: &kube::Error, server: &ServerName) -> ClusterError {
     // The outer layers only say that a request failed; what failed is said by those below.
     let inner = error.source().unwrap_or(error);
     let message = chain(inner);
@@ -151,12 +151,12 @@ fn connection(error: &kube::Error, server: &Server) -> ClusterError {
     let message = match fault {
         Fault::UnknownHost => format!("the host of {server} cannot be found: {message}"),
         Fault::Untrusted => format!("{server} cannot be trusted: {message}"),
-        Fault::Stranger => message,
+        Fault::NotApiServer => message,
     };
     ClusterError::Misdirected { fault, message }
 }
 
-fn broken(message: &str, server: &Server) -> ClusterError {
+fn broken(message: &str, server: &ServerName) -> ClusterError {
     let message = format!("no connection to {server}: {message}");
     ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
 }

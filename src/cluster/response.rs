@@ -22,22 +22,22 @@ use tower::Service;
 use crate::cluster::clock::Clock;
 
 /// How many different warnings are kept.
-const MOST_WARNINGS: usize = 100;
+const MAX_WARNINGS: usize = 100;
 /// The longest failed answer that is read, in bytes.
-const MAX_FAILURE: usize = 64 * 1024;
+const MAX_FAILURE_BYTES: usize = 64 * 1024;
 
 /// API groups that every API server serves: what it does not find there, it says with a `Status`.
 const ALWAYS_SERVED: [&str; 2] = ["/api/v1/", "/apis/apps/"];
 
 /// What is no answer of an API server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Anomaly {
+pub enum InvalidResponse {
     /// There is none.
     #[error("no answer within {}s", .0.as_secs())]
-    Silence(Duration),
+    Timeout(Duration),
     /// It comes from something else.
     #[error("the response is not from an API server (HTTP {code})")]
-    Stranger {
+    NotApiServer {
         /// The HTTP status.
         code: u16,
         /// The beginning of its answer.
@@ -45,19 +45,19 @@ pub enum Anomaly {
     },
 }
 
-/// Warnings that the server gave, in order, each once.
+/// ServerWarnings that the server gave, in order, each once.
 #[derive(Debug, Clone, Default)]
-pub struct Warnings(Arc<Mutex<Kept>>);
+pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct WarningLog {
     all: Vec<String>,
     taken: usize,
-    /// Warnings of ours.
-    told: BTreeSet<String>,
+    /// ServerWarnings of ours.
+    reported: BTreeSet<String>,
 }
 
-impl Warnings {
+impl ServerWarnings {
     /// Those that nobody has taken yet.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
@@ -70,7 +70,7 @@ impl Warnings {
     fn note(&self, headers: &HeaderMap) {
         for text in headers.get_all(WARNING).iter().filter_map(warning) {
             let mut kept = self.lock();
-            if !kept.all.contains(&text) && kept.all.len() < MOST_WARNINGS {
+            if !kept.all.contains(&text) && kept.all.len() < MAX_WARNINGS {
                 kept.all.push(text);
             }
         }
@@ -79,10 +79,10 @@ impl Warnings {
     /// Whether a warning of ours is told for the first time: one that holds for a whole command is told once.
     #[must_use]
     pub fn is_first(&self, text: &str) -> bool {
-        self.lock().told.insert(text.to_owned())
+        self.lock().reported.insert(text.to_owned())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, WarningLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,20 +97,25 @@ fn warning(value: &HeaderValue) -> Option<String> {
 /// Wraps a client so that failed answers carry their `Retry-After`, warnings are kept, and every answer begins
 /// within `limit` (zero is none).
 #[must_use]
-pub fn normalised(client: Client, clock: Clock, limit: Duration, warnings: Warnings) -> Client {
+pub fn normalise_responses(
+    client: Client,
+    clock: Clock,
+    limit: Duration,
+    warnings: ServerWarnings,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
-    Client::new(Normalise { client, clock, limit, warnings }, namespace)
+    Client::new(ResponseNormaliser { client, clock, limit, warnings }, namespace)
 }
 
 #[derive(Clone)]
-struct Normalise {
+struct ResponseNormaliser {
     client: Client,
-    warnings: Warnings,
+    warnings: ServerWarnings,
     clock: Clock,
     limit: Duration,
 }
 
-impl Service<Request<Body>> for Normalise {
+impl Service<Request<Body>> for ResponseNormaliser {
     type Response = Response<Body>;
     type Error = tower::BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -124,7 +129,7 @@ impl Service<Request<Body>> for Normalise {
         let path = request.uri().path().to_owned();
         Box::pin(async move {
             let Some(response) = clock.within(limit, client.send(request)).await else {
-                return Err(Anomaly::Silence(limit).into());
+                return Err(InvalidResponse::Timeout(limit).into());
             };
             let response = response?;
             warnings.note(response.headers());
@@ -134,12 +139,12 @@ impl Service<Request<Body>> for Normalise {
                 return Ok(response);
             }
             let (parts, body) = response.into_parts();
-            let bytes = Limited::new(body, MAX_FAILURE).collect().await?.to_bytes();
+            let bytes = Limited::new(body, MAX_FAILURE_BYTES).collect().await?.to_bytes();
             if !is_failure || is_strange(status, &path, &parts.headers, &bytes) {
                 // Of a page only that it is one is said.
                 let said =
                     if is_failure { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() };
-                return Err(Anomaly::Stranger { code: status.as_u16(), said }.into());
+                return Err(InvalidResponse::NotApiServer { code: status.as_u16(), said }.into());
             }
             let retry_after =
                 parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 
-use crate::cluster::pods::signs::Before;
+use crate::cluster::pods::baseline::Baseline;
 use crate::cluster::session::Session;
 
 /// How many events are looked at.
-const MOST_EVENTS: u32 = 500;
+const MAX_EVENTS: u32 = 500;
 /// How many are told, the newest last.
-const MOST_TOLD: usize = 3;
+const MAX_SHOWN: usize = 3;
 /// How much of a message is told, in characters.
 const MESSAGE_WIDTH: usize = 300;
 /// Nobody waits longer for them.
@@ -21,20 +21,25 @@ const WITHIN: Duration = Duration::from_secs(3);
 
 /// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once, without those that were
 /// there before. They are a courtesy: where they cannot be read, there are none.
-pub async fn about(session: &Session, namespace: &str, workload: &str, before: &Before) -> Vec<String> {
+pub async fn list_workload_warnings(
+    session: &Session,
+    namespace: &str,
+    workload: &str,
+    baseline: &Baseline,
+) -> Vec<String> {
     let list = list(session, namespace, "type=Warning").await;
-    summed_up(list.iter().filter(|event| concerns(event, workload) && before.lacks(event)))
+    summed_up(list.iter().filter(|event| concerns(event, workload) && baseline.is_new(event)))
 }
 
 /// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
 /// cannot be mounted, is told by nothing else. They are a courtesy, too.
-pub async fn of_starting_pods(session: &Session, namespace: &str) -> BTreeMap<String, String> {
+pub async fn list_pod_warnings(session: &Session, namespace: &str) -> BTreeMap<String, String> {
     newest(list(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
 }
 
 async fn list(session: &Session, namespace: &str, fields: &str) -> Vec<Event> {
     let api = session.api::<Event>(namespace);
-    let params = ListParams::default().fields(fields).limit(MOST_EVENTS);
+    let params = ListParams::default().fields(fields).limit(MAX_EVENTS);
     let list = session.clock().within(WITHIN, session.request_untracked(api.list(&params))).await;
     list.and_then(Result::ok).map(|list| list.items).unwrap_or_default()
 }
@@ -54,7 +59,7 @@ fn concerns(event: &Event, workload: &str) -> bool {
 
 /// Warnings that are equal but for the pod that they are about.
 #[derive(Default)]
-struct Told {
+struct EventSummary {
     times: i32,
     last: Option<Timestamp>,
     /// The newest, as it was written.
@@ -62,23 +67,23 @@ struct Told {
 }
 
 fn summed_up<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<String> {
-    let mut by_text: BTreeMap<String, Told> = BTreeMap::new();
+    let mut by_text: BTreeMap<String, EventSummary> = BTreeMap::new();
     for event in events {
         let count = event.count.or(event.series.as_ref().and_then(|series| series.count)).unwrap_or(1);
-        let told = by_text.entry(general(event)).or_default();
-        told.times = told.times.saturating_add(count.max(1));
-        if told.text.is_empty() || told.last < time(event) {
-            (told.last, told.text) = (time(event), text(event));
+        let summary = by_text.entry(general(event)).or_default();
+        summary.times = summary.times.saturating_add(count.max(1));
+        if summary.text.is_empty() || summary.last < time(event) {
+            (summary.last, summary.text) = (time(event), text(event));
         }
     }
-    let mut told: Vec<Told> = by_text.into_values().collect();
-    told.sort_by_key(|told| told.last);
-    let skipped = told.len().saturating_sub(MOST_TOLD);
-    let line = |Told { times, text, .. }: Told| match times {
+    let mut summaries: Vec<EventSummary> = by_text.into_values().collect();
+    summaries.sort_by_key(|summary| summary.last);
+    let skipped = summaries.len().saturating_sub(MAX_SHOWN);
+    let line = |EventSummary { times, text, .. }: EventSummary| match times {
         1 => format!("warning event: {text}"),
         times => format!("warning event, {times} times: {text}"),
     };
-    told.into_iter().skip(skipped).map(line).collect()
+    summaries.into_iter().skip(skipped).map(line).collect()
 }
 
 fn time(event: &Event) -> Option<Timestamp> {

@@ -6,12 +6,12 @@ use super::*;
 
 fn status(code: u16, reason: &str, message: &str) -> ClusterError {
     let status = Status::failure(message, reason).with_code(code);
-    judge(&kube::Error::Api(Box::new(status)), &Server::at("https://k8s:6443"))
+    classify_error(&kube::Error::Api(Box::new(status)), &ServerName::at("https://k8s:6443"))
 }
 
 fn service(message: &str) -> ClusterError {
     let inner = io::Error::other(message.to_owned());
-    judge(&kube::Error::Service(Box::new(inner)), &Server::at("https://k8s:6443"))
+    classify_error(&kube::Error::Service(Box::new(inner)), &ServerName::at("https://k8s:6443"))
 }
 
 #[test]
@@ -77,11 +77,11 @@ fn a_page_of_html_is_not_repeated() {
 
 #[test]
 fn errors_name_what_failed_and_where() {
-    let stranger = Anomaly::Stranger { code: 404, said: "<!doctype html>\n<p>shop".to_owned() };
-    let silence = Anomaly::Silence(Duration::from_secs(30));
+    let stranger = InvalidResponse::NotApiServer { code: 404, said: "<!doctype html>\n<p>shop".to_owned() };
+    let silence = InvalidResponse::Timeout(Duration::from_secs(30));
     let anomaly = |anomaly| {
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(anomaly))));
-        judge(&nested, &Server::at("https://k8s:6443"))
+        classify_error(&nested, &ServerName::at("https://k8s:6443"))
     };
     let cases = [
         (

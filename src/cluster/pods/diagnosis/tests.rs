@@ -25,7 +25,7 @@ fn container(name: &str, state: &Value, last: &Value, restarts: i32) -> Value {
 }
 
 /// What is said of a pod with these containers.
-fn trouble(init: &[Value], main: &[Value]) -> Trouble {
+fn problem(init: &[Value], main: &[Value]) -> PodProblem {
     let ready = json!({"type": "Ready", "status": "False", "reason": "ContainersNotReady",
         "message": "containers with unready status: [web]"});
     let status = json!({
@@ -33,11 +33,11 @@ fn trouble(init: &[Value], main: &[Value]) -> Trouble {
         "initContainerStatuses": init, "containerStatuses": main,
     });
     let pod = json!({"metadata": {"name": "web-1"}, "status": status});
-    Trouble::of(&serde_json::from_value(pod).unwrap())
+    PodProblem::of(&serde_json::from_value(pod).unwrap())
 }
 
-fn log(container: &str, life: Life) -> Option<Log> {
-    Some(Log { container: container.to_owned(), life })
+fn log(container: &str, instance: Instance) -> Option<ContainerLog> {
+    Some(ContainerLog { container: container.to_owned(), instance })
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_container_says_why_it_is_not_ready_and_how_it_ended_before() {
             "CreateContainerConfigError: configmap \"modes\" not found",
         ),
     ] {
-        assert_eq!(trouble(&[], &[container("web", state, last, restarts)]).reason, reason);
+        assert_eq!(problem(&[], &[container("web", state, last, restarts)]).reason, reason);
     }
 }
 
@@ -93,7 +93,7 @@ fn the_container_that_failed_is_to_blame_and_named_among_others() {
             "init container `setup`: PodInitializing: it is still running".to_owned(),
         ),
     ] {
-        assert_eq!(trouble(&init, &main).reason, reason);
+        assert_eq!(problem(&init, &main).reason, reason);
     }
 }
 
@@ -104,37 +104,37 @@ fn only_a_container_that_started_has_a_log() {
     for (state, last, expected) in [
         (&waits("ImagePullBackOff", ""), &none, None),
         (&waits("ContainerCreating", ""), &none, None),
-        (&back_off, &ended("Error", 1), log("web", Life::Previous)),
-        (&runs(), &ended("Error", 1), log("web", Life::Previous)),
-        (&runs(), &ended("Completed", 0), log("web", Life::Current)),
-        (&runs(), &none, log("web", Life::Current)),
-        (&ended("Error", 1), &ended("Error", 1), log("web", Life::Current)),
+        (&back_off, &ended("Error", 1), log("web", Instance::Previous)),
+        (&runs(), &ended("Error", 1), log("web", Instance::Previous)),
+        (&runs(), &ended("Completed", 0), log("web", Instance::Current)),
+        (&runs(), &none, log("web", Instance::Current)),
+        (&ended("Error", 1), &ended("Error", 1), log("web", Instance::Current)),
     ] {
-        assert_eq!(trouble(&[], &[container("web", state, last, 1)]).log, expected, "{state} {last}");
+        assert_eq!(problem(&[], &[container("web", state, last, 1)]).log, expected, "{state} {last}");
     }
 }
 
 #[test]
 fn what_somebody_has_to_change_is_lasting() {
     let none = json!({});
-    let of = |state: &Value, restarts: i32| trouble(&[], &[container("web", state, &none, restarts)]);
+    let of = |state: &Value, restarts: i32| problem(&[], &[container("web", state, &none, restarts)]);
     for reason in ["InvalidImageName", "CreateContainerConfigError", "ErrImagePull", "ImagePullBackOff"] {
-        assert!(of(&waits(reason, "why"), 0).is_lasting(), "{reason}");
+        assert!(of(&waits(reason, "why"), 0).is_permanent(), "{reason}");
     }
     let back_off = waits("CrashLoopBackOff", "back-off 10s");
-    assert!(!of(&back_off, 2).is_lasting() && of(&back_off, 3).is_lasting());
+    assert!(!of(&back_off, 2).is_permanent() && of(&back_off, 3).is_permanent());
     let creating = of(&waits("ContainerCreating", ""), 0);
-    assert!(creating.is_starting() && !creating.is_lasting());
+    assert!(creating.is_starting() && !creating.is_permanent());
     let setup = container("setup", &waits("ErrImagePull", "why"), &none, 0);
     let behind = container("web", &waits("PodInitializing", ""), &none, 0);
-    assert!(trouble(&[setup], &[behind]).is_lasting(), "an init container's reason counts");
+    assert!(problem(&[setup], &[behind]).is_permanent(), "an init container's reason counts");
 }
 
 #[test]
 fn a_pod_whose_containers_do_not_tell_is_described_by_its_conditions() {
     let of = |status: Value| {
         let pod = json!({"metadata": {"name": "web-1"}, "status": status});
-        Trouble::of(&serde_json::from_value(pod).unwrap())
+        PodProblem::of(&serde_json::from_value(pod).unwrap())
     };
     let unscheduled =
         json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"});
@@ -148,7 +148,7 @@ fn counts_and_times_set_no_pods_apart() {
     let (early, late) =
         (waits("CrashLoopBackOff", "back-off 10s"), waits("CrashLoopBackOff", "back-off 5m0s"));
     let (error, killed) = (ended("Error", 1), ended("OOMKilled", 137));
-    let common = |state, last, restarts| trouble(&[], &[container("web", state, last, restarts)]).common;
+    let common = |state, last, restarts| problem(&[], &[container("web", state, last, restarts)]).common;
     assert_eq!(common(&early, &error, 1), common(&late, &error, 9));
     assert_ne!(common(&early, &error, 1), common(&early, &killed, 1));
     let pulls = waits("ImagePullBackOff", "web:2 not found");

@@ -10,17 +10,17 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::cluster::pods::blame::described;
+use crate::cluster::pods::diagnosis::described;
 
 /// The signs of trouble that were there when a batch began.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Before {
+pub struct Baseline {
     conditions: Vec<Value>,
-    events: BTreeMap<String, Sighting>,
+    events: BTreeMap<String, EventVersion>,
 }
 
 /// How an event was: it is written again when the same happens again.
-type Sighting = (Option<i32>, Option<String>);
+type EventVersion = (Option<i32>, Option<String>);
 
 /// What a workload's controller complains about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Age {
     Standing,
 }
 
-impl Before {
+impl Baseline {
     /// What a workload shows.
     #[must_use]
     pub fn of(workload: &DynamicObject) -> Self {
@@ -51,8 +51,8 @@ impl Before {
     /// The same with events.
     #[must_use]
     pub fn with_events(self, events: &[Event]) -> Self {
-        let sighting = |event: &Event| Some((event.uid()?, sighting(event)));
-        Self { events: events.iter().filter_map(sighting).collect(), ..self }
+        let event_version = |event: &Event| Some((event.uid()?, event_version(event)));
+        Self { events: events.iter().filter_map(event_version).collect(), ..self }
     }
 
     /// What a workload's controller complains about in its status.
@@ -70,8 +70,8 @@ impl Before {
     }
 
     /// Whether an event was not there, or has happened again.
-    pub(in crate::cluster) fn lacks(&self, event: &Event) -> bool {
-        event.uid().is_none_or(|uid| self.events.get(&uid).is_none_or(|known| *known != sighting(event)))
+    pub(in crate::cluster) fn is_new(&self, event: &Event) -> bool {
+        event.uid().is_none_or(|uid| self.events.get(&uid).is_none_or(|known| *known != event_version(event)))
     }
 }
 
@@ -93,7 +93,7 @@ fn is_taken_away(condition: &Value) -> bool {
     condition["type"] == "ReplicaFailure"
 }
 
-fn sighting(event: &Event) -> Sighting {
+fn event_version(event: &Event) -> EventVersion {
     let series = event.series.as_ref();
     let count = event.count.or(series.and_then(|series| series.count));
     let seen = series.and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0.to_string());
@@ -119,9 +119,9 @@ mod tests {
     fn conditions_count_that_have_changed_since() {
         let stale = [condition("Progressing", "False", 1), condition("FailedScale", "True", 1)];
         let failing = condition("ReplicaFailure", "True", 1);
-        let before = Before::of(&workload(&json!([stale[0], stale[1], failing])));
+        let baseline = Baseline::of(&workload(&json!([stale[0], stale[1], failing])));
         let complaints = |conditions: Value| {
-            let complaints = before.complaints(&workload(&conditions));
+            let complaints = baseline.complaints(&workload(&conditions));
             complaints.into_iter().map(|one| (one.text, one.age)).collect::<Vec<_>>()
         };
         assert_eq!(complaints(json!(stale)), []);
@@ -140,8 +140,8 @@ mod tests {
             }))
             .unwrap()
         };
-        let before = Before::default().with_events(&[event("a", 1)]);
-        assert!(!before.lacks(&event("a", 1)));
-        assert!(before.lacks(&event("a", 2)) && before.lacks(&event("b", 1)));
+        let baseline = Baseline::default().with_events(&[event("a", 1)]);
+        assert!(!baseline.is_new(&event("a", 1)));
+        assert!(baseline.is_new(&event("a", 2)) && baseline.is_new(&event("b", 1)));
     }
 }

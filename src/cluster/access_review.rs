@@ -11,22 +11,22 @@ use kube::api::PostParams;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::owned_objects::OwnedObject;
-use crate::cluster::permissions::{Right, describe};
+use crate::cluster::permissions::{Right, describe_rights};
 use crate::cluster::session::Session;
 
 /// What a user may do in a namespace, as far as one review tells.
-pub struct Access<'a> {
+pub struct AccessReview<'a> {
     session: &'a Session,
     namespace: &'a str,
     rules: Vec<ResourceRule>,
 }
 
-impl<'a> Access<'a> {
+impl<'a> AccessReview<'a> {
     /// Asks for the rules of this user.
     ///
     /// # Errors
     /// What the server answered at last.
-    pub async fn review(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
+    pub async fn load(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
         let rules = rules(session, namespace).await?;
         Ok(Self { session, namespace, rules })
     }
@@ -35,7 +35,7 @@ impl<'a> Access<'a> {
     ///
     /// # Errors
     /// What the server answered at last.
-    pub async fn lack<'r>(
+    pub async fn missing_permissions<'r>(
         &self,
         wanted: impl Iterator<Item = Right<'r>>,
     ) -> Result<Option<String>, ClusterError> {
@@ -46,18 +46,18 @@ impl<'a> Access<'a> {
                 missing.push(right);
             }
         }
-        Ok((!missing.is_empty()).then(|| lacking(self.namespace, &missing)))
+        Ok((!missing.is_empty()).then(|| describe_missing(self.namespace, &missing)))
     }
 }
 
 /// Says which rights a user lacks.
 #[must_use]
-pub fn lacking(namespace: &str, rights: &[Right<'_>]) -> String {
-    format!("missing permissions in namespace `{namespace}`: {}", describe(rights))
+pub fn describe_missing(namespace: &str, rights: &[Right<'_>]) -> String {
+    format!("missing permissions in namespace `{namespace}`: {}", describe_rights(rights))
 }
 
 /// The rights that removing objects takes, besides reading them.
-pub fn of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<'_>> {
+pub fn rights_of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<'_>> {
     let mut kinds: Vec<(&str, &str)> = objects.iter().map(OwnedObject::kind).collect();
     kinds.dedup();
     let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
