@@ -26,6 +26,7 @@
 
 mod api;
 mod controllers;
+mod error;
 pub mod fault;
 mod kubelet;
 mod object;
@@ -37,15 +38,18 @@ mod world;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-use fault::{Fault, Verb};
+pub use error::SandboxError;
+pub use store::change::{Actor, Change};
+
+use fault::Fault;
 use rules::Rule;
 use store::file::{self, DataFile};
+use store::queue::CONTROLLER_DELAY;
 use transport::Front;
 use world::{Recording, World};
 
@@ -71,70 +75,6 @@ pub enum RulesSource {
     Given(Vec<Rule>),
     /// From the file; a command that only looks changes nothing.
     Stored,
-}
-
-/// Why a sandbox cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The file cannot be read.
-    #[error("cannot read the sandbox file `{}`: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file is not one that a sandbox wrote.
-    #[error("the sandbox file `{}` is broken: {problem}", path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the sandbox file `{}`: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file cannot be locked.
-    #[error("cannot lock the sandbox file `{}`: {source}", path.display())]
-    Lock {
-        /// The file, or the lock beside it.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
-
-/// On whose behalf a change was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Actor {
-    /// A client asked for it.
-    #[default]
-    Client,
-    /// A controller, the kubelet or the garbage collector made it.
-    Controller,
-}
-
-/// One accepted change.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// On whose behalf.
-    pub actor: Actor,
-    /// What was done.
-    pub verb: Verb,
-    /// The plural name of the resource.
-    pub kind: String,
-    /// The object's name.
-    pub name: String,
-    /// The object before, unless it was made.
-    pub before: Option<Arc<Value>>,
-    /// The object after, unless it is gone.
-    pub after: Option<Arc<Value>>,
 }
 
 /// A cluster in this process. Time passes in it until its last handle is dropped; clients keep its state.
@@ -196,7 +136,7 @@ impl Sandbox {
     pub async fn rest(&self, limit: Duration) {
         let settled = async {
             while self.world.is_busy() {
-                tokio::time::sleep(controllers::HOP.unsigned_abs()).await;
+                tokio::time::sleep(CONTROLLER_DELAY.unsigned_abs()).await;
             }
         };
         tokio::time::timeout(limit, settled).await.ok();
@@ -209,18 +149,7 @@ impl Sandbox {
 
     /// Every accepted change in order, if they are recorded.
     pub fn history(&self) -> Vec<Change> {
-        self.world
-            .history()
-            .into_iter()
-            .map(|noted| Change {
-                actor: noted.actor,
-                verb: noted.verb,
-                kind: noted.key.kind.plural.to_owned(),
-                name: noted.key.name,
-                before: noted.before,
-                after: noted.after,
-            })
-            .collect()
+        self.world.history().into_iter().map(Change::from).collect()
     }
 
     /// Makes this a cluster without OpenKruise: nobody has installed the definition of CloneSets.

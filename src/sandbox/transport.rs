@@ -14,13 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tower::BoxError;
 
-use crate::sandbox::Actor;
+use crate::sandbox::api::response::Answer;
 use crate::sandbox::api::route::{Request, Target};
-use crate::sandbox::api::serve::{self, Answer};
+use crate::sandbox::api::serve;
 use crate::sandbox::api::watch::{self, Watch};
 use crate::sandbox::fault::{Fault, Verb, Verdict, WatchFault};
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::Keeping;
+use crate::sandbox::object::kind::Keeping;
+use crate::sandbox::store::change::Actor;
 use crate::sandbox::world::World;
 
 /// A body of an answer, whole or streamed.

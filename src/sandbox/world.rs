@@ -10,15 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-use crate::sandbox::Actor;
 use crate::sandbox::Now;
-use crate::sandbox::SandboxError;
-use crate::sandbox::api::watch::Log;
 use crate::sandbox::controllers;
+use crate::sandbox::error::SandboxError;
 use crate::sandbox::fault::Verb;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::rules::Rule;
+use crate::sandbox::store::change::Actor;
+use crate::sandbox::store::change::Noted;
 use crate::sandbox::store::file::DataFile;
-use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::CONTROLLER_DELAY;
+use crate::sandbox::store::watch_cache::Log;
 
 /// How often the file is looked at for the writes of other processes.
 const FILE_CHECK: Duration = Duration::from_millis(50);
@@ -194,7 +197,7 @@ impl World {
 
     /// Whether something is due within a few hops of the controllers.
     pub(crate) fn is_busy(&self) -> bool {
-        let soon = (self.now)() + controllers::HOP * 8;
+        let soon = (self.now)() + CONTROLLER_DELAY * 8;
         self.state().store.queue.next().is_some_and(|at| at <= soon)
     }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-use crate::sandbox::api::patch::merge_keys;
+use crate::sandbox::api::merge_patch::merge_keys;
 use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::meta;
 

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use crate::sandbox::api::response::Answer;
 use crate::sandbox::api::scale;
-use crate::sandbox::api::serve::Answer;
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::{Keeping, Kind, Scope, StatusPart};
+use crate::sandbox::object::kind::{Keeping, Scope, StatusPart};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::validation::registry;
 
 /// What `kubectl get all` shows.
 const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
@@ -18,7 +19,7 @@ pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, 
     if verb != Verb::Get {
         return Err(Failure::method_not_allowed());
     }
-    let groups: BTreeMap<&str, &str> = Kind::all()
+    let groups: BTreeMap<&str, &str> = registry::all()
         .filter(|kind| !kind.group.is_empty() && !store.absent.contains(kind.group))
         .map(|kind| (kind.group, kind.version))
         .collect();
@@ -68,7 +69,7 @@ fn describe(group: &str, version: &str) -> Value {
 
 fn resources(group: &str, version: &str) -> Value {
     let mut resources = Vec::new();
-    let served = Kind::all().filter(|kind| kind.group == group && kind.version == version);
+    let served = registry::all().filter(|kind| kind.group == group && kind.version == version);
     for kind in served {
         let namespaced = kind.scope == Scope::Namespaced;
         let verbs: &[&str] = match kind.keeping {

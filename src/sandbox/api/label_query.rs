@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use crate::sandbox::object::selector::{Operator, Requirement};
+use crate::sandbox::object::selector::{Operator, Requirement, Selector};
 use crate::sandbox::validation::{label_key_rules, label_value_rules};
 
 /// Words and signs, and what is left of them.
@@ -44,12 +44,12 @@ fn is_identifier(word: &str) -> bool {
 }
 
 /// Reads a selector.
-pub(crate) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
+pub(crate) fn parse(text: &str) -> Result<Selector, String> {
     let mut words = Words::of(text);
     let mut requirements = Vec::new();
     loop {
         match words.peek() {
-            "" => return Ok(requirements),
+            "" => return Ok(Selector::new(requirements)),
             "!" => (),
             word if is_identifier(word) => (),
             sign => return Err(format!("found '{sign}', expected: !, identifier, or 'end of string'")),
@@ -57,7 +57,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
         let requirement = requirement(&mut words);
         requirements.push(requirement.map_err(|problem| format!("unable to parse requirement: {problem}"))?);
         match words.next() {
-            "" => return Ok(requirements),
+            "" => return Ok(Selector::new(requirements)),
             "," if words.peek() == "!" || is_identifier(words.peek()) => (),
             "," => return Err(format!("found '{}', expected: identifier after ','", words.peek())),
             word => return Err(format!("found '{word}', expected: ',' or 'end of string'")),
@@ -136,6 +136,54 @@ fn listed(words: &mut Words<'_>) -> Result<Vec<String>, String> {
             "," => (),
             ")" => return Ok(values),
             other => return Err(format!("found '{other}', expected: ',' or ')'")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn queries_select_as_documented() {
+        let labels = json!({"app": "web", "tier": "front"});
+        let labels = labels.as_object();
+        for (text, chosen) in [
+            ("", true),
+            ("app=web", true),
+            ("app==web,tier=front", true),
+            ("app=web,tier!=front", false),
+            ("app in (web, api)", true),
+            ("app notin (web,api)", false),
+            ("missing notin (web)", true),
+            ("missing!=x", true),
+            ("app", true),
+            ("!app", false),
+            ("!missing,app in (web),tier", true),
+            ("app in ()", false),
+            ("app=", false),
+            ("app>5", false),
+        ] {
+            assert_eq!(parse(text).unwrap().matches(labels), chosen, "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_queries_are_refused() {
+        for text in [
+            "app in web",
+            "app near (web)",
+            "=web",
+            "a b",
+            "app=web,",
+            ",",
+            "app=web!",
+            "a/b/c=x",
+            "app=-x",
+            "app>x",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

@@ -6,12 +6,14 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::sandbox::api::filter::Filter;
 use crate::sandbox::api::route::{Place, Query};
-use crate::sandbox::api::serve::Filter;
-use crate::sandbox::api::watch::Log;
-use crate::sandbox::object::failure::{Failure, Problem};
-use crate::sandbox::object::kinds::{Kind, Origin};
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::{Kind, Origin};
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::watch_cache::Log;
 
 /// A collection as a query asks for it.
 pub(crate) fn answer(store: &Store, log: &Log, place: &Place, query: &Query) -> Result<Value, Failure> {
@@ -35,7 +37,7 @@ pub(crate) fn answer(store: &Store, log: &Log, place: &Place, query: &Query) -> 
     let found: Vec<(Key, Arc<Value>)> = match past {
         None => filter.choose(store).map(|(key, object)| (key.clone(), Arc::clone(object))).collect(),
         Some(past) => {
-            let recalled = log.recall(store, place.kind, past).map_err(|_| expired(token.is_some()))?;
+            let recalled = log.snapshot(store, place.kind, past).map_err(|_| expired(token.is_some()))?;
             recalled.into_iter().filter(|(key, object)| filter.holds(key, object)).collect()
         }
     };

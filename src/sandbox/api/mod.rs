@@ -6,11 +6,15 @@
 
 mod apply;
 mod discovery;
+mod field_selector;
+mod filter;
 mod json_patch;
-pub(super) mod label_query;
+mod label_query;
 mod list;
+mod merge_patch;
 mod options;
 mod patch;
+pub(super) mod response;
 pub(super) mod route;
 mod scale;
 pub(super) mod serve;

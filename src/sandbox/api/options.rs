@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api::route::{Query, Request};
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::failure::{Failure, Problem};
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::field_error::Problem;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{Deletion, Propagation};
 use crate::sandbox::store::objects::Store;

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::sandbox::fault::{Seen, Verb};
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::{Kind, Origin, Scope};
+use crate::sandbox::object::kind::{Kind, Origin, Scope};
+use crate::sandbox::validation::registry;
 use crate::sandbox::validation::strict;
 
 /// A request, understood as far as its head goes.
@@ -164,7 +165,7 @@ fn target(path: &str) -> Target {
         _ => return Target::Discovery(format!("/{}", segments.join("/"))),
     };
     // Of a group that definitions make, nobody knows more than the kinds that are there.
-    let known = Kind::all()
+    let known = registry::all()
         .any(|kind| kind.group == group && kind.version == version && kind.origin == Origin::BuiltIn);
     let none = if known { Target::NoSuchResource } else { Target::NoSuchPath };
     let (namespace, rest) = match rest {
@@ -179,7 +180,7 @@ fn target(path: &str) -> Target {
         [plural, name, sub] => (*plural, Some((*name).to_owned()), Some((*sub).to_owned())),
         _ => return none,
     };
-    let Some(kind) = Kind::served(group, version, plural) else { return none };
+    let Some(kind) = registry::served(group, version, plural) else { return none };
     let fits = match kind.scope {
         Scope::Cluster => namespace.is_none(),
         Scope::Namespaced => namespace.is_some() || name.is_none(),

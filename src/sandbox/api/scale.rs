@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::api::json_patch;
 use crate::sandbox::api::options::Options;
-use crate::sandbox::api::patch;
+use crate::sandbox::api::response::Answer;
 use crate::sandbox::api::route::Request;
-use crate::sandbox::api::serve::{self, Answer};
+use crate::sandbox::api::{json_patch, merge_patch};
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
 /// Whether a kind has the subresource.
@@ -21,14 +21,14 @@ pub(crate) fn has_scale(kind: Kind) -> bool {
 
 /// Reads or changes the size of a workload.
 pub(crate) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<Answer, Failure> {
-    let before = serve::find(store, key)?;
+    let before = store.require(key)?;
     let (scale, is_patch) = match request.verb {
         Verb::Get => return Ok(Answer::Json(200, scale(&before))),
         Verb::Update => (body(request)?, false),
         Verb::Patch => match request.content_type.as_str() {
             "application/json-patch+json" => (json_patch::apply(&scale(&before), &body(request)?)?, true),
             "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
-                (patch::merge_patch(&scale(&before), &body(request)?)?, true)
+                (merge_patch::merge_patch(&scale(&before), &body(request)?)?, true)
             }
             _ => return Err(Failure::unsupported_patch_type()),
         },

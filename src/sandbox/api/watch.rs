@@ -5,82 +5,29 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Sleep, sleep};
 
+use crate::sandbox::api::filter::Filter;
 use crate::sandbox::api::list;
 use crate::sandbox::api::route::{Place, Query};
-use crate::sandbox::api::serve::Filter;
 use crate::sandbox::fault::WatchFault;
-use crate::sandbox::object::failure::{Failure, Problem};
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::field_error::Problem;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::store::change::Noted;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::watch_cache::{Log, TooOld};
 use crate::sandbox::world::World;
 
-/// How many changes a watch can go back. A real server forgets after minutes; tests want it sooner.
-const HISTORY: usize = 1_000;
 /// How often a quiet watch says where it is.
 const BOOKMARKS: Duration = Duration::from_secs(60);
 /// How long a watch lasts that asks for no time.
 const USUAL: Duration = Duration::from_secs(30 * 60);
-
-/// The last changes, and those who want to hear of the next.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    changes: VecDeque<Noted>,
-    /// Watches from before this version are refused.
-    forgotten: u64,
-    listeners: Vec<UnboundedSender<Noted>>,
-}
-
-impl Log {
-    /// A history that begins at a version.
-    pub(crate) fn from(version: u64) -> Self {
-        Self { forgotten: version, ..Self::default() }
-    }
-
-    /// Forgets what was before a version.
-    pub(crate) fn forget(&mut self, version: u64) {
-        self.changes.retain(|noted| noted.version > version);
-        self.forgotten = self.forgotten.max(version);
-    }
-
-    /// The objects of a kind as they were at a version; or how far back is remembered.
-    pub(crate) fn recall(&self, store: &Store, kind: Kind, version: u64) -> Result<Recalled, u64> {
-        if version < self.forgotten {
-            return Err(self.forgotten);
-        }
-        let mut objects: Recalled =
-            store.of_kind(kind, None).map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
-        let later = self.changes.iter().rev().take_while(|noted| noted.version > version);
-        for noted in later.filter(|noted| noted.key.kind == kind) {
-            match &noted.before {
-                Some(before) => drop(objects.insert(noted.key.clone(), Arc::clone(before))),
-                None => drop(objects.remove(&noted.key)),
-            }
-        }
-        Ok(objects)
-    }
-
-    /// Adds a change and tells everybody.
-    pub(crate) fn publish(&mut self, noted: &Noted) {
-        self.listeners.retain(|listener| listener.send(noted.clone()).is_ok());
-        self.changes.push_back(noted.clone());
-        while self.changes.len() > HISTORY {
-            if let Some(oldest) = self.changes.pop_front() {
-                self.forgotten = oldest.version;
-            }
-        }
-    }
-}
-
-/// Objects of the past, by their place.
-pub(crate) type Recalled = BTreeMap<Key, Arc<Value>>;
 
 /// An open watch.
 pub(crate) struct Watch {
@@ -135,7 +82,6 @@ pub(crate) fn open(
     let filter = Filter::of(place, query)?;
     check(query)?;
     let asked = list::wanted(query)?.unwrap_or_default();
-    let (sender, receiver) = mpsc::unbounded_channel();
     let mut ready = VecDeque::new();
     let mut stage = Stage::Open;
     let initial = query.is_on("sendInitialEvents");
@@ -146,14 +92,16 @@ pub(crate) fn open(
             bookmark["object"]["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
             ready.push_back(bookmark);
         }
-    } else if asked < log.forgotten {
-        ready.push_back(gone(asked, log.forgotten));
-        stage = Stage::Ending;
     } else {
-        let missed = log.changes.iter().filter(|noted| noted.version > asked);
-        ready.extend(missed.filter_map(|noted| translate(&filter, noted)));
+        match log.since(asked) {
+            Ok(missed) => ready.extend(missed.filter_map(|noted| translate(&filter, noted))),
+            Err(TooOld(oldest)) => {
+                ready.push_back(gone(asked, oldest));
+                stage = Stage::Ending;
+            }
+        }
     }
-    log.listeners.push(sender);
+    let receiver = log.subscribe();
     let lasting = query.value("timeoutSeconds").and_then(|t| t.parse().ok()).filter(|t| *t > 0);
     let lasting = lasting.map_or(USUAL, Duration::from_secs);
     let bookmarks = query.is_on("allowWatchBookmarks").then(|| Box::pin(sleep(BOOKMARKS)));

@@ -17,12 +17,13 @@ use std::sync::Arc;
 use self::difference::Strategy;
 use super::replicaset::{is_active, ready_since};
 use super::revisions::{History, pod_revision, short};
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::validation::registry;
 
 /// Where a pod is in its life, as the controller tells it.
 const STATE_LABEL: &str = "lifecycle.apps.kruise.io/state";
@@ -118,7 +119,7 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
     let (uid, update) = (meta::uid(set), short(meta::name(&history.update)).to_owned());
     let pods: Vec<(Key, Arc<Value>)> = store
         .owned_by(uid)
-        .filter(|(key, pod)| key.kind == Kind::of("pods") && is_active(pod))
+        .filter(|(key, pod)| key.kind == registry::kind("pods") && is_active(pod))
         .filter(|(_, pod)| meta::controller(pod).is_some_and(|owner| owner["uid"] == uid))
         .map(|(key, pod)| (key.clone(), Arc::clone(pod)))
         .collect();
@@ -130,7 +131,7 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
         let since = since.filter(|_| in_place::condition(&pod).is_none_or(|state| state == "True"));
         let due = since.map(|since| meta::later(since, seconds));
         if let Some(due) = due.filter(|due| *due > store.now) {
-            let set = Key::new(Kind::of("clonesets"), &key.namespace, meta::name(set));
+            let set = Key::new(registry::kind("clonesets"), &key.namespace, meta::name(set));
             store.queue.add(Task::CloneSet, &set, due);
         }
         let normal = matches!(state(&pod), "" | "Normal");

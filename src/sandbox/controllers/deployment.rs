@@ -3,25 +3,28 @@
 //! This module finds or makes the ReplicaSets and runs the strategies; `scaling` does arithmetic,
 //! `deployment_status` reports. It must not look at pods, except to know whether old ones still run.
 
+mod model;
+mod scaling;
+mod status;
+
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::deployment_status::{self as status, Progress};
+use self::model::{DESIRED, Fence, MAXIMUM, Progress, REVISION, Rollout, Set};
 use super::replicaset::adopt;
-use super::scaling::{self, Fence};
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::hash::template_hash;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, SAFE, Store};
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, Part, Persist};
-use crate::sandbox::validation::defaulting::fnv;
+use crate::sandbox::validation::registry;
 
-pub(super) const HASH_LABEL: &str = "pod-template-hash";
-pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
-pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
-pub(super) const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
+/// The label that tells the pods of one template from those of another.
+const HASH_LABEL: &str = "pod-template-hash";
 /// Annotations of a Deployment that its ReplicaSets do not inherit.
 const NOT_COPIED: [&str; 5] = [
     REVISION,
@@ -30,62 +33,6 @@ const NOT_COPIED: [&str; 5] = [
     "deployment.kubernetes.io/revision-history",
     "kubectl.kubernetes.io/last-applied-configuration",
 ];
-
-/// A ReplicaSet of the Deployment, as it was when it was last looked at.
-#[derive(Clone)]
-pub(super) struct Set {
-    pub(super) key: Key,
-    pub(super) object: Arc<Value>,
-}
-
-impl Set {
-    /// How many pods it should have.
-    pub(super) fn replicas(&self) -> i64 {
-        meta::number(&self.object, "/spec/replicas")
-    }
-
-    pub(super) fn status(&self, field: &str) -> i64 {
-        self.object["status"][field].as_i64().unwrap_or_default()
-    }
-
-    pub(super) fn uid(&self) -> &str {
-        meta::uid(&self.object)
-    }
-
-    fn revision(&self) -> i64 {
-        meta::annotation(&self.object, REVISION).and_then(|r| r.parse().ok()).unwrap_or_default()
-    }
-}
-
-/// A Deployment, its ReplicaSets and what this look has to report.
-pub(super) struct Rollout {
-    pub(super) key: Key,
-    pub(super) deployment: Arc<Value>,
-    /// The ReplicaSet with the Deployment's template.
-    pub(super) newest: Option<Set>,
-    /// All others, oldest first.
-    pub(super) others: Vec<Set>,
-    pub(super) fence: Fence,
-    /// What is to be said about progress, if anything new.
-    pub(super) progress: Option<Progress>,
-    /// The annotation that this look gives the Deployment.
-    pub(super) revision: Option<String>,
-    pub(super) collisions: i64,
-}
-
-impl Rollout {
-    pub(super) fn replicas(&self) -> i64 {
-        meta::number(&self.deployment, "/spec/replicas")
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &Set> {
-        self.others.iter().chain(&self.newest)
-    }
-
-    pub(super) fn total(&self) -> i64 {
-        self.all().map(Set::replicas).sum()
-    }
-}
 
 /// Brings the ReplicaSets of a Deployment, and its status, one step further.
 pub(super) fn sync(store: &mut Store, key: &Key) {
@@ -114,7 +61,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
 }
 
 fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> Rollout {
-    let sets = Kind::of("replicasets");
+    let sets = registry::kind("replicasets");
     let uid = meta::uid(&deployment).to_owned();
     if !meta::is_terminating(&deployment) {
         let selector = Selector::of(&deployment["spec"]["selector"]);
@@ -207,7 +154,7 @@ fn make_newest(store: &mut Store, rollout: &mut Rollout) {
         return;
     }
     let deployment = Arc::clone(&rollout.deployment);
-    let hash = hash(&deployment["spec"]["template"], rollout.collisions);
+    let hash = template_hash(&deployment["spec"]["template"], rollout.collisions);
     let last = rollout.others.iter().map(Set::revision).max().unwrap_or_default();
     let mut template = deployment["spec"]["template"].clone();
     meta::section(&mut template, "metadata");
@@ -237,7 +184,7 @@ fn make_newest(store: &mut Store, rollout: &mut Rollout) {
         },
         "spec": spec,
     });
-    let kind = Kind::of("replicasets");
+    let kind = registry::kind("replicasets");
     match write::create(store, kind, &rollout.key.namespace, set, Persist::Keep) {
         Ok(object) => {
             rollout.progress = Some(Progress::Created(name.clone()));
@@ -255,29 +202,6 @@ fn refused(rollout: &mut Rollout, failure: &Failure, name: &str) {
     } else {
         let message = format!("Failed to create new replica set \"{name}\": {}", failure.message());
         rollout.progress = Some(Progress::Failed(message));
-    }
-}
-
-/// A short word for a template, from the letters of generated names.
-pub(super) fn hash(template: &Value, collisions: i64) -> String {
-    let digits = fnv(&format!(
-        "{}{}",
-        canonical(template),
-        if collisions > 0 { collisions.to_string() } else { String::new() }
-    ));
-    digits.to_string().bytes().map(|digit| SAFE[usize::from(digit) % SAFE.len()] as char).collect()
-}
-
-/// The text of a value with its fields in order, so that equal values have equal texts.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let mut fields: Vec<String> = map.iter().map(|(k, v)| format!("{k}:{}", canonical(v))).collect();
-            fields.sort();
-            format!("{{{}}}", fields.join(","))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 
@@ -307,13 +231,13 @@ fn recreate(store: &mut Store, rollout: &mut Rollout) {
         }
         return;
     }
-    let pods = Kind::of("pods");
+    let pods = registry::kind("pods");
     let old_pods = rollout.others.iter().any(|set| {
         let mut own = store.owned_by(set.uid()).filter(|(key, _)| key.kind == pods);
         own.any(|(_, pod)| !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed"))
     });
     if old_pods {
-        store.queue.add(crate::sandbox::store::queue::Task::Deployment, &rollout.key, store.now + super::HOP);
+        store.queue.add(Task::Deployment, &rollout.key, store.now + CONTROLLER_DELAY);
         return;
     }
     make_newest(store, rollout);

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::hash::fnv;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part, Persist};
-use crate::sandbox::validation::defaulting::fnv;
+use crate::sandbox::validation::registry;
 
 /// Warns, or counts that it was warned again.
 pub(super) fn warn(store: &mut Store, object: &Value, reason: &str, message: &str) {
     let (name, namespace, uid) = (meta::name(object), meta::namespace(object), meta::uid(object));
-    let kind = Kind::of("events");
+    let kind = registry::kind("events");
     let now = meta::seconds(store.now);
     let key = Key::new(kind, namespace, &format!("{name}.{:08x}{:08x}", fnv(uid), fnv(reason)));
     if store.object(&key).is_some() {

@@ -4,13 +4,13 @@
 
 use serde_json::Value;
 
-use super::HOP;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, Deletion, FOREGROUND, ORPHAN, Propagation};
-use crate::sandbox::store::objects::{Key, Store};
-use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::registry;
 
 /// How an owner stands, seen from a dependent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
 }
 
 fn standing(store: &Store, dependent: &Key, owner: &Value) -> Standing {
-    if Kind::named(meta::text(owner, "/apiVersion"), meta::text(owner, "/kind")).is_none() {
+    if registry::named(meta::text(owner, "/apiVersion"), meta::text(owner, "/kind")).is_none() {
         return Standing::Solid;
     }
     let found = store
@@ -97,7 +97,7 @@ pub(super) fn finalize(store: &mut Store, key: &Key) {
             return;
         }
         for dependent in &dependents {
-            store.queue.add(Task::Collect, dependent, store.now + HOP);
+            store.queue.add(Task::Collect, dependent, store.now + CONTROLLER_DELAY);
         }
     }
 }

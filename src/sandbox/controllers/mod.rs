@@ -5,27 +5,25 @@
 
 mod cloneset;
 mod deployment;
-mod deployment_status;
 mod events;
 mod gc;
+mod int_or_percent;
 mod namespace;
 mod replicaset;
 mod revisions;
-mod scaling;
 mod statefulset;
 
-use jiff::SignedDuration;
 
 use crate::sandbox::kubelet;
-use crate::sandbox::object::kinds::{Kind, Scope};
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::{Kind, Scope};
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
+use crate::sandbox::store::change::Noted;
 use crate::sandbox::store::deletion::{FOREGROUND, ORPHAN};
-use crate::sandbox::store::objects::{Key, Noted, Store};
-use crate::sandbox::store::queue::{Task, Work};
-
-/// How long a change takes to reach a controller. Without it, clients would never see stale counts.
-pub(crate) const HOP: SignedDuration = SignedDuration::from_millis(5);
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, Work};
+use crate::sandbox::validation::registry;
 
 /// Does one look.
 pub(crate) fn run(store: &mut Store, work: &Work) {
@@ -43,37 +41,37 @@ pub(crate) fn run(store: &mut Store, work: &Work) {
 
 /// Makes the kubelet look at every pod, as after a change of its rules.
 pub(crate) fn look_at_all_pods(store: &mut Store) {
-    let pods: Vec<Key> = store.of_kind(Kind::of("pods"), None).map(|(key, _)| key.clone()).collect();
+    let pods: Vec<Key> = store.of_kind(registry::kind("pods"), None).map(|(key, _)| key.clone()).collect();
     for pod in pods {
-        store.queue.add(Task::Kubelet, &pod, store.now + HOP);
+        store.queue.add(Task::Kubelet, &pod, store.now + CONTROLLER_DELAY);
     }
 }
 
 /// Tells the controllers about a change.
 pub(crate) fn notice(store: &mut Store, noted: &Noted) {
-    let at = store.now + HOP;
+    let at = store.now + CONTROLLER_DELAY;
     let key = &noted.key;
     let last = noted.after.as_ref().or(noted.before.as_ref());
     match key.kind.plural {
         "deployments" => store.queue.add(Task::Deployment, key, at),
         "replicasets" => {
             store.queue.add(Task::ReplicaSet, key, at);
-            tell_owner(store, noted, "Deployment", Task::Deployment, Kind::of("deployments"));
+            tell_owner(store, noted, "Deployment", Task::Deployment, registry::kind("deployments"));
         }
         "statefulsets" => store.queue.add(Task::StatefulSet, key, at),
         "clonesets" => store.queue.add(Task::CloneSet, key, at),
         "pods" => {
             kubelet::notice(store, noted);
             store.queue.add(Task::Kubelet, key, at);
-            tell_owner(store, noted, "ReplicaSet", Task::ReplicaSet, Kind::of("replicasets"));
-            tell_owner(store, noted, "StatefulSet", Task::StatefulSet, Kind::of("statefulsets"));
-            tell_owner(store, noted, "CloneSet", Task::CloneSet, Kind::of("clonesets"));
+            tell_owner(store, noted, "ReplicaSet", Task::ReplicaSet, registry::kind("replicasets"));
+            tell_owner(store, noted, "StatefulSet", Task::StatefulSet, registry::kind("statefulsets"));
+            tell_owner(store, noted, "CloneSet", Task::CloneSet, registry::kind("clonesets"));
         }
         "namespaces" => store.queue.add(Task::Namespace, key, at),
         _ => (),
     }
     if noted.after.is_none() && key.kind.scope == Scope::Namespaced {
-        let namespace = Key::new(Kind::of("namespaces"), "", &key.namespace);
+        let namespace = Key::new(registry::kind("namespaces"), "", &key.namespace);
         if store.object(&namespace).is_some_and(|n| meta::is_terminating(n)) {
             store.queue.add(Task::Namespace, &namespace, at);
         }
@@ -106,7 +104,7 @@ pub(crate) fn notice(store: &mut Store, noted: &Noted) {
 
 /// Tells the controller of an object, or those who might adopt it.
 fn tell_owner(store: &mut Store, noted: &Noted, owner_kind: &str, task: Task, kind: Kind) {
-    let at = store.now + HOP;
+    let at = store.now + CONTROLLER_DELAY;
     for object in [&noted.before, &noted.after].into_iter().flatten() {
         match meta::controller(object) {
             Some(owner) if owner["kind"] == owner_kind => {

@@ -1,8 +1,9 @@
 //! The namespace controller: a deleted namespace goes once everything in it is gone.
 
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::Persist;
 
 /// Empties a namespace that is being deleted, then removes it.

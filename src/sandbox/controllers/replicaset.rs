@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, Store};
-use crate::sandbox::store::queue::Task;
+use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::registry;
 
 /// How many pods one look makes or deletes at most.
 const BURST: usize = 500;
@@ -38,7 +39,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
             }
         }
         if active.len().abs_diff(wanted) > BURST {
-            store.queue.add(Task::ReplicaSet, key, store.now + super::HOP);
+            store.queue.add(Task::ReplicaSet, key, store.now + CONTROLLER_DELAY);
         }
     }
     let status = count(store, key, &set, &active, terminating);
@@ -47,7 +48,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
 
 /// The pods that a ReplicaSet controls, after adopting those that nobody does.
 fn claim(store: &mut Store, key: &Key, set: &Value) -> Vec<(Key, Arc<Value>)> {
-    let (uid, pods) = (meta::uid(set), Kind::of("pods"));
+    let (uid, pods) = (meta::uid(set), registry::kind("pods"));
     let is_own = |pod: &Value| meta::controller(pod).is_some_and(|o| o["uid"] == uid);
     if !meta::is_terminating(set) {
         let selector = Selector::of(&set["spec"]["selector"]);
@@ -85,7 +86,7 @@ fn make_pod(store: &mut Store, set: &Value) {
     metadata["ownerReferences"] = json!([meta::controller_reference(set)]);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
     // A refusal can only be an unlucky name, and the next look tries again.
-    write::create(store, Kind::of("pods"), meta::namespace(set), pod, Persist::Keep).ok();
+    write::create(store, registry::kind("pods"), meta::namespace(set), pod, Persist::Keep).ok();
 }
 
 /// Which pods go first: unbound, pending, unready, recently ready, often restarted, young.

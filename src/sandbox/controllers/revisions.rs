@@ -6,13 +6,14 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::deployment;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::hash::template_hash;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::registry;
 
 /// The label by which a pod tells its revision.
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
@@ -56,7 +57,7 @@ pub(super) fn short(name: &str) -> &str {
 pub(super) fn list(store: &Store, key: &Key, owner: &Value) -> Vec<Arc<Value>> {
     let selector = Selector::of(&owner["spec"]["selector"]);
     let mut revisions: Vec<Arc<Value>> = store
-        .selected(Kind::of("controllerrevisions"), &key.namespace, &selector)
+        .selected(registry::kind("controllerrevisions"), &key.namespace, &selector)
         .filter(|(_, revision)| {
             meta::controller(revision).is_none_or(|controller| controller["uid"] == meta::uid(owner))
         })
@@ -113,7 +114,7 @@ impl History {
             .map(|revision| meta::name(revision))
             .filter(|name| ![current, update].contains(name))
             .filter(|name| !pods.iter().any(|(_, pod)| short(pod_revision(pod)) == short(name)))
-            .map(|name| Key::new(Kind::of("controllerrevisions"), meta::namespace(&self.owner), name))
+            .map(|name| Key::new(registry::kind("controllerrevisions"), meta::namespace(&self.owner), name))
             .collect();
         for key in idle.iter().take(idle.len().saturating_sub(limit)) {
             // A refusal cannot happen: the revision is there and nothing was demanded of it.
@@ -131,7 +132,8 @@ pub(super) fn pod_revision(pod: &Value) -> &str {
 }
 
 fn renumber(store: &mut Store, revision: &Value, number: i64) -> Option<Arc<Value>> {
-    let key = Key::new(Kind::of("controllerrevisions"), meta::namespace(revision), meta::name(revision));
+    let key =
+        Key::new(registry::kind("controllerrevisions"), meta::namespace(revision), meta::name(revision));
     write::modify(store, &key, Part::Main, |revision| revision["revision"] = json!(number))
 }
 
@@ -145,10 +147,10 @@ fn make(
     annotations: &Value,
     mut collisions: i64,
 ) -> Option<(Arc<Value>, i64)> {
-    let kind = Kind::of("controllerrevisions");
+    let kind = registry::kind("controllerrevisions");
     let mut labels = owner.pointer("/spec/template/metadata/labels").cloned().unwrap_or_else(|| json!({}));
     loop {
-        let hash = deployment::hash(data, collisions);
+        let hash = template_hash(data, collisions);
         let name = format!("{}-{hash}", key.name);
         labels[HASH_LABEL] = json!(hash);
         let revision = json!({

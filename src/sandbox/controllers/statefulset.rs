@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use super::replicaset::{adopt, ready_since};
 use super::revisions::{self, History, REVISION_LABEL, pod_revision};
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::validation::registry;
 
 /// What the set asks for, and what there was when the look began.
 struct Look {
@@ -102,7 +103,7 @@ fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
     }
     for revision in revisions::list(store, key, set) {
         if meta::controller(&revision).is_none() {
-            let key = Key::new(Kind::of("controllerrevisions"), &key.namespace, meta::name(&revision));
+            let key = Key::new(registry::kind("controllerrevisions"), &key.namespace, meta::name(&revision));
             adopt(store, &key, set);
         }
     }
@@ -110,7 +111,7 @@ fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
 
 /// The set's pods, after adopting those with fitting names and labels that nobody controls, by ordinal.
 fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
-    let (kind, uid) = (Kind::of("pods"), meta::uid(set).to_owned());
+    let (kind, uid) = (registry::kind("pods"), meta::uid(set).to_owned());
     if !meta::is_terminating(set) {
         let selector = Selector::of(&set["spec"]["selector"]);
         let orphans: Vec<Key> = store
@@ -230,7 +231,7 @@ fn make(store: &mut Store, look: &Look, ordinal: i64) {
         volumes.splice(0..0, claims);
     }
     // A refusal means that the name is somebody else's; the next look tries again.
-    write::create(store, Kind::of("pods"), &look.key.namespace, pod, Persist::Keep).ok();
+    write::create(store, registry::kind("pods"), &look.key.namespace, pod, Persist::Keep).ok();
 }
 
 fn delete(store: &mut Store, key: &Key) {

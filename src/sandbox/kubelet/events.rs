@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::outlook::{Block, Crash, Probe, State};
 use super::parts::{self, UNSCHEDULABLE};
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::hash::fnv;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part, Persist};
-use crate::sandbox::validation::defaulting::fnv;
+use crate::sandbox::validation::registry;
 
 /// What there is to say about a pod.
 struct Said {
@@ -71,7 +72,7 @@ fn all(pod: &Value, state: State) -> Vec<Said> {
 fn say(store: &mut Store, pod: &Value, said: &Said) {
     let Said { component, reason, message, count } = said;
     let (name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
-    let kind = Kind::of("events");
+    let kind = registry::kind("events");
     let now = meta::seconds(store.now);
     let key = Key::new(
         kind,

@@ -13,10 +13,12 @@ mod status;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::rules::{self, Look, Outcome};
+use crate::sandbox::store::change::Noted;
 use crate::sandbox::store::deletion::{self, Deletion};
-use crate::sandbox::store::objects::{Key, Noted, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part, Persist};
 use outlook::{Outlook, State};

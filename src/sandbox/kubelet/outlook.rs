@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::sandbox::controllers::HOP;
 use crate::sandbox::object::meta::later;
 use crate::sandbox::rules::Outcome;
 use crate::sandbox::rules::failing::Failing;
+use crate::sandbox::store::queue::CONTROLLER_DELAY;
 
 /// Where a pod should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(300);
 impl Outlook {
     /// Binding takes one hop after the pod was made, starting the container another.
     pub(super) fn of(outcome: Outcome, born: Timestamp, now: Timestamp) -> Self {
-        let (bound, started) = (born + HOP, born + HOP + HOP);
+        let (bound, started) = (born + CONTROLLER_DELAY, born + CONTROLLER_DELAY + CONTROLLER_DELAY);
         if now < bound {
             return Self { state: State::Waiting, next: Some(bound) };
         }

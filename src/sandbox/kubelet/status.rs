@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::outlook::{Block, Probe, State};
 use super::parts::{self, UNSCHEDULABLE};
 use super::{container, init};
+use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::meta;
-use crate::sandbox::validation::defaulting::fnv;
 
 /// The status of a pod that no node takes.
 pub(super) fn unschedulable(pod: &Value, now: Timestamp) -> Value {

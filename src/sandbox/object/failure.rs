@@ -3,9 +3,9 @@
 //! This module decides wording only. It must not know when a failure is due.
 
 use serde_json::{Value, json};
-use std::fmt::{self, Display};
 
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::kind::Kind;
 
 /// A request that was refused.
 #[derive(Debug, Clone)]
@@ -14,85 +14,6 @@ pub(crate) struct Failure {
     reason: &'static str,
     message: String,
     details: Option<Value>,
-}
-
-/// A value as the server writes it where that is not plain JSON.
-#[derive(Debug, Clone)]
-pub(crate) struct Written(pub(crate) String);
-
-impl Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A complaint about one field.
-#[derive(Debug, Clone)]
-pub(crate) struct Problem {
-    field: String,
-    reason: &'static str,
-    body: String,
-}
-
-impl Problem {
-    /// The field must have a value.
-    pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
-        Self {
-            field: field.into(),
-            reason: "FieldValueRequired",
-            body: with_detail("Required value", detail),
-        }
-    }
-
-    /// The field's value is not acceptable.
-    pub(crate) fn invalid(field: impl Into<String>, value: &impl Display, detail: &str) -> Self {
-        let body = with_detail(&format!("Invalid value: {value}"), detail);
-        Self { field: field.into(), reason: "FieldValueInvalid", body }
-    }
-
-    /// The field's value is of another type than a definition says.
-    pub(crate) fn mistyped(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        Self { reason: "FieldValueTypeInvalid", ..Self::invalid(field, value, detail) }
-    }
-
-    /// The field's value is not one of those known.
-    pub(crate) fn unsupported(field: impl Into<String>, value: &impl Display, supported: &[&str]) -> Self {
-        let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
-        let body = format!("Unsupported value: {value}: supported values: {}", quoted.join(", "));
-        Self { field: field.into(), reason: "FieldValueNotSupported", body }
-    }
-
-    /// The field's value must be unique, and is not.
-    pub(crate) fn duplicate(field: impl Into<String>, value: &impl Display) -> Self {
-        Self { field: field.into(), reason: "FieldValueDuplicate", body: format!("Duplicate value: {value}") }
-    }
-
-    /// The field names something that is not there.
-    pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
-        Self { field: field.into(), reason: "FieldValueNotFound", body: format!("Not found: {value}") }
-    }
-
-    /// The field's value is too long to be repeated.
-    pub(crate) fn too_long(field: impl Into<String>, limit: usize) -> Self {
-        let body = format!("Too long: may not be more than {limit} bytes");
-        Self { field: field.into(), reason: "FieldValueTooLong", body }
-    }
-
-    /// The field must not be given here.
-    pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
-        Self { field: field.into(), reason: "FieldValueForbidden", body: with_detail("Forbidden", detail) }
-    }
-
-    fn text(&self) -> String {
-        format!("{}: {}", self.field, self.body)
-    }
-}
-
-fn with_detail(body: &str, detail: &str) -> String {
-    match detail {
-        "" => body.to_owned(),
-        detail => format!("{body}: {detail}"),
-    }
 }
 
 impl Failure {

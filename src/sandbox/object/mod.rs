@@ -8,7 +8,10 @@
 //! [API conventions]: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 
 pub(super) mod failure;
-pub(super) mod kinds;
+pub(super) mod field_error;
+pub(super) mod hash;
+pub(super) mod key;
+pub(super) mod kind;
 pub(super) mod meta;
 pub(super) mod quantity;
 pub(super) mod selector;

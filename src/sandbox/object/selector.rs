@@ -1,13 +1,10 @@
-//! Label selectors: those of queries, written as text, and those of objects.
+//! Label selectors.
 //!
 //! This module decides whether labels match. It must not know where labels come from.
 
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
-use crate::sandbox::api::label_query;
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::Kind;
 use crate::sandbox::object::meta;
 
 /// Requirements that labels must meet, all of them.
@@ -31,9 +28,8 @@ pub(crate) enum Operator {
 }
 
 impl Selector {
-    /// Reads the `labelSelector` of a query.
-    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        label_query::parse(text).map(Self).map_err(Failure::bad_request)
+    pub(crate) fn new(requirements: Vec<Requirement>) -> Self {
+        Self(requirements)
     }
 
     /// Reads the `spec.selector` of a workload.
@@ -95,133 +91,10 @@ impl Requirement {
     }
 }
 
-/// What a `fieldSelector` asks of an object: the values at JSON pointers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fields(Vec<(String, Comparison, String)>);
-
-/// The fields by which the API server lets some kinds be selected, beside the two that all have.
-fn selectable(kind: Kind) -> &'static [&'static str] {
-    match kind.plural {
-        "pods" => &[
-            "spec.nodeName",
-            "spec.restartPolicy",
-            "spec.schedulerName",
-            "spec.serviceAccountName",
-            "status.phase",
-        ],
-        "events" => &[
-            "involvedObject.kind",
-            "involvedObject.namespace",
-            "involvedObject.name",
-            "involvedObject.uid",
-            "involvedObject.apiVersion",
-            "involvedObject.resourceVersion",
-            "involvedObject.fieldPath",
-            "reason",
-            "reportingComponent",
-            "type",
-        ],
-        "namespaces" => &["status.phase"],
-        _ => &[],
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Comparison {
-    Equal,
-    Different,
-}
-
-impl Fields {
-    /// Reads the `fieldSelector` of a query.
-    pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, Failure> {
-        let mut terms = Vec::new();
-        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            let split = |sign| part.split_once(sign);
-            let (field, comparison, value) = if let Some((field, value)) = split("!=") {
-                (field, Comparison::Different, value)
-            } else if let Some((field, value)) = split("==").or_else(|| split("=")) {
-                (field, Comparison::Equal, value)
-            } else {
-                let message = format!("invalid selector: '{part}'; can't understand '{part}'");
-                return Err(Failure::bad_request(message));
-            };
-            let known = ["metadata.name", "metadata.namespace"];
-            if !known.contains(&field) && !selectable(kind).contains(&field) {
-                return Err(Failure::bad_request(match selectable(kind) {
-                    [] => format!(
-                        "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-                    ),
-                    _ => format!("field label not supported: {field}"),
-                }));
-            }
-            let field = format!("/{}", field.replace('.', "/"));
-            terms.push((field, comparison, value.to_owned()));
-        }
-        Ok(Self(terms))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.0.iter().all(|(field, comparison, value)| {
-            let found = meta::text(object, field);
-            match comparison {
-                Comparison::Equal => found == value,
-                Comparison::Different => found != value,
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn queries_select_as_documented() {
-        let labels = json!({"app": "web", "tier": "front"});
-        let labels = labels.as_object();
-        for (text, chosen) in [
-            ("", true),
-            ("app=web", true),
-            ("app==web,tier=front", true),
-            ("app=web,tier!=front", false),
-            ("app in (web, api)", true),
-            ("app notin (web,api)", false),
-            ("missing notin (web)", true),
-            ("missing!=x", true),
-            ("app", true),
-            ("!app", false),
-            ("!missing,app in (web),tier", true),
-            ("app in ()", false),
-            ("app=", false),
-            ("app>5", false),
-        ] {
-            assert_eq!(Selector::parse(text).unwrap().matches(labels), chosen, "{text}");
-        }
-    }
-
-    #[test]
-    fn broken_queries_are_refused() {
-        for text in [
-            "app in web",
-            "app near (web)",
-            "=web",
-            "a b",
-            "app=web,",
-            ",",
-            "app=web!",
-            "a/b/c=x",
-            "app=-x",
-            "app>x",
-        ] {
-            assert!(Selector::parse(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn selectors_of_objects_know_expressions() {

@@ -6,9 +6,10 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::{DeletionAnswer, Kind};
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::{DeletionAnswer, Kind};
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{Persist, set_or_remove};
 
 /// What to do about the dependents of a deleted object.
@@ -36,7 +37,7 @@ pub(crate) fn delete(
     persist: Persist,
 ) -> Result<Value, Failure> {
     let kind = key.kind;
-    let before = store.object(key).cloned().ok_or_else(|| Failure::not_found(kind, &key.name))?;
+    let before = store.require(key)?;
     if let Some(given) = options.uid.as_deref()
         && given != meta::uid(&before)
     {

@@ -14,12 +14,13 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::sandbox::SandboxError;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::error::SandboxError;
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::rules::Kept;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
+use crate::sandbox::validation::registry;
 
 /// The file and what was last seen of it.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl From<&Key> for Reference {
 
 impl Reference {
     fn key(&self) -> Option<Key> {
-        let kind = Kind::named(&self.api_version, &self.kind)?;
+        let kind = registry::named(&self.api_version, &self.kind)?;
         Some(Key::new(kind, &self.namespace, &self.name))
     }
 }
@@ -220,7 +221,7 @@ impl DataFile {
     /// Checks an object of the file, unless it is one that is known already.
     fn admit(&self, object: Value, known: &Store) -> Result<(Key, Arc<Value>), SandboxError> {
         let (api_version, name) = (meta::text(&object, "/apiVersion"), meta::text(&object, "/kind"));
-        let Some(kind) = Kind::named(api_version, name) else {
+        let Some(kind) = registry::named(api_version, name) else {
             return Err(
                 self.broken(&format!("it holds a `{name}` of `{api_version}`, which is not served here"))
             );

@@ -5,8 +5,10 @@
 //!
 //! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
+pub(super) mod change;
 pub(super) mod deletion;
 pub(super) mod file;
 pub(super) mod objects;
 pub(super) mod queue;
+pub(super) mod watch_cache;
 pub(super) mod write;

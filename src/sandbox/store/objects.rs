@@ -8,39 +8,17 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::sandbox::Actor;
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::hash::SAFE;
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::rules::Rule;
+use crate::sandbox::store::change::Actor;
+use crate::sandbox::store::change::Noted;
 use crate::sandbox::store::queue::Queue;
-
-/// Where an object is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) kind: Kind,
-    /// Empty for kinds of the cluster.
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-}
-
-impl Key {
-    pub(crate) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
-        Self { kind, namespace: namespace.to_owned(), name: name.to_owned() }
-    }
-}
-
-/// One accepted change.
-#[derive(Debug, Clone)]
-pub(crate) struct Noted {
-    pub(crate) version: u64,
-    pub(crate) key: Key,
-    pub(crate) actor: Actor,
-    pub(crate) verb: Verb,
-    pub(crate) before: Option<Arc<Value>>,
-    pub(crate) after: Option<Arc<Value>>,
-}
 
 /// How many deletions are remembered, so that another process can tell when they happened.
 const REMEMBERED_DELETIONS: usize = 500;
@@ -101,6 +79,11 @@ impl Store {
 
     pub(crate) fn object(&self, key: &Key) -> Option<&Arc<Value>> {
         self.objects.get(key)
+    }
+
+    /// The object, or the refusal that there is none.
+    pub(crate) fn require(&self, key: &Key) -> Result<Arc<Value>, Failure> {
+        self.object(key).cloned().ok_or_else(|| Failure::not_found(key.kind, &key.name))
     }
 
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
@@ -231,9 +214,6 @@ impl Store {
 
 /// Where the numbers begin of what is only tried: no sandbox gives out as many.
 const TRIED: u64 = 1 << 62;
-
-/// Letters of generated names: none that could make a word.
-pub(crate) const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).
 fn scramble(number: u64) -> u64 {

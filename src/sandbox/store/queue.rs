@@ -3,10 +3,14 @@
 //! An entry is a hint to look again; all state is in the objects, so a lost or doubled entry does no harm.
 //! The queue must not know what looking means.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sandbox::store::objects::Key;
+use crate::sandbox::object::key::Key;
+
+/// How long a change takes to reach a controller: the watch's way in a cluster. Without it, clients would never see
+/// counts that are behind the spec, as they do in a cluster.
+pub(crate) const CONTROLLER_DELAY: SignedDuration = SignedDuration::from_millis(5);
 
 /// Who looks at an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kinds::{
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::Checked;
+use crate::sandbox::object::kind::{
     Generation, Keeping, Kind, Origin, PutToMissing, Scope, StatusPart, Unconditional,
 };
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation;
-use crate::sandbox::validation::typed::Checked;
 
 /// Whether an accepted write is kept, or only answered (`dryRun=All`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

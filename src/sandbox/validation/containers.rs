@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::names;
-use crate::sandbox::object::failure::Problem;
-use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::kind::Names;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::quantity;
 

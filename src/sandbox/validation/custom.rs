@@ -8,9 +8,10 @@ pub(crate) mod cloneset;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use crate::sandbox::object::failure::Problem;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::kind::Checked;
 use crate::sandbox::validation::strict;
-use crate::sandbox::validation::typed::{self, Checked};
+use crate::sandbox::validation::typed;
 
 /// What a value may look like.
 pub(crate) enum Schema {

@@ -7,6 +7,7 @@ mod containers;
 pub(super) mod custom;
 pub(super) mod defaulting;
 mod names;
+pub(super) mod registry;
 mod service;
 mod stateful_set;
 pub(super) mod strict;
@@ -15,8 +16,8 @@ pub(super) mod typed;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::object::failure::{Problem, Written};
-use crate::sandbox::object::kinds::Kind;
+use crate::sandbox::object::field_error::{Problem, Written};
+use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 pub(crate) use service::service;
@@ -49,7 +50,7 @@ pub(crate) fn metadata(kind: Kind, object: &Value) -> Vec<Problem> {
         problems.push(Problem::invalid("metadata.name", &json!(name), rule));
     }
     if !meta::namespace(object).is_empty()
-        && let Some(rule) = names::name(crate::sandbox::object::kinds::Names::Label, meta::namespace(object))
+        && let Some(rule) = names::name(crate::sandbox::object::kind::Names::Label, meta::namespace(object))
     {
         problems.push(Problem::invalid("metadata.namespace", &json!(meta::namespace(object)), rule));
     }

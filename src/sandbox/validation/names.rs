@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::object::failure::Problem;
-use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::kind::Names;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
      and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \

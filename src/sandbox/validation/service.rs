@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{containers, names};
-use crate::sandbox::object::failure::{Problem, Written};
-use crate::sandbox::object::kinds::Names;
+use crate::sandbox::object::field_error::{Problem, Written};
+use crate::sandbox::object::kind::Names;
 use crate::sandbox::object::meta;
 
 /// Complaints about a Service, given the one it replaces.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{not_negative, workload};
-use crate::sandbox::object::failure::Problem;
+use crate::sandbox::object::field_error::Problem;
 use crate::sandbox::object::meta;
 
 /// What may be changed.

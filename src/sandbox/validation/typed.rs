@@ -7,16 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::sandbox::object::kind::Checked;
 use crate::sandbox::object::quantity;
 use crate::sandbox::validation::strict;
-
-/// An object as its type has it.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    pub(crate) object: Value,
-    /// Complaints about fields that the type does not have.
-    pub(crate) unknown: Vec<String>,
-}
 
 /// Takes any object as it is.
 pub(crate) fn anything(object: Value) -> Result<Checked, String> {

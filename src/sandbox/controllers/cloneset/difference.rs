@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Member;
-use crate::sandbox::controllers::scaling::resolve;
+use crate::sandbox::controllers::int_or_percent::resolve;
 
 /// The numbers that a CloneSet asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +125,9 @@ fn surge(strategy: &Strategy, unavailable: i64, doomed: i64, doomed_old: i64, up
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::object::kinds::Kind;
-    use crate::sandbox::store::objects::Key;
+    use crate::sandbox::object::key::Key;
+    use crate::sandbox::validation::registry;
+
     use std::sync::Arc;
 
     fn strategy(replicas: i64, update: &Value) -> Strategy {
@@ -135,7 +136,7 @@ mod tests {
 
     fn members(old: usize, new: usize, unready_new: usize) -> Vec<Member> {
         let member = |updated, available| Member {
-            key: Key::new(Kind::of("pods"), "default", "pod"),
+            key: Key::new(registry::kind("pods"), "default", "pod"),
             pod: Arc::new(json!({})),
             updated,
             ready: available,

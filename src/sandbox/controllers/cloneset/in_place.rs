@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::{IN_PLACE_READY, set_state, state};
 use crate::sandbox::controllers::revisions::{REVISION_LABEL, short, template};
+use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::objects::{Key, Store};
+use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
 /// The annotation in which the controller keeps what a change has to bring about.

@@ -7,11 +7,11 @@ use super::{DOOMED_LABEL, Failed, IN_PLACE_READY, Look, Member, set_state};
 use crate::sandbox::controllers::events;
 use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::controllers::revisions::{self, REVISION_LABEL, short};
-use crate::sandbox::object::kinds::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, Deletion};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Persist};
+use crate::sandbox::validation::registry;
 
 /// Whether pods were made or deleted. If so, nothing is updated in the same look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,8 @@ fn make(store: &mut Store, look: &Look, difference: &Difference) -> Result<Scale
         let history = &look.history;
         let revision = if at < difference.missing_old { &history.current } else { &history.update };
         let pod = pod(store, look, revision);
-        if let Err(failure) = write::create(store, Kind::of("pods"), &look.key.namespace, pod, Persist::Keep)
+        if let Err(failure) =
+            write::create(store, registry::kind("pods"), &look.key.namespace, pod, Persist::Keep)
         {
             let message = failure.message().to_owned();
             events::warn(store, &look.set, "FailedCreate", &format!("failed to create pod: {message}"));

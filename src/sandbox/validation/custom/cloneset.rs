@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::Schema::{Anything, Fields, List, Number, NumberOrText, Switch, Text, Texts};
 use super::{Field, check as checked, complaints, may, must};
-use crate::sandbox::object::failure::Problem;
-use crate::sandbox::validation::typed::Checked;
+use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::kind::Checked;
 
 /// The group, which a cluster without OpenKruise does not have.
 pub(crate) const GROUP: &str = "apps.kruise.io";

@@ -5,6 +5,7 @@
 mod pod_spec;
 mod stateful_set;
 
+use crate::sandbox::object::hash::fnv;
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::object::meta;
@@ -164,9 +165,4 @@ fn omit_zero(map: &mut Map<String, Value>, field: &str) {
 fn address(name: &str) -> String {
     let hash = fnv(name);
     format!("10.{}.{}.{}", 96 + (hash >> 16) % 16, (hash >> 8) % 256, 1 + hash % 254)
-}
-
-/// The 32-bit FNV-1a hash.
-pub(crate) fn fnv(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -2,48 +2,12 @@
 //!
 //! It works on the sizes and counts of ReplicaSets alone.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::deployment::{DESIRED, MAXIMUM, Rollout, Set};
+use super::model::{DESIRED, MAXIMUM, Rollout, Set};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
-
-/// How far the number of pods may stray from the size of the Deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fence {
-    pub(super) surge: i64,
-    pub(super) unavailable: i64,
-    rolling: bool,
-}
-
-impl Fence {
-    /// Reads the fence of a Deployment: surge rounds up, unavailable rounds down, and one of them is not zero.
-    pub(super) fn of(deployment: &Value) -> Self {
-        let size = meta::number(deployment, "/spec/replicas");
-        let strategy = &deployment["spec"]["strategy"];
-        if strategy["type"] != "RollingUpdate" {
-            return Self { surge: 0, unavailable: 0, rolling: false };
-        }
-        let rolling = &strategy["rollingUpdate"];
-        let surge = resolve(&rolling["maxSurge"], size, |numerator| (numerator + 99) / 100);
-        let mut unavailable = resolve(&rolling["maxUnavailable"], size, |numerator| numerator / 100);
-        if surge == 0 && unavailable == 0 {
-            unavailable = 1;
-        }
-        Self { surge, unavailable: unavailable.min(size), rolling: true }
-    }
-}
-
-pub(super) fn resolve(value: &Value, size: i64, round: impl Fn(i64) -> i64) -> i64 {
-    match value {
-        Value::String(text) => {
-            let percent: i64 = text.trim_end_matches('%').parse().unwrap_or_default();
-            round(percent.saturating_mul(size))
-        }
-        number => number.as_i64().unwrap_or_default(),
-    }
-}
 
 /// How large the newest ReplicaSet may be now, counting it as empty while it is not there.
 pub(super) fn newest_replicas(rollout: &Rollout) -> i64 {
@@ -185,35 +149,5 @@ pub(super) fn scale(store: &mut Store, rollout: &mut Rollout, set: &Set, replica
         if own.key == set.key {
             own.object = object.clone();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fence(replicas: i64, surge: &Value, unavailable: &Value) -> (i64, i64) {
-        let fence = Fence::of(&json!({"spec": {"replicas": replicas, "strategy": {
-            "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
-        }}}));
-        (fence.surge, fence.unavailable)
-    }
-
-    #[test]
-    fn surge_rounds_up_and_unavailable_down() {
-        assert_eq!(fence(5, &json!("25%"), &json!("25%")), (2, 1));
-        assert_eq!(fence(4, &json!("25%"), &json!("25%")), (1, 1));
-    }
-
-    #[test]
-    fn a_fence_never_blocks_everything() {
-        assert_eq!(fence(3, &json!("0%"), &json!("25%")), (0, 1));
-        assert_eq!(fence(3, &json!(0), &json!(1)), (0, 1));
-    }
-
-    #[test]
-    fn no_more_is_unavailable_than_there_is() {
-        assert_eq!(fence(2, &json!(1), &json!(5)), (1, 2));
     }
 }

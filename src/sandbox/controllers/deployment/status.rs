@@ -6,21 +6,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::deployment::{REVISION, Rollout, Set};
+use super::model::{Progress, REVISION, Rollout, Set};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
-
-/// What a look has to say about progress.
-pub(super) enum Progress {
-    /// The ReplicaSet of this name was made.
-    Created(String),
-    /// The ReplicaSet of this name was found.
-    Found(String),
-    /// None could be made.
-    Failed(String),
-}
 
 /// Whether a look judges progress, or only counts.
 #[derive(Clone, Copy, PartialEq, Eq)]

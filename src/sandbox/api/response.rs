@@ -1,0 +1,10 @@
+//! What a request is answered with.
+
+use serde_json::Value;
+
+/// A status code and a body.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Json(u16, Value),
+    Text(u16, String),
+}

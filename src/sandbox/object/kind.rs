@@ -1,0 +1,189 @@
+//! Kinds, and how they differ from each other.
+//!
+//! It must not know which kinds there are: that is `validation::registry`.
+
+use serde_json::Value;
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::sandbox::object::field_error::Problem;
+
+/// What distinguishes a kind from others: one row of the registry.
+pub(crate) struct Definition {
+    pub(crate) group: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) plural: &'static str,
+    pub(crate) singular: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) short_names: &'static [&'static str],
+    pub(crate) origin: Origin,
+    pub(crate) scope: Scope,
+    pub(crate) keeping: Keeping,
+    /// Which parts of a change raise `metadata.generation`.
+    pub(crate) generation: Generation,
+    /// Whether `status` is a subresource, written apart from the rest.
+    pub(crate) status: StatusPart,
+    /// Which rule names follow.
+    pub(crate) names: Names,
+    /// Whether a PUT may leave out the resource version.
+    pub(crate) unconditional: Unconditional,
+    /// What a PUT to a missing object does.
+    pub(crate) missing: PutToMissing,
+    /// What a completed deletion answers.
+    pub(crate) deletion: DeletionAnswer,
+    /// Refuses wrongly typed bodies and drops fields the kind does not have.
+    pub(crate) check: fn(Value) -> Result<Checked, String>,
+    /// Fills in what the API server would.
+    pub(crate) default: fn(&mut Value),
+    /// Complains about an object, given the one it replaces.
+    pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<Problem>,
+}
+
+/// Whether the API server is built with a kind, or a definition that somebody installed describes it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    BuiltIn,
+    Custom,
+}
+
+/// Whether objects of a kind live in namespaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Namespaced,
+    Cluster,
+}
+
+/// Whether objects of a kind are stored, or answered and forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    Stored,
+    Answered,
+}
+
+/// Which changes raise `metadata.generation`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    None,
+    Spec,
+    /// Deployments: their annotations are copied to ReplicaSets, so they count as well.
+    SpecAndAnnotations,
+}
+
+/// Whether a kind has `/status`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatusPart {
+    None,
+    Subresource,
+}
+
+/// The rule that names of a kind follow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    Subdomain,
+    Label,
+    /// The same, with a complaint of its own about dots.
+    UndottedLabel,
+}
+
+/// Whether a PUT may leave out `metadata.resourceVersion`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconditional {
+    Allowed,
+    Refused,
+}
+
+/// What a PUT to an object that does not exist does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PutToMissing {
+    NotFound,
+    Creates,
+}
+
+/// What a DELETE that removed the object answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeletionAnswer {
+    Status,
+    Object,
+}
+
+/// A kind: a row of the table, comparable and cheap to copy.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind(&'static Definition);
+
+impl Kind {
+    /// The kind that a definition describes.
+    pub(crate) const fn of(definition: &'static Definition) -> Self {
+        Self(definition)
+    }
+
+    /// `apps/v1`, or `v1` for the core group.
+    pub(crate) fn api_version(self) -> String {
+        match self.group {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// `deployments.apps`, as messages call the resource.
+    pub(crate) fn resource(self) -> String {
+        qualified(self.plural, self.group)
+    }
+
+    /// `Deployment.apps`, as messages call the kind.
+    pub(crate) fn qualified_kind(self) -> String {
+        qualified(self.kind, self.group)
+    }
+}
+
+fn qualified(name: &str, group: &str) -> String {
+    match group {
+        "" => name.to_owned(),
+        group => format!("{name}.{group}"),
+    }
+}
+
+impl std::ops::Deref for Kind {
+    type Target = Definition;
+
+    fn deref(&self) -> &Definition {
+        self.0
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Kind {}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Nearly all comparisons are of one row with itself.
+        if std::ptr::eq(self.0, other.0) {
+            return Ordering::Equal;
+        }
+        (self.group, self.plural).cmp(&(other.group, other.plural))
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resource())
+    }
+}
+
+/// An object as its type has it.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) object: Value,
+    /// Complaints about fields that the type does not have.
+    pub(crate) unknown: Vec<String>,
+}

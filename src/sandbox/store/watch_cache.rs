@@ -1,0 +1,87 @@
+//! The last changes: where watches start, and what lists of past versions are reconstructed from.
+//!
+//! It stands for the API server's watch cache. See
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::Kind;
+use crate::sandbox::store::change::Noted;
+use crate::sandbox::store::objects::Store;
+
+/// How many changes a watch can go back. A real server keeps them for minutes (etcd compacts after five); a limit by
+/// number lets a test reach it without waiting.
+const HISTORY: usize = 1_000;
+
+/// The last changes, and the watches that wait for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    changes: VecDeque<Noted>,
+    /// Changes up to this version are forgotten.
+    oldest: u64,
+    watchers: Vec<UnboundedSender<Noted>>,
+}
+
+/// Objects as they were at some version.
+pub(crate) type Snapshot = BTreeMap<Key, Arc<Value>>;
+
+/// The version asked for is older than this one, the oldest that can be answered.
+#[derive(Debug)]
+pub(crate) struct TooOld(pub(crate) u64);
+
+impl Log {
+    /// A history that begins at a version.
+    pub(crate) fn from(version: u64) -> Self {
+        Self { oldest: version, ..Self::default() }
+    }
+
+    /// Forgets the changes up to a version, as a compaction of etcd does.
+    pub(crate) fn forget(&mut self, version: u64) {
+        self.changes.retain(|noted| noted.version > version);
+        self.oldest = self.oldest.max(version);
+    }
+
+    /// The changes after a version, oldest first.
+    pub(crate) fn since(&self, version: u64) -> Result<impl Iterator<Item = &Noted>, TooOld> {
+        if version < self.oldest {
+            return Err(TooOld(self.oldest));
+        }
+        Ok(self.changes.iter().filter(move |noted| noted.version > version))
+    }
+
+    /// The objects of a kind as they were at a version: the present ones with every later change undone.
+    pub(crate) fn snapshot(&self, store: &Store, kind: Kind, version: u64) -> Result<Snapshot, TooOld> {
+        let later: Vec<&Noted> = self.since(version)?.filter(|noted| noted.key.kind == kind).collect();
+        let mut objects: Snapshot =
+            store.of_kind(kind, None).map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
+        for noted in later.into_iter().rev() {
+            match &noted.before {
+                Some(before) => drop(objects.insert(noted.key.clone(), Arc::clone(before))),
+                None => drop(objects.remove(&noted.key)),
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Delivers every change from now on, until the receiver is dropped.
+    pub(crate) fn subscribe(&mut self) -> UnboundedReceiver<Noted> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.watchers.push(sender);
+        receiver
+    }
+
+    /// Adds a change and delivers it.
+    pub(crate) fn publish(&mut self, noted: &Noted) {
+        self.watchers.retain(|watcher| watcher.send(noted.clone()).is_ok());
+        self.changes.push_back(noted.clone());
+        while self.changes.len() > HISTORY {
+            if let Some(oldest) = self.changes.pop_front() {
+                self.oldest = oldest.version;
+            }
+        }
+    }
+}
