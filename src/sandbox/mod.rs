@@ -31,10 +31,10 @@ pub mod fault;
 mod kubelet;
 mod object;
 pub mod rules;
+mod simulation;
 mod store;
 mod transport;
 mod validation;
-mod world;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -48,10 +48,10 @@ pub use store::change::{Actor, Change};
 
 use fault::Fault;
 use rules::Rule;
+use simulation::{Recording, Simulation};
 use store::file::{self, DataFile};
 use store::queue::CONTROLLER_DELAY;
-use transport::Front;
-use world::{Recording, World};
+use transport::Transport;
 
 /// Reads the time. The sandbox has no other source of it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -80,8 +80,8 @@ pub enum RulesSource {
 /// A cluster in this process. Time passes in it until its last handle is dropped; clients keep its state.
 #[derive(Clone)]
 pub struct Sandbox {
-    world: Arc<World>,
-    is_kept: bool,
+    simulation: Arc<Simulation>,
+    is_persistent: bool,
     _engine: Arc<Engine>,
 }
 
@@ -96,46 +96,46 @@ impl Drop for Engine {
 
 /// Whether a file has been a sandbox's: each leaves its lock beside.
 #[must_use]
-pub fn is_its_file(path: &Path) -> bool {
+pub fn is_sandbox_file(path: &Path) -> bool {
     file::lock_of(path).exists()
 }
 
 impl Sandbox {
     /// Opens a sandbox, and brings a stored one up to date. Must be called inside a tokio runtime.
     pub fn open(options: Options) -> Result<Self, SandboxError> {
-        let is_kept = options.file.is_some();
+        let is_persistent = options.file.is_some();
         let file = options.file.map(DataFile::new).transpose()?;
         let rules = match options.rules {
             RulesSource::Given(rules) => Some(rules),
             RulesSource::Stored => None,
         };
         let recording = if options.record_history { Recording::On } else { Recording::Off };
-        let world = Arc::new(World::open(file, rules, options.now, recording)?);
-        let lived = Arc::clone(&world);
-        let engine = tokio::spawn(async move { lived.live().await });
-        Ok(Self { world, is_kept, _engine: Arc::new(Engine(engine)) })
+        let simulation = Arc::new(Simulation::open(file, rules, options.now, recording)?);
+        let running = Arc::clone(&simulation);
+        let engine = tokio::spawn(async move { running.run().await });
+        Ok(Self { simulation, is_persistent, _engine: Arc::new(Engine(engine)) })
     }
 
     /// Whether it outlives this process, in a file.
-    pub fn is_kept(&self) -> bool {
-        self.is_kept
+    pub fn is_persistent(&self) -> bool {
+        self.is_persistent
     }
 
     /// A client of the sandbox.
     pub fn client(&self, default_namespace: &str) -> kube::Client {
-        kube::Client::new(Front::new(Arc::clone(&self.world), None), default_namespace)
+        kube::Client::new(Transport::new(Arc::clone(&self.simulation), None), default_namespace)
     }
 
     /// A client whose requests a fault decides about.
     pub fn client_with(&self, default_namespace: &str, fault: Arc<dyn Fault>) -> kube::Client {
-        kube::Client::new(Front::new(Arc::clone(&self.world), Some(fault)), default_namespace)
+        kube::Client::new(Transport::new(Arc::clone(&self.simulation), Some(fault)), default_namespace)
     }
 
     /// Waits until the controllers have done what follows at once from what was written, at most `limit`: so that
     /// a file is at rest when its last writer leaves.
-    pub async fn rest(&self, limit: Duration) {
+    pub async fn settle(&self, limit: Duration) {
         let settled = async {
-            while self.world.is_busy() {
+            while self.simulation.is_busy() {
                 tokio::time::sleep(CONTROLLER_DELAY.unsigned_abs()).await;
             }
         };
@@ -144,31 +144,31 @@ impl Sandbox {
 
     /// Every object, as the API would give it.
     pub fn objects(&self) -> Vec<Value> {
-        self.world.objects()
+        self.simulation.objects()
     }
 
     /// Every accepted change in order, if they are recorded.
     pub fn history(&self) -> Vec<Change> {
-        self.world.history().into_iter().map(Change::from).collect()
+        self.simulation.history().into_iter().map(Change::from).collect()
     }
 
     /// Makes this a cluster without OpenKruise: nobody has installed the definition of CloneSets.
     #[must_use]
     pub fn without_kruise(self) -> Self {
         // A file that cannot be written fails the next request, which can say so.
-        self.world.leave_out(validation::custom::cloneset::GROUP).ok();
+        self.simulation.uninstall_group(validation::custom::cloneset::GROUP).ok();
         self
     }
 
     /// Forgets what led to the present, as an API server does after some minutes: watches from before now are
     /// told that their version is too old.
     pub fn forget(&self) {
-        self.world.forget();
+        self.simulation.forget();
     }
 
     /// Replaces the kubelet's rules, for pods that are there as well.
     pub fn set_rules(&self, rules: Vec<Rule>) {
         // A file that cannot be written fails the next request, which can say so.
-        self.world.set_rules(rules).ok();
+        self.simulation.set_rules(rules).ok();
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! This module reads rules and finds the one for a pod. It must not know what a pod's status looks like.
 
-pub mod failing;
+pub mod pod_failure;
 
-use failing::{Failing, Need};
 use jiff::{SignedDuration, Timestamp};
+use pod_failure::{PodFailure, Prerequisite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
@@ -22,12 +22,12 @@ pub struct Rule {
     /// What its containers print.
     pub log: Option<String>,
     /// Which of these pods it is about; all where it does not say. Rules that are read say nothing.
-    pub only: Option<Only>,
+    pub only: Option<PodMatch>,
 }
 
 /// Which pods a rule is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Only {
+pub struct PodMatch {
     /// Those with all of these labels.
     pub labels: BTreeMap<String, String>,
     /// Those that were made from then on.
@@ -36,13 +36,13 @@ pub struct Only {
 
 /// A pod, as far as rules look at it.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub struct PodFacts<'a> {
     /// The image of its first container.
     pub image: &'a str,
     /// Its labels.
     pub labels: Option<&'a Map<String, Value>>,
     /// When it was made.
-    pub born: Timestamp,
+    pub start: Timestamp,
 }
 
 /// What becomes of a pod.
@@ -56,7 +56,7 @@ pub enum Outcome {
         lasting: Option<SignedDuration>,
     },
     /// It never does.
-    Fail(Failing),
+    Fail(PodFailure),
 }
 
 /// Rules that cannot be read.
@@ -85,7 +85,7 @@ struct Entry {
 }
 
 /// How long a pod takes that no rule is about.
-const USUAL: SignedDuration = SignedDuration::from_secs(1);
+const DEFAULT_READY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Reads rules from YAML: a list, of which the first match counts.
 ///
@@ -123,20 +123,20 @@ impl Entry {
         let after = self.ready_after.as_ref().map(|t| duration("readyAfter", t)).transpose()?;
         let lasting = self.unready_after.as_ref().map(|t| duration("unreadyAfter", t)).transpose()?;
         let outcome = match &self.fail {
-            None => Outcome::Ready { after: after.unwrap_or(USUAL), lasting },
+            None => Outcome::Ready { after: after.unwrap_or(DEFAULT_READY_AFTER), lasting },
             Some(fail) => {
                 if after.is_some() || lasting.is_some() {
                     let problem =
                         "`fail` stands beside `readyAfter` or `unreadyAfter`, expected one or the other";
                     return Err(at(problem.to_owned(), fail));
                 }
-                let Some(failing) = Failing::named(&fail.value) else {
+                let Some(failure) = PodFailure::named(&fail.value) else {
                     let names: Vec<String> =
-                        Failing::ALL.iter().map(|known| format!("`{}`", known.name())).collect();
+                        PodFailure::ALL.iter().map(|known| format!("`{}`", known.name())).collect();
                     let problem = format!("`fail` is `{}`, expected one of {}", fail.value, names.join(", "));
                     return Err(at(problem, fail));
                 };
-                Outcome::Fail(failing)
+                Outcome::Fail(failure)
             }
         };
         Ok(Rule { image: self.image.value, outcome, log: self.log, only: None })
@@ -146,7 +146,7 @@ impl Entry {
 /// A rule as the sandbox's file keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Kept {
+pub(crate) struct StoredRule {
     image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ready_after: Option<String>,
@@ -157,29 +157,29 @@ pub(crate) struct Kept {
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    only: Option<Only>,
+    only: Option<PodMatch>,
 }
 
-impl From<&Rule> for Kept {
+impl From<&Rule> for StoredRule {
     fn from(rule: &Rule) -> Self {
         let (ready_after, unready_after, fail) = match rule.outcome {
             Outcome::Ready { after, lasting } => {
                 (Some(after.to_string()), lasting.map(|l| l.to_string()), None)
             }
-            Outcome::Fail(failing) => (None, None, Some(failing.name().to_owned())),
+            Outcome::Fail(failure) => (None, None, Some(failure.name().to_owned())),
         };
         let (image, log, only) = (rule.image.clone(), rule.log.clone(), rule.only.clone());
         Self { image, ready_after, unready_after, fail, log, only }
     }
 }
 
-impl Kept {
+impl StoredRule {
     /// The rule, unless the file was changed by hand into something that is none.
     pub(crate) fn rule(self) -> Option<Rule> {
         let outcome = match self.fail.as_deref() {
-            Some(fail) => Outcome::Fail(Failing::named(fail)?),
+            Some(fail) => Outcome::Fail(PodFailure::named(fail)?),
             None => Outcome::Ready {
-                after: self.ready_after.map_or(Some(USUAL), |t| t.parse().ok())?,
+                after: self.ready_after.map_or(Some(DEFAULT_READY_AFTER), |t| t.parse().ok())?,
                 lasting: self.unready_after.map(|t| t.parse()).transpose().ok()?,
             },
         };
@@ -190,28 +190,27 @@ impl Kept {
 /// What becomes of a pod, and what it prints. `has` tells what else the pod has.
 pub fn outcome<'a>(
     rules: &'a [Rule],
-    look: Look<'_>,
-    has: impl Fn(Need) -> bool,
+    pod: PodFacts<'_>,
+    has: impl Fn(Prerequisite) -> bool,
 ) -> (Outcome, Option<&'a str>) {
     let can_happen = |rule: &Rule| match rule.outcome {
         Outcome::Ready { .. } => true,
-        Outcome::Fail(failing) => failing.need().is_none_or(&has),
+        Outcome::Fail(failure) => failure.prerequisite().is_none_or(&has),
     };
-    let is_about = |rule: &Rule| {
-        matches(&rule.image, look.image) && rule.only.as_ref().is_none_or(|only| only.has(look))
-    };
+    let is_about =
+        |rule: &Rule| matches(&rule.image, pod.image) && rule.only.as_ref().is_none_or(|only| only.has(pod));
     match rules.iter().find(|rule| is_about(rule) && can_happen(rule)) {
         Some(rule) => (rule.outcome, rule.log.as_deref()),
-        None => (Outcome::Ready { after: USUAL, lasting: None }, None),
+        None => (Outcome::Ready { after: DEFAULT_READY_AFTER, lasting: None }, None),
     }
 }
 
-impl Only {
-    fn has(&self, look: Look<'_>) -> bool {
+impl PodMatch {
+    fn has(&self, pod: PodFacts<'_>) -> bool {
         let is_so = |(key, value): (&String, &String)| {
-            look.labels.and_then(|labels| labels.get(key)).is_some_and(|label| label == value)
+            pod.labels.and_then(|labels| labels.get(key)).is_some_and(|label| label == value)
         };
-        look.born >= self.since && self.labels.iter().all(is_so)
+        pod.start >= self.since && self.labels.iter().all(is_so)
     }
 }
 
@@ -246,8 +245,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn look(image: &str) -> Look<'_> {
-        Look { image, labels: None, born: Timestamp::UNIX_EPOCH }
+    fn pod(image: &str) -> PodFacts<'_> {
+        PodFacts { image, labels: None, start: Timestamp::UNIX_EPOCH }
     }
 
     fn ready(after: &str) -> Outcome {
@@ -258,12 +257,12 @@ mod tests {
     fn rules_are_read() {
         let text = "- {image: 'web:2*', readyAfter: 20ms}\n- {image: 'web:3', fail: CrashLoopBackOff, log: 'boom'}\n- image: '*'\n  unreadyAfter: 5s\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
-        let found = |image: &str| outcome(&rules, look(image), |_| false);
+        let found = |image: &str| outcome(&rules, pod(image), |_| false);
         assert_eq!(found("web:2.1"), (ready("20ms"), None));
-        assert_eq!(found("web:3"), (Outcome::Fail(Failing::CrashLoopBackOff), Some("boom")));
+        assert_eq!(found("web:3"), (Outcome::Fail(PodFailure::CrashLoopBackOff), Some("boom")));
         let lasting = Some(SignedDuration::from_secs(5));
-        assert_eq!(found("other").0, Outcome::Ready { after: USUAL, lasting });
-        assert_eq!(outcome(&[], look("other"), |_| false).0, ready("1s"));
+        assert_eq!(found("other").0, Outcome::Ready { after: DEFAULT_READY_AFTER, lasting });
+        assert_eq!(outcome(&[], pod("other"), |_| false).0, ready("1s"));
         assert_eq!(parse_rules("rules.yaml", "").unwrap(), []);
     }
 
@@ -271,20 +270,22 @@ mod tests {
     fn a_rule_passes_over_pods_to_which_its_failure_cannot_happen() {
         let text = "- {image: '*', fail: FailedMount}\n- {image: '*', fail: InitCrashLoopBackOff}\n- {image: '*', fail: CreateContainerConfigError}\n- {image: '*', fail: OOMKilled}\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
-        let found = |has: &[Need]| outcome(&rules, look("web:1"), |need| has.contains(&need)).0;
-        for (has, failing) in [
-            (&[][..], Failing::OomKilled),
-            (&[Need::Environment], Failing::CreateContainerConfigError),
-            (&[Need::InitContainer, Need::Environment], Failing::InitCrashLoopBackOff),
-            (&[Need::InitContainer, Need::Volume], Failing::FailedMount),
+        let found = |has: &[Prerequisite]| {
+            outcome(&rules, pod("web:1"), |prerequisite| has.contains(&prerequisite)).0
+        };
+        for (has, failure) in [
+            (&[][..], PodFailure::OomKilled),
+            (&[Prerequisite::Environment], PodFailure::CreateContainerConfigError),
+            (&[Prerequisite::InitContainer, Prerequisite::Environment], PodFailure::InitCrashLoopBackOff),
+            (&[Prerequisite::InitContainer, Prerequisite::Volume], PodFailure::FailedMount),
         ] {
-            assert_eq!(found(has), Outcome::Fail(failing), "{has:?}");
+            assert_eq!(found(has), Outcome::Fail(failure), "{has:?}");
         }
     }
 
-    fn only() -> Only {
+    fn only() -> PodMatch {
         let labels = BTreeMap::from([("tier".to_owned(), "front".to_owned())]);
-        Only { labels, since: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(5) }
+        PodMatch { labels, since: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(5) }
     }
 
     #[test]
@@ -294,10 +295,10 @@ mod tests {
         let found = |tier: &str, seconds: i64| {
             let labels =
                 Map::from_iter([("tier".to_owned(), Value::from(tier)), ("a".to_owned(), "b".into())]);
-            let born = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
-            outcome(&rules, Look { image: "web:1", labels: Some(&labels), born }, |_| false).0
+            let start = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+            outcome(&rules, PodFacts { image: "web:1", labels: Some(&labels), start }, |_| false).0
         };
-        assert_eq!(found("front", 5), Outcome::Fail(Failing::NeverReady));
+        assert_eq!(found("front", 5), Outcome::Fail(PodFailure::NeverReady));
         assert_eq!((found("front", 4), found("back", 5)), (ready("1s"), ready("1s")));
     }
 
@@ -307,7 +308,7 @@ mod tests {
             "- {image: a, readyAfter: 1h30m, unreadyAfter: 5s}\n- {image: b, fail: NeverReady, log: x}\n";
         let mut rules = parse_rules("rules.yaml", text).unwrap();
         rules[0].only = Some(only());
-        let back: Vec<Rule> = rules.iter().filter_map(|r| Kept::from(r).rule()).collect();
+        let back: Vec<Rule> = rules.iter().filter_map(|r| StoredRule::from(r).rule()).collect();
         assert_eq!(back, rules);
     }
 

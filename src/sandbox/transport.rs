@@ -14,30 +14,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tower::BoxError;
 
-use crate::sandbox::api::response::Answer;
+use crate::sandbox::api::response::Response;
 use crate::sandbox::api::route::{Request, Target};
 use crate::sandbox::api::serve;
 use crate::sandbox::api::watch::{self, Watch};
 use crate::sandbox::fault::{Fault, Verb, Verdict, WatchFault};
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kind::Keeping;
+use crate::sandbox::object::kind::Persistence;
+use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::simulation::Simulation;
 use crate::sandbox::store::change::Actor;
-use crate::sandbox::world::World;
 
 /// A body of an answer, whole or streamed.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// One client's way into the sandbox.
 #[derive(Clone)]
-pub(crate) struct Front {
-    world: Arc<World>,
+pub(crate) struct Transport {
+    simulation: Arc<Simulation>,
     fault: Option<Arc<dyn Fault>>,
     requests: Arc<AtomicUsize>,
 }
 
-impl Front {
-    pub(crate) fn new(world: Arc<World>, fault: Option<Arc<dyn Fault>>) -> Self {
-        Self { world, fault, requests: Arc::new(AtomicUsize::new(0)) }
+impl Transport {
+    pub(crate) fn new(simulation: Arc<Simulation>, fault: Option<Arc<dyn Fault>>) -> Self {
+        Self { simulation, fault, requests: Arc::new(AtomicUsize::new(0)) }
     }
 
     async fn answer(
@@ -75,7 +75,7 @@ impl Front {
 
     fn serve(&self, request: &Request, fault: Option<WatchFault>) -> http::Response<Body> {
         if let Target::Resource(place) = &request.target
-            && !self.world.has_group(place.kind.group)
+            && !self.simulation.has_group(place.kind.group)
         {
             return respond(404, "text/plain", whole(Bytes::from("404 page not found\n")));
         }
@@ -85,17 +85,17 @@ impl Front {
                 Err(failure) => refuse(&failure),
             };
         }
-        let outcome = self.world.transact(Actor::Client, request.verb, |store, log| {
-            let answer = serve::serve(store, log, request);
+        let outcome = self.simulation.transact(Actor::Client, request.verb, |store, cache| {
+            let answer = serve::serve(store, cache, request);
             (answer, std::mem::take(&mut store.warnings))
         });
         let (answer, warnings) = match outcome {
             Ok(outcome) => outcome,
-            Err(error) => (Err(Failure::storage(error.to_string())), Vec::new()),
+            Err(error) => (Err(StatusError::storage(error.to_string())), Vec::new()),
         };
         let mut response = match answer {
-            Ok(Answer::Json(code, body)) => respond(code, JSON, whole(text(&body))),
-            Ok(Answer::Text(code, body)) => respond(code, TEXT, whole(Bytes::from(body))),
+            Ok(Response::Json(code, body)) => respond(code, JSON, whole(text(&body))),
+            Ok(Response::Text(code, body)) => respond(code, TEXT, whole(Bytes::from(body))),
             Err(failure) => refuse(&failure),
         };
         for warning in warnings {
@@ -107,27 +107,27 @@ impl Front {
         response
     }
 
-    fn watch(&self, request: &Request, fault: Option<WatchFault>) -> Result<Watch, Failure> {
+    fn watch(&self, request: &Request, fault: Option<WatchFault>) -> Result<Watch, StatusError> {
         let place = match &request.target {
-            Target::Resource(place) if place.kind.keeping == Keeping::Stored => place,
-            Target::Resource(_) => return Err(Failure::method_not_allowed()),
+            Target::Resource(place) if place.kind.persistence == Persistence::Stored => place,
+            Target::Resource(_) => return Err(StatusError::method_not_allowed()),
             Target::Discovery(_) | Target::NoSuchResource | Target::NoSuchPath => {
-                return Err(Failure::no_such_resource());
+                return Err(StatusError::no_such_resource());
             }
         };
         if fault == Some(WatchFault::GoneAsStatus) {
-            let version = self.world.version();
-            return Err(Failure::expired(version, version));
+            let version = self.simulation.version();
+            return Err(StatusError::expired(version, version));
         }
-        self.world
-            .transact(Actor::Client, Verb::Watch, |store, log| {
-                watch::open(&self.world, store, log, place, &request.query, fault)
+        self.simulation
+            .transact(Actor::Client, Verb::Watch, |store, cache| {
+                watch::open(&self.simulation, store, cache, place, &request.query, fault)
             })
-            .unwrap_or_else(|error| Err(Failure::storage(error.to_string())))
+            .unwrap_or_else(|error| Err(StatusError::storage(error.to_string())))
     }
 }
 
-impl tower::Service<http::Request<kube::client::Body>> for Front {
+impl tower::Service<http::Request<kube::client::Body>> for Transport {
     type Response = http::Response<Body>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
@@ -153,7 +153,7 @@ fn respond(code: u16, content_type: &'static str, body: Body) -> http::Response<
     response
 }
 
-fn refuse(failure: &Failure) -> http::Response<Body> {
+fn refuse(failure: &StatusError) -> http::Response<Body> {
     respond(failure.code, JSON, whole(text(&failure.to_status())))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::stage::*;
 use rollout::sandbox::rules::parse_rules;
-use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError, is_its_file};
+use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError, is_sandbox_file};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -277,7 +277,7 @@ async fn links_lead_to_one_file() {
             made(&sandbox.client("default"), MAPS, &map(name, &json!({}))).await;
         }
         assert_eq!(objects(&path).len(), 3);
-        assert!(is_its_file(&link) && is_its_file(&path));
+        assert!(is_sandbox_file(&link) && is_sandbox_file(&path));
         let mut left: Vec<_> =
             fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();

@@ -61,7 +61,7 @@ async fn once(
     let inner = ui.reporter(narration, setting.session.clock().now());
     let later = match &setting.connection.sandbox {
         None => Later::Everything,
-        Some(sandbox) if sandbox.is_kept() => Later::OurCommands,
+        Some(sandbox) if sandbox.is_persistent() => Later::OurCommands,
         Some(_) => Later::Nothing,
     };
     let flags =
@@ -88,7 +88,7 @@ async fn once(
     }));
     let ended = signals::heed(&stopper, run::run(&context, requests)).await;
     if let Some(sandbox) = &setting.connection.sandbox {
-        sandbox.rest(SANDBOX_RESTS_WITHIN).await;
+        sandbox.settle(SANDBOX_RESTS_WITHIN).await;
     }
     setting.session.on_retry(Rc::new(|_, _| {}));
     // The display gives the terminal back before anything else is said.

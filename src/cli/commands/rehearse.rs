@@ -27,7 +27,7 @@ use crate::driver::foresee::{Forecast, foresee};
 use crate::driver::request::{Intent, RolloutRequest};
 use crate::oam::{labels, render};
 use crate::report::text::plural;
-use crate::sandbox::rules::{Only, Rule, parse_rules};
+use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
 /// Roll out manifests in a sandbox with a copy of the current state
@@ -163,10 +163,10 @@ impl Target {
     }
 
     /// Its pods, as far as they are new.
-    fn pods(&self, since: Timestamp) -> Only {
+    fn pods(&self, since: Timestamp) -> PodMatch {
         let labels = [(labels::COMPONENT, &self.component), (labels::REVISION, &self.revision)];
         let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        Only { labels, since }
+        PodMatch { labels, since }
     }
 }
 

@@ -19,5 +19,5 @@ pub(crate) fn explained(failure: Failure, typed: &[OsString]) -> Failure {
 fn may_be_a_sandboxs(word: &str) -> bool {
     let path = Path::new(word);
     let is_file_name = !word.starts_with('-') && path.extension().is_some();
-    is_file_name && (!path.exists() || sandbox::is_its_file(path))
+    is_file_name && (!path.exists() || sandbox::is_sandbox_file(path))
 }

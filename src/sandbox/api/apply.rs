@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 use crate::sandbox::api::merge_patch::merge_keys;
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 
 /// The steps from the root to a field: `f:spec`, `k:{"name":"web"}`.
 type Path = Vec<String>;
@@ -34,7 +34,7 @@ pub(crate) fn apply(
     configuration: &Value,
     written: &Value,
     applier: &Applier<'_>,
-) -> Result<Value, Failure> {
+) -> Result<Value, StatusError> {
     let applied = owned_paths(written);
     let mut others: Vec<(String, BTreeSet<Path>)> = Vec::new();
     let mut dropped: BTreeSet<Path> = BTreeSet::new();
@@ -54,18 +54,18 @@ pub(crate) fn apply(
             // That an item of a list is there is nothing to quarrel about.
             let is_item = path.last().is_some_and(|step| step.starts_with("k:"));
             if !is_item && value_at(live, path) != value_at(configuration, path) {
-                conflicts.push((manager.clone(), spelled(path)));
+                conflicts.push((manager.clone(), display_path(path)));
                 paths.remove(path);
             }
         }
     }
     if !conflicts.is_empty() && applier.force == Force::Refuse {
-        return Err(Failure::apply_conflict(&conflicts));
+        return Err(StatusError::apply_conflict(&conflicts));
     }
     let mut merged = live.clone();
     for path in &dropped {
-        let is_kept = |paths: &BTreeSet<Path>| paths.iter().any(|kept| kept.starts_with(path));
-        if !is_kept(&applied) && !others.iter().any(|(_, paths)| is_kept(paths)) {
+        let is_persistent = |paths: &BTreeSet<Path>| paths.iter().any(|kept| kept.starts_with(path));
+        if !is_persistent(&applied) && !others.iter().any(|(_, paths)| is_persistent(paths)) {
             remove_at(&mut merged, path);
         }
     }
@@ -122,7 +122,7 @@ fn owned_paths(configuration: &Value) -> BTreeSet<Path> {
 }
 
 /// Maps that have one owner each.
-const WHOLE: [&str; 7] = [
+const ATOMIC_MAPS: [&str; 7] = [
     "selector",
     "labelSelector",
     "nodeSelector",
@@ -151,7 +151,7 @@ fn collect(value: &Value, path: &mut Path, paths: &mut BTreeSet<Path>) {
                     path.pop();
                 }
             }
-            None if WHOLE.contains(&name.as_str()) => drop(paths.insert(path.clone())),
+            None if ATOMIC_MAPS.contains(&name.as_str()) => drop(paths.insert(path.clone())),
             None => collect(value, path, paths),
         }
         path.pop();
@@ -219,7 +219,7 @@ fn remove_below(value: &mut Value, list: &str, path: &[String]) {
 }
 
 /// A path as messages write it: `.spec.containers[name="web"].image`.
-fn spelled(path: &[String]) -> String {
+fn display_path(path: &[String]) -> String {
     let mut text = String::new();
     for step in path {
         match step.strip_prefix("f:") {
@@ -314,7 +314,7 @@ mod tests {
         Applier { manager, force, time: "2026-01-01T00:00:00Z".to_owned() }
     }
 
-    fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) -> Result<Value, Failure> {
+    fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) -> Result<Value, StatusError> {
         super::apply(live, configuration, configuration, applier)
     }
 

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use crate::sandbox::api::response::Answer;
+use crate::sandbox::api::response::Response;
 use crate::sandbox::api::scale;
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::kind::{Keeping, Scope, StatusPart};
+use crate::sandbox::object::kind::{Persistence, Scope, StatusSubresource};
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation::registry;
 
@@ -15,12 +15,12 @@ use crate::sandbox::validation::registry;
 const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
 
 /// The document at a path outside the resources.
-pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, Failure> {
+pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response, StatusError> {
     if verb != Verb::Get {
-        return Err(Failure::method_not_allowed());
+        return Err(StatusError::method_not_allowed());
     }
-    let groups: BTreeMap<&str, &str> = registry::all()
-        .filter(|kind| !kind.group.is_empty() && !store.absent.contains(kind.group))
+    let groups: BTreeMap<&str, &str> = registry::all_kinds()
+        .filter(|kind| !kind.group.is_empty() && !store.missing_groups.contains(kind.group))
         .map(|kind| (kind.group, kind.version))
         .collect();
     let answer = match path {
@@ -35,7 +35,7 @@ pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, 
             "compiler": "",
             "platform": "",
         }),
-        "/healthz" | "/livez" | "/readyz" => return Ok(Answer::Text(200, "ok".to_owned())),
+        "/healthz" | "/livez" | "/readyz" => return Ok(Response::Text(200, "ok".to_owned())),
         "/api" => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         "/apis" => {
             let groups: Vec<Value> = groups.iter().map(|(group, version)| describe(group, version)).collect();
@@ -53,13 +53,13 @@ pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Answer, 
                     described
                 }
                 Some(version) if asked == *version => resources(group, version),
-                Some(_) => return Err(Failure::no_such_resource()),
-                None if path.starts_with("/api/") => return Err(Failure::no_such_resource()),
-                None => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
+                Some(_) => return Err(StatusError::no_such_resource()),
+                None if path.starts_with("/api/") => return Err(StatusError::no_such_resource()),
+                None => return Ok(Response::Text(404, "404 page not found\n".to_owned())),
             }
         }
     };
-    Ok(Answer::Json(200, answer))
+    Ok(Response::Json(200, answer))
 }
 
 fn describe(group: &str, version: &str) -> Value {
@@ -69,17 +69,17 @@ fn describe(group: &str, version: &str) -> Value {
 
 fn resources(group: &str, version: &str) -> Value {
     let mut resources = Vec::new();
-    let served = registry::all().filter(|kind| kind.group == group && kind.version == version);
+    let served = registry::all_kinds().filter(|kind| kind.group == group && kind.version == version);
     for kind in served {
         let namespaced = kind.scope == Scope::Namespaced;
-        let verbs: &[&str] = match kind.keeping {
-            Keeping::Stored if kind.plural == "namespaces" => {
+        let verbs: &[&str] = match kind.persistence {
+            Persistence::Stored if kind.plural == "namespaces" => {
                 &["create", "delete", "get", "list", "patch", "update", "watch"]
             }
-            Keeping::Stored => {
+            Persistence::Stored => {
                 &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
             }
-            Keeping::Answered => &["create"],
+            Persistence::Virtual => &["create"],
         };
         let mut resource = json!({
             "name": kind.plural,
@@ -106,7 +106,7 @@ fn resources(group: &str, version: &str) -> Value {
                 "verbs": ["get", "patch", "update"],
             }));
         }
-        if kind.status == StatusPart::Subresource {
+        if kind.status == StatusSubresource::Present {
             resources.push(json!({
                 "name": format!("{}/status", kind.plural),
                 "singularName": "",

@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 
 /// What a `fieldSelector` asks of an object: the values at JSON pointers.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ enum Comparison {
 
 impl Fields {
     /// Reads the `fieldSelector` of a query.
-    pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, StatusError> {
         let mut terms = Vec::new();
         for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
             let split = |sign| part.split_once(sign);
@@ -57,11 +57,11 @@ impl Fields {
                 (field, Comparison::Equal, value)
             } else {
                 let message = format!("invalid selector: '{part}'; can't understand '{part}'");
-                return Err(Failure::bad_request(message));
+                return Err(StatusError::bad_request(message));
             };
             let known = ["metadata.name", "metadata.namespace"];
             if !known.contains(&field) && !selectable(kind).contains(&field) {
-                return Err(Failure::bad_request(match selectable(kind) {
+                return Err(StatusError::bad_request(match selectable(kind) {
                     [] => format!(
                         "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
                     ),

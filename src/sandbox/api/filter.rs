@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::sandbox::api::field_selector::Fields;
 use crate::sandbox::api::label_query;
-use crate::sandbox::api::route::{Place, Query};
-use crate::sandbox::object::failure::Failure;
+use crate::sandbox::api::route::{Query, ResourcePath};
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 
 /// What a query chooses of a collection.
@@ -22,14 +22,14 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn of(place: &Place, query: &Query) -> Result<Self, Failure> {
+    pub(crate) fn of(resource: &ResourcePath, query: &Query) -> Result<Self, StatusError> {
         let selector = label_query::parse(query.value("labelSelector").unwrap_or_default());
-        let selector = selector.map_err(Failure::bad_request)?;
-        let fields = Fields::parse(query.value("fieldSelector").unwrap_or_default(), place.kind)?;
-        Ok(Self { kind: place.kind, namespace: place.namespace.clone(), selector, fields })
+        let selector = selector.map_err(StatusError::bad_request)?;
+        let fields = Fields::parse(query.value("fieldSelector").unwrap_or_default(), resource.kind)?;
+        Ok(Self { kind: resource.kind, namespace: resource.namespace.clone(), selector, fields })
     }
 
-    pub(crate) fn chooses(&self, object: &Value) -> bool {
+    pub(crate) fn matches(&self, object: &Value) -> bool {
         self.selector.matches(meta::labels(object)) && self.fields.matches(object)
     }
 
@@ -39,11 +39,11 @@ impl Filter {
     }
 
     /// Whether it chooses this object at this place.
-    pub(crate) fn holds(&self, key: &Key, object: &Value) -> bool {
-        self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) && self.chooses(object)
+    pub(crate) fn matches_at(&self, key: &Key, object: &Value) -> bool {
+        self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) && self.matches(object)
     }
 
-    pub(crate) fn choose<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
-        store.of_kind(self.kind, self.namespace.as_deref()).filter(|(_, object)| self.chooses(object))
+    pub(crate) fn select<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        store.of_kind(self.kind, self.namespace.as_deref()).filter(|(_, object)| self.matches(object))
     }
 }

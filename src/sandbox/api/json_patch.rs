@@ -5,23 +5,23 @@
 
 use serde_json::Value;
 
-use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::status_error::StatusError;
 
 /// More operations than this are refused, as the API server does.
 const MOST_OPERATIONS: usize = 10_000;
 
 /// Applies a JSON patch.
-pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, Failure> {
+pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     let operations = patch.as_array().filter(|operations| operations.iter().all(Value::is_object));
     let Some(operations) = operations else {
-        return Err(Failure::bad_request("error decoding patch: it is not a list of operations"));
+        return Err(StatusError::bad_request("error decoding patch: it is not a list of operations"));
     };
     if operations.len() > MOST_OPERATIONS {
-        return Err(Failure::too_many_operations(MOST_OPERATIONS, operations.len()));
+        return Err(StatusError::too_many_operations(MOST_OPERATIONS, operations.len()));
     }
     let mut patched = object.clone();
     for operation in operations {
-        act(&mut patched, operation).ok_or_else(Failure::patch_refused)?;
+        act(&mut patched, operation).ok_or_else(StatusError::patch_refused)?;
     }
     Ok(patched)
 }

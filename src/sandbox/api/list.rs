@@ -7,26 +7,33 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::sandbox::api::filter::Filter;
-use crate::sandbox::api::route::{Place, Query};
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::api::route::{Query, ResourcePath};
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::{Kind, Origin};
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::watch_cache::Log;
+use crate::sandbox::store::watch_cache::WatchCache;
 
 /// A collection as a query asks for it.
-pub(crate) fn answer(store: &Store, log: &Log, place: &Place, query: &Query) -> Result<Value, Failure> {
+pub(crate) fn serve(
+    store: &Store,
+    cache: &WatchCache,
+    resource: &ResourcePath,
+    query: &Query,
+) -> Result<Value, StatusError> {
     check(query)?;
-    let filter = Filter::of(place, query)?;
+    let filter = Filter::of(resource, query)?;
     let limit =
         number(query, "limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
     let asked = version(query)?;
-    let token = query.value("continue").map(Token::read).transpose()?;
+    let token = query.value("continue").map(ContinueToken::read).transpose()?;
     if token.is_some() && asked.is_some_and(|asked| asked > 0) {
-        return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
+        return Err(StatusError::bad_request(
+            "specifying resource version is not allowed when using continue",
+        ));
     }
-    reached(store, query)?;
+    check_version_reached(store, query)?;
     let exact = query.value("resourceVersionMatch") == Some("Exact");
     let past = match &token {
         Some(token) => Some(token.version),
@@ -35,29 +42,30 @@ pub(crate) fn answer(store: &Store, log: &Log, place: &Place, query: &Query) -> 
     // What a server has in memory it gives whole.
     let limit = limit.filter(|_| asked != Some(0));
     let found: Vec<(Key, Arc<Value>)> = match past {
-        None => filter.choose(store).map(|(key, object)| (key.clone(), Arc::clone(object))).collect(),
+        None => filter.select(store).map(|(key, object)| (key.clone(), Arc::clone(object))).collect(),
         Some(past) => {
-            let recalled = log.snapshot(store, place.kind, past).map_err(|_| expired(token.is_some()))?;
-            recalled.into_iter().filter(|(key, object)| filter.holds(key, object)).collect()
+            let recalled =
+                cache.snapshot(store, resource.kind, past).map_err(|_| expired(token.is_some()))?;
+            recalled.into_iter().filter(|(key, object)| filter.matches_at(key, object)).collect()
         }
     };
     let after = token.map(|token| token.after);
-    let mut rest = found.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| place_of(key) > *after));
+    let mut rest = found.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| sort_key(key) > *after));
     let page: Vec<&(Key, Arc<Value>)> = rest.by_ref().take(limit.unwrap_or(usize::MAX)).collect();
     let version = past.unwrap_or(store.version);
     let mut metadata = json!({"resourceVersion": version.to_string()});
     let remaining = rest.count();
     if let (Some((last, _)), true) = (page.last(), remaining > 0) {
-        metadata["continue"] = json!(Token { version, after: place_of(last) }.written());
+        metadata["continue"] = json!(ContinueToken { version, after: sort_key(last) }.written());
         if filter.is_plain() {
             metadata["remainingItemCount"] = json!(remaining);
         }
     }
     Ok(json!({
-        "kind": format!("{}List", place.kind.kind),
-        "apiVersion": place.kind.api_version(),
+        "kind": format!("{}List", resource.kind.kind),
+        "apiVersion": resource.kind.api_version(),
         "metadata": metadata,
-        "items": page.into_iter().map(|(_, object)| item(place.kind, object)).collect::<Vec<Value>>(),
+        "items": page.into_iter().map(|(_, object)| item(resource.kind, object)).collect::<Vec<Value>>(),
     }))
 }
 
@@ -71,48 +79,49 @@ fn item(kind: Kind, object: &Value) -> Value {
     Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-fn check(query: &Query) -> Result<(), Failure> {
+fn check(query: &Query) -> Result<(), StatusError> {
     number(query, "timeoutSeconds")?;
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     if let Some(wanted) = query.value("resourceVersionMatch") {
-        problems.extend(version_match(wanted, query.value("resourceVersion").unwrap_or_default()));
+        errors.extend(version_match(wanted, query.value("resourceVersion").unwrap_or_default()));
     }
     if query.value("sendInitialEvents").is_some() {
-        problems.push(Problem::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+        errors.push(FieldError::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
     }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options("ListOptions", &problems)) }
+    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options("ListOptions", &errors)) }
 }
 
-fn version_match(wanted: &str, version: &str) -> Option<Problem> {
+fn version_match(wanted: &str, version: &str) -> Option<FieldError> {
     const FIELD: &str = "resourceVersionMatch";
     match (wanted, version) {
         (_, "") => {
             let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-            Some(Problem::forbidden(FIELD, detail))
+            Some(FieldError::forbidden(FIELD, detail))
         }
         ("Exact", "0") => {
             let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
-            Some(Problem::forbidden(FIELD, detail))
+            Some(FieldError::forbidden(FIELD, detail))
         }
         ("Exact" | "NotOlderThan", _) => None,
-        (other, _) => Some(Problem::unsupported(FIELD, &json!(other), &["Exact", "NotOlderThan", ""])),
+        (other, _) => Some(FieldError::unsupported(FIELD, &json!(other), &["Exact", "NotOlderThan", ""])),
     }
 }
 
 /// A whole number among the options.
-pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, Failure> {
+pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, StatusError> {
     let parse = |text: &str| {
         let refused =
-            || Failure::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", json!(text)));
+            || StatusError::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", json!(text)));
         text.parse().map_err(|_| refused())
     };
     query.value(name).map(parse).transpose()
 }
 
 /// The version that a list asks for.
-fn version(query: &Query) -> Result<Option<u64>, Failure> {
+fn version(query: &Query) -> Result<Option<u64>, StatusError> {
     let parse = |text: &str| {
-        let refused = || Failure::bad_request(format!("invalid resource version: {}", not_a_version(text)));
+        let refused =
+            || StatusError::bad_request(format!("invalid resource version: {}", not_a_version(text)));
         text.parse().map_err(|_| refused())
     };
     query.value("resourceVersion").map(parse).transpose()
@@ -124,19 +133,19 @@ fn not_a_version(text: &str) -> String {
 }
 
 /// The version that a watch or a read of one object asks for.
-pub(crate) fn wanted(query: &Query) -> Result<Option<u64>, Failure> {
-    let parse = |text: &str| text.parse().map_err(|_| Failure::unreasoned(not_a_version(text)));
+pub(crate) fn requested_version(query: &Query) -> Result<Option<u64>, StatusError> {
+    let parse = |text: &str| text.parse().map_err(|_| StatusError::unreasoned(not_a_version(text)));
     query.value("resourceVersion").map(parse).transpose()
 }
 
 /// Refuses what asks for a version that has not come to be. A server waits for it first, some seconds.
-pub(crate) fn reached(store: &Store, query: &Query) -> Result<(), Failure> {
-    let Some(asked) = wanted(query)? else { return Ok(()) };
-    if asked > store.version { Err(Failure::too_large_version(asked, store.version)) } else { Ok(()) }
+pub(crate) fn check_version_reached(store: &Store, query: &Query) -> Result<(), StatusError> {
+    let Some(asked) = requested_version(query)? else { return Ok(()) };
+    if asked > store.version { Err(StatusError::too_large_version(asked, store.version)) } else { Ok(()) }
 }
 
-fn expired(is_page: bool) -> Failure {
-    Failure::expired_list(if is_page {
+fn expired(is_page: bool) -> StatusError {
+    StatusError::expired_list(if is_page {
         "The provided continue parameter is too old to display a consistent list result. You can start a new list \
          without the continue parameter, or use the continue token in this response to retrieve the remainder of \
          the results. Continuing with the provided token results in an inconsistent list - objects that were \
@@ -148,20 +157,20 @@ fn expired(is_page: bool) -> Failure {
 }
 
 /// Where the next page begins.
-struct Token {
+struct ContinueToken {
     version: u64,
     /// The last object that was told.
     after: String,
 }
 
-impl Token {
+impl ContinueToken {
     /// To those who get it, it means nothing.
     fn written(&self) -> String {
         let text = format!("{}/{}", self.version, self.after);
         text.bytes().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn read(text: &str) -> Result<Self, Failure> {
+    fn read(text: &str) -> Result<Self, StatusError> {
         let byte = |at: usize| text.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
         let plain = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -170,7 +179,7 @@ impl Token {
             Some(Self { version: version.parse().ok()?, after: after.to_owned() })
         });
         token.ok_or_else(|| {
-            Failure::bad_request(
+            StatusError::bad_request(
                 "invalid continue token: continue key is not valid: it was not given out here",
             )
         })
@@ -178,6 +187,6 @@ impl Token {
 }
 
 /// An object's place in the order of lists.
-fn place_of(key: &Key) -> String {
+fn sort_key(key: &Key) -> String {
     format!("{}/{}", key.namespace, key.name)
 }

@@ -4,12 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::object::failure::Failure;
+use crate::sandbox::object::status_error::StatusError;
 
 /// Applies a merge patch (RFC 7386).
-pub(crate) fn merge_patch(object: &Value, patch: &Value) -> Result<Value, Failure> {
+pub(crate) fn merge_patch(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     if !patch.is_object() {
-        return Err(Failure::bad_request("error decoding patch: the patch is not an object"));
+        return Err(StatusError::bad_request("error decoding patch: the patch is not an object"));
     }
     let mut patched = object.clone();
     json_patch::merge(&mut patched, patch);
@@ -17,9 +17,9 @@ pub(crate) fn merge_patch(object: &Value, patch: &Value) -> Result<Value, Failur
 }
 
 /// Applies a strategic merge patch: as a merge patch, but some lists are merged item by item.
-pub(crate) fn strategic_patch(object: &Value, patch: &Value) -> Result<Value, Failure> {
+pub(crate) fn strategic_patch(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     let Some(patch) = patch.as_object() else {
-        return Err(Failure::bad_request("error decoding patch: the patch is not an object"));
+        return Err(StatusError::bad_request("error decoding patch: the patch is not an object"));
     };
     let mut patched = object.clone();
     merge_map(&mut patched, patch)?;
@@ -47,7 +47,7 @@ fn same_item(keys: &[&str], one: &Value, other: &Value) -> bool {
     keys.first().is_some_and(|key| one.get(key).is_some() && one.get(key) == other.get(key))
 }
 
-fn merge_map(target: &mut Value, patch: &Map<String, Value>) -> Result<(), Failure> {
+fn merge_map(target: &mut Value, patch: &Map<String, Value>) -> Result<(), StatusError> {
     match patch.get("$patch").and_then(Value::as_str) {
         Some("replace") => {
             let mut replaced = patch.clone();
@@ -90,7 +90,7 @@ fn merge_map(target: &mut Value, patch: &Map<String, Value>) -> Result<(), Failu
     Ok(())
 }
 
-fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Result<(), Failure> {
+fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Result<(), StatusError> {
     if name == "finalizers" {
         let list = map.entry(name.to_owned()).or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
@@ -112,10 +112,10 @@ fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Resu
     let mut named = Vec::new();
     for item in items {
         let Some(patch) = item.as_object() else {
-            return Err(Failure::bad_request(format!("invalid item in the list `{name}` of a patch")));
+            return Err(StatusError::bad_request(format!("invalid item in the list `{name}` of a patch")));
         };
         if !keys.first().is_some_and(|key| patch.contains_key(*key)) {
-            return Err(Failure::unreasoned(format!(
+            return Err(StatusError::unreasoned(format!(
                 "map: {} does not contain declared merge key: {}",
                 written(item),
                 keys.first().unwrap_or(&""),

@@ -5,25 +5,25 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api::route::{Query, Request};
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::deletion::{Deletion, Propagation};
+use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::store::deletion::{DeleteOptions, Propagation};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::Persist;
+use crate::sandbox::store::write::DryRun;
 
 /// The longest name of a field manager.
 const LONGEST_MANAGER: usize = 128;
 
 /// The options of a create, an update or a patch.
 pub(crate) struct Options {
-    pub(crate) persist: Persist,
-    pub(crate) strictness: Strictness,
+    pub(crate) dry_run: DryRun,
+    pub(crate) field_validation: FieldValidation,
 }
 
 /// What happens to fields that a kind does not have, or that are there twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Strictness {
+pub(crate) enum FieldValidation {
     Ignore,
     Warn,
     Strict,
@@ -31,49 +31,53 @@ pub(crate) enum Strictness {
 
 impl Options {
     /// Reads the options of a write other than a deletion.
-    pub(crate) fn of(request: &Request) -> Result<Self, Failure> {
+    pub(crate) fn of(request: &Request) -> Result<Self, StatusError> {
         let kind = match request.verb {
             Verb::Update => "UpdateOptions",
             Verb::Patch => "PatchOptions",
             _ => "CreateOptions",
         };
-        let (mut problems, persist) = dry_run(&request.query.values("dryRun"));
+        let (mut errors, dry_run) = dry_run(&request.query.values("dryRun"));
         if request.query.value("fieldManager").is_some_and(|manager| manager.len() > LONGEST_MANAGER) {
-            problems.push(Problem::too_long("fieldManager", LONGEST_MANAGER));
+            errors.push(FieldError::too_long("fieldManager", LONGEST_MANAGER));
         }
-        let strictness = match request.query.value("fieldValidation") {
-            None | Some("Warn") => Strictness::Warn,
-            Some("Ignore") => Strictness::Ignore,
-            Some("Strict") => Strictness::Strict,
+        let field_validation = match request.query.value("fieldValidation") {
+            None | Some("Warn") => FieldValidation::Warn,
+            Some("Ignore") => FieldValidation::Ignore,
+            Some("Strict") => FieldValidation::Strict,
             Some(other) => {
                 let known = ["", "Ignore", "Strict", "Warn"];
-                problems.push(Problem::unsupported("fieldValidation", &json!(other), &known));
-                Strictness::Warn
+                errors.push(FieldError::unsupported("fieldValidation", &json!(other), &known));
+                FieldValidation::Warn
             }
         };
-        refuse(kind, &problems)?;
-        Ok(Self { persist, strictness })
+        refuse(kind, &errors)?;
+        Ok(Self { dry_run, field_validation })
     }
 
     /// Warns of complaints about fields, or says how they are refused.
-    pub(crate) fn judge(&self, store: &mut Store, complaints: Vec<String>) -> Result<(), String> {
-        match self.strictness {
-            Strictness::Strict if !complaints.is_empty() => {
+    pub(crate) fn handle_unknown_fields(
+        &self,
+        store: &mut Store,
+        complaints: Vec<String>,
+    ) -> Result<(), String> {
+        match self.field_validation {
+            FieldValidation::Strict if !complaints.is_empty() => {
                 return Err(format!("strict decoding error: {}", complaints.join(", ")));
             }
-            Strictness::Warn => store.warnings.extend(complaints),
-            Strictness::Strict | Strictness::Ignore => (),
+            FieldValidation::Warn => store.warnings.extend(complaints),
+            FieldValidation::Strict | FieldValidation::Ignore => (),
         }
         Ok(())
     }
 }
 
 /// Reads the options of a deletion: from the body, or else from the URL.
-pub(crate) fn of_deletion(request: &Request) -> Result<(Deletion, Persist), Failure> {
+pub(crate) fn delete_options(request: &Request) -> Result<(DeleteOptions, DryRun), StatusError> {
     let body = if request.body.is_empty() { in_url(&request.query) } else { in_body(request)? };
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let dry: Vec<&str> = meta::items(&body, "/dryRun").iter().filter_map(Value::as_str).collect();
-    let (mut problems, persist) = dry_run(&dry);
+    let (mut errors, dry_run) = dry_run(&dry);
     let wanted = text("/propagationPolicy");
     let propagation = match wanted.as_deref() {
         None => match body["orphanDependents"].as_bool() {
@@ -82,7 +86,7 @@ pub(crate) fn of_deletion(request: &Request) -> Result<(Deletion, Persist), Fail
         },
         Some(wanted) if body["orphanDependents"].is_boolean() => {
             let detail = "orphanDependents and deletionPropagation cannot be both set";
-            problems.push(Problem::invalid("propagationPolicy", &json!(wanted), detail));
+            errors.push(FieldError::invalid("propagationPolicy", &json!(wanted), detail));
             None
         }
         Some("Background") => Some(Propagation::Background),
@@ -90,18 +94,18 @@ pub(crate) fn of_deletion(request: &Request) -> Result<(Deletion, Persist), Fail
         Some("Orphan") => Some(Propagation::Orphan),
         Some(other) => {
             let known = ["Foreground", "Background", "Orphan", "nil"];
-            problems.push(Problem::unsupported("propagationPolicy", &json!(other), &known));
+            errors.push(FieldError::unsupported("propagationPolicy", &json!(other), &known));
             None
         }
     };
-    refuse("DeleteOptions", &problems)?;
-    let options = Deletion {
+    refuse("DeleteOptions", &errors)?;
+    let options = DeleteOptions {
         uid: text("/preconditions/uid"),
         version: text("/preconditions/resourceVersion"),
         propagation,
         grace: body["gracePeriodSeconds"].as_i64(),
     };
-    Ok((options, persist))
+    Ok((options, dry_run))
 }
 
 fn in_url(query: &Query) -> Value {
@@ -118,36 +122,37 @@ fn in_url(query: &Query) -> Value {
     options
 }
 
-fn in_body(request: &Request) -> Result<Value, Failure> {
-    let unreadable = |problem: String| {
-        Failure::bad_request(format!("couldn't get version/kind; json parse error: {problem}"))
+fn in_body(request: &Request) -> Result<Value, StatusError> {
+    let undecodable = |problem: String| {
+        StatusError::bad_request(format!("couldn't get version/kind; json parse error: {problem}"))
     };
-    let body: Value = serde_json::from_slice(&request.body).map_err(|error| unreadable(error.to_string()))?;
+    let body: Value =
+        serde_json::from_slice(&request.body).map_err(|error| undecodable(error.to_string()))?;
     if !body.is_object() {
-        return Err(unreadable("it is not an object".to_owned()));
+        return Err(undecodable("it is not an object".to_owned()));
     }
     let kind = meta::text(&body, "/kind");
     if !["", "DeleteOptions"].contains(&kind) {
         let version = meta::text(&body, "/apiVersion");
-        return Err(Failure::bad_request(format!(
+        return Err(StatusError::bad_request(format!(
             "no kind \"{kind}\" is registered for version \"{version}\""
         )));
     }
     if body.get("gracePeriodSeconds").is_some_and(|grace| !grace.is_null() && !grace.is_i64()) {
-        return Err(Failure::bad_request("json: cannot read gracePeriodSeconds as a number"));
+        return Err(StatusError::bad_request("json: cannot read gracePeriodSeconds as a number"));
     }
     Ok(body)
 }
 
-fn dry_run(values: &[&str]) -> (Vec<Problem>, Persist) {
-    let problem = Problem::unsupported("dryRun", &json!(values), &["All"]);
+fn dry_run(values: &[&str]) -> (Vec<FieldError>, DryRun) {
+    let problem = FieldError::unsupported("dryRun", &json!(values), &["All"]);
     match values {
-        [] => (Vec::new(), Persist::Keep),
-        values if values.iter().all(|value| *value == "All") => (Vec::new(), Persist::Discard),
-        _ => (vec![problem], Persist::Keep),
+        [] => (Vec::new(), DryRun::Off),
+        values if values.iter().all(|value| *value == "All") => (Vec::new(), DryRun::On),
+        _ => (vec![problem], DryRun::Off),
     }
 }
 
-fn refuse(kind: &str, problems: &[Problem]) -> Result<(), Failure> {
-    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options(kind, problems)) }
+fn refuse(kind: &str, errors: &[FieldError]) -> Result<(), StatusError> {
+    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options(kind, errors)) }
 }

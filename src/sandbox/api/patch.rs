@@ -9,13 +9,13 @@ use crate::sandbox::api::apply::{self, Applier, Force};
 use crate::sandbox::api::options::Options;
 use crate::sandbox::api::route::Request;
 use crate::sandbox::api::{json_patch, merge_patch};
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::Origin;
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part, Wrote};
+use crate::sandbox::store::write::{self, Part, WriteOutcome};
 
 const PATCH_TYPES: [&str; 4] = [
     "application/json-patch+json",
@@ -30,31 +30,31 @@ pub(super) fn serve(
     request: &Request,
     key: &Key,
     part: Part,
-) -> Result<(Arc<Value>, Wrote), Failure> {
+) -> Result<(Arc<Value>, WriteOutcome), StatusError> {
     let accepted: Vec<&str> = match key.kind.origin {
         Origin::BuiltIn => PATCH_TYPES.to_vec(),
         // Without the type's own code nobody knows how its lists are merged.
         Origin::Custom => PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect(),
     };
     if !PATCH_TYPES.contains(&request.content_type.as_str()) {
-        return Err(Failure::unsupported_patch_type());
+        return Err(StatusError::unsupported_patch_type());
     }
     if !accepted.contains(&request.content_type.as_str()) {
-        return Err(Failure::unsupported_media_type(&accepted));
+        return Err(StatusError::unsupported_media_type(&accepted));
     }
     let options = Options::of(request)?;
     let format = request.content_type.as_str();
     if format == PATCH_TYPES[3] {
-        return applied(store, request, key, part, &options);
+        return serve_apply(store, request, key, part, &options);
     }
     if request.query.is_on("force") {
-        let problem = Problem::forbidden("force", "may not be specified for non-apply patch");
-        return Err(Failure::invalid_options("PatchOptions", &[problem]));
+        let problem = FieldError::forbidden("force", "may not be specified for non-apply patch");
+        return Err(StatusError::invalid_options("PatchOptions", &[problem]));
     }
     let before = store.require(key)?;
     let (body, mut complaints) = request.read().map_err(|problem| match format {
-        "application/strategic-merge-patch+json" => Failure::bad_request(problem),
-        _ => Failure::bad_request(format!("error decoding patch: {problem}")),
+        "application/strategic-merge-patch+json" => StatusError::bad_request(problem),
+        _ => StatusError::bad_request(format!("error decoding patch: {problem}")),
     })?;
     let after = match format {
         "application/json-patch+json" => {
@@ -64,7 +64,7 @@ pub(super) fn serve(
         "application/merge-patch+json" => merge_patch::merge_patch(&before, &body)?,
         _ => merge_patch::strategic_patch(&before, &body)?,
     };
-    let refused = |cause: &str| Failure::patched_object(&after, cause);
+    let refused = |cause: &str| StatusError::patched_object(&after, cause);
     for (field, own) in [("apiVersion", key.kind.api_version().as_str()), ("kind", key.kind.kind)] {
         if after[field] != own {
             return Err(refused(&format!("{field} {} is not {own}", after[field])));
@@ -72,49 +72,50 @@ pub(super) fn serve(
     }
     let checked = (key.kind.check)(after.clone()).map_err(|cause| refused(&cause))?;
     complaints.extend(checked.unknown);
-    options.judge(store, complaints).map_err(|cause| refused(&cause))?;
-    write::stays_in_place(key, &checked.object)?;
-    write::change(store, key, &before, checked.object, part, options.persist).map(|o| (o, Wrote::Changed))
+    options.handle_unknown_fields(store, complaints).map_err(|cause| refused(&cause))?;
+    write::check_name_and_namespace(key, &checked.object)?;
+    write::change(store, key, &before, checked.object, part, options.dry_run)
+        .map(|o| (o, WriteOutcome::Changed))
 }
 
-fn applied(
+fn serve_apply(
     store: &mut Store,
     request: &Request,
     key: &Key,
     part: Part,
     options: &Options,
-) -> Result<(Arc<Value>, Wrote), Failure> {
+) -> Result<(Arc<Value>, WriteOutcome), StatusError> {
     let kind = key.kind;
     let Some(manager) = request.query.value("fieldManager") else {
-        let problem = Problem::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid_options("PatchOptions", &[problem]));
+        let problem = FieldError::required("fieldManager", "is required for apply patch");
+        return Err(StatusError::invalid_options("PatchOptions", &[problem]));
     };
-    let undecodable = |problem: &str| Failure::bad_request(format!("error decoding YAML: {problem}"));
+    let undecodable = |problem: &str| StatusError::bad_request(format!("error decoding YAML: {problem}"));
     let (body, _) = request.read().map_err(|problem| undecodable(&problem))?;
     if !body.is_object() {
         return Err(undecodable("it is not an object"));
     }
     if !meta::items(&body, "/metadata/managedFields").is_empty() {
-        return Err(Failure::bad_request("metadata.managedFields must be nil"));
+        return Err(StatusError::bad_request("metadata.managedFields must be nil"));
     }
     let (version, named) = (meta::text(&body, "/apiVersion"), meta::text(&body, "/kind"));
     if version != kind.api_version() || named != kind.kind {
         let group = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
         let message = format!("invalid object type: {group}, Kind={named}");
-        return Err(Failure::bad_request(message));
+        return Err(StatusError::bad_request(message));
     }
     let checked = write::decode(kind, body.clone())?;
     if let Some(complaint) = checked.unknown.first() {
         let field = complaint.trim_start_matches("unknown field ").trim_matches('"');
         let (namespace, name) = (meta::namespace(&body), meta::name(&body));
-        return Err(Failure::unreasoned(format!(
+        return Err(StatusError::unreasoned(format!(
             "failed to create typed patch object ({namespace}/{name}; {}, Kind={named}): .{field}: field not declared in schema",
             if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() },
         )));
     }
     let configuration = checked.object;
     let force = if request.query.is_on("force") { Force::TakeOver } else { Force::Refuse };
-    let applier = Applier { manager, force, time: meta::seconds(store.now) };
+    let applier = Applier { manager, force, time: meta::format_time(store.now) };
     if let Some(before) = store.object(key).cloned() {
         let mut after = apply::apply(&before, &configuration, &body, &applier)?;
         for field in ["uid", "resourceVersion", "name", "namespace"] {
@@ -122,24 +123,24 @@ fn applied(
                 meta::metadata(&mut after).insert(field.to_owned(), value.clone());
             }
         }
-        let refused = |cause: &str| Failure::patched_object(&after, cause);
+        let refused = |cause: &str| StatusError::patched_object(&after, cause);
         let checked = (kind.check)(after.clone()).map_err(|cause| refused(&cause))?;
-        write::names_itself(key, &configuration)?;
-        write::stays_in_place(key, &checked.object)?;
-        return write::change(store, key, &before, checked.object, part, options.persist)
-            .map(|o| (o, Wrote::Changed));
+        write::check_name(key, &configuration)?;
+        write::check_name_and_namespace(key, &checked.object)?;
+        return write::change(store, key, &before, checked.object, part, options.dry_run)
+            .map(|o| (o, WriteOutcome::Changed));
     }
-    write::names_itself(key, &configuration)?;
+    write::check_name(key, &configuration)?;
     if part == Part::Status {
-        return Err(Failure::not_found(kind, &key.name));
+        return Err(StatusError::not_found(kind, &key.name));
     }
     let uid = meta::uid(&configuration);
     if !uid.is_empty() {
-        return Err(Failure::uid_of_nothing(kind, &key.name, uid));
+        return Err(StatusError::uid_of_nothing(kind, &key.name, uid));
     }
     let live = json!({"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], "metadata": {"name": key.name}});
     let mut object = apply::apply(&live, &configuration, &body, &applier)?;
     // An object that is not there has no version that could differ.
     meta::metadata(&mut object).remove("resourceVersion");
-    write::create(store, kind, &key.namespace, object, options.persist).map(|o| (o, Wrote::Created))
+    write::create(store, kind, &key.namespace, object, options.dry_run).map(|o| (o, WriteOutcome::Created))
 }

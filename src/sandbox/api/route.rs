@@ -7,10 +7,10 @@ use http::{Method, request::Parts};
 use serde_json::Value;
 
 use crate::sandbox::fault::{Seen, Verb};
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::kind::{Kind, Origin, Scope};
+use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::validation::fields;
 use crate::sandbox::validation::registry;
-use crate::sandbox::validation::strict;
 
 /// A request, understood as far as its head goes.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Request {
 /// What a request is about.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Resource(Place),
+    Resource(ResourcePath),
     /// A document about the server itself.
     Discovery(String),
     /// A resource that the group does not have.
@@ -37,7 +37,7 @@ pub(crate) enum Target {
 
 /// A collection, an object or a subresource of one.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct ResourcePath {
     pub(crate) kind: Kind,
     /// None for a kind of the cluster, and for all namespaces at once.
     pub(crate) namespace: Option<String>,
@@ -124,7 +124,7 @@ impl Request {
     /// The body as JSON, with complaints about fields that are there twice; YAML is read where a client may
     /// send it. In the error stands what the text breaks.
     pub(crate) fn read(&self) -> Result<(Value, Vec<String>), String> {
-        strict::read(&self.body).or_else(|error| {
+        fields::read(&self.body).or_else(|error| {
             let yaml = self.content_type.contains("yaml");
             let text = std::str::from_utf8(&self.body).ok().filter(|_| yaml);
             let read: Option<Value> = text.and_then(|text| serde_yaml::from_str(text).ok());
@@ -135,16 +135,16 @@ impl Request {
     }
 
     /// The body of a create or an update of this kind.
-    pub(crate) fn object(&self, kind: Kind) -> Result<(Value, Vec<String>), Failure> {
+    pub(crate) fn object(&self, kind: Kind) -> Result<(Value, Vec<String>), StatusError> {
         if !self.content_type.is_empty() && !OBJECT_TYPES.contains(&self.content_type.as_str()) {
-            return Err(Failure::unsupported_media_type(&OBJECT_TYPES));
+            return Err(StatusError::unsupported_media_type(&OBJECT_TYPES));
         }
         let read = match self.read() {
             Ok((body, _)) if !body.is_object() => Err("it is not an object".to_owned()),
             read => read,
         };
         read.map_err(|problem| {
-            Failure::bad_request(format!(
+            StatusError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {problem}",
                 kind.kind
             ))
@@ -165,7 +165,7 @@ fn target(path: &str) -> Target {
         _ => return Target::Discovery(format!("/{}", segments.join("/"))),
     };
     // Of a group that definitions make, nobody knows more than the kinds that are there.
-    let known = registry::all()
+    let known = registry::all_kinds()
         .any(|kind| kind.group == group && kind.version == version && kind.origin == Origin::BuiltIn);
     let none = if known { Target::NoSuchResource } else { Target::NoSuchPath };
     let (namespace, rest) = match rest {
@@ -180,12 +180,12 @@ fn target(path: &str) -> Target {
         [plural, name, sub] => (*plural, Some((*name).to_owned()), Some((*sub).to_owned())),
         _ => return none,
     };
-    let Some(kind) = registry::served(group, version, plural) else { return none };
+    let Some(kind) = registry::find_resource(group, version, plural) else { return none };
     let fits = match kind.scope {
         Scope::Cluster => namespace.is_none(),
         Scope::Namespaced => namespace.is_some() || name.is_none(),
     };
-    if fits { Target::Resource(Place { kind, namespace, name, subresource }) } else { none }
+    if fits { Target::Resource(ResourcePath { kind, namespace, name, subresource }) } else { none }
 }
 
 /// What may follow `/namespaces/<name>` and is about the namespace itself.

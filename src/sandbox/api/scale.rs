@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::api::options::Options;
-use crate::sandbox::api::response::Answer;
+use crate::sandbox::api::response::Response;
 use crate::sandbox::api::route::Request;
 use crate::sandbox::api::{json_patch, merge_patch};
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
@@ -20,48 +20,52 @@ pub(crate) fn has_scale(kind: Kind) -> bool {
 }
 
 /// Reads or changes the size of a workload.
-pub(crate) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<Answer, Failure> {
+pub(crate) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<Response, StatusError> {
     let before = store.require(key)?;
     let (scale, is_patch) = match request.verb {
-        Verb::Get => return Ok(Answer::Json(200, scale(&before))),
+        Verb::Get => return Ok(Response::Json(200, scale(&before))),
         Verb::Update => (body(request)?, false),
         Verb::Patch => match request.content_type.as_str() {
             "application/json-patch+json" => (json_patch::apply(&scale(&before), &body(request)?)?, true),
             "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
                 (merge_patch::merge_patch(&scale(&before), &body(request)?)?, true)
             }
-            _ => return Err(Failure::unsupported_patch_type()),
+            _ => return Err(StatusError::unsupported_patch_type()),
         },
-        Verb::List | Verb::Watch | Verb::Create | Verb::Delete => return Err(Failure::method_not_allowed()),
+        Verb::List | Verb::Watch | Verb::Create | Verb::Delete => {
+            return Err(StatusError::method_not_allowed());
+        }
     };
-    write::names_itself(key, &scale)?;
+    write::check_name(key, &scale)?;
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => 0,
         number => number.as_i64().filter(|n| i32::try_from(*n).is_ok()).ok_or_else(|| {
             let cause = "spec.replicas is not a number";
             if is_patch {
-                Failure::patched_object(&scale, cause)
+                StatusError::patched_object(&scale, cause)
             } else {
-                Failure::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {cause}"))
+                StatusError::bad_request(format!(
+                    "Scale in version \"v1\" cannot be handled as a Scale: {cause}"
+                ))
             }
         })?,
     };
     if replicas < 0 {
-        return Err(Failure::negative_scale(&key.name, replicas));
+        return Err(StatusError::negative_scale(&key.name, replicas));
     }
     let mut after = (*before).clone();
     after["spec"]["replicas"] = json!(replicas);
     if let Some(version) = scale.pointer("/metadata/resourceVersion") {
         meta::metadata(&mut after).insert("resourceVersion".to_owned(), version.clone());
     }
-    let persist = Options::of(request)?.persist;
-    let after = write::change(store, key, &before, after, Part::Main, persist)?;
-    Ok(Answer::Json(200, self::scale(&after)))
+    let dry_run = Options::of(request)?.dry_run;
+    let after = write::change(store, key, &before, after, Part::Main, dry_run)?;
+    Ok(Response::Json(200, self::scale(&after)))
 }
 
-fn body(request: &Request) -> Result<Value, Failure> {
+fn body(request: &Request) -> Result<Value, StatusError> {
     let read = request.read().map_err(|problem| format!("error decoding patch: {problem}"));
-    read.map(|(body, _)| body).map_err(Failure::bad_request)
+    read.map(|(body, _)| body).map_err(StatusError::bad_request)
 }
 
 fn scale(object: &Value) -> Value {

@@ -8,110 +8,121 @@ use std::sync::Arc;
 
 use crate::sandbox::api::filter::Filter;
 use crate::sandbox::api::options::{self, Options};
-use crate::sandbox::api::response::Answer;
-use crate::sandbox::api::route::{Place, Request, Target};
+use crate::sandbox::api::response::Response;
+use crate::sandbox::api::route::{Request, ResourcePath, Target};
 use crate::sandbox::api::{discovery, list, patch, scale};
 use crate::sandbox::fault::Verb;
-use crate::sandbox::kubelet::{self, Life};
-use crate::sandbox::object::failure::Failure;
+use crate::sandbox::kubelet::{self, ContainerInstance};
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::{Keeping, Kind, Scope, StatusPart};
+use crate::sandbox::object::kind::{Kind, Persistence, Scope, StatusSubresource};
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::deletion;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::watch_cache::Log;
-use crate::sandbox::store::write::{self, Part, Wrote};
+use crate::sandbox::store::watch_cache::WatchCache;
+use crate::sandbox::store::write::{self, Part, WriteOutcome};
 
 /// Serves everything but watches.
-pub(crate) fn serve(store: &mut Store, log: &Log, request: &Request) -> Result<Answer, Failure> {
-    let place = match &request.target {
-        Target::Resource(place) => place,
+pub(crate) fn serve(
+    store: &mut Store,
+    cache: &WatchCache,
+    request: &Request,
+) -> Result<Response, StatusError> {
+    let resource = match &request.target {
+        Target::Resource(resource) => resource,
         Target::Discovery(path) => return discovery::document(store, path, request.verb),
-        Target::NoSuchResource => return Err(Failure::no_such_resource()),
-        Target::NoSuchPath => return Ok(Answer::Text(404, "404 page not found\n".to_owned())),
+        Target::NoSuchResource => return Err(StatusError::no_such_resource()),
+        Target::NoSuchPath => return Ok(Response::Text(404, "404 page not found\n".to_owned())),
     };
-    let Some(name) = &place.name else { return serve_collection(store, log, request, place) };
-    if place.kind.keeping == Keeping::Answered {
-        return Err(Failure::no_such_resource());
+    let Some(name) = &resource.name else { return serve_collection(store, cache, request, resource) };
+    if resource.kind.persistence == Persistence::Virtual {
+        return Err(StatusError::no_such_resource());
     }
-    let key = Key::new(place.kind, place.namespace.as_deref().unwrap_or_default(), name);
-    match place.subresource.as_deref() {
+    let key = Key::new(resource.kind, resource.namespace.as_deref().unwrap_or_default(), name);
+    match resource.subresource.as_deref() {
         None => serve_object(store, request, &key, Part::Main),
-        Some("status") if place.kind.status == StatusPart::Subresource => {
+        Some("status") if resource.kind.status == StatusSubresource::Present => {
             serve_object(store, request, &key, Part::Status)
         }
-        Some("scale") if scale::has_scale(place.kind) => scale::serve(store, request, &key),
-        Some("log") if place.kind.plural == "pods" && request.verb == Verb::Get => {
+        Some("scale") if scale::has_scale(resource.kind) => scale::serve(store, request, &key),
+        Some("log") if resource.kind.plural == "pods" && request.verb == Verb::Get => {
             let pod = store.require(&key)?;
             let is_previous = request.query.value("previous") == Some("true");
-            let life = if is_previous { Life::Previous } else { Life::Current };
+            let life = if is_previous { ContainerInstance::Previous } else { ContainerInstance::Current };
             let log = kubelet::log(store, &pod, request.query.value("container"), life);
-            log.map(|text| Answer::Text(200, text)).map_err(Failure::bad_request)
+            log.map(|text| Response::Text(200, text)).map_err(StatusError::bad_request)
         }
-        Some(_) => Err(Failure::no_such_resource()),
+        Some(_) => Err(StatusError::no_such_resource()),
     }
 }
 
 fn serve_collection(
     store: &mut Store,
-    log: &Log,
+    cache: &WatchCache,
     request: &Request,
-    place: &Place,
-) -> Result<Answer, Failure> {
-    let kind = place.kind;
+    resource: &ResourcePath,
+) -> Result<Response, StatusError> {
+    let kind = resource.kind;
     match request.verb {
-        Verb::Create if kind.scope == Scope::Namespaced && place.namespace.is_none() => {
-            Err(Failure::method_not_allowed())
+        Verb::Create if kind.scope == Scope::Namespaced && resource.namespace.is_none() => {
+            Err(StatusError::method_not_allowed())
         }
         Verb::Create => {
-            let namespace = place.namespace.as_deref().unwrap_or_default();
+            let namespace = resource.namespace.as_deref().unwrap_or_default();
             let (body, complaints) = request.object(kind)?;
             let options = Options::of(request)?;
-            let object = decoded(store, kind, body, complaints, &options)?;
-            if kind.keeping == Keeping::Answered {
-                reviewed(kind, &object)?;
+            let object = decode_body(store, kind, body, complaints, &options)?;
+            if kind.persistence == Persistence::Virtual {
+                check_review(kind, &object)?;
             }
-            let made = write::create_typed(store, kind, namespace, object, options.persist)?;
-            Ok(Answer::Json(201, (*made).clone()))
+            let made = write::create_typed(store, kind, namespace, object, options.dry_run)?;
+            Ok(Response::Json(201, (*made).clone()))
         }
-        _ if kind.keeping == Keeping::Answered => Err(Failure::method_not_allowed()),
-        Verb::List => list::answer(store, log, place, &request.query).map(|list| Answer::Json(200, list)),
+        _ if kind.persistence == Persistence::Virtual => Err(StatusError::method_not_allowed()),
+        Verb::List => {
+            list::serve(store, cache, resource, &request.query).map(|list| Response::Json(200, list))
+        }
         Verb::Delete => {
-            let (options, persist) = options::of_deletion(request)?;
-            let listed = list::answer(store, log, place, &request.query)?;
-            let filter = Filter::of(place, &request.query)?;
-            let keys: Vec<Key> = filter.choose(store).map(|(key, _)| key.clone()).collect();
+            let (options, dry_run) = options::delete_options(request)?;
+            let listed = list::serve(store, cache, resource, &request.query)?;
+            let filter = Filter::of(resource, &request.query)?;
+            let keys: Vec<Key> = filter.select(store).map(|(key, _)| key.clone()).collect();
             for key in keys {
                 // An object that is already on its way out is no reason to stop.
-                deletion::delete(store, &key, &options, persist).ok();
+                deletion::delete(store, &key, &options, dry_run).ok();
             }
-            Ok(Answer::Json(200, listed))
+            Ok(Response::Json(200, listed))
         }
-        Verb::Get | Verb::Watch | Verb::Update | Verb::Patch => Err(Failure::method_not_allowed()),
+        Verb::Get | Verb::Watch | Verb::Update | Verb::Patch => Err(StatusError::method_not_allowed()),
     }
 }
 
-fn serve_object(store: &mut Store, request: &Request, key: &Key, part: Part) -> Result<Answer, Failure> {
+fn serve_object(
+    store: &mut Store,
+    request: &Request,
+    key: &Key,
+    part: Part,
+) -> Result<Response, StatusError> {
     match request.verb {
         Verb::Get => {
-            list::reached(store, &request.query)?;
+            list::check_version_reached(store, &request.query)?;
             if key.kind.plural == "namespaces" && store.object(key).is_none() {
-                return Ok(Answer::Json(200, implied_namespace(&key.name)));
+                return Ok(Response::Json(200, implied_namespace(&key.name)));
             }
-            store.require(key).map(|object| Answer::Json(200, (*object).clone()))
+            store.require(key).map(|object| Response::Json(200, (*object).clone()))
         }
         Verb::Update => {
             let (body, complaints) = request.object(key.kind)?;
             let options = Options::of(request)?;
-            let object = decoded(store, key.kind, body, complaints, &options)?;
-            write::put(store, key, object, part, options.persist).map(answered)
+            let object = decode_body(store, key.kind, body, complaints, &options)?;
+            write::put(store, key, object, part, options.dry_run).map(object_response)
         }
-        Verb::Patch => patch::serve(store, request, key, part).map(answered),
+        Verb::Patch => patch::serve(store, request, key, part).map(object_response),
         Verb::Delete if part == Part::Main => {
-            let (options, persist) = options::of_deletion(request)?;
-            deletion::delete(store, key, &options, persist).map(|body| Answer::Json(200, body))
+            let (options, dry_run) = options::delete_options(request)?;
+            deletion::delete(store, key, &options, dry_run).map(|body| Response::Json(200, body))
         }
-        Verb::Delete | Verb::Create | Verb::List | Verb::Watch => Err(Failure::method_not_allowed()),
+        Verb::Delete | Verb::Create | Verb::List | Verb::Watch => Err(StatusError::method_not_allowed()),
     }
 }
 
@@ -126,38 +137,38 @@ fn implied_namespace(name: &str) -> Value {
     })
 }
 
-fn answered((object, wrote): (Arc<Value>, Wrote)) -> Answer {
+fn object_response((object, wrote): (Arc<Value>, WriteOutcome)) -> Response {
     let code = match wrote {
-        Wrote::Created => 201,
-        Wrote::Changed => 200,
+        WriteOutcome::Created => 201,
+        WriteOutcome::Changed => 200,
     };
-    Answer::Json(code, (*object).clone())
+    Response::Json(code, (*object).clone())
 }
 
 /// Refuses reviews of nothing.
-fn reviewed(kind: Kind, object: &Value) -> Result<(), Failure> {
+fn check_review(kind: Kind, object: &Value) -> Result<(), StatusError> {
     let asks = |field: &str| object["spec"].get(field).is_some();
     match kind.plural {
         "selfsubjectaccessreviews" if asks("resourceAttributes") == asks("nonResourceAttributes") => {
-            Err(Failure::nothing_to_review(kind.group))
+            Err(StatusError::nothing_to_review(kind.group))
         }
         "selfsubjectrulesreviews" if meta::text(object, "/spec/namespace").is_empty() => {
-            Err(Failure::bad_request("no namespace on request"))
+            Err(StatusError::bad_request("no namespace on request"))
         }
         _ => Ok(()),
     }
 }
 
 /// A body as its kind has it; fields that the kind does not have are judged.
-fn decoded(
+fn decode_body(
     store: &mut Store,
     kind: Kind,
     body: Value,
     mut complaints: Vec<String>,
     options: &Options,
-) -> Result<Value, Failure> {
+) -> Result<Value, StatusError> {
     let checked = write::decode(kind, body)?;
     complaints.extend(checked.unknown);
-    options.judge(store, complaints).map_err(|cause| write::unreadable(kind, &cause))?;
+    options.handle_unknown_fields(store, complaints).map_err(|cause| write::undecodable(kind, &cause))?;
     Ok(checked.object)
 }

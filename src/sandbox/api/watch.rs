@@ -14,31 +14,31 @@ use tokio::time::{Sleep, sleep};
 
 use crate::sandbox::api::filter::Filter;
 use crate::sandbox::api::list;
-use crate::sandbox::api::route::{Place, Query};
+use crate::sandbox::api::route::{Query, ResourcePath};
 use crate::sandbox::fault::WatchFault;
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::change::Noted;
+use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::simulation::Simulation;
+use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::watch_cache::{Log, TooOld};
-use crate::sandbox::world::World;
+use crate::sandbox::store::watch_cache::{TooOld, WatchCache};
 
 /// How often a quiet watch says where it is.
-const BOOKMARKS: Duration = Duration::from_secs(60);
+const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a watch lasts that asks for no time.
-const USUAL: Duration = Duration::from_secs(30 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// An open watch.
 pub(crate) struct Watch {
-    world: Arc<World>,
+    simulation: Arc<Simulation>,
     filter: Filter,
     ready: VecDeque<Value>,
-    receiver: UnboundedReceiver<Noted>,
+    receiver: UnboundedReceiver<ChangeRecord>,
     bookmarks: Option<Pin<Box<Sleep>>>,
     end: Pin<Box<Sleep>>,
     fault: Option<WatchFault>,
-    said: usize,
+    sent: usize,
     stage: Stage,
 }
 
@@ -51,62 +51,72 @@ enum Stage {
 }
 
 /// Refuses options that do not go together.
-fn check(query: &Query) -> Result<(), Failure> {
+fn check(query: &Query) -> Result<(), StatusError> {
     const FIELD: &str = "resourceVersionMatch";
     list::number(query, "timeoutSeconds")?;
     let wanted = query.value(FIELD);
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     if query.value("sendInitialEvents").is_none() {
         if wanted.is_some() {
             let detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-            problems.push(Problem::forbidden(FIELD, detail));
+            errors.push(FieldError::forbidden(FIELD, detail));
         }
     } else if wanted != Some("NotOlderThan") {
         let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        problems.push(Problem::forbidden(FIELD, detail));
-        let unknown = wanted.map(|wanted| Problem::unsupported(FIELD, &json!(wanted), &["NotOlderThan"]));
-        problems.extend(unknown);
+        errors.push(FieldError::forbidden(FIELD, detail));
+        let unknown = wanted.map(|wanted| FieldError::unsupported(FIELD, &json!(wanted), &["NotOlderThan"]));
+        errors.extend(unknown);
     }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid_options("ListOptions", &problems)) }
+    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options("ListOptions", &errors)) }
 }
 
 /// Opens a watch as a query asks for it.
 pub(crate) fn open(
-    world: &Arc<World>,
+    simulation: &Arc<Simulation>,
     store: &Store,
-    log: &mut Log,
-    place: &Place,
+    cache: &mut WatchCache,
+    resource: &ResourcePath,
     query: &Query,
     fault: Option<WatchFault>,
-) -> Result<Watch, Failure> {
-    let filter = Filter::of(place, query)?;
+) -> Result<Watch, StatusError> {
+    let filter = Filter::of(resource, query)?;
     check(query)?;
-    let asked = list::wanted(query)?.unwrap_or_default();
+    let asked = list::requested_version(query)?.unwrap_or_default();
     let mut ready = VecDeque::new();
     let mut stage = Stage::Open;
     let initial = query.is_on("sendInitialEvents");
     if asked == 0 || initial {
-        ready.extend(filter.choose(store).map(|(_, object)| event("ADDED", object)));
+        ready.extend(filter.select(store).map(|(_, object)| event("ADDED", object)));
         if initial {
             let mut bookmark = bookmark(&filter, store.version);
             bookmark["object"]["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
             ready.push_back(bookmark);
         }
     } else {
-        match log.since(asked) {
-            Ok(missed) => ready.extend(missed.filter_map(|noted| translate(&filter, noted))),
+        match cache.since(asked) {
+            Ok(missed) => ready.extend(missed.filter_map(|change| watch_event(&filter, change))),
             Err(TooOld(oldest)) => {
                 ready.push_back(gone(asked, oldest));
                 stage = Stage::Ending;
             }
         }
     }
-    let receiver = log.subscribe();
+    let receiver = cache.subscribe();
     let lasting = query.value("timeoutSeconds").and_then(|t| t.parse().ok()).filter(|t| *t > 0);
-    let lasting = lasting.map_or(USUAL, Duration::from_secs);
-    let bookmarks = query.is_on("allowWatchBookmarks").then(|| Box::pin(sleep(BOOKMARKS)));
+    let lasting = lasting.map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+    let bookmarks = query.is_on("allowWatchBookmarks").then(|| Box::pin(sleep(BOOKMARK_INTERVAL)));
     let end = Box::pin(sleep(lasting));
-    Ok(Watch { world: Arc::clone(world), filter, ready, receiver, bookmarks, end, fault, said: 0, stage })
+    Ok(Watch {
+        simulation: Arc::clone(simulation),
+        filter,
+        ready,
+        receiver,
+        bookmarks,
+        end,
+        fault,
+        sent: 0,
+        stage,
+    })
 }
 
 impl Watch {
@@ -114,17 +124,17 @@ impl Watch {
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         match self.fault {
             Some(WatchFault::Silent) => std::future::pending().await,
-            Some(WatchFault::CloseAfter(limit)) if self.said >= limit => return None,
-            Some(WatchFault::GoneAfter(limit)) if self.said >= limit && self.stage == Stage::Open => {
+            Some(WatchFault::CloseAfter(limit)) if self.sent >= limit => return None,
+            Some(WatchFault::GoneAfter(limit)) if self.sent >= limit && self.stage == Stage::Open => {
                 self.ready.clear();
-                let version = self.world.version();
+                let version = self.simulation.version();
                 self.ready.push_back(gone(version, version));
                 self.stage = Stage::Ending;
             }
             Some(_) | None => (),
         }
         let event = self.event().await?;
-        self.said += 1;
+        self.sent += 1;
         let mut line = event.to_string();
         line.push('\n');
         if self.fault == Some(WatchFault::DuplicateEach) {
@@ -153,14 +163,14 @@ impl Watch {
             };
             tokio::select! {
                 biased;
-                noted = self.receiver.recv() => self.ready.extend(translate(&self.filter, &noted?)),
+                change = self.receiver.recv() => self.ready.extend(watch_event(&self.filter, &change?)),
                 () = &mut self.end => self.stage = Stage::Ending,
                 () = quiet => {
-                    self.bookmarks = Some(Box::pin(sleep(BOOKMARKS)));
+                    self.bookmarks = Some(Box::pin(sleep(BOOKMARK_INTERVAL)));
                     // Everything up to this version is in the channel already, or was never for this watch.
-                    let version = self.world.version();
-                    while let Ok(noted) = self.receiver.try_recv() {
-                        self.ready.extend(translate(&self.filter, &noted));
+                    let version = self.simulation.version();
+                    while let Ok(change) = self.receiver.try_recv() {
+                        self.ready.extend(watch_event(&self.filter, &change));
                     }
                     self.ready.push_back(bookmark(&self.filter, version));
                 }
@@ -183,23 +193,23 @@ fn bookmark(filter: &Filter, version: u64) -> Value {
 }
 
 fn gone(asked: u64, oldest: u64) -> Value {
-    event("ERROR", &Failure::expired(asked, oldest).to_status())
+    event("ERROR", &StatusError::expired(asked, oldest).to_status())
 }
 
 /// What a change is to a watch: objects come and go as they begin and cease to match.
-fn translate(filter: &Filter, noted: &Noted) -> Option<Value> {
-    let elsewhere = filter.namespace.as_ref().is_some_and(|n| *n != noted.key.namespace);
-    if noted.key.kind != filter.kind || elsewhere {
+fn watch_event(filter: &Filter, change: &ChangeRecord) -> Option<Value> {
+    let elsewhere = filter.namespace.as_ref().is_some_and(|n| *n != change.key.namespace);
+    if change.key.kind != filter.kind || elsewhere {
         return None;
     }
-    let chosen = |object: &Option<Arc<Value>>| object.as_ref().filter(|o| filter.chooses(o)).cloned();
-    match (chosen(&noted.before), chosen(&noted.after)) {
+    let chosen = |object: &Option<Arc<Value>>| object.as_ref().filter(|o| filter.matches(o)).cloned();
+    match (chosen(&change.before), chosen(&change.after)) {
         (None, None) => None,
         (None, Some(after)) => Some(event("ADDED", &after)),
         (Some(_), Some(after)) => Some(event("MODIFIED", &after)),
         (Some(before), None) => {
             let mut last = (*before).clone();
-            meta::metadata(&mut last).insert("resourceVersion".to_owned(), json!(noted.version.to_string()));
+            meta::metadata(&mut last).insert("resourceVersion".to_owned(), json!(change.version.to_string()));
             Some(event("DELETED", &last))
         }
     }

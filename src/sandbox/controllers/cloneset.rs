@@ -4,7 +4,7 @@
 //! start. This module looks and counts; `difference` does arithmetic, `scale` and `update` act, `in_place` changes
 //! a pod that stays. Lifecycle hooks and claims for volumes are not imitated.
 
-mod difference;
+mod expectation_diffs;
 mod in_place;
 mod scale;
 mod update;
@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use self::difference::Strategy;
+use self::expectation_diffs::Strategy;
 use super::replicaset::{is_active, ready_since};
 use super::revisions::{History, pod_revision, short};
 use crate::sandbox::object::key::Key;
@@ -29,7 +29,7 @@ use crate::sandbox::validation::registry;
 const STATE_LABEL: &str = "lifecycle.apps.kruise.io/state";
 const STATE_TIME: &str = "lifecycle.apps.kruise.io/timestamp";
 /// A pod that is to be deleted, whether to be replaced or because somebody says so.
-const DOOMED_LABEL: &str = "apps.kruise.io/specified-delete";
+const SPECIFIED_DELETE_LABEL: &str = "apps.kruise.io/specified-delete";
 /// The condition that is false while a pod is changed in place, and the gate that waits for it.
 const IN_PLACE_READY: &str = "InPlaceUpdateReady";
 
@@ -44,11 +44,11 @@ struct Member {
     available: bool,
     /// The same, however long.
     steady: bool,
-    doomed: bool,
+    marked_for_deletion: bool,
 }
 
 /// What one look works on.
-struct Look {
+struct SyncContext {
     key: Key,
     set: Arc<Value>,
     strategy: Strategy,
@@ -57,7 +57,7 @@ struct Look {
 }
 
 /// What could not be done, for the conditions.
-struct Failed {
+struct SyncError {
     condition: &'static str,
     message: String,
 }
@@ -72,21 +72,21 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(template) = recorded(&set["spec"]["template"]).filter(|_| has_selector) else { return };
     let Some(history) = History::of(store, key, &set, &template, &annotations(&set)) else { return };
     let members = members(store, &set, &history);
-    let look = Look { key: key.clone(), set, strategy, history, members };
+    let context = SyncContext { key: key.clone(), set, strategy, history, members };
     let mut failed = None;
-    if !meta::is_terminating(&look.set) {
-        let scaled = scale::step(store, &look);
+    if !meta::is_terminating(&context.set) {
+        let scaled = scale::step(store, &context);
         // What cannot be made is no reason not to update.
-        if !matches!(scaled, Ok(scale::Scaled::Something)) {
+        if !matches!(scaled, Ok(scale::Scaled::Changed)) {
             failed = scaled.err();
-            failed = update::step(store, &look).err().or(failed);
+            failed = update::step(store, &context).err().or(failed);
         }
     }
-    report(store, &look, failed);
-    forget_deleted(store, &look);
+    report(store, &context, failed);
+    forget_deleted(store, &context);
     let pods: Vec<(Key, Arc<Value>)> =
-        look.members.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
-    look.history.truncate(store, &pods);
+        context.members.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
+    context.history.truncate(store, &pods);
 }
 
 /// A template as the controller reads it and writes it down: without what it does not know, and with what it never
@@ -98,7 +98,7 @@ fn recorded(template: &Value) -> Option<Value> {
     for list in ["containers", "initContainers"] {
         let containers = template["spec"].get_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
-            meta::section(container, "resources");
+            meta::object_mut(container, "resources");
             if let Some(container) = container.as_object_mut().filter(|c| c.get("image") == Some(&json!("")))
             {
                 container.remove("image");
@@ -129,7 +129,7 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
     for (key, pod) in pods {
         let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
         let since = since.filter(|_| in_place::condition(&pod).is_none_or(|state| state == "True"));
-        let due = since.map(|since| meta::later(since, seconds));
+        let due = since.map(|since| meta::saturating_add(since, seconds));
         if let Some(due) = due.filter(|due| *due > store.now) {
             let set = Key::new(registry::kind("clonesets"), &key.namespace, meta::name(set));
             store.queue.add(Task::CloneSet, &set, due);
@@ -140,7 +140,7 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
             ready: since.is_some(),
             available: normal && due.is_some_and(|due| due <= store.now),
             steady: normal && since.is_some(),
-            doomed: label(&pod, DOOMED_LABEL) == "true"
+            marked_for_deletion: label(&pod, SPECIFIED_DELETE_LABEL) == "true"
                 || named.iter().any(|name| *name == key.name.as_str()),
             key,
             pod,
@@ -165,15 +165,15 @@ fn set_state(pod: &mut Value, state: &str, now: &str) {
 }
 
 /// Writes the status where it says something else than before.
-fn report(store: &mut Store, look: &Look, failed: Option<Failed>) {
-    let count = |of: &dyn Fn(&Member) -> bool| look.members.iter().filter(|member| of(member)).count();
-    let (replicas, updated) = (look.members.len(), count(&|m| m.updated));
-    let update = meta::name(&look.history.update);
+fn report(store: &mut Store, context: &SyncContext, failed: Option<SyncError>) {
+    let count = |of: &dyn Fn(&Member) -> bool| context.members.iter().filter(|member| of(member)).count();
+    let (replicas, updated) = (context.members.len(), count(&|m| m.updated));
+    let update = meta::name(&context.history.update);
     // Whether the pods are ready is not asked.
-    let settled = updated == replicas && i64::try_from(replicas) == Ok(look.strategy.replicas);
-    let current = if settled { update } else { meta::name(&look.history.current) };
+    let settled = updated == replicas && i64::try_from(replicas) == Ok(context.strategy.replicas);
+    let current = if settled { update } else { meta::name(&context.history.current) };
     let mut status = json!({
-        "observedGeneration": meta::number(&look.set, "/metadata/generation"),
+        "observedGeneration": meta::number(&context.set, "/metadata/generation"),
         "replicas": replicas,
         "readyReplicas": count(&|m| m.ready),
         "availableReplicas": count(&|m| m.available),
@@ -181,17 +181,17 @@ fn report(store: &mut Store, look: &Look, failed: Option<Failed>) {
         "updatedReadyReplicas": count(&|m| m.updated && m.ready),
         "currentRevision": current,
         "updateRevision": update,
-        "collisionCount": look.history.collisions,
-        "labelSelector": Selector::of(&look.set["spec"]["selector"]).text(),
+        "collisionCount": context.history.collisions,
+        "labelSelector": Selector::of(&context.set["spec"]["selector"]).text(),
     });
     let available = i64::try_from(count(&|m| m.updated && m.available)).unwrap_or(i64::MAX);
-    let expected = look.strategy.replicas - look.strategy.partition;
+    let expected = context.strategy.replicas - context.strategy.partition;
     for (field, number) in [("updatedAvailableReplicas", available), ("expectedUpdatedReplicas", expected)] {
         if number > 0 {
             status[field] = json!(number);
         }
     }
-    let before = &look.set["status"];
+    let before = &context.set["status"];
     let is_news =
         status.as_object().into_iter().flatten().any(|(field, value)| before.get(field) != Some(value))
             || before
@@ -205,21 +205,21 @@ fn report(store: &mut Store, look: &Look, failed: Option<Failed>) {
         status["conditions"] = json!([{
             "type": failed.condition,
             "status": "True",
-            "lastTransitionTime": meta::seconds(store.now),
+            "lastTransitionTime": meta::format_time(store.now),
             "message": failed.message,
         }]);
     }
-    write::modify(store, &look.key, Part::Status, |set| set["status"] = status);
+    write::modify(store, &context.key, Part::Status, |set| set["status"] = status);
 }
 
 /// Names of pods that are gone need not be deleted any more.
-fn forget_deleted(store: &mut Store, look: &Look) {
-    let named = meta::items(&look.set, "/spec/scaleStrategy/podsToDelete");
-    let is_there = |name: &&Value| look.members.iter().any(|member| **name == member.key.name.as_str());
+fn forget_deleted(store: &mut Store, context: &SyncContext) {
+    let named = meta::items(&context.set, "/spec/scaleStrategy/podsToDelete");
+    let is_there = |name: &&Value| context.members.iter().any(|member| **name == member.key.name.as_str());
     let left: Vec<Value> = named.iter().filter(is_there).cloned().collect();
     if left.len() < named.len() {
-        write::modify(store, &look.key, Part::Main, |set| {
-            let strategy = meta::section(&mut set["spec"], "scaleStrategy");
+        write::modify(store, &context.key, Part::Main, |set| {
+            let strategy = meta::object_mut(&mut set["spec"], "scaleStrategy");
             if left.is_empty() {
                 strategy.remove("podsToDelete");
             } else {

@@ -10,17 +10,17 @@ mod status;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use self::model::{DESIRED, Fence, MAXIMUM, Progress, REVISION, Rollout, Set};
+use self::model::{DESIRED, MAXIMUM, OwnedReplicaSet, Progress, REVISION, RollingBounds, SyncContext};
 use super::replicaset::adopt;
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::hash::template_hash;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// The label that tells the pods of one template from those of another.
@@ -37,30 +37,30 @@ const NOT_COPIED: [&str; 5] = [
 /// Brings the ReplicaSets of a Deployment, and its status, one step further.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(deployment) = store.object(key).cloned() else { return };
-    let mut rollout = observe(store, key, deployment);
-    if meta::is_terminating(&rollout.deployment) {
-        status::report(store, &rollout, status::Estimate::Skip);
+    let mut context = observe(store, key, deployment);
+    if meta::is_terminating(&context.deployment) {
+        status::report(store, &context, status::ProgressCheck::Skip);
         return;
     }
-    let paused = rollout.deployment["spec"]["paused"] == true;
-    if paused || is_scaling(&rollout) {
-        sync_revision(store, &mut rollout);
-        scaling::proportionally(store, &mut rollout);
+    let paused = context.deployment["spec"]["paused"] == true;
+    if paused || is_scaling(&context) {
+        sync_revision(store, &mut context);
+        scaling::proportionally(store, &mut context);
         if paused {
-            clean_up(store, &rollout);
+            clean_up(store, &context);
         }
-        status::report(store, &rollout, status::Estimate::Skip);
+        status::report(store, &context, status::ProgressCheck::Skip);
         return;
     }
-    sync_revision(store, &mut rollout);
-    match meta::text(&rollout.deployment, "/spec/strategy/type") {
-        "Recreate" => recreate(store, &mut rollout),
-        _ => roll(store, &mut rollout),
+    sync_revision(store, &mut context);
+    match meta::text(&context.deployment, "/spec/strategy/type") {
+        "Recreate" => recreate(store, &mut context),
+        _ => roll(store, &mut context),
     }
-    status::report(store, &rollout, status::Estimate::Progress);
+    status::report(store, &context, status::ProgressCheck::Run);
 }
 
-fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> Rollout {
+fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> SyncContext {
     let sets = registry::kind("replicasets");
     let uid = meta::uid(&deployment).to_owned();
     if !meta::is_terminating(&deployment) {
@@ -74,26 +74,26 @@ fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> Rollout {
             adopt(store, &orphan, &deployment);
         }
     }
-    let mut others: Vec<Set> = store
+    let mut others: Vec<OwnedReplicaSet> = store
         .owned_by(&uid)
         .filter(|(key, set)| {
             key.kind == sets && meta::controller(set).is_some_and(|o| o["uid"] == uid.as_str())
         })
-        .map(|(key, object)| Set { key: key.clone(), object: Arc::clone(object) })
+        .map(|(key, object)| OwnedReplicaSet { key: key.clone(), object: Arc::clone(object) })
         .collect();
     others.sort_by_cached_key(|set| {
-        (meta::moment(&set.object, "/metadata/creationTimestamp"), set.key.clone())
+        (meta::time_at(&set.object, "/metadata/creationTimestamp"), set.key.clone())
     });
     let newest =
         others.iter().position(|set| same_template(&deployment, &set.object)).map(|at| others.remove(at));
-    let fence = Fence::of(&deployment);
+    let bounds = RollingBounds::of(&deployment);
     let collisions = meta::number(&deployment, "/status/collisionCount");
-    Rollout {
+    SyncContext {
         key: key.clone(),
         deployment,
         newest,
         others,
-        fence,
+        bounds,
         progress: None,
         revision: None,
         collisions,
@@ -109,20 +109,20 @@ fn same_template(deployment: &Value, set: &Value) -> bool {
 }
 
 /// Whether the Deployment was resized since its ReplicaSets were last scaled.
-fn is_scaling(rollout: &Rollout) -> bool {
-    rollout.all().filter(|set| set.replicas() > 0).any(|set| {
+fn is_scaling(context: &SyncContext) -> bool {
+    context.all().filter(|set| set.replicas() > 0).any(|set| {
         let desired: Option<i64> = meta::annotation(&set.object, DESIRED).and_then(|d| d.parse().ok());
-        desired.is_some_and(|desired| desired != rollout.replicas())
+        desired.is_some_and(|desired| desired != context.replicas())
     })
 }
 
 /// Numbers the newest ReplicaSet after all others and copies the Deployment's annotations to it.
-fn sync_revision(store: &mut Store, rollout: &mut Rollout) {
-    let Some(newest) = rollout.newest.clone() else { return };
-    let last = rollout.others.iter().map(Set::revision).max().unwrap_or_default();
+fn sync_revision(store: &mut Store, context: &mut SyncContext) {
+    let Some(newest) = context.newest.clone() else { return };
+    let last = context.others.iter().map(OwnedReplicaSet::revision).max().unwrap_or_default();
     let revision = newest.revision().max(last + 1);
     let (annotations, seconds) =
-        (annotations(rollout, revision), rollout.deployment["spec"].get("minReadySeconds").cloned());
+        (annotations(context, revision), context.deployment["spec"].get("minReadySeconds").cloned());
     let edited = write::modify(store, &newest.key, Part::Main, |set| {
         let kept = meta::metadata(set).entry("annotations").or_insert_with(|| json!({}));
         for (name, value) in annotations {
@@ -130,18 +130,18 @@ fn sync_revision(store: &mut Store, rollout: &mut Rollout) {
         }
         match seconds {
             Some(seconds) => set["spec"]["minReadySeconds"] = seconds,
-            None => drop(meta::section(set, "spec").remove("minReadySeconds")),
+            None => drop(meta::object_mut(set, "spec").remove("minReadySeconds")),
         }
     });
     if let Some(object) = edited {
-        rollout.newest = Some(Set { key: newest.key.clone(), object });
+        context.newest = Some(OwnedReplicaSet { key: newest.key.clone(), object });
     }
-    rollout.revision = Some(revision.to_string());
-    rollout.progress = Some(Progress::Found(newest.key.name));
+    context.revision = Some(revision.to_string());
+    context.progress = Some(Progress::Found(newest.key.name));
 }
 
-fn annotations(rollout: &Rollout, revision: i64) -> Vec<(String, Value)> {
-    let own = rollout.deployment.pointer("/metadata/annotations").and_then(Value::as_object);
+fn annotations(context: &SyncContext, revision: i64) -> Vec<(String, Value)> {
+    let own = context.deployment.pointer("/metadata/annotations").and_then(Value::as_object);
     let copied = own.into_iter().flatten().filter(|(name, _)| !NOT_COPIED.contains(&name.as_str()));
     let mut annotations: Vec<(String, Value)> = copied.map(|(n, v)| (n.clone(), v.clone())).collect();
     annotations.push((REVISION.to_owned(), json!(revision.to_string())));
@@ -149,20 +149,20 @@ fn annotations(rollout: &Rollout, revision: i64) -> Vec<(String, Value)> {
 }
 
 /// Makes the ReplicaSet for the Deployment's template, as large as the fence lets it be.
-fn make_newest(store: &mut Store, rollout: &mut Rollout) {
-    if rollout.newest.is_some() {
+fn create_newest(store: &mut Store, context: &mut SyncContext) {
+    if context.newest.is_some() {
         return;
     }
-    let deployment = Arc::clone(&rollout.deployment);
-    let hash = template_hash(&deployment["spec"]["template"], rollout.collisions);
-    let last = rollout.others.iter().map(Set::revision).max().unwrap_or_default();
+    let deployment = Arc::clone(&context.deployment);
+    let hash = template_hash(&deployment["spec"]["template"], context.collisions);
+    let last = context.others.iter().map(OwnedReplicaSet::revision).max().unwrap_or_default();
     let mut template = deployment["spec"]["template"].clone();
-    meta::section(&mut template, "metadata");
-    meta::section(&mut template["metadata"], "labels").insert(HASH_LABEL.to_owned(), json!(hash));
+    meta::object_mut(&mut template, "metadata");
+    meta::object_mut(&mut template["metadata"], "labels").insert(HASH_LABEL.to_owned(), json!(hash));
     let mut selector = deployment["spec"]["selector"].clone();
-    meta::section(&mut selector, "matchLabels").insert(HASH_LABEL.to_owned(), json!(hash));
+    meta::object_mut(&mut selector, "matchLabels").insert(HASH_LABEL.to_owned(), json!(hash));
     let mut spec = json!({
-        "replicas": scaling::newest_replicas(rollout),
+        "replicas": scaling::newest_replicas(context),
         "selector": selector,
         "template": template,
     });
@@ -170,11 +170,11 @@ fn make_newest(store: &mut Store, rollout: &mut Rollout) {
         spec["minReadySeconds"] = seconds.clone();
     }
     let mut annotations: serde_json::Map<String, Value> =
-        annotations(rollout, last + 1).into_iter().collect();
-    let most = rollout.replicas() + rollout.fence.surge;
-    annotations.insert(DESIRED.to_owned(), json!(rollout.replicas().to_string()));
+        annotations(context, last + 1).into_iter().collect();
+    let most = context.replicas() + context.bounds.max_surge;
+    annotations.insert(DESIRED.to_owned(), json!(context.replicas().to_string()));
     annotations.insert(MAXIMUM.to_owned(), json!(most.to_string()));
-    let name = format!("{}-{hash}", rollout.key.name);
+    let name = format!("{}-{hash}", context.key.name);
     let set = json!({
         "metadata": {
             "name": name,
@@ -185,84 +185,87 @@ fn make_newest(store: &mut Store, rollout: &mut Rollout) {
         "spec": spec,
     });
     let kind = registry::kind("replicasets");
-    match write::create(store, kind, &rollout.key.namespace, set, Persist::Keep) {
+    match write::create(store, kind, &context.key.namespace, set, DryRun::Off) {
         Ok(object) => {
-            rollout.progress = Some(Progress::Created(name.clone()));
-            rollout.revision = Some((last + 1).to_string());
-            rollout.newest = Some(Set { key: Key::new(kind, &rollout.key.namespace, &name), object });
+            context.progress = Some(Progress::Created(name.clone()));
+            context.revision = Some((last + 1).to_string());
+            context.newest =
+                Some(OwnedReplicaSet { key: Key::new(kind, &context.key.namespace, &name), object });
         }
-        Err(failure) => refused(rollout, &failure, &name),
+        Err(failure) => record_refusal(context, &failure, &name),
     }
 }
 
-fn refused(rollout: &mut Rollout, failure: &Failure, name: &str) {
+fn record_refusal(context: &mut SyncContext, failure: &StatusError, name: &str) {
     if failure.code == 409 {
         // The name belongs to another template; another hash is tried when the count has been stored.
-        rollout.collisions += 1;
+        context.collisions += 1;
     } else {
         let message = format!("Failed to create new replica set \"{name}\": {}", failure.message());
-        rollout.progress = Some(Progress::Failed(message));
+        context.progress = Some(Progress::Failed(message));
     }
 }
 
 /// One step of the strategy `RollingUpdate`.
-fn roll(store: &mut Store, rollout: &mut Rollout) {
-    make_newest(store, rollout);
-    let Some(newest) = rollout.newest.clone() else { return };
-    let wanted = scaling::newest_replicas(rollout);
+fn roll(store: &mut Store, context: &mut SyncContext) {
+    create_newest(store, context);
+    let Some(newest) = context.newest.clone() else { return };
+    let wanted = scaling::newest_replicas(context);
     if wanted != newest.replicas() {
-        scaling::scale(store, rollout, &newest, wanted);
+        scaling::scale(store, context, &newest, wanted);
         return;
     }
-    if scaling::shrink_others(store, rollout) {
+    if scaling::shrink_others(store, context) {
         return;
     }
-    if status::is_complete(&rollout.deployment, &status::calculate(rollout)) {
-        clean_up(store, rollout);
+    if status::is_complete(&context.deployment, &status::calculate(context)) {
+        clean_up(store, context);
     }
 }
 
 /// One step of the strategy `Recreate`.
-fn recreate(store: &mut Store, rollout: &mut Rollout) {
-    let running: Vec<Set> = rollout.others.iter().filter(|set| set.replicas() > 0).cloned().collect();
+fn recreate(store: &mut Store, context: &mut SyncContext) {
+    let running: Vec<OwnedReplicaSet> =
+        context.others.iter().filter(|set| set.replicas() > 0).cloned().collect();
     if !running.is_empty() {
         for set in running {
-            scaling::scale(store, rollout, &set, 0);
+            scaling::scale(store, context, &set, 0);
         }
         return;
     }
     let pods = registry::kind("pods");
-    let old_pods = rollout.others.iter().any(|set| {
+    let old_pods = context.others.iter().any(|set| {
         let mut own = store.owned_by(set.uid()).filter(|(key, _)| key.kind == pods);
         own.any(|(_, pod)| !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed"))
     });
     if old_pods {
-        store.queue.add(Task::Deployment, &rollout.key, store.now + CONTROLLER_DELAY);
+        store.queue.add(Task::Deployment, &context.key, store.now + CONTROLLER_DELAY);
         return;
     }
-    make_newest(store, rollout);
-    if let Some(newest) = rollout.newest.clone()
-        && newest.replicas() != rollout.replicas()
+    create_newest(store, context);
+    if let Some(newest) = context.newest.clone()
+        && newest.replicas() != context.replicas()
     {
-        scaling::scale(store, rollout, &newest, rollout.replicas());
+        scaling::scale(store, context, &newest, context.replicas());
         return;
     }
-    if status::is_complete(&rollout.deployment, &status::calculate(rollout)) {
-        clean_up(store, rollout);
+    if status::is_complete(&context.deployment, &status::calculate(context)) {
+        clean_up(store, context);
     }
 }
 
 /// Deletes the oldest of the empty ReplicaSets that the history limit leaves no room for.
-fn clean_up(store: &mut Store, rollout: &Rollout) {
-    let Some(limit) = rollout.deployment["spec"]["revisionHistoryLimit"].as_u64() else { return };
-    let mut old: Vec<&Set> = rollout.others.iter().filter(|set| !meta::is_terminating(&set.object)).collect();
+fn clean_up(store: &mut Store, context: &SyncContext) {
+    let Some(limit) = context.deployment["spec"]["revisionHistoryLimit"].as_u64() else { return };
+    let mut old: Vec<&OwnedReplicaSet> =
+        context.others.iter().filter(|set| !meta::is_terminating(&set.object)).collect();
     old.sort_by_key(|set| set.revision());
     let surplus = old.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
     for set in old.into_iter().take(surplus) {
         let observed = set.status("observedGeneration") >= meta::number(&set.object, "/metadata/generation");
         if set.replicas() == 0 && set.status("replicas") == 0 && observed {
             // A refusal cannot happen: the set is there and nothing was demanded of it.
-            deletion::delete(store, &set.key, &Deletion::default(), Persist::Keep).ok();
+            deletion::delete(store, &set.key, &DeleteOptions::default(), DryRun::Off).ok();
         }
     }
 }

@@ -6,14 +6,14 @@ use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// Warns, or counts that it was warned again.
 pub(super) fn warn(store: &mut Store, object: &Value, reason: &str, message: &str) {
     let (name, namespace, uid) = (meta::name(object), meta::namespace(object), meta::uid(object));
     let kind = registry::kind("events");
-    let now = meta::seconds(store.now);
+    let now = meta::format_time(store.now);
     let key = Key::new(kind, namespace, &format!("{name}.{:08x}{:08x}", fnv(uid), fnv(reason)));
     if store.object(&key).is_some() {
         write::modify(store, &key, Part::Main, |event| {
@@ -45,5 +45,5 @@ pub(super) fn warn(store: &mut Store, object: &Value, reason: &str, message: &st
         "reportingInstance": "",
     });
     // A refusal can only mean that the namespace is going away; then there is no event.
-    write::create(store, kind, namespace, event, Persist::Keep).ok();
+    write::create(store, kind, namespace, event, DryRun::Off).ok();
 }

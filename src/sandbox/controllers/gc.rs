@@ -6,41 +6,42 @@ use serde_json::Value;
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::deletion::{self, Deletion, FOREGROUND, ORPHAN, Propagation};
+use crate::sandbox::store::deletion::{self, DeleteOptions, FOREGROUND, ORPHAN, Propagation};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// How an owner stands, seen from a dependent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum OwnerState {
     /// It is there, or of a kind that nobody can look up.
     Solid,
     /// It is gone.
     Dangling,
     /// It is being deleted and waits for its dependents.
-    Waiting,
+    WaitingForDependents,
 }
 
 /// Deletes an object none of whose owners is left, and forgets owners that are gone.
 pub(super) fn collect(store: &mut Store, key: &Key) {
     let Some(object) = store.object(key).cloned() else { return };
-    let standings: Vec<Standing> = meta::owners(&object).iter().map(|o| standing(store, key, o)).collect();
-    if standings.is_empty() || standings.iter().all(|s| *s == Standing::Solid) {
+    let owner_states: Vec<OwnerState> =
+        meta::owners(&object).iter().map(|o| owner_state(store, key, o)).collect();
+    if owner_states.is_empty() || owner_states.iter().all(|s| *s == OwnerState::Solid) {
         return;
     }
-    if standings.contains(&Standing::Solid) {
-        let mut standings = standings.into_iter();
+    if owner_states.contains(&OwnerState::Solid) {
+        let mut owner_states = owner_states.into_iter();
         write::modify(store, key, Part::Main, |object| {
-            edit_list(object, "ownerReferences", |_| standings.next() == Some(Standing::Solid));
+            edit_list(object, "ownerReferences", |_| owner_states.next() == Some(OwnerState::Solid));
         });
         return;
     }
     if meta::is_terminating(&object) {
         return;
     }
-    let waiting = standings.contains(&Standing::Waiting);
+    let waiting = owner_states.contains(&OwnerState::WaitingForDependents);
     let has_dependents = store.owned_by(meta::uid(&object)).next().is_some();
     let propagation = if meta::has_finalizer(&object, ORPHAN) {
         Propagation::Orphan
@@ -49,25 +50,25 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
     } else {
         Propagation::Background
     };
-    let options = Deletion { propagation: Some(propagation), ..Deletion::default() };
+    let options = DeleteOptions { propagation: Some(propagation), ..DeleteOptions::default() };
     // A refusal cannot happen: the object is there and nothing was demanded of it.
-    deletion::delete(store, key, &options, Persist::Keep).ok();
+    deletion::delete(store, key, &options, DryRun::Off).ok();
 }
 
-fn standing(store: &Store, dependent: &Key, owner: &Value) -> Standing {
-    if registry::named(meta::text(owner, "/apiVersion"), meta::text(owner, "/kind")).is_none() {
-        return Standing::Solid;
+fn owner_state(store: &Store, dependent: &Key, owner: &Value) -> OwnerState {
+    if registry::find_kind(meta::text(owner, "/apiVersion"), meta::text(owner, "/kind")).is_none() {
+        return OwnerState::Solid;
     }
     let found = store
         .with_uid(meta::text(owner, "/uid"))
         .filter(|key| key.namespace.is_empty() || key.namespace == dependent.namespace)
         .and_then(|key| store.object(key));
     match found {
-        None => Standing::Dangling,
+        None => OwnerState::Dangling,
         Some(owner) if meta::is_terminating(owner) && meta::has_finalizer(owner, FOREGROUND) => {
-            Standing::Waiting
+            OwnerState::WaitingForDependents
         }
-        Some(_) => Standing::Solid,
+        Some(_) => OwnerState::Solid,
     }
 }
 

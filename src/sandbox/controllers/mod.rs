@@ -13,20 +13,19 @@ mod replicaset;
 mod revisions;
 mod statefulset;
 
-
 use crate::sandbox::kubelet;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::{Kind, Scope};
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::change::Noted;
+use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::deletion::{FOREGROUND, ORPHAN};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, Work};
+use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, WorkItem};
 use crate::sandbox::validation::registry;
 
 /// Does one look.
-pub(crate) fn run(store: &mut Store, work: &Work) {
+pub(crate) fn run(store: &mut Store, work: &WorkItem) {
     match work.task {
         Task::Deployment => deployment::sync(store, &work.key),
         Task::ReplicaSet => replicaset::sync(store, &work.key),
@@ -40,7 +39,7 @@ pub(crate) fn run(store: &mut Store, work: &Work) {
 }
 
 /// Makes the kubelet look at every pod, as after a change of its rules.
-pub(crate) fn look_at_all_pods(store: &mut Store) {
+pub(crate) fn enqueue_all_pods(store: &mut Store) {
     let pods: Vec<Key> = store.of_kind(registry::kind("pods"), None).map(|(key, _)| key.clone()).collect();
     for pod in pods {
         store.queue.add(Task::Kubelet, &pod, store.now + CONTROLLER_DELAY);
@@ -48,50 +47,50 @@ pub(crate) fn look_at_all_pods(store: &mut Store) {
 }
 
 /// Tells the controllers about a change.
-pub(crate) fn notice(store: &mut Store, noted: &Noted) {
+pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
     let at = store.now + CONTROLLER_DELAY;
-    let key = &noted.key;
-    let last = noted.after.as_ref().or(noted.before.as_ref());
+    let key = &change.key;
+    let last = change.after.as_ref().or(change.before.as_ref());
     match key.kind.plural {
         "deployments" => store.queue.add(Task::Deployment, key, at),
         "replicasets" => {
             store.queue.add(Task::ReplicaSet, key, at);
-            tell_owner(store, noted, "Deployment", Task::Deployment, registry::kind("deployments"));
+            enqueue_owner(store, change, "Deployment", Task::Deployment, registry::kind("deployments"));
         }
         "statefulsets" => store.queue.add(Task::StatefulSet, key, at),
         "clonesets" => store.queue.add(Task::CloneSet, key, at),
         "pods" => {
-            kubelet::notice(store, noted);
+            kubelet::handle_change(store, change);
             store.queue.add(Task::Kubelet, key, at);
-            tell_owner(store, noted, "ReplicaSet", Task::ReplicaSet, registry::kind("replicasets"));
-            tell_owner(store, noted, "StatefulSet", Task::StatefulSet, registry::kind("statefulsets"));
-            tell_owner(store, noted, "CloneSet", Task::CloneSet, registry::kind("clonesets"));
+            enqueue_owner(store, change, "ReplicaSet", Task::ReplicaSet, registry::kind("replicasets"));
+            enqueue_owner(store, change, "StatefulSet", Task::StatefulSet, registry::kind("statefulsets"));
+            enqueue_owner(store, change, "CloneSet", Task::CloneSet, registry::kind("clonesets"));
         }
         "namespaces" => store.queue.add(Task::Namespace, key, at),
         _ => (),
     }
-    if noted.after.is_none() && key.kind.scope == Scope::Namespaced {
+    if change.after.is_none() && key.kind.scope == Scope::Namespaced {
         let namespace = Key::new(registry::kind("namespaces"), "", &key.namespace);
         if store.object(&namespace).is_some_and(|n| meta::is_terminating(n)) {
             store.queue.add(Task::Namespace, &namespace, at);
         }
     }
     let Some(last) = last else { return };
-    let owners_changed = noted
+    let owners_changed = change
         .before
         .as_ref()
-        .is_none_or(|b| noted.after.as_ref().is_some_and(|a| meta::owners(a) != meta::owners(b)));
-    if owners_changed && noted.after.is_some() && !meta::owners(last).is_empty() {
+        .is_none_or(|b| change.after.as_ref().is_some_and(|a| meta::owners(a) != meta::owners(b)));
+    if owners_changed && change.after.is_some() && !meta::owners(last).is_empty() {
         store.queue.add(Task::Collect, key, at);
     }
-    for owner in meta::owners(noted.before.as_ref().unwrap_or(last)) {
+    for owner in meta::owners(change.before.as_ref().unwrap_or(last)) {
         if let Some(owner) = store.with_uid(meta::text(owner, "/uid")).cloned()
             && store.object(&owner).is_some_and(|o| meta::is_terminating(o))
         {
             store.queue.add(Task::Finalize, &owner, at);
         }
     }
-    if noted.after.is_none() {
+    if change.after.is_none() {
         let dependents: Vec<Key> = store.owned_by(meta::uid(last)).map(|(key, _)| key.clone()).collect();
         for dependent in dependents {
             store.queue.add(Task::Collect, &dependent, at);
@@ -103,18 +102,18 @@ pub(crate) fn notice(store: &mut Store, noted: &Noted) {
 }
 
 /// Tells the controller of an object, or those who might adopt it.
-fn tell_owner(store: &mut Store, noted: &Noted, owner_kind: &str, task: Task, kind: Kind) {
+fn enqueue_owner(store: &mut Store, change: &ChangeRecord, owner_kind: &str, task: Task, kind: Kind) {
     let at = store.now + CONTROLLER_DELAY;
-    for object in [&noted.before, &noted.after].into_iter().flatten() {
+    for object in [&change.before, &change.after].into_iter().flatten() {
         match meta::controller(object) {
             Some(owner) if owner["kind"] == owner_kind => {
-                let key = Key::new(kind, &noted.key.namespace, meta::text(owner, "/name"));
+                let key = Key::new(kind, &change.key.namespace, meta::text(owner, "/name"));
                 store.queue.add(task, &key, at);
             }
             Some(_) => (),
             None => {
                 let adopting: Vec<Key> = store
-                    .of_kind(kind, Some(&noted.key.namespace))
+                    .of_kind(kind, Some(&change.key.namespace))
                     .filter(|(_, owner)| {
                         Selector::of(&owner["spec"]["selector"]).matches(meta::labels(object))
                     })

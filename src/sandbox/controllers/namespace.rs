@@ -2,9 +2,9 @@
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::Persist;
+use crate::sandbox::store::write::DryRun;
 
 /// Empties a namespace that is being deleted, then removes it.
 pub(super) fn sync(store: &mut Store, key: &Key) {
@@ -22,9 +22,9 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     }
     for other in inside.iter().filter(|other| other.kind.plural != "pods") {
         // A refusal cannot happen: the object is there and nothing was demanded of it.
-        deletion::delete(store, other, &Deletion::default(), Persist::Keep).ok();
+        deletion::delete(store, other, &DeleteOptions::default(), DryRun::Off).ok();
     }
     for pod in inside.iter().filter(|other| other.kind.plural == "pods") {
-        deletion::delete(store, pod, &Deletion::default(), Persist::Keep).ok();
+        deletion::delete(store, pod, &DeleteOptions::default(), DryRun::Off).ok();
     }
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// How many pods one look makes or deletes at most.
@@ -28,14 +28,14 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     if !meta::is_terminating(&set) {
         if active.len() < wanted {
             for _ in 0..(wanted - active.len()).min(BURST) {
-                make_pod(store, &set);
+                create_pod(store, &set);
             }
         } else if active.len() > wanted {
             let mut leaving = active.clone();
             leaving.sort_by_cached_key(|(key, pod)| rank(pod, key));
             for (key, _) in leaving.iter().take((active.len() - wanted).min(BURST)) {
                 // A refusal cannot happen: the pod is there and nothing was demanded of it.
-                deletion::delete(store, key, &Deletion::default(), Persist::Keep).ok();
+                deletion::delete(store, key, &DeleteOptions::default(), DryRun::Off).ok();
             }
         }
         if active.len().abs_diff(wanted) > BURST {
@@ -79,14 +79,14 @@ pub(super) fn is_active(pod: &Value) -> bool {
     !meta::is_terminating(pod) && !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
-fn make_pod(store: &mut Store, set: &Value) {
+fn create_pod(store: &mut Store, set: &Value) {
     let template = &set["spec"]["template"];
     let mut metadata = template["metadata"].clone();
     metadata["generateName"] = json!(format!("{}-", meta::name(set)));
     metadata["ownerReferences"] = json!([meta::controller_reference(set)]);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
     // A refusal can only be an unlucky name, and the next look tries again.
-    write::create(store, registry::kind("pods"), meta::namespace(set), pod, Persist::Keep).ok();
+    write::create(store, registry::kind("pods"), meta::namespace(set), pod, DryRun::Off).ok();
 }
 
 /// Which pods go first: unbound, pending, unready, recently ready, often restarted, young.
@@ -102,7 +102,7 @@ pub(super) fn rank(pod: &Value, key: &Key) -> impl Ord + use<> {
     let ready = ready_since(pod);
     let restarts: i64 =
         meta::items(pod, "/status/containerStatuses").iter().map(|c| meta::number(c, "/restartCount")).sum();
-    let created = meta::moment(pod, "/metadata/creationTimestamp");
+    let created = meta::time_at(pod, "/metadata/creationTimestamp");
     (
         !meta::text(pod, "/spec/nodeName").is_empty(),
         phase,
@@ -119,7 +119,7 @@ pub(super) fn ready_since(pod: &Value) -> Option<Timestamp> {
     meta::items(pod, "/status/conditions")
         .iter()
         .find(|c| c["type"] == "Ready" && c["status"] == "True")
-        .and_then(|c| meta::moment(c, "/lastTransitionTime"))
+        .and_then(|c| meta::time_at(c, "/lastTransitionTime"))
 }
 
 fn count(

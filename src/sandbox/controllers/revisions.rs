@@ -10,9 +10,9 @@ use crate::sandbox::object::hash::template_hash;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// The label by which a pod tells its revision.
@@ -64,7 +64,7 @@ pub(super) fn list(store: &Store, key: &Key, owner: &Value) -> Vec<Arc<Value>> {
         .map(|(_, revision)| Arc::clone(revision))
         .collect();
     revisions.sort_by_cached_key(|revision| {
-        let created = meta::moment(revision, "/metadata/creationTimestamp");
+        let created = meta::time_at(revision, "/metadata/creationTimestamp");
         (meta::number(revision, "/revision"), created, meta::name(revision).to_owned())
     });
     revisions
@@ -118,7 +118,7 @@ impl History {
             .collect();
         for key in idle.iter().take(idle.len().saturating_sub(limit)) {
             // A refusal cannot happen: the revision is there and nothing was demanded of it.
-            deletion::delete(store, key, &Deletion::default(), Persist::Keep).ok();
+            deletion::delete(store, key, &DeleteOptions::default(), DryRun::Off).ok();
         }
     }
 }
@@ -163,7 +163,7 @@ fn make(
             "data": data,
             "revision": number,
         });
-        match write::create(store, kind, &key.namespace, revision, Persist::Keep) {
+        match write::create(store, kind, &key.namespace, revision, DryRun::Off) {
             Ok(made) => return Some((made, collisions)),
             Err(failure) if failure.code == 409 => {
                 let there = store.object(&Key::new(kind, &key.namespace, &name))?;

@@ -14,14 +14,14 @@ use super::revisions::{self, History, REVISION_LABEL, pod_revision};
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// What the set asks for, and what there was when the look began.
-struct Look {
+struct SyncContext {
     key: Key,
     set: Arc<Value>,
     history: History,
@@ -29,14 +29,14 @@ struct Look {
     /// The first ordinal.
     start: i64,
     partition: i64,
-    order: Order,
+    pod_management: PodManagement,
     pods: Vec<Member>,
 }
 
 /// Whether pods wait for each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    OneByOne,
+enum PodManagement {
+    OrderedReady,
     Parallel,
 }
 
@@ -58,8 +58,8 @@ impl Member {
 
 /// Whether a look goes on or has to wait for something.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
+enum Flow {
+    Continue,
     Wait,
 }
 
@@ -70,30 +70,32 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let annotations = set.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
     let Some(history) = History::of(store, key, &set, &set["spec"]["template"], &annotations) else { return };
     let rolling = &set["spec"]["updateStrategy"]["rollingUpdate"];
-    let look = Look {
+    let context = SyncContext {
         key: key.clone(),
         replicas: meta::number(&set, "/spec/replicas"),
         start: meta::number(&set, "/spec/ordinals/start"),
         partition: meta::number(rolling, "/partition"),
-        order: match meta::text(&set, "/spec/podManagementPolicy") {
-            "Parallel" => Order::Parallel,
-            _ => Order::OneByOne,
+        pod_management: match meta::text(&set, "/spec/podManagementPolicy") {
+            "Parallel" => PodManagement::Parallel,
+            _ => PodManagement::OrderedReady,
         },
         pods: pods(store, key, &set),
         history,
         set,
     };
     let mut leaving = 0;
-    if !meta::is_terminating(&look.set) && make_missing(store, &look) == Next::GoOn {
-        let condemned = condemn(store, &look);
-        if condemned == Next::GoOn && meta::text(&look.set, "/spec/updateStrategy/type") == "RollingUpdate" {
-            leaving = replace_one(store, &look);
+    if !meta::is_terminating(&context.set) && create_missing(store, &context) == Flow::Continue {
+        let condemned = delete_condemned(store, &context);
+        if condemned == Flow::Continue
+            && meta::text(&context.set, "/spec/updateStrategy/type") == "RollingUpdate"
+        {
+            leaving = replace_one(store, &context);
         }
     }
-    report(store, &look, leaving);
+    report(store, &context, leaving);
     let pods: Vec<(Key, Arc<Value>)> =
-        look.pods.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
-    look.history.truncate(store, &pods);
+        context.pods.iter().map(|member| (member.key.clone(), Arc::clone(&member.pod))).collect();
+    context.history.truncate(store, &pods);
 }
 
 /// Takes over revisions that the selector chooses and nobody controls, whoever made them.
@@ -136,7 +138,7 @@ fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
     for (pod_key, pod) in own {
         let Some(ordinal) = ordinal(key, &pod_key) else { continue };
         let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
-        let due = since.map(|since| meta::later(since, seconds));
+        let due = since.map(|since| meta::saturating_add(since, seconds));
         if let Some(due) = due.filter(|due| *due > store.now) {
             store.queue.add(Task::StatefulSet, key, due);
         }
@@ -158,7 +160,7 @@ fn ordinal(set: &Key, pod: &Key) -> Option<i64> {
     pod.name.strip_prefix(&set.name)?.strip_prefix('-')?.parse().ok()
 }
 
-impl Look {
+impl SyncContext {
     fn ordinals(&self) -> std::ops::Range<i64> {
         self.start..self.start + self.replicas
     }
@@ -174,12 +176,12 @@ impl Look {
 }
 
 /// Makes pods for ordinals without one.
-fn make_missing(store: &mut Store, look: &Look) -> Next {
-    for ordinal in look.ordinals() {
-        let Some(member) = look.member(ordinal) else {
-            make(store, look, ordinal);
-            if look.order == Order::OneByOne {
-                return Next::Wait;
+fn create_missing(store: &mut Store, context: &SyncContext) -> Flow {
+    for ordinal in context.ordinals() {
+        let Some(member) = context.member(ordinal) else {
+            create_pod(store, context, ordinal);
+            if context.pod_management == PodManagement::OrderedReady {
+                return Flow::Wait;
             }
             continue;
         };
@@ -187,24 +189,24 @@ fn make_missing(store: &mut Store, look: &Look) -> Next {
             if !member.terminating {
                 delete(store, &member.key);
             }
-            if look.order == Order::OneByOne {
-                return Next::Wait;
+            if context.pod_management == PodManagement::OrderedReady {
+                return Flow::Wait;
             }
-        } else if look.order == Order::OneByOne && member.is_unavailable() {
-            return Next::Wait;
+        } else if context.pod_management == PodManagement::OrderedReady && member.is_unavailable() {
+            return Flow::Wait;
         }
     }
-    Next::GoOn
+    Flow::Continue
 }
 
-fn make(store: &mut Store, look: &Look, ordinal: i64) {
-    let strategy = &look.set["spec"]["updateStrategy"];
+fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
+    let strategy = &context.set["spec"]["updateStrategy"];
     let is_old = match strategy.get("rollingUpdate") {
-        Some(_) => ordinal < look.start + look.partition,
+        Some(_) => ordinal < context.start + context.partition,
         None => false,
     };
-    let revision = if is_old { &look.history.current } else { &look.history.update };
-    let (template, name) = (revisions::template(revision), format!("{}-{ordinal}", look.key.name));
+    let revision = if is_old { &context.history.current } else { &context.history.update };
+    let (template, name) = (revisions::template(revision), format!("{}-{ordinal}", context.key.name));
     let mut pod = json!({"metadata": template["metadata"], "spec": template["spec"]});
     let labels = meta::metadata(&mut pod).entry("labels").or_insert_with(|| json!({}));
     labels[REVISION_LABEL] = json!(meta::name(revision));
@@ -212,15 +214,15 @@ fn make(store: &mut Store, look: &Look, ordinal: i64) {
     labels["apps.kubernetes.io/pod-index"] = json!(ordinal.to_string());
     let metadata = meta::metadata(&mut pod);
     metadata.insert("name".to_owned(), json!(name));
-    metadata.insert("generateName".to_owned(), json!(format!("{}-", look.key.name)));
-    metadata.insert("ownerReferences".to_owned(), json!([meta::controller_reference(&look.set)]));
-    let spec = meta::section(&mut pod, "spec");
+    metadata.insert("generateName".to_owned(), json!(format!("{}-", context.key.name)));
+    metadata.insert("ownerReferences".to_owned(), json!([meta::controller_reference(&context.set)]));
+    let spec = meta::object_mut(&mut pod, "spec");
     spec.insert("hostname".to_owned(), json!(name));
-    if let Some(service) = look.set["spec"].get("serviceName").filter(|service| **service != "") {
+    if let Some(service) = context.set["spec"].get("serviceName").filter(|service| **service != "") {
         spec.insert("subdomain".to_owned(), service.clone());
     }
     // The claims themselves are not kept here: no volume is ever waited for.
-    let claims = meta::items(&look.set, "/spec/volumeClaimTemplates").iter().map(|claim| {
+    let claims = meta::items(&context.set, "/spec/volumeClaimTemplates").iter().map(|claim| {
         let volume = meta::name(claim);
         json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}})
     });
@@ -231,43 +233,43 @@ fn make(store: &mut Store, look: &Look, ordinal: i64) {
         volumes.splice(0..0, claims);
     }
     // A refusal means that the name is somebody else's; the next look tries again.
-    write::create(store, registry::kind("pods"), &look.key.namespace, pod, Persist::Keep).ok();
+    write::create(store, registry::kind("pods"), &context.key.namespace, pod, DryRun::Off).ok();
 }
 
 fn delete(store: &mut Store, key: &Key) {
     // A refusal cannot happen: the pod is there and nothing was demanded of it.
-    deletion::delete(store, key, &Deletion::default(), Persist::Keep).ok();
+    deletion::delete(store, key, &DeleteOptions::default(), DryRun::Off).ok();
 }
 
 /// Deletes pods that are too many: all, or the highest once everything below it is well.
-fn condemn(store: &mut Store, look: &Look) -> Next {
-    let of_the_set = look.ordinals().filter_map(|ordinal| look.member(ordinal));
+fn delete_condemned(store: &mut Store, context: &SyncContext) -> Flow {
+    let of_the_set = context.ordinals().filter_map(|ordinal| context.member(ordinal));
     let first_unavailable =
-        of_the_set.chain(look.condemned().rev()).find(|member| member.is_unavailable()).map(|m| m.ordinal);
-    for member in look.condemned() {
-        match look.order {
-            Order::Parallel if member.terminating => (),
-            Order::Parallel => delete(store, &member.key),
-            Order::OneByOne if member.terminating => return Next::Wait,
-            Order::OneByOne if !member.available && first_unavailable != Some(member.ordinal) => {
-                return Next::Wait;
+        of_the_set.chain(context.condemned().rev()).find(|member| member.is_unavailable()).map(|m| m.ordinal);
+    for member in context.condemned() {
+        match context.pod_management {
+            PodManagement::Parallel if member.terminating => (),
+            PodManagement::Parallel => delete(store, &member.key),
+            PodManagement::OrderedReady if member.terminating => return Flow::Wait,
+            PodManagement::OrderedReady if !member.available && first_unavailable != Some(member.ordinal) => {
+                return Flow::Wait;
             }
-            Order::OneByOne => {
+            PodManagement::OrderedReady => {
                 delete(store, &member.key);
-                return Next::Wait;
+                return Flow::Wait;
             }
         }
     }
-    Next::GoOn
+    Flow::Continue
 }
 
 /// Deletes the highest pod of another revision, unless one above it is still on its way. How many it deleted.
-fn replace_one(store: &mut Store, look: &Look) -> i64 {
-    let update = meta::name(&look.history.update);
+fn replace_one(store: &mut Store, context: &SyncContext) -> i64 {
+    let update = meta::name(&context.history.update);
     // The partition counts places, not ordinals.
-    for ordinal in (look.start + look.partition..look.start + look.replicas).rev() {
+    for ordinal in (context.start + context.partition..context.start + context.replicas).rev() {
         // A pod that was just made is on its way.
-        let Some(member) = look.member(ordinal) else { return 0 };
+        let Some(member) = context.member(ordinal) else { return 0 };
         if pod_revision(&member.pod) != update && !member.terminating {
             delete(store, &member.key);
             return 1;
@@ -280,24 +282,25 @@ fn replace_one(store: &mut Store, look: &Look) -> i64 {
 }
 
 /// Writes the status where it says something else than before.
-fn report(store: &mut Store, look: &Look, leaving: i64) {
+fn report(store: &mut Store, context: &SyncContext, leaving: i64) {
     let count = |of: &dyn Fn(&Member) -> bool| {
-        i64::try_from(look.pods.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)
+        i64::try_from(context.pods.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)
     };
-    let (current, update) = (meta::name(&look.history.current), meta::name(&look.history.update));
+    let (current, update) = (meta::name(&context.history.current), meta::name(&context.history.update));
     let of_revision = |name: &str| count(&|m| !m.terminating && pod_revision(&m.pod) == name);
     let (replicas, ready, updated) = (count(&|_| true), count(&|m| m.ready), of_revision(update));
-    let is_rolling = meta::text(&look.set, "/spec/updateStrategy/type") == "RollingUpdate";
-    let is_complete = is_rolling && [replicas, ready, updated].iter().all(|number| *number == look.replicas);
+    let is_rolling = meta::text(&context.set, "/spec/updateStrategy/type") == "RollingUpdate";
+    let is_complete =
+        is_rolling && [replicas, ready, updated].iter().all(|number| *number == context.replicas);
     let (current, of_current) =
         if is_complete { (update, updated) } else { (current, of_revision(current) - leaving) };
     let mut status = json!({
-        "observedGeneration": meta::number(&look.set, "/metadata/generation"),
+        "observedGeneration": meta::number(&context.set, "/metadata/generation"),
         "replicas": replicas,
         "availableReplicas": count(&|m| m.available),
         "currentRevision": current,
         "updateRevision": update,
-        "collisionCount": look.history.collisions,
+        "collisionCount": context.history.collisions,
     });
     for (field, number) in
         [("readyReplicas", ready), ("currentReplicas", of_current), ("updatedReplicas", updated)]
@@ -306,5 +309,5 @@ fn report(store: &mut Store, look: &Look, leaving: i64) {
             status[field] = json!(number);
         }
     }
-    write::modify(store, &look.key, Part::Status, |set| set["status"] = status);
+    write::modify(store, &context.key, Part::Status, |set| set["status"] = status);
 }

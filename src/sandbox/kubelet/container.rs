@@ -3,59 +3,59 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::outlook::{Block, Crash, Ending, Probe, State};
-use super::parts;
+use super::prerequisites;
+use super::timeline::{Crash, CrashReason, PodState, Probe, StartError};
 use crate::sandbox::object::meta;
 
 /// The status of one of a bound pod's containers.
-pub(super) fn status(pod: &Value, container: &Value, state: State, now: Timestamp) -> Value {
+pub(super) fn status(pod: &Value, container: &Value, state: PodState, now: Timestamp) -> Value {
     let (name, image) = (meta::text(container, "/name"), meta::text(container, "/image"));
-    let before = Before::of(pod, name, image);
+    let before = PreviousStatus::of(pod, name, image);
     let mut status = json!({
         "name": name,
         "image": image,
         "imageID": "",
         "lastState": before.last_state(now),
-        "ready": state == State::Running(Probe::Passing),
+        "ready": state == PodState::Running(Probe::Passing),
         "restartCount": 0,
-        "started": matches!(state, State::Running(_)),
+        "started": matches!(state, PodState::Running(_)),
     });
     match state {
-        State::Waiting
-        | State::Unschedulable
-        | State::Starting
-        | State::Mounting
-        | State::InitCrashing(_) => {
+        PodState::Created
+        | PodState::Unschedulable
+        | PodState::Starting
+        | PodState::MountFailed
+        | PodState::InitCrashing(_) => {
             let has_others_first = !meta::items(pod, "/spec/initContainers").is_empty();
             let reason = if has_others_first { "PodInitializing" } else { "ContainerCreating" };
             status["state"] = json!({"waiting": {"reason": reason}});
         }
-        State::Running(_) => {
-            let since = before.since().unwrap_or_else(|| json!(meta::seconds(now)));
+        PodState::Running(_) => {
+            let since = before.since().unwrap_or_else(|| json!(meta::format_time(now)));
             status["state"] = json!({"running": {"startedAt": since}});
             status["restartCount"] = json!(before.restarts());
-            identify(&mut status, pod, before.restarts());
+            set_container_id(&mut status, pod, before.restarts());
         }
-        State::Blocked(block) => {
+        PodState::StartFailed(block) => {
             let (reason, message) = match block {
-                Block::Pull => ("ErrImagePull", parts::pull_error(image)),
-                Block::PullBackOff => {
-                    let error = parts::pull_error(image);
+                StartError::Pull => ("ErrImagePull", prerequisites::pull_error(image)),
+                StartError::PullBackOff => {
+                    let error = prerequisites::pull_error(image);
                     (PULL_BACK_OFF, format!("Back-off pulling image \"{image}\": ErrImagePull: {error}"))
                 }
-                Block::ImageName => ("InvalidImageName", parts::name_error(image)),
-                Block::Environment => {
-                    ("CreateContainerConfigError", parts::missing(container).unwrap_or_default())
+                StartError::ImageName => ("InvalidImageName", prerequisites::name_error(image)),
+                StartError::Environment => {
+                    ("CreateContainerConfigError", prerequisites::missing(container).unwrap_or_default())
                 }
             };
             status["state"] = waiting(reason, &message);
-            if let Before::Replaced(was) = &before {
+            if let PreviousStatus::Replaced(was) = &before {
                 for field in ["image", "imageID", "containerID", "restartCount"] {
                     status[field] = was[field].clone();
                 }
             }
         }
-        State::Crashing(crash) => {
+        PodState::Crashing(crash) => {
             let restarts = crash.restarts.max(before.restarts());
             crashed(&mut status, pod, crash, restarts);
         }
@@ -70,11 +70,11 @@ pub(super) fn crashed(status: &mut Value, pod: &Value, crash: Crash, restarts: i
     let message = format!("{} pod={pod_name}_{namespace}({uid})", back_off(crash, &name));
     status["state"] = waiting("CrashLoopBackOff", &message);
     status["restartCount"] = json!(restarts);
-    identify(status, pod, restarts);
-    let ended = meta::seconds(crash.ended);
+    set_container_id(status, pod, restarts);
+    let ended = meta::format_time(crash.ended);
     let (code, reason) = match crash.ending {
-        Ending::Error => (1, "Error"),
-        Ending::OutOfMemory => (137, "OOMKilled"),
+        CrashReason::Error => (1, "Error"),
+        CrashReason::OutOfMemory => (137, "OOMKilled"),
     };
     status["lastState"] = json!({"terminated": {
         "exitCode": code,
@@ -98,7 +98,7 @@ fn is_blocked(status: &Value) -> bool {
 }
 
 /// What was last said of a container that was there.
-enum Before<'a> {
+enum PreviousStatus<'a> {
     Nothing,
     /// It is the one that should be there.
     Same(&'a Value),
@@ -106,7 +106,7 @@ enum Before<'a> {
     Replaced(&'a Value),
 }
 
-impl<'a> Before<'a> {
+impl<'a> PreviousStatus<'a> {
     fn of(pod: &'a Value, name: &str, image: &str) -> Self {
         let statuses = meta::items(pod, "/status/containerStatuses");
         match statuses.iter().find(|status| status["name"] == name && status.get("containerID").is_some()) {
@@ -141,7 +141,7 @@ impl<'a> Before<'a> {
                     "exitCode": 137,
                     "reason": "Error",
                     "startedAt": started,
-                    "finishedAt": meta::seconds(now),
+                    "finishedAt": meta::format_time(now),
                     "containerID": status["containerID"],
                 }}),
             },
@@ -150,7 +150,7 @@ impl<'a> Before<'a> {
 }
 
 /// Says which container it is that was made.
-pub(super) fn identify(status: &mut Value, pod: &Value, restarts: i64) {
+pub(super) fn set_container_id(status: &mut Value, pod: &Value, restarts: i64) {
     status["imageID"] = json!(format!("sandbox://{}", meta::text(status, "/image")));
     status["containerID"] =
         json!(format!("sandbox://{}/{}/{restarts}", meta::uid(pod), meta::text(status, "/name")));

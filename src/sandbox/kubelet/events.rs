@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::outlook::{Block, Crash, Probe, State};
-use super::parts::{self, UNSCHEDULABLE};
+use super::prerequisites::{self, UNSCHEDULABLE_MESSAGE};
+use super::timeline::{Crash, PodState, Probe, StartError};
 use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part, Persist};
+use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
 /// What there is to say about a pod.
-struct Said {
+struct EventText {
     component: &'static str,
     reason: &'static str,
     message: String,
@@ -21,59 +21,64 @@ struct Said {
 }
 
 /// Says what goes with a state, or counts that it was said again.
-pub(super) fn tell(store: &mut Store, pod: &Value, state: State) {
+pub(super) fn tell(store: &mut Store, pod: &Value, state: PodState) {
     for said in all(pod, state) {
         say(store, pod, &said);
     }
 }
 
-fn all(pod: &Value, state: State) -> Vec<Said> {
-    let said = |reason, message| Said { component: "kubelet", reason, message, count: 1 };
+fn all(pod: &Value, state: PodState) -> Vec<EventText> {
+    let said = |reason, message| EventText { component: "kubelet", reason, message, count: 1 };
     let first = &pod["spec"]["containers"][0];
     let image = meta::text(first, "/image");
     let crashed = |container: &str, crash: Crash| {
         let (name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
         let message =
             format!("Back-off restarting failed container {container} in pod {name}_{namespace}({uid})");
-        vec![Said { count: crash.restarts, ..said("BackOff", message) }]
+        vec![EventText { count: crash.restarts, ..said("BackOff", message) }]
     };
     match state {
-        State::Unschedulable => {
-            let message = UNSCHEDULABLE.to_owned();
-            vec![Said { component: "default-scheduler", ..said("FailedScheduling", message) }]
+        PodState::Unschedulable => {
+            let message = UNSCHEDULABLE_MESSAGE.to_owned();
+            vec![EventText { component: "default-scheduler", ..said("FailedScheduling", message) }]
         }
-        State::Mounting => vec![said("FailedMount", parts::unmounted(pod).unwrap_or_default())],
-        State::Blocked(Block::Pull) => {
-            let failed = format!("Failed to pull image \"{image}\": {}", parts::pull_error(image));
+        PodState::MountFailed => vec![said("FailedMount", prerequisites::unmounted(pod).unwrap_or_default())],
+        PodState::StartFailed(StartError::Pull) => {
+            let failed = format!("Failed to pull image \"{image}\": {}", prerequisites::pull_error(image));
             vec![said("Failed", failed), said("Failed", "Error: ErrImagePull".to_owned())]
         }
-        State::Blocked(Block::PullBackOff) => {
-            vec![said("Failed", format!("Failed to pull image \"{image}\": {}", parts::pull_error(image)))]
+        PodState::StartFailed(StartError::PullBackOff) => {
+            vec![said(
+                "Failed",
+                format!("Failed to pull image \"{image}\": {}", prerequisites::pull_error(image)),
+            )]
         }
-        State::Blocked(Block::ImageName) => {
+        PodState::StartFailed(StartError::ImageName) => {
             let failed = said("Failed", "Error: InvalidImageName".to_owned());
-            vec![said("InspectFailed", parts::name_error(image)), failed]
+            vec![said("InspectFailed", prerequisites::name_error(image)), failed]
         }
-        State::Blocked(Block::Environment) => {
-            vec![said("Failed", format!("Error: {}", parts::missing(first).unwrap_or_default()))]
+        PodState::StartFailed(StartError::Environment) => {
+            vec![said("Failed", format!("Error: {}", prerequisites::missing(first).unwrap_or_default()))]
         }
-        State::Crashing(crash) => crashed(meta::text(first, "/name"), crash),
-        State::InitCrashing(crash) => crashed(parts::failing_init(pod).unwrap_or_default(), crash),
-        State::Running(Probe::Failing) => {
+        PodState::Crashing(crash) => crashed(meta::text(first, "/name"), crash),
+        PodState::InitCrashing(crash) => crashed(prerequisites::failing_init(pod).unwrap_or_default(), crash),
+        PodState::Running(Probe::PodFailure) => {
             vec![said(
                 "Unhealthy",
                 "Readiness probe failed: HTTP probe failed with statuscode: 503".to_owned(),
             )]
         }
-        State::Running(Probe::Passing | Probe::Awaited) | State::Starting | State::Waiting => Vec::new(),
+        PodState::Running(Probe::Passing | Probe::Pending) | PodState::Starting | PodState::Created => {
+            Vec::new()
+        }
     }
 }
 
-fn say(store: &mut Store, pod: &Value, said: &Said) {
-    let Said { component, reason, message, count } = said;
+fn say(store: &mut Store, pod: &Value, said: &EventText) {
+    let EventText { component, reason, message, count } = said;
     let (name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
     let kind = registry::kind("events");
-    let now = meta::seconds(store.now);
+    let now = meta::format_time(store.now);
     let key = Key::new(
         kind,
         namespace,
@@ -107,5 +112,5 @@ fn say(store: &mut Store, pod: &Value, said: &Said) {
         "reportingInstance": "",
     });
     // A refusal can only mean that the namespace's name is odd; then there is no event.
-    write::create(store, kind, namespace, event, Persist::Keep).ok();
+    write::create(store, kind, namespace, event, DryRun::Off).ok();
 }

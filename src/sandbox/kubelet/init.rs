@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::container::{crashed, identify};
-use super::outlook::{Crash, State};
-use super::parts::{failing_init, is_sidecar};
+use super::container::{crashed, set_container_id};
+use super::prerequisites::{failing_init, is_sidecar};
+use super::timeline::{Crash, PodState};
 use crate::sandbox::object::meta;
 
 /// How far one of them is.
@@ -17,31 +17,34 @@ enum Progress {
 }
 
 /// What is said of each.
-pub(super) fn statuses(pod: &Value, state: State, now: Timestamp) -> Vec<Value> {
+pub(super) fn statuses(pod: &Value, state: PodState, now: Timestamp) -> Vec<Value> {
     progress(pod, state).map(|(container, progress)| status(pod, container, progress, now)).collect()
 }
 
 /// Those for which the pod's other containers wait.
-pub(super) fn incomplete(pod: &Value, state: State) -> Vec<&str> {
+pub(super) fn incomplete(pod: &Value, state: PodState) -> Vec<&str> {
     let unfinished = progress(pod, state).filter(|(_, progress)| !matches!(progress, Progress::Done));
     unfinished.map(|(container, _)| meta::text(container, "/name")).collect()
 }
 
 /// They start one after the other, so those behind one that fails are still to come.
-fn progress(pod: &Value, state: State) -> impl Iterator<Item = (&Value, Progress)> {
+fn progress(pod: &Value, state: PodState) -> impl Iterator<Item = (&Value, Progress)> {
     let failing = failing_init(pod);
     let mut is_behind = false;
     meta::items(pod, "/spec/initContainers").iter().map(move |container| {
         let progress = match state {
-            State::Waiting | State::Unschedulable | State::Starting | State::Mounting => Progress::ToCome,
-            State::InitCrashing(crash) if failing == Some(meta::text(container, "/name")) => {
+            PodState::Created | PodState::Unschedulable | PodState::Starting | PodState::MountFailed => {
+                Progress::ToCome
+            }
+            PodState::InitCrashing(crash) if failing == Some(meta::text(container, "/name")) => {
                 is_behind = true;
                 Progress::Crashing(crash)
             }
-            State::InitCrashing(_) if is_behind => Progress::ToCome,
-            State::InitCrashing(_) | State::Blocked(_) | State::Running(_) | State::Crashing(_) => {
-                Progress::Done
-            }
+            PodState::InitCrashing(_) if is_behind => Progress::ToCome,
+            PodState::InitCrashing(_)
+            | PodState::StartFailed(_)
+            | PodState::Running(_)
+            | PodState::Crashing(_) => Progress::Done,
         };
         (container, progress)
     })
@@ -67,8 +70,8 @@ fn status(pod: &Value, container: &Value, progress: Progress, now: Timestamp) ->
                 return done.clone();
             }
             status["ready"] = json!(true);
-            identify(&mut status, pod, 0);
-            let at = meta::seconds(now);
+            set_container_id(&mut status, pod, 0);
+            let at = meta::format_time(now);
             if is_sidecar(container) {
                 status["started"] = json!(true);
                 status["state"] = json!({"running": {"startedAt": at}});

@@ -6,32 +6,32 @@
 mod container;
 mod events;
 mod init;
-mod outlook;
-mod parts;
+mod prerequisites;
 mod status;
+mod timeline;
 
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::rules::{self, Look, Outcome};
-use crate::sandbox::store::change::Noted;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::rules::{self, Outcome, PodFacts};
+use crate::sandbox::store::change::ChangeRecord;
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part, Persist};
-use outlook::{Outlook, State};
+use crate::sandbox::store::write::{self, DryRun, Part};
+use timeline::{PodState, PodTimeline};
 
 /// The only node.
 const NODE: &str = "sandbox";
 
 /// Takes note of a change of a pod's images: its containers begin anew, and its rule counts from then on.
-pub(crate) fn notice(store: &mut Store, noted: &Noted) {
-    if let (Some(before), Some(after)) = (&noted.before, &noted.after)
+pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
+    if let (Some(before), Some(after)) = (&change.before, &change.after)
         && images(before) != images(after)
     {
-        store.born.insert(meta::uid(after).to_owned(), store.now);
+        store.pod_starts.insert(meta::uid(after).to_owned(), store.now);
     }
 }
 
@@ -50,14 +50,14 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         return;
     }
     let (outcome, _) = rule(store, &pod);
-    let mut outlook = Outlook::of(outcome, born(store, &pod), store.now);
-    if outlook.state == State::Starting && meta::text(&pod, "/status/phase") == "Running" {
+    let mut timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
+    if timeline.state == PodState::Starting && meta::text(&pod, "/status/phase") == "Running" {
         // A pod that ran does not start again: one of its containers will, and nobody has looked at that yet.
-        outlook.state = State::Waiting;
+        timeline.state = PodState::Created;
     }
-    if let Some(due) = outlook.next {
+    if let Some(due) = timeline.next {
         // Restarts that nobody could see need not be gone through one by one.
-        let due = if matches!(outlook.state, State::Crashing(_) | State::InitCrashing(_)) {
+        let due = if matches!(timeline.state, PodState::Crashing(_) | PodState::InitCrashing(_)) {
             due.max(store.horizon)
         } else {
             due
@@ -65,42 +65,42 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         store.queue.add(Task::Kubelet, key, due);
     }
     let bound = !meta::text(&pod, "/spec/nodeName").is_empty();
-    match outlook.state {
-        State::Waiting => (),
-        State::Unschedulable if !bound => {
+    match timeline.state {
+        PodState::Created => (),
+        PodState::Unschedulable if !bound => {
             let status = status::unschedulable(&pod, store.now);
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::tell(store, &pod, outlook.state);
+                events::tell(store, &pod, timeline.state);
             }
         }
-        State::Unschedulable => (),
-        State::Starting
-        | State::Running(_)
-        | State::Mounting
-        | State::Blocked(_)
-        | State::Crashing(_)
-        | State::InitCrashing(_) => {
+        PodState::Unschedulable => (),
+        PodState::Starting
+        | PodState::Running(_)
+        | PodState::MountFailed
+        | PodState::StartFailed(_)
+        | PodState::Crashing(_)
+        | PodState::InitCrashing(_) => {
             let now = store.now;
             if !bound {
                 // Binding is a write of its own in a cluster, too: it is not seen as a change of the spec.
                 bind(store, key, &pod);
             }
             let Some(pod) = store.object(key).cloned() else { return };
-            let status = status::of(&pod, outlook.state, now);
+            let status = status::of(&pod, timeline.state, now);
             if pod["status"] == status {
                 return;
             }
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::tell(store, &pod, outlook.state);
+                events::tell(store, &pod, timeline.state);
             }
         }
     }
 }
 
 /// When the pod was made, to the millisecond where that is known.
-pub(crate) fn born(store: &Store, pod: &Value) -> jiff::Timestamp {
-    let exact = store.born.get(meta::uid(pod)).copied();
-    exact.or_else(|| meta::moment(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
+pub(crate) fn start(store: &Store, pod: &Value) -> jiff::Timestamp {
+    let exact = store.pod_starts.get(meta::uid(pod)).copied();
+    exact.or_else(|| meta::time_at(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
 }
 
 fn bind(store: &mut Store, key: &Key, pod: &Arc<Value>) {
@@ -111,21 +111,21 @@ fn bind(store: &mut Store, key: &Key, pod: &Arc<Value>) {
 
 /// Ends a pod whose deletion has begun.
 fn end(store: &mut Store, key: &Key) {
-    let options = Deletion { grace: Some(0), ..Deletion::default() };
+    let options = DeleteOptions { grace: Some(0), ..DeleteOptions::default() };
     // A refusal cannot happen: the pod is there and nothing was demanded of it.
-    deletion::delete(store, key, &options, Persist::Keep).ok();
+    deletion::delete(store, key, &options, DryRun::Off).ok();
 }
 
 /// What becomes of a pod, and what it prints.
 fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
     let image = meta::text(pod, "/spec/containers/0/image");
-    let look = Look { image, labels: meta::labels(pod), born: born(store, pod) };
-    rules::outcome(&store.rules, look, |need| parts::has(pod, need))
+    let look = PodFacts { image, labels: meta::labels(pod), start: start(store, pod) };
+    rules::outcome(&store.rules, look, |prerequisite| prerequisites::has(pod, prerequisite))
 }
 
 /// Which log of a pod is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum ContainerInstance {
     /// That of the container as it is, or as it last was.
     Current,
     /// That of the one before.
@@ -134,7 +134,12 @@ pub(crate) enum Life {
 
 /// What a container of a pod printed; or why there is nothing to read, in the server's words. Without a name it is the
 /// first one.
-pub(crate) fn log(store: &Store, pod: &Value, container: Option<&str>, life: Life) -> Result<String, String> {
+pub(crate) fn log(
+    store: &Store,
+    pod: &Value,
+    container: Option<&str>,
+    life: ContainerInstance,
+) -> Result<String, String> {
     let name = meta::name(pod);
     let container = container.unwrap_or_else(|| meta::text(pod, "/spec/containers/0/name"));
     let lists = ["containers", "initContainers"].map(|list| meta::items(&pod["spec"], &format!("/{list}")));
@@ -148,7 +153,7 @@ pub(crate) fn log(store: &Store, pod: &Value, container: Option<&str>, life: Lif
         return Err(waits("ContainerCreating"));
     };
     let has_ended = status["lastState"].get("terminated").is_some();
-    if life == Life::Previous && !has_ended {
+    if life == ContainerInstance::Previous && !has_ended {
         return Err(format!("previous terminated container \"{container}\" in pod \"{name}\" not found"));
     }
     match meta::text(status, "/state/waiting/reason") {

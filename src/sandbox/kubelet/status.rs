@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::outlook::{Block, Probe, State};
-use super::parts::{self, UNSCHEDULABLE};
+use super::prerequisites::{self, UNSCHEDULABLE_MESSAGE};
+use super::timeline::{PodState, Probe, StartError};
 use super::{container, init};
 use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::meta;
@@ -13,20 +13,20 @@ use crate::sandbox::object::meta;
 pub(super) fn unschedulable(pod: &Value, now: Timestamp) -> Value {
     let mut status = carried(pod);
     status.insert("phase".to_owned(), json!("Pending"));
-    let scheduled = condition("PodScheduled", "False", Some(("Unschedulable", UNSCHEDULABLE)));
+    let scheduled = condition("PodScheduled", "False", Some(("Unschedulable", UNSCHEDULABLE_MESSAGE)));
     status.insert("conditions".to_owned(), conditions(pod, [scheduled], now));
     Value::Object(status)
 }
 
 /// The status of a bound pod.
-pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
+pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     let mut status = carried(pod);
     // A pod that ran stays so while another container cannot be made: its containers count as stopped.
-    let ran = matches!(state, State::Blocked(_)) && meta::text(pod, "/status/phase") == "Running";
-    let running = ran || matches!(state, State::Running(_) | State::Crashing(_));
+    let ran = matches!(state, PodState::StartFailed(_)) && meta::text(pod, "/status/phase") == "Running";
+    let running = ran || matches!(state, PodState::Running(_) | PodState::Crashing(_));
     let all = meta::items(pod, "/spec/containers");
-    let states: Vec<State> = all.iter().map(|container| of_container(container, state)).collect();
-    let unready = all.iter().zip(&states).filter(|(_, state)| **state != State::Running(Probe::Passing));
+    let states: Vec<PodState> = all.iter().map(|container| of_container(container, state)).collect();
+    let unready = all.iter().zip(&states).filter(|(_, state)| **state != PodState::Running(Probe::Passing));
     let names: Vec<&str> = unready.map(|(container, _)| meta::text(container, "/name")).collect();
     let ready = names.is_empty();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
@@ -37,7 +37,7 @@ pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
         None if !closed.is_empty() => ("False", Some(("ReadinessGatesNotReady", closed.as_str()))),
         why => (containers, why),
     };
-    let has_sandbox = !matches!(state, State::Starting | State::Mounting);
+    let has_sandbox = !matches!(state, PodState::Starting | PodState::MountFailed);
     let sandboxed = if has_sandbox { "True" } else { "False" };
     let to_come = init::incomplete(pod, state);
     let incomplete = format!("containers with incomplete status: [{}]", to_come.join(" "));
@@ -58,7 +58,7 @@ pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
         status.insert("podIP".to_owned(), json!(ip));
         status.insert("podIPs".to_owned(), json!([{"ip": ip}]));
     }
-    status.entry("startTime").or_insert_with(|| json!(meta::seconds(now)));
+    status.entry("startTime").or_insert_with(|| json!(meta::format_time(now)));
     let containers: Vec<Value> =
         all.iter().zip(&states).map(|(one, state)| container::status(pod, one, *state, now)).collect();
     let init = init::statuses(pod, state, now);
@@ -70,9 +70,13 @@ pub(super) fn of(pod: &Value, state: State, now: Timestamp) -> Value {
 }
 
 /// The state of one container: what is missing in one's environment does not hold up the others.
-fn of_container(container: &Value, state: State) -> State {
-    let is_blocked = state == State::Blocked(Block::Environment);
-    if is_blocked && parts::missing(container).is_none() { State::Running(Probe::Passing) } else { state }
+fn of_container(container: &Value, state: PodState) -> PodState {
+    let is_blocked = state == PodState::StartFailed(StartError::Environment);
+    if is_blocked && prerequisites::missing(container).is_none() {
+        PodState::Running(Probe::Passing)
+    } else {
+        state
+    }
 }
 
 const HOST: &str = "192.0.2.1";
@@ -112,7 +116,7 @@ fn conditions<const N: usize>(pod: &Value, conditions: [Value; N], now: Timestam
         let same =
             before.iter().find(|b| b["type"] == condition["type"] && b["status"] == condition["status"]);
         condition["lastTransitionTime"] =
-            same.map_or_else(|| json!(meta::seconds(now)), |b| b["lastTransitionTime"].clone());
+            same.map_or_else(|| json!(meta::format_time(now)), |b| b["lastTransitionTime"].clone());
         if let Some(generation) = pod["metadata"].get("generation") {
             condition["observedGeneration"] = generation.clone();
         }

@@ -5,9 +5,9 @@ use std::fmt::{self, Display};
 
 /// A value as the server writes it where that is not plain JSON.
 #[derive(Debug, Clone)]
-pub(crate) struct Written(pub(crate) String);
+pub(crate) struct GoSyntax(pub(crate) String);
 
-impl Display for Written {
+impl Display for GoSyntax {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -15,13 +15,13 @@ impl Display for Written {
 
 /// A complaint about one field.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub(crate) struct FieldError {
     pub(super) field: String,
     pub(super) reason: &'static str,
     pub(super) body: String,
 }
 
-impl Problem {
+impl FieldError {
     /// The field must have a value.
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
         Self {

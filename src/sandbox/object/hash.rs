@@ -8,7 +8,7 @@ pub(crate) fn fnv(text: &str) -> u32 {
 }
 
 /// Letters of generated names: none that could make a word.
-pub(crate) const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+pub(crate) const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// A short word for a template, from the letters of generated names.
 pub(crate) fn template_hash(template: &Value, collisions: i64) -> String {
@@ -17,7 +17,11 @@ pub(crate) fn template_hash(template: &Value, collisions: i64) -> String {
         canonical(template),
         if collisions > 0 { collisions.to_string() } else { String::new() }
     ));
-    digits.to_string().bytes().map(|digit| SAFE[usize::from(digit) % SAFE.len()] as char).collect()
+    digits
+        .to_string()
+        .bytes()
+        .map(|digit| NAME_ALPHABET[usize::from(digit) % NAME_ALPHABET.len()] as char)
+        .collect()
 }
 
 /// The text of a value with its fields in order, so that equal values have equal texts.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 
 /// What distinguishes a kind from others: one row of the registry.
 pub(crate) struct Definition {
@@ -18,25 +18,25 @@ pub(crate) struct Definition {
     pub(crate) short_names: &'static [&'static str],
     pub(crate) origin: Origin,
     pub(crate) scope: Scope,
-    pub(crate) keeping: Keeping,
+    pub(crate) persistence: Persistence,
     /// Which parts of a change raise `metadata.generation`.
     pub(crate) generation: Generation,
     /// Whether `status` is a subresource, written apart from the rest.
-    pub(crate) status: StatusPart,
+    pub(crate) status: StatusSubresource,
     /// Which rule names follow.
-    pub(crate) names: Names,
+    pub(crate) names: NameRule,
     /// Whether a PUT may leave out the resource version.
-    pub(crate) unconditional: Unconditional,
+    pub(crate) unconditional_update: UnconditionalUpdate,
     /// What a PUT to a missing object does.
-    pub(crate) missing: PutToMissing,
+    pub(crate) create_on_update: CreateOnUpdate,
     /// What a completed deletion answers.
-    pub(crate) deletion: DeletionAnswer,
+    pub(crate) delete_response: DeleteResponse,
     /// Refuses wrongly typed bodies and drops fields the kind does not have.
-    pub(crate) check: fn(Value) -> Result<Checked, String>,
+    pub(crate) check: fn(Value) -> Result<Decoded, String>,
     /// Fills in what the API server would.
     pub(crate) default: fn(&mut Value),
     /// Complains about an object, given the one it replaces.
-    pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<Problem>,
+    pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<FieldError>,
 }
 
 /// Whether the API server is built with a kind, or a definition that somebody installed describes it.
@@ -55,9 +55,9 @@ pub(crate) enum Scope {
 
 /// Whether objects of a kind are stored, or answered and forgotten.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keeping {
+pub(crate) enum Persistence {
     Stored,
-    Answered,
+    Virtual,
 }
 
 /// Which changes raise `metadata.generation`.
@@ -71,14 +71,14 @@ pub(crate) enum Generation {
 
 /// Whether a kind has `/status`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StatusPart {
-    None,
-    Subresource,
+pub(crate) enum StatusSubresource {
+    Absent,
+    Present,
 }
 
 /// The rule that names of a kind follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Names {
+pub(crate) enum NameRule {
     Subdomain,
     Label,
     /// The same, with a complaint of its own about dots.
@@ -87,21 +87,21 @@ pub(crate) enum Names {
 
 /// Whether a PUT may leave out `metadata.resourceVersion`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unconditional {
+pub(crate) enum UnconditionalUpdate {
     Allowed,
     Refused,
 }
 
 /// What a PUT to an object that does not exist does.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PutToMissing {
-    NotFound,
-    Creates,
+pub(crate) enum CreateOnUpdate {
+    Refused,
+    Allowed,
 }
 
 /// What a DELETE that removed the object answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeletionAnswer {
+pub(crate) enum DeleteResponse {
     Status,
     Object,
 }
@@ -182,7 +182,7 @@ impl fmt::Debug for Kind {
 
 /// An object as its type has it.
 #[derive(Debug)]
-pub(crate) struct Checked {
+pub(crate) struct Decoded {
     pub(crate) object: Value,
     /// Complaints about fields that the type does not have.
     pub(crate) unknown: Vec<String>,

@@ -83,7 +83,7 @@ pub(crate) fn controller_reference(owner: &Value) -> Value {
 }
 
 /// The object below `field`, made when it is not there.
-pub(crate) fn section<'a>(object: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
+pub(crate) fn object_mut<'a>(object: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
     if !object.get(field).is_some_and(Value::is_object) {
         object[field] = json!({});
     }
@@ -92,20 +92,20 @@ pub(crate) fn section<'a>(object: &'a mut Value, field: &str) -> &'a mut Map<Str
 
 /// `metadata`, made when it is not there.
 pub(crate) fn metadata(object: &mut Value) -> &mut Map<String, Value> {
-    section(object, "metadata")
+    object_mut(object, "metadata")
 }
 
 /// A moment as the API writes it: whole seconds, UTC.
-pub(crate) fn seconds(moment: Timestamp) -> String {
+pub(crate) fn format_time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The moment at a JSON pointer.
-pub(crate) fn moment(object: &Value, pointer: &str) -> Option<Timestamp> {
+pub(crate) fn time_at(object: &Value, pointer: &str) -> Option<Timestamp> {
     object.pointer(pointer).and_then(Value::as_str).and_then(|t| t.parse().ok())
 }
 
 /// A moment so long after another, or the last there is.
-pub(crate) fn later(moment: Timestamp, duration: jiff::SignedDuration) -> Timestamp {
+pub(crate) fn saturating_add(moment: Timestamp, duration: jiff::SignedDuration) -> Timestamp {
     moment.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

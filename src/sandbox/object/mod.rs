@@ -7,7 +7,6 @@
 //! [Objects in Kubernetes]: https://kubernetes.io/docs/concepts/overview/working-with-objects/
 //! [API conventions]: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 
-pub(super) mod failure;
 pub(super) mod field_error;
 pub(super) mod hash;
 pub(super) mod key;
@@ -15,3 +14,4 @@ pub(super) mod kind;
 pub(super) mod meta;
 pub(super) mod quantity;
 pub(super) mod selector;
+pub(super) mod status_error;

@@ -35,7 +35,7 @@ pub struct Change {
 
 /// An accepted change with the version that it got.
 #[derive(Debug, Clone)]
-pub(crate) struct Noted {
+pub(crate) struct ChangeRecord {
     pub(crate) version: u64,
     pub(crate) key: Key,
     pub(crate) actor: Actor,
@@ -44,9 +44,9 @@ pub(crate) struct Noted {
     pub(crate) after: Option<Arc<Value>>,
 }
 
-impl From<Noted> for Change {
-    fn from(noted: Noted) -> Self {
-        let Noted { version: _, key, actor, verb, before, after } = noted;
+impl From<ChangeRecord> for Change {
+    fn from(change: ChangeRecord) -> Self {
+        let ChangeRecord { version: _, key, actor, verb, before, after } = change;
         Self { actor, verb, kind: key.kind.plural.to_owned(), name: key.name, before, after }
     }
 }

@@ -5,12 +5,12 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::{DeletionAnswer, Kind};
+use crate::sandbox::object::kind::{DeleteResponse, Kind};
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{Persist, set_or_remove};
+use crate::sandbox::store::write::{DryRun, set_or_remove};
 
 /// What to do about the dependents of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Propagation {
 
 /// The options of a deletion.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Deletion {
+pub(crate) struct DeleteOptions {
     pub(crate) uid: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) propagation: Option<Propagation>,
@@ -33,21 +33,21 @@ pub(crate) struct Deletion {
 pub(crate) fn delete(
     store: &mut Store,
     key: &Key,
-    options: &Deletion,
-    persist: Persist,
-) -> Result<Value, Failure> {
+    options: &DeleteOptions,
+    dry_run: DryRun,
+) -> Result<Value, StatusError> {
     let kind = key.kind;
     let before = store.require(key)?;
     if let Some(given) = options.uid.as_deref()
         && given != meta::uid(&before)
     {
-        return Err(Failure::delete_uid(kind, &key.name, given, meta::uid(&before)));
+        return Err(StatusError::delete_uid(kind, &key.name, given, meta::uid(&before)));
     }
     let found = meta::text(&before, "/metadata/resourceVersion");
     if let Some(given) = options.version.as_deref()
         && given != found
     {
-        return Err(Failure::delete_version(kind, &key.name, given, found));
+        return Err(StatusError::delete_version(kind, &key.name, given, found));
     }
     let mut object = (*before).clone();
     let mut finalizers: Vec<Value> = meta::items(&object, "/metadata/finalizers").to_vec();
@@ -62,26 +62,26 @@ pub(crate) fn delete(
     let grace = grace(kind, &object, options);
     let held = !finalizers.is_empty() || grace > 0 || kind.plural == "namespaces";
     if !held {
-        if persist == Persist::Keep {
+        if dry_run == DryRun::Off {
             store.remove(key);
             meta::metadata(&mut object)
                 .insert("resourceVersion".to_owned(), json!(store.version.to_string()));
         }
-        return Ok(match kind.deletion {
-            DeletionAnswer::Object => object,
-            DeletionAnswer::Status => deleted(kind, &object),
+        return Ok(match kind.delete_response {
+            DeleteResponse::Object => object,
+            DeleteResponse::Status => deleted(kind, &object),
         });
     }
     let begun = meta::is_terminating(&object);
     let generation = meta::number(&object, "/metadata/generation");
-    let deadline = meta::later(store.now, jiff::SignedDuration::from_secs(grace));
+    let deadline = meta::saturating_add(store.now, jiff::SignedDuration::from_secs(grace));
     let metadata = meta::metadata(&mut object);
     let finalizers = (!finalizers.is_empty()).then_some(Value::Array(finalizers));
     set_or_remove(metadata, "finalizers", finalizers);
     let shorter =
         metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| grace < g);
     if !begun || shorter {
-        metadata.insert("deletionTimestamp".to_owned(), json!(meta::seconds(deadline)));
+        metadata.insert("deletionTimestamp".to_owned(), json!(meta::format_time(deadline)));
         metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(grace));
     }
     if !begun && generation > 0 {
@@ -90,7 +90,7 @@ pub(crate) fn delete(
     if kind.plural == "namespaces" {
         object["status"]["phase"] = json!("Terminating");
     }
-    if object == *before || persist == Persist::Discard {
+    if object == *before || dry_run == DryRun::On {
         return Ok(object);
     }
     Ok((*store.put(key.clone(), object)).clone())
@@ -102,7 +102,7 @@ pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that lets dependents stay.
 pub(crate) const ORPHAN: &str = "orphan";
 
-fn grace(kind: Kind, object: &Value, options: &Deletion) -> i64 {
+fn grace(kind: Kind, object: &Value, options: &DeleteOptions) -> i64 {
     let bound = !meta::text(object, "/spec/nodeName").is_empty();
     let ended = matches!(meta::text(object, "/status/phase"), "Succeeded" | "Failed");
     if kind.plural != "pods" || !bound || ended {

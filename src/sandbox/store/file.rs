@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::rules::Kept;
+use crate::sandbox::rules::StoredRule;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::validation::registry;
@@ -28,11 +28,11 @@ pub(crate) struct DataFile {
     /// As it was named.
     name: PathBuf,
     path: PathBuf,
-    beside: PathBuf,
+    temporary: PathBuf,
     lock: File,
     seen: Option<Stamp>,
     /// The texts of objects as they were last written, with their versions.
-    texts: BTreeMap<Key, (u64, Vec<u8>)>,
+    serialised: BTreeMap<Key, (u64, Vec<u8>)>,
 }
 
 /// Tells one version of the file from the next.
@@ -62,33 +62,33 @@ impl Drop for Locked {
 struct Document {
     objects: Vec<Value>,
     #[serde(default)]
-    sandbox: Rest,
+    sandbox: SandboxState,
 }
 
 /// What the file keeps beside the objects.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Rest {
+struct SandboxState {
     resource_version: u64,
     issued: u64,
-    rules: Vec<Kept>,
+    rules: Vec<StoredRule>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     absent: BTreeSet<String>,
     queue: Vec<Entry>,
     pods_created: BTreeMap<String, Timestamp>,
-    deletions: Vec<(u64, Reference)>,
+    deletions: Vec<(u64, ObjectReference)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     at: Timestamp,
     task: Task,
-    object: Reference,
+    object: ObjectReference,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Reference {
+struct ObjectReference {
     api_version: String,
     kind: String,
     #[serde(default)]
@@ -96,7 +96,7 @@ struct Reference {
     name: String,
 }
 
-impl From<&Key> for Reference {
+impl From<&Key> for ObjectReference {
     fn from(key: &Key) -> Self {
         Self {
             api_version: key.kind.api_version(),
@@ -107,23 +107,23 @@ impl From<&Key> for Reference {
     }
 }
 
-impl Reference {
+impl ObjectReference {
     fn key(&self) -> Option<Key> {
-        let kind = registry::named(&self.api_version, &self.kind)?;
+        let kind = registry::find_kind(&self.api_version, &self.kind)?;
         Some(Key::new(kind, &self.namespace, &self.name))
     }
 }
 
 /// The lock beside a sandbox's file.
 pub(crate) fn lock_of(path: &Path) -> PathBuf {
-    with_ending(&real(path), "lock")
+    with_ending(&resolve_links(path), "lock")
 }
 
 /// How many links are followed, as Linux has it.
 const MOST_LINKS: usize = 40;
 
 /// The file that a path is about: all names of one file share its state and its lock. It need not be there.
-fn real(path: &Path) -> PathBuf {
+fn resolve_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         if let Ok(found) = fs::canonicalize(&path) {
@@ -144,8 +144,8 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 impl DataFile {
     /// Opens the lock beside the file. The file itself need not be there.
     pub(crate) fn new(name: PathBuf) -> Result<Self, SandboxError> {
-        let path = real(&name);
-        let (beside, lock) = (with_ending(&path, "tmp"), with_ending(&path, "lock"));
+        let path = resolve_links(&name);
+        let (temporary, lock) = (with_ending(&path, "tmp"), with_ending(&path, "lock"));
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -153,7 +153,7 @@ impl DataFile {
             .write(true)
             .open(&lock)
             .map_err(|source| SandboxError::Lock { path: lock, source })?;
-        Ok(Self { name, path, beside, lock, seen: None, texts: BTreeMap::new() })
+        Ok(Self { name, path, temporary, lock, seen: None, serialised: BTreeMap::new() })
     }
 
     /// Waits until no other process is at the file.
@@ -172,7 +172,7 @@ impl DataFile {
     }
 
     /// Whether there is a file that this process has read or written.
-    pub(crate) fn is_there(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.seen.is_some()
     }
 
@@ -194,7 +194,7 @@ impl DataFile {
         let document: Document = serde_json::from_str(&text).map_err(|e| self.broken(&e.to_string()))?;
         let mut store = Store::default();
         for object in document.objects {
-            let (key, object) = self.admit(object, known)?;
+            let (key, object) = self.decode_object(object, known)?;
             if store.object(&key).is_some() {
                 return Err(self.broken(&format!("{} `{}` is in it twice", key.kind.kind, key.name)));
             }
@@ -204,9 +204,9 @@ impl DataFile {
         let rest = document.sandbox;
         store.version = store.version.max(rest.resource_version);
         store.issued = rest.issued;
-        store.rules = rest.rules.into_iter().filter_map(Kept::rule).collect();
-        store.absent = rest.absent;
-        store.born = rest.pods_created;
+        store.rules = rest.rules.into_iter().filter_map(StoredRule::rule).collect();
+        store.missing_groups = rest.absent;
+        store.pod_starts = rest.pods_created;
         store.deletions = rest.deletions.iter().filter_map(|(v, r)| Some((*v, r.key()?))).collect();
         for entry in &rest.queue {
             if let Some(key) = entry.object.key() {
@@ -219,9 +219,9 @@ impl DataFile {
     }
 
     /// Checks an object of the file, unless it is one that is known already.
-    fn admit(&self, object: Value, known: &Store) -> Result<(Key, Arc<Value>), SandboxError> {
+    fn decode_object(&self, object: Value, known: &Store) -> Result<(Key, Arc<Value>), SandboxError> {
         let (api_version, name) = (meta::text(&object, "/apiVersion"), meta::text(&object, "/kind"));
-        let Some(kind) = registry::named(api_version, name) else {
+        let Some(kind) = registry::find_kind(api_version, name) else {
             return Err(
                 self.broken(&format!("it holds a `{name}` of `{api_version}`, which is not served here"))
             );
@@ -240,49 +240,53 @@ impl DataFile {
 
     /// Replaces the file, so that it is always either the old document or the new.
     pub(crate) fn save(&mut self, store: &Store) -> Result<(), SandboxError> {
-        let rest = Rest {
+        let rest = SandboxState {
             resource_version: store.version,
             issued: store.issued,
-            rules: store.rules.iter().map(Kept::from).collect(),
-            absent: store.absent.clone(),
+            rules: store.rules.iter().map(StoredRule::from).collect(),
+            absent: store.missing_groups.clone(),
             queue: store
                 .queue
                 .entries()
-                .map(|(at, work)| Entry { at: *at, task: work.task, object: Reference::from(&work.key) })
+                .map(|(at, work)| Entry {
+                    at: *at,
+                    task: work.task,
+                    object: ObjectReference::from(&work.key),
+                })
                 .collect(),
-            pods_created: store.born.clone(),
-            deletions: store.deletions.iter().map(|(v, key)| (*v, Reference::from(key))).collect(),
+            pods_created: store.pod_starts.clone(),
+            deletions: store.deletions.iter().map(|(v, key)| (*v, ObjectReference::from(key))).collect(),
         };
         // Few objects change from one write to the next, so most texts are there already.
-        let mut known = std::mem::take(&mut self.texts);
+        let mut known = std::mem::take(&mut self.serialised);
         for (key, object) in store.objects() {
             let version = meta::version(object);
             let text = match known.remove(key) {
                 Some((same, text)) if same == version => text,
                 Some(_) | None => object.to_string().into_bytes(),
             };
-            self.texts.insert(key.clone(), (version, text));
+            self.serialised.insert(key.clone(), (version, text));
         }
-        let texts = &self.texts;
+        let serialised = &self.serialised;
         let write = || -> io::Result<()> {
             let mut text = b"{\"objects\":[".to_vec();
-            for (at, (_, object)) in texts.values().enumerate() {
+            for (at, (_, object)) in serialised.values().enumerate() {
                 text.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
                 text.extend_from_slice(object);
             }
             text.extend_from_slice(b"\n],\n\"sandbox\":");
             serde_json::to_writer(&mut text, &rest)?;
             text.extend_from_slice(b"}\n");
-            self.create_beside()?.write_all(&text)?;
+            self.create_temporary()?.write_all(&text)?;
             // Counted first: whoever is killed in between only makes others read the same file again.
             self.lock.write_all_at(&(self.replaced() + 1).to_le_bytes(), 0)?;
-            fs::rename(&self.beside, &self.path)
+            fs::rename(&self.temporary, &self.path)
         };
         if let Err(source) = write() {
             // Half a document is of no use, and on a disk that is full in the way.
-            fs::remove_file(&self.beside).ok();
+            fs::remove_file(&self.temporary).ok();
             // What was not written is taken back, and its version is given out again.
-            self.texts.clear();
+            self.serialised.clear();
             return Err(SandboxError::Write { path: self.name.clone(), source });
         }
         self.seen = self.stamp();
@@ -291,13 +295,13 @@ impl DataFile {
 
     /// The file that takes the place of the other: whoever may read that one may read it, and nobody else, not even
     /// before it is complete.
-    fn create_beside(&self) -> io::Result<File> {
+    fn create_temporary(&self) -> io::Result<File> {
         // What a process left that was killed, or a link that somebody put there.
-        fs::remove_file(&self.beside).ok();
+        fs::remove_file(&self.temporary).ok();
         let mut options = File::options();
         options.write(true).create_new(true);
-        let Ok(known) = fs::metadata(&self.path) else { return options.open(&self.beside) };
-        let file = options.mode(0o600).open(&self.beside)?;
+        let Ok(known) = fs::metadata(&self.path) else { return options.open(&self.temporary) };
+        let file = options.mode(0o600).open(&self.temporary)?;
         file.set_permissions(known.permissions())?;
         Ok(file)
     }

@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::failure::Failure;
-use crate::sandbox::object::hash::SAFE;
+use crate::sandbox::object::hash::NAME_ALPHABET;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
-use crate::sandbox::store::change::Noted;
-use crate::sandbox::store::queue::Queue;
+use crate::sandbox::store::change::ChangeRecord;
+use crate::sandbox::store::queue::WorkQueue;
 
 /// How many deletions are remembered, so that another process can tell when they happened.
 const REMEMBERED_DELETIONS: usize = 500;
@@ -34,27 +34,27 @@ pub(crate) struct Store {
     /// How many UIDs and generated names were given out.
     pub(crate) issued: u64,
     /// How many were given out to objects that were only tried.
-    tried: u64,
+    dry_run_issued: u64,
     /// What is due, and when.
-    pub(crate) queue: Queue,
+    pub(crate) queue: WorkQueue,
     /// When pods were made or were last given another image, to the millisecond, by UID.
-    pub(crate) born: BTreeMap<String, Timestamp>,
+    pub(crate) pod_starts: BTreeMap<String, Timestamp>,
     /// How the kubelet treats pods.
     pub(crate) rules: Vec<Rule>,
     /// Groups that are not served: nobody has installed them.
-    pub(crate) absent: BTreeSet<String>,
+    pub(crate) missing_groups: BTreeSet<String>,
     /// Versions at which objects were deleted, newest last.
     pub(crate) deletions: BTreeMap<u64, Key>,
     /// Changes of the running transaction.
-    pub(crate) noted: Vec<Noted>,
+    pub(crate) changes: Vec<ChangeRecord>,
     /// How many of them the controllers have heard of.
-    pub(crate) told: usize,
+    pub(crate) delivered: usize,
     /// The moment at which the running transaction acts.
     pub(crate) now: Timestamp,
     /// The moment up to which everything that is due happens, for those who may skip what nobody saw.
     pub(crate) horizon: Timestamp,
     /// Whether something other than objects and the queue changed.
-    pub(crate) touched: bool,
+    pub(crate) dirty: bool,
     /// What the answer to the running request has to warn of.
     pub(crate) warnings: Vec<String>,
     /// On whose behalf it acts, and what a client asked for.
@@ -82,8 +82,8 @@ impl Store {
     }
 
     /// The object, or the refusal that there is none.
-    pub(crate) fn require(&self, key: &Key) -> Result<Arc<Value>, Failure> {
-        self.object(key).cloned().ok_or_else(|| Failure::not_found(key.kind, &key.name))
+    pub(crate) fn require(&self, key: &Key) -> Result<Arc<Value>, StatusError> {
+        self.object(key).cloned().ok_or_else(|| StatusError::not_found(key.kind, &key.name))
     }
 
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
@@ -127,7 +127,7 @@ impl Store {
         meta::metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
         let object = Arc::new(object);
         let before = self.replace(key.clone(), Some(Arc::clone(&object)));
-        self.note(key, before, Some(Arc::clone(&object)));
+        self.record_change(key, before, Some(Arc::clone(&object)));
         object
     }
 
@@ -135,12 +135,12 @@ impl Store {
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
         let before = self.replace(key.clone(), None)?;
         self.version += 1;
-        self.born.remove(meta::uid(&before));
+        self.pod_starts.remove(meta::uid(&before));
         self.deletions.insert(self.version, key.clone());
         while self.deletions.len() > REMEMBERED_DELETIONS {
             self.deletions.pop_first();
         }
-        self.note(key.clone(), Some(Arc::clone(&before)), None);
+        self.record_change(key.clone(), Some(Arc::clone(&before)), None);
         Some(before)
     }
 
@@ -162,7 +162,7 @@ impl Store {
         self.objects.insert(key, object)
     }
 
-    fn note(&mut self, key: Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
+    fn record_change(&mut self, key: Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
         let (version, actor) = (self.version, self.actor);
         let verb = match (actor, &before, &after) {
             (Actor::Client, _, _) => self.verb,
@@ -170,7 +170,7 @@ impl Store {
             (Actor::Controller, Some(_), Some(_)) => Verb::Update,
             (Actor::Controller, Some(_), None) => Verb::Delete,
         };
-        self.noted.push(Noted { version, key, actor, verb, before, after });
+        self.changes.push(ChangeRecord { version, key, actor, verb, before, after });
     }
 
     /// A UID that looks random and follows from how many were given out before.
@@ -192,17 +192,17 @@ impl Store {
         let mut number = self.issue();
         let mut suffix = String::new();
         for _ in 0..5 {
-            suffix.push(SAFE[(number % SAFE.len() as u64) as usize] as char);
-            number /= SAFE.len() as u64;
+            suffix.push(NAME_ALPHABET[(number % NAME_ALPHABET.len() as u64) as usize] as char);
+            number /= NAME_ALPHABET.len() as u64;
         }
         suffix
     }
 
     /// Tries something, whose UIDs and names are its own: it must not show in those of what comes later.
-    pub(crate) fn trying<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
-        let issued = std::mem::replace(&mut self.issued, TRIED + self.tried);
+    pub(crate) fn in_dry_run<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
+        let issued = std::mem::replace(&mut self.issued, DRY_RUN_OFFSET + self.dry_run_issued);
         let outcome = attempt(self);
-        self.tried = std::mem::replace(&mut self.issued, issued) - TRIED;
+        self.dry_run_issued = std::mem::replace(&mut self.issued, issued) - DRY_RUN_OFFSET;
         outcome
     }
 
@@ -213,7 +213,7 @@ impl Store {
 }
 
 /// Where the numbers begin of what is only tried: no sandbox gives out as many.
-const TRIED: u64 = 1 << 62;
+const DRY_RUN_OFFSET: u64 = 1 << 62;
 
 /// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).
 fn scramble(number: u64) -> u64 {

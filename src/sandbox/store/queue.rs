@@ -36,23 +36,23 @@ pub(crate) enum Task {
 
 /// One look at one object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Work {
+pub(crate) struct WorkItem {
     pub(crate) task: Task,
     pub(crate) key: Key,
 }
 
-/// Work in the order in which it is due.
+/// WorkItem in the order in which it is due.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
-    due: BTreeMap<Work, Timestamp>,
-    order: BTreeSet<(Timestamp, Work)>,
+pub(crate) struct WorkQueue {
+    due: BTreeMap<WorkItem, Timestamp>,
+    order: BTreeSet<(Timestamp, WorkItem)>,
     grown: bool,
 }
 
-impl Queue {
+impl WorkQueue {
     /// Asks for a look at `at`, or earlier if one is already due before.
     pub(crate) fn add(&mut self, task: Task, key: &Key, at: Timestamp) {
-        let work = Work { task, key: key.clone() };
+        let work = WorkItem { task, key: key.clone() };
         if let Some(already) = self.due.get(&work) {
             if *already <= at {
                 return;
@@ -70,7 +70,7 @@ impl Queue {
     }
 
     /// Takes the first look that is due by `now`.
-    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, Work)> {
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, WorkItem)> {
         if self.next()? > now {
             return None;
         }
@@ -80,7 +80,7 @@ impl Queue {
     }
 
     /// Everything that is due, in order.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &(Timestamp, Work)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &(Timestamp, WorkItem)> {
         self.order.iter()
     }
 

@@ -6,21 +6,21 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::sandbox::object::failure::Failure;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::Checked;
+use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::kind::{
-    Generation, Keeping, Kind, Origin, PutToMissing, Scope, StatusPart, Unconditional,
+    CreateOnUpdate, Generation, Kind, Origin, Persistence, Scope, StatusSubresource, UnconditionalUpdate,
 };
 use crate::sandbox::object::meta;
+use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation;
 
 /// Whether an accepted write is kept, or only answered (`dryRun=All`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Persist {
-    Keep,
-    Discard,
+pub(crate) enum DryRun {
+    Off,
+    On,
 }
 
 /// Which half of an object a write is about.
@@ -32,7 +32,7 @@ pub(crate) enum Part {
 
 /// Whether a write made an object or changed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrote {
+pub(crate) enum WriteOutcome {
     Created,
     Changed,
 }
@@ -43,9 +43,9 @@ pub(crate) fn create(
     kind: Kind,
     namespace: &str,
     body: Value,
-    persist: Persist,
-) -> Result<Arc<Value>, Failure> {
-    create_typed(store, kind, namespace, decode(kind, body)?.object, persist)
+    dry_run: DryRun,
+) -> Result<Arc<Value>, StatusError> {
+    create_typed(store, kind, namespace, decode(kind, body)?.object, dry_run)
 }
 
 /// Creates an object that has been decoded.
@@ -54,11 +54,11 @@ pub(crate) fn create_typed(
     kind: Kind,
     namespace: &str,
     object: Value,
-    persist: Persist,
-) -> Result<Arc<Value>, Failure> {
-    match persist {
-        Persist::Keep => create_object(store, kind, namespace, object, persist),
-        Persist::Discard => store.trying(|store| create_object(store, kind, namespace, object, persist)),
+    dry_run: DryRun,
+) -> Result<Arc<Value>, StatusError> {
+    match dry_run {
+        DryRun::Off => create_object(store, kind, namespace, object, dry_run),
+        DryRun::On => store.in_dry_run(|store| create_object(store, kind, namespace, object, dry_run)),
     }
 }
 
@@ -67,11 +67,11 @@ fn create_object(
     kind: Kind,
     namespace: &str,
     mut object: Value,
-    persist: Persist,
-) -> Result<Arc<Value>, Failure> {
-    place(kind, namespace, &mut object)?;
+    dry_run: DryRun,
+) -> Result<Arc<Value>, StatusError> {
+    set_namespace(kind, namespace, &mut object)?;
     match expected_version(&object)? {
-        Some(_) => return Err(Failure::version_on_create()),
+        Some(_) => return Err(StatusError::version_on_create()),
         None => drop(meta::metadata(&mut object).remove("resourceVersion")),
     }
     if meta::name(&object).is_empty() {
@@ -81,7 +81,7 @@ fn create_object(
             meta::metadata(&mut object).insert("name".to_owned(), json!(name));
         }
     }
-    let (uid, created) = (store.issue_uid(), meta::seconds(store.now));
+    let (uid, created) = (store.issue_uid(), meta::format_time(store.now));
     let metadata = meta::metadata(&mut object);
     for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         metadata.remove(field);
@@ -91,34 +91,34 @@ fn create_object(
     if kind.generation != Generation::None {
         metadata.insert("generation".to_owned(), json!(1));
     }
-    if kind.status == StatusPart::Subresource
+    if kind.status == StatusSubresource::Present
         && let Some(object) = object.as_object_mut()
     {
         object.remove("status");
     }
     (kind.default)(&mut object);
-    if kind.keeping == Keeping::Answered {
+    if kind.persistence == Persistence::Virtual {
         meta::metadata(&mut object).clear();
         return Ok(Arc::new(object));
     }
-    let mut problems = validation::metadata(kind, &object);
-    problems.extend((kind.validate)(&object, None));
+    let mut errors = validation::metadata(kind, &object);
+    errors.extend((kind.validate)(&object, None));
     let name = meta::name(&object).to_owned();
-    if !problems.is_empty() {
-        return Err(Failure::invalid(kind, &name, &problems));
+    if !errors.is_empty() {
+        return Err(StatusError::invalid(kind, &name, &errors));
     }
     let key = Key::new(kind, meta::namespace(&object), &name);
     if let Some(found) = store.object(&key) {
         return Err(match meta::is_terminating(found) {
-            true => Failure::still_exists(kind, &name),
-            false => Failure::already_exists(kind, &name),
+            true => StatusError::still_exists(kind, &name),
+            false => StatusError::already_exists(kind, &name),
         });
     }
-    if persist == Persist::Discard {
+    if dry_run == DryRun::On {
         return Ok(Arc::new(object));
     }
     if kind.plural == "pods" {
-        store.born.insert(uid, store.now);
+        store.pod_starts.insert(uid, store.now);
     }
     Ok(store.put(key, object))
 }
@@ -129,28 +129,29 @@ pub(crate) fn put(
     key: &Key,
     mut object: Value,
     part: Part,
-    persist: Persist,
-) -> Result<(Arc<Value>, Wrote), Failure> {
+    dry_run: DryRun,
+) -> Result<(Arc<Value>, WriteOutcome), StatusError> {
     let kind = key.kind;
-    place(kind, &key.namespace, &mut object)?;
-    names_itself(key, &object)?;
+    set_namespace(kind, &key.namespace, &mut object)?;
+    check_name(key, &object)?;
     let Some(before) = store.object(key).cloned() else {
-        if part == Part::Status || kind.missing == PutToMissing::NotFound {
-            return Err(Failure::not_found(kind, &key.name));
+        if part == Part::Status || kind.create_on_update == CreateOnUpdate::Refused {
+            return Err(StatusError::not_found(kind, &key.name));
         }
         meta::metadata(&mut object).remove("resourceVersion");
-        return create_typed(store, kind, &key.namespace, object, persist).map(|o| (o, Wrote::Created));
+        return create_typed(store, kind, &key.namespace, object, dry_run)
+            .map(|o| (o, WriteOutcome::Created));
     };
     let (given, found) = (meta::uid(&object), meta::uid(&before));
     if !given.is_empty() && given != found {
-        return Err(Failure::other_uid(kind, &key.namespace, &key.name, given, found));
+        return Err(StatusError::other_uid(kind, &key.namespace, &key.name, given, found));
     }
-    if kind.unconditional == Unconditional::Refused
+    if kind.unconditional_update == UnconditionalUpdate::Refused
         && meta::text(&object, "/metadata/resourceVersion").is_empty()
     {
-        return Err(Failure::version_required(kind, &key.name));
+        return Err(StatusError::version_required(kind, &key.name));
     }
-    change(store, key, &before, object, part, persist).map(|o| (o, Wrote::Changed))
+    change(store, key, &before, object, part, dry_run).map(|o| (o, WriteOutcome::Changed))
 }
 
 /// Replaces `before` by `object`, which has passed its type already.
@@ -160,15 +161,15 @@ pub(crate) fn change(
     before: &Arc<Value>,
     mut object: Value,
     part: Part,
-    persist: Persist,
-) -> Result<Arc<Value>, Failure> {
+    dry_run: DryRun,
+) -> Result<Arc<Value>, StatusError> {
     let kind = key.kind;
     if expected_version(&object)?.is_some_and(|expected| expected != meta::version(before)) {
-        return Err(Failure::modified(kind, &key.name));
+        return Err(StatusError::modified(kind, &key.name));
     }
     keep_system_fields(before, &mut object);
     match part {
-        Part::Main if kind.status == StatusPart::Subresource => copy(before, &mut object, "status"),
+        Part::Main if kind.status == StatusSubresource::Present => copy(before, &mut object, "status"),
         Part::Main => (),
         Part::Status => {
             copy(before, &mut object, "spec");
@@ -181,12 +182,12 @@ pub(crate) fn change(
             }
         }
     }
-    inherit(before, &mut object);
+    keep_allocated_fields(before, &mut object);
     (kind.default)(&mut object);
-    let mut problems = validation::metadata_update(&object, before);
-    problems.extend((kind.validate)(&object, Some(before)));
-    if !problems.is_empty() {
-        return Err(Failure::invalid(kind, &key.name, &problems));
+    let mut errors = validation::metadata_update(&object, before);
+    errors.extend((kind.validate)(&object, Some(before)));
+    if !errors.is_empty() {
+        return Err(StatusError::invalid(kind, &key.name, &errors));
     }
     if part == Part::Main && raises_generation(kind, before, &object) {
         let generation = meta::number(before, "/metadata/generation") + 1;
@@ -195,7 +196,7 @@ pub(crate) fn change(
     if object == **before {
         return Ok(Arc::clone(before));
     }
-    if persist == Persist::Discard {
+    if dry_run == DryRun::On {
         return Ok(Arc::new(object));
     }
     let finished = kind.plural != "namespaces"
@@ -210,36 +211,36 @@ pub(crate) fn change(
 }
 
 /// The version that an object says it has; zero is none.
-fn expected_version(object: &Value) -> Result<Option<u64>, Failure> {
+fn expected_version(object: &Value) -> Result<Option<u64>, StatusError> {
     match meta::text(object, "/metadata/resourceVersion") {
         "" => Ok(None),
         text => text
             .parse()
             .map(|version| Some(version).filter(|v| *v > 0))
-            .map_err(|_| Failure::no_version(text)),
+            .map_err(|_| StatusError::no_version(text)),
     }
 }
 
 /// Refuses a body that has another name than the URL, or none.
-pub(crate) fn names_itself(key: &Key, object: &Value) -> Result<(), Failure> {
+pub(crate) fn check_name(key: &Key, object: &Value) -> Result<(), StatusError> {
     let (given, name) = (meta::name(object), &key.name);
     if given.is_empty() {
         let message =
             format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
-        return Err(Failure::bad_request(message));
+        return Err(StatusError::bad_request(message));
     }
     if given != name {
         let message = format!("the name of the object ({given}) does not match the name on the URL ({name})");
-        return Err(Failure::bad_request(message));
+        return Err(StatusError::bad_request(message));
     }
     Ok(())
 }
 
 /// Refuses a patched object that is called otherwise or would be elsewhere.
-pub(crate) fn stays_in_place(key: &Key, object: &Value) -> Result<(), Failure> {
-    names_itself(key, object)?;
+pub(crate) fn check_name_and_namespace(key: &Key, object: &Value) -> Result<(), StatusError> {
+    check_name(key, object)?;
     let namespace = meta::namespace(object);
-    if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(Failure::elsewhere()) }
+    if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(StatusError::elsewhere()) }
 }
 
 /// Changes an object on a controller's behalf. Refusals leave it as it is: the controller looks again.
@@ -252,13 +253,13 @@ pub(crate) fn modify(
     let before = store.object(key)?.clone();
     let mut object = (*before).clone();
     edit(&mut object);
-    change(store, key, &before, object, part, Persist::Keep).ok()
+    change(store, key, &before, object, part, DryRun::Off).ok()
 }
 
 /// Reads a body as the kind it should be.
-pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Checked, Failure> {
+pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Decoded, StatusError> {
     let Some(members) = body.as_object_mut() else {
-        return Err(unreadable(kind, "json: cannot unmarshal a body that is not an object"));
+        return Err(undecodable(kind, "json: cannot unmarshal a body that is not an object"));
     };
     let own = kind.api_version();
     let mut given = |field: &str, own: &str| {
@@ -274,23 +275,23 @@ pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Checked, Failure> {
             "{named} in version \"{bare}\" cannot be handled as a {}: it is not {} of {own}",
             kind.kind, kind.kind
         );
-        return Err(Failure::bad_request(message));
+        return Err(StatusError::bad_request(message));
     }
     members.entry("metadata").or_insert_with(|| json!({}));
-    (kind.check)(body).map_err(|cause| unreadable(kind, &cause))
+    (kind.check)(body).map_err(|cause| undecodable(kind, &cause))
 }
 
 /// The refusal of a body that cannot be read as its kind.
-pub(crate) fn unreadable(kind: Kind, cause: &str) -> Failure {
+pub(crate) fn undecodable(kind: Kind, cause: &str) -> StatusError {
     let message = format!(
         "{} in version \"{}\" cannot be handled as a {}: {cause}",
         kind.kind, kind.version, kind.kind
     );
-    Failure::bad_request(message)
+    StatusError::bad_request(message)
 }
 
 /// Makes the namespace of a body and that of the URL agree.
-fn place(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), Failure> {
+fn set_namespace(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), StatusError> {
     let given = meta::namespace(object).to_owned();
     let metadata = meta::metadata(object);
     match kind.scope {
@@ -301,7 +302,7 @@ fn place(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), Failure>
             metadata.insert("namespace".to_owned(), json!(namespace));
         }
         Scope::Namespaced => {
-            return Err(Failure::elsewhere());
+            return Err(StatusError::elsewhere());
         }
     }
     Ok(())
@@ -325,7 +326,7 @@ fn keep_system_fields(before: &Value, object: &mut Value) {
 }
 
 /// Carries over what the server allocated once and a client need not repeat.
-fn inherit(before: &Value, object: &mut Value) {
+fn keep_allocated_fields(before: &Value, object: &mut Value) {
     if object["kind"] != "Service" {
         return;
     }
@@ -333,7 +334,7 @@ fn inherit(before: &Value, object: &mut Value) {
         if object["spec"].get(field).is_none_or(|v| v == "")
             && let Some(value) = before["spec"].get(field).cloned()
         {
-            meta::section(object, "spec").insert(field.to_owned(), value);
+            meta::object_mut(object, "spec").insert(field.to_owned(), value);
         }
     }
 }

@@ -8,49 +8,49 @@ pub(crate) mod cloneset;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use crate::sandbox::object::field_error::Problem;
-use crate::sandbox::object::kind::Checked;
-use crate::sandbox::validation::strict;
+use crate::sandbox::object::field_error::FieldError;
+use crate::sandbox::object::kind::Decoded;
+use crate::sandbox::validation::fields;
 use crate::sandbox::validation::typed;
 
 /// What a value may look like.
 pub(crate) enum Schema {
     /// Whatever a client writes, fields that nobody knows included.
-    Anything,
+    Unstructured,
     Text,
-    Number,
-    Switch,
-    NumberOrText,
+    Integer,
+    Boolean,
+    IntOrString,
     /// Any names, with texts.
-    Texts,
-    List(&'static Self),
-    Fields(&'static [Field]),
+    StringMap,
+    Array(&'static Self),
+    Object(&'static [Field]),
 }
 
 /// A field of an object.
 pub(crate) struct Field {
     name: &'static str,
     schema: Schema,
-    needed: Needed,
+    presence: Presence,
 }
 
 /// Whether an object is refused without a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Needed {
-    Yes,
-    No,
+enum Presence {
+    Required,
+    Optional,
 }
 
-const fn may(name: &'static str, schema: Schema) -> Field {
-    Field { name, schema, needed: Needed::No }
+const fn optional(name: &'static str, schema: Schema) -> Field {
+    Field { name, schema, presence: Presence::Optional }
 }
 
-const fn must(name: &'static str, schema: Schema) -> Field {
-    Field { name, schema, needed: Needed::Yes }
+const fn required(name: &'static str, schema: Schema) -> Field {
+    Field { name, schema, presence: Presence::Required }
 }
 
 /// Checks what all objects have in common and drops unknown fields of `spec` and `status`.
-fn check(mut object: Value, parts: &[Field]) -> Result<Checked, String> {
+fn check(mut object: Value, parts: &[Field]) -> Result<Decoded, String> {
     let given = object.clone();
     let metadata = object["metadata"].take();
     let metadata = typed::check::<ObjectMeta>(metadata)?.object;
@@ -63,8 +63,8 @@ fn check(mut object: Value, parts: &[Field]) -> Result<Checked, String> {
         }
         map.insert("metadata".to_owned(), metadata);
     }
-    let unknown = strict::unknown(&given, &object);
-    Ok(Checked { object, unknown })
+    let unknown = fields::unknown(&given, &object);
+    Ok(Decoded { object, unknown })
 }
 
 fn known<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
@@ -73,7 +73,7 @@ fn known<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
 
 fn prune(schema: &Schema, value: &mut Value) {
     match (schema, value) {
-        (Schema::Fields(fields), Value::Object(map)) => {
+        (Schema::Object(fields), Value::Object(map)) => {
             // A null says no more than a field that is not there.
             map.retain(|name, value| known(fields, name).is_some() && !value.is_null());
             for (name, value) in map.iter_mut() {
@@ -82,55 +82,55 @@ fn prune(schema: &Schema, value: &mut Value) {
                 }
             }
         }
-        (Schema::List(item), Value::Array(items)) => items.iter_mut().for_each(|value| prune(item, value)),
+        (Schema::Array(item), Value::Array(items)) => items.iter_mut().for_each(|value| prune(item, value)),
         _ => (),
     }
 }
 
 /// Complaints about the fields of an object found at `path`.
-fn complaints(path: &str, fields: &[Field], object: &Value) -> Vec<Problem> {
-    let mut problems = Vec::new();
+fn schema_errors(path: &str, fields: &[Field], object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     for field in fields {
         let path = if path.is_empty() { field.name.to_owned() } else { format!("{path}.{}", field.name) };
         match object.get(field.name) {
-            Some(value) => problems.extend(misfits(&path, &field.schema, value)),
-            None if field.needed == Needed::Yes => problems.push(Problem::required(path, "")),
+            Some(value) => errors.extend(value_errors(&path, &field.schema, value)),
+            None if field.presence == Presence::Required => errors.push(FieldError::required(path, "")),
             None => (),
         }
     }
-    problems
+    errors
 }
 
-fn misfits(path: &str, schema: &Schema, value: &Value) -> Vec<Problem> {
+fn value_errors(path: &str, schema: &Schema, value: &Value) -> Vec<FieldError> {
     match (schema, value) {
-        (Schema::Anything, _)
+        (Schema::Unstructured, _)
         | (Schema::Text, Value::String(_))
-        | (Schema::Switch, Value::Bool(_))
-        | (Schema::NumberOrText, Value::String(_)) => Vec::new(),
-        (Schema::Number | Schema::NumberOrText, Value::Number(number)) if number.is_i64() => Vec::new(),
-        (Schema::Texts, Value::Object(map)) => map
+        | (Schema::Boolean, Value::Bool(_))
+        | (Schema::IntOrString, Value::String(_)) => Vec::new(),
+        (Schema::Integer | Schema::IntOrString, Value::Number(number)) if number.is_i64() => Vec::new(),
+        (Schema::StringMap, Value::Object(map)) => map
             .iter()
-            .flat_map(|(name, value)| misfits(&format!("{path}.{name}"), &Schema::Text, value))
+            .flat_map(|(name, value)| value_errors(&format!("{path}.{name}"), &Schema::Text, value))
             .collect(),
-        (Schema::List(item), Value::Array(items)) => items
+        (Schema::Array(item), Value::Array(items)) => items
             .iter()
             .enumerate()
-            .flat_map(|(at, value)| misfits(&format!("{path}[{at}]"), item, value))
+            .flat_map(|(at, value)| value_errors(&format!("{path}[{at}]"), item, value))
             .collect(),
-        (Schema::Fields(fields), Value::Object(_)) => complaints(path, fields, value),
+        (Schema::Object(fields), Value::Object(_)) => schema_errors(path, fields, value),
         _ => vec![mistyped(path, schema, value)],
     }
 }
 
-fn mistyped(path: &str, schema: &Schema, value: &Value) -> Problem {
+fn mistyped(path: &str, schema: &Schema, value: &Value) -> FieldError {
     let wanted = match schema {
-        Schema::Anything => "object",
+        Schema::Unstructured => "object",
         Schema::Text => "string",
-        Schema::Number => "integer",
-        Schema::Switch => "boolean",
-        Schema::NumberOrText => "integer,string",
-        Schema::Texts | Schema::Fields(_) => "object",
-        Schema::List(_) => "array",
+        Schema::Integer => "integer",
+        Schema::Boolean => "boolean",
+        Schema::IntOrString => "integer,string",
+        Schema::StringMap | Schema::Object(_) => "object",
+        Schema::Array(_) => "array",
     };
     let found = match value {
         Value::Null => "null",
@@ -142,5 +142,5 @@ fn mistyped(path: &str, schema: &Schema, value: &Value) -> Problem {
         Value::Object(_) => "object",
     };
     let detail = format!("{path} in body must be of type {wanted}: \"{found}\"");
-    Problem::mistyped(path, &json!(found), &detail)
+    FieldError::mistyped(path, &json!(found), &detail)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::object::field_error::Problem;
-use crate::sandbox::object::kind::Names;
+use crate::sandbox::object::field_error::FieldError;
+use crate::sandbox::object::kind::NameRule;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
      and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
@@ -30,13 +30,13 @@ const TOO_MANY_PARTS: &str = "a valid label key must consist of alphanumeric cha
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
 /// The rule that a name breaks.
-pub(super) fn name(rule: Names, name: &str) -> Option<&'static str> {
+pub(super) fn name(rule: NameRule, name: &str) -> Option<&'static str> {
     match rule {
-        Names::Subdomain if name.len() > 253 => Some(LONG_SUBDOMAIN),
-        Names::Subdomain => (!is_subdomain(name)).then_some(SUBDOMAIN),
-        Names::Label | Names::UndottedLabel if name.len() > 63 => Some(LONG_LABEL),
-        Names::UndottedLabel if name.contains('.') => Some("must not contain dots"),
-        Names::Label | Names::UndottedLabel => (!is_label(name)).then_some(LABEL),
+        NameRule::Subdomain if name.len() > 253 => Some(LONG_SUBDOMAIN),
+        NameRule::Subdomain => (!is_subdomain(name)).then_some(SUBDOMAIN),
+        NameRule::Label | NameRule::UndottedLabel if name.len() > 63 => Some(LONG_LABEL),
+        NameRule::UndottedLabel if name.contains('.') => Some("must not contain dots"),
+        NameRule::Label | NameRule::UndottedLabel => (!is_label(name)).then_some(LABEL),
     }
 }
 
@@ -56,14 +56,14 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Complaints about labels.
-pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     for (key, value) in labels.into_iter().flatten() {
-        problems.extend(key_rules(key).iter().map(|rule| Problem::invalid(field, &json!(key), rule)));
+        errors.extend(key_rules(key).iter().map(|rule| FieldError::invalid(field, &json!(key), rule)));
         let rules = value_rules(value.as_str().unwrap_or_default());
-        problems.extend(rules.iter().map(|rule| Problem::invalid(field, value, rule)));
+        errors.extend(rules.iter().map(|rule| FieldError::invalid(field, value, rule)));
     }
-    problems
+    errors
 }
 
 /// The rules that the value of a label breaks.
@@ -74,33 +74,33 @@ pub(super) fn value_rules(value: &str) -> Vec<&'static str> {
 }
 
 /// Complaints about annotations.
-pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     let mut size = 0;
     for (key, value) in annotations.into_iter().flatten() {
         size += key.len() + value.as_str().map_or(0, str::len);
         let rules = key_rules(&key.to_lowercase());
-        problems.extend(rules.iter().map(|rule| Problem::invalid(field, &json!(key), rule)));
+        errors.extend(rules.iter().map(|rule| FieldError::invalid(field, &json!(key), rule)));
     }
     if size > ANNOTATIONS_LIMIT {
-        problems.push(Problem::too_long(field, ANNOTATIONS_LIMIT));
+        errors.push(FieldError::too_long(field, ANNOTATIONS_LIMIT));
     }
-    problems
+    errors
 }
 
 /// Complaints about the finalizers of an object.
-pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<Problem> {
+pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<FieldError> {
     let standard = ["kubernetes", "orphan", "foregroundDeletion"];
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for (at, name) in finalizers.iter().enumerate() {
         let text = name.as_str().unwrap_or_default();
-        problems.extend(key_rules(text).iter().map(|rule| Problem::invalid(field, name, rule)));
+        errors.extend(key_rules(text).iter().map(|rule| FieldError::invalid(field, name, rule)));
         if !text.contains('/') && !standard.contains(&text) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";
-            problems.push(Problem::invalid(format!("{field}[{at}]"), name, detail));
+            errors.push(FieldError::invalid(format!("{field}[{at}]"), name, detail));
         }
     }
-    problems
+    errors
 }
 
 /// The rules that a qualified name breaks.

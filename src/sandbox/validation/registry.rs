@@ -11,30 +11,30 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, LimitRange, Namespace, Pod, R
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use crate::sandbox::object::kind::{
-    Definition, DeletionAnswer, Generation, Keeping, Kind, Names, Origin, PutToMissing, Scope, StatusPart,
-    Unconditional,
+    CreateOnUpdate, Definition, DeleteResponse, Generation, Kind, NameRule, Origin, Persistence, Scope,
+    StatusSubresource, UnconditionalUpdate,
 };
 use crate::sandbox::validation::{self, custom, defaulting, typed};
 
 /// The kind served at `group`, `version`, `plural`.
-pub(crate) fn served(group: &str, version: &str, plural: &str) -> Option<Kind> {
-    all().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
+pub(crate) fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
+    all_kinds().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
 }
 
 /// The kind called `kind` in `apiVersion`.
-pub(crate) fn named(api_version: &str, kind: &str) -> Option<Kind> {
+pub(crate) fn find_kind(api_version: &str, kind: &str) -> Option<Kind> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    all().find(|known| known.group == group && known.version == version && known.kind == kind)
+    all_kinds().find(|known| known.group == group && known.version == version && known.kind == kind)
 }
 
 /// Every kind.
-pub(crate) fn all() -> impl Iterator<Item = Kind> {
+pub(crate) fn all_kinds() -> impl Iterator<Item = Kind> {
     TABLE.iter().map(Kind::of)
 }
 
 /// The kind of a plural name, for the controllers, which know what they work on.
 pub(crate) fn kind(plural: &'static str) -> Kind {
-    all().find(|kind| kind.plural == plural).expect("controllers name kinds of the table")
+    all_kinds().find(|kind| kind.plural == plural).expect("controllers name kinds of the table")
 }
 
 /// What most rows have in common.
@@ -47,13 +47,13 @@ const PLAIN: Definition = Definition {
     short_names: &[],
     origin: Origin::BuiltIn,
     scope: Scope::Namespaced,
-    keeping: Keeping::Stored,
+    persistence: Persistence::Stored,
     generation: Generation::None,
-    status: StatusPart::None,
-    names: Names::Subdomain,
-    unconditional: Unconditional::Allowed,
-    missing: PutToMissing::NotFound,
-    deletion: DeletionAnswer::Status,
+    status: StatusSubresource::Absent,
+    names: NameRule::Subdomain,
+    unconditional_update: UnconditionalUpdate::Allowed,
+    create_on_update: CreateOnUpdate::Refused,
+    delete_response: DeleteResponse::Status,
     check: typed::anything,
     default: |_| (),
     validate: |_, _| Vec::new(),
@@ -74,7 +74,7 @@ static TABLE: &[Definition] = &[
         singular: "event",
         kind: "Event",
         short_names: &["ev"],
-        missing: PutToMissing::Creates,
+        create_on_update: CreateOnUpdate::Allowed,
         check: typed::check::<Event>,
         ..PLAIN
     },
@@ -84,9 +84,9 @@ static TABLE: &[Definition] = &[
         kind: "Namespace",
         short_names: &["ns"],
         scope: Scope::Cluster,
-        status: StatusPart::Subresource,
-        names: Names::Label,
-        deletion: DeletionAnswer::Object,
+        status: StatusSubresource::Present,
+        names: NameRule::Label,
+        delete_response: DeleteResponse::Object,
         check: typed::check::<Namespace>,
         default: defaulting::namespace,
         ..PLAIN
@@ -97,8 +97,8 @@ static TABLE: &[Definition] = &[
         kind: "Pod",
         short_names: &["po"],
         generation: Generation::Spec,
-        status: StatusPart::Subresource,
-        deletion: DeletionAnswer::Object,
+        status: StatusSubresource::Present,
+        delete_response: DeleteResponse::Object,
         check: typed::check_workload::<Pod>,
         default: defaulting::pod,
         validate: validation::pod,
@@ -117,8 +117,8 @@ static TABLE: &[Definition] = &[
         singular: "resourcequota",
         kind: "ResourceQuota",
         short_names: &["quota"],
-        status: StatusPart::Subresource,
-        deletion: DeletionAnswer::Object,
+        status: StatusSubresource::Present,
+        delete_response: DeleteResponse::Object,
         check: typed::check::<ResourceQuota>,
         ..PLAIN
     },
@@ -127,10 +127,10 @@ static TABLE: &[Definition] = &[
         singular: "service",
         kind: "Service",
         short_names: &["svc"],
-        status: StatusPart::Subresource,
-        names: Names::UndottedLabel,
-        missing: PutToMissing::Creates,
-        deletion: DeletionAnswer::Object,
+        status: StatusSubresource::Present,
+        names: NameRule::UndottedLabel,
+        create_on_update: CreateOnUpdate::Allowed,
+        delete_response: DeleteResponse::Object,
         check: typed::check::<Service>,
         default: defaulting::service,
         validate: validation::service,
@@ -152,7 +152,7 @@ static TABLE: &[Definition] = &[
         kind: "Deployment",
         short_names: &["deploy"],
         generation: Generation::SpecAndAnnotations,
-        status: StatusPart::Subresource,
+        status: StatusSubresource::Present,
         check: typed::check_workload::<Deployment>,
         default: defaulting::deployment,
         validate: validation::deployment,
@@ -165,7 +165,7 @@ static TABLE: &[Definition] = &[
         kind: "ReplicaSet",
         short_names: &["rs"],
         generation: Generation::Spec,
-        status: StatusPart::Subresource,
+        status: StatusSubresource::Present,
         check: typed::check_workload::<ReplicaSet>,
         default: defaulting::replica_set,
         validate: validation::replica_set,
@@ -178,8 +178,8 @@ static TABLE: &[Definition] = &[
         kind: "StatefulSet",
         short_names: &["sts"],
         generation: Generation::Spec,
-        status: StatusPart::Subresource,
-        names: Names::Label,
+        status: StatusSubresource::Present,
+        names: NameRule::Label,
         check: typed::check_workload::<StatefulSet>,
         default: defaulting::stateful_set,
         validate: validation::stateful_set,
@@ -192,7 +192,7 @@ static TABLE: &[Definition] = &[
         singular: "horizontalpodautoscaler",
         kind: "HorizontalPodAutoscaler",
         short_names: &["hpa"],
-        status: StatusPart::Subresource,
+        status: StatusSubresource::Present,
         check: typed::check::<HorizontalPodAutoscaler>,
         ..PLAIN
     },
@@ -203,7 +203,7 @@ static TABLE: &[Definition] = &[
         kind: "PodDisruptionBudget",
         short_names: &["pdb"],
         generation: Generation::Spec,
-        status: StatusPart::Subresource,
+        status: StatusSubresource::Present,
         check: typed::check::<PodDisruptionBudget>,
         ..PLAIN
     },
@@ -216,8 +216,8 @@ static TABLE: &[Definition] = &[
         short_names: &["clone"],
         origin: Origin::Custom,
         generation: Generation::Spec,
-        status: StatusPart::Subresource,
-        unconditional: Unconditional::Refused,
+        status: StatusSubresource::Present,
+        unconditional_update: UnconditionalUpdate::Refused,
         check: custom::cloneset::check,
         validate: custom::cloneset::validate,
         ..PLAIN
@@ -228,7 +228,7 @@ static TABLE: &[Definition] = &[
         singular: "selfsubjectaccessreview",
         kind: "SelfSubjectAccessReview",
         scope: Scope::Cluster,
-        keeping: Keeping::Answered,
+        persistence: Persistence::Virtual,
         check: typed::check::<SelfSubjectAccessReview>,
         default: defaulting::access_review,
         ..PLAIN
@@ -239,7 +239,7 @@ static TABLE: &[Definition] = &[
         singular: "selfsubjectrulesreview",
         kind: "SelfSubjectRulesReview",
         scope: Scope::Cluster,
-        keeping: Keeping::Answered,
+        persistence: Persistence::Virtual,
         check: typed::check::<SelfSubjectRulesReview>,
         default: defaulting::rules_review,
         ..PLAIN
@@ -249,8 +249,8 @@ static TABLE: &[Definition] = &[
         plural: "leases",
         singular: "lease",
         kind: "Lease",
-        unconditional: Unconditional::Refused,
-        missing: PutToMissing::Creates,
+        unconditional_update: UnconditionalUpdate::Refused,
+        create_on_update: CreateOnUpdate::Allowed,
         check: typed::check_lease::<Lease>,
         default: defaulting::lease,
         validate: validation::lease,

@@ -3,78 +3,79 @@
 use serde_json::{Value, json};
 
 use super::{containers, names};
-use crate::sandbox::object::field_error::{Problem, Written};
-use crate::sandbox::object::kind::Names;
+use crate::sandbox::object::field_error::{FieldError, GoSyntax};
+use crate::sandbox::object::kind::NameRule;
 use crate::sandbox::object::meta;
 
 /// Complaints about a Service, given the one it replaces.
-pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     let spec = &object["spec"];
     let ports = meta::items(spec, "/ports");
     let headless = meta::text(spec, "/clusterIP") == "None";
     let external = meta::text(spec, "/type") == "ExternalName";
     if ports.is_empty() && !headless && !external {
-        problems.push(Problem::required("spec.ports", ""));
+        errors.push(FieldError::required("spec.ports", ""));
     }
-    problems.extend(names::labels("spec.selector", spec.get("selector").and_then(Value::as_object)));
+    errors.extend(names::labels("spec.selector", spec.get("selector").and_then(Value::as_object)));
     let affinities = ["ClientIP", "None"];
     if !affinities.contains(&meta::text(spec, "/sessionAffinity")) {
-        problems.push(Problem::unsupported("spec.sessionAffinity", &spec["sessionAffinity"], &affinities));
+        errors.push(FieldError::unsupported("spec.sessionAffinity", &spec["sessionAffinity"], &affinities));
     }
     let mut seen: Vec<&str> = Vec::new();
     for (at, port) in ports.iter().enumerate() {
-        problems.extend(self::port(&format!("spec.ports[{at}]"), port, ports.len(), &seen));
+        errors.extend(self::port(&format!("spec.ports[{at}]"), port, ports.len(), &seen));
         seen.push(meta::text(port, "/name"));
     }
-    problems.extend(duplicates(ports));
+    errors.extend(duplicates(ports));
     let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     let kind = meta::text(spec, "/type");
     if !kinds.contains(&kind) {
-        problems.push(Problem::unsupported("spec.type", &json!(kind), &kinds));
+        errors.push(FieldError::unsupported("spec.type", &json!(kind), &kinds));
     }
     let ingress = meta::items(object, "/status/loadBalancer/ingress");
     if before.is_some() && !ingress.is_empty() && kind != "LoadBalancer" {
         let detail = "may only be used when `spec.type` is 'LoadBalancer'";
-        problems.push(Problem::forbidden("status.loadBalancer.ingress", detail));
+        errors.push(FieldError::forbidden("status.loadBalancer.ingress", detail));
     }
-    problems.extend(addresses(spec, before.map(|before| &before["spec"])));
-    problems
+    errors.extend(addresses(spec, before.map(|before| &before["spec"])));
+    errors
 }
 
-fn port(path: &str, port: &Value, count: usize, seen: &[&str]) -> Vec<Problem> {
-    let mut problems = Vec::new();
+fn port(path: &str, port: &Value, count: usize, seen: &[&str]) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     let name = meta::text(port, "/name");
     if name.is_empty() && count > 1 {
-        problems.push(Problem::required(format!("{path}.name"), ""));
+        errors.push(FieldError::required(format!("{path}.name"), ""));
     } else if !name.is_empty() {
-        if let Some(rule) = names::name(Names::Label, name) {
-            problems.push(Problem::invalid(format!("{path}.name"), &json!(name), rule));
+        if let Some(rule) = names::name(NameRule::Label, name) {
+            errors.push(FieldError::invalid(format!("{path}.name"), &json!(name), rule));
         }
         if seen.contains(&name) {
-            problems.push(Problem::duplicate(format!("{path}.name"), &json!(name)));
+            errors.push(FieldError::duplicate(format!("{path}.name"), &json!(name)));
         }
     }
-    problems.extend(number(&format!("{path}.port"), &port["port"]));
-    problems.extend(containers::protocol(path, port));
+    errors.extend(number(&format!("{path}.port"), &port["port"]));
+    errors.extend(containers::protocol(path, port));
     match &port["targetPort"] {
         Value::String(name) => {
             let rule = names::port_name(name);
-            problems
-                .extend(rule.map(|rule| Problem::invalid(format!("{path}.targetPort"), &json!(name), rule)));
+            errors.extend(
+                rule.map(|rule| FieldError::invalid(format!("{path}.targetPort"), &json!(name), rule)),
+            );
         }
-        target => problems.extend(number(&format!("{path}.targetPort"), target)),
+        target => errors.extend(number(&format!("{path}.targetPort"), target)),
     }
-    problems
+    errors
 }
 
-fn number(field: &str, number: &Value) -> Option<Problem> {
+fn number(field: &str, number: &Value) -> Option<FieldError> {
     let good = number.as_i64().is_none_or(|number| (1..=65_535).contains(&number));
-    (!good).then(|| Problem::invalid(field, number, "must be between 1 and 65535, inclusive"))
+    (!good).then(|| FieldError::invalid(field, number, "must be between 1 and 65535, inclusive"))
 }
 
 /// Ports must differ by number or protocol.
-fn duplicates(ports: &[Value]) -> Vec<Problem> {
+fn duplicates(ports: &[Value]) -> Vec<FieldError> {
     let same = |one: &Value, other: &Value| ["port", "protocol"].iter().all(|f| one[*f] == other[*f]);
     let doubled = ports.iter().enumerate().filter(|(at, port)| ports[..*at].iter().any(|p| same(p, port)));
     doubled
@@ -83,12 +84,12 @@ fn duplicates(ports: &[Value]) -> Vec<Problem> {
                 "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
                 port["protocol"], port["port"]
             );
-            Problem::duplicate(format!("spec.ports[{at}]"), &Written(shown))
+            FieldError::duplicate(format!("spec.ports[{at}]"), &GoSyntax(shown))
         })
         .collect()
 }
 
-fn addresses(spec: &Value, before: Option<&Value>) -> Option<Problem> {
+fn addresses(spec: &Value, before: Option<&Value>) -> Option<FieldError> {
     let (given, all) = (meta::text(spec, "/clusterIP"), &spec["clusterIPs"]);
     let field = "spec.clusterIPs[0]";
     if let Some(before) = before
@@ -96,9 +97,9 @@ fn addresses(spec: &Value, before: Option<&Value>) -> Option<Problem> {
         && before["clusterIP"] != spec["clusterIP"]
     {
         let all = if before["clusterIPs"] == *all { &json!([given]) } else { all };
-        return Some(Problem::invalid(field, all, "may not change once set"));
+        return Some(FieldError::invalid(field, all, "may not change once set"));
     }
     let is_address = given.is_empty() || given == "None" || given.parse::<std::net::IpAddr>().is_ok();
     let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-    (!is_address).then(|| Problem::invalid(field, &json!(given), detail))
+    (!is_address).then(|| FieldError::invalid(field, &json!(given), detail))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{not_negative, workload};
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
 
 /// What may be changed.
@@ -17,9 +17,9 @@ const MUTABLE: [&str; 7] = [
     "minReadySeconds",
 ];
 
-pub(crate) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
     let spec = &object["spec"];
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for (field, choices) in [
         ("podManagementPolicy", ["OrderedReady", "Parallel"]),
         ("updateStrategy.type", ["RollingUpdate", "OnDelete"]),
@@ -27,21 +27,21 @@ pub(crate) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<Proble
         let value = meta::text(spec, &format!("/{}", field.replace('.', "/")));
         if !choices.contains(&value) {
             let detail = format!("must be '{}' or '{}'", choices[0], choices[1]);
-            problems.push(Problem::invalid(format!("spec.{field}"), &json!(value), &detail));
+            errors.push(FieldError::invalid(format!("spec.{field}"), &json!(value), &detail));
         }
     }
     let partition = &spec["updateStrategy"]["rollingUpdate"]["partition"];
-    problems.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
-    problems.extend(workload("statefulset", &with_claims(spec), None));
-    problems.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
-    problems.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
+    errors.extend(not_negative("updateStrategy.rollingUpdate.partition", partition));
+    errors.extend(workload("statefulset", &with_claims(spec), None));
+    errors.extend(not_negative("minReadySeconds", &spec["minReadySeconds"]));
+    errors.extend(not_negative("revisionHistoryLimit", &spec["revisionHistoryLimit"]));
     if before.is_some_and(|before| fixed(&before["spec"]) != fixed(spec)) {
         let detail = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
                       'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
                       'minReadySeconds' are forbidden";
-        problems.push(Problem::forbidden("spec", detail));
+        errors.push(FieldError::forbidden("spec", detail));
     }
-    problems
+    errors
 }
 
 /// The spec with a volume for each of its claims, as its pods will have.

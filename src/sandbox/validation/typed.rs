@@ -7,27 +7,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::sandbox::object::kind::Checked;
+use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::quantity;
-use crate::sandbox::validation::strict;
+use crate::sandbox::validation::fields;
 
 /// Takes any object as it is.
-pub(crate) fn anything(object: Value) -> Result<Checked, String> {
-    Ok(Checked { object, unknown: Vec::new() })
+pub(crate) fn anything(object: Value) -> Result<Decoded, String> {
+    Ok(Decoded { object, unknown: Vec::new() })
 }
 
 /// Sends `object` through the type `T` and back.
 #[expect(clippy::needless_pass_by_value, reason = "all checks of the table have one form, and some consume")]
-pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Decoded, String> {
     let typed: T = T::deserialize(&object).map_err(|e| e.to_string())?;
     let mut plain = serde_json::to_value(typed).map_err(|e| e.to_string())?;
-    let unknown = strict::unknown(&object, &plain);
+    let unknown = fields::unknown(&object, &plain);
     prune(&mut plain);
-    Ok(Checked { object: plain, unknown })
+    Ok(Decoded { object: plain, unknown })
 }
 
 /// As [`check`], for Leases: their times are written with six digits behind the point, and read no other way.
-pub(crate) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Checked, String> {
+pub(crate) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Decoded, String> {
     for field in ["acquireTime", "renewTime"] {
         let time = object.get("spec").and_then(|spec| spec.get(field)).and_then(Value::as_str);
         if let Some(time) = time.filter(|time| !has_six_digits(time)) {
@@ -44,7 +44,7 @@ fn has_six_digits(time: &str) -> bool {
 }
 
 /// As [`check`], for kinds with pods in them, whose quantities the server rewrites.
-pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Checked, String> {
+pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Decoded, String> {
     quantity::canonicalise(&mut object)?;
     let is_selected = object.pointer("/spec/selector").is_some_and(|selector| !selector.is_null());
     let mut checked = check::<T>(object)?;

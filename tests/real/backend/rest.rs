@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use rollout::sandbox::rules::{Look, Outcome, Rule, outcome, parse_rules};
+use rollout::sandbox::rules::{Outcome, PodFacts, Rule, outcome, parse_rules};
 use serde_json::Value;
 
 /// Far longer than a busy machine takes.
@@ -39,8 +39,8 @@ impl Rest {
         }
         let rules = self.rules.borrow();
         let image = pod["spec"]["containers"][0]["image"].as_str().unwrap();
-        let look = Look { image, labels: None, born: jiff::Timestamp::UNIX_EPOCH };
-        let (outcome, _) = outcome(&rules, look, |_| false);
+        let facts = PodFacts { image, labels: None, start: jiff::Timestamp::UNIX_EPOCH };
+        let (outcome, _) = outcome(&rules, facts, |_| false);
         let gets_ready = match outcome {
             Outcome::Ready { .. } => true,
             Outcome::Fail(_) => false,

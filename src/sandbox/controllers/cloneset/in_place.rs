@@ -41,7 +41,7 @@ pub(super) fn is_possible(old: &Value, new: &Value) -> bool {
 
 /// Changes a pod from one revision to another.
 pub(super) fn update(store: &mut Store, key: &Key, old: &Value, new: &Value) {
-    let now = meta::seconds(store.now);
+    let now = meta::format_time(store.now);
     let closed = json!({
         "type": IN_PLACE_READY,
         "status": "False",
@@ -126,7 +126,7 @@ fn merge(metadata: &mut Map<String, Value>, part: &str, old: &Value, new: &Value
 pub(super) fn refresh(store: &mut Store, key: &Key, pod: &Arc<Value>) -> bool {
     let through = is_through(pod);
     let gated = meta::items(pod, "/spec/readinessGates").iter().any(|g| g["conditionType"] == IN_PLACE_READY);
-    let now = meta::seconds(store.now);
+    let now = meta::format_time(store.now);
     if through && gated && condition(pod) != Some("True") {
         let open = json!({"type": IN_PLACE_READY, "status": "True", "lastTransitionTime": now});
         write::modify(store, key, Part::Status, |pod| set_condition(pod, open));
@@ -159,7 +159,7 @@ fn image(pod: &Value, name: &str) -> String {
 }
 
 fn set_condition(pod: &mut Value, condition: Value) {
-    let conditions = meta::section(pod, "status").entry("conditions").or_insert_with(|| json!([]));
+    let conditions = meta::object_mut(pod, "status").entry("conditions").or_insert_with(|| json!([]));
     let Some(conditions) = conditions.as_array_mut() else { return };
     match conditions.iter_mut().find(|own| own["type"] == condition["type"]) {
         Some(own) if own["status"] == condition["status"] && own["type"] == "Ready" => (),

@@ -2,66 +2,73 @@
 
 use serde_json::{Value, json};
 
-use super::difference::Difference;
-use super::{DOOMED_LABEL, Failed, IN_PLACE_READY, Look, Member, set_state};
+use super::expectation_diffs::ExpectationDiffs;
+use super::{IN_PLACE_READY, Member, SPECIFIED_DELETE_LABEL, SyncContext, SyncError, set_state};
 use crate::sandbox::controllers::events;
 use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::controllers::revisions::{self, REVISION_LABEL, short};
 use crate::sandbox::object::meta;
-use crate::sandbox::store::deletion::{self, Deletion};
+use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Persist};
+use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
 /// Whether pods were made or deleted. If so, nothing is updated in the same look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scaled {
-    Something,
-    Nothing,
+    Changed,
+    Unchanged,
 }
 
 /// Makes or deletes what this look may.
-pub(super) fn step(store: &mut Store, look: &Look) -> Result<Scaled, Failed> {
-    let difference = Difference::of(&look.strategy, &look.members);
-    if difference.missing > 0 {
-        return make(store, look, &difference);
+pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<Scaled, SyncError> {
+    let diffs = ExpectationDiffs::of(&context.strategy, &context.members);
+    if diffs.scale_up > 0 {
+        return create_pods(store, context, &diffs);
     }
-    let mut ready_limit = difference.delete_ready_limit;
-    let doomed: Vec<&Member> = look.members.iter().filter(|member| member.doomed).collect();
-    if !doomed.is_empty() && delete(store, &doomed, &mut ready_limit) == Scaled::Something {
-        return Ok(Scaled::Something);
+    let mut ready_limit = diffs.delete_ready_limit;
+    let marked_for_deletion: Vec<&Member> =
+        context.members.iter().filter(|member| member.marked_for_deletion).collect();
+    if !marked_for_deletion.is_empty()
+        && delete(store, &marked_for_deletion, &mut ready_limit) == Scaled::Changed
+    {
+        return Ok(Scaled::Changed);
     }
     // What is going to be deleted anyway is waited for.
-    if difference.surplus == 0 || !doomed.is_empty() {
-        return Ok(Scaled::Nothing);
+    if diffs.scale_down == 0 || !marked_for_deletion.is_empty() {
+        return Ok(Scaled::Unchanged);
     }
-    let old = difference.surplus_old.min(difference.surplus);
-    let mut leaving = choose(look, old, |member| !member.updated);
-    leaving.extend(choose(look, difference.surplus - old, |member| member.updated));
+    let old = diffs.scale_down_old.min(diffs.scale_down);
+    let mut leaving = choose(context, old, |member| !member.updated);
+    leaving.extend(choose(context, diffs.scale_down - old, |member| member.updated));
     Ok(delete(store, &leaving, &mut ready_limit))
 }
 
-fn make(store: &mut Store, look: &Look, difference: &Difference) -> Result<Scaled, Failed> {
-    let mut made = Scaled::Nothing;
-    for at in 0..difference.make_limit {
-        let history = &look.history;
-        let revision = if at < difference.missing_old { &history.current } else { &history.update };
-        let pod = pod(store, look, revision);
+fn create_pods(
+    store: &mut Store,
+    context: &SyncContext,
+    diffs: &ExpectationDiffs,
+) -> Result<Scaled, SyncError> {
+    let mut made = Scaled::Unchanged;
+    for at in 0..diffs.scale_up_limit {
+        let history = &context.history;
+        let revision = if at < diffs.scale_up_old { &history.current } else { &history.update };
+        let pod = new_pod(store, context, revision);
         if let Err(failure) =
-            write::create(store, registry::kind("pods"), &look.key.namespace, pod, Persist::Keep)
+            write::create(store, registry::kind("pods"), &context.key.namespace, pod, DryRun::Off)
         {
             let message = failure.message().to_owned();
-            events::warn(store, &look.set, "FailedCreate", &format!("failed to create pod: {message}"));
+            events::warn(store, &context.set, "FailedCreate", &format!("failed to create pod: {message}"));
             // What was made is seen first; the next look fails again.
-            let failed = Failed { condition: "FailedScale", message };
-            return if made == Scaled::Something { Ok(made) } else { Err(failed) };
+            let failed = SyncError { condition: "FailedScale", message };
+            return if made == Scaled::Changed { Ok(made) } else { Err(failed) };
         }
-        made = Scaled::Something;
+        made = Scaled::Changed;
     }
     Ok(made)
 }
 
-fn pod(store: &mut Store, look: &Look, revision: &Value) -> Value {
+fn new_pod(store: &mut Store, context: &SyncContext, revision: &Value) -> Value {
     let template = revisions::template(revision);
     let (id, name) = (store.issue_suffix(), meta::name(revision));
     let mut pod = json!({"metadata": template["metadata"], "spec": template["spec"]});
@@ -69,12 +76,12 @@ fn pod(store: &mut Store, look: &Look, revision: &Value) -> Value {
     labels[REVISION_LABEL] = json!(name);
     labels["pod-template-hash"] = json!(short(name));
     labels["apps.kruise.io/cloneset-instance-id"] = json!(id);
-    set_state(&mut pod, "PreparingNormal", &meta::seconds(store.now));
+    set_state(&mut pod, "PreparingNormal", &meta::format_time(store.now));
     let metadata = meta::metadata(&mut pod);
-    metadata.insert("generateName".to_owned(), json!(format!("{}-", look.key.name)));
-    metadata.insert("name".to_owned(), json!(format!("{}-{id}", look.key.name)));
-    metadata.insert("ownerReferences".to_owned(), json!([meta::controller_reference(&look.set)]));
-    let gates = meta::section(&mut pod, "spec").entry("readinessGates").or_insert_with(|| json!([]));
+    metadata.insert("generateName".to_owned(), json!(format!("{}-", context.key.name)));
+    metadata.insert("name".to_owned(), json!(format!("{}-{id}", context.key.name)));
+    metadata.insert("ownerReferences".to_owned(), json!([meta::controller_reference(&context.set)]));
+    let gates = meta::object_mut(&mut pod, "spec").entry("readinessGates").or_insert_with(|| json!([]));
     let gate = json!({"conditionType": IN_PLACE_READY});
     if let Some(gates) = gates.as_array_mut().filter(|gates| !gates.contains(&gate)) {
         gates.push(gate);
@@ -83,8 +90,8 @@ fn pod(store: &mut Store, look: &Look, revision: &Value) -> Value {
 }
 
 /// Pods of one kind that go first: unbound, pending, unavailable, then as a ReplicaSet's.
-fn choose(look: &Look, number: i64, of: impl Fn(&Member) -> bool) -> Vec<&Member> {
-    let mut members: Vec<&Member> = look.members.iter().filter(|member| of(member)).collect();
+fn choose(context: &SyncContext, number: i64, of: impl Fn(&Member) -> bool) -> Vec<&Member> {
+    let mut members: Vec<&Member> = context.members.iter().filter(|member| of(member)).collect();
     members.sort_by_cached_key(|member| {
         let bound = !meta::text(&member.pod, "/spec/nodeName").is_empty();
         let running = meta::text(&member.pod, "/status/phase") == "Running";
@@ -96,7 +103,7 @@ fn choose(look: &Look, number: i64, of: impl Fn(&Member) -> bool) -> Vec<&Member
 
 /// Deletes pods, ready ones only as far as the limit goes.
 fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scaled {
-    let mut deleted = Scaled::Nothing;
+    let mut deleted = Scaled::Unchanged;
     for member in members {
         if member.steady {
             if *ready_limit == 0 {
@@ -105,13 +112,13 @@ fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scal
             *ready_limit -= 1;
         }
         // A refusal cannot happen: the pod is there and nothing was demanded of it.
-        deletion::delete(store, &member.key, &Deletion::default(), Persist::Keep).ok();
-        deleted = Scaled::Something;
+        deletion::delete(store, &member.key, &DeleteOptions::default(), DryRun::Off).ok();
+        deleted = Scaled::Changed;
     }
     deleted
 }
 
 /// Marks a pod as one to be deleted, so that another takes its place.
-pub(super) fn doom(pod: &mut Value) {
-    meta::metadata(pod).entry("labels").or_insert_with(|| json!({}))[DOOMED_LABEL] = json!("true");
+pub(super) fn mark_for_deletion(pod: &mut Value) {
+    meta::metadata(pod).entry("labels").or_insert_with(|| json!({}))[SPECIFIED_DELETE_LABEL] = json!("true");
 }

@@ -1,28 +1,28 @@
 //! Bringing the pods of a CloneSet to its revision, as far as partition and availability let it.
 
-use super::difference::Difference;
-use super::{Failed, Look, Member, in_place, scale};
+use super::expectation_diffs::ExpectationDiffs;
+use super::{Member, SyncContext, SyncError, in_place, scale};
 use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
 /// Updates what this look may. States of pods that have changed come first, and then nothing else.
-pub(super) fn step(store: &mut Store, look: &Look) -> Result<(), Failed> {
+pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<(), SyncError> {
     let mut refreshed = false;
-    for member in &look.members {
+    for member in &context.members {
         refreshed |= in_place::refresh(store, &member.key, &member.pod);
     }
-    if refreshed || look.strategy.paused {
+    if refreshed || context.strategy.paused {
         return Ok(());
     }
-    let difference = Difference::of(&look.strategy, &look.members);
-    let mut waiting: Vec<&Member> = look.members.iter().filter(|member| !member.updated).collect();
+    let diffs = ExpectationDiffs::of(&context.strategy, &context.members);
+    let mut waiting: Vec<&Member> = context.members.iter().filter(|member| !member.updated).collect();
     waiting.sort_by_cached_key(|member| rank(&member.pod, &member.key));
-    waiting.truncate(usize::try_from(difference.update).unwrap_or_default());
-    let allowed = allowed(&waiting, &look.members, difference.update_unavailable);
+    waiting.truncate(usize::try_from(diffs.update).unwrap_or_default());
+    let allowed = allowed(&waiting, &context.members, diffs.update_max_unavailable);
     for member in &waiting[..allowed] {
-        update(store, look, member)?;
+        update(store, context, member)?;
     }
     Ok(())
 }
@@ -46,12 +46,12 @@ fn allowed(waiting: &[&Member], all: &[Member], most: i64) -> usize {
     allowed
 }
 
-fn update(store: &mut Store, look: &Look, member: &Member) -> Result<(), Failed> {
-    let kind = meta::text(&look.set, "/spec/updateStrategy/type");
+fn update(store: &mut Store, context: &SyncContext, member: &Member) -> Result<(), SyncError> {
+    let kind = meta::text(&context.set, "/spec/updateStrategy/type");
     if ["InPlaceIfPossible", "InPlaceOnly"].contains(&kind) {
-        let old = look.history.of_pod(&member.pod);
-        if let Some(old) = old.filter(|old| in_place::is_possible(old, &look.history.update)) {
-            in_place::update(store, &member.key, old, &look.history.update);
+        let old = context.history.of_pod(&member.pod);
+        if let Some(old) = old.filter(|old| in_place::is_possible(old, &context.history.update)) {
+            in_place::update(store, &member.key, old, &context.history.update);
             return Ok(());
         }
         if kind == "InPlaceOnly" {
@@ -59,9 +59,9 @@ fn update(store: &mut Store, look: &Look, member: &Member) -> Result<(), Failed>
                 "find Pod {} update strategy is InPlaceOnly but can not update in-place",
                 member.key.name
             );
-            return Err(Failed { condition: "FailedUpdate", message });
+            return Err(SyncError { condition: "FailedUpdate", message });
         }
     }
-    write::modify(store, &member.key, Part::Main, scale::doom);
+    write::modify(store, &member.key, Part::Main, scale::mark_for_deletion);
     Ok(())
 }

@@ -13,12 +13,12 @@ pub(super) const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
 
 /// A ReplicaSet of the Deployment, as it was when it was last looked at.
 #[derive(Clone)]
-pub(super) struct Set {
+pub(super) struct OwnedReplicaSet {
     pub(super) key: Key,
     pub(super) object: Arc<Value>,
 }
 
-impl Set {
+impl OwnedReplicaSet {
     /// How many pods it should have.
     pub(super) fn replicas(&self) -> i64 {
         meta::number(&self.object, "/spec/replicas")
@@ -38,14 +38,14 @@ impl Set {
 }
 
 /// A Deployment, its ReplicaSets and what this look has to report.
-pub(super) struct Rollout {
+pub(super) struct SyncContext {
     pub(super) key: Key,
     pub(super) deployment: Arc<Value>,
     /// The ReplicaSet with the Deployment's template.
-    pub(super) newest: Option<Set>,
+    pub(super) newest: Option<OwnedReplicaSet>,
     /// All others, oldest first.
-    pub(super) others: Vec<Set>,
-    pub(super) fence: Fence,
+    pub(super) others: Vec<OwnedReplicaSet>,
+    pub(super) bounds: RollingBounds,
     /// What is to be said about progress, if anything new.
     pub(super) progress: Option<Progress>,
     /// The annotation that this look gives the Deployment.
@@ -53,17 +53,17 @@ pub(super) struct Rollout {
     pub(super) collisions: i64,
 }
 
-impl Rollout {
+impl SyncContext {
     pub(super) fn replicas(&self) -> i64 {
         meta::number(&self.deployment, "/spec/replicas")
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Set> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &OwnedReplicaSet> {
         self.others.iter().chain(&self.newest)
     }
 
     pub(super) fn total(&self) -> i64 {
-        self.all().map(Set::replicas).sum()
+        self.all().map(OwnedReplicaSet::replicas).sum()
     }
 }
 
@@ -79,27 +79,27 @@ pub(super) enum Progress {
 
 /// How far the number of pods may stray from the size of the Deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fence {
-    pub(super) surge: i64,
-    pub(super) unavailable: i64,
+pub(super) struct RollingBounds {
+    pub(super) max_surge: i64,
+    pub(super) max_unavailable: i64,
     pub(super) rolling: bool,
 }
 
-impl Fence {
+impl RollingBounds {
     /// Reads the fence of a Deployment: surge rounds up, unavailable rounds down, and one of them is not zero.
     pub(super) fn of(deployment: &Value) -> Self {
         let size = meta::number(deployment, "/spec/replicas");
         let strategy = &deployment["spec"]["strategy"];
         if strategy["type"] != "RollingUpdate" {
-            return Self { surge: 0, unavailable: 0, rolling: false };
+            return Self { max_surge: 0, max_unavailable: 0, rolling: false };
         }
         let rolling = &strategy["rollingUpdate"];
-        let surge = resolve(&rolling["maxSurge"], size, |numerator| (numerator + 99) / 100);
-        let mut unavailable = resolve(&rolling["maxUnavailable"], size, |numerator| numerator / 100);
-        if surge == 0 && unavailable == 0 {
-            unavailable = 1;
+        let max_surge = resolve(&rolling["maxSurge"], size, |numerator| (numerator + 99) / 100);
+        let mut max_unavailable = resolve(&rolling["maxUnavailable"], size, |numerator| numerator / 100);
+        if max_surge == 0 && max_unavailable == 0 {
+            max_unavailable = 1;
         }
-        Self { surge, unavailable: unavailable.min(size), rolling: true }
+        Self { max_surge, max_unavailable: max_unavailable.min(size), rolling: true }
     }
 }
 
@@ -108,28 +108,28 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fence(replicas: i64, surge: &Value, unavailable: &Value) -> (i64, i64) {
-        let fence = Fence::of(&json!({"spec": {"replicas": replicas, "strategy": {
+    fn bounds(replicas: i64, max_surge: &Value, max_unavailable: &Value) -> (i64, i64) {
+        let bounds = RollingBounds::of(&json!({"spec": {"replicas": replicas, "strategy": {
             "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
+            "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
         }}}));
-        (fence.surge, fence.unavailable)
+        (bounds.max_surge, bounds.max_unavailable)
     }
 
     #[test]
     fn surge_rounds_up_and_unavailable_down() {
-        assert_eq!(fence(5, &json!("25%"), &json!("25%")), (2, 1));
-        assert_eq!(fence(4, &json!("25%"), &json!("25%")), (1, 1));
+        assert_eq!(bounds(5, &json!("25%"), &json!("25%")), (2, 1));
+        assert_eq!(bounds(4, &json!("25%"), &json!("25%")), (1, 1));
     }
 
     #[test]
     fn a_fence_never_blocks_everything() {
-        assert_eq!(fence(3, &json!("0%"), &json!("25%")), (0, 1));
-        assert_eq!(fence(3, &json!(0), &json!(1)), (0, 1));
+        assert_eq!(bounds(3, &json!("0%"), &json!("25%")), (0, 1));
+        assert_eq!(bounds(3, &json!(0), &json!(1)), (0, 1));
     }
 
     #[test]
     fn no_more_is_unavailable_than_there_is() {
-        assert_eq!(fence(2, &json!(1), &json!(5)), (1, 2));
+        assert_eq!(bounds(2, &json!(1), &json!(5)), (1, 2));
     }
 }

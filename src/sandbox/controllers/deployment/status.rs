@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::model::{Progress, REVISION, Rollout, Set};
+use super::model::{OwnedReplicaSet, Progress, REVISION, SyncContext};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
@@ -14,44 +14,48 @@ use crate::sandbox::store::write::{self, Part};
 
 /// Whether a look judges progress, or only counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Estimate {
-    Progress,
+pub(super) enum ProgressCheck {
+    Run,
     Skip,
 }
 
 /// Writes the status that follows from the ReplicaSets.
-pub(super) fn report(store: &mut Store, rollout: &Rollout, estimate: Estimate) {
-    let before = &rollout.deployment["status"];
-    let mut status = calculate(rollout);
+pub(super) fn report(store: &mut Store, context: &SyncContext, progress_check: ProgressCheck) {
+    let before = &context.deployment["status"];
+    let mut status = calculate(context);
     let mut conditions: Vec<Value> = meta::items(before, "/conditions").to_vec();
     let deadline =
-        rollout.deployment["spec"]["progressDeadlineSeconds"].as_i64().filter(|d| *d < i64::from(i32::MAX));
-    announce(store, rollout, &mut conditions, deadline);
-    if matches!(rollout.progress, Some(Progress::Created(_))) {
+        context.deployment["spec"]["progressDeadlineSeconds"].as_i64().filter(|d| *d < i64::from(i32::MAX));
+    announce(store, context, &mut conditions, deadline);
+    if matches!(context.progress, Some(Progress::Created(_))) {
         // That there is a new ReplicaSet is written at once, before anything is counted.
         let announced = conditions.clone();
-        write_status(store, rollout, |status| status["conditions"] = json!(announced));
+        write_status(store, context, |status| status["conditions"] = json!(announced));
     }
-    set(store, &mut conditions, availability(rollout, &status));
+    set(store, &mut conditions, availability(context, &status));
     match deadline {
         None => conditions.retain(|c| c["type"] != "Progressing"),
-        Some(deadline) if estimate == Estimate::Progress => {
-            judge(store, rollout, &mut conditions, &status, deadline);
+        Some(deadline) if progress_check == ProgressCheck::Run => {
+            update_progressing(store, context, &mut conditions, &status, deadline);
         }
         Some(_) => (),
     }
     status["conditions"] = json!(conditions);
-    let edited = write_status(store, rollout, |before| *before = status);
-    if let (Some(deployment), Some(deadline), Estimate::Progress) = (edited, deadline, estimate) {
-        look_again(store, rollout, &deployment, deadline);
+    let edited = write_status(store, context, |before| *before = status);
+    if let (Some(deployment), Some(deadline), ProgressCheck::Run) = (edited, deadline, progress_check) {
+        look_again(store, context, &deployment, deadline);
     }
 }
 
 /// Changes the status, and numbers the Deployment as its newest ReplicaSet.
-fn write_status(store: &mut Store, rollout: &Rollout, edit: impl FnOnce(&mut Value)) -> Option<Arc<Value>> {
-    write::modify(store, &rollout.key, Part::Status, |deployment| {
+fn write_status(
+    store: &mut Store,
+    context: &SyncContext,
+    edit: impl FnOnce(&mut Value),
+) -> Option<Arc<Value>> {
+    write::modify(store, &context.key, Part::Status, |deployment| {
         edit(&mut deployment["status"]);
-        if let Some(revision) = &rollout.revision {
+        if let Some(revision) = &context.revision {
             let annotations = meta::metadata(deployment).entry("annotations").or_insert_with(|| json!({}));
             annotations[REVISION] = json!(revision);
         }
@@ -59,12 +63,12 @@ fn write_status(store: &mut Store, rollout: &Rollout, edit: impl FnOnce(&mut Val
 }
 
 /// The counts, of which zero is left out.
-pub(super) fn calculate(rollout: &Rollout) -> Value {
-    let sum = |field: &str| -> i64 { rollout.all().map(|set| set.status(field)).sum() };
+pub(super) fn calculate(context: &SyncContext) -> Value {
+    let sum = |field: &str| -> i64 { context.all().map(|set| set.status(field)).sum() };
     let available = sum("availableReplicas");
-    let updated = rollout.newest.as_ref().map(|set| set.status("replicas")).unwrap_or_default();
+    let updated = context.newest.as_ref().map(|set| set.status("replicas")).unwrap_or_default();
     let mut status = json!({
-        "observedGeneration": meta::number(&rollout.deployment, "/metadata/generation"),
+        "observedGeneration": meta::number(&context.deployment, "/metadata/generation"),
         "terminatingReplicas": sum("terminatingReplicas"),
     });
     for (field, value) in [
@@ -72,8 +76,8 @@ pub(super) fn calculate(rollout: &Rollout) -> Value {
         ("updatedReplicas", updated),
         ("readyReplicas", sum("readyReplicas")),
         ("availableReplicas", available),
-        ("unavailableReplicas", (rollout.total() - available).max(0)),
-        ("collisionCount", rollout.collisions),
+        ("unavailableReplicas", (context.total() - available).max(0)),
+        ("collisionCount", context.collisions),
     ] {
         if value > 0 {
             status[field] = json!(value);
@@ -100,7 +104,7 @@ fn condition(kind: &str, state: &str, reason: &str, message: &str) -> Value {
 
 /// Sets a condition unless it says the same already; its transition time moves with its status alone.
 fn set(store: &Store, conditions: &mut Vec<Value>, mut condition: Value) {
-    let now = json!(meta::seconds(store.now));
+    let now = json!(meta::format_time(store.now));
     condition["lastUpdateTime"] = now.clone();
     condition["lastTransitionTime"] = now;
     let before = conditions.iter().position(|c| c["type"] == condition["type"]);
@@ -122,11 +126,11 @@ fn progressing(conditions: &[Value]) -> Option<&Value> {
 }
 
 /// Pauses, resumptions and new ReplicaSets.
-fn announce(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, deadline: Option<i64>) {
+fn announce(store: &Store, context: &SyncContext, conditions: &mut Vec<Value>, deadline: Option<i64>) {
     if deadline.is_none() {
         return;
     }
-    let paused = rollout.deployment["spec"]["paused"] == true;
+    let paused = context.deployment["spec"]["paused"] == true;
     let known = progressing(conditions);
     let timed_out = known.is_some_and(|c| c["reason"] == "ProgressDeadlineExceeded");
     let was_paused = known.is_some_and(|c| c["reason"] == "DeploymentPaused");
@@ -143,7 +147,7 @@ fn announce(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, deadl
             condition("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"),
         );
     }
-    match &rollout.progress {
+    match &context.progress {
         Some(Progress::Created(name)) => {
             let message = format!("Created new replica set \"{name}\"");
             set(store, conditions, condition("Progressing", "True", "NewReplicaSetCreated", &message));
@@ -159,8 +163,8 @@ fn announce(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, deadl
     }
 }
 
-fn availability(rollout: &Rollout, status: &Value) -> Value {
-    let least = rollout.replicas() - rollout.fence.unavailable;
+fn availability(context: &SyncContext, status: &Value) -> Value {
+    let least = context.replicas() - context.bounds.max_unavailable;
     if count(status, "availableReplicas") >= least {
         let message = "Deployment has minimum availability.";
         condition("Available", "True", "MinimumReplicasAvailable", message)
@@ -171,20 +175,26 @@ fn availability(rollout: &Rollout, status: &Value) -> Value {
 }
 
 /// Judges progress: complete, under way, or out of time.
-fn judge(store: &Store, rollout: &Rollout, conditions: &mut Vec<Value>, status: &Value, deadline: i64) {
+fn update_progressing(
+    store: &Store,
+    context: &SyncContext,
+    conditions: &mut Vec<Value>,
+    status: &Value,
+    deadline: i64,
+) {
     let known = progressing(conditions).cloned();
     let said_complete = known.as_ref().is_some_and(|c| c["reason"] == "NewReplicaSetAvailable");
     if said_complete && count(status, "replicas") == count(status, "updatedReplicas") {
         return;
     }
-    let subject = match &rollout.newest {
-        Some(Set { key, .. }) => format!("ReplicaSet \"{}\"", key.name),
-        None => format!("Deployment \"{}\"", rollout.key.name),
+    let subject = match &context.newest {
+        Some(OwnedReplicaSet { key, .. }) => format!("ReplicaSet \"{}\"", key.name),
+        None => format!("Deployment \"{}\"", context.key.name),
     };
-    if is_complete(&rollout.deployment, status) {
+    if is_complete(&context.deployment, status) {
         let message = format!("{subject} has successfully progressed.");
         set(store, conditions, condition("Progressing", "True", "NewReplicaSetAvailable", &message));
-    } else if has_progressed(&rollout.deployment["status"], status) {
+    } else if has_progressed(&context.deployment["status"], status) {
         let message = format!("{subject} is progressing.");
         conditions.retain(|c| c["type"] != "Progressing");
         set(store, conditions, condition("Progressing", "True", "ReplicaSetUpdated", &message));
@@ -211,20 +221,20 @@ fn is_out_of_time(store: &Store, known: &Value, deadline: i64) -> bool {
     match meta::text(known, "/reason") {
         "NewReplicaSetAvailable" => false,
         "ProgressDeadlineExceeded" => true,
-        _ => meta::moment(known, "/lastUpdateTime")
+        _ => meta::time_at(known, "/lastUpdateTime")
             .is_some_and(|updated| updated + SignedDuration::from_secs(deadline) < store.now),
     }
 }
 
 /// Asks for a look when the deadline will have passed.
-fn look_again(store: &mut Store, rollout: &Rollout, deployment: &Value, deadline: i64) {
+fn look_again(store: &mut Store, context: &SyncContext, deployment: &Value, deadline: i64) {
     let Some(known) = progressing(meta::items(deployment, "/status/conditions")) else { return };
     let over =
         is_complete(deployment, &deployment["status"]) || known["reason"] == "ProgressDeadlineExceeded";
-    if let (false, Some(updated)) = (over, meta::moment(known, "/lastUpdateTime")) {
+    if let (false, Some(updated)) = (over, meta::time_at(known, "/lastUpdateTime")) {
         let due = updated + SignedDuration::from_secs(deadline.saturating_add(1));
         if due > store.now {
-            store.queue.add(Task::Deployment, &rollout.key, due);
+            store.queue.add(Task::Deployment, &context.key, due);
         }
     }
 }

@@ -2,22 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::Schema::{Anything, Fields, List, Number, NumberOrText, Switch, Text, Texts};
-use super::{Field, check as checked, complaints, may, must};
-use crate::sandbox::object::field_error::Problem;
-use crate::sandbox::object::kind::Checked;
+use super::Schema::{Array, Boolean, IntOrString, Integer, Object, StringMap, Text, Unstructured};
+use super::{Field, check as checked, optional, required, schema_errors};
+use crate::sandbox::object::field_error::FieldError;
+use crate::sandbox::object::kind::Decoded;
 
 /// The group, which a cluster without OpenKruise does not have.
 pub(crate) const GROUP: &str = "apps.kruise.io";
 
 /// Drops what the definition does not know.
-pub(crate) fn check(object: Value) -> Result<Checked, String> {
+pub(crate) fn check(object: Value) -> Result<Decoded, String> {
     checked(object, PARTS)
 }
 
 /// What the definition refuses. There is no webhook, so nobody looks into the template.
-pub(crate) fn validate(object: &Value, _before: Option<&Value>) -> Vec<Problem> {
-    let mut problems = complaints("", PARTS, object);
+pub(crate) fn validate(object: &Value, _before: Option<&Value>) -> Vec<FieldError> {
+    let mut errors = schema_errors("", PARTS, object);
     // The size is read once more for its subresource.
     if let Some(size) = object.pointer("/spec/replicas").filter(|size| !size.is_i64()) {
         let (text, kind) = match size {
@@ -25,74 +25,88 @@ pub(crate) fn validate(object: &Value, _before: Option<&Value>) -> Vec<Problem> 
             other => (other.to_string(), "float64"),
         };
         let detail = format!(".spec.replicas accessor error: {text} is of the type {kind}, expected int64");
-        problems.push(Problem::invalid(".spec.replicas", &json!(0), &detail));
+        errors.push(FieldError::invalid(".spec.replicas", &json!(0), &detail));
     }
-    problems
+    errors
 }
 
-const PARTS: &[Field] = &[may("spec", Fields(SPEC)), may("status", Fields(STATUS))];
+const PARTS: &[Field] = &[optional("spec", Object(SPEC)), optional("status", Object(STATUS))];
 
 const SPEC: &[Field] = &[
-    may("lifecycle", Fields(LIFECYCLE)),
-    may("minReadySeconds", Number),
-    may("replicas", Number),
-    may("revisionHistoryLimit", Number),
-    may("scaleStrategy", Fields(SCALE_STRATEGY)),
-    must("selector", Fields(SELECTOR)),
-    must("template", Anything),
-    may("updateStrategy", Fields(UPDATE_STRATEGY)),
-    may("volumeClaimTemplates", Anything),
+    optional("lifecycle", Object(LIFECYCLE)),
+    optional("minReadySeconds", Integer),
+    optional("replicas", Integer),
+    optional("revisionHistoryLimit", Integer),
+    optional("scaleStrategy", Object(SCALE_STRATEGY)),
+    required("selector", Object(SELECTOR)),
+    required("template", Unstructured),
+    optional("updateStrategy", Object(UPDATE_STRATEGY)),
+    optional("volumeClaimTemplates", Unstructured),
 ];
 
-const LIFECYCLE: &[Field] =
-    &[may("inPlaceUpdate", Fields(HOOK)), may("preDelete", Fields(HOOK)), may("preNormal", Fields(HOOK))];
+const LIFECYCLE: &[Field] = &[
+    optional("inPlaceUpdate", Object(HOOK)),
+    optional("preDelete", Object(HOOK)),
+    optional("preNormal", Object(HOOK)),
+];
 
-const HOOK: &[Field] =
-    &[may("finalizersHandler", List(&Text)), may("labelsHandler", Texts), may("markPodNotReady", Switch)];
+const HOOK: &[Field] = &[
+    optional("finalizersHandler", Array(&Text)),
+    optional("labelsHandler", StringMap),
+    optional("markPodNotReady", Boolean),
+];
 
-const SCALE_STRATEGY: &[Field] =
-    &[may("disablePVCReuse", Switch), may("maxUnavailable", NumberOrText), may("podsToDelete", List(&Text))];
+const SCALE_STRATEGY: &[Field] = &[
+    optional("disablePVCReuse", Boolean),
+    optional("maxUnavailable", IntOrString),
+    optional("podsToDelete", Array(&Text)),
+];
 
-const SELECTOR: &[Field] = &[may("matchExpressions", List(&Fields(EXPRESSION))), may("matchLabels", Texts)];
+const SELECTOR: &[Field] =
+    &[optional("matchExpressions", Array(&Object(EXPRESSION))), optional("matchLabels", StringMap)];
 
-const EXPRESSION: &[Field] = &[must("key", Text), must("operator", Text), may("values", List(&Text))];
+const EXPRESSION: &[Field] =
+    &[required("key", Text), required("operator", Text), optional("values", Array(&Text))];
 
 const UPDATE_STRATEGY: &[Field] = &[
-    may("inPlaceUpdateStrategy", Fields(&[may("gracePeriodSeconds", Number)])),
-    may("maxSurge", NumberOrText),
-    may("maxUnavailable", NumberOrText),
-    may("partition", NumberOrText),
-    may("paused", Switch),
-    may("priorityStrategy", Fields(PRIORITY)),
-    may("scatterStrategy", List(&Fields(&[must("key", Text), must("value", Text)]))),
-    may("type", Text),
+    optional("inPlaceUpdateStrategy", Object(&[optional("gracePeriodSeconds", Integer)])),
+    optional("maxSurge", IntOrString),
+    optional("maxUnavailable", IntOrString),
+    optional("partition", IntOrString),
+    optional("paused", Boolean),
+    optional("priorityStrategy", Object(PRIORITY)),
+    optional("scatterStrategy", Array(&Object(&[required("key", Text), required("value", Text)]))),
+    optional("type", Text),
 ];
 
 const PRIORITY: &[Field] = &[
-    may("orderPriority", List(&Fields(&[must("orderedKey", Text)]))),
-    may("weightPriority", List(&Fields(&[must("matchSelector", Fields(SELECTOR)), must("weight", Number)]))),
+    optional("orderPriority", Array(&Object(&[required("orderedKey", Text)]))),
+    optional(
+        "weightPriority",
+        Array(&Object(&[required("matchSelector", Object(SELECTOR)), required("weight", Integer)])),
+    ),
 ];
 
 const STATUS: &[Field] = &[
-    must("availableReplicas", Number),
-    may("collisionCount", Number),
-    may("conditions", List(&Fields(CONDITION))),
-    may("currentRevision", Text),
-    may("expectedUpdatedReplicas", Number),
-    may("labelSelector", Text),
-    may("observedGeneration", Number),
-    must("readyReplicas", Number),
-    must("replicas", Number),
-    may("updateRevision", Text),
-    may("updatedAvailableReplicas", Number),
-    must("updatedReadyReplicas", Number),
-    must("updatedReplicas", Number),
+    required("availableReplicas", Integer),
+    optional("collisionCount", Integer),
+    optional("conditions", Array(&Object(CONDITION))),
+    optional("currentRevision", Text),
+    optional("expectedUpdatedReplicas", Integer),
+    optional("labelSelector", Text),
+    optional("observedGeneration", Integer),
+    required("readyReplicas", Integer),
+    required("replicas", Integer),
+    optional("updateRevision", Text),
+    optional("updatedAvailableReplicas", Integer),
+    required("updatedReadyReplicas", Integer),
+    required("updatedReplicas", Integer),
 ];
 
 const CONDITION: &[Field] = &[
-    may("lastTransitionTime", Text),
-    may("message", Text),
-    may("reason", Text),
-    must("status", Text),
-    must("type", Text),
+    optional("lastTransitionTime", Text),
+    optional("message", Text),
+    optional("reason", Text),
+    required("status", Text),
+    required("type", Text),
 ];

@@ -17,7 +17,7 @@ fn default(map: &mut Map<String, Value>, field: &str, value: Value) {
 }
 
 pub(crate) fn deployment(object: &mut Value) {
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     default(spec, "replicas", json!(1));
     default(spec, "revisionHistoryLimit", json!(10));
     default(spec, "progressDeadlineSeconds", json!(600));
@@ -41,7 +41,7 @@ pub(crate) fn deployment(object: &mut Value) {
 }
 
 pub(crate) fn replica_set(object: &mut Value) {
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     default(spec, "replicas", json!(1));
     omit_zero(spec, "minReadySeconds");
     template(spec);
@@ -51,11 +51,11 @@ pub(crate) fn replica_set(object: &mut Value) {
 fn template(spec: &mut Map<String, Value>) {
     let template = spec.entry("template").or_insert_with(|| json!({}));
     default_section(template, "metadata");
-    pod_spec::default_pod_spec(meta::section(template, "spec"));
+    pod_spec::default_pod_spec(meta::object_mut(template, "spec"));
 }
 
 pub(crate) fn pod(object: &mut Value) {
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     pod_spec::default_pod_spec(spec);
     default(spec, "enableServiceLinks", json!(true));
     default(spec, "preemptionPolicy", json!("PreemptLowerPriority"));
@@ -70,14 +70,14 @@ pub(crate) fn pod(object: &mut Value) {
     });
     default(spec, "tolerations", json!(tolerations));
     default_status(object, json!({}));
-    let status = meta::section(object, "status");
+    let status = meta::object_mut(object, "status");
     default(status, "phase", json!("Pending"));
     default(status, "qosClass", json!(class));
 }
 
 pub(crate) fn service(object: &mut Value) {
     let address = address(&format!("{}/{}", meta::namespace(object), meta::name(object)));
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     default(spec, "type", json!("ClusterIP"));
     default(spec, "sessionAffinity", json!("None"));
     let external = spec["type"] == "ExternalName";
@@ -122,16 +122,16 @@ pub(crate) fn service(object: &mut Value) {
 }
 
 pub(crate) fn lease(object: &mut Value) {
-    meta::section(object, "spec");
+    meta::object_mut(object, "spec");
 }
 
 pub(crate) fn namespace(object: &mut Value) {
     let name = meta::name(object).to_owned();
     let labels = meta::metadata(object).entry("labels").or_insert_with(|| json!({}));
     labels["kubernetes.io/metadata.name"] = json!(name);
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     default(spec, "finalizers", json!(["kubernetes"]));
-    default(meta::section(object, "status"), "phase", json!("Active"));
+    default(meta::object_mut(object, "status"), "phase", json!("Active"));
 }
 
 pub(crate) fn access_review(object: &mut Value) {
@@ -146,7 +146,7 @@ pub(crate) fn rules_review(object: &mut Value) {
 }
 
 fn default_section(object: &mut Value, field: &str) {
-    meta::section(object, field);
+    meta::object_mut(object, field);
 }
 
 fn default_status(object: &mut Value, status: Value) {

@@ -133,7 +133,7 @@ fn default_downward(source: &mut Value) {
 pub(super) fn default_requests(container: &mut Value, so_far: &'static str) -> &'static str {
     let limits = container.pointer("/resources/limits").and_then(Value::as_object).cloned();
     if let Some(limits) = &limits {
-        let resources = meta::section(container, "resources");
+        let resources = meta::object_mut(container, "resources");
         let requests = resources.entry("requests").or_insert_with(|| json!({}));
         for (name, value) in limits {
             if requests.get(name).is_none() {

@@ -6,7 +6,7 @@ use super::{default, default_status, omit_zero, template};
 use crate::sandbox::object::meta;
 
 pub(crate) fn stateful_set(object: &mut Value) {
-    let spec = meta::section(object, "spec");
+    let spec = meta::object_mut(object, "spec");
     default(spec, "replicas", json!(1));
     default(spec, "revisionHistoryLimit", json!(10));
     default(spec, "podManagementPolicy", json!("OrderedReady"));

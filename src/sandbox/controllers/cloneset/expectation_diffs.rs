@@ -54,66 +54,74 @@ fn partition(value: &Value, replicas: i64) -> i64 {
 
 /// What there is to do, and its limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(super) struct ExpectationDiffs {
     /// Pods that are missing; of these so many of the old revision, and so many at once.
-    pub(super) missing: i64,
-    pub(super) missing_old: i64,
-    pub(super) make_limit: i64,
+    pub(super) scale_up: i64,
+    pub(super) scale_up_old: i64,
+    pub(super) scale_up_limit: i64,
     /// Pods that are too many; of these so many of old revisions.
-    pub(super) surplus: i64,
-    pub(super) surplus_old: i64,
+    pub(super) scale_down: i64,
+    pub(super) scale_down_old: i64,
     /// How many ready pods may be deleted now.
     pub(super) delete_ready_limit: i64,
     /// Pods that should be of the other revision, and how many of them may be unavailable.
     pub(super) update: i64,
-    pub(super) update_unavailable: i64,
+    pub(super) update_max_unavailable: i64,
 }
 
-impl Difference {
+impl ExpectationDiffs {
     pub(super) fn of(strategy: &Strategy, members: &[Member]) -> Self {
         let count = |of: &dyn Fn(&Member) -> bool| {
             i64::try_from(members.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)
         };
         let (all, new) = (count(&|_| true), count(&|m| m.updated));
         let old = all - new;
-        let (doomed, doomed_old) = (count(&|m| m.doomed), count(&|m| m.doomed && !m.updated));
-        let unavailable = count(&|m| !m.doomed && !m.available);
+        let (marked_for_deletion, marked_old) =
+            (count(&|m| m.marked_for_deletion), count(&|m| m.marked_for_deletion && !m.updated));
+        let unavailable = count(&|m| !m.marked_for_deletion && !m.available);
         // Pods only ever go to the new revision.
         let surplus_of_old = (old - strategy.partition).max(0);
         let lack_of_new = (strategy.replicas - strategy.partition - new).max(0);
         let (surge, surge_old) =
-            surge(strategy, unavailable, doomed, doomed_old, surplus_of_old.min(lack_of_new));
+            surge(strategy, unavailable, marked_for_deletion, marked_old, surplus_of_old.min(lack_of_new));
         let (wanted, wanted_old) = (strategy.replicas + surge, strategy.partition + surge_old);
-        let mut difference = Self::default();
+        let mut diffs = Self::default();
         if all < wanted {
-            difference.missing = wanted - all;
-            difference.missing_old = (wanted_old - old).max(0);
+            diffs.scale_up = wanted - all;
+            diffs.scale_up_old = (wanted_old - old).max(0);
             let room = (strategy.unavailable_while_scaling - unavailable).max(0);
-            difference.make_limit = difference.missing.min(room);
+            diffs.scale_up_limit = diffs.scale_up.min(room);
         }
-        if all - doomed > wanted {
-            difference.surplus = all - doomed - wanted;
-            difference.surplus_old = (old - doomed_old - wanted_old).max(0);
+        if all - marked_for_deletion > wanted {
+            diffs.scale_down = all - marked_for_deletion - wanted;
+            diffs.scale_down_old = (old - marked_old - wanted_old).max(0);
         }
         let spare = strategy.unavailable + all - strategy.replicas;
-        if doomed > 0 || difference.surplus > 0 {
-            difference.delete_ready_limit = (spare - unavailable).max(0);
+        if marked_for_deletion > 0 || diffs.scale_down > 0 {
+            diffs.delete_ready_limit = (spare - unavailable).max(0);
         }
-        difference.update = surplus_of_old.min(lack_of_new);
-        if difference.update > 0 {
-            difference.update_unavailable = spare;
+        diffs.update = surplus_of_old.min(lack_of_new);
+        if diffs.update > 0 {
+            diffs.update_max_unavailable = spare;
         }
-        difference
+        diffs
     }
 }
 
 /// How many pods there may be beyond the size for now, and how many of them are of the old revision.
-fn surge(strategy: &Strategy, unavailable: i64, doomed: i64, doomed_old: i64, updating: i64) -> (i64, i64) {
+fn surge(
+    strategy: &Strategy,
+    unavailable: i64,
+    marked_for_deletion: i64,
+    marked_old: i64,
+    updating: i64,
+) -> (i64, i64) {
     if strategy.surge == 0 {
         return (0, 0);
     }
-    let replacing = (unavailable + doomed - strategy.unavailable).max(0).min(doomed);
-    let replacing_old = (replacing - (doomed - doomed_old)).max(0);
+    let replacing =
+        (unavailable + marked_for_deletion - strategy.unavailable).max(0).min(marked_for_deletion);
+    let replacing_old = (replacing - (marked_for_deletion - marked_old)).max(0);
     if replacing >= updating {
         let surge = strategy.surge.min(replacing);
         (surge, surge.min(replacing_old))
@@ -142,7 +150,7 @@ mod tests {
             ready: available,
             available,
             steady: available,
-            doomed: false,
+            marked_for_deletion: false,
         };
         let mut members: Vec<Member> = (0..old).map(|_| member(false, true)).collect();
         members.extend((0..new).map(|at| member(true, at >= unready_new)));
@@ -165,40 +173,40 @@ mod tests {
     #[test]
     fn an_update_stops_at_the_partition_and_never_goes_back() {
         let update = |partition: i64, old, new| {
-            Difference::of(&strategy(5, &json!({"partition": partition})), &members(old, new, 0)).update
+            ExpectationDiffs::of(&strategy(5, &json!({"partition": partition})), &members(old, new, 0)).update
         };
         assert_eq!([update(3, 5, 0), update(3, 3, 2), update(5, 3, 2), update(0, 3, 2)], [2, 0, 0, 3]);
     }
 
     #[test]
     fn missing_pods_are_old_up_to_the_partition() {
-        let difference = |replicas, partition: i64, old, new| {
+        let diffs = |replicas, partition: i64, old, new| {
             let strategy = strategy(replicas, &json!({"partition": partition}));
-            let difference = Difference::of(&strategy, &members(old, new, 0));
-            (difference.missing, difference.missing_old)
+            let diffs = ExpectationDiffs::of(&strategy, &members(old, new, 0));
+            (diffs.scale_up, diffs.scale_up_old)
         };
-        assert_eq!(difference(7, 3, 3, 2), (2, 0));
-        assert_eq!(difference(7, 5, 3, 2), (2, 2));
-        assert_eq!(difference(3, 0, 0, 0), (3, 0));
+        assert_eq!(diffs(7, 3, 3, 2), (2, 0));
+        assert_eq!(diffs(7, 5, 3, 2), (2, 2));
+        assert_eq!(diffs(3, 0, 0, 0), (3, 0));
     }
 
     #[test]
     fn surplus_pods_are_old_down_to_the_partition() {
-        let difference = |replicas, partition: i64, old, new| {
+        let diffs = |replicas, partition: i64, old, new| {
             let strategy = strategy(replicas, &json!({"partition": partition}));
-            let difference = Difference::of(&strategy, &members(old, new, 0));
-            (difference.surplus, difference.surplus_old, difference.delete_ready_limit)
+            let diffs = ExpectationDiffs::of(&strategy, &members(old, new, 0));
+            (diffs.scale_down, diffs.scale_down_old, diffs.delete_ready_limit)
         };
-        assert_eq!(difference(3, 1, 3, 2), (2, 2, 3));
-        assert_eq!(difference(3, 3, 3, 2), (2, 0, 3));
+        assert_eq!(diffs(3, 1, 3, 2), (2, 2, 3));
+        assert_eq!(diffs(3, 3, 3, 2), (2, 0, 3));
     }
 
     #[test]
     fn surging_makes_new_pods_first() {
         let surging = strategy(5, &json!({"partition": 3, "maxSurge": 1, "maxUnavailable": 0}));
-        let difference = Difference::of(&surging, &members(5, 0, 0));
-        assert_eq!((difference.missing, difference.missing_old, difference.update), (1, 0, 2));
-        let next = Difference::of(&surging, &members(5, 1, 0));
-        assert_eq!((next.missing, next.surplus, next.update, next.update_unavailable), (0, 0, 1, 1));
+        let diffs = ExpectationDiffs::of(&surging, &members(5, 0, 0));
+        assert_eq!((diffs.scale_up, diffs.scale_up_old, diffs.update), (1, 0, 2));
+        let next = ExpectationDiffs::of(&surging, &members(5, 1, 0));
+        assert_eq!((next.scale_up, next.scale_down, next.update, next.update_max_unavailable), (0, 0, 1, 1));
     }
 }

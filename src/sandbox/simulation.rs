@@ -17,11 +17,11 @@ use crate::sandbox::fault::Verb;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
-use crate::sandbox::store::change::Noted;
+use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::file::DataFile;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
-use crate::sandbox::store::watch_cache::Log;
+use crate::sandbox::store::watch_cache::WatchCache;
 
 /// How often the file is looked at for the writes of other processes.
 const FILE_CHECK: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ const FILE_CHECK: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_secs(3_600);
 
 /// What all clients of a sandbox share.
-pub(crate) struct World {
+pub(crate) struct Simulation {
     state: Mutex<State>,
     wake: Notify,
     now: Now,
@@ -45,14 +45,14 @@ pub(crate) enum Recording {
 
 struct State {
     store: Store,
-    log: Log,
-    history: Vec<Noted>,
+    cache: WatchCache,
+    history: Vec<ChangeRecord>,
     file: Option<DataFile>,
     /// The last save failed, so what is here is not what was accepted.
     stale: bool,
 }
 
-impl World {
+impl Simulation {
     /// Takes in the file, if there is one, and the rules, if any are given.
     pub(crate) fn open(
         file: Option<DataFile>,
@@ -66,14 +66,14 @@ impl World {
             let _locked = file.lock()?;
             store = file.load(&store)?.unwrap_or(store);
         }
-        let log = Log::from(store.version);
-        let state = State { store, log, history: Vec::new(), file, stale: false };
-        let world = Self { state: Mutex::new(state), wake: Notify::new(), now, recording };
-        world.transact(Actor::Client, Verb::Get, |_, _| ())?;
+        let cache = WatchCache::from(store.version);
+        let state = State { store, cache, history: Vec::new(), file, stale: false };
+        let simulation = Self { state: Mutex::new(state), wake: Notify::new(), now, recording };
+        simulation.transact(Actor::Client, Verb::Get, |_, _| ())?;
         if let Some(rules) = rules {
-            world.set_rules(rules)?;
+            simulation.set_rules(rules)?;
         }
-        Ok(world)
+        Ok(simulation)
     }
 
     /// Runs `act` on the state as it should be by now, and keeps what it did.
@@ -81,21 +81,21 @@ impl World {
         &self,
         actor: Actor,
         verb: Verb,
-        act: impl FnOnce(&mut Store, &mut Log) -> T,
+        act: impl FnOnce(&mut Store, &mut WatchCache) -> T,
     ) -> Result<T, SandboxError> {
         let mut guard = self.state();
         let state = &mut *guard;
         let before = state.store.queue.next();
         let _locked = state.file.as_ref().map(DataFile::lock).transpose()?;
-        self.take_in(state)?;
+        self.reload_if_changed(state)?;
         let now = (self.now)();
         advance(&mut state.store, now);
-        self.keep(state)?;
+        self.commit(state)?;
         state.store.actor = actor;
         state.store.verb = verb;
-        let outcome = act(&mut state.store, &mut state.log);
-        spread(&mut state.store);
-        self.keep(state)?;
+        let outcome = act(&mut state.store, &mut state.cache);
+        deliver_changes(&mut state.store);
+        self.commit(state)?;
         if state.store.queue.next() != before {
             self.wake.notify_one();
         }
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Reads the file again if somebody else wrote it.
-    fn take_in(&self, state: &mut State) -> Result<(), SandboxError> {
+    fn reload_if_changed(&self, state: &mut State) -> Result<(), SandboxError> {
         let Some(file) = state.file.as_mut().filter(|file| state.stale || file.is_changed()) else {
             return Ok(());
         };
@@ -120,31 +120,31 @@ impl World {
         };
         state.stale = false;
         store.now = state.store.now;
-        for noted in differences(&state.store, &store) {
-            state.log.publish(&noted);
+        for change in differences(&state.store, &store) {
+            state.cache.publish(&change);
         }
         state.store = store;
         Ok(())
     }
 
     /// Saves what changed, then tells everybody.
-    fn keep(&self, state: &mut State) -> Result<(), SandboxError> {
-        let noted = std::mem::take(&mut state.store.noted);
-        state.store.told = 0;
+    fn commit(&self, state: &mut State) -> Result<(), SandboxError> {
+        let changes = std::mem::take(&mut state.store.changes);
+        state.store.delivered = 0;
         let grown = state.store.queue.take_grown();
-        let touched = std::mem::take(&mut state.store.touched) || grown;
-        let news = !noted.is_empty() || (touched && state.file.as_ref().is_some_and(DataFile::is_there));
+        let touched = std::mem::take(&mut state.store.dirty) || grown;
+        let news = !changes.is_empty() || (touched && state.file.as_ref().is_some_and(DataFile::exists));
         if let (true, Some(file)) = (news, state.file.as_mut())
             && let Err(error) = file.save(&state.store)
         {
             state.stale = true;
             return Err(error);
         }
-        for change in &noted {
-            state.log.publish(change);
+        for change in &changes {
+            state.cache.publish(change);
         }
         if self.recording == Recording::On {
-            state.history.extend(noted);
+            state.history.extend(changes);
         }
         Ok(())
     }
@@ -154,29 +154,29 @@ impl World {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             if store.rules != rules {
                 store.rules = rules;
-                store.touched = true;
-                controllers::look_at_all_pods(store);
+                store.dirty = true;
+                controllers::enqueue_all_pods(store);
             }
         })
     }
 
     /// Serves a group no more.
-    pub(crate) fn leave_out(&self, group: &str) -> Result<(), SandboxError> {
+    pub(crate) fn uninstall_group(&self, group: &str) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
-            store.touched |= store.absent.insert(group.to_owned());
+            store.dirty |= store.missing_groups.insert(group.to_owned());
         })
     }
 
     /// Whether a group is served.
     pub(crate) fn has_group(&self, group: &str) -> bool {
-        !self.state().store.absent.contains(group)
+        !self.state().store.missing_groups.contains(group)
     }
 
     /// Forgets every change so far.
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         let version = state.store.version;
-        state.log.forget(version);
+        state.cache.forget(version);
     }
 
     /// The last resource version.
@@ -191,7 +191,7 @@ impl World {
         read.unwrap_or_else(|_| all(&self.state().store))
     }
 
-    pub(crate) fn history(&self) -> Vec<Noted> {
+    pub(crate) fn history(&self) -> Vec<ChangeRecord> {
         self.state().history.clone()
     }
 
@@ -202,9 +202,9 @@ impl World {
     }
 
     /// Lets time pass for as long as anybody polls this.
-    pub(crate) async fn live(&self) {
+    pub(crate) async fn run(&self) {
         loop {
-            let wait = self.look();
+            let wait = self.run_due();
             tokio::select! {
                 () = tokio::time::sleep(wait) => (),
                 () = self.wake.notified() => (),
@@ -213,7 +213,7 @@ impl World {
     }
 
     /// Does what is due, and says how long nothing will be.
-    fn look(&self) -> Duration {
+    fn run_due(&self) -> Duration {
         let (due, shared, changed) = {
             let state = self.state();
             let changed = state.file.as_ref().is_some_and(DataFile::is_changed);
@@ -239,22 +239,22 @@ fn advance(store: &mut Store, now: Timestamp) {
     while let Some((at, work)) = store.queue.pop(now) {
         store.now = at;
         controllers::run(store, &work);
-        spread(store);
+        deliver_changes(store);
     }
     store.now = now;
 }
 
 /// Tells the controllers of changes that they have not heard of.
-fn spread(store: &mut Store) {
-    while store.told < store.noted.len() {
-        let noted = store.noted[store.told].clone();
-        store.told += 1;
-        controllers::notice(store, &noted);
+fn deliver_changes(store: &mut Store) {
+    while store.delivered < store.changes.len() {
+        let change = store.changes[store.delivered].clone();
+        store.delivered += 1;
+        controllers::handle_change(store, &change);
     }
 }
 
 /// The changes that lead from one state to another, as far as they can still be told.
-fn differences(before: &Store, after: &Store) -> Vec<Noted> {
+fn differences(before: &Store, after: &Store) -> Vec<ChangeRecord> {
     let keys: BTreeSet<&Key> = before.objects().chain(after.objects()).map(|(key, _)| key).collect();
     let mut changes = Vec::new();
     for key in keys {
@@ -267,7 +267,7 @@ fn differences(before: &Store, after: &Store) -> Vec<Noted> {
         });
         let version = new.map(|new| crate::sandbox::object::meta::version(new));
         let mut change = |version: u64, old: Option<&Arc<Value>>, new: Option<&Arc<Value>>| {
-            changes.push(Noted {
+            changes.push(ChangeRecord {
                 version,
                 key: key.clone(),
                 actor: Actor::Controller,
@@ -289,6 +289,6 @@ fn differences(before: &Store, after: &Store) -> Vec<Noted> {
             Some(version) => change(version, old, new),
         }
     }
-    changes.sort_by_key(|noted| noted.version);
+    changes.sort_by_key(|change| change.version);
     changes
 }

@@ -4,19 +4,19 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::object::field_error::Problem;
+use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::Kind;
 
 /// A request that was refused.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub(crate) struct StatusError {
     pub(crate) code: u16,
     reason: &'static str,
     message: String,
     details: Option<Value>,
 }
 
-impl Failure {
+impl StatusError {
     /// The `Status` object that a client sees.
     pub(crate) fn to_status(&self) -> Value {
         let mut status = json!({
@@ -148,13 +148,13 @@ impl Failure {
     }
 
     /// 422: the object of this kind breaks rules.
-    pub(crate) fn invalid(kind: Kind, name: &str, problems: &[Problem]) -> Self {
-        Self::invalid_of(&kind.qualified_kind(), kind.group, kind.kind, name, problems)
+    pub(crate) fn invalid(kind: Kind, name: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_of(&kind.qualified_kind(), kind.group, kind.kind, name, errors)
     }
 
     /// 422: a lease was put without its resource version; the resource stands where the kind should.
     pub(crate) fn version_required(kind: Kind, name: &str) -> Self {
-        let problem = Problem {
+        let problem = FieldError {
             field: "metadata.resourceVersion".to_owned(),
             reason: "FieldValueInvalid",
             body: "Invalid value: 0: must be specified for an update".to_owned(),
@@ -164,31 +164,31 @@ impl Failure {
 
     /// 422: a workload cannot be that small.
     pub(crate) fn negative_scale(name: &str, replicas: i64) -> Self {
-        let problem = Problem::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
+        let problem = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
         Self::invalid_of("Scale.autoscaling", "autoscaling", "Scale", name, &[problem])
     }
 
     /// 422: a review asks for nothing, or for two things at once.
     pub(crate) fn nothing_to_review(group: &str) -> Self {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-        let problem = Problem::invalid("spec.resourceAttributes", &Value::Null, detail);
+        let problem = FieldError::invalid("spec.resourceAttributes", &Value::Null, detail);
         Self::invalid_of(&format!(".{group}"), group, "", "", &[problem])
     }
 
     /// 422: the options of a request break rules.
-    pub(crate) fn invalid_options(kind: &str, problems: &[Problem]) -> Self {
-        Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", problems)
+    pub(crate) fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", errors)
     }
 
     /// 422: the patched object cannot be read as its kind.
     pub(crate) fn patched_object(object: &Value, cause: &str) -> Self {
         let shown = Value::String(object.to_string());
-        Self::invalid_of("", "", "", "", &[Problem::invalid("patch", &shown, cause)])
+        Self::invalid_of("", "", "", "", &[FieldError::invalid("patch", &shown, cause)])
     }
 
-    fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, problems: &[Problem]) -> Self {
+    fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
         let mut texts: Vec<String> = Vec::new();
-        for text in problems.iter().map(Problem::text) {
+        for text in errors.iter().map(FieldError::text) {
             // Said once, though every layer that complains is a cause.
             if !texts.contains(&text) {
                 texts.push(text);
@@ -198,10 +198,8 @@ impl Failure {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let causes: Vec<Value> = problems
-            .iter()
-            .map(|p| json!({"reason": p.reason, "message": p.body, "field": p.field}))
-            .collect();
+        let causes: Vec<Value> =
+            errors.iter().map(|p| json!({"reason": p.reason, "message": p.body, "field": p.field})).collect();
         let mut about = details(name, group, kind);
         about["causes"] = Value::Array(causes);
         let message = format!("{qualified} \"{name}\" is invalid: {said}");

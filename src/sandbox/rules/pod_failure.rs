@@ -4,7 +4,7 @@
 
 /// Why a pod never becomes ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failing {
+pub enum PodFailure {
     /// It runs, but its readiness probe fails.
     NeverReady,
     /// Its image could just now not be pulled.
@@ -29,7 +29,7 @@ pub enum Failing {
 
 /// What a pod must have for a failure to be possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum Prerequisite {
     /// A variable, or a whole environment, from a ConfigMap or a Secret.
     Environment,
     /// A volume of a ConfigMap or a Secret, still to be mounted.
@@ -38,7 +38,7 @@ pub enum Need {
     InitContainer,
 }
 
-impl Failing {
+impl PodFailure {
     /// All of them, in the order of a pod's life.
     pub const ALL: [Self; 10] = [
         Self::Unschedulable,
@@ -73,16 +73,16 @@ impl Failing {
     /// The failure of a name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|failing| failing.name() == name)
+        Self::ALL.into_iter().find(|failure| failure.name() == name)
     }
 
     /// What a pod must have for it; nothing where it can happen to every pod.
     #[must_use]
-    pub fn need(self) -> Option<Need> {
+    pub fn prerequisite(self) -> Option<Prerequisite> {
         match self {
-            Self::CreateContainerConfigError => Some(Need::Environment),
-            Self::FailedMount => Some(Need::Volume),
-            Self::InitCrashLoopBackOff => Some(Need::InitContainer),
+            Self::CreateContainerConfigError => Some(Prerequisite::Environment),
+            Self::FailedMount => Some(Prerequisite::Volume),
+            Self::InitCrashLoopBackOff => Some(Prerequisite::InitContainer),
             Self::NeverReady
             | Self::ErrImagePull
             | Self::ImagePullBackOff
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn every_failure_is_found_by_its_name() {
-        for failing in Failing::ALL {
-            assert_eq!(Failing::named(failing.name()), Some(failing));
+        for failure in PodFailure::ALL {
+            assert_eq!(PodFailure::named(failure.name()), Some(failure));
         }
-        assert_eq!(Failing::named("Sometimes"), None);
+        assert_eq!(PodFailure::named("Sometimes"), None);
     }
 }

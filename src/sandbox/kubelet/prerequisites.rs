@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use crate::sandbox::object::meta;
-use crate::sandbox::rules::failing::Need;
+use crate::sandbox::rules::pod_failure::Prerequisite;
 
 /// The scheduler's sentence about a pod that fits nowhere.
-pub(super) const UNSCHEDULABLE: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
+pub(super) const UNSCHEDULABLE_MESSAGE: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
      1 No preemption victims found for incoming pod.";
 
 /// Whether a pod has what a failure needs. One that has run has its volumes mounted and its init containers behind it.
-pub(super) fn has(pod: &Value, need: Need) -> bool {
+pub(super) fn has(pod: &Value, prerequisite: Prerequisite) -> bool {
     let has_run = || meta::text(pod, "/status/phase") == "Running";
-    match need {
-        Need::Environment => missing(&pod["spec"]["containers"][0]).is_some(),
-        Need::Volume => !has_run() && unmounted(pod).is_some(),
-        Need::InitContainer => !has_run() && failing_init(pod).is_some(),
+    match prerequisite {
+        Prerequisite::Environment => missing(&pod["spec"]["containers"][0]).is_some(),
+        Prerequisite::Volume => !has_run() && unmounted(pod).is_some(),
+        Prerequisite::InitContainer => !has_run() && failing_init(pod).is_some(),
     }
 }
 
@@ -126,7 +126,8 @@ mod tests {
         });
         for (phase, expected) in [("Pending", [true; 3]), ("Running", [true, false, false])] {
             let pod = json!({"spec": spec, "status": {"phase": phase}});
-            let found = [Need::Environment, Need::Volume, Need::InitContainer].map(|need| has(&pod, need));
+            let found = [Prerequisite::Environment, Prerequisite::Volume, Prerequisite::InitContainer]
+                .map(|prerequisite| has(&pod, prerequisite));
             assert_eq!(found, expected, "{phase}");
         }
         assert_eq!(failing_init(&json!({"spec": spec})), Some("setup"));
