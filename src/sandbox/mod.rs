@@ -27,6 +27,7 @@
 mod api;
 mod controllers;
 mod error;
+mod event_recorder;
 pub mod fault;
 mod kubelet;
 mod object;

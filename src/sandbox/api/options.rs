@@ -35,7 +35,7 @@ impl Options {
         let kind = match request.verb {
             Verb::Update => "UpdateOptions",
             Verb::Patch => "PatchOptions",
-            _ => "CreateOptions",
+            Verb::Create | Verb::Get | Verb::List | Verb::Watch | Verb::Delete => "CreateOptions",
         };
         let (mut errors, dry_run) = dry_run(&request.query.values("dryRun"));
         if request.query.value("fieldManager").is_some_and(|manager| manager.len() > LONGEST_MANAGER) {

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use self::expectation_diffs::Strategy;
-use super::replicaset::{is_active, ready_since};
+use super::ownership;
 use super::revisions::{History, pod_revision, short};
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
@@ -116,18 +116,15 @@ fn annotations(set: &Value) -> Value {
 }
 
 fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
-    let (uid, update) = (meta::uid(set), short(meta::name(&history.update)).to_owned());
-    let pods: Vec<(Key, Arc<Value>)> = store
-        .owned_by(uid)
-        .filter(|(key, pod)| key.kind == registry::kind("pods") && is_active(pod))
-        .filter(|(_, pod)| meta::controller(pod).is_some_and(|owner| owner["uid"] == uid))
-        .map(|(key, pod)| (key.clone(), Arc::clone(pod)))
-        .collect();
+    let update = short(meta::name(&history.update));
+    // Only active pods count. Unlike the other controllers, this one adopts nothing.
+    let mut pods = ownership::controlled(store, meta::uid(set), registry::kind("pods"));
+    pods.retain(|(_, pod)| pod::is_active(pod));
     let seconds = SignedDuration::from_secs(meta::number(set, "/spec/minReadySeconds"));
     let named = meta::items(set, "/spec/scaleStrategy/podsToDelete");
     let mut members = Vec::new();
     for (key, pod) in pods {
-        let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
+        let since = pod::ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
         let since = since.filter(|_| in_place::condition(&pod).is_none_or(|state| state == "True"));
         let due = since.map(|since| meta::saturating_add(since, seconds));
         if let Some(due) = due.filter(|due| *due > store.now) {
@@ -140,7 +137,7 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
             ready: since.is_some(),
             available: normal && due.is_some_and(|due| due <= store.now),
             steady: normal && since.is_some(),
-            marked_for_deletion: label(&pod, SPECIFIED_DELETE_LABEL) == "true"
+            marked_for_deletion: meta::label(&pod, SPECIFIED_DELETE_LABEL) == "true"
                 || named.iter().any(|name| *name == key.name.as_str()),
             key,
             pod,
@@ -149,19 +146,14 @@ fn members(store: &mut Store, set: &Value, history: &History) -> Vec<Member> {
     members
 }
 
-fn label<'a>(pod: &'a Value, name: &str) -> &'a str {
-    meta::labels(pod).and_then(|labels| labels.get(name)).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn state(pod: &Value) -> &str {
-    label(pod, STATE_LABEL)
+    meta::label(pod, STATE_LABEL)
 }
 
 /// Sets a label and dates the state that it tells.
 fn set_state(pod: &mut Value, state: &str, now: &str) {
-    let metadata = meta::metadata(pod);
-    metadata.entry("labels").or_insert_with(|| json!({}))[STATE_LABEL] = json!(state);
-    metadata.entry("annotations").or_insert_with(|| json!({}))[STATE_TIME] = json!(now);
+    meta::set_label(pod, STATE_LABEL, state);
+    meta::set_annotation(pod, STATE_TIME, now);
 }
 
 /// Writes the status where it says something else than before.

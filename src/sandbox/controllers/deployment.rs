@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use self::model::{DESIRED, MAXIMUM, OwnedReplicaSet, Progress, REVISION, RollingBounds, SyncContext};
-use super::replicaset::adopt;
+use super::ownership;
 use crate::sandbox::object::hash::template_hash;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::meta;
-use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
@@ -62,25 +61,9 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
 
 fn observe(store: &mut Store, key: &Key, deployment: Arc<Value>) -> SyncContext {
     let sets = registry::kind("replicasets");
-    let uid = meta::uid(&deployment).to_owned();
-    if !meta::is_terminating(&deployment) {
-        let selector = Selector::of(&deployment["spec"]["selector"]);
-        let orphans: Vec<Key> = store
-            .selected(sets, &key.namespace, &selector)
-            .filter(|(_, set)| meta::controller(set).is_none() && !meta::is_terminating(set))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for orphan in orphans {
-            adopt(store, &orphan, &deployment);
-        }
-    }
-    let mut others: Vec<OwnedReplicaSet> = store
-        .owned_by(&uid)
-        .filter(|(key, set)| {
-            key.kind == sets && meta::controller(set).is_some_and(|o| o["uid"] == uid.as_str())
-        })
-        .map(|(key, object)| OwnedReplicaSet { key: key.clone(), object: Arc::clone(object) })
-        .collect();
+    let owned = ownership::claim(store, key, &deployment, sets, |_, set| !meta::is_terminating(set));
+    let mut others: Vec<OwnedReplicaSet> =
+        owned.into_iter().map(|(key, object)| OwnedReplicaSet { key, object }).collect();
     others.sort_by_cached_key(|set| {
         (meta::time_at(&set.object, "/metadata/creationTimestamp"), set.key.clone())
     });
@@ -124,9 +107,9 @@ fn sync_revision(store: &mut Store, context: &mut SyncContext) {
     let (annotations, seconds) =
         (annotations(context, revision), context.deployment["spec"].get("minReadySeconds").cloned());
     let edited = write::modify(store, &newest.key, Part::Main, |set| {
-        let kept = meta::metadata(set).entry("annotations").or_insert_with(|| json!({}));
+        meta::metadata(set).entry("annotations").or_insert_with(|| json!({}));
         for (name, value) in annotations {
-            kept[name] = value;
+            set["metadata"]["annotations"][name] = value;
         }
         match seconds {
             Some(seconds) => set["spec"]["minReadySeconds"] = seconds,
@@ -236,7 +219,7 @@ fn recreate(store: &mut Store, context: &mut SyncContext) {
     let pods = registry::kind("pods");
     let old_pods = context.others.iter().any(|set| {
         let mut own = store.owned_by(set.uid()).filter(|(key, _)| key.kind == pods);
-        own.any(|(_, pod)| !matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed"))
+        own.any(|(_, pod)| !pod::has_ended(pod))
     });
     if old_pods {
         store.queue.add(Task::Deployment, &context.key, store.now + CONTROLLER_DELAY);
@@ -264,8 +247,7 @@ fn clean_up(store: &mut Store, context: &SyncContext) {
     for set in old.into_iter().take(surplus) {
         let observed = set.status("observedGeneration") >= meta::number(&set.object, "/metadata/generation");
         if set.replicas() == 0 && set.status("replicas") == 0 && observed {
-            // A refusal cannot happen: the set is there and nothing was demanded of it.
-            deletion::delete(store, &set.key, &DeleteOptions::default(), DryRun::Off).ok();
+            deletion::delete_for_controller(store, &set.key, &DeleteOptions::default());
         }
     }
 }

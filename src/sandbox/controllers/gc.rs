@@ -9,7 +9,7 @@ use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, DeleteOptions, FOREGROUND, ORPHAN, Propagation};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::write::{self, Part};
 use crate::sandbox::validation::registry;
 
 /// How an owner stands, seen from a dependent.
@@ -51,8 +51,7 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
         Propagation::Background
     };
     let options = DeleteOptions { propagation: Some(propagation), ..DeleteOptions::default() };
-    // A refusal cannot happen: the object is there and nothing was demanded of it.
-    deletion::delete(store, key, &options, DryRun::Off).ok();
+    deletion::delete_for_controller(store, key, &options);
 }
 
 fn owner_state(store: &Store, dependent: &Key, owner: &Value) -> OwnerState {

@@ -5,10 +5,10 @@
 
 mod cloneset;
 mod deployment;
-mod events;
 mod gc;
 mod int_or_percent;
 mod namespace;
+mod ownership;
 mod replicaset;
 mod revisions;
 mod statefulset;

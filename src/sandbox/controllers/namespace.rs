@@ -4,7 +4,6 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::DryRun;
 
 /// Empties a namespace that is being deleted, then removes it.
 pub(super) fn sync(store: &mut Store, key: &Key) {
@@ -21,10 +20,9 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
         return;
     }
     for other in inside.iter().filter(|other| other.kind.plural != "pods") {
-        // A refusal cannot happen: the object is there and nothing was demanded of it.
-        deletion::delete(store, other, &DeleteOptions::default(), DryRun::Off).ok();
+        deletion::delete_for_controller(store, other, &DeleteOptions::default());
     }
     for pod in inside.iter().filter(|other| other.kind.plural == "pods") {
-        deletion::delete(store, pod, &DeleteOptions::default(), DryRun::Off).ok();
+        deletion::delete_for_controller(store, pod, &DeleteOptions::default());
     }
 }

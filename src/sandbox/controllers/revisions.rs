@@ -117,18 +117,14 @@ impl History {
             .map(|name| Key::new(registry::kind("controllerrevisions"), meta::namespace(&self.owner), name))
             .collect();
         for key in idle.iter().take(idle.len().saturating_sub(limit)) {
-            // A refusal cannot happen: the revision is there and nothing was demanded of it.
-            deletion::delete(store, key, &DeleteOptions::default(), DryRun::Off).ok();
+            deletion::delete_for_controller(store, key, &DeleteOptions::default());
         }
     }
 }
 
 /// The revision that a pod was made from or changed to.
 pub(super) fn pod_revision(pod: &Value) -> &str {
-    meta::labels(pod)
-        .and_then(|labels| labels.get(REVISION_LABEL))
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    meta::label(pod, REVISION_LABEL)
 }
 
 fn renumber(store: &mut Store, revision: &Value, number: i64) -> Option<Arc<Value>> {

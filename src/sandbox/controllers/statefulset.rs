@@ -9,11 +9,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::replicaset::{adopt, ready_since};
+use super::ownership;
 use super::revisions::{self, History, REVISION_LABEL, pod_revision};
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::meta;
-use crate::sandbox::object::selector::Selector;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
@@ -106,38 +105,21 @@ fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
     for revision in revisions::list(store, key, set) {
         if meta::controller(&revision).is_none() {
             let key = Key::new(registry::kind("controllerrevisions"), &key.namespace, meta::name(&revision));
-            adopt(store, &key, set);
+            ownership::adopt(store, &key, set);
         }
     }
 }
 
 /// The set's pods, after adopting those with fitting names and labels that nobody controls, by ordinal.
 fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
-    let (kind, uid) = (registry::kind("pods"), meta::uid(set).to_owned());
-    if !meta::is_terminating(set) {
-        let selector = Selector::of(&set["spec"]["selector"]);
-        let orphans: Vec<Key> = store
-            .selected(kind, &key.namespace, &selector)
-            .filter(|(pod, object)| meta::controller(object).is_none() && ordinal(key, pod).is_some())
-            .filter(|(_, object)| !meta::is_terminating(object))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for orphan in orphans {
-            adopt(store, &orphan, set);
-        }
-    }
-    let own: Vec<(Key, Arc<Value>)> = store
-        .owned_by(&uid)
-        .filter(|(key, pod)| {
-            key.kind == kind && meta::controller(pod).is_some_and(|owner| owner["uid"] == uid.as_str())
-        })
-        .map(|(key, pod)| (key.clone(), Arc::clone(pod)))
-        .collect();
+    let own = ownership::claim(store, key, set, registry::kind("pods"), |pod, object| {
+        ordinal(key, pod).is_some() && !meta::is_terminating(object)
+    });
     let seconds = SignedDuration::from_secs(meta::number(set, "/spec/minReadySeconds"));
     let mut members = Vec::new();
     for (pod_key, pod) in own {
         let Some(ordinal) = ordinal(key, &pod_key) else { continue };
-        let since = ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
+        let since = pod::ready_since(&pod).filter(|_| meta::text(&pod, "/status/phase") == "Running");
         let due = since.map(|since| meta::saturating_add(since, seconds));
         if let Some(due) = due.filter(|due| *due > store.now) {
             store.queue.add(Task::StatefulSet, key, due);
@@ -185,7 +167,7 @@ fn create_missing(store: &mut Store, context: &SyncContext) -> Flow {
             }
             continue;
         };
-        if matches!(meta::text(&member.pod, "/status/phase"), "Succeeded" | "Failed") {
+        if pod::has_ended(&member.pod) {
             if !member.terminating {
                 delete(store, &member.key);
             }
@@ -208,10 +190,9 @@ fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
     let revision = if is_old { &context.history.current } else { &context.history.update };
     let (template, name) = (revisions::template(revision), format!("{}-{ordinal}", context.key.name));
     let mut pod = json!({"metadata": template["metadata"], "spec": template["spec"]});
-    let labels = meta::metadata(&mut pod).entry("labels").or_insert_with(|| json!({}));
-    labels[REVISION_LABEL] = json!(meta::name(revision));
-    labels["statefulset.kubernetes.io/pod-name"] = json!(name);
-    labels["apps.kubernetes.io/pod-index"] = json!(ordinal.to_string());
+    meta::set_label(&mut pod, REVISION_LABEL, meta::name(revision));
+    meta::set_label(&mut pod, "statefulset.kubernetes.io/pod-name", &name);
+    meta::set_label(&mut pod, "apps.kubernetes.io/pod-index", &ordinal.to_string());
     let metadata = meta::metadata(&mut pod);
     metadata.insert("name".to_owned(), json!(name));
     metadata.insert("generateName".to_owned(), json!(format!("{}-", context.key.name)));
@@ -237,8 +218,7 @@ fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
 }
 
 fn delete(store: &mut Store, key: &Key) {
-    // A refusal cannot happen: the pod is there and nothing was demanded of it.
-    deletion::delete(store, key, &DeleteOptions::default(), DryRun::Off).ok();
+    deletion::delete_for_controller(store, key, &DeleteOptions::default());
 }
 
 /// Deletes pods that are too many: all, or the highest once everything below it is well.

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::meta;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::rules::{self, Outcome, PodFacts};
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::write::{self, Part};
 use timeline::{PodState, PodTimeline};
 
 /// The only node.
@@ -46,7 +46,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         end(store, key);
         return;
     }
-    if matches!(meta::text(&pod, "/status/phase"), "Succeeded" | "Failed") {
+    if pod::has_ended(&pod) {
         return;
     }
     let (outcome, _) = rule(store, &pod);
@@ -64,13 +64,13 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         };
         store.queue.add(Task::Kubelet, key, due);
     }
-    let bound = !meta::text(&pod, "/spec/nodeName").is_empty();
+    let bound = pod::is_bound(&pod);
     match timeline.state {
         PodState::Created => (),
         PodState::Unschedulable if !bound => {
             let status = status::unschedulable(&pod, store.now);
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::tell(store, &pod, timeline.state);
+                events::record(store, &pod, timeline.state);
             }
         }
         PodState::Unschedulable => (),
@@ -91,7 +91,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
                 return;
             }
             if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::tell(store, &pod, timeline.state);
+                events::record(store, &pod, timeline.state);
             }
         }
     }
@@ -112,8 +112,7 @@ fn bind(store: &mut Store, key: &Key, pod: &Arc<Value>) {
 /// Ends a pod whose deletion has begun.
 fn end(store: &mut Store, key: &Key) {
     let options = DeleteOptions { grace: Some(0), ..DeleteOptions::default() };
-    // A refusal cannot happen: the pod is there and nothing was demanded of it.
-    deletion::delete(store, key, &options, DryRun::Off).ok();
+    deletion::delete_for_controller(store, key, &options);
 }
 
 /// What becomes of a pod, and what it prints.

@@ -50,6 +50,21 @@ pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations").and_then(|a| a.get(name)).and_then(Value::as_str)
 }
 
+/// Sets one of `metadata.annotations`.
+pub(crate) fn set_annotation(object: &mut Value, name: &str, text: &str) {
+    metadata(object).entry("annotations").or_insert_with(|| json!({}))[name] = json!(text);
+}
+
+/// Sets one of `metadata.labels`.
+pub(crate) fn set_label(object: &mut Value, name: &str, text: &str) {
+    metadata(object).entry("labels").or_insert_with(|| json!({}))[name] = json!(text);
+}
+
+/// One of `metadata.labels`, or the empty text.
+pub(crate) fn label<'a>(object: &'a Value, name: &str) -> &'a str {
+    labels(object).and_then(|labels| labels.get(name)).and_then(Value::as_str).unwrap_or_default()
+}
+
 /// Whether deletion of the object has begun.
 pub(crate) fn is_terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()

@@ -12,6 +12,7 @@ pub(super) mod hash;
 pub(super) mod key;
 pub(super) mod kind;
 pub(super) mod meta;
+pub(super) mod pod;
 pub(super) mod quantity;
 pub(super) mod selector;
 pub(super) mod status_error;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::{DeleteResponse, Kind};
-use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{DryRun, set_or_remove};
 
@@ -96,6 +96,12 @@ pub(crate) fn delete(
     Ok((*store.put(key.clone(), object)).clone())
 }
 
+/// Deletes an object on a controller's behalf. Without preconditions only a missing object could be refused, and then
+/// there is nothing left to do.
+pub(crate) fn delete_for_controller(store: &mut Store, key: &Key, options: &DeleteOptions) {
+    delete(store, key, options, DryRun::Off).ok();
+}
+
 /// The finalizer that lets dependents go first.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 
@@ -103,9 +109,7 @@ pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 pub(crate) const ORPHAN: &str = "orphan";
 
 fn grace(kind: Kind, object: &Value, options: &DeleteOptions) -> i64 {
-    let bound = !meta::text(object, "/spec/nodeName").is_empty();
-    let ended = matches!(meta::text(object, "/status/phase"), "Succeeded" | "Failed");
-    if kind.plural != "pods" || !bound || ended {
+    if kind.plural != "pods" || !pod::is_bound(object) || pod::has_ended(object) {
         return 0;
     }
     options.grace.unwrap_or_else(|| meta::number(object, "/spec/terminationGracePeriodSeconds")).max(0)

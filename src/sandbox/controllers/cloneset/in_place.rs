@@ -66,9 +66,8 @@ pub(super) fn update(store: &mut Store, key: &Key, old: &Value, new: &Value) {
         for part in ["labels", "annotations"] {
             merge(meta::metadata(pod), part, &old["metadata"][part], &new["metadata"][part]);
         }
-        let labels = meta::metadata(pod).entry("labels").or_insert_with(|| json!({}));
-        labels[REVISION_LABEL] = json!(revision);
-        labels["pod-template-hash"] = json!(short(&revision));
+        meta::set_label(pod, REVISION_LABEL, &revision);
+        meta::set_label(pod, "pod-template-hash", short(&revision));
         set_state(pod, "Updating", &now);
         let changed = change_images(pod, &new);
         let mut last = Map::new();
@@ -86,8 +85,7 @@ pub(super) fn update(store: &mut Store, key: &Key, old: &Value, new: &Value) {
             kept["updateImages"] = json!(true);
         }
         kept["containerBatchesRecord"] = json!([{"timestamp": now, "containers": changed}]);
-        meta::metadata(pod).entry("annotations").or_insert_with(|| json!({}))[STATE_ANNOTATION] =
-            json!(kept.to_string());
+        meta::set_annotation(pod, STATE_ANNOTATION, &kept.to_string());
     });
 }
 

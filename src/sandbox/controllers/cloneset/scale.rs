@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::expectation_diffs::ExpectationDiffs;
 use super::{IN_PLACE_READY, Member, SPECIFIED_DELETE_LABEL, SyncContext, SyncError, set_state};
-use crate::sandbox::controllers::events;
-use crate::sandbox::controllers::replicaset::rank;
 use crate::sandbox::controllers::revisions::{self, REVISION_LABEL, short};
-use crate::sandbox::object::meta;
+use crate::sandbox::event_recorder::{self, Aggregate, EventText};
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, DryRun};
@@ -58,7 +57,13 @@ fn create_pods(
             write::create(store, registry::kind("pods"), &context.key.namespace, pod, DryRun::Off)
         {
             let message = failure.message().to_owned();
-            events::warn(store, &context.set, "FailedCreate", &format!("failed to create pod: {message}"));
+            let event = EventText {
+                component: "cloneset-controller",
+                reason: "FailedCreate",
+                message: format!("failed to create pod: {message}"),
+                count: 1,
+            };
+            event_recorder::warn(store, &context.set, &event, Aggregate::ByReason);
             // What was made is seen first; the next look fails again.
             let failed = SyncError { condition: "FailedScale", message };
             return if made == Scaled::Changed { Ok(made) } else { Err(failed) };
@@ -72,10 +77,9 @@ fn new_pod(store: &mut Store, context: &SyncContext, revision: &Value) -> Value 
     let template = revisions::template(revision);
     let (id, name) = (store.issue_suffix(), meta::name(revision));
     let mut pod = json!({"metadata": template["metadata"], "spec": template["spec"]});
-    let labels = meta::metadata(&mut pod).entry("labels").or_insert_with(|| json!({}));
-    labels[REVISION_LABEL] = json!(name);
-    labels["pod-template-hash"] = json!(short(name));
-    labels["apps.kruise.io/cloneset-instance-id"] = json!(id);
+    meta::set_label(&mut pod, REVISION_LABEL, name);
+    meta::set_label(&mut pod, "pod-template-hash", short(name));
+    meta::set_label(&mut pod, "apps.kruise.io/cloneset-instance-id", &id);
     set_state(&mut pod, "PreparingNormal", &meta::format_time(store.now));
     let metadata = meta::metadata(&mut pod);
     metadata.insert("generateName".to_owned(), json!(format!("{}-", context.key.name)));
@@ -93,9 +97,9 @@ fn new_pod(store: &mut Store, context: &SyncContext, revision: &Value) -> Value 
 fn choose(context: &SyncContext, number: i64, of: impl Fn(&Member) -> bool) -> Vec<&Member> {
     let mut members: Vec<&Member> = context.members.iter().filter(|member| of(member)).collect();
     members.sort_by_cached_key(|member| {
-        let bound = !meta::text(&member.pod, "/spec/nodeName").is_empty();
+        let bound = pod::is_bound(&member.pod);
         let running = meta::text(&member.pod, "/status/phase") == "Running";
-        (bound, running, member.available, rank(&member.pod, &member.key))
+        (bound, running, member.available, pod::deletion_rank(&member.pod, &member.key))
     });
     members.truncate(usize::try_from(number).unwrap_or_default());
     members
@@ -111,8 +115,7 @@ fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scal
             }
             *ready_limit -= 1;
         }
-        // A refusal cannot happen: the pod is there and nothing was demanded of it.
-        deletion::delete(store, &member.key, &DeleteOptions::default(), DryRun::Off).ok();
+        deletion::delete_for_controller(store, &member.key, &DeleteOptions::default());
         deleted = Scaled::Changed;
     }
     deleted
@@ -120,5 +123,5 @@ fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scal
 
 /// Marks a pod as one to be deleted, so that another takes its place.
 pub(super) fn mark_for_deletion(pod: &mut Value) {
-    meta::metadata(pod).entry("labels").or_insert_with(|| json!({}))[SPECIFIED_DELETE_LABEL] = json!("true");
+    meta::set_label(pod, SPECIFIED_DELETE_LABEL, "true");
 }

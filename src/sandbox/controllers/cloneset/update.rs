@@ -2,8 +2,7 @@
 
 use super::expectation_diffs::ExpectationDiffs;
 use super::{Member, SyncContext, SyncError, in_place, scale};
-use crate::sandbox::controllers::replicaset::rank;
-use crate::sandbox::object::meta;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
@@ -18,7 +17,7 @@ pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<(), SyncE
     }
     let diffs = ExpectationDiffs::of(&context.strategy, &context.members);
     let mut waiting: Vec<&Member> = context.members.iter().filter(|member| !member.updated).collect();
-    waiting.sort_by_cached_key(|member| rank(&member.pod, &member.key));
+    waiting.sort_by_cached_key(|member| pod::deletion_rank(&member.pod, &member.key));
     waiting.truncate(usize::try_from(diffs.update).unwrap_or_default());
     let allowed = allowed(&waiting, &context.members, diffs.update_max_unavailable);
     for member in &waiting[..allowed] {

@@ -140,9 +140,8 @@ pub(super) fn scale(store: &mut Store, context: &mut SyncContext, set: &OwnedRep
     let most = size + context.bounds.max_surge;
     let edited = write::modify(store, &set.key, Part::Main, |object| {
         object["spec"]["replicas"] = json!(replicas);
-        let annotations = meta::metadata(object).entry("annotations").or_insert_with(|| json!({}));
-        annotations[DESIRED] = json!(size.to_string());
-        annotations[MAXIMUM] = json!(most.to_string());
+        meta::set_annotation(object, DESIRED, &size.to_string());
+        meta::set_annotation(object, MAXIMUM, &most.to_string());
     });
     let Some(object) = edited else { return };
     for own in context.others.iter_mut().chain(&mut context.newest) {

@@ -56,8 +56,7 @@ fn write_status(
     write::modify(store, &context.key, Part::Status, |deployment| {
         edit(&mut deployment["status"]);
         if let Some(revision) = &context.revision {
-            let annotations = meta::metadata(deployment).entry("annotations").or_insert_with(|| json!({}));
-            annotations[REVISION] = json!(revision);
+            meta::set_annotation(deployment, REVISION, revision);
         }
     })
 }

@@ -127,8 +127,7 @@ pub(crate) fn lease(object: &mut Value) {
 
 pub(crate) fn namespace(object: &mut Value) {
     let name = meta::name(object).to_owned();
-    let labels = meta::metadata(object).entry("labels").or_insert_with(|| json!({}));
-    labels["kubernetes.io/metadata.name"] = json!(name);
+    meta::set_label(object, "kubernetes.io/metadata.name", &name);
     let spec = meta::object_mut(object, "spec");
     default(spec, "finalizers", json!(["kubernetes"]));
     default(meta::object_mut(object, "status"), "phase", json!("Active"));
