@@ -20,8 +20,8 @@ use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control;
 use rollout::driver::outcome::ComponentOutcome;
 use rollout::driver::request::{Overrides, RolloutRequest};
-use rollout::driver::run;
 use rollout::oam::manifest::{self, Source};
+use rollout::ops::apply;
 use rollout::report::event::{Event, Reporter};
 use rollout::sandbox::rules::parse_rules;
 use rollout::sandbox::{Options, RulesSource, Sandbox};
@@ -107,8 +107,11 @@ spec:
         },
         next_check: Rc::new(Cell::new(None)),
     };
-    let ends = run::run(&context, &[request]).await;
-    let is_done = ends.iter().flatten().all(|(_, end)| matches!(end, ComponentOutcome::Succeeded { .. }));
+    let ends = apply::apply(&context, &[request]).await;
+    let is_done = ends
+        .iter()
+        .flat_map(|outcome| &outcome.components)
+        .all(|(_, end)| matches!(end, ComponentOutcome::Succeeded { .. }));
     assert!(is_done, "{ends:?}");
 }
 

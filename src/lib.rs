@@ -2,13 +2,47 @@
 //!
 //! Modules in reading order: a manifest becomes an [`oam`] application, [`plan`] decides the next
 //! step from what is observed and what is desired, [`cluster`] performs steps and watches,
-//! [`driver`] loops, [`report`] tells, [`cli`] is the command line, and [`sandbox`] is a Kubernetes
+//! [`driver`] loops, [`report`] tells, [`ops`] has a function for each command, [`cli`] is the command line, and [`sandbox`] is a Kubernetes
 //! API to try all of it without a cluster.
+//!
+//! # Example
+//!
+//! Applies a manifest to a sandbox:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use rollout::cluster::clock::Clock;
+//! use rollout::cluster::session::{Patience, Session};
+//! use rollout::ops::{ComponentOutcome, Context, Overrides, apply, manifest};
+//! use rollout::sandbox::{Options, RulesSource, Sandbox};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = "examples/express-server-v1.yaml";
+//! let source = manifest::Source { name: file.to_owned(), bytes: std::fs::read(file)? };
+//! let applications = manifest::parse(&[source])?;
+//!
+//! let clock = Clock::system();
+//! let now = clock.clone();
+//! let rules = RulesSource::Given(Vec::new());
+//! let sandbox = Sandbox::open(Options { file: None, rules, now: Arc::new(move || now.now()), record_history: false })?;
+//! let session = Session::new(sandbox.client("default"), clock, Patience::default());
+//!
+//! let context = Context::new(session, "me".to_owned());
+//! let requests = apply::requests(&applications, &Overrides::default(), |namespace| namespace.unwrap_or("default"))
+//!     .map_err(|failure| failure.reason)?;
+//! let outcomes = apply::apply(&context, &requests).await;
+//! assert_eq!(outcomes[0].components[0].1, ComponentOutcome::Succeeded { changed: true });
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod cli;
 pub mod cluster;
 pub mod driver;
 pub mod oam;
+pub mod ops;
 pub mod plan;
 pub mod report;
 pub mod sandbox;

@@ -18,17 +18,15 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-use crate::cli::commands::gather;
 use crate::cli::connect::client::Access;
+use crate::cli::connect::env::Env;
 use crate::cli::connect::kubeconfig;
-use crate::cli::connect::setting;
 use crate::cli::exit;
 use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::hints::repeat::is_plain;
 use crate::cli::plugin;
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::{record_store, revision_store};
-use crate::oam::revision;
+use crate::ops::history;
 use crate::report::lines::Detail;
 
 /// The variable by which a script asks; its value is the shell's name.
@@ -199,45 +197,37 @@ async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<Str
         Names::Users => Some(kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect()),
         Names::Namespaces | Names::Components | Names::Rolled | Names::Revisions => {
             let mut ui = Ui::new(Color::Never, Detail::Trouble);
-            let setting = setting::open(global, Access::Read, &mut ui).await.ok()?;
-            in_cluster(names, scope, current, &setting).await
+            let env = Env::open(global, Access::Read, &mut ui).await.ok()?;
+            in_cluster(names, scope, current, &env).await
         }
     }
 }
 
-async fn in_cluster(
-    names: Names,
-    scope: &Scope,
-    current: &str,
-    setting: &setting::Setting,
-) -> Option<BTreeSet<String>> {
-    let session = &setting.session;
-    if names == Names::Namespaces {
-        let api: Api<Namespace> = Api::all(setting.connection.client.clone());
-        let params = ListParams::default();
-        let list = session.read(|| api.list_metadata(&params)).await.ok()?;
-        return Some(list.items.iter().map(ResourceExt::name_any).collect());
-    }
-    let namespace = setting.connection.namespaces.resolve(None);
-    let known = record_store::load_records(session, namespace).await.ok()?;
-    let records = known.iter().map(|stored| &stored.record);
-    let components = records.clone().map(|record| record.component.clone());
+async fn in_cluster(names: Names, scope: &Scope, current: &str, env: &Env) -> Option<BTreeSet<String>> {
+    let context = &env.context;
     match names {
-        Names::Rolled => Some(components.chain(records.map(|record| record.application.clone())).collect()),
-        Names::Revisions => {
-            let component = gather::pick(&known, scope.component.as_deref(), namespace).ok()?;
-            let component = component.component.clone();
-            let found = revision_store::list_revisions(session, namespace, std::slice::from_ref(&component))
-                .await
-                .ok()?;
-            let full = || found.iter().map(|revision| revision.name.clone());
-            let short: BTreeSet<String> =
-                full().filter_map(|name| revision::short(&name, &component).map(str::to_owned)).collect();
-            // What is typed comes first: `v1` by itself, the full name where one was begun.
-            let fits = short.iter().any(|name| name.starts_with(current));
-            Some(if fits { short } else { full().collect() })
+        Names::Namespaces => {
+            let api: Api<Namespace> = Api::all(env.connection.client.clone());
+            let params = ListParams::default();
+            let list = context.session.read(|| api.list_metadata(&params)).await.ok()?;
+            Some(list.items.iter().map(ResourceExt::name_any).collect())
         }
-        Names::Components => Some(components.collect()),
-        Names::Contexts | Names::Clusters | Names::Users | Names::Namespaces => None,
+        Names::Components => {
+            let names = history::names(context, env.namespace()).await.ok()?;
+            Some(names.into_iter().map(|(component, _)| component).collect())
+        }
+        Names::Rolled => {
+            let names = history::names(context, env.namespace()).await.ok()?;
+            Some(names.into_iter().flat_map(|(component, application)| [component, application]).collect())
+        }
+        Names::Revisions => {
+            let component = env.component(scope.component.as_deref());
+            let names = history::revision_names(context, &component).await.ok()?;
+            let short: BTreeSet<String> = names.iter().filter_map(|(_, short)| short.clone()).collect();
+            // `v1` by itself is offered first, the full name once one was begun.
+            let fits = short.iter().any(|name| name.starts_with(current));
+            Some(if fits { short } else { names.into_iter().map(|(full, _)| full).collect() })
+        }
+        Names::Contexts | Names::Clusters | Names::Users => None,
     }
 }

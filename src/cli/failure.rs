@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::exit;
-use crate::oam::manifest::ManifestErrors;
+use crate::ops::{self, manifest::ManifestErrors};
 use crate::report::text::{sanitise, sanitise_block};
 
 /// A command's failure.
@@ -152,6 +152,28 @@ impl Label {
             Self::Warning => "warning",
             Self::Hint => "hint",
         }
+    }
+}
+
+impl From<ops::FailureKind> for Kind {
+    fn from(kind: ops::FailureKind) -> Self {
+        match kind {
+            ops::FailureKind::Invalid => Self::Usage,
+            ops::FailureKind::Refused => Self::Refused,
+            ops::FailureKind::NotReady => Self::Timeout,
+            ops::FailureKind::Superseded | ops::FailureKind::Disturbed => Self::Conflict,
+            ops::FailureKind::Cluster | ops::FailureKind::Denied => Self::Cluster,
+            ops::FailureKind::Interrupted => Self::Interrupted(Signal::Interrupt),
+            ops::FailureKind::Internal => Self::Internal,
+        }
+    }
+}
+
+/// A failure of an operation that no event has reported.
+impl From<ops::Failure> for Failure {
+    fn from(failure: ops::Failure) -> Self {
+        let unreported = Self::message(failure.kind.into(), failure.reason);
+        failure.hints.into_iter().fold(unreported, Self::hint)
     }
 }
 

@@ -11,8 +11,7 @@ use anyhow::Context as _;
 
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::terminal::ui::Ui;
-use crate::oam::application::Application;
-use crate::oam::manifest::{self, MAX_MANIFEST_BYTES, Source};
+use crate::ops::manifest::{self, Application, MAX_MANIFEST_BYTES, Source};
 use crate::report::text::sanitise;
 
 /// How stdin is called in messages.
@@ -52,8 +51,16 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Fail
 ///
 /// Everything that is wrong with them, at once.
 pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, Failure> {
-    let sources = read(paths, ui.stdin())?;
-    manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))
+    parse(&read(paths, ui.stdin())?)
+}
+
+/// Judges manifests.
+///
+/// # Errors
+///
+/// Everything that is wrong with them, at once.
+pub fn parse(sources: &[Source]) -> Result<Vec<Application>, Failure> {
+    manifest::parse(sources).map_err(|errors| Failure::new(Kind::Manifest, errors))
 }
 
 fn collect(source: anyhow::Result<Source>, sources: &mut Vec<Source>, problems: &mut Vec<String>) {

@@ -14,6 +14,7 @@ pub mod hints;
 mod hostile;
 pub mod input;
 pub(crate) mod plugin;
+pub mod run;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};

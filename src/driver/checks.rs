@@ -1,9 +1,12 @@
-//! What would stop a run, or fight it, that only the cluster knows: asked before the first write, and by `plan`.
+//! What stops a run before its first write, or fights it.
 //!
-//! Refused is what cannot succeed. What may be otherwise by the time that it matters is a warning, and so is what this user
-//! may not ask.
+//! [`objects`] and [`collisions`] judge names, owners and immutable fields. [`check_cluster`] asks what only the cluster
+//! knows: quotas, autoscalers, disruption budgets, admission. What cannot succeed is refused. What may have changed by the
+//! time that it matters is a warning, and so is what this user may not ask.
 
 mod budget;
+pub mod collisions;
+pub mod objects;
 mod quota;
 mod trial;
 
@@ -33,7 +36,7 @@ pub struct Warning {
 ///
 /// # Errors
 /// What no run can succeed against, and what the server answered at last.
-pub async fn check(
+pub async fn check_cluster(
     session: &Session,
     namespace: &str,
     forecasts: &[Forecast],

@@ -17,9 +17,10 @@ use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::LeaseGuard;
-use crate::cluster::pods::baseline::Baseline;
+use crate::cluster::pods::signs::Before;
 use crate::cluster::record_store::StoredRecord;
-use crate::driver::context::{Context, NamespaceWatch};
+use crate::driver::context::Context;
+use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, check_bound, refuse_paused};
 use crate::driver::publish::Publisher;

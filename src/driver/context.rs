@@ -4,13 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Unit};
+
 use crate::cluster::clock::Moment;
-use crate::cluster::record_watch::RecordCache;
 use crate::cluster::session::Session;
-use crate::cluster::workload_cache::WorkloadCache;
-use crate::cluster::workload_watch::WatchScope;
-use crate::driver::control::Control;
-use crate::oam::kind::WorkloadKind;
+use crate::driver::control::{self, Control};
 use crate::report::event::{Event, EventKind, Reporter};
 
 /// What every run of a process shares.
@@ -31,7 +29,7 @@ pub struct Context {
 }
 
 /// How long to wait for what; zero is no limit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// For the whole run of a component.
     pub run: Duration,
@@ -67,27 +65,32 @@ pub enum FailFast {
     On,
 }
 
-/// The workloads of one namespace, as they are watched.
-#[derive(Debug)]
-pub struct NamespaceWatch {
-    /// What is watched, a kind each.
-    pub scopes: Vec<WatchScope>,
-    /// What is known.
-    pub cache: WorkloadCache,
-    /// What has been heard of their run records.
-    pub records: RecordCache,
-}
-
-impl NamespaceWatch {
-    /// What is watched of a kind.
-    #[must_use]
-    pub fn scope(&self, kind: WorkloadKind) -> Option<&WatchScope> {
-        self.scopes.iter().find(|scope| scope.kind == kind)
-    }
-}
-
 impl Context {
-    /// Tells the reporter.
+    /// A context that reports nothing, never stops and waits without limits.
+    #[must_use]
+    pub fn new(session: Session, identity: String) -> Self {
+        Self {
+            session,
+            reporter: Rc::new(RefCell::new(Silent)),
+            control: control::control().1,
+            identity,
+            limits: Limits::default(),
+            next_check: Rc::default(),
+        }
+    }
+
+    /// Reports the session's retries as events of an application, for as long as the guard lives.
+    #[must_use]
+    pub fn report_retries(&self, application: &str) -> RetryReports {
+        let (context, application) = (self.clone(), application.to_owned());
+        self.session.on_retry(Rc::new(move |error, delay| {
+            let delay = rounded(delay);
+            context.emit(&application, None, EventKind::Retrying { error: error.to_owned(), delay });
+        }));
+        RetryReports(self.session.clone())
+    }
+
+    /// Reports an event.
     pub fn emit(&self, application: &str, component: Option<&str>, what: EventKind) {
         let event = Event {
             elapsed: self.session.clock().elapsed(),
@@ -96,5 +99,44 @@ impl Context {
             what,
         };
         self.reporter.borrow_mut().event(&event);
+    }
+}
+
+/// Reports nothing.
+struct Silent;
+
+impl Reporter for Silent {
+    fn event(&mut self, _: &Event) {}
+}
+
+/// Ends the reports of retries when it is dropped.
+pub struct RetryReports(Session);
+
+impl Drop for RetryReports {
+    fn drop(&mut self) {
+        self.0.on_retry(Rc::new(|_, _| {}));
+    }
+}
+
+/// A delay to print: above a second, without milliseconds.
+fn rounded(delay: Duration) -> SignedDuration {
+    let delay = SignedDuration::try_from(delay).unwrap_or_default();
+    if delay < SignedDuration::from_secs(1) { delay } else { delay.round(Unit::Second).unwrap_or(delay) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_printed_in_whole_seconds() {
+        let cases = [(100, 100), (800, 800), (1_600, 2_000), (3_200, 3_000), (5_000, 5_000)];
+        for (delay, printed) in cases {
+            assert_eq!(
+                rounded(Duration::from_millis(delay)),
+                SignedDuration::from_millis(printed),
+                "{delay}"
+            );
+        }
     }
 }

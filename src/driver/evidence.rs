@@ -164,9 +164,11 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],
-        FailureKind::Refused | FailureKind::Superseded | FailureKind::Disturbed | FailureKind::Internal => {
-            Vec::new()
-        }
+        FailureKind::Invalid
+        | FailureKind::Refused
+        | FailureKind::Superseded
+        | FailureKind::Disturbed
+        | FailureKind::Internal => Vec::new(),
     }
 }
 

@@ -12,9 +12,8 @@ use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::driver::checks::{Warning, check};
+use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::exposing;
-use crate::driver::obstacles;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
@@ -49,7 +48,7 @@ pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<
     let components = prepare(session, &cache, request).await?;
     let mut forecasts: Vec<Forecast> =
         components.into_iter().map(|prepared| Forecast::of(prepared, &cache)).collect();
-    let warnings = check(session, &request.namespace, &forecasts)
+    let warnings = check_cluster(session, &request.namespace, &forecasts)
         .await
         .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
     for Warning { component, message } in warnings {
@@ -69,7 +68,7 @@ pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<
 ///
 /// # Errors
 /// The server's refusal.
-pub async fn rehearse(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
+pub async fn dry_run_on_server(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
     let prepared = &forecast.prepared;
     let refused = |error: ClusterError| match error {
         ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
@@ -130,7 +129,7 @@ async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCac
     let cache = WorkloadCache::of(kinds.iter().copied());
     let params = ListParams::default().labels(&workload::component_selector(&request.component_names()));
     for kind in kinds {
-        obstacles::check_served(session, &request.namespace, kind).await?;
+        objects::check_served(session, &request.namespace, kind).await?;
         let api = session.dynamic(&request.namespace, &workload::workload_resource(kind));
         let mark = cache.mark();
         let list = session.read(|| api.list(&params)).await?;

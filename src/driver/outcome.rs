@@ -29,6 +29,17 @@ pub enum ComponentOutcome {
     Failed(Failure),
 }
 
+/// How the components of an application ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationOutcome {
+    /// The namespace.
+    pub namespace: String,
+    /// The application.
+    pub application: String,
+    /// Each component's outcome by its name, in the request's order.
+    pub components: Vec<(String, ComponentOutcome)>,
+}
+
 /// Why a component did not get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -45,6 +56,8 @@ pub struct Failure {
 /// The kinds of failure that a caller can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
+    /// The request itself is wrong, whatever the cluster holds.
+    Invalid,
     /// Refused before any write.
     Refused,
     /// It did not become ready in time, or cannot. Resumable.

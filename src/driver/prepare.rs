@@ -12,10 +12,9 @@ use crate::cluster::revision_store;
 use crate::cluster::service::Change;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::driver::collisions;
+use crate::driver::checks::{collisions, objects};
 use crate::driver::exposing::{self, Exposing, Known};
 use crate::driver::inheriting::{Inheriting, Metadata};
-use crate::driver::obstacles;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::resolve::{Present, ResolvedTarget, resolve};
@@ -115,12 +114,12 @@ pub async fn prepare(
     let all = |failure: Failure| vec![Rejection { component: names[0].clone(), failure }];
     let (stored, unwatched) = tokio::join!(
         revision_store::list_revisions(session, &request.namespace, &names),
-        obstacles::unwatched_workloads(session, &request.namespace, &names, &kinds),
+        objects::unwatched_workloads(session, &request.namespace, &names, &kinds),
     );
     let stored = stored.map_err(|error| all(error.into()))?;
     // The list above has found out whether there is a server at all.
     for kind in kinds {
-        obstacles::check_served(session, &request.namespace, kind).await.map_err(all)?;
+        objects::check_served(session, &request.namespace, kind).await.map_err(all)?;
     }
     cache.wait_for_sync().await;
     if let Some(error) = cache.failure() {
@@ -142,7 +141,7 @@ pub async fn prepare(
         let new = prepared.new_revision.iter().map(|new| new.name.as_str());
         new.chain([prepared.desired.target.as_str()]).map(|name| (prepared.component.as_str(), name))
     });
-    if let Some((component, reason)) = collisions::revisions(names) {
+    if let Some((component, reason)) = collisions::find_revision_collision(names) {
         let failure = Failure::refused(reason).hint("choose another `externalRevision` for one of them");
         refused.push(Rejection { component: component.to_owned(), failure });
     }
@@ -192,7 +191,7 @@ async fn prepare_component(
         .hint("only revisions of the same application are rolled out"));
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
-    let bystanders = obstacles::check_foreign(&component.name, &ownership.foreign(labelled), &resolved)?;
+    let bystanders = objects::check_foreign(&component.name, &ownership.foreign(labelled), &resolved)?;
     let workloads = cache.workloads(&ownership);
     let known = Known {
         application: &request.application,
@@ -209,7 +208,7 @@ async fn prepare_component(
     let exposing = Exposing::look(session, known, resolved.asked).await?;
     let Desired { kind, workload, .. } = &resolved.desired;
     if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
-        obstacles::check_object(session, &request.namespace, &ownership, &resolved.desired, &resolved.target)
+        objects::check_object(session, &request.namespace, &ownership, &resolved.desired, &resolved.target)
             .await?;
     }
     let desired = overridden(resolved.desired, &request.overrides);

@@ -5,8 +5,9 @@
 
 use crate::cluster::record_store;
 use crate::driver::component_run::{ComponentRun, Leadership};
-use crate::driver::context::{Context, FailFast, Limits, NamespaceWatch, OnFailure};
+use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::exposing::{Exposing, Known};
+use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, check_bound, foreseen_services};
 use crate::driver::request::Intent;

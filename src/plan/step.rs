@@ -80,6 +80,27 @@ pub enum Step {
     Refuse(Refusal),
 }
 
+impl Step {
+    /// Whether a component at which it is the first step needs no write.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Hold { .. } => true,
+            Self::Wait { .. }
+            | Self::Claim { .. }
+            | Self::Stamp { .. }
+            | Self::Create
+            | Self::Scale { .. }
+            | Self::Roll { .. }
+            | Self::Delete { .. }
+            | Self::Finish
+            | Self::Superseded { .. }
+            | Self::Disturbed { .. }
+            | Self::Refuse(_) => false,
+        }
+    }
+}
+
 /// Why a change is refused before any write.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {

@@ -10,6 +10,7 @@ pub mod github;
 pub mod history;
 pub mod json;
 pub mod lines;
+pub mod plan;
 pub mod status;
 pub mod table;
 pub mod terminal;

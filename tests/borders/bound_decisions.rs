@@ -1,11 +1,10 @@
 //! Decisions about a run, carried out after another has followed it: they do nothing and report that.
 
 use rollout::driver::context::Context;
-use rollout::driver::delete::{self, Extent, Removed, Remover};
-use rollout::driver::inventory::{self, Inventory, Scope};
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
+use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
 
 use crate::support::manifest::{NAMESPACE, request_for, web};
@@ -39,8 +38,7 @@ async fn take(cluster: &TestCluster, component: Option<&str>) -> Inventory {
 
 async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: Extent) -> Run {
     let work = async |context: &Context| {
-        let remover = Remover { identity: "remover", patience: context.limits.lock };
-        let removed = delete::delete(&context.session, inventory, extent, remover, |_| {}).await;
+        let removed = delete::delete(context, inventory, extent, |_| {}).await;
         match removed {
             Ok(Removed::Everything) => Vec::new(),
             Ok(Removed::Overtaken(failure)) | Err(failure) => {
@@ -48,7 +46,7 @@ async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: Extent) ->
             }
         }
     };
-    cluster.perform(&process(), work).await
+    cluster.perform(&Process::new("remover"), work).await
 }
 
 /// What was decided to go has been rolled out again before it went.
@@ -110,8 +108,7 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
             crate::support::fault::PASS
         });
         let work = async |context: &Context| {
-            let remover = Remover { identity: "remover", patience: context.limits.lock };
-            drop(delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {}).await);
+            drop(delete::delete(context, &inventory, Extent::Scope, |_| {}).await);
             Vec::new()
         };
         let (_, run) = tokio::join!(cluster.perform(&remover, work), async {

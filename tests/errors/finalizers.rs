@@ -5,9 +5,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use rollout::driver::delete::{self, DeleteEvent, Extent, Remover};
-use rollout::driver::inventory::{self, Scope};
 use rollout::driver::outcome::FailureKind;
+use rollout::ops::delete::{self, DeleteEvent, Extent, Scope, inventory};
 use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
@@ -31,7 +30,6 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
             let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
             let scope = Scope { namespace, application, component: None };
             let inventory = inventory::take(&context.session, &scope).await.unwrap();
-            let remover = Remover { identity: IDENTITY, patience: context.limits.lock };
             let say = |one: DeleteEvent<'_>| match one {
                 DeleteEvent::Waiting(_) => {}
                 DeleteEvent::Removed(owned) => said.push(format!("{owned} deleted")),
@@ -39,7 +37,7 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
                     said.push(format!("{owned} awaits {finalizers:?}"));
                 }
             };
-            let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, say);
+            let removal = delete::delete(context, &inventory, Extent::Scope, say);
             if let Err(failure) = removal.await {
                 assert_eq!(failure.kind, FailureKind::NotReady, "{failure:?}");
                 failed = Some(failure.reason);

@@ -210,7 +210,8 @@ fn is_legitimate(run: &Run, failing: &[String]) {
                 // Batches that do not fit what an earlier death has left, or a revision that it has prevented.
                 FailureKind::Refused => true,
                 FailureKind::NotReady => !failing.is_empty(),
-                FailureKind::Superseded
+                FailureKind::Invalid
+                | FailureKind::Superseded
                 | FailureKind::Disturbed
                 | FailureKind::Cluster
                 | FailureKind::Denied

@@ -10,9 +10,9 @@ use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
 use rollout::driver::control::{self, Control, Stopper};
-use rollout::driver::outcome::{ComponentOutcome, Failure};
+use rollout::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
 use rollout::driver::request::RolloutRequest;
-use rollout::driver::run;
+use rollout::ops::apply;
 use rollout::report::event::{Event, EventKind, Reporter};
 use rollout::sandbox::fault::Seen;
 use tokio::sync::watch;
@@ -54,6 +54,11 @@ impl Reporter for Recorder {
     }
 }
 
+/// The components of all applications.
+pub(crate) fn components(outcomes: Vec<ApplicationOutcome>) -> Vec<(String, ComponentOutcome)> {
+    outcomes.into_iter().flat_map(|outcome| outcome.components).collect()
+}
+
 impl Process {
     /// A process whose requests go their usual way.
     pub(crate) fn new(identity: &str) -> Self {
@@ -85,8 +90,7 @@ impl Process {
     /// Applies a manifest through a client, until the end or the process's death.
     pub(crate) async fn apply(&self, client: Client, clock: &Clock, request: &RolloutRequest) -> Run {
         let requests = std::slice::from_ref(request);
-        let work =
-            async |context: &Context| run::run(context, requests).await.into_iter().flatten().collect();
+        let work = async |context: &Context| components(apply::apply(context, requests).await);
         self.perform(client, clock, work).await
     }
 

@@ -1,11 +1,10 @@
 //! What looking costs, of one process that only looks.
 
-use rollout::cli::commands::follow::Followed;
-use rollout::cli::commands::gather;
-use rollout::cluster::session::{Session, Timeouts};
+use rollout::cluster::session::{Patience, Session};
 use rollout::driver::context::Context;
-use rollout::driver::delete::{self, Extent, Remover};
-use rollout::driver::inventory::{self, Scope};
+use rollout::ops::delete::{self, Extent, Scope, inventory};
+use rollout::ops::status;
+use rollout::ops::status_watch::StatusWatch;
 use rollout::report::status::ComponentStatus;
 use rollout::sandbox::fault::Verb;
 
@@ -38,14 +37,14 @@ const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deplo
 
 /// Where everything stands, asked by somebody else.
 async fn statuses(cluster: &TestCluster) -> Vec<ComponentStatus> {
-    let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
-    gather::statuses(&session, NAMESPACE).await.unwrap()
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
+    status::statuses(&Context::new(session, "somebody".to_owned()), NAMESPACE).await.unwrap()
 }
 
 /// Has a process follow what stands where while something happens, until it has seen what has come of it.
 async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run {
     let work = async |context: &Context| {
-        let followed = Followed::open(&context.session, NAMESPACE).await.unwrap();
+        let followed = StatusWatch::open(context, NAMESPACE).await.unwrap();
         let look = async {
             let mut changes = followed.changes();
             assert_eq!(followed.first().await.unwrap(), statuses(cluster).await);
@@ -69,7 +68,7 @@ async fn a_look_is_one_list_of_each_kind() {
     let cluster = TestCluster::open(FAST).await;
     release(&cluster, &many()).await;
     let look = async |context: &Context| {
-        assert_eq!(gather::statuses(&context.session, NAMESPACE).await.unwrap().len(), 12);
+        assert_eq!(status::statuses(context, NAMESPACE).await.unwrap().len(), 12);
         Vec::new()
     };
     let run = cluster.perform(&Process::new("somebody"), look).await;
@@ -95,9 +94,7 @@ async fn what_comes_and_goes_is_seen() {
             let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
             let scope = Scope { namespace, application, component: Some("web".to_owned()) };
             let inventory = inventory::take(&context.session, &scope).await.unwrap();
-            let remover = Remover { identity: "driver", patience: context.limits.lock };
-            let removal = delete::delete(&context.session, &inventory, Extent::Scope, remover, |_| {});
-            removal.await.unwrap();
+            delete::delete(context, &inventory, Extent::Scope, |_| {}).await.unwrap();
             Vec::new()
         };
         cluster.perform(&Process::new("driver"), gone).await;

@@ -1,11 +1,10 @@
 //! `rollout abort`: back to where the run under way began.
 
-use crate::cli::commands::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{BatchArgs, ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::lease::Acquisition;
-use crate::driver::request::{Intent, RolloutRequest};
+use crate::ops::abort;
 
 /// Abort the run in progress and roll it back
 ///
@@ -47,10 +46,14 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let trial = args.dry.trial(args.output)?;
-    let component = Component::find(args.component.component.as_deref(), trial, global, ui).await?;
-    let intent = Intent::Abort { kind: component.kind() };
-    let request = component.request(intent, args.batches.overrides(false));
-    let request = RolloutRequest { turn: Acquisition::TakeOver, ..request };
-    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
+    let dry_run = args.dry.plan(args.output)?;
+    let env = run::open(global, dry_run, ui).await?;
+    let component = env.component(args.component.component.as_deref());
+    let overrides = args.batches.overrides(false);
+    if let Some(dry_run) = dry_run {
+        return run::plan(&env, &[abort::request(&env.context, &component, &overrides).await?], dry_run, ui)
+            .await;
+    }
+    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
+    run::run(&env, settings, ui, async |context| abort::abort(context, &component, &overrides).await).await
 }

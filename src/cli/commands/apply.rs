@@ -1,25 +1,14 @@
 //! `rollout apply`: from a manifest to the target, or to the gate.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use clap::ValueEnum;
-
-use crate::cli::commands::driving;
-use crate::cli::commands::leftover;
-use crate::cli::commands::leftover::Consent;
-use crate::cli::commands::plan;
-use crate::cli::connect::client::Access;
-use crate::cli::connect::setting::{self, Setting};
-use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::commands::prune::{self, Consent};
+use crate::cli::failure::Failure;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, RunOutput};
-use crate::cli::flags::trial::Trial;
 use crate::cli::input;
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::driver::collisions;
-use crate::driver::context::Limits;
-use crate::driver::request::{Overrides, RolloutRequest};
-use crate::oam::application::Application;
+use crate::ops::{Limits, OnFailure, apply};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -73,16 +62,6 @@ pub struct Args {
     pub output: RunOutput,
 }
 
-/// What becomes of a component whose pods do not become ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum OnFailure {
-    /// Keep it as it is, to inspect and resume
-    #[default]
-    Hold,
-    /// Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3
-    Undo,
-}
-
 const EXAMPLES: &str = "\
 Examples:
   $ rollout apply app.yaml
@@ -99,67 +78,39 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let trial = args.dry.trial(args.output)?;
+    let dry_run = args.dry.plan(args.output)?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
+    let env = run::open(global, dry_run, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
-    if let Some(Trial { place, form }) = trial {
-        let setting = setting::open(global, Access::Read, ui).await?;
-        let requests = requests(&setting, &applications, &overrides)?;
-        plan::show(&setting, &requests, Some(place), form, ui).await?;
-        leftover::tell(&leftover::find(&setting, &requests).await?, ui);
-        return Ok(exit::SUCCESS);
+    let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
+    if let Some(dry_run) = dry_run {
+        let code = run::plan(&env, &requests, dry_run, ui).await?;
+        prune::report_leftovers(&env, &requests, ui).await?;
+        return Ok(code);
     }
-    let setting = setting::open(global, Access::Write, ui).await?;
-    let requests = requests(&setting, &applications, &overrides)?;
-    let limits = Limits { on_failure: args.on_failure.into(), ..args.deadlines.limits() };
+    let limits = Limits { on_failure: args.on_failure, ..args.deadlines.limits() };
     let pruning = if args.prune {
         let consent = if args.yes { Consent::Given } else { Consent::Asked };
-        Some(leftover::decide(&setting, &requests, consent, ui).await?)
+        Some(prune::decide(&env, &requests, consent, ui).await?)
     } else {
         None
     };
-    let code = driving::drive(&setting, &requests, limits, args.output, ui).await?;
-    if let Some(pruning) = &pruning {
-        leftover::prune(&setting, &requests, pruning, limits.lock, ui).await?;
-    } else {
-        // The verdict is known: what cannot be read in time need not be told.
-        let found = leftover::find(&setting, &requests);
-        let found = setting.session.clock().within(driving::AFTERWARDS, found).await;
-        leftover::tell(&found.and_then(Result::ok).unwrap_or_default(), ui);
+    // A manifest's namespace is in no variable.
+    let flags = requests
+        .iter()
+        .filter(|request| request.namespace != env.namespace())
+        .map(|request| (request.application.clone(), ui.flags().in_namespace(&request.namespace)));
+    let flags: BTreeMap<_, _> = flags.collect();
+    let settings = Settings { limits, output: args.output };
+    let applied = async |context: &_| Ok(apply::apply(context, &requests).await);
+    let code = run::run_with_flags(&env, settings, flags, ui, applied).await?;
+    match &pruning {
+        Some(pruning) => prune::prune(&env, &requests, pruning, limits, ui).await?,
+        None => {
+            // The outcome is known, so a slow server delays the command no longer than this.
+            let report = prune::report_leftovers(&env, &requests, ui);
+            env.context.session.clock().within(run::AFTERWARDS, report).await.unwrap_or(Ok(())).ok();
+        }
     }
     Ok(code)
-}
-
-/// What the manifests ask for, each in its namespace.
-///
-/// # Errors
-///
-/// Components or applications that meet in one namespace under one name, as `--namespace` can make them, and objects that
-/// two of them would make.
-pub fn requests(
-    setting: &Setting,
-    applications: &[Application],
-    overrides: &Overrides,
-) -> Result<Vec<RolloutRequest>, Failure> {
-    let mut components = BTreeSet::new();
-    let mut requests = Vec::new();
-    for application in applications {
-        let namespace = setting.connection.namespaces.resolve(application.namespace.as_deref());
-        for component in &application.components {
-            if !components.insert((namespace.to_owned(), component.name.clone())) {
-                return Err(Failure::message(
-                    Kind::Manifest,
-                    format!("component `{}` appears twice in namespace `{namespace}`", component.name),
-                )
-                .hint("`--namespace` puts every application into one namespace; apply them one by one"));
-            }
-        }
-        requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
-    }
-    match collisions::find(&requests) {
-        None => Ok(requests),
-        Some(collision) => {
-            Err(Failure::message(Kind::Manifest, collision).hint("rename one of them; nothing was changed"))
-        }
-    }
 }

@@ -1,22 +1,19 @@
-//! `rollout delete`: what an application owns goes, after it was shown.
+//! `rollout delete`: deletes what an application owns, after listing it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
-use crate::cli::commands::gather;
 use crate::cli::connect::client::Access;
-use crate::cli::connect::setting::{self, Setting, unreachable};
+use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::flags::args::{GlobalArgs, LockArg};
 use crate::cli::input;
 use crate::cli::terminal::ui::{Answer, Ui};
-use crate::cluster::owned_objects::OwnedObject;
-use crate::cluster::record_store;
-use crate::driver::delete::{self, Extent, Removed, Remover};
-use crate::driver::inventory::{self, Inventory, Scope};
+use crate::ops::component::without_prefix;
+use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, OwnedObject, Removed, Scope};
+use crate::ops::{Context, Limits};
 use crate::report::text::sanitise;
 
 /// Delete applications or components, with everything that they own
@@ -60,57 +57,53 @@ Examples:
 ///
 /// # Errors
 ///
-/// A name that nothing goes by, a manifest that is wrong, no for an answer, and a cluster that refuses.
+/// A name that nothing has, a manifest that is wrong, no for an answer, and a cluster that refuses.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let words = args.names.iter().map(|word| gather::plain(word));
+    let words = args.names.iter().map(|word| without_prefix(word));
     let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
     let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
     let applications = if files.is_empty() { Vec::new() } else { input::applications(&files, ui)? };
-    let setting = setting::open(global, Access::Write, ui).await?;
-    let mut scopes = Vec::new();
-    for application in &applications {
-        let namespace = setting.connection.namespaces.resolve(application.namespace.as_deref()).to_owned();
-        scopes.push(Scope { namespace, application: application.name.clone(), component: None });
-    }
+    let env = Env::open(global, Access::Write, ui).await?;
+    let lock = args.lock.lock_timeout.unsigned_abs();
+    let context = Context { limits: Limits { lock, ..Limits::default() }, ..env.context.clone() };
+    let of_manifest = applications.iter().map(|application| Scope {
+        namespace: env.resolve(application.namespace.as_deref()).to_owned(),
+        application: application.name.clone(),
+        component: None,
+    });
+    let mut scopes: Vec<Scope> = of_manifest.collect();
     for name in names {
-        scopes.push(named(&setting, name).await?);
+        scopes.push(delete::find_scope(&context, env.namespace(), name).await?);
     }
-    let mut inventories = Vec::new();
-    for scope in &scopes {
-        inventories.push(inventory::take(&setting.session, scope).await?);
-    }
-    let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
-    let patience = args.lock.lock_timeout.unsigned_abs();
-    if found.is_empty() {
+    let inventories = delete::take_inventories(&context, &scopes).await?;
+    if inventories.iter().all(|inventory| inventory.objects.is_empty()) {
         ui.status("nothing to delete");
         for inventory in &inventories {
-            if args.dry_run.is_none()
-                && inventory::is_unfinished(&setting.session, &inventory.scope).await.map_err(unreachable)?
-            {
-                remove(&setting, inventory, Extent::Scope, patience, ui).await?;
+            if args.dry_run.is_none() && delete::is_unfinished(&context, &inventory.scope).await? {
+                delete_inventory(&context, inventory, Extent::Scope, ui).await?;
             }
         }
         return Ok(exit::SUCCESS);
     }
     if args.dry_run.is_some() {
-        ui.data(
-            &found.iter().map(|owned| format!("{} would be deleted\n", shown(owned))).collect::<String>(),
-        );
+        let found = inventories.iter().flat_map(|inventory| &inventory.objects);
+        ui.data(&found.map(|owned| format!("{} would be deleted\n", shown(owned))).collect::<String>());
         return Ok(exit::SUCCESS);
     }
-    let extent = if args.yes { Extent::Scope } else { ask(&found, ui)? };
+    let extent = if args.yes { Extent::Scope } else { ask(&inventories, ui)? };
     for inventory in &inventories {
-        remove(&setting, inventory, extent, patience, ui).await?;
+        delete_inventory(&context, inventory, extent, ui).await?;
     }
     Ok(exit::SUCCESS)
 }
 
-/// Shows on a terminal what is to go, and asks. What was shown is all that may go.
+/// Lists on a terminal what is to be deleted, and asks. Then only what was listed may be deleted.
 ///
 /// # Errors
 ///
 /// No for an answer.
-pub fn ask(found: &[&OwnedObject], ui: &mut Ui) -> Result<Extent, Failure> {
+pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<Extent, Failure> {
+    let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
@@ -122,33 +115,31 @@ pub fn ask(found: &[&OwnedObject], ui: &mut Ui) -> Result<Extent, Failure> {
     }
 }
 
-/// Removes an inventory and prints each object that is gone.
-async fn remove(
-    setting: &Setting,
+/// Deletes an inventory and prints each object that is gone.
+async fn delete_inventory(
+    context: &Context,
     inventory: &Inventory,
     extent: Extent,
-    patience: Duration,
     ui: &mut Ui,
 ) -> Result<(), Failure> {
     let application = &inventory.scope.application;
-    let remover = Remover { identity: &setting.identity, patience };
-    let removed = delete::delete(&setting.session, inventory, extent, remover, |said| match said {
-        delete::DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
-        delete::DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
-        delete::DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
-    });
-    match removed.await? {
+    let report = |event: DeleteEvent<'_>| match event {
+        DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
+        DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
+        DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
+    };
+    match delete::delete(context, inventory, extent, report).await? {
         Removed::Everything => Ok(()),
         Removed::Overtaken(failure) => Err(failure.into()),
     }
 }
 
-/// Whom a removal waits for.
+/// The line about a run that a deletion waits for.
 pub fn waiting(application: &str, holder: &str) -> String {
     format!("{application}: waiting for the run of `{holder}`, which holds the lease")
 }
 
-/// What holds an object that is on its way out.
+/// The line about an object that finalizers keep.
 pub fn held(owned: &OwnedObject, finalizers: &[String]) -> String {
     let finalizers = finalizers.join(", ");
     format!("{} is being deleted, blocked by its finalizers: {}", shown(owned), sanitise(&finalizers))
@@ -162,24 +153,4 @@ pub fn shown(owned: &OwnedObject) -> String {
 fn is_manifest(word: &str) -> bool {
     let path = Path::new(word);
     word == "-" || input::is_named_so(path) || word.contains('/') || path.exists()
-}
-
-/// A component of that name, or else an application.
-async fn named(setting: &Setting, name: &str) -> Result<Scope, Failure> {
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
-    let known = record_store::load_records(&setting.session, &namespace).await.map_err(unreachable)?;
-    let records = || known.iter().map(|stored| &stored.record);
-    if let Some(record) = records().find(|record| record.component == name) {
-        let (application, component) = (record.application.clone(), Some(record.component.clone()));
-        return Ok(Scope { namespace, application, component });
-    }
-    if records().any(|record| record.application == name) {
-        return Ok(Scope { namespace, application: name.to_owned(), component: None });
-    }
-    let gone = Scope { namespace: namespace.clone(), application: name.to_owned(), component: None };
-    if inventory::is_unfinished(&setting.session, &gone).await.map_err(unreachable)? {
-        return Ok(gone);
-    }
-    let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();
-    Err(gather::unknown(name, &names, &namespace))
 }

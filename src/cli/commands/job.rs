@@ -1,13 +1,10 @@
 //! `rollout job`: the same apply, from inside the cluster.
 
 use clap::FromArgMatches as _;
-use serde_json::{Map, Value, json};
 
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::command;
-use crate::cli::commands::rbac;
-use crate::cli::commands::rbac::Rights;
 use crate::cli::connect::client;
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind};
@@ -16,10 +13,9 @@ use crate::cli::flags::values;
 use crate::cli::flags::variables;
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
-use crate::oam::application::Application;
-use crate::oam::hash::fnv1a;
-use crate::oam::manifest;
-use crate::report::document;
+use crate::ops::job::{self, JobRequest, MOUNT};
+use crate::ops::manifest::Application;
+use crate::ops::rbac::Rights;
 use crate::report::text::list_literals;
 
 /// Print a Job that applies manifests from inside the cluster
@@ -48,16 +44,8 @@ Examples:
   $ rollout job app.yaml --image registry.example/rollout:0.1.0 | kubectl apply -f -
   $ rollout job deploy/ --image registry.example/rollout:0.1.0 -n shop -- --batch-timeout 5m --fail-fast";
 
-/// The service account of the Job's pods.
-const ACCOUNT: &str = "rollout";
-/// Where the manifests are mounted.
-const MOUNT: &str = "/manifests";
-/// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
-const MOST_BYTES: usize = 1_000_000;
-/// How long a Job that ended can be looked at: a day.
-const KEPT_SECONDS: u32 = 86_400;
-/// The user of the Job's pods, of no rights: `nonroot` of many images.
-const USER: u32 = 65_532;
+/// The exit codes after which another pod would do no better.
+const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED, exit::CONFLICT];
 
 /// Runs the command. Sends nothing.
 ///
@@ -66,22 +54,20 @@ const USER: u32 = 65_532;
 /// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
 pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
-    let applications = manifest::parse(&sources).map_err(|errors| Failure::new(Kind::Manifest, errors))?;
+    let applications = input::parse(&sources)?;
     let flags = parsed(&args.flags)?;
     let namespace = namespace(&applications, global)?;
-    let texts: Vec<String> =
-        sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned()).collect();
-    let bytes: usize = texts.iter().map(String::len).sum();
-    if bytes > MOST_BYTES {
-        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MOST_BYTES}");
-        return Err(Failure::message(Kind::Manifest, reason).hint("print a Job for each of them"));
-    }
-    let name = name(&applications, &texts, args);
-    let documents = [manifests(&name, &namespace, texts), job(&name, &namespace, args, &flags)];
-    let mut text =
-        rbac::role(Some(&namespace), flags.rights, rbac::Views::None) + &rbac::bound(ACCOUNT, &namespace);
-    text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
-    ui.data(&text);
+    let manifests = sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned());
+    ui.data(&job::job(JobRequest {
+        namespace: &namespace,
+        applications: &applications,
+        manifests: manifests.collect(),
+        image: &args.image,
+        flags: &args.flags,
+        identity: flags.identity.as_deref(),
+        rights: flags.rights,
+        final_exit_codes: &FINAL,
+    })?);
     Ok(exit::SUCCESS)
 }
 
@@ -159,67 +145,4 @@ fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String
         )
         .hint("print a Job for each of them, or choose one with `--namespace`")),
     }
-}
-
-/// A name that tells one Job from another, and stays the same for the same work.
-fn name(applications: &[Application], texts: &[String], args: &Args) -> String {
-    let work = json!([texts, args.image, args.flags]).to_string();
-    let application = applications.first().map_or("", |application| &application.name);
-    // The pods' names, and a label's value, have room for no more.
-    let application: String = application.chars().take(40).collect();
-    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), fnv1a(&work) as u32)
-}
-
-fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
-    let files = texts.into_iter().enumerate();
-    let data: Map<String, Value> =
-        files.map(|(index, text)| (format!("{index:04}.yaml"), json!(text))).collect();
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace},
-        "data": data,
-    })
-}
-
-fn job(name: &str, namespace: &str, args: &Args, flags: &Flags) -> Value {
-    let identity = flags.identity.is_none().then(|| format!("--identity=job/{name}"));
-    let words = ["apply", MOUNT, "--namespace", namespace].into_iter().chain(identity.as_deref());
-    let words: Vec<&str> = words.chain(args.flags.iter().map(String::as_str)).collect();
-    // Only what another pod may do better is tried again.
-    let finals = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED, exit::CONFLICT];
-    json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "backoffLimit": 6,
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "podFailurePolicy": {"rules": [{
-                "action": "FailJob",
-                "onExitCodes": {"containerName": "rollout", "operator": "In", "values": finals},
-            }]},
-            "template": {"spec": {
-                "serviceAccountName": ACCOUNT,
-                "restartPolicy": "Never",
-                "securityContext": {
-                    "runAsNonRoot": true,
-                    "runAsUser": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [{
-                    "name": "rollout",
-                    "image": args.image,
-                    "args": words,
-                    "securityContext": {
-                        "allowPrivilegeEscalation": false,
-                        "readOnlyRootFilesystem": true,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": "manifests", "mountPath": MOUNT, "readOnly": true}],
-                }],
-                "volumes": [{"name": "manifests", "configMap": {"name": name}}],
-            }},
-        },
-    })
 }

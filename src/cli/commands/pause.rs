@@ -1,15 +1,14 @@
-//! `rollout pause`: a run stands still, whoever drives it.
+//! `rollout pause`: stops a run until it is resumed, whichever process drives it.
 
-use crate::cli::commands::component::Component;
-use crate::cli::commands::gather;
-use crate::cli::connect::setting;
+use crate::cli::connect::client::Access;
+use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{ComponentArg, GlobalArgs, Output};
 use crate::cli::terminal::ui::Ui;
-use crate::driver::pause::{self, Paused};
-use crate::plan::record::Pause;
-use crate::report::status;
+use crate::ops::pause::{self, Paused};
+use crate::ops::status;
+use crate::report::status as table;
 
 /// Pause the run in progress
 ///
@@ -39,15 +38,20 @@ Examples:
 ///
 /// A component without a run under way, and a cluster that cannot be written.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.component.as_deref(), None, global, ui).await?;
-    let (session, name) = (&component.setting.session, &component.record.component);
-    let by = Pause { by: component.setting.identity.clone(), at: session.clock().now() };
-    match pause::pause(session, component.place(), by).await? {
-        Paused::Now => ui.status(&format!("{name}: paused; resume it with `rollout resume {name}`")),
-        Paused::Already => ui.status(&format!("{name}: already paused")),
-    }
-    let items = gather::statuses(session, &component.namespace).await.map_err(setting::unreachable)?;
-    let items: Vec<_> = items.into_iter().filter(|item| item.component == *name).collect();
-    ui.data(&status::render(&items, args.output.into(), session.clock().now()));
+    let env = Env::open(global, Access::Write, ui).await?;
+    let component = env.component(args.component.component.as_deref());
+    let name = match pause::pause(&env.context, &component).await? {
+        Paused::Now { component: name } => {
+            ui.status(&format!("{name}: paused; resume it with `rollout resume {name}`"));
+            name
+        }
+        Paused::Already { component: name } => {
+            ui.status(&format!("{name}: already paused"));
+            name
+        }
+    };
+    let items = status::statuses(&env.context, &component.namespace).await?;
+    let items: Vec<_> = items.into_iter().filter(|item| item.component == name).collect();
+    ui.data(&table::render(&items, args.output.into(), env.context.session.clock().now()));
     Ok(exit::SUCCESS)
 }

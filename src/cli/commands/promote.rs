@@ -1,11 +1,10 @@
 //! `rollout promote`: past the gate.
 
-use crate::cli::commands::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::driver::pause;
-use crate::driver::request::{Gate, Intent, Overrides};
+use crate::ops::promote::{self, Promotion};
 
 /// Continue a held run past its gate, for one batch or to the end
 ///
@@ -46,13 +45,14 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let trial = args.dry.trial(args.output)?;
-    let component = Component::find(args.component.component.as_deref(), trial, global, ui).await?;
-    if trial.is_none() {
-        pause::unpause(&component.setting.session, component.place()).await?;
+    let dry_run = args.dry.plan(args.output)?;
+    let env = run::open(global, dry_run, ui).await?;
+    let component = env.component(args.component.component.as_deref());
+    let promotion = if args.full { Promotion::Full } else { Promotion::NextBatch };
+    if let Some(dry_run) = dry_run {
+        return run::plan(&env, &[promote::request(&env.context, &component, promotion).await?], dry_run, ui)
+            .await;
     }
-    let gate = if args.full { Gate::Open } else { Gate::Next };
-    let intent = Intent::Recorded { gate, kind: component.kind() };
-    let request = component.request(intent, Overrides::default());
-    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
+    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
+    run::run(&env, settings, ui, async |context| promote::promote(context, &component, promotion).await).await
 }

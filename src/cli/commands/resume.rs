@@ -1,11 +1,10 @@
 //! `rollout resume`: on with a run that stands still.
 
-use crate::cli::commands::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::driver::pause;
-use crate::driver::request::{Gate, Intent, Overrides};
+use crate::ops::resume;
 
 /// Resume a run that was paused or interrupted, or whose process died
 ///
@@ -38,9 +37,8 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let component = Component::find(args.component.component.as_deref(), None, global, ui).await?;
-    pause::unpause(&component.setting.session, component.place()).await?;
-    let intent = Intent::Recorded { gate: Gate::Stay, kind: component.kind() };
-    let request = component.request(intent, Overrides::default());
-    component.drive(request, None, args.deadlines.limits(), args.output, ui).await
+    let env = run::open(global, None, ui).await?;
+    let component = env.component(args.component.component.as_deref());
+    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
+    run::run(&env, settings, ui, async |context| resume::resume(context, &component).await).await
 }

@@ -1,11 +1,11 @@
 //! `rollout scale`: another size, in batches.
 
-use crate::cli::commands::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::flags::values;
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::driver::request::Intent;
+use crate::ops::scale;
 
 /// Scale a component, in batches
 ///
@@ -49,9 +49,22 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let trial = args.dry.trial(args.output)?;
-    let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
-    let intent = Intent::Scale { replicas: args.replicas, kind: component.kind() };
-    let request = component.request(intent, args.batches.overrides(false));
-    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
+    let dry_run = args.dry.plan(args.output)?;
+    let env = run::open(global, dry_run, ui).await?;
+    let component = env.component(args.component.as_deref());
+    let overrides = args.batches.overrides(false);
+    if let Some(dry_run) = dry_run {
+        return run::plan(
+            &env,
+            &[scale::request(&env.context, &component, args.replicas, &overrides).await?],
+            dry_run,
+            ui,
+        )
+        .await;
+    }
+    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
+    run::run(&env, settings, ui, async |context| {
+        scale::scale(context, &component, args.replicas, &overrides).await
+    })
+    .await
 }

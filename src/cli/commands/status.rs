@@ -2,17 +2,16 @@
 
 use jiff::SignedDuration;
 
-use crate::cli::commands::follow::Followed;
-use crate::cli::commands::gather;
-use crate::cli::commands::until::{Until, Verdict};
 use crate::cli::connect::client::Access;
-use crate::cli::connect::setting::{self, Setting, unreachable};
+use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::flags::args::{GlobalArgs, Output};
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
-use crate::plan::states::RollingState;
+use crate::ops::status::{select, statuses, statuses_with_drivers};
+use crate::ops::status_watch::StatusWatch;
+use crate::ops::wait_for::{self, Until, Verdict};
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{list_literals, span};
 
@@ -64,14 +63,14 @@ Examples:
 ///
 /// A cluster that cannot be read, and a name that is not there.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let setting = setting::open(global, Access::Read, ui).await?;
-    let namespace = setting.connection.namespaces.resolve(None).to_owned();
+    let env = Env::open(global, Access::Read, ui).await?;
+    let namespace = env.namespace().to_owned();
     if args.watch || args.until.is_some() {
-        follow(&setting, &namespace, args, ui).await?;
+        follow(&env, &namespace, args, ui).await?;
         return Ok(exit::SUCCESS);
     }
-    let items = gather::statuses_with_drivers(&setting.session, &namespace).await.map_err(unreachable)?;
-    let items = wanted(items, args.name.as_deref(), &namespace)?;
+    let items = statuses_with_drivers(&env.context, &namespace).await?;
+    let items = select(items, args.name.as_deref(), &namespace)?;
     if items.is_empty() {
         ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
         // The other forms are for programs, which take an empty list.
@@ -79,7 +78,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
             return Ok(exit::SUCCESS);
         }
     }
-    ui.data(&status::render(&items, args.output.into(), setting.session.clock().now()));
+    ui.data(&status::render(&items, args.output.into(), env.context.session.clock().now()));
     explain(&items, args.output, ui);
     Ok(exit::SUCCESS)
 }
@@ -98,7 +97,7 @@ fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
         None | Some(Verdict::Awaited) => Ok(false),
         Some(Verdict::Reached) => Ok(true),
         Some(Verdict::Failed) => {
-            let failed = items.iter().filter(|item| item.rolling_state == RollingState::RolloutFailed);
+            let failed = items.iter().filter(|item| wait_for::has_failed(item));
             let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
             Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
                 .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
@@ -118,37 +117,15 @@ fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
     }
 }
 
-/// The components that a name means: one of that name, or those of an application.
-fn wanted(
-    items: Vec<ComponentStatus>,
-    name: Option<&str>,
-    namespace: &str,
-) -> Result<Vec<ComponentStatus>, Failure> {
-    let Some(name) = name.map(gather::plain) else {
-        return Ok(items);
-    };
-    let names: Vec<String> = items.iter().map(|item| item.component.clone()).collect();
-    let (components, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.component == name);
-    if !components.is_empty() {
-        return Ok(components);
-    }
-    let of_application: Vec<_> = others.into_iter().filter(|item| item.application == name).collect();
-    if of_application.is_empty() {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        return Err(gather::unknown(name, &names, namespace));
-    }
-    Ok(of_application)
-}
-
 /// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
 /// the user has enough.
-async fn follow(setting: &Setting, namespace: &str, args: &Args, ui: &mut Ui) -> Result<(), Failure> {
-    let session = &setting.session;
-    let followed = Followed::open(session, namespace).await.map_err(unreachable)?;
+async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<(), Failure> {
+    let (context, session) = (&env.context, &env.context.session);
+    let followed = StatusWatch::open(context, namespace).await?;
     let print = async {
         let mut changes = followed.changes();
-        let items = followed.first().await.map_err(unreachable)?;
-        let mut shown = wanted(items, args.name.as_deref(), namespace)?;
+        let items = followed.first().await?;
+        let mut shown = select(items, args.name.as_deref(), namespace)?;
         ui.data(&status::render(&shown, args.output.into(), session.clock().now()));
         explain(&shown, args.output, ui);
         if ui.reader_is_gone() || reached(args, &shown)? {
@@ -163,12 +140,12 @@ async fn follow(setting: &Setting, namespace: &str, args: &Args, ui: &mut Ui) ->
                 () = changes.next() => {}
                 () = session.clock().until(deadline) => return Err(late(args)),
             }
-            let items = followed.items().map_err(unreachable)?;
-            let mut items = wanted(items, args.name.as_deref(), namespace)?;
+            let items = followed.items()?;
+            let mut items = select(items, args.name.as_deref(), namespace)?;
             // Records and workloads come by different watches: what ends this has to be so at one time.
             if !matches!(reached(args, &items), Ok(false)) {
-                let anew = gather::statuses(session, namespace).await.map_err(unreachable)?;
-                items = wanted(anew, args.name.as_deref(), namespace)?;
+                let current = statuses(context, namespace).await?;
+                items = select(current, args.name.as_deref(), namespace)?;
             }
             let changed: Vec<ComponentStatus> =
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();

@@ -1,12 +1,10 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
-use crate::cli::commands::component::Component;
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
+use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::cluster::lease::Acquisition;
-use crate::driver::request::{Intent, Overrides, RolloutRequest};
-use crate::oam::application::{Amount, Batch};
+use crate::ops::undo::{self, Pace, UndoRequest};
 
 /// Roll back to an earlier revision, in batches
 ///
@@ -59,17 +57,15 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
-    let trial = args.dry.trial(args.output)?;
-    let component = Component::find(args.component.as_deref(), trial, global, ui).await?;
-    let intent = Intent::Revision { reference: args.to_revision.clone(), kind: component.kind() };
-    let request = component.request(intent, args.batches.overrides(false));
-    let request = if args.now { at_once(request) } else { request };
-    component.drive(request, trial, args.deadlines.limits(), args.output, ui).await
-}
-
-/// In one batch, and before whoever drives.
-fn at_once(request: RolloutRequest) -> RolloutRequest {
-    let everything = Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) };
-    let overrides = Overrides { batches: Some(vec![everything]), ..request.overrides };
-    RolloutRequest { turn: Acquisition::TakeOver, overrides, ..request }
+    let dry_run = args.dry.plan(args.output)?;
+    let env = run::open(global, dry_run, ui).await?;
+    let component = env.component(args.component.as_deref());
+    let pace = if args.now { Pace::Now } else { Pace::InBatches(args.batches.overrides(false)) };
+    let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
+    if let Some(dry_run) = dry_run {
+        return run::plan(&env, &[undo::request(&env.context, &component, &request).await?], dry_run, ui)
+            .await;
+    }
+    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
+    run::run(&env, settings, ui, async |context| undo::undo(context, &component, &request).await).await
 }

@@ -3,8 +3,8 @@
 pub mod address;
 pub mod client;
 pub mod credential_plugin;
+pub mod env;
 pub mod kubeconfig;
 pub mod namespaces;
-pub mod setting;
 pub mod token_file;
 pub mod trace;

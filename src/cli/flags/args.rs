@@ -11,6 +11,9 @@ use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use jiff::SignedDuration;
 
 use crate::cli::flags::values::{self, Batches};
+use crate::ops::manifest::{Amount, Batch};
+use crate::ops::plan::DryRun;
+use crate::ops::{FailFast, Limits, OnFailure, Overrides};
 use crate::report::status::Format;
 
 /// Flags of every command.
@@ -183,15 +186,6 @@ pub struct DryRunArg {
     pub dry_run: Option<DryRun>,
 }
 
-/// Where a run is only tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Read the cluster and plan locally; send nothing
-    Client,
-    /// Also send a server-side dry run of every object to create
-    Server,
-}
-
 /// Flags that bound a run in time.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeadlineArgs {
@@ -300,6 +294,32 @@ impl RunOutput {
             Self::Yaml => Some(Format::Yaml),
             Self::Name => Some(Format::Name),
             Self::Ndjson => None,
+        }
+    }
+}
+
+impl DeadlineArgs {
+    /// The limits that the flags ask for.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            run: self.timeout.unsigned_abs(),
+            batch: self.batch_timeout.unsigned_abs(),
+            lock: self.lock.lock_timeout.unsigned_abs(),
+            fail_fast: if self.fail_fast { FailFast::On } else { FailFast::Off },
+            on_failure: OnFailure::Hold,
+            logs: self.logs,
+        }
+    }
+}
+
+impl BatchArgs {
+    /// What the flags set instead of the manifest.
+    pub fn overrides(&self, reuse_revision: bool) -> Overrides {
+        let batch = |replicas: &Amount| Batch { replicas: *replicas, max_unavailable: Amount::Count(0) };
+        Overrides {
+            batches: self.batches.as_ref().map(|batches| batches.0.iter().map(batch).collect()),
+            partition: self.partition,
+            reuse_revision,
         }
     }
 }

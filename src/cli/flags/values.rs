@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 
-use crate::oam::application::Amount;
-use crate::oam::manifest::names;
+use crate::ops::manifest::{Amount, names};
 
 /// The least request deadline: below it, a slow link looks like a dead cluster.
 const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);

@@ -2,3 +2,4 @@
 
 pub(in crate::cli) mod misplaced;
 pub mod repeat;
+pub mod rewriter;

@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::Signal;
-use crate::driver::control::Stopper;
+use crate::ops::Stopper;
 
 /// How work ended.
 pub enum Ended<T> {

@@ -18,7 +18,7 @@ use crate::cli::flags::args::Color;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, Unechoed};
 use crate::cli::terminal::stream::Stream;
-use crate::oam::manifest::{ManifestErrors, Problem};
+use crate::ops::manifest::{ManifestErrors, Problem};
 use crate::report::event::{Event, Reporter};
 use crate::report::folds::{Folded, Page};
 use crate::report::github::{self, Annotated, Level, Spot};

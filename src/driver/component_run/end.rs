@@ -92,7 +92,9 @@ impl ComponentRun<'_> {
             FailureKind::NotReady | FailureKind::Denied | FailureKind::Disturbed | FailureKind::Internal => {
                 Some(Outcome::Failed)
             }
-            FailureKind::Cluster | FailureKind::Refused | FailureKind::Superseded => None,
+            FailureKind::Cluster | FailureKind::Invalid | FailureKind::Refused | FailureKind::Superseded => {
+                None
+            }
         };
         if let (Some(outcome), Some(_)) = (outcome, self.held) {
             let clock = self.context.session.clock().clone();

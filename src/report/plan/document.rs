@@ -1,18 +1,16 @@
-//! A component's future for programs. Batches are zero-based, as in every document.
+//! Plans for programs. Batches are zero-based, as in every document.
 
 use anstream::adapter::strip_str;
 use serde::Serialize;
 
-use crate::cli::commands::forecast::{self, Row};
-use crate::cluster::service::Change;
-use crate::driver::foresee::Forecast;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::step::Step;
+use crate::report::plan::{ComponentPlan, PlannedRevision, Row, claimed, differences, rows};
 
 /// What `rollout plan -o json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Plan {
+pub(super) struct Plan {
     /// Grows when a field changes its meaning or goes.
     version: u32,
     /// A component each, in the manifests' order.
@@ -69,33 +67,31 @@ struct StepOf {
 }
 
 impl Plan {
-    /// The futures of components.
-    pub fn of<'a>(forecasts: impl Iterator<Item = &'a Forecast>) -> Self {
-        Self { version: 1, items: forecasts.map(component).collect() }
+    /// The plans of components.
+    pub(super) fn of(plans: &[ComponentPlan]) -> Self {
+        Self { version: 1, items: plans.iter().map(component).collect() }
     }
 }
 
-fn component(forecast: &Forecast) -> Component {
-    let prepared = &forecast.prepared;
+fn component(plan: &ComponentPlan) -> Component {
     Component {
-        component: prepared.component.clone(),
-        application: prepared.application.clone(),
-        namespace: prepared.namespace.clone(),
-        pending: forecast.is_pending(),
-        revision: prepared.desired.target.clone(),
-        new_revision: prepared.new_revision.is_some(),
-        services: prepared.services.iter().filter_map(Change::name).collect(),
-        run: forecast.steps.iter().find_map(forecast::claimed).map(|spec| run(forecast, spec)),
-        difference: strip_str(&forecast::differences(forecast).concat()).to_string(),
+        component: plan.component.clone(),
+        application: plan.application.clone(),
+        namespace: plan.namespace.clone(),
+        pending: plan.is_pending,
+        revision: plan.target.clone(),
+        new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
+        services: plan.services.iter().map(|service| service.name.clone()).collect(),
+        run: plan.steps.iter().find_map(claimed).map(|spec| run(plan, spec)),
+        difference: strip_str(&differences(plan).concat()).to_string(),
     }
 }
 
-fn run(forecast: &Forecast, spec: &RunSpec) -> Run {
-    let held_after_batch = match forecast.steps.last().map(|foreseen| &foreseen.step) {
+fn run(plan: &ComponentPlan, spec: &RunSpec) -> Run {
+    let held_after_batch = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Hold { batch }) => Some(*batch),
         _ => None,
     };
-    let steps = forecast::rows(forecast);
     Run {
         action: match spec.mode {
             Mode::Release => "release",
@@ -107,8 +103,8 @@ fn run(forecast: &Forecast, spec: &RunSpec) -> Run {
         target_size: spec.target_size,
         batches: spec.batches.iter().map(|batch| batch.size).collect(),
         held_after_batch,
-        peak: forecast.peak(),
-        steps: steps
+        peak: plan.peak,
+        steps: rows(plan)
             .into_iter()
             .map(|Row { batch, words, target, source }| StepOf { batch, step: words, target, source })
             .collect(),

@@ -66,7 +66,7 @@ pub async fn unwatched_workloads(
 
 /// Refuses objects with the component's label that are not the component's, where they are in the way: they have the
 /// target's name, or their pods would be taken for the component's. Those that are in nobody's way are described.
-pub(super) fn check_foreign(
+pub(in crate::driver) fn check_foreign(
     component: &str,
     foreign: &[ForeignWorkload],
     resolved: &ResolvedTarget,

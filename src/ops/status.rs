@@ -1,33 +1,35 @@
-//! Where the components of a namespace stand, in one list per kind.
+//! Where the components of a namespace stand, from one list per kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::ListParams;
 
-use crate::cli::failure::{Failure, Kind};
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
+use crate::driver::context::Context;
+use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::ops::component::{unknown_name, without_prefix};
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::{Outcome, Record, Run};
+use crate::plan::record::{Outcome, Run};
 use crate::plan::sides::{Sides, source_names};
 use crate::plan::standing::standing;
 use crate::report::status::ComponentStatus;
-use crate::report::text::list_literals;
 
 /// Every component of a namespace that has a run record, by name.
 ///
 /// # Errors
 ///
 /// What the server answered at last.
-pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<ComponentStatus>, ClusterError> {
+pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<ComponentStatus>, Failure> {
+    let session = &context.session;
     let records = record_store::load_records(session, namespace).await?;
-    statuses_of(session, namespace, records).await
+    Ok(statuses_of(session, namespace, records).await?)
 }
 
 /// Like [`statuses`], with the process that drives each run that is under way, or a word that none does.
@@ -36,9 +38,10 @@ pub async fn statuses(session: &Session, namespace: &str) -> Result<Vec<Componen
 ///
 /// What the server answered at last.
 pub async fn statuses_with_drivers(
-    session: &Session,
+    context: &Context,
     namespace: &str,
-) -> Result<Vec<ComponentStatus>, ClusterError> {
+) -> Result<Vec<ComponentStatus>, Failure> {
+    let session = &context.session;
     let records = record_store::load_records(session, namespace).await?;
     let mut keys = BTreeMap::new();
     for StoredRecord { record, .. } in &records {
@@ -56,7 +59,7 @@ pub async fn statuses_with_drivers(
                 Ok(holder) => holder.map(|(identity, _)| identity),
                 // A user who may not see Leases learns nothing of who drives.
                 Err(ClusterError::Forbidden(_)) => return Ok(items),
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             },
         };
         holders.insert(key.name(), holder.clone());
@@ -79,14 +82,14 @@ async fn statuses_of(
         return Ok(Vec::new());
     }
     let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
-    let mut workloads = workloads(session, namespace, &kinds).await?;
+    let mut workloads = list_workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
         .map(|stored| {
             let record = &stored.record;
             let labelled = workloads.remove(&record.component).unwrap_or_default();
             let workloads = ComponentOwner::of_record(record).owned(&labelled);
-            status(stored, workloads)
+            component_status(stored, workloads)
         })
         .collect();
     items.sort_by(|a, b| a.component.cmp(&b.component));
@@ -98,7 +101,7 @@ async fn statuses_of(
 /// # Errors
 ///
 /// What the server answered at last.
-pub async fn workloads(
+pub(super) async fn list_workloads(
     session: &Session,
     namespace: &str,
     kinds: &BTreeSet<WorkloadKind>,
@@ -117,71 +120,34 @@ pub async fn workloads(
     Ok(workloads)
 }
 
-/// The record of the component that a command means; its name may be left out where there is only one.
+/// The components that a name selects: the one of that name, or those of the application. All of them without a name.
 ///
 /// # Errors
-///
-/// No such component, or more than one to choose from.
-pub fn pick<'a>(
-    known: &'a [StoredRecord],
+/// [`FailureKind::Refused`](crate::ops::FailureKind::Refused) if the name is unknown.
+pub fn select(
+    items: Vec<ComponentStatus>,
     name: Option<&str>,
     namespace: &str,
-) -> Result<&'a Record, Failure> {
-    let names: Vec<&str> = known.iter().map(|stored| stored.record.component.as_str()).collect();
-    match (name.map(plain), known) {
-        (Some(name), _) => {
-            known.iter().map(|stored| &stored.record).find(|record| record.component == name).ok_or_else(
-                || match of_application(known, name).as_slice() {
-                    [] => unknown(name, &names, namespace),
-                    components => Failure::message(
-                        Kind::Refused,
-                        format!("`{name}` is an application, and this command takes a component"),
-                    )
-                    .hint(format!("it has {}", list_literals(components))),
-                },
-            )
-        }
-        (None, [only]) => Ok(&only.record),
-        (None, []) => Err(Failure::message(
-            Kind::Refused,
-            format!("nothing has been rolled out in namespace `{namespace}`"),
-        )),
-        (None, _) => Err(Failure::message(
-            Kind::Usage,
-            format!("namespace `{namespace}` has more than one component: {}", list_literals(&names)),
-        )
-        .hint("specify one of them")),
+) -> Result<Vec<ComponentStatus>, Failure> {
+    let Some(name) = name.map(without_prefix) else {
+        return Ok(items);
+    };
+    let names: Vec<String> = items.iter().map(|item| item.component.clone()).collect();
+    let (components, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.component == name);
+    if !components.is_empty() {
+        return Ok(components);
     }
-}
-
-/// A component's name, which may be typed as `-o name` prints it.
-pub fn plain(name: &str) -> &str {
-    name.strip_prefix("rollout/").unwrap_or(name)
-}
-
-/// The components of an application.
-fn of_application<'a>(known: &'a [StoredRecord], application: &str) -> Vec<&'a str> {
-    let records = known.iter().map(|stored| &stored.record);
-    records
-        .filter(|record| record.application == application)
-        .map(|record| record.component.as_str())
-        .collect()
-}
-
-/// A name that nothing goes by.
-pub fn unknown(name: &str, names: &[&str], namespace: &str) -> Failure {
-    let failure = Failure::message(
-        Kind::Refused,
-        format!("nothing named `{name}` has been rolled out in namespace `{namespace}`"),
-    );
-    match names {
-        [] => failure.hint("choose another namespace with `--namespace`"),
-        names => failure.hint(format!("the namespace has {}", list_literals(names))),
+    let of_application: Vec<_> = others.into_iter().filter(|item| item.application == name).collect();
+    if of_application.is_empty() {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return Err(unknown_name(name, &names, namespace));
     }
+    Ok(of_application)
 }
 
 /// Where a component stands.
-pub fn status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus {
+#[must_use]
+pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus {
     let StoredRecord { record, created, .. } = stored;
     let observed = Observed { workloads, record: Some(record.clone()), held: None };
     let Some(standing) = standing(&observed) else {

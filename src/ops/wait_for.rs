@@ -1,18 +1,16 @@
-//! What `rollout status --until` waits for.
-
-use clap::ValueEnum;
+//! Waiting for components: what is waited for, and whether it has come.
 
 use crate::plan::states::{BatchState, RollingState};
 use crate::report::status::ComponentStatus;
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// The pods of the current batch are ready
+    /// The pods of the current batch are ready.
     Ready,
-    /// The run is held at its gate, or complete
+    /// The run is held at its gate, or complete.
     Gate,
-    /// The rollout is complete
+    /// The rollout is complete.
     Done,
 }
 
@@ -25,6 +23,12 @@ pub enum Verdict {
     Awaited,
     /// The run has failed.
     Failed,
+}
+
+/// Whether the component's run has failed.
+#[must_use]
+pub fn has_failed(item: &ComponentStatus) -> bool {
+    item.rolling_state == RollingState::RolloutFailed
 }
 
 impl Until {

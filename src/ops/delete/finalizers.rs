@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::cluster::clock::Moment;
 use crate::cluster::owned_objects::OwnedObject;
 use crate::cluster::session::Session;
-use crate::driver::delete::DeleteEvent;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::ops::delete::DeleteEvent;
 use crate::report::text::list_literals;
 
 /// How long it may take: whoever has set a finalizer has something to do first.

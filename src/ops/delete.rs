@@ -4,23 +4,32 @@
 //! It begins with a claim of its own, so that no run that is under way can write any more. The run records go last but for
 //! the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
 
+mod finalizers;
+pub mod inventory;
+
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::cluster::access_review::{self, AccessReview};
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Acquisition, LeaseGuard};
-use crate::cluster::owned_objects::{self, OwnedObject, Removal};
+use crate::cluster::owned_objects::{self, Removal};
+use crate::cluster::preflight::{self, Access};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
-use crate::driver::finalizers::Finalization;
-use crate::driver::inventory::{self, Inventory, RIGHTS, Scope, discard_leases};
+use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::ops::component::{unknown_name, without_prefix};
+use crate::ops::delete::finalizers::Finalization;
+use crate::ops::delete::inventory::{RIGHTS, discard_leases};
+
 use crate::plan::observed::Epoch;
 use crate::plan::record::Record;
 
-/// What happens meanwhile.
+pub use crate::cluster::owned_objects::OwnedObject;
+pub use inventory::{Inventory, Scope};
+
+/// What happens during a removal.
 #[derive(Debug)]
 pub enum DeleteEvent<'a> {
     /// Another run is waited for; its identity.
@@ -40,15 +49,6 @@ pub enum Extent {
     Inventory,
 }
 
-/// Who removes, and how long it waits for others.
-#[derive(Debug, Clone, Copy)]
-pub struct Remover<'a> {
-    /// The identity.
-    pub identity: &'a str,
-    /// How long it waits in line; zero is no limit.
-    pub patience: Duration,
-}
-
 /// How a removal ended that nothing went wrong with.
 #[derive(Debug)]
 pub enum Removed {
@@ -58,17 +58,63 @@ pub enum Removed {
     Overtaken(Failure),
 }
 
+/// The scope of a name: the component of that name, or else the application.
+///
+/// # Errors
+/// [`FailureKind::Refused`] if the name is unknown, and whatever the server answered at last.
+pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Result<Scope, Failure> {
+    let (session, name) = (&context.session, without_prefix(name));
+    let known = record_store::load_records(session, namespace).await?;
+    let records = || known.iter().map(|stored| &stored.record);
+    let scope = |application: &str, component: Option<&String>| Scope {
+        namespace: namespace.to_owned(),
+        application: application.to_owned(),
+        component: component.cloned(),
+    };
+    if let Some(record) = records().find(|record| record.component == name) {
+        return Ok(scope(&record.application, Some(&record.component)));
+    }
+    let application = scope(name, None);
+    if records().any(|record| record.application == name)
+        || inventory::is_unfinished(session, &application).await?
+    {
+        return Ok(application);
+    }
+    let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();
+    Err(unknown_name(name, &names, namespace))
+}
+
+/// Takes the inventories of scopes.
+///
+/// # Errors
+/// Whatever the server answered at last.
+pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec<Inventory>, Failure> {
+    let mut inventories = Vec::new();
+    for scope in scopes {
+        inventories.push(inventory::take(&context.session, scope).await?);
+    }
+    Ok(inventories)
+}
+
+/// Whether a removal that was killed at its very end has left the Lease of an application behind.
+///
+/// # Errors
+/// Whatever the server answered at last.
+pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Failure> {
+    Ok(inventory::is_unfinished(&context.session, scope).await?)
+}
+
 /// Removes an inventory, while no other run drives its components.
 ///
 /// # Errors
 /// Another run that does not end in time, and what the server answered at last.
 pub async fn delete(
-    session: &Session,
+    context: &Context,
     inventory: &Inventory,
     extent: Extent,
-    remover: Remover<'_>,
     mut say: impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
+    let session = &context.session;
     let Scope { namespace, application, component } = &inventory.scope;
     let access = AccessReview::load(session, namespace).await?;
     if let Some(reason) =
@@ -88,8 +134,8 @@ pub async fn delete(
         namespace,
         application,
         component: component.as_deref(),
-        identity: remover.identity,
-        patience: remover.patience,
+        identity: &context.identity,
+        patience: context.limits.lock,
     };
     let (lease, _) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
     let work = async {

@@ -1,78 +1,157 @@
-//! How `rollout plan` shows a component's future.
+//! What a run would do, and how `rollout plan` prints it.
 
 mod document;
 
-use crate::cluster::service::Change;
-use crate::driver::foresee::Forecast;
-use crate::driver::inheriting::Metadata;
+use serde_json::Value;
+
+use crate::oam::kind::WorkloadKind;
 use crate::plan::in_place::{Extent, Rolling};
 use crate::plan::preview::Foreseen;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::plan::walk::{Side, Waiting};
-use crate::report::diff;
+use crate::report::status::Format;
 use crate::report::table::Table;
 use crate::report::text::{list_literals, plural, sanitise};
+use crate::report::{diff, document as documents};
 
-pub use document::Plan;
+/// What `apply` would do to a component.
+#[derive(Debug, Clone)]
+pub struct ComponentPlan {
+    /// The component.
+    pub component: String,
+    /// The application.
+    pub application: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The kind of workload that the component runs as.
+    pub kind: WorkloadKind,
+    /// The name of the target's workload.
+    pub workload: String,
+    /// The revision to roll out.
+    pub target: String,
+    /// The replicas wanted.
+    pub target_size: u32,
+    /// The revision that the manifest renders, or the target.
+    pub revision: PlannedRevision,
+    /// The Services that change.
+    pub services: Vec<PlannedService>,
+    /// The labels and annotations of the target's workload before and after, if they change.
+    pub metadata: Option<(Value, Value)>,
+    /// The rendered workload before and after.
+    pub workloads: (Option<Value>, Option<Value>),
+    /// The steps, to the last.
+    pub steps: Vec<Foreseen>,
+    /// The most replicas at any time.
+    pub peak: u32,
+    /// Whether `apply` would change anything.
+    pub is_pending: bool,
+}
 
-/// A component's future in words, a difference and a table. Ends with an empty line.
-pub fn render(forecast: &Forecast) -> String {
-    let prepared = &forecast.prepared;
+/// Whether a revision would be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedRevision {
+    /// It would.
+    New {
+        /// Its name.
+        name: String,
+        /// Its number, from 1.
+        number: i64,
+    },
+    /// It is recorded.
+    Recorded {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// A Service that changes.
+#[derive(Debug, Clone)]
+pub struct PlannedService {
+    /// Its name.
+    pub name: String,
+    /// How it changes.
+    pub change: ServiceChange,
+    /// The Service before and after.
+    pub objects: (Option<Value>, Option<Value>),
+}
+
+/// How a Service changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceChange {
+    /// It is created.
+    Create,
+    /// It is updated.
+    Update,
+    /// It is deleted.
+    Delete,
+}
+
+/// Prints plans in a format.
+#[must_use]
+pub fn render(plans: &[ComponentPlan], format: Format) -> String {
+    match format {
+        Format::Table | Format::Wide => plans.iter().map(text).collect(),
+        Format::Json => documents::json(&document::Plan::of(plans)),
+        Format::Yaml => documents::yaml(&document::Plan::of(plans)),
+        Format::Name => {
+            let changing = plans.iter().filter(|plan| plan.is_pending);
+            changing.map(|plan| format!("rollout/{}\n", sanitise(&plan.component))).collect()
+        }
+    }
+}
+
+/// A plan in words, a diff and a table. Ends with an empty line.
+fn text(plan: &ComponentPlan) -> String {
     let mut text = format!(
         "component `{}` of application `{}` in namespace `{}`\n",
-        sanitise(&prepared.component),
-        sanitise(&prepared.application),
-        sanitise(&prepared.namespace)
+        sanitise(&plan.component),
+        sanitise(&plan.application),
+        sanitise(&plan.namespace)
     );
     let line = |text: &mut String, line: String| {
         text.push_str("  ");
         text.push_str(&sanitise(&line));
         text.push('\n');
     };
-    line(&mut text, revision(forecast));
-    for service in services(forecast) {
-        line(&mut text, service);
+    line(&mut text, revision(plan));
+    for service in &plan.services {
+        line(&mut text, service_line(service));
     }
-    if prepared.relabels.is_some() {
-        let (noun, workload) = (prepared.desired.kind.noun(), &prepared.desired.workload);
+    if plan.metadata.is_some() {
+        let (noun, workload) = (plan.kind.noun(), &plan.workload);
         line(
             &mut text,
             format!("labels or annotations of {noun} `{workload}` change; its pods are not replaced"),
         );
     }
-    let spec = forecast.steps.iter().find_map(claimed);
-    line(&mut text, spec.map_or_else(|| at_rest(forecast), |spec| action(spec, goes_on(forecast))));
-    for difference in differences(forecast) {
+    let spec = plan.steps.iter().find_map(claimed);
+    line(&mut text, spec.map_or_else(|| at_rest(plan), |spec| action(spec, is_resumed(plan))));
+    for difference in differences(plan) {
         text.push('\n');
         text.push_str(&difference);
     }
     text.push('\n');
     let Some(spec) = spec else { return text };
-    text.push_str(&steps(forecast, spec));
+    text.push_str(&steps(plan, spec));
     text.push('\n');
-    line(&mut text, closing(forecast, spec));
+    line(&mut text, closing(plan, spec));
     text.push('\n');
     text
 }
 
 /// What changes in Services and in the workload, coloured; none is empty.
-fn differences(forecast: &Forecast) -> Vec<String> {
-    let prepared = &forecast.prepared;
-    let mut differences: Vec<String> = prepared
-        .services
-        .iter()
-        .filter_map(Change::difference)
-        .map(|(before, after)| diff::objects("service", before.as_ref(), after.as_ref()))
-        .collect();
-    if let Some((before, after)) = &prepared.relabels {
-        let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
-        let (before, after) = (shown(before), shown(after));
-        differences.push(diff::objects(prepared.desired.kind.noun(), Some(&before), Some(&after)));
+fn differences(plan: &ComponentPlan) -> Vec<String> {
+    let of_service = |PlannedService { objects: (before, after), .. }: &PlannedService| {
+        diff::objects("service", before.as_ref(), after.as_ref())
+    };
+    let mut differences: Vec<String> = plan.services.iter().map(of_service).collect();
+    if let Some((before, after)) = &plan.metadata {
+        differences.push(diff::objects(plan.kind.noun(), Some(before), Some(after)));
     }
-    if forecast.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
-        let (before, after) = forecast.workloads();
-        differences.push(diff::workloads(prepared.desired.kind, before.as_ref(), after.as_ref()));
+    if plan.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
+        let (before, after) = &plan.workloads;
+        differences.push(diff::workloads(plan.kind, before.as_ref(), after.as_ref()));
     }
     differences.retain(|difference| !difference.is_empty());
     differences
@@ -85,51 +164,42 @@ fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
     }
 }
 
-fn revision(forecast: &Forecast) -> String {
-    match &forecast.prepared.new_revision {
-        Some(new) => format!("revision `{}` is new, number {}", new.name, new.number),
-        None => {
-            let name =
-                forecast.prepared.manifest_revision.as_ref().unwrap_or(&forecast.prepared.desired.target);
-            format!("revision `{name}` is already recorded")
-        }
+fn revision(plan: &ComponentPlan) -> String {
+    match &plan.revision {
+        PlannedRevision::New { name, number } => format!("revision `{name}` is new, number {number}"),
+        PlannedRevision::Recorded { name } => format!("revision `{name}` is already recorded"),
     }
 }
 
-fn services(forecast: &Forecast) -> Vec<String> {
-    let line = |change: &Change| {
-        let what = match change {
-            Change::None | Change::Foreign(_) => return None,
-            Change::Create(_) => "is new",
-            Change::Update { .. } => "changes",
-            Change::Remove(_) => "is deleted: no port is exposed any more",
-        };
-        Some(format!("service `{}` {what}", change.name()?))
+fn service_line(service: &PlannedService) -> String {
+    let what = match service.change {
+        ServiceChange::Create => "is new",
+        ServiceChange::Update => "changes",
+        ServiceChange::Delete => "is deleted: no port is exposed any more",
     };
-    forecast.prepared.services.iter().filter_map(line).collect()
+    format!("service `{}` {what}", service.name)
 }
 
-fn at_rest(forecast: &Forecast) -> String {
-    let desired = &forecast.prepared.desired;
-    match forecast.steps.first().map(|foreseen| &foreseen.step) {
+fn at_rest(plan: &ComponentPlan) -> String {
+    match plan.steps.first().map(|foreseen| &foreseen.step) {
         Some(Step::Hold { batch }) => format!("held after batch {} as requested; nothing to do", batch + 1),
         Some(Step::Wait { waiting, .. }) => format!("nothing to do; waiting for {}", waiting.phrase()),
         _ => format!(
             "`{}` has {}; nothing to do",
-            desired.target,
-            plural(desired.target_size as usize, "replica", "replicas")
+            plan.target,
+            plural(plan.target_size as usize, "replica", "replicas")
         ),
     }
 }
 
 /// Whether the run is one that was begun before.
-fn goes_on(forecast: &Forecast) -> bool {
-    forecast.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
+fn is_resumed(plan: &ComponentPlan) -> bool {
+    plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 
-fn action(spec: &RunSpec, goes_on: bool) -> String {
+fn action(spec: &RunSpec, is_resumed: bool) -> String {
     let batches = plural(spec.batches.len(), "batch", "batches");
-    let begin = if goes_on { "resuming the " } else { "" };
+    let begin = if is_resumed { "resuming the " } else { "" };
     let undertaking = match spec.mode {
         Mode::Release => {
             format!("first release of `{}` with {} replicas in {batches}", spec.target, spec.target_size)
@@ -153,10 +223,10 @@ fn action(spec: &RunSpec, goes_on: bool) -> String {
     format!("{begin}{undertaking}")
 }
 
-fn steps(forecast: &Forecast, spec: &RunSpec) -> String {
+fn steps(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let batches = spec.batches.len();
     let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
-    for Row { batch, words, target, source } in rows(forecast) {
+    for Row { batch, words, target, source } in rows(plan) {
         table.row([
             format!("{}/{batches}", batch + 1),
             words,
@@ -178,12 +248,12 @@ struct Row {
 }
 
 /// The steps that change something or wait.
-fn rows(forecast: &Forecast) -> Vec<Row> {
+fn rows(plan: &ComponentPlan) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut batch = 0;
-    for Foreseen { step, target, sources } in &forecast.steps {
+    for Foreseen { step, target, sources } in &plan.steps {
         let words = match step {
-            Step::Create => format!("create `{}`", forecast.prepared.desired.workload),
+            Step::Create => format!("create `{}`", plan.workload),
             Step::Roll { rolling, batch: of } => {
                 batch = *of;
                 roll(rolling)
@@ -241,9 +311,9 @@ fn awaited(waiting: &Waiting) -> String {
     }
 }
 
-fn closing(forecast: &Forecast, spec: &RunSpec) -> String {
-    let peak = forecast.peak();
-    let end = match forecast.steps.last().map(|foreseen| &foreseen.step) {
+fn closing(plan: &ComponentPlan, spec: &RunSpec) -> String {
+    let peak = plan.peak;
+    let end = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Hold { batch }) => format!("held after batch {} of {}", batch + 1, spec.batches.len()),
         _ if spec.sources.is_empty() => "runs to completion".to_owned(),
         _ => format!("runs to completion, deleting {}", list_literals(&spec.sources)),

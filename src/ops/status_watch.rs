@@ -6,20 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use tokio::sync::watch::{Receiver, Sender};
 
-use crate::cli::commands::gather;
-use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::record_watch::{self, RecordEvent};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::workload_watch::{WatchScope, watch_workloads};
+use crate::driver::context::Context;
+use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::ops::status::component_status;
 use crate::report::status::ComponentStatus;
 
 /// The components of a namespace, as the watches tell.
-pub struct Followed<'a> {
+pub struct StatusWatch<'a> {
     session: &'a Session,
     namespace: &'a str,
     /// The list of records that the watch of records goes on from.
@@ -29,13 +30,14 @@ pub struct Followed<'a> {
     cache: WorkloadCache,
 }
 
-impl<'a> Followed<'a> {
-    /// Lists the run records. Nothing more is known before [`Followed::feed`] is polled.
+impl<'a> StatusWatch<'a> {
+    /// Lists the run records. Nothing more is known before [`StatusWatch::feed`] is polled.
     ///
     /// # Errors
     ///
     /// What the server answered at last.
-    pub async fn open(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
+    pub async fn open(context: &'a Context, namespace: &'a str) -> Result<Self, Failure> {
+        let session = &context.session;
         let listed = record_store::list_records(session, namespace).await?;
         let records = by_component(listed.records);
         let cache = WorkloadCache::of(kinds(&records));
@@ -67,7 +69,7 @@ impl<'a> Followed<'a> {
     /// # Errors
     ///
     /// Why a watch cannot go on.
-    pub async fn first(&self) -> Result<Vec<ComponentStatus>, ClusterError> {
+    pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
         self.cache.wait_for_sync().await;
         self.items()
     }
@@ -77,9 +79,9 @@ impl<'a> Followed<'a> {
     /// # Errors
     ///
     /// Why a watch cannot go on.
-    pub fn items(&self) -> Result<Vec<ComponentStatus>, ClusterError> {
+    pub fn items(&self) -> Result<Vec<ComponentStatus>, Failure> {
         match self.cache.failure() {
-            Some(error) => Err(error),
+            Some(error) => Err(error.into()),
             None => Ok(self.records.borrow().values().map(|stored| self.item(stored)).collect()),
         }
     }
@@ -91,7 +93,7 @@ impl<'a> Followed<'a> {
 
     fn item(&self, stored: &StoredRecord) -> ComponentStatus {
         let record = &stored.record;
-        gather::status(stored.clone(), self.cache.workloads(&ComponentOwner::of_record(record)))
+        component_status(stored.clone(), self.cache.workloads(&ComponentOwner::of_record(record)))
     }
 
     fn scope(&self, kind: WorkloadKind) -> WatchScope {

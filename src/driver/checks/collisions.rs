@@ -12,7 +12,7 @@ use crate::oam::render::services;
 
 /// The first collision, in words; `None` where there is none.
 #[must_use]
-pub fn find(requests: &[RolloutRequest]) -> Option<String> {
+pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
     let mut applications: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for request in requests {
         let count = applications.entry((&request.namespace, &request.application)).or_default();
@@ -39,7 +39,9 @@ pub fn find(requests: &[RolloutRequest]) -> Option<String> {
 /// Two components that would record one revision, in words, with the second of them: an automatic name is known only when
 /// the revisions that are there are.
 #[must_use]
-pub fn revisions<'a>(components: impl Iterator<Item = (&'a str, &'a str)>) -> Option<(&'a str, String)> {
+pub fn find_revision_collision<'a>(
+    components: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<(&'a str, String)> {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for (component, revision) in components {
         let owner = owners.entry(revision).or_insert(component);

@@ -1,0 +1,62 @@
+//! What every command that talks to an API needs: the connection, and the context of operations over it.
+
+use std::time::Duration;
+
+use crate::cli::connect::client::{self, Access, Connection};
+use crate::cli::failure::Failure;
+use crate::cli::flags::args::GlobalArgs;
+use crate::cli::terminal::ui::Ui;
+use crate::cluster::clock::Clock;
+use crate::cluster::session::{Patience, Session};
+use crate::ops::Context;
+use crate::ops::component::ComponentSelector;
+
+/// A command's environment.
+pub struct Env {
+    /// The connection to the API.
+    pub connection: Connection,
+    /// The context of read-only operations, which reports nothing.
+    pub context: Context,
+}
+
+impl Env {
+    /// Connects as the flags say. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps a client from being built.
+    pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, Failure> {
+        let clock = Clock::system();
+        let connection = client::connect(global, access, &clock, ui).await?;
+        let request = connection.request_timeout.unwrap_or(Duration::ZERO);
+        let patience = Patience { request, ..Patience::default() };
+        let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
+            .naming(connection.server.clone());
+        let identity = global.identity.clone().unwrap_or_else(default_identity);
+        Ok(Self { connection, context: Context::new(session, identity) })
+    }
+
+    /// The namespace of names that do not specify one.
+    pub fn namespace(&self) -> &str {
+        self.connection.namespaces.resolve(None)
+    }
+
+    /// The namespace of an object whose manifest may specify one.
+    pub fn resolve<'a>(&'a self, manifest: Option<&'a str>) -> &'a str {
+        self.connection.namespaces.resolve(manifest)
+    }
+
+    /// The component that an argument selects.
+    pub fn component(&self, name: Option<&str>) -> ComponentSelector {
+        ComponentSelector { namespace: self.namespace().to_owned(), name: name.map(str::to_owned) }
+    }
+}
+
+/// User, host and process: different for every run, and readable for those who wait for it.
+fn default_identity() -> String {
+    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "someone".to_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}/{}", std::process::id())
+}

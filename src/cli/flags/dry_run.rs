@@ -1,0 +1,57 @@
+//! `--dry-run`: where a plan is made instead of a run, and in which form it is printed.
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::flags::args::{DryRunArg, Output, RunOutput};
+use crate::ops::plan::DryRun;
+
+/// A plan instead of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DryRunPlan {
+    /// Where it is made.
+    pub dry_run: DryRun,
+    /// The form of the plan.
+    pub output: Output,
+}
+
+impl DryRunArg {
+    /// What the flags ask for; `None` for a run.
+    ///
+    /// # Errors
+    ///
+    /// Events: a plan has none.
+    pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, Failure> {
+        let Some(dry_run) = self.dry_run else { return Ok(None) };
+        let output = match output {
+            RunOutput::Table => Output::Table,
+            RunOutput::Wide => Output::Wide,
+            RunOutput::Json => Output::Json,
+            RunOutput::Yaml => Output::Yaml,
+            RunOutput::Name => Output::Name,
+            RunOutput::Ndjson => {
+                let reason = "a dry run has no events for `-o ndjson` to print";
+                return Err(Failure::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
+            }
+        };
+        Ok(Some(DryRunPlan { dry_run, output }))
+    }
+}
+
+impl ValueEnum for DryRun {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Client, Self::Server]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Client => {
+                PossibleValue::new("client").help("Read the cluster and plan locally; send nothing")
+            }
+            Self::Server => {
+                PossibleValue::new("server").help("Also send a server-side dry run of every object to create")
+            }
+        })
+    }
+}

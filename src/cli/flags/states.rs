@@ -1,0 +1,36 @@
+//! Values of flags that operations define.
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::ops::OnFailure;
+use crate::ops::wait_for::Until;
+
+impl ValueEnum for OnFailure {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Hold, Self::Undo]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Hold => PossibleValue::new("hold").help("Keep it as it is, to inspect and resume"),
+            Self::Undo => PossibleValue::new("undo").help(
+                "Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3",
+            ),
+        })
+    }
+}
+
+impl ValueEnum for Until {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Ready, Self::Gate, Self::Done]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Ready => PossibleValue::new("ready").help("The pods of the current batch are ready"),
+            Self::Gate => PossibleValue::new("gate").help("The run is held at its gate, or complete"),
+            Self::Done => PossibleValue::new("done").help("The rollout is complete"),
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Running an operation for every command that changes something: its signals, its events and its final table.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::cli::commands::plan;
+use crate::cli::connect::client::Access;
+use crate::cli::connect::env::Env;
+use crate::cli::exit;
+use crate::cli::failure::{Failure, Kind, Signal};
+use crate::cli::flags::args::{GlobalArgs, RunOutput};
+use crate::cli::flags::dry_run::DryRunPlan;
+use crate::cli::hints::repeat::Flags;
+use crate::cli::hints::rewriter::{HintRewriter, Reach};
+use crate::cli::terminal::signals::{self, Ended};
+use crate::cli::terminal::ui::{Narration, Ui};
+use crate::ops::{
+    self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
+};
+use crate::report::event::Reporter;
+use crate::report::status::{self as table, ComponentStatus, Format};
+
+/// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues anyway.
+const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a pipeline waits for something that is printed after the outcome is known.
+pub const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// How a run is bounded and printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Its deadlines.
+    pub limits: Limits,
+    /// The form of its result.
+    pub output: RunOutput,
+}
+
+/// The environment of a command that drives a run, or only plans it.
+///
+/// # Errors
+///
+/// Whatever keeps a client from being built.
+pub async fn open(global: &GlobalArgs, dry_run: Option<DryRunPlan>, ui: &mut Ui) -> Result<Env, Failure> {
+    let access = if dry_run.is_some() { Access::Read } else { Access::Write };
+    Env::open(global, access, ui).await
+}
+
+/// Plans a request instead of applying it.
+///
+/// # Errors
+///
+/// Whatever would stop the rollout before its first write.
+pub async fn plan(
+    env: &Env,
+    requests: &[RolloutRequest],
+    dry_run: DryRunPlan,
+    ui: &mut Ui,
+) -> Result<u8, Failure> {
+    plan::show(env, requests, dry_run.dry_run, dry_run.output, ui).await?;
+    Ok(exit::SUCCESS)
+}
+
+/// Runs an operation about the namespace of the command line, and prints the final table.
+///
+/// # Errors
+///
+/// The failure of the operation, or of its first component, which the reporter has printed already.
+pub async fn run(
+    env: &Env,
+    settings: Settings,
+    ui: &mut Ui,
+    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
+) -> Result<u8, Failure> {
+    run_with_flags(env, settings, BTreeMap::new(), ui, operation).await
+}
+
+/// Like [`run`], where the commands of hints need other flags for some applications, by name.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub async fn run_with_flags(
+    env: &Env,
+    settings: Settings,
+    flags: BTreeMap<String, Flags>,
+    ui: &mut Ui,
+    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
+) -> Result<u8, Failure> {
+    let (outcomes, signal) = drive(env, settings, flags, ui, operation).await?;
+    conclude(env, &outcomes, signal, settings.output, ui).await
+}
+
+/// Runs the operation, reporting its events.
+async fn drive(
+    env: &Env,
+    Settings { limits, output }: Settings,
+    flags: BTreeMap<String, Flags>,
+    ui: &Ui,
+    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
+) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), Failure> {
+    let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
+    let inner = ui.reporter(narration, env.context.session.clock().now());
+    let reach = match &env.connection.sandbox {
+        None => Reach::Everything,
+        Some(sandbox) if sandbox.is_persistent() => Reach::OwnCommands,
+        Some(_) => Reach::Nothing,
+    };
+    let rewriter = HintRewriter { inner, reach, flags, default_flags: ui.flags().clone() };
+    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
+    let (stopper, control) = ops::control();
+    env.context.session.stop_when(control.receiver());
+    let context = Context { reporter, control, limits, ..env.context.clone() };
+    let ended = signals::heed(&stopper, operation(&context)).await;
+    if let Some(sandbox) = &env.connection.sandbox {
+        sandbox.settle(SANDBOX_RESTS_WITHIN).await;
+    }
+    // The display gives the terminal back before anything else is printed.
+    drop(context);
+    match ended.context("signals cannot be handled")? {
+        Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "interrupted immediately")
+            .hint("the run is recorded: rerun the same command to resume it")),
+        Ended::Done(outcomes, signal) => Ok((outcomes?, signal)),
+    }
+}
+
+async fn conclude(
+    env: &Env,
+    outcomes: &[ApplicationOutcome],
+    signal: Option<Signal>,
+    output: RunOutput,
+    ui: &mut Ui,
+) -> Result<u8, Failure> {
+    let failed = outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
+        ComponentOutcome::Failed(failure) => Some(failure.kind),
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => None,
+    });
+    let kind = failed.map(|failed| match (Kind::from(failed), signal) {
+        (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
+        (kind, _) => kind,
+    });
+    // The state is printed where something may have been done: not after a rejection, nor after losing the cluster.
+    let is_known =
+        !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
+    if let Some(format) = output.final_format().filter(|_| is_known) {
+        let clock = env.context.session.clock();
+        match clock.within(AFTERWARDS, statuses(env, outcomes)).await {
+            Some(items) => {
+                ui.data(&table::render(&items, format, clock.now()));
+                ui.summary(&table::render(&items, Format::Wide, clock.now()));
+            }
+            None => ui.warn("the final state is unknown: the API server no longer answers"),
+        }
+    }
+    match kind {
+        Some(kind) => Err(Failure::reported(kind)),
+        None => Ok(exit::SUCCESS),
+    }
+}
+
+/// Where the components stand.
+async fn statuses(env: &Env, outcomes: &[ApplicationOutcome]) -> Vec<ComponentStatus> {
+    let mut items = Vec::new();
+    for outcome in outcomes {
+        let statuses = status::statuses(&env.context, &outcome.namespace).await.unwrap_or_default();
+        let is_driven = |name: &str| outcome.components.iter().any(|(component, _)| component == name);
+        items.extend(statuses.into_iter().filter(|item| is_driven(&item.component)));
+    }
+    items
+}

@@ -1,0 +1,344 @@
+//! One application: its Lease, its components side by side, those with `dependsOn` after what they name.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use tokio::sync::watch;
+
+use crate::cluster::lease::Acquisition;
+use crate::cluster::permissions::{self, Purpose, Right};
+use crate::cluster::preflight::Access;
+use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::service::Change;
+use crate::cluster::status_mirror::StatusMirror;
+use crate::driver::acquire::{Claimant, Takeovers};
+use crate::driver::checks::{Warning, check_cluster};
+use crate::driver::component_run::{ComponentRun, Leadership};
+use crate::driver::context::Context;
+use crate::driver::foresee::Forecast;
+use crate::driver::namespace_watch::NamespaceWatch;
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
+use crate::driver::publish::Publisher;
+use crate::driver::request::RolloutRequest;
+use crate::driver::rollback::{self, Failed};
+use crate::plan::record::LeaseScope;
+use crate::plan::step::{Refusal, Step, plan};
+use crate::report::event::EventKind;
+
+/// The outcome of each component of an application by name, in the request's order.
+pub type Outcomes = Vec<(String, ComponentOutcome)>;
+
+/// A request under way.
+#[derive(Clone, Copy)]
+pub struct ApplicationRun<'a> {
+    /// What all runs of the process share.
+    pub context: &'a Context,
+    /// The namespace as it is watched.
+    pub watch: &'a NamespaceWatch,
+    /// The request.
+    pub request: &'a RolloutRequest,
+}
+
+/// Why nothing of an application is driven.
+#[derive(Debug)]
+pub enum Rejected {
+    /// Some of its components cannot be.
+    Components(Vec<Rejection>),
+    /// The same for all of them.
+    Application(Failure),
+}
+
+/// The Lease that was taken.
+pub struct Acquired<'a> {
+    /// What is held.
+    pub leadership: Leadership<'a>,
+    /// Whether another process was waited for.
+    pub has_waited: bool,
+}
+
+impl From<Vec<Rejection>> for Rejected {
+    fn from(rejections: Vec<Rejection>) -> Self {
+        Self::Components(rejections)
+    }
+}
+
+impl From<Failure> for Rejected {
+    fn from(failure: Failure) -> Self {
+        Self::Application(failure)
+    }
+}
+
+impl<'a> ApplicationRun<'a> {
+    /// Prepares every component and asks the planner, so that a rejection of one stops all before the first write.
+    pub async fn prepare(&self) -> Result<Vec<PreparedComponent>, Rejected> {
+        let view = &self.watch.cache;
+        let components = prepare(&self.context.session, view, self.request).await?;
+        let misfits: Vec<Rejection> =
+            components.iter().filter_map(|prepared| self.batch_sum_rejection(prepared)).collect();
+        if misfits.is_empty() { Ok(components) } else { Err(misfits.into()) }
+    }
+
+    fn batch_sum_rejection(&self, prepared: &PreparedComponent) -> Option<Rejection> {
+        let observed = prepared.observed(&self.watch.cache);
+        let Step::Refuse(Refusal::BatchSumError(misfit)) = plan(&observed, &prepared.desired) else {
+            return None;
+        };
+        Some(Rejection { component: prepared.component.clone(), failure: Failure::from(&misfit) })
+    }
+
+    /// Whether the request is rejected only for as long as another process drives the component. A paused run may stay
+    /// paused for ever, so it is not waited for.
+    pub async fn waits_for_other_run(&self) -> bool {
+        let Self { context, request, .. } = self;
+        for component in request.components.iter().filter(|component| component.intent.waits_for_a_run()) {
+            let record =
+                record_store::load_record(&context.session, &request.namespace, &component.name).await;
+            let is_paused = |stored: &StoredRecord| stored.record.run.paused.is_some();
+            let is_open = record.is_ok_and(|record| record.is_some_and(|stored| !is_paused(&stored)));
+            if is_open && self.claimant().is_driven().await.unwrap_or(false) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether nothing would be written.
+    pub fn is_at_rest(&self, components: &[PreparedComponent]) -> bool {
+        components.iter().all(|prepared| {
+            !prepared.has_prerequisites()
+                && plan(&prepared.observed(&self.watch.cache), &prepared.desired).is_rest()
+        })
+    }
+
+    /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one, and that
+    /// nothing that can be known beforehand stops it. Returns the views that the run may update.
+    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Failure> {
+        let Self { context, request, .. } = self;
+        let (session, kinds) = (&context.session, request.kinds());
+        let is_touched = components.iter().any(|prepared| prepared.exposing.touches_services());
+        let exposes = is_touched.then_some(Purpose::Services);
+        let (access, mirror) =
+            tokio::join!(Access::review(session, &request.namespace), StatusMirror::discover(session));
+        let access = access?;
+        let removes = components
+            .iter()
+            .flat_map(|prepared| &prepared.services)
+            .any(|change| matches!(change, Change::Remove(_)));
+        let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
+        let rights = permissions::of_run(&kinds, exposes).chain(removal);
+        if let Some(reason) = access.lack(rights).await? {
+            return Err(Failure::refused(reason).hint(
+                "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`",
+            ));
+        }
+        self.check_cluster(components).await?;
+        let Some(lack) = access.lack(mirror.rights()).await? else { return Ok(mirror) };
+        let message = format!(
+            "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
+        );
+        self.warn_once(Warning { component: None, message });
+        Ok(StatusMirror::disabled(session))
+    }
+
+    /// Asks the cluster what would stop the runs, and reports what may.
+    async fn check_cluster(&self, components: &[PreparedComponent]) -> Result<(), Failure> {
+        let forecasts: Vec<Forecast> =
+            components.iter().map(|prepared| Forecast::of(prepared.clone(), &self.watch.cache)).collect();
+        let warnings = check_cluster(&self.context.session, &self.request.namespace, &forecasts).await?;
+        warnings.into_iter().for_each(|warning| self.warn_once(warning));
+        Ok(())
+    }
+
+    fn warn_once(&self, Warning { component, message }: Warning) {
+        if self.context.session.warnings().is_first(&message) {
+            self.emit(component.as_deref(), EventKind::Warned { message });
+        }
+    }
+
+    /// Takes the Lease, after the runs before in line.
+    pub async fn acquire(
+        &self,
+        components: &[PreparedComponent],
+        mirror: StatusMirror,
+    ) -> Result<Acquired<'a>, Failure> {
+        let has_waited = Cell::new(false);
+        let announce = |holder: &str| {
+            has_waited.set(true);
+            self.emit(None, EventKind::Queued { holder: holder.to_owned() });
+        };
+        let claimant = self.claimant();
+        let (lease, scope) = tokio::select! {
+            acquired = claimant.acquire(self.acquisition(components), announce) => acquired?,
+            () = self.context.control.stopped() => {
+                let reason = "interrupted before anything was changed";
+                return Err(Failure::new(FailureKind::Interrupted, reason));
+            }
+        };
+        let publisher = Publisher::new(self.context, self.request, mirror);
+        Ok(Acquired { leadership: Leadership { lease, scope, publisher }, has_waited: has_waited.get() })
+    }
+
+    /// A paused run has stopped already: a request that may end its pause does not wait for the process that drives it.
+    fn acquisition(&self, components: &[PreparedComponent]) -> Acquisition {
+        let is_paused = |prepared: &PreparedComponent| {
+            prepared.record.as_ref().is_some_and(|stored| stored.record.run.paused.is_some())
+        };
+        if components.iter().any(is_paused) { Acquisition::TakeOver } else { self.request.turn }
+    }
+
+    fn claimant(&self) -> Claimant<'a> {
+        Claimant {
+            session: &self.context.session,
+            namespace: &self.request.namespace,
+            application: &self.request.application,
+            component: self.request.single_component(),
+            identity: &self.context.identity,
+            patience: self.context.limits.lock,
+        }
+    }
+
+    /// Confirms under the Lease what was decided before it: prepares again if another process was waited for, and waits
+    /// for the runs that have taken single components over.
+    pub async fn confirm(
+        &self,
+        leadership: &Leadership<'_>,
+        components: Option<Vec<PreparedComponent>>,
+    ) -> Result<Vec<PreparedComponent>, Rejected> {
+        let mut is_checked = components.is_some();
+        let mut components = match components {
+            Some(components) => components,
+            None => self.prepare().await?,
+        };
+        if leadership.scope == LeaseScope::Application {
+            let records = components.iter().filter_map(|prepared| prepared.record.as_ref());
+            let announce = |component: &str, holder: &str| {
+                self.emit(Some(component), EventKind::Queued { holder: holder.to_owned() });
+            };
+            let records = records.map(|stored| &stored.record);
+            let takeovers =
+                self.claimant().await_takeovers(records, announce).await.map_err(Failure::from)?;
+            if takeovers == Takeovers::Ended {
+                (components, is_checked) = (self.prepare().await?, false);
+            }
+        }
+        if !is_checked {
+            self.check_cluster(&components).await?;
+        }
+        let owner = leadership.publisher.begin().await;
+        components.iter_mut().for_each(|prepared| prepared.owner.clone_from(&owner));
+        Ok(components)
+    }
+
+    /// Drives every component to its outcome, side by side.
+    pub async fn drive(
+        &self,
+        leadership: Option<&Leadership<'_>>,
+        components: &[PreparedComponent],
+    ) -> Outcomes {
+        // Each component learns from this how those that it depends on ended.
+        let ended: BTreeMap<&str, watch::Sender<Option<ComponentOutcome>>> = components
+            .iter()
+            .map(|prepared| (prepared.component.as_str(), watch::Sender::new(None)))
+            .collect();
+        let ended = &ended;
+        join_all(components.iter().map(|prepared| async move {
+            let end = match self.await_dependencies(prepared, ended).await {
+                Some(end) => end,
+                None => self.drive_component(leadership, prepared).await,
+            };
+            ended[prepared.component.as_str()].send_replace(Some(end.clone()));
+            (prepared.component.clone(), end)
+        }))
+        .await
+    }
+
+    /// Waits for what a component depends on. Returns its outcome if one of them did not complete.
+    async fn await_dependencies(
+        &self,
+        prepared: &PreparedComponent,
+        ended: &BTreeMap<&str, watch::Sender<Option<ComponentOutcome>>>,
+    ) -> Option<ComponentOutcome> {
+        let component = Some(prepared.component.as_str());
+        let pending: Vec<String> = prepared
+            .depends_on
+            .iter()
+            .filter(|name| ended.get(name.as_str()).is_some_and(|end| end.borrow().is_none()))
+            .cloned()
+            .collect();
+        if !pending.is_empty() {
+            self.emit(component, EventKind::DependencyAwaited { on: pending });
+        }
+        for name in &prepared.depends_on {
+            let Some(sender) = ended.get(name.as_str()) else { continue };
+            let mut receiver = sender.subscribe();
+            let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+            if !matches!(end, Some(ComponentOutcome::Succeeded { .. })) {
+                let message =
+                    format!("`{}` skipped: dependency `{name}` did not complete", prepared.component);
+                self.emit(component, EventKind::Warned { message });
+                return Some(ComponentOutcome::Skipped { waiting_for: name.clone() });
+            }
+        }
+        None
+    }
+
+    async fn drive_component(
+        &self,
+        leadership: Option<&Leadership<'_>>,
+        prepared: &PreparedComponent,
+    ) -> ComponentOutcome {
+        for message in &prepared.warnings {
+            self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
+        }
+        // Its retries have a budget of their own.
+        let context = &Context { session: self.context.session.apart(), ..self.context.clone() };
+        let (end, claimed) = ComponentRun::new(context, self.watch, leadership, prepared).run().await;
+        if let (Some(leadership), Some(epoch)) = (leadership, claimed) {
+            let failed = Failed { end: &end, epoch };
+            rollback::after_failure(context, self.watch, leadership, prepared, failed).await;
+        }
+        end
+    }
+
+    /// Reports why nothing is driven. Returns that as the components' outcomes.
+    pub fn report(&self, rejected: Rejected) -> Outcomes {
+        match rejected {
+            Rejected::Components(rejections) => rejections
+                .into_iter()
+                .map(|Rejection { component, failure }| {
+                    self.emit(Some(&component), failure.event(None));
+                    (component, ComponentOutcome::Failed(failure))
+                })
+                .collect(),
+            Rejected::Application(failure) => {
+                self.emit(None, failure.event(None));
+                let components = self.request.components.iter();
+                components
+                    .map(|component| (component.name.clone(), ComponentOutcome::Failed(failure.clone())))
+                    .collect()
+            }
+        }
+    }
+
+    fn emit(&self, component: Option<&str>, what: EventKind) {
+        self.context.emit(&self.request.application, component, what);
+    }
+}
+
+impl Leadership<'_> {
+    /// Does work for as long as the Lease is held.
+    pub async fn while_held<T>(
+        &self,
+        work: impl Future<Output = Result<T, Rejected>>,
+    ) -> Result<T, Rejected> {
+        tokio::select! {
+            done = work => done,
+            holder = self.lease.keep() => {
+                let reason = format!("{} was taken over by `{holder}`", self.lease.key());
+                Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`").into())
+            }
+        }
+    }
+}

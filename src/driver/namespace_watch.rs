@@ -1,0 +1,71 @@
+//! The workloads and run records of a namespace, as its watches report them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+
+use crate::cluster::record_watch::{self, RecordCache};
+use crate::cluster::workload;
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::workload_watch::{WatchScope, watch_workloads};
+use crate::driver::context::Context;
+use crate::driver::request::RolloutRequest;
+use crate::oam::kind::WorkloadKind;
+
+/// What is watched of one namespace, and what is known from it.
+#[derive(Debug)]
+pub struct NamespaceWatch {
+    /// What is watched, a kind each.
+    pub scopes: Vec<WatchScope>,
+    /// The workloads.
+    pub cache: WorkloadCache,
+    /// The run records.
+    pub records: RecordCache,
+}
+
+impl NamespaceWatch {
+    /// One watch per kind of workload for each namespace of the requests. Knows nothing before [`feed_all`] is polled.
+    pub(crate) fn of_requests(requests: &[RolloutRequest]) -> BTreeMap<&str, Self> {
+        let mut components: BTreeMap<&str, BTreeMap<WorkloadKind, BTreeSet<String>>> = BTreeMap::new();
+        for request in requests {
+            let by_kind = components.entry(&request.namespace).or_default();
+            for component in &request.components {
+                by_kind.entry(component.kind()).or_default().insert(component.name.clone());
+            }
+        }
+        components.into_iter().map(|(namespace, by_kind)| (namespace, Self::of(namespace, by_kind))).collect()
+    }
+
+    fn of(namespace: &str, by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>) -> Self {
+        let cache = WorkloadCache::of(by_kind.keys().copied());
+        let scope = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
+            let names: Vec<String> = names.into_iter().collect();
+            WatchScope {
+                namespace: namespace.to_owned(),
+                kind,
+                selector: workload::component_selector(&names),
+            }
+        };
+        Self { scopes: by_kind.into_iter().map(scope).collect(), cache, records: RecordCache::default() }
+    }
+
+    /// What is watched of a kind.
+    #[must_use]
+    pub fn scope(&self, kind: WorkloadKind) -> Option<&WatchScope> {
+        self.scopes.iter().find(|scope| scope.kind == kind)
+    }
+}
+
+/// Feeds the watches for as long as it is polled. It never ends: a watch that fails for good reports that to the cache,
+/// and the runs that read the cache end.
+pub(crate) async fn feed_all(context: &Context, watches: &BTreeMap<&str, NamespaceWatch>) {
+    let session = &context.session;
+    join_all(watches.iter().map(|(namespace, watch)| async {
+        let records =
+            record_watch::watch_records(session, namespace, None, |heard| watch.records.apply(heard));
+        let workloads = watch.scopes.iter().map(|scope| watch_workloads(session, scope, &watch.cache));
+        tokio::join!(join_all(workloads), records);
+    }))
+    .await;
+    std::future::pending().await
+}

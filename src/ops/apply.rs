@@ -1,0 +1,95 @@
+//! Applying requests: the pipeline from a request to its outcome.
+//!
+//! Manifests, and every operation that drives a run, end here as a [`RolloutRequest`].
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+
+use crate::driver::application_run::{ApplicationRun, Outcomes, Rejected};
+use crate::driver::checks::collisions;
+use crate::driver::context::Context;
+use crate::driver::namespace_watch::{self, NamespaceWatch};
+use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
+use crate::driver::request::{Overrides, RolloutRequest};
+use crate::oam::application::Application;
+
+/// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
+///
+/// # Errors
+/// [`FailureKind::Invalid`]: two components of one name in a namespace, two applications of one name, or two components
+/// that would create one object.
+pub fn requests<'a>(
+    applications: &'a [Application],
+    overrides: &Overrides,
+    resolve_namespace: impl Fn(Option<&'a str>) -> &'a str,
+) -> Result<Vec<RolloutRequest>, Failure> {
+    let mut components = BTreeSet::new();
+    let mut requests = Vec::new();
+    for application in applications {
+        let namespace = resolve_namespace(application.namespace.as_deref());
+        for component in &application.components {
+            if !components.insert((namespace, component.name.as_str())) {
+                let reason =
+                    format!("component `{}` appears twice in namespace `{namespace}`", component.name);
+                return Err(Failure::new(FailureKind::Invalid, reason)
+                    .hint("`--namespace` puts every application into one namespace; apply them one by one"));
+            }
+        }
+        requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
+    }
+    match collisions::find_collision(&requests) {
+        None => Ok(requests),
+        Some(collision) => {
+            Err(Failure::new(FailureKind::Invalid, collision).hint("rename one of them; nothing was changed"))
+        }
+    }
+}
+
+/// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests' order.
+///
+/// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
+pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
+    let _retries = requests.first().map(|request| context.report_retries(&request.application));
+    let watches = NamespaceWatch::of_requests(requests);
+    let runs = requests.iter().map(|request| async {
+        let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
+        let components = roll_out(&run).await.unwrap_or_else(|rejected| run.report(rejected));
+        let (namespace, application) = (request.namespace.clone(), request.application.clone());
+        ApplicationOutcome { namespace, application, components }
+    });
+    tokio::select! {
+        outcomes = join_all(runs) => outcomes,
+        () = namespace_watch::feed_all(context, &watches) => Vec::new(),
+    }
+}
+
+/// Rolls one application out. Each component's run claims the component before its first write: that is the first step
+/// of its plan.
+async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
+    let components = match run.prepare().await {
+        Ok(components) => Some(components),
+        // What is rejected beside a run may be accepted after it.
+        Err(_) if run.waits_for_other_run().await => None,
+        Err(rejected) => return Err(rejected),
+    };
+    // If nothing changes, nothing is written, the Lease included.
+    if let Some(components) = components.as_ref().filter(|components| run.is_at_rest(components)) {
+        return Ok(run.drive(None, components).await);
+    }
+    let views = run.check(components.as_deref().unwrap_or_default()).await?;
+    let acquired = run.acquire(components.as_deref().unwrap_or_default(), views).await?;
+    // Waiting in line may have taken long. What changed while a free Lease was taken is found by the claim.
+    let components = components.filter(|_| !acquired.has_waited);
+    let leadership = &acquired.leadership;
+    let outcomes = leadership
+        .while_held(async {
+            let components = run.confirm(leadership, components).await?;
+            let outcomes = run.drive(Some(leadership), &components).await;
+            leadership.publisher.end(&outcomes).await;
+            Ok(outcomes)
+        })
+        .await;
+    acquired.leadership.lease.release().await;
+    outcomes
+}

@@ -1,0 +1,99 @@
+//! Which component an operation is about.
+
+use crate::cluster::record_store::{self, StoredRecord};
+use crate::driver::context::Context;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::request::{Intent, Overrides, RolloutRequest};
+use crate::oam::application::{Amount, Batch};
+use crate::plan::record::Record;
+use crate::report::text::list_literals;
+
+/// A component that has been rolled out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentSelector {
+    /// The namespace.
+    pub namespace: String,
+    /// The component's name, with or without kubectl's prefix `rollout/`; `None` selects the only component of the
+    /// namespace.
+    pub name: Option<String>,
+}
+
+impl ComponentSelector {
+    /// The run record of the component.
+    ///
+    /// # Errors
+    /// [`FailureKind::Refused`] if there is no such component, [`FailureKind::Invalid`] if no name is given and the
+    /// namespace has several, and whatever the server answered at last.
+    pub async fn load_record(&self, context: &Context) -> Result<Record, Failure> {
+        let records = record_store::load_records(&context.session, &self.namespace).await?;
+        pick(&records, self.name.as_deref(), &self.namespace).cloned()
+    }
+
+    /// A request about the component alone.
+    pub(super) async fn request(
+        &self,
+        context: &Context,
+        intent: impl FnOnce(&Record) -> Intent,
+        overrides: Overrides,
+    ) -> Result<RolloutRequest, Failure> {
+        let record = self.load_record(context).await?;
+        let intent = intent(&record);
+        Ok(RolloutRequest::of_record(&record, self.namespace.clone(), intent, overrides))
+    }
+}
+
+/// The record of a component by its name, or of the only one.
+fn pick<'a>(records: &'a [StoredRecord], name: Option<&str>, namespace: &str) -> Result<&'a Record, Failure> {
+    let names: Vec<&str> = records.iter().map(|stored| stored.record.component.as_str()).collect();
+    match (name.map(without_prefix), records) {
+        (Some(name), _) => {
+            let found = records.iter().map(|stored| &stored.record).find(|record| record.component == name);
+            found.ok_or_else(|| match components_of(records, name).as_slice() {
+                [] => unknown_name(name, &names, namespace),
+                components => Failure::refused(format!(
+                    "`{name}` is an application, and this command takes a component"
+                ))
+                .hint(format!("it has {}", list_literals(components))),
+            })
+        }
+        (None, [only]) => Ok(&only.record),
+        (None, []) => {
+            Err(Failure::refused(format!("nothing has been rolled out in namespace `{namespace}`")))
+        }
+        (None, _) => Err(Failure::new(
+            FailureKind::Invalid,
+            format!("namespace `{namespace}` has more than one component: {}", list_literals(&names)),
+        )
+        .hint("specify one of them")),
+    }
+}
+
+/// A name without the prefix that `-o name` prints.
+#[must_use]
+pub fn without_prefix(name: &str) -> &str {
+    name.strip_prefix("rollout/").unwrap_or(name)
+}
+
+/// The components of an application.
+fn components_of<'a>(records: &'a [StoredRecord], application: &str) -> Vec<&'a str> {
+    let records = records.iter().map(|stored| &stored.record);
+    records
+        .filter(|record| record.application == application)
+        .map(|record| record.component.as_str())
+        .collect()
+}
+
+/// The failure of a name that no component and no application has.
+pub(super) fn unknown_name(name: &str, names: &[&str], namespace: &str) -> Failure {
+    let failure =
+        Failure::refused(format!("nothing named `{name}` has been rolled out in namespace `{namespace}`"));
+    match names {
+        [] => failure.hint("choose another namespace with `--namespace`"),
+        names => failure.hint(format!("the namespace has {}", list_literals(names))),
+    }
+}
+
+/// Everything in one batch.
+pub(super) fn one_batch() -> Vec<Batch> {
+    vec![Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) }]
+}

@@ -1,0 +1,128 @@
+//! The revisions and runs of a component, and what a revision contains.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::{record_store, revision_store};
+use crate::driver::context::Context;
+use crate::driver::outcome::Failure;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::revision::{self, StoredRevision};
+use crate::ops::component::ComponentSelector;
+use crate::ops::status::list_workloads;
+use crate::plan::in_place::Shape;
+use crate::plan::observed::Workload;
+use crate::plan::readiness;
+use crate::plan::record::Record;
+use crate::report::history::{History, PastRun, Revision};
+
+/// A revision's workload at the size that the component has.
+#[derive(Debug, Clone)]
+pub struct RevisionBody {
+    /// The revision's full name.
+    pub name: String,
+    /// The kind of the workload.
+    pub kind: WorkloadKind,
+    /// The workload.
+    pub workload: Value,
+}
+
+/// The history of a component.
+///
+/// # Errors
+/// No such component, and whatever the server answered at last.
+pub async fn history(context: &Context, component: &ComponentSelector) -> Result<History, Failure> {
+    let (record, stored) = load(context, component).await?;
+    let kinds = BTreeSet::from([record.run.spec.kind]);
+    let mut workloads = list_workloads(&context.session, &component.namespace, &kinds).await?;
+    let labelled = workloads.remove(&record.component).unwrap_or_default();
+    let live = ComponentOwner::of_record(&record).owned(&labelled);
+    Ok(History {
+        component: record.component.clone(),
+        application: record.application.clone(),
+        revisions: stored.iter().map(|revision| entry(revision, &stored, &live)).collect(),
+        runs: std::iter::once(&record.run).chain(&record.past).map(PastRun::of).collect(),
+    })
+}
+
+/// The workloads of revisions, each referred to by its full name, the part after the component's name, or its number.
+///
+/// # Errors
+/// No such component or revision, a revision without a workload, and whatever the server answered at last.
+pub async fn revision_bodies<const COUNT: usize>(
+    context: &Context,
+    component: &ComponentSelector,
+    references: [&str; COUNT],
+) -> Result<[RevisionBody; COUNT], Failure> {
+    let (record, stored) = load(context, component).await?;
+    let mut bodies = Vec::new();
+    for reference in references {
+        bodies.push(body(reference, &record, &stored)?);
+    }
+    Ok(bodies.try_into().expect("there is a body for each reference"))
+}
+
+/// The names of the components and applications of a namespace.
+///
+/// # Errors
+/// Whatever the server answered at last.
+pub async fn names(context: &Context, namespace: &str) -> Result<Vec<(String, String)>, Failure> {
+    let records = record_store::load_records(&context.session, namespace).await?;
+    Ok(records.into_iter().map(|stored| (stored.record.component, stored.record.application)).collect())
+}
+
+/// The names of a component's revisions, each with its part after the component's name if it begins with that.
+///
+/// # Errors
+/// No such component, and whatever the server answered at last.
+pub async fn revision_names(
+    context: &Context,
+    component: &ComponentSelector,
+) -> Result<Vec<(String, Option<String>)>, Failure> {
+    let (record, stored) = load(context, component).await?;
+    let short = |name: &str| revision::short(name, &record.component).map(str::to_owned);
+    Ok(stored.into_iter().map(|revision| (revision.name.clone(), short(&revision.name))).collect())
+}
+
+async fn load(
+    context: &Context,
+    component: &ComponentSelector,
+) -> Result<(Record, Vec<StoredRevision>), Failure> {
+    let record = component.load_record(context).await?;
+    let names = [record.component.clone()];
+    let stored = revision_store::list_revisions(&context.session, &component.namespace, &names).await?;
+    Ok((record, stored))
+}
+
+fn body(reference: &str, record: &Record, stored: &[StoredRevision]) -> Result<RevisionBody, Failure> {
+    let found = revision::resolve(reference, &record.component, stored).map_err(|unknown| {
+        let failure = Failure::refused(unknown.to_string());
+        match unknown.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    let workload = revision::workload(found, record.run.spec.target_size, 0).ok_or_else(|| {
+        Failure::refused(format!("revision `{}` contains no workload that can be rolled out", found.name))
+    })?;
+    Ok(RevisionBody { name: found.name.clone(), kind: record.run.spec.kind, workload })
+}
+
+fn entry(revision: &StoredRevision, stored: &[StoredRevision], live: &[Workload]) -> Revision {
+    let image = revision
+        .workload()
+        .and_then(|workload| workload.pointer("/spec/template/spec/containers/0/image"))
+        .and_then(Value::as_str);
+    let workload = live.iter().find(|workload| workload.revision() == Some(&revision.name));
+    Revision {
+        revision: revision.revision,
+        number: revision::own_number(revision, stored),
+        name: revision.name.clone(),
+        image: image.unwrap_or_default().to_owned(),
+        replicas: workload.map_or(0, |workload| Shape::of(workload).moved()),
+        ready_replicas: workload.map_or(0, readiness::ready),
+        created: revision.created.as_deref().and_then(|created| created.parse().ok()),
+    }
+}

@@ -1,0 +1,122 @@
+//! A Job that applies manifests from inside the cluster, as YAML documents.
+
+use serde_json::{Map, Value, json};
+
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::application::Application;
+use crate::oam::hash::fnv1a;
+use crate::ops::rbac::{self, Rights, Views};
+use crate::report::document;
+
+/// The service account of the Job's pods.
+const ACCOUNT: &str = "rollout";
+/// Where the manifests are mounted.
+pub const MOUNT: &str = "/manifests";
+/// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
+const MOST_BYTES: usize = 1_000_000;
+/// How long a Job that ended can be looked at: a day.
+const KEPT_SECONDS: u32 = 86_400;
+/// The user of the Job's pods, of no rights: `nonroot` of many images.
+const USER: u32 = 65_532;
+
+/// What a Job does.
+#[derive(Debug, Clone)]
+pub struct JobRequest<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The applications in the manifests.
+    pub applications: &'a [Application],
+    /// The manifests, as text.
+    pub manifests: Vec<String>,
+    /// The image, whose entry point is `rollout`.
+    pub image: &'a str,
+    /// Flags of `rollout apply`.
+    pub flags: &'a [String],
+    /// The identity of its runs; `None` is one after the Job's name.
+    pub identity: Option<&'a str>,
+    /// What its service account may do.
+    pub rights: Rights,
+    /// Exit codes with which the Job fails; with any other, its pod is replaced.
+    pub final_exit_codes: &'a [u8],
+}
+
+/// The Job, with its manifests in a ConfigMap, its service account, its Role and the binding. The Job's name is derived
+/// from the manifests, the image and the flags: the same request gives the same Job.
+///
+/// # Errors
+/// [`FailureKind::Invalid`]: more than a ConfigMap holds.
+pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
+    let bytes: usize = request.manifests.iter().map(String::len).sum();
+    if bytes > MOST_BYTES {
+        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MOST_BYTES}");
+        return Err(Failure::new(FailureKind::Invalid, reason).hint("print a Job for each of them"));
+    }
+    let name = name(&request);
+    let job = job_object(&name, &request);
+    let documents = [manifests(&name, request.namespace, request.manifests), job];
+    let mut text = rbac::role(Some(request.namespace), request.rights, Views::None)
+        + &rbac::binding(ACCOUNT, request.namespace);
+    text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
+    Ok(text)
+}
+
+/// A name that tells one Job from another, and stays the same for the same work.
+fn name(request: &JobRequest<'_>) -> String {
+    let work = json!([request.manifests, request.image, request.flags]).to_string();
+    let application = request.applications.first().map_or("", |application| &application.name);
+    // The pods' names, and a label's value, have room for no more.
+    let application: String = application.chars().take(40).collect();
+    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), fnv1a(&work) as u32)
+}
+
+fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
+    let files = texts.into_iter().enumerate();
+    let data: Map<String, Value> =
+        files.map(|(index, text)| (format!("{index:04}.yaml"), json!(text))).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": data,
+    })
+}
+
+fn job_object(name: &str, request: &JobRequest<'_>) -> Value {
+    let identity = request.identity.is_none().then(|| format!("--identity=job/{name}"));
+    let words = ["apply", MOUNT, "--namespace", request.namespace].into_iter().chain(identity.as_deref());
+    let words: Vec<&str> = words.chain(request.flags.iter().map(String::as_str)).collect();
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": request.namespace},
+        "spec": {
+            "backoffLimit": 6,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "podFailurePolicy": {"rules": [{
+                "action": "FailJob",
+                "onExitCodes": {"containerName": "rollout", "operator": "In", "values": request.final_exit_codes},
+            }]},
+            "template": {"spec": {
+                "serviceAccountName": ACCOUNT,
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": true,
+                    "runAsUser": USER,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [{
+                    "name": "rollout",
+                    "image": request.image,
+                    "args": words,
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false,
+                        "readOnlyRootFilesystem": true,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": "manifests", "mountPath": MOUNT, "readOnly": true}],
+                }],
+                "volumes": [{"name": "manifests", "configMap": {"name": name}}],
+            }},
+        },
+    })
+}

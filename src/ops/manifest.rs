@@ -1,0 +1,16 @@
+//! Reading manifests.
+
+use crate::oam::manifest;
+
+pub(crate) use crate::oam::manifest::names;
+
+pub use crate::oam::application::{Amount, Application, Batch};
+pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Source};
+
+/// Parses manifests, each a name for messages and its bytes.
+///
+/// # Errors
+/// Every problem of every manifest, with its file, line and field.
+pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
+    manifest::parse(sources)
+}

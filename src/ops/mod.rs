@@ -1,0 +1,31 @@
+//! The operations of `rollout`, one file each, as functions that a program can call.
+//!
+//! An operation takes a [`Context`] (the session with the API server, the identity, the reporter, the limits) and a
+//! request. It knows no command line: no flags, no streams, no environment, no exit code. [`apply`](mod@apply) holds the
+//! pipeline that every operation ends in that drives a run.
+
+pub mod abort;
+pub mod apply;
+pub mod component;
+pub mod delete;
+pub mod history;
+pub mod job;
+pub mod manifest;
+pub mod pause;
+pub mod plan;
+pub mod promote;
+pub mod prune;
+pub mod rbac;
+pub mod rehearse;
+pub mod resume;
+pub mod scale;
+pub mod status;
+pub mod status_watch;
+pub mod undo;
+pub mod wait_for;
+
+pub use crate::cluster::pods::LOG_LINES;
+pub use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+pub use crate::driver::control::{Control, Stopper, control};
+pub use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
+pub use crate::driver::request::{Overrides, RolloutRequest};

@@ -1,0 +1,135 @@
+//! Pausing the run in progress.
+//!
+//! A pause is recorded under the claim of the run. The process that drives the run reads it from its watch, writes
+//! nothing more and records that it has stopped. If no process drives the run, the pause records that itself.
+
+use std::time::Duration;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::lease::{self, Expiry, LeaseKey};
+use crate::cluster::record_store::{self, RecordError, StoredRecord};
+use crate::cluster::session::Session;
+use crate::driver::context::Context;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::ops::component::ComponentSelector;
+use crate::plan::record::{Outcome, Pause, Record};
+
+/// How often the record is read until it says that the run stands still.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A component by its name.
+#[derive(Debug, Clone, Copy)]
+pub struct ComponentRef<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The component.
+    pub component: &'a str,
+}
+
+/// What a pause did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paused {
+    /// It paused the run of this component.
+    Now {
+        /// The component.
+        component: String,
+    },
+    /// The run of this component was paused before.
+    Already {
+        /// The component.
+        component: String,
+    },
+}
+
+/// Pauses the run in progress, and returns once nothing more is written for it.
+///
+/// # Errors
+/// No such component or no run in progress; another run that took over meanwhile; whatever the server answered at last.
+pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<Paused, Failure> {
+    let session = &context.session;
+    let found = component.load_record(context).await?;
+    let at = ComponentRef { namespace: &component.namespace, component: &found.component };
+    let pause = Pause { by: context.identity.clone(), at: session.clock().now() };
+    let is_open = |record: &Record| record.run.outcome.is_resumable();
+    let before = amend_record(session, at, |record| {
+        if is_open(record) {
+            record.run.paused.get_or_insert_with(|| pause.clone());
+        }
+    })
+    .await?;
+    if !is_open(&before.record) {
+        let reason = format!("component `{}` has no run under way", at.component);
+        return Err(Failure::refused(reason).hint(format!("see `rollout status {}`", at.component)));
+    }
+    await_standstill(session, at, &before).await?;
+    let component = found.component;
+    Ok(if before.record.run.paused.is_some() {
+        Paused::Already { component }
+    } else {
+        Paused::Now { component }
+    })
+}
+
+/// Changes a record, retrying on conflicts. Returns it as it was before.
+pub(super) async fn amend_record(
+    session: &Session,
+    at: ComponentRef<'_>,
+    change: impl Fn(&mut Record),
+) -> Result<StoredRecord, Failure> {
+    loop {
+        let seen = load_record(session, at).await?;
+        let mut record = seen.record.clone();
+        change(&mut record);
+        if record == seen.record {
+            return Ok(seen);
+        }
+        match record_store::update_record(session, at.namespace, &seen, &record).await {
+            Ok(_) => return Ok(seen),
+            Err(RecordError::Cluster(ClusterError::Conflict(_) | ClusterError::NotFound(_))) => {}
+            Err(RecordError::Cluster(error)) => session.pause_after(&error).await?,
+            Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
+        }
+    }
+}
+
+/// Waits until the process that drives the run records that it has stopped, or no process drives it.
+async fn await_standstill(
+    session: &Session,
+    at: ComponentRef<'_>,
+    before: &StoredRecord,
+) -> Result<(), Failure> {
+    let clock = session.clock();
+    let mut expiry = Expiry::default();
+    loop {
+        let stored = load_record(session, at).await?;
+        let run = &stored.record.run;
+        if stored.record.epoch != before.record.epoch || run.paused.is_none() {
+            let reason = format!("component `{}` was resumed by `{}` in the meantime", at.component, run.by);
+            return Err(Failure::new(FailureKind::Superseded, reason)
+                .hint(format!("see `rollout status {}`", at.component)));
+        }
+        if run.outcome != Outcome::Running {
+            return Ok(());
+        }
+        let held = lease::holder(session, at.namespace, &LeaseKey::of_run(&stored.record)).await?;
+        let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
+        if !is_driven {
+            // No process is left to record it.
+            amend_record(session, at, |record| {
+                if record.epoch == before.record.epoch && record.run.outcome == Outcome::Running {
+                    record.run.outcome = Outcome::Paused;
+                }
+            })
+            .await?;
+            continue;
+        }
+        clock.pause(LOOK_EVERY).await;
+    }
+}
+
+async fn load_record(session: &Session, at: ComponentRef<'_>) -> Result<StoredRecord, Failure> {
+    record_store::load_record(session, at.namespace, at.component).await?.ok_or_else(|| {
+        let reason = format!("component `{}` has never been rolled out here", at.component);
+        Failure::refused(reason).hint("see `rollout status`")
+    })
+}

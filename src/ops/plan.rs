@@ -1,0 +1,110 @@
+//! Planning: what applying requests would do, without a write.
+
+use crate::cluster::service::Change;
+use crate::driver::context::Context;
+use crate::driver::foresee::{Forecast, dry_run_on_server, foresee};
+use crate::driver::inheriting::Metadata;
+use crate::driver::outcome::Failure;
+use crate::driver::request::RolloutRequest;
+use crate::plan::step::{Refusal, Step};
+use crate::report::plan::{ComponentPlan, PlannedRevision, PlannedService, ServiceChange};
+
+/// Where a plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// Here, from what the cluster holds.
+    Client,
+    /// The server also judges every object that would be created.
+    Server,
+}
+
+/// What applying requests would do.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The components that can be applied, in the requests' order.
+    pub components: Vec<ComponentPlan>,
+    /// What the user should know about them.
+    pub warnings: Vec<String>,
+    /// Why the others cannot be.
+    pub rejections: Vec<Failure>,
+}
+
+/// Plans every request.
+pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRun) -> Plan {
+    let mut plan = Plan::default();
+    for request in requests {
+        match foresee(&context.session, request).await {
+            Ok(forecasts) => {
+                for forecast in &forecasts {
+                    plan.add(context, forecast, dry_run).await;
+                }
+            }
+            Err(rejections) => {
+                plan.rejections.extend(rejections.into_iter().map(|rejection| rejection.failure));
+            }
+        }
+    }
+    plan
+}
+
+impl Plan {
+    async fn add(&mut self, context: &Context, forecast: &Forecast, dry_run: DryRun) {
+        if let Some(Step::Refuse(Refusal::BatchSumError(misfit))) =
+            forecast.steps.last().map(|foreseen| &foreseen.step)
+        {
+            self.rejections.push(Failure::from(misfit));
+            return;
+        }
+        self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());
+        self.components.push(component_plan(forecast));
+        match dry_run {
+            DryRun::Client => {}
+            DryRun::Server => {
+                self.rejections.extend(dry_run_on_server(&context.session, forecast).await.err());
+            }
+        }
+    }
+
+    /// Whether applying would change anything.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.components.iter().any(|plan| plan.is_pending)
+    }
+}
+
+fn component_plan(forecast: &Forecast) -> ComponentPlan {
+    let prepared = &forecast.prepared;
+    let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
+    ComponentPlan {
+        component: prepared.component.clone(),
+        application: prepared.application.clone(),
+        namespace: prepared.namespace.clone(),
+        kind: prepared.desired.kind,
+        workload: prepared.desired.workload.clone(),
+        target: prepared.desired.target.clone(),
+        target_size: prepared.desired.target_size,
+        revision: match &prepared.new_revision {
+            Some(new) => PlannedRevision::New { name: new.name.clone(), number: new.number },
+            None => {
+                let name = prepared.manifest_revision.as_ref().unwrap_or(&prepared.desired.target);
+                PlannedRevision::Recorded { name: name.clone() }
+            }
+        },
+        services: prepared.services.iter().filter_map(planned_service).collect(),
+        metadata: prepared.relabels.as_ref().map(|(before, after)| (shown(before), shown(after))),
+        workloads: forecast.workloads(),
+        steps: forecast.steps.clone(),
+        peak: forecast.peak(),
+        is_pending: forecast.is_pending(),
+    }
+}
+
+fn planned_service(change: &Change) -> Option<PlannedService> {
+    let kind = match change {
+        Change::None | Change::Foreign(_) => return None,
+        Change::Create(_) => ServiceChange::Create,
+        Change::Update { .. } => ServiceChange::Update,
+        Change::Remove(_) => ServiceChange::Delete,
+    };
+    Some(PlannedService { name: change.name()?, change: kind, objects: change.difference()? })
+}

@@ -1,0 +1,86 @@
+//! Pruning: deleting components that an application had and its manifest no longer has.
+
+use crate::cluster::record_store;
+use crate::driver::context::Context;
+use crate::driver::outcome::Failure;
+use crate::driver::request::RolloutRequest;
+use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, Removed, Scope};
+use crate::ops::status;
+use crate::ops::wait_for::{Until, Verdict};
+
+/// The recorded components of the requests' applications that the requests do not name.
+///
+/// # Errors
+/// Whatever the server answered at last.
+pub async fn find_leftovers(context: &Context, requests: &[RolloutRequest]) -> Result<Vec<Scope>, Failure> {
+    let mut leftovers = Vec::new();
+    for request in requests {
+        let names = request.component_names();
+        let records = record_store::load_records(&context.session, &request.namespace).await?;
+        let of_application = records
+            .into_iter()
+            .map(|stored| stored.record)
+            .filter(|record| record.application == request.application);
+        leftovers.extend(of_application.filter(|record| !names.contains(&record.component)).map(|record| {
+            Scope {
+                namespace: request.namespace.clone(),
+                application: record.application,
+                component: Some(record.component),
+            }
+        }));
+    }
+    Ok(leftovers)
+}
+
+/// What is pruned, decided before anything is rolled out.
+#[derive(Debug)]
+pub struct Pruning {
+    /// The inventories of the leftovers.
+    pub inventories: Vec<Inventory>,
+    /// How much of them may go.
+    pub extent: Extent,
+}
+
+/// What happens while leftovers are pruned.
+#[derive(Debug)]
+pub enum PruneEvent<'a> {
+    /// The application (its name) is not rolled out to its end, so nothing is pruned.
+    Incomplete(&'a str),
+    /// A leftover of the application (its name) is being deleted.
+    Deletion(&'a str, DeleteEvent<'a>),
+    /// A leftover was claimed since the pruning was decided, and is kept.
+    Skipped(Failure),
+}
+
+/// Prunes, once every request is rolled out to its end.
+///
+/// # Errors
+/// Another run that does not end in time, and whatever the server answered at last.
+pub async fn prune(
+    context: &Context,
+    requests: &[RolloutRequest],
+    pruning: &Pruning,
+    mut report: impl FnMut(PruneEvent<'_>),
+) -> Result<(), Failure> {
+    if pruning.inventories.is_empty() {
+        return Ok(());
+    }
+    for request in requests {
+        let names = request.component_names();
+        let mut items = status::statuses(context, &request.namespace).await?;
+        items.retain(|item| names.contains(&item.component));
+        if Until::Done.judge_all(&items) != Verdict::Reached {
+            report(PruneEvent::Incomplete(&request.application));
+            return Ok(());
+        }
+    }
+    for inventory in &pruning.inventories {
+        let application = &inventory.scope.application;
+        let deletion = |event: DeleteEvent<'_>| report(PruneEvent::Deletion(application, event));
+        match delete::delete(context, inventory, pruning.extent, deletion).await? {
+            Removed::Everything => {}
+            Removed::Overtaken(failure) => report(PruneEvent::Skipped(failure)),
+        }
+    }
+    Ok(())
+}

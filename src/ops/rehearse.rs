@@ -1,0 +1,270 @@
+//! Rehearsing: applying requests in a sandbox that begins with a copy of the cluster's state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use serde_json::Value;
+
+use crate::cluster::clock::Clock;
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::{Patience, Session};
+use crate::cluster::{keys, workload};
+use crate::driver::context::Context;
+use crate::driver::foresee::{Forecast, foresee};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::request::{Intent, RolloutRequest};
+use crate::oam::{labels, render};
+use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
+use crate::sandbox::{Options, RulesSource, Sandbox};
+
+/// What pods do that nothing is injected into.
+const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
+/// How often the copy is read until its pods are ready.
+const READ_EVERY: Duration = Duration::from_millis(20);
+/// How often at most.
+const MOST_READS: usize = 500;
+
+/// A sandbox with a copy of the cluster's state.
+pub struct Rehearsal {
+    /// The context to apply the requests with.
+    pub context: Context,
+    /// The sandbox. It lives as long as this does.
+    pub sandbox: Sandbox,
+    /// How many objects were copied.
+    pub copied: usize,
+    /// What the user should know, such as quotas that the sandbox does not have.
+    pub warnings: Vec<String>,
+}
+
+/// Copies what the requests are about to a sandbox. PodMatch reads the cluster.
+///
+/// # Errors
+/// Whatever would reject a request before its first write, and whatever the server answered at last.
+pub async fn rehearse(
+    context: &Context,
+    requests: &[RolloutRequest],
+    injections: &[Injection],
+) -> Result<Rehearsal, Failure> {
+    let (mut targets, mut warnings) = (Vec::new(), Vec::new());
+    for request in requests {
+        // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
+        match foresee(&context.session, request).await {
+            Ok(forecasts) => {
+                warnings.extend(forecasts.iter().flat_map(|forecast| forecast.warnings.iter().cloned()));
+                targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
+            }
+            Err(rejections) => {
+                if let Some(first) = rejections.into_iter().next() {
+                    return Err(first.failure);
+                }
+            }
+        }
+    }
+    let mut objects = Vec::new();
+    for request in requests {
+        objects.extend(read(&context.session, request).await?);
+    }
+    let copied = objects.len();
+    let (sandbox, context) = open(context, objects, injections, &targets).await?;
+    Ok(Rehearsal { context, sandbox, copied, warnings })
+}
+
+/// A failure of pods to inject.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    rule: Rule,
+    /// Whether it is about the pods that the run makes, of whatever image.
+    is_of_run: bool,
+}
+
+/// Parses failures to inject: `FAILURE` for the pods that the run creates, `IMAGE=FAILURE` for those of an image.
+///
+/// # Errors
+/// [`FailureKind::Invalid`], with the failures that exist.
+pub fn parse_injections(words: &[String]) -> Result<Vec<Injection>, Failure> {
+    let read = |word: &String| {
+        let (image, failure) = word.rsplit_once('=').unwrap_or(("*", word));
+        // JSON's strings are YAML's.
+        let text = format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure));
+        let rules = parse_rules("--inject", &text)
+            .map_err(|error| Failure::new(FailureKind::Invalid, format!("`--inject`: {}", error.problem)))?;
+        let is_of_run = !word.contains('=');
+        Ok(rules.into_iter().map(move |rule| Injection { rule, is_of_run }).collect::<Vec<_>>())
+    };
+    Ok(words.iter().map(read).collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten().collect())
+}
+
+/// A revision that a run goes to.
+struct Target {
+    component: String,
+    revision: String,
+}
+
+impl Target {
+    fn of(forecast: &Forecast) -> Self {
+        let (component, revision) =
+            (forecast.prepared.component.clone(), forecast.prepared.desired.target.clone());
+        Self { component, revision }
+    }
+
+    /// Its pods, as far as they are new.
+    fn pods(&self, since: Timestamp) -> PodMatch {
+        let labels = [(labels::COMPONENT, &self.component), (labels::REVISION, &self.revision)];
+        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        PodMatch { labels, since }
+    }
+}
+
+/// The kubelet's rules for pods from a moment on: what is injected, and the usual after it.
+fn rules(injections: &[Injection], targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
+    let of = |Injection { rule, is_of_run }: &Injection| match is_of_run {
+        false => vec![rule.clone()],
+        true => targets.iter().map(|one| Rule { only: Some(one.pods(since)), ..rule.clone() }).collect(),
+    };
+    injections.iter().flat_map(of).chain(usual.iter().cloned()).collect()
+}
+
+/// An object to copy, with its kind.
+type Copied = (ApiResource, DynamicObject);
+
+/// What a run of a request may see, dependents after what they depend on.
+async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
+    let components = request.component_names();
+    let names = components.join(",");
+    let mut lists = vec![
+        (ApiResource::erase::<ConfigMap>(&()), format!("{} in ({names})", keys::RECORD_COMPONENT)),
+        (
+            ApiResource::erase::<ControllerRevision>(&()),
+            format!("{} in ({names})", labels::REVISION_COMPONENT),
+        ),
+    ];
+    lists.extend(
+        request
+            .kinds()
+            .into_iter()
+            .map(|kind| (workload::workload_resource(kind), workload::component_selector(&components))),
+    );
+    let mut objects = Vec::new();
+    for (resource, selector) in lists {
+        let api = session.dynamic(&request.namespace, &resource);
+        let params = ListParams::default().labels(&selector);
+        let list = session.read(|| api.list(&params)).await?;
+        objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
+    }
+    // A run need not be allowed to list Services, nor to see them where it exposes nothing.
+    let resource = ApiResource::erase::<Service>(&());
+    let api = session.dynamic(&request.namespace, &resource);
+    for component in &request.components {
+        let is_exposing = match &component.intent {
+            Intent::Manifest { component, .. } => component.properties.ports.iter().any(|port| port.expose),
+            Intent::Revision { .. }
+            | Intent::Recorded { .. }
+            | Intent::Abort { .. }
+            | Intent::Scale { .. } => false,
+        };
+        for (name, _) in render::services::names(&component.name, component.kind()) {
+            match session.read(|| api.get_opt(&name)).await {
+                Ok(found) => objects.extend(found.map(|service| (resource.clone(), service))),
+                Err(ClusterError::Forbidden(_)) if !is_exposing => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// A sandbox with the objects, once their pods are ready; pods to come fail as injected.
+async fn open(
+    real: &Context,
+    objects: Vec<Copied>,
+    injections: &[Injection],
+    targets: &[Target],
+) -> Result<(Sandbox, Context), ClusterError> {
+    let clock = Clock::system();
+    let now = clock.clone();
+    let usual = parse_rules("usual", USUAL).map_err(|error| ClusterError::Other(error.to_string()))?;
+    let sandbox = Sandbox::open(Options {
+        file: None,
+        rules: RulesSource::Given(usual.clone()),
+        now: Arc::new(move || now.now()),
+        record_history: false,
+    })
+    .map_err(|error| ClusterError::Other(error.to_string()))?;
+    let session = Session::seeded(
+        fastrand::u64(..),
+        sandbox.client("default"),
+        clock,
+        Patience { request: Duration::ZERO, ..Patience::default() },
+    );
+    for (resource, object) in objects {
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        let api = session.dynamic(&namespace, &resource);
+        session.once(api.create(&PostParams::default(), &bare(object))).await?;
+    }
+    for _ in 0..MOST_READS {
+        if sandbox.objects().iter().all(is_ready) {
+            break;
+        }
+        session.clock().pause(READ_EVERY).await;
+    }
+    sandbox.set_rules(rules(injections, targets, session.clock().now(), &usual));
+    Ok((sandbox, Context::new(session, real.identity.clone())))
+}
+
+/// What somebody wrote of an object. Owners have other identities in the copy.
+fn bare(mut object: DynamicObject) -> DynamicObject {
+    let seen = std::mem::take(&mut object.metadata);
+    object.metadata.name = seen.name;
+    object.metadata.namespace = seen.namespace;
+    object.metadata.labels = seen.labels;
+    object.metadata.annotations = seen.annotations;
+    if let Some(fields) = object.data.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(spec) = object.data.get_mut("spec").and_then(Value::as_object_mut) {
+        // A Service's addresses are the cluster's to give; `None` is no address.
+        spec.remove("clusterIPs");
+        spec.retain(|field, value| field != "clusterIP" || value == "None");
+    }
+    object
+}
+
+/// Whether a workload has all its pods; whatever else has none.
+fn is_ready(object: &Value) -> bool {
+    let is_workload = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
+    let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    !is_workload || object["status"]["readyReplicas"].as_i64().unwrap_or(0) >= wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_injected_comes_before_the_usual() {
+        let injected = parse_injections(&["web:5*=NeverReady".to_owned(), "OOMKilled".to_owned()]).unwrap();
+        let target = |name: &str| Target { component: name.to_owned(), revision: format!("{name}-v2") };
+        let usual = parse_rules("usual", USUAL).unwrap();
+        let rules = rules(&injected, &[target("web"), target("api")], Timestamp::UNIX_EPOCH, &usual);
+        let about = |rule: &Rule| {
+            let labels = rule.only.iter().flat_map(|only| only.labels.values().cloned());
+            format!("{} {}", rule.image, labels.collect::<Vec<_>>().join(" "))
+        };
+        let about: Vec<String> = rules.iter().map(about).collect();
+        assert_eq!(about, ["web:5* ", "* web web-v2", "* api api-v2", "* "]);
+    }
+
+    #[test]
+    fn an_unknown_failure_is_refused_with_those_that_there_are() {
+        let Err(failure) = parse_injections(&["*=Gone".to_owned()]) else {
+            panic!("there is no such failure")
+        };
+        let text = failure.reason;
+        assert!(text.starts_with("`--inject`: ") && text.contains("NeverReady"), "{text}");
+        assert_eq!(failure.kind, FailureKind::Invalid);
+    }
+}

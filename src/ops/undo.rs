@@ -1,0 +1,60 @@
+//! Rolling a component back to an earlier revision, in batches.
+
+use crate::cluster::lease::Acquisition;
+use crate::driver::context::Context;
+use crate::driver::outcome::{ApplicationOutcome, Failure};
+use crate::driver::request::{Intent, Overrides, RolloutRequest};
+use crate::ops::apply;
+use crate::ops::component::{ComponentSelector, one_batch};
+
+/// A rollback.
+#[derive(Debug, Clone)]
+pub struct UndoRequest {
+    /// The revision: its full name, the part after the component's name, or its number. `None` is the last one that
+    /// succeeded before the current one.
+    pub to_revision: Option<String>,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// How fast a component is rolled back.
+#[derive(Debug, Clone)]
+pub enum Pace {
+    /// In the batches of the last run if they fit, or in these; after a run in progress.
+    InBatches(Overrides),
+    /// In one batch, taking over from a run in progress.
+    Now,
+}
+
+/// Rolls a component back.
+///
+/// # Errors
+/// No such component; a revision that is unknown is the component's own failure.
+pub async fn undo(
+    context: &Context,
+    component: &ComponentSelector,
+    undo: &UndoRequest,
+) -> Result<Vec<ApplicationOutcome>, Failure> {
+    Ok(apply::apply(context, &[request(context, component, undo).await?]).await)
+}
+
+/// What [`undo`] asks of the driver, for a plan of it.
+///
+/// # Errors
+/// No such component.
+pub async fn request(
+    context: &Context,
+    component: &ComponentSelector,
+    undo: &UndoRequest,
+) -> Result<RolloutRequest, Failure> {
+    let (turn, overrides) = match &undo.pace {
+        Pace::InBatches(overrides) => (Acquisition::Wait, overrides.clone()),
+        Pace::Now => {
+            (Acquisition::TakeOver, Overrides { batches: Some(one_batch()), ..Overrides::default() })
+        }
+    };
+    let reference = undo.to_revision.clone();
+    let intent = |kind| Intent::Revision { reference, kind };
+    let request = component.request(context, |record| intent(record.run.spec.kind), overrides).await?;
+    Ok(RolloutRequest { turn, ..request })
+}
