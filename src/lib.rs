@@ -13,7 +13,7 @@
 //! use std::sync::Arc;
 //!
 //! use rollout::cluster::clock::Clock;
-//! use rollout::cluster::session::{Patience, Session};
+//! use rollout::cluster::session::{Timeouts, Session};
 //! use rollout::ops::{ComponentOutcome, Context, Overrides, apply, manifest};
 //! use rollout::sandbox::{Options, RulesSource, Sandbox};
 //!
@@ -27,7 +27,7 @@
 //! let now = clock.clone();
 //! let rules = RulesSource::Given(Vec::new());
 //! let sandbox = Sandbox::open(Options { file: None, rules, now: Arc::new(move || now.now()), record_history: false })?;
-//! let session = Session::new(sandbox.client("default"), clock, Patience::default());
+//! let session = Session::new(sandbox.client("default"), clock, Timeouts::default());
 //!
 //! let context = Context::new(session, "me".to_owned());
 //! let requests = apply::requests(&applications, &Overrides::default(), |namespace| namespace.unwrap_or("default"))

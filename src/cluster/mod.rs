@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod keys;
 pub mod lease;
+pub mod lookup;
 pub mod owned_objects;
 pub mod ownership;
 pub mod permissions;

@@ -1,14 +1,17 @@
 //! The run record's home: a ConfigMap `rollout-<component>`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{ListParams, ObjectList};
+use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList};
 use serde_json::json;
 use thiserror::Error;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
+use crate::cluster::lookup::find_by_name;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::is_older;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
@@ -80,6 +83,28 @@ pub async fn load_record(
         Some(object) => parse_record(&object).map(Some),
         None => Ok(None),
     }
+}
+
+/// Reads the records of components, by component. One that cannot be used is an error of its own.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn find_records(
+    session: &Session,
+    namespace: &str,
+    components: &[String],
+) -> Result<Vec<(String, Result<StoredRecord, RecordError>)>, ClusterError> {
+    let names: BTreeMap<String, &String> =
+        components.iter().map(|component| (record_name(component), component)).collect();
+    let resource = ApiResource::erase::<ConfigMap>(&());
+    // In a list, an object of that name without the label is found by the claim.
+    let wanted = names.keys().cloned().collect();
+    let found = find_by_name(session, namespace, &resource, &wanted, keys::RECORD_COMPONENT).await?;
+    let parse = |object: DynamicObject| match object.try_parse::<ConfigMap>() {
+        Ok(object) => parse_record(&object),
+        Err(error) => Err(ClusterError::Other(error.to_string()).into()),
+    };
+    Ok(found.into_iter().map(|(name, object)| (names[&name].clone(), parse(object))).collect())
 }
 
 /// The records of a namespace at one moment.

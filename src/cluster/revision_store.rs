@@ -1,10 +1,13 @@
 //! Component revisions in the cluster: ControllerRevisions. They are created and deleted, never changed.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::find_by_name;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::create_params;
 use crate::oam::labels;
@@ -33,6 +36,19 @@ pub async fn list_revisions(
     let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read).collect();
     revisions.sort_by(|a, b| (a.revision, &a.name).cmp(&(b.revision, &b.name)));
     Ok(revisions)
+}
+
+/// Reads those revisions of these names that exist, whoever they belong to.
+///
+/// # Errors
+/// What the server answered at last.
+pub async fn find_revisions(
+    session: &Session,
+    namespace: &str,
+    names: &BTreeSet<String>,
+) -> Result<Vec<StoredRevision>, ClusterError> {
+    let found = find_by_name(session, namespace, &resource(), names, "").await?;
+    Ok(found.values().filter_map(read).collect())
 }
 
 /// Reads one revision by name, whoever it belongs to.

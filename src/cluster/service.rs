@@ -31,7 +31,7 @@ pub fn is_inert(seen: &DynamicObject) -> bool {
     seen.data["spec"]["selector"][keys::INERT].is_string()
 }
 
-fn resource() -> ApiResource {
+pub(crate) fn resource() -> ApiResource {
     ApiResource::erase::<k8s_openapi::api::core::v1::Service>(&())
 }
 

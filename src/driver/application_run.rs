@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use tokio::sync::watch;
 
+use crate::cluster::access_review::AccessReview;
 use crate::cluster::lease::Acquisition;
-use crate::cluster::permissions::{self, Purpose, Right};
-use crate::cluster::preflight::Access;
+use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
@@ -23,6 +23,7 @@ use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::publish::Publisher;
 use crate::driver::request::RolloutRequest;
 use crate::driver::rollback::{self, Failed};
+use crate::driver::snapshot::Snapshot;
 use crate::plan::record::LeaseScope;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::EventKind;
@@ -64,6 +65,13 @@ impl From<Vec<Rejection>> for Rejected {
     }
 }
 
+impl Rejected {
+    /// A failure that is reported once, with the first component.
+    fn of_first(request: &RolloutRequest, failure: Failure) -> Self {
+        Self::Components(vec![Rejection { component: request.components[0].name.clone(), failure }])
+    }
+}
+
 impl From<Failure> for Rejected {
     fn from(failure: Failure) -> Self {
         Self::Application(failure)
@@ -73,8 +81,10 @@ impl From<Failure> for Rejected {
 impl<'a> ApplicationRun<'a> {
     /// Prepares every component and asks the planner, so that a rejection of one stops all before the first write.
     pub async fn prepare(&self) -> Result<Vec<PreparedComponent>, Rejected> {
-        let view = &self.watch.cache;
-        let components = prepare(&self.context.session, view, self.request).await?;
+        let snapshot = Snapshot::read(&self.context.session, &self.watch.cache, self.request)
+            .await
+            .map_err(|failure| Rejected::of_first(self.request, failure))?;
+        let components = prepare(&snapshot, self.request)?;
         let misfits: Vec<Rejection> =
             components.iter().filter_map(|prepared| self.batch_sum_rejection(prepared)).collect();
         if misfits.is_empty() { Ok(components) } else { Err(misfits.into()) }
@@ -118,23 +128,23 @@ impl<'a> ApplicationRun<'a> {
         let Self { context, request, .. } = self;
         let (session, kinds) = (&context.session, request.kinds());
         let is_touched = components.iter().any(|prepared| prepared.exposing.touches_services());
-        let exposes = is_touched.then_some(Purpose::Services);
+        let exposes = is_touched.then_some(RightPurpose::Services);
         let (access, mirror) =
-            tokio::join!(Access::review(session, &request.namespace), StatusMirror::discover(session));
+            tokio::join!(AccessReview::load(session, &request.namespace), StatusMirror::discover(session));
         let access = access?;
         let removes = components
             .iter()
             .flat_map(|prepared| &prepared.services)
             .any(|change| matches!(change, Change::Remove(_)));
         let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
-        let rights = permissions::of_run(&kinds, exposes).chain(removal);
-        if let Some(reason) = access.lack(rights).await? {
+        let rights = permissions::rights_of_run(&kinds, exposes).chain(removal);
+        if let Some(reason) = access.missing_permissions(rights).await? {
             return Err(Failure::refused(reason).hint(
                 "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`",
             ));
         }
         self.check_cluster(components).await?;
-        let Some(lack) = access.lack(mirror.rights()).await? else { return Ok(mirror) };
+        let Some(lack) = access.missing_permissions(mirror.rights()).await? else { return Ok(mirror) };
         let message = format!(
             "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
         );
@@ -293,7 +303,8 @@ impl<'a> ApplicationRun<'a> {
             self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
         }
         // Its retries have a budget of their own.
-        let context = &Context { session: self.context.session.apart(), ..self.context.clone() };
+        let context =
+            &Context { session: self.context.session.with_separate_budget(), ..self.context.clone() };
         let (end, claimed) = ComponentRun::new(context, self.watch, leadership, prepared).run().await;
         if let (Some(leadership), Some(epoch)) = (leadership, claimed) {
             let failed = Failed { end: &end, epoch };

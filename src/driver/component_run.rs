@@ -17,7 +17,7 @@ use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
 use crate::cluster::lease::LeaseGuard;
-use crate::cluster::pods::signs::Before;
+use crate::cluster::pods::baseline::Baseline;
 use crate::cluster::record_store::StoredRecord;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;

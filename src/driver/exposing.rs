@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::service::{self, Change, Inherited as Kept, Wanted};
-use crate::cluster::session::Session;
+use crate::driver::snapshot::Services;
 use crate::oam::exposure::{Exposure, Offer, RevisionPorts, declared, key, union, widest};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::render::Inherited;
@@ -66,15 +66,11 @@ pub struct Exposing {
 }
 
 impl Exposing {
-    /// Reads the component's Services and works out what its revisions expose.
+    /// Works out what a component's revisions expose.
     ///
     /// # Errors
-    /// What the server answered at last.
-    pub async fn look(
-        session: &Session,
-        known: Known<'_>,
-        asked: Option<Asked>,
-    ) -> Result<Self, ClusterError> {
+    /// Services that have to be known and that this user may not read.
+    pub fn new(known: Known<'_>, asked: Option<Asked>, services: &Services) -> Result<Self, ClusterError> {
         let Known { application, component, namespace, kind, target, stored, record } = known;
         let revisions = || stored.iter().chain([target]);
         let inherited = match &asked {
@@ -102,16 +98,17 @@ impl Exposing {
             exposing.outlines.clear();
             return Ok(exposing);
         }
-        for outline in &exposing.outlines {
-            match service::load_service(session, namespace, &outline.name).await {
-                Ok(found) => exposing.seen.extend(found.map(|found| (outline.name.clone(), found))),
-                // Whoever exposes nothing needs no rights on Services.
-                Err(ClusterError::Forbidden(_)) if !must_look => {
-                    exposing.outlines.clear();
-                    return Ok(exposing);
-                }
-                Err(error) => return Err(error),
+        match services {
+            Services::Known(found) => {
+                let seen = exposing.outlines.iter().filter_map(|outline| found.get_key_value(&outline.name));
+                exposing.seen = seen.map(|(name, service)| (name.clone(), service.clone())).collect();
             }
+            // A component that exposes nothing needs no permission for Services.
+            Services::Forbidden(_) if !must_look => {
+                exposing.outlines.clear();
+                return Ok(exposing);
+            }
+            Services::Forbidden(message) => return Err(ClusterError::Forbidden(message.clone())),
         }
         let live = exposing.seen.get(component).map(|service| service.data.clone());
         for one in revisions() {

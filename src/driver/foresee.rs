@@ -17,6 +17,7 @@ use crate::driver::exposing;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
+use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::{Foreseen, preview};
@@ -42,10 +43,10 @@ pub struct Forecast {
 /// # Errors
 /// Every refusal of its components at once.
 pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<Forecast>, Vec<Rejection>> {
-    let cache = look(session, request)
-        .await
-        .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
-    let components = prepare(session, &cache, request).await?;
+    let all = |failure| vec![Rejection { component: request.components[0].name.clone(), failure }];
+    let cache = look(session, request).await.map_err(all)?;
+    let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
+    let components = prepare(&snapshot, request)?;
     let mut forecasts: Vec<Forecast> =
         components.into_iter().map(|prepared| Forecast::of(prepared, &cache)).collect();
     let warnings = check_cluster(session, &request.namespace, &forecasts)

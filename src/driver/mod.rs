@@ -19,3 +19,4 @@ pub mod publish;
 pub mod request;
 pub mod resolve;
 pub mod rollback;
+pub mod snapshot;

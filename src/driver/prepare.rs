@@ -1,4 +1,4 @@
-//! From a request to prepared components: which revision, which workload, what is in the way. Reads only.
+//! From what was read to prepared components: which revision, which workload, what is in the way.
 //!
 //! Everything that can be refused is refused here, for every component, before the first write.
 
@@ -6,11 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
-use crate::cluster::record_store::{self, StoredRecord};
-use crate::cluster::revision_store;
+use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::record_store::StoredRecord;
 use crate::cluster::service::Change;
-use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::{collisions, objects};
 use crate::driver::exposing::{self, Exposing, Known};
@@ -18,6 +16,7 @@ use crate::driver::inheriting::{Inheriting, Metadata};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::resolve::{Present, ResolvedTarget, resolve};
+use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Epoch, Observed, Workload};
@@ -101,38 +100,18 @@ impl PreparedComponent {
     }
 }
 
-/// Prepares every component of a request.
+/// Prepares every component of a request, from what was read.
 ///
 /// # Errors
-/// Every refusal at once. Where the cluster cannot be asked, that is the one failure.
-pub async fn prepare(
-    session: &Session,
-    cache: &WorkloadCache,
+/// Every rejection at once.
+pub fn prepare(
+    snapshot: &Snapshot<'_>,
     request: &RolloutRequest,
 ) -> Result<Vec<PreparedComponent>, Vec<Rejection>> {
-    let (names, kinds) = (request.component_names(), request.kinds());
-    let all = |failure: Failure| vec![Rejection { component: names[0].clone(), failure }];
-    let (stored, unwatched) = tokio::join!(
-        revision_store::list_revisions(session, &request.namespace, &names),
-        objects::unwatched_workloads(session, &request.namespace, &names, &kinds),
-    );
-    let stored = stored.map_err(|error| all(error.into()))?;
-    // The list above has found out whether there is a server at all.
-    for kind in kinds {
-        objects::check_served(session, &request.namespace, kind).await.map_err(all)?;
-    }
-    cache.wait_for_sync().await;
-    if let Some(error) = cache.failure() {
-        return Err(all(error.into()));
-    }
     let mut components = Vec::new();
     let mut refused = Vec::new();
     for component in &request.components {
-        let of_component =
-            stored.iter().filter(|one| one.component.as_ref() == Some(&component.name)).cloned().collect();
-        let mut labelled = cache.labelled(&component.name);
-        labelled.extend(unwatched.iter().filter(|one| one.is_labelled(&component.name)).cloned());
-        match prepare_component(session, cache, request, component, of_component, &labelled).await {
+        match prepare_component(snapshot, request, component) {
             Ok(prepared) => components.push(prepared),
             Err(failure) => refused.push(Rejection { component: component.name.clone(), failure }),
         }
@@ -148,15 +127,14 @@ pub async fn prepare(
     if refused.is_empty() { Ok(components) } else { Err(refused) }
 }
 
-async fn prepare_component(
-    session: &Session,
-    cache: &WorkloadCache,
+fn prepare_component(
+    snapshot: &Snapshot<'_>,
     request: &RolloutRequest,
     component: &ComponentRequest,
-    stored: Vec<StoredRevision>,
-    labelled: &[LabelledWorkload],
 ) -> Result<PreparedComponent, Failure> {
-    let record = record_store::load_record(session, &request.namespace, &component.name).await?;
+    let record = snapshot.record(&component.name)?.cloned();
+    let stored = snapshot.revisions(&component.name);
+    let cache = snapshot.cache;
     if let Some(owner) = record
         .as_ref()
         .map(|stored| &stored.record.application)
@@ -172,16 +150,15 @@ async fn prepare_component(
         refuse_paused(&stored.record)?;
     }
     check_bound(component.bound_to, record.as_ref().map(|stored| &stored.record), &component.name)?;
-    let names = stored.iter().map(|one| one.name.clone());
-    let ownership = ComponentOwner::new(&request.application, &component.name, component.kind(), names)
-        .with_record(record.as_ref().map(|stored| &stored.record));
+    let ownership = snapshot.owner(request, component)?;
     let present = Present {
         component: &component.name,
         record: record.as_ref(),
         stored: &stored,
+        taken: snapshot.taken(),
         workloads: cache.workloads(&ownership),
     };
-    let resolved = resolve(session, request, component, &present).await?;
+    let resolved = resolve(request, component, &present)?;
     refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
     if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
         return Err(Failure::refused(format!(
@@ -191,7 +168,11 @@ async fn prepare_component(
         .hint("only revisions of the same application are rolled out"));
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
-    let bystanders = objects::check_foreign(&component.name, &ownership.foreign(labelled), &resolved)?;
+    let bystanders = objects::check_foreign(
+        &component.name,
+        &ownership.foreign(&snapshot.labelled(&component.name)),
+        &resolved,
+    )?;
     let workloads = cache.workloads(&ownership);
     let known = Known {
         application: &request.application,
@@ -205,11 +186,11 @@ async fn prepare_component(
     let inherited = resolved.asked.as_ref().map(|asked| asked.inherited.clone());
     let inheriting =
         inherited.map(|wanted| Inheriting::new(wanted, resolved.desired.kind, &resolved.target, &stored));
-    let exposing = Exposing::look(session, known, resolved.asked).await?;
+    let exposing = Exposing::new(known, resolved.asked, snapshot.services())?;
     let Desired { kind, workload, .. } = &resolved.desired;
     if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
-        objects::check_object(session, &request.namespace, &ownership, &resolved.desired, &resolved.target)
-            .await?;
+        let found = snapshot.workload(*kind, workload);
+        objects::check_object(&request.namespace, &ownership, &resolved.desired, &resolved.target, found)?;
     }
     let desired = overridden(resolved.desired, &request.overrides);
     let observed = Observed {

@@ -6,7 +6,6 @@ mod recorded;
 pub(super) use recorded::resolve_abort;
 
 use crate::cluster::record_store::StoredRecord;
-use crate::cluster::session::Session;
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
@@ -33,20 +32,20 @@ pub(super) struct Present<'a> {
     pub(super) component: &'a str,
     pub(super) record: Option<&'a StoredRecord>,
     pub(super) stored: &'a [StoredRevision],
+    /// Revisions of others that have a name which a manifest leads to.
+    pub(super) taken: &'a [StoredRevision],
     pub(super) workloads: Vec<Workload>,
 }
 
 /// Works out where a request leads.
-pub(super) async fn resolve(
-    session: &Session,
+pub(super) fn resolve(
     request: &RolloutRequest,
     component: &ComponentRequest,
     present: &Present<'_>,
 ) -> Result<ResolvedTarget, Failure> {
     match &component.intent {
         Intent::Manifest { application, component } => {
-            let namespace = &request.namespace;
-            let known = manifest::known(session, namespace, application, component, present.stored).await?;
+            let known = [present.stored, present.taken].concat();
             let reuse = request.overrides.reuse_revision;
             manifest::resolve_manifest(application, component, &request.namespace, &known, reuse)
         }

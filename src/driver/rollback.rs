@@ -12,6 +12,8 @@ use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, check_bound, foreseen_services};
 use crate::driver::request::Intent;
 use crate::driver::resolve;
+use crate::driver::snapshot::Services;
+use crate::oam::render::services;
 use crate::plan::observed::{Epoch, Observed};
 use crate::plan::record::Mode;
 
@@ -80,6 +82,7 @@ async fn prepared(
         component,
         record: Some(&stored),
         stored: &failed.stored,
+        taken: &[],
         workloads: watched.cache.workloads(&ownership),
     };
     let resolved = resolve::resolve_abort(&present)?;
@@ -93,7 +96,9 @@ async fn prepared(
         stored: &failed.stored,
         record: Some(&stored.record),
     };
-    let exposing = Exposing::look(&context.session, known, None).await?;
+    let names = services::names(component, kind).into_iter().map(|(name, _)| name).collect();
+    let services = Services::read(&context.session, namespace, &names).await?;
+    let exposing = Exposing::new(known, None, &services)?;
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(stored.record.clone()), held: None };
     let services = foreseen_services(&exposing, &observed, &resolved.desired, &Intent::Abort { kind })?;

@@ -13,7 +13,6 @@ use crate::cluster::access_review::{self, AccessReview};
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{Acquisition, LeaseGuard};
 use crate::cluster::owned_objects::{self, Removal};
-use crate::cluster::preflight::{self, Access};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;

@@ -86,7 +86,7 @@ pub(super) async fn amend_record(
         match record_store::update_record(session, at.namespace, &seen, &record).await {
             Ok(_) => return Ok(seen),
             Err(RecordError::Cluster(ClusterError::Conflict(_) | ClusterError::NotFound(_))) => {}
-            Err(RecordError::Cluster(error)) => session.pause_after(&error).await?,
+            Err(RecordError::Cluster(error)) => session.wait_before_retry(&error).await?,
             Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
         }
     }
@@ -111,7 +111,7 @@ async fn await_standstill(
         if run.outcome != Outcome::Running {
             return Ok(());
         }
-        let held = lease::holder(session, at.namespace, &LeaseKey::of_run(&stored.record)).await?;
+        let held = lease::lease_holder(session, at.namespace, &LeaseKey::of_run(&stored.record)).await?;
         let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
         if !is_driven {
             // No process is left to record it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::permissions::{self, Purpose};
+use crate::cluster::permissions::{self, RightPurpose};
 use crate::report::document;
 
 /// The Role's name.
@@ -39,15 +39,17 @@ pub fn role(namespace: Option<&str>, rights: Rights, views: Views) -> String {
         "metadata": metadata,
     }));
     let (removes, shows) = (rights == Rights::Removing, views == Views::Shown);
-    let is_wanted = |purpose: Purpose| match purpose {
-        Purpose::Runs | Purpose::Workloads(_) | Purpose::Services | Purpose::Diagnosis | Purpose::Checks => {
-            true
-        }
-        Purpose::Removal => removes,
-        Purpose::Views => shows,
-        Purpose::RemovalOfViews => removes && shows,
+    let is_wanted = |purpose: RightPurpose| match purpose {
+        RightPurpose::Runs
+        | RightPurpose::Workloads(_)
+        | RightPurpose::Services
+        | RightPurpose::Diagnosis
+        | RightPurpose::Checks => true,
+        RightPurpose::Removal => removes,
+        RightPurpose::Views => shows,
+        RightPurpose::RemovalOfViews => removes && shows,
     };
-    head + &permissions::rules(is_wanted)
+    head + &permissions::role_rules(is_wanted)
 }
 
 /// A service account and the binding of the Role to it, as further documents.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::{Patience, Session};
+use crate::cluster::session::{Session, Timeouts};
 use crate::cluster::{keys, workload};
 use crate::driver::context::Context;
 use crate::driver::foresee::{Forecast, foresee};
@@ -198,12 +198,12 @@ async fn open(
         fastrand::u64(..),
         sandbox.client("default"),
         clock,
-        Patience { request: Duration::ZERO, ..Patience::default() },
+        Timeouts { request: Duration::ZERO, ..Timeouts::default() },
     );
     for (resource, object) in objects {
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         let api = session.dynamic(&namespace, &resource);
-        session.once(api.create(&PostParams::default(), &bare(object))).await?;
+        session.request_once(api.create(&PostParams::default(), &bare(object))).await?;
     }
     for _ in 0..MOST_READS {
         if sandbox.objects().iter().all(is_ready) {

@@ -1,6 +1,6 @@
 //! What looking costs, of one process that only looks.
 
-use rollout::cluster::session::{Patience, Session};
+use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::Context;
 use rollout::ops::delete::{self, Extent, Scope, inventory};
 use rollout::ops::status;
@@ -37,7 +37,7 @@ const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deplo
 
 /// Where everything stands, asked by somebody else.
 async fn statuses(cluster: &TestCluster) -> Vec<ComponentStatus> {
-    let session = Session::new(cluster.client(), cluster.clock.clone(), Patience::default());
+    let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     status::statuses(&Context::new(session, "somebody".to_owned()), NAMESPACE).await.unwrap()
 }
 

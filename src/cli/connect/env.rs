@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
-use crate::cluster::session::{Patience, Session};
+use crate::cluster::session::{Session, Timeouts};
 use crate::ops::Context;
 use crate::ops::component::ComponentSelector;
 
@@ -29,9 +29,9 @@ impl Env {
         let clock = Clock::system();
         let connection = client::connect(global, access, &clock, ui).await?;
         let request = connection.request_timeout.unwrap_or(Duration::ZERO);
-        let patience = Patience { request, ..Patience::default() };
+        let patience = Timeouts { request, ..Timeouts::default() };
         let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
-            .naming(connection.server.clone());
+            .with_server(connection.server.clone());
         let identity = global.identity.clone().unwrap_or_else(default_identity);
         Ok(Self { connection, context: Context::new(session, identity) })
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::ListParams;
+use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
@@ -104,22 +104,19 @@ fn another_name(kind: WorkloadKind, name: &str) -> String {
     format!("{rename}, or delete {} `{name}`", kind.noun())
 }
 
-/// Refuses an object that has the workload's name but is not the component's, which cannot be seen by label, and
-/// one whose fields keep it from becoming the target.
-pub async fn check_object(
-    session: &Session,
+/// Refuses an object that has the workload's name but is not the component's, which its label does not show, and one
+/// whose fields keep it from becoming the target.
+pub(in crate::driver) fn check_object(
     namespace: &str,
     ownership: &ComponentOwner,
     desired: &Desired,
     target: &StoredRevision,
+    found: Option<&DynamicObject>,
 ) -> Result<(), Failure> {
     let Desired { kind, workload: name, .. } = desired;
-    let api = session.dynamic(namespace, &workload::workload_resource(*kind));
-    let Some(found) = session.read(|| api.get_opt(name)).await? else {
-        return Ok(());
-    };
+    let Some(found) = found else { return Ok(()) };
     let noun = kind.noun();
-    let labelled = [LabelledWorkload::of(*kind, &found)];
+    let labelled = [LabelledWorkload::of(*kind, found)];
     if let Some(foreign) = ownership.foreign(&labelled).pop() {
         return Err(Failure::refused(foreign.reason).hint(another_name(*kind, name)));
     }

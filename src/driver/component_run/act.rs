@@ -30,7 +30,14 @@ impl ComponentRun<'_> {
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
-        let performed = self.perform(observed, step).await;
+        let performed = match (step, self.held) {
+            (Step::Claim { spec, resumes }, _) => self.claim(observed, spec, resumes).await,
+            (step, Some(epoch)) => self.perform(observed, step, epoch).await,
+            (_, None) => {
+                let reason = "a write was planned before the component was claimed";
+                return Err(Failure::new(FailureKind::Internal, reason));
+            }
+        };
         self.pass_on_warnings();
         match performed {
             Ok(()) => {
@@ -145,25 +152,25 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    pub(super) async fn perform(&mut self, observed: &Observed, step: Step) -> Result<(), RecordError> {
+    /// Performs one write under a claim.
+    async fn perform(&mut self, observed: &Observed, step: Step, epoch: Epoch) -> Result<(), RecordError> {
         match step {
-            Step::Claim { spec, resumes } => return self.claim(observed, spec, resumes).await,
             Step::Stamp { workload } => {
-                let held = self.held.unwrap_or(Epoch(0));
                 if let Some(seen) = observed.workloads.iter().find(|one| one.name == workload) {
                     let workloads = self.workloads();
-                    let (stamped, events) = tokio::join!(workloads.stamp(seen, held), self.warnings_so_far());
+                    let (stamped, events) =
+                        tokio::join!(workloads.stamp(seen, epoch), self.warnings_so_far());
                     let object = stamped?;
                     self.absorb(&object);
                     self.note_signs(&object, &events);
                 }
             }
-            Step::Create => self.create().await?,
+            Step::Create => self.create(epoch).await?,
             Step::Scale { scaling, batch } => {
                 if scaling.side == Side::Target && !self.confirm_claim().await? {
                     return Ok(());
                 }
-                let object = self.workloads().scale(&scaling, self.held.unwrap_or(Epoch(0))).await?;
+                let object = self.workloads().scale(&scaling, epoch).await?;
                 self.absorb(&object);
                 self.note_signs(&object, &[]);
                 if scaling.unpauses {
@@ -183,13 +190,14 @@ impl ComponentRun<'_> {
             }
             Step::Roll { rolling, batch } => {
                 if self.confirm_claim().await? {
-                    self.roll(observed, rolling, batch).await?;
+                    self.roll(observed, rolling, batch, epoch).await?;
                 }
             }
             Step::Delete { workload, uid } => {
                 self.delete(workload, &uid).await?;
             }
             Step::Nothing
+            | Step::Claim { .. }
             | Step::Wait { .. }
             | Step::Hold { .. }
             | Step::Finish
@@ -206,11 +214,11 @@ impl ComponentRun<'_> {
         observed: &Observed,
         rolling: Rolling,
         batch: usize,
+        epoch: Epoch,
     ) -> Result<(), ClusterError> {
         let body = self.body(rolling.to.replicas, rolling.to.partition)?;
-        let held = self.held.unwrap_or(Epoch(0));
         let workloads = self.workloads();
-        let (rolled, events) = tokio::join!(workloads.roll(&rolling, &body, held), self.warnings_so_far());
+        let (rolled, events) = tokio::join!(workloads.roll(&rolling, &body, epoch), self.warnings_so_far());
         let object = rolled?;
         self.absorb(&object);
         self.note_signs(&object, &events);
@@ -305,11 +313,11 @@ impl ComponentRun<'_> {
     }
 
     /// Creates the target without replicas: a run that has been superseded unawares harms nobody.
-    pub(super) async fn create(&mut self) -> Result<(), ClusterError> {
+    pub(super) async fn create(&mut self, epoch: Epoch) -> Result<(), ClusterError> {
         self.is_confirmed = false;
         let body = self.body(0, 0)?;
         let revision = &self.prepared.desired.target;
-        let object = self.workloads().create(body, revision, self.held.unwrap_or(Epoch(0))).await?;
+        let object = self.workloads().create(body, revision, epoch).await?;
         self.absorb(&object);
         self.note_signs(&object, &[]);
         self.emit(EventKind::WorkloadCreated { workload: self.prepared.desired.workload.clone() });

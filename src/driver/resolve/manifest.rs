@@ -1,7 +1,5 @@
 //! Where a manifest leads.
 
-use crate::cluster::revision_store;
-use crate::cluster::session::Session;
 use crate::driver::exposing::Asked;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
@@ -11,25 +9,6 @@ use crate::oam::render::Inherited;
 use crate::oam::revision::{self, Decision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::record::Purpose;
-
-/// The component's revisions, with whatever else has the name that the manifest leads to: the list is by label, and an
-/// object without it must be found here rather than at the write.
-pub(super) async fn known(
-    session: &Session,
-    namespace: &str,
-    application: &Application,
-    component: &Component,
-    stored: &[StoredRevision],
-) -> Result<Vec<StoredRevision>, Failure> {
-    let mut known = stored.to_vec();
-    // An automatic name that is taken makes place for the next one. Whatever is wrong is said where it is decided.
-    while let Ok(Decision::Create(new)) = revision::decide(&known, application, component, namespace)
-        && let Some(found) = revision_store::get_revision(session, namespace, &new.name).await?
-    {
-        known.push(found);
-    }
-    Ok(known)
-}
 
 pub(super) fn resolve_manifest(
     application: &Application,

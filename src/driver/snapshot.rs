@@ -1,0 +1,243 @@
+//! What is known of an application before anything is decided about it.
+//!
+//! Everything that a decision needs is read here, in a few lists whose number does not grow with the components, so that
+//! the decisions are functions of it: see [`crate::driver::resolve`] and [`crate::driver::prepare`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::DynamicObject;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::find_by_name;
+use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
+use crate::cluster::record_store::{self, RecordError, StoredRecord};
+use crate::cluster::session::Session;
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::{revision_store, service, workload};
+use crate::driver::checks::objects;
+use crate::driver::outcome::Failure;
+use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
+use crate::driver::resolve::{self, Present};
+use crate::oam::exposure::declared;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::render::services;
+use crate::oam::revision::{self, Decision, StoredRevision};
+
+/// What is known of a request's components.
+pub struct Snapshot<'a> {
+    /// Their workloads, as they are watched or were listed.
+    pub cache: &'a WorkloadCache,
+    records: BTreeMap<String, Result<StoredRecord, Failure>>,
+    /// The components' own revisions.
+    revisions: Vec<StoredRevision>,
+    /// Revisions of others that have a name which a manifest leads to.
+    taken: Vec<StoredRevision>,
+    /// Workloads of kinds that the cache does not hold, with a component's label.
+    unwatched: Vec<LabelledWorkload>,
+    /// Objects with the name of a component's workload.
+    workloads: BTreeMap<(WorkloadKind, String), DynamicObject>,
+    services: Services,
+}
+
+/// The Services of components, as far as this user may read them.
+pub enum Services {
+    /// Those that exist, by name.
+    Known(BTreeMap<String, DynamicObject>),
+    /// The server's refusal.
+    Forbidden(String),
+}
+
+impl Services {
+    /// Reads the Services of these names.
+    ///
+    /// # Errors
+    /// Whatever the server answered at last, but for a refusal.
+    pub async fn read(
+        session: &Session,
+        namespace: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<Self, ClusterError> {
+        match find_by_name(session, namespace, &service::resource(), names, "").await {
+            Ok(found) => Ok(Self::Known(found)),
+            Err(ClusterError::Forbidden(message)) => Ok(Self::Forbidden(message)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<'a> Snapshot<'a> {
+    /// Reads what the request is about, once the cache is complete.
+    ///
+    /// # Errors
+    /// A kind that the cluster does not serve, and whatever the server answered at last.
+    pub async fn read(
+        session: &Session,
+        cache: &'a WorkloadCache,
+        request: &RolloutRequest,
+    ) -> Result<Self, Failure> {
+        let (namespace, names, kinds) = (&request.namespace, request.component_names(), request.kinds());
+        let (revisions, unwatched) = tokio::join!(
+            revision_store::list_revisions(session, namespace, &names),
+            objects::unwatched_workloads(session, namespace, &names, &kinds),
+        );
+        // Whether there is a server at all is known from here on.
+        let revisions = revisions?;
+        for kind in kinds {
+            objects::check_served(session, namespace, kind).await?;
+        }
+        cache.wait_for_sync().await;
+        if let Some(error) = cache.failure() {
+            return Err(error.into());
+        }
+        let records = record_store::find_records(session, namespace, &names).await?;
+        let is_of_component = |record: Result<StoredRecord, RecordError>| record.map_err(Failure::from);
+        let mut snapshot = Self {
+            cache,
+            records: records.into_iter().map(|(name, record)| (name, is_of_component(record))).collect(),
+            revisions,
+            taken: Vec::new(),
+            unwatched,
+            workloads: BTreeMap::new(),
+            services: Services::Known(BTreeMap::new()),
+        };
+        snapshot.read_taken_names(session, request).await?;
+        snapshot.read_workloads(session, request).await?;
+        let services = request.components.iter().flat_map(|component| snapshot.service_names(component));
+        let services: BTreeSet<String> = services.collect();
+        if !services.is_empty() {
+            snapshot.services = Services::read(session, namespace, &services).await?;
+        }
+        Ok(snapshot)
+    }
+
+    /// The run record of a component.
+    ///
+    /// # Errors
+    /// A record that cannot be used.
+    pub fn record(&self, component: &str) -> Result<Option<&StoredRecord>, Failure> {
+        self.records.get(component).map(Result::as_ref).transpose().map_err(Clone::clone)
+    }
+
+    /// The revisions of a component.
+    pub fn revisions(&self, component: &str) -> Vec<StoredRevision> {
+        self.revisions.iter().filter(|one| one.component.as_deref() == Some(component)).cloned().collect()
+    }
+
+    /// Revisions of others that have a name which a manifest leads to.
+    pub fn taken(&self) -> &[StoredRevision] {
+        &self.taken
+    }
+
+    /// Every workload with the label of a component.
+    pub fn labelled(&self, component: &str) -> Vec<LabelledWorkload> {
+        let unwatched = self.unwatched.iter().filter(|one| one.is_labelled(component)).cloned();
+        self.cache.labelled(component).into_iter().chain(unwatched).collect()
+    }
+
+    /// The object of a kind with the name of a component's workload, whoever it belongs to.
+    pub fn workload(&self, kind: WorkloadKind, name: &str) -> Option<&DynamicObject> {
+        self.workloads.get(&(kind, name.to_owned()))
+    }
+
+    /// The Services of the components.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Which workloads are a component's.
+    ///
+    /// # Errors
+    /// A record that cannot be used.
+    pub fn owner(
+        &self,
+        request: &RolloutRequest,
+        component: &ComponentRequest,
+    ) -> Result<ComponentOwner, Failure> {
+        let record = self.record(&component.name)?.map(|stored| &stored.record);
+        let of_component = |one: &&StoredRevision| one.component.as_deref() == Some(&component.name);
+        let names = self.revisions.iter().filter(of_component).map(|one| one.name.clone());
+        let owner = ComponentOwner::new(&request.application, &component.name, component.kind(), names);
+        Ok(owner.with_record(record))
+    }
+
+    /// Reads the revisions of others whose names the manifests lead to: the list is by label, and an object without it
+    /// must be found before the write. An automatic name that is taken leads to the next one.
+    async fn read_taken_names(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
+        let mut known = BTreeSet::new();
+        loop {
+            let new_names = request.components.iter().filter_map(|one| self.new_revision_name(request, one));
+            let names: BTreeSet<String> = new_names.filter(|name| known.insert(name.clone())).collect();
+            if names.is_empty() {
+                return Ok(());
+            }
+            self.taken.extend(self.revisions.iter().filter(|one| names.contains(&one.name)).cloned());
+            let unlisted = |name: &String| !self.revisions.iter().any(|one| one.name == *name);
+            let names: BTreeSet<String> = names.into_iter().filter(unlisted).collect();
+            self.taken.extend(revision_store::find_revisions(session, &request.namespace, &names).await?);
+        }
+    }
+
+    /// The name of the revision that a component would record. A problem with it is reported where it is resolved.
+    fn new_revision_name(&self, request: &RolloutRequest, request_of: &ComponentRequest) -> Option<String> {
+        let Intent::Manifest { application, component } = &request_of.intent else { return None };
+        let mut stored = self.revisions(&component.name);
+        stored.extend(self.taken.iter().cloned());
+        match revision::decide(&stored, application, component, &request.namespace) {
+            Ok(Decision::Create(new)) => Some(new.name),
+            Ok(Decision::Reuse { .. } | Decision::ReuseDiffering { .. }) | Err(_) => None,
+        }
+    }
+
+    /// Reads the objects that have the names of the components' workloads: those whose immutable fields are compared, and
+    /// those that may be somebody else's and have no label.
+    async fn read_workloads(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
+        let mut names: BTreeMap<WorkloadKind, BTreeSet<String>> = BTreeMap::new();
+        for component in &request.components {
+            let Ok(owner) = self.owner(request, component) else { continue };
+            let Ok(record) = self.record(&component.name) else { continue };
+            let present = Present {
+                component: &component.name,
+                record,
+                stored: &self.revisions(&component.name),
+                taken: &self.taken,
+                workloads: self.cache.workloads(&owner),
+            };
+            // A problem with it is reported where the component is prepared.
+            let Ok(resolved) = resolve::resolve(request, component, &present) else { continue };
+            let owner = owner.with_revision(&resolved.desired.target);
+            let workloads = self.cache.workloads(&owner);
+            let name = resolved.desired.workload;
+            let kind = resolved.desired.kind;
+            if kind.is_in_place() || !workloads.iter().any(|one| one.name == name) {
+                names.entry(kind).or_default().insert(name);
+            }
+        }
+        for (kind, names) in names {
+            let resource = workload::workload_resource(kind);
+            let found = find_by_name(session, &request.namespace, &resource, &names, "").await?;
+            self.workloads.extend(found.into_iter().map(|(name, object)| ((kind, name), object)));
+        }
+        Ok(())
+    }
+
+    /// The names of the Services that a component may have. A component without ports has never had one.
+    fn service_names(&self, component: &ComponentRequest) -> Vec<String> {
+        let kind = component.kind();
+        let has_ports = match &component.intent {
+            Intent::Manifest { component, .. } => !component.properties.ports.is_empty(),
+            Intent::Revision { .. }
+            | Intent::Recorded { .. }
+            | Intent::Abort { .. }
+            | Intent::Scale { .. } => false,
+        };
+        let declares = |one: &StoredRevision| one.workload().is_some_and(|body| !declared(body).is_empty());
+        let of_component = |one: &&StoredRevision| one.component.as_deref() == Some(&component.name);
+        if !has_ports
+            && kind != WorkloadKind::StatefulSet
+            && !self.revisions.iter().filter(of_component).any(declares)
+        {
+            return Vec::new();
+        }
+        services::names(&component.name, kind).into_iter().map(|(name, _)| name).collect()
+    }
+}
