@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("main", &["cli"]),
     ("cli", &["ops", "report", "sandbox"]),
     // The connection is made of a client and the session over it.
-    ("cli/connect", &["cli", "ops", "cluster", "sandbox"]),
+    ("cli/connect", &["cli", "ops", "cluster", "report", "sandbox"]),
     ("ops", &["driver", "cluster", "plan", "oam", "report", "sandbox"]),
     ("driver", &["cluster", "plan", "oam", "report"]),
     ("report", &["plan", "oam"]),
