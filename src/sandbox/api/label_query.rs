@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use crate::sandbox::object::selector::{Operator, Requirement, Selector};
-use crate::sandbox::validation::{label_key_rules, label_value_rules};
+use crate::sandbox::validation::names::{key_rules, value_rules};
 
 /// Words and signs, and what is left of them.
 struct Words<'a>(std::iter::Peekable<std::vec::IntoIter<&'a str>>);
@@ -74,7 +74,7 @@ fn requirement(words: &mut Words<'_>) -> Result<Requirement, String> {
     if !is_identifier(key) {
         return Err(format!("found '{key}', expected: identifier"));
     }
-    if let Some(rule) = label_key_rules(key).first() {
+    if let Some(rule) = key_rules(key).first() {
         return Err(format!("<nil>: Invalid value: \"{key}\": {rule}"));
     }
     let made = |operator| Ok(Requirement { key: key.to_owned(), operator });
@@ -91,7 +91,7 @@ fn requirement(words: &mut Words<'_>) -> Result<Requirement, String> {
         other => return Err(format!("found '{other}', expected: {OPERATORS}")),
     };
     for (at, value) in values.iter().enumerate() {
-        if let Some(rule) = label_value_rules(value).first() {
+        if let Some(rule) = value_rules(value).first() {
             return Err(format!("values[{at}][{key}]: Invalid value: \"{value}\": {rule}"));
         }
     }

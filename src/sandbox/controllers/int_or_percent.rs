@@ -1,14 +1,23 @@
-//! Numbers that may be given as a share of the replicas.
+//! Numbers of pods that a spec may give as a percentage of its replicas.
 
 use serde_json::Value;
 
-/// What a share of so many percent of `size` pods is, in hundredths: up or down to whole pods.
-pub(super) fn resolve(value: &Value, size: i64, round: impl Fn(i64) -> i64) -> i64 {
-    match value {
-        Value::String(text) => {
-            let percent: i64 = text.trim_end_matches('%').parse().unwrap_or_default();
-            round(percent.saturating_mul(size))
-        }
-        number => number.as_i64().unwrap_or_default(),
+/// What a percentage that is no whole number of pods becomes. Surge and partition round up and unavailability down, so
+/// that an update neither stalls nor takes more pods away than it may:
+/// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable>.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rounding {
+    Up,
+    Down,
+}
+
+/// The number of pods that a value asks for; a missing one is zero.
+pub(super) fn resolve(value: &Value, replicas: i64, rounding: Rounding) -> i64 {
+    let Some(text) = value.as_str() else { return value.as_i64().unwrap_or_default() };
+    let percent: i64 = text.trim_end_matches('%').parse().unwrap_or_default();
+    let hundredths = percent.saturating_mul(replicas);
+    match rounding {
+        Rounding::Up => hundredths.saturating_add(99) / 100,
+        Rounding::Down => hundredths / 100,
     }
 }

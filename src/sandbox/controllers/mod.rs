@@ -15,7 +15,7 @@ mod statefulset;
 
 use crate::sandbox::kubelet;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::{Kind, Scope};
+use crate::sandbox::object::kind::Scope;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::change::ChangeRecord;
@@ -55,16 +55,16 @@ pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
         "deployments" => store.queue.add(Task::Deployment, key, at),
         "replicasets" => {
             store.queue.add(Task::ReplicaSet, key, at);
-            enqueue_owner(store, change, "Deployment", Task::Deployment, registry::kind("deployments"));
+            enqueue_owner(store, change, Task::Deployment, "deployments");
         }
         "statefulsets" => store.queue.add(Task::StatefulSet, key, at),
         "clonesets" => store.queue.add(Task::CloneSet, key, at),
         "pods" => {
             kubelet::handle_change(store, change);
             store.queue.add(Task::Kubelet, key, at);
-            enqueue_owner(store, change, "ReplicaSet", Task::ReplicaSet, registry::kind("replicasets"));
-            enqueue_owner(store, change, "StatefulSet", Task::StatefulSet, registry::kind("statefulsets"));
-            enqueue_owner(store, change, "CloneSet", Task::CloneSet, registry::kind("clonesets"));
+            enqueue_owner(store, change, Task::ReplicaSet, "replicasets");
+            enqueue_owner(store, change, Task::StatefulSet, "statefulsets");
+            enqueue_owner(store, change, Task::CloneSet, "clonesets");
         }
         "namespaces" => store.queue.add(Task::Namespace, key, at),
         _ => (),
@@ -102,11 +102,12 @@ pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
 }
 
 /// Tells the controller of an object, or those who might adopt it.
-fn enqueue_owner(store: &mut Store, change: &ChangeRecord, owner_kind: &str, task: Task, kind: Kind) {
+fn enqueue_owner(store: &mut Store, change: &ChangeRecord, task: Task, plural: &'static str) {
+    let kind = registry::kind(plural);
     let at = store.now + CONTROLLER_DELAY;
     for object in [&change.before, &change.after].into_iter().flatten() {
         match meta::controller(object) {
-            Some(owner) if owner["kind"] == owner_kind => {
+            Some(owner) if owner["kind"] == kind.kind => {
                 let key = Key::new(kind, &change.key.namespace, meta::text(owner, "/name"));
                 store.queue.add(task, &key, at);
             }

@@ -14,7 +14,7 @@ use crate::sandbox::object::kind::{
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::validation;
+use crate::sandbox::validation::metadata;
 
 /// Whether an accepted write is kept, or only answered (`dryRun=All`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn create_object(
         meta::metadata(&mut object).clear();
         return Ok(Arc::new(object));
     }
-    let mut errors = validation::metadata(kind, &object);
+    let mut errors = metadata::on_create(kind, &object);
     errors.extend((kind.validate)(&object, None));
     let name = meta::name(&object).to_owned();
     if !errors.is_empty() {
@@ -184,7 +184,7 @@ pub(crate) fn change(
     }
     keep_allocated_fields(before, &mut object);
     (kind.default)(&mut object);
-    let mut errors = validation::metadata_update(&object, before);
+    let mut errors = metadata::on_update(&object, before);
     errors.extend((kind.validate)(&object, Some(before)));
     if !errors.is_empty() {
         return Err(StatusError::invalid(kind, &key.name, &errors));

@@ -67,7 +67,7 @@ pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<Fi
 }
 
 /// The rules that the value of a label breaks.
-pub(super) fn value_rules(value: &str) -> Vec<&'static str> {
+pub(crate) fn value_rules(value: &str) -> Vec<&'static str> {
     let long = (value.len() > 63).then_some(LONG_WORD);
     let odd = (!value.is_empty() && !is_word(value)).then_some(VALUE);
     long.into_iter().chain(odd).collect()
@@ -104,7 +104,7 @@ pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<FieldError> {
 }
 
 /// The rules that a qualified name breaks.
-pub(super) fn key_rules(key: &str) -> Vec<String> {
+pub(crate) fn key_rules(key: &str) -> Vec<String> {
     let mut rules = Vec::new();
     let word = match key.split('/').collect::<Vec<_>>().as_slice() {
         [word] => *word,

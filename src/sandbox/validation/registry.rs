@@ -14,7 +14,9 @@ use crate::sandbox::object::kind::{
     CreateOnUpdate, Definition, DeleteResponse, Generation, Kind, NameRule, Origin, Persistence, Scope,
     StatusSubresource, UnconditionalUpdate,
 };
-use crate::sandbox::validation::{self, custom, defaulting, typed};
+use crate::sandbox::validation::{
+    custom, defaulting, deployment, pod_spec, service, simple, stateful_set, typed, workload,
+};
 
 /// The kind served at `group`, `version`, `plural`.
 pub(crate) fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
@@ -66,7 +68,7 @@ static TABLE: &[Definition] = &[
         kind: "ConfigMap",
         short_names: &["cm"],
         check: typed::check::<ConfigMap>,
-        validate: validation::config_map,
+        validate: simple::config_map,
         ..PLAIN
     },
     Definition {
@@ -101,7 +103,7 @@ static TABLE: &[Definition] = &[
         delete_response: DeleteResponse::Object,
         check: typed::check_workload::<Pod>,
         default: defaulting::pod,
-        validate: validation::pod,
+        validate: pod_spec::pod,
         ..PLAIN
     },
     Definition {
@@ -133,7 +135,7 @@ static TABLE: &[Definition] = &[
         delete_response: DeleteResponse::Object,
         check: typed::check::<Service>,
         default: defaulting::service,
-        validate: validation::service,
+        validate: service::service,
         ..PLAIN
     },
     Definition {
@@ -142,7 +144,7 @@ static TABLE: &[Definition] = &[
         singular: "controllerrevision",
         kind: "ControllerRevision",
         check: typed::check::<ControllerRevision>,
-        validate: validation::controller_revision,
+        validate: simple::controller_revision,
         ..PLAIN
     },
     Definition {
@@ -155,7 +157,7 @@ static TABLE: &[Definition] = &[
         status: StatusSubresource::Present,
         check: typed::check_workload::<Deployment>,
         default: defaulting::deployment,
-        validate: validation::deployment,
+        validate: deployment::deployment,
         ..PLAIN
     },
     Definition {
@@ -168,7 +170,7 @@ static TABLE: &[Definition] = &[
         status: StatusSubresource::Present,
         check: typed::check_workload::<ReplicaSet>,
         default: defaulting::replica_set,
-        validate: validation::replica_set,
+        validate: workload::replica_set,
         ..PLAIN
     },
     Definition {
@@ -182,7 +184,7 @@ static TABLE: &[Definition] = &[
         names: NameRule::Label,
         check: typed::check_workload::<StatefulSet>,
         default: defaulting::stateful_set,
-        validate: validation::stateful_set,
+        validate: stateful_set::stateful_set,
         ..PLAIN
     },
     Definition {
@@ -253,7 +255,7 @@ static TABLE: &[Definition] = &[
         create_on_update: CreateOnUpdate::Allowed,
         check: typed::check_lease::<Lease>,
         default: defaulting::lease,
-        validate: validation::lease,
+        validate: simple::lease,
         ..PLAIN
     },
 ];

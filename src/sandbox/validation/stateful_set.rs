@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{not_negative, workload};
+use super::workload::{not_negative, workload};
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Member;
-use crate::sandbox::controllers::int_or_percent::resolve;
+use crate::sandbox::controllers::int_or_percent::{Rounding, resolve};
 
 /// The numbers that a CloneSet asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +22,21 @@ impl Strategy {
     /// Reads them; without a size there are none.
     pub(super) fn of(set: &Value) -> Option<Self> {
         let replicas = set.pointer("/spec/replicas").and_then(Value::as_i64)?;
-        let up = |numerator: i64| (numerator + 99) / 100;
         let strategy = &set["spec"]["updateStrategy"];
         let paused = strategy["paused"] == true;
-        let surge = if paused { 0 } else { resolve(&strategy["maxSurge"], replicas, up) };
+        let surge = if paused { 0 } else { resolve(&strategy["maxSurge"], replicas, Rounding::Up) };
         let usual = json!("20%");
         let unavailable = strategy.get("maxUnavailable").unwrap_or(&usual);
-        let round = move |numerator: i64| if surge == 0 { up(numerator) } else { numerator / 100 };
+        // Without surge, an update that may take no pod away would never begin.
+        let rounding = if surge == 0 { Rounding::Up } else { Rounding::Down };
         let while_scaling = set.pointer("/spec/scaleStrategy/maxUnavailable");
         Some(Self {
             replicas,
             partition: partition(&strategy["partition"], replicas),
             surge,
-            unavailable: resolve(unavailable, replicas, round),
+            unavailable: resolve(unavailable, replicas, rounding),
             unavailable_while_scaling: while_scaling
-                .map_or(i64::from(i32::MAX), |value| resolve(value, replicas, up)),
+                .map_or(i64::from(i32::MAX), |value| resolve(value, replicas, Rounding::Up)),
             paused,
         })
     }
@@ -44,7 +44,7 @@ impl Strategy {
 
 /// A share that rounds up to all pods leaves one to be updated, unless it is all of them.
 fn partition(value: &Value, replicas: i64) -> i64 {
-    let mut partition = resolve(value, replicas, |numerator| (numerator + 99) / 100);
+    let mut partition = resolve(value, replicas, Rounding::Up);
     let is_share = value.as_str().is_some_and(|text| text != "100%");
     if is_share && partition == replicas && replicas > 1 {
         partition = replicas - 1;

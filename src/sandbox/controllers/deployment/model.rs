@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::sync::Arc;
 
-use crate::sandbox::controllers::int_or_percent::resolve;
+use crate::sandbox::controllers::int_or_percent::{Rounding, resolve};
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 
@@ -94,8 +94,8 @@ impl RollingBounds {
             return Self { max_surge: 0, max_unavailable: 0, rolling: false };
         }
         let rolling = &strategy["rollingUpdate"];
-        let max_surge = resolve(&rolling["maxSurge"], size, |numerator| (numerator + 99) / 100);
-        let mut max_unavailable = resolve(&rolling["maxUnavailable"], size, |numerator| numerator / 100);
+        let max_surge = resolve(&rolling["maxSurge"], size, Rounding::Up);
+        let mut max_unavailable = resolve(&rolling["maxUnavailable"], size, Rounding::Down);
         if max_surge == 0 && max_unavailable == 0 {
             max_unavailable = 1;
         }

@@ -39,3 +39,11 @@ pub(super) fn pod_spec(path: &str, spec: &Value) -> Vec<FieldError> {
     }
     errors
 }
+
+/// The rules of a pod. Of its spec only a few fields can change, and no client here changes them.
+pub(super) fn pod(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
+    match before {
+        None => pod_spec("spec", &object["spec"]),
+        Some(_) => Vec::new(),
+    }
+}
