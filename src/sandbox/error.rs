@@ -11,7 +11,7 @@ pub enum SandboxError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is not one that a sandbox wrote.
@@ -27,7 +27,7 @@ pub enum SandboxError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file cannot be locked.
@@ -35,7 +35,7 @@ pub enum SandboxError {
     Lock {
         /// The file, or the lock beside it.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

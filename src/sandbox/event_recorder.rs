@@ -12,7 +12,7 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// What an event says.
+/// The text of an event.
 pub(crate) struct EventText {
     pub(crate) component: &'static str,
     pub(crate) reason: &'static str,

@@ -1,12 +1,12 @@
-//! Faults: what a test may do to the requests of one client.
+//! Faults: what a test does to the requests of one client.
 //!
-//! A fault sees each request before the sandbox does and says what becomes of it. It must not know the
-//! sandbox's state.
+//! A fault receives each request before the sandbox does and decides whether it is served, lost or answered with an
+//! error. It must not know the sandbox's state.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// Decides what becomes of each request of a client.
+/// Decides about each request of a client.
 pub trait Fault: Send + Sync + 'static {
     /// Called once per request, in the order in which requests arrive.
     fn decide(&self, request: &Seen) -> Verdict;
@@ -15,13 +15,13 @@ pub trait Fault: Send + Sync + 'static {
 /// A request as a fault sees it.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// How many requests the client made before.
+    /// How many requests the client sent before this one.
     pub index: usize,
-    /// What is asked.
+    /// The verb.
     pub verb: Verb,
     /// The plural name of the resource, with its subresource: `deployments`, `pods/log`. Empty for discovery.
     pub kind: String,
-    /// The object, unless the request is about many, or the name of an object to be made.
+    /// The object's name, for a create the one in the body; `None` for a collection.
     pub name: Option<String>,
     /// The path and the query.
     pub path: String,
@@ -29,7 +29,7 @@ pub struct Seen {
     pub body: Option<Value>,
 }
 
-/// What a request, or a change, does.
+/// What a request or a change does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verb {
     /// Reads one object.
@@ -39,7 +39,7 @@ pub enum Verb {
     List,
     /// Follows changes.
     Watch,
-    /// Makes an object.
+    /// Creates an object.
     Create,
     /// Replaces an object.
     Update,
@@ -49,22 +49,22 @@ pub enum Verb {
     Delete,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug)]
 pub enum Verdict {
     /// It is served.
     Pass,
-    /// It is answered so and never served.
+    /// It gets this response and is not served.
     Answer(http::Response<Bytes>),
-    /// It is served, but answered so.
+    /// It is served, but gets this response.
     AnswerAfterApplying(http::Response<Bytes>),
-    /// The connection breaks before it is served.
+    /// The connection is reset before it is served.
     Reset,
-    /// It is served, and the connection breaks before the answer.
+    /// It is served, and the connection is reset before the response.
     ResetAfterApplying,
-    /// Nothing ever happens.
+    /// It is neither served nor answered.
     Hang,
-    /// It is served, and no answer ever comes.
+    /// It is served and never answered.
     HangAfterApplying,
     /// It is served, and the watch misbehaves. Other requests are served as usual.
     Watch(WatchFault),
@@ -73,14 +73,14 @@ pub enum Verdict {
 /// How a watch misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchFault {
-    /// It ends after so many events.
+    /// It closes after this many events.
     CloseAfter(usize),
-    /// It says that its history is gone after so many events, and ends.
+    /// It reports 410 Gone as an event after this many events, and closes.
     GoneAfter(usize),
-    /// It is refused because its history is gone.
+    /// It is refused with status 410 Gone.
     GoneAsStatus,
-    /// It stays open and never says anything.
+    /// It stays open and sends nothing.
     Silent,
-    /// It says everything twice.
+    /// It sends every event twice.
     DuplicateEach,
 }

@@ -1,28 +1,37 @@
-//! An in-process Kubernetes API under a real [`kube::Client`]: no cluster, no port.
+//! An in-process Kubernetes cluster behind a real [`kube::Client`]: no port, no process, no node.
 //!
-//! It serves the kinds that a rollout needs, with the API server's semantics, and runs the controllers and a
-//! kubelet behind them on the clock it is given. State lives in memory or in a file that several processes
-//! may share. It knows the Kubernetes API and nothing of what this crate does with it, so that tests on it
-//! do not agree with themselves.
+//! It serves the kinds that a rollout needs with the API server's semantics, and runs the controllers and a kubelet
+//! behind them on a clock that the caller provides. State lives in memory or in a file that several processes may
+//! share. It knows the Kubernetes API and nothing of what this crate does with it; otherwise tests on it would agree
+//! with themselves.
 //!
-//! Where it answers, it answers as a real API server does, to the code, the reason and the message:
-//! `tests/real/conformance` asks both the same and compares. Not served are:
+//! Whatever it answers is what a real API server answers, including status code, reason and message:
+//! `tests/real/conformance` sends the same requests to both and compares. It leaves out
 //!
-//! * protobuf, `Table` and `PartialObjectMetadata` answers, compression, OpenAPI and aggregated discovery;
-//! * managers of fields that do not apply: `managedFields` names appliers only, and an apply conflicts with them
-//!   only; apply to `/scale`;
-//! * authentication, authorization, admission: everybody may do everything, and reviews say so; quotas, limits, disruption
-//!   budgets and autoscalers are kept, and nothing acts on them;
-//! * the absence of namespaces: every namespace is there, also where no Namespace object says so, and none has
-//!   the objects that controllers put into a new one (`kube-root-ca.crt`, the default service account);
-//! * waiting for a version that has not come to be: it is refused at once, as a server does after seconds;
-//! * the words in which Go's decoders speak of a text that they cannot read, and the warnings and rules about pods
-//!   that no rollout can meet.
+//! * protobuf, `Table` and `PartialObjectMetadata` responses, compression, OpenAPI and aggregated discovery;
+//! * field managers other than appliers: `managedFields` lists appliers only, and an apply conflicts with them only;
+//!   apply to `/scale`;
+//! * authentication, authorization and admission: every request is allowed, and access reviews answer so; quotas,
+//! limits,   disruption budgets and autoscalers are stored and have no effect;
+//! * missing namespaces: every namespace exists, whether or not there is a Namespace object, and none contains the
+//! objects   that controllers create in a new one (`kube-root-ca.crt`, the default service account);
+//! * waiting for a future resource version: it is refused at once, as a server does after seconds;
+//! * the texts in which Go's decoders describe input that they cannot read, and warnings and rules about pods that no
+//!   rollout can trigger.
 //!
-//! In reading order: [`rules`] script the kubelet and [`fault`]s the transport; `service` takes a request,
-//! `route` understands it, `api` and `list` serve it, `write` and `deletion` make changes to
-//! the `store`; `world` ties transactions,
-//! the `file` and time together; `controllers` and `kubelet` act on what changed, and `watch` tells of it.
+//! Dependencies point one way:
+//! `transport → api → simulation → controllers → kubelet → store → validation → object`.
+//!
+//! | folder | what it stands for |
+//! |---|---|
+//! | `object` | apimachinery: kinds, metadata, selectors, quantities, errors |
+//! | `validation` | the scheme: decoding, defaults and rules of each kind |
+//! | `store` | etcd and the generic registry: create, update, delete, watch cache, work queue, the file |
+//! | `kubelet` | the scheduler and the kubelet, scripted by [`rules`] |
+//! | `controllers` | kube-controller-manager and OpenKruise's manager |
+//! | `simulation` | transactions, the file and time |
+//! | `api` | the API server's handlers |
+//! | `transport` | the connection, scripted by [`fault`]s |
 
 mod api;
 mod controllers;
@@ -54,31 +63,32 @@ use store::file::{self, DataFile};
 use store::queue::CONTROLLER_DELAY;
 use transport::Transport;
 
-/// Reads the time. The sandbox has no other source of it.
+/// The clock of a sandbox, its only source of time.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How a sandbox is opened.
 pub struct Options {
-    /// Where the state is kept between processes; in memory if nowhere.
+    /// The file that keeps the state between processes; without one it is kept in memory.
     pub file: Option<PathBuf>,
     /// How the kubelet treats pods.
     pub rules: RulesSource,
-    /// What time it is.
+    /// The clock.
     pub now: Now,
-    /// Whether [`Sandbox::history`] has anything to tell.
+    /// Whether [`Sandbox::history`] records changes.
     pub record_history: bool,
 }
 
 /// Where the kubelet's rules come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RulesSource {
-    /// From the caller. The file keeps them.
+    /// From the caller; they are stored in the file.
     Given(Vec<Rule>),
-    /// From the file; a command that only looks changes nothing.
+    /// From the file, which stays as it is: for commands that only read.
     Stored,
 }
 
-/// A cluster in this process. Time passes in it until its last handle is dropped; clients keep its state.
+/// A cluster in this process. Its controllers run until the last handle is dropped; clients keep only its state
+/// alive.
 #[derive(Clone)]
 pub struct Sandbox {
     simulation: Arc<Simulation>,
@@ -86,7 +96,7 @@ pub struct Sandbox {
     _engine: Arc<Engine>,
 }
 
-/// The task in which time passes.
+/// The task that runs the controllers; aborted on drop.
 struct Engine(JoinHandle<()>);
 
 impl Drop for Engine {
@@ -95,7 +105,7 @@ impl Drop for Engine {
     }
 }
 
-/// Whether a file has been a sandbox's: each leaves its lock beside.
+/// Whether a sandbox has used this file: each leaves a lock file beside it.
 #[must_use]
 pub fn is_sandbox_file(path: &Path) -> bool {
     file::lock_of(path).exists()
@@ -117,7 +127,7 @@ impl Sandbox {
         Ok(Self { simulation, is_persistent, _engine: Arc::new(Engine(engine)) })
     }
 
-    /// Whether it outlives this process, in a file.
+    /// Whether its state outlives this process, in a file.
     pub fn is_persistent(&self) -> bool {
         self.is_persistent
     }
@@ -127,13 +137,13 @@ impl Sandbox {
         kube::Client::new(Transport::new(Arc::clone(&self.simulation), None), default_namespace)
     }
 
-    /// A client whose requests a fault decides about.
+    /// A client whose requests pass through a fault.
     pub fn client_with(&self, default_namespace: &str, fault: Arc<dyn Fault>) -> kube::Client {
         kube::Client::new(Transport::new(Arc::clone(&self.simulation), Some(fault)), default_namespace)
     }
 
-    /// Waits until the controllers have done what follows at once from what was written, at most `limit`: so that
-    /// a file is at rest when its last writer leaves.
+    /// Waits, at most `limit`, until the controllers have finished what follows immediately from earlier writes, so that
+    /// the file is settled when its last writer exits.
     pub async fn settle(&self, limit: Duration) {
         let settled = async {
             while self.simulation.is_busy() {
@@ -143,33 +153,33 @@ impl Sandbox {
         tokio::time::timeout(limit, settled).await.ok();
     }
 
-    /// Every object, as the API would give it.
+    /// Every object, as the API serves it.
     pub fn objects(&self) -> Vec<Value> {
         self.simulation.objects()
     }
 
-    /// Every accepted change in order, if they are recorded.
+    /// Every accepted change in order, if [`Options::record_history`] is on.
     pub fn history(&self) -> Vec<Change> {
         self.simulation.history().into_iter().map(Change::from).collect()
     }
 
-    /// Makes this a cluster without OpenKruise: nobody has installed the definition of CloneSets.
+    /// Makes this a cluster without OpenKruise: the CustomResourceDefinition of CloneSets is not installed.
     #[must_use]
     pub fn without_kruise(self) -> Self {
-        // A file that cannot be written fails the next request, which can say so.
+        // If the file cannot be written, the next request fails and reports it.
         self.simulation.uninstall_group(validation::custom::cloneset::GROUP).ok();
         self
     }
 
-    /// Forgets what led to the present, as an API server does after some minutes: watches from before now are
-    /// told that their version is too old.
+    /// Forgets all changes up to now, as an API server does after some minutes: watches and lists that ask for an
+    /// older version get 410 Gone.
     pub fn forget(&self) {
         self.simulation.forget();
     }
 
-    /// Replaces the kubelet's rules, for pods that are there as well.
+    /// Replaces the kubelet's rules, for existing pods as well.
     pub fn set_rules(&self, rules: Vec<Rule>) {
-        // A file that cannot be written fails the next request, which can say so.
+        // If the file cannot be written, the next request fails and reports it.
         self.simulation.set_rules(rules).ok();
     }
 }

@@ -1,6 +1,6 @@
-//! Rules for the kubelet: which image becomes ready when, and which never does.
+//! Rules for the kubelet: which image becomes ready when, and which fails how.
 //!
-//! This module reads rules and finds the one for a pod. It must not know what a pod's status looks like.
+//! This module reads rules and finds the one for a pod. It must not know how a pod's status is written.
 
 pub mod pod_failure;
 
@@ -11,51 +11,51 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 use std::collections::BTreeMap;
 
-/// What happens to pods whose first container has a matching image. The first matching rule counts; one whose failure
-/// cannot happen to a pod, for want of what it is about, does not match it.
+/// What happens to pods whose first container has a matching image. The first matching rule counts. A rule whose
+/// failure cannot happen to a pod, such as a failed mount without a volume, does not match it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// A pattern with `*` and `?`.
     pub image: String,
-    /// What becomes of the pod.
+    /// What happens to the pod.
     pub outcome: Outcome,
-    /// What its containers print.
+    /// The log of its containers.
     pub log: Option<String>,
-    /// Which of these pods it is about; all where it does not say. Rules that are read say nothing.
+    /// Restricts the rule to some of these pods. Rules that are read from YAML have no restriction.
     pub only: Option<PodMatch>,
 }
 
-/// Which pods a rule is about.
+/// The pods that a rule applies to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodMatch {
     /// Those with all of these labels.
     pub labels: BTreeMap<String, String>,
-    /// Those that were made from then on.
+    /// Those that were created or got a new image since.
     pub since: Timestamp,
 }
 
-/// A pod, as far as rules look at it.
+/// What rules match on.
 #[derive(Debug, Clone, Copy)]
 pub struct PodFacts<'a> {
     /// The image of its first container.
     pub image: &'a str,
     /// Its labels.
     pub labels: Option<&'a Map<String, Value>>,
-    /// When it was made.
+    /// When it was created or last got another image.
     pub start: Timestamp,
 }
 
-/// What becomes of a pod.
+/// What happens to a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It becomes ready.
     Ready {
-        /// So long after the pod was made.
+        /// This long after it was created.
         after: SignedDuration,
-        /// And stays ready so long; for ever if none is given.
+        /// How long it stays ready; `None` is for ever.
         lasting: Option<SignedDuration>,
     },
-    /// It never does.
+    /// It fails.
     Fail(PodFailure),
 }
 
@@ -63,17 +63,17 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem}")]
 pub struct RulesError {
-    /// The file, as it was called.
+    /// The file's name.
     pub file: String,
     /// The line, counted from 1.
     pub line: u64,
     /// The column, counted from 1.
     pub column: u64,
-    /// What is wrong, and what was expected.
+    /// What is wrong, and what is expected.
     pub problem: String,
 }
 
-/// One entry of the file, and of the sandbox's own file.
+/// One entry of the YAML list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Entry {
@@ -84,7 +84,7 @@ struct Entry {
     log: Option<String>,
 }
 
-/// How long a pod takes that no rule is about.
+/// When a pod becomes ready that no rule matches.
 const DEFAULT_READY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Reads rules from YAML: a list, of which the first match counts.
@@ -143,7 +143,7 @@ impl Entry {
     }
 }
 
-/// A rule as the sandbox's file keeps it.
+/// A rule in the sandbox's file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredRule {
@@ -174,7 +174,7 @@ impl From<&Rule> for StoredRule {
 }
 
 impl StoredRule {
-    /// The rule, unless the file was changed by hand into something that is none.
+    /// The rule; `None` if the file was edited by hand and is invalid.
     pub(crate) fn rule(self) -> Option<Rule> {
         let outcome = match self.fail.as_deref() {
             Some(fail) => Outcome::Fail(PodFailure::named(fail)?),
@@ -187,7 +187,7 @@ impl StoredRule {
     }
 }
 
-/// What becomes of a pod, and what it prints. `has` tells what else the pod has.
+/// The outcome and the log of a pod. `has` answers whether the pod has what a failure needs.
 pub fn outcome<'a>(
     rules: &'a [Rule],
     pod: PodFacts<'_>,
@@ -214,7 +214,7 @@ impl PodMatch {
     }
 }
 
-/// Whether `text` has the shape of `pattern`, in time linear in both but for the last `*`.
+/// Whether `text` matches a pattern with `*` and `?`. Only the last `*` is retried, so time is at most quadratic.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);

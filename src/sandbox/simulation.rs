@@ -1,7 +1,8 @@
-//! The state that all clients of a sandbox share, and the one way to touch it: a transaction.
+//! The state that all clients of a sandbox share, and the only way to access it: a transaction.
 //!
-//! A transaction locks, takes in what other processes wrote, lets everything happen that is due, acts, keeps
-//! the outcome in the file, and only then tells anybody. It must not know what acting means.
+//! A transaction takes the lock, loads what other processes wrote, runs all controllers that are due, acts, saves the
+//! result to the file, and only then publishes it to watches. So no watch delivers a change that is lost afterwards.
+//! This module must not know what the acts are.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -23,12 +24,12 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
 use crate::sandbox::store::watch_cache::WatchCache;
 
-/// How often the file is looked at for the writes of other processes.
+/// How often the file is checked for writes of other processes.
 const FILE_CHECK: Duration = Duration::from_millis(50);
-/// How long the engine rests when nothing is due. Writes wake it.
+/// How long [`Simulation::run`] sleeps at most while nothing is due. Writes wake it.
 const REST: Duration = Duration::from_secs(3_600);
 
-/// What all clients of a sandbox share.
+/// The shared state, its clock and its wake-up call.
 pub(crate) struct Simulation {
     state: Mutex<State>,
     wake: Notify,
@@ -48,12 +49,12 @@ struct State {
     cache: WatchCache,
     history: Vec<ChangeRecord>,
     file: Option<DataFile>,
-    /// The last save failed, so what is here is not what was accepted.
+    /// The last save failed, so this state has changes that were not accepted.
     stale: bool,
 }
 
 impl Simulation {
-    /// Takes in the file, if there is one, and the rules, if any are given.
+    /// Loads the file, if there is one, and sets the rules, if the caller has any.
     pub(crate) fn open(
         file: Option<DataFile>,
         rules: Option<Vec<Rule>>,
@@ -76,7 +77,7 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// Runs `act` on the state as it should be by now, and keeps what it did.
+    /// Brings the state up to date, runs `act` on it and commits the changes.
     pub(crate) fn transact<T>(
         &self,
         actor: Actor,
@@ -103,18 +104,18 @@ impl Simulation {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in a transaction is a bug here, but what was accepted before it is still the best there is.
+        // A panic in a transaction is a bug of the sandbox; the changes accepted before it are still valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the file again if somebody else wrote it.
+    /// Reloads the file if another process wrote it.
     fn reload_if_changed(&self, state: &mut State) -> Result<(), SandboxError> {
         let Some(file) = state.file.as_mut().filter(|file| state.stale || file.is_changed()) else {
             return Ok(());
         };
         let mut store = match file.load(&state.store)? {
             Some(store) => store,
-            // What could not be kept was not accepted, and there is nothing else.
+            // What could not be saved was not accepted, and there is no earlier state.
             None if state.stale => Store::empty().with_rules(state.store.rules.clone()),
             None => return Ok(()),
         };
@@ -127,7 +128,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Saves what changed, then tells everybody.
+    /// Saves the changes, then publishes them.
     fn commit(&self, state: &mut State) -> Result<(), SandboxError> {
         let changes = std::mem::take(&mut state.store.changes);
         state.store.delivered = 0;
@@ -149,7 +150,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Replaces the rules; all pods are looked at again.
+    /// Replaces the rules and has the kubelet sync every pod.
     pub(crate) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             if store.rules != rules {
@@ -160,7 +161,7 @@ impl Simulation {
         })
     }
 
-    /// Serves a group no more.
+    /// Stops serving a group.
     pub(crate) fn uninstall_group(&self, group: &str) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             store.dirty |= store.missing_groups.insert(group.to_owned());
@@ -172,7 +173,7 @@ impl Simulation {
         !self.state().store.missing_groups.contains(group)
     }
 
-    /// Forgets every change so far.
+    /// Drops the watch cache's history.
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         let version = state.store.version;
@@ -186,7 +187,7 @@ impl Simulation {
 
     pub(crate) fn objects(&self) -> Vec<Value> {
         let all = |store: &Store| store.objects().map(|(_, object)| (**object).clone()).collect();
-        // With a file that cannot be read now, what was last seen of it is still the best answer.
+        // If the file cannot be read now, its last known state is the best answer.
         let read = self.transact(Actor::Client, Verb::List, |store, _| all(store));
         read.unwrap_or_else(|_| all(&self.state().store))
     }
@@ -195,13 +196,13 @@ impl Simulation {
         self.state().history.clone()
     }
 
-    /// Whether something is due within a few hops of the controllers.
+    /// Whether controllers have work that is due soon: changes of theirs follow within a few delays.
     pub(crate) fn is_busy(&self) -> bool {
         let soon = (self.now)() + CONTROLLER_DELAY * 8;
         self.state().store.queue.next().is_some_and(|at| at <= soon)
     }
 
-    /// Lets time pass for as long as anybody polls this.
+    /// Runs the controllers as time passes, for as long as this future is polled.
     pub(crate) async fn run(&self) {
         loop {
             let wait = self.run_due();
@@ -212,7 +213,7 @@ impl Simulation {
         }
     }
 
-    /// Does what is due, and says how long nothing will be.
+    /// Runs what is due and returns how long to sleep until the next.
     fn run_due(&self) -> Duration {
         let (due, shared, changed) = {
             let state = self.state();
@@ -221,7 +222,7 @@ impl Simulation {
         };
         let is_due = due.is_some_and(|at| at <= (self.now)());
         let next = if is_due || changed {
-            // A file that cannot be used now is tried again; requests tell what is wrong with it.
+            // If the file cannot be used now, it is retried; requests report the error.
             self.transact(Actor::Controller, Verb::Get, |store, _| store.queue.next()).unwrap_or_default()
         } else {
             due
@@ -232,7 +233,7 @@ impl Simulation {
     }
 }
 
-/// Lets everything happen that is due by `now`, each at its own time.
+/// Runs everything that is due by `now`, each at its own time.
 fn advance(store: &mut Store, now: Timestamp) {
     store.actor = Actor::Controller;
     store.horizon = now;
@@ -244,7 +245,7 @@ fn advance(store: &mut Store, now: Timestamp) {
     store.now = now;
 }
 
-/// Tells the controllers of changes that they have not heard of.
+/// Delivers new changes to the controllers.
 fn deliver_changes(store: &mut Store) {
     while store.delivered < store.changes.len() {
         let change = store.changes[store.delivered].clone();
@@ -253,7 +254,7 @@ fn deliver_changes(store: &mut Store) {
     }
 }
 
-/// The changes that lead from one state to another, as far as they can still be told.
+/// The changes from one state to another, as far as two states show them: several changes of one object are one.
 fn differences(before: &Store, after: &Store) -> Vec<ChangeRecord> {
     let keys: BTreeSet<&Key> = before.objects().chain(after.objects()).map(|(key, _)| key).collect();
     let mut changes = Vec::new();

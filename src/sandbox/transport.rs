@@ -1,7 +1,7 @@
 //! The transport: a tower service under a real client, without a port.
 //!
-//! It reads a request, asks the client's fault what becomes of it, and shapes the answer. Everything happens
-//! while the request's future is polled, so a request that is dropped is either served or not, never half.
+//! It reads a request, asks the client's fault about it, and sends the response. Everything happens while the
+//! request's future is polled, so a request that is dropped is either served or not, never half.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -24,10 +24,10 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::simulation::Simulation;
 use crate::sandbox::store::change::Actor;
 
-/// A body of an answer, whole or streamed.
+/// The body of a response, whole or streamed.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// One client's way into the sandbox.
+/// The connection of one client.
 #[derive(Clone)]
 pub(crate) struct Transport {
     simulation: Arc<Simulation>,

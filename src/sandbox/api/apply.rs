@@ -1,7 +1,8 @@
-//! Server-side apply: an object that states all its writer wants, merged into what is there.
+//! Server-side apply: a configuration merged into the live object, with field ownership.
 //!
-//! What a manager applied is recorded in `managedFields`, so that fields it drops go away unless another
-//! manager applied them as well. Only managers that apply are recorded; the API server also records others.
+//! `managedFields` records what each manager applied, so that a field that a manager drops is removed unless another
+//! manager applied it too. Only appliers are recorded; the API server records all writers. See
+//! <https://kubernetes.io/docs/reference/using-api/server-side-apply/>.
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use crate::sandbox::object::status_error::StatusError;
 /// The steps from the root to a field: `f:spec`, `k:{"name":"web"}`.
 type Path = Vec<String>;
 
-/// Who applies, and whether fields of others may be taken over.
+/// Who applies, and whether it takes over fields of others.
 pub(crate) struct Applier<'a> {
     pub(crate) manager: &'a str,
     pub(crate) force: Force,
@@ -27,8 +28,8 @@ pub(crate) enum Force {
     TakeOver,
 }
 
-/// Merges the applied configuration into the live object. What its manager owns is what it wrote, empty as it
-/// may be.
+/// Merges the applied configuration into the live object. The manager owns what it wrote, empty values
+/// included.
 pub(crate) fn apply(
     live: &Value,
     configuration: &Value,
@@ -51,7 +52,7 @@ pub(crate) fn apply(
     let mut conflicts = Vec::new();
     for (manager, paths) in &mut others {
         for path in applied.intersection(&paths.clone()) {
-            // That an item of a list is there is nothing to quarrel about.
+            // Several managers may own the existence of an item; only its fields can conflict.
             let is_item = path.last().is_some_and(|step| step.starts_with("k:"));
             if !is_item && value_at(live, path) != value_at(configuration, path) {
                 conflicts.push((manager.clone(), display_path(path)));
@@ -74,7 +75,7 @@ pub(crate) fn apply(
     Ok(merged)
 }
 
-/// Merges without knowing owners: maps by field, keyed lists by item, everything else replaced.
+/// Merges without regard to owners: maps by field, keyed lists by item; everything else is replaced.
 fn merge(target: &mut Value, configuration: &Value) {
     let (Some(map), Some(fields)) = (target.as_object_mut(), configuration.as_object()) else {
         *target = configuration.clone();
@@ -121,7 +122,7 @@ fn owned_paths(configuration: &Value) -> BTreeSet<Path> {
     paths
 }
 
-/// Maps that have one owner each.
+/// Maps that are owned as a whole (`x-kubernetes-map-type: atomic`).
 const ATOMIC_MAPS: [&str; 7] = [
     "selector",
     "labelSelector",
@@ -167,7 +168,7 @@ fn item_step(list: &str, item: &Value) -> String {
     format!("k:{}", Value::Object(key))
 }
 
-/// The place of a list's item that a step names.
+/// The index of the item that a step names, zero-based.
 fn position(list: &str, items: &[Value], step: &str) -> Option<usize> {
     items.iter().position(|item| item_step(list, item) == step)
 }

@@ -1,4 +1,7 @@
-//! What the server says of itself: version, health, groups and resources.
+//! Discovery: version, health, groups and resources.
+//!
+//! See <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>. Aggregated discovery is left
+//! out.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,10 +14,10 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation::registry;
 
-/// What `kubectl get all` shows.
+/// The kinds of the category `all`, which `kubectl get all` shows.
 const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
 
-/// The document at a path outside the resources.
+/// The document at a path that is no resource.
 pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response, StatusError> {
     if verb != Verb::Get {
         return Err(StatusError::method_not_allowed());

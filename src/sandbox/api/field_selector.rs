@@ -8,11 +8,11 @@ use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 
-/// What a `fieldSelector` asks of an object: the values at JSON pointers.
+/// The requirements of a `fieldSelector`: values at JSON pointers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fields(Vec<(String, Comparison, String)>);
 
-/// The fields by which the API server lets some kinds be selected, beside the two that all have.
+/// The fields that can select a kind, besides its name and namespace.
 fn selectable(kind: Kind) -> &'static [&'static str] {
     match kind.plural {
         "pods" => &[

@@ -1,4 +1,4 @@
-//! What a query chooses of a collection, by namespace, labels and fields.
+//! Which objects of a collection a query selects: by namespace, labels and fields.
 
 use serde_json::Value;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 
-/// What a query chooses of a collection.
+/// The selection of a query.
 pub(crate) struct Filter {
     pub(crate) kind: Kind,
     pub(crate) namespace: Option<String>,
@@ -33,12 +33,12 @@ impl Filter {
         self.selector.matches(meta::labels(object)) && self.fields.matches(object)
     }
 
-    /// Whether it chooses everything there is.
+    /// Whether it has no selectors.
     pub(crate) fn is_plain(&self) -> bool {
         self.selector == Selector::default() && self.fields.is_empty()
     }
 
-    /// Whether it chooses this object at this place.
+    /// Whether it selects the object at this key.
     pub(crate) fn matches_at(&self, key: &Key, object: &Value) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) && self.matches(object)
     }

@@ -1,13 +1,13 @@
-//! JSON patch (RFC 6902) as the API server's library reads it, which is laxer than the standard in places:
+//! JSON patch (RFC 6902) as the API server's library implements it, which is laxer than the standard:
 //! `replace` sets a field that a map does not have, and a missing field passes a `test` for null.
 //!
-//! It works on plain JSON. What fails does not say why, as the server does not either.
+//! It works on plain JSON. A failure has no reason, as with the server.
 
 use serde_json::Value;
 
 use crate::sandbox::object::status_error::StatusError;
 
-/// More operations than this are refused, as the API server does.
+/// The API server's limit of operations.
 const MOST_OPERATIONS: usize = 10_000;
 
 /// Applies a JSON patch.
@@ -26,7 +26,7 @@ pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, StatusError>
     Ok(patched)
 }
 
-/// Complaints about what operations have beside their fields.
+/// Warnings about unknown members of operations.
 pub(crate) fn unknown(patch: &Value) -> Vec<String> {
     let mut complaints = Vec::new();
     for (at, operation) in patch.as_array().into_iter().flatten().enumerate() {
@@ -39,7 +39,7 @@ pub(crate) fn unknown(patch: &Value) -> Vec<String> {
     complaints
 }
 
-/// One operation; nothing if it cannot be done.
+/// Applies one operation; `None` if it is impossible.
 fn act(object: &mut Value, operation: &Value) -> Option<()> {
     let path = operation.get("path")?.as_str()?;
     let value = || operation.get("value").cloned().unwrap_or_default();
@@ -72,7 +72,7 @@ fn act(object: &mut Value, operation: &Value) -> Option<()> {
     }
 }
 
-/// What holds the field or item at a path, and its key there.
+/// The map or list that holds the value at a path, and its key in it.
 fn holder<'a>(object: &'a mut Value, path: &str) -> Option<(&'a mut Value, String)> {
     let (parent, key) = path.rsplit_once('/')?;
     let holder = object.pointer_mut(parent)?;
@@ -80,7 +80,7 @@ fn holder<'a>(object: &'a mut Value, path: &str) -> Option<(&'a mut Value, Strin
     is_holder.then(|| (holder, key.replace("~1", "/").replace("~0", "~")))
 }
 
-/// The value at a path; null where a map does not have it.
+/// The value at a path; null if a map does not have it.
 fn get(object: &mut Value, path: &str) -> Option<Value> {
     let (holder, key) = holder(object, path)?;
     match holder {

@@ -1,13 +1,13 @@
-//! The language of label selectors in queries, read word by word, with the API server's complaints.
+//! The syntax of label selectors in queries, with the API server's messages.
 //!
-//! It decides what a text means; whether labels match is for [`super::selector`].
+//! See <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api>.
 
 use std::cmp::Ordering;
 
 use crate::sandbox::object::selector::{Operator, Requirement, Selector};
 use crate::sandbox::validation::names::{key_rules, value_rules};
 
-/// Words and signs, and what is left of them.
+/// The tokens of a selector.
 struct Words<'a>(std::iter::Peekable<std::vec::IntoIter<&'a str>>);
 
 const SIGNS: &str = "=!(),<>";
@@ -29,7 +29,7 @@ impl<'a> Words<'a> {
         Self(words.into_iter().peekable())
     }
 
-    /// The next word; the empty one at the end.
+    /// The next token; empty at the end.
     fn next(&mut self) -> &'a str {
         self.0.next().unwrap_or_default()
     }
@@ -43,7 +43,7 @@ fn is_identifier(word: &str) -> bool {
     !word.is_empty() && !word.starts_with(|c: char| SIGNS.contains(c))
 }
 
-/// Reads a selector.
+/// Parses a selector.
 pub(crate) fn parse(text: &str) -> Result<Selector, String> {
     let mut words = Words::of(text);
     let mut requirements = Vec::new();
@@ -109,7 +109,7 @@ fn requirement(words: &mut Words<'_>) -> Result<Requirement, String> {
     }
 }
 
-/// The value behind a sign, which may be empty.
+/// The value after an operator, which may be empty.
 fn exact(words: &mut Words<'_>) -> Result<String, String> {
     match words.peek() {
         "" | "," => Ok(String::new()),
@@ -118,7 +118,7 @@ fn exact(words: &mut Words<'_>) -> Result<String, String> {
     }
 }
 
-/// Values in parentheses. A missing one is empty.
+/// Values in parentheses. A missing value is empty.
 fn listed(words: &mut Words<'_>) -> Result<Vec<String>, String> {
     let open = words.next();
     if open != "(" {

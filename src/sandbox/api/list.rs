@@ -1,7 +1,8 @@
-//! Lists: whole or in pages, as things are or as they were.
+//! Lists: whole or in pages, of the present or of a past version.
 //!
-//! It decides which version of a collection a query asks for and where its pages begin and end. How far back
-//! anybody can look is the watches' history.
+//! It decides which version of a collection a query asks for and where its pages begin and end. How old a version may
+//! be is decided by the watch cache. See
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks>.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::watch_cache::WatchCache;
 
-/// A collection as a query asks for it.
+/// The list that a query asks for.
 pub(crate) fn serve(
     store: &Store,
     cache: &WatchCache,
@@ -39,7 +40,7 @@ pub(crate) fn serve(
         Some(token) => Some(token.version),
         None => asked.filter(|_| exact),
     };
-    // What a server has in memory it gives whole.
+    // As the server does, a list from the watch cache ignores the limit.
     let limit = limit.filter(|_| asked != Some(0));
     let found: Vec<(Key, Arc<Value>)> = match past {
         None => filter.select(store).map(|(key, object)| (key.clone(), Arc::clone(object))).collect(),
@@ -69,7 +70,7 @@ pub(crate) fn serve(
     }))
 }
 
-/// In lists, the items leave out what the list says of all of them; those of a definition do not.
+/// Items of built-in kinds omit `apiVersion` and `kind` in lists; custom resources keep them.
 fn item(kind: Kind, object: &Value) -> Value {
     if kind.origin == Origin::Custom {
         return object.clone();
@@ -107,7 +108,7 @@ fn version_match(wanted: &str, version: &str) -> Option<FieldError> {
     }
 }
 
-/// A whole number among the options.
+/// An option that must be an integer.
 pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, StatusError> {
     let parse = |text: &str| {
         let refused =
@@ -117,7 +118,7 @@ pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, StatusErr
     query.value(name).map(parse).transpose()
 }
 
-/// The version that a list asks for.
+/// The resource version that a list asks for.
 fn version(query: &Query) -> Result<Option<u64>, StatusError> {
     let parse = |text: &str| {
         let refused =
@@ -132,13 +133,13 @@ fn not_a_version(text: &str) -> String {
     format!("resourceVersion: Invalid value: {text}: strconv.ParseUint: parsing {text}: invalid syntax")
 }
 
-/// The version that a watch or a read of one object asks for.
+/// The resource version that a watch or a read of one object asks for.
 pub(crate) fn requested_version(query: &Query) -> Result<Option<u64>, StatusError> {
     let parse = |text: &str| text.parse().map_err(|_| StatusError::unreasoned(not_a_version(text)));
     query.value("resourceVersion").map(parse).transpose()
 }
 
-/// Refuses what asks for a version that has not come to be. A server waits for it first, some seconds.
+/// Refuses a future resource version. A server waits for it for some seconds first.
 pub(crate) fn check_version_reached(store: &Store, query: &Query) -> Result<(), StatusError> {
     let Some(asked) = requested_version(query)? else { return Ok(()) };
     if asked > store.version { Err(StatusError::too_large_version(asked, store.version)) } else { Ok(()) }
@@ -156,15 +157,15 @@ fn expired(is_page: bool) -> StatusError {
     })
 }
 
-/// Where the next page begins.
+/// The position of the next page.
 struct ContinueToken {
     version: u64,
-    /// The last object that was told.
+    /// The sort key of the last object of the page before.
     after: String,
 }
 
 impl ContinueToken {
-    /// To those who get it, it means nothing.
+    /// The opaque text that clients send back.
     fn written(&self) -> String {
         let text = format!("{}/{}", self.version, self.after);
         text.bytes().map(|byte| format!("{byte:02x}")).collect()
@@ -186,7 +187,7 @@ impl ContinueToken {
     }
 }
 
-/// An object's place in the order of lists.
+/// The order of lists.
 fn sort_key(key: &Key) -> String {
     format!("{}/{}", key.namespace, key.name)
 }

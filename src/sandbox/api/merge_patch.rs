@@ -1,6 +1,7 @@
-//! The patches that are merged: merge patch, and strategic merge as far as workloads need it.
+//! The patches that are merged: merge patch, and strategic merge patch as far as workloads need it.
 //!
-//! They work on plain JSON and must not know what an object means, except which lists are merged by key.
+//! They work on plain JSON and know nothing of an object except which lists are merged by key. See
+//! <https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/>.
 
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ pub(crate) fn strategic_patch(object: &Value, patch: &Value) -> Result<Value, St
     Ok(patched)
 }
 
-/// The keys by which the items of a list are told apart, where they are.
+/// The keys that identify the items of a list; `None` for a list that is replaced as a whole.
 pub(crate) fn merge_keys(list: &str, item: &Value) -> Option<&'static [&'static str]> {
     let keys: &[&str] = match list {
         "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" => &["name"],
@@ -42,7 +43,7 @@ pub(crate) fn merge_keys(list: &str, item: &Value) -> Option<&'static [&'static 
     Some(keys)
 }
 
-/// Whether two items are the same by the list's keys. A strategic merge looks at the first key only.
+/// Whether two items have the same key. A strategic merge compares the first key only.
 fn same_item(keys: &[&str], one: &Value, other: &Value) -> bool {
     keys.first().is_some_and(|key| one.get(key).is_some() && one.get(key) == other.get(key))
 }
@@ -136,12 +137,12 @@ fn merge_list(name: &str, map: &mut Map<String, Value>, items: &[Value]) -> Resu
     Ok(())
 }
 
-/// The items that a patch names, among those that only the server has: as they stood to each other, and where
-/// that says nothing the patch's come first.
+/// Merges the items that a patch names with those that only the server has. Items that existed keep their order, and
+/// new ones come first.
 fn ordered(own: Vec<Value>, named: Vec<Value>, same: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
     let place = |item: &Value| own.iter().position(|own| same(own, item));
     let mut named = named.into_iter().map(|item| (place(&item), item)).collect::<Vec<_>>();
-    // Those that were there keep their order; the sort is stable for those that were not.
+    // The sort is stable, so new items keep the patch's order.
     named.sort_by_key(|(place, _)| *place);
     let mut named = named.into_iter().peekable();
     let mut merged = Vec::new();
@@ -156,7 +157,7 @@ fn ordered(own: Vec<Value>, named: Vec<Value>, same: impl Fn(&Value, &Value) -> 
     merged
 }
 
-/// An item as the server's language prints a map.
+/// A map as Go prints it.
 fn written(item: &Value) -> String {
     let fields = item.as_object().into_iter().flatten();
     let fields = fields.map(|(name, value)| match value {

@@ -1,6 +1,8 @@
 //! The HTTP API: from a request to a response.
 //!
-//! It stands for the API server's handlers: see [Kubernetes API concepts].
+//! It stands for the API server's handlers: see [Kubernetes API concepts]. `route` understands a URL, `serve`
+//! dispatches the verbs, and each further file is one of them or one of their options. What is left out is listed at
+//! [`crate::sandbox`].
 //!
 //! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
 

@@ -1,5 +1,5 @@
-//! The options of a write, from its URL and, for deletions, its body: read, checked, and refused as the API
-//! server does, in the name of the verb's own options.
+//! The options of a write, from its URL and, for deletions, its body. Errors name the options kind of the verb, as
+//! the server's do.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::sandbox::store::deletion::{DeleteOptions, Propagation};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::DryRun;
 
-/// The longest name of a field manager.
+/// The longest name of a field manager, in bytes.
 const LONGEST_MANAGER: usize = 128;
 
 /// The options of a create, an update or a patch.
@@ -21,7 +21,8 @@ pub(crate) struct Options {
     pub(crate) field_validation: FieldValidation,
 }
 
-/// What happens to fields that a kind does not have, or that are there twice.
+/// What happens to unknown and duplicate fields. See
+/// <https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation>.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldValidation {
     Ignore,
@@ -55,7 +56,7 @@ impl Options {
         Ok(Self { dry_run, field_validation })
     }
 
-    /// Warns of complaints about fields, or says how they are refused.
+    /// Turns unknown and duplicate fields into warnings, or into the message of a refusal.
     pub(crate) fn handle_unknown_fields(
         &self,
         store: &mut Store,
@@ -72,7 +73,7 @@ impl Options {
     }
 }
 
-/// Reads the options of a deletion: from the body, or else from the URL.
+/// Reads the options of a deletion from the body, or else from the URL.
 pub(crate) fn delete_options(request: &Request) -> Result<(DeleteOptions, DryRun), StatusError> {
     let body = if request.body.is_empty() { in_url(&request.query) } else { in_body(request)? };
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

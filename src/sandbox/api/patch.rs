@@ -33,7 +33,7 @@ pub(super) fn serve(
 ) -> Result<(Arc<Value>, WriteOutcome), StatusError> {
     let accepted: Vec<&str> = match key.kind.origin {
         Origin::BuiltIn => PATCH_TYPES.to_vec(),
-        // Without the type's own code nobody knows how its lists are merged.
+        // How lists are merged is part of a built-in type's code; a definition does not say.
         Origin::Custom => PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect(),
     };
     if !PATCH_TYPES.contains(&request.content_type.as_str()) {
@@ -140,7 +140,7 @@ fn serve_apply(
     }
     let live = json!({"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], "metadata": {"name": key.name}});
     let mut object = apply::apply(&live, &configuration, &body, &applier)?;
-    // An object that is not there has no version that could differ.
+    // A new object has no version that could differ.
     meta::metadata(&mut object).remove("resourceVersion");
     write::create(store, kind, &key.namespace, object, options.dry_run).map(|o| (o, WriteOutcome::Created))
 }

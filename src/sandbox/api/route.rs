@@ -1,6 +1,6 @@
-//! Reading a request: which verb, which resource, which options.
+//! Reading a request: its verb, its resource and its options.
 //!
-//! This module understands URLs. It must not look into bodies or at the state.
+//! This module understands URLs. It must not interpret bodies or read the state.
 
 use bytes::Bytes;
 use http::{Method, request::Parts};
@@ -12,7 +12,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::validation::fields;
 use crate::sandbox::validation::registry;
 
-/// A request, understood as far as its head goes.
+/// A request with its URL and headers parsed.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) verb: Verb,
@@ -23,15 +23,15 @@ pub(crate) struct Request {
     path: String,
 }
 
-/// What a request is about.
+/// The target of a request.
 #[derive(Debug)]
 pub(crate) enum Target {
     Resource(ResourcePath),
     /// A document about the server itself.
     Discovery(String),
-    /// A resource that the group does not have.
+    /// An unknown resource of a known group.
     NoSuchResource,
-    /// Nothing that an API server serves.
+    /// An unknown path.
     NoSuchPath,
 }
 
@@ -39,13 +39,13 @@ pub(crate) enum Target {
 #[derive(Debug, Clone)]
 pub(crate) struct ResourcePath {
     pub(crate) kind: Kind,
-    /// None for a kind of the cluster, and for all namespaces at once.
+    /// `None` for cluster-scoped kinds, and for all namespaces at once.
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) subresource: Option<String>,
 }
 
-/// The options in the URL.
+/// The query of the URL.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
@@ -58,7 +58,7 @@ impl Query {
         Self(pairs.collect())
     }
 
-    /// The value of an option, if it is given and not empty.
+    /// The value of an option, unless it is empty.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
@@ -121,8 +121,8 @@ impl Request {
         Seen { index, verb: self.verb, kind, name, path: self.path.clone(), body }
     }
 
-    /// The body as JSON, with complaints about fields that are there twice; YAML is read where a client may
-    /// send it. In the error stands what the text breaks.
+    /// The body as JSON, with warnings about duplicate fields; as YAML if the content type is. The error describes
+    /// what is wrong with the text.
     pub(crate) fn read(&self) -> Result<(Value, Vec<String>), String> {
         fields::read(&self.body).or_else(|error| {
             let yaml = self.content_type.contains("yaml");
@@ -152,7 +152,7 @@ impl Request {
     }
 }
 
-/// What the server reads objects from. The last is not read here.
+/// The content types that the server accepts. Protobuf is named as the server names it, but not read.
 const OBJECT_TYPES: [&str; 3] =
     ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
@@ -164,7 +164,7 @@ fn target(path: &str) -> Target {
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return Target::Discovery(format!("/{}", segments.join("/"))),
     };
-    // Of a group that definitions make, nobody knows more than the kinds that are there.
+    // A group of custom resources exists only with its kinds, so any other path in it is unknown.
     let known = registry::all_kinds()
         .any(|kind| kind.group == group && kind.version == version && kind.origin == Origin::BuiltIn);
     let none = if known { Target::NoSuchResource } else { Target::NoSuchPath };
@@ -188,7 +188,7 @@ fn target(path: &str) -> Target {
     if fits { Target::Resource(ResourcePath { kind, namespace, name, subresource }) } else { none }
 }
 
-/// What may follow `/namespaces/<name>` and is about the namespace itself.
+/// Subresources of a namespace itself, which follow `/namespaces/<name>` as a resource in it would.
 const NAMESPACE_PARTS: [&str; 2] = ["status", "finalize"];
 
 /// Resolves percent escapes; broken ones stand for themselves.

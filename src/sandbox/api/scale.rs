@@ -1,4 +1,6 @@
-//! The `/scale` subresource: the size of a workload, by itself.
+//! The subresource `/scale`: the size of a workload.
+//!
+//! See <https://kubernetes.io/docs/reference/kubernetes-api/autoscaling-resources/scale-v1/>.
 
 use serde_json::{Value, json};
 
@@ -75,7 +77,7 @@ fn scale(object: &Value) -> Value {
         .flatten()
         .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
         .collect();
-    // A definition says where its kind keeps the text of its selector.
+    // The definition of CloneSets names this field as the selector of the subresource.
     let selector = match object.pointer("/status/labelSelector").and_then(Value::as_str) {
         Some(text) => text.to_owned(),
         None => selector.join(","),

@@ -1,7 +1,7 @@
-//! The API itself: one request, the store, one answer.
+//! Dispatch: one request, the store, one response.
 //!
-//! It decides which write or read a request means and how its outcome is answered. It must not know how
-//! requests arrive, nor where the store is kept.
+//! It decides which read or write a request is and how its result is answered. It must not know how requests arrive,
+//! nor where the store is kept.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -88,7 +88,7 @@ fn serve_collection(
             let filter = Filter::of(resource, &request.query)?;
             let keys: Vec<Key> = filter.select(store).map(|(key, _)| key.clone()).collect();
             for key in keys {
-                // An object that is already on its way out is no reason to stop.
+                // An object that cannot be deleted does not stop the others.
                 deletion::delete(store, &key, &options, dry_run).ok();
             }
             Ok(Response::Json(200, listed))
@@ -126,7 +126,7 @@ fn serve_object(
     }
 }
 
-/// A namespace that nobody made. Every namespace is there.
+/// The namespace of that name: every namespace exists, stored or not.
 fn implied_namespace(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -145,7 +145,7 @@ fn object_response((object, wrote): (Arc<Value>, WriteOutcome)) -> Response {
     Response::Json(code, (*object).clone())
 }
 
-/// Refuses reviews of nothing.
+/// Refuses an access review that asks about nothing.
 fn check_review(kind: Kind, object: &Value) -> Result<(), StatusError> {
     let asks = |field: &str| object["spec"].get(field).is_some();
     match kind.plural {

@@ -1,7 +1,7 @@
-//! Watches: the history that they start from, and the streams that they are.
+//! Watches: streams of changes, from a resource version or from the present.
 //!
-//! A stream holds nothing that is not in the history or the store, so it can end and be opened again at any
-//! time. It must not know how changes come about.
+//! A stream holds nothing that is not in the watch cache or the store, so it can end and be reopened at any time. See
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -24,9 +24,9 @@ use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::watch_cache::{TooOld, WatchCache};
 
-/// How often a quiet watch says where it is.
+/// How long after its last bookmark an idle watch sends the next, as the API server does about every minute.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a watch lasts that asks for no time.
+/// How long a watch without `timeoutSeconds` lasts: the least that the API server grants (`--min-request-timeout`).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// An open watch.
@@ -45,12 +45,12 @@ pub(crate) struct Watch {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// It ends once everything that is ready has been said.
+    /// It closes once everything that is ready has been sent.
     Ending,
     Closed,
 }
 
-/// Refuses options that do not go together.
+/// Refuses options that exclude each other.
 fn check(query: &Query) -> Result<(), StatusError> {
     const FIELD: &str = "resourceVersionMatch";
     list::number(query, "timeoutSeconds")?;
@@ -70,7 +70,7 @@ fn check(query: &Query) -> Result<(), StatusError> {
     if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options("ListOptions", &errors)) }
 }
 
-/// Opens a watch as a query asks for it.
+/// Opens the watch that a query asks for.
 pub(crate) fn open(
     simulation: &Arc<Simulation>,
     store: &Store,
@@ -120,7 +120,7 @@ pub(crate) fn open(
 }
 
 impl Watch {
-    /// The next line of the stream, or its end.
+    /// The next line of the stream; `None` at its end.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         match self.fault {
             Some(WatchFault::Silent) => std::future::pending().await,
@@ -167,7 +167,8 @@ impl Watch {
                 () = &mut self.end => self.stage = Stage::Ending,
                 () = quiet => {
                     self.bookmarks = Some(Box::pin(sleep(BOOKMARK_INTERVAL)));
-                    // Everything up to this version is in the channel already, or was never for this watch.
+                    // A bookmark promises that every earlier event was sent. All up to this version are in the
+                    // channel by now.
                     let version = self.simulation.version();
                     while let Ok(change) = self.receiver.try_recv() {
                         self.ready.extend(watch_event(&self.filter, &change));
@@ -196,7 +197,7 @@ fn gone(asked: u64, oldest: u64) -> Value {
     event("ERROR", &StatusError::expired(asked, oldest).to_status())
 }
 
-/// What a change is to a watch: objects come and go as they begin and cease to match.
+/// The event that a change is for a watch. An object that begins to match is added, one that ceases to is deleted.
 fn watch_event(filter: &Filter, change: &ChangeRecord) -> Option<Value> {
     let elsewhere = filter.namespace.as_ref().is_some_and(|n| *n != change.key.namespace);
     if change.key.kind != filter.kind || elsewhere {

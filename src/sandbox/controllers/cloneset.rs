@@ -1,8 +1,9 @@
-//! OpenKruise's CloneSet controller, as release 1.8 acts without webhook and node daemon.
+//! OpenKruise's CloneSet controller, release 1.8, as it acts without its webhook and node daemon.
 //!
-//! One look scales or, where nothing had to be scaled, updates; then it counts the pods that were there at its
-//! start. This module looks and counts; `difference` does arithmetic, `scale` and `update` act, `in_place` changes
-//! a pod that stays. Lifecycle hooks and claims for volumes are not imitated.
+//! Each sync scales or, if the size was right, updates; then it counts the pods that existed when it began.
+//! `expectation_diffs` computes how many pods to create, delete and update, `scale` and `update` act, and `in_place`
+//! changes a pod without replacing it. See <https://openkruise.io/docs/user-manuals/cloneset/>. Lifecycle hooks,
+//! priorities and scatter, image pre-download, and claims for volumes are left out.
 
 mod expectation_diffs;
 mod in_place;
@@ -25,29 +26,29 @@ use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
 use crate::sandbox::validation::registry;
 
-/// Where a pod is in its life, as the controller tells it.
+/// The lifecycle state of a pod.
 const STATE_LABEL: &str = "lifecycle.apps.kruise.io/state";
 const STATE_TIME: &str = "lifecycle.apps.kruise.io/timestamp";
-/// A pod that is to be deleted, whether to be replaced or because somebody says so.
+/// Marks a pod that the controller deletes and replaces, set by users or by a recreating update.
 const SPECIFIED_DELETE_LABEL: &str = "apps.kruise.io/specified-delete";
 /// The condition that is false while a pod is changed in place, and the gate that waits for it.
 const IN_PLACE_READY: &str = "InPlaceUpdateReady";
 
-/// A pod as it was when the look began.
+/// A pod as it was when the sync began.
 struct Member {
     key: Key,
     pod: Arc<Value>,
-    /// It is of the revision to update to.
+    /// It runs the update revision.
     updated: bool,
     ready: bool,
-    /// Ready for long enough, and nothing is being done to it.
+    /// Ready for `minReadySeconds`, and not being updated.
     available: bool,
-    /// The same, however long.
+    /// The same, regardless of `minReadySeconds`.
     steady: bool,
     marked_for_deletion: bool,
 }
 
-/// What one look works on.
+/// The set and its pods as they were when the sync began.
 struct SyncContext {
     key: Key,
     set: Arc<Value>,
@@ -56,7 +57,7 @@ struct SyncContext {
     members: Vec<Member>,
 }
 
-/// What could not be done, for the conditions.
+/// A failure that the conditions report.
 struct SyncError {
     condition: &'static str,
     message: String,
@@ -65,10 +66,10 @@ struct SyncError {
 /// Brings the pods of a CloneSet, and its status, one step further.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(set) = store.object(key).cloned() else { return };
-    // Without a webhook nobody fills in the size, and the controller does not survive its absence.
+    // Without the webhook, `replicas` has no default, and the controller panics without it.
     let Some(strategy) = Strategy::of(&set) else { return };
     let has_selector = set["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
-    // Nor does it see a CloneSet whose template is none.
+    // It cannot decode a CloneSet whose template is no pod template, so it never sees one.
     let Some(template) = recorded(&set["spec"]["template"]).filter(|_| has_selector) else { return };
     let Some(history) = History::of(store, key, &set, &template, &annotations(&set)) else { return };
     let members = members(store, &set, &history);
@@ -76,7 +77,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let mut failed = None;
     if !meta::is_terminating(&context.set) {
         let scaled = scale::step(store, &context);
-        // What cannot be made is no reason not to update.
+        // A failed scaling does not prevent the update.
         if !matches!(scaled, Ok(scale::Scaled::Changed)) {
             failed = scaled.err();
             failed = update::step(store, &context).err().or(failed);
@@ -89,8 +90,8 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     context.history.truncate(store, &pods);
 }
 
-/// A template as the controller reads it and writes it down: without what it does not know, and with what it never
-/// leaves out.
+/// A template as the controller decodes and records it: without unknown fields, and with the fields that Go never
+/// omits.
 fn recorded(template: &Value) -> Option<Value> {
     let read: PodTemplateSpec = serde_json::from_value(template.clone()).ok()?;
     let mut template = serde_json::to_value(read).ok()?;
@@ -108,7 +109,7 @@ fn recorded(template: &Value) -> Option<Value> {
     Some(template)
 }
 
-/// A revision carries the annotations of its CloneSet, and one for the volumes that there are none of.
+/// The annotations of a revision: those of its CloneSet, and the hash of its volume claims, of which there are none.
 fn annotations(set: &Value) -> Value {
     let mut annotations = set.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
     annotations["kruise.io/cloneset-volumeclaimtemplate-hash"] = json!("");
@@ -150,18 +151,18 @@ fn state(pod: &Value) -> &str {
     meta::label(pod, STATE_LABEL)
 }
 
-/// Sets a label and dates the state that it tells.
+/// Sets the lifecycle state and its time.
 fn set_state(pod: &mut Value, state: &str, now: &str) {
     meta::set_label(pod, STATE_LABEL, state);
     meta::set_annotation(pod, STATE_TIME, now);
 }
 
-/// Writes the status where it says something else than before.
+/// Writes the status if a count or revision changed.
 fn report(store: &mut Store, context: &SyncContext, failed: Option<SyncError>) {
     let count = |of: &dyn Fn(&Member) -> bool| context.members.iter().filter(|member| of(member)).count();
     let (replicas, updated) = (context.members.len(), count(&|m| m.updated));
     let update = meta::name(&context.history.update);
-    // Whether the pods are ready is not asked.
+    // Readiness does not matter here: the revision counts as current once all pods run it.
     let settled = updated == replicas && i64::try_from(replicas) == Ok(context.strategy.replicas);
     let current = if settled { update } else { meta::name(&context.history.current) };
     let mut status = json!({
@@ -189,7 +190,7 @@ fn report(store: &mut Store, context: &SyncContext, failed: Option<SyncError>) {
             || before
                 .as_object()
                 .is_some_and(|before| before.keys().any(|f| f != "conditions" && status.get(f).is_none()));
-    // A failure alone is no reason to write, and the next write without one forgets it.
+    // A failure alone causes no write, and the next write without one drops the condition.
     if !is_news {
         return;
     }
@@ -204,7 +205,7 @@ fn report(store: &mut Store, context: &SyncContext, failed: Option<SyncError>) {
     write::modify(store, &context.key, Part::Status, |set| set["status"] = status);
 }
 
-/// Names of pods that are gone need not be deleted any more.
+/// Removes the names of deleted pods from `podsToDelete`.
 fn forget_deleted(store: &mut Store, context: &SyncContext) {
     let named = meta::items(&context.set, "/spec/scaleStrategy/podsToDelete");
     let is_there = |name: &&Value| context.members.iter().any(|member| **name == member.key.name.as_str());

@@ -1,7 +1,9 @@
 //! The Deployment controller: one ReplicaSet per template, scaled step by step towards the newest.
 //!
-//! This module finds or makes the ReplicaSets and runs the strategies; `scaling` does arithmetic,
-//! `deployment_status` reports. It must not look at pods, except to know whether old ones still run.
+//! This module finds or creates the ReplicaSets and runs the strategies; `scaling` computes sizes, `status` reports.
+//! See
+//! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/>. It must not read pods, except to know
+//! whether old ones still run. Rollback through the API, which Kubernetes removed, is left out.
 
 mod model;
 mod scaling;
@@ -22,7 +24,7 @@ use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// The label that tells the pods of one template from those of another.
+/// The label that distinguishes the pods of different templates.
 const HASH_LABEL: &str = "pod-template-hash";
 /// Annotations of a Deployment that its ReplicaSets do not inherit.
 const NOT_COPIED: [&str; 5] = [

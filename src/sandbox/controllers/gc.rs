@@ -1,6 +1,7 @@
 //! The garbage collector: dependents follow their owners.
 //!
-//! It knows owner references and the two finalizers that hold an owner back; it must not know kinds.
+//! It knows owner references and the two finalizers that hold an owner back; it must not know kinds. See
+//! <https://kubernetes.io/docs/concepts/architecture/garbage-collection/>.
 
 use serde_json::Value;
 
@@ -12,18 +13,18 @@ use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, Part};
 use crate::sandbox::validation::registry;
 
-/// How an owner stands, seen from a dependent.
+/// The state of an owner, in the garbage collector's own terms.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OwnerState {
-    /// It is there, or of a kind that nobody can look up.
+    /// It exists, or its kind is not served, so its absence cannot be shown.
     Solid,
-    /// It is gone.
+    /// It does not exist.
     Dangling,
     /// It is being deleted and waits for its dependents.
     WaitingForDependents,
 }
 
-/// Deletes an object none of whose owners is left, and forgets owners that are gone.
+/// Deletes an object whose owners are all gone, or removes the references to those that are.
 pub(super) fn collect(store: &mut Store, key: &Key) {
     let Some(object) = store.object(key).cloned() else { return };
     let owner_states: Vec<OwnerState> =
@@ -71,7 +72,7 @@ fn owner_state(store: &Store, dependent: &Key, owner: &Value) -> OwnerState {
     }
 }
 
-/// Lets an owner go once its dependents are gone (foreground) or free (orphan).
+/// Removes the finalizer of an owner once its dependents are deleted (foreground) or released (orphan).
 pub(super) fn finalize(store: &mut Store, key: &Key) {
     let Some(owner) = store.object(key).cloned() else { return };
     if !meta::is_terminating(&owner) {
@@ -106,7 +107,7 @@ fn drop_finalizer(store: &mut Store, key: &Key, finalizer: &str) {
     write::modify(store, key, Part::Main, |object| edit_list(object, "finalizers", |f| f != finalizer));
 }
 
-/// Keeps what `keep` says of a list in the metadata, and drops the list when it is empty.
+/// Filters a list in the metadata, and removes it when it is empty.
 fn edit_list(object: &mut Value, field: &str, mut keep: impl FnMut(&Value) -> bool) {
     let metadata = meta::metadata(object);
     let Some(list) = metadata.get_mut(field).and_then(Value::as_array_mut) else { return };

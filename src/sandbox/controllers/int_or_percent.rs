@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// What a percentage that is no whole number of pods becomes. Surge and partition round up and unavailability down, so
-/// that an update neither stalls nor takes more pods away than it may:
+/// What a percentage that is no whole number of pods becomes. Surge and partition round up and unavailability down,
+/// so that an update neither stalls nor takes more pods away than it may:
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable>.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rounding {

@@ -1,7 +1,11 @@
-//! The controllers: who looks at what when something changes, and what each does when it looks.
+//! The controllers, and which of them a change concerns.
 //!
-//! Every controller is level-triggered: it reads the objects as they are and does what is missing. They act
-//! through the same writes as clients and must not keep anything between two looks.
+//! They stand for kube-controller-manager and OpenKruise's manager: see [Controllers] and each file for its own
+//! document. Every controller is level-triggered: it reads the objects as they are and does what is missing.
+//! Controllers act through the same writes as clients and keep nothing between two runs. Left out are all other
+//! controllers (endpoints, autoscaling, disruption, jobs, nodes), and claims for volumes.
+//!
+//! [Controllers]: https://kubernetes.io/docs/concepts/architecture/controller/
 
 mod cloneset;
 mod deployment;
@@ -24,7 +28,7 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, WorkItem};
 use crate::sandbox::validation::registry;
 
-/// Does one look.
+/// Runs a controller for one object.
 pub(crate) fn run(store: &mut Store, work: &WorkItem) {
     match work.task {
         Task::Deployment => deployment::sync(store, &work.key),
@@ -38,7 +42,7 @@ pub(crate) fn run(store: &mut Store, work: &WorkItem) {
     }
 }
 
-/// Makes the kubelet look at every pod, as after a change of its rules.
+/// Queues every pod for the kubelet, as after a change of its rules.
 pub(crate) fn enqueue_all_pods(store: &mut Store) {
     let pods: Vec<Key> = store.of_kind(registry::kind("pods"), None).map(|(key, _)| key.clone()).collect();
     for pod in pods {
@@ -46,7 +50,7 @@ pub(crate) fn enqueue_all_pods(store: &mut Store) {
     }
 }
 
-/// Tells the controllers about a change.
+/// Queues the controllers that a change concerns: the object's own, its owners', and the garbage collector.
 pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
     let at = store.now + CONTROLLER_DELAY;
     let key = &change.key;
@@ -101,7 +105,7 @@ pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
     }
 }
 
-/// Tells the controller of an object, or those who might adopt it.
+/// Queues the controller of a changed object, or those that may adopt it.
 fn enqueue_owner(store: &mut Store, change: &ChangeRecord, task: Task, plural: &'static str) {
     let kind = registry::kind(plural);
     let at = store.now + CONTROLLER_DELAY;

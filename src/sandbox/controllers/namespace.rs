@@ -1,11 +1,13 @@
-//! The namespace controller: a deleted namespace goes once everything in it is gone.
+//! The namespace controller: a deleted namespace is removed once it is empty.
+//!
+//! See <https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/>.
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 
-/// Empties a namespace that is being deleted, then removes it.
+/// Deletes everything in a terminating namespace, then the namespace.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     if !store.object(key).is_some_and(|n| meta::is_terminating(n)) {
         return;

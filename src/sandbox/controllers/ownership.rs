@@ -17,8 +17,8 @@ use crate::sandbox::store::write::{self, Part};
 /// An object and where it is.
 pub(super) type Found = (Key, Arc<Value>);
 
-/// The objects of a kind that `owner` controls, after it adopted the orphans that `is_adoptable` accepts. An owner that
-/// is being deleted adopts nothing.
+/// The objects of a kind that `owner` controls, after it adopted the orphans that `is_adoptable` accepts. An owner
+/// that is being deleted adopts nothing.
 pub(super) fn claim(
     store: &mut Store,
     key: &Key,

@@ -1,6 +1,6 @@
-//! The ReplicaSet controller: makes and deletes pods until there are as many as asked for, and counts them.
+//! The ReplicaSet controller: creates and deletes pods until there are as many as `spec.replicas`, and counts them.
 //!
-//! It must not know about Deployments.
+//! See <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/>. It must not know about Deployments.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// How many pods one look makes or deletes at most.
+/// How many pods one sync creates or deletes at most (`BurstReplicas` of Kubernetes).
 const BURST: usize = 500;
 
 /// Brings the pods of a ReplicaSet and its status in line with its spec.
@@ -51,7 +51,7 @@ fn create_pod(store: &mut Store, set: &Value) {
     metadata["generateName"] = json!(format!("{}-", meta::name(set)));
     metadata["ownerReferences"] = json!([meta::controller_reference(set)]);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
-    // A refusal can only be an unlucky name, and the next look tries again.
+    // Refused only if the generated name exists; the next sync tries again.
     write::create(store, registry::kind("pods"), meta::namespace(set), pod, DryRun::Off).ok();
 }
 

@@ -1,7 +1,8 @@
 //! The history of templates that StatefulSets and CloneSets keep in ControllerRevisions.
 //!
-//! This module finds, makes, renumbers and prunes them. As in Kubernetes, any revision that the workload's selector
-//! chooses and that nobody else controls counts as the workload's own, whoever made it.
+//! This module finds, creates, renumbers and prunes them. As in Kubernetes, a workload takes every revision that its
+//! selector matches and that no other object controls for its own: see
+//! <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/>.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// The label by which a pod tells its revision.
+/// The label that names a pod's revision.
 pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
 /// The label that names a revision's hash.
 const HASH_LABEL: &str = "controller.kubernetes.io/hash";
@@ -25,14 +26,14 @@ pub(super) struct History {
     owner: Arc<Value>,
     /// Oldest first.
     revisions: Vec<Arc<Value>>,
-    /// The one that the status names, or the newest where it names none that is there.
+    /// The one that the status names; `update` if that does not exist.
     pub(super) current: Arc<Value>,
     /// The one with the workload's template.
     pub(super) update: Arc<Value>,
     pub(super) collisions: i64,
 }
 
-/// What a revision records: the template, as a patch that puts it back.
+/// The data of a revision: the template, as a patch that restores it.
 pub(super) fn data(template: &Value) -> Value {
     let mut template = template.clone();
     template["$patch"] = json!("replace");
@@ -53,7 +54,7 @@ pub(super) fn short(name: &str) -> &str {
     name.rsplit('-').next().unwrap_or_default()
 }
 
-/// The revisions that a workload takes for its own, oldest first.
+/// The revisions of a workload, oldest first.
 pub(super) fn list(store: &Store, key: &Key, owner: &Value) -> Vec<Arc<Value>> {
     let selector = Selector::of(&owner["spec"]["selector"]);
     let mut revisions: Vec<Arc<Value>> = store
@@ -71,7 +72,8 @@ pub(super) fn list(store: &Store, key: &Key, owner: &Value) -> Vec<Arc<Value>> {
 }
 
 impl History {
-    /// Finds the revision of a template, or makes it with these annotations.
+    /// Finds the revision of a template or creates it with these annotations. An older revision that equals the
+    /// template is renumbered as the newest: that is how `kubectl rollout undo` leaves no duplicate.
     pub(super) fn of(
         store: &mut Store,
         key: &Key,
@@ -122,7 +124,7 @@ impl History {
     }
 }
 
-/// The revision that a pod was made from or changed to.
+/// The name of the revision that a pod runs.
 pub(super) fn pod_revision(pod: &Value) -> &str {
     meta::label(pod, REVISION_LABEL)
 }
@@ -133,7 +135,7 @@ fn renumber(store: &mut Store, revision: &Value, number: i64) -> Option<Arc<Valu
     write::modify(store, &key, Part::Main, |revision| revision["revision"] = json!(number))
 }
 
-/// Makes a revision. Another object may have its name already; then another hash is tried.
+/// Creates a revision. If its name belongs to another template, the collision count changes the hash.
 fn make(
     store: &mut Store,
     key: &Key,

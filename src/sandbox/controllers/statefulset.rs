@@ -1,9 +1,12 @@
-//! The StatefulSet controller: pods with ordinals, made and replaced one after the other.
+//! The StatefulSet controller: pods with ordinals, created and replaced one after the other.
 //!
-//! One look goes through the ordinals upwards and stops, unless pods are managed in parallel, at the first that is
-//! not available; then it takes away what is too much, from the highest down; then, in the same order, the first
-//! pod of another revision, as far as the partition. So a broken pod blocks its own repair. Claims for volumes are
-//! not imitated.
+//! Each sync goes up the ordinals and stops, unless pods are managed in parallel, at the first that is not available.
+//! Then it deletes condemned pods from the highest down, and then, in the same order, the first pod of another
+//! revision, as far as the partition. So a broken pod blocks its own repair, as documented under [Forced rollback].
+//! Claims for volumes and
+//! `maxUnavailable` are left out.
+//!
+//! [Forced rollback]: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -19,7 +22,7 @@ use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// What the set asks for, and what there was when the look began.
+/// The set and its pods as they were when the sync began.
 struct SyncContext {
     key: Key,
     set: Arc<Value>,
@@ -32,7 +35,7 @@ struct SyncContext {
     pods: Vec<Member>,
 }
 
-/// Whether pods wait for each other.
+/// `spec.podManagementPolicy`: whether pods wait for each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PodManagement {
     OrderedReady,
@@ -55,7 +58,7 @@ impl Member {
     }
 }
 
-/// Whether a look goes on or has to wait for something.
+/// Whether a sync continues or waits for a pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Continue,
@@ -97,7 +100,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     context.history.truncate(store, &pods);
 }
 
-/// Takes over revisions that the selector chooses and nobody controls, whoever made them.
+/// Adopts the revisions that the selector matches and no object controls.
 fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
     if meta::is_terminating(set) {
         return;
@@ -110,7 +113,7 @@ fn adopt_revisions(store: &mut Store, key: &Key, set: &Value) {
     }
 }
 
-/// The set's pods, after adopting those with fitting names and labels that nobody controls, by ordinal.
+/// The set's pods by ordinal, after adopting orphans whose name and labels match.
 fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
     let own = ownership::claim(store, key, set, registry::kind("pods"), |pod, object| {
         ordinal(key, pod).is_some() && !meta::is_terminating(object)
@@ -137,7 +140,7 @@ fn pods(store: &mut Store, key: &Key, set: &Value) -> Vec<Member> {
     members
 }
 
-/// The number at the end of a pod's name, if what is before it is the set's.
+/// The number at the end of a pod's name, if the rest is the set's name.
 fn ordinal(set: &Key, pod: &Key) -> Option<i64> {
     pod.name.strip_prefix(&set.name)?.strip_prefix('-')?.parse().ok()
 }
@@ -151,13 +154,13 @@ impl SyncContext {
         self.pods.iter().find(|member| member.ordinal == ordinal)
     }
 
-    /// Pods with ordinals that are too high or too low, highest first.
+    /// Pods whose ordinal is out of range, highest first.
     fn condemned(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.pods.iter().rev().filter(|member| !self.ordinals().contains(&member.ordinal))
     }
 }
 
-/// Makes pods for ordinals without one.
+/// Creates the missing pods, in order.
 fn create_missing(store: &mut Store, context: &SyncContext) -> Flow {
     for ordinal in context.ordinals() {
         let Some(member) = context.member(ordinal) else {
@@ -202,7 +205,7 @@ fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
     if let Some(service) = context.set["spec"].get("serviceName").filter(|service| **service != "") {
         spec.insert("subdomain".to_owned(), service.clone());
     }
-    // The claims themselves are not kept here: no volume is ever waited for.
+    // The claims themselves do not exist here, so no pod waits for a volume.
     let claims = meta::items(&context.set, "/spec/volumeClaimTemplates").iter().map(|claim| {
         let volume = meta::name(claim);
         json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}})
@@ -213,7 +216,7 @@ fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
     {
         volumes.splice(0..0, claims);
     }
-    // A refusal means that the name is somebody else's; the next look tries again.
+    // A refusal means that another object has the name; the next sync tries again.
     write::create(store, registry::kind("pods"), &context.key.namespace, pod, DryRun::Off).ok();
 }
 
@@ -221,7 +224,7 @@ fn delete(store: &mut Store, key: &Key) {
     deletion::delete_for_controller(store, key, &DeleteOptions::default());
 }
 
-/// Deletes pods that are too many: all, or the highest once everything below it is well.
+/// Deletes pods whose ordinal is out of range: all at once, or the highest after all others are available.
 fn delete_condemned(store: &mut Store, context: &SyncContext) -> Flow {
     let of_the_set = context.ordinals().filter_map(|ordinal| context.member(ordinal));
     let first_unavailable =
@@ -243,12 +246,13 @@ fn delete_condemned(store: &mut Store, context: &SyncContext) -> Flow {
     Flow::Continue
 }
 
-/// Deletes the highest pod of another revision, unless one above it is still on its way. How many it deleted.
+/// Deletes the highest pod of another revision, unless one above it is not available yet. Returns how many it
+/// deleted.
 fn replace_one(store: &mut Store, context: &SyncContext) -> i64 {
     let update = meta::name(&context.history.update);
     // The partition counts places, not ordinals.
     for ordinal in (context.start + context.partition..context.start + context.replicas).rev() {
-        // A pod that was just made is on its way.
+        // A pod that was just created is not available yet.
         let Some(member) = context.member(ordinal) else { return 0 };
         if pod_revision(&member.pod) != update && !member.terminating {
             delete(store, &member.key);
@@ -261,7 +265,7 @@ fn replace_one(store: &mut Store, context: &SyncContext) -> i64 {
     0
 }
 
-/// Writes the status where it says something else than before.
+/// Writes the status.
 fn report(store: &mut Store, context: &SyncContext, leaving: i64) {
     let count = |of: &dyn Fn(&Member) -> bool| {
         i64::try_from(context.pods.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)

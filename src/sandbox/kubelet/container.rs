@@ -1,4 +1,4 @@
-//! What the status of a container says in each state of its pod.
+//! The status of a container in each state of its pod.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub(super) fn status(pod: &Value, container: &Value, state: PodState, now: Times
     status
 }
 
-/// Says of a container that it crashed and waits for its restart.
+/// Writes that a container crashed and waits for its restart.
 pub(super) fn crashed(status: &mut Value, pod: &Value, crash: Crash, restarts: i64) {
     let name = meta::text(status, "/name").to_owned();
     let (pod_name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
@@ -91,18 +91,18 @@ fn waiting(reason: &str, message: &str) -> Value {
 
 const PULL_BACK_OFF: &str = "ImagePullBackOff";
 
-/// Whether a container's place waits for one that cannot be made.
+/// Whether a status reports a container that cannot start.
 fn is_blocked(status: &Value) -> bool {
     let reasons = [PULL_BACK_OFF, "ErrImagePull", "InvalidImageName", "CreateContainerConfigError"];
     reasons.contains(&meta::text(status, "/state/waiting/reason"))
 }
 
-/// What was last said of a container that was there.
+/// The last status of a container that ran.
 enum PreviousStatus<'a> {
     Nothing,
-    /// It is the one that should be there.
+    /// Of the container that should run now.
     Same(&'a Value),
-    /// It was stopped for another, and what it was stays to be seen until that runs.
+    /// Of a container that was stopped for another image; its status stays visible until the new one runs.
     Replaced(&'a Value),
 }
 
@@ -149,7 +149,7 @@ impl<'a> PreviousStatus<'a> {
     }
 }
 
-/// Says which container it is that was made.
+/// Sets the image and container IDs.
 pub(super) fn set_container_id(status: &mut Value, pod: &Value, restarts: i64) {
     status["imageID"] = json!(format!("sandbox://{}", meta::text(status, "/image")));
     status["containerID"] =

@@ -1,4 +1,6 @@
-//! Init containers: those that end before the others start, and those that go on beside them.
+//! The statuses of init containers, sidecars among them.
+//!
+//! See <https://kubernetes.io/docs/concepts/workloads/pods/init-containers/>.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use super::prerequisites::{failing_init, is_sidecar};
 use super::timeline::{Crash, PodState};
 use crate::sandbox::object::meta;
 
-/// How far one of them is.
+/// The progress of one of them.
 #[derive(Clone, Copy)]
 enum Progress {
     ToCome,
@@ -16,18 +18,18 @@ enum Progress {
     Done,
 }
 
-/// What is said of each.
+/// The status of each.
 pub(super) fn statuses(pod: &Value, state: PodState, now: Timestamp) -> Vec<Value> {
     progress(pod, state).map(|(container, progress)| status(pod, container, progress, now)).collect()
 }
 
-/// Those for which the pod's other containers wait.
+/// The names of those that the pod's containers wait for.
 pub(super) fn incomplete(pod: &Value, state: PodState) -> Vec<&str> {
     let unfinished = progress(pod, state).filter(|(_, progress)| !matches!(progress, Progress::Done));
     unfinished.map(|(container, _)| meta::text(container, "/name")).collect()
 }
 
-/// They start one after the other, so those behind one that fails are still to come.
+/// They start in order, so those behind one that fails have not started.
 fn progress(pod: &Value, state: PodState) -> impl Iterator<Item = (&Value, Progress)> {
     let failing = failing_init(pod);
     let mut is_behind = false;

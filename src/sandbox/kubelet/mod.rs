@@ -1,7 +1,11 @@
 //! The scheduler and the kubelet: pods are bound, start, become ready or fail, and end.
 //!
-//! What a pod looks like follows from its rule, the moment it was made and the clock alone, so nothing is
-//! lost when nobody looks for a while. It must not know who made the pod.
+//! They stand for kube-scheduler and the kubelet of a single node: see [Pod lifecycle]. The state of a pod is a pure
+//! function of its rule, its start and the clock, so nothing is lost while no process runs. Left out are containers,
+//! probes, volumes, resources, evictions and restart policies other than `Always`: what a pod does is scripted by its
+//! rule. This module must not know which controller created the pod.
+//!
+//! [Pod lifecycle]: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 mod container;
 mod events;
@@ -26,7 +30,7 @@ use timeline::{PodState, PodTimeline};
 /// The only node.
 const NODE: &str = "sandbox";
 
-/// Takes note of a change of a pod's images: its containers begin anew, and its rule counts from then on.
+/// Restarts a pod's timeline when its images change: its containers are replaced.
 pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
     if let (Some(before), Some(after)) = (&change.before, &change.after)
         && images(before) != images(after)
@@ -39,7 +43,7 @@ fn images(pod: &Value) -> Vec<&Value> {
     meta::items(pod, "/spec/containers").iter().map(|container| &container["image"]).collect()
 }
 
-/// Brings a pod to where it should be by now.
+/// Writes the status that a pod should have by now.
 pub(crate) fn sync(store: &mut Store, key: &Key) {
     let Some(pod) = store.object(key).cloned() else { return };
     if meta::is_terminating(&pod) {
@@ -52,11 +56,11 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
     let (outcome, _) = rule(store, &pod);
     let mut timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
     if timeline.state == PodState::Starting && meta::text(&pod, "/status/phase") == "Running" {
-        // A pod that ran does not start again: one of its containers will, and nobody has looked at that yet.
+        // A pod that ran does not start again; one of its containers will, and the kubelet has not noticed yet.
         timeline.state = PodState::Created;
     }
     if let Some(due) = timeline.next {
-        // Restarts that nobody could see need not be gone through one by one.
+        // Restarts that happened while no process ran were visible to nobody: skip to the last.
         let due = if matches!(timeline.state, PodState::Crashing(_) | PodState::InitCrashing(_)) {
             due.max(store.horizon)
         } else {
@@ -82,7 +86,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         | PodState::InitCrashing(_) => {
             let now = store.now;
             if !bound {
-                // Binding is a write of its own in a cluster, too: it is not seen as a change of the spec.
+                // As in a cluster, binding is a write of its own and does not raise the generation.
                 bind(store, key, &pod);
             }
             let Some(pod) = store.object(key).cloned() else { return };
@@ -97,7 +101,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
     }
 }
 
-/// When the pod was made, to the millisecond where that is known.
+/// When the pod's timeline started: its creation or its last change of images, to the millisecond if known.
 pub(crate) fn start(store: &Store, pod: &Value) -> jiff::Timestamp {
     let exact = store.pod_starts.get(meta::uid(pod)).copied();
     exact.or_else(|| meta::time_at(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
@@ -115,29 +119,28 @@ fn end(store: &mut Store, key: &Key) {
     deletion::delete_for_controller(store, key, &options);
 }
 
-/// What becomes of a pod, and what it prints.
+/// The outcome and the log that the rules give a pod.
 fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
     let image = meta::text(pod, "/spec/containers/0/image");
-    let look = PodFacts { image, labels: meta::labels(pod), start: start(store, pod) };
-    rules::outcome(&store.rules, look, |prerequisite| prerequisites::has(pod, prerequisite))
+    let facts = PodFacts { image, labels: meta::labels(pod), start: start(store, pod) };
+    rules::outcome(&store.rules, facts, |prerequisite| prerequisites::has(pod, prerequisite))
 }
 
-/// Which log of a pod is asked for.
+/// Which log of a container is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerInstance {
-    /// That of the container as it is, or as it last was.
+    /// Of the running container, or the last one that ran.
     Current,
-    /// That of the one before.
+    /// Of the one before, as with `kubectl logs --previous`.
     Previous,
 }
 
-/// What a container of a pod printed; or why there is nothing to read, in the server's words. Without a name it is the
-/// first one.
+/// The log of a container, by default the first; or the server's message why there is none.
 pub(crate) fn log(
     store: &Store,
     pod: &Value,
     container: Option<&str>,
-    life: ContainerInstance,
+    instance: ContainerInstance,
 ) -> Result<String, String> {
     let name = meta::name(pod);
     let container = container.unwrap_or_else(|| meta::text(pod, "/spec/containers/0/name"));
@@ -152,7 +155,7 @@ pub(crate) fn log(
         return Err(waits("ContainerCreating"));
     };
     let has_ended = status["lastState"].get("terminated").is_some();
-    if life == ContainerInstance::Previous && !has_ended {
+    if instance == ContainerInstance::Previous && !has_ended {
         return Err(format!("previous terminated container \"{container}\" in pod \"{name}\" not found"));
     }
     match meta::text(status, "/state/waiting/reason") {

@@ -1,15 +1,16 @@
-//! What a pod has that a failure can be about, and what the scheduler and the kubelet say of it.
+//! What a pod must have for a failure to be possible, and the messages of the scheduler and the kubelet.
 
 use serde_json::Value;
 
 use crate::sandbox::object::meta;
 use crate::sandbox::rules::pod_failure::Prerequisite;
 
-/// The scheduler's sentence about a pod that fits nowhere.
+/// The scheduler's message for a pod that fits on no node.
 pub(super) const UNSCHEDULABLE_MESSAGE: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
      1 No preemption victims found for incoming pod.";
 
-/// Whether a pod has what a failure needs. One that has run has its volumes mounted and its init containers behind it.
+/// Whether a pod has what a failure needs. A pod that has run has mounted its volumes and finished its init
+/// containers.
 pub(super) fn has(pod: &Value, prerequisite: Prerequisite) -> bool {
     let has_run = || meta::text(pod, "/status/phase") == "Running";
     match prerequisite {
@@ -19,18 +20,18 @@ pub(super) fn has(pod: &Value, prerequisite: Prerequisite) -> bool {
     }
 }
 
-/// The init container that fails: the first that has to end before others start.
+/// The init container that fails: the first that is no sidecar.
 pub(super) fn failing_init(pod: &Value) -> Option<&str> {
     let all = meta::items(pod, "/spec/initContainers");
     all.iter().find(|container| !is_sidecar(container)).map(|container| meta::text(container, "/name"))
 }
 
-/// Whether an init container goes on beside the others.
+/// Whether an init container is a sidecar, which keeps running beside the others.
 pub(super) fn is_sidecar(container: &Value) -> bool {
     meta::text(container, "/restartPolicy") == "Always"
 }
 
-/// That the first object is missing which the environment of a container needs, in the kubelet's words.
+/// The kubelet's message about the first missing object that a container's environment needs.
 pub(super) fn missing(container: &Value) -> Option<String> {
     let whole = meta::items(container, "/envFrom").iter().flat_map(|from| {
         [("configmap", &from["configMapRef"]), ("secret", &from["secretRef"])].map(not_found)
@@ -42,7 +43,7 @@ pub(super) fn missing(container: &Value) -> Option<String> {
     whole.chain(single).flatten().next()
 }
 
-/// That the first volume cannot be mounted which is of a ConfigMap or a Secret, in the kubelet's words.
+/// The kubelet's message about the first volume that needs a missing ConfigMap or Secret.
 pub(super) fn unmounted(pod: &Value) -> Option<String> {
     meta::items(pod, "/spec/volumes").iter().find_map(|volume| {
         let missing = if volume["secret"].is_null() {
@@ -58,7 +59,7 @@ pub(super) fn unmounted(pod: &Value) -> Option<String> {
     })
 }
 
-/// That an object is not there, where it is named and needed.
+/// The message that a referenced object does not exist; `None` without a reference or if it is optional.
 fn not_found((kind, reference): (&str, &Value)) -> Option<String> {
     let is_needed = !reference.is_null() && reference["optional"] != true;
     is_needed.then(|| format!("{kind} \"{}\" not found", meta::text(reference, "/name")))
@@ -71,7 +72,7 @@ pub(super) fn pull_error(image: &str) -> String {
     )
 }
 
-/// Why an image is not even asked for.
+/// Why an image name is invalid.
 pub(super) fn name_error(image: &str) -> String {
     format!(
         "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"

@@ -1,4 +1,4 @@
-//! What the status of a pod says in each state.
+//! The status of a pod in each state.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use super::{container, init};
 use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::meta;
 
-/// The status of a pod that no node takes.
+/// The status of a pod that fits on no node.
 pub(super) fn unschedulable(pod: &Value, now: Timestamp) -> Value {
     let mut status = carried(pod);
     status.insert("phase".to_owned(), json!("Pending"));
@@ -21,7 +21,7 @@ pub(super) fn unschedulable(pod: &Value, now: Timestamp) -> Value {
 /// The status of a bound pod.
 pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     let mut status = carried(pod);
-    // A pod that ran stays so while another container cannot be made: its containers count as stopped.
+    // A pod that ran stays Running while its new containers cannot start: the old ones count as stopped.
     let ran = matches!(state, PodState::StartFailed(_)) && meta::text(pod, "/status/phase") == "Running";
     let running = ran || matches!(state, PodState::Running(_) | PodState::Crashing(_));
     let all = meta::items(pod, "/spec/containers");
@@ -69,7 +69,7 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     Value::Object(status)
 }
 
-/// The state of one container: what is missing in one's environment does not hold up the others.
+/// The state of one container: an object that one environment misses does not stop the other containers.
 fn of_container(container: &Value, state: PodState) -> PodState {
     let is_blocked = state == PodState::StartFailed(StartError::Environment);
     if is_blocked && prerequisites::missing(container).is_none() {
@@ -86,7 +86,7 @@ fn address(uid: &str) -> String {
     format!("10.244.{}.{}", (hash >> 8) % 256, 1 + hash % 254)
 }
 
-/// What a status keeps from the one before.
+/// The fields that every status keeps.
 fn carried(pod: &Value) -> Map<String, Value> {
     let mut status = Map::new();
     for field in ["qosClass", "startTime"] {
@@ -109,7 +109,7 @@ fn condition(kind: &str, state: &str, why: Option<(&str, &str)>) -> Value {
     condition
 }
 
-/// Dates conditions: one that keeps its status keeps its time.
+/// Sets transition times: a condition that keeps its status keeps its time.
 fn conditions<const N: usize>(pod: &Value, conditions: [Value; N], now: Timestamp) -> Value {
     let before = meta::items(pod, "/status/conditions");
     let dated = conditions.map(|mut condition| {
@@ -122,12 +122,12 @@ fn conditions<const N: usize>(pod: &Value, conditions: [Value; N], now: Timestam
         }
         condition
     });
-    // Conditions that are somebody else's stay.
+    // Conditions of other writers stay.
     let foreign = before.iter().filter(|b| dated.iter().all(|own| own["type"] != b["type"])).cloned();
     Value::Array(dated.iter().cloned().chain(foreign).collect())
 }
 
-/// Which of the conditions that a pod waits for are not true, in the kubelet's words.
+/// The kubelet's message about readiness gates that are not true.
 fn closed_gates(pod: &Value) -> String {
     let conditions = meta::items(pod, "/status/conditions");
     let gates =

@@ -1,4 +1,4 @@
-//! Where a pod should be by now, and when that changes next: a pure function of its rule and its age.
+//! The state of a pod by now and when it changes next: a pure function of its rule and its age.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,59 +7,59 @@ use crate::sandbox::rules::Outcome;
 use crate::sandbox::rules::pod_failure::PodFailure;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
 
-/// Where a pod should be.
+/// The state of a pod at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PodTimeline {
     pub(super) state: PodState,
-    /// When this changes, if it does.
+    /// When the state changes next, if it does.
     pub(super) next: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PodState {
-    /// Nobody has looked at it yet.
+    /// The scheduler has not seen it yet.
     Created,
     Unschedulable,
     Starting,
     Running(Probe),
     /// Its volumes cannot be mounted.
     MountFailed,
-    /// Its containers cannot be made.
+    /// Its containers cannot be created.
     StartFailed(StartError),
     Crashing(Crash),
-    /// One of its init containers is.
+    /// One of its init containers crashes.
     InitCrashing(Crash),
 }
 
-/// Why a container cannot be made.
+/// Why a container cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StartError {
-    /// Its image could just now not be pulled.
+    /// Pulling its image failed.
     Pull,
-    /// Its image will be pulled again later.
+    /// Pulling its image failed and is retried later.
     PullBackOff,
     ImageName,
-    /// What its environment needs is not there.
+    /// An object that its environment needs does not exist.
     Environment,
 }
 
-/// How the readiness probe of a running pod goes.
+/// The readiness probe of a running pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// It will pass.
+    /// It has not passed yet.
     Pending,
     Passing,
     PodFailure,
 }
 
-/// How a container ends that crashes.
+/// Why a container crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CrashReason {
     Error,
     OutOfMemory,
 }
 
-/// How often a container was restarted, when and how it last ended, and how long it waits.
+/// How often a container was restarted, when and why it last ended, and how long it waits for the next restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Crash {
     pub(super) ending: CrashReason,
@@ -68,19 +68,21 @@ pub(super) struct Crash {
     pub(super) wait: SignedDuration,
 }
 
-/// The first wait after a crash; it doubles up to the longest.
+/// The kubelet's back-off: ten seconds, doubled with each crash up to five minutes. See
+/// <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>.
 const INITIAL_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const MAX_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
 
 impl PodTimeline {
-    /// Binding takes one hop after the pod was made, starting the container another.
+    /// The state of a pod that started at `start`. Binding takes one controller delay, creating the containers
+    /// another.
     pub(super) fn of(outcome: Outcome, start: Timestamp, now: Timestamp) -> Self {
         let (bound, started) = (start + CONTROLLER_DELAY, start + CONTROLLER_DELAY + CONTROLLER_DELAY);
         if now < bound {
             return Self { state: PodState::Created, next: Some(bound) };
         }
         let for_good = |state| Self { state, next: None };
-        // Both come before anything starts.
+        // Both happen before a container starts.
         if outcome == Outcome::Fail(PodFailure::Unschedulable) {
             return for_good(PodState::Unschedulable);
         }
@@ -126,7 +128,7 @@ impl PodTimeline {
         }
     }
 
-    /// The container is restarted once at once, and then after ever longer waits.
+    /// The first restart is immediate; each further one waits for its back-off.
     fn crashing(
         state: fn(Crash) -> PodState,
         ending: CrashReason,
@@ -139,7 +141,7 @@ impl PodTimeline {
             ended += wait;
             wait = (wait + wait).min(MAX_BACK_OFF);
         }
-        // From here on the waits are alike, so days need not be counted one by one.
+        // From here on all waits are equal, so they are counted by division: a pod may crash for days.
         let missed = (now.duration_since(ended).as_secs() / wait.as_secs()).max(0);
         restarts += missed;
         ended += SignedDuration::from_secs(missed * wait.as_secs());

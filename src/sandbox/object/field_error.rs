@@ -1,9 +1,9 @@
-//! Complaints about single fields, as the API server words them.
+//! Errors of single fields, as the API server words them (`k8s.io/apimachinery/pkg/util/validation/field`).
 
 use serde_json::Value;
 use std::fmt::{self, Display};
 
-/// A value as the server writes it where that is not plain JSON.
+/// A value in Go's notation, for messages in which the server prints a struct.
 #[derive(Debug, Clone)]
 pub(crate) struct GoSyntax(pub(crate) String);
 
@@ -13,7 +13,7 @@ impl Display for GoSyntax {
     }
 }
 
-/// A complaint about one field.
+/// An error of one field.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldError {
     pub(super) field: String,
@@ -37,7 +37,7 @@ impl FieldError {
         Self { field: field.into(), reason: "FieldValueInvalid", body }
     }
 
-    /// The field's value is of another type than a definition says.
+    /// The field's value has another type than the definition's schema.
     pub(crate) fn mistyped(field: impl Into<String>, value: &Value, detail: &str) -> Self {
         Self { reason: "FieldValueTypeInvalid", ..Self::invalid(field, value, detail) }
     }
@@ -54,18 +54,18 @@ impl FieldError {
         Self { field: field.into(), reason: "FieldValueDuplicate", body: format!("Duplicate value: {value}") }
     }
 
-    /// The field names something that is not there.
+    /// The field names something that does not exist.
     pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
         Self { field: field.into(), reason: "FieldValueNotFound", body: format!("Not found: {value}") }
     }
 
-    /// The field's value is too long to be repeated.
+    /// The field's value is too long. The limit is in bytes.
     pub(crate) fn too_long(field: impl Into<String>, limit: usize) -> Self {
         let body = format!("Too long: may not be more than {limit} bytes");
         Self { field: field.into(), reason: "FieldValueTooLong", body }
     }
 
-    /// The field must not be given here.
+    /// The field must not be set here.
     pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self { field: field.into(), reason: "FieldValueForbidden", body: with_detail("Forbidden", detail) }
     }

@@ -23,37 +23,37 @@ pub(crate) struct Definition {
     pub(crate) generation: Generation,
     /// Whether `status` is a subresource, written apart from the rest.
     pub(crate) status: StatusSubresource,
-    /// Which rule names follow.
+    /// The rule for names.
     pub(crate) names: NameRule,
     /// Whether a PUT may leave out the resource version.
     pub(crate) unconditional_update: UnconditionalUpdate,
-    /// What a PUT to a missing object does.
+    /// Whether a PUT may create a missing object.
     pub(crate) create_on_update: CreateOnUpdate,
-    /// What a completed deletion answers.
+    /// What a completed deletion returns.
     pub(crate) delete_response: DeleteResponse,
-    /// Refuses wrongly typed bodies and drops fields the kind does not have.
+    /// Decodes a body: refuses wrong types and drops unknown fields.
     pub(crate) check: fn(Value) -> Result<Decoded, String>,
-    /// Fills in what the API server would.
+    /// Sets defaults.
     pub(crate) default: fn(&mut Value),
-    /// Complains about an object, given the one it replaces.
+    /// The errors of an object, given the one that it replaces.
     pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<FieldError>,
 }
 
-/// Whether the API server is built with a kind, or a definition that somebody installed describes it.
+/// Whether a kind is built into the API server or described by a CustomResourceDefinition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     BuiltIn,
     Custom,
 }
 
-/// Whether objects of a kind live in namespaces.
+/// Whether objects of a kind have a namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     Namespaced,
     Cluster,
 }
 
-/// Whether objects of a kind are stored, or answered and forgotten.
+/// Whether objects of a kind are stored, or only answered, as reviews are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Persistence {
     Stored,
@@ -65,7 +65,7 @@ pub(crate) enum Persistence {
 pub(crate) enum Generation {
     None,
     Spec,
-    /// Deployments: their annotations are copied to ReplicaSets, so they count as well.
+    /// Deployments: the controller copies their annotations to ReplicaSets, so it must observe them.
     SpecAndAnnotations,
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum StatusSubresource {
 pub(crate) enum NameRule {
     Subdomain,
     Label,
-    /// The same, with a complaint of its own about dots.
+    /// The same, with a message of its own about dots.
     UndottedLabel,
 }
 
@@ -92,21 +92,21 @@ pub(crate) enum UnconditionalUpdate {
     Refused,
 }
 
-/// What a PUT to an object that does not exist does.
+/// Whether a PUT may create a missing object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CreateOnUpdate {
     Refused,
     Allowed,
 }
 
-/// What a DELETE that removed the object answers.
+/// What a DELETE returns that removed the object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeleteResponse {
     Status,
     Object,
 }
 
-/// A kind: a row of the table, comparable and cheap to copy.
+/// A kind: a row of the registry, comparable and cheap to copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind(&'static Definition);
 
@@ -180,10 +180,10 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// An object as its type has it.
+/// A decoded object.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) object: Value,
-    /// Complaints about fields that the type does not have.
+    /// Warnings about unknown fields.
     pub(crate) unknown: Vec<String>,
 }

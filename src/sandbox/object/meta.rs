@@ -65,7 +65,7 @@ pub(crate) fn label<'a>(object: &'a Value, name: &str) -> &'a str {
     labels(object).and_then(|labels| labels.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether deletion of the object has begun.
+/// Whether the object is being deleted.
 pub(crate) fn is_terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
 }
@@ -80,12 +80,12 @@ pub(crate) fn owners(object: &Value) -> &[Value] {
     items(object, "/metadata/ownerReferences")
 }
 
-/// The UID of the owner that controls the object.
+/// The reference to the owner that controls the object.
 pub(crate) fn controller(object: &Value) -> Option<&Value> {
     owners(object).iter().find(|o| o["controller"] == json!(true))
 }
 
-/// The reference by which `owner` controls what it makes.
+/// The reference by which `owner` controls what it creates.
 pub(crate) fn controller_reference(owner: &Value) -> Value {
     json!({
         "apiVersion": owner["apiVersion"],
@@ -97,7 +97,7 @@ pub(crate) fn controller_reference(owner: &Value) -> Value {
     })
 }
 
-/// The object below `field`, made when it is not there.
+/// The map at `field`, created if missing.
 pub(crate) fn object_mut<'a>(object: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
     if !object.get(field).is_some_and(Value::is_object) {
         object[field] = json!({});
@@ -105,22 +105,22 @@ pub(crate) fn object_mut<'a>(object: &'a mut Value, field: &str) -> &'a mut Map<
     object[field].as_object_mut().expect("it was just made an object")
 }
 
-/// `metadata`, made when it is not there.
+/// `metadata`, created if missing.
 pub(crate) fn metadata(object: &mut Value) -> &mut Map<String, Value> {
     object_mut(object, "metadata")
 }
 
-/// A moment as the API writes it: whole seconds, UTC.
+/// A time as the API writes it: whole seconds, UTC.
 pub(crate) fn format_time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The moment at a JSON pointer.
+/// The time at a JSON pointer.
 pub(crate) fn time_at(object: &Value, pointer: &str) -> Option<Timestamp> {
     object.pointer(pointer).and_then(Value::as_str).and_then(|t| t.parse().ok())
 }
 
-/// A moment so long after another, or the last there is.
+/// The time after a duration, at most the latest that can be represented.
 pub(crate) fn saturating_add(moment: Timestamp, duration: jiff::SignedDuration) -> Timestamp {
     moment.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -1,4 +1,4 @@
-//! What controllers and the kubelet ask about a pod.
+//! Facts about a pod that several controllers and the kubelet need.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -33,9 +33,10 @@ pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
 /// The order in which a controller deletes pods that are too many, lowest first: those that serve least, then those
 /// that have served for the shortest time. So scaling down disturbs as little as it can.
 ///
-/// It is `ActivePodsWithRanks` of Kubernetes without the pods per node, as there is only one node. The documented part:
-/// <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset>. Equal pods go by
-/// name, so that every run deletes the same ones.
+/// It is `ActivePodsWithRanks` of Kubernetes without the pods per node, as there is only one node. The documented
+/// part:
+/// <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset>. Equal pods go
+/// by name, so that every run deletes the same ones.
 pub(crate) fn deletion_rank(pod: &Value, key: &Key) -> impl Ord + use<> {
     let phase = match meta::text(pod, "/status/phase") {
         "Pending" => 0,

@@ -1,7 +1,8 @@
-//! Quantities of resources in the one form in which the API server keeps them.
+//! Quantities of resources in the canonical form in which the API server stores them.
 //!
-//! A client that compares what it sent with what is stored must see `0.5` come back as `500m`, as it would
-//! from a real server.
+//! A client that compares what it sent with what is stored must see `0.5` come back as `500m`, as from a real server.
+//! See
+//! <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>.
 
 use serde_json::{Value, json};
 
@@ -41,14 +42,14 @@ fn rewrite(value: &mut Value) -> Result<(), String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        // Labels and the like may have these names; their types are checked elsewhere.
+        // Other maps may have such keys; their types are checked elsewhere.
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Ok(()),
     };
     *value = json!(canonical(&text).ok_or(SHAPE)?);
     Ok(())
 }
 
-/// Amounts of resources are kept in thousandths at the finest.
+/// Rounds amounts of resources up to whole thousandths, the finest that is stored.
 fn round(value: &mut Value) {
     const MILLI: i128 = UNIT / 1_000;
     let nanos = value.as_str().and_then(nanos).filter(|nanos| nanos % MILLI != 0);
@@ -64,7 +65,7 @@ pub(crate) fn nanos(text: &str) -> Option<i128> {
     scaled(number, factor(suffix)?.1)
 }
 
-/// How a quantity was written, which decides how it is kept.
+/// The notation of a quantity, which its canonical form keeps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Decimal,

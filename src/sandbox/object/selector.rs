@@ -1,13 +1,13 @@
-//! Label selectors.
+//! Label selectors: whether labels match.
 //!
-//! This module decides whether labels match. It must not know where labels come from.
+//! See <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>.
 
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 use crate::sandbox::object::meta;
 
-/// Requirements that labels must meet, all of them.
+/// Requirements that labels must all meet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Selector(Vec<Requirement>);
 
@@ -23,7 +23,7 @@ pub(crate) enum Operator {
     NotIn(Vec<String>),
     Exists,
     Absent,
-    /// The value is a number on one side of this.
+    /// The value is a number less or greater than this.
     Compare(Ordering, i64),
 }
 
@@ -53,7 +53,7 @@ impl Selector {
         Self(requirements)
     }
 
-    /// The requirements as a query would write them, in the order of their keys.
+    /// The selector in the syntax of queries, sorted by key.
     pub(crate) fn text(&self) -> String {
         let mut parts: Vec<String> = self.0.iter().map(Requirement::text).collect();
         parts.sort();

@@ -1,6 +1,7 @@
-//! Failures as the API server words them: a `Status` object with a code, a reason, a message and details.
+//! Refusals as the API server words them: a `Status` with a code, a reason, a message and details.
 //!
-//! This module decides wording only. It must not know when a failure is due.
+//! This module decides the wording only, not when a request is refused. See
+//! <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>.
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ impl StatusError {
         status
     }
 
-    /// What the failure says.
+    /// The message.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -70,13 +71,13 @@ impl StatusError {
         }
     }
 
-    /// 409: an object of that name exists, if not for long.
+    /// 409: an object of that name exists and is being deleted.
     pub(crate) fn still_exists(kind: Kind, name: &str) -> Self {
         let failure = Self::already_exists(kind, name);
         Self { message: format!("object is being deleted: {}", failure.message), ..failure }
     }
 
-    /// 409: the object is not the one the writer had read.
+    /// 409: the object changed since the writer read it.
     pub(crate) fn modified(kind: Kind, name: &str) -> Self {
         let cause =
             "the object has been modified; please apply your changes to the latest version and try again";
@@ -114,7 +115,7 @@ impl StatusError {
         Self::conflict(kind, name, kind.kind, &cause)
     }
 
-    /// 409: an applied object names a UID, and there is no object.
+    /// 409: an applied object names a UID and does not exist.
     pub(crate) fn uid_of_nothing(kind: Kind, name: &str, given: &str) -> Self {
         let cause = format!(
             "uid mismatch: the provided object specified uid {given}, and no existing object was found"
@@ -152,7 +153,7 @@ impl StatusError {
         Self::invalid_of(&kind.qualified_kind(), kind.group, kind.kind, name, errors)
     }
 
-    /// 422: a lease was put without its resource version; the resource stands where the kind should.
+    /// 422: a PUT needs the resource version. As with the server, the resource stands in place of the kind.
     pub(crate) fn version_required(kind: Kind, name: &str) -> Self {
         let problem = FieldError {
             field: "metadata.resourceVersion".to_owned(),
@@ -162,13 +163,13 @@ impl StatusError {
         Self::invalid_of(&kind.resource(), kind.group, kind.plural, name, &[problem])
     }
 
-    /// 422: a workload cannot be that small.
+    /// 422: the size is negative.
     pub(crate) fn negative_scale(name: &str, replicas: i64) -> Self {
         let problem = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
         Self::invalid_of("Scale.autoscaling", "autoscaling", "Scale", name, &[problem])
     }
 
-    /// 422: a review asks for nothing, or for two things at once.
+    /// 422: an access review asks about nothing, or about two things at once.
     pub(crate) fn nothing_to_review(group: &str) -> Self {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
         let problem = FieldError::invalid("spec.resourceAttributes", &Value::Null, detail);
@@ -180,7 +181,7 @@ impl StatusError {
         Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", errors)
     }
 
-    /// 422: the patched object cannot be read as its kind.
+    /// 422: the patched object cannot be decoded as its kind.
     pub(crate) fn patched_object(object: &Value, cause: &str) -> Self {
         let shown = Value::String(object.to_string());
         Self::invalid_of("", "", "", "", &[FieldError::invalid("patch", &shown, cause)])
@@ -189,7 +190,7 @@ impl StatusError {
     fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
         let mut texts: Vec<String> = Vec::new();
         for text in errors.iter().map(FieldError::text) {
-            // Said once, though every layer that complains is a cause.
+            // The message has each text once; `causes` has all.
             if !texts.contains(&text) {
                 texts.push(text);
             }
@@ -206,41 +207,41 @@ impl StatusError {
         Self { code: 422, reason: "Invalid", message, details: Some(about) }
     }
 
-    /// 422: a JSON patch could not be applied; the server does not say why.
+    /// 422: a JSON patch cannot be applied; the server gives no reason.
     pub(crate) fn patch_refused() -> Self {
         let message = "the server rejected our request due to an error in our request".to_owned();
         Self { code: 422, reason: "Invalid", message, details: Some(json!({})) }
     }
 
-    /// 413: a JSON patch is too long.
+    /// 413: a JSON patch has too many operations.
     pub(crate) fn too_many_operations(most: usize, given: usize) -> Self {
         let message = format!("The allowed maximum operations in a JSON patch is {most}, got {given}");
         Self { code: 413, reason: "RequestEntityTooLarge", message, details: None }
     }
 
-    /// 500: a text that should be a version is not. The API server gives this no reason.
+    /// 500: a resource version is no number. The API server gives no reason.
     pub(crate) fn no_version(text: &str) -> Self {
         Self::unreasoned(format!("strconv.ParseUint: parsing {}: invalid syntax", Value::from(text)))
     }
 
-    /// 500: what the API server did not foresee, and gives no reason for.
+    /// 500: an error for which the API server has no reason.
     pub(crate) fn unreasoned(message: String) -> Self {
         Self { code: 500, reason: "", message, details: None }
     }
 
-    /// 400: the request makes no sense.
+    /// 400: the request is malformed.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self { code: 400, reason: "BadRequest", message: message.into(), details: None }
     }
 
-    /// 400: the body is of another namespace.
+    /// 400: the body names another namespace.
     pub(crate) fn elsewhere() -> Self {
         Self::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
         )
     }
 
-    /// 504: the version asked for has not come to be.
+    /// 504: the resource version is in the future.
     pub(crate) fn too_large_version(asked: u64, current: u64) -> Self {
         let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
         Self {
@@ -251,18 +252,18 @@ impl StatusError {
         }
     }
 
-    /// 410: the history that a watch asks for is gone.
+    /// 410: a watch asks for a version that is too old.
     pub(crate) fn expired(asked: u64, oldest: u64) -> Self {
         let message = format!("too old resource version: {asked} ({oldest})");
         Self { code: 410, reason: "Expired", message, details: None }
     }
 
-    /// 410: the past that a list asks for is gone.
+    /// 410: a list asks for a version that is too old.
     pub(crate) fn expired_list(message: &str) -> Self {
         Self { code: 410, reason: "Expired", message: message.to_owned(), details: None }
     }
 
-    /// 415: the body is of a type that nobody reads.
+    /// 415: the content type is not accepted.
     pub(crate) fn unsupported_media_type(accepted: &[&str]) -> Self {
         let message = format!(
             "the body of the request was in an unknown format - accepted media types include: {}",
@@ -271,19 +272,19 @@ impl StatusError {
         Self { code: 415, reason: "UnsupportedMediaType", message, details: None }
     }
 
-    /// 415: the patch is of a format that nobody knows.
+    /// 415: the patch format is unknown.
     pub(crate) fn unsupported_patch_type() -> Self {
         let message = "415: Unsupported Media Type".to_owned();
         Self { code: 415, reason: "UnsupportedMediaType", message, details: Some(json!({})) }
     }
 
-    /// 500: an object to be made names a version. The API server gives this no reason.
+    /// 500: an object to create names a resource version. The API server gives no reason.
     pub(crate) fn version_on_create() -> Self {
         Self::unreasoned("resourceVersion should not be set on objects to be created".to_owned())
     }
 
-    /// 507: the sandbox's file cannot be read or written. Unlike a 500, which an API server gives for what mostly
-    /// passes, this says that another try is of no use.
+    /// 507: the sandbox's file cannot be read or written. Clients retry a 500, which an API server returns for
+    /// temporary errors; this code means that a retry is useless.
     pub(crate) fn storage(message: String) -> Self {
         Self { code: 507, reason: "InsufficientStorage", message, details: None }
     }

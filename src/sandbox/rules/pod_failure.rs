@@ -1,29 +1,27 @@
-//! The failures that a rule can play, and what each needs of a pod.
-//!
-//! A failure is played only where it could happen: no pod fails over a volume that it does not have.
+//! The failures that a rule can script, and what each needs of a pod.
 
 /// Why a pod never becomes ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodFailure {
     /// It runs, but its readiness probe fails.
     NeverReady,
-    /// Its image could just now not be pulled.
+    /// Pulling its image failed.
     ErrImagePull,
-    /// Its image cannot be pulled, and the kubelet waits before it tries again.
+    /// Pulling its image failed, and the kubelet waits before the next attempt.
     ImagePullBackOff,
-    /// Its image has a name that no image can have.
+    /// Its image has an invalid name.
     InvalidImageName,
-    /// A ConfigMap or Secret of its environment is not there.
+    /// A ConfigMap or Secret of its environment does not exist.
     CreateContainerConfigError,
-    /// A ConfigMap or Secret that it mounts is not there.
+    /// A ConfigMap or Secret that it mounts does not exist.
     FailedMount,
-    /// Its container exits with an error, again and again.
+    /// Its container exits with an error each time.
     CrashLoopBackOff,
-    /// The same, because it takes more memory than it may.
+    /// Its container exceeds its memory limit each time.
     OomKilled,
-    /// An init container does, so that its containers never start.
+    /// An init container exits with an error each time, so its containers never start.
     InitCrashLoopBackOff,
-    /// No node takes it.
+    /// It fits on no node.
     Unschedulable,
 }
 
@@ -39,7 +37,7 @@ pub enum Prerequisite {
 }
 
 impl PodFailure {
-    /// All of them, in the order of a pod's life.
+    /// All failures, in the order in which a pod can reach them.
     pub const ALL: [Self; 10] = [
         Self::Unschedulable,
         Self::FailedMount,
@@ -53,7 +51,7 @@ impl PodFailure {
         Self::NeverReady,
     ];
 
-    /// What a rule calls it.
+    /// Its name in rules.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,13 +68,13 @@ impl PodFailure {
         }
     }
 
-    /// The failure of a name.
+    /// The failure with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|failure| failure.name() == name)
     }
 
-    /// What a pod must have for it; nothing where it can happen to every pod.
+    /// What a pod must have for it; `None` if it can happen to every pod.
     #[must_use]
     pub fn prerequisite(self) -> Option<Prerequisite> {
         match self {

@@ -6,34 +6,34 @@ use std::sync::Arc;
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::key::Key;
 
-/// On whose behalf a change was made.
+/// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Actor {
-    /// A client asked for it.
+    /// A client, by a request.
     #[default]
     Client,
-    /// A controller, the kubelet or the garbage collector made it.
+    /// A controller, the kubelet or the garbage collector.
     Controller,
 }
 
 /// One accepted change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// On whose behalf.
+    /// Who made it.
     pub actor: Actor,
-    /// What was done.
+    /// The verb.
     pub verb: Verb,
     /// The plural name of the resource.
     pub kind: String,
     /// The object's name.
     pub name: String,
-    /// The object before, unless it was made.
+    /// The object before; `None` if it was created.
     pub before: Option<Arc<Value>>,
-    /// The object after, unless it is gone.
+    /// The object after; `None` if it was removed.
     pub after: Option<Arc<Value>>,
 }
 
-/// An accepted change with the version that it got.
+/// An accepted change with its resource version.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeRecord {
     pub(crate) version: u64,

@@ -1,7 +1,9 @@
-//! What the API makes of a deletion: at once, or held by finalizers and grace.
+//! Deletion: at once, or held by finalizers and a grace period.
 //!
-//! Requests and controllers go through the same function. What happens to dependents is left to the garbage
-//! collector; this module only leaves it the finalizers that say so.
+//! Requests and controllers delete through the same function. Dependents are left to the garbage collector; this
+//! module only sets the finalizers that instruct it. See
+//! <https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/> and
+//! <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>.
 
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{DryRun, set_or_remove};
 
-/// What to do about the dependents of a deleted object.
+/// What happens to the dependents of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Propagation {
     Background,
@@ -29,7 +31,7 @@ pub(crate) struct DeleteOptions {
     pub(crate) grace: Option<i64>,
 }
 
-/// Deletes an object, or begins to where finalizers or a grace period hold it.
+/// Deletes an object, or marks it as terminating if finalizers or a grace period hold it.
 pub(crate) fn delete(
     store: &mut Store,
     key: &Key,
@@ -96,16 +98,16 @@ pub(crate) fn delete(
     Ok((*store.put(key.clone(), object)).clone())
 }
 
-/// Deletes an object on a controller's behalf. Without preconditions only a missing object could be refused, and then
-/// there is nothing left to do.
+/// Deletes an object for a controller. Without preconditions this fails only for an object that is gone already, and
+/// then there is nothing to do.
 pub(crate) fn delete_for_controller(store: &mut Store, key: &Key, options: &DeleteOptions) {
     delete(store, key, options, DryRun::Off).ok();
 }
 
-/// The finalizer that lets dependents go first.
+/// The finalizer that holds an owner until its dependents are deleted.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 
-/// The finalizer that lets dependents stay.
+/// The finalizer that holds an owner until its dependents are released.
 pub(crate) const ORPHAN: &str = "orphan";
 
 fn grace(kind: Kind, object: &Value, options: &DeleteOptions) -> i64 {

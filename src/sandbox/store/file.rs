@@ -1,7 +1,7 @@
-//! The file that keeps the sandbox between processes, and shares it among them.
+//! The file that keeps the sandbox between processes and shares it among them.
 //!
-//! One JSON document, replaced as a whole, under a lock of its own. This module reads and writes it; it must
-//! not know what happens in between.
+//! It is one JSON document, replaced as a whole, under the lock of a file beside it. This module reads and writes it;
+//! it must not know what happens in between.
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
@@ -22,23 +22,23 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::validation::registry;
 
-/// The file and what was last seen of it.
+/// The file and its last known state.
 #[derive(Debug)]
 pub(crate) struct DataFile {
-    /// As it was named.
+    /// The path as the caller gave it, for messages.
     name: PathBuf,
     path: PathBuf,
     temporary: PathBuf,
     lock: File,
     seen: Option<Stamp>,
-    /// The texts of objects as they were last written, with their versions.
+    /// Each object's JSON as it was last written, with its version.
     serialised: BTreeMap<Key, (u64, Vec<u8>)>,
 }
 
-/// Tells one version of the file from the next.
+/// Distinguishes versions of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
-    /// How often the file was replaced, which the lock beside it counts: the rest may repeat within a tick of
+    /// How often the file was replaced, as counted in the lock file: the rest may repeat within a tick of
     /// the file system's clock.
     replaced: u64,
     inode: u64,
@@ -46,7 +46,7 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-/// Holds the lock while it lives.
+/// Holds the lock until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Locked(File);
 
@@ -65,7 +65,7 @@ struct Document {
     sandbox: SandboxState,
 }
 
-/// What the file keeps beside the objects.
+/// What the file keeps besides the objects.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct SandboxState {
@@ -119,17 +119,17 @@ pub(crate) fn lock_of(path: &Path) -> PathBuf {
     with_ending(&resolve_links(path), "lock")
 }
 
-/// How many links are followed, as Linux has it.
+/// How many links are followed: Linux's limit.
 const MOST_LINKS: usize = 40;
 
-/// The file that a path is about: all names of one file share its state and its lock. It need not be there.
+/// The file behind a path, so that all names of one file share its state and its lock. It need not exist.
 fn resolve_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         if let Ok(found) = fs::canonicalize(&path) {
             return found;
         }
-        // A link to a file that is still to be made.
+        // A link to a file that does not exist yet.
         let Ok(target) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
@@ -142,7 +142,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 impl DataFile {
-    /// Opens the lock beside the file. The file itself need not be there.
+    /// Opens the lock file. The file itself need not exist.
     pub(crate) fn new(name: PathBuf) -> Result<Self, SandboxError> {
         let path = resolve_links(&name);
         let (temporary, lock) = (with_ending(&path, "tmp"), with_ending(&path, "lock"));
@@ -156,7 +156,7 @@ impl DataFile {
         Ok(Self { name, path, temporary, lock, seen: None, serialised: BTreeMap::new() })
     }
 
-    /// Waits until no other process is at the file.
+    /// Waits for the lock.
     pub(crate) fn lock(&self) -> Result<Locked, SandboxError> {
         let error = |source: io::Error| SandboxError::Lock { path: self.name.clone(), source };
         let descriptor = self.lock.try_clone().map_err(error)?;
@@ -165,18 +165,18 @@ impl DataFile {
         Ok(Locked(descriptor))
     }
 
-    /// Whether the file is not as it was last seen.
+    /// Whether another process replaced the file.
     pub(crate) fn is_changed(&self) -> bool {
         let stamp = self.stamp();
         stamp.is_some() && stamp != self.seen
     }
 
-    /// Whether there is a file that this process has read or written.
+    /// Whether this process has read or written the file.
     pub(crate) fn exists(&self) -> bool {
         self.seen.is_some()
     }
 
-    /// Reads the file. Objects that `known` has as well are shared with it.
+    /// Reads the file. Objects that `known` has too are shared, not copied.
     pub(crate) fn load(&mut self, known: &Store) -> Result<Option<Store>, SandboxError> {
         let stamp = self.stamp();
         let text = match fs::read_to_string(&self.path) {
@@ -187,7 +187,7 @@ impl DataFile {
             }
             Err(source) => return Err(SandboxError::Read { path: self.name.clone(), source }),
         };
-        // Such as `mktemp` makes them: a sandbox that is still to begin.
+        // An empty file, as `mktemp` creates it, is a new sandbox.
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -218,7 +218,7 @@ impl DataFile {
         Ok(Some(store))
     }
 
-    /// Checks an object of the file, unless it is one that is known already.
+    /// Checks an object of the file, unless `known` has the same.
     fn decode_object(&self, object: Value, known: &Store) -> Result<(Key, Arc<Value>), SandboxError> {
         let (api_version, name) = (meta::text(&object, "/apiVersion"), meta::text(&object, "/kind"));
         let Some(kind) = registry::find_kind(api_version, name) else {
@@ -238,7 +238,7 @@ impl DataFile {
         Ok((key, Arc::new(object)))
     }
 
-    /// Replaces the file, so that it is always either the old document or the new.
+    /// Replaces the file atomically: readers and crashes see the old document or the new one.
     pub(crate) fn save(&mut self, store: &Store) -> Result<(), SandboxError> {
         let rest = SandboxState {
             resource_version: store.version,
@@ -257,7 +257,7 @@ impl DataFile {
             pods_created: store.pod_starts.clone(),
             deletions: store.deletions.iter().map(|(v, key)| (*v, ObjectReference::from(key))).collect(),
         };
-        // Few objects change from one write to the next, so most texts are there already.
+        // Few objects change from one write to the next, so most of the JSON is reused.
         let mut known = std::mem::take(&mut self.serialised);
         for (key, object) in store.objects() {
             let version = meta::version(object);
@@ -278,14 +278,15 @@ impl DataFile {
             serde_json::to_writer(&mut text, &rest)?;
             text.extend_from_slice(b"}\n");
             self.create_temporary()?.write_all(&text)?;
-            // Counted first: whoever is killed in between only makes others read the same file again.
+            // Counted first: a process killed in between only makes others read the same file again.
             self.lock.write_all_at(&(self.replaced() + 1).to_le_bytes(), 0)?;
             fs::rename(&self.temporary, &self.path)
         };
         if let Err(source) = write() {
-            // Half a document is of no use, and on a disk that is full in the way.
+            // Half a document is useless, and takes space on a full disk.
             fs::remove_file(&self.temporary).ok();
-            // What was not written is taken back, and its version is given out again.
+            // Changes that were not saved are discarded and their versions reused, so versions no longer identify the
+            // texts.
             self.serialised.clear();
             return Err(SandboxError::Write { path: self.name.clone(), source });
         }
@@ -293,10 +294,10 @@ impl DataFile {
         Ok(())
     }
 
-    /// The file that takes the place of the other: whoever may read that one may read it, and nobody else, not even
-    /// before it is complete.
+    /// Creates the file that replaces the other, with the same permissions from the start, so that no one else can
+    /// read it, not even while it is incomplete.
     fn create_temporary(&self) -> io::Result<File> {
-        // What a process left that was killed, or a link that somebody put there.
+        // Left behind by a killed process, or a link that someone planted.
         fs::remove_file(&self.temporary).ok();
         let mut options = File::options();
         options.write(true).create_new(true);
@@ -320,7 +321,7 @@ impl DataFile {
         let mut bytes = [0; 8];
         match self.lock.read_exact_at(&mut bytes, 0) {
             Ok(()) => u64::from_le_bytes(bytes),
-            // Nobody has counted yet.
+            // A new lock file is empty.
             Err(_) => 0,
         }
     }

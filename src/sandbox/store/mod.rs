@@ -1,7 +1,9 @@
 //! The stored objects, and the rules by which they are created, changed and deleted.
 //!
-//! It stands for etcd and the generic registry in front of it (`k8s.io/apiserver/pkg/registry/generic`): see
-//! [Kubernetes API concepts].
+//! It stands for etcd, the generic registry in front of it (`k8s.io/apiserver/pkg/registry/generic`), the watch
+//! cache, and client-go's work queue: see [Kubernetes API concepts]. Requests and controllers write through the same
+//! functions. Left out are transactions over several objects, which etcd has and the API does not offer, and leases
+//! of etcd.
 //!
 //! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
 

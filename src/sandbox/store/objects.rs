@@ -1,7 +1,7 @@
-//! Every object of the sandbox, the counters, and what is still to be done.
+//! Every object, the counters, and the work queue.
 //!
-//! The store decides resource versions, UIDs and generated names, and notes each change so that watches,
-//! history and controllers hear of it. It must not know rules about objects, requests or files.
+//! The store assigns resource versions, UIDs and generated names, and records each change for watches, history and
+//! controllers. It must not know rules about objects, requests or files.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,49 +20,51 @@ use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::queue::WorkQueue;
 
-/// How many deletions are remembered, so that another process can tell when they happened.
+/// How many deletions are remembered with their versions: a process that reloads the file publishes them to its
+/// watches.
 const REMEMBERED_DELETIONS: usize = 500;
 
-/// The objects and everything else that a file keeps.
+/// Everything that the file keeps, and the running transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     by_uid: HashMap<String, Key>,
     owned: HashMap<String, BTreeSet<Key>>,
-    /// The last resource version given out.
+    /// The last resource version. One counter for all kinds, as in etcd.
     pub(crate) version: u64,
-    /// How many UIDs and generated names were given out.
+    /// How many UIDs and generated names were issued.
     pub(crate) issued: u64,
-    /// How many were given out to objects that were only tried.
+    /// How many were issued in dry runs.
     dry_run_issued: u64,
-    /// What is due, and when.
+    /// The controllers' work.
     pub(crate) queue: WorkQueue,
-    /// When pods were made or were last given another image, to the millisecond, by UID.
+    /// When pods were created or last got another image, to the millisecond, by UID: `creationTimestamp` has whole
+    /// seconds.
     pub(crate) pod_starts: BTreeMap<String, Timestamp>,
-    /// How the kubelet treats pods.
+    /// The kubelet's rules.
     pub(crate) rules: Vec<Rule>,
-    /// Groups that are not served: nobody has installed them.
+    /// API groups that are not installed.
     pub(crate) missing_groups: BTreeSet<String>,
-    /// Versions at which objects were deleted, newest last.
+    /// The last deletions by version.
     pub(crate) deletions: BTreeMap<u64, Key>,
-    /// Changes of the running transaction.
+    /// The changes of the running transaction.
     pub(crate) changes: Vec<ChangeRecord>,
-    /// How many of them the controllers have heard of.
+    /// How many of them were delivered to the controllers.
     pub(crate) delivered: usize,
-    /// The moment at which the running transaction acts.
+    /// The time of the running transaction, or of the work item that runs.
     pub(crate) now: Timestamp,
-    /// The moment up to which everything that is due happens, for those who may skip what nobody saw.
+    /// The time up to which work runs: work between `now` and this was due while no process ran.
     pub(crate) horizon: Timestamp,
-    /// Whether something other than objects and the queue changed.
+    /// Whether something besides objects and the queue changed and must be saved.
     pub(crate) dirty: bool,
-    /// What the answer to the running request has to warn of.
+    /// The `Warning` headers of the response.
     pub(crate) warnings: Vec<String>,
-    /// On whose behalf it acts, and what a client asked for.
+    /// Who acts, and the verb of the request.
     pub(crate) actor: Actor,
     pub(crate) verb: Verb,
 }
 
-/// The version of an empty cluster: a list must not answer zero, which a watch takes for "any".
+/// The version of an empty cluster. A list must not return zero, which means "any" to a watch.
 const FIRST_VERSION: u64 = 1;
 
 impl Store {
@@ -71,7 +73,7 @@ impl Store {
         Self { version: FIRST_VERSION, ..Self::default() }
     }
 
-    /// The same with rules for the kubelet.
+    /// Sets the kubelet's rules.
     pub(crate) fn with_rules(mut self, rules: Vec<Rule>) -> Self {
         self.rules = rules;
         self
@@ -81,7 +83,7 @@ impl Store {
         self.objects.get(key)
     }
 
-    /// The object, or the refusal that there is none.
+    /// The object, or 404.
     pub(crate) fn require(&self, key: &Key) -> Result<Arc<Value>, StatusError> {
         self.object(key).cloned().ok_or_else(|| StatusError::not_found(key.kind, &key.name))
     }
@@ -101,7 +103,7 @@ impl Store {
             .take_while(move |(key, _)| key.kind == kind && namespace.is_none_or(|n| n == key.namespace))
     }
 
-    /// The objects of one kind that a selector chooses.
+    /// The objects of one kind in a namespace that a selector matches.
     pub(crate) fn selected<'a>(
         &'a self,
         kind: Kind,
@@ -144,7 +146,7 @@ impl Store {
         Some(before)
     }
 
-    /// Puts an object in its place and keeps the indexes right, without counting it as a change.
+    /// Puts or removes an object and updates the indexes, without recording a change.
     pub(crate) fn replace(&mut self, key: Key, object: Option<Arc<Value>>) -> Option<Arc<Value>> {
         if let Some(before) = self.objects.get(&key) {
             self.by_uid.remove(meta::uid(before));
@@ -173,7 +175,7 @@ impl Store {
         self.changes.push(ChangeRecord { version, key, actor, verb, before, after });
     }
 
-    /// A UID that looks random and follows from how many were given out before.
+    /// The next UID: it looks random, and is the same in every run.
     pub(crate) fn issue_uid(&mut self) -> String {
         let high = self.issue();
         let low = scramble(high);
@@ -187,7 +189,7 @@ impl Store {
         )
     }
 
-    /// Five letters for a generated name.
+    /// The next suffix of a generated name: five characters, as in Kubernetes.
     pub(crate) fn issue_suffix(&mut self) -> String {
         let mut number = self.issue();
         let mut suffix = String::new();
@@ -198,7 +200,7 @@ impl Store {
         suffix
     }
 
-    /// Tries something, whose UIDs and names are its own: it must not show in those of what comes later.
+    /// Runs a dry run with UIDs and names of its own, so that it does not change those of later objects.
     pub(crate) fn in_dry_run<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
         let issued = std::mem::replace(&mut self.issued, DRY_RUN_OFFSET + self.dry_run_issued);
         let outcome = attempt(self);
@@ -212,7 +214,7 @@ impl Store {
     }
 }
 
-/// Where the numbers begin of what is only tried: no sandbox gives out as many.
+/// Where the numbers of dry runs start: no sandbox issues as many others.
 const DRY_RUN_OFFSET: u64 = 1 << 62;
 
 /// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).

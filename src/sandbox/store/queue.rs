@@ -1,18 +1,18 @@
-//! What the controllers have yet to look at, and when.
+//! The controllers' work queue: which object is due for which controller, and when.
 //!
-//! An entry is a hint to look again; all state is in the objects, so a lost or doubled entry does no harm.
-//! The queue must not know what looking means.
+//! It stands for client-go's delaying work queue. An entry is only a reason to sync; all state is in the objects, so
+//! a lost or doubled entry does no harm. The queue must not know what a sync does.
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::object::key::Key;
 
-/// How long a change takes to reach a controller: the watch's way in a cluster. Without it, clients would never see
-/// counts that are behind the spec, as they do in a cluster.
+/// How long a change takes to reach a controller, which is the delay of the watch in a cluster. Without it, clients
+/// would never see a status that is behind its spec, and in a cluster they do.
 pub(crate) const CONTROLLER_DELAY: SignedDuration = SignedDuration::from_millis(5);
 
-/// Who looks at an object.
+/// A controller, as the file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Task {
@@ -24,24 +24,24 @@ pub(crate) enum Task {
     StatefulSet,
     /// OpenKruise's CloneSet controller.
     CloneSet,
-    /// The kubelet, at one pod.
+    /// The kubelet, for a pod.
     Kubelet,
-    /// The garbage collector, at an object whose owners may be gone.
+    /// The garbage collector, for an object whose owners may be gone.
     Collect,
-    /// The garbage collector, at an owner that waits for its dependents.
+    /// The garbage collector, for an owner that waits for its dependents.
     Finalize,
-    /// The namespace controller, at a namespace that is going away.
+    /// The namespace controller, for a terminating namespace.
     Namespace,
 }
 
-/// One look at one object.
+/// One object for one controller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WorkItem {
     pub(crate) task: Task,
     pub(crate) key: Key,
 }
 
-/// WorkItem in the order in which it is due.
+/// Work items in the order in which they are due.
 #[derive(Debug, Default)]
 pub(crate) struct WorkQueue {
     due: BTreeMap<WorkItem, Timestamp>,
@@ -50,7 +50,7 @@ pub(crate) struct WorkQueue {
 }
 
 impl WorkQueue {
-    /// Asks for a look at `at`, or earlier if one is already due before.
+    /// Queues an object for `at`, unless it is queued for an earlier time.
     pub(crate) fn add(&mut self, task: Task, key: &Key, at: Timestamp) {
         let work = WorkItem { task, key: key.clone() };
         if let Some(already) = self.due.get(&work) {
@@ -64,12 +64,12 @@ impl WorkQueue {
         self.grown = true;
     }
 
-    /// When the next look is due.
+    /// When the next item is due.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.order.first().map(|(at, _)| *at)
     }
 
-    /// Takes the first look that is due by `now`.
+    /// Takes the first item that is due by `now`.
     pub(crate) fn pop(&mut self, now: Timestamp) -> Option<(Timestamp, WorkItem)> {
         if self.next()? > now {
             return None;
@@ -79,12 +79,12 @@ impl WorkQueue {
         Some((at, work))
     }
 
-    /// Everything that is due, in order.
+    /// All items in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &(Timestamp, WorkItem)> {
         self.order.iter()
     }
 
-    /// Whether work was added since this was last asked.
+    /// Whether items were added since the last call.
     pub(crate) fn take_grown(&mut self) -> bool {
         std::mem::take(&mut self.grown)
     }

@@ -1,7 +1,8 @@
-//! What the API makes of a write: creating and changing one object.
+//! Creating and changing one object: preconditions, generation, defaults, validation and finalizers.
 //!
-//! Requests and controllers go through the same functions, so they are bound by the same rules:
-//! preconditions, generation, defaulting, validation, finalizers. It must not know about transports.
+//! Requests and controllers write through the same functions, so the same rules bind them. It must not know about
+//! transports. See <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions> for the
+//! precondition.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,21 +17,21 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation::metadata;
 
-/// Whether an accepted write is kept, or only answered (`dryRun=All`).
+/// `dryRun=All`: an accepted write is answered and not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DryRun {
     Off,
     On,
 }
 
-/// Which half of an object a write is about.
+/// Which part of an object a write changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Main,
     Status,
 }
 
-/// Whether a write made an object or changed one.
+/// Whether a write created an object or changed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteOutcome {
     Created,
@@ -123,7 +124,7 @@ fn create_object(
     Ok(store.put(key, object))
 }
 
-/// Replaces an object by the body of a PUT, which has been decoded, or makes it where the kind allows that.
+/// Replaces an object by the decoded body of a PUT, or creates it if the kind allows that.
 pub(crate) fn put(
     store: &mut Store,
     key: &Key,
@@ -154,7 +155,7 @@ pub(crate) fn put(
     change(store, key, &before, object, part, dry_run).map(|o| (o, WriteOutcome::Changed))
 }
 
-/// Replaces `before` by `object`, which has passed its type already.
+/// Replaces `before` by `object`, which has been decoded.
 pub(crate) fn change(
     store: &mut Store,
     key: &Key,
@@ -210,7 +211,7 @@ pub(crate) fn change(
     Ok(store.put(key.clone(), object))
 }
 
-/// The version that an object says it has; zero is none.
+/// The resource version that a body requires; zero and the empty text require none.
 fn expected_version(object: &Value) -> Result<Option<u64>, StatusError> {
     match meta::text(object, "/metadata/resourceVersion") {
         "" => Ok(None),
@@ -221,7 +222,7 @@ fn expected_version(object: &Value) -> Result<Option<u64>, StatusError> {
     }
 }
 
-/// Refuses a body that has another name than the URL, or none.
+/// Refuses a body whose name is not that of the URL.
 pub(crate) fn check_name(key: &Key, object: &Value) -> Result<(), StatusError> {
     let (given, name) = (meta::name(object), &key.name);
     if given.is_empty() {
@@ -236,14 +237,15 @@ pub(crate) fn check_name(key: &Key, object: &Value) -> Result<(), StatusError> {
     Ok(())
 }
 
-/// Refuses a patched object that is called otherwise or would be elsewhere.
+/// Refuses a patched object with another name or namespace.
 pub(crate) fn check_name_and_namespace(key: &Key, object: &Value) -> Result<(), StatusError> {
     check_name(key, object)?;
     let namespace = meta::namespace(object);
     if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(StatusError::elsewhere()) }
 }
 
-/// Changes an object on a controller's behalf. Refusals leave it as it is: the controller looks again.
+/// Changes an object for a controller. If the change is refused, the object stays as it is, and a later sync tries
+/// again.
 pub(crate) fn modify(
     store: &mut Store,
     key: &Key,
@@ -256,7 +258,7 @@ pub(crate) fn modify(
     change(store, key, &before, object, part, DryRun::Off).ok()
 }
 
-/// Reads a body as the kind it should be.
+/// Decodes a body as its kind.
 pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Decoded, StatusError> {
     let Some(members) = body.as_object_mut() else {
         return Err(undecodable(kind, "json: cannot unmarshal a body that is not an object"));
@@ -281,7 +283,7 @@ pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Decoded, StatusError
     (kind.check)(body).map_err(|cause| undecodable(kind, &cause))
 }
 
-/// The refusal of a body that cannot be read as its kind.
+/// The refusal of a body that cannot be decoded as its kind.
 pub(crate) fn undecodable(kind: Kind, cause: &str) -> StatusError {
     let message = format!(
         "{} in version \"{}\" cannot be handled as a {}: {cause}",
@@ -290,7 +292,7 @@ pub(crate) fn undecodable(kind: Kind, cause: &str) -> StatusError {
     StatusError::bad_request(message)
 }
 
-/// Makes the namespace of a body and that of the URL agree.
+/// Sets the namespace of the URL, or refuses a body with another one.
 fn set_namespace(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), StatusError> {
     let given = meta::namespace(object).to_owned();
     let metadata = meta::metadata(object);
@@ -308,7 +310,7 @@ fn set_namespace(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), 
     Ok(())
 }
 
-/// Restores what clients cannot change, and what they may leave out.
+/// Restores metadata that clients cannot change or may omit.
 fn keep_system_fields(before: &Value, object: &mut Value) {
     let metadata = meta::metadata(object);
     let always = ["creationTimestamp", "generation", "resourceVersion"];
@@ -325,7 +327,7 @@ fn keep_system_fields(before: &Value, object: &mut Value) {
     }
 }
 
-/// Carries over what the server allocated once and a client need not repeat.
+/// Keeps what the server allocated for a Service and a client may omit.
 fn keep_allocated_fields(before: &Value, object: &mut Value) {
     if object["kind"] != "Service" {
         return;

@@ -8,7 +8,7 @@ use crate::sandbox::object::kind::NameRule;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::quantity;
 
-/// Complaints about a container found at `path`, in a pod with these volumes.
+/// The errors in a container found at `path`, in a pod with these volumes.
 pub(super) fn container<'a>(
     path: &str,
     container: &'a Value,

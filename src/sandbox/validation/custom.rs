@@ -1,7 +1,8 @@
-//! Custom resources: what the API server does for kinds that a definition describes.
+//! Custom resources: what the API server does for kinds that a CustomResourceDefinition describes.
 //!
-//! It drops fields that the definition's schema does not know and nulls, complains about wrong types and missing
-//! fields, and fills in nothing. It must not know what the fields mean.
+//! It drops unknown fields and nulls, reports wrong types and missing fields by the definition's schema, and sets no
+//! defaults. It must not know what the fields mean. See
+//! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema>.
 
 pub(crate) mod cloneset;
 
@@ -13,15 +14,15 @@ use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::validation::fields;
 use crate::sandbox::validation::typed;
 
-/// What a value may look like.
+/// The schema of a value, in the terms of OpenAPI.
 pub(crate) enum Schema {
-    /// Whatever a client writes, fields that nobody knows included.
+    /// Any value, unknown fields included (`x-kubernetes-preserve-unknown-fields`).
     Unstructured,
     Text,
     Integer,
     Boolean,
     IntOrString,
-    /// Any names, with texts.
+    /// A map of strings.
     StringMap,
     Array(&'static Self),
     Object(&'static [Field]),
@@ -34,7 +35,7 @@ pub(crate) struct Field {
     presence: Presence,
 }
 
-/// Whether an object is refused without a field.
+/// Whether a field is required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Presence {
     Required,
@@ -49,7 +50,7 @@ const fn required(name: &'static str, schema: Schema) -> Field {
     Field { name, schema, presence: Presence::Required }
 }
 
-/// Checks what all objects have in common and drops unknown fields of `spec` and `status`.
+/// Decodes the metadata and drops unknown fields of `spec` and `status`.
 fn check(mut object: Value, parts: &[Field]) -> Result<Decoded, String> {
     let given = object.clone();
     let metadata = object["metadata"].take();
@@ -74,7 +75,7 @@ fn known<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
 fn prune(schema: &Schema, value: &mut Value) {
     match (schema, value) {
         (Schema::Object(fields), Value::Object(map)) => {
-            // A null says no more than a field that is not there.
+            // A null is the same as a missing field.
             map.retain(|name, value| known(fields, name).is_some() && !value.is_null());
             for (name, value) in map.iter_mut() {
                 if let Some(field) = known(fields, name) {
@@ -87,7 +88,7 @@ fn prune(schema: &Schema, value: &mut Value) {
     }
 }
 
-/// Complaints about the fields of an object found at `path`.
+/// The errors in fields of an object found at `path`.
 fn schema_errors(path: &str, fields: &[Field], object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for field in fields {

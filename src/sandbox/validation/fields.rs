@@ -1,12 +1,13 @@
-//! Reading a body's text with its duplicate fields, and finding the fields that a kind does not have: what
-//! `fieldValidation` is about.
+//! Duplicate and unknown fields of a body: what `fieldValidation` is about.
+//!
+//! See <https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation>.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
 
-/// Reads a JSON text; of a field that is there twice the last counts, and the complaints name it.
+/// Parses JSON, with a warning for each duplicate field, of which the last counts.
 pub(crate) fn read(text: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
     let complaints = RefCell::new(Vec::new());
     let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -15,7 +16,7 @@ pub(crate) fn read(text: &[u8]) -> Result<(Value, Vec<String>), serde_json::Erro
     Ok((value, complaints.into_inner()))
 }
 
-/// The fields of `given` that did not survive being read as a kind.
+/// Warnings about the fields of `given` that decoding dropped.
 pub(crate) fn unknown(given: &Value, kept: &Value) -> Vec<String> {
     let mut complaints = Vec::new();
     compare(given, kept, "", &mut complaints);

@@ -9,7 +9,7 @@ use crate::sandbox::object::field_error::{FieldError, GoSyntax};
 use crate::sandbox::object::kind::{Kind, NameRule};
 use crate::sandbox::object::meta;
 
-/// Complaints about the metadata of a new object.
+/// The errors in metadata of a new object.
 pub(crate) fn on_create(kind: Kind, object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let name = meta::name(object);
@@ -31,7 +31,7 @@ pub(crate) fn on_create(kind: Kind, object: &Value) -> Vec<FieldError> {
     errors
 }
 
-/// Complaints about the metadata of an object that replaces `before`.
+/// The errors in metadata of an object that replaces `before`.
 pub(crate) fn on_update(object: &Value, before: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for field in ["name", "namespace", "uid"] {
@@ -96,7 +96,7 @@ fn owners(owners: &[Value]) -> Vec<FieldError> {
     errors
 }
 
-/// References with their fields in the order in which the server has them, as text.
+/// References as the server prints them, with their fields in its order.
 fn in_order(owners: &[Value]) -> GoSyntax {
     let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
     let one = |owner: &Value| {

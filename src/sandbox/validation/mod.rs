@@ -1,9 +1,9 @@
 //! What an object of each kind must look like: which kinds there are, how a body is decoded, what is filled in, and
 //! what is refused.
 //!
-//! It stands for the API server's scheme, defaulting and validation, and for the schema of a CustomResourceDefinition.
-//! See [the API reference] for the fields and [custom resources] for CloneSets. Left out are the rules that no rollout
-//! can meet, admission, and conversion: each kind has one version.
+//! It stands for the API server's scheme, defaulting and validation, and for the schema of a
+//! CustomResourceDefinition. See [the API reference] for the fields and [custom resources] for CloneSets. Left out
+//! are the rules that no rollout can meet, admission, and conversion: each kind has one version.
 //!
 //! Each validating function returns all errors, in the order and the words of the server.
 //!

@@ -1,4 +1,4 @@
-//! The syntax of names, labels and keys, and the server's sentences about it.
+//! The syntax of names, labels and keys, with the server's messages.
 
 use serde_json::{Map, Value, json};
 
@@ -26,10 +26,10 @@ const TOO_MANY_PARTS: &str = "a valid label key must consist of alphanumeric cha
      start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
      validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' \
      (e.g. 'example.com/MyName')";
-/// All annotations of an object together.
+/// The limit of all annotations of an object together, in bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
-/// The rule that a name breaks.
+/// The server\'s message about the rule that a name breaks.
 pub(super) fn name(rule: NameRule, name: &str) -> Option<&'static str> {
     match rule {
         NameRule::Subdomain if name.len() > 253 => Some(LONG_SUBDOMAIN),
@@ -55,7 +55,7 @@ fn is_word(text: &str) -> bool {
     text.starts_with(edge) && text.ends_with(edge) && text.chars().all(inner)
 }
 
-/// Complaints about labels.
+/// The errors in labels.
 pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (key, value) in labels.into_iter().flatten() {
@@ -66,14 +66,14 @@ pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<Fi
     errors
 }
 
-/// The rules that the value of a label breaks.
+/// The server\'s message about the rule that the value of a label breaks.
 pub(crate) fn value_rules(value: &str) -> Vec<&'static str> {
     let long = (value.len() > 63).then_some(LONG_WORD);
     let odd = (!value.is_empty() && !is_word(value)).then_some(VALUE);
     long.into_iter().chain(odd).collect()
 }
 
-/// Complaints about annotations.
+/// The errors in annotations.
 pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut size = 0;
@@ -88,7 +88,7 @@ pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>)
     errors
 }
 
-/// Complaints about the finalizers of an object.
+/// The errors in finalizers of an object.
 pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<FieldError> {
     let standard = ["kubernetes", "orphan", "foregroundDeletion"];
     let mut errors = Vec::new();
@@ -103,7 +103,7 @@ pub(super) fn finalizers(field: &str, finalizers: &[Value]) -> Vec<FieldError> {
     errors
 }
 
-/// The rules that a qualified name breaks.
+/// The server\'s message about the rule that a qualified name breaks.
 pub(crate) fn key_rules(key: &str) -> Vec<String> {
     let mut rules = Vec::new();
     let word = match key.split('/').collect::<Vec<_>>().as_slice() {
@@ -131,7 +131,7 @@ pub(crate) fn key_rules(key: &str) -> Vec<String> {
     rules
 }
 
-/// The rule that a key of a ConfigMap breaks.
+/// The server\'s message about the rule that a key of a ConfigMap breaks.
 pub(super) fn config_key(key: &str) -> Option<&'static str> {
     let good = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     match key {
@@ -142,7 +142,7 @@ pub(super) fn config_key(key: &str) -> Option<&'static str> {
     }
 }
 
-/// The rule that the name of a port breaks.
+/// The server\'s message about the rule that the name of a port breaks.
 pub(super) fn port_name(name: &str) -> Option<&'static str> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.len() > 15 {

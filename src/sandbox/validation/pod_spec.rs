@@ -7,7 +7,7 @@ use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::NameRule;
 use crate::sandbox::object::meta;
 
-/// Complaints about a pod spec found at `path`.
+/// The errors in a pod spec found at `path`.
 pub(super) fn pod_spec(path: &str, spec: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let listed = meta::items(spec, "/containers");
@@ -40,7 +40,7 @@ pub(super) fn pod_spec(path: &str, spec: &Value) -> Vec<FieldError> {
     errors
 }
 
-/// The rules of a pod. Of its spec only a few fields can change, and no client here changes them.
+/// The errors of a new pod. That most fields of an existing pod's spec are immutable is not checked.
 pub(super) fn pod(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
     match before {
         None => pod_spec("spec", &object["spec"]),

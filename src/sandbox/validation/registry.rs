@@ -34,7 +34,7 @@ pub(crate) fn all_kinds() -> impl Iterator<Item = Kind> {
     TABLE.iter().map(Kind::of)
 }
 
-/// The kind of a plural name, for the controllers, which know what they work on.
+/// The kind with a plural name that the code knows.
 pub(crate) fn kind(plural: &'static str) -> Kind {
     all_kinds().find(|kind| kind.plural == plural).expect("controllers name kinds of the table")
 }

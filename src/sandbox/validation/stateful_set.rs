@@ -6,7 +6,7 @@ use super::workload::{not_negative, workload};
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
 
-/// What may be changed.
+/// The fields of the spec that may change.
 const MUTABLE: [&str; 7] = [
     "replicas",
     "ordinals",
@@ -44,7 +44,7 @@ pub(crate) fn stateful_set(object: &Value, before: Option<&Value>) -> Vec<FieldE
     errors
 }
 
-/// The spec with a volume for each of its claims, as its pods will have.
+/// The spec with a volume for each of its claims, as its pods have them.
 fn with_claims(spec: &Value) -> Value {
     let mut spec = spec.clone();
     let claims: Vec<Value> = meta::items(&spec, "/volumeClaimTemplates")

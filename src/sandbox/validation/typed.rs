@@ -1,7 +1,6 @@
-//! The typed view of an object: refuses what the kind's type cannot hold and drops what it does not know.
+//! Decoding of built-in kinds: refuses what the kind's type cannot hold and drops unknown fields.
 //!
-//! This is what decoding and encoding an object does in the API server. It must not know any rule that
-//! goes beyond types.
+//! This is what decoding and encoding an object does in the API server. It must not know any rule beyond types.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,12 +10,12 @@ use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::quantity;
 use crate::sandbox::validation::fields;
 
-/// Takes any object as it is.
+/// Accepts any object as it is.
 pub(crate) fn anything(object: Value) -> Result<Decoded, String> {
     Ok(Decoded { object, unknown: Vec::new() })
 }
 
-/// Sends `object` through the type `T` and back.
+/// Decodes an object as `T` and encodes it again.
 #[expect(clippy::needless_pass_by_value, reason = "all checks of the table have one form, and some consume")]
 pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<Decoded, String> {
     let typed: T = T::deserialize(&object).map_err(|e| e.to_string())?;
@@ -26,7 +25,7 @@ pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<De
     Ok(Decoded { object: plain, unknown })
 }
 
-/// As [`check`], for Leases: their times are written with six digits behind the point, and read no other way.
+/// As [`check`], for Leases: the server reads their times with exactly six fractional digits.
 pub(crate) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Decoded, String> {
     for field in ["acquireTime", "renewTime"] {
         let time = object.get("spec").and_then(|spec| spec.get(field)).and_then(Value::as_str);
@@ -43,12 +42,12 @@ fn has_six_digits(time: &str) -> bool {
     end == 6
 }
 
-/// As [`check`], for kinds with pods in them, whose quantities the server rewrites.
+/// As [`check`], for kinds with pods, whose quantities the server rewrites in canonical form.
 pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Decoded, String> {
     quantity::canonicalise(&mut object)?;
     let is_selected = object.pointer("/spec/selector").is_some_and(|selector| !selector.is_null());
     let mut checked = check::<T>(object)?;
-    // The type always has a selector; whether one was given makes a difference to what is said of it.
+    // The type always has a selector. A missing one and an empty one have different errors.
     if let (false, Some(spec)) = (is_selected, checked.object.get_mut("spec").and_then(Value::as_object_mut))
     {
         spec.remove("selector");
@@ -56,7 +55,7 @@ pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value)
     Ok(checked)
 }
 
-/// Switches that the API leaves out when they are off.
+/// Booleans that the API omits when they are false.
 const OMITTED_SWITCHES: [&str; 8] = [
     "hostNetwork",
     "hostPID",
@@ -68,7 +67,7 @@ const OMITTED_SWITCHES: [&str; 8] = [
     "publishNotReadyAddresses",
 ];
 
-/// Maps that the API leaves out when they are empty, while other empty objects say something.
+/// Maps that the API omits when they are empty. Other empty objects have a meaning.
 const OMITTED_MAPS: [&str; 9] = [
     "labels",
     "annotations",
@@ -81,10 +80,10 @@ const OMITTED_MAPS: [&str; 9] = [
     "stringData",
 ];
 
-/// Fields of any content, which no rule about empty values may touch.
+/// Fields with arbitrary content, in which nothing is omitted.
 const RAW: [&str; 1] = ["fieldsV1"];
 
-/// Drops nulls, empty lists and empty maps where the API leaves them out.
+/// Drops nulls, empty lists and empty maps that the API omits.
 fn prune(value: &mut Value) {
     match value {
         Value::Object(map) => {

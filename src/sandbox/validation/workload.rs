@@ -48,7 +48,7 @@ pub(super) fn workload(word: &str, spec: &Value, before: Option<&Value>) -> Vec<
     errors
 }
 
-/// Complaints about a workload's selector by itself.
+/// The errors in a workload's selector by itself.
 fn selector(selector: &Value) -> Vec<FieldError> {
     let labels = selector.get("matchLabels").and_then(Value::as_object);
     let mut errors = names::labels("spec.selector.matchLabels", labels);

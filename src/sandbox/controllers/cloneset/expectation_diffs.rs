@@ -1,11 +1,19 @@
-//! How far the pods of a CloneSet are from what it asks for, and how far one look may go. Arithmetic alone.
+//! How far the pods of a CloneSet are from its spec, and how far one sync may go. Arithmetic alone.
+//!
+//! It is `calculateDiffsWithExpectation` of OpenKruise; the documented part is under [partition], [maxUnavailable]
+//! and
+//! [maxSurge] of the CloneSet page.
+//!
+//! [partition]: https://openkruise.io/docs/user-manuals/cloneset/#partition
+//! [maxUnavailable]: https://openkruise.io/docs/user-manuals/cloneset/#maxunavailable
+//! [maxSurge]: https://openkruise.io/docs/user-manuals/cloneset/#maxsurge
 
 use serde_json::{Value, json};
 
 use super::Member;
 use crate::sandbox::controllers::int_or_percent::{Rounding, resolve};
 
-/// The numbers that a CloneSet asks for.
+/// The numbers in the spec of a CloneSet, resolved to pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Strategy {
     pub(super) replicas: i64,
@@ -19,7 +27,7 @@ pub(super) struct Strategy {
 }
 
 impl Strategy {
-    /// Reads them; without a size there are none.
+    /// Resolves them; `None` without `spec.replicas`.
     pub(super) fn of(set: &Value) -> Option<Self> {
         let replicas = set.pointer("/spec/replicas").and_then(Value::as_i64)?;
         let strategy = &set["spec"]["updateStrategy"];
@@ -42,7 +50,8 @@ impl Strategy {
     }
 }
 
-/// A share that rounds up to all pods leaves one to be updated, unless it is all of them.
+/// A percentage below 100 that rounds up to all pods leaves one to be updated; otherwise the update would never
+/// begin.
 fn partition(value: &Value, replicas: i64) -> i64 {
     let mut partition = resolve(value, replicas, Rounding::Up);
     let is_share = value.as_str().is_some_and(|text| text != "100%");
@@ -52,19 +61,19 @@ fn partition(value: &Value, replicas: i64) -> i64 {
     partition.clamp(0, replicas.max(0))
 }
 
-/// What there is to do, and its limits.
+/// How many pods to create, delete and update, and the limits of one sync.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ExpectationDiffs {
-    /// Pods that are missing; of these so many of the old revision, and so many at once.
+    /// Pods to create; how many of them run the old revision, and how many one sync may create.
     pub(super) scale_up: i64,
     pub(super) scale_up_old: i64,
     pub(super) scale_up_limit: i64,
-    /// Pods that are too many; of these so many of old revisions.
+    /// Pods to delete; how many of them run old revisions.
     pub(super) scale_down: i64,
     pub(super) scale_down_old: i64,
     /// How many ready pods may be deleted now.
     pub(super) delete_ready_limit: i64,
-    /// Pods that should be of the other revision, and how many of them may be unavailable.
+    /// Pods to update, and how many pods may be unavailable meanwhile.
     pub(super) update: i64,
     pub(super) update_max_unavailable: i64,
 }
@@ -79,7 +88,7 @@ impl ExpectationDiffs {
         let (marked_for_deletion, marked_old) =
             (count(&|m| m.marked_for_deletion), count(&|m| m.marked_for_deletion && !m.updated));
         let unavailable = count(&|m| !m.marked_for_deletion && !m.available);
-        // Pods only ever go to the new revision.
+        // An update never moves a pod back to an old revision, so both sides limit it.
         let surplus_of_old = (old - strategy.partition).max(0);
         let lack_of_new = (strategy.replicas - strategy.partition - new).max(0);
         let (surge, surge_old) =
@@ -108,7 +117,8 @@ impl ExpectationDiffs {
     }
 }
 
-/// How many pods there may be beyond the size for now, and how many of them are of the old revision.
+/// How many pods may exist beyond `spec.replicas` now, and how many of them run the old revision. The surge serves
+/// the larger need: replacing marked pods, with their own revision, or updating.
 fn surge(
     strategy: &Strategy,
     unavailable: i64,

@@ -1,6 +1,7 @@
-//! Changing a pod that stays: another image, other labels and annotations, the same name, UID and node.
+//! In-place updates: a pod gets new images, labels and annotations and keeps its name, UID and node.
 //!
-//! The pod is unready from before its change until the kubelet shows that its containers run what they should.
+//! The pod is unready from before the update until its containers run the new images. See
+//! <https://openkruise.io/docs/core-concepts/inplace-update/>.
 
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
-/// The annotation in which the controller keeps what a change has to bring about.
+/// The annotation that records a running in-place update.
 const STATE_ANNOTATION: &str = "apps.kruise.io/inplace-update-state";
 
 /// The state of the pod's condition, if it has it.
@@ -21,7 +22,8 @@ pub(super) fn condition(pod: &Value) -> Option<&str> {
     conditions.iter().find(|c| c["type"] == IN_PLACE_READY).map(|c| meta::text(c, "/status"))
 }
 
-/// Whether two revisions differ in images, labels and annotations alone.
+/// Whether two revisions differ in images, labels and annotations alone: every other field is fixed for the life of a
+/// pod.
 pub(super) fn is_possible(old: &Value, new: &Value) -> bool {
     let (old, new) = (template(old), template(new));
     let (mut before, after) = (old["spec"].clone(), &new["spec"]);
@@ -30,7 +32,7 @@ pub(super) fn is_possible(old: &Value, new: &Value) -> bool {
         return false;
     }
     for at in 0..count {
-        // An image can be replaced, but neither added nor removed.
+        // Only a replaced image is allowed, neither an added nor a removed one.
         let image = after["containers"][at].get("image").cloned();
         if let (Some(own), Some(image)) = (before["containers"][at].get_mut("image"), image) {
             *own = image;
@@ -89,7 +91,7 @@ pub(super) fn update(store: &mut Store, key: &Key, old: &Value, new: &Value) {
     });
 }
 
-/// Gives the containers their new images and tells which ones have another now.
+/// Sets the containers' new images and returns the names of those that changed.
 fn change_images(pod: &mut Value, new: &Value) -> Vec<String> {
     let mut changed = Vec::new();
     let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
@@ -104,7 +106,7 @@ fn change_images(pod: &mut Value, new: &Value) -> Vec<String> {
     changed
 }
 
-/// Brings labels or annotations from what one template says of them to what the other does.
+/// Applies the difference between two templates' labels or annotations; what others set on the pod stays.
 fn merge(metadata: &mut Map<String, Value>, part: &str, old: &Value, new: &Value) {
     let own = metadata.entry(part.to_owned()).or_insert_with(|| json!({}));
     let Some(own) = own.as_object_mut() else { return };
@@ -120,7 +122,7 @@ fn merge(metadata: &mut Map<String, Value>, part: &str, old: &Value, new: &Value
     }
 }
 
-/// Lets a pod be ready again whose change is through. Whether its state has changed.
+/// Opens the readiness gate of a pod whose update is complete. Returns whether the lifecycle state changed.
 pub(super) fn refresh(store: &mut Store, key: &Key, pod: &Arc<Value>) -> bool {
     let through = is_through(pod);
     let gated = meta::items(pod, "/spec/readinessGates").iter().any(|g| g["conditionType"] == IN_PLACE_READY);
@@ -136,7 +138,8 @@ pub(super) fn refresh(store: &mut Store, key: &Key, pod: &Arc<Value>) -> bool {
     settled
 }
 
-/// Whether the containers of a pod show what its last change was to bring about.
+/// Whether the containers run what the last in-place update asked for: the image ID differs from the one before, or
+/// the image is the same as the pod's.
 fn is_through(pod: &Value) -> bool {
     let Some(kept) = meta::annotation(pod, STATE_ANNOTATION) else { return true };
     let kept: Value = serde_json::from_str(kept).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Making and deleting pods of a CloneSet until there are as many as asked for.
+//! Creates and deletes pods of a CloneSet until there are as many as `spec.replicas`.
 
 use serde_json::{Value, json};
 
@@ -12,14 +12,14 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
-/// Whether pods were made or deleted. If so, nothing is updated in the same look.
+/// Whether pods were created or deleted. If so, the same sync updates none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scaled {
     Changed,
     Unchanged,
 }
 
-/// Makes or deletes what this look may.
+/// Creates or deletes as many pods as this sync may.
 pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<Scaled, SyncError> {
     let diffs = ExpectationDiffs::of(&context.strategy, &context.members);
     if diffs.scale_up > 0 {
@@ -33,7 +33,7 @@ pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<Scaled, S
     {
         return Ok(Scaled::Changed);
     }
-    // What is going to be deleted anyway is waited for.
+    // Marked pods that may not be deleted yet come first.
     if diffs.scale_down == 0 || !marked_for_deletion.is_empty() {
         return Ok(Scaled::Unchanged);
     }
@@ -64,7 +64,7 @@ fn create_pods(
                 count: 1,
             };
             event_recorder::warn(store, &context.set, &event, Aggregate::ByReason);
-            // What was made is seen first; the next look fails again.
+            // The pods that were created are reported first; the next sync fails again.
             let failed = SyncError { condition: "FailedScale", message };
             return if made == Scaled::Changed { Ok(made) } else { Err(failed) };
         }
@@ -93,7 +93,7 @@ fn new_pod(store: &mut Store, context: &SyncContext, revision: &Value) -> Value 
     pod
 }
 
-/// Pods of one kind that go first: unbound, pending, unavailable, then as a ReplicaSet's.
+/// The pods to delete: those without a node, pending or unavailable first, then in a ReplicaSet's order.
 fn choose(context: &SyncContext, number: i64, of: impl Fn(&Member) -> bool) -> Vec<&Member> {
     let mut members: Vec<&Member> = context.members.iter().filter(|member| of(member)).collect();
     members.sort_by_cached_key(|member| {
@@ -105,7 +105,7 @@ fn choose(context: &SyncContext, number: i64, of: impl Fn(&Member) -> bool) -> V
     members
 }
 
-/// Deletes pods, ready ones only as far as the limit goes.
+/// Deletes pods, at most `ready_limit` ready ones.
 fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scaled {
     let mut deleted = Scaled::Unchanged;
     for member in members {
@@ -121,7 +121,7 @@ fn delete(store: &mut Store, members: &[&Member], ready_limit: &mut i64) -> Scal
     deleted
 }
 
-/// Marks a pod as one to be deleted, so that another takes its place.
+/// Marks a pod so that the controller deletes and replaces it.
 pub(super) fn mark_for_deletion(pod: &mut Value) {
     meta::set_label(pod, SPECIFIED_DELETE_LABEL, "true");
 }

@@ -1,4 +1,4 @@
-//! Bringing the pods of a CloneSet to its revision, as far as partition and availability let it.
+//! Moves the pods of a CloneSet to its update revision, as far as partition and availability allow.
 
 use super::expectation_diffs::ExpectationDiffs;
 use super::{Member, SyncContext, SyncError, in_place, scale};
@@ -6,7 +6,7 @@ use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
-/// Updates what this look may. States of pods that have changed come first, and then nothing else.
+/// Updates as many pods as this sync may. If a lifecycle state changed, that is all this sync does.
 pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<(), SyncError> {
     let mut refreshed = false;
     for member in &context.members {
@@ -26,7 +26,7 @@ pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<(), SyncE
     Ok(())
 }
 
-/// How many of those that wait, in their order, may become unavailable now.
+/// How many of the waiting pods, in their order, may be updated now. A pod that is unavailable anyway costs nothing.
 fn allowed(waiting: &[&Member], all: &[Member], most: i64) -> usize {
     let count = |of: &dyn Fn(&Member) -> bool| {
         i64::try_from(all.iter().filter(|member| of(member)).count()).unwrap_or(i64::MAX)

@@ -11,7 +11,7 @@ pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 pub(super) const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
 
-/// A ReplicaSet of the Deployment, as it was when it was last looked at.
+/// A ReplicaSet of the Deployment, as it was last read or written.
 #[derive(Clone)]
 pub(super) struct OwnedReplicaSet {
     pub(super) key: Key,
@@ -37,7 +37,7 @@ impl OwnedReplicaSet {
     }
 }
 
-/// A Deployment, its ReplicaSets and what this look has to report.
+/// A Deployment, its ReplicaSets and what this sync will report.
 pub(super) struct SyncContext {
     pub(super) key: Key,
     pub(super) deployment: Arc<Value>,
@@ -46,9 +46,9 @@ pub(super) struct SyncContext {
     /// All others, oldest first.
     pub(super) others: Vec<OwnedReplicaSet>,
     pub(super) bounds: RollingBounds,
-    /// What is to be said about progress, if anything new.
+    /// News for the condition Progressing.
     pub(super) progress: Option<Progress>,
-    /// The annotation that this look gives the Deployment.
+    /// The Deployment's revision annotation, if this sync sets it.
     pub(super) revision: Option<String>,
     pub(super) collisions: i64,
 }
@@ -67,7 +67,7 @@ impl SyncContext {
     }
 }
 
-/// What a look has to say about progress.
+/// What happened to the newest ReplicaSet.
 pub(super) enum Progress {
     /// The ReplicaSet of this name was made.
     Created(String),
@@ -77,7 +77,7 @@ pub(super) enum Progress {
     Failed(String),
 }
 
-/// How far the number of pods may stray from the size of the Deployment.
+/// How far the number of pods may deviate from `spec.replicas`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RollingBounds {
     pub(super) max_surge: i64,
@@ -86,7 +86,8 @@ pub(super) struct RollingBounds {
 }
 
 impl RollingBounds {
-    /// Reads the fence of a Deployment: surge rounds up, unavailable rounds down, and one of them is not zero.
+    /// Resolves `maxSurge` and `maxUnavailable`. Both can round to zero, which validation does not see; then one pod
+    /// may be unavailable, because a surge might be refused by a quota (`ResolveFenceposts` of Kubernetes).
     pub(super) fn of(deployment: &Value) -> Self {
         let size = meta::number(deployment, "/spec/replicas");
         let strategy = &deployment["spec"]["strategy"];

@@ -1,6 +1,9 @@
-//! The arithmetic of a rolling update: how far each ReplicaSet may go now.
+//! The arithmetic of a rolling update: how far each ReplicaSet may be scaled now.
 //!
-//! It works on the sizes and counts of ReplicaSets alone.
+//! It uses the sizes and counts of ReplicaSets alone. See
+//! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment> and, for a
+//! Deployment that is resized in mid-rollout,
+//! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#proportional-scaling>.
 
 use serde_json::json;
 
@@ -9,7 +12,7 @@ use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
-/// How large the newest ReplicaSet may be now, counting it as empty while it is not there.
+/// How large the newest ReplicaSet may be now; one that does not exist yet is empty.
 pub(super) fn newest_replicas(context: &SyncContext) -> i64 {
     let size = context.replicas();
     let now = context.newest.as_ref().map(OwnedReplicaSet::replicas).unwrap_or_default();
@@ -20,7 +23,16 @@ pub(super) fn newest_replicas(context: &SyncContext) -> i64 {
     now + room.min(size - now)
 }
 
-/// Takes from the other ReplicaSets what availability allows, broken pods first. Whether it took any.
+/// Scales the old ReplicaSets down as far as availability allows. Returns whether it scaled any.
+///
+/// ```text
+/// floor   = replicas - maxUnavailable          pods that have to stay available
+/// most    = total - floor - starting           pods that may go even if none of the starting ones becomes ready
+/// spare   = available - floor                  available pods that may go
+/// ```
+///
+/// Unavailable old pods go first, up to `most`: they serve nothing, and otherwise a broken old revision would block
+/// the update for ever. Available ones follow up to `spare`. The oldest ReplicaSet shrinks first.
 pub(super) fn shrink_others(store: &mut Store, context: &mut SyncContext) -> bool {
     let Some(newest) = context.newest.clone() else { return false };
     let floor = context.replicas() - context.bounds.max_unavailable;
@@ -53,7 +65,10 @@ pub(super) fn shrink_others(store: &mut Store, context: &mut SyncContext) -> boo
     taken > 0
 }
 
-/// Spreads a new size over the ReplicaSets in proportion to theirs, as for a paused Deployment.
+/// Spreads a new size over the ReplicaSets in proportion to their sizes: a paused rollout keeps its ratio.
+///
+/// The largest ReplicaSet comes first and gets the rounding error. Of equal ones the newest grows first and the
+/// oldest shrinks first, so that the error moves the rollout forwards.
 pub(super) fn proportionally(store: &mut Store, context: &mut SyncContext) {
     let size = context.replicas();
     let mut active: Vec<OwnedReplicaSet> = context.all().filter(|set| set.replicas() > 0).cloned().collect();
@@ -108,7 +123,7 @@ fn is_saturated(context: &SyncContext) -> bool {
     })
 }
 
-/// A ReplicaSet's part of a change of size, of which `added` is already given out.
+/// A ReplicaSet's share of a change of size, of which `added` is already distributed.
 fn share(context: &SyncContext, set: &OwnedReplicaSet, change: i64, added: i64) -> i64 {
     if set.replicas() == 0 || change == 0 || change == added {
         return 0;
@@ -134,7 +149,8 @@ fn fraction(context: &SyncContext, set: &OwnedReplicaSet) -> i64 {
     (2 * scaled + before).div_euclid(2 * before) - set.replicas()
 }
 
-/// Gives a ReplicaSet its size and notes on it what that size was made for.
+/// Sets the size of a ReplicaSet, and records the Deployment's size and maximum that it was computed for: a later
+/// difference shows that the Deployment was resized.
 pub(super) fn scale(store: &mut Store, context: &mut SyncContext, set: &OwnedReplicaSet, replicas: i64) {
     let size = context.replicas();
     let most = size + context.bounds.max_surge;

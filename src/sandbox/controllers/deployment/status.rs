@@ -1,6 +1,7 @@
-//! What a Deployment says of itself: counts and the conditions Available and Progressing.
+//! The status of a Deployment: counts, and the conditions Available and Progressing.
 //!
-//! It reads the ReplicaSets and the clock; it must not scale anything.
+//! See <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status>. It reads the
+//! ReplicaSets and the clock; it must not scale anything.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
 
-/// Whether a look judges progress, or only counts.
+/// Whether a sync updates the condition Progressing, or only counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProgressCheck {
     Run,
@@ -28,7 +29,7 @@ pub(super) fn report(store: &mut Store, context: &SyncContext, progress_check: P
         context.deployment["spec"]["progressDeadlineSeconds"].as_i64().filter(|d| *d < i64::from(i32::MAX));
     announce(store, context, &mut conditions, deadline);
     if matches!(context.progress, Some(Progress::Created(_))) {
-        // That there is a new ReplicaSet is written at once, before anything is counted.
+        // As the controller does, the new ReplicaSet is announced in a write of its own, before anything is counted.
         let announced = conditions.clone();
         write_status(store, context, |status| status["conditions"] = json!(announced));
     }
@@ -85,7 +86,7 @@ pub(super) fn calculate(context: &SyncContext) -> Value {
     status
 }
 
-/// Whether a status says that the rollout is over.
+/// Whether a status says that the rollout is complete.
 pub(super) fn is_complete(deployment: &Value, status: &Value) -> bool {
     let size = meta::number(deployment, "/spec/replicas");
     ["updatedReplicas", "replicas", "availableReplicas"].iter().all(|f| count(status, f) == size)
@@ -96,12 +97,12 @@ fn count(status: &Value, field: &str) -> i64 {
     status[field].as_i64().unwrap_or_default()
 }
 
-/// A condition of these words, with no times yet.
+/// A condition without times.
 fn condition(kind: &str, state: &str, reason: &str, message: &str) -> Value {
     json!({"type": kind, "status": state, "reason": reason, "message": message})
 }
 
-/// Sets a condition unless it says the same already; its transition time moves with its status alone.
+/// Sets a condition unless its status and reason are the same. Its transition time changes only with its status.
 fn set(store: &Store, conditions: &mut Vec<Value>, mut condition: Value) {
     let now = json!(meta::format_time(store.now));
     condition["lastUpdateTime"] = now.clone();
@@ -124,7 +125,7 @@ fn progressing(conditions: &[Value]) -> Option<&Value> {
     conditions.iter().find(|c| c["type"] == "Progressing")
 }
 
-/// Pauses, resumptions and new ReplicaSets.
+/// Sets Progressing for a pause, a resumption or a new ReplicaSet.
 fn announce(store: &Store, context: &SyncContext, conditions: &mut Vec<Value>, deadline: Option<i64>) {
     if deadline.is_none() {
         return;
@@ -173,7 +174,7 @@ fn availability(context: &SyncContext, status: &Value) -> Value {
     }
 }
 
-/// Judges progress: complete, under way, or out of time.
+/// Updates the condition Progressing: complete, progressing, or past the deadline.
 fn update_progressing(
     store: &Store,
     context: &SyncContext,
@@ -225,7 +226,7 @@ fn is_out_of_time(store: &Store, known: &Value, deadline: i64) -> bool {
     }
 }
 
-/// Asks for a look when the deadline will have passed.
+/// Queues the Deployment for the moment after its progress deadline.
 fn look_again(store: &mut Store, context: &SyncContext, deployment: &Value, deadline: i64) {
     let Some(known) = progressing(meta::items(deployment, "/status/conditions")) else { return };
     let over =

@@ -7,18 +7,18 @@ use super::{Field, check as checked, optional, required, schema_errors};
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::Decoded;
 
-/// The group, which a cluster without OpenKruise does not have.
+/// The API group of OpenKruise.
 pub(crate) const GROUP: &str = "apps.kruise.io";
 
-/// Drops what the definition does not know.
+/// Drops fields that the schema does not have.
 pub(crate) fn check(object: Value) -> Result<Decoded, String> {
     checked(object, PARTS)
 }
 
-/// What the definition refuses. There is no webhook, so nobody looks into the template.
+/// What the definition's schema refuses. Without Kruise's webhook the template is not validated.
 pub(crate) fn validate(object: &Value, _before: Option<&Value>) -> Vec<FieldError> {
     let mut errors = schema_errors("", PARTS, object);
-    // The size is read once more for its subresource.
+    // The server reads the size once more for `/scale`.
     if let Some(size) = object.pointer("/spec/replicas").filter(|size| !size.is_i64()) {
         let (text, kind) = match size {
             Value::String(text) => (text.clone(), "string"),

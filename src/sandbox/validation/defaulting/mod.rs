@@ -1,6 +1,6 @@
-//! What the API server fills in when a client leaves it out, kind by kind.
+//! Defaults: what the API server sets when a client omits it, kind by kind.
 //!
-//! Defaults apply to every write, so they must not change what is already there.
+//! Defaults apply to every write, so they must not change a field that is set.
 
 mod pod_spec;
 mod stateful_set;
@@ -95,7 +95,7 @@ pub(crate) fn service(object: &mut Value) {
     if open {
         default(spec, "externalTrafficPolicy", json!("Cluster"));
     } else {
-        // What depends on the type goes with it.
+        // A field that depends on the type is removed with it.
         spec.remove("externalTrafficPolicy");
     }
     if spec["type"] == "LoadBalancer" {
@@ -137,7 +137,7 @@ pub(crate) fn access_review(object: &mut Value) {
     object["status"] = json!({"allowed": true});
 }
 
-/// One rule that allows everything.
+/// A review with one rule that allows everything.
 pub(crate) fn rules_review(object: &mut Value) {
     let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
     object["spec"] = json!({});
@@ -160,7 +160,7 @@ fn omit_zero(map: &mut Map<String, Value>, field: &str) {
     }
 }
 
-/// An address of the service range that follows from the service's name.
+/// A cluster IP of the range 10.96.0.0/12, derived from the Service's name.
 fn address(name: &str) -> String {
     let hash = fnv(name);
     format!("10.{}.{}.{}", 96 + (hash >> 16) % 16, (hash >> 8) % 256, 1 + hash % 254)

@@ -129,7 +129,8 @@ fn default_downward(source: &mut Value) {
     }
 }
 
-/// Requests follow limits; the class follows both. `so_far` is the class of the containers before.
+/// Sets requests from limits, and returns the QoS class; `so_far` is that of the containers before. See
+/// <https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/>.
 pub(super) fn default_requests(container: &mut Value, so_far: &'static str) -> &'static str {
     let limits = container.pointer("/resources/limits").and_then(Value::as_object).cloned();
     if let Some(limits) = &limits {

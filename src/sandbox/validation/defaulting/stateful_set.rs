@@ -24,7 +24,7 @@ pub(crate) fn stateful_set(object: &mut Value) {
             let rolling = strategy.entry("rollingUpdate").or_insert_with(|| json!({}));
             if let Some(rolling) = rolling.as_object_mut() {
                 default(rolling, "partition", json!(0));
-                // The feature is off in the release that the sandbox imitates.
+                // The feature gate is off in the release that the sandbox implements.
                 rolling.remove("maxUnavailable");
             }
         }
