@@ -1,9 +1,6 @@
 //! The sandbox, seen through a client: what it answers and what happens in it as time passes.
 
 #[cfg(test)]
-#[path = "sandbox/blocked.rs"]
-mod blocked;
-#[cfg(test)]
 #[path = "sandbox/clonesets.rs"]
 mod clonesets;
 #[cfg(test)]
@@ -16,8 +13,11 @@ mod faults;
 #[path = "sandbox/file.rs"]
 mod file;
 #[cfg(test)]
-#[path = "sandbox/init.rs"]
-mod init;
+#[path = "sandbox/fixture.rs"]
+mod fixture;
+#[cfg(test)]
+#[path = "sandbox/init_containers.rs"]
+mod init_containers;
 #[cfg(test)]
 #[path = "sandbox/kubelet.rs"]
 mod kubelet;
@@ -25,14 +25,14 @@ mod kubelet;
 #[path = "sandbox/lists.rs"]
 mod lists;
 #[cfg(test)]
-#[path = "sandbox/mutations.rs"]
-mod mutations;
+#[path = "sandbox/mutated_bodies.rs"]
+mod mutated_bodies;
 #[cfg(test)]
 #[path = "sandbox/patches.rs"]
 mod patches;
 #[cfg(test)]
-#[path = "sandbox/stage.rs"]
-mod stage;
+#[path = "sandbox/start_failures.rs"]
+mod start_failures;
 #[cfg(test)]
 #[path = "sandbox/statefulsets.rs"]
 mod statefulsets;

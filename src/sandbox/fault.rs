@@ -9,12 +9,12 @@ use serde_json::Value;
 /// Decides about each request of a client.
 pub trait Fault: Send + Sync + 'static {
     /// Called once per request, in the order in which requests arrive.
-    fn decide(&self, request: &Seen) -> Verdict;
+    fn decide(&self, request: &RequestInfo) -> Verdict;
 }
 
 /// A request as a fault sees it.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct RequestInfo {
     /// How many requests the client sent before this one.
     pub index: usize,
     /// The verb.

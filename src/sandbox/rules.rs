@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_rules_come_back() {
+    fn stored_rules_round_trip() {
         let text =
             "- {image: a, readyAfter: 1h30m, unreadyAfter: 5s}\n- {image: b, fail: NeverReady, log: x}\n";
         let mut rules = parse_rules("rules.yaml", text).unwrap();
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_place() {
+    fn errors_name_their_position() {
         for (text, place, part) in [
             ("- {image: a, readyAfter: soon}", "r.yaml:1:26: ", "expected a duration"),
             ("- {image: a, readyAfter: -1s}", "r.yaml:1:26: ", "negative"),

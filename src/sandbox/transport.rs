@@ -49,7 +49,7 @@ impl Transport {
         let request = Request::new(&parts, body);
         let index = self.requests.fetch_add(1, Ordering::Relaxed);
         let verdict = match &self.fault {
-            Some(fault) => fault.decide(&request.seen(index)),
+            Some(fault) => fault.decide(&request.info(index)),
             None => Verdict::Pass,
         };
         match verdict {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollout::driver::context::OnFailure;
 use rollout::driver::outcome::FailureKind;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, status};
 use crate::support::manifest::{component, request_for, web};
@@ -16,7 +16,7 @@ use crate::support::test_cluster::TestCluster;
 /// Time for a batch, far less than the patience with an API server that fails.
 const BATCH: Duration = Duration::from_secs(40);
 
-fn is_scaling(seen: &Seen) -> bool {
+fn is_scaling(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Patch && seen.kind == "deployments" && seen.name.as_deref() == Some("web-v2")
 }
 

@@ -11,7 +11,7 @@ use rollout::driver::foresee::foresee;
 use rollout::driver::outcome::FailureKind;
 use rollout::oam::kind::WorkloadKind;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::fault::{Fate, PASS, answer, status};
@@ -23,7 +23,7 @@ use crate::support::tapped_client;
 use crate::support::test_cluster::TestCluster;
 
 /// A process for which the server answers some requests so.
-fn answering(script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + 'static) -> Process {
+fn answering(script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + 'static) -> Process {
     Process::with(IDENTITY, move |seen| {
         script(seen).map_or(PASS, |answer| Fate::Verdict(Verdict::Answer(answer)))
     })
@@ -34,7 +34,7 @@ fn list(kind: &str, items: &Value) -> Response<Bytes> {
     answer(200, "application/json", &body.to_string())
 }
 
-fn is(seen: &Seen, verb: Verb, kind: &str) -> bool {
+fn is(seen: &RequestInfo, verb: Verb, kind: &str) -> bool {
     seen.verb == verb && seen.kind == kind
 }
 
@@ -63,7 +63,7 @@ async fn planned(
 /// Plays a story up to its last manifest, whose run and plan meet these answers.
 async fn foreseen(
     scenario: &Scenario,
-    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+    script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
 ) -> (Run, Result<Vec<String>, String>) {
     let scene = scenario.open().await;
     let plan = planned(&scene.cluster, &answering(script.clone()), &scenario.manifest).await;
@@ -73,7 +73,7 @@ async fn foreseen(
 
 async fn warns(
     scenario: &Scenario,
-    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+    script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
     words: &str,
 ) {
     let (run, plan) = foreseen(scenario, script).await;
@@ -90,7 +90,7 @@ async fn warns(
 
 async fn refuses(
     scenario: &Scenario,
-    script: impl Fn(&Seen) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
+    script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
     words: &str,
     hint: &str,
 ) {
@@ -113,8 +113,9 @@ async fn a_quota_that_the_peak_exceeds_is_a_warning() {
     let scenario =
         Scenario { rules: "", before: Vec::new(), manifest: vec![web(1, 3), component("api", 1, 2)] };
     let items = quota(json!({"pods": "4", "count/deployments.apps": "9"}), json!({"pods": "0"}));
-    let script =
-        move |seen: &Seen| is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items));
+    let script = move |seen: &RequestInfo| {
+        is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items))
+    };
     warns(
         &scenario,
         script,
@@ -130,8 +131,9 @@ async fn a_quota_that_suffices_is_no_word_worth() {
     let items = json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {
         "hard": hard, "used": {"pods": "0", "count/deployments.apps": "1"},
     }}]);
-    let script =
-        move |seen: &Seen| is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items));
+    let script = move |seen: &RequestInfo| {
+        is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items))
+    };
     let (run, plan) = foreseen(&scenario, script).await;
     assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
     assert_eq!(plan.unwrap(), [""; 0]);
@@ -142,7 +144,7 @@ async fn an_autoscaler_is_refused() {
     let items = json!([{"metadata": {"name": "auto"}, "spec": {
         "maxReplicas": 9, "scaleTargetRef": {"kind": "Deployment", "name": "web-v2", "apiVersion": "apps/v1"},
     }}]);
-    let script = move |seen: &Seen| {
+    let script = move |seen: &RequestInfo| {
         is(seen, Verb::List, "horizontalpodautoscalers").then(|| list("HorizontalPodAutoscaler", &items))
     };
     let words = "horizontalpodautoscaler `auto` sets the size of deployment `web-v2`";
@@ -151,7 +153,7 @@ async fn an_autoscaler_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_not_there_is_refused() {
-    let script = |seen: &Seen| {
+    let script = |seen: &RequestInfo| {
         is(seen, Verb::Get, "namespaces").then(|| status(404, "NotFound", "namespaces \"default\" not found"))
     };
     let words = "namespace `default` does not exist";
@@ -162,7 +164,8 @@ async fn a_namespace_that_is_not_there_is_refused() {
 async fn pods_that_a_limit_forbids_are_refused() {
     let message =
         "pods \"web-v2-x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m";
-    let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    let script =
+        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
     let words = format!("pods of revision `web-v2` are rejected: {message}");
     refuses(&scenarios::upgrade(), script, &words, "kubectl describe limitrange").await;
 }
@@ -171,7 +174,8 @@ async fn pods_that_a_limit_forbids_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
-    let script = move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    let script =
+        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
     warns(&scenarios::upgrade(), script, &format!("pods of revision `web-v2` may be rejected: {message}"))
         .await;
 }
@@ -180,7 +184,7 @@ async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
 async fn a_webhook_without_dry_runs_is_in_nobodys_way() {
     let message = "admission webhook \"a\" does not support dry run";
     let script =
-        move |seen: &Seen| is(seen, Verb::Create, "pods").then(|| status(400, "BadRequest", message));
+        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(400, "BadRequest", message));
     let (run, plan) = foreseen(&scenarios::upgrade(), script).await;
     assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
     assert_eq!(plan.unwrap(), [""; 0]);
@@ -202,7 +206,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
     };
     // One that leaves room, and one that counts pods of others as well, say nothing.
     let items = json!([budget("tight", 3, 5), budget("wide", 2, 5), budget("shared", 3, 9)]);
-    let script = move |seen: &Seen| {
+    let script = move |seen: &RequestInfo| {
         is(seen, Verb::List, "poddisruptionbudgets").then(|| list("PodDisruptionBudget", &items))
     };
     let words = "poddisruptionbudget `tight` requires 3 available pods, and component `web` will have 3: none of them can be \
@@ -214,7 +218,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_asked_is_reported_once() {
     let optional = ["horizontalpodautoscalers", "resourcequotas", "poddisruptionbudgets", "namespaces"];
-    let script = move |seen: &Seen| {
+    let script = move |seen: &RequestInfo| {
         let message = format!("{} is forbidden: User \"ci\" cannot do that", seen.kind);
         let is_it = optional.contains(&seen.kind.as_str()) || is(seen, Verb::Create, "pods");
         is_it.then(|| status(403, "Forbidden", &message))

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Response;
 use rollout::driver::outcome::FailureKind;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, status};
 use crate::support::process::Process;
@@ -32,7 +32,7 @@ fn not_implemented() -> Response<Bytes> {
     status(501, "", "the storage takes no such object")
 }
 
-fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&Seen) -> bool) -> Process {
+fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&RequestInfo) -> bool) -> Process {
     Process::with(
         IDENTITY,
         move |seen| {
@@ -44,7 +44,7 @@ fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&Seen) -> bool) -> Proc
 async fn fails(
     scenario: Scenario,
     answer: fn() -> Response<Bytes>,
-    is_such: fn(&Seen) -> bool,
+    is_such: fn(&RequestInfo) -> bool,
     kind: FailureKind,
 ) {
     let reference = scenario.reference().await;
@@ -66,7 +66,7 @@ async fn fails(
     scenario.complete(&scene, &[&run], &reference).await;
 }
 
-fn makes(kind: &str, seen: &Seen) -> bool {
+fn makes(kind: &str, seen: &RequestInfo) -> bool {
     seen.verb == Verb::Create && seen.kind == kind
 }
 
@@ -108,8 +108,8 @@ async fn what_the_server_can_never_take() {
     for answer in [too_large, too_long, not_implemented] {
         for kind in ["controllerrevisions", "deployments"] {
             let is_such = match kind {
-                "deployments" => |seen: &Seen| makes("deployments", seen),
-                _ => |seen: &Seen| makes("controllerrevisions", seen),
+                "deployments" => |seen: &RequestInfo| makes("deployments", seen),
+                _ => |seen: &RequestInfo| makes("controllerrevisions", seen),
             };
             fails(scenarios::upgrade(), answer, is_such, FailureKind::Denied).await;
         }

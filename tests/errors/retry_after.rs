@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use super::single_errors::{failing_once, next_to_same};
 use crate::support::fault::{too_many_requests, too_many_requests_status};
@@ -12,7 +12,7 @@ use crate::support::scenarios;
 async fn waits(
     seconds: u64,
     verdict: impl Fn() -> Verdict + Send + Sync + 'static,
-    is_such: fn(&Seen) -> bool,
+    is_such: fn(&RequestInfo) -> bool,
 ) {
     let scenario = scenarios::upgrade();
     let scene = scenario.open().await;
@@ -25,27 +25,27 @@ async fn waits(
     assert!(waited < Duration::from_secs(seconds) + BRIEF, "{waited:?}\n{}", run.transcript());
 }
 
-fn is_record(seen: &Seen) -> bool {
+fn is_record(seen: &RequestInfo) -> bool {
     seen.kind == "configmaps" && seen.verb == Verb::Patch
 }
 
-fn is_revision(seen: &Seen) -> bool {
+fn is_revision(seen: &RequestInfo) -> bool {
     seen.kind == "controllerrevisions" && seen.verb == Verb::Create
 }
 
-fn is_list(seen: &Seen) -> bool {
+fn is_list(seen: &RequestInfo) -> bool {
     seen.kind == "controllerrevisions" && seen.verb == Verb::List
 }
 
-fn is_lease(seen: &Seen) -> bool {
+fn is_lease(seen: &RequestInfo) -> bool {
     seen.kind == "leases" && seen.verb == Verb::Get
 }
 
-fn is_watch(seen: &Seen) -> bool {
+fn is_watch(seen: &RequestInfo) -> bool {
     seen.kind == "deployments" && seen.verb == Verb::Watch
 }
 
-fn is_workload(seen: &Seen) -> bool {
+fn is_workload(seen: &RequestInfo) -> bool {
     seen.kind == "deployments" && seen.verb == Verb::Create
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::case;
 use crate::support::fault::{
@@ -17,18 +17,18 @@ pub(crate) struct Error {
     pub(crate) name: &'static str,
     verdict: fn() -> Verdict,
     /// Whether a request can be answered so.
-    fits: fn(&Seen) -> bool,
+    fits: fn(&RequestInfo) -> bool,
 }
 
-fn any(_: &Seen) -> bool {
+fn any(_: &RequestInfo) -> bool {
     true
 }
 
-fn changes(seen: &Seen) -> bool {
+fn changes(seen: &RequestInfo) -> bool {
     matches!(seen.verb, Verb::Patch | Verb::Delete)
 }
 
-fn patches(seen: &Seen) -> bool {
+fn patches(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Patch
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn failing_at(index: usize, error: &'static Error) -> Process {
 /// A process whose first request of a kind fails.
 pub(crate) fn failing_once(
     verdict: impl Fn() -> Verdict + Send + Sync + 'static,
-    is_such: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+    is_such: impl Fn(&RequestInfo) -> bool + Send + Sync + 'static,
 ) -> Process {
     let is_over = Mutex::new(false);
     Process::with(IDENTITY, move |seen| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{Seen, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verdict};
 
 use crate::support::fault::{Fate, PASS, Request, status};
 use crate::support::manifest::{Component, request_for, web};
@@ -142,7 +142,7 @@ async fn nothing_is_written_on_a_lease_that_may_have_expired() {
     let out = Duration::from_secs(25)..Duration::from_secs(100);
     let begun = cluster.clock.elapsed().unsigned_abs();
     let (window, clock) = (out.clone(), cluster.clock.clone());
-    let is_out = move |seen: &Seen| {
+    let is_out = move |seen: &RequestInfo| {
         let now = clock.elapsed().unsigned_abs() - begun;
         seen.kind == "leases" && window.contains(&now)
     };

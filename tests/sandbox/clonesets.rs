@@ -1,6 +1,6 @@
 //! CloneSets: what their definition makes of a write, and what OpenKruise's controller makes of them.
 
-use crate::stage::*;
+use crate::fixture::*;
 use rollout::sandbox::Sandbox;
 use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn the_group_is_discovered_and_may_be_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_filled_in_and_what_is_unknown_is_dropped() {
+async fn nothing_is_defaulted_and_unknown_fields_are_dropped() {
     let (_sandbox, client) = client();
     let body = json!({
         "metadata": {"name": "web"},
@@ -95,7 +95,7 @@ async fn nothing_is_filled_in_and_what_is_unknown_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_fit_the_definition_is_refused() {
+async fn bodies_that_violate_the_schema_are_refused() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "web"}, "spec": {"replicas": "3", "template": {}}});
     let message = "CloneSet.apps.kruise.io \"web\" is invalid: [spec.replicas: Invalid value: \"string\": \
@@ -109,7 +109,7 @@ async fn what_does_not_fit_the_definition_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn generations_move_with_the_spec_alone() {
+async fn only_the_spec_raises_the_generation() {
     let (_sandbox, client) = client();
     made(&client, CLONE_SETS, &clone_set("web:1", 1, &json!({}))).await;
     pass(200).await;
@@ -127,7 +127,7 @@ async fn generations_move_with_the_spec_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_carry_what_the_controller_gives_them() {
+async fn pods_have_the_metadata_of_the_controller() {
     let (sandbox, client) = client();
     let made = made(&client, CLONE_SETS, &clone_set("web:1", 3, &json!({}))).await;
     pass(200).await;
@@ -152,7 +152,7 @@ async fn pods_carry_what_the_controller_gives_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_stops_an_upgrade_and_pods_are_replaced() {
+async fn an_update_recreates_pods_down_to_the_partition() {
     let (sandbox, client) = client();
     made(&client, CLONE_SETS, &clone_set("web:1", 5, &json!({}))).await;
     pass(500).await;
@@ -177,7 +177,7 @@ async fn a_partition_stops_an_upgrade_and_pods_are_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_place_pods_keep_name_and_uid() {
+async fn in_place_updates_keep_name_and_uid() {
     let (sandbox, client) = client();
     let strategy = json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"});
     made(&client, CLONE_SETS, &clone_set("web:1", 3, &strategy)).await;
@@ -215,7 +215,7 @@ async fn in_place_pods_keep_name_and_uid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_image_breaks_as_many_pods_as_may_be_away() {
+async fn a_broken_image_breaks_at_most_max_unavailable_pods() {
     let sandbox = sandbox("- {image: 'bad', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}");
     let client = sandbox.client("default");
     for kind in ["ReCreate", "InPlaceIfPossible"] {
@@ -243,7 +243,7 @@ async fn a_broken_image_breaks_as_many_pods_as_may_be_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_template_that_makes_no_pods_is_told_of() {
+async fn a_template_without_valid_pods_is_reported() {
     let (sandbox, client) = client();
     made(&client, CLONE_SETS, &clone_set("web:1", 4, &json!({}))).await;
     pass(500).await;
@@ -267,7 +267,7 @@ async fn a_template_that_makes_no_pods_is_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn going_back_uses_the_old_revision_again() {
+async fn a_rollback_reuses_the_old_revision() {
     let (sandbox, client) = client();
     made(&client, CLONE_SETS, &clone_set("web:1", 5, &json!({"maxUnavailable": "100%"}))).await;
     pass(200).await;
@@ -293,7 +293,7 @@ async fn going_back_uses_the_old_revision_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn revisions_of_others_that_the_selector_chooses_are_pruned() {
+async fn foreign_revisions_that_the_selector_matches_are_pruned() {
     let (sandbox, client) = client();
     let revisions = "/apis/apps/v1/namespaces/default/controllerrevisions";
     for (name, labels) in [("chosen", json!({"app": "web"})), ("apart", json!({"component": "web"}))] {
@@ -317,7 +317,7 @@ async fn revisions_of_others_that_the_selector_chooses_are_pruned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_smaller_size_takes_old_pods_down_to_the_partition() {
+async fn scaling_down_deletes_old_pods_down_to_the_partition() {
     let (sandbox, client) = client();
     made(&client, CLONE_SETS, &clone_set("web:1", 5, &json!({"maxUnavailable": "100%"}))).await;
     pass(200).await;

@@ -1,6 +1,6 @@
 //! Deployments, ReplicaSets and the garbage collector as time passes.
 
-use crate::stage::*;
+use crate::fixture::*;
 use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Sandbox};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn count(sandbox: &Sandbox, kind: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_follows_a_write_hop_by_hop() {
+async fn status_follows_a_write_one_delay_at_a_time() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 3)).await;
     assert_eq!(web(&client).await["status"], json!({}));
@@ -65,7 +65,7 @@ async fn a_new_size_is_not_observed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rolling_update_stays_within_its_fence() {
+async fn a_rolling_update_stays_within_surge_and_unavailability() {
     let (sandbox, client) = client();
     let mut body = deployment("web", "web:1", 4);
     body["spec"]["strategy"] = json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}});
@@ -103,7 +103,7 @@ async fn a_rolling_update_stays_within_its_fence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn going_back_uses_the_old_replica_set_again() {
+async fn a_rollback_reuses_the_old_replica_set() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
     pass(200).await;
@@ -120,7 +120,7 @@ async fn going_back_uses_the_old_replica_set_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recreate_stops_everything_first() {
+async fn recreate_deletes_all_old_pods_first() {
     let (sandbox, client) = client();
     let mut body = deployment("web", "web:1", 2);
     body["spec"]["strategy"] = json!({"type": "Recreate"});
@@ -155,7 +155,7 @@ async fn a_paused_deployment_scales_but_does_not_roll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stuck_deployment_says_so_after_its_deadline() {
+async fn a_stuck_deployment_exceeds_its_progress_deadline() {
     let sandbox = sandbox("- {image: 'web:*', fail: NeverReady}");
     let client = sandbox.client("default");
     let mut body = deployment("web", "web:1", 2);
@@ -175,7 +175,7 @@ async fn a_stuck_deployment_says_so_after_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resize_in_the_middle_of_a_rollout_is_shared_in_proportion() {
+async fn a_resize_in_mid_rollout_is_proportional() {
     // The example of the Kubernetes documentation on proportional scaling.
     let sandbox = sandbox("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}");
     let client = sandbox.client("default");
@@ -204,7 +204,7 @@ async fn a_resize_in_the_middle_of_a_rollout_is_shared_in_proportion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_pods_are_available_after_the_minimum() {
+async fn ready_pods_are_available_after_min_ready_seconds() {
     let (_sandbox, client) = client();
     let mut body = deployment("web", "web:1", 1);
     body["spec"]["minReadySeconds"] = json!(3);
@@ -216,7 +216,7 @@ async fn ready_pods_are_available_after_the_minimum() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unready_pods_go_before_ready_ones() {
+async fn unready_pods_are_deleted_before_ready_ones() {
     let sandbox = sandbox("- {image: 'web:1', readyAfter: 20ms}");
     let client = sandbox.client("default");
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
@@ -250,7 +250,7 @@ async fn dependents_follow_a_deleted_deployment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreground_deletion_ends_with_the_owner() {
+async fn a_foreground_deletion_deletes_the_owner_last() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
     pass(200).await;
@@ -265,7 +265,7 @@ async fn a_foreground_deletion_ends_with_the_owner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orphans_stay_and_are_adopted() {
+async fn orphans_stay_and_can_be_adopted() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
     pass(200).await;
@@ -282,7 +282,7 @@ async fn orphans_stay_and_are_adopted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_without_its_owner_is_collected() {
+async fn an_object_whose_owner_is_missing_is_collected() {
     let (sandbox, client) = client();
     let owner = made(&client, MAPS, &map("owner", &json!({}))).await;
     for (name, uid, kind) in [
@@ -302,7 +302,7 @@ async fn an_object_without_its_owner_is_collected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_history_limit_deletes_the_oldest() {
+async fn the_history_limit_deletes_the_oldest_replica_sets() {
     let (sandbox, client) = client();
     let mut body = deployment("web", "web:0", 1);
     body["spec"]["revisionHistoryLimit"] = json!(1);
@@ -345,7 +345,7 @@ async fn the_same_requests_lead_to_the_same_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn history_tells_clients_from_controllers() {
+async fn history_distinguishes_clients_from_controllers() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 1)).await;
     pass(100).await;
@@ -360,7 +360,7 @@ async fn history_tells_clients_from_controllers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_stops_with_the_last_handle() {
+async fn controllers_stop_with_the_last_handle() {
     let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let (sandbox, before) = (sandbox(""), alive());
     let other = sandbox.clone();

@@ -1,13 +1,13 @@
 //! Faults in the transport.
 
-use crate::stage::*;
+use crate::fixture::*;
 use bytes::Bytes;
 use futures::AsyncBufReadExt as _;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};
 use rollout::sandbox::Sandbox;
-use rollout::sandbox::fault::{Fault, Seen, Verb, Verdict, WatchFault};
+use rollout::sandbox::fault::{Fault, RequestInfo, Verb, Verdict, WatchFault};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,11 +16,11 @@ use std::time::Duration;
 struct Nth {
     index: usize,
     verdict: fn() -> Verdict,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<RequestInfo>>,
 }
 
 impl Fault for Nth {
-    fn decide(&self, request: &Seen) -> Verdict {
+    fn decide(&self, request: &RequestInfo) -> Verdict {
         self.seen.lock().unwrap().push(request.clone());
         if request.index == self.index { (self.verdict)() } else { Verdict::Pass }
     }
@@ -43,7 +43,7 @@ fn unavailable() -> http::Response<Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_can_take_the_place_of_the_request() {
+async fn a_fault_can_answer_instead_of_serving() {
     let (sandbox, client, _) = faulty(0, || Verdict::Answer(unavailable()));
     assert!(matches!(create(&client, "one").await, Err(kube::Error::Api(status)) if status.code == 503));
     assert!(sandbox.objects().is_empty());
@@ -51,14 +51,14 @@ async fn an_answer_can_take_the_place_of_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_can_hide_that_the_request_was_applied() {
+async fn a_fault_can_answer_after_serving() {
     let (sandbox, client, _) = faulty(0, || Verdict::AnswerAfterApplying(unavailable()));
     assert!(create(&client, "one").await.is_err());
     assert_eq!(sandbox.objects().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_break_before_and_after() {
+async fn connections_are_reset_before_and_after_serving() {
     for (verdict, kept) in [((|| Verdict::Reset) as fn() -> Verdict, 0), (|| Verdict::ResetAfterApplying, 1)]
     {
         let (sandbox, client, _) = faulty(0, verdict);
@@ -69,7 +69,7 @@ async fn connections_break_before_and_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_hang_before_and_after() {
+async fn requests_hang_before_and_after_serving() {
     for (verdict, kept) in [((|| Verdict::Hang) as fn() -> Verdict, 0), (|| Verdict::HangAfterApplying, 1)] {
         let (sandbox, client, _) = faulty(0, verdict);
         assert!(tokio::time::timeout(Duration::from_secs(60), create(&client, "one")).await.is_err());
@@ -78,7 +78,7 @@ async fn requests_hang_before_and_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_sees_what_is_asked() {
+async fn a_fault_receives_the_request() {
     let (_sandbox, client, fault) = faulty(9, || Verdict::Pass);
     create(&client, "one").await.unwrap();
     get(&client, &format!("{MAPS}?labelSelector=a%3Db")).await;
@@ -99,7 +99,7 @@ async fn a_fault_sees_what_is_asked() {
 }
 
 /// The types of the events that a watch under a fault tells of, until it ends or falls silent.
-async fn told(verdict: fn() -> Verdict) -> (Vec<String>, bool) {
+async fn event_types(verdict: fn() -> Verdict) -> (Vec<String>, bool) {
     let (_sandbox, client, _) = faulty(2, verdict);
     create(&client, "one").await.unwrap();
     create(&client, "two").await.unwrap();
@@ -119,15 +119,18 @@ async fn told(verdict: fn() -> Verdict) -> (Vec<String>, bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_misbehave() {
+async fn watch_faults_take_effect() {
     let told_of = |types: &[&str]| types.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
     let all = told_of(&["ADDED", "ADDED"]);
-    assert_eq!(told(|| Verdict::Pass).await, (all.clone(), false));
-    assert_eq!(told(|| Verdict::Watch(WatchFault::CloseAfter(1))).await, (told_of(&["ADDED"]), true));
-    assert_eq!(told(|| Verdict::Watch(WatchFault::GoneAfter(1))).await, (told_of(&["ADDED", "ERROR"]), true));
-    assert_eq!(told(|| Verdict::Watch(WatchFault::Silent)).await, (Vec::new(), false));
+    assert_eq!(event_types(|| Verdict::Pass).await, (all.clone(), false));
+    assert_eq!(event_types(|| Verdict::Watch(WatchFault::CloseAfter(1))).await, (told_of(&["ADDED"]), true));
+    assert_eq!(
+        event_types(|| Verdict::Watch(WatchFault::GoneAfter(1))).await,
+        (told_of(&["ADDED", "ERROR"]), true)
+    );
+    assert_eq!(event_types(|| Verdict::Watch(WatchFault::Silent)).await, (Vec::new(), false));
     let twice = told_of(&["ADDED"; 4]);
-    assert_eq!(told(|| Verdict::Watch(WatchFault::DuplicateEach)).await, (twice, false));
+    assert_eq!(event_types(|| Verdict::Watch(WatchFault::DuplicateEach)).await, (twice, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! The file: what it keeps, what it shares, and what is wrong with broken ones.
 
-use crate::stage::*;
+use crate::fixture::*;
 use rollout::sandbox::rules::parse_rules;
 use rollout::sandbox::{Now, Options, RulesSource, Sandbox, SandboxError, is_sandbox_file};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-fn place() -> (TempDir, PathBuf) {
+fn temporary_file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cluster.json");
     (directory, path)
@@ -30,8 +30,8 @@ fn objects(path: &Path) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_write_makes_the_file() {
-    let (_directory, path) = place();
+async fn the_first_write_creates_the_file() {
+    let (_directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
     assert_eq!(get(&client, MAPS).await.0, 200);
@@ -42,8 +42,8 @@ async fn the_first_write_makes_the_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_file_holds_what_the_api_gives() {
-    let (_directory, path) = place();
+async fn the_file_holds_the_objects_of_the_api() {
+    let (_directory, path) = temporary_file();
     let sandbox = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &clock()).unwrap();
     let client = sandbox.client("default");
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
@@ -55,8 +55,8 @@ async fn the_file_holds_what_the_api_gives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_passes_while_nobody_looks() {
-    let (_directory, path) = place();
+async fn controllers_catch_up_after_a_pause() {
+    let (_directory, path) = temporary_file();
     let now = clock();
     let sandbox = open(&path, rules("- {image: 'web:*', readyAfter: 30s}"), &now).unwrap();
     made(&sandbox.client("default"), DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
@@ -73,8 +73,8 @@ async fn time_passes_while_nobody_looks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upgrades_go_on_with_the_next_process() {
-    let (_directory, path) = place();
+async fn rollouts_continue_in_the_next_process() {
+    let (_directory, path) = temporary_file();
     let now = clock();
     let sandbox = open(&path, rules("- {image: '*', readyAfter: 20s}"), &now).unwrap();
     let client = sandbox.client("default");
@@ -108,8 +108,8 @@ async fn upgrades_go_on_with_the_next_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_installed_stays_away() {
-    let (_directory, path) = place();
+async fn a_missing_group_stays_missing() {
+    let (_directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap().without_kruise();
     made(&sandbox.client("default"), MAPS, &map("one", &json!({}))).await;
     let looking = open(&path, RulesSource::Stored, &clock()).unwrap();
@@ -117,8 +117,8 @@ async fn what_is_not_installed_stays_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_opener_goes_on_from_the_stored_counters() {
-    let (_directory, path) = place();
+async fn counters_continue_in_the_next_process() {
+    let (_directory, path) = temporary_file();
     let now = clock();
     let first =
         made(&open(&path, rules(""), &now).unwrap().client("default"), MAPS, &map("a", &json!({}))).await;
@@ -132,8 +132,8 @@ async fn a_new_opener_goes_on_from_the_stored_counters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_openers_share_one_cluster() {
-    let (_directory, path) = place();
+async fn two_processes_share_one_cluster() {
+    let (_directory, path) = temporary_file();
     let now = clock();
     let driving = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &now).unwrap();
     let looking = open(&path, RulesSource::Stored, &now).unwrap();
@@ -152,9 +152,9 @@ async fn two_openers_share_one_cluster() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_sees_what_another_opener_wrote() {
+async fn a_watch_delivers_writes_of_another_process() {
     use futures::{AsyncBufReadExt as _, StreamExt as _};
-    let (_directory, path) = place();
+    let (_directory, path) = temporary_file();
     let now = clock();
     let (one, two) = (open(&path, rules(""), &now).unwrap(), open(&path, RulesSource::Stored, &now).unwrap());
     let client = one.client("default");
@@ -179,8 +179,8 @@ async fn a_watch_sees_what_another_opener_wrote() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rules_are_kept_for_those_who_only_look() {
-    let (_directory, path) = place();
+async fn readers_use_the_stored_rules() {
+    let (_directory, path) = temporary_file();
     let now = clock();
     let driving = open(&path, rules("- {image: 'web:*', fail: NeverReady}"), &now).unwrap();
     made(&driving.client("default"), DEPLOYMENTS, &deployment("web", "web:1", 1)).await;
@@ -192,8 +192,8 @@ async fn rules_are_kept_for_those_who_only_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn broken_files_are_named() {
-    let (_directory, path) = place();
+async fn errors_name_the_broken_file() {
+    let (_directory, path) = temporary_file();
     for (text, part) in [
         ("{", "EOF"),
         ("[]", "expected struct"),
@@ -209,8 +209,8 @@ async fn broken_files_are_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_write_that_cannot_be_kept_is_not_accepted() {
-    let (directory, path) = place();
+async fn a_first_write_that_cannot_be_saved_is_refused() {
+    let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
     fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
@@ -221,8 +221,8 @@ async fn a_first_write_that_cannot_be_kept_is_not_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_writer_left_beside_the_file_does_no_harm() {
-    let (directory, path) = place();
+async fn leftovers_of_a_killed_writer_are_harmless() {
+    let (directory, path) = temporary_file();
     let now = clock();
     made(&open(&path, rules(""), &now).unwrap().client("default"), MAPS, &map("one", &json!({}))).await;
     fs::write(directory.path().join("cluster.json.tmp"), "{\"objects\":[{\"ki").unwrap();
@@ -232,8 +232,8 @@ async fn what_a_killed_writer_left_beside_the_file_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_cannot_be_kept_is_not_accepted() {
-    let (directory, path) = place();
+async fn a_write_that_cannot_be_saved_is_refused() {
+    let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
     made(&client, MAPS, &map("one", &json!({}))).await;
@@ -251,7 +251,7 @@ async fn a_write_that_cannot_be_kept_is_not_accepted() {
 #[tokio::test(start_paused = true)]
 async fn a_file_keeps_its_permissions() {
     for mode in [0o600, 0o640, 0o666] {
-        let (_directory, path) = place();
+        let (_directory, path) = temporary_file();
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let sandbox = open(&path, rules(""), &clock()).unwrap();
@@ -263,9 +263,9 @@ async fn a_file_keeps_its_permissions() {
 
 /// Two names of one file are one sandbox, also before it is there.
 #[tokio::test(start_paused = true)]
-async fn links_lead_to_one_file() {
+async fn links_open_the_same_sandbox() {
     for is_there in [true, false] {
-        let (directory, path) = place();
+        let (directory, path) = temporary_file();
         let (link, far) = (directory.path().join("link"), directory.path().join("far"));
         symlink("cluster.json", &link).unwrap();
         symlink("link", &far).unwrap();
@@ -283,14 +283,14 @@ async fn links_lead_to_one_file() {
         left.sort();
         assert_eq!(left, ["cluster.json", "cluster.json.lock", "far", "link"]);
     }
-    let (_directory, path) = place();
+    let (_directory, path) = temporary_file();
     symlink(&path, &path).unwrap();
     assert!(open(&path, rules(""), &clock()).is_err(), "a link to itself");
 }
 
 #[test]
-fn writers_at_the_same_time_lose_nothing() {
-    let (_directory, path) = place();
+fn concurrent_writers_lose_nothing() {
+    let (_directory, path) = temporary_file();
     let writer = |path: PathBuf| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async move {

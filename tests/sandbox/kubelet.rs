@@ -1,6 +1,6 @@
 //! Pods under each rule.
 
-use crate::stage::*;
+use crate::fixture::*;
 use rollout::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ async fn a_pod_can_stay_unready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_can_be_missing() {
+async fn an_image_pull_can_back_off() {
     let (sandbox, client) = pod("- {image: 'web:*', fail: ImagePullBackOff}").await;
     pass(100).await;
     let pod = web(&client).await;
@@ -104,7 +104,7 @@ async fn an_image_can_be_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_can_crash_again_and_again() {
+async fn a_container_can_crash_loop() {
     let (sandbox, client) =
         pod("- {image: 'web:*', fail: CrashLoopBackOff, log: 'panic: no database'}").await;
     pass(100).await;
@@ -122,7 +122,7 @@ async fn a_container_can_crash_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_can_fit_nowhere() {
+async fn a_pod_can_be_unschedulable() {
     let (sandbox, client) = pod("- {image: 'web:*', fail: Unschedulable}").await;
     pass(100).await;
     let pod = web(&client).await;
@@ -136,7 +136,7 @@ async fn a_pod_can_fit_nowhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_rules_count_for_pods_that_are_there() {
+async fn new_rules_apply_to_existing_pods() {
     let (sandbox, client) = pod("- {image: 'web:*', fail: Unschedulable}").await;
     pass(2_000).await;
     sandbox.set_rules(Vec::new());
@@ -145,7 +145,7 @@ async fn new_rules_count_for_pods_that_are_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bound_pod_ends_a_little_later() {
+async fn a_bound_pod_is_removed_after_a_delay() {
     let (_sandbox, client) = pod("").await;
     pass(100).await;
     let (code, going) = delete(&client, &format!("{PODS}/web"), &Value::Null).await;

@@ -1,9 +1,9 @@
 //! Lists in pages and of the past, and what a sandbox says when it has forgotten.
 
-use crate::stage::*;
+use crate::fixture::*;
 use serde_json::{Value, json};
 
-async fn three() -> (rollout::sandbox::Sandbox, kube::Client) {
+async fn three_config_maps() -> (rollout::sandbox::Sandbox, kube::Client) {
     let (sandbox, client) = client();
     for name in ["one", "three", "two"] {
         made(&client, MAPS, &map(name, &json!({}))).await;
@@ -20,8 +20,8 @@ fn text<'a>(list: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pages_of_a_list_show_one_moment() {
-    let (_sandbox, client) = three().await;
+async fn the_pages_of_a_list_show_one_version() {
+    let (_sandbox, client) = three_config_maps().await;
     let (_, first) = get(&client, &format!("{MAPS}?limit=2")).await;
     assert_eq!((names(&first), &first["metadata"]["remainingItemCount"]), (vec!["one", "three"], &json!(1)));
     delete(&client, &format!("{MAPS}/two"), &Value::Null).await;
@@ -31,8 +31,8 @@ async fn the_pages_of_a_list_show_one_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forgotten_past_is_gone_for_lists_and_watches() {
-    let (sandbox, client) = three().await;
+async fn lists_and_watches_of_a_forgotten_version_expire() {
+    let (sandbox, client) = three_config_maps().await;
     let (_, first) = get(&client, &format!("{MAPS}?limit=2")).await;
     delete(&client, &format!("{MAPS}/two"), &Value::Null).await;
     sandbox.forget();
@@ -46,8 +46,8 @@ async fn a_forgotten_past_is_gone_for_lists_and_watches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_has_not_come_to_be_is_too_large() {
-    let (_sandbox, client) = three().await;
+async fn a_future_version_is_too_large() {
+    let (_sandbox, client) = three_config_maps().await;
     for path in [MAPS.to_owned(), format!("{MAPS}/one")] {
         let (code, reason, _) = refusal(get(&client, &format!("{path}?resourceVersion=1000")).await);
         assert_eq!((code, reason.as_str()), (504, "Timeout"), "{path}");
@@ -55,7 +55,7 @@ async fn a_version_that_has_not_come_to_be_is_too_large() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_fields_are_refused_where_that_is_asked_for() {
+async fn strict_field_validation_refuses_unknown_fields() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "odd"}, "odd": 1});
     let (code, _, message) = refusal(post(&client, &format!("{MAPS}?fieldValidation=Strict"), &body).await);

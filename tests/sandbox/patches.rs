@@ -1,6 +1,6 @@
 //! The four kinds of patches.
 
-use crate::stage::*;
+use crate::fixture::*;
 use serde_json::{Value, json};
 
 async fn web() -> (rollout::sandbox::Sandbox, kube::Client, String, Value) {
@@ -67,7 +67,7 @@ async fn broken_json_patches_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_patch_may_name_the_version_it_means() {
+async fn a_patch_may_require_a_version() {
     let (_sandbox, client, path, made) = web().await;
     let at = |version: &Value| json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 2}});
     let (code, reason, _) = refusal(patch(&client, &path, MERGE_PATCH, &at(&json!("999"))).await);
@@ -99,7 +99,7 @@ async fn unknown_patch_types_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn applying_creates_then_merges() {
+async fn apply_creates_then_merges() {
     let (_sandbox, client) = client();
     let path = format!("{DEPLOYMENTS}/web?fieldManager=me");
     let mut body = deployment("web", "web:1", 1);
@@ -121,7 +121,7 @@ async fn applying_creates_then_merges() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn applying_needs_a_manager() {
+async fn apply_needs_a_manager() {
     let (_sandbox, client) = client();
     let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}});
     let answer = refusal(patch(&client, &format!("{MAPS}/one"), APPLY_PATCH, &body).await);
@@ -131,7 +131,7 @@ async fn applying_needs_a_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn applying_what_another_applied_conflicts() {
+async fn apply_conflicts_with_fields_of_another_applier() {
     let (_sandbox, client) = client();
     let body = |value: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"a": value}});
     let path = format!("{MAPS}/one?fieldManager=");

@@ -1,6 +1,6 @@
 //! StatefulSets as time passes.
 
-use crate::stage::*;
+use crate::fixture::*;
 use rollout::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn named(names: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_are_made_one_by_one_or_together() {
+async fn pods_are_created_one_by_one_or_in_parallel() {
     for (management, most_unready) in [("OrderedReady", 1), ("Parallel", 3)] {
         let (_sandbox, client) = client();
         made(&client, SETS, &stateful_set("web:1", 3, management)).await;
@@ -63,7 +63,7 @@ async fn pods_are_made_one_by_one_or_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_goes_down_to_the_partition() {
+async fn an_update_replaces_pods_down_to_the_partition() {
     let (sandbox, client) = client();
     made(&client, SETS, &stateful_set("web:1", 3, "OrderedReady")).await;
     pass(300).await;
@@ -84,7 +84,7 @@ async fn an_upgrade_goes_down_to_the_partition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_smaller_size_takes_the_highest_first() {
+async fn scaling_down_deletes_the_highest_first() {
     let (sandbox, client) = client();
     made(&client, SETS, &stateful_set("web:1", 4, "OrderedReady")).await;
     pass(500).await;
@@ -117,7 +117,7 @@ async fn a_broken_pod_blocks_its_own_repair_unless_pods_are_managed_in_parallel(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_server_fills_in_and_refuses() {
+async fn stateful_sets_are_defaulted_and_validated() {
     let (_sandbox, client) = client();
     let set = made(&client, SETS, &deployment("web", "web:1", 1)).await;
     assert_eq!(
@@ -136,7 +136,7 @@ async fn what_the_server_fills_in_and_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn revisions_that_the_selector_chooses_are_taken_over() {
+async fn revisions_that_the_selector_matches_are_adopted() {
     let (sandbox, client) = client();
     let revisions = "/apis/apps/v1/namespaces/default/controllerrevisions";
     for (name, labels) in [("chosen", json!({"app": "web"})), ("apart", json!({"component": "web"}))] {

@@ -1,6 +1,6 @@
 //! Watches: what they begin with, what they tell, and how they end.
 
-use crate::stage::*;
+use crate::fixture::*;
 use futures::AsyncBufReadExt as _;
 use futures::io::Lines;
 use futures::{AsyncBufRead, StreamExt as _};
@@ -22,7 +22,7 @@ async fn next(events: &mut Events) -> Option<Value> {
 }
 
 /// The type and the name of the next event.
-async fn told(events: &mut Events) -> (String, String) {
+async fn next_event(events: &mut Events) -> (String, String) {
     let event = next(events).await.unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&event["type"]), text(&event["object"]["metadata"]["name"]))
@@ -41,15 +41,15 @@ async fn version(client: &kube::Client) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_tells_of_everything_after_its_version() {
+async fn a_watch_delivers_every_change_after_its_version() {
     let (_sandbox, client) = client();
     made(&client, MAPS, &map("old", &json!({}))).await;
     let from = version(&client).await;
     made(&client, MAPS, &map("new", &json!({}))).await;
     let mut events = watch(&client, &format!("resourceVersion={from}")).await;
-    assert_eq!(told(&mut events).await, event("ADDED", "new"));
+    assert_eq!(next_event(&mut events).await, event("ADDED", "new"));
     patch(&client, &format!("{MAPS}/old"), MERGE_PATCH, &json!({"data": {"a": "b"}})).await;
-    assert_eq!(told(&mut events).await, event("MODIFIED", "old"));
+    assert_eq!(next_event(&mut events).await, event("MODIFIED", "old"));
     delete(&client, &format!("{MAPS}/old"), &Value::Null).await;
     let gone = next(&mut events).await.unwrap();
     assert_eq!((&gone["type"], &gone["object"]["data"]["a"]), (&json!("DELETED"), &json!("b")));
@@ -58,11 +58,11 @@ async fn a_watch_tells_of_everything_after_its_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_without_a_version_begins_with_what_is_there() {
+async fn a_watch_without_a_version_starts_with_the_existing_objects() {
     let (_sandbox, client) = client();
     made(&client, MAPS, &map("one", &json!({}))).await;
     let mut events = watch(&client, "").await;
-    assert_eq!(told(&mut events).await, event("ADDED", "one"));
+    assert_eq!(next_event(&mut events).await, event("ADDED", "one"));
     assert!(is_quiet(&mut events).await);
 }
 
@@ -72,14 +72,14 @@ async fn initial_events_end_with_a_marked_bookmark() {
     made(&client, MAPS, &map("one", &json!({}))).await;
     let query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let mut events = watch(&client, query).await;
-    assert_eq!(told(&mut events).await, event("ADDED", "one"));
+    assert_eq!(next_event(&mut events).await, event("ADDED", "one"));
     let bookmark = next(&mut events).await.unwrap();
     assert_eq!(bookmark["type"], "BOOKMARK");
     assert_eq!(bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
 }
 
 #[tokio::test(start_paused = true)]
-async fn objects_come_and_go_as_they_match() {
+async fn objects_are_added_and_deleted_as_they_start_and_stop_matching() {
     let (_sandbox, client) = client();
     let from = version(&client).await;
     made(&client, MAPS, &map("one", &json!({}))).await;
@@ -87,17 +87,17 @@ async fn objects_come_and_go_as_they_match() {
     let label = |value: Value| json!({"metadata": {"labels": {"tier": value}}});
     let path = format!("{MAPS}/one");
     patch(&client, &path, MERGE_PATCH, &label(json!("front"))).await;
-    assert_eq!(told(&mut events).await, event("ADDED", "one"));
+    assert_eq!(next_event(&mut events).await, event("ADDED", "one"));
     patch(&client, &path, MERGE_PATCH, &json!({"data": {"a": "b"}})).await;
-    assert_eq!(told(&mut events).await, event("MODIFIED", "one"));
+    assert_eq!(next_event(&mut events).await, event("MODIFIED", "one"));
     patch(&client, &path, MERGE_PATCH, &label(json!("back"))).await;
-    assert_eq!(told(&mut events).await, event("DELETED", "one"));
+    assert_eq!(next_event(&mut events).await, event("DELETED", "one"));
     patch(&client, &path, MERGE_PATCH, &json!({"data": {"a": "c"}})).await;
     assert!(is_quiet(&mut events).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn quiet_watches_say_where_they_are() {
+async fn idle_watches_send_bookmarks() {
     let (_sandbox, client) = client();
     made(&client, MAPS, &map("one", &json!({}))).await;
     let from = version(&client).await;
@@ -109,7 +109,7 @@ async fn quiet_watches_say_where_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_ends_when_its_time_is_up() {
+async fn a_watch_closes_at_its_timeout() {
     let (_sandbox, client) = client();
     let mut events = watch(&client, "timeoutSeconds=5").await;
     assert!(is_quiet(&mut events).await);
@@ -117,7 +117,7 @@ async fn a_watch_ends_when_its_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn history_that_is_gone_expires() {
+async fn a_watch_from_a_forgotten_version_expires() {
     let (_sandbox, client) = client();
     made(&client, MAPS, &map("one", &json!({"n": "0"}))).await;
     for number in 1..=1_010 {
@@ -132,7 +132,7 @@ async fn history_that_is_gone_expires() {
     assert_eq!(next(&mut events).await, None);
     let from = version(&client).await - 5;
     let mut events = watch(&client, &format!("resourceVersion={from}")).await;
-    assert_eq!(told(&mut events).await, event("MODIFIED", "one"));
+    assert_eq!(next_event(&mut events).await, event("MODIFIED", "one"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +178,7 @@ async fn watched(config: kube::runtime::watcher::Config) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watchers_of_the_client_library_understand() {
+async fn watchers_of_kube_runtime_work() {
     let expected = ["init", "has old", "done", "got new", "lost old"];
     assert_eq!(watched(kube::runtime::watcher::Config::default()).await, expected);
     assert_eq!(watched(kube::runtime::watcher::Config::default().streaming_lists()).await, expected);

@@ -1,6 +1,6 @@
 //! Creating, reading, replacing and deleting objects.
 
-use crate::stage::*;
+use crate::fixture::*;
 use serde_json::{Value, json};
 
 fn version(object: &Value) -> u64 {
@@ -110,7 +110,7 @@ async fn unknown_resources_are_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_taken_once() {
+async fn a_name_can_be_used_once() {
     let (_sandbox, client) = client();
     made(&client, MAPS, &map("one", &json!({}))).await;
     let again = post(&client, MAPS, &map("one", &json!({}))).await;
@@ -161,7 +161,7 @@ async fn bad_names_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_types_are_refused_and_never_kept() {
+async fn wrong_types_are_refused_and_never_stored() {
     let (sandbox, client) = client();
     for (field, wrong) in [
         ("replicas", json!("two")),
@@ -215,7 +215,7 @@ async fn the_annotations_of_a_deployment_raise_its_generation_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_object_has_no_version_yet() {
+async fn a_create_must_not_name_a_version() {
     let (_sandbox, client) = client();
     let mut body = map("one", &json!({}));
     body["metadata"]["resourceVersion"] = json!("7");
@@ -224,7 +224,7 @@ async fn a_new_object_has_no_version_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_halves_of_an_object_are_written_apart() {
+async fn spec_and_status_are_written_separately() {
     let (_sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 1)).await;
     let path = format!("{DEPLOYMENTS}/web");
@@ -266,7 +266,7 @@ async fn selectors_are_immutable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_is_put_with_its_version_or_made() {
+async fn a_put_of_a_lease_needs_its_version_or_creates_it() {
     let (_sandbox, client) = client();
     let path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/one";
     let body = json!({"metadata": {"name": "one"}, "spec": {"holderIdentity": "me"}});
@@ -277,7 +277,7 @@ async fn a_lease_is_put_with_its_version_or_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletions_keep_their_preconditions() {
+async fn deletions_check_their_preconditions() {
     let (_sandbox, client) = client();
     let made = made(&client, MAPS, &map("one", &json!({}))).await;
     let path = format!("{MAPS}/one");
@@ -312,7 +312,7 @@ async fn finalizers_hold_an_object() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_keeps_nothing() {
+async fn a_dry_run_stores_nothing() {
     let (sandbox, client) = client();
     let (code, made) = post(&client, &format!("{MAPS}?dryRun=All"), &map("one", &json!({"a": "b"}))).await;
     assert_eq!((code, &made["data"]["a"]), (201, &json!("b")));
@@ -327,7 +327,7 @@ async fn a_dry_run_keeps_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lists_select() {
+async fn lists_select_by_labels_and_fields() {
     let (_sandbox, client) = client();
     for (name, tier) in [("a", "front"), ("b", "back")] {
         let mut body = map(name, &json!({}));
@@ -359,7 +359,7 @@ async fn lists_select() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_is_allowed() {
+async fn access_reviews_allow_everything() {
     let (sandbox, client) = client();
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let body = json!({"spec": {"resourceAttributes": {"verb": "create", "resource": "pods"}}});
@@ -369,7 +369,7 @@ async fn everything_is_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn discovery_tells_what_is_served() {
+async fn discovery_lists_the_served_kinds() {
     let (_sandbox, client) = client();
     assert_eq!(client.apiserver_version().await.unwrap().minor, "36");
     let resources = client.list_api_group_resources("apps/v1").await.unwrap();
@@ -377,7 +377,7 @@ async fn discovery_tells_what_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_size_of_a_deployment_has_a_resource_of_its_own() {
+async fn a_deployment_has_a_scale_subresource() {
     let (_sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 1)).await;
     let path = format!("{DEPLOYMENTS}/web/scale");
@@ -406,7 +406,7 @@ async fn quantities_come_back_in_their_canonical_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_only_tried_shows_in_no_later_name() {
+async fn a_dry_run_does_not_change_later_names() {
     let mut uids = Vec::new();
     for tries in [0, 3] {
         let (_sandbox, client) = client();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use rollout::cluster::clock::Clock;
-use rollout::sandbox::fault::{Fault, Seen, Verb, Verdict};
+use rollout::sandbox::fault::{Fault, RequestInfo, Verb, Verdict};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -25,13 +25,13 @@ pub(crate) enum Fate {
 /// The request goes its usual way.
 pub(crate) const PASS: Fate = Fate::Verdict(Verdict::Pass);
 
-type Script = Box<dyn Fn(&Seen) -> Fate + Send + Sync>;
+type Script = Box<dyn Fn(&RequestInfo) -> Fate + Send + Sync>;
 
 /// A request and when it was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) at: Duration,
-    pub(crate) seen: Seen,
+    pub(crate) seen: RequestInfo,
 }
 
 impl Request {
@@ -48,7 +48,7 @@ impl Request {
 }
 
 /// Whether a request may change something.
-pub(crate) fn is_write(seen: &Seen) -> bool {
+pub(crate) fn is_write(seen: &RequestInfo) -> bool {
     match seen.verb {
         Verb::Get | Verb::List | Verb::Watch => false,
         // A question that is put as an object; nothing is kept.
@@ -58,7 +58,7 @@ pub(crate) fn is_write(seen: &Seen) -> bool {
 }
 
 /// Whether a request may change something that a run is about. The Lease is its own affair.
-pub(crate) fn is_effect(seen: &Seen) -> bool {
+pub(crate) fn is_effect(seen: &RequestInfo) -> bool {
     is_write(seen) && seen.kind != "leases"
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    pub(crate) fn new(script: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(script: impl Fn(&RequestInfo) -> Fate + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
             clock: Mutex::default(),
@@ -101,7 +101,7 @@ impl Tap {
     }
 
     /// Notes a request and says what becomes of it.
-    pub(crate) fn fate(&self, seen: &Seen) -> Fate {
+    pub(crate) fn fate(&self, seen: &RequestInfo) -> Fate {
         let clock = self.clock.lock().unwrap().clone();
         let at = clock.map_or(Duration::ZERO, |clock| clock.elapsed().unsigned_abs());
         self.requests.lock().unwrap().push(Request { at, seen: seen.clone() });
@@ -111,7 +111,7 @@ impl Tap {
 
 /// On the sandbox a request is served while it is decided about, so that a death can be told beforehand.
 impl Fault for Tap {
-    fn decide(&self, seen: &Seen) -> Verdict {
+    fn decide(&self, seen: &RequestInfo) -> Verdict {
         let verdict = match self.fate(seen) {
             Fate::Verdict(verdict) => return verdict,
             Fate::DeathBefore => Verdict::Hang,

@@ -14,7 +14,7 @@ use rollout::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
 use rollout::driver::request::RolloutRequest;
 use rollout::ops::apply;
 use rollout::report::event::{Event, EventKind, Reporter};
-use rollout::sandbox::fault::Seen;
+use rollout::sandbox::fault::RequestInfo;
 use tokio::sync::watch;
 
 use super::fault::{Fate, PASS, Request, Tap, is_effect};
@@ -66,7 +66,10 @@ impl Process {
     }
 
     /// A process whose requests meet what a script says.
-    pub(crate) fn with(identity: &str, script: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> Self {
+    pub(crate) fn with(
+        identity: &str,
+        script: impl Fn(&RequestInfo) -> Fate + Send + Sync + 'static,
+    ) -> Self {
         let (stopper, control) = control::control();
         let (sender, heard) = watch::channel(0);
         Self {

@@ -9,7 +9,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use serde_json::Value;
 use tower::BoxError;
 
@@ -89,7 +89,7 @@ fn reset() -> BoxError {
 }
 
 /// A request in the sandbox's words.
-fn seen(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> Seen {
+fn seen(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> RequestInfo {
     let body: Option<Value> = serde_json::from_slice(body).ok();
     let (kind, in_path) = place(uri.path());
     let is_watch = uri.query().is_some_and(|query| query.split('&').any(|option| option == "watch=true"));
@@ -104,7 +104,7 @@ fn seen(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> Seen {
     };
     let in_body = || Some(body.as_ref()?["metadata"]["name"].as_str()?.to_owned());
     let name = if verb == Verb::Create { in_path.or_else(in_body) } else { in_path };
-    Seen { index, verb, kind, name, path: uri.to_string(), body }
+    RequestInfo { index, verb, kind, name, path: uri.to_string(), body }
 }
 
 /// The plural name of the resource, with its subresource, and the object's name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, Request};
 use crate::support::manifest::{request_for, web};
@@ -42,7 +42,7 @@ async fn next_to_nothing_is_asked_while_waiting() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_waited_for_after_the_verdict() {
     let cluster = TestCluster::open("- {image: '*', readyAfter: 1s}").await;
-    let is_courtesy = |seen: &Seen| seen.kind == "leases" && seen.verb == Verb::Patch;
+    let is_courtesy = |seen: &RequestInfo| seen.kind == "leases" && seen.verb == Verb::Patch;
     let process = Process::with(IDENTITY, move |seen| match is_courtesy(seen) {
         true => Fate::Verdict(Verdict::Hang),
         false => PASS,
@@ -58,7 +58,7 @@ async fn nothing_is_waited_for_after_the_verdict() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_told_though_it_cannot_be_recorded() {
     let cluster = TestCluster::open("- {image: '*', fail: NeverReady}").await;
-    let is_record = |seen: &Seen| seen.kind == "configmaps" && seen.verb == Verb::Patch;
+    let is_record = |seen: &RequestInfo| seen.kind == "configmaps" && seen.verb == Verb::Patch;
     let mut process = Process::with(IDENTITY, move |seen| match is_record(seen) {
         true => Fate::Verdict(Verdict::Hang),
         false => PASS,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollout::driver::context::FailFast;
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, component, request_for, web};
@@ -134,7 +134,7 @@ async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
 }
 
 /// What is asked for the evidence, and nothing else.
-fn is_look(seen: &Seen) -> bool {
+fn is_look(seen: &RequestInfo) -> bool {
     let is_read = matches!(seen.verb, Verb::Get | Verb::List);
     is_read && ["pods", "pods/log", "events"].contains(&seen.kind.as_str())
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::cluster::session::{Session, Timeouts};
-use rollout::sandbox::fault::{Seen, Verb, Verdict, WatchFault};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict, WatchFault};
 
 use crate::support::case;
 use crate::support::fault::{Fate, PASS};
@@ -15,7 +15,7 @@ use crate::support::scenario::{IDENTITY, Scenario, kinds};
 use crate::support::scenarios;
 use crate::support::test_cluster::TestCluster;
 
-fn is_watch(seen: &Seen) -> bool {
+fn is_watch(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Watch
 }
 

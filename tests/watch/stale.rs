@@ -13,7 +13,7 @@ use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::FailFast;
 use rollout::oam::kind::WorkloadKind;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{Seen, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::fault::{Fate, PASS, answer};
@@ -61,7 +61,7 @@ async fn warn(cluster: &TestCluster, name: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_the_batch_ends_no_run() {
     let cluster = TestCluster::open(SLOW).await;
-    let is_scaled = |seen: &Seen| {
+    let is_scaled = |seen: &RequestInfo| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         seen.kind == "deployments" && operations.iter().any(|one| one["path"] == "/spec/replicas")
     };
@@ -121,14 +121,14 @@ fn warnings(run: &Run) -> Vec<&str> {
 async fn a_paused_target_is_unpaused_with_its_batch() {
     let cluster = TestCluster::open(FAST).await;
     assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
-    let is_made = |seen: &Seen| seen.verb == Verb::Create && seen.kind == "deployments";
+    let is_made = |seen: &RequestInfo| seen.verb == Verb::Create && seen.kind == "deployments";
     let dying = Process::with(IDENTITY, move |seen| if is_made(seen) { Fate::DeathAfter } else { PASS });
     cluster.run(&dying, &request_for(&[web(2, 2)])).await;
     patch(&cluster, "web-v2", &json!({"spec": {"paused": true}})).await;
     let run = cluster.run(&Process::new(IDENTITY), &request_for(&[web(2, 2)])).await;
     assert!(run.is_success(), "{}", run.transcript());
     assert_eq!(warnings(&run), ["deployment `web-v2` was paused; unpausing it"]);
-    let unpausing = |seen: &Seen| {
+    let unpausing = |seen: &RequestInfo| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         operations
             .iter()

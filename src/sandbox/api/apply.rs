@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_fields_go_and_foreign_fields_stay() {
+    fn dropped_fields_are_removed_and_foreign_fields_stay() {
         let live = apply(
             &config(&json!({"foreign": "1"})),
             &config(&json!({"a": "1", "b": "2"})),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn applying_the_same_again_changes_nothing() {
+    fn reapplying_changes_nothing() {
         let applied = config(&json!({"a": "1"}));
         let once = apply(&config(&json!({})), &applied, &by("me", Force::Refuse)).unwrap();
         assert_eq!(apply(&once, &applied, &by("me", Force::Refuse)).unwrap(), once);

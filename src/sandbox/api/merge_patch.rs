@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_patch_adds_comes_first() {
+    fn added_items_come_first() {
         let patch = json!({"spec": {"containers": [{"name": "new"}]}});
         let patched = strategic_patch(&workload(), &patch).unwrap();
         let names: Vec<&Value> =

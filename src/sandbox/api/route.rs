@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, request::Parts};
 use serde_json::Value;
 
-use crate::sandbox::fault::{Seen, Verb};
+use crate::sandbox::fault::{RequestInfo, Verb};
 use crate::sandbox::object::kind::{Kind, Origin, Scope};
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::validation::fields;
@@ -95,7 +95,7 @@ impl Request {
     }
 
     /// The request as faults see it.
-    pub(crate) fn seen(&self, index: usize) -> Seen {
+    pub(crate) fn info(&self, index: usize) -> RequestInfo {
         let body: Option<Value> = serde_json::from_slice(&self.body).ok();
         let (kind, name) = match &self.target {
             Target::Resource(place) => {
@@ -118,7 +118,7 @@ impl Request {
             }
             Target::Discovery(_) | Target::NoSuchResource | Target::NoSuchPath => (String::new(), None),
         };
-        Seen { index, verb: self.verb, kind, name, path: self.path.clone(), body }
+        RequestInfo { index, verb: self.verb, kind, name, path: self.path.clone(), body }
     }
 
     /// The body as JSON, with warnings about duplicate fields; as YAML if the content type is. The error describes

@@ -85,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_missing_is_what_the_pod_needs_first() {
+    fn the_first_missing_object_is_reported() {
         let optional = json!({"valueFrom": {"configMapKeyRef": {"name": "maybe", "optional": true}}});
         let secret = json!({"valueFrom": {"secretKeyRef": {"name": "keys", "key": "api"}}});
         for (container, found) in [
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_of_something_else_is_not_missed() {
+    fn volumes_of_other_sources_are_never_missing() {
         let config = json!({"name": "config", "configMap": {"name": "app"}});
         let secret = json!({"name": "keys", "secret": {"secretName": "api"}});
         let failed = |volume: &str, missing: &str| {

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_grow_ever_slower_and_never_stop() {
+    fn restarts_slow_down_and_never_stop() {
         let restarts =
             |seconds: i64| match at(Outcome::Fail(PodFailure::CrashLoopBackOff), 10 + seconds * 1000).state {
                 PodState::Crashing(crash) => crash.restarts,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_next_changes_then() {
+    fn the_state_changes_exactly_when_predicted() {
         let failures = PodFailure::ALL.map(Outcome::Fail);
         for outcome in failures.into_iter().chain([ready(100, Some(50))]) {
             let start = Timestamp::UNIX_EPOCH;

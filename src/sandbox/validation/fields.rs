@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_were_dropped_are_unknown() {
+    fn dropped_fields_are_unknown() {
         let given = json!({"a": 1, "b": [{"c": 1, "d": 2}], "e": null});
         assert_eq!(unknown(&given, &json!({"a": 1, "b": [{"d": 2}]})), ["unknown field \"b[0].c\""]);
     }

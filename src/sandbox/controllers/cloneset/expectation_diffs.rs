@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_round_as_documented() {
+    fn percentages_round_as_documented() {
         let numbers = |replicas, update: &Value| {
             let strategy = strategy(replicas, update);
             (strategy.partition, strategy.unavailable)

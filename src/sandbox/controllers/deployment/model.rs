@@ -124,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_never_blocks_everything() {
+    fn bounds_never_block_the_update() {
         assert_eq!(bounds(3, &json!("0%"), &json!("25%")), (0, 1));
         assert_eq!(bounds(3, &json!(0), &json!(1)), (0, 1));
     }
 
     #[test]
-    fn no_more_is_unavailable_than_there_is() {
+    fn max_unavailable_is_at_most_replicas() {
         assert_eq!(bounds(2, &json!(1), &json!(5)), (1, 2));
     }
 }

@@ -1,6 +1,6 @@
 //! Every part of a body replaced by something else: refused or accepted, but never a panic.
 
-use crate::stage::*;
+use crate::fixture::*;
 use serde_json::{Value, json};
 
 /// All JSON pointers into a value.
@@ -60,7 +60,7 @@ async fn mutate(path: &str, body: &Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deployments_survive() {
+async fn mutated_deployments_never_panic() {
     let mut body = deployment("web", "web:1", 1);
     body["metadata"]["labels"] = json!({"a": "b"});
     body["spec"]["strategy"] = json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": "10%"}});
@@ -70,7 +70,7 @@ async fn deployments_survive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_survive() {
+async fn mutated_pods_never_panic() {
     let mut pod =
         json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "main", "image": "web:1"}]}});
     pod["spec"]["volumes"] = json!([{"name": "scratch"}]);
@@ -79,7 +79,7 @@ async fn pods_survive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_else_survives() {
+async fn mutated_objects_of_other_kinds_never_panic() {
     let service = json!({"metadata": {"name": "web"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}});
     mutate("/api/v1/namespaces/default/services", &service).await;
     mutate(MAPS, &map("one", &json!({"a": "b"}))).await;

@@ -1,7 +1,7 @@
 //! Pods whose containers cannot be made, or end for want of memory.
 
+use crate::fixture::*;
 use crate::kubelet::{condition, waiting, warnings, web};
-use crate::stage::*;
 use rollout::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) async fn pod(fail: &str, more: &Value) -> (Sandbox, kube::Client) {
     (sandbox, client)
 }
 
-fn told(sandbox: &Sandbox) -> Vec<(String, String)> {
+fn recorded_events(sandbox: &Sandbox) -> Vec<(String, String)> {
     warnings(sandbox).into_iter().map(|(reason, message, _)| (reason, message)).collect()
 }
 
@@ -31,14 +31,14 @@ fn event(reason: &str, message: &str) -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_can_have_failed_just_now() {
+async fn an_image_pull_can_fail() {
     let (sandbox, client) = pod("ErrImagePull", &json!({})).await;
     pass(100).await;
     let pod = web(&client).await;
     assert_eq!(waiting(&pod), ("ErrImagePull", PULL_ERROR));
     assert_eq!(pod["status"]["phase"], "Pending");
     let failed = format!("Failed to pull image \"web:1\": {PULL_ERROR}");
-    let mut found = told(&sandbox);
+    let mut found = recorded_events(&sandbox);
     found.sort();
     assert_eq!(found, [event("Failed", "Error: ErrImagePull"), event("Failed", &failed)]);
     let log = get(&client, &format!("{PODS}/web/log")).await;
@@ -47,18 +47,18 @@ async fn a_pull_can_have_failed_just_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_can_have_a_name_that_is_none() {
+async fn an_image_name_can_be_invalid() {
     let (sandbox, client) = pod("InvalidImageName", &json!({})).await;
     pass(100).await;
     let pod = web(&client).await;
     assert_eq!(waiting(&pod), ("InvalidImageName", NAME_ERROR));
-    let mut found = told(&sandbox);
+    let mut found = recorded_events(&sandbox);
     found.sort();
     assert_eq!(found, [event("Failed", "Error: InvalidImageName"), event("InspectFailed", NAME_ERROR)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_environment_needs_can_be_missing_and_other_containers_run() {
+async fn a_missing_object_of_an_environment_blocks_only_its_container() {
     let variable =
         json!({"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "mode"}}});
     let containers = json!({"containers": [
@@ -72,11 +72,11 @@ async fn what_an_environment_needs_can_be_missing_and_other_containers_run() {
     assert_eq!(pod["status"]["phase"], "Pending");
     assert_eq!(pod["status"]["containerStatuses"][1]["ready"], true);
     assert_eq!(condition(&pod, "Ready")["message"], "containers with unready status: [main]");
-    assert_eq!(told(&sandbox), [event("Failed", "Error: configmap \"modes\" not found")]);
+    assert_eq!(recorded_events(&sandbox), [event("Failed", "Error: configmap \"modes\" not found")]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_volume_can_stay_away() {
+async fn a_volume_can_fail_to_mount() {
     let volumes = json!({"volumes": [{"name": "config", "configMap": {"name": "app"}}]});
     let (sandbox, client) = pod("FailedMount", &volumes).await;
     pass(60_000).await;
@@ -87,11 +87,11 @@ async fn a_volume_can_stay_away() {
     assert_eq!(condition(&pod, "PodReadyToStartContainers")["status"], "False");
     assert_eq!(condition(&pod, "Initialized")["status"], "True");
     let message = "MountVolume.SetUp failed for volume \"config\" : configmap \"app\" not found";
-    assert_eq!(told(&sandbox), [event("FailedMount", message)]);
+    assert_eq!(recorded_events(&sandbox), [event("FailedMount", message)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_can_run_out_of_memory_again_and_again() {
+async fn a_container_can_be_oom_killed_repeatedly() {
     let (sandbox, client) = pod("OOMKilled", &json!({})).await;
     pass(31_000).await;
     let pod = web(&client).await;
@@ -106,7 +106,7 @@ async fn a_container_can_run_out_of_memory_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_without_what_a_failure_is_about_does_not_fail() {
+async fn a_pod_without_the_prerequisite_of_a_failure_does_not_fail() {
     for fail in ["CreateContainerConfigError", "FailedMount", "InitCrashLoopBackOff"] {
         let (_sandbox, client) = pod(fail, &json!({})).await;
         pass(1_100).await;

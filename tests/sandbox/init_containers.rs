@@ -1,8 +1,8 @@
 //! Pods with init containers.
 
-use crate::blocked::pod;
+use crate::fixture::*;
 use crate::kubelet::{condition, waiting, warnings, web};
-use crate::stage::*;
+use crate::start_failures::pod;
 use serde_json::{Value, json};
 
 fn init_containers() -> Value {
@@ -14,7 +14,7 @@ fn init_containers() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_container_can_crash_again_and_again() {
+async fn an_init_container_can_crash_loop() {
     let (sandbox, client) = pod("InitCrashLoopBackOff", &init_containers()).await;
     pass(6).await;
     let starting = web(&client).await;
@@ -37,7 +37,7 @@ async fn an_init_container_can_crash_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_of_a_container_is_its_own() {
+async fn each_container_has_its_own_log() {
     let (_sandbox, client) = pod("InitCrashLoopBackOff", &init_containers()).await;
     pass(100).await;
     let log = async |query: &str| get(&client, &format!("{PODS}/web/log?{query}")).await;
@@ -52,7 +52,7 @@ async fn the_log_of_a_container_is_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn init_containers_that_end_well_are_done() {
+async fn successful_init_containers_complete() {
     let (sandbox, client) = pod("NeverReady", &init_containers()).await;
     sandbox.set_rules(Vec::new());
     pass(1_100).await;
