@@ -24,7 +24,7 @@ pub struct Claimant<'a> {
     /// The identity.
     pub identity: &'a str,
     /// How long it waits in line; zero is no limit.
-    pub patience: Duration,
+    pub lock_timeout: Duration,
 }
 
 /// Whether runs had to be waited for that had taken over components.
@@ -46,19 +46,19 @@ impl Claimant<'_> {
         turn: Acquisition,
         announce: impl FnMut(&str),
     ) -> Result<(LeaseGuard, LeaseScope), LeaseError> {
-        let of_application = || self.queue(LeaseKey::of_application(self.application));
+        let of_application = || self.lock(LeaseKey::of_application(self.application));
         if let Some(component) = self.component {
             let holder = match of_application().try_acquire().await? {
                 Attempt::Acquired(lease) => return Ok((*lease, LeaseScope::Application)),
                 Attempt::Busy { holder } => holder,
             };
             if turn == Acquisition::TakeOver || holder == self.identity {
-                let queue = self.queue(LeaseKey::of_component(self.application, component));
-                let lease = queue.acquire(Acquisition::TakeOver, self.patience, announce).await?;
+                let lock = self.lock(LeaseKey::of_component(self.application, component));
+                let lease = lock.acquire(Acquisition::TakeOver, self.lock_timeout, announce).await?;
                 return Ok((lease, LeaseScope::Component));
             }
         }
-        Ok((of_application().acquire(turn, self.patience, announce).await?, LeaseScope::Application))
+        Ok((of_application().acquire(turn, self.lock_timeout, announce).await?, LeaseScope::Application))
     }
 
     /// Whether a process drives the application, or has taken over the component.
@@ -96,13 +96,13 @@ impl Claimant<'_> {
                 continue;
             }
             let announce = |holder: &str| announce(&record.component, holder);
-            self.queue(key).acquire(Acquisition::Wait, self.patience, announce).await?.release().await;
+            self.lock(key).acquire(Acquisition::Wait, self.lock_timeout, announce).await?.release().await;
             takeovers = Takeovers::Ended;
         }
         Ok(takeovers)
     }
 
-    fn queue(&self, key: LeaseKey) -> LeaseLock {
+    fn lock(&self, key: LeaseKey) -> LeaseLock {
         LeaseLock::new(self.session.clone(), self.namespace, key, self.identity)
     }
 }

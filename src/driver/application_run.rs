@@ -16,10 +16,10 @@ use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::Context;
-use crate::driver::foresee::Forecast;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
+use crate::driver::preview::PlannedComponent;
 use crate::driver::publish::Publisher;
 use crate::driver::request::RolloutRequest;
 use crate::driver::rollback::{self, Failed};
@@ -79,15 +79,25 @@ impl From<Failure> for Rejected {
 }
 
 impl<'a> ApplicationRun<'a> {
-    /// Prepares every component and asks the planner, so that a rejection of one stops all before the first write.
-    pub async fn prepare(&self) -> Result<Vec<PreparedComponent>, Rejected> {
-        let snapshot = Snapshot::read(&self.context.session, &self.watch.cache, self.request)
+    /// Reads what a decision needs.
+    pub async fn read(&self) -> Result<Snapshot<'a>, Rejected> {
+        Snapshot::read(&self.context.session, &self.watch.cache, self.request)
             .await
-            .map_err(|failure| Rejected::of_first(self.request, failure))?;
-        let components = prepare(&snapshot, self.request)?;
+            .map_err(|failure| Rejected::of_first(self.request, failure))
+    }
+
+    /// Resolves every component's target and asks the planner about it, so that the rejection of one stops all before the
+    /// first write.
+    pub fn resolve(&self, snapshot: &Snapshot<'_>) -> Result<Vec<PreparedComponent>, Rejected> {
+        let components = prepare(snapshot, self.request)?;
         let misfits: Vec<Rejection> =
             components.iter().filter_map(|prepared| self.batch_sum_rejection(prepared)).collect();
         if misfits.is_empty() { Ok(components) } else { Err(misfits.into()) }
+    }
+
+    /// Reads and resolves.
+    pub async fn read_and_resolve(&self) -> Result<Vec<PreparedComponent>, Rejected> {
+        self.resolve(&self.read().await?)
     }
 
     fn batch_sum_rejection(&self, prepared: &PreparedComponent) -> Option<Rejection> {
@@ -127,14 +137,14 @@ impl<'a> ApplicationRun<'a> {
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Failure> {
         let Self { context, request, .. } = self;
         let (session, kinds) = (&context.session, request.kinds());
-        let is_touched = components.iter().any(|prepared| prepared.exposing.touches_services());
+        let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
         let exposes = is_touched.then_some(RightPurpose::Services);
         let (access, mirror) =
             tokio::join!(AccessReview::load(session, &request.namespace), StatusMirror::discover(session));
         let access = access?;
         let removes = components
             .iter()
-            .flat_map(|prepared| &prepared.services)
+            .flat_map(|prepared| &prepared.service_changes)
             .any(|change| matches!(change, Change::Remove(_)));
         let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
         let rights = permissions::rights_of_run(&kinds, exposes).chain(removal);
@@ -154,9 +164,11 @@ impl<'a> ApplicationRun<'a> {
 
     /// Asks the cluster what would stop the runs, and reports what may.
     async fn check_cluster(&self, components: &[PreparedComponent]) -> Result<(), Failure> {
-        let forecasts: Vec<Forecast> =
-            components.iter().map(|prepared| Forecast::of(prepared.clone(), &self.watch.cache)).collect();
-        let warnings = check_cluster(&self.context.session, &self.request.namespace, &forecasts).await?;
+        let planned: Vec<PlannedComponent> = components
+            .iter()
+            .map(|prepared| PlannedComponent::of(prepared.clone(), &self.watch.cache))
+            .collect();
+        let warnings = check_cluster(&self.context.session, &self.request.namespace, &planned).await?;
         warnings.into_iter().for_each(|warning| self.warn_once(warning));
         Ok(())
     }
@@ -205,11 +217,11 @@ impl<'a> ApplicationRun<'a> {
             application: &self.request.application,
             component: self.request.single_component(),
             identity: &self.context.identity,
-            patience: self.context.limits.lock,
+            lock_timeout: self.context.limits.lock,
         }
     }
 
-    /// Confirms under the Lease what was decided before it: prepares again if another process was waited for, and waits
+    /// Confirms under the Lease what was decided before it: reads and resolves again if another process was waited for, and waits
     /// for the runs that have taken single components over.
     pub async fn confirm(
         &self,
@@ -219,7 +231,7 @@ impl<'a> ApplicationRun<'a> {
         let mut is_checked = components.is_some();
         let mut components = match components {
             Some(components) => components,
-            None => self.prepare().await?,
+            None => self.read_and_resolve().await?,
         };
         if leadership.scope == LeaseScope::Application {
             let records = components.iter().filter_map(|prepared| prepared.record.as_ref());
@@ -230,7 +242,7 @@ impl<'a> ApplicationRun<'a> {
             let takeovers =
                 self.claimant().await_takeovers(records, announce).await.map_err(Failure::from)?;
             if takeovers == Takeovers::Ended {
-                (components, is_checked) = (self.prepare().await?, false);
+                (components, is_checked) = (self.read_and_resolve().await?, false);
             }
         }
         if !is_checked {
@@ -311,6 +323,14 @@ impl<'a> ApplicationRun<'a> {
             rollback::after_failure(context, self.watch, leadership, prepared, failed).await;
         }
         end
+    }
+
+    /// Shows the outcomes in the views, and gives the Lease back.
+    pub async fn conclude(&self, leadership: Leadership<'_>, outcomes: Result<&Outcomes, &Rejected>) {
+        if let Ok(outcomes) = outcomes {
+            leadership.publisher.end(outcomes).await;
+        }
+        leadership.lease.release().await;
     }
 
     /// Reports why nothing is driven. Returns that as the components' outcomes.

@@ -7,8 +7,8 @@
 mod budget;
 pub mod collisions;
 pub mod objects;
+mod pod_dry_run;
 mod quota;
-mod trial;
 
 use futures::future::join_all;
 
@@ -17,11 +17,11 @@ use crate::cluster::autoscalers::{self, AutoscaledWorkload};
 use crate::cluster::constraints::{self, IfPermitted, NamespacePhase};
 use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
-use crate::driver::foresee::Forecast;
 use crate::driver::outcome::Failure;
+use crate::driver::preview::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 
-use trial::Verdict;
+use pod_dry_run::PodVerdict;
 
 /// Something that a user should know before a run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +39,9 @@ pub struct Warning {
 pub async fn check_cluster(
     session: &Session,
     namespace: &str,
-    forecasts: &[Forecast],
+    planned: &[PlannedComponent],
 ) -> Result<Vec<Warning>, Failure> {
-    let pending: Vec<&Forecast> = forecasts.iter().filter(|forecast| forecast.is_pending()).collect();
+    let pending: Vec<&PlannedComponent> = planned.iter().filter(|planned| planned.is_pending()).collect();
     if pending.is_empty() {
         return Ok(Vec::new());
     }
@@ -51,7 +51,7 @@ pub async fn check_cluster(
         autoscalers::list_autoscalers(session, namespace, &workloads),
         constraints::list_quotas(session, namespace),
         constraints::list_disruption_budgets(session, namespace),
-        join_all(pending.iter().map(|forecast| trial::run(session, namespace, forecast))),
+        join_all(pending.iter().map(|planned| pod_dry_run::run(session, namespace, planned))),
     );
     let mut denied = Vec::new();
     refuse_absent(namespace, known(presence?, &mut denied))?;
@@ -68,21 +68,21 @@ pub async fn check_cluster(
     let budgets = known(budgets?, &mut denied).unwrap_or_default();
     let mut warnings = Vec::new();
     let mut pods = Vec::new();
-    for (forecast, tried) in pending.iter().zip(trials) {
+    for (planned, tried) in pending.iter().zip(trials) {
         let tried = known(tried?, &mut denied);
-        let about = |message| Warning { component: Some(forecast.prepared.component.clone()), message };
-        match tried.as_ref().map(|tried| tried.verdict(namespace, forecast)) {
-            Some(Verdict::Refused(failure)) => return Err(failure),
-            Some(Verdict::Doubtful(message)) => warnings.push(about(message)),
+        let about = |message| Warning { component: Some(planned.prepared.component.clone()), message };
+        match tried.as_ref().map(|tried| tried.verdict(namespace, planned)) {
+            Some(PodVerdict::Refused(failure)) => return Err(failure),
+            Some(PodVerdict::Doubtful(message)) => warnings.push(about(message)),
             // The sums below say how many pods a quota lacks.
-            Some(Verdict::OverQuota(message)) if quotas.is_none() => warnings.push(about(message)),
-            Some(Verdict::OverQuota(_) | Verdict::Fine) | None => {}
+            Some(PodVerdict::OverQuota(message)) if quotas.is_none() => warnings.push(about(message)),
+            Some(PodVerdict::OverQuota(_) | PodVerdict::Fine) | None => {}
         }
-        pods.push(tried.and_then(trial::Tried::admitted));
-        warnings.extend(budget::warnings(&budgets, forecast).into_iter().map(about));
+        pods.push(tried.and_then(pod_dry_run::DryRunPod::admitted));
+        warnings.extend(budget::warnings(&budgets, planned).into_iter().map(about));
     }
     let demands: Vec<quota::Demand> =
-        pending.iter().zip(&pods).map(|(forecast, pod)| quota::demand(forecast, pod.as_ref())).collect();
+        pending.iter().zip(&pods).map(|(planned, pod)| quota::demand(planned, pod.as_ref())).collect();
     let exceeded = quota::exceeded(&quotas.unwrap_or_default(), &demands);
     warnings.extend(exceeded.into_iter().map(|message| Warning { component: None, message }));
     denied.sort_unstable();
@@ -109,14 +109,14 @@ fn known<T>(asked: IfPermitted<T>, denied: &mut Vec<Right<'static>>) -> Option<T
 }
 
 /// The workloads whose sizes the runs set.
-fn workloads(pending: &[&Forecast]) -> Vec<(WorkloadKind, String)> {
-    let of_forecast = |forecast: &&Forecast| {
-        let desired = &forecast.prepared.desired;
-        let live = forecast.observed.workloads.iter().map(|workload| workload.name.clone());
+fn workloads(pending: &[&PlannedComponent]) -> Vec<(WorkloadKind, String)> {
+    let of_component = |planned: &&PlannedComponent| {
+        let desired = &planned.prepared.desired;
+        let live = planned.observed.workloads.iter().map(|workload| workload.name.clone());
         let kind = desired.kind;
         live.chain([desired.workload.clone()]).map(move |name| (kind, name)).collect::<Vec<_>>()
     };
-    pending.iter().flat_map(of_forecast).collect()
+    pending.iter().flat_map(of_component).collect()
 }
 
 fn refuse_absent(namespace: &str, presence: Option<NamespacePhase>) -> Result<(), Failure> {

@@ -47,8 +47,8 @@ pub struct Leadership<'a> {
 /// One component under way.
 pub struct ComponentRun<'a> {
     pub(super) context: &'a Context,
-    pub(super) watched: &'a NamespaceWatch,
-    pub(super) lead: Option<&'a Leadership<'a>>,
+    pub(super) watch: &'a NamespaceWatch,
+    pub(super) leadership: Option<&'a Leadership<'a>>,
     pub(super) prepared: &'a PreparedComponent,
     pub(super) record: Option<StoredRecord>,
     pub(super) held: Option<Epoch>,
@@ -103,15 +103,15 @@ impl<'a> ComponentRun<'a> {
     #[must_use]
     pub fn new(
         context: &'a Context,
-        watched: &'a NamespaceWatch,
-        lead: Option<&'a Leadership<'a>>,
+        watch: &'a NamespaceWatch,
+        leadership: Option<&'a Leadership<'a>>,
         prepared: &'a PreparedComponent,
     ) -> Self {
         let run_deadline = context.session.clock().moment().after(context.limits.run);
         Self {
             context,
-            watched,
-            lead,
+            watch,
+            leadership,
             prepared,
             record: prepared.record.clone(),
             held: None,
@@ -139,7 +139,7 @@ impl<'a> ComponentRun<'a> {
             Ok(end) => end,
             Err(failure) => self.fail(failure).await,
         };
-        self.tell(&end);
+        self.report_outcome(&end);
         if self.held.is_some() {
             let observed = self.observe();
             self.publish(&observed).await;
@@ -171,10 +171,10 @@ impl<'a> ComponentRun<'a> {
 
     /// Observes, plans, and performs one step or waits; tells where that ends.
     async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
-        if let Some(error) = self.watched.cache.failure() {
+        if let Some(error) = self.watch.cache.failure() {
             return Err(error.into());
         }
-        if let Some(error) = self.lead.and_then(|lead| lead.lease.refusal()) {
+        if let Some(error) = self.leadership.and_then(|leadership| leadership.lease.refusal()) {
             return Err(error.into());
         }
         if self.context.control.is_stopped() {
@@ -225,7 +225,7 @@ impl<'a> ComponentRun<'a> {
         let Some(held) = self.held else { return Ok(Written::Nothing) };
         match self.trim_services().await? {
             Written::Something => Ok(Written::Something),
-            Written::Nothing => self.hand_down(held).await,
+            Written::Nothing => self.apply_inherited_metadata(held).await,
         }
     }
 
@@ -248,7 +248,7 @@ impl<'a> ComponentRun<'a> {
     /// The component's workloads as they are known, with the pods that were counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
         let record = self.record.as_ref().map(|stored| &stored.record);
-        let mut workloads = self.watched.cache.workloads(&self.prepared.ownership.with_record(record));
+        let mut workloads = self.watch.cache.workloads(&self.prepared.ownership.with_record(record));
         if let Some((version, ready)) = &self.counted {
             for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
                 if let Some(in_place) = workload.in_place.as_mut() {
@@ -261,12 +261,12 @@ impl<'a> ComponentRun<'a> {
 
     /// Shows where the run stands, where there are views to show it in.
     pub(super) async fn publish(&self, observed: &Observed) {
-        if let Some(lead) = self.lead {
-            lead.publisher.component(self.prepared, observed).await;
+        if let Some(leadership) = self.leadership {
+            leadership.publisher.component(self.prepared, observed).await;
         }
     }
 
-    fn tell(&mut self, end: &ComponentOutcome) {
+    fn report_outcome(&mut self, end: &ComponentOutcome) {
         let observed = self.observe();
         let progress = self.progress(&observed);
         match end {

@@ -11,8 +11,8 @@ use crate::cluster::record_store::StoredRecord;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::{collisions, objects};
-use crate::driver::exposing::{self, Exposing, Known};
-use crate::driver::inheriting::{Inheriting, Metadata};
+use crate::driver::component_services::{self, ComponentServices, Known};
+use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::resolve::{Present, ResolvedTarget, resolve};
@@ -49,13 +49,13 @@ pub struct PreparedComponent {
     /// Every revision of the component that was there.
     pub stored: Vec<StoredRevision>,
     /// What its revisions expose, and its Services.
-    pub exposing: Exposing,
+    pub component_services: ComponentServices,
     /// What will have been done for its Services when the run ends or is held.
-    pub services: Vec<Change>,
+    pub service_changes: Vec<Change>,
     /// What the manifest hands down to the target's workload; `None` where there is no manifest.
-    pub inheriting: Option<Inheriting>,
+    pub inherited_metadata: Option<InheritedMetadata>,
     /// The labels and annotations of the target's workload before and after, where they change.
-    pub relabels: Option<(Metadata, Metadata)>,
+    pub metadata_change: Option<(Metadata, Metadata)>,
     /// The run record as it was.
     pub record: Option<StoredRecord>,
     /// What the user should know.
@@ -94,9 +94,9 @@ impl PreparedComponent {
     #[must_use]
     pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
-            || self.exposing.is_news()
-            || self.relabels.is_some()
-            || self.services.iter().any(Change::is_pending)
+            || self.component_services.is_news()
+            || self.metadata_change.is_some()
+            || self.service_changes.iter().any(Change::is_pending)
     }
 }
 
@@ -153,7 +153,7 @@ fn prepare_component(
     let ownership = snapshot.owner(request, component)?;
     let present = Present {
         component: &component.name,
-        record: record.as_ref(),
+        record: record.as_ref().map(|stored| &stored.record),
         stored: &stored,
         taken: snapshot.taken(),
         workloads: cache.workloads(&ownership),
@@ -184,9 +184,9 @@ fn prepare_component(
         record: record.as_ref().map(|stored| &stored.record),
     };
     let inherited = resolved.asked.as_ref().map(|asked| asked.inherited.clone());
-    let inheriting =
-        inherited.map(|wanted| Inheriting::new(wanted, resolved.desired.kind, &resolved.target, &stored));
-    let exposing = Exposing::new(known, resolved.asked, snapshot.services())?;
+    let inherited_metadata = inherited
+        .map(|wanted| InheritedMetadata::new(wanted, resolved.desired.kind, &resolved.target, &stored));
+    let component_services = ComponentServices::new(known, resolved.asked, snapshot.services())?;
     let Desired { kind, workload, .. } = &resolved.desired;
     if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
         let found = snapshot.workload(*kind, workload);
@@ -198,10 +198,10 @@ fn prepare_component(
         record: record.as_ref().map(|stored| stored.record.clone()),
         held: None,
     };
-    let services = foreseen_services(&exposing, &observed, &desired, &component.intent)?;
+    let services = planned_services(&component_services, &observed, &desired, &component.intent)?;
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
-    let relabels = inheriting.as_ref().zip(before).map(|(inheriting, before)| {
-        let after = inheriting.applied(&before);
+    let metadata_change = inherited_metadata.as_ref().zip(before).map(|(inherited_metadata, before)| {
+        let after = inherited_metadata.applied(&before);
         (before, after)
     });
     let mut warnings = resolved.warnings;
@@ -219,10 +219,10 @@ fn prepare_component(
         target: resolved.target,
         manifest_revision: resolved.manifest_revision,
         stored,
-        exposing,
-        services,
-        relabels: relabels.filter(|(before, after)| before != after),
-        inheriting,
+        component_services,
+        service_changes: services,
+        metadata_change: metadata_change.filter(|(before, after)| before != after),
+        inherited_metadata,
         record,
         warnings,
         owner: None,
@@ -233,22 +233,24 @@ fn prepare_component(
 }
 
 /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, but for a way back.
-pub(super) fn foreseen_services(
-    exposing: &Exposing,
+pub(super) fn planned_services(
+    component_services: &ComponentServices,
     observed: &Observed,
     desired: &Desired,
     intent: &Intent,
 ) -> Result<Vec<Change>, Failure> {
-    let others = exposing::others(observed, desired.kind, &desired.target);
+    let others = component_services::other_revisions(observed, desired.kind, &desired.target);
     let steps = preview(observed, desired);
-    let is_run = steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { .. }));
-    if let (true, Intent::Manifest { .. }, Some(reason)) = (is_run, intent, exposing.conflict(&others)) {
+    let is_run = steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
+    if let (true, Intent::Manifest { .. }, Some(reason)) =
+        (is_run, intent, component_services.conflict(&others))
+    {
         return Err(Failure::refused(reason)
             .hint("finish or abort the run under way first, or name the port as in the other revision"));
     }
-    let is_held = matches!(steps.last().map(|foreseen| &foreseen.step), Some(Step::Hold { .. }));
-    let changes = exposing.changes(if is_held { &others } else { &[] });
-    match exposing::in_the_way(&changes) {
+    let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Hold { .. }));
+    let changes = component_services.changes(if is_held { &others } else { &[] });
+    match component_services::foreign_service(&changes) {
         Some(reason) => {
             Err(Failure::refused(reason).hint("give the component another name, or delete that service"))
         }

@@ -2,18 +2,19 @@
 
 mod manifest;
 mod recorded;
+#[cfg(test)]
+mod tests;
 
 pub(super) use recorded::resolve_abort;
 
-use crate::cluster::record_store::StoredRecord;
-use crate::driver::exposing::Asked;
+use crate::driver::component_services::Asked;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
-use crate::plan::record::Purpose;
+use crate::plan::record::{Purpose, Record};
 
 /// Where a request leads.
 pub(super) struct ResolvedTarget {
@@ -30,7 +31,7 @@ pub(super) struct ResolvedTarget {
 /// What is there of a component.
 pub(super) struct Present<'a> {
     pub(super) component: &'a str,
-    pub(super) record: Option<&'a StoredRecord>,
+    pub(super) record: Option<&'a Record>,
     pub(super) stored: &'a [StoredRevision],
     /// Revisions of others that have a name which a manifest leads to.
     pub(super) taken: &'a [StoredRevision],

@@ -5,11 +5,11 @@
 
 use crate::cluster::record_store;
 use crate::driver::component_run::{ComponentRun, Leadership};
+use crate::driver::component_services::{ComponentServices, Known};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
-use crate::driver::exposing::{Exposing, Known};
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
-use crate::driver::prepare::{PreparedComponent, check_bound, foreseen_services};
+use crate::driver::prepare::{PreparedComponent, check_bound, planned_services};
 use crate::driver::request::Intent;
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;
@@ -29,8 +29,8 @@ pub struct Failed<'a> {
 /// Rolls a failed run back where that is asked for. How the rollback ends is reported; the failed run stays failed.
 pub async fn after_failure(
     context: &Context,
-    watched: &NamespaceWatch,
-    lead: &Leadership<'_>,
+    watch: &NamespaceWatch,
+    leadership: &Leadership<'_>,
     failed_component: &PreparedComponent,
     failed: Failed<'_>,
 ) {
@@ -45,11 +45,11 @@ pub async fn after_failure(
     if !is_late || context.limits.on_failure != OnFailure::Undo || context.control.is_stopped() {
         return;
     }
-    match prepared(context, watched, failed_component, failed.epoch).await {
+    match prepared(context, watch, failed_component, failed.epoch).await {
         Ok(Some(prepared)) => {
             let limits = Limits { fail_fast: FailFast::Off, on_failure: OnFailure::Hold, ..context.limits };
             let context = Context { limits, ..context.clone() };
-            ComponentRun::new(&context, watched, Some(lead), &prepared).run().await;
+            ComponentRun::new(&context, watch, Some(leadership), &prepared).run().await;
         }
         Ok(None) => {}
         Err(failure) => {
@@ -65,7 +65,7 @@ pub async fn after_failure(
 /// The rollback of a run; `None` where it was a first release, which has nothing to return to.
 async fn prepared(
     context: &Context,
-    watched: &NamespaceWatch,
+    watch: &NamespaceWatch,
     failed: &PreparedComponent,
     epoch: Epoch,
 ) -> Result<Option<PreparedComponent>, Failure> {
@@ -80,10 +80,10 @@ async fn prepared(
     let ownership = failed.ownership.with_record(Some(&stored.record));
     let present = resolve::Present {
         component,
-        record: Some(&stored),
+        record: Some(&stored.record),
         stored: &failed.stored,
         taken: &[],
-        workloads: watched.cache.workloads(&ownership),
+        workloads: watch.cache.workloads(&ownership),
     };
     let resolved = resolve::resolve_abort(&present)?;
     let kind = resolved.desired.kind;
@@ -98,17 +98,18 @@ async fn prepared(
     };
     let names = services::names(component, kind).into_iter().map(|(name, _)| name).collect();
     let services = Services::read(&context.session, namespace, &names).await?;
-    let exposing = Exposing::new(known, None, &services)?;
+    let component_services = ComponentServices::new(known, None, &services)?;
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(stored.record.clone()), held: None };
-    let services = foreseen_services(&exposing, &observed, &resolved.desired, &Intent::Abort { kind })?;
+    let services =
+        planned_services(&component_services, &observed, &resolved.desired, &Intent::Abort { kind })?;
     Ok(Some(PreparedComponent {
         ownership,
         desired: resolved.desired,
-        exposing,
-        services,
-        relabels: None,
-        inheriting: None,
+        component_services,
+        service_changes: services,
+        metadata_change: None,
+        inherited_metadata: None,
         new_revision: None,
         target: resolved.target,
         manifest_revision: failed.manifest_revision.clone(),

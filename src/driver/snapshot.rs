@@ -197,7 +197,7 @@ impl<'a> Snapshot<'a> {
             let Ok(record) = self.record(&component.name) else { continue };
             let present = Present {
                 component: &component.name,
-                record,
+                record: record.map(|stored| &stored.record),
                 stored: &self.revisions(&component.name),
                 taken: &self.taken,
                 workloads: self.cache.workloads(&owner),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
-use crate::driver::application_run::{ApplicationRun, Outcomes, Rejected};
+use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes, Rejected};
 use crate::driver::checks::collisions;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
@@ -64,10 +64,16 @@ pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<Applic
     }
 }
 
-/// Rolls one application out. Each component's run claims the component before its first write: that is the first step
-/// of its plan.
+/// Rolls one application out: the pipeline.
+///
+/// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the
+/// component.
 async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
-    let components = match run.prepare().await {
+    let resolved = match run.read().await {
+        Ok(snapshot) => run.resolve(&snapshot),
+        Err(rejected) => Err(rejected),
+    };
+    let components = match resolved {
         Ok(components) => Some(components),
         // What is rejected beside a run may be accepted after it.
         Err(_) if run.waits_for_other_run().await => None,
@@ -78,18 +84,15 @@ async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
         return Ok(run.drive(None, components).await);
     }
     let views = run.check(components.as_deref().unwrap_or_default()).await?;
-    let acquired = run.acquire(components.as_deref().unwrap_or_default(), views).await?;
+    let Acquired { leadership, has_waited } =
+        run.acquire(components.as_deref().unwrap_or_default(), views).await?;
     // Waiting in line may have taken long. What changed while a free Lease was taken is found by the claim.
-    let components = components.filter(|_| !acquired.has_waited);
-    let leadership = &acquired.leadership;
-    let outcomes = leadership
-        .while_held(async {
-            let components = run.confirm(leadership, components).await?;
-            let outcomes = run.drive(Some(leadership), &components).await;
-            leadership.publisher.end(&outcomes).await;
-            Ok(outcomes)
-        })
-        .await;
-    acquired.leadership.lease.release().await;
+    let components = components.filter(|_| !has_waited);
+    let work = async {
+        let components = run.confirm(&leadership, components).await?;
+        Ok(run.drive(Some(&leadership), &components).await)
+    };
+    let outcomes = leadership.while_held(work).await;
+    run.conclude(leadership, outcomes.as_ref()).await;
     outcomes
 }

@@ -134,7 +134,7 @@ pub async fn delete(
         application,
         component: component.as_deref(),
         identity: &context.identity,
-        patience: context.limits.lock,
+        lock_timeout: context.limits.lock,
     };
     let (lease, _) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
     let work = async {

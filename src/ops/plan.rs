@@ -2,9 +2,9 @@
 
 use crate::cluster::service::Change;
 use crate::driver::context::Context;
-use crate::driver::foresee::{Forecast, dry_run_on_server, foresee};
-use crate::driver::inheriting::Metadata;
+use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
+use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
 use crate::plan::step::{Refusal, Step};
 use crate::report::plan::{ComponentPlan, PlannedRevision, PlannedService, ServiceChange};
@@ -33,7 +33,7 @@ pub struct Plan {
 pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRun) -> Plan {
     let mut plan = Plan::default();
     for request in requests {
-        match foresee(&context.session, request).await {
+        match preview_request(&context.session, request).await {
             Ok(forecasts) => {
                 for forecast in &forecasts {
                     plan.add(context, forecast, dry_run).await;
@@ -48,7 +48,7 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
 }
 
 impl Plan {
-    async fn add(&mut self, context: &Context, forecast: &Forecast, dry_run: DryRun) {
+    async fn add(&mut self, context: &Context, forecast: &PlannedComponent, dry_run: DryRun) {
         if let Some(Step::Refuse(Refusal::BatchSumError(misfit))) =
             forecast.steps.last().map(|foreseen| &foreseen.step)
         {
@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-fn component_plan(forecast: &Forecast) -> ComponentPlan {
+fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
     let prepared = &forecast.prepared;
     let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
     ComponentPlan {
@@ -90,8 +90,8 @@ fn component_plan(forecast: &Forecast) -> ComponentPlan {
                 PlannedRevision::Recorded { name: name.clone() }
             }
         },
-        services: prepared.services.iter().filter_map(planned_service).collect(),
-        metadata: prepared.relabels.as_ref().map(|(before, after)| (shown(before), shown(after))),
+        services: prepared.service_changes.iter().filter_map(planned_service).collect(),
+        metadata: prepared.metadata_change.as_ref().map(|(before, after)| (shown(before), shown(after))),
         workloads: forecast.workloads(),
         steps: forecast.steps.clone(),
         peak: forecast.peak(),

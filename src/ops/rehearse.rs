@@ -14,8 +14,8 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::{Session, Timeouts};
 use crate::cluster::{keys, workload};
 use crate::driver::context::Context;
-use crate::driver::foresee::{Forecast, foresee};
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::preview::{PlannedComponent, preview_request};
 use crate::driver::request::{Intent, RolloutRequest};
 use crate::oam::{labels, render};
 use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
@@ -52,7 +52,7 @@ pub async fn rehearse(
     let (mut targets, mut warnings) = (Vec::new(), Vec::new());
     for request in requests {
         // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
-        match foresee(&context.session, request).await {
+        match preview_request(&context.session, request).await {
             Ok(forecasts) => {
                 warnings.extend(forecasts.iter().flat_map(|forecast| forecast.warnings.iter().cloned()));
                 targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
@@ -105,7 +105,7 @@ struct Target {
 }
 
 impl Target {
-    fn of(forecast: &Forecast) -> Self {
+    fn of(forecast: &PlannedComponent) -> Self {
         let (component, revision) =
             (forecast.prepared.component.clone(), forecast.prepared.desired.target.clone());
         Self { component, revision }

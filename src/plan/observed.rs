@@ -47,7 +47,7 @@ pub struct Observed {
 }
 
 /// One workload: the Deployment of one revision, or the one object of all.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Workload {
     /// Its name: the revision's, or the component's.
     pub name: String,

@@ -18,7 +18,7 @@ const MOST_STEPS: usize = 20_000;
 
 /// One foreseen step and the sizes after it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Foreseen {
+pub struct PreviewStep {
     /// The step.
     pub step: Step,
     /// The target's size once it is performed.
@@ -29,7 +29,7 @@ pub struct Foreseen {
 
 /// Foresees a run to its end: the last step is one of `Nothing`, `Hold`, `Finish`, `Superseded`, `Refuse`.
 #[must_use]
-pub fn preview(observed: &Observed, desired: &Desired) -> Vec<Foreseen> {
+pub fn preview(observed: &Observed, desired: &Desired) -> Vec<PreviewStep> {
     let mut world = observed.clone();
     let mut steps = Vec::new();
     for _ in 0..MOST_STEPS {
@@ -47,7 +47,7 @@ pub fn preview(observed: &Observed, desired: &Desired) -> Vec<Foreseen> {
         // Controllers see a new size at once here: what is worth foreseeing is the wait for pods.
         world.workloads.iter_mut().for_each(|one| one.observed_generation = one.generation);
         let Sides { target, sources, .. } = Sides::of(&world, desired.kind, &desired.target);
-        steps.push(Foreseen { step, target, sources });
+        steps.push(PreviewStep { step, target, sources });
         if is_end {
             break;
         }

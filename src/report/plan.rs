@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
 use crate::plan::in_place::{Extent, Rolling};
-use crate::plan::preview::Foreseen;
+use crate::plan::preview::PreviewStep;
 use crate::plan::record::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::plan::walk::{Side, Waiting};
@@ -41,7 +41,7 @@ pub struct ComponentPlan {
     /// The rendered workload before and after.
     pub workloads: (Option<Value>, Option<Value>),
     /// The steps, to the last.
-    pub steps: Vec<Foreseen>,
+    pub steps: Vec<PreviewStep>,
     /// The most replicas at any time.
     pub peak: u32,
     /// Whether `apply` would change anything.
@@ -157,7 +157,7 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
     differences
 }
 
-fn claimed(foreseen: &Foreseen) -> Option<&RunSpec> {
+fn claimed(foreseen: &PreviewStep) -> Option<&RunSpec> {
     match &foreseen.step {
         Step::Claim { spec, .. } => Some(spec),
         _ => None,
@@ -251,7 +251,7 @@ struct Row {
 fn rows(plan: &ComponentPlan) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut batch = 0;
-    for Foreseen { step, target, sources } in &plan.steps {
+    for PreviewStep { step, target, sources } in &plan.steps {
         let words = match step {
             Step::Create => format!("create `{}`", plan.workload),
             Step::Roll { rolling, batch: of } => {

@@ -7,8 +7,8 @@ use http::Response;
 use kube::Client;
 use rollout::cluster::permissions::{self, RightPurpose};
 use rollout::cluster::session::{Session, Timeouts};
-use rollout::driver::foresee::foresee;
 use rollout::driver::outcome::FailureKind;
+use rollout::driver::preview::preview_request;
 use rollout::oam::kind::WorkloadKind;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
@@ -54,7 +54,7 @@ async fn planned(
 ) -> Result<Vec<String>, String> {
     let client: Client = tapped_client::tapped(cluster.client(), process.tap.clone());
     let session = Session::new(client, cluster.clock.clone(), Timeouts::default());
-    match foresee(&session, &request_for(components)).await {
+    match preview_request(&session, &request_for(components)).await {
         Ok(forecasts) => Ok(forecasts.into_iter().flat_map(|forecast| forecast.warnings).collect()),
         Err(refused) => Err(refused[0].failure.reason.clone()),
     }

@@ -145,7 +145,7 @@ async fn a_server_that_answers_no_look_delays_no_verdict() {
         Process::with(IDENTITY, |seen| if is_look(seen) { Fate::Verdict(Verdict::Hang) } else { PASS });
     let (run, lasted) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
     assert!(
-        evidence(&run).contains("the API server had not answered everything after 10s"),
+        evidence(&run).contains("the API server did not answer every request within 10s"),
         "{}",
         run.transcript()
     );

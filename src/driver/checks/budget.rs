@@ -6,15 +6,15 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use kube::core::{Selector, SelectorExt};
 
-use crate::driver::foresee::Forecast;
+use crate::driver::preview::PlannedComponent;
 use crate::oam::revision;
 
 /// What budgets mean for a component that becomes smaller.
-pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> Vec<String> {
-    let now: u32 = forecast.observed.workloads.iter().map(|workload| workload.replicas).sum();
-    let size = forecast.steps.last().map_or(now, |last| last.target.saturating_add(last.sources));
-    let component = &forecast.prepared.component;
-    let of_component = budgets.iter().filter(|budget| selects(budget, forecast));
+pub(super) fn warnings(budgets: &[PodDisruptionBudget], planned: &PlannedComponent) -> Vec<String> {
+    let now: u32 = planned.observed.workloads.iter().map(|workload| workload.replicas).sum();
+    let size = planned.steps.last().map_or(now, |last| last.target.saturating_add(last.sources));
+    let component = &planned.prepared.component;
+    let of_component = budgets.iter().filter(|budget| selects(budget, planned));
     let tight = of_component.filter_map(|budget| {
         let spec = budget.spec.as_ref()?;
         let Some(IntOrString::Int(least)) = spec.min_available else { return None };
@@ -34,8 +34,8 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], forecast: &Forecast) -> 
 }
 
 /// Whether a budget is about the pods of the target.
-fn selects(budget: &PodDisruptionBudget, forecast: &Forecast) -> bool {
-    let workload = revision::workload(&forecast.prepared.target, 0, 0);
+fn selects(budget: &PodDisruptionBudget, planned: &PlannedComponent) -> bool {
+    let workload = revision::workload(&planned.prepared.target, 0, 0);
     let labels = workload.and_then(|workload| {
         serde_json::from_value(workload["spec"]["template"]["metadata"]["labels"].clone()).ok()
     });

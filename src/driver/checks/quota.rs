@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::cluster::service::Change;
-use crate::driver::foresee::Forecast;
+use crate::driver::preview::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::quantity::{self, Counts};
 use crate::plan::sides::Sides;
@@ -34,34 +34,34 @@ pub(super) struct Demand {
 }
 
 /// What a run takes. `pod` is the target's as admission leaves it; without it, it is as it was written.
-pub(super) fn demand(forecast: &Forecast, pod: Option<&Pod>) -> Demand {
-    let (source, target) = forecast.workloads();
+pub(super) fn demand(planned: &PlannedComponent, pod: Option<&Pod>) -> Demand {
+    let (source, target) = planned.workloads();
     let template =
         |workload: Option<Value>| workload.map(|workload| workload["spec"]["template"]["spec"].clone());
     let admitted = pod.and_then(|pod| serde_json::to_value(&pod.spec).ok());
     let target = of_pod(&admitted.or_else(|| template(target)).unwrap_or_default());
     let source = template(source).map_or_else(|| target.clone(), |spec| of_pod(&spec));
-    let desired = &forecast.prepared.desired;
-    let Sides { target: targets, sources, .. } = Sides::of(&forecast.observed, desired.kind, &desired.target);
+    let desired = &planned.prepared.desired;
+    let Sides { target: targets, sources, .. } = Sides::of(&planned.observed, desired.kind, &desired.target);
     let sum = |name: &str, targets: u32, sources: u32| {
         let of = |amounts: &Amounts| amounts.get(name).copied().unwrap_or_default();
         of(&target) * i128::from(targets) + of(&source) * i128::from(sources)
     };
     let most = |name: &String| {
-        let peak = forecast.steps.iter().map(|step| sum(name, step.target, step.sources)).max();
+        let peak = planned.steps.iter().map(|step| sum(name, step.target, step.sources)).max();
         (name.clone(), peak.unwrap_or_default() - sum(name, targets, sources))
     };
     let pods = target.keys().chain(source.keys()).map(most).filter(|(_, more)| *more > 0).collect();
     let is_best_effort = !target.keys().any(|name| name.contains('.') && !name.starts_with("count/"));
-    Demand { pods, objects: objects(forecast), is_best_effort }
+    Demand { pods, objects: objects(planned), is_best_effort }
 }
 
 /// The objects that a run makes.
-fn objects(forecast: &Forecast) -> Amounts {
-    let prepared = &forecast.prepared;
+fn objects(planned: &PlannedComponent) -> Amounts {
+    let prepared = &planned.prepared;
     let mut objects = Amounts::new();
     let mut add = |name: &str| *objects.entry(name.to_owned()).or_default() += ONE;
-    if forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create) {
+    if planned.steps.iter().any(|step| step.step == Step::Create) {
         match prepared.desired.kind {
             WorkloadKind::Deployment => {
                 add("count/deployments.apps");
@@ -78,7 +78,7 @@ fn objects(forecast: &Forecast) -> Amounts {
         add("count/configmaps");
         add("configmaps");
     }
-    for _ in prepared.services.iter().filter(|change| matches!(change, Change::Create(_))) {
+    for _ in prepared.service_changes.iter().filter(|change| matches!(change, Change::Create(_))) {
         add("count/services");
         add("services");
     }

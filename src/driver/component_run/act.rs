@@ -9,7 +9,7 @@ use crate::cluster::workload::{self, observe_workload};
 use crate::cluster::workload_watch;
 use crate::cluster::workload_writer::WorkloadWriter;
 use crate::driver::component_run::{ComponentRun, Leadership};
-use crate::driver::exposing;
+use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::check_bound;
 use crate::oam::revision;
@@ -58,7 +58,7 @@ impl ComponentRun<'_> {
 
     /// Makes sure that this process leads: without the Lease it may only look.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
-        if self.lead.is_none() {
+        if self.leadership.is_none() {
             let reason = format!("component `{}` was modified concurrently", self.prepared.component);
             return Err(Failure::new(FailureKind::Superseded, reason).hint("rerun the same command"));
         }
@@ -80,7 +80,7 @@ impl ComponentRun<'_> {
 
     /// Somebody has claimed while this process held the Lease: a run that took over must not be claimed back.
     async fn ensure_not_taken_over(&mut self) -> Result<(), Failure> {
-        let Some(Leadership { lease, .. }) = self.lead else { return Ok(()) };
+        let Some(Leadership { lease, .. }) = self.leadership else { return Ok(()) };
         if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
             let reason = format!("{} was taken over by `{holder}`", lease.key());
             return Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"));
@@ -118,28 +118,28 @@ impl ComponentRun<'_> {
             }
             error => self.context.session.wait_before_retry(&error).await?,
         }
-        self.look_again().await
+        self.observe_again().await
     }
 
-    pub(super) async fn look_again(&mut self) -> Result<(), Failure> {
+    pub(super) async fn observe_again(&mut self) -> Result<(), Failure> {
         self.refresh().await?;
         self.reload().await
     }
 
     /// Reads the component's workloads anew, by a quorum read.
     async fn refresh(&self) -> Result<(), ClusterError> {
-        let Some(scope) = self.watched.scope(self.prepared.desired.kind) else { return Ok(()) };
+        let Some(scope) = self.watch.scope(self.prepared.desired.kind) else { return Ok(()) };
         workload_watch::refresh_workloads(
             &self.context.session,
             scope,
-            &self.watched.cache,
+            &self.watch.cache,
             &self.prepared.component,
         )
         .await
     }
 
     fn absorb(&self, object: &DynamicObject) {
-        self.watched.cache.apply(self.prepared.desired.kind, object);
+        self.watch.cache.apply(self.prepared.desired.kind, object);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
@@ -267,7 +267,7 @@ impl ComponentRun<'_> {
             newest_stamp: observed.newest_stamp(),
             resumes,
             purpose: self.prepared.purpose,
-            lease: self.lead.map(|lead| lead.scope).unwrap_or_default(),
+            lease: self.leadership.map(|leadership| leadership.scope).unwrap_or_default(),
         };
         let mut record = Record::claim(
             observed.record.as_ref(),
@@ -276,8 +276,12 @@ impl ComponentRun<'_> {
             spec,
             claim,
         );
-        let others = exposing::others(observed, self.prepared.desired.kind, &self.prepared.desired.target);
-        record.exposes = self.prepared.exposing.recorded(&record.exposes, &others);
+        let others = component_services::other_revisions(
+            observed,
+            self.prepared.desired.kind,
+            &self.prepared.desired.target,
+        );
+        record.exposes = self.prepared.component_services.recorded(&record.exposes, &others);
         let stored =
             record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
                 .await?;
@@ -305,7 +309,7 @@ impl ComponentRun<'_> {
         self.held = Some(stored.record.epoch);
         self.record = Some(stored);
         // Every claim fences the Services, also those that stay as they are.
-        self.has_prerequisites |= self.prepared.exposing.names().next().is_some();
+        self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
         // A workload that an earlier run created just before this claim may not have been watched yet; it
         // has to be seen and stamped before that run gives it pods.
         self.refresh().await?;
@@ -328,7 +332,7 @@ impl ComponentRun<'_> {
     /// plan was made, and the delete names the version.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
-            self.watched.cache.remove(uid);
+            self.watch.cache.remove(uid);
             return Ok(());
         };
         self.absorb(&object);
@@ -337,7 +341,7 @@ impl ComponentRun<'_> {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
         self.workloads().delete(&seen).await?;
-        self.watched.cache.remove(uid);
+        self.watch.cache.remove(uid);
         self.emit(EventKind::WorkloadDeleted { workload });
         Ok(())
     }
@@ -361,7 +365,7 @@ impl ComponentRun<'_> {
 
     /// The target is not there any more: gone, or only out of sight?
     pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
-        self.look_again().await?;
+        self.observe_again().await?;
         let Desired { workload, kind, .. } = &self.prepared.desired;
         let observed = self.observe();
         let is_same =

@@ -179,13 +179,13 @@ impl ComponentRun<'_> {
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
         let is_due = look == PodCheck::Repeat
             && findings.problems.iter().any(pods::diagnosis::PodProblem::is_starting);
-        let in_the_way =
+        let unrelated =
             if is_due { events::list_pod_warnings(session, namespace).await } else { BTreeMap::new() };
         findings.problems.retain_mut(|trouble| {
             if !trouble.is_starting() {
                 return true;
             }
-            let Some(warning) = in_the_way.get(&trouble.pod) else { return false };
+            let Some(warning) = unrelated.get(&trouble.pod) else { return false };
             trouble.reason = format!("{}, {warning}", trouble.reason);
             true
         });

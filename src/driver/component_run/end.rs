@@ -19,7 +19,7 @@ const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 impl ComponentRun<'_> {
     /// The last look: everything still holds by a quorum read.
     pub(super) async fn is_final(&mut self) -> Result<bool, Failure> {
-        self.look_again().await?;
+        self.observe_again().await?;
         let observed = self.observe();
         Ok(plan(&observed, &self.prepared.desired) == Step::Finish)
     }
@@ -123,8 +123,8 @@ impl ComponentRun<'_> {
 
     pub(super) async fn superseded(&mut self) -> Failure {
         // Whoever took over may have taken the siblings, too.
-        if let Some(lead) = self.lead {
-            lead.lease.doubt();
+        if let Some(leadership) = self.leadership {
+            leadership.lease.doubt();
         }
         let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.held;
         let reloaded = self.reload().await;

@@ -6,26 +6,26 @@ use kube::api::DynamicObject;
 use crate::cluster::error::ClusterError;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::services::Written;
-use crate::driver::inheriting::{Metadata, operations};
+use crate::driver::inherited_metadata::{Metadata, operations};
 use crate::driver::outcome::Failure;
 use crate::plan::observed::Epoch;
 
 impl ComponentRun<'_> {
     /// Writes them under a claim, where they are others. The workload is read first: what is known of it may be older.
-    pub(super) async fn hand_down(&mut self, epoch: Epoch) -> Result<Written, Failure> {
+    pub(super) async fn apply_inherited_metadata(&mut self, epoch: Epoch) -> Result<Written, Failure> {
         let prepared = self.prepared;
-        let Some(inheriting) = &prepared.inheriting else { return Ok(Written::Nothing) };
+        let Some(inherited_metadata) = &prepared.inherited_metadata else { return Ok(Written::Nothing) };
         let name = &prepared.desired.workload;
-        let known = Metadata::known(&self.watched.cache, &prepared.component, prepared.desired.kind, name);
-        if known.is_none_or(|known| inheriting.applied(&known) == known) {
+        let known = Metadata::known(&self.watch.cache, &prepared.component, prepared.desired.kind, name);
+        if known.is_none_or(|known| inherited_metadata.applied(&known) == known) {
             return Ok(Written::Nothing);
         }
         self.ensure_leader().await?;
         loop {
             let Some(object) = self.read_target().await? else { return Ok(Written::Nothing) };
-            self.watched.cache.apply(prepared.desired.kind, &object);
+            self.watch.cache.apply(prepared.desired.kind, &object);
             let seen = metadata(&object);
-            let operations = operations(&seen, &inheriting.applied(&seen));
+            let operations = operations(&seen, &inherited_metadata.applied(&seen));
             if operations.is_empty() {
                 return Ok(Written::Something);
             }
@@ -35,7 +35,7 @@ impl ComponentRun<'_> {
             }
             match self.workloads().relabel(&observed, operations, epoch).await {
                 Ok(object) => {
-                    self.watched.cache.apply(prepared.desired.kind, &object);
+                    self.watch.cache.apply(prepared.desired.kind, &object);
                     self.changed = true;
                     return Ok(Written::Something);
                 }

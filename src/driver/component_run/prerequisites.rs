@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
-use crate::driver::exposing;
+use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision::NewRevision;
 use crate::plan::observed::{Epoch, Observed};
@@ -58,15 +58,15 @@ impl ComponentRun<'_> {
             | Step::Delete { .. }
             | Step::Superseded { .. }
             | Step::Disturbed { .. }
-            | Step::Refuse(_) => exposing::others(observed, desired.kind, &desired.target),
+            | Step::Refuse(_) => component_services::other_revisions(observed, desired.kind, &desired.target),
         };
         if let Some(new) = &self.prepared.new_revision {
             self.record_revision(new).await?;
             self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
         }
         // A target that does not exist yet is given its metadata when the run ends.
-        let relabels = self.held.is_none() && self.prepared.relabels.is_some();
-        if relabels || self.prepared.exposing.names().next().is_some() {
+        let metadata_change = self.held.is_none() && self.prepared.metadata_change.is_some();
+        if metadata_change || self.prepared.component_services.names().next().is_some() {
             let epoch = match self.held {
                 Some(held) => held,
                 None => match self.fence(&others).await? {
@@ -75,8 +75,8 @@ impl ComponentRun<'_> {
                 },
             };
             self.apply_services(epoch, &others).await?;
-            if relabels {
-                self.hand_down(epoch).await?;
+            if metadata_change {
+                self.apply_inherited_metadata(epoch).await?;
             }
         }
         self.has_prerequisites = false;
@@ -91,7 +91,7 @@ impl ComponentRun<'_> {
         let newest = self.observe().newest_stamp();
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
-        record.exposes = self.prepared.exposing.recorded(&record.exposes, others);
+        record.exposes = self.prepared.component_services.recorded(&record.exposes, others);
         match record_store::claim_record(
             &self.context.session,
             &self.prepared.namespace,

@@ -28,7 +28,7 @@ pub(super) enum Written {
 impl ComponentRun<'_> {
     /// Makes the Services those that the pods of the target and of `others` need, and stamps each with the claim.
     pub(super) async fn apply_services(&mut self, epoch: Epoch, others: &[String]) -> Result<(), Failure> {
-        let names: Vec<String> = self.prepared.exposing.names().map(str::to_owned).collect();
+        let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         for name in names {
             let session = self.context.session.clone();
             let seen = service::load_service(&session, &self.prepared.namespace, &name).await?;
@@ -40,11 +40,11 @@ impl ComponentRun<'_> {
     /// Takes the ports off that only the sources had: no pod is theirs any more.
     pub(super) async fn trim_services(&mut self) -> Result<Written, Failure> {
         let Some(epoch) = self.held else { return Ok(Written::Nothing) };
-        let names: Vec<String> = self.prepared.exposing.names().map(str::to_owned).collect();
+        let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         let mut written = Written::Nothing;
         for name in names {
             let seen = self.services.get(&name).cloned();
-            if self.prepared.exposing.change(&name, &[], seen.as_ref()).is_pending() {
+            if self.prepared.component_services.change(&name, &[], seen.as_ref()).is_pending() {
                 self.ensure_leader().await?;
                 self.apply_service(&name, seen, epoch, &[]).await?;
                 written = Written::Something;
@@ -69,11 +69,12 @@ impl ComponentRun<'_> {
             {
                 return Err(self.superseded().await);
             }
-            let change = self.prepared.exposing.change(name, others, seen.as_ref());
+            let change = self.prepared.component_services.change(name, others, seen.as_ref());
             let attempt = match (&change, &seen) {
                 (Change::Foreign(reason), _) => return Err(self.denied(reason.clone())),
                 (Change::None, Some(found))
-                    if self.prepared.exposing.owns(found) && service::service_epoch(found) != Some(epoch) =>
+                    if self.prepared.component_services.owns(found)
+                        && service::service_epoch(found) != Some(epoch) =>
                 {
                     service::patch_service(&session, &namespace, found, &[], epoch).await.map(Some)
                 }

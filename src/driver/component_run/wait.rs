@@ -44,7 +44,7 @@ pub(super) enum BatchProgress {
 impl ComponentRun<'_> {
     /// No write is sent on a Lease that may have expired.
     pub(super) async fn await_lease(&mut self) -> Result<(), Failure> {
-        let Some(Leadership { lease, .. }) = self.lead else {
+        let Some(Leadership { lease, .. }) = self.leadership else {
             return Ok(());
         };
         if lease.is_valid() {
@@ -83,18 +83,18 @@ impl ComponentRun<'_> {
 
     /// Waits until the Lease can be renewed no more.
     async fn lease_refused(&self) {
-        match self.lead {
+        match self.leadership {
             Some(Leadership { lease, .. }) => lease.refused().await,
             None => std::future::pending().await,
         }
     }
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
-        let mut changes = self.watched.cache.changes();
-        let mut words = self.watched.records.changes();
+        let mut changes = self.watch.cache.changes();
+        let mut words = self.watch.records.changes();
         // Whatever changed between the observation and this line must not be missed.
         let has_news =
-            self.record.as_ref().is_some_and(|known| self.watched.records.newer_than(known).is_some());
+            self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());
         if (has_news && self.held.is_some()) || self.workloads_seen() != observed.workloads {
             return Ok(());
         }

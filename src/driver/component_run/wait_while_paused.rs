@@ -9,7 +9,7 @@ use crate::report::event::EventKind;
 impl ComponentRun<'_> {
     /// Takes up what the watch has told of the record since it was read.
     pub(super) fn apply_watched_record(&mut self) {
-        let heard = self.record.as_ref().and_then(|known| self.watched.records.newer_than(known));
+        let heard = self.record.as_ref().and_then(|known| self.watch.records.newer_than(known));
         if heard.is_some() {
             self.record = heard;
         }
@@ -34,7 +34,7 @@ impl ComponentRun<'_> {
         .await?;
         let mut remind = None;
         loop {
-            let mut changes = self.watched.records.changes();
+            let mut changes = self.watch.records.changes();
             self.apply_watched_record();
             let pause = self.record.as_ref().and_then(|stored| stored.record.run.paused.clone());
             let Some(pause) = pause.filter(|_| self.is_paused()) else { break };
@@ -70,7 +70,7 @@ impl ComponentRun<'_> {
     /// A paused component may be deleted: its run has stopped, so nobody waits for it.
     async fn check_record(&mut self) -> Result<(), Failure> {
         let component = &self.prepared.component;
-        if !self.watched.records.is_deleted(component) {
+        if !self.watch.records.is_deleted(component) {
             return Ok(());
         }
         self.reload().await?;

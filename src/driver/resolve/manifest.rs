@@ -1,6 +1,6 @@
 //! Where a manifest leads.
 
-use crate::driver::exposing::Asked;
+use crate::driver::component_services::Asked;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Application, Component};

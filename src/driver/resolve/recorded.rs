@@ -146,7 +146,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
 }
 
 fn record<'a>(present: &'a Present<'_>) -> Result<&'a Record, Failure> {
-    present.record.map(|stored| &stored.record).ok_or_else(|| {
+    present.record.ok_or_else(|| {
         Failure::refused(format!("component `{}` has never been rolled out here", present.component))
             .hint("see `rollout status` for the components of the namespace")
     })

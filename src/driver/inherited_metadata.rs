@@ -42,7 +42,7 @@ impl Metadata {
 
 /// What a manifest hands down to its component's workload.
 #[derive(Debug, Clone)]
-pub struct Inheriting {
+pub struct InheritedMetadata {
     wanted: Inherited,
     /// Keys that earlier manifests handed down.
     known: BTreeSet<String>,
@@ -50,7 +50,7 @@ pub struct Inheriting {
     told: BTreeSet<String>,
 }
 
-impl Inheriting {
+impl InheritedMetadata {
     /// What is handed down to the target, whose workload was made from its revision, or in place from any before.
     #[must_use]
     pub fn new(
@@ -122,16 +122,16 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn inheriting(labels: &[(&str, &str)], told: &[&str]) -> Inheriting {
+    fn inherited_metadata(labels: &[(&str, &str)], told: &[&str]) -> InheritedMetadata {
         let told: BTreeSet<String> = told.iter().map(|key| (*key).to_owned()).collect();
         let wanted = Inherited { labels: map(labels), annotations: BTreeMap::new() };
-        Inheriting { wanted, known: told.clone(), told }
+        InheritedMetadata { wanted, known: told.clone(), told }
     }
 
     #[test]
     fn a_label_that_was_handed_down_goes_and_those_of_others_stay() {
         let seen = Metadata { labels: map(&[("team", "a"), ("x", "y")]), annotations: map(&[("n", "m")]) };
-        let after = inheriting(&[], &["team"]).applied(&seen);
+        let after = inherited_metadata(&[], &["team"]).applied(&seen);
         assert_eq!(after, Metadata { labels: map(&[("x", "y")]), annotations: map(&[("n", "m")]) });
         let paths: Vec<Value> = operations(&seen, &after).iter().map(|one| one["op"].clone()).collect();
         assert_eq!(paths, ["test", "remove"]);
@@ -140,10 +140,14 @@ mod tests {
     #[test]
     fn a_label_that_no_revision_tells_of_is_found_again() {
         let seen = Metadata::default();
-        let given = inheriting(&[("team", "a")], &[]).applied(&seen);
+        let given = inherited_metadata(&[("team", "a")], &[]).applied(&seen);
         assert_eq!(given.labels, map(&[("team", "a")]));
         assert_eq!(given.annotations, map(&[("batch-rollout.dev/applied", "[\"team\"]")]));
-        assert_eq!(inheriting(&[], &[]).applied(&given), seen);
-        assert_eq!(inheriting(&[("team", "a")], &[]).applied(&given), given, "and then it is at rest");
+        assert_eq!(inherited_metadata(&[], &[]).applied(&given), seen);
+        assert_eq!(
+            inherited_metadata(&[("team", "a")], &[]).applied(&given),
+            given,
+            "and then it is at rest"
+        );
     }
 }

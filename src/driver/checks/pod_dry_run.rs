@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::cluster::constraints::{self, Admission, IfPermitted};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
-use crate::driver::foresee::Forecast;
 use crate::driver::outcome::Failure;
+use crate::driver::preview::PlannedComponent;
 use crate::oam::revision;
 
 /// What became of the pod.
-pub(super) enum Tried {
+pub(super) enum DryRunPod {
     /// Admission has judged it.
     Judged(Admission),
     /// The run makes no pod.
@@ -19,7 +19,7 @@ pub(super) enum Tried {
 }
 
 /// What that means for the run.
-pub(super) enum Verdict {
+pub(super) enum PodVerdict {
     /// Nothing that is known of.
     Fine,
     /// No pod of the target can come to be.
@@ -45,21 +45,21 @@ const OVER_QUOTA: &str = "exceeded quota";
 pub(super) async fn run(
     session: &Session,
     namespace: &str,
-    forecast: &Forecast,
-) -> Result<IfPermitted<Tried>, ClusterError> {
-    let Some(template) = template(forecast).filter(|_| forecast.makes_pods()) else {
-        return Ok(IfPermitted::Known(Tried::Needless));
+    planned: &PlannedComponent,
+) -> Result<IfPermitted<DryRunPod>, ClusterError> {
+    let Some(template) = template(planned).filter(|_| planned.makes_pods()) else {
+        return Ok(IfPermitted::Known(DryRunPod::Needless));
     };
-    let prefix = &forecast.prepared.desired.workload;
+    let prefix = &planned.prepared.desired.workload;
     Ok(match constraints::dry_run_pod(session, namespace, prefix, &template).await? {
-        IfPermitted::Known(admission) => IfPermitted::Known(Tried::Judged(admission)),
+        IfPermitted::Known(admission) => IfPermitted::Known(DryRunPod::Judged(admission)),
         IfPermitted::Denied(right) => IfPermitted::Denied(right),
     })
 }
 
 /// The template of the target's pods. A volume that is to be claimed is there for each pod.
-fn template(forecast: &Forecast) -> Option<Value> {
-    let workload = revision::workload(&forecast.prepared.target, forecast.prepared.desired.target_size, 0)?;
+fn template(planned: &PlannedComponent) -> Option<Value> {
+    let workload = revision::workload(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
     let mut template = workload["spec"]["template"].clone();
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
     let names = claims.into_iter().flatten().map(|claim| &claim["metadata"]["name"]);
@@ -71,14 +71,14 @@ fn template(forecast: &Forecast) -> Option<Value> {
     Some(template)
 }
 
-impl Tried {
+impl DryRunPod {
     /// What it means for the run.
-    pub(super) fn verdict(&self, namespace: &str, forecast: &Forecast) -> Verdict {
+    pub(super) fn verdict(&self, namespace: &str, planned: &PlannedComponent) -> PodVerdict {
         match self {
             Self::Judged(Admission::Refused(message)) => {
-                judge(message, namespace, &forecast.prepared.target.name)
+                judge(message, namespace, &planned.prepared.target.name)
             }
-            Self::Judged(Admission::Admitted(_) | Admission::Unknown) | Self::Needless => Verdict::Fine,
+            Self::Judged(Admission::Admitted(_) | Admission::Unknown) | Self::Needless => PodVerdict::Fine,
         }
     }
 
@@ -91,17 +91,19 @@ impl Tried {
     }
 }
 
-fn judge(message: &str, namespace: &str, revision: &str) -> Verdict {
+fn judge(message: &str, namespace: &str, revision: &str) -> PodVerdict {
     if message.contains(OVER_QUOTA) {
-        return Verdict::OverQuota(format!("pods of revision `{revision}` exceed the quota now: {message}"));
+        return PodVerdict::OverQuota(format!(
+            "pods of revision `{revision}` exceed the quota now: {message}"
+        ));
     }
     match FOR_ALL.iter().find(|(words, _)| message.contains(words)) {
-        Some((_, resource)) => Verdict::Refused(
+        Some((_, resource)) => PodVerdict::Refused(
             Failure::refused(format!("pods of revision `{revision}` are rejected: {message}")).hint(format!(
                 "see `kubectl describe {resource} -n {namespace}`, and change the component or the limit"
             )),
         ),
-        None => Verdict::Doubtful(format!("pods of revision `{revision}` may be rejected: {message}")),
+        None => PodVerdict::Doubtful(format!("pods of revision `{revision}` may be rejected: {message}")),
     }
 }
 
@@ -112,10 +114,10 @@ mod tests {
     #[test]
     fn only_what_holds_for_everybody_is_a_refusal() {
         let kind = |message: &str| match judge(message, "shop", "web-v2") {
-            Verdict::Fine => "fine",
-            Verdict::Refused(_) => "refused",
-            Verdict::OverQuota(_) => "quota",
-            Verdict::Doubtful(_) => "doubtful",
+            PodVerdict::Fine => "fine",
+            PodVerdict::Refused(_) => "refused",
+            PodVerdict::OverQuota(_) => "quota",
+            PodVerdict::Doubtful(_) => "doubtful",
         };
         for (message, expected) in [
             (

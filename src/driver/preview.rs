@@ -13,27 +13,27 @@ use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::{Warning, check_cluster, objects};
-use crate::driver::exposing;
+use crate::driver::component_services;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
 use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::preview::{Foreseen, preview};
+use crate::plan::preview::{PreviewStep, preview};
 use crate::plan::record::Run;
 use crate::plan::step::Step;
 use crate::plan::walk::Side;
 
 /// A component's future.
 #[derive(Debug, Clone)]
-pub struct Forecast {
+pub struct PlannedComponent {
     /// What would be driven.
     pub prepared: PreparedComponent,
     /// What is there.
     pub observed: Observed,
     /// The steps, to the last.
-    pub steps: Vec<Foreseen>,
+    pub steps: Vec<PreviewStep>,
     /// What the cluster says to it.
     pub warnings: Vec<String>,
 }
@@ -42,42 +42,50 @@ pub struct Forecast {
 ///
 /// # Errors
 /// Every refusal of its components at once.
-pub async fn foresee(session: &Session, request: &RolloutRequest) -> Result<Vec<Forecast>, Vec<Rejection>> {
+pub async fn preview_request(
+    session: &Session,
+    request: &RolloutRequest,
+) -> Result<Vec<PlannedComponent>, Vec<Rejection>> {
     let all = |failure| vec![Rejection { component: request.components[0].name.clone(), failure }];
     let cache = look(session, request).await.map_err(all)?;
     let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
     let components = prepare(&snapshot, request)?;
-    let mut forecasts: Vec<Forecast> =
-        components.into_iter().map(|prepared| Forecast::of(prepared, &cache)).collect();
-    let warnings = check_cluster(session, &request.namespace, &forecasts)
+    let mut planned: Vec<PlannedComponent> =
+        components.into_iter().map(|prepared| PlannedComponent::of(prepared, &cache)).collect();
+    let warnings = check_cluster(session, &request.namespace, &planned)
         .await
         .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
     for Warning { component, message } in warnings {
         // What is about all of them is told with the first, and once in all.
-        let is_about =
-            |one: &&mut Forecast| component.as_ref().is_none_or(|name| *name == one.prepared.component);
-        if let Some(forecast) = forecasts.iter_mut().find(is_about)
+        let is_about = |one: &&mut PlannedComponent| {
+            component.as_ref().is_none_or(|name| *name == one.prepared.component)
+        };
+        if let Some(planned) = planned.iter_mut().find(is_about)
             && session.warnings().is_first(&message)
         {
-            forecast.warnings.push(message);
+            planned.warnings.push(message);
         }
     }
-    Ok(forecasts)
+    Ok(planned)
 }
 
 /// Sends what a forecast would create to the server as a dry run: it judges everything and keeps nothing.
 ///
 /// # Errors
 /// The server's refusal.
-pub async fn dry_run_on_server(session: &Session, forecast: &Forecast) -> Result<(), Failure> {
-    let prepared = &forecast.prepared;
+pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) -> Result<(), Failure> {
+    let prepared = &planned.prepared;
     let refused = |error: ClusterError| match error {
         ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
         error => error.into(),
     };
-    let others = exposing::others(&forecast.observed, prepared.desired.kind, &prepared.desired.target);
-    let under_way = prepared.exposing.changes(&others);
-    for change in under_way.iter().chain(&prepared.services) {
+    let others = component_services::other_revisions(
+        &planned.observed,
+        prepared.desired.kind,
+        &prepared.desired.target,
+    );
+    let under_way = prepared.component_services.changes(&others);
+    for change in under_way.iter().chain(&prepared.service_changes) {
         match service::try_change(session, &prepared.namespace, change).await {
             // Somebody else changes it at this moment; the run would look again.
             Ok(()) | Err(ClusterError::Conflict(_)) => {}
@@ -89,7 +97,7 @@ pub async fn dry_run_on_server(session: &Session, forecast: &Forecast) -> Result
         let resource = ApiResource::erase::<ControllerRevision>(&());
         try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refused)?;
     }
-    let creates = forecast.steps.iter().any(|foreseen| foreseen.step == Step::Create);
+    let creates = planned.steps.iter().any(|step| step.step == Step::Create);
     let body = revision::workload(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
         let resource = workload::workload_resource(prepared.desired.kind);
@@ -139,7 +147,7 @@ async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCac
     Ok(cache)
 }
 
-impl Forecast {
+impl PlannedComponent {
     /// Foresees what the run of a component does to the known state.
     #[must_use]
     pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
@@ -151,14 +159,14 @@ impl Forecast {
     /// Whether something would be written. Whatever is written to workloads is claimed first.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        let is_claim = |foreseen: &Foreseen| matches!(foreseen.step, Step::Claim { .. });
+        let is_claim = |step: &PreviewStep| matches!(step.step, Step::Claim { .. });
         self.prepared.has_prerequisites() || self.steps.iter().any(is_claim)
     }
 
     /// Whether the run makes pods of the target.
     #[must_use]
     pub fn makes_pods(&self) -> bool {
-        self.steps.iter().any(|foreseen| match &foreseen.step {
+        self.steps.iter().any(|step| match &step.step {
             Step::Scale { scaling, .. } => scaling.side == Side::Target && scaling.to > scaling.from,
             Step::Roll { .. } => true,
             Step::Nothing

@@ -50,7 +50,7 @@ pub struct Known<'a> {
 
 /// What a component's revisions expose, and its Services as they were seen.
 #[derive(Debug, Clone)]
-pub struct Exposing {
+pub struct ComponentServices {
     application: String,
     component: String,
     target: String,
@@ -65,7 +65,7 @@ pub struct Exposing {
     is_news: bool,
 }
 
-impl Exposing {
+impl ComponentServices {
     /// Works out what a component's revisions expose.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Exposing {
             Some(asked) => asked.inherited.clone(),
             None => target.workload().map(Inherited::stored).unwrap_or_default(),
         };
-        let mut exposing = Self {
+        let mut component_services = Self {
             application: application.to_owned(),
             component: component.to_owned(),
             target: target.name.clone(),
@@ -95,36 +95,40 @@ impl Exposing {
         let may_expose = |one: &StoredRevision| one.workload().is_some_and(|body| !declared(body).is_empty());
         let must_look = wanted.as_ref().is_some_and(is_exposing) || kind == WorkloadKind::StatefulSet;
         if !must_look && !revisions().any(may_expose) {
-            exposing.outlines.clear();
-            return Ok(exposing);
+            component_services.outlines.clear();
+            return Ok(component_services);
         }
         match services {
             Services::Known(found) => {
-                let seen = exposing.outlines.iter().filter_map(|outline| found.get_key_value(&outline.name));
-                exposing.seen = seen.map(|(name, service)| (name.clone(), service.clone())).collect();
+                let seen = component_services
+                    .outlines
+                    .iter()
+                    .filter_map(|outline| found.get_key_value(&outline.name));
+                component_services.seen =
+                    seen.map(|(name, service)| (name.clone(), service.clone())).collect();
             }
             // A component that exposes nothing needs no permission for Services.
             Services::Forbidden(_) if !must_look => {
-                exposing.outlines.clear();
-                return Ok(exposing);
+                component_services.outlines.clear();
+                return Ok(component_services);
             }
             Services::Forbidden(message) => return Err(ClusterError::Forbidden(message.clone())),
         }
-        let live = exposing.seen.get(component).map(|service| service.data.clone());
+        let live = component_services.seen.get(component).map(|service| service.data.clone());
         for one in revisions() {
             let declared = one.workload().map(declared).unwrap_or_default();
             let before = recorded(&one.name).or(one.exposes.as_ref());
             let exposure = match (&wanted, before) {
                 (Some(wanted), before) if one.name == target.name => {
-                    exposing.is_news = before.is_some_and(|before| before != wanted);
+                    component_services.is_news = before.is_some_and(|before| before != wanted);
                     wanted.clone()
                 }
                 (_, Some(before)) => before.clone(),
                 (_, None) => Exposure::guessed(&declared, live.as_ref()),
             };
-            exposing.ports.insert(one.name.clone(), RevisionPorts { declared, exposure });
+            component_services.ports.insert(one.name.clone(), RevisionPorts { declared, exposure });
         }
-        Ok(exposing)
+        Ok(component_services)
     }
 
     /// The names of the Services that the component may have.
@@ -241,7 +245,7 @@ fn handed_keys(revision: &StoredRevision) -> Vec<String> {
 /// A Deployment is named after its revision. What an in-place workload runs besides its newest template is told by the
 /// runs since the last that succeeded: it left pods of its target alone.
 #[must_use]
-pub fn others(observed: &Observed, kind: WorkloadKind, target: &str) -> Vec<String> {
+pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) -> Vec<String> {
     let mut names: BTreeSet<&str> = observed.workloads.iter().filter_map(Workload::revision).collect();
     let Some(record) = observed.record.as_ref().filter(|_| !observed.workloads.is_empty()) else {
         return listed(names, target);
@@ -270,7 +274,7 @@ fn listed(names: BTreeSet<&str>, target: &str) -> Vec<String> {
 
 /// An owner's hint of a Service that is in the way.
 #[must_use]
-pub fn in_the_way(changes: &[Change]) -> Option<String> {
+pub fn foreign_service(changes: &[Change]) -> Option<String> {
     changes.iter().find_map(|change| match change {
         Change::Foreign(reason) => Some(reason.clone()),
         Change::None | Change::Create(_) | Change::Update { .. } | Change::Remove(_) => None,

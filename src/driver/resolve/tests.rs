@@ -1,0 +1,93 @@
+use serde_json::json;
+
+use super::*;
+use crate::driver::request::{Gate, Overrides};
+
+/// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that succeeded.
+fn record(outcome: &str, purpose: &str) -> Record {
+    let spec = |mode: &str, target: &str, sources: &[&str], size: u32| {
+        json!({
+            "mode": mode, "target": target, "sources": sources, "originalSize": 3, "targetStart": 0, "targetSize": size,
+            "batches": [{"size": 1, "maxUnavailable": 0}, {"size": size - 1, "maxUnavailable": 0}],
+            "partition": null, "strategy": "IncreaseFirst",
+        })
+    };
+    let run = |spec, outcome: &str, purpose: &str| json!({"spec": spec, "outcome": outcome, "purpose": purpose, "by": "ci", "started": "2026-03-01T12:00:00Z"});
+    let first = run(spec("Release", "web-v1", &[], 3), "Succeeded", "Forward");
+    let upgrade = run(spec("Upgrade", "web-v2", &["web-v1"], 4), outcome, purpose);
+    let record =
+        json!({"application": "shop", "component": "web", "epoch": 2, "run": upgrade, "past": [first]});
+    serde_json::from_value(record).unwrap()
+}
+
+fn revisions() -> Vec<StoredRevision> {
+    let object = |number: u32| json!({"metadata": {"name": format!("web-v{number}")}, "revision": number});
+    (1..=2).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
+}
+
+/// Where an intent leads: the revision, the size, the gate and the purpose; or why it is refused.
+fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -> String {
+    let component =
+        ComponentRequest { name: "web".to_owned(), depends_on: Vec::new(), intent, bound_to: None };
+    let request = RolloutRequest {
+        application: "shop".to_owned(),
+        namespace: "default".to_owned(),
+        components: vec![component],
+        overrides: Overrides::default(),
+        turn: crate::cluster::lease::Acquisition::Wait,
+    };
+    let workload = |(name, replicas): &(&str, u32)| Workload {
+        name: (*name).to_owned(),
+        replicas: *replicas,
+        ready_replicas: *replicas,
+        status_replicas: *replicas,
+        ..Workload::default()
+    };
+    let (stored, workloads) = (revisions(), replicas.iter().map(workload).collect());
+    let present = Present { component: "web", record, stored: &stored, taken: &[], workloads };
+    match resolve(&request, &request.components[0], &present) {
+        Ok(ResolvedTarget { desired, purpose, .. }) => {
+            let gate = desired.partition.map_or(String::new(), |gate| format!(" to batch {gate}"));
+            format!("{} {}{gate} {purpose:?}", desired.target, desired.target_size)
+        }
+        Err(failure) => failure.reason,
+    }
+}
+
+#[test]
+fn each_intent_leads_to_a_revision_and_a_size() {
+    let kind = WorkloadKind::Deployment;
+    let undo = || Intent::Revision { reference: None, kind };
+    let to = |name: &str| Intent::Revision { reference: Some(name.to_owned()), kind };
+    let abort = || Intent::Abort { kind };
+    let go = |gate| Intent::Recorded { gate, kind };
+    let scale = Intent::Scale { replicas: 7, kind };
+    let done: &[(&str, u32)] = &[("web-v2", 4)];
+    let midway: &[(&str, u32)] = &[("web-v1", 2), ("web-v2", 1)];
+    let cases = [
+        ("undo of what succeeded", undo(), "Succeeded", "Forward", done, "web-v1 4 Undo"),
+        ("undo of a run in progress", undo(), "Failed", "Forward", midway, "web-v1 3 Undo"),
+        ("an interrupted undo", undo(), "Interrupted", "Undo", midway, "web-v2 4 Undo"),
+        ("undo by number", to("1"), "Succeeded", "Forward", done, "web-v1 4 Undo"),
+        ("undo to the target", to("v2"), "Failed", "Forward", midway, "web-v2 4 Undo"),
+        ("undo to nothing", to("v9"), "Failed", "Forward", midway, "component `web` has no revision `v9`"),
+        ("abort", abort(), "Paused", "Forward", midway, "web-v1 3 Abort"),
+        ("an interrupted abort", abort(), "Interrupted", "Abort", midway, "web-v2 4 Abort"),
+        ("nothing to abort", abort(), "Succeeded", "Forward", done, "component `web` has no run under way"),
+        ("resume", go(Gate::Stay), "Interrupted", "Forward", midway, "web-v2 4 Forward"),
+        ("promote to the end", go(Gate::Open), "Held", "Forward", midway, "web-v2 4 Forward"),
+        ("scale", scale.clone(), "Succeeded", "Forward", done, "web-v2 7 Forward"),
+        (
+            "scale amid an upgrade",
+            scale,
+            "Interrupted",
+            "Forward",
+            midway,
+            "component `web` is in the middle of an upgrade",
+        ),
+    ];
+    for (what, intent, outcome, purpose, replicas, expected) in cases {
+        assert_eq!(resolved(intent, Some(&record(outcome, purpose)), replicas), expected, "{what}");
+    }
+    assert_eq!(resolved(undo(), None, &[]), "component `web` has never been rolled out here");
+}
