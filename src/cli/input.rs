@@ -104,7 +104,7 @@ fn open(path: &Path) -> anyhow::Result<Source> {
 
 fn source(name: &str, reader: impl Read) -> anyhow::Result<Source> {
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a file of exactly the limit from a larger one.
+    // One byte more than allowed distinguishes a larger file from one of exactly the limit.
     reader
         .take(MAX_MANIFEST_BYTES as u64 + 1)
         .read_to_end(&mut bytes)

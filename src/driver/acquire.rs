@@ -1,8 +1,8 @@
-//! Which Lease a command acts under, and whom it waits for.
+//! Which Lease a command acquires, and which processes it waits for.
 //!
-//! Runs of an application wait in line for its Lease. A command about one component that does not wait takes over that
-//! component alone where somebody drives the application: the siblings end at their own targets. Claims keep both apart;
-//! the component's Lease only says that somebody lives.
+//! Runs of an application wait in line for its Lease. If another process drives the application, a command about one
+//! component that does not wait takes over that component alone, and the siblings reach their own targets. Claims fence
+//! both runs; the component's Lease only shows that a process drives it.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ pub struct Leadership<'a> {
     pub lease: LeaseGuard,
     /// Whether it is the application's, or that of a component that was taken over.
     pub scope: LeaseScope,
-    /// Who shows the runs to kubectl.
+    /// Mirrors the status of the runs for kubectl.
     pub publisher: Publisher<'a>,
 }
 
@@ -52,9 +52,9 @@ pub struct ComponentRun<'a> {
     pub(super) prepared: &'a PreparedComponent,
     pub(super) record: Option<StoredRecord>,
     pub(super) held: Option<Epoch>,
-    /// The target that this run has seen; another of its name is not it.
+    /// The target that this run has observed. Another object of its name is not the target.
     known_target: Option<Uid>,
-    /// Whether the claim was seen to stand after the target was created.
+    /// Whether the claim was confirmed after the target was created.
     is_confirmed: bool,
     conflicts: u32,
     changed: bool,
@@ -68,9 +68,9 @@ pub struct ComponentRun<'a> {
     last_error: Option<String>,
     batch: Option<Entered>,
     notice: Option<WaitNotice>,
-    /// What the last look at the pods told.
+    /// The problems that the last check of the pods found.
     pub(super) diagnosis: Vec<String>,
-    /// The signs of trouble that were there before the last write to the target.
+    /// The symptoms that existed before the last write to the target.
     pub(super) baseline: Option<Baseline>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
@@ -99,7 +99,7 @@ struct Entered {
 }
 
 impl<'a> ComponentRun<'a> {
-    /// Starts at the beginning, whatever is there. Without a Lease it may only look.
+    /// A run from its first step. Without a Lease it does not write.
     #[must_use]
     pub fn new(
         context: &'a Context,
@@ -153,7 +153,7 @@ impl<'a> ComponentRun<'a> {
             let turn = tokio::select! {
                 biased;
                 turn = self.turn() => turn?,
-                // A write that is under way is left as in a crash: the next run looks whether it was applied.
+                // A write in flight is dropped as in a crash: the next run finds out whether it was applied.
                 () = deadline.passed(&clock) => {
                     self.check_deadline(&self.obstacle())?;
                     None
@@ -169,7 +169,7 @@ impl<'a> ComponentRun<'a> {
         }
     }
 
-    /// Observes, plans, and performs one step or waits; tells where that ends.
+    /// Observes, plans, and performs one step or waits. Returns how the run ends, if it does.
     async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
         if let Some(error) = self.watch.cache.failure() {
             return Err(error.into());

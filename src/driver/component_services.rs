@@ -1,8 +1,8 @@
 //! Which Services a component is to have at a moment of its run, by what its revisions expose.
 //!
-//! A revision says itself what it exposes. A manifest that exposes other ports of the same containers is the same revision,
-//! so the run record keeps what was last asked of it. Of revisions that say nothing (older ones, and KubeVela's) the
-//! component's Service tells.
+//! An annotation of each revision says what it exposes. A manifest that exposes other ports of the same containers is the
+//! same revision, so the run record keeps the latest exposure requested for it. For revisions without the annotation (older
+//! ones, and KubeVela's), the exposure is derived from the component's Service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,7 +186,7 @@ impl ComponentServices {
         let live = seen.map(|seen| &seen.data);
         let mut ports = union(outline.offer, target, &known, live).ports;
         if known.len() < others.len() {
-            // Of a workload whose revision is gone nobody knows what it exposes: what is offered stays until it is gone.
+            // If the revision of a workload is gone, its exposure is unknown: the Service keeps its ports until then.
             let offered: Vec<_> = ports.iter().map(key).collect();
             let entries = live.and_then(|live| live["spec"]["ports"].as_array()).into_iter().flatten();
             ports.extend(entries.filter(|entry| !offered.contains(&key(entry))).cloned());
@@ -242,8 +242,8 @@ fn handed_keys(revision: &StoredRevision) -> Vec<String> {
 
 /// The revisions other than the target that may have pods.
 ///
-/// A Deployment is named after its revision. What an in-place workload runs besides its newest template is told by the
-/// runs since the last that succeeded: it left pods of its target alone.
+/// A Deployment is named after its revision. An in-place workload may run pods of the targets and sources of all runs
+/// since the last that succeeded, which left only pods of its own target.
 #[must_use]
 pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) -> Vec<String> {
     let mut names: BTreeSet<&str> = observed.workloads.iter().filter_map(Workload::revision).collect();

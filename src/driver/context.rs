@@ -24,7 +24,7 @@ pub struct Context {
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
-    /// Not before then any of the runs looks at pods again; see [`crate::driver::component_run`].
+    /// When the runs of the process may check pods again; see [`crate::driver::component_run`].
     pub next_check: Rc<Cell<Option<Moment>>>,
 }
 
@@ -58,7 +58,7 @@ pub enum OnFailure {
 /// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailFast {
-    /// It is told, and the batch has its time.
+    /// It is reported, and the batch waits until its timeout.
     #[default]
     Off,
     /// The run ends.

@@ -37,7 +37,7 @@ impl Control {
         self.0.clone()
     }
 
-    /// Waits until asked to stop; for ever if nobody can ask any more.
+    /// Waits until asked to stop; for ever once the stopper is dropped.
     pub async fn stopped(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|is_stopped| *is_stopped).await.is_err() {

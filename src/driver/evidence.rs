@@ -19,10 +19,10 @@ use crate::plan::readiness;
 use crate::plan::record::Mode;
 use crate::plan::rollback;
 
-/// How many reasons are told, worst first.
+/// How many reasons are reported, worst first.
 const MOST_REASONS: usize = 3;
 
-/// How long the server is asked in all, at each look: one that does not answer must not delay the verdict.
+/// The most time that the requests of one check take in total: a server that does not respond must not delay the report.
 pub const WITHIN: Duration = Duration::from_secs(10);
 
 /// How the API server refuses what a quota does not allow.
@@ -49,7 +49,7 @@ pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
     lines
 }
 
-/// Asks the server, most important first: what has been answered is kept when time runs out.
+/// Sends the requests, most important first: the responses so far are kept when time runs out.
 async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let prepared = drive.prepared;
     let workload = &prepared.desired.workload;
@@ -71,7 +71,7 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     lines.extend(events::list_workload_warnings(session, &prepared.namespace, workload, &baseline).await);
 }
 
-/// What a look says about why pods do not become ready.
+/// Why pods do not become ready, from the findings of a check.
 pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> {
     let Desired { kind, workload, .. } = &prepared.desired;
     let noun = kind.noun();
@@ -172,7 +172,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     }
 }
 
-/// The command that shows more of what was told. Pods that a quota does not allow are not there to be described.
+/// The command that shows more about a diagnosis. Pods that a quota does not allow cannot be described.
 fn describe_command(diagnosis: &[String], component: &str) -> String {
     if diagnosis.iter().any(|line| line.contains(OVER_QUOTA)) {
         return "kubectl describe quota".to_owned();

@@ -40,18 +40,18 @@ impl Metadata {
     }
 }
 
-/// What a manifest hands down to its component's workload.
+/// The labels and annotations that a component's workload has from the application.
 #[derive(Debug, Clone)]
 pub struct InheritedMetadata {
     wanted: Inherited,
-    /// Keys that earlier manifests handed down.
+    /// Keys that earlier manifests had.
     known: BTreeSet<String>,
-    /// Keys that the workload's revision tells of.
+    /// Keys that the body of the workload's revision has.
     told: BTreeSet<String>,
 }
 
 impl InheritedMetadata {
-    /// What is handed down to the target, whose workload was made from its revision, or in place from any before.
+    /// The metadata for the target, whose workload was created from its revision or, in place, from any revision before.
     #[must_use]
     pub fn new(
         wanted: Inherited,
@@ -68,7 +68,7 @@ impl InheritedMetadata {
         Self { wanted, known: earlier.chain(told.clone()).collect(), told }
     }
 
-    /// The metadata as it is to be; what others wrote beside it stays.
+    /// The desired metadata; keys that other clients wrote stay.
     #[must_use]
     pub fn applied(&self, seen: &Metadata) -> Metadata {
         let listed: BTreeSet<String> = seen
@@ -84,7 +84,7 @@ impl InheritedMetadata {
         };
         let labels = merged(&seen.labels, &self.wanted.labels);
         let mut annotations = merged(&seen.annotations, &self.wanted.annotations);
-        // What the revision does not tell has to be found again when it goes.
+        // The annotation lists keys that the revision does not have, so that they can be removed later.
         let handed = self.wanted.labels.keys().chain(self.wanted.annotations.keys());
         let untold: BTreeSet<&String> = handed.filter(|key| !self.told.contains(*key)).collect();
         annotations.remove(keys::APPLIED);
@@ -95,7 +95,8 @@ impl InheritedMetadata {
     }
 }
 
-/// The operations that lead from one map to another. A key that goes is tested first: a value of somebody else's stays.
+/// The JSON Patch operations from one state to another. A removed key is tested first: a value that another client set
+/// stays.
 #[must_use]
 pub fn operations(seen: &Metadata, wanted: &Metadata) -> Vec<Value> {
     let mut operations = Vec::new();

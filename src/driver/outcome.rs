@@ -53,7 +53,7 @@ pub struct Failure {
     pub hints: Vec<String>,
 }
 
-/// The kinds of failure that a caller can tell apart.
+/// The kinds of failure, which decide the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// The request itself is wrong, whatever the cluster holds.
@@ -72,7 +72,7 @@ pub enum FailureKind {
     Denied,
     /// Stopped by a signal. Resumable.
     Interrupted,
-    /// A defect of ours.
+    /// A bug in `rollout`.
     Internal,
 }
 
@@ -89,7 +89,7 @@ impl Failure {
         Self::new(FailureKind::Refused, reason)
     }
 
-    /// The event that tells it.
+    /// The event that reports it.
     #[must_use]
     pub fn event(&self, progress: Option<Progress>) -> EventKind {
         let Self { kind, reason, evidence, hints } = self.clone();

@@ -268,8 +268,8 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
     desired
 }
 
-/// Says that somebody has given the target's Deployment another image than its revision has. A template is written once, so
-/// that nothing else would tell.
+/// The warning that the target's Deployment runs another image than its revision has: another client changed it. The
+/// template of a Deployment is written once, so no later step detects this.
 pub(super) fn image_drift(
     desired: &Desired,
     target: &StoredRevision,
@@ -292,8 +292,8 @@ pub(super) fn image_drift(
     ))
 }
 
-/// Says that a gate is none, where somebody may have counted batches from one. The last batch has no gate; to name it is
-/// to ask for all.
+/// The warning that a gate is beyond the last batch, which suggests that batches were counted from one. The last batch has
+/// no gate: naming it means to run all batches.
 fn partition_out_of_range(desired: &Desired) -> Option<String> {
     let batches = desired.batches.as_ref().map_or(1, Vec::len);
     let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;

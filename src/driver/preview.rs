@@ -30,7 +30,7 @@ use crate::plan::walk::Side;
 pub struct PlannedComponent {
     /// What would be driven.
     pub prepared: PreparedComponent,
-    /// What is there.
+    /// The observed state.
     pub observed: Observed,
     /// The steps, to the last.
     pub steps: Vec<PreviewStep>,
@@ -56,7 +56,7 @@ pub async fn preview_request(
         .await
         .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
     for Warning { component, message } in warnings {
-        // What is about all of them is told with the first, and once in all.
+        // A warning about all of them is reported with the first, once.
         let is_about = |one: &&mut PlannedComponent| {
             component.as_ref().is_none_or(|name| *name == one.prepared.component)
         };
@@ -87,7 +87,7 @@ pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) ->
     let under_way = prepared.component_services.changes(&others);
     for change in under_way.iter().chain(&prepared.service_changes) {
         match service::try_change(session, &prepared.namespace, change).await {
-            // Somebody else changes it at this moment; the run would look again.
+            // Another client is changing it; the run would observe again.
             Ok(()) | Err(ClusterError::Conflict(_)) => {}
             Err(error) => return Err(refused(error)),
         }

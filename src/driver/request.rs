@@ -1,4 +1,4 @@
-//! What a command asks for, before the cluster has been looked at.
+//! What a command asks for, before the cluster is read.
 
 use std::collections::BTreeSet;
 
@@ -80,14 +80,14 @@ pub enum Intent {
 pub enum Gate {
     /// It stays.
     Stay,
-    /// Where the run is held at it, it moves on by a batch.
+    /// If the run is held at it, it moves to the next batch.
     Next,
-    /// There is none any more.
+    /// It is removed.
     Open,
 }
 
 impl Intent {
-    /// Whether it means the recorded run: a rollback of another run that came since would be nobody's decision.
+    /// Whether it is about the recorded run, so that a run that was claimed since must not be rolled back or promoted.
     #[must_use]
     pub fn is_about_a_run(&self) -> bool {
         match self {
@@ -96,8 +96,7 @@ impl Intent {
         }
     }
 
-    /// Whether a run that is under way is waited for before anything is refused: what the intent cannot follow now, it can
-    /// follow then.
+    /// Whether a rejection waits for a run in progress: what is rejected beside the run may be accepted after it.
     #[must_use]
     pub fn waits_for_a_run(&self) -> bool {
         match self {
@@ -108,8 +107,8 @@ impl Intent {
         }
     }
 
-    /// Whether it is refused while the component is paused: what a manifest asks for may come from a pipeline that
-    /// knows nothing of the pause.
+    /// Whether it is rejected while the component is paused: a manifest may come from a pipeline that does not know of the
+    /// pause.
     #[must_use]
     pub fn respects_a_pause(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Where a request leads: the revision, the size and the batches that it means, given what is there.
+//! What a request leads to: the revision, the size and the batches, given the observed state.
 
 mod manifest;
 mod recorded;
@@ -28,7 +28,7 @@ pub(super) struct ResolvedTarget {
     pub(super) purpose: Purpose,
 }
 
-/// What is there of a component.
+/// The observed state of a component.
 pub(super) struct Present<'a> {
     pub(super) component: &'a str,
     pub(super) record: Option<&'a Record>,

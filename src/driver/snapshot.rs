@@ -134,7 +134,7 @@ impl<'a> Snapshot<'a> {
         self.cache.labelled(component).into_iter().chain(unwatched).collect()
     }
 
-    /// The object of a kind with the name of a component's workload, whoever it belongs to.
+    /// The object of a kind with the name of a component's workload, whatever it belongs to.
     pub fn workload(&self, kind: WorkloadKind, name: &str) -> Option<&DynamicObject> {
         self.workloads.get(&(kind, name.to_owned()))
     }

@@ -172,7 +172,7 @@ pub async fn delete(
     Ok(removed)
 }
 
-/// The records in scope; refuses where one tells of a claim that the removal was not decided from.
+/// The records in scope; refuses if a component was claimed after the deletion was decided.
 async fn records_as_decided(
     session: &Session,
     inventory: &Inventory,

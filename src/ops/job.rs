@@ -14,7 +14,7 @@ const ACCOUNT: &str = "rollout";
 pub const MOUNT: &str = "/manifests";
 /// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
 const MOST_BYTES: usize = 1_000_000;
-/// How long a Job that ended can be looked at: a day.
+/// How long a finished Job is kept: a day.
 const KEPT_SECONDS: u32 = 86_400;
 /// The user of the Job's pods, of no rights: `nonroot` of many images.
 const USER: u32 = 65_532;
@@ -60,7 +60,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A name that tells one Job from another, and stays the same for the same work.
+/// A name that differs between Jobs, and is the same for the same request.
 fn name(request: &JobRequest<'_>) -> String {
     let work = json!([request.manifests, request.image, request.flags]).to_string();
     let application = request.applications.first().map_or("", |application| &application.name);

@@ -14,7 +14,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::component::ComponentSelector;
 use crate::plan::record::{Outcome, Pause, Record};
 
-/// How often the record is read until it says that the run stands still.
+/// How often the record is read until it says that the run has stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A component by its name.

@@ -215,7 +215,7 @@ async fn open(
     Ok((sandbox, Context::new(session, real.identity.clone())))
 }
 
-/// What somebody wrote of an object. Owners have other identities in the copy.
+/// The fields that clients wrote. Owners have other uids in the copy.
 fn bare(mut object: DynamicObject) -> DynamicObject {
     let seen = std::mem::take(&mut object.metadata);
     object.metadata.name = seen.name;

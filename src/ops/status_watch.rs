@@ -19,11 +19,11 @@ use crate::oam::labels;
 use crate::ops::status::component_status;
 use crate::report::status::ComponentStatus;
 
-/// The components of a namespace, as the watches tell.
+/// The components of a namespace, as its watches report them.
 pub struct StatusWatch<'a> {
     session: &'a Session,
     namespace: &'a str,
-    /// The list of records that the watch of records goes on from.
+    /// The version of the list of records, from which their watch continues.
     listed: String,
     records: RefCell<BTreeMap<String, StoredRecord>>,
     told: Sender<()>,
@@ -45,7 +45,7 @@ impl<'a> StatusWatch<'a> {
         Ok(Self { session, namespace, listed: listed.version, records, told, cache })
     }
 
-    /// Takes in what the watches tell, for as long as it is polled.
+    /// Applies the events of the watches, for as long as it is polled.
     pub async fn feed(&self) {
         let from = Some(self.listed.clone());
         let hear = record_watch::watch_records(self.session, self.namespace, from, |heard| self.hear(heard));
@@ -55,7 +55,7 @@ impl<'a> StatusWatch<'a> {
                 let scopes: Vec<WatchScope> = watched.iter().map(|kind| self.scope(*kind)).collect();
                 let feeds = scopes.iter().map(|scope| watch_workloads(self.session, scope, &self.cache));
                 tokio::select! {
-                    // One that cannot go on has told the view.
+                    // A watch that failed for good has reported that to the cache.
                     _ = join_all(feeds) => return,
                     () = self.another_kind(&watched) => {}
                 }
@@ -68,7 +68,7 @@ impl<'a> StatusWatch<'a> {
     ///
     /// # Errors
     ///
-    /// Why a watch cannot go on.
+    /// Why a watch failed for good.
     pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
         self.cache.wait_for_sync().await;
         self.items()
@@ -78,7 +78,7 @@ impl<'a> StatusWatch<'a> {
     ///
     /// # Errors
     ///
-    /// Why a watch cannot go on.
+    /// Why a watch failed for good.
     pub fn items(&self) -> Result<Vec<ComponentStatus>, Failure> {
         match self.cache.failure() {
             Some(error) => Err(error.into()),

@@ -38,7 +38,7 @@ impl Until {
             RollingState::RolloutFailed => return Verdict::Failed,
             RollingState::RolloutSucceed => item.is_whole,
             RollingState::RollingInBatches => match item.batch_rolling_state {
-                // The batch is ready while the run goes on only where its gate is closed.
+                // In this state a ready batch means that its gate is closed: otherwise the next batch has begun.
                 BatchState::Ready => self != Self::Done,
                 BatchState::Finalizing => self == Self::Ready,
                 BatchState::Initializing

@@ -1,4 +1,4 @@
-//! Generated files, written into a directory that somebody named.
+//! Generated files, written into a directory.
 
 use std::path::Path;
 

@@ -13,7 +13,7 @@ use crate::ops::promote::{self, Promotion};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// What goes on.
+    /// The component.
     #[command(flatten)]
     pub component: ComponentArg,
 

@@ -1,4 +1,4 @@
-//! `rollout resume`: on with a run that stands still.
+//! `rollout resume`: resumes a run that is paused, interrupted or without a process.
 
 use crate::cli::failure::Failure;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
@@ -13,7 +13,7 @@ use crate::ops::resume;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// What goes on.
+    /// The component.
     #[command(flatten)]
     pub component: ComponentArg,
 

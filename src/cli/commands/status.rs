@@ -162,7 +162,7 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
     };
     let feed = async {
         followed.feed().await;
-        // A watch that cannot go on has told why, and that is printed.
+        // A watch that failed for good has reported why, and that is printed.
         std::future::pending::<()>().await;
     };
     tokio::select! {

@@ -96,7 +96,7 @@ pub async fn connect(
     })
 }
 
-/// Builds a client of whose requests nothing is told.
+/// Builds a client whose requests are not printed.
 async fn silent(
     args: &GlobalArgs,
     access: Access,

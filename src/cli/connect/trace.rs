@@ -9,7 +9,7 @@ use tower::service_fn;
 use crate::cluster::classify::{ServerName, classify_error};
 use crate::cluster::clock::Clock;
 
-/// A client like another that tells what it asked and how it was answered. Watches are told when they begin.
+/// A client that prints each request with its response. Watches are printed when they begin.
 ///
 /// Of an error it says what any message says of it, and no more: the client's own words may hold credentials.
 pub fn traced(

@@ -285,7 +285,7 @@ impl From<Output> for Format {
 }
 
 impl RunOutput {
-    /// The form of the final state; `None` when the events have told it already.
+    /// The form of the final state; `None` for events, which include it.
     pub fn final_format(self) -> Option<Format> {
         match self {
             Self::Table => Some(Format::Table),

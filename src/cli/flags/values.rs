@@ -42,7 +42,7 @@ fn parts(text: &str) -> Option<SignedDuration> {
         let number: i64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
         let letters = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
-        // The iterator goes on where it was, so that units come in order and at most once.
+        // The iterator continues, so that units appear in order and at most once.
         let (_, factor) = units.find(|(unit, _)| *unit == &rest[..letters])?;
         millis = millis.checked_add(number.checked_mul(*factor)?)?;
         rest = &rest[letters..];

@@ -1,4 +1,4 @@
-//! The flags that say where: what was given has to be given again with every command that a hint names.
+//! The flags that select the cluster and the namespace: hints repeat them with every command.
 //!
 //! Of our own commands only the command line counts: what the environment says goes on saying it. kubectl knows none of
 //! our variables, so it is told what they say.

@@ -1,7 +1,7 @@
 //! Whether what the manifests of one command render gets in its own way: two objects of a kind, a namespace and a name.
 //!
-//! What other components of the namespace own already is found where each component is prepared, and names that nobody gave
-//! are compared once they are known.
+//! What other components of the namespace own is found when each component is prepared, and automatic names are compared
+//! once they are known.
 
 use std::collections::BTreeMap;
 

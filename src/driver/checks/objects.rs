@@ -65,7 +65,7 @@ pub async fn unwatched_workloads(
 }
 
 /// Refuses objects with the component's label that are not the component's, where they are in the way: they have the
-/// target's name, or their pods would be taken for the component's. Those that are in nobody's way are described.
+/// target's name, or their pods would be taken for the component's. The others are described, for a warning.
 pub(in crate::driver) fn check_foreign(
     component: &str,
     foreign: &[ForeignWorkload],
@@ -163,7 +163,7 @@ fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'s
     IMMUTABLE_FIELDS.into_iter().find(|field| !is_same(field))
 }
 
-/// Whether everything wanted is there; the cluster adds its defaults.
+/// Whether a live value contains a wanted one. The cluster adds defaults.
 fn contains(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {

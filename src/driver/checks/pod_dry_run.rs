@@ -10,27 +10,27 @@ use crate::driver::outcome::Failure;
 use crate::driver::preview::PlannedComponent;
 use crate::oam::revision;
 
-/// What became of the pod.
+/// The result of the dry run.
 pub(super) enum DryRunPod {
     /// Admission has judged it.
     Judged(Admission),
-    /// The run makes no pod.
+    /// The run creates no pod.
     Needless,
 }
 
 /// What that means for the run.
 pub(super) enum PodVerdict {
-    /// Nothing that is known of.
+    /// No problem is known.
     Fine,
-    /// No pod of the target can come to be.
+    /// No pod of the target can be created.
     Refused(Failure),
-    /// None could at this moment, for want of quota.
+    /// The quota does not allow another pod now.
     OverQuota(String),
-    /// None could, were this user to make it; the controllers may be judged otherwise.
+    /// This user could not create the pod; a controller may be allowed to.
     Doubtful(String),
 }
 
-/// Refusals of the server's own admission, which judges a pod whoever makes it, and where to read its terms.
+/// Rejections by the server's own admission, which applies to every user, and the resource that explains them.
 const FOR_ALL: [(&str, &str); 4] = [
     (" usage per ", "limitrange"),
     (" max limit to request ratio per ", "limitrange"),
@@ -41,7 +41,7 @@ const FOR_ALL: [(&str, &str); 4] = [
 /// How a quota refuses.
 const OVER_QUOTA: &str = "exceeded quota";
 
-/// Tries a pod of the target, if the run makes any.
+/// Creates a pod of the target in a dry run, if the run creates any.
 pub(super) async fn run(
     session: &Session,
     namespace: &str,
@@ -57,7 +57,7 @@ pub(super) async fn run(
     })
 }
 
-/// The template of the target's pods. A volume that is to be claimed is there for each pod.
+/// The template of the target's pods. A volume claim of the workload becomes an `emptyDir`.
 fn template(planned: &PlannedComponent) -> Option<Value> {
     let workload = revision::workload(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
     let mut template = workload["spec"]["template"].clone();

@@ -1,6 +1,6 @@
 //! Quotas: what the runs take at their peak, and what is left.
 //!
-//! Nothing is claimed of a quota whose scope cannot be told from a pod.
+//! A quota whose scope cannot be decided from a pod is not evaluated.
 
 use std::collections::BTreeMap;
 

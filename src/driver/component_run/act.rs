@@ -21,12 +21,11 @@ use crate::plan::step::Step;
 use crate::plan::walk::{Side, walk};
 use crate::report::event::{Action, EventKind, Role};
 
-/// After so many refused writes in a row without one that was accepted, somebody else keeps changing
-/// the same objects.
+/// After so many conflicts in a row, another client keeps changing the same objects.
 pub(super) const MOST_CONFLICTS: u32 = 20;
 
 impl ComponentRun<'_> {
-    /// Performs one write and deals with what comes back.
+    /// Performs one write and handles its error.
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
@@ -56,7 +55,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Makes sure that this process leads: without the Lease it may only look.
+    /// Makes sure that this process holds the Lease, without which it may not write.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.leadership.is_none() {
             let reason = format!("component `{}` was modified concurrently", self.prepared.component);
@@ -65,20 +64,20 @@ impl ComponentRun<'_> {
         self.await_lease().await
     }
 
-    /// A write that the server does not accept. The first one shows whether we may write at all.
+    /// The failure of a write that the server does not accept. Before the first accepted write, it is a refusal.
     pub(super) fn denied(&self, message: String) -> Failure {
         let kind = if self.changed { FailureKind::Denied } else { FailureKind::Refused };
         Failure::new(kind, message)
     }
 
-    /// Such as those of Pod Security admission about the pods that a workload will make.
+    /// Reports the warnings of responses, such as those of Pod Security admission about the pods of a workload.
     fn pass_on_warnings(&self) {
         for message in self.context.session.warnings().take() {
             self.emit(EventKind::Warned { message });
         }
     }
 
-    /// Somebody has claimed while this process held the Lease: a run that took over must not be claimed back.
+    /// Another run has claimed while this process held the Lease: if it took over, it must not be claimed back.
     async fn ensure_not_taken_over(&mut self) -> Result<(), Failure> {
         let Some(Leadership { lease, .. }) = self.leadership else { return Ok(()) };
         if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
@@ -94,7 +93,7 @@ impl ComponentRun<'_> {
         check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)
     }
 
-    /// After a write that was refused or went unanswered: look again, by a quorum read.
+    /// Recovers from a write that was rejected or not answered: observes again, by a quorum read.
     pub(super) async fn recover(&mut self, error: ClusterError) -> Result<(), Failure> {
         self.last_error = Some(error.to_string());
         match error {
@@ -126,7 +125,7 @@ impl ComponentRun<'_> {
         self.reload().await
     }
 
-    /// Reads the component's workloads anew, by a quorum read.
+    /// Reads the component's workloads by a quorum read.
     async fn refresh(&self) -> Result<(), ClusterError> {
         let Some(scope) = self.watch.scope(self.prepared.desired.kind) else { return Ok(()) };
         workload_watch::refresh_workloads(
@@ -208,7 +207,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Lets an in-place workload go on.
+    /// Moves the partition of an in-place workload, or writes its template.
     async fn roll(
         &mut self,
         observed: &Observed,
@@ -310,13 +309,13 @@ impl ComponentRun<'_> {
         self.record = Some(stored);
         // Every claim fences the Services, also those that stay as they are.
         self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
-        // A workload that an earlier run created just before this claim may not have been watched yet; it
-        // has to be seen and stamped before that run gives it pods.
+        // The watch may not have delivered a workload that an earlier run created just before this claim. It must be
+        // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
     }
 
-    /// Creates the target without replicas: a run that has been superseded unawares harms nobody.
+    /// Creates the target without replicas: if this run has been superseded, the target does no harm.
     pub(super) async fn create(&mut self, epoch: Epoch) -> Result<(), ClusterError> {
         self.is_confirmed = false;
         let body = self.body(0, 0)?;
@@ -328,8 +327,8 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Deletes a drained source as it is at this moment: its status may still have been settling when the
-    /// plan was made, and the delete names the version.
+    /// Deletes a drained source in its current version: its status may have changed since the plan was made, and the delete
+    /// names the version.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
             self.watch.cache.remove(uid);
@@ -346,9 +345,9 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Makes sure that nobody claimed between our claim and the target's creation.
+    /// Makes sure that no other run claimed between this claim and the target's creation.
     ///
-    /// A later claim sees the target that exists by now and stamps it, and then our writes to it fail.
+    /// A later claim finds the target, which exists by now, and stamps it; then the writes of this run to it fail.
     pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
         if !self.is_confirmed {
             self.record = record_store::load_record(
@@ -363,7 +362,7 @@ impl ComponentRun<'_> {
         Ok(self.is_confirmed)
     }
 
-    /// The target is not there any more: gone, or only out of sight?
+    /// Finds out whether the target was deleted, or is only missing from the cache.
     pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
         self.observe_again().await?;
         let Desired { workload, kind, .. } = &self.prepared.desired;

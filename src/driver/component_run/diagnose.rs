@@ -1,4 +1,4 @@
-//! Why nothing moves: a look at the pods of a batch that takes long, while there is still time to do something.
+//! Why a batch does not progress: checks of its pods while there is still time to act.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,37 +21,37 @@ use crate::plan::walk::{Next, Waiting, walk};
 use crate::report::event::EventKind;
 use crate::report::text::span;
 
-/// Nothing is asked while a wait is younger: what cannot succeed, such as a wrong image name, shows by then.
+/// When a wait first checks pods. What cannot succeed, such as a wrong image name, shows by then.
 pub(super) const FIRST_CHECK: Duration = Duration::from_secs(3);
-/// How long after the first look the second comes: pods that only took their time are up by then.
+/// How long after the first check the second follows. Pods that are only slow to start are ready by then.
 pub(super) const SECOND_CHECK: Duration = Duration::from_secs(10);
-/// How often it is looked again while nothing moves.
+/// The interval of further checks while nothing changes.
 pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(60);
-/// How often where a sign that waiting will not help ends the run: a minute of it would be waited in vain.
+/// The same with `--fail-fast`, where a permanent problem ends the run: up to a minute of waiting would be in vain.
 pub(super) const RECHECK_INTERVAL_FAIL_FAST: Duration = Duration::from_secs(10);
-/// The least time between two looks of a process: however many components wait, looking costs little.
+/// The least time between two checks of a process, which bounds their cost for any number of components.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
-/// The same where a look may end the run: components that are in trouble together are told within seconds.
+/// The same with `--fail-fast`, so that components that fail together are reported within seconds.
 const BETWEEN_CHECKS_FAIL_FAST: Duration = Duration::from_secs(1);
 
-/// No write is held up longer to find out which warnings there were before it.
+/// The most that a write is delayed to record which warnings existed before it.
 const WARNINGS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Which look of a wait it is.
+/// Which check of a wait it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PodCheck {
-    /// Many pods are fine and take longer than this to start: only what waiting will not cure is told.
+    /// The first: many pods take longer than this to start, so only permanent problems are reported.
     First,
-    /// By now whatever is wrong is worth a word.
+    /// A later one: every problem is reported.
     Repeat,
 }
 
-/// Whether a look told something that the plan may go by.
+/// Whether a check counted ready pods that the status does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadyCount {
-    /// It did not.
+    /// The count is the same as before, or the status is exact.
     Unchanged,
-    /// It did.
+    /// The count is new: plan again.
     Updated,
 }
 
@@ -93,7 +93,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// What the batch under way wants, what is there, and since when.
+    /// What the current batch waits for, and for how long.
     pub(in crate::driver) fn wanted(&self) -> Option<String> {
         let entered = self.batch?;
         let record = self.record.as_ref().map(|stored| &stored.record)?;
@@ -112,7 +112,7 @@ impl ComponentRun<'_> {
         Some(format!("waited {since} for {}", waiting.phrase()))
     }
 
-    /// Looks at the pods that are waited for, and tells what is wrong with them when that is news.
+    /// Checks the pods that are waited for, and reports problems that are new.
     pub(super) async fn check_pods(
         &mut self,
         waiting: &Waiting,
@@ -135,7 +135,7 @@ impl ComponentRun<'_> {
         self.context.next_check.set(Some(self.context.session.clock().moment().plus(between)));
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         let clock = self.context.session.clock();
-        // A look that fails tells nothing, and one that takes long holds nothing up; the wait goes on.
+        // A check that fails or takes too long reports nothing and delays nothing.
         let found = tokio::select! {
             found = clock.within(evidence::WITHIN, self.findings(look)) => found.flatten(),
             () = self.context.control.stopped() => None,
@@ -160,7 +160,7 @@ impl ComponentRun<'_> {
         if self.prepared.desired.kind != WorkloadKind::StatefulSet {
             return Ok(ReadyCount::Unchanged);
         }
-        // Its status cannot tell the ready pods of a revision while others are not ready.
+        // The status of a StatefulSet does not count the ready pods of the newest revision.
         let counted = Some((findings.resource_version, findings.ready));
         if counted == self.counted {
             return Ok(ReadyCount::Unchanged);
@@ -169,13 +169,12 @@ impl ComponentRun<'_> {
         Ok(ReadyCount::Updated)
     }
 
-    /// What a look shows that is worth a word: a pod that is only starting is not, unless something is in its way, which
-    /// only events tell.
+    /// The findings worth reporting. A pod that is only starting is none, unless a warning event shows what it waits for.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
         let (namespace, session) = (&self.prepared.namespace, &self.context.session);
         let baseline = self.baseline.clone().unwrap_or_default();
         let mut findings = pods::inspect_workload(session, self.workload_ref(), &baseline).await.ok()?;
-        // What its controller takes away once it is over may just not have been taken away yet.
+        // A controller may not have removed an old condition yet.
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
         let is_due = look == PodCheck::Repeat
             && findings.problems.iter().any(pods::diagnosis::PodProblem::is_starting);

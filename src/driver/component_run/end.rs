@@ -13,11 +13,11 @@ use crate::plan::record::{Outcome, Run};
 use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
-/// How long the server has to take in how a run failed. The verdict waits for it; the run can go on without.
+/// How long recording a failure may take. The report waits for it; the run can be resumed without it.
 const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 
 impl ComponentRun<'_> {
-    /// The last look: everything still holds by a quorum read.
+    /// Whether a quorum read confirms that everything is as desired.
     pub(super) async fn is_final(&mut self) -> Result<bool, Failure> {
         self.observe_again().await?;
         let observed = self.observe();
@@ -57,8 +57,8 @@ impl ComponentRun<'_> {
         .await
     }
 
-    /// Changes the record of the run, unless another has claimed since. A change that is there already, such as one
-    /// whose answer was lost, is not written again.
+    /// Changes the record of the run, unless another run has claimed since. A change that the record already has, such as
+    /// one whose response was lost, is not written again.
     pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
             let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held)
@@ -86,7 +86,7 @@ impl ComponentRun<'_> {
 
     /// Records a failure that leaves the run resumable, adds the evidence.
     pub(super) async fn fail(&mut self, mut failure: Failure) -> ComponentOutcome {
-        // A cluster that is away cannot be told; the record then still says that the run is open.
+        // If the cluster is unreachable, the record continues to say that the run is in progress.
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
             FailureKind::NotReady | FailureKind::Denied | FailureKind::Disturbed | FailureKind::Internal => {
@@ -98,7 +98,7 @@ impl ComponentRun<'_> {
         };
         if let (Some(outcome), Some(_)) = (outcome, self.held) {
             let clock = self.context.session.clock().clone();
-            // What a look has shown before is kept for those who did not see it.
+            // The record keeps the diagnosis for users who did not see the output.
             let known = self.diagnosis.first().filter(|known| !failure.reason.contains(*known));
             let message =
                 known.map_or_else(|| failure.reason.clone(), |known| format!("{}; {known}", failure.reason));

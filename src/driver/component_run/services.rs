@@ -89,8 +89,8 @@ impl ComponentRun<'_> {
                     return Ok(());
                 }
                 (Change::Create(wanted), _) => {
-                    // Nothing on the server tells a late create from one in time, so it is preceded by a look at the claim;
-                    // what it makes selects no pods, so that a later claim sees it before it can do anything.
+                    // The server cannot reject a late create, so the claim is confirmed first. The new Service selects no
+                    // pods, so a later claim finds it before it has an effect.
                     self.confirm_epoch(epoch).await?;
                     service::create_service(&session, &namespace, wanted, epoch).await.map(Some)
                 }
@@ -121,7 +121,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Makes sure that nobody has claimed since.
+    /// Makes sure that the claim still stands.
     pub(super) async fn confirm_epoch(&mut self, epoch: Epoch) -> Result<(), Failure> {
         self.reload().await?;
         match &self.record {

@@ -1,4 +1,4 @@
-//! A pause: the run stands still and its process waits, until a user lets it go on or somebody takes over.
+//! A pause: the process writes nothing and waits until a user resumes the run or another process takes over.
 
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
@@ -7,7 +7,7 @@ use crate::plan::record::Outcome;
 use crate::report::event::EventKind;
 
 impl ComponentRun<'_> {
-    /// Takes up what the watch has told of the record since it was read.
+    /// Takes the record from the watch if it is newer than the one that was read.
     pub(super) fn apply_watched_record(&mut self) {
         let heard = self.record.as_ref().and_then(|known| self.watch.records.newer_than(known));
         if heard.is_some() {
@@ -21,11 +21,11 @@ impl ComponentRun<'_> {
         record.is_some_and(|record| Some(record.epoch) == self.held && record.run.paused.is_some())
     }
 
-    /// Waits for the end of the pause. The clock of the batch begins anew after it; that of the run does not stop.
+    /// Waits for the end of the pause. The deadline of the batch restarts after it; that of the run does not stop.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
         (self.batch, self.notice) = (None, None);
         self.move_deadline();
-        // Whoever paused the run is told by this that nothing more will be written.
+        // `rollout pause` waits for this: nothing more will be written.
         self.amend(|run| {
             if run.paused.is_some() {
                 run.outcome = Outcome::Paused;
@@ -54,7 +54,7 @@ impl ComponentRun<'_> {
                 () = clock.until(remind) => self.reload().await?,
             }
         }
-        // Another claim is the planner's to notice.
+        // The planner detects another claim.
         if self.is_claimed() {
             self.emit(EventKind::Resumed);
             self.amend(|run| {
@@ -67,7 +67,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// A paused component may be deleted: its run has stopped, so nobody waits for it.
+    /// A paused component may be deleted: its run has stopped, so `rollout delete` does not wait for it.
     async fn check_record(&mut self) -> Result<(), Failure> {
         let component = &self.prepared.component;
         if !self.watch.records.is_deleted(component) {

@@ -80,8 +80,8 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
     Ok(resolved_target(desired, target(present, spec)?, run.purpose))
 }
 
-/// Back to where the recorded run began, in one batch. An abort that was interrupted goes on, and one that was not
-/// has nothing left to do.
+/// Back to where the recorded run began, in one batch. An abort that was interrupted is resumed; one that completed has
+/// nothing left to do.
 pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (run, component) = (&record.run, present.component);

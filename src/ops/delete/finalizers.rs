@@ -1,4 +1,4 @@
-//! The wait for objects that are on their way out and stay, since somebody's finalizer holds them.
+//! The wait for objects that are being deleted and are held by finalizers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::delete::DeleteEvent;
 use crate::report::text::list_literals;
 
-/// How long it may take: whoever has set a finalizer has something to do first.
+/// How long the controllers that set the finalizers may take.
 const FINALIZED_WITHIN: Duration = Duration::from_secs(60);
-/// How often it is looked whether they are gone.
+/// How often the objects are read until they are gone.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The wait of one removal.
@@ -20,12 +20,12 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Finalization {
     /// When it has taken too long.
     deadline: Option<Moment>,
-    /// What was told of.
+    /// The objects that were reported.
     told: BTreeSet<String>,
 }
 
 impl Finalization {
-    /// Waits before the next look.
+    /// Waits before the objects are read again.
     ///
     /// # Errors
     /// What is still held when time is up.

@@ -181,7 +181,7 @@ async fn view(
 ) -> Result<Option<OwnedObject>, ClusterError> {
     let Some(resource) = mirror.resource(view) else { return Ok(None) };
     match owned_objects::get_owned(session, namespace, resource, name).await {
-        // They are for people to look at: whoever may not see them can remove the rest.
+        // They are only for display: a user who may not read them can delete the rest.
         Err(ClusterError::Forbidden(_)) => Ok(None),
         found => found,
     }

@@ -1,6 +1,6 @@
 //! The section of a manual page on what is printed for programs.
 //!
-//! Its list of events is made of their schema, so that neither can tell of an event that the other does not know.
+//! The list of events is generated from their schema, so that both describe the same events.
 
 use std::fmt::Write as _;
 
