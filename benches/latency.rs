@@ -5,8 +5,9 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,25 +16,14 @@ use http::Request;
 use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::Clock;
-use rollout::cluster::session::{Session, Timeouts};
-use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
-use rollout::driver::control;
-use rollout::driver::outcome::ComponentOutcome;
-use rollout::driver::request::{Overrides, RolloutRequest};
-use rollout::oam::manifest::{self, Source};
-use rollout::ops::apply;
-use rollout::report::event::{Event, Reporter};
 use rollout::sandbox::rules::parse_rules;
 use rollout::sandbox::{Options, RulesSource, Sandbox};
+use support::manifest::{request_for, web};
+use support::pod_rules;
+use support::process::Process;
 use tower::service_fn;
 
 const BATCHES: usize = 5;
-
-struct Silent;
-
-impl Reporter for Silent {
-    fn event(&mut self, _: &Event) {}
-}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,66 +43,24 @@ async fn upgrade(latency: Duration) -> (Duration, usize) {
     let now = clock.clone();
     let sandbox = Sandbox::open(Options {
         file: None,
-        rules: RulesSource::Given(parse_rules("rules", "- {image: '*', readyAfter: 100ms}").unwrap()),
+        rules: RulesSource::Given(parse_rules("rules", &pod_rules::ready_after("100ms")).unwrap()),
         now: Arc::new(move || now.now()),
         record_history: false,
     })
     .unwrap();
     let near = sandbox.client("default");
-    drive(near.clone(), &clock, "web:1").await;
+    drive(near.clone(), &clock, 1).await;
     let requests = Arc::new(AtomicUsize::new(0));
     let far = distant(near, latency, Arc::clone(&requests));
     let begun = clock.elapsed();
-    drive(far, &clock, "web:2").await;
+    drive(far, &clock, 2).await;
     ((clock.elapsed() - begun).unsigned_abs(), requests.load(Ordering::Relaxed))
 }
 
-async fn drive(client: Client, clock: &Clock, image: &str) {
-    let batches = "                  - replicas: 2\n".repeat(BATCHES);
-    let text = format!(
-        "apiVersion: core.oam.dev/v1beta1
-kind: Application
-metadata:
-  name: shop
-spec:
-  components:
-    - name: web
-      type: webservice
-      properties:
-        image: {image}
-      traits:
-        - type: rollout
-          properties:
-            targetSize: 10
-            rolloutBatches:
-{batches}"
-    );
-    let source = Source { name: "shop.yaml".to_owned(), bytes: text.into_bytes() };
-    let application = manifest::parse(&[source]).unwrap().remove(0);
-    let request = RolloutRequest::of_manifest(&application, "default".to_owned(), Overrides::default());
-    // Who lets go of the stopper can stop nothing.
-    let (_stopper, control) = control::control();
-    let context = Context {
-        session: Session::new(client, clock.clone(), Timeouts::default()),
-        reporter: Rc::new(RefCell::new(Silent)),
-        control,
-        identity: "benchmark".to_owned(),
-        limits: Limits {
-            run: Duration::ZERO,
-            batch: Duration::from_secs(60),
-            lock: Duration::from_secs(60),
-            fail_fast: FailFast::Off,
-            on_failure: OnFailure::Hold,
-            logs: 8,
-        },
-        next_check: Rc::new(Cell::new(None)),
-    };
-    let ends = apply::apply(&context, &[request]).await;
-    let is_done = ends
-        .iter()
-        .flat_map(|outcome| &outcome.components)
-        .all(|(_, end)| matches!(end, ComponentOutcome::Succeeded { .. }));
-    assert!(is_done, "{ends:?}");
+async fn drive(client: Client, clock: &Clock, version: u32) {
+    let web = web(version, 10).batches(&["2"; BATCHES]);
+    let run = Process::new("benchmark").apply(client, clock, &request_for(&[web])).await;
+    assert!(run.is_success(), "{}", run.transcript());
 }
 
 /// A client as far away as that.

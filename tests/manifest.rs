@@ -1,5 +1,7 @@
 //! What manifests may say, what they become, and which revisions they are.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "manifest/in_place.rs"]
 mod in_place;
 #[path = "manifest/kubevela.rs"]
@@ -14,3 +16,5 @@ mod refusals;
 mod rendering;
 #[path = "manifest/revisions.rs"]
 mod revisions;
+#[path = "support/mod.rs"]
+mod support;

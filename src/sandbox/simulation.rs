@@ -37,6 +37,7 @@ pub(crate) struct Simulation {
     recording: Recording,
 }
 
+/// Whether accepted changes are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recording {
     On,
@@ -167,6 +168,7 @@ impl Simulation {
         })
     }
 
+    /// Whether a group is served.
     pub(crate) fn has_group(&self, group: &str) -> bool {
         !self.state().store.missing_groups.contains(group)
     }
@@ -178,6 +180,7 @@ impl Simulation {
         state.cache.forget(version);
     }
 
+    /// The last resource version.
     pub(crate) fn version(&self) -> u64 {
         self.state().store.version
     }

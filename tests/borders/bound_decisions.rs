@@ -8,16 +8,14 @@ use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
 
 use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::process;
 use crate::support::test_cluster::TestCluster;
 
-const WELL: &str = "- {image: '*', readyAfter: 50ms}";
-
 async fn released() -> TestCluster {
-    let cluster = TestCluster::open(WELL).await;
-    let run = cluster.run(&process(), &request_for(&[web(1, 2)])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2)]).await;
     cluster
 }
 
@@ -56,8 +54,7 @@ async fn a_removal_does_not_take_what_was_claimed_since() {
         for extent in [Extent::Scope, Extent::Inventory] {
             let cluster = released().await;
             let inventory = take(&cluster, component).await;
-            let run = cluster.run(&process(), &request_for(&[web(2, 2)])).await;
-            assert!(run.is_success(), "{}", run.transcript());
+            cluster.apply(&[web(2, 2)]).await;
             let removed = remove(&cluster, &inventory, extent).await;
             let kinds: Vec<FailureKind> = removed.failures().iter().map(|failure| failure.kind).collect();
             assert_eq!(kinds, [FailureKind::Superseded], "{}", removed.transcript());
@@ -96,7 +93,7 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
         removed.requests.len()
     };
     for index in 0..requests {
-        crate::support::case(&format!("overtaken at request {index}"));
+        crate::support::trial::case(&format!("overtaken at request {index}"));
         let cluster = released().await;
         let inventory = take(&cluster, Some("web")).await;
         let reached = std::sync::Arc::new(tokio::sync::Notify::new());
@@ -137,11 +134,11 @@ async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
         Intent::Recorded { gate: Gate::Next, kind },
     ] {
         let cluster = released().await;
-        assert!(cluster.run(&process(), &request_for(&[canary(2)])).await.is_success());
+        cluster.apply(&[canary(2)]).await;
         let record: Record = serde_json::from_value(cluster.record("web").unwrap()).unwrap();
         let asked =
             RolloutRequest::of_record(&record, NAMESPACE.to_owned(), intent.clone(), Overrides::default());
-        assert!(cluster.run(&process(), &request_for(&[canary(3)])).await.is_success());
+        cluster.apply(&[canary(3)]).await;
         let run = cluster.run(&Process::new("jane"), &asked).await;
         let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
         assert_eq!(kinds, [FailureKind::Superseded], "{intent:?}: {}", run.transcript());

@@ -9,8 +9,9 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, status};
 use crate::support::manifest::{component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::Process;
-use crate::support::scenario::{IDENTITY, process};
+use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
 
 /// Time for a batch, far less than the patience with an API server that fails.
@@ -40,8 +41,8 @@ fn webhook() -> Verdict {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_keeps_failing_ends_with_its_batch() {
     for verdict in [webhook as fn() -> Verdict, || Verdict::Hang] {
-        let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
-        assert!(cluster.run(&process(), &request_for(&[web(1, 3)])).await.is_success());
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 3)]).await;
         let began = cluster.clock.elapsed();
         let run = cluster.run(&failing(verdict), &request_for(&[web(2, 3)])).await;
         let late = (cluster.clock.elapsed() - began).unsigned_abs();
@@ -51,21 +52,19 @@ async fn a_write_that_keeps_failing_ends_with_its_batch() {
         // What is asked to explain the failure takes ten seconds at most.
         assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.transcript());
         assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Failed");
-        let again = cluster.run(&process(), &request_for(&[web(2, 3)])).await;
-        assert!(again.is_success(), "{}", again.transcript());
+        cluster.apply(&[web(2, 3)]).await;
     }
 }
 
 /// Another component that gets on does not give a failing one more time, and the failing one is rolled back.
 #[tokio::test(start_paused = true)]
 async fn a_sibling_that_gets_on_gives_no_more_time() {
-    let cluster =
-        TestCluster::open("- {image: 'api:2', readyAfter: 15s}\n- {image: '*', readyAfter: 50ms}").await;
+    let cluster = TestCluster::open(pod_rules::slow("api:2", "15s")).await;
     let release = |version| {
         let batches = ["1"; 12];
         [component("api", version, 12).batches(&batches), web(version, 3)]
     };
-    assert!(cluster.run(&process(), &request_for(&release(1))).await.is_success());
+    cluster.apply(&release(1)).await;
     let mut failing = failing(webhook);
     failing.limits.on_failure = OnFailure::Undo;
     let run = cluster.run(&failing, &request_for(&release(2))).await;

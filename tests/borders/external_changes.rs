@@ -4,10 +4,11 @@ use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::support::case;
 use crate::support::manifest::{request_for, web};
+use crate::support::pod_rules;
 use crate::support::scenario::{dying_at, process};
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
 async fn patch(cluster: &TestCluster, patch: Value) {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "StatefulSet"));
@@ -29,7 +30,7 @@ fn image(cluster: &TestCluster) -> Value {
 async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
     let manifest = request_for(&[web(1, 3).of("statefulset")]);
     let repaired = {
-        let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
+        let cluster = TestCluster::open(pod_rules::READY).await;
         assert!(cluster.run(&process(), &manifest).await.is_success());
         for size in [4, 3] {
             patch(&cluster, json!({"spec": {"replicas": size}})).await;
@@ -41,7 +42,7 @@ async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
     };
     for index in (0..=repaired).rev() {
         case(&format!("death at request {index}"));
-        let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
+        let cluster = TestCluster::open(pod_rules::READY).await;
         assert!(cluster.run(&process(), &manifest).await.is_success());
         for size in [4, 3] {
             patch(&cluster, json!({"spec": {"replicas": size}})).await;

@@ -6,15 +6,15 @@ use rollout::driver::context::OnFailure;
 use rollout::plan::record::LeaseScope;
 use serde_json::Value;
 
-use crate::support::case;
 use crate::support::command::Command;
 use crate::support::invariants;
 use crate::support::manifest::{Component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, impatient, process};
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
-const WELL: &str = "- {image: '*', readyAfter: 50ms}";
 /// Pods of the second revision and later ones never become ready.
 const FIRST_WORKS: &str = "- {image: '*:1', readyAfter: 50ms}\n- {image: '*', fail: NeverReady}";
 
@@ -57,7 +57,7 @@ async fn rolls_back(cluster: &TestCluster, command: Command, size: u32) {
 async fn a_decrease_first_run_is_rolled_back_without_losing_a_pod() {
     for command in COMMANDS {
         case(&format!("{command:?}"));
-        let cluster = TestCluster::open(WELL).await;
+        let cluster = TestCluster::open(pod_rules::READY).await;
         done(&cluster, web(1, 5)).await;
         done(&cluster, web(2, 5).batches(&["2", "3"]).decrease_first().partition(0)).await;
         rolls_back(&cluster, command, 5).await;
@@ -68,7 +68,7 @@ async fn a_decrease_first_run_is_rolled_back_without_losing_a_pod() {
 #[tokio::test(start_paused = true)]
 async fn a_finished_decrease_first_run_is_rolled_back_without_losing_a_pod() {
     for command in [Command::Undo, Command::UndoNow] {
-        let cluster = TestCluster::open(WELL).await;
+        let cluster = TestCluster::open(pod_rules::READY).await;
         done(&cluster, web(1, 5)).await;
         done(&cluster, web(2, 5).decrease_first()).await;
         rolls_back(&cluster, command, 5).await;
@@ -91,7 +91,7 @@ async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
 /// A run that succeeded keeps the size that somebody has given it since.
 #[tokio::test(start_paused = true)]
 async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
-    let cluster = TestCluster::open(WELL).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     done(&cluster, web(1, 3)).await;
     done(&cluster, web(2, 3)).await;
     let scaled = Command::Scale(5).run(&cluster, &process()).await;
@@ -123,8 +123,7 @@ async fn what_only_was_tried_is_no_rollback_target_in_place() {
 /// Scales are runs as well, and ten runs are on record.
 #[tokio::test(start_paused = true)]
 async fn what_worked_is_known_after_ten_scales() {
-    let cluster =
-        TestCluster::open("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}").await;
+    let cluster = TestCluster::open(pod_rules::failing("*:2", "NeverReady")).await;
     done(&cluster, web(1, 3)).await;
     assert!(!apply(&cluster, web(2, 3).batches(&["1", "2"])).await.is_success());
     done(&cluster, web(3, 3)).await;
@@ -145,7 +144,7 @@ async fn the_revision_that_worked_before_is_never_pruned() {
     for version in 2..=15 {
         assert!(!apply(&cluster, web(version, 1)).await.is_success());
     }
-    cluster.set_pod_rules(WELL);
+    cluster.set_pod_rules(pod_rules::READY);
     done(&cluster, web(16, 1)).await;
     let run = Command::Undo.run(&cluster, &process()).await;
     assert!(run.is_success(), "{}", run.transcript());
@@ -157,12 +156,12 @@ async fn the_revision_that_worked_before_is_never_pruned() {
 async fn the_repair_of_a_finished_run_is_a_scale() {
     for kind in ["webservice", "statefulset", "cloneset-service"] {
         case(kind);
-        let cluster = TestCluster::open(WELL).await;
+        let cluster = TestCluster::open(pod_rules::READY).await;
         done(&cluster, web(1, 3).of(kind)).await;
         done(&cluster, web(2, 3).batches(&["1", "2"]).of(kind)).await;
         scale_by_hand(&cluster, kind, 1).await;
         cluster.settle().await;
-        cluster.set_pod_rules("- {image: '*', fail: NeverReady}");
+        cluster.set_pod_rules(pod_rules::failing("*", "NeverReady"));
         let mut failing = impatient();
         failing.limits.on_failure = OnFailure::Undo;
         let run = cluster.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).of(kind)])).await;
@@ -192,13 +191,12 @@ async fn scale_by_hand(cluster: &TestCluster, kind: &str, replicas: u32) {
 
 /// The rollback of one component does not wait for the others, and happens under the Lease of the failed run.
 #[tokio::test(start_paused = true)]
-async fn a_failed_component_is_rolled_back_while_its_siblings_go_on() {
+async fn a_failed_component_is_rolled_back_while_its_siblings_continue() {
     use crate::support::manifest::component;
     use rollout::report::event::EventKind;
-    let cluster = TestCluster::open(WELL).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     let release = |version: u32| [component("api", version, 2), web(version, 2)];
-    let run = cluster.run(&process(), &request_for(&release(1))).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    cluster.apply(&release(1)).await;
     cluster.set_pod_rules("- {image: 'web:2', fail: NeverReady}\n- {image: 'api:2', readyAfter: 5m}\n- {image: '*', readyAfter: 50ms}");
     let mut process = Process::new(IDENTITY);
     (process.limits.batch, process.limits.on_failure) = (Duration::from_secs(400), OnFailure::Undo);
@@ -226,14 +224,14 @@ async fn a_failed_component_is_rolled_back_while_its_siblings_go_on() {
 async fn a_rollback_is_bound_to_the_run_that_failed() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
     done(&cluster, web(1, 3)).await;
-    // The record's write that tells of the failure is the last before the rollback reads it.
+    // The write that records the failure is the last before the rollback reads it.
     let (mut failing, jane) = (impatient(), Process::new("jane"));
     failing.limits.on_failure = OnFailure::Undo;
     let manifest = request_for(&[web(2, 3)]);
     let (run, taken) = tokio::join!(cluster.run(&failing, &manifest), async {
         use rollout::report::event::EventKind;
         failing.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
-        cluster.set_pod_rules("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 50ms}");
+        cluster.set_pod_rules(pod_rules::failing("*:2", "NeverReady"));
         Command::UndoTo("v1").run(&cluster, &jane).await
     });
     assert!(taken.is_success(), "{}", taken.transcript());

@@ -6,14 +6,15 @@ use std::time::Duration;
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::report::event::EventKind;
 
-use crate::support::case;
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
 use crate::support::manifest::{Component, component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{Scenario, process};
 use crate::support::scenarios;
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
 fn release(version: u32) -> [Component; 2] {
     let batches = |component: Component| component.batches(&["1", "3"]);
@@ -22,10 +23,8 @@ fn release(version: u32) -> [Component; 2] {
 
 /// Both components on their first revision; the pods of the second take a minute.
 async fn open() -> TestCluster {
-    let cluster =
-        TestCluster::open("- {image: '*:2', readyAfter: 1m}\n- {image: '*', readyAfter: 50ms}").await;
-    let run = cluster.run(&process(), &request_for(&release(1))).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let cluster = TestCluster::open(pod_rules::slow("*:2", "1m")).await;
+    cluster.apply(&release(1)).await;
     cluster
 }
 
@@ -33,7 +32,6 @@ fn is_scaled(what: &EventKind) -> bool {
     matches!(what, EventKind::WorkloadScaled { .. })
 }
 
-/// How a component ended.
 fn end<'a>(run: &'a Run, name: &str) -> &'a ComponentOutcome {
     let found = run.ends.iter().flatten().find(|(of, _)| of == name);
     &found.unwrap_or_else(|| panic!("{name}: {}", run.transcript())).1
@@ -184,7 +182,7 @@ async fn scale_beside_a_paused_upgrade_is_refused() {
 /// abort succeeds at once, or there was nothing left to abort.
 #[tokio::test(start_paused = true)]
 async fn an_abort_that_races_any_write_succeeds_at_once() {
-    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::upgrade() };
+    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let reference = scenario.reference().await;
     let mut aborted = 0;
     for late in reference.run.effects() {

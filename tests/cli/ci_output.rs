@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::exit_codes::open_shop;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
 fn in_actions(env: &TestEnv, line: &str) -> CommandOutput {
@@ -22,7 +23,7 @@ fn annotations(ran: &CommandOutput) -> Vec<&str> {
 #[test]
 fn a_failure_is_an_annotation_and_the_table_a_summary() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
@@ -58,7 +59,7 @@ fn elsewhere_there_is_none_of_it() {
 #[test]
 fn progress_can_be_folded_and_trouble_cannot() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");
     let lines: Vec<&str> = ran.stderr.lines().collect();
     let at = |wanted: &str| lines.iter().position(|line| line.contains(wanted)).expect(wanted);

@@ -38,7 +38,7 @@ fn asking(env: &TestEnv, line: &str) -> Command {
     command
 }
 
-/// Asks until the answer is the wanted one: on a busy machine names may come too late to be told.
+/// Asks until the answer is the wanted one: on a busy machine names may come too late.
 fn answers(wanted: &[&str], ask: impl Fn() -> Vec<String>) {
     let mut last = Vec::new();
     let is_answered = (0..20).any(|_| {
@@ -99,7 +99,7 @@ fn commands_flags_values_and_files_are_completed() {
 
 /// The request may take for ever, and would be repeated: the answer comes all the same.
 #[test]
-fn a_cluster_that_does_not_answer_holds_nobody_up() {
+fn completion_does_not_wait_for_an_unreachable_cluster() {
     let env = TestEnv::new();
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = format!("http://{}", deaf.local_addr().unwrap());

@@ -1,50 +1,32 @@
-//! Commands that control a run, given beside a process that drives: what becomes of both, and what is left.
+//! Commands that control a run while another process drives it: how both end, and what is left.
 
-use crate::exit_codes::open_shop;
-use crate::lock_queue::by;
-use crate::support::application::{application, shop};
 use crate::support::child::Child;
+use crate::support::manifest::shop;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
-
-const WELL: &str = "- {image: '*', readyAfter: 20ms}";
-
-/// A shop in which `driver` waits for pods of an image: they do not come before the rules change.
-fn driven(env: TestEnv, line: &str, image: &str) -> (TestEnv, Child) {
-    env.pods(&format!("- {{image: '{image}', fail: NeverReady}}\n{WELL}"));
-    let mut driver = Child::spawn(by("driver", &env, line));
-    driver.until(": waiting for `web-v");
-    (env, driver)
-}
 
 /// In the first batch of an upgrade.
 fn upgraded(line: &str) -> (TestEnv, Child) {
-    driven(open_shop(), line, "*:2")
+    open_shop().waiting(line, "*:2")
 }
 
 /// In the first batch of a first release.
 fn released() -> (TestEnv, Child) {
     let env = TestEnv::new();
     env.write("v1.yaml", shop("v1", "registry.example/web:1"));
-    driven(env, "apply v1.yaml", "*:1")
+    env.waiting("apply v1.yaml", "*:1")
 }
 
-/// On the way back from `web-v2`.
+/// In the first batch of a rollback from `web-v2`.
 fn returned() -> (TestEnv, Child) {
     let env = open_shop();
     env.run_ok("apply v2.yaml");
-    driven(env, "undo", "*:1")
-}
-
-/// What is waited for comes: a command beside it gives the pods other rules.
-fn pods_come(env: &TestEnv) {
-    env.pods(WELL);
-    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
-    env.run_ok("apply other.yaml");
-    env.run_ok("delete other");
+    env.waiting("undo", "*:1")
 }
 
 fn jane(env: &TestEnv, line: &str) -> Child {
-    Child::spawn(by("jane", env, line))
+    env.start_as("jane", line)
 }
 
 fn ends(child: Child, code: i32) -> CommandOutput {
@@ -70,7 +52,7 @@ fn scale_beside_an_upgrade_waits_in_line() {
     ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
     let mut scaled = jane(&env, "scale web --replicas 5");
     scaled.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(driver, 0);
     ends(scaled, 0);
     rests(&env, &["web-v2 5/5"], &["Succeeded", "Succeeded", "Succeeded"]);
@@ -88,7 +70,7 @@ fn status_names_the_process_that_drives_or_says_that_none_does() {
     let abandoned =
         "web: no process drives the run; resume it with `rollout resume web --sandbox=box.json`\n";
     assert!(status.stderr.contains(abandoned), "{}", status.stderr);
-    env.pods(WELL);
+    env.pods(pod_rules::READY);
     env.run_ok("resume web");
     assert_eq!(env.run_ok("status").stderr, "");
 }
@@ -99,7 +81,7 @@ fn scale_beside_a_release_waits_in_line() {
     ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
     let mut scaled = jane(&env, "scale web --replicas 5");
     scaled.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(driver, 0);
     ends(scaled, 0);
     rests(&env, &["web-v1 5/5"], &["Succeeded", "Succeeded"]);
@@ -111,7 +93,7 @@ fn resume_of_what_is_not_paused_waits_for_its_end() {
     ends(jane(&env, "resume web --lock-timeout 100ms"), 5);
     let mut resumed = jane(&env, "resume web");
     resumed.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     let driver = ends(driver, 0);
     assert!(!driver.stderr.contains("pause"), "{}", driver.stderr);
     let resumed = ends(resumed, 0);
@@ -124,7 +106,7 @@ fn promote_before_the_gate_waits_for_it_and_passes() {
     let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
     let mut promoted = jane(&env, "promote web");
     promoted.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     let driver = ends(driver, 0);
     assert!(driver.stderr.contains("held after batch 1 of 3"), "{}", driver.stderr);
     let promoted = ends(promoted, 0);
@@ -137,7 +119,7 @@ fn promote_in_full_before_the_gate_goes_to_the_end() {
     let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
     let mut promoted = jane(&env, "promote web --full");
     promoted.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(driver, 0);
     ends(promoted, 0);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
@@ -150,7 +132,7 @@ fn delete_waits_in_line() {
     assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
     let mut deleted = jane(&env, "delete web");
     deleted.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(driver, 0);
     ends(deleted, 0);
     rests(&env, &[], &[]);
@@ -162,7 +144,7 @@ fn undo_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
     let mut undone = jane(&env, "undo web");
     undone.until("waiting for the run of `driver`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(driver, 0);
     ends(undone, 0);
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Succeeded", "Succeeded"]);
@@ -173,16 +155,16 @@ fn the_second_pause_finds_it_paused() {
     let (env, mut driver) = upgraded("apply v2.yaml");
     ends(jane(&env, "pause web"), 0);
     driver.until("paused by `jane`");
-    let again = ends(Child::spawn(by("joe", &env, "pause web")), 0);
+    let again = ends(env.start_as("joe", "pause web"), 0);
     assert!(again.stderr.contains("web: already paused"), "{}", again.stderr);
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(jane(&env, "resume web"), 0);
     let driver = ends(driver, 0);
     assert!(!driver.stderr.contains("`joe`"), "the first word counts\n{}", driver.stderr);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
-/// The process that sits out a pause gives way to whoever ends the pause with a run of their own.
+/// A process that waits while paused yields to a run that ends the pause.
 fn paused_gives_way(line: &str) -> TestEnv {
     let (env, mut driver) = upgraded("apply v2.yaml");
     ends(jane(&env, "pause web"), 0);
@@ -218,7 +200,7 @@ fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
     driver.until("paused by `jane`");
     ends(jane(&env, "scale web --replicas 5"), 4);
     assert!(env.run_ok("status web").stderr.contains("paused by `jane`"));
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(jane(&env, "resume web"), 0);
     ends(driver, 0);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
@@ -232,7 +214,7 @@ fn scale_of_a_paused_release_takes_over() {
     let mut scaled = jane(&env, "scale web --replicas 5");
     scaled.until("waiting for `web-v1`");
     ends(driver, 5);
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(scaled, 0);
     rests(&env, &["web-v1 5/5"], &["Succeeded", "Superseded"]);
 }
@@ -242,7 +224,7 @@ fn promote_ends_a_pause_and_waits_for_the_process() {
     let (env, mut driver) = upgraded("apply v2.yaml");
     ends(jane(&env, "pause web"), 0);
     driver.until("paused by `jane`");
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(jane(&env, "promote web"), 0);
     let driver = ends(driver, 0);
     assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
@@ -258,14 +240,14 @@ fn abort_of_an_undo_returns_to_where_it_began() {
 }
 
 #[test]
-fn undo_now_of_an_abort_goes_on_with_it() {
+fn undo_now_of_an_abort_continues_it() {
     let env = open_shop();
     env.run_ok("apply v2.yaml --partition 0");
-    let (env, driver) = driven(env, "abort web", "*:1");
+    let (env, driver) = env.waiting("abort web", "*:1");
     let mut undone = jane(&env, "undo web --now");
     undone.until("waiting for `web-v1`");
     ends(driver, 5);
-    pods_come(&env);
+    env.let_pods_get_ready();
     ends(undone, 0);
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
 }

@@ -51,7 +51,7 @@ fn a_server_that_does_not_answer_is_6() {
 
 /// kubectl reads none of our variables, and asks about no namespace here.
 #[test]
-fn a_hint_tells_kubectl_what_the_environment_told_us() {
+fn hints_repeat_settings_from_the_environment_for_kubectl() {
     let env = TestEnv::new();
     nobody(&env);
     let mut command = env.bare("status -n shop");

@@ -1,14 +1,14 @@
 //! `delete`: what goes, what stays, what is asked.
 
-use crate::exit_codes::open_shop;
-use crate::support::application::application;
+use crate::support::manifest::{application, component};
 use crate::support::screen::Screen;
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
 fn everything_of_an_application_goes_and_nothing_else() {
     let env = open_shop();
-    env.write("other.yaml", application("other", "pot", "v1", "x:1", "targetSize: 1"));
+    env.write("other.yaml", application("other", &[component("pot", 1, 1)]));
     env.run_ok("apply other.yaml");
     env.run_ok("apply v2.yaml --partition 0");
     insta::assert_snapshot!(env.run("delete shop --dry-run=client").transcript(), @"
@@ -45,7 +45,7 @@ fn everything_of_an_application_goes_and_nothing_else() {
 #[test]
 fn a_service_goes_with_its_component() {
     let env = open_shop();
-    let exposed = application("tea", "pot", "v1", "pot:1", "targetSize: 1")
+    let exposed = application("tea", &[component("pot", 1, 1)])
         .replace("image: pot:1", "image: pot:1\n        ports: [{port: 80, expose: true}]");
     env.write("tea.yaml", exposed);
     env.run_ok("apply tea.yaml");

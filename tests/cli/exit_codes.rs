@@ -2,17 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::application::{application, shop};
+use crate::support::manifest::{application, component, shop, web};
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
-
-/// A shop that runs `web-v1` with three replicas.
-pub(crate) fn open_shop() -> TestEnv {
-    let env = TestEnv::new();
-    env.write("v1.yaml", shop("v1", "registry.example/web:1"));
-    env.write("v2.yaml", shop("v2", "registry.example/web:2"));
-    env.run_ok("apply v1.yaml");
-    env
-}
 
 #[test]
 fn reached_is_0() {
@@ -83,7 +76,7 @@ fn nothing_rolled_out_yet_is_0() {
 #[test]
 fn never_ready_is_3() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let ran = env.run("apply v2.yaml --batch-timeout 500ms").transcript();
     insta::assert_snapshot!(without_pod(&ran), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
@@ -131,7 +124,7 @@ fn what_a_crashing_pod_printed_last_is_shown() {
 #[test]
 fn out_of_time_as_a_whole_is_3() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: Unschedulable}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "Unschedulable"));
     let ran = env.run("apply v2.yaml --timeout 1s --batch-timeout 0 -q").transcript();
     insta::assert_snapshot!(without_pod(&ran), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
@@ -160,8 +153,8 @@ fn without_pod(text: &str) -> String {
 #[test]
 fn an_unknown_target_revision_is_4() {
     let env = open_shop();
-    let rollout = "targetRevision: web-v7\ntargetSize: 3";
-    env.write("v7.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let web = web(1, 3).image("registry.example/web:1").target_revision("web-v7");
+    env.write("v7.yaml", application("shop", &[web]));
     let before = env.bytes();
     insta::assert_snapshot!(env.run("apply v7.yaml").transcript(), @"
     --- stderr
@@ -188,12 +181,12 @@ fn batches_that_do_not_fit_are_4() {
       hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
-    let rollout = "targetSize: 6\nrolloutBatches: [{replicas: 6}]";
-    env.write("six.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let web = web(1, 6).image("registry.example/web:1").batches(&["6"]);
+    env.write("six.yaml", application("shop", &[web]));
     insta::assert_snapshot!(env.run("apply six.yaml").transcript(), @"
     --- stderr
-    web: failed: `rolloutBatches` do not fit: 6, but the scale from 3 to 6 replicas needs a sum of 3
-      hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
+    web: failed: `rolloutBatches` do not fit: 6, but the scaling from 3 to 6 replicas needs a sum of 3
+      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
     assert!(env.bytes() == before, "nothing is written");
@@ -265,10 +258,10 @@ fn changes_pending_are_8_and_none_are_0() {
 }
 
 #[test]
-fn of_several_components_the_neighbours_go_on() {
+fn of_several_components_the_others_continue() {
     let env = TestEnv::new();
-    env.pods("- {image: 'bad:*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
-    let one = |name: &str, image: &str| application("app", name, "v1", image, "targetSize: 1");
+    env.pods(pod_rules::failing("bad:*", "CrashLoopBackOff"));
+    let one = |name: &str, image: &str| application("app", &[component(name, 1, 1).image(image)]);
     let (good, bad) = (one("good", "good:1"), one("bad", "bad:1"));
     let components = |text: &str| text.split_once("components:\n").unwrap().1.to_owned();
     let after =
@@ -287,7 +280,7 @@ fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
     env.run_ok("undo");
     let forget = || env.edit(|objects| objects.retain(|object| object["kind"] != "ConfigMap"));
     forget();
-    // With what is there already, and on the way to something else.
+    // Without changes, and in the middle of another run.
     let table = env.run_ok("apply v1.yaml").stdout;
     assert!(table.contains("\nweb    3        3          3 "), "{table}");
     forget();
@@ -296,7 +289,7 @@ fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
 }
 
 #[test]
-fn an_image_that_somebody_else_set_is_told() {
+fn an_image_that_was_set_externally_is_reported() {
     let env = open_shop();
     env.edit(|objects| {
         for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::exit_codes::open_shop;
-use crate::lock_queue::by;
 use crate::support::child::Child;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
 /// A way to end with each code, in the table's order.
@@ -16,7 +16,7 @@ const ENDS: [(i32, fn() -> CommandOutput); 10] = [
     (4, || open_shop().run("undo --to-revision v7")),
     (5, || {
         let (env, _driver) = waiting("apply v2.yaml");
-        Child::spawn(by("second", &env, "apply v1.yaml --lock-timeout 100ms")).end()
+        env.start_as("second", "apply v1.yaml --lock-timeout 100ms").end()
     }),
     (6, || CommandOutput::of(TestEnv::new().bare("status").output().unwrap())),
     (8, || open_shop().run("plan v2.yaml --detailed-exitcode")),
@@ -27,7 +27,7 @@ const ENDS: [(i32, fn() -> CommandOutput); 10] = [
 /// A run that waits for a pod which does not come.
 fn waiting(line: &str) -> (TestEnv, Child) {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut driver = env.start(line);
     driver.until("waiting for `web-v2`");
     (env, driver)

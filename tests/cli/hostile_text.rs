@@ -108,14 +108,14 @@ fn assert_harmless(line: &str, ran: &CommandOutput, plain: &CommandOutput) {
         assert_eq!(text.lines().find(is_command), None, "{line}");
         // In YAML and in a difference, which is of YAML, a text of several lines has as many, indented.
         let has_yaml = line.contains("yaml") || line.contains("--diff") || line.contains("--revision");
-        // What goes on is indented.
+        // Continuation lines are indented.
         let begins = |line: &&str| !line.starts_with("  ") && !line.contains(": waiting");
         let settled = |text: &str| text.lines().filter(begins).count();
         assert!(has_yaml || settled(text) == settled(plain), "{line}: {text:.2000}\n{plain:.2000}");
     }
 }
 
-/// The corpus as words that can tell one component from another.
+/// The corpus as words that are distinct for each component.
 fn words() -> Vec<String> {
     corpus().iter().enumerate().map(|(index, word)| format!("w{word}{index}")).collect()
 }
@@ -190,7 +190,7 @@ fn texts_about_one_component() {
     for (env, text) in [(&plain, TEXT.to_owned()), (&hostile, text())] {
         env.write("next.yaml", manifest("web", "v3", &format!("{text}-v3")));
         let log = quoted(&text);
-        env.pods(&format!(
+        env.pods(format!(
             "- {{image: '*:v3', fail: CrashLoopBackOff, log: {log}}}\n- {{image: '*', readyAfter: 20ms}}"
         ));
     }
@@ -287,7 +287,7 @@ fn names_that_are_completed() {
             command.args(&words).env("ROLLOUT_COMPLETE", shell).env("ROLLOUT_SANDBOX", FILE);
             command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_IFS", "\n");
             let mut ran = (0..20).map(|_| CommandOutput::of(command.output().unwrap()));
-            // On a busy machine names may come too late to be told.
+            // On a busy machine names may come too late.
             let ran = ran
                 .find(|ran| ran.stdout.contains("harmless"))
                 .unwrap_or_else(|| panic!("no names: {line}, {shell}"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::support::application::{application, shop};
+use crate::support::manifest::{application, component, shop};
 use crate::support::test_env::{CommandOutput, TestEnv, transcript};
 
 /// Runs a command line with this on stdin.
@@ -17,7 +17,7 @@ fn piped(env: &TestEnv, line: &str, stdin: &str) -> CommandOutput {
 }
 
 fn small(name: &str) -> String {
-    application(&format!("app-{name}"), name, "v1", "x:1", "targetSize: 1")
+    application(&format!("app-{name}"), &[component(name, 1, 1)])
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
         shop("v1", "web:1").replace("targetSize", "targetsize").replace("replicas: 2", "replicas: -2");
     env.write("good.yaml", small("good"));
     env.write("wrong.yaml", format!("{wrong}---\n{}", small("x").replace("webservice", "webservise")));
-    env.write("more.yaml", small("y").replace("image: x:1", "image: x:1\n        cpu: lots"));
+    env.write("more.yaml", application("app-y", &[component("y", 1, 1).property("cpu: lots")]));
     insta::assert_snapshot!(env.run("apply good.yaml wrong.yaml more.yaml").transcript(), @r#"
     --- stderr
     error: wrong.yaml:15:13: spec.components[0].traits[0].properties.targetsize: unknown field
         did you mean `targetSize`?
     wrong.yaml:15:13: spec.components[0].traits[0].properties.targetSize: missing, expected an integer from 0 to 2147483647
-    wrong.yaml:16:56: spec.components[0].traits[0].properties.rolloutBatches[1].replicas: found -2, expected an integer of 0 or more, or a percentage from "0%" to "100%"
-    wrong.yaml:25:13: spec.components[0].type: found `webservise`, expected one of `webservice`, `worker`, `cloneset-service`, `statefulset`
+    wrong.yaml:18:27: spec.components[0].traits[0].properties.rolloutBatches[1].replicas: found -2, expected an integer of 0 or more, or a percentage from "0%" to "100%"
+    wrong.yaml:27:13: spec.components[0].type: found `webservise`, expected one of `webservice`, `worker`, `cloneset-service`, `statefulset`
         did you mean `webservice`?
     more.yaml:7:13: spec.components[0].name: found the boolean `y`, expected a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit
         did you mean "y", in quotes?
@@ -80,13 +80,13 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
     assert!(!env.path("box.json").exists(), "the sandbox is not even opened");
     assert_eq!(env.run("plan wrong.yaml").code, Some(2));
     assert_eq!(env.run("apply wrong.yaml --dry-run=client").code, Some(2));
-    // It needs no cluster to be told.
+    // No cluster is needed to report it.
     assert_eq!(env.bare("apply wrong.yaml").output().unwrap().status.code(), Some(2));
 }
 
 #[test]
 fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
-    let env = crate::exit_codes::open_shop();
+    let env = crate::support::shop::open_shop();
     env.write("wrong.yaml", shop("v2", "web:2").replace("kind: Application", "kind: Aplication"));
     let before = env.bytes();
     insta::assert_snapshot!(env.run("apply v2.yaml wrong.yaml").transcript(), @"
@@ -197,7 +197,7 @@ fn rules_that_cannot_be_read_are_refused() {
 }
 
 #[test]
-fn a_broken_sandbox_file_is_told_and_kept() {
+fn a_broken_sandbox_file_is_reported_and_kept() {
     let env = TestEnv::new();
     env.write("box.json", "{\"objects\": [");
     insta::assert_snapshot!(env.run("status").transcript(), @"
@@ -209,7 +209,7 @@ fn a_broken_sandbox_file_is_told_and_kept() {
 }
 
 #[test]
-fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
+fn a_sandbox_file_given_as_a_manifest_gets_a_hint() {
     let env = TestEnv::new();
     let line = "plan examples/express-server-v1.yaml --sandbox box.json";
     insta::assert_snapshot!(transcript(&mut env.bare(line)), @"
@@ -232,12 +232,9 @@ fn a_sandboxs_file_that_is_taken_for_a_manifest_is_told_how_to_be_given() {
 #[test]
 fn an_automatic_revision_takes_the_next_free_name() {
     let env = TestEnv::new();
-    env.write(
-        "api.yaml",
-        application("shop", "api", "v1", "api:1", "targetSize: 1").replace("api-v1", "web-v1"),
-    );
+    env.write("api.yaml", application("shop", &[component("api", 1, 1)]).replace("api-v1", "web-v1"));
     env.run_ok("apply api.yaml");
-    let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
+    let text = application("shop", &[component("web", 1, 1)]);
     let automatic = |image: &str| {
         let text = text.replace("web:1", image);
         text.lines()

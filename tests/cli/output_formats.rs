@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::exit_codes::open_shop;
 use crate::support::redact;
+use crate::support::shop::open_shop;
 
 #[test]
 fn the_final_state_has_every_form() {

@@ -1,7 +1,7 @@
 //! `plan` and the dry run: all of what would be done, and nothing done.
 
-use crate::exit_codes::open_shop;
-use crate::support::application::application;
+use crate::support::manifest::{application, component, web};
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
@@ -98,13 +98,13 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     let held = env.run_ok("plan v2.yaml --partition 0").stdout;
     let (_, steps) = held.split_once("BATCH   ").unwrap();
     insta::assert_snapshot!(steps, @"
-    STEP                             TARGET   SOURCE   TOTAL
-    1/2     create web-v2                    0        3        3
-    1/2     scale target web-v2 0 → 1        1        3        4
-    1/2     wait until web-v2 has 1 ready    1        3        4
-    1/2     scale source web-v1 3 → 2        1        2        3
-    1/2     wait until web-v1 is down to 2   1        2        3
-    1/2     hold                             1        2        3
+    STEP                               TARGET   SOURCE   TOTAL
+    1/2     create `web-v2`                    0        3        3
+    1/2     scale target `web-v2` 0 → 1        1        3        4
+    1/2     wait until `web-v2` has 1 ready    1        3        4
+    1/2     scale source `web-v1` 3 → 2        1        2        3
+    1/2     wait until `web-v1` is down to 2   1        2        3
+    1/2     hold                               1        2        3
 
       held after batch 1 of 2; at most 4 replicas at a time
     ");
@@ -114,8 +114,8 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
 #[test]
 fn a_scale() {
     let env = open_shop();
-    let rollout = "targetSize: 5\nrolloutBatches: [{replicas: 1}, {replicas: 1}]";
-    env.write("five.yaml", application("shop", "web", "v1", "registry.example/web:1", rollout));
+    let web = web(1, 5).image("registry.example/web:1").batches(&["1", "1"]);
+    env.write("five.yaml", application("shop", &[web]));
     let before = env.bytes();
     insta::assert_snapshot!(env.run("plan five.yaml").transcript(), @"
     component `web` of application `shop` in namespace `default`
@@ -180,12 +180,12 @@ fn held_and_what_is_left() {
     let (difference, steps) = left.split_once("BATCH   ").unwrap();
     assert!(!difference.contains("replicas: 2"), "the component has three all along: {difference}");
     insta::assert_snapshot!(steps, @"
-    STEP                             TARGET   SOURCE   TOTAL
-    2/2     scale target web-v2 1 → 3        3        2        5
-    2/2     wait until web-v2 has 3 ready    3        2        5
-    2/2     scale source web-v1 2 → 0        3        0        3
-    2/2     wait until web-v1 is down to 0   3        0        3
-    2/2     delete web-v1                    3        0        3
+    STEP                               TARGET   SOURCE   TOTAL
+    2/2     scale target `web-v2` 1 → 3        3        2        5
+    2/2     wait until `web-v2` has 3 ready    3        2        5
+    2/2     scale source `web-v1` 2 → 0        3        0        3
+    2/2     wait until `web-v1` is down to 0   3        0        3
+    2/2     delete `web-v1`                    3        0        3
 
       runs to completion, deleting `web-v1`; at most 5 replicas at a time
     ");
@@ -195,7 +195,7 @@ fn held_and_what_is_left() {
 #[test]
 fn a_service_is_planned_too() {
     let env = TestEnv::new();
-    let text = application("shop", "web", "v1", "web:1", "targetSize: 1");
+    let text = application("shop", &[component("web", 1, 1)]);
     env.write("app.yaml", text.replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n"));
     let plan = env.run_ok("plan app.yaml").stdout;
     assert!(plan.contains("\n  service `web` is new\n"), "{plan}");
@@ -207,7 +207,7 @@ fn a_service_is_planned_too() {
 #[test]
 fn a_service_gets_the_labels_and_annotations_that_the_application_got() {
     let env = TestEnv::new();
-    let text = application("shop", "web", "v1", "web:1", "targetSize: 1")
+    let text = application("shop", &[component("web", 1, 1)])
         .replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n");
     env.write("app.yaml", &text);
     env.run_ok("apply app.yaml");
@@ -223,7 +223,7 @@ fn a_service_gets_the_labels_and_annotations_that_the_application_got() {
 #[test]
 fn a_headless_service_loses_the_ports_that_its_component_lost() {
     let env = TestEnv::new();
-    let text = application("shop", "db", "v1", "db:1", "targetSize: 1").replace("webservice", "statefulset");
+    let text = application("shop", &[component("db", 1, 1)]).replace("webservice", "statefulset");
     env.write("app.yaml", text.replace("db:1\n", "db:1\n        ports: [{port: 80}]\n"));
     env.run_ok("apply app.yaml");
     assert_eq!(env.objects("Service")[0]["spec"]["ports"][0]["port"], 80);
@@ -352,7 +352,7 @@ fn a_quota_that_would_be_exceeded_is_named_beforehand() {
     assert!(!env.run_ok("plan v2.yaml").stderr.contains("resourcequota"), "there is nothing to do");
     // Of several applications that say the same, once for the command.
     for name in ["one", "two"] {
-        env.write(&format!("{name}.yaml"), application(name, name, "v1", "x:1", "targetSize: 1"));
+        env.write(&format!("{name}.yaml"), application(name, &[component(name, 1, 1)]));
     }
     let named = "resourcequota `few` limits `pods` to 3: 3 in use, and the run needs up to 1 more";
     for line in ["plan one.yaml two.yaml", "apply one.yaml two.yaml"] {

@@ -1,25 +1,21 @@
-//! Components that left their manifest: told of, and removed when asked for.
+//! Components that are no longer in the manifest: reported, and pruned on request.
 
-use crate::lock_queue::by;
-use crate::support::application::application;
-use crate::support::child::Child;
+use crate::support::manifest::{Component, application, component, web};
+use crate::support::pod_rules;
 use crate::support::screen::Screen;
 use crate::support::test_env::TestEnv;
 
 /// An application with two components, and the same with one.
 fn shop() -> TestEnv {
     let env = TestEnv::new();
-    let web = application("shop", "web", "v1", "web:1", "targetSize: 2");
-    let job = application("shop", "job", "v1", "job:1", "targetSize: 1");
-    let (_, second) = job.split_once("components:\n").unwrap();
-    env.write("both.yaml", format!("{web}{second}"));
-    env.write("one.yaml", web);
+    env.write("both.yaml", application("shop", &[web(1, 2), component("job", 1, 1)]));
+    env.write("one.yaml", application("shop", &[web(1, 2)]));
     env.run_ok("apply both.yaml");
     env
 }
 
 #[test]
-fn they_are_told_of_and_stay() {
+fn they_are_reported_and_stay() {
     let env = shop();
     for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
         let ran = env.run_ok(line);
@@ -56,11 +52,10 @@ fn yes_needs_no_prune() {
 #[test]
 fn nothing_is_pruned_before_the_end() {
     let env = shop();
-    let batches = "targetSize: 2\nrolloutBatches:\n  - replicas: 1\n  - replicas: 1";
-    env.write("next.yaml", application("shop", "web", "v2", "web:2", batches));
+    env.write("next.yaml", application("shop", &[web(2, 2).batches(&["1", "1"])]));
     let ran = env.run_ok("apply next.yaml --prune --partition 0");
     assert!(ran.stderr.contains("shop: not complete yet, nothing is pruned"), "{}", ran.stderr);
-    env.pods("- {image: 'web:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("web:2", "NeverReady"));
     assert_eq!(env.run("apply next.yaml --prune --batch-timeout 300ms").code, Some(3));
     assert!(env.deployments().contains(&"job-v1 1/1".to_owned()));
 }
@@ -68,7 +63,7 @@ fn nothing_is_pruned_before_the_end() {
 #[test]
 fn another_application_is_none_of_its_business() {
     let env = shop();
-    env.write("other.yaml", application("other", "api", "v1", "api:1", "targetSize: 1"));
+    env.write("other.yaml", application("other", &[component("api", 1, 1)]));
     let ran = env.run_ok("apply other.yaml --prune");
     assert!(!ran.stderr.contains("job") && !ran.stderr.contains("web"), "{}", ran.stderr);
     assert_eq!(env.deployments().len(), 3);
@@ -107,17 +102,14 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
 
 /// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the Deployments
 /// that both leave, and what the first printed.
-fn pruned_before_a_later_run(component: &str, revision: &str) -> (Vec<String>, String) {
+fn pruned_before_a_later_run(added: &Component) -> (Vec<String>, String) {
     let env = shop();
-    let web = application("shop", "web", "v2", "web:2", "targetSize: 2");
-    let other = application("shop", component, revision, &format!("{component}:{revision}"), "targetSize: 1");
-    let (_, second) = other.split_once("components:\n").unwrap();
-    env.write("later.yaml", format!("{web}{second}"));
-    env.write("next.yaml", web);
-    env.pods("- {image: 'web:2', readyAfter: 2s}\n- {image: '*', readyAfter: 20ms}");
-    let mut first = Child::spawn(by("first", &env, "apply next.yaml --prune --yes"));
-    first.until(": waiting, `web-v2`");
-    let mut later = Child::spawn(by("later", &env, "apply later.yaml"));
+    env.write("later.yaml", application("shop", &[web(2, 2), added.clone()]));
+    env.write("next.yaml", application("shop", &[web(2, 2)]));
+    env.pods(pod_rules::slow("web:2", "2s"));
+    let mut first = env.start_as("first", "apply next.yaml --prune --yes");
+    first.until(": waiting for `web-v2`");
+    let mut later = env.start_as("later", "apply later.yaml");
     later.until("waiting for the run of `first`");
     let (first, later) = (first.end(), later.end());
     assert_eq!((first.code, later.code), (Some(0), Some(0)), "{}\n{}", first.stderr, later.stderr);
@@ -128,7 +120,7 @@ fn pruned_before_a_later_run(component: &str, revision: &str) -> (Vec<String>, S
 /// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
 #[test]
 fn a_component_that_came_during_the_run_is_not_pruned() {
-    let (left, stderr) = pruned_before_a_later_run("api", "v1");
+    let (left, stderr) = pruned_before_a_later_run(&component("api", 1, 1));
     assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{stderr}");
     assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{stderr}");
 }
@@ -136,6 +128,6 @@ fn a_component_that_came_during_the_run_is_not_pruned() {
 /// What was left, and is rolled out again by the run that is next in line, is there in the end.
 #[test]
 fn a_component_that_was_rolled_out_again_is_not_pruned() {
-    let (left, stderr) = pruned_before_a_later_run("job", "v2");
+    let (left, stderr) = pruned_before_a_later_run(&component("job", 2, 1));
     assert!(left.iter().any(|one| one.starts_with("job-v2")), "{left:?}\n{stderr}");
 }

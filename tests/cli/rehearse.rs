@@ -1,7 +1,7 @@
 //! `rollout rehearse`: what would happen, and nothing of it in the cluster.
 
-use crate::exit_codes::open_shop;
-use crate::support::application::application;
+use crate::support::manifest::{application, component};
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
@@ -19,7 +19,7 @@ fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
 }
 
 #[test]
-fn injected_trouble_is_told_as_the_cluster_would_tell_it() {
+fn injected_failures_are_reported_as_on_a_cluster() {
     let env = open_shop();
     let before = env.bytes();
     let ran = env.run("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
@@ -36,19 +36,14 @@ fn injected_trouble_is_told_as_the_cluster_would_tell_it() {
 #[test]
 fn injected_trouble_meets_only_what_the_run_makes() {
     let env = TestEnv::new();
-    let one = |name: &str, revision: &str| {
-        application("shop", name, revision, "registry.example/same:1", "targetSize: 2")
+    let both = |version: u32, environment: &str| {
+        let of = |name: &str, version: u32| component(name, version, 2).image("registry.example/same:1");
+        let web = of("web", version).property(format!("env: [{{name: A, value: {environment}}}]"));
+        application("shop", &[web, of("api", 1)])
     };
-    let both = |revision: &str, environment: &str| {
-        let (_, second) =
-            one("api", "v1").split_once("components:\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-        let first = one("web", revision)
-            .replace("same:1\n", &format!("same:1\n        env: [{{name: A, value: {environment}}}]\n"));
-        format!("{first}{second}")
-    };
-    env.write("both.yaml", both("v1", "one"));
+    env.write("both.yaml", both(1, "one"));
     env.run_ok("apply both.yaml");
-    env.write("both.yaml", both("v2", "two"));
+    env.write("both.yaml", both(2, "two"));
     let ran = env.run("rehearse both.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("api: nothing to do: 2 of 2 upgraded, 2 ready"), "{}", ran.stderr);

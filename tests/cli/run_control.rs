@@ -1,40 +1,11 @@
 //! `pause`, `resume`, `promote`, `abort`, `scale`: alone, beside a run, and one after the other.
 
-use crate::exit_codes::open_shop;
-use crate::lock_queue::by;
-use crate::support::application::application;
-use crate::support::child::Child;
+use crate::support::pod_rules;
+use crate::support::shop::{held_shop, open_shop, waiting_shop};
 use crate::support::test_env::TestEnv;
 
-const STUCK: &str = "- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}";
-const WELL: &str = "- {image: '*', readyAfter: 20ms}";
-
-/// A shop whose upgrade is held after its first batch, nobody driving.
-fn held() -> TestEnv {
-    let env = open_shop();
-    env.run_ok("apply v2.yaml --partition 0");
-    assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
-    env
-}
-
-/// A shop in whose upgrade a process waits for a pod of the first batch.
-fn driven() -> (TestEnv, Child) {
-    let env = open_shop();
-    env.pods(STUCK);
-    let mut driver = Child::spawn(by("driver", &env, "apply v2.yaml"));
-    driver.until("waiting for `web-v2`: 0 of 1 ready");
-    (env, driver)
-}
-
-/// Lets pods become ready: a command that changes something sets the rules of all.
-fn pods_come(env: &TestEnv) {
-    env.pods(WELL);
-    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
-    env.run_ok("apply other.yaml");
-}
-
 #[test]
-fn promote_goes_on_to_the_next_gate() {
+fn promote_continues_to_the_next_gate() {
     let env = open_shop();
     env.run_ok("apply v2.yaml --batches 1,1,1 --partition 0");
     insta::assert_snapshot!(env.run("promote").transcript(), @"
@@ -66,7 +37,7 @@ fn promote_in_full_passes_every_gate() {
 
 #[test]
 fn resume_stays_at_the_gate() {
-    let env = held();
+    let env = held_shop();
     let ran = env.run_ok("resume web");
     assert!(ran.stderr.contains("held after batch 1 of 2"), "{}", ran.stderr);
     assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
@@ -74,10 +45,10 @@ fn resume_stays_at_the_gate() {
 
 #[test]
 fn resume_beside_a_run_says_whom_it_waits_for() {
-    let (env, driver) = driven();
-    let mut resumed = Child::spawn(by("jane", &env, "resume web"));
+    let (env, driver) = waiting_shop();
+    let mut resumed = env.start_as("jane", "resume web");
     resumed.until("waiting for the run of `driver`, which holds the lease");
-    pods_come(&env);
+    env.let_pods_get_ready();
     assert_eq!(driver.end().code, Some(0));
     let resumed = resumed.end();
     assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
@@ -85,7 +56,7 @@ fn resume_beside_a_run_says_whom_it_waits_for() {
 
 #[test]
 fn abort_returns_in_one_batch() {
-    let env = held();
+    let env = held_shop();
     insta::assert_snapshot!(env.run("abort").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
@@ -109,35 +80,35 @@ fn abort_returns_in_one_batch() {
 }
 
 #[test]
-fn an_abort_that_was_interrupted_goes_on_when_it_is_given_again() {
-    let env = held();
-    env.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
-    let mut first = Child::spawn(by("first", &env, "abort"));
+fn an_interrupted_abort_resumes_when_rerun() {
+    let env = held_shop();
+    env.pods(pod_rules::failing("*:1", "NeverReady"));
+    let mut first = env.start_as("first", "abort");
     first.until("waiting for `web-v1`:");
     drop(first);
-    env.pods(WELL);
+    env.pods(pod_rules::READY);
     let again = env.run_ok("abort");
     assert!(again.stderr.contains("resuming the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
 #[test]
-fn an_undo_that_was_interrupted_goes_on_when_it_is_given_again() {
+fn an_interrupted_undo_resumes_when_rerun() {
     let env = open_shop();
     env.run_ok("apply v2.yaml");
-    env.pods("- {image: '*:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
-    let mut first = Child::spawn(by("first", &env, "undo"));
+    env.pods(pod_rules::failing("*:1", "NeverReady"));
+    let mut first = env.start_as("first", "undo");
     first.until("waiting for `web-v1`:");
     drop(first);
-    env.pods(WELL);
+    env.pods(pod_rules::READY);
     env.run_ok("undo");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
 #[test]
-fn abort_takes_over_from_whoever_drives() {
-    let (env, driver) = driven();
-    let aborted = Child::spawn(by("jane", &env, "abort")).end();
+fn abort_takes_over_from_the_driver() {
+    let (env, driver) = waiting_shop();
+    let aborted = env.start_as("jane", "abort").end();
     assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
     let driver = driver.end();
     assert_eq!(driver.code, Some(5), "{}", driver.stderr);
@@ -147,8 +118,8 @@ fn abort_takes_over_from_whoever_drives() {
 
 #[test]
 fn undo_now_takes_over_in_one_batch() {
-    let (env, driver) = driven();
-    let undone = Child::spawn(by("jane", &env, "undo --now")).end();
+    let (env, driver) = waiting_shop();
+    let undone = env.start_as("jane", "undo --now").end();
     assert_eq!(undone.code, Some(0), "{}", undone.stderr);
     assert!(undone.stderr.contains("in 1 batch (3)"), "{}", undone.stderr);
     assert_eq!(driver.end().code, Some(5));
@@ -158,7 +129,7 @@ fn undo_now_takes_over_in_one_batch() {
 #[test]
 fn a_first_release_has_nothing_to_return_to() {
     let env = TestEnv::new();
-    env.write("v1.yaml", crate::support::application::shop("v1", "web:1"));
+    env.write("v1.yaml", crate::support::manifest::shop("v1", "web:1"));
     env.run_ok("apply v1.yaml --partition 0");
     insta::assert_snapshot!(env.run("abort").transcript(), @"
     --- stderr
@@ -193,7 +164,7 @@ fn scale_gives_another_size_in_batches() {
 
 #[test]
 fn scale_does_not_run_over_an_upgrade() {
-    let env = held();
+    let env = held_shop();
     insta::assert_snapshot!(env.run("scale web --replicas 5").transcript(), @"
     --- stderr
     web: failed: component `web` is in the middle of an upgrade
@@ -204,20 +175,20 @@ fn scale_does_not_run_over_an_upgrade() {
 }
 
 #[test]
-fn a_paused_process_waits_and_goes_on() {
-    let (env, mut driver) = driven();
-    let paused = Child::spawn(by("jane", &env, "pause web")).end();
+fn a_paused_process_waits_and_resumes() {
+    let (env, mut driver) = waiting_shop();
+    let paused = env.start_as("jane", "pause web").end();
     insta::assert_snapshot!(paused.transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
     web    3        1          0       batchVerifying   rollingInBatches   0s
     --- stderr
-    web: paused; `rollout resume web` lets it go on
+    web: paused; resume it with `rollout resume web`
     [exit 0]
     ");
     driver.until("paused by `jane` in batch 1 of 2");
-    pods_come(&env);
+    env.let_pods_get_ready();
     env.settle();
-    assert_eq!(env.deployments(), ["other-v1 1/1", "web-v1 3/3", "web-v2 1/1"], "nothing moves");
+    assert_eq!(env.deployments(), ["web-v1 3/3", "web-v2 1/1"], "nothing moves");
     insta::assert_snapshot!(env.run("apply v2.yaml").transcript(), @"
     --- stderr
     web: failed: component `web` is paused by `jane`
@@ -230,18 +201,18 @@ fn a_paused_process_waits_and_goes_on() {
     assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
     assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
     assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
-    assert_eq!(env.deployments(), ["other-v1 1/1", "web-v2 3/3"]);
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 
 #[test]
 fn a_pause_outlives_its_process() {
-    let (env, mut driver) = driven();
+    let (env, mut driver) = waiting_shop();
     env.run_ok("pause");
     driver.until("paused by `tester`");
     drop(driver);
-    env.pods(WELL);
+    env.pods(pod_rules::READY);
     assert_eq!(env.run("apply v2.yaml").code, Some(4));
-    assert!(env.run_ok("pause").stderr.contains("is paused already"));
+    assert!(env.run_ok("pause").stderr.contains("already paused"));
     let resumed = env.run_ok("resume");
     assert!(resumed.stderr.contains("resuming the upgrade"), "{}", resumed.stderr);
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
@@ -320,8 +291,9 @@ fn one_command_after_the_other() {
         ("delete web", "apply v2.yaml", 0, V2),
     ];
     for (first, second, code, left) in cases {
-        let env = held();
-        env.run(first);
+        let env = held_shop();
+        // It may be refused as well.
+        drop(env.run(first));
         let ran = env.run(second);
         assert_eq!(ran.code, Some(i32::from(*code)), "{first}, {second}\n{}", ran.stderr);
         env.settle();
@@ -332,13 +304,13 @@ fn one_command_after_the_other() {
 #[test]
 fn what_fails_can_return_by_itself() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     let ran = env.run("apply v2.yaml --fail-fast --on-failure undo");
     assert_eq!(ran.code, Some(3), "going back makes it no success\n{}", ran.stderr);
     let said = [
         "cannot become ready (`--fail-fast`): ImagePullBackOff",
         "warning event",
-        "hint: it goes back now",
+        "hint: rolling back now (`--on-failure undo`)",
         "upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3)",
         "workload `web-v2` deleted",
         "web: done: 3 of 3 upgraded, 3 ready",

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::exit_codes::open_shop;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, FILE, TestEnv};
 
 /// A command that may write no file of more than so many blocks, as on a disk that is nearly full.
@@ -36,7 +37,7 @@ fn a_disk_that_fills_ends_the_run_at_once() {
         assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
         ended_midway += usize::from(ran.code == Some(6));
         assert!(!env.path("box.json.tmp").exists());
-        // With room again it goes on.
+        // With room again it works.
         env.run_ok("apply v2.yaml");
         assert_eq!(env.deployments(), ["web-v2 3/3"]);
     }
@@ -54,9 +55,9 @@ fn a_disk_that_is_full_is_said_by_a_dry_run() {
 #[test]
 fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut driver = env.start("apply v2.yaml");
-    driver.until(": waiting, `web-v2`");
+    driver.until(": waiting for `web-v2`");
     env.write(FILE, "{broken");
     let ran = driver.end();
     assert_eq!(ran.code, Some(6), "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::application::{application, shop};
+use crate::support::manifest::{application, component, shop};
 use crate::support::screen::Screen;
 use crate::support::test_env::TestEnv;
 
@@ -50,7 +50,7 @@ fn the_upgrade() {
 fn three_components() {
     let env = TestEnv::new();
     let names = ["api", "job", "web"];
-    let texts = names.map(|name| application(name, name, "v1", "web:1", "targetSize: 2"));
+    let texts = names.map(|name| application(name, &[component(name, 1, 2).image("web:1")]));
     env.write("three.yaml", texts.join("---\n"));
     // They end in whatever order.
     let screen = on_screen(&env, "apply three.yaml", 80);

@@ -6,17 +6,16 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::support::application::shop;
 use crate::support::child::Child;
 use crate::support::http_server::{Answer, HttpServer, ReceivedRequest};
+use crate::support::manifest::shop;
+use crate::support::pod_rules;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
 /// In every secret of these tests.
 const CANARY: &str = "canary";
 /// The same in base64, and a part of the key below.
 const OTHER_FORMS: [&str; 2] = ["Y2FuYXJ5", "nV+941ohWi3Tzw3r"];
-
-const READY: &str = "- {image: '*', readyAfter: 20ms}";
 
 /// Of a key that is used nowhere else.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----
@@ -115,7 +114,7 @@ fn what_gets_in_is_not_printed() {
 
 /// Every command, with every request said.
 fn lives(login: &str, sent: &str, user: fn(&TestEnv) -> String) {
-    let http_server = HttpServer::open(READY, |_| None);
+    let http_server = HttpServer::open(pod_rules::READY, |_| None);
     let env = env(&format!("server: 'http://{login}127.0.0.1:{}'", http_server.port), user);
     let lines = [
         "apply v1.yaml -v",
@@ -145,8 +144,9 @@ fn lives(login: &str, sent: &str, user: fn(&TestEnv) -> String) {
 
 /// A server that answers everything so.
 fn answering(code: u16, kind: &'static str, text: &'static str) -> String {
-    let http_server =
-        HttpServer::open(READY, move |_| -> Option<Answer> { Some((code, kind, text.to_owned())) });
+    let http_server = HttpServer::open(pod_rules::READY, move |_| -> Option<Answer> {
+        Some((code, kind, text.to_owned()))
+    });
     http_server.address()
 }
 
@@ -203,7 +203,7 @@ fn what_fails_is_not_printed() {
             Box::new(sends),
         ),
         (
-            "`token` of the kubeconfig has invalid characters",
+            "`token` of the kubeconfig contains invalid characters",
             server(nobody()),
             Box::new(|_| r#"token: "canary-token\n""#.to_owned()),
         ),
@@ -266,7 +266,7 @@ fn what_fails_is_not_printed() {
 /// The everyday case: a session of a single sign-on that ends in mid-run.
 #[test]
 fn credentials_that_expire_in_mid_run_are_said_to_have() {
-    let http_server = HttpServer::open("- {image: '*', readyAfter: 1h}", |_| None);
+    let http_server = HttpServer::open(&pod_rules::ready_after("1h"), |_| None);
     let until = r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#;
     for (number, flags) in ["", "-v"].into_iter().enumerate() {
         let env = env(&format!("server: 'http://127.0.0.1:{}'", http_server.port), |env| {
@@ -294,7 +294,7 @@ fn a_log_can_be_kept_out() {
     assert!(manifest.contains("secretKeyRef"));
     env.write("v1.yaml", manifest);
     let log: Vec<String> = (0..300).map(|line| format!("{line} canary-log")).collect();
-    env.pods(&format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
+    env.pods(format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
     let shown = |flags: &str| {
         let ran = env.run(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"));
         assert_eq!(ran.code, Some(3), "{}", ran.stderr);

@@ -2,20 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::application::application;
+use crate::support::manifest::{application, component};
+use crate::support::pod_rules;
 use crate::support::test_env::TestEnv;
 
 /// The component `web` with these properties beside its image.
 fn web(revision: &str, properties: &str) -> String {
-    let text = application("shop", "web", revision, &format!("web:{revision}"), "targetSize: 2");
-    let image = format!("image: web:{revision}");
-    text.replace(&image, &format!("{image}\n        {properties}"))
-}
-
-/// A component of another type in the application of the first.
-fn beside(text: &str, more: &str) -> String {
-    let (_, second) = more.split_once("components:\n").unwrap();
-    format!("{text}{second}")
+    let web = component("web", 1, 2).revision(&format!("web-{revision}")).image(&format!("web:{revision}"));
+    application("shop", &[web.property(properties)])
 }
 
 fn service(env: &TestEnv, name: &str) -> Option<Value> {
@@ -76,7 +70,7 @@ fn a_failed_upgrade_leaves_the_ports_of_those_that_serve() {
     env.write("v1.yaml", web("v1", PORT_80));
     env.write("v2.yaml", web("v2", PORT_81));
     env.run_ok("apply v1.yaml");
-    env.pods("- {image: 'web:v2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("web:v2", "NeverReady"));
     let failed = env.run("apply v2.yaml --batch-timeout 300ms");
     assert_eq!(failed.code, Some(3), "{}", failed.stderr);
     assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
@@ -110,7 +104,7 @@ fn a_port_that_is_no_longer_exposed_goes_and_no_pod_is_replaced() {
 }
 
 #[test]
-fn a_service_that_somebody_edited_or_removed_is_found_and_repaired() {
+fn a_service_that_was_edited_or_deleted_is_repaired() {
     let env = TestEnv::new();
     env.write("app.yaml", web("v1", PORT_80));
     env.run_ok("apply app.yaml");
@@ -211,11 +205,8 @@ fn labels_of_the_application_reach_its_objects_and_no_pod_is_replaced() {
 
 /// A StatefulSet, whose Service for names in DNS is called like the exposing one of the other component.
 fn colliding() -> String {
-    let store = application("shop", "store", "store-v1", "store:1", "targetSize: 1")
-        .replace("type: webservice", "type: statefulset");
-    let other = application("shop", "store-headless", "other-v1", "other:1", "targetSize: 1")
-        .replace("image: other:1", &format!("image: other:1\n        {PORT_80}"));
-    beside(&store, &other)
+    let other = component("store-headless", 1, 1).image("other:1").property(PORT_80);
+    application("shop", &[component("store", 1, 1).of("statefulset"), other])
 }
 
 #[test]
@@ -262,23 +253,15 @@ fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_remov
 #[test]
 fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_write() {
     let env = TestEnv::new();
-    let automatic = |name: &str| {
-        let text = application("shop", name, "gone", &format!("{name}:1"), "targetSize: 1");
-        text.lines()
-            .filter(|line| !line.contains("externalRevision"))
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
-    };
-    let named =
-        application("shop", "api", "web-v1", "api:1", "targetSize: 1").replace("api-web-v1", "web-v1");
-    env.write("both.yaml", beside(&automatic("web"), &named));
+    let named = component("api", 1, 1).revision("web-v1");
+    env.write("both.yaml", application("shop", &[component("web", 1, 1).unnamed(), named.clone()]));
     let ran = env.run("apply both.yaml");
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     let told = "components `web` and `api` both create revision `web-v1`";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(!env.path("box.json").exists(), "nothing was written");
     // Where one of them has it, an automatic name makes place.
-    env.write("api.yaml", &named);
+    env.write("api.yaml", application("shop", &[named]));
     env.run_ok("apply api.yaml");
     env.run_ok("apply both.yaml");
     assert_eq!(env.deployments(), ["web-v1 1/1", "web-v2 1/1"]);

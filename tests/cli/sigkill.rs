@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::exit_codes::open_shop;
-use crate::support::application::application;
 use crate::support::child::Child;
+use crate::support::manifest::{application, component};
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 /// An upgrade by a run without a name of its own, so that nobody takes it for the one before.
@@ -55,11 +55,11 @@ fn a_run_killed_again_and_again_gets_there() {
     is_right(&env, 3);
 }
 
-/// What a removal is told to remove may have been made anew by whoever took over meanwhile, under the same name.
+/// The run that took over may have recreated what a removal is about to delete, under the same name.
 #[test]
 fn a_removal_that_was_overtaken_removes_nothing_more() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-    let texts = names.map(|name| application("shop", name, "v1", "web:1", "targetSize: 1"));
+    let texts = names.map(|name| application("shop", &[component(name, 1, 1).image("web:1")]));
     let components = texts.iter().map(|text| text.split_once("components:\n").unwrap().1);
     let (head, _) = texts[0].split_once("    - name").unwrap();
     let manifest = components.fold(head.to_owned(), |all, one| all + one);

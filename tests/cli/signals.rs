@@ -1,23 +1,24 @@
-//! Ctrl-C, SIGTERM, and going on afterwards.
+//! Ctrl-C, SIGTERM, and resuming afterwards.
 
 use rustix::process::Signal;
 
-use crate::exit_codes::open_shop;
 use crate::support::child::Child;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 /// An upgrade that waits for the first pod of `web-v2`, which does not come.
 fn waiting() -> (TestEnv, Child) {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut child = env.start("apply v2.yaml");
     child.until("waiting for `web-v2`: 0 of 1 ready");
     (env, child)
 }
 
 /// The same command again, now that the pods come.
-fn goes_on(env: &TestEnv) {
-    env.pods("- {image: '*', readyAfter: 20ms}");
+fn resumes(env: &TestEnv) {
+    env.pods(pod_rules::READY);
     let ran = env.run_ok("apply v2.yaml");
     assert!(ran.stderr.contains("resuming the upgrade from `web-v1` to `web-v2`"), "{}", ran.stderr);
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
@@ -48,7 +49,7 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     ");
     let history = env.run_ok("history").stdout;
     assert!(history.contains("Interrupted"), "{history}");
-    goes_on(&env);
+    resumes(&env);
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_termination_is_143_and_the_run_goes_on() {
     let ran = child.end();
     assert_eq!(ran.code, Some(143), "{}", ran.stderr);
     assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
-    goes_on(&env);
+    resumes(&env);
 }
 
 #[test]
@@ -69,13 +70,13 @@ fn a_second_signal_stops_at_once() {
     let ran = child.end();
     assert!(matches!(ran.code, Some(130 | 143)), "{ran:?}");
     assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
-    goes_on(&env);
+    resumes(&env);
 }
 
 #[test]
 fn a_signal_while_waiting_in_line_leaves_no_trace() {
     let (env, first) = waiting();
-    let mut second = Child::spawn(crate::lock_queue::by("second", &env, "apply v1.yaml"));
+    let mut second = env.start_as("second", "apply v1.yaml");
     second.until("waiting for the run of `tester`").signal(Signal::INT);
     insta::assert_snapshot!(second.end().transcript(), @"
     --- stderr
@@ -84,7 +85,7 @@ fn a_signal_while_waiting_in_line_leaves_no_trace() {
     [exit 130]
     ");
     drop(first);
-    goes_on(&env);
+    resumes(&env);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! `status --until`: beside a run that another process drives.
 
-use crate::exit_codes::open_shop;
-use crate::lock_queue::by;
-use crate::support::application::application;
-use crate::support::child::Child;
+use crate::support::pod_rules;
+use crate::support::shop::{open_shop, waiting_shop};
 
 #[test]
 fn what_is_so_already_is_not_waited_for() {
@@ -39,7 +37,7 @@ fn what_is_so_already_is_not_waited_for() {
 #[test]
 fn a_run_that_failed_is_3_at_once() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "NeverReady"));
     assert_eq!(env.run("apply v2.yaml --batch-timeout 500ms").code, Some(3));
     insta::assert_snapshot!(env.run("status --until done").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
@@ -54,15 +52,10 @@ fn a_run_that_failed_is_3_at_once() {
 
 #[test]
 fn a_run_beside_it_is_followed_to_its_end() {
-    let env = open_shop();
-    env.pods("- {image: '*:2', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
-    let mut driver = Child::spawn(by("driver", &env, "apply v2.yaml"));
-    driver.until("waiting for `web-v2`: 0 of 1 ready");
+    let (env, driver) = waiting_shop();
     let mut watcher = env.start("status web --until done");
     watcher.until("waiting until done, at most 30m");
-    env.pods("- {image: '*', readyAfter: 20ms}");
-    env.write("other.yaml", application("other", "other", "v1", "x:1", "targetSize: 1"));
-    env.run_ok("apply other.yaml");
+    env.let_pods_get_ready();
     assert_eq!(driver.end().code, Some(0));
     let watched = watcher.end();
     assert_eq!(watched.code, Some(0), "{}", watched.stderr);
@@ -80,7 +73,7 @@ fn what_was_done_once_and_is_gone_is_not_done() {
     for until in ["done", "gate", "ready"] {
         let ran = env.run(&format!("status --until {until} --timeout 200ms"));
         assert_eq!(ran.code, Some(3), "{until}: {}", ran.stderr);
-        assert!(ran.stderr.contains("web: `web-v1` is not there any more\n"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("web: `web-v1` no longer exists\n"), "{}", ran.stderr);
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::exit_codes::open_shop;
-use crate::support::application::shop;
+use crate::support::manifest::shop;
+use crate::support::pod_rules;
+use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
 #[test]
@@ -37,7 +38,7 @@ fn data_is_never_coloured_but_for_differences() {
 #[test]
 fn a_log_has_no_control_characters() {
     let env = open_shop();
-    env.pods("- {image: '*:2', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
+    env.pods(pod_rules::failing("*:2", "CrashLoopBackOff"));
     let mut ran = env.run("apply v2.yaml --batch-timeout 50ms");
     ran.stderr.push_str(&env.run("apply nothing.yaml").stderr);
     ran.stderr.push_str(
@@ -99,7 +100,7 @@ fn quiet_leaves_data_and_trouble() {
     insta::assert_snapshot!(env.run("apply v1.yaml -q --batches 1").transcript(), @"
     --- stderr
     web: failed: `rolloutBatches` do not fit: 1, but the upgrade to 3 replicas needs a sum of 3
-      hint: let the batches add up to 3 (first release and upgrade: the target size; scale: the difference), give percentages, or leave `rolloutBatches` out for a single batch
+      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
 }

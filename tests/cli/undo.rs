@@ -1,19 +1,12 @@
 //! `undo` and `history`.
 
-use crate::exit_codes::open_shop;
-use crate::support::application::{application, shop};
+use crate::support::manifest::{application, component, shop};
+use crate::support::shop::{open_shop, upgraded_shop};
 use crate::support::test_env::TestEnv;
-
-/// A shop that went from `web-v1` to `web-v2`.
-fn upgraded() -> TestEnv {
-    let env = open_shop();
-    env.run_ok("apply v2.yaml");
-    env
-}
 
 #[test]
 fn without_argument_it_is_the_revision_before() {
-    let env = upgraded();
+    let env = upgraded_shop();
     insta::assert_snapshot!(env.run("undo").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
@@ -38,7 +31,7 @@ fn without_argument_it_is_the_revision_before() {
 #[test]
 fn a_revision_has_three_names() {
     for name in ["v1", "web-v1", "1"] {
-        let env = upgraded();
+        let env = upgraded_shop();
         env.run_ok(&format!("undo web --to-revision {name}"));
         assert_eq!(env.deployments(), ["web-v1 3/3"], "{name}");
     }
@@ -78,7 +71,7 @@ fn revisions_without_a_number_in_their_name_are_numbered() {
 
 #[test]
 fn batches_and_gate_can_be_given() {
-    let env = upgraded();
+    let env = upgraded_shop();
     let ran = env.run_ok("undo --batches 1,1,1 --partition 1");
     assert!(ran.stderr.contains("3 batches (1, 1 and 1)"), "{}", ran.stderr);
     assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
@@ -96,7 +89,7 @@ fn a_held_upgrade_is_undone() {
 
 #[test]
 fn the_revision_that_runs_is_nothing_to_do() {
-    let env = upgraded();
+    let env = upgraded_shop();
     let before = env.bytes();
     insta::assert_snapshot!(env.run("undo --to-revision v2").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -110,7 +103,7 @@ fn the_revision_that_runs_is_nothing_to_do() {
 
 #[test]
 fn an_unknown_revision_is_refused_with_the_list() {
-    let env = upgraded();
+    let env = upgraded_shop();
     let before = env.bytes();
     insta::assert_snapshot!(env.run("undo --to-revision v9").transcript(), @"
     --- stderr
@@ -133,8 +126,8 @@ fn no_revision_before_is_refused() {
 
 #[test]
 fn of_several_components_one_must_be_named() {
-    let env = upgraded();
-    env.write("tea.yaml", application("tea", "pot", "v1", "pot:1", "targetSize: 1"));
+    let env = upgraded_shop();
+    env.write("tea.yaml", application("tea", &[component("pot", 1, 1)]));
     env.run_ok("apply tea.yaml");
     insta::assert_snapshot!(env.run("undo").transcript(), @"
     --- stderr
@@ -160,7 +153,7 @@ fn of_several_components_one_must_be_named() {
 
 #[test]
 fn history_has_every_form() {
-    let env = upgraded();
+    let env = upgraded_shop();
     insta::assert_snapshot!(env.run("history").transcript(), @"
     REVISION   NAME     IMAGE                    READY   AGE
     1          web-v1   registry.example/web:1   -       0s
@@ -185,7 +178,7 @@ fn history_has_every_form() {
 
 #[test]
 fn history_shows_what_is_in_a_revision() {
-    let env = upgraded();
+    let env = upgraded_shop();
     let before = env.bytes();
     for name in ["v1", "web-v1", "1"] {
         let body = env.run_ok(&format!("history web --revision {name}")).stdout;
@@ -207,7 +200,7 @@ fn history_shows_what_is_in_a_revision() {
 
 #[test]
 fn history_shows_the_difference_of_two_revisions() {
-    let env = upgraded();
+    let env = upgraded_shop();
     let diff = env.run_ok("history web --diff v1 v2");
     assert!(diff.stdout.starts_with("--- deployment/web-v1\n+++ deployment/web-v2\n@@ "), "{}", diff.stdout);
     let changed: Vec<&str> =
@@ -235,7 +228,7 @@ fn tried_twice() -> TestEnv {
 }
 
 #[test]
-fn the_way_back_leads_to_what_worked_in_its_size() {
+fn a_rollback_leads_to_what_worked_in_its_size() {
     for line in ["undo", "undo --now", "abort", "apply app.yaml --batch-timeout 300ms --on-failure undo"] {
         let env = tried_twice();
         let ran = env.run(line);

@@ -1,4 +1,4 @@
-//! A removal that a finalizer holds up says so, ends in time, and goes on when it is asked for again.
+//! A removal that a finalizer blocks reports it, ends in time, and completes when it is rerun.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
 use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
@@ -50,7 +51,7 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_a_finalizer_holds_is_named_and_waited_for_a_minute() {
-    let cluster = TestCluster::open("- {image: '*', readyAfter: 50ms}").await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2).exposing(80)])).await;
     finalize(&cluster, &["example.com/balancer"]).await;
     let begun = cluster.clock.elapsed();

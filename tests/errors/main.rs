@@ -10,4 +10,3 @@ mod outages;
 mod preflight;
 mod rejections;
 mod retry_after;
-mod single_errors;

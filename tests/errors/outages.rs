@@ -6,11 +6,11 @@ use std::time::Duration;
 use rollout::driver::outcome::FailureKind;
 use rollout::sandbox::fault::{Verb, Verdict};
 
-use crate::support::case;
 use crate::support::fault::{Fate, PASS, page, status};
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, Scenario};
 use crate::support::scenarios;
+use crate::support::trial::case;
 
 /// A process all of whose requests fail, from one on.
 fn failing_from(index: usize, verdict: fn() -> Verdict) -> Process {
@@ -46,24 +46,24 @@ fn asks_rarely(run: &Run, from: usize, lasted: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_has_no_server() {
-    gives_up(scenarios::upgrade(), || Verdict::Answer(page(503))).await;
+    gives_up(scenarios::named("upgrade"), || Verdict::Answer(page(503))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_that_is_gone() {
-    gives_up(scenarios::scale_in(), || Verdict::Reset).await;
+    gives_up(scenarios::named("scale_in"), || Verdict::Reset).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_that_swallows() {
-    gives_up(scenarios::first_release(), || Verdict::Hang).await;
+    gives_up(scenarios::named("first_release"), || Verdict::Hang).await;
 }
 
 /// A webhook that is away fails the creates of one kind, while everything else is answered.
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_cannot_be_made() {
     for kind in ["controllerrevisions", "deployments"] {
-        let scenario = scenarios::upgrade();
+        let scenario = scenarios::named("upgrade");
         let reference = scenario.reference().await;
         let scene = scenario.open().await;
         let begun = scene.cluster.clock.elapsed().unsigned_abs();

@@ -1,4 +1,4 @@
-//! What would stop a run is named before its first write, by a plan as by the run itself.
+//! Preflight checks: what would stop a run is reported before its first write, by `plan` and by the run.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use crate::support::fault::{Fate, PASS, answer, status};
 use crate::support::manifest::{Component, component, request_for, web};
 use crate::support::process::{Process, Run};
-use crate::support::scenario::{IDENTITY, Scenario};
-use crate::support::scenarios;
+use crate::support::scenario::{Act, IDENTITY, Scenario};
+use crate::support::scenarios::{self, scenario};
 use crate::support::tapped_client;
 use crate::support::test_cluster::TestCluster;
 
@@ -46,7 +46,7 @@ fn warnings(run: &Run) -> Vec<String> {
     told.collect()
 }
 
-/// What a plan of a story says, and why it is refused.
+/// The warnings of a plan of a scenario, or why it is refused.
 async fn planned(
     cluster: &TestCluster,
     process: &Process,
@@ -60,7 +60,7 @@ async fn planned(
     }
 }
 
-/// Plays a story up to its last manifest, whose run and plan meet these answers.
+/// Plays a scenario up to its manifest, whose run and plan get these responses.
 async fn foreseen(
     scenario: &Scenario,
     script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
@@ -110,8 +110,7 @@ async fn refuses(
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_the_peak_exceeds_is_a_warning() {
     let quota = |hard: Value, used: Value| json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}]);
-    let scenario =
-        Scenario { rules: "", before: Vec::new(), manifest: vec![web(1, 3), component("api", 1, 2)] };
+    let scenario = scenario("release", [], [web(1, 3), component("api", 1, 2)]);
     let items = quota(json!({"pods": "4", "count/deployments.apps": "9"}), json!({"pods": "0"}));
     let script = move |seen: &RequestInfo| {
         is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items))
@@ -126,7 +125,7 @@ async fn a_quota_that_the_peak_exceeds_is_a_warning() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_suffices_is_no_word_worth() {
-    let scenario = scenarios::upgrade();
+    let scenario = scenarios::named("upgrade");
     let hard = json!({"pods": "100", "count/deployments.apps": "2", "requests.cpu": "1"});
     let items = json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {
         "hard": hard, "used": {"pods": "0", "count/deployments.apps": "1"},
@@ -148,7 +147,7 @@ async fn an_autoscaler_is_refused() {
         is(seen, Verb::List, "horizontalpodautoscalers").then(|| list("HorizontalPodAutoscaler", &items))
     };
     let words = "horizontalpodautoscaler `auto` sets the size of deployment `web-v2`";
-    refuses(&scenarios::upgrade(), script, words, "remove it").await;
+    refuses(&scenarios::named("upgrade"), script, words, "delete it for the duration of the rollout").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +156,7 @@ async fn a_namespace_that_is_not_there_is_refused() {
         is(seen, Verb::Get, "namespaces").then(|| status(404, "NotFound", "namespaces \"default\" not found"))
     };
     let words = "namespace `default` does not exist";
-    refuses(&scenarios::first_release(), script, words, "`kubectl create namespace default`").await;
+    refuses(&scenarios::named("first_release"), script, words, "`kubectl create namespace default`").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +166,7 @@ async fn pods_that_a_limit_forbids_are_refused() {
     let script =
         move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
     let words = format!("pods of revision `web-v2` are rejected: {message}");
-    refuses(&scenarios::upgrade(), script, &words, "kubectl describe limitrange").await;
+    refuses(&scenarios::named("upgrade"), script, &words, "kubectl describe limitrange").await;
 }
 
 /// Whoever makes pods for a workload may be let through.
@@ -176,16 +175,20 @@ async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
     let script =
         move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
-    warns(&scenarios::upgrade(), script, &format!("pods of revision `web-v2` may be rejected: {message}"))
-        .await;
+    warns(
+        &scenarios::named("upgrade"),
+        script,
+        &format!("pods of revision `web-v2` may be rejected: {message}"),
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_webhook_without_dry_runs_is_in_nobodys_way() {
+async fn a_webhook_without_dry_runs_blocks_nothing() {
     let message = "admission webhook \"a\" does not support dry run";
     let script =
         move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(400, "BadRequest", message));
-    let (run, plan) = foreseen(&scenarios::upgrade(), script).await;
+    let (run, plan) = foreseen(&scenarios::named("upgrade"), script).await;
     assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
     assert_eq!(plan.unwrap(), [""; 0]);
 }
@@ -199,11 +202,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
             "status": {"expectedPods": covers, "currentHealthy": 5, "desiredHealthy": least, "disruptionsAllowed": 1},
         })
     };
-    let scenario = Scenario {
-        rules: "",
-        before: vec![crate::support::scenario::Act::Apply(vec![web(1, 5)])],
-        manifest: vec![web(1, 3)],
-    };
+    let scenario = scenario("shrink", [Act::Apply(vec![web(1, 5)])], [web(1, 3)]);
     // One that leaves room, and one that counts pods of others as well, say nothing.
     let items = json!([budget("tight", 3, 5), budget("wide", 2, 5), budget("shared", 3, 9)]);
     let script = move |seen: &RequestInfo| {
@@ -226,7 +225,7 @@ async fn what_may_not_be_asked_is_reported_once() {
     let words = "missing permissions in namespace `default`: create `pods`, get `namespaces`, list `resourcequotas`, list \
                  `horizontalpodautoscalers.autoscaling`, list `poddisruptionbudgets.policy`; the preflight checks that need \
                  them are skipped: `rollout rbac` prints the permissions";
-    warns(&scenarios::upgrade(), script, words).await;
+    warns(&scenarios::named("upgrade"), script, words).await;
 }
 
 /// What a run asks of the server is what the table of rights says.

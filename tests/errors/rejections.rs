@@ -72,34 +72,46 @@ fn makes(kind: &str, seen: &RequestInfo) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_may_not_be_made() {
-    fails(scenarios::first_release(), forbidden, |seen| makes("leases", seen), FailureKind::Refused).await;
+    fails(scenarios::named("first_release"), forbidden, |seen| makes("leases", seen), FailureKind::Refused)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_revision_that_may_not_be_recorded() {
-    fails(scenarios::upgrade(), forbidden, |seen| makes("controllerrevisions", seen), FailureKind::Denied)
-        .await;
+    fails(
+        scenarios::named("upgrade"),
+        forbidden,
+        |seen| makes("controllerrevisions", seen),
+        FailureKind::Denied,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_may_not_be_made() {
-    fails(scenarios::first_release(), forbidden, |seen| makes("configmaps", seen), FailureKind::Refused)
-        .await;
+    fails(
+        scenarios::named("first_release"),
+        forbidden,
+        |seen| makes("configmaps", seen),
+        FailureKind::Refused,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_may_not_be_made() {
-    fails(scenarios::upgrade(), forbidden, |seen| makes("deployments", seen), FailureKind::Denied).await;
+    fails(scenarios::named("upgrade"), forbidden, |seen| makes("deployments", seen), FailureKind::Denied)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_the_server_finds_wrong() {
-    fails(scenarios::upgrade(), invalid, |seen| makes("deployments", seen), FailureKind::Denied).await;
+    fails(scenarios::named("upgrade"), invalid, |seen| makes("deployments", seen), FailureKind::Denied).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_may_not_be_made() {
-    fails(scenarios::exposed(), forbidden, |seen| makes("services", seen), FailureKind::Denied).await;
+    fails(scenarios::named("exposed"), forbidden, |seen| makes("services", seen), FailureKind::Denied).await;
 }
 
 /// A server error that no other try can cure is no outage.
@@ -111,7 +123,7 @@ async fn what_the_server_can_never_take() {
                 "deployments" => |seen: &RequestInfo| makes("deployments", seen),
                 _ => |seen: &RequestInfo| makes("controllerrevisions", seen),
             };
-            fails(scenarios::upgrade(), answer, is_such, FailureKind::Denied).await;
+            fails(scenarios::named("upgrade"), answer, is_such, FailureKind::Denied).await;
         }
     }
 }

@@ -1,20 +1,48 @@
 //! An overloaded server is left alone for as long as it asks.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
-use super::single_errors::{failing_once, next_to_same};
-use crate::support::fault::{too_many_requests, too_many_requests_status};
-use crate::support::scenario::BRIEF;
+use crate::support::fault::{Fate, PASS, Request, too_many_requests, too_many_requests_status};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::{BRIEF, IDENTITY};
 use crate::support::scenarios;
+
+/// A process whose first request of a kind fails.
+fn failing_once(
+    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
+    is_such: impl Fn(&RequestInfo) -> bool + Send + Sync + 'static,
+) -> Process {
+    let is_over = Mutex::new(false);
+    Process::with(IDENTITY, move |seen| {
+        let mut is_over = is_over.lock().unwrap();
+        if !*is_over && is_such(seen) {
+            *is_over = true;
+            return Fate::Verdict(verdict());
+        }
+        PASS
+    })
+}
+
+/// A request and the next of its kind to the same object.
+fn next_to_same(run: &Run, index: usize) -> Option<(&Request, &Request)> {
+    let refused = &run.requests[index];
+    let next = run.requests[index + 1..].iter().find(|request| {
+        request.seen.kind == refused.seen.kind
+            && request.seen.verb == refused.seen.verb
+            && request.seen.name == refused.seen.name
+    });
+    next.map(|next| (refused, next))
+}
 
 async fn waits(
     seconds: u64,
     verdict: impl Fn() -> Verdict + Send + Sync + 'static,
     is_such: fn(&RequestInfo) -> bool,
 ) {
-    let scenario = scenarios::upgrade();
+    let scenario = scenarios::named("upgrade");
     let scene = scenario.open().await;
     let run = scenario.run(&scene, &failing_once(verdict, is_such)).await;
     assert!(run.is_success(), "{}", run.transcript());

@@ -2,33 +2,21 @@
 
 use rollout::oam::manifest::{Source, parse};
 
-/// A manifest that is good.
-const BASE: &str = r"apiVersion: core.oam.dev/v1beta1
-kind: Application
-metadata:
-  name: shop
-spec:
-  components:
-    - name: web
-      type: webservice
-      properties:
-        image: nginx:1.29
-      traits:
-        - type: rollout
-          properties:
-            targetSize: 5
-            rolloutBatches:
-              - replicas: 2
-              - replicas: 3
-";
+use crate::support::manifest::{application, component};
 
-/// Blocks of a name (`#`), a part of [`BASE`] (`from|`), what stands there instead (`to|`), and all that is
+/// A manifest that is valid.
+fn base() -> String {
+    let web = component("web", 1, 5).unnamed().image("nginx:1.29").batches(&["2", "3"]);
+    application("shop", &[web])
+}
+
+/// Blocks of a name (`#`), a part of [`base`] (`from|`), what stands there instead (`to|`), and all that is
 /// said about it (`said|`). Without a part the whole manifest is replaced.
 const CASES: &str = include_str!("refusals.txt");
 
 #[test]
 fn the_base_is_good() {
-    assert!(parse(&[source(BASE)]).is_ok());
+    assert!(parse(&[source(&base())]).is_ok());
 }
 
 #[test]
@@ -46,8 +34,8 @@ fn every_refusal_says_where_and_what() {
         let text = if from.is_empty() {
             to
         } else {
-            assert!(BASE.contains(&from), "{name} replaces nothing");
-            BASE.replacen(&from, &to, 1)
+            assert!(base().contains(&from), "{name} replaces nothing");
+            base().replacen(&from, &to, 1)
         };
         let found = match parse(&[source(&text)]) {
             Ok(_) => "nothing".to_owned(),
@@ -63,7 +51,7 @@ fn every_refusal_says_where_and_what() {
 #[test]
 fn too_many_batches_are_refused() {
     let batches = format!("rolloutBatches: [{}]", "{replicas: 1}, ".repeat(1_001));
-    let text = BASE.replacen(
+    let text = base().replacen(
         "rolloutBatches:\n              - replicas: 2\n              - replicas: 3",
         &batches,
         1,

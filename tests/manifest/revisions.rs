@@ -85,7 +85,7 @@ fn automatic_names_count_up() {
         new_name(&[canary, v2.clone(), release], None, "a"),
         ("express-server-v2023".to_owned(), 2023)
     );
-    // Numbering does not look at the application.
+    // Numbers do not depend on the application.
     let mut foreign = v2;
     foreign.application = Some("another".to_owned());
     assert_eq!(new_name(&[foreign], None, "a"), ("express-server-v3".to_owned(), 3));
@@ -156,7 +156,7 @@ fn rollout_and_application_labels_make_no_revision() {
 }
 
 #[test]
-fn other_content_under_an_external_name_is_told() {
+fn other_content_under_an_external_name_is_reported() {
     let v1 = stored("express-server-v1", 1, "web:1");
     let mut changed = application(Some("express-server-v1"), "web:2");
     changed.components[0].properties.command = Some(vec!["run".to_owned()]);

@@ -1,4 +1,9 @@
-//! A case for each row of the specification's §3.6, §3.7 and §8, and for each deliberate difference.
+//! A case for each rule of ARCHITECTURE.md, "How a run is planned", for one Deployment per revision.
+//!
+//! They are complete when each bullet of that section has a case (both strategies, the scale, the gate, the end), and
+//! so has each pair of a kind of run (first release, upgrade, scale; the size kept, grown, shrunk) and what it starts
+//! from: a finished run, a run held at its gate, killed or failed, another target, another size, other batches.
+//! What holds for any history is in `histories`; one workload for all revisions is in `in_place`.
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::plan::desired::Desired;
@@ -70,7 +75,7 @@ fn upgrade_swaps_batch_by_batch() {
 }
 
 #[test]
-fn gate_holds_and_going_on_does_not_repeat_the_batch() {
+fn gate_holds_and_resuming_does_not_repeat_the_batch() {
     let mut world = released();
     let (writes, end) = world.run(&gated("v2", 5, &[2, 3], 0));
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=5 v2=2", "v1=3 v2=2"]);
@@ -108,7 +113,7 @@ fn a_gate_holds_a_first_release_and_a_scale_too() {
 }
 
 #[test]
-fn rollback_creates_the_old_workload_anew() {
+fn rollback_recreates_the_old_workload() {
     let mut world = released();
     world.run(&desired("v2", 5, &[2, 3]));
     let (writes, end) = world.run(&desired("v1", 5, &[2, 3]));
@@ -167,7 +172,7 @@ fn percentages_divide_five_as_one_three_one() {
 }
 
 #[test]
-fn revert_in_mid_rollout_goes_on_from_what_is_there() {
+fn revert_in_mid_rollout_starts_from_the_observed_sizes() {
     let mut world = held();
     assert_eq!(world.plan(&desired("v1", 5, &[2, 3])), world.plan(&desired("v1", 5, &[2, 3])));
     let (writes, _) = world.run(&desired("v1", 5, &[2, 3]));
@@ -265,7 +270,7 @@ fn size_zero_is_a_size() {
 }
 
 #[test]
-fn what_is_there_already_is_not_written_again() {
+fn a_finished_target_is_not_written_again() {
     let world = released();
     assert_eq!(world.plan(&desired("v1", 5, &[2, 3])), Step::Nothing);
     assert_eq!(world.plan(&desired("v1", 5, &[4, 1])), Step::Nothing, "other batches change nothing");
@@ -409,7 +414,7 @@ fn nothing_changes_before_every_workload_is_stamped() {
 }
 
 #[test]
-fn a_changed_batch_list_goes_on_from_the_recorded_size() {
+fn a_changed_batch_list_resumes_from_the_recorded_size() {
     let mut world = released();
     world.run(&gated("v1", 9, &[1, 3], 0));
     assert_eq!(world.sizes(), [("v1", 6)]);

@@ -124,7 +124,7 @@ fn upgrades_grow_and_shrink() {
 }
 
 #[test]
-fn another_size_in_mid_rollout_goes_on_from_what_has_moved() {
+fn another_size_in_mid_rollout_resumes_from_what_has_moved() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
@@ -181,7 +181,7 @@ fn scales_change_only_the_size() {
 }
 
 #[test]
-fn a_change_by_somebody_else_in_mid_run_stops_it_and_a_further_run_takes_it_back() {
+fn an_external_change_stops_the_run_and_the_next_run_reverts_it() {
     for kind in KINDS {
         let mut replica = released(kind);
         let request = replica.desired("v2", 5, &[2, 3]);
@@ -214,7 +214,7 @@ fn a_stale_status_passes_no_batch() {
             (!is_wait).then_some(step)
         });
         let rolls = steps.filter(|step| matches!(step, Step::Roll { .. })).count();
-        // The status still tells of five ready pods, which are those of the template before.
+        // The status still counts five ready pods, which are those of the previous template.
         assert_eq!(rolls, 1);
     }
 }

@@ -10,7 +10,7 @@ use rollout::plan::preview::assume;
 use rollout::plan::record::{Outcome, RunSpec};
 use rollout::plan::step::{Step, plan};
 
-/// The cluster's side.
+/// The observed state of the cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Replica {
     /// What the planner is shown.
@@ -22,7 +22,6 @@ pub(crate) struct Replica {
     kind: WorkloadKind,
 }
 
-/// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pod {
     pub(crate) revision: String,
@@ -81,7 +80,7 @@ impl Replica {
                 workload.epoch = held;
             }
             Step::Wait { .. } => panic!("a wait is no write"),
-            // The status stays as it was: nobody has looked yet.
+            // The status is stale until the controller observes the change.
             Step::Roll { .. } => {
                 let ready = self.workload().in_place.as_ref().unwrap().updated_ready;
                 assume(&mut self.observed, desired, step);
@@ -91,7 +90,7 @@ impl Replica {
         }
     }
 
-    /// The controller sees the newest spec, adds, removes and replaces pods, and tells what there is.
+    /// The controller sees the newest spec, adds, removes and replaces pods, and updates the status.
     pub(crate) fn reconcile(&mut self) {
         let Some(workload) = self.observed.workloads.first().cloned() else { return };
         let revision = self.in_place().written.clone().unwrap().revision;
@@ -144,7 +143,7 @@ impl Replica {
         self.tell();
     }
 
-    /// Everything comes to rest.
+    /// Lets the controller finish.
     pub(crate) fn settle(&mut self) {
         let mut before = Vec::new();
         self.reconcile();
@@ -201,7 +200,7 @@ impl Replica {
             return;
         };
         let workload = &self.observed.workloads[0];
-        // What has not been looked at is not told.
+        // What the controller has not observed is not in the status.
         if workload.observed_generation < workload.generation {
             return;
         }

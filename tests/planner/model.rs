@@ -11,7 +11,7 @@ use rollout::plan::preview::assume;
 use rollout::plan::record::{Outcome, Record, RunSpec};
 use rollout::plan::step::{Step, plan};
 
-/// The cluster's side.
+/// The observed state of the cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     /// What the planner is shown.
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Everything comes to rest.
+    /// Lets every workload reach its size, with all pods ready.
     pub(crate) fn settle(&mut self) {
         for index in 0..self.observed.workloads.len() {
             self.sync(index);
@@ -187,7 +187,6 @@ pub(crate) fn end(observed: &mut Observed, outcome: Outcome) {
     observed.held = None;
 }
 
-/// The recorded run's outcome.
 pub(crate) fn outcome(record: Option<&Record>) -> Option<Outcome> {
     record.map(|record| record.run.outcome)
 }

@@ -8,12 +8,13 @@ use rollout::driver::outcome::FailureKind;
 
 use super::lock_queue::{is_scaled, released};
 use crate::support::manifest::{request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_vanishes_with_its_workloads_is_no_takeover() {
-    let cluster = released("- {image: '*', readyAfter: 1m}").await;
+    let cluster = released(pod_rules::ready_after("1m")).await;
     let process = Process::new(IDENTITY);
     let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
     let (run, ()) = tokio::join!(cluster.run(&process, &manifest), async {

@@ -9,7 +9,6 @@ use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
 use serde_json::{Value, json};
 
 use super::lock_queue::judge;
-use crate::support::case;
 use crate::support::delayed_request::DelayedRequest;
 use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, request_for, web};
@@ -17,13 +16,14 @@ use crate::support::process::Process;
 use crate::support::scenario::{Act, IDENTITY, Scenario, process};
 use crate::support::scenarios;
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
 fn v3() -> Vec<Component> {
     vec![web(3, 5).batches(&["2", "3"])]
 }
 
 async fn arrives_when(is_such: fn(&EventKind) -> bool) {
-    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::upgrade() };
+    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let reference = scenario.reference().await;
     for late in reference.run.effects() {
         case(&format!("late: {}", late.line()));
@@ -89,7 +89,7 @@ async fn after_the_successors_end() {
 /// Neither run sees what the other does: the first must not fill a target that it made after the other's claim.
 #[tokio::test(start_paused = true)]
 async fn a_target_made_after_the_successors_claim_stays_empty() {
-    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::upgrade() };
+    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let scene = scenario.open().await;
     let cluster = &scene.cluster;
     let first = Process::with(IDENTITY, |seen| match seen.verb {
@@ -180,18 +180,19 @@ fn services(cluster: &TestCluster) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn no_late_write_changes_a_service_after_the_successor_has() {
     let v3 = || vec![web(3, 5).exposing(82).batches(&["2", "3"])];
-    late_writes_to_services(scenarios::exposed_in_mid_rollout(), v3()).await;
-    let first = Scenario { manifest: vec![web(2, 2).exposing(8080)], ..scenarios::exposed_elsewhere() };
+    late_writes_to_services(scenarios::named("exposed_in_mid_rollout"), v3()).await;
+    let first =
+        Scenario { manifest: vec![web(2, 2).exposing(8080)], ..scenarios::named("exposed_elsewhere") };
     late_writes_to_services(first, vec![web(3, 2).exposing(82)]).await;
-    let first = Scenario { manifest: vec![web(2, 2).exposing(80)], ..scenarios::exposed() };
+    let first = Scenario { manifest: vec![web(2, 2).exposing(80)], ..scenarios::named("exposed") };
     late_writes_to_services(first, vec![web(3, 2)]).await;
-    late_writes_to_services(scenarios::exposed_no_more(), vec![web(3, 3).exposing(80)]).await;
+    late_writes_to_services(scenarios::named("exposed_no_more"), vec![web(3, 3).exposing(80)]).await;
     // Nothing but the Service is written, and so it is by the successor.
     let of = |ports: &'static str| vec![web(1, 2).property(ports)];
     let a = of("ports: [{port: 80, name: hidden-a, expose: true}, {port: 81, name: hidden-b}]");
     let both =
         of("ports: [{port: 80, name: hidden-a, expose: true}, {port: 81, name: hidden-b, expose: true}]");
     let b = of("ports: [{port: 80, name: hidden-a}, {port: 81, name: hidden-b, expose: true}]");
-    let first = Scenario { before: vec![Act::Apply(a)], manifest: both, ..scenarios::shown() };
+    let first = Scenario { before: vec![Act::Apply(a)], manifest: both, ..scenarios::named("shown") };
     late_writes_to_services(first, b).await;
 }

@@ -9,6 +9,7 @@ use rollout::sandbox::fault::{RequestInfo, Verdict};
 
 use crate::support::fault::{Fate, PASS, Request, status};
 use crate::support::manifest::{Component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::Process;
 use crate::support::test_cluster::TestCluster;
 use crate::support::{invariants, preconditions};
@@ -21,16 +22,15 @@ pub(crate) fn is_scaled(what: &EventKind) -> bool {
     matches!(what, EventKind::WorkloadScaled { .. })
 }
 
-pub(crate) async fn released(rules: &str) -> TestCluster {
+pub(crate) async fn released(rules: impl AsRef<str>) -> TestCluster {
     let cluster = TestCluster::open(rules).await;
-    let run = cluster.run(&Process::new("setup"), &request_for(&[web(1, 5)])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    cluster.apply(&[web(1, 5)]).await;
     cluster
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_second_waits_and_says_for_whom() {
-    let cluster = released("- {image: '*', readyAfter: 1m}").await;
+    let cluster = released(pod_rules::ready_after("1m")).await;
     let from = cluster.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
     let first = request_for(&[web(2, 5).batches(&["2", "3"])]);
@@ -60,7 +60,7 @@ pub(crate) fn judge(cluster: &TestCluster, from: usize, requests: &[&Vec<Request
 /// Two of one mind: the second has nothing left to do.
 #[tokio::test(start_paused = true)]
 async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
-    let cluster = released("- {image: '*', readyAfter: 10s}").await;
+    let cluster = released(pod_rules::ready_after("10s")).await;
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
     let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
     let (one, other) = tokio::join!(cluster.run(&alice, &manifest), cluster.run(&bob, &manifest));
@@ -72,7 +72,7 @@ async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
 
 #[tokio::test(start_paused = true)]
 async fn patience_has_an_end() {
-    let cluster = released("- {image: '*', readyAfter: 5m}").await;
+    let cluster = released(pod_rules::ready_after("5m")).await;
     let (alice, mut bob) = (Process::new("alice"), Process::new("bob"));
     bob.limits.lock = Duration::from_secs(30);
     let (first, second) = (request_for(&[web(2, 5)]), request_for(&[web(3, 5)]));
@@ -90,7 +90,7 @@ async fn patience_has_an_end() {
 /// A holder that renews its Lease no more is succeeded after one lease duration, and not before.
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_vanished_is_succeeded() {
-    let cluster = released("- {image: '*', readyAfter: 5m}").await;
+    let cluster = released(pod_rules::ready_after("5m")).await;
     let from = cluster.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
     let first = request_for(&[web(2, 5).batches(&["2", "3"])]);
@@ -113,7 +113,7 @@ async fn a_holder_that_vanished_is_succeeded() {
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_hangs_does_not_lose_the_lease() {
     for hanging in [0..1, 3..4, 0..100] {
-        let cluster = released("- {image: '*', readyAfter: 1m}").await;
+        let cluster = released(pod_rules::ready_after("1m")).await;
         let renewals = AtomicUsize::new(0);
         let is_lost = hanging.len() > 1;
         let alice = Process::with("alice", move |seen| {
@@ -138,7 +138,7 @@ async fn a_renewal_that_hangs_does_not_lose_the_lease() {
 /// A run that cannot renew its Lease stands still until it can.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_on_a_lease_that_may_have_expired() {
-    let cluster = released("- {image: '*', readyAfter: 20s}").await;
+    let cluster = released(pod_rules::ready_after("20s")).await;
     let out = Duration::from_secs(25)..Duration::from_secs(100);
     let begun = cluster.clock.elapsed().unsigned_abs();
     let (window, clock) = (out.clone(), cluster.clock.clone());

@@ -5,13 +5,14 @@ use std::time::Duration;
 use rollout::driver::outcome::FailureKind;
 
 use super::lock_queue::{is_scaled, judge, released};
-use crate::support::case;
 use crate::support::fault::PASS;
 use crate::support::manifest::{Component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, Scenario};
 use crate::support::scenarios;
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
 fn v3() -> Vec<Component> {
     vec![web(3, 5).batches(&["2", "3"])]
@@ -34,7 +35,7 @@ fn check(cluster: &TestCluster, from: usize, first: &Run, second: &Run) {
 #[tokio::test(start_paused = true)]
 async fn the_first_ends_as_superseded() {
     for scaled in 1..=3 {
-        let cluster = released("- {image: '*', readyAfter: 30s}").await;
+        let cluster = released(pod_rules::ready_after("30s")).await;
         let from = cluster.history().len();
         let (first, second) = (Process::new(IDENTITY), Process::new(IDENTITY));
         let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
@@ -50,7 +51,7 @@ async fn the_first_ends_as_superseded() {
 /// Whatever write the first run has just made, the second takes over in that moment.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_at_every_write_keeps_the_invariants() {
-    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::upgrade() };
+    let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let reference = scenario.reference().await;
     for request in reference.run.writes() {
         let index = request.seen.index;

@@ -3,15 +3,13 @@
 use rollout::sandbox::fault::Verb;
 
 use crate::support::invariants;
-use crate::support::manifest::{Component, request_for, web};
+use crate::support::manifest::{Component, web};
+use crate::support::pod_rules;
 use crate::support::scenario::{Act, Scenario, process};
+use crate::support::scenarios::scenario;
 
 fn upgrade(batches: &[&'static str]) -> Scenario {
-    Scenario {
-        rules: "- {image: '*', readyAfter: 20ms}",
-        before: vec![Act::Apply(vec![web(1, 5)])],
-        manifest: vec![web(2, 5).batches(batches)],
-    }
+    scenario("upgrade", [Act::Apply(vec![web(1, 5)])], [web(2, 5).batches(batches)])
 }
 
 async fn costs(batches: &[&'static str], sizes: &[&str]) {
@@ -56,9 +54,8 @@ async fn an_upgrade_in_five_batches() {
 }
 
 async fn goes(before: Vec<Component>, manifest: Component, sizes: &[&str]) {
-    let before = before.into_iter().map(|one| Act::Apply(vec![one])).collect();
-    let scenario = Scenario { rules: "- {image: '*', readyAfter: 20ms}", before, manifest: vec![manifest] };
-    let reference = scenario.reference().await;
+    let before: Vec<Act> = before.into_iter().map(|one| Act::Apply(vec![one])).collect();
+    let reference = scenario("any", before, [manifest]).reference().await;
     let changes: Vec<&String> = reference.trace.iter().filter(|deed| deed.contains("->")).collect();
     assert_eq!(changes, sizes);
 }
@@ -92,10 +89,9 @@ async fn a_second_apply_writes_nothing() {
 /// While pods start slowly, the workloads are left alone.
 #[tokio::test(start_paused = true)]
 async fn waiting_writes_nothing() {
-    let scenario = Scenario { rules: "- {image: '*', readyAfter: 8m}", ..upgrade(&["5"]) };
+    let scenario = Scenario { rules: pod_rules::ready_after("8m"), ..upgrade(&["5"]) };
     let scene = scenario.open().await;
-    let run = scene.cluster.run(&process(), &request_for(&scenario.manifest)).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run = scene.cluster.apply(&scenario.manifest).await;
     assert!(run.effects().len() <= 8, "{}", run.transcript());
     assert!(run.effects().iter().all(|one| one.seen.verb != Verb::Update));
 }

@@ -6,15 +6,16 @@ use rollout::cluster::permissions::{self, Right, RightPurpose};
 use rollout::oam::kind::WorkloadKind;
 use serde_json::json;
 
-use crate::real_env::{CommandOutput, RealEnv, V1, V2, ran};
+use crate::real_env::{RealEnv, v1, v2};
 use crate::seed;
+use crate::support::test_env::CommandOutput;
 
 fn as_limited(env: &RealEnv) -> CommandOutput {
-    ran_limited(env, &mut env.applying(&V1, &[]))
+    ran_limited(env, &mut env.applying(&v1(), &[]))
 }
 
 fn ran_limited(env: &RealEnv, command: &mut Command) -> CommandOutput {
-    ran(&command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
+    CommandOutput::of(command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
 }
 
 fn grant(env: &RealEnv, rules: &str) {
@@ -88,7 +89,7 @@ pub(crate) fn documented_rights(env: &RealEnv) {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(!ran.stderr.contains("not foreseen"), "{ran:#?}");
     env.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
-    let mut command = env.applying(&V2, &[]);
+    let mut command = env.applying(&v2(), &[]);
     let refused = ran_limited(env, &mut command);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("horizontalpodautoscaler `express-server-v1`"), "{refused:#?}");
@@ -114,7 +115,7 @@ pub(crate) fn rights_on_views(env: &RealEnv) {
     assert!(ran.stderr.contains("`rollout rbac --with-views"), "{ran:#?}");
     assert_eq!(env.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
     grant_printed(env, &["--with-views"]);
-    let mut command = env.applying(&V2, &[]);
+    let mut command = env.applying(&v2(), &[]);
     let ran = ran_limited(env, &mut command);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(!ran.stderr.contains("warning"), "{ran:#?}");
@@ -125,11 +126,11 @@ pub(crate) fn rights_on_views(env: &RealEnv) {
 pub(crate) fn rights_to_remove(env: &RealEnv) {
     // Views, on which the user has no rights, are in nobody's way.
     seed::install_views(env);
-    env.applied(&V1);
+    env.applied(&v1());
     grant(env, &rules(&DRIVING));
     let delete = || {
         let mut command = env.command(&["delete", "express-server", "--yes"]);
-        ran(&command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
+        CommandOutput::of(command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
     };
     let is_refused = |said: &str| {
         let refused = delete();
@@ -150,9 +151,9 @@ pub(crate) fn rights_to_remove(env: &RealEnv) {
 }
 
 pub(crate) fn autoscaler(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.kubectl(&["autoscale", "deployment", "express-server-v1", "--min=2", "--max=9"]);
-    let ran = env.apply(&V2, &[]);
+    let ran = env.apply(&v2(), &[]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("horizontalpodautoscaler `express-server-v1`"), "{ran:#?}");
     assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
@@ -160,7 +161,7 @@ pub(crate) fn autoscaler(env: &RealEnv) {
 
 pub(crate) fn foreign_controller(env: &RealEnv) {
     seed::install_views(env);
-    env.applied(&V1);
+    env.applied(&v1());
     // As KubeVela's controller has it: the Rollout controls the workload while it rolls.
     let uid = env.kubectl(&[
         "get",
@@ -174,7 +175,7 @@ pub(crate) fn foreign_controller(env: &RealEnv) {
         "controller": true,
     }]}]);
     env.kubectl(&["patch", "deployment", "express-server-v1", "--type=json", "-p", &owner.to_string()]);
-    let ran = env.apply(&V2, &[]);
+    let ran = env.apply(&v2(), &[]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("controlled by Rollout `express-server`"), "{ran:#?}");
 }

@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use crate::diagnosis::{script, told};
-use crate::real_env::{Manifest, RealEnv, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::manifest::Component;
 
 /// What the policy says.
 const UNSIGNED: &str = "images have to be signed";
 
-/// A policy about new pods of the site's namespace, and its binding.
+/// A policy about new pods of the test's namespace, and its binding.
 fn policy(env: &RealEnv, kind: &str, spec: &str, binding: &str) -> String {
     let namespace = &env.namespace;
     format!(
@@ -39,32 +40,32 @@ fn meets(env: &RealEnv, words: &str) -> bool {
     [tried.stdout, tried.stderr].iter().any(|said| String::from_utf8_lossy(said).contains(words))
 }
 
-/// Its refusal is told by the ReplicaSet alone, which goes on asking.
+/// Only the ReplicaSet reports its refusal, and keeps retrying.
 pub(crate) fn policy_that_denies_pods(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let spec = format!("  validations:\n    - {{expression: 'false', message: {UNSIGNED}}}");
     env.put(&policy(env, "ValidatingAdmissionPolicy", &spec, "  validationActions: [Deny]"));
     env.until("the policy", || meets(env, UNSIGNED));
-    let ran = env.apply(&V2, &["--fail-fast"]);
+    let ran = env.apply(&v2(), &["--fail-fast"]);
     told(&ran, &["cannot become ready (`--fail-fast`): FailedCreate", "denied request", UNSIGNED]);
     assert_eq!(env.deployments()[0], ("express-server-v1".to_owned(), "5/5".to_owned()), "{ran:#?}");
 }
 
 pub(crate) fn limit_that_denies_pods(env: &RealEnv) {
     env.put("{apiVersion: v1, kind: LimitRange, metadata: {name: small}, spec: {limits: [{type: Container, max: {cpu: 100m}}]}}");
-    env.applied(&V1);
-    refuses(env, "maximum cpu usage per Container is 100m", &Manifest { property: "cpu: 0.5", ..V2 });
+    env.applied(&v1());
+    refuses(env, "maximum cpu usage per Container is 100m", &v2().property("cpu: 0.5"));
 }
 
 pub(crate) fn security_that_denies_pods(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.kubectl(&["label", "namespace", &env.namespace, "pod-security.kubernetes.io/enforce=restricted"]);
     env.until("the label", || meets(env, "violates PodSecurity"));
-    refuses(env, "violates PodSecurity", &V2);
+    refuses(env, "violates PodSecurity", &v2());
 }
 
 /// Plan and run are refused with these words, and the run has written nothing.
-fn refuses(env: &RealEnv, words: &str, manifest: &Manifest) {
+fn refuses(env: &RealEnv, words: &str, manifest: &Component) {
     for ran in [env.apply(manifest, &[]), env.apply(manifest, &["--dry-run=client"])] {
         assert_eq!(ran.code, Some(4), "{ran:#?}");
         assert!(ran.stderr.contains("pods of revision `express-server-v2` are rejected: "), "{ran:#?}");
@@ -77,7 +78,7 @@ fn refuses(env: &RealEnv, words: &str, manifest: &Manifest) {
 
 /// An init container that no manifest has, as a mesh puts it into every pod, crashes: it is named, and its log is shown.
 pub(crate) fn init_container_that_crashes(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let object = "Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: \"setup\", image: \"setup:1\"}]}}";
     let spec = format!(
         "  reinvocationPolicy: Never
@@ -88,7 +89,7 @@ pub(crate) fn init_container_that_crashes(env: &RealEnv) {
     env.put(&policy(env, "MutatingAdmissionPolicy", &spec, ""));
     env.until("the policy", || meets(env, "setup:1"));
     script(env, "InitCrashLoopBackOff, log: 'no route to the mesh'");
-    let ran = env.apply(&V2, &["--batch-timeout", "4s"]);
+    let ran = env.apply(&v2(), &["--batch-timeout", "4s"]);
     let past = "(restarted once, last ended: Error, exit code 1)";
     told(&ran, &["init container `setup`: CrashLoopBackOff: back-off 10s", past, "no route to the mesh"]);
     // It is what kubectl shows.

@@ -1,8 +1,9 @@
-//! What a run does about objects that are not its own, about its siblings, and on its way back, on a real server.
+//! What a run does about objects that are not its own, about its siblings, and in a rollback, on a real server.
 
 use serde_json::{Value, json};
 
-use crate::real_env::{Manifest, RealEnv, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::manifest::{application, component};
 
 const STUCK: &str = "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n";
 const WELL: &str = "- {image: '*', readyAfter: 100ms}\n";
@@ -40,7 +41,7 @@ fn foreign(name: &str, labels: &Value, pod_labels: &Value) -> String {
 
 /// The output of a trait, and a copy of the component's own workload under another name, survive everything.
 pub(crate) fn foreign_workloads(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let labels = json!({
         "app.oam.dev/component": "express-server", "app.oam.dev/name": "rollout-trait-test",
         "app.oam.dev/resourceType": "TRAIT",
@@ -58,17 +59,17 @@ pub(crate) fn foreign_workloads(env: &RealEnv) {
     env.put(&copy.to_string());
     let objects = ["deployment/proxy", "deployment/express-copy"];
     let before = objects.map(|object| written(env, object));
-    let again = env.applied(&V1);
+    let again = env.applied(&v1());
     for name in ["`proxy`", "`express-copy`"] {
         assert_eq!(again.stderr.matches(name).count(), 1, "{again:#?}");
     }
-    env.applied(&V2);
+    env.applied(&v2());
     assert_eq!(env.rollout(&["undo"]).code, Some(0));
     assert_eq!(objects.map(|object| written(env, object)), before);
     // Pods that the component's selector matches would be taken for its own.
     let pod_labels = json!({"app": "intruder", "app.oam.dev/component": "express-server"});
     env.put(&foreign("intruder", &labels, &pod_labels));
-    let refused = env.apply(&V2, &[]);
+    let refused = env.apply(&v2(), &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("`intruder`"), "{refused:#?}");
     env.kubectl(&["delete", "deployment", "intruder"]);
@@ -77,17 +78,15 @@ pub(crate) fn foreign_workloads(env: &RealEnv) {
 }
 
 /// The application with a sibling, whose pods come.
-fn both(manifest: &Manifest) -> String {
-    let text = manifest.text();
-    let (_, component) = text.split_once("components:\n").unwrap();
-    let sibling =
-        component.replace("express-server", "sibling").replace("stefanprodan/podinfo:5", "sibling:6");
-    format!("{text}\n{}", sibling.trim_start_matches('\n'))
+fn both(version: u32) -> String {
+    let express_server = if version == 1 { v1() } else { v2() };
+    let sibling = component("sibling", version, 5).batches(&["2", "3"]);
+    application("rollout-trait-test", &[express_server, sibling])
 }
 
 /// An abort of one component, beside the process that drives it and a sibling.
 pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
-    let (first, second) = (env.file("first.yaml", &both(&V1)), env.file("second.yaml", &both(&V2)));
+    let (first, second) = (env.file("first.yaml", &both(1)), env.file("second.yaml", &both(2)));
     let applied = env.rollout(&["apply", first.to_str().unwrap()]);
     assert_eq!(applied.code, Some(0), "{applied:#?}");
     env.script("- {image: 'sibling:*', readyAfter: 3s}\n- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n");
@@ -97,7 +96,7 @@ pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
     assert!(status.stderr.contains("drives the run"), "{status:#?}");
     let aborted = env.rollout(&["abort", "express-server"]);
     assert_eq!(aborted.code, Some(0), "{aborted:#?}");
-    let driver = driver.ended();
+    let driver = driver.end();
     assert_eq!(driver.code, Some(5), "{driver:#?}");
     assert!(driver.stderr.contains("sibling: done: 5 of 5 upgraded, 5 ready"), "{driver:#?}");
     assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
@@ -108,8 +107,8 @@ pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
 /// A failed run with another size is rolled back by itself to the size from before, also where the strategy was to take
 /// pods away first; meanwhile the source never has fewer ready pods.
 pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
-    let decrease_first = Manifest { more: "rolloutStrategy: DecreaseFirst\nbatchPartition: 0", ..V2 };
-    env.applied(&V1);
+    let decrease_first = v2().rollout("rolloutStrategy: DecreaseFirst").rollout("batchPartition: 0");
+    env.applied(&v1());
     let held = env.apply(&decrease_first, &[]);
     assert_eq!(held.code, Some(0), "{held:#?}");
     let undone = env.rollout(&["undo", "--now"]);
@@ -118,17 +117,17 @@ pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
         (undone.stderr.find("`express-server-v1` 3 → 5"), undone.stderr.find("`express-server-v2` 2 → 0"));
     assert!(grows.is_some() && grows < shrinks, "{undone:#?}");
     env.script(STUCK);
-    let larger = Manifest { size: 9, batches: &[3, 6], ..V2 };
+    let larger = v2().size(9).batches(&["3", "6"]);
     let failed = env.apply(&larger, &["--batch-timeout", "3s", "--on-failure", "undo"]);
     assert_eq!(failed.code, Some(3), "{failed:#?}");
     env.until("v1 alone", || env.deployments() == [("express-server-v1".to_owned(), "5/5".to_owned())]);
     // The size of what is finished drifts, and its repair fails: nothing goes back a revision.
     env.script(WELL);
-    env.applied(&V2);
+    env.applied(&v2());
     env.kubectl(&["scale", "deployment/express-server-v2", "--replicas=3"]);
     env.until("3 pods", || env.deployments() == [("express-server-v2".to_owned(), "3/3".to_owned())]);
     env.script(STUCK);
-    let failed = env.apply(&V2, &["--batch-timeout", "3s", "--on-failure", "undo"]);
+    let failed = env.apply(&v2(), &["--batch-timeout", "3s", "--on-failure", "undo"]);
     assert_eq!(failed.code, Some(3), "{failed:#?}");
     let names: Vec<String> = env.deployments().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["express-server-v2"], "{failed:#?}");
@@ -137,10 +136,8 @@ pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
 /// A StatefulSet's copy is not taken for it, and a size changed there and back is no cover for an image.
 pub(crate) fn stateful_sets(env: &RealEnv) {
     let text = |revision: &str, image: &str| {
-        V1.text()
-            .replace("type: webservice", "type: statefulset")
-            .replace("express-server-v1", &format!("express-server-{revision}"))
-            .replace("stefanprodan/podinfo:4.0.3", image)
+        let component = v1().of("statefulset").revision(&format!("express-server-{revision}")).image(image);
+        application("rollout-trait-test", &[component])
     };
     let (first, second) =
         (env.file("first.yaml", &text("v1", "db:1")), env.file("second.yaml", &text("v2", "db:2")));

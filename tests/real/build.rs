@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 pub(crate) const HOW: &str =
     "`ROLLOUT_TEST_CLUSTER=build cargo test --test real` builds what they need (Go, some minutes)";
 
-/// Where stories are told.
+/// The cluster to test against.
 #[derive(Debug, Clone)]
 pub(crate) enum Cluster {
     /// On control planes that this program runs.
@@ -19,7 +19,7 @@ pub(crate) enum Cluster {
     Somebodys(PathBuf, Option<PathBuf>),
 }
 
-/// Where stories are told; or why nowhere.
+/// The cluster to test against, or why there is none.
 ///
 /// # Panics
 /// In CI, where a skip is a failure, when the program cannot be built.
@@ -74,7 +74,7 @@ fn build(sources: &Path, program: &Path) -> Result<(), String> {
     if !status.success() {
         return Err(format!("`tests/control-plane/build` ended with {status}"));
     }
-    // The program by which everything is told to be there comes last.
+    // The program whose presence means that all are there comes last.
     for name in ["crds", "kruise", "control-plane"] {
         fs::rename(partial.join(name), folder.join(name)).map_err(failed)?;
     }

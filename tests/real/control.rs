@@ -1,15 +1,16 @@
 //! Commands beside a run that another process drives, and after it.
 
-use crate::real_env::{Manifest, RealEnv, Running, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::child::Child;
 
 const STUCK: &str = "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n";
 const WELL: &str = "- {image: '*', readyAfter: 100ms}\n";
 
 /// An upgrade whose first batch waits for pods that do not come.
-fn driven(env: &RealEnv) -> Running {
-    env.applied(&V1);
+fn driven(env: &RealEnv) -> Child {
+    env.applied(&v1());
     env.script(STUCK);
-    env.apply_until(&V2, &[], "0 of 2 ready")
+    env.apply_until(&v2(), &[], "0 of 2 ready")
 }
 
 fn are(env: &RealEnv, expected: &[(&str, &str)]) {
@@ -18,7 +19,7 @@ fn are(env: &RealEnv, expected: &[(&str, &str)]) {
     env.until(&format!("{expected:?}"), || env.deployments() == expected);
 }
 
-/// The driver waits while it is paused, though its pods are ready, and goes on when it is let.
+/// The driver waits while it is paused, though its pods are ready, and continues once it is resumed.
 pub(crate) fn pause_and_resume(env: &RealEnv) {
     let mut driver = driven(env);
     let paused = env.rollout(&["pause"]);
@@ -26,11 +27,11 @@ pub(crate) fn pause_and_resume(env: &RealEnv) {
     driver.until("paused by");
     env.script(WELL);
     are(env, &[("express-server-v1", "5/5"), ("express-server-v2", "2/2")]);
-    let applied = env.apply(&V2, &[]);
+    let applied = env.apply(&v2(), &[]);
     assert_eq!(applied.code, Some(4), "{applied:#?}");
     let resumed = env.rollout(&["resume"]);
     assert_eq!(resumed.code, Some(0), "{resumed:#?}");
-    let driver = driver.ended();
+    let driver = driver.end();
     assert_eq!(driver.code, Some(0), "{driver:#?}");
     are(env, &[("express-server-v2", "5/5")]);
 }
@@ -40,10 +41,10 @@ pub(crate) fn abort_and_promote(env: &RealEnv) {
     let driver = driven(env);
     let aborted = env.rollout(&["abort"]);
     assert_eq!(aborted.code, Some(0), "{aborted:#?}");
-    assert_eq!(driver.ended().code, Some(5));
+    assert_eq!(driver.end().code, Some(5));
     are(env, &[("express-server-v1", "5/5")]);
     env.script(WELL);
-    let canary = Manifest { batches: &[1, 1, 3], ..V2 };
+    let canary = v2().batches(&["1", "1", "3"]);
     let held = env.apply(&canary, &["--partition", "0"]);
     assert_eq!(held.code, Some(0), "{held:#?}");
     assert_eq!(env.rollout(&["promote"]).code, Some(0));
@@ -54,8 +55,8 @@ pub(crate) fn abort_and_promote(env: &RealEnv) {
 
 /// Another size, back at once, and nothing is left.
 pub(crate) fn scale_undo_and_delete(env: &RealEnv) {
-    env.applied(&V1);
-    env.applied(&V2);
+    env.applied(&v1());
+    env.applied(&v2());
     let scaled = env.rollout(&["scale", "express-server", "--replicas", "7", "--batches", "1,1"]);
     assert_eq!(scaled.code, Some(0), "{scaled:#?}");
     assert_eq!(env.rollout(&["undo", "--now"]).code, Some(0));

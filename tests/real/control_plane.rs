@@ -1,4 +1,4 @@
-//! A control plane under way.
+//! A running control plane.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -41,7 +41,6 @@ struct Talk {
 }
 
 impl ControlPlane {
-    /// Starts one.
     pub(crate) fn start(program: &Path) -> Self {
         Self::start_with(program, &[])
     }
@@ -101,7 +100,7 @@ impl ControlPlane {
         }
     }
 
-    /// Why a story cannot be told here, if it cannot.
+    /// Why a test cannot run here, if it cannot.
     pub(crate) fn lacks(&self, needs: &[Need]) -> Option<&'static str> {
         needs.iter().find_map(|need| match need {
             Need::Pods => self.kubelet.is_none().then_some("its pods cannot be scripted"),
@@ -113,7 +112,7 @@ impl ControlPlane {
         })
     }
 
-    /// A story's namespace, which somebody's cluster has not.
+    /// A test's namespace, which the given cluster does not have yet.
     pub(crate) fn namespace(&self, story: &str) -> String {
         let story = story.replace('_', "-");
         let name = match self.own {
@@ -124,12 +123,12 @@ impl ControlPlane {
         name.trim_end_matches('-').to_owned()
     }
 
-    /// Takes a story's namespace away where it would be left behind.
+    /// Deletes a test's namespace where it would be left behind.
     pub(crate) fn lend(&self, namespace: &str) -> Loan {
         Loan { kubectl: self.own.is_none().then(|| self.kubectl.clone()), namespace: namespace.to_owned() }
     }
 
-    /// A namespace of its own for a story.
+    /// A namespace of its own for a test.
     pub(crate) fn env(&self, story: &str) -> RealEnv<'_> {
         RealEnv::open(self, &self.namespace(story))
     }
@@ -212,10 +211,10 @@ impl Drop for Own {
 /// The longest name of a namespace.
 const MOST_IN_A_NAME: usize = 63;
 
-/// What a story needs besides an API server with its controllers.
+/// What a test needs besides an API server with its controllers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Pods that do as told.
+    /// Pods that follow rules.
     Pods,
     /// The server's log of requests.
     Audit,
@@ -259,7 +258,7 @@ impl Kubectl {
     }
 }
 
-/// A namespace in somebody's cluster, which goes with its story.
+/// A namespace in somebody's cluster, which is deleted with its test.
 pub(crate) struct Loan {
     kubectl: Option<Kubectl>,
     namespace: String,
@@ -268,7 +267,7 @@ pub(crate) struct Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         let Some(kubectl) = &self.kubectl else { return };
-        // A policy of a story that failed is named after its namespace.
+        // A policy of a test that failed is named after its namespace.
         let kinds = ["validatingadmissionpolicybinding", "validatingadmissionpolicy", "namespace"];
         for kind in kinds {
             let arguments = ["delete", kind, &self.namespace, "--ignore-not-found", "--wait=false"];

@@ -1,6 +1,7 @@
 //! Batches that never get ready say why.
 
-use crate::real_env::{CommandOutput, Manifest, RealEnv, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::test_env::CommandOutput;
 
 /// The second revision's pods fail so, those of the first do not.
 pub(crate) fn script(env: &RealEnv, fail: &str) {
@@ -8,9 +9,9 @@ pub(crate) fn script(env: &RealEnv, fail: &str) {
 }
 
 fn fails(env: &RealEnv, rules: &str) -> CommandOutput {
-    env.applied(&V1);
+    env.applied(&v1());
     env.script(rules);
-    let ran = env.apply(&V2, &["--batch-timeout", "4s"]);
+    let ran = env.apply(&v2(), &["--batch-timeout", "4s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("not ready after 4s"), "{ran:#?}");
     let expected = [("express-server-v1", "5/5"), ("express-server-v2", "0/2")];
@@ -38,16 +39,16 @@ pub(crate) fn unschedulable(env: &RealEnv) {
 }
 
 pub(crate) fn quota(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: '6'}}}");
     let used = || env.kubectl(&["get", "quota", "few", "-o", "jsonpath={.status.used.pods}"]);
     env.until("the count", || used() == "5");
-    let ran = env.apply(&V2, &["--batch-timeout", "4s"]);
+    let ran = env.apply(&v2(), &["--batch-timeout", "4s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("exceeded quota"), "{ran:#?}");
     let foreseen = "resourcequota `few` limits `pods` to 6: 5 in use, and the run needs up to 3 more";
     assert!(ran.stderr.contains(foreseen), "{ran:#?}");
-    let frugal = Manifest { batches: &[1, 1, 1, 1, 1], ..V2 };
+    let frugal = v2().batches(&["1", "1", "1", "1", "1"]);
     env.applied(&frugal);
     assert_eq!(env.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
 }
@@ -60,19 +61,19 @@ pub(crate) fn never_ready(env: &RealEnv) {
 
 /// What will not get better by waiting ends the run, long before the batch is late.
 pub(crate) fn fail_fast(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.script("- {image: '*:5*', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 100ms}\n");
-    let ran = env.apply(&V2, &["--fail-fast", "--on-failure", "undo"]);
+    let ran = env.apply(&v2(), &["--fail-fast", "--on-failure", "undo"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("cannot become ready (`--fail-fast`): ImagePullBackOff"), "{ran:#?}");
     assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())], "{ran:#?}");
 }
 
-/// A quota's refusal is told by the workload, and ends the run in the same way.
+/// A quota's refusal is in the workload's status, and ends the run in the same way.
 pub(crate) fn quota_fails_fast(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: '6'}}}");
-    let ran = env.apply(&V2, &["--fail-fast"]);
+    let ran = env.apply(&v2(), &["--fail-fast"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("cannot become ready (`--fail-fast`): FailedCreate"), "{ran:#?}");
     assert!(ran.stderr.contains("exceeded quota"), "{ran:#?}");
@@ -88,11 +89,11 @@ pub(crate) fn log_of_a_crash(env: &RealEnv) {
     assert!(ran.stderr.contains("BackOff: Back-off restarting failed container"), "{ran:#?}");
 }
 
-/// The second revision, with one more property, ends at once where it fails so; each of these words is told.
+/// The second revision, with one more property, ends at once if it fails like this, with each of these words.
 fn fails_fast(env: &RealEnv, fail: &str, property: &'static str, words: &[&str]) {
-    env.applied(&V1);
+    env.applied(&v1());
     script(env, fail);
-    let ran = env.apply(&Manifest { property, ..V2 }, &["--fail-fast"]);
+    let ran = env.apply(&v2().property(property), &["--fail-fast"]);
     told(&ran, &[&format!("cannot become ready (`--fail-fast`): {fail}")]);
     told(&ran, words);
     assert!(!ran.stderr.contains("log of pod"), "nothing has started: {ran:#?}");
@@ -128,12 +129,12 @@ pub(crate) fn missing_environment(env: &RealEnv) {
     fails_fast(env, "CreateContainerConfigError", property, &words);
 }
 
-/// It is told while the batch waits, and is no verdict: what only an event tells may be over.
+/// It is printed while the batch waits and does not fail the run: an event may be outdated.
 pub(crate) fn missing_volume(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     script(env, "FailedMount");
     let property = "volumeMounts: {secret: [{name: keys, mountPath: /keys, secretName: api}]}";
-    let ran = env.apply(&Manifest { property, ..V2 }, &["--fail-fast", "--batch-timeout", "20s"]);
+    let ran = env.apply(&v2().property(property), &["--fail-fast", "--batch-timeout", "20s"]);
     let mount = "FailedMount: MountVolume.SetUp failed for volume \"keys\" : secret \"api\" not found";
     told(
         &ran,

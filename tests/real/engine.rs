@@ -1,4 +1,4 @@
-//! The engine's own stories on a real cluster: as they go undisturbed, also on the sandbox, and with the process
+//! The scenarios on a real cluster: undisturbed, also on the sandbox, and with the process
 //! killed on the way.
 
 use std::collections::BTreeSet;
@@ -13,25 +13,21 @@ use crate::support::end_state;
 use crate::support::fault::Fate;
 use crate::support::scenario::{Reference, Scenario, dying_at_effect, kinds};
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::in_paused_time;
 
-/// How many deaths each story is played with.
+/// How many deaths each scenario is played with.
 const DEATHS: usize = 3;
 
 /// The moments of a request at which a process can die.
 const MOMENTS: [fn() -> Fate; 3] = [|| Fate::DeathBefore, || Fate::DeathUnanswered, || Fate::DeathAfter];
 
-/// Real time.
 pub(crate) fn in_real_time<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// The sandbox's time, which passes when everybody waits.
-pub(crate) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
-    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
-}
-
-/// Plays a story undisturbed; then again and again, with a death each, spread over its effects.
-pub(crate) fn play(plane: &ControlPlane, name: &str, scenario: &Scenario) {
+/// Plays a scenario undisturbed; then again and again, with a death each, spread over its effects.
+pub(crate) fn play(plane: &ControlPlane, scenario: &Scenario) {
+    let name = scenario.name.as_str();
     let simulated = in_paused_time(scenario.reference());
     in_real_time(async {
         let scene = scenario.open_on(cluster(plane, &format!("{name}-undisturbed"), scenario).await).await;
@@ -40,7 +36,7 @@ pub(crate) fn play(plane: &ControlPlane, name: &str, scenario: &Scenario) {
         assert_equal(&simulated, &reference);
         let effects = reference.run.effects().len();
         let first = name.len() % MOMENTS.len();
-        // A story of few effects has fewer deaths.
+        // A scenario with few effects has fewer deaths.
         let at: BTreeSet<usize> =
             (0..DEATHS).map(|number| effects * (2 * number + 1) / (2 * DEATHS)).collect();
         let deaths = at.into_iter().enumerate().map(|(number, effect)| {
@@ -51,7 +47,7 @@ pub(crate) fn play(plane: &ControlPlane, name: &str, scenario: &Scenario) {
 }
 
 async fn cluster(plane: &ControlPlane, name: &str, scenario: &Scenario) -> TestCluster {
-    TestCluster::on(RealBackend::open(plane, name, scenario.rules).await).await
+    TestCluster::on(RealBackend::open(plane, name, &scenario.rules).await).await
 }
 
 async fn dies_at(

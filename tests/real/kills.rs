@@ -3,10 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::real_env::{Manifest, RealEnv, V1, V2, pass};
+use crate::real_env::{RealEnv, pass, v1, v2};
+use crate::support::manifest::Component;
 
 /// Kills a run some time after it began; the times are spread evenly over what a whole run takes.
-fn killed_after(env: &RealEnv, manifest: &Manifest, delay: Duration) {
+fn killed_after(env: &RealEnv, manifest: &Component, delay: Duration) {
     let mut command = env.applying(manifest, &[]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     pass(delay);
@@ -14,30 +15,30 @@ fn killed_after(env: &RealEnv, manifest: &Manifest, delay: Duration) {
     child.wait().unwrap();
 }
 
-fn ends_right(env: &RealEnv, manifest: &Manifest, workload: &str) {
+fn ends_right(env: &RealEnv, manifest: &Component, workload: &str) {
     env.applied(manifest);
     let ready = format!("{0}/{0}", manifest.size);
     assert_eq!(env.deployments(), [(workload.to_owned(), ready)]);
 }
 
 pub(crate) fn upgrades_and_rollbacks(env: &RealEnv) {
-    env.applied(&V1);
-    let back = Manifest { more: "targetRevision: express-server-v1", ..V2 };
+    env.applied(&v1());
+    let back = v2().rollout("targetRevision: express-server-v1");
     for round in 0..24_u64 {
         let (manifest, workload) =
-            if round % 2 == 0 { (&V2, "express-server-v2") } else { (&back, "express-server-v1") };
+            if round % 2 == 0 { (&v2(), "express-server-v2") } else { (&back, "express-server-v1") };
         killed_after(env, manifest, Duration::from_millis(40 * round));
         ends_right(env, manifest, workload);
     }
 }
 
 pub(crate) fn releases_and_scales(env: &RealEnv) {
-    let out = Manifest { size: 7, batches: &[1, 1], ..V1 };
-    let back = Manifest { size: 5, batches: &[1, 1], ..V1 };
+    let out = v1().size(7).batches(&["1", "1"]);
+    let back = v1().size(5).batches(&["1", "1"]);
     for round in 0..4_u64 {
-        killed_after(env, &V1, Duration::from_millis(100 + 150 * round));
+        killed_after(env, &v1(), Duration::from_millis(100 + 150 * round));
     }
-    ends_right(env, &V1, "express-server-v1");
+    ends_right(env, &v1(), "express-server-v1");
     for round in 0..8_u64 {
         let manifest = if round % 2 == 0 { &out } else { &back };
         killed_after(env, manifest, Duration::from_millis(60 * round));

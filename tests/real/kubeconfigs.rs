@@ -12,7 +12,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::build::say;
-use crate::real_env::{RealEnv, V1, ran};
+use crate::real_env::{RealEnv, v1};
+use crate::support::test_env::CommandOutput;
 
 /// The admin's configuration.
 fn admin(env: &RealEnv) -> Value {
@@ -47,7 +48,7 @@ fn works(env: &RealEnv, name: &str, config: &Value, more: &[&str]) -> String {
 
 fn works_by(env: &RealEnv, kubeconfig: &str, more: &[&str]) -> String {
     let mut command = env.command(&[&["status"], more].concat());
-    let done = ran(&command.env("KUBECONFIG", kubeconfig).output().unwrap());
+    let done = CommandOutput::of(command.env("KUBECONFIG", kubeconfig).output().unwrap());
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert!(done.stderr.contains("nothing has been rolled out"), "{done:#?}");
     done.stderr
@@ -60,7 +61,7 @@ pub(crate) fn certificates_tokens_and_files(env: &RealEnv) {
     works(env, "token-file", &kubeconfig(&cluster(env), &json!({"tokenFile": file})), &[]);
     let wrong = kubeconfig(&cluster(env), &json!({"token": "nobody's"}));
     let file = env.file("wrong", &wrong.to_string());
-    let refused = ran(&env.command(&["status"]).env("KUBECONFIG", &file).output().unwrap());
+    let refused = CommandOutput::of(env.command(&["status"]).env("KUBECONFIG", &file).output().unwrap());
     assert_eq!(refused.code, Some(6), "{refused:#?}");
     assert!(!refused.stderr.contains("nobody's"), "{refused:#?}");
 }
@@ -88,8 +89,9 @@ pub(crate) fn certificates_that_are_not_checked(env: &RealEnv) {
     known.remove("certificate-authority");
     let user = json!({"token": token(env)});
     let file = env.file("unknown", &kubeconfig(&cluster, &user).to_string());
-    let refused =
-        ran(&env.command(&["status", "--request-timeout", "10s"]).env("KUBECONFIG", &file).output().unwrap());
+    let refused = CommandOutput::of(
+        env.command(&["status", "--request-timeout", "10s"]).env("KUBECONFIG", &file).output().unwrap(),
+    );
     assert_eq!(refused.code, Some(6), "{refused:#?}");
     cluster["insecure-skip-tls-verify"] = json!(true);
     let said = works(env, "insecure", &kubeconfig(&cluster, &user), &[]);
@@ -115,9 +117,9 @@ pub(crate) fn plugins_whose_tokens_expire(env: &RealEnv) {
     });
     let config = env.file("exec", &kubeconfig(&cluster(env), &json!({"exec": exec})).to_string());
     env.script("- {image: '*', readyAfter: 2s}\n");
-    let mut command = env.applying(&V1, &[]);
+    let mut command = env.applying(&v1(), &[]);
     command.env("KUBECONFIG", &config).env("PATH", "/usr/bin:/bin");
-    let done = ran(&command.output().unwrap());
+    let done = CommandOutput::of(command.output().unwrap());
     assert_eq!(done.code, Some(0), "{done:#?}");
     let asked = std::fs::read_to_string(&count).unwrap().lines().count();
     assert!(asked > 1, "it was asked {asked} times: {done:#?}");
@@ -143,7 +145,8 @@ pub(crate) fn proxies(env: &RealEnv) {
     assert!(by_file > 0, "the kubeconfig's proxy was passed by");
     let file = env.file("direct", &kubeconfig(&cluster(env), &user).to_string());
     let mut command = env.command(&["status"]);
-    let done = ran(&command.env("KUBECONFIG", &file).env("HTTPS_PROXY", &address).output().unwrap());
+    let done =
+        CommandOutput::of(command.env("KUBECONFIG", &file).env("HTTPS_PROXY", &address).output().unwrap());
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert!(tunnels.load(Ordering::SeqCst) > by_file, "the environment's proxy was passed by");
 }
@@ -191,7 +194,7 @@ pub(crate) fn within_the_cluster(env: &RealEnv) {
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", Path::new("/nowhere"));
     command.env("KUBERNETES_SERVICE_HOST", host).env("KUBERNETES_SERVICE_PORT", port);
     let done = match command.output() {
-        Ok(output) => ran(&output),
+        Ok(output) => CommandOutput::of(output),
         Err(error) => return say(&format!("SKIPPED: a pod's own configuration: `unshare`: {error}")),
     };
     if done.stderr.contains("unshare: unshare failed") {

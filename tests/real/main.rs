@@ -2,8 +2,8 @@
 //! kubelet that does what rules say. See `tests/control-plane/README.md`.
 //!
 //! The program is built first where `CI=true` or `ROLLOUT_TEST_CLUSTER=build` asks for it, used where it has
-//! been built, and otherwise these tests are skipped, loudly. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG` those stories are
-//! told on that cluster that can be told there. With `CI=true` a skip is a failure.
+//! been built, and otherwise these tests are skipped, loudly. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG` those tests run
+//! on that cluster that can run there. With `CI=true` a skip is a failure.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -44,12 +44,12 @@ use control_plane::{ControlPlane, Need};
 use real_env::RealEnv;
 use support::scenarios;
 
-/// A story, told on a namespace of its own.
+/// A test with a namespace of its own.
 type TestFn = fn(&RealEnv);
 
 const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
-/// Any cluster makes endpoint slices; it is said to tell what the stories are about.
+/// Any cluster makes endpoint slices; this only says what the tests are about.
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
@@ -85,7 +85,7 @@ const TESTS: [(&str, &[Need], TestFn); 59] = [
     ("workloads_of_others_survive_every_command", PODS, borders::foreign_workloads),
     ("an_abort_leaves_the_siblings_to_the_process_that_drives", PODS, borders::abort_beside_a_sibling),
     ("a_rollback_returns_to_the_size_from_before", PODS, borders::rollback_to_the_size_from_before),
-    ("a_stateful_sets_copy_and_edits_are_told_apart", PODS, borders::stateful_sets),
+    ("a_stateful_sets_copy_and_edits_are_distinguished", PODS, borders::stateful_sets),
     ("a_service_follows_the_pods_of_deployments", SLICES, services::of_deployments),
     ("a_service_follows_the_pods_of_a_stateful_set", SLICES, services::of_a_stateful_set),
     ("a_service_stays_with_the_pods_that_serve", SLICES, services::of_pods_that_never_get_ready),
@@ -114,7 +114,7 @@ const TESTS: [(&str, &[Need], TestFn); 59] = [
     ("a_policy_that_denies_the_first_write_is_quoted", PODS, policies::policy_at_the_first_write),
     ("a_policy_that_comes_in_mid_run_is_quoted", PODS, policies::policy_in_mid_run),
     ("a_namespace_on_its_way_out_is_refused", &[], policies::namespace_on_its_way_out),
-    ("a_namespace_deleted_in_mid_run_is_told", PODS, policies::namespace_deleted_in_mid_run),
+    ("a_namespace_deleted_in_mid_run_is_reported", PODS, policies::namespace_deleted_in_mid_run),
     ("a_quota_of_records_refuses_before_any_effect", PODS, policies::quota_of_records),
     ("a_quota_of_workloads_is_named_and_can_be_lifted", PODS, policies::quota_of_workloads),
     ("a_dry_run_on_the_server_keeps_nothing", PODS, policies::dry_run),
@@ -127,7 +127,7 @@ const TESTS: [(&str, &[Need], TestFn); 59] = [
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
 ];
 
-/// A story that breaks its control plane.
+/// A test that breaks its control plane.
 type Outage = fn(&ControlPlane);
 
 /// Each of these has a control plane of its own.
@@ -138,7 +138,7 @@ const OUTAGES: [(&str, Outage); 4] = [
     ("without_controllers_the_deadline_speaks", outages::no_controllers),
 ];
 
-/// Stories wait for the cluster most of the time, so there may be more of them than processors.
+/// Tests wait for the cluster most of the time, so there may be more of them than processors.
 const THREADS: usize = 6;
 
 /// Trials of one kind share a control plane.
@@ -169,7 +169,7 @@ impl Trials {
         self.trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
 
-    /// A story with a control plane of its own, on which nothing but Kubernetes runs.
+    /// A test with a control plane of its own, on which nothing but Kubernetes runs.
     fn add_alone(&mut self, name: &str, story: Outage) {
         let cluster = self.cluster.clone();
         let is_skipped = self.is_skipped(&[Need::Pods, Need::Parts]);
@@ -219,8 +219,9 @@ fn main() -> ExitCode {
             traces::compare(name, story, plane);
         });
     }
-    for (name, story) in scenarios::ALL {
-        all.add(&format!("engine_{name}"), PODS, &engine, move |plane| engine::play(plane, name, &story()));
+    for scenario in scenarios::of_deployments() {
+        let name = format!("engine_{}", scenario.name);
+        all.add(&name, PODS, &engine, move |plane| engine::play(plane, &scenario));
     }
     for (name, part) in random::PARTS {
         all.add(name, PODS, &engine, move |plane| random::play(plane, part));

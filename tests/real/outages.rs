@@ -5,21 +5,22 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::ControlPlane;
-use crate::real_env::{RealEnv, Running, V1, V2, pass};
+use crate::real_env::{RealEnv, pass, v1, v2};
+use crate::support::child::Child;
 
 /// Slow enough for a batch to be under way when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
 
-fn under_way<'a>(plane: &'a ControlPlane, name: &str) -> (RealEnv<'a>, Running) {
+fn under_way<'a>(plane: &'a ControlPlane, name: &str) -> (RealEnv<'a>, Child) {
     let env = plane.env(name);
-    env.applied(&V1);
+    env.applied(&v1());
     env.script(SLOW);
-    let running = env.apply_until(&V2, &[], "0 of 2 ready");
+    let running = env.apply_until(&v2(), &[], "0 of 2 ready");
     (env, running)
 }
 
-fn ends_right(env: &RealEnv, running: Running) {
-    let ran = running.ended();
+fn ends_right(env: &RealEnv, running: Child) {
+    let ran = running.end();
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert_eq!(env.deployments(), [("express-server-v2".to_owned(), "5/5".to_owned())]);
 }
@@ -63,11 +64,11 @@ pub(crate) fn frozen(plane: &ControlPlane) {
 
 pub(crate) fn no_controllers(plane: &ControlPlane) {
     let env = plane.env("no-controllers");
-    env.applied(&V1);
+    env.applied(&v1());
     plane.part("stop", "controllers");
-    let ran = env.apply(&V2, &["--batch-timeout", "6s"]);
+    let ran = env.apply(&v2(), &["--batch-timeout", "6s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("to be seen by its controller"), "{ran:#?}");
     plane.part("cont", "controllers");
-    env.applied(&V2);
+    env.applied(&v2());
 }

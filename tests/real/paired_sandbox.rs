@@ -1,4 +1,4 @@
-//! A sandbox beside the control plane, to be asked the same.
+//! A sandbox that gets the same requests as the control plane.
 
 use std::sync::Arc;
 

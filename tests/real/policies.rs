@@ -1,9 +1,10 @@
 //! What a cluster's owner forbids: policies, quotas, a namespace on its way out. It is said in the cluster's words, and
-//! once it is allowed, running again goes on.
+//! once it is allowed, running again resumes.
 
 use serde_json::Value;
 
-use crate::real_env::{CommandOutput, Manifest, RealEnv, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::test_env::CommandOutput;
 
 /// Slow enough for a batch to be under way when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
@@ -87,26 +88,26 @@ fn has(env: &RealEnv, deployments: &[(&str, &str)]) {
 
 pub(crate) fn policy_at_the_first_write(env: &RealEnv) {
     freeze(env);
-    let ran = env.apply(&V1, &[]);
+    let ran = env.apply(&v1(), &[]);
     says(&ran, 6, &[FROZEN]);
     has(env, &[]);
     assert_eq!(outcome(env), "Failed");
     thaw(env);
-    env.applied(&V1);
+    env.applied(&v1());
     has(env, &[("express-server-v1", "5/5")]);
 }
 
 pub(crate) fn policy_in_mid_run(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.script(SLOW);
-    let running = env.apply_until(&V2, &[], "0 of 2 ready");
+    let running = env.apply_until(&v2(), &[], "0 of 2 ready");
     freeze(env);
-    let ran = running.ended();
+    let ran = running.end();
     says(&ran, 6, &[FROZEN]);
     assert_eq!(outcome(env), "Failed");
     has(env, &[("express-server-v1", "5/5"), ("express-server-v2", "2/2")]);
     thaw(env);
-    env.applied(&V2);
+    env.applied(&v2());
     has(env, &[("express-server-v2", "5/5")]);
 }
 
@@ -126,7 +127,7 @@ fn let_go(env: &RealEnv) {
 pub(crate) fn namespace_on_its_way_out(env: &RealEnv) {
     env.put(KEEPER);
     begin_to_end(env);
-    let ran = env.apply(&V1, &[]);
+    let ran = env.apply(&v1(), &[]);
     says(&ran, 4, &["is being terminated"]);
     assert!(!ran.stderr.contains("request the missing permission"), "no right is missing: {ran:#?}");
     has(env, &[]);
@@ -134,12 +135,12 @@ pub(crate) fn namespace_on_its_way_out(env: &RealEnv) {
 }
 
 pub(crate) fn namespace_deleted_in_mid_run(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.script("- {image: '*', fail: NeverReady}\n");
     env.put(KEEPER);
-    let running = env.apply_until(&V2, &["--batch-timeout", "60s"], "0 of 2 ready");
+    let running = env.apply_until(&v2(), &["--batch-timeout", "60s"], "0 of 2 ready");
     begin_to_end(env);
-    let ran = running.ended();
+    let ran = running.end();
     says(&ran, 3, &["was deleted while its rollout was waiting"]);
     let_go(env);
 }
@@ -149,24 +150,24 @@ pub(crate) fn quota_of_records(env: &RealEnv) {
     let has_its_own = || env.try_kubectl(&["get", "configmap", "kube-root-ca.crt"]).status.success();
     env.until("the certificate", has_its_own);
     quota(env, "count/configmaps", 1);
-    let ran = env.apply(&V1, &[]);
+    let ran = env.apply(&v1(), &[]);
     says(&ran, 4, &["exceeded quota"]);
     has(env, &[]);
     env.kubectl(&["delete", "quota", "few"]);
-    env.applied(&V1);
+    env.applied(&v1());
 }
 
 pub(crate) fn quota_of_workloads(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     quota(env, "count/deployments.apps", 1);
-    let ran = env.apply(&V2, &[]);
+    let ran = env.apply(&v2(), &[]);
     says(&ran, 6, &["exceeded quota"]);
     has(env, &[("express-server-v1", "5/5")]);
     assert_eq!(outcome(env), "Failed");
-    // What needs no other workload goes on.
-    env.applied(&Manifest { size: 6, batches: &[1], ..V1 });
+    // What needs no other workload still works.
+    env.applied(&v1().size(6).batches(&["1"]));
     env.kubectl(&["delete", "quota", "few"]);
-    env.applied(&Manifest { size: 6, batches: &[3, 3], ..V2 });
+    env.applied(&v2().size(6).batches(&["3", "3"]));
     has(env, &[("express-server-v2", "6/6")]);
 }
 
@@ -183,7 +184,7 @@ fn quota(env: &RealEnv, resource: &str, count: u32) {
 pub(crate) fn missing_namespace(env: &RealEnv) {
     let nowhere = format!("{}-no", env.namespace);
     for line in [&["--dry-run=client"][..], &[]] {
-        let ran = env.apply_in(&nowhere, &V1, line);
+        let ran = env.apply_in(&nowhere, &v1(), line);
         let reason = format!("namespace `{nowhere}` does not exist");
         says(&ran, 4, &[&reason, &format!("`kubectl create namespace {nowhere}`")]);
     }
@@ -191,7 +192,7 @@ pub(crate) fn missing_namespace(env: &RealEnv) {
 
 pub(crate) fn warnings(env: &RealEnv) {
     env.kubectl(&["label", "namespace", &env.namespace, "pod-security.kubernetes.io/warn=restricted"]);
-    for manifest in [&V1, &V2] {
+    for manifest in [&v1(), &v2()] {
         let ran = env.applied(manifest);
         let times = ran.stderr.matches("would violate PodSecurity").count();
         assert_eq!(times, 1, "a warning is shown once: {ran:#?}");
@@ -199,7 +200,7 @@ pub(crate) fn warnings(env: &RealEnv) {
 }
 
 pub(crate) fn dry_run(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let versions = || {
         let kinds = "deployments,controllerrevisions,configmaps,leases";
         env.kubectl(&[
@@ -210,12 +211,12 @@ pub(crate) fn dry_run(env: &RealEnv) {
         ])
     };
     let before = versions();
-    let ran = env.apply(&V2, &["--dry-run=server"]);
+    let ran = env.apply(&v2(), &["--dry-run=server"]);
     says(&ran, 0, &[]);
     assert!(ran.stdout.contains("express-server-v2"), "{ran:#?}");
     assert_eq!(versions(), before, "a dry run writes");
     freeze(env);
-    let ran = env.apply(&V2, &["--dry-run=server"]);
+    let ran = env.apply(&v2(), &["--dry-run=server"]);
     assert_ne!(ran.code, Some(0), "{ran:#?}");
     says(&ran, ran.code.unwrap_or(0), &[FROZEN]);
     assert_eq!(versions(), before, "a dry run writes");
@@ -224,11 +225,11 @@ pub(crate) fn dry_run(env: &RealEnv) {
 
 /// The API server takes it, and etcd does not.
 pub(crate) fn too_large(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let value = "x".repeat(2_000_000);
     let property: &'static str =
         Box::leak(format!("env: [{{name: LARGE, value: {value}}}]").into_boxed_str());
-    let large = Manifest { property, ..V2 };
+    let large = v2().property(property);
     let ran = env.apply(&large, &["--dry-run=server"]);
     says(&ran, 4, &["revision `express-server-v2` is too large"]);
     let ran = env.apply(&large, &[]);
@@ -236,6 +237,6 @@ pub(crate) fn too_large(env: &RealEnv) {
     assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("cluster-info"), "{ran:#?}");
     assert_eq!(outcome(env), "Failed");
     has(env, &[("express-server-v1", "5/5")]);
-    env.applied(&V2);
+    env.applied(&v2());
     has(env, &[("express-server-v2", "5/5")]);
 }

@@ -7,10 +7,11 @@ use futures::{StreamExt as _, stream};
 
 use crate::backend::RealBackend;
 use crate::control_plane::ControlPlane;
-use crate::engine::{in_paused_time, in_real_time};
+use crate::engine::in_real_time;
 use crate::support::histories::{History, Outcome, RULES};
 use crate::support::random;
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::in_paused_time;
 
 /// How many histories one trial plays.
 const EACH: u64 = 50;

@@ -1,15 +1,17 @@
-//! A story's own namespace, with the user's tools at hand.
+//! A test environment on a real cluster: a namespace of its own, with `rollout` and `kubectl`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::control_plane::{ControlPlane, Loan};
+use crate::support::child::Child;
+use crate::support::manifest::{Component, application, component};
+use crate::support::test_env::CommandOutput;
 
 /// Pods that are quickly ready.
 pub(crate) const QUICK: &str = "- {image: '*', readyAfter: 100ms}\n";
@@ -25,63 +27,13 @@ pub(crate) struct RealEnv<'a> {
     _loan: Loan,
 }
 
-/// What a command printed and how it ended.
-#[derive(Debug)]
-pub(crate) struct CommandOutput {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+/// The first revision of the component that most tests are about.
+pub(crate) fn v1() -> Component {
+    component("express-server", 1, 5).image("stefanprodan/podinfo:4.0.3").batches(&["2", "3"])
 }
 
-/// A manifest with one component, `express-server`.
-#[derive(Clone)]
-pub(crate) struct Manifest {
-    pub(crate) revision: &'static str,
-    pub(crate) image: &'static str,
-    pub(crate) size: u32,
-    pub(crate) batches: &'static [u32],
-    pub(crate) more: &'static str,
-    /// One more line for the component.
-    pub(crate) property: &'static str,
-}
-
-pub(crate) const V1: Manifest = Manifest {
-    revision: "v1",
-    image: "stefanprodan/podinfo:4.0.3",
-    size: 5,
-    batches: &[2, 3],
-    more: "",
-    property: "",
-};
-pub(crate) const V2: Manifest = Manifest { revision: "v2", image: "stefanprodan/podinfo:5.0.2", ..V1 };
-
-impl Manifest {
-    pub(crate) fn text(&self) -> String {
-        let batches: String =
-            self.batches.iter().map(|size| format!("              - replicas: {size}\n")).collect();
-        let more: String = self.more.lines().map(|line| format!("            {line}\n")).collect();
-        format!(
-            "apiVersion: core.oam.dev/v1beta1
-kind: Application
-metadata:
-  name: rollout-trait-test
-spec:
-  components:
-    - name: express-server
-      type: webservice
-      externalRevision: express-server-{}
-      properties:
-        image: {}
-        {}
-      traits:
-        - type: rollout
-          properties:
-            targetSize: {}
-            rolloutBatches:
-{batches}{more}",
-            self.revision, self.image, self.property, self.size
-        )
-    }
+pub(crate) fn v2() -> Component {
+    component("express-server", 2, 5).image("stefanprodan/podinfo:5.0.2").batches(&["2", "3"])
 }
 
 impl<'a> RealEnv<'a> {
@@ -110,7 +62,7 @@ impl<'a> RealEnv<'a> {
         path
     }
 
-    /// `rollout` with these arguments, in the story's namespace.
+    /// `rollout` with these arguments, in the test's namespace.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_in(&self.namespace, arguments)
     }
@@ -130,49 +82,52 @@ impl<'a> RealEnv<'a> {
     }
 
     pub(crate) fn rollout(&self, arguments: &[&str]) -> CommandOutput {
-        ran(&self.command(arguments).output().unwrap())
+        CommandOutput::of(self.command(arguments).output().unwrap())
     }
 
     /// `rollout apply` of a manifest.
-    pub(crate) fn apply(&self, manifest: &Manifest, more: &[&str]) -> CommandOutput {
-        ran(&self.applying(manifest, more).output().unwrap())
+    pub(crate) fn apply(&self, component: &Component, more: &[&str]) -> CommandOutput {
+        CommandOutput::of(self.applying(component, more).output().unwrap())
     }
 
     /// `rollout apply` of a manifest in another namespace.
-    pub(crate) fn apply_in(&self, namespace: &str, manifest: &Manifest, more: &[&str]) -> CommandOutput {
-        let file = self.file("elsewhere.yaml", &manifest.text());
+    pub(crate) fn apply_in(&self, namespace: &str, component: &Component, more: &[&str]) -> CommandOutput {
+        let file =
+            self.file("elsewhere.yaml", &application("rollout-trait-test", std::slice::from_ref(component)));
         let arguments = [&["apply", file.to_str().unwrap()], more].concat();
-        ran(&self.command_in(namespace, &arguments).output().unwrap())
+        CommandOutput::of(self.command_in(namespace, &arguments).output().unwrap())
     }
 
     /// The command that applies a manifest.
-    pub(crate) fn applying(&self, manifest: &Manifest, more: &[&str]) -> Command {
-        let file = self.file(&format!("{}-{}.yaml", manifest.revision, manifest.size), &manifest.text());
+    pub(crate) fn applying(&self, component: &Component, more: &[&str]) -> Command {
+        let file = self.file(
+            &format!("{}-{}.yaml", component.target, component.size),
+            &application("rollout-trait-test", std::slice::from_ref(component)),
+        );
         let mut arguments = vec!["apply", file.to_str().unwrap()];
         arguments.extend(more);
         self.command(&arguments)
     }
 
-    /// Expects success.
-    pub(crate) fn applied(&self, manifest: &Manifest) -> CommandOutput {
-        let ran = self.apply(manifest, &[]);
+    pub(crate) fn applied(&self, component: &Component) -> CommandOutput {
+        let ran = self.apply(component, &[]);
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         ran
     }
 
     /// Applies in the background and returns once stderr has a line with `word`.
-    pub(crate) fn apply_until(&self, manifest: &Manifest, more: &[&str], word: &str) -> Running {
-        let mut running = Running::spawn(self.applying(manifest, more));
-        running.until(word);
-        running
+    pub(crate) fn apply_until(&self, component: &Component, more: &[&str], word: &str) -> Child {
+        let mut child = Child::spawn(self.applying(component, more));
+        child.until(word);
+        child
     }
 
     /// `rollout` with these arguments in the background.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        Running::spawn(self.command(arguments))
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        Child::spawn(self.command(arguments))
     }
 
-    /// kubectl in the story's namespace; it has to succeed.
+    /// kubectl in the test's namespace; it has to succeed.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         let output = self.try_kubectl(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -261,51 +216,10 @@ impl Request {
     }
 }
 
-/// A command in the background.
-pub(crate) struct Running {
-    child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
-    pub(crate) said: String,
-}
-
-impl Running {
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, stderr, said: String::new() }
-    }
-
-    /// Reads on until a word appears.
-    pub(crate) fn until(&mut self, word: &str) {
-        let mut fresh = String::new();
-        while !fresh.contains(word) {
-            let read = self.stderr.read_line(&mut fresh).unwrap();
-            assert_ne!(read, 0, "it ended without `{word}`: {}{fresh}", self.said);
-        }
-        self.said.push_str(&fresh);
-    }
-
-    /// Waits for its end.
-    pub(crate) fn ended(mut self) -> CommandOutput {
-        let mut stderr = self.said;
-        std::io::Read::read_to_string(&mut self.stderr, &mut stderr).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        CommandOutput { stderr, ..ran(&output) }
-    }
-}
-
-/// Lets real time pass: how long an outage lasts, and when a kill comes, is what these stories are about.
+/// Lets real time pass: how long an outage lasts, and when a kill comes, is what these tests are about.
 pub(crate) fn pass(time: Duration) {
     let (_nobody_sends, nothing_comes) = std::sync::mpsc::channel::<()>();
     assert!(nothing_comes.recv_timeout(time).is_err());
-}
-
-pub(crate) fn ran(output: &Output) -> CommandOutput {
-    CommandOutput {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-    }
 }
 
 /// A table without its last column and without trailing blanks.

@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::real_env::{RealEnv, V1, V2};
+use crate::real_env::{RealEnv, v1, v2};
 use crate::support::walk::{self, Walker};
 
-/// Installs the definitions, once for all stories: of two that create one, one would fail.
+/// Installs the definitions, once for all tests: of two that create one, one would fail.
 pub(crate) fn install_views(env: &RealEnv) {
     static ONE_BY_ONE: Mutex<()> = Mutex::new(());
     let _turn = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,16 +52,16 @@ pub(crate) fn walk(env: &RealEnv) {
     );
 }
 
-/// Other stories may have installed the definitions; what is asked for here does not depend on them.
+/// Other tests may have installed the definitions; what is asked for here does not depend on them.
 pub(crate) fn walk_without_views(env: &RealEnv) {
     walk::walk(env, EXAMPLES, |_| {});
 }
 
 pub(crate) fn revisions_outlive_the_views(env: &RealEnv) {
     install_views(env);
-    env.applied(&V1);
+    env.applied(&v1());
     env.kubectl(&["delete", "app", "rollout-trait-test"]);
-    env.applied(&V2);
+    env.applied(&v2());
     // The collector has seen the Application's end once the reference to it is gone from v1, or at the
     // latest when it has had to look at v1 for another reason.
     let undone = env.rollout(&["undo", "--to-revision", "v1"]);

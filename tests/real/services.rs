@@ -5,23 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::real_env::{QUICK, RealEnv};
+use crate::support::manifest::{application, web};
 
 /// The component `web` in a version, which exposes one port.
-fn manifest(env: &RealEnv, version: u32, port: u16, kind: &str) -> String {
-    let text = format!(
-        "apiVersion: core.oam.dev/v1beta1
-kind: Application
-metadata: {{name: shop}}
-spec:
-  components:
-    - name: web
-      type: {kind}
-      externalRevision: web-v{version}
-      properties: {{image: 'web:{version}', ports: [{{port: {port}, name: {name}, expose: true}}]}}
-      traits: [{{type: rollout, properties: {{targetSize: 3, rolloutBatches: [{{replicas: 1}}, {{replicas: 2}}]}}}}]
-",
-        name = format_args!("port-{port}"),
-    );
+fn manifest(env: &RealEnv, version: u32, port: u16, kind: &'static str) -> String {
+    let ports = format!("ports: [{{port: {port}, name: port-{port}, expose: true}}]");
+    let web = web(version, 3).of(kind).batches(&["1", "2"]).property(ports);
+    let text = application("shop", &[web]);
     env.file(&format!("v{version}.yaml"), &text).to_str().unwrap().to_owned()
 }
 
@@ -72,7 +62,7 @@ fn done(env: &RealEnv, arguments: &[&str]) {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
 }
 
-fn follows(env: &RealEnv, kind: &str) {
+fn follows(env: &RealEnv, kind: &'static str) {
     env.script(QUICK);
     let (v1, v2) = (manifest(env, 1, 8001, kind), manifest(env, 2, 8002, kind));
     done(env, &["apply", &v1]);

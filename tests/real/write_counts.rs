@@ -1,6 +1,6 @@
 //! What a run costs, by the server's own audit log.
 
-use crate::real_env::{Manifest, RealEnv, Request, V1, V2};
+use crate::real_env::{RealEnv, Request, v1, v2};
 
 /// The writes that were accepted, the views for kubectl aside. A delete that met a status which was just being
 /// written is refused, changes nothing, and is made again.
@@ -13,17 +13,17 @@ fn writes(requests: &[Request]) -> Vec<String> {
 }
 
 pub(crate) fn an_upgrade_is_frugal(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     let before = env.requests().len();
-    env.applied(&V2);
+    env.applied(&v2());
     let writes = writes(&env.requests()[before..]);
     assert!(writes.len() <= 2 * 2 + 6, "2 batches and 10 writes at most: {writes:#?}");
 }
 
 pub(crate) fn waiting_is_free(env: &RealEnv) {
-    env.applied(&V1);
+    env.applied(&v1());
     env.script("- {image: '*', fail: NeverReady}\n");
-    let mut running = env.apply_until(&V2, &["--batch-timeout", "45s"], "0 of 2 ready");
+    let mut running = env.apply_until(&v2(), &["--batch-timeout", "45s"], "0 of 2 ready");
     let begun = env.requests().len();
     running.until("not ready after 45s");
     let requests = env.requests();
@@ -39,11 +39,11 @@ pub(crate) fn waiting_is_free(env: &RealEnv) {
         matches!((one.verb.as_str(), one.resource.as_str()), ("get", "deployments") | ("list", "pods"))
     });
     assert!(looks.len() <= 6 && others.is_empty(), "{looks:#?} {others:#?}");
-    assert_eq!(running.ended().code, Some(3));
+    assert_eq!(running.end().code, Some(3));
 }
 
 pub(crate) fn twice_is_nothing(env: &RealEnv) {
-    for manifest in [V1, V2, Manifest { size: 7, batches: &[1, 1], ..V2 }] {
+    for manifest in [v1(), v2(), v2().size(7).batches(&["1", "1"])] {
         env.applied(&manifest);
         let before = env.requests().len();
         let again = env.applied(&manifest);

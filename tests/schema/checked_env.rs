@@ -1,4 +1,4 @@
-//! A desk whose documents are all held against the schemas.
+//! A test environment that validates every document against its schema.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{ChildStdout, Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::published::Schemas;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
-/// A desk, and what its documents are to be like.
+/// A test environment and the schemas.
 pub(crate) struct CheckedEnv<'a> {
     pub(crate) env: TestEnv,
     schemas: &'a Schemas,
@@ -20,7 +20,7 @@ impl<'a> CheckedEnv<'a> {
         Self { env: TestEnv::new(), schemas }
     }
 
-    /// Runs a driving command that ends with a code, and looks at every event, and at what is to be seen then.
+    /// Runs a command that drives a run and ends with this code; validates its events, then `status` and `history`.
     pub(crate) fn drive(&self, line: &str, code: i32) {
         self.ended(self.env.command(&format!("{line} -o ndjson")), line, code);
         self.look();
@@ -55,14 +55,12 @@ impl<'a> CheckedEnv<'a> {
         }
     }
 
-    /// Plans a manifest.
     pub(crate) fn plan(&self, line: &str) {
         let line = format!("plan {line} -o json");
         let document = serde_json::from_str(&self.env.run_ok(&line).stdout).unwrap();
         self.schemas.plan.check(&document, &line);
     }
 
-    /// Looks into a revision.
     pub(crate) fn open(&self, revision: &str) {
         let line = format!("history --revision {revision} -o json");
         let document = serde_json::from_str(&self.env.run_ok(&line).stdout).unwrap();
@@ -71,19 +69,11 @@ impl<'a> CheckedEnv<'a> {
 
     /// Starts a driving command as a run of this name.
     pub(crate) fn start(&self, name: &str, line: &str) -> Driver<'_> {
-        let mut command = self.env.command(&format!("{line} -o ndjson"));
-        command.env("ROLLOUT_IDENTITY", name).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut command = self.env.command_as(name, &format!("{line} -o ndjson"));
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         Driver { checked_env: self, line: line.to_owned(), process, lines }
-    }
-
-    /// Lets the pods of everything become ready, whoever waits for them.
-    pub(crate) fn pods_come(&self) {
-        self.env.pods("- {image: '*', readyAfter: 20ms}");
-        let other = crate::support::application::application("other", "other", "v1", "x:1", "targetSize: 1");
-        self.env.write("other.yaml", other);
-        self.drive("apply other.yaml", 0);
     }
 
     fn event(&self, text: &str, line: &str) -> Value {

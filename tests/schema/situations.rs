@@ -1,15 +1,15 @@
-//! What a user may come across, each on a desk of its own.
+//! The situations that a user may meet, each in a test environment of its own.
 
 use serde_json::Value;
 
 use crate::checked_env::CheckedEnv;
 use crate::published::Schemas;
-use crate::support::application::{application, shop};
+use crate::support::manifest::{application, component, shop};
+use crate::support::pod_rules;
 use crate::support::test_env::{FILE, TestEnv};
 
 type Situation = fn(&Schemas);
 
-/// All of them.
 pub(crate) const SITUATIONS: [Situation; 14] = [
     planned,
     to_and_fro,
@@ -27,9 +27,7 @@ pub(crate) const SITUATIONS: [Situation; 14] = [
     no_server,
 ];
 
-const STUCK: &str = "- {image: '*:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 20ms}";
-
-/// A stage with the manifests of a shop, of which the first revision runs.
+/// The shop's manifests, of which the first is applied.
 fn released(schemas: &Schemas) -> CheckedEnv<'_> {
     let checked_env = CheckedEnv::new(schemas);
     checked_env.env.write("v1.yaml", shop("v1", "web:1"));
@@ -89,7 +87,7 @@ fn going_back(schemas: &Schemas) {
 
 fn pods_that_never_come(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.pods(STUCK);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     checked_env.drive("apply v2.yaml --batch-timeout 300ms", 3);
     checked_env.show("status --until done", 3);
     checked_env.show("apply v2.yaml --batch-timeout 300ms", 3);
@@ -98,29 +96,29 @@ fn pods_that_never_come(schemas: &Schemas) {
 
 fn stopped(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.pods(STUCK);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     checked_env.start("ci", "apply v2.yaml").until("diagnosed").interrupt().end(130);
     checked_env.look();
-    checked_env.env.pods("- {image: '*', readyAfter: 20ms}");
+    checked_env.env.pods(pod_rules::READY);
     checked_env.drive("resume", 0);
 }
 
 fn paused(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.pods(STUCK);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     let mut driver = checked_env.start("ci", "apply v2.yaml");
     driver.until("waiting");
     checked_env.show("pause web", 0);
     driver.until("paused");
     checked_env.look();
-    checked_env.pods_come();
+    checked_env.env.let_pods_get_ready();
     checked_env.drive("resume web", 0);
     driver.until("resumed").end(0);
 }
 
 fn in_line(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.pods(STUCK);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     let mut driver = checked_env.start("first", "apply v2.yaml");
     driver.until("waiting");
     checked_env.look();
@@ -130,7 +128,7 @@ fn in_line(schemas: &Schemas) {
 
 fn taken_over(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.pods(STUCK);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     let mut driver = checked_env.start("ci", "apply v2.yaml");
     driver.until("waiting");
     checked_env.drive("abort", 0);
@@ -146,13 +144,13 @@ fn cut_short(schemas: &Schemas) {
         checked_env.env.pods(rules);
         checked_env.start("ci", line).until("waiting");
         checked_env.look();
-        checked_env.pods_come();
+        checked_env.env.let_pods_get_ready();
         checked_env.env.settle();
         checked_env.look();
     };
-    killed_waiting("apply v1.yaml --batches 3", "- {image: '*', fail: NeverReady}");
+    killed_waiting("apply v1.yaml --batches 3", &pod_rules::failing("*", "NeverReady"));
     checked_env.drive("apply v1.yaml --batches 3", 0);
-    killed_waiting("apply v2.yaml", STUCK);
+    killed_waiting("apply v2.yaml", &pod_rules::failing("*:2", "ImagePullBackOff"));
     let is_target = |one: &Value| one["kind"] == "Deployment" && one["metadata"]["name"] == "web-v2";
     tampered(&checked_env.env, |objects| {
         objects.iter_mut().find(|one| is_target(one)).unwrap()["spec"]["replicas"] = 0.into();
@@ -187,17 +185,11 @@ fn one_object_for_all_revisions(schemas: &Schemas) {
 
 fn several_components(schemas: &Schemas) {
     let checked_env = CheckedEnv::new(schemas);
-    checked_env.env.pods("- {image: 'bad:*', fail: CrashLoopBackOff}\n- {image: '*', readyAfter: 20ms}");
-    let one = |name: &str| {
-        let text = application("app", name, "v1", &format!("{name}:1"), "targetSize: 1");
-        text.split_once("components:\n").unwrap().1.to_owned()
-    };
-    let after =
-        |name: &str, on: &str| one(name).replace("type: web", &format!("dependsOn: [{on}]\n      type: web"));
-    let head =
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: app\nspec:\n  components:\n";
-    let parts = [one("good"), after("next", "good"), one("bad"), after("never", "bad")];
-    checked_env.env.write("app.yaml", format!("{head}{}", parts.concat()));
+    checked_env.env.pods(pod_rules::failing("bad:*", "CrashLoopBackOff"));
+    let one = |name: &str| component(name, 1, 1);
+    let components =
+        [one("good"), one("next").depends_on("good"), one("bad"), one("never").depends_on("bad")];
+    checked_env.env.write("app.yaml", application("app", &components));
     checked_env.drive("apply app.yaml --batch-timeout 500ms", 3);
 }
 
@@ -213,8 +205,7 @@ fn refused(schemas: &Schemas) {
 fn many_revisions(schemas: &Schemas) {
     let checked_env = CheckedEnv::new(schemas);
     let apply = |number: u32| {
-        let revision = format!("v{number}");
-        let text = application("app", "web", &revision, &format!("web:{number}"), "targetSize: 1");
+        let text = application("app", &[component("web", number, 1)]);
         checked_env.env.write("app.yaml", text);
         checked_env.drive("apply app.yaml", 0);
     };

@@ -1,6 +1,4 @@
-//! A user's first walk: release, canary, upgrade, back, out and in, as the tables show it.
-//!
-//! After each step the whole tables are compared, and what the sandbox's file has of it.
+//! The README's walk (release, canary, upgrade, rollback, scale out and in) as the tables and documents show it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,25 +9,23 @@ mod support;
 use serde_json::{Value, json};
 use support::{redact, test_env::TestEnv, walk};
 
-const STEPS: [&str; 6] = ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"];
-
 /// A directory in which the first so many steps were walked.
 fn walked(steps: usize) -> TestEnv {
     let env = TestEnv::new();
-    for step in &STEPS[..steps] {
-        let ran = env.run_ok(&format!("apply examples/express-server-{step}.yaml"));
+    for step in &walk::STEPS[..steps] {
+        let ran = env.run_ok(&format!("apply examples/{}", step.example));
         let status = env.run_ok("status express-server").stdout;
         assert_eq!(redact::data(&ran.stdout), redact::data(&status), "apply ends with the table of status");
     }
     env
 }
 
-/// The three tables that a user looks at, the last as `kubectl get deploy` would print it.
-fn tables(env: &TestEnv) -> String {
+/// The three tables that a user sees, the last as `kubectl get deploy` would print it.
+fn tables(env: &TestEnv) -> [String; 3] {
     let history = env.run_ok("history express-server").stdout;
     let (revisions, _) = history.split_once("\n\n").unwrap();
     let status = env.run_ok("status express-server").stdout;
-    format!("{}\n{}\n{}", redact::data(&status), redact::data(revisions), deployments(env))
+    [redact::data(&status), redact::data(revisions), deployments(env)]
 }
 
 fn deployments(env: &TestEnv) -> String {
@@ -42,6 +38,12 @@ fn deployments(env: &TestEnv) -> String {
         text.push_str(&format!("{name:<20}{ready:<8}{updated:<13}{available}\n"));
     }
     text
+}
+
+/// The rows of a table, without its header and its widths.
+fn rows(table: &str) -> String {
+    let row = |line: &str| format!("  {}\n", line.split_whitespace().collect::<Vec<_>>().join(" "));
+    table.lines().skip(1).map(row).collect()
 }
 
 /// The document of `status -o json`, but for the time of the first release.
@@ -80,25 +82,8 @@ fn the_walk_goes_as_on_every_ground() {
 }
 
 #[test]
-fn the_first_release_makes_five_of_v1() {
-    let env = walked(1);
-    insta::assert_snapshot!(tables(&env), @"
-    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
-    express-server   5        5          5       batchReady    rolloutSucceed   0s
-
-    REVISION   NAME                IMAGE                        READY   AGE
-    1          express-server-v1   stefanprodan/podinfo:4.0.3   5/5     0s
-
-    NAME                READY   UP-TO-DATE   AVAILABLE
-    express-server-v1   5/5     5            5
-    ");
-    assert_eq!(document(&env), whole("express-server-v1", 5, [2, 3]));
-}
-
-#[test]
-fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
-    let env = walked(2);
-    insta::assert_snapshot!(tables(&env), @"
+fn the_tables_have_these_columns() {
+    insta::assert_snapshot!(tables(&walked(2)).join("\n"), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     express-server   5        2          2       batchReady    rollingInBatches   0s
 
@@ -110,87 +95,82 @@ fn the_canary_leaves_three_of_v1_beside_two_of_v2() {
     express-server-v1   3/3     3            3
     express-server-v2   2/2     2            2
     ");
+}
+
+/// By step, the rows of status, of the revisions and of the Deployments.
+#[test]
+fn each_step_leaves_these_rows() {
+    let mut text = String::new();
+    for steps in 1..=walk::STEPS.len() {
+        let tables = tables(&walked(steps)).map(|table| rows(&table));
+        text.push_str(&format!("{}\n{}", walk::STEPS[steps - 1].example, tables.concat()));
+    }
+    insta::assert_snapshot!(text, @"
+    express-server-v1.yaml
+      express-server 5 5 5 batchReady rolloutSucceed 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 5/5 0s
+      express-server-v1 5/5 5 5
+    express-server-v2-canary.yaml
+      express-server 5 2 2 batchReady rollingInBatches 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 3/3 0s
+      2 express-server-v2 stefanprodan/podinfo:5.0.2 2/2 0s
+      express-server-v1 3/3 3 3
+      express-server-v2 2/2 2 2
+    express-server-v2.yaml
+      express-server 5 5 5 batchReady rolloutSucceed 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 - 0s
+      2 express-server-v2 stefanprodan/podinfo:5.0.2 5/5 0s
+      express-server-v2 5/5 5 5
+    express-server-rollback.yaml
+      express-server 5 5 5 batchReady rolloutSucceed 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 5/5 0s
+      2 express-server-v2 stefanprodan/podinfo:5.0.2 - 0s
+      express-server-v1 5/5 5 5
+    express-server-scale-out.yaml
+      express-server 7 7 7 batchReady rolloutSucceed 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 7/7 0s
+      2 express-server-v2 stefanprodan/podinfo:5.0.2 - 0s
+      express-server-v1 7/7 7 7
+    express-server-scale-in.yaml
+      express-server 3 3 3 batchReady rolloutSucceed 0s
+      1 express-server-v1 stefanprodan/podinfo:4.0.3 3/3 0s
+      2 express-server-v2 stefanprodan/podinfo:5.0.2 - 0s
+      express-server-v1 3/3 3 3
+    ");
+}
+
+#[test]
+fn each_step_leaves_this_document() {
     let mut held = whole("express-server-v2", 5, [2, 3]);
-    let item = &mut held["items"][0];
-    item["upgradedReplicas"] = json!(2);
-    item["upgradedReadyReplicas"] = json!(2);
-    item["rollingState"] = json!("rollingInBatches");
-    item["currentBatch"] = json!(0);
-    item["sourceRevisions"] = json!(["express-server-v1"]);
-    item["sourceReplicas"] = json!(3);
-    item["batchPartition"] = json!(0);
-    item["message"] = json!("held after batch 1 of 2 as requested");
-    assert_eq!(document(&env), held);
+    for (field, value) in [
+        ("upgradedReplicas", json!(2)),
+        ("upgradedReadyReplicas", json!(2)),
+        ("rollingState", json!("rollingInBatches")),
+        ("currentBatch", json!(0)),
+        ("sourceRevisions", json!(["express-server-v1"])),
+        ("sourceReplicas", json!(3)),
+        ("batchPartition", json!(0)),
+        ("message", json!("held after batch 1 of 2 as requested")),
+    ] {
+        held["items"][0][field] = value;
+    }
+    let wanted = [
+        whole("express-server-v1", 5, [2, 3]),
+        held,
+        whole("express-server-v2", 5, [2, 3]),
+        whole("express-server-v1", 5, [2, 3]),
+        whole("express-server-v1", 7, [1, 1]),
+        whole("express-server-v1", 3, [1, 3]),
+    ];
+    for (steps, wanted) in (1..).zip(wanted) {
+        assert_eq!(document(&walked(steps)), wanted, "step {steps}");
+    }
 }
 
 #[test]
-fn the_upgrade_ends_with_five_of_v2_and_no_v1() {
-    let env = walked(3);
-    insta::assert_snapshot!(tables(&env), @"
-    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
-    express-server   5        5          5       batchReady    rolloutSucceed   0s
-
-    REVISION   NAME                IMAGE                        READY   AGE
-    1          express-server-v1   stefanprodan/podinfo:4.0.3   -       0s
-    2          express-server-v2   stefanprodan/podinfo:5.0.2   5/5     0s
-
-    NAME                READY   UP-TO-DATE   AVAILABLE
-    express-server-v2   5/5     5            5
-    ");
-    assert_eq!(document(&env), whole("express-server-v2", 5, [2, 3]));
-}
-
-#[test]
-fn the_rollback_ends_with_five_of_v1_made_anew() {
-    let env = walked(4);
-    insta::assert_snapshot!(tables(&env), @"
-    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
-    express-server   5        5          5       batchReady    rolloutSucceed   0s
-
-    REVISION   NAME                IMAGE                        READY   AGE
-    1          express-server-v1   stefanprodan/podinfo:4.0.3   5/5     0s
-    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
-
-    NAME                READY   UP-TO-DATE   AVAILABLE
-    express-server-v1   5/5     5            5
-    ");
-    assert_eq!(document(&env), whole("express-server-v1", 5, [2, 3]));
-    let of_first = walked(1).objects("ControllerRevision");
-    assert_eq!(env.objects("ControllerRevision")[0]["data"], of_first[0]["data"], "v1 is as recorded");
-}
-
-#[test]
-fn the_scale_out_adds_two_to_v1() {
-    let env = walked(5);
-    insta::assert_snapshot!(tables(&env), @"
-    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
-    express-server   7        7          7       batchReady    rolloutSucceed   0s
-
-    REVISION   NAME                IMAGE                        READY   AGE
-    1          express-server-v1   stefanprodan/podinfo:4.0.3   7/7     0s
-    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
-
-    NAME                READY   UP-TO-DATE   AVAILABLE
-    express-server-v1   7/7     7            7
-    ");
-    assert_eq!(document(&env), whole("express-server-v1", 7, [1, 1]));
-}
-
-#[test]
-fn the_scale_in_takes_four_from_v1() {
-    let env = walked(6);
-    insta::assert_snapshot!(tables(&env), @"
-    NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
-    express-server   3        3          3       batchReady    rolloutSucceed   0s
-
-    REVISION   NAME                IMAGE                        READY   AGE
-    1          express-server-v1   stefanprodan/podinfo:4.0.3   3/3     0s
-    2          express-server-v2   stefanprodan/podinfo:5.0.2   -       0s
-
-    NAME                READY   UP-TO-DATE   AVAILABLE
-    express-server-v1   3/3     3            3
-    ");
-    assert_eq!(document(&env), whole("express-server-v1", 3, [1, 3]));
+fn a_rollback_keeps_the_revision_as_recorded() {
+    let [first, back] = [1, 4].map(|steps| walked(steps).objects("ControllerRevision")[0]["data"].clone());
+    assert_eq!(back, first);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! What a story is played on: a Kubernetes API, however it comes about.
+//! The Kubernetes API that a scenario runs on: the sandbox, or a real control plane.
 //!
-//! A story needs a way to get a client, a way to script the kubelet, the server's own history, and a clock, and
-//! nothing else. So the same stories and judges run on the sandbox with paused time and on a real control plane.
+//! A scenario needs a client, a way to script the kubelet, the server's own history and a clock, and nothing else. So
+//! the same scenarios and checks run on the sandbox with paused time and on a real control plane.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::manifest::NAMESPACE;
 
 /// A namespace of some cluster.
 pub(crate) trait Backend {
-    /// The namespace that is the story's own.
+    /// The scenario's own namespace.
     fn namespace(&self) -> &str;
 
     /// The clock of whatever runs here.
@@ -30,7 +30,7 @@ pub(crate) trait Backend {
     /// A client whose requests meet what a process's tap says.
     fn tapped(&self, tap: Arc<Tap>) -> Client;
 
-    /// Scripts the pods anew, those that are there as well.
+    /// Replaces the pod rules, also for existing pods.
     fn set_pod_rules(&self, rules: &str);
 
     /// What the server has accepted, in its order.
@@ -39,7 +39,7 @@ pub(crate) trait Backend {
     /// Every object as it is now.
     fn objects(&self) -> Vec<Value>;
 
-    /// Makes sure that the history tells of everything that has been answered.
+    /// Waits until the history has everything that has been answered.
     fn catch_up(&self) -> LocalBoxFuture<'_, ()>;
 
     /// Lets everything happen that follows from what was done.

@@ -1,4 +1,4 @@
-//! The binary while it runs: what it says, line by line, and signals sent to it.
+//! A running command: its stderr line by line, and signals to it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{ChildStderr, Command, Stdio};

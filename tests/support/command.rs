@@ -16,12 +16,11 @@ use super::test_cluster::TestCluster;
 
 const COMPONENT: &str = "web";
 
-/// What a user types.
+/// A command, with the flags under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Pause,
     Resume,
-    /// To the next gate.
     Promote,
     PromoteFull,
     Abort,
@@ -29,15 +28,14 @@ pub(crate) enum Command {
     Scale(u32),
     Undo,
     UndoNow,
-    /// To the revision that is named.
     UndoTo(&'static str),
-    /// Of the application.
+    /// Of the whole application.
     Delete,
     DeleteComponent,
 }
 
 impl Command {
-    /// Whether one that comes after asks for more: nobody could tell that it is the same, given again.
+    /// Whether rerunning it does more, since a rerun cannot be told from a second command.
     pub(crate) fn goes_further(self) -> bool {
         match self {
             Self::Promote | Self::Undo | Self::UndoNow => true,
@@ -86,7 +84,7 @@ impl Command {
 
 fn one_by_one() -> Overrides {
     let one = Batch { replicas: Amount::Count(1), max_unavailable: Amount::Count(0) };
-    Overrides { batches: Some(vec![one.clone(), one]), ..Overrides::default() }
+    Overrides { batches: Some(vec![one, one]), ..Overrides::default() }
 }
 
 async fn delete_all(

@@ -1,4 +1,4 @@
-//! A request that is long on its way, or its answer: sent by a process, and going on when the test says so.
+//! A request that is delayed, or its response, until the test releases it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,18 +10,18 @@ use tokio::sync::Notify;
 
 type Such = Arc<dyn Fn(&Request<Body>) -> bool + Send + Sync>;
 
-/// Which way is long.
+/// What is delayed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    There,
-    Back,
+enum Delayed {
+    Request,
+    Response,
 }
 
-/// Holds the first request of a kind, or its answer, until it is let go. A request then arrives, whoever still
-/// waits for the answer.
+/// Delays the first matching request, or its response, until it is released. A request then arrives even if nobody
+/// waits for the response any more.
 #[derive(Clone)]
 pub(crate) struct DelayedRequest {
-    way: Way,
+    delayed: Delayed,
     is_such: Such,
     is_done: Arc<AtomicBool>,
     reached: Arc<Notify>,
@@ -29,19 +29,19 @@ pub(crate) struct DelayedRequest {
 }
 
 impl DelayedRequest {
-    /// Holds the request.
+    /// Delays the request.
     pub(crate) fn new(is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
-        Self::on(Way::There, is_such)
+        Self::on(Delayed::Request, is_such)
     }
 
-    /// Holds the answer of the request, which has been applied.
+    /// Delays the response of the request, which has been applied.
     pub(crate) fn of_answer(is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
-        Self::on(Way::Back, is_such)
+        Self::on(Delayed::Response, is_such)
     }
 
-    fn on(way: Way, is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
+    fn on(delayed: Delayed, is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
         Self {
-            way,
+            delayed,
             is_such: Arc::new(is_such),
             is_done: Arc::default(),
             reached: Arc::default(),
@@ -49,7 +49,7 @@ impl DelayedRequest {
         }
     }
 
-    /// Waits until the request is on its way.
+    /// Waits until the request, or its response, is being delayed.
     pub(crate) async fn reached(&self) {
         self.reached.notified().await;
     }
@@ -70,7 +70,7 @@ impl DelayedRequest {
                 if !is_held {
                     return client.send(request).await;
                 }
-                if delayed_request.way == Way::Back {
+                if delayed_request.delayed == Delayed::Response {
                     let answer = client.send(request).await;
                     delayed_request.reached.notify_one();
                     delayed_request.gate.notified().await;

@@ -1,4 +1,4 @@
-//! What is left when everything is done, without what differs from run to run.
+//! The end state, without what differs from run to run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,7 @@ pub(crate) fn normalised(objects: &[Value]) -> BTreeMap<String, Value> {
     state
 }
 
-/// Hash functions differ between grounds, and a hash also depends on how many names were taken.
+/// Hash functions differ between backends, and a hash also depends on how many names were taken.
 struct Hashes<'a>(Vec<&'a str>);
 
 impl<'a> Hashes<'a> {
@@ -90,7 +90,8 @@ fn record(text: &str) -> Value {
     let record: Value = serde_json::from_str(text).unwrap();
     let done = |run: &Value| json!({"spec": run["spec"], "outcome": run["outcome"]});
     let past: Vec<Value> = record["past"].as_array().into_iter().flatten().map(done).collect();
-    json!({"application": record["application"], "run": done(&record["run"]), "past": past})
+    let is_paused = record["run"]["paused"].is_object();
+    json!({"application": record["application"], "run": done(&record["run"]), "past": past, "isPaused": is_paused})
 }
 
 fn without_unstable(value: &Value, hashes: &Hashes<'_>) -> Value {

@@ -40,7 +40,6 @@ impl Request {
         is_write(&self.seen)
     }
 
-    /// In one line.
     pub(crate) fn line(&self) -> String {
         let name = self.seen.name.as_deref().unwrap_or("*");
         format!("{:>4} {:>9.3?} {:?} {} {name}", self.seen.index, self.at, self.seen.verb, self.seen.kind)
@@ -62,7 +61,7 @@ pub(crate) fn is_effect(seen: &RequestInfo) -> bool {
     is_write(seen) && seen.kind != "leases"
 }
 
-/// Decides by a script, notes every request, and tells of the process's death.
+/// Decides the fate of each request by a script, records them, and signals the process's death.
 pub(crate) struct Tap {
     script: Script,
     clock: Mutex<Option<Clock>>,
@@ -85,7 +84,6 @@ impl Tap {
         *self.clock.lock().unwrap() = Some(clock.clone());
     }
 
-    /// Every request so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -109,7 +107,7 @@ impl Tap {
     }
 }
 
-/// On the sandbox a request is served while it is decided about, so that a death can be told beforehand.
+/// On the sandbox a request is served while it is decided about, so the death is signalled before the response.
 impl Fault for Tap {
     fn decide(&self, seen: &RequestInfo) -> Verdict {
         let verdict = match self.fate(seen) {
@@ -132,7 +130,7 @@ pub(crate) fn status(code: u16, reason: &str, message: &str) -> Response<Bytes> 
     answer(code, "application/json", &body.to_string())
 }
 
-/// Any failed answer.
+/// A response with this body.
 pub(crate) fn answer(code: u16, content_type: &str, body: &str) -> Response<Bytes> {
     let answer = Response::builder().status(code).header("content-type", content_type);
     answer.body(Bytes::from(body.to_owned())).unwrap()

@@ -1,7 +1,7 @@
 //! Random histories: manifests in any order, processes killed anywhere, pods that fail and are corrected. Whatever
 //! happened, running the last manifest again ends as it says.
 //!
-//! A history follows from its seed, so that a failure can be played again, on either ground.
+//! A history follows from its seed, so that a failure can be played again, on either backend.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::fault::Fate;
 use super::manifest::{Component, request_for};
+use super::pod_rules;
 use super::process::Run;
 use super::scenario::{allowances, dying_at_effect, impatient, kinds, process};
 use super::test_cluster::TestCluster;
@@ -28,7 +29,6 @@ pub(crate) struct History {
     pub(crate) last: Vec<Component>,
 }
 
-/// Something that happens.
 pub(crate) enum Act {
     /// A manifest is applied; its process may die at one of its effects.
     Apply { manifest: Vec<Component>, death: Option<Death> },
@@ -36,7 +36,6 @@ pub(crate) enum Act {
     Fail(Vec<String>),
 }
 
-/// A process's death.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Death {
     pub(crate) effect: usize,
@@ -79,7 +78,7 @@ pub(crate) struct ActResult {
 }
 
 impl Outcome {
-    /// Panics unless another ground's outcome is the same, as far as the two can be compared.
+    /// Panics unless another backend's outcome is the same, as far as the two can be compared.
     pub(crate) fn assert_like(&self, other: &Self, history: &History) {
         let torn = |outcome: &Self| outcome.acts.iter().position(|told| told.died_deleting);
         let torn = [torn(self), torn(other)].into_iter().flatten().min();
@@ -91,19 +90,16 @@ impl Outcome {
     }
 }
 
-/// Pods that get ready at once for all that matters.
-const READY: &str = "- {image: '*', readyAfter: 20ms}\n";
-
 /// The rules before anything happens.
-pub(crate) const RULES: &str = READY;
+pub(crate) const RULES: &str = pod_rules::READY;
 
 fn rules(failing: &[String]) -> String {
     let failing = failing.iter().map(|image| format!("- {{image: '{image}', fail: NeverReady}}\n"));
-    failing.collect::<String>() + READY
+    failing.collect::<String>() + pod_rules::READY
 }
 
 impl History {
-    /// Whether it goes alike on every ground: nothing depends on how fast pods get ready, nor on which of two
+    /// Whether it goes alike on every backend: nothing depends on how fast pods get ready, nor on which of two
     /// components was quicker when their process died.
     pub(crate) fn is_comparable(&self) -> bool {
         let is_even = |act: &Act| match act {
@@ -113,7 +109,7 @@ impl History {
         self.is_calm && self.acts.iter().all(is_even)
     }
 
-    /// Plays it on a stage whose pods follow [`RULES`]; a failure tells the seed and all that happened.
+    /// Plays it on a cluster whose pods follow [`RULES`]; a failure prints the seed and all that happened.
     pub(crate) async fn play(&self, cluster: &TestCluster) -> Outcome {
         match AssertUnwindSafe(self.happen(cluster)).catch_unwind().await {
             Ok(outcome) => outcome,
@@ -132,14 +128,14 @@ impl History {
             match act {
                 Act::Fail(images) => {
                     failing = images;
-                    cluster.set_pod_rules(&rules(images));
+                    cluster.set_pod_rules(rules(images));
                 }
                 Act::Apply { manifest, death } => {
                     acts.push(self.apply(cluster, manifest, *death, failing).await);
                 }
             }
         }
-        cluster.set_pod_rules(&rules(&[]));
+        cluster.set_pod_rules(rules(&[]));
         acts.push(self.end(cluster).await);
         Outcome { acts, end: end_state::normalised(&cluster.all_objects()) }
     }

@@ -50,12 +50,10 @@ impl HttpServer {
         Self { port, asked }
     }
 
-    /// Its address.
     pub(crate) fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Every request so far.
     pub(crate) fn asked(&self) -> Vec<ReceivedRequest> {
         self.asked.lock().unwrap().clone()
     }

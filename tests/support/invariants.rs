@@ -1,4 +1,4 @@
-//! Judges what the server has accepted. What a client believes does not count.
+//! Checks the server's history. What a client believes does not count.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::test_cluster::BYSTANDER;
 /// Kinds that run components.
 const WORKLOADS: [&str; 3] = ["clonesets", "deployments", "statefulsets"];
 
-/// The annotation on what is somebody else's, with which the tests tell it; the program does not know it.
+/// The annotation that marks foreign objects for the tests; the program does not know it.
 pub(crate) const FOREIGN: &str = "test/foreign";
 
 /// The objects of the cluster at one moment of its history.
@@ -112,7 +112,7 @@ fn is_ready(pod: &Value) -> bool {
     })
 }
 
-/// Whether a story has planted it as somebody else's, whatever else it carries.
+/// Whether the test planted it as a foreign object, whatever else it carries.
 fn is_foreign(object: &Value) -> bool {
     object["metadata"]["annotations"][FOREIGN] == "true"
 }
@@ -302,7 +302,7 @@ impl Judge {
             return Err(format!("epoch {after:?} acts, and the record is at {recorded:?}"));
         }
         let is_effect = match change.verb {
-            // A target without pods does no harm, whoever makes it.
+            // A target without pods does no harm.
             Verb::Create => change.after.as_ref().is_some_and(|after| size(after) > 0),
             Verb::Delete => true,
             Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {

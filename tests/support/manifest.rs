@@ -1,11 +1,9 @@
-//! Manifests in few words, and what they allow a run to do.
-
-use std::fmt::Write as _;
+//! The manifest builder, and what a manifest allows a run to do.
 
 use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::oam::manifest::{Source, parse};
 
-/// The namespace of manifests that say no other; a stage plays them in its own.
+/// The namespace of manifests that name none; a test cluster uses its own.
 pub(crate) const NAMESPACE: &str = "default";
 
 /// One component of a manifest.
@@ -15,16 +13,15 @@ pub(crate) struct Component {
     pub(crate) size: u32,
     /// The revision that it goes to.
     pub(crate) target: String,
-    kind: &'static str,
+    pub(crate) revision: Option<String>,
+    pub(crate) kind: &'static str,
     image: String,
-    revision: String,
     batches: Vec<String>,
     max_unavailable: u32,
     decrease_first: bool,
-    lines: Vec<String>,
-    properties: Vec<&'static str>,
+    rollout: Vec<String>,
+    properties: Vec<String>,
     depends_on: Option<String>,
-    exposed: Option<u16>,
 }
 
 /// The component `web` in a version and a size, in one batch.
@@ -38,20 +35,39 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         name: name.to_owned(),
         size,
         target: format!("{name}-v{version}"),
+        revision: Some(format!("{name}-v{version}")),
         kind: "webservice",
         image: format!("{name}:{version}"),
-        revision: format!("{name}-v{version}"),
         batches: Vec::new(),
         max_unavailable: 0,
         decrease_first: false,
-        lines: Vec::new(),
+        rollout: Vec::new(),
         properties: Vec::new(),
         depends_on: None,
-        exposed: None,
     }
 }
 
 impl Component {
+    pub(crate) fn image(mut self, image: &str) -> Self {
+        image.clone_into(&mut self.image);
+        self
+    }
+
+    pub(crate) fn revision(mut self, revision: &str) -> Self {
+        (self.target, self.revision) = (revision.to_owned(), Some(revision.to_owned()));
+        self
+    }
+
+    pub(crate) fn unnamed(mut self) -> Self {
+        self.revision = None;
+        self
+    }
+
+    pub(crate) fn size(mut self, size: u32) -> Self {
+        self.size = size;
+        self
+    }
+
     /// Of this type instead of a `webservice`.
     pub(crate) fn of(mut self, kind: &'static str) -> Self {
         self.kind = kind;
@@ -69,17 +85,17 @@ impl Component {
     }
 
     pub(crate) fn partition(self, batch: u32) -> Self {
-        self.with(format!("batchPartition: {batch}"))
+        self.rollout(format!("batchPartition: {batch}"))
     }
 
     pub(crate) fn decrease_first(mut self) -> Self {
         self.decrease_first = true;
-        self.with("rolloutStrategy: DecreaseFirst".to_owned())
+        self.rollout("rolloutStrategy: DecreaseFirst")
     }
 
     pub(crate) fn target_revision(mut self, revision: &str) -> Self {
         revision.clone_into(&mut self.target);
-        self.with(format!("targetRevision: {revision}"))
+        self.rollout(format!("targetRevision: {revision}"))
     }
 
     pub(crate) fn depends_on(mut self, name: &str) -> Self {
@@ -87,27 +103,26 @@ impl Component {
         self
     }
 
-    pub(crate) fn exposing(mut self, port: u16) -> Self {
-        self.exposed = Some(port);
-        self
+    pub(crate) fn exposing(self, port: u16) -> Self {
+        self.property(format!("ports: [{{port: {port}, expose: true}}]"))
     }
 
     /// With one more line among its properties.
-    pub(crate) fn property(mut self, line: &'static str) -> Self {
-        self.properties.push(line);
+    pub(crate) fn property(mut self, line: impl Into<String>) -> Self {
+        self.properties.push(line.into());
         self
     }
 
-    fn with(mut self, line: String) -> Self {
-        self.lines.push(line);
+    /// With one more line among the properties of its `rollout` trait.
+    pub(crate) fn rollout(mut self, line: impl Into<String>) -> Self {
+        self.rollout.push(line.into());
         self
     }
 
-    /// In one line.
     pub(crate) fn line(&self) -> String {
-        let Self { revision, size, lines, batches, max_unavailable, .. } = self;
-        let (batches, lines) = (batches.join(","), lines.join(", "));
-        format!("{revision} x{size} [{batches}] -{max_unavailable} {lines}")
+        let Self { name, image, size, rollout, batches, max_unavailable, .. } = self;
+        let (batches, rollout) = (batches.join(","), rollout.join(", "));
+        format!("{name} {image} x{size} [{batches}] -{max_unavailable} {rollout}")
     }
 
     /// What a run of it may do.
@@ -126,34 +141,27 @@ impl Component {
         }
     }
 
-    fn write(&self, text: &mut String) {
-        let Self { name, kind, image, revision, size, .. } = self;
-        let _ = write!(text, "    - name: {name}\n      type: {kind}\n      externalRevision: {revision}\n");
-        if let Some(on) = &self.depends_on {
-            let _ = writeln!(text, "      dependsOn: [{on}]");
-        }
-        let _ = writeln!(text, "      properties:\n        image: {image}");
-        if let Some(port) = self.exposed {
-            let _ = writeln!(text, "        ports: [{{port: {port}, expose: true}}]");
-        }
-        for line in &self.properties {
-            let _ = writeln!(text, "        {line}");
-        }
-        let _ = writeln!(
-            text,
-            "      traits:\n        - type: rollout\n          properties:\n            targetSize: {size}"
-        );
-        for line in &self.lines {
-            let _ = writeln!(text, "            {line}");
-        }
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("    - name: {}", self.name), format!("      type: {}", self.kind)];
+        lines.extend(self.revision.iter().map(|revision| format!("      externalRevision: {revision}")));
+        lines.extend(self.depends_on.iter().map(|name| format!("      dependsOn: [{name}]")));
+        lines.extend(["      properties:".to_owned(), format!("        image: {}", self.image)]);
+        lines.extend(self.properties.iter().map(|line| format!("        {line}")));
+        lines
+            .extend(["      traits:", "        - type: rollout", "          properties:"].map(str::to_owned));
+        lines.push(format!("            targetSize: {}", self.size));
+        lines.extend(self.rollout.iter().map(|line| format!("            {line}")));
         if !self.batches.is_empty() {
-            let batches = self.batches.iter().map(|batch| {
-                let replicas = if batch.ends_with('%') { format!("\"{batch}\"") } else { batch.clone() };
-                format!("{{replicas: {replicas}, maxUnavailable: {}}}", self.max_unavailable)
-            });
-            let batches: Vec<String> = batches.collect();
-            let _ = writeln!(text, "            rolloutBatches: [{}]", batches.join(", "));
+            lines.push("            rolloutBatches:".to_owned());
         }
+        for batch in &self.batches {
+            let replicas = if batch.ends_with('%') { format!("\"{batch}\"") } else { batch.clone() };
+            lines.push(format!("              - replicas: {replicas}"));
+            if self.max_unavailable > 0 {
+                lines.push(format!("                maxUnavailable: {}", self.max_unavailable));
+            }
+        }
+        lines
     }
 }
 
@@ -168,20 +176,24 @@ pub(crate) struct Allowance {
     pub(crate) decrease_first: bool,
 }
 
-/// The manifest of the application `shop` with these components.
-pub(crate) fn text(components: &[Component]) -> String {
-    let mut text =
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n"
-            .to_owned();
-    for component in components {
-        component.write(&mut text);
-    }
-    text
+/// The manifest of an application with these components.
+pub(crate) fn application(name: &str, components: &[Component]) -> String {
+    let mut lines = vec!["apiVersion: core.oam.dev/v1beta1".to_owned(), "kind: Application".to_owned()];
+    lines.extend(["metadata:".to_owned(), format!("  name: {name}")]);
+    lines.extend(["spec:", "  components:"].map(str::to_owned));
+    lines.extend(components.iter().flat_map(Component::lines));
+    lines.join("\n") + "\n"
+}
+
+/// The manifest of the application `shop` with three replicas of `web`, in batches of one and two.
+pub(crate) fn shop(revision: &str, image: &str) -> String {
+    application("shop", &[web(1, 3).revision(&format!("web-{revision}")).image(image).batches(&["1", "2"])])
 }
 
 /// What a manifest of the application `shop` with these components asks for.
 pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
-    let source = Source { name: "app.yaml".to_owned(), bytes: text(components).into_bytes() };
-    let applications = parse(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{}", text(components)));
+    let text = application("shop", components);
+    let source = Source { name: "app.yaml".to_owned(), bytes: text.clone().into_bytes() };
+    let applications = parse(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
     RolloutRequest::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
 }

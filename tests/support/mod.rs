@@ -13,7 +13,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-pub(crate) mod application;
 pub(crate) mod backend;
 pub(crate) mod child;
 pub(crate) mod command;
@@ -21,10 +20,12 @@ pub(crate) mod corpus;
 pub(crate) mod delayed_request;
 pub(crate) mod end_state;
 pub(crate) mod fault;
+pub(crate) mod foreign;
 pub(crate) mod histories;
 pub(crate) mod http_server;
 pub(crate) mod invariants;
 pub(crate) mod manifest;
+pub(crate) mod pod_rules;
 pub(crate) mod preconditions;
 pub(crate) mod process;
 pub(crate) mod random;
@@ -32,13 +33,9 @@ pub(crate) mod redact;
 pub(crate) mod scenario;
 pub(crate) mod scenarios;
 pub(crate) mod screen;
+pub(crate) mod shop;
 pub(crate) mod tapped_client;
 pub(crate) mod test_cluster;
 pub(crate) mod test_env;
+pub(crate) mod trial;
 pub(crate) mod walk;
-
-/// Says which case it is, for the test that fails.
-#[allow(clippy::print_stdout, reason = "the test harness shows it when the test fails")]
-pub(crate) fn case(what: &str) {
-    println!("{what}");
-}

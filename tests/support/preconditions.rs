@@ -1,4 +1,4 @@
-//! Judges what a process has sent: no write without what it relies on.
+//! Checks the requests of a process: every write has preconditions.
 
 use rollout::sandbox::fault::Verb;
 use serde_json::Value;

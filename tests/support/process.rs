@@ -166,7 +166,7 @@ impl Run {
         self.requests.iter().filter(|request| is_effect(&request.seen)).collect()
     }
 
-    /// Everything, for a message.
+    /// How its components ended and its requests, for a failure's message.
     pub(crate) fn transcript(&self) -> String {
         let requests: Vec<String> = self.requests.iter().map(Request::line).collect();
         format!("ends: {:#?}\n{}", self.ends, requests.join("\n"))

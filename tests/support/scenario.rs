@@ -1,4 +1,4 @@
-//! Stories: what has happened before, and the manifest whose run is put to the test.
+//! A scenario: what happened before, and the run that is put to the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -10,13 +10,14 @@ use rollout::report::event::EventKind;
 use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
+use super::command::Command;
 use super::fault::{self, Fate};
 use super::manifest::{Allowance, Component, request_for};
 use super::process::{Process, Run};
 use super::test_cluster::TestCluster;
 use super::{end_state, invariants, preconditions};
 
-/// The identity of every process of one story.
+/// The identity of every process of one scenario.
 pub(crate) const IDENTITY: &str = "ci/job-1";
 
 /// Something that happens before.
@@ -24,23 +25,40 @@ pub(crate) const IDENTITY: &str = "ci/job-1";
 pub(crate) enum Act {
     /// A manifest is applied, to whatever end.
     Apply(Vec<Component>),
-    /// A manifest is applied whose pods never get ready, by somebody with little patience.
+    /// A manifest is applied whose pods never get ready, with a short timeout.
     ApplyInVain(Vec<Component>),
     /// A manifest is applied, and its process is killed after so many changes of a size.
     ApplyUntil(Vec<Component>, usize),
+    /// A command succeeds.
+    Run(Command),
     /// The pods follow other rules.
-    Pods(&'static str),
+    Pods(String),
 }
 
-/// A story.
+/// What happened before, and what is put to the test.
 #[derive(Clone)]
 pub(crate) struct Scenario {
-    pub(crate) rules: &'static str,
+    pub(crate) name: String,
+    /// The rules that pods follow at first.
+    pub(crate) rules: String,
     pub(crate) before: Vec<Act>,
+    /// The manifest under test. Of a command: what the run that it starts may do; nothing is said where there is none.
     pub(crate) manifest: Vec<Component>,
+    /// The command under test, instead of `apply`.
+    pub(crate) command: Option<Command>,
+    pub(crate) tried: Tried,
 }
 
-/// How a story goes when nothing disturbs it.
+/// With which faults a scenario is tried besides a single death of its process, which every scenario has to survive.
+#[derive(Clone, Copy)]
+pub(crate) struct Tried {
+    /// Each request fails once, in each way in which it can.
+    pub(crate) errors: bool,
+    /// Two deaths, at every so many of the pairs of requests: over all of them, that meets each request several times.
+    pub(crate) two_deaths: Option<usize>,
+}
+
+/// How a scenario goes when nothing disturbs it.
 pub(crate) struct Reference {
     pub(crate) run: Run,
     pub(crate) requests: usize,
@@ -48,19 +66,19 @@ pub(crate) struct Reference {
     pub(crate) end: BTreeMap<String, Value>,
 }
 
-/// A stage on which everything before has happened.
+/// A cluster on which everything before has happened.
 pub(crate) struct Scene {
     pub(crate) cluster: TestCluster,
     /// Where the history of the run under test begins.
     pub(crate) from: usize,
 }
 
-/// The usual process of a story.
+/// The usual process of a scenario.
 pub(crate) fn process() -> Process {
     Process::new(IDENTITY)
 }
 
-/// A process that gives up on a batch soon.
+/// A process with a short batch timeout.
 pub(crate) fn impatient() -> Process {
     let mut process = process();
     process.limits.batch = SOON;
@@ -84,17 +102,49 @@ pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
 }
 
 impl Scenario {
-    /// Lets everything happen that happens before, in a cluster in this process.
-    pub(crate) async fn open(&self) -> Scene {
-        self.open_on(TestCluster::open(self.rules).await).await
+    /// The same with components of this type, which its name then says.
+    pub(crate) fn of(mut self, kind: &'static str) -> Self {
+        let of = |manifest: &mut Vec<Component>| {
+            manifest.iter_mut().for_each(|component| component.kind = kind);
+        };
+        for act in &mut self.before {
+            match act {
+                Act::Apply(manifest) | Act::ApplyInVain(manifest) | Act::ApplyUntil(manifest, _) => {
+                    of(manifest)
+                }
+                Act::Run(_) | Act::Pods(_) => {}
+            }
+        }
+        of(&mut self.manifest);
+        self.name = format!("{}_{}", kind.trim_end_matches("-service"), self.name);
+        self
     }
 
-    /// Lets everything happen that happens before, on a stage whose pods follow this story's rules.
+    pub(crate) fn with_errors(mut self) -> Self {
+        self.tried.errors = true;
+        self
+    }
+
+    pub(crate) fn dying_twice(mut self, every: usize) -> Self {
+        self.tried.two_deaths = Some(every);
+        self
+    }
+
+    /// Lets everything happen that happens before, in a cluster in this process.
+    pub(crate) async fn open(&self) -> Scene {
+        self.open_on(TestCluster::open(&self.rules).await).await
+    }
+
+    /// Lets everything happen that happens before, on a cluster whose pods follow this scenario's rules.
     pub(crate) async fn open_on(&self, cluster: TestCluster) -> Scene {
         for act in &self.before {
             let from = cluster.mark().await;
             match act {
                 Act::Pods(rules) => cluster.set_pod_rules(rules),
+                Act::Run(command) => {
+                    let run = command.run(&cluster, &process()).await;
+                    assert!(run.is_success(), "{command:?}: {}", run.transcript());
+                }
                 Act::Apply(manifest) | Act::ApplyInVain(manifest) => {
                     let is_in_vain = matches!(act, Act::ApplyInVain(_));
                     let process = if is_in_vain { impatient() } else { process() };
@@ -124,17 +174,20 @@ impl Scenario {
         allowances(&self.manifest)
     }
 
-    /// Applies the manifest under test.
+    /// Applies the manifest under test, or runs the command.
     pub(crate) async fn run(&self, scene: &Scene, process: &Process) -> Run {
-        scene.cluster.run(process, &request_for(&self.manifest)).await
+        match self.command {
+            Some(command) => command.run(&scene.cluster, process).await,
+            None => scene.cluster.run(process, &request_for(&self.manifest)).await,
+        }
     }
 
-    /// Plays the story undisturbed, in a cluster in this process.
+    /// Plays the scenario undisturbed, in a cluster in this process.
     pub(crate) async fn reference(&self) -> Reference {
         self.play(&self.open().await).await
     }
 
-    /// Plays the story undisturbed.
+    /// Plays the scenario undisturbed.
     pub(crate) async fn play(&self, scene: &Scene) -> Reference {
         let run = self.run(scene, &process()).await;
         assert!(run.is_success(), "{}", run.transcript());
@@ -155,7 +208,7 @@ impl Scenario {
     }
 
     /// Runs the manifest again after a disturbance, until it is done and a further run has nothing to write;
-    /// then compares with the undisturbed story.
+    /// then compares with the undisturbed run.
     pub(crate) async fn complete(&self, scene: &Scene, disturbed: &[&Run], reference: &Reference) {
         let mut runs = Vec::new();
         for _ in 0..2 {
@@ -173,7 +226,7 @@ impl Scenario {
         self.check_done(scene, reference).await;
     }
 
-    /// Compares with the undisturbed story, and makes sure that a further run writes nothing.
+    /// Compares with the undisturbed run, and makes sure that a further run writes nothing.
     pub(crate) async fn check_done(&self, scene: &Scene, reference: &Reference) {
         let trace = invariants::trace(&scene.cluster.history(), scene.from);
         assert_eq!(trace, reference.trace, "other deeds than undisturbed");

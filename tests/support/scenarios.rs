@@ -1,275 +1,192 @@
-//! The stories that are put to the test.
+//! The scenarios, each with its name: what happened before, and the manifest whose run is put to the test.
+//!
+//! The suites generate their tests from these lists: one per scenario and kind of fault.
 
-use super::manifest::{component, web};
-use super::scenario::{Act, Scenario};
+use super::manifest::{Component, component, web};
+use super::pod_rules;
+use super::scenario::{Act, Scenario, Tried};
 
-const FAST: &str = "- {image: '*', readyAfter: 50ms}";
+use Act::{Apply, ApplyInVain, ApplyUntil, Pods};
 
-macro_rules! all {
-    ($($name:ident),* $(,)?) => {
-        /// Every story by its name.
-        pub(crate) const ALL: &[(&str, fn() -> Scenario)] = &[$((stringify!($name), $name)),*];
-    };
-}
-
-all!(
-    first_release,
-    upgrade,
-    rollback,
-    scale_out,
-    scale_in,
-    decrease_first,
-    percent_batches,
-    gate_opens,
-    gate_closes,
-    third_in_mid_rollout,
-    third_after_gate,
-    revert_in_mid_rollout,
-    resize_in_mid_rollout,
-    correction,
-    growth,
-    shrink,
-    dependent_components,
-    side_by_side,
-    exposed,
-    exposed_elsewhere,
-    exposed_under_one_name,
-    exposed_under_two_names,
-    exposed_in_mid_rollout,
-    exposed_after_failure,
-    exposed_no_more,
-    hidden,
-    shown,
-    tolerant,
-);
-
-fn scenario(before: Vec<Act>, manifest: Vec<super::manifest::Component>) -> Scenario {
-    Scenario { rules: FAST, before, manifest }
-}
-
-pub(crate) fn first_release() -> Scenario {
-    scenario(vec![], vec![web(1, 3)])
-}
-
-pub(crate) fn upgrade() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn rollback() -> Scenario {
-    let before = vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"])])];
-    scenario(before, vec![web(2, 5).target_revision("web-v1").batches(&["2", "3"])])
-}
-
-pub(crate) fn scale_out() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 3)])], vec![web(1, 7).batches(&["1", "3"])])
-}
-
-pub(crate) fn scale_in() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(1, 3).batches(&["1", "1"])])
-}
-
-pub(crate) fn decrease_first() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "3"]).decrease_first()])
-}
-
-pub(crate) fn percent_batches() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["20%", "50%", "30%"])])
-}
-
-pub(crate) fn gate_opens() -> Scenario {
-    let before =
-        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "2", "1"]).partition(0)])];
-    scenario(before, vec![web(2, 5).batches(&["2", "2", "1"])])
-}
-
-pub(crate) fn gate_closes() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 5).batches(&["2", "2", "1"]).partition(1)])
-}
-
-pub(crate) fn third_in_mid_rollout() -> Scenario {
-    let before = vec![Act::Apply(vec![web(1, 5)]), Act::ApplyUntil(vec![web(2, 5).batches(&["2", "3"])], 3)];
-    scenario(before, vec![web(3, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn third_after_gate() -> Scenario {
-    let before =
-        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
-    scenario(before, vec![web(3, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn revert_in_mid_rollout() -> Scenario {
-    let before =
-        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
-    scenario(before, vec![web(1, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn resize_in_mid_rollout() -> Scenario {
-    let before =
-        vec![Act::Apply(vec![web(1, 5)]), Act::Apply(vec![web(2, 5).batches(&["2", "3"]).partition(0)])];
-    scenario(before, vec![web(2, 7).batches(&["3", "4"])])
-}
-
-pub(crate) fn correction() -> Scenario {
-    let before = vec![
-        Act::Apply(vec![web(1, 5)]),
-        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 50ms}"),
-        Act::ApplyInVain(vec![web(2, 5).batches(&["2", "3"])]),
-    ];
-    scenario(before, vec![web(3, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn growth() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 3)])], vec![web(2, 5).batches(&["2", "3"])])
-}
-
-pub(crate) fn shrink() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 5)])], vec![web(2, 3).batches(&["1", "2"])])
-}
-
-pub(crate) fn dependent_components() -> Scenario {
-    let release = |version| vec![component("db", version, 2), web(version, 2).depends_on("db")];
-    scenario(vec![Act::Apply(release(1))], release(2))
-}
-
-pub(crate) fn side_by_side() -> Scenario {
-    let release = |version| vec![component("api", version, 2), web(version, 2)];
-    scenario(vec![Act::Apply(release(1))], release(2))
-}
-
-pub(crate) fn exposed() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 2)])], vec![web(2, 2).exposing(80)])
-}
-
-pub(crate) fn exposed_elsewhere() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 2).exposing(80)])], vec![web(2, 2).exposing(8080)])
-}
-
-/// One name, another number.
-pub(crate) fn exposed_under_one_name() -> Scenario {
-    let before =
-        web(1, 5).property("ports: [{port: 80, name: http, expose: true}, {port: 81, expose: true}]");
-    let after = web(2, 5).property("ports: [{port: 8080, name: http, expose: true}]");
-    scenario(vec![Act::Apply(vec![before])], vec![after.batches(&["2", "3"])])
-}
-
-/// One number, another name; and one of another protocol.
-pub(crate) fn exposed_under_two_names() -> Scenario {
-    let before = web(1, 3)
-        .property("ports: [{port: 80, name: http, expose: true}, {port: 53, protocol: UDP, expose: true}]")
-        .property("exposeType: NodePort");
-    let after = web(2, 3).property("ports: [{port: 80, name: web, expose: true}, {port: 53, expose: true}]");
-    scenario(vec![Act::Apply(vec![before])], vec![after.batches(&["1", "2"])])
-}
-
-/// Pods of three revisions at a time.
-pub(crate) fn exposed_in_mid_rollout() -> Scenario {
-    let before = vec![
-        Act::Apply(vec![web(1, 5).exposing(80)]),
-        Act::Apply(vec![web(2, 5).exposing(81).batches(&["2", "3"]).partition(0)]),
-    ];
-    scenario(before, vec![web(3, 5).exposing(82).batches(&["2", "3"])])
-}
-
-/// The next one's pods never got ready, and it goes back.
-pub(crate) fn exposed_after_failure() -> Scenario {
-    let before = vec![
-        Act::Apply(vec![web(1, 5).exposing(80)]),
-        Act::Pods("- {image: 'web:2', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 50ms}"),
-        Act::ApplyInVain(vec![web(2, 5).exposing(8080).batches(&["2", "3"])]),
-    ];
-    scenario(before, vec![web(1, 5).exposing(80)])
-}
-
-pub(crate) fn exposed_no_more() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 3).exposing(80)])], vec![web(2, 3).batches(&["1", "2"])])
-}
-
-/// The pods stay, and the port that they have is no longer offered.
-pub(crate) fn hidden() -> Scenario {
-    let before = web(1, 2).property("ports: [{port: 80, name: hidden, expose: true}]");
-    let after = web(1, 2).property("ports: [{port: 80, name: hidden}]");
-    scenario(vec![Act::Apply(vec![before])], vec![after])
-}
-
-/// The pods stay, and one more port that they have is offered.
-pub(crate) fn shown() -> Scenario {
-    let before = web(1, 2).property("ports: [{port: 80, expose: true}, {port: 81, name: hidden}]");
-    let after =
-        web(1, 2).property("ports: [{port: 80, expose: true}, {port: 81, name: hidden, expose: true}]");
-    scenario(vec![Act::Apply(vec![before])], vec![after])
-}
-
-pub(crate) fn tolerant() -> Scenario {
-    scenario(vec![Act::Apply(vec![web(1, 4)])], vec![web(2, 4).batches(&["2", "2"]).max_unavailable(1)])
-}
-
-/// A story by itself.
-type Named = fn() -> Scenario;
-
-/// A story of a component of this type.
-type OfType = fn(&'static str) -> Scenario;
-
-/// Stories of one object for all revisions, by name; the controllers of both are the sandbox's here.
-pub(crate) const IN_PLACE: &[(&str, OfType)] = &[
-    ("first release", |kind| scenario(vec![], vec![web(1, 3).batches(&["1", "2"]).of(kind)])),
-    ("upgrade", |kind| scenario(released(kind), vec![web(2, 5).batches(&["2", "3"]).of(kind)])),
-    ("upgrade and grow", |kind| scenario(released(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),
-    ("upgrade and shrink", |kind| scenario(released(kind), vec![web(2, 3).batches(&["1", "2"]).of(kind)])),
-    ("scale out", |kind| scenario(released(kind), vec![web(1, 7).batches(&["1", "1"]).of(kind)])),
-    ("scale in", |kind| scenario(released(kind), vec![web(1, 3).batches(&["1", "1"]).of(kind)])),
-    ("gate closes", |kind| scenario(released(kind), vec![canary(kind)])),
-    ("gate opens", |kind| scenario(at_the_gate(kind), vec![web(2, 5).batches(&["2", "3"]).of(kind)])),
-    ("revert", |kind| scenario(at_the_gate(kind), vec![web(1, 5).batches(&["2", "3"]).of(kind)])),
-    ("third revision", |kind| scenario(at_the_gate(kind), vec![web(3, 5).batches(&["2", "3"]).of(kind)])),
-    ("another size", |kind| scenario(at_the_gate(kind), vec![web(2, 7).batches(&["3", "4"]).of(kind)])),
-];
-
-/// Stories of a StatefulSet whose revisions expose different ports, by name.
-pub(crate) const EXPOSED_IN_PLACE: &[(&str, Named)] = &[
-    ("another port", || {
-        let before = Act::Apply(vec![of_port_80(1)]);
-        scenario(vec![before], vec![of_port_81(2).batches(&["2", "3"])])
-    }),
-    ("back at the gate", || {
-        let before = [
-            Act::Apply(vec![of_port_80(1)]),
-            Act::Apply(vec![of_port_81(2).batches(&["2", "3"]).partition(0)]),
-        ];
-        scenario(before.into(), vec![of_port_80(1).batches(&["2", "3"])])
-    }),
-    ("a third port at the gate", || {
-        let before = [
-            Act::Apply(vec![of_port_80(1)]),
-            Act::Apply(vec![of_port_81(2).batches(&["2", "3"]).partition(0)]),
-        ];
-        scenario(before.into(), vec![web(3, 5).exposing(82).of("statefulset").batches(&["2", "3"])])
-    }),
-    ("no port any more", || {
+/// Scenarios of Deployments, one for each revision.
+pub(crate) fn of_deployments() -> Vec<Scenario> {
+    let exposing = |version, size, ports| web(version, size).property(ports);
+    let failing = || Pods(pod_rules::failing("web:2", "ImagePullBackOff"));
+    vec![
+        scenario("first_release", [], [web(1, 3)]).with_errors().dying_twice(9),
+        scenario("upgrade", [Apply(vec![web(1, 5)])], [halves(web(2, 5))]).with_errors(),
         scenario(
-            vec![Act::Apply(vec![of_port_80(1)])],
-            vec![web(2, 5).of("statefulset").batches(&["2", "3"])],
+            "rollback",
+            [Apply(vec![web(1, 5)]), Apply(vec![halves(web(2, 5))])],
+            [halves(web(2, 5).target_revision("web-v1"))],
+        ),
+        scenario("scale_out", [Apply(vec![web(1, 3)])], [web(1, 7).batches(&["1", "3"])]),
+        scenario("scale_in", [Apply(vec![web(1, 5)])], [web(1, 3).batches(&["1", "1"])])
+            .with_errors()
+            .dying_twice(7),
+        scenario("decrease_first", [Apply(vec![web(1, 5)])], [halves(web(2, 5)).decrease_first()]),
+        scenario("percent_batches", [Apply(vec![web(1, 5)])], [web(2, 5).batches(&["20%", "50%", "30%"])]),
+        scenario("gate_opens", [Apply(vec![web(1, 5)]), Apply(vec![thirds().partition(0)])], [thirds()]),
+        scenario("gate_closes", [Apply(vec![web(1, 5)])], [thirds().partition(1)]).with_errors(),
+        scenario(
+            "third_in_mid_rollout",
+            [Apply(vec![web(1, 5)]), ApplyUntil(vec![halves(web(2, 5))], 3)],
+            [halves(web(3, 5))],
+        ),
+        scenario("third_after_gate", at_the_gate(), [halves(web(3, 5))]).with_errors(),
+        scenario("revert_in_mid_rollout", at_the_gate(), [halves(web(1, 5))]),
+        scenario("resize_in_mid_rollout", at_the_gate(), [web(2, 7).batches(&["3", "4"])]),
+        scenario(
+            "correction",
+            [Apply(vec![web(1, 5)]), failing(), ApplyInVain(vec![halves(web(2, 5))])],
+            [halves(web(3, 5))],
+        ),
+        scenario("growth", [Apply(vec![web(1, 3)])], [halves(web(2, 5))]),
+        scenario("shrink", [Apply(vec![web(1, 5)])], [web(2, 3).batches(&["1", "2"])]),
+        {
+            let release = |version| vec![component("db", version, 2), web(version, 2).depends_on("db")];
+            scenario("dependent_components", [Apply(release(1))], release(2))
+        },
+        {
+            let release = |version| vec![component("api", version, 2), web(version, 2)];
+            scenario("side_by_side", [Apply(release(1))], release(2))
+        },
+        scenario("exposed", [Apply(vec![web(1, 2)])], [web(2, 2).exposing(80)]),
+        scenario("exposed_elsewhere", [Apply(vec![web(1, 2).exposing(80)])], [web(2, 2).exposing(8080)])
+            .with_errors(),
+        // One name, another number.
+        scenario(
+            "exposed_under_one_name",
+            [Apply(vec![exposing(
+                1,
+                5,
+                "ports: [{port: 80, name: http, expose: true}, {port: 81, expose: true}]",
+            )])],
+            [halves(exposing(2, 5, "ports: [{port: 8080, name: http, expose: true}]"))],
+        ),
+        // One number, another name; and one of another protocol.
+        scenario(
+            "exposed_under_two_names",
+            [Apply(vec![
+                exposing(
+                    1,
+                    3,
+                    "ports: [{port: 80, name: http, expose: true}, {port: 53, protocol: UDP, expose: true}]",
+                )
+                .property("exposeType: NodePort"),
+            ])],
+            [exposing(2, 3, "ports: [{port: 80, name: web, expose: true}, {port: 53, expose: true}]")
+                .batches(&["1", "2"])],
+        ),
+        // Pods of three revisions at a time.
+        scenario(
+            "exposed_in_mid_rollout",
+            [Apply(vec![web(1, 5).exposing(80)]), Apply(vec![halves(web(2, 5).exposing(81)).partition(0)])],
+            [halves(web(3, 5).exposing(82))],
         )
-    }),
-];
-
-fn of_port_80(version: u32) -> super::manifest::Component {
-    web(version, 5).exposing(80).of("statefulset")
+        .with_errors(),
+        // The next revision's pods never got ready, and it is rolled back.
+        scenario(
+            "exposed_after_failure",
+            [
+                Apply(vec![web(1, 5).exposing(80)]),
+                failing(),
+                ApplyInVain(vec![halves(web(2, 5).exposing(8080))]),
+            ],
+            [web(1, 5).exposing(80)],
+        ),
+        scenario("exposed_no_more", [Apply(vec![web(1, 3).exposing(80)])], [web(2, 3).batches(&["1", "2"])])
+            .with_errors(),
+        // The pods stay, and the port that they have is no longer offered.
+        scenario(
+            "hidden",
+            [Apply(vec![exposing(1, 2, "ports: [{port: 80, name: hidden, expose: true}]")])],
+            [exposing(1, 2, "ports: [{port: 80, name: hidden}]")],
+        )
+        .with_errors(),
+        // The pods stay, and one more port that they have is offered.
+        scenario(
+            "shown",
+            [Apply(vec![exposing(1, 2, "ports: [{port: 80, expose: true}, {port: 81, name: hidden}]")])],
+            [exposing(1, 2, "ports: [{port: 80, expose: true}, {port: 81, name: hidden, expose: true}]")],
+        )
+        .with_errors(),
+        scenario("tolerant", [Apply(vec![web(1, 4)])], [web(2, 4).batches(&["2", "2"]).max_unavailable(1)]),
+    ]
 }
 
-fn of_port_81(version: u32) -> super::manifest::Component {
-    web(version, 5).exposing(81).of("statefulset")
+/// Scenarios of one object for all revisions, of both kinds.
+pub(crate) fn in_place() -> Vec<Scenario> {
+    let of_any_kind = vec![
+        scenario("first_release", [], [web(1, 3).batches(&["1", "2"])]),
+        // The others differ from these two in what was there before, which the planner's histories cover.
+        scenario("upgrade", [Apply(vec![web(1, 5)])], [halves(web(2, 5))]).with_errors(),
+        scenario("scale_in", [Apply(vec![web(1, 5)])], [web(1, 3).batches(&["1", "1"])]).with_errors(),
+        scenario("upgrade_and_grow", [Apply(vec![web(1, 5)])], [web(2, 7).batches(&["3", "4"])]),
+        scenario("upgrade_and_shrink", [Apply(vec![web(1, 5)])], [web(2, 3).batches(&["1", "2"])]),
+        scenario("scale_out", [Apply(vec![web(1, 5)])], [web(1, 7).batches(&["1", "1"])]),
+        scenario("gate_closes", [Apply(vec![web(1, 5)])], [halves(web(2, 5)).partition(0)]),
+        scenario("gate_opens", at_the_gate(), [halves(web(2, 5))]),
+        scenario("revert", at_the_gate(), [halves(web(1, 5))]),
+        scenario("third_revision", at_the_gate(), [halves(web(3, 5))]),
+        scenario("another_size", at_the_gate(), [web(2, 7).batches(&["3", "4"])]),
+    ];
+    let of = |version| web(version, 5).exposing(79 + u16::try_from(version).unwrap());
+    let of_stateful_sets = vec![
+        scenario("another_port", [Apply(vec![of(1)])], [halves(of(2))]),
+        scenario(
+            "back_at_the_gate",
+            [Apply(vec![of(1)]), Apply(vec![halves(of(2)).partition(0)])],
+            [halves(of(1))],
+        ),
+        scenario(
+            "a_third_port_at_the_gate",
+            [Apply(vec![of(1)]), Apply(vec![halves(of(2)).partition(0)])],
+            [halves(of(3))],
+        ),
+        scenario("no_port_any_more", [Apply(vec![of(1)])], [halves(web(2, 5))]),
+    ];
+    let clone_sets = of_any_kind.iter().map(|one| one.clone().of("cloneset-service"));
+    let stateful_sets = of_any_kind.iter().chain(&of_stateful_sets).map(|one| one.clone().of("statefulset"));
+    clone_sets.chain(stateful_sets).collect()
 }
 
-fn canary(kind: &'static str) -> super::manifest::Component {
-    web(2, 5).batches(&["2", "3"]).partition(0).of(kind)
+pub(crate) fn all() -> Vec<Scenario> {
+    [of_deployments(), in_place()].concat()
 }
 
-fn released(kind: &'static str) -> Vec<Act> {
-    vec![Act::Apply(vec![web(1, 5).of(kind)])]
+pub(crate) fn named(name: &str) -> Scenario {
+    of_deployments()
+        .into_iter()
+        .find(|one| one.name == name)
+        .unwrap_or_else(|| panic!("no scenario `{name}`"))
 }
 
-fn at_the_gate(kind: &'static str) -> Vec<Act> {
-    let mut before = released(kind);
-    before.push(Act::Apply(vec![canary(kind)]));
-    before
+/// A scenario whose pods get ready soon.
+pub(crate) fn scenario(
+    name: &str,
+    before: impl Into<Vec<Act>>,
+    manifest: impl Into<Vec<Component>>,
+) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        rules: pod_rules::ready_after("50ms"),
+        before: before.into(),
+        manifest: manifest.into(),
+        command: None,
+        tried: Tried { errors: false, two_deaths: None },
+    }
+}
+
+fn halves(component: Component) -> Component {
+    component.batches(&["2", "3"])
+}
+
+fn thirds() -> Component {
+    web(2, 5).batches(&["2", "2", "1"])
+}
+
+/// A canary is held after its first batch.
+fn at_the_gate() -> [Act; 2] {
+    [Apply(vec![web(1, 5)]), Apply(vec![halves(web(2, 5)).partition(0)])]
 }

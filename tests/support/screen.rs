@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-/// The height that the binary is told of.
+/// The terminal's height.
 const ROWS: u16 = 24;
 /// The height that is kept, so that nothing has to scroll out of sight.
 const KEPT_ROWS: u16 = 400;

@@ -1,4 +1,4 @@
-//! A stage: some ground, with things on it that are nobody's business.
+//! A cluster for tests, with bystanders that no run may touch.
 
 use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 
 use super::backend::{Backend, SandboxBackend};
 use super::delayed_request::DelayedRequest;
+use super::manifest::{Component, request_for};
 use super::process::{Process, Run};
+use super::scenario::process;
 
-/// A ground with bystanders.
+/// A backend with bystanders.
 pub(crate) struct TestCluster {
     backend: Box<dyn Backend>,
     pub(crate) clock: Clock,
@@ -25,25 +27,24 @@ pub(crate) const BYSTANDER: &str = "bystander";
 
 impl TestCluster {
     /// The cluster in this process, whose time is paused and whose pods follow the rules.
-    pub(crate) async fn open(rules: &str) -> Self {
-        Self::on(SandboxBackend::open(rules)).await
+    pub(crate) async fn open(rules: impl AsRef<str>) -> Self {
+        Self::on(SandboxBackend::open(rules.as_ref())).await
     }
 
-    /// A stage on a ground whose pods have been scripted.
+    /// A cluster on a backend whose pod rules are set.
     pub(crate) async fn on(backend: impl Backend + 'static) -> Self {
         let cluster = Self { clock: backend.clock().clone(), backend: Box::new(backend) };
         cluster.create_bystanders().await;
         cluster
     }
 
-    /// A client without faults.
     pub(crate) fn client(&self) -> Client {
         self.backend.client()
     }
 
-    /// Scripts the pods anew, those that are there as well.
-    pub(crate) fn set_pod_rules(&self, rules: &str) {
-        self.backend.set_pod_rules(rules);
+    /// Replaces the pod rules, also for existing pods.
+    pub(crate) fn set_pod_rules(&self, rules: impl AsRef<str>) {
+        self.backend.set_pod_rules(rules.as_ref());
     }
 
     /// A client of a process, some of whose requests are held back.
@@ -51,11 +52,18 @@ impl TestCluster {
         delayed_request.over(self.backend.tapped(process.tap.clone()))
     }
 
-    /// Runs a process to its end, in the stage's namespace.
+    /// Runs a process to its end, in the cluster's namespace.
     pub(crate) async fn run(&self, process: &Process, request: &RolloutRequest) -> Run {
         let client = self.backend.tapped(process.tap.clone());
         let request = RolloutRequest { namespace: self.backend.namespace().to_owned(), ..request.clone() };
         process.apply(client, &self.clock, &request).await
+    }
+
+    /// Applies a manifest, which has to succeed.
+    pub(crate) async fn apply(&self, manifest: &[Component]) -> Run {
+        let run = self.run(&process(), &request_for(manifest)).await;
+        assert!(run.is_success(), "{}", run.transcript());
+        run
     }
 
     /// Lets a process do something to its end.
@@ -88,7 +96,6 @@ impl TestCluster {
         self.history().iter().filter(|change| change.actor == Actor::Client).count()
     }
 
-    /// Every object.
     pub(crate) fn all_objects(&self) -> Vec<Value> {
         self.backend.objects()
     }

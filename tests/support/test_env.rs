@@ -1,6 +1,6 @@
 //! The compiled binary in an empty directory, and everything that a run of it leaves behind.
 //!
-//! The environment is cleared, so whoever runs the tests does not matter. The sandbox's state is in the file
+//! The environment is cleared, so that tests do not depend on the user. The sandbox's state is in the file
 //! `box.json` of the directory, and its pods are ready at once, unless a test writes other rules.
 
 use std::fs;
@@ -10,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use super::child::Child;
-use super::{redact, walk};
+use super::manifest::{application, component};
+use super::{pod_rules, redact, walk};
 
 /// The sandbox's file.
 pub(crate) const FILE: &str = "box.json";
@@ -31,7 +32,7 @@ impl TestEnv {
             let entry = entry.unwrap();
             fs::copy(entry.path(), env.path("examples").join(entry.file_name())).unwrap();
         }
-        env.pods("- {image: '*', readyAfter: 20ms}");
+        env.pods(pod_rules::READY);
         env
     }
 
@@ -44,8 +45,8 @@ impl TestEnv {
     }
 
     /// Sets the rules that pods follow from the next command on.
-    pub(crate) fn pods(&self, rules: &str) {
-        self.write("rules.yaml", format!("{rules}\n"));
+    pub(crate) fn pods(&self, rules: impl AsRef<str>) {
+        self.write("rules.yaml", format!("{}\n", rules.as_ref()));
     }
 
     /// A command line as it is, without a cluster; words are parted by spaces.
@@ -65,6 +66,7 @@ impl TestEnv {
     }
 
     /// Runs a command line against the sandbox to its end.
+    #[must_use = "assert on the output, or use `run_ok`"]
     pub(crate) fn run(&self, line: &str) -> CommandOutput {
         CommandOutput::of(self.command(line).output().unwrap())
     }
@@ -79,6 +81,35 @@ impl TestEnv {
     /// Starts a command line against the sandbox.
     pub(crate) fn start(&self, line: &str) -> Child {
         Child::spawn(self.command(line))
+    }
+
+    /// A command line of a run with this identity.
+    pub(crate) fn command_as(&self, identity: &str, line: &str) -> Command {
+        let mut command = self.command(line);
+        command.env("ROLLOUT_IDENTITY", identity);
+        command
+    }
+
+    /// Starts a command line as a run with this identity.
+    pub(crate) fn start_as(&self, identity: &str, line: &str) -> Child {
+        Child::spawn(self.command_as(identity, line))
+    }
+
+    /// Starts a command line as a run of `driver`, which waits for pods of an image: they do not get ready before the
+    /// rules change.
+    pub(crate) fn waiting(self, line: &str, image: &str) -> (Self, Child) {
+        self.pods(pod_rules::failing(image, "NeverReady"));
+        let mut driver = self.start_as("driver", line);
+        driver.until(": waiting for `web-v");
+        (self, driver)
+    }
+
+    /// Lets all pods get ready, also those that a running command waits for: a command beside it reads the rules.
+    pub(crate) fn let_pods_get_ready(&self) {
+        self.pods(pod_rules::READY);
+        self.write("other.yaml", application("other", &[component("other", 1, 1)]));
+        self.run_ok("apply other.yaml");
+        self.run_ok("delete other");
     }
 
     /// The sandbox's file, byte by byte.

@@ -1,4 +1,4 @@
-//! The page's walk, the same on every ground: release, canary, upgrade, back, out and in.
+//! The walk of KubeVela's page on the rollout trait, for any backend: release, canary, upgrade, rollback, scale out and in.
 
 /// One example that is applied, and what is to be seen then.
 pub(crate) struct Step {
@@ -44,7 +44,7 @@ pub(crate) const STEPS: [Step; 6] = [
     },
 ];
 
-/// Who walks, on some ground.
+/// What the walk runs on.
 pub(crate) trait Walker {
     /// What `rollout` prints, which has to succeed.
     fn rollout(&self, arguments: &[&str]) -> String;
@@ -53,7 +53,7 @@ pub(crate) trait Walker {
     fn deployments(&self) -> Vec<String>;
 }
 
-/// Walks, and has every step looked at further. `folder` is where the examples are.
+/// Walks, and calls `look` after each step. `folder` is where the examples are.
 pub(crate) fn walk(walker: &impl Walker, folder: &str, look: impl Fn(&Step)) {
     for step in &STEPS {
         let example = format!("{folder}/{}", step.example);

@@ -6,19 +6,21 @@ use rollout::driver::outcome::FailureKind;
 
 use crate::support::fault::Request;
 use crate::support::manifest::{request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{Act, BRIEF, IDENTITY, Scenario, Scene, process};
+use crate::support::scenarios::scenario;
 use crate::support::test_cluster::TestCluster;
 
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// An upgrade to an image that fails; `fail` is what the pods say.
 async fn broken_upgrade(fail: &str) -> (Scene, Run) {
-    let scenario = scenario();
+    let scenario = upgrade();
     let scene = scenario.open().await;
     scene
         .cluster
-        .set_pod_rules(&format!("- {{image: 'web:2', fail: {fail}}}\n- {{image: '*', readyAfter: 1s}}"));
+        .set_pod_rules(format!("- {{image: 'web:2', fail: {fail}}}\n- {{image: '*', readyAfter: 1s}}"));
     let begun = scene.cluster.clock.elapsed().unsigned_abs();
     let run = scenario.run(&scene, &process()).await;
     let lasted = scene.cluster.clock.elapsed().unsigned_abs() - begun;
@@ -27,11 +29,11 @@ async fn broken_upgrade(fail: &str) -> (Scene, Run) {
     (scene, run)
 }
 
-fn scenario() -> Scenario {
+fn upgrade() -> Scenario {
+    let next = [web(2, 4).batches(&["1", "3"])];
     Scenario {
-        rules: "- {image: '*', readyAfter: 1s}",
-        before: vec![Act::Apply(vec![web(1, 4)])],
-        manifest: vec![web(2, 4).batches(&["1", "3"])],
+        rules: pod_rules::ready_after("1s"),
+        ..scenario("upgrade", [Act::Apply(vec![web(1, 4)])], next)
     }
 }
 
@@ -71,8 +73,7 @@ async fn a_pod_that_fits_nowhere() {
 #[tokio::test(start_paused = true)]
 async fn a_corrected_manifest_completes() {
     let (scene, _) = broken_upgrade("ImagePullBackOff").await;
-    let run = scene.cluster.run(&process(), &request_for(&[web(3, 4).batches(&["1", "3"])])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    scene.cluster.apply(&[web(3, 4).batches(&["1", "3"])]).await;
     assert_eq!(scene.cluster.sizes(), [("web-v3".to_owned(), 4)]);
     let record = scene.cluster.record("web").unwrap();
     assert_eq!(record["run"]["outcome"], "Succeeded");
@@ -82,9 +83,9 @@ async fn a_corrected_manifest_completes() {
 #[tokio::test(start_paused = true)]
 async fn a_repaired_image_completes_the_same_run() {
     let (scene, _) = broken_upgrade("NeverReady").await;
-    scene.cluster.set_pod_rules("- {image: '*', readyAfter: 1s}");
+    scene.cluster.set_pod_rules(pod_rules::ready_after("1s"));
     scene.cluster.settle().await;
-    let run = scenario().run(&scene, &process()).await;
+    let run = upgrade().run(&scene, &process()).await;
     assert!(run.is_success(), "{}", run.transcript());
     assert_eq!(scene.cluster.sizes(), [("web-v2".to_owned(), 4)]);
     assert_eq!(scene.cluster.record("web").unwrap()["past"].as_array().unwrap().len(), 1);
@@ -93,14 +94,13 @@ async fn a_repaired_image_completes_the_same_run() {
 /// Each batch has the whole deadline for itself.
 #[tokio::test(start_paused = true)]
 async fn each_batch_has_its_own_deadline() {
-    let cluster = TestCluster::open("- {image: '*', readyAfter: 8m}").await;
-    let run = cluster.run(&process(), &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let cluster = TestCluster::open(pod_rules::ready_after("8m")).await;
+    cluster.apply(&[web(1, 3).batches(&["1", "1", "1"])]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_run_has_a_deadline() {
-    let cluster = TestCluster::open("- {image: '*', readyAfter: 8m}").await;
+    let cluster = TestCluster::open(pod_rules::ready_after("8m")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.run = Duration::from_secs(900);
     let run = cluster.run(&process, &request_for(&[web(1, 3).batches(&["1", "1", "1"])])).await;

@@ -6,6 +6,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, Request};
 use crate::support::manifest::{request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
@@ -13,7 +14,7 @@ use crate::support::test_cluster::TestCluster;
 /// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease, and once a minute why.
 #[tokio::test(start_paused = true)]
 async fn next_to_nothing_is_asked_while_waiting() {
-    let cluster = TestCluster::open("- {image: '*', readyAfter: 10m}").await;
+    let cluster = TestCluster::open(pod_rules::ready_after("10m")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(3_600);
     let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
@@ -41,7 +42,7 @@ async fn next_to_nothing_is_asked_while_waiting() {
 /// What comes after the verdict is a courtesy, which a silent server must not turn into waiting.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_waited_for_after_the_verdict() {
-    let cluster = TestCluster::open("- {image: '*', readyAfter: 1s}").await;
+    let cluster = TestCluster::open(pod_rules::ready_after("1s")).await;
     let is_courtesy = |seen: &RequestInfo| seen.kind == "leases" && seen.verb == Verb::Patch;
     let process = Process::with(IDENTITY, move |seen| match is_courtesy(seen) {
         true => Fate::Verdict(Verdict::Hang),
@@ -56,8 +57,8 @@ async fn nothing_is_waited_for_after_the_verdict() {
 
 /// Nor does a server that falls silent delay the verdict of a failure much.
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_though_it_cannot_be_recorded() {
-    let cluster = TestCluster::open("- {image: '*', fail: NeverReady}").await;
+async fn a_failure_is_reported_even_if_it_cannot_be_recorded() {
+    let cluster = TestCluster::open(pod_rules::failing("*", "NeverReady")).await;
     let is_record = |seen: &RequestInfo| seen.kind == "configmaps" && seen.verb == Verb::Patch;
     let mut process = Process::with(IDENTITY, move |seen| match is_record(seen) {
         true => Fate::Verdict(Verdict::Hang),

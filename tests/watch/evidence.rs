@@ -9,6 +9,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
@@ -19,7 +20,7 @@ const GATHERING: Duration = Duration::from_secs(10);
 
 /// Releases a component whose pods fail, with a minute for its batch.
 async fn released(fail: &str, component: Component, process: &mut Process) -> (Run, Duration) {
-    let cluster = TestCluster::open(&format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
+    let cluster = TestCluster::open(format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
     process.limits.batch = MINUTE;
     let begun = cluster.clock.elapsed().unsigned_abs();
     let run = cluster.run(process, &request_for(&[component])).await;
@@ -32,7 +33,7 @@ fn evidence(run: &Run) -> String {
     failures[0].evidence.join("\n")
 }
 
-/// What was told before the end.
+/// The evidence printed before the end.
 fn diagnoses(run: &Run) -> Vec<String> {
     let told = run.events.iter().filter_map(|event| match &event.what {
         EventKind::Diagnosed { evidence } => Some(evidence.join("\n")),
@@ -84,7 +85,7 @@ async fn each_failure_is_named_with_what_there_is_to_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
+async fn what_only_a_user_can_fix_ends_the_run_at_once() {
     for (fail, component) in [
         ("ErrImagePull", web(1, 1)),
         ("InvalidImageName", web(1, 1)),
@@ -102,7 +103,7 @@ async fn what_somebody_has_to_change_ends_the_run_at_the_first_look() {
 /// Several at once as well, of which one would look while another does.
 #[tokio::test(start_paused = true)]
 async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
-    let cluster = TestCluster::open("- {image: '*', fail: CrashLoopBackOff}").await;
+    let cluster = TestCluster::open(pod_rules::failing("*", "CrashLoopBackOff")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.fail_fast = FailFast::On;
     let components: Vec<Component> = (0..4).map(|number| component(&format!("c{number}"), 1, 1)).collect();
@@ -119,9 +120,9 @@ async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
     assert!(lasted < Duration::from_secs(45), "it took {lasted:?}");
 }
 
-/// That only an event tells it, and that it may be over by now, makes it a word and no verdict.
+/// Only an event says so, and it may be outdated: it is printed, and does not fail the run.
 #[tokio::test(start_paused = true)]
-async fn a_mount_that_fails_is_told_at_the_second_look_and_ends_nothing() {
+async fn a_failing_mount_is_reported_and_does_not_end_the_run() {
     let mut process = Process::new(IDENTITY);
     process.limits.fail_fast = FailFast::On;
     let (run, lasted) = released("FailedMount", with_volume(), &mut process).await;
@@ -152,7 +153,7 @@ async fn a_server_that_answers_no_look_delays_no_verdict() {
     assert!(lasted < MINUTE + GATHERING + Duration::from_secs(1), "it took {lasted:?}");
 }
 
-/// What was answered in time is told.
+/// Evidence that arrived in time is printed.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_answers_in_part_is_quoted() {
     let mut process = Process::with(IDENTITY, |seen| {

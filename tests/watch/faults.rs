@@ -8,12 +8,12 @@ use std::time::Duration;
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict, WatchFault};
 
-use crate::support::case;
 use crate::support::fault::{Fate, PASS};
 use crate::support::process::Process;
 use crate::support::scenario::{IDENTITY, Scenario, kinds};
 use crate::support::scenarios;
 use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
 
 fn is_watch(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Watch
@@ -44,28 +44,29 @@ async fn survives(scenario: Scenario, process: impl Fn(usize) -> Process) {
 
 #[tokio::test(start_paused = true)]
 async fn each_watch_is_closed_after_some_events() {
-    survives(scenarios::upgrade(), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
+    survives(scenarios::named("upgrade"), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_watch_forgets_after_some_events() {
-    survives(scenarios::upgrade(), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
+    survives(scenarios::named("upgrade"), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn some_watches_are_silent() {
-    survives(scenarios::upgrade(), |count| with_watches(count, WatchFault::Silent)).await;
+    survives(scenarios::named("upgrade"), |count| with_watches(count, WatchFault::Silent)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_comes_twice() {
-    survives(scenarios::third_after_gate(), |count| with_watches(count, WatchFault::DuplicateEach)).await;
+    survives(scenarios::named("third_after_gate"), |count| with_watches(count, WatchFault::DuplicateEach))
+        .await;
 }
 
 /// A server that has lost the history refuses each watch from the old version on, until there is a new list.
 #[tokio::test(start_paused = true)]
 async fn a_watch_from_a_lost_version_is_given_up() {
-    survives(scenarios::upgrade(), |count| {
+    survives(scenarios::named("upgrade"), |count| {
         let (watches, is_lost) = (AtomicUsize::new(0), AtomicBool::new(false));
         Process::with(IDENTITY, move |seen| {
             if seen.verb == Verb::List && seen.kind == "deployments" {
@@ -90,7 +91,7 @@ async fn a_watch_from_a_lost_version_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_several_requests_meet_at_once_is_told_once() {
+async fn a_failure_of_several_requests_is_reported_once() {
     let cluster = TestCluster::open("[]").await;
     let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     let told = Rc::new(RefCell::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! What no watch has told is seen before a run says that it is done.
+//! A run sees changes that its watches missed before it reports success.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ async fn patch(cluster: &TestCluster, change: Value) {
 /// Somebody takes a pod from the target while the last source is being deleted, and no watch works by then.
 #[tokio::test(start_paused = true)]
 async fn a_size_taken_away_at_the_end_is_given_back() {
-    let scenario = scenarios::upgrade();
+    let scenario = scenarios::named("upgrade");
     let scene = scenario.open().await;
     let cluster = &scene.cluster;
     let is_blind = Arc::new(AtomicBool::new(false));
@@ -47,7 +47,7 @@ async fn a_size_taken_away_at_the_end_is_given_back() {
         async {
             delete.reached().await;
             is_blind.store(true, Ordering::Relaxed);
-            // The one event that an open watch still tells.
+            // The one event that an open watch still delivers.
             patch(cluster, json!({"metadata": {"labels": {"somebody": "was-here"}}})).await;
             cluster.clock.pause(Duration::from_millis(10)).await;
             patch(cluster, json!({"spec": {"replicas": 4}})).await;

@@ -8,11 +8,10 @@ use rollout::ops::status_watch::StatusWatch;
 use rollout::report::status::ComponentStatus;
 use rollout::sandbox::fault::Verb;
 
-use crate::support::manifest::{Component, NAMESPACE, component, request_for};
+use crate::support::manifest::{Component, NAMESPACE, component};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::test_cluster::TestCluster;
-
-const FAST: &str = "- {image: '*', readyAfter: 50ms}";
 
 /// Four components of each kind of workload.
 fn many() -> Vec<Component> {
@@ -21,8 +20,7 @@ fn many() -> Vec<Component> {
 }
 
 async fn release(cluster: &TestCluster, components: &[Component]) {
-    let run = cluster.run(&Process::new("driver"), &request_for(components)).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    cluster.apply(components).await;
 }
 
 /// What was asked, but for the watches.
@@ -65,7 +63,7 @@ async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run
 
 #[tokio::test(start_paused = true)]
 async fn a_look_is_one_list_of_each_kind() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     release(&cluster, &many()).await;
     let look = async |context: &Context| {
         assert_eq!(status::statuses(context, NAMESPACE).await.unwrap().len(), 12);
@@ -77,8 +75,8 @@ async fn a_look_is_one_list_of_each_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_follows_lists_each_kind_once_whatever_happens() {
-    let cluster = TestCluster::open(FAST).await;
+async fn a_follower_lists_each_kind_once() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
     release(&cluster, &many()).await;
     let run = follow(&cluster, release(&cluster, &[component("c00", 2, 3)])).await;
     assert_eq!(asked(&run), ONE_OF_EACH, "{}", run.transcript());
@@ -86,7 +84,7 @@ async fn whoever_follows_lists_each_kind_once_whatever_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_and_goes_is_seen() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     let happens = async {
         release(&cluster, &[component("web", 1, 1)]).await;
         release(&cluster, &[component("db", 1, 1).of("statefulset")]).await;

@@ -18,14 +18,11 @@ use serde_json::{Value, json};
 
 use crate::support::fault::{Fate, PASS, answer};
 use crate::support::manifest::{NAMESPACE, component, request_for, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
 use crate::support::tapped_client;
 use crate::support::test_cluster::TestCluster;
-
-/// Slower than the first looks.
-const SLOW: &str = "- {image: '*', readyAfter: 20s}";
-const FAST: &str = "- {image: '*', readyAfter: 50ms}";
 
 fn hasty() -> Process {
     let mut process = Process::new(IDENTITY);
@@ -60,7 +57,7 @@ async fn warn(cluster: &TestCluster, name: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_the_batch_ends_no_run() {
-    let cluster = TestCluster::open(SLOW).await;
+    let cluster = TestCluster::open(pod_rules::ready_after("20s")).await;
     let is_scaled = |seen: &RequestInfo| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         seen.kind == "deployments" && operations.iter().any(|one| one["path"] == "/spec/replicas")
@@ -76,10 +73,10 @@ async fn a_condition_from_before_the_batch_ends_no_run() {
 /// A process that has written nothing yet compares with its first look.
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     assert!(cluster.run(&hasty(), &request_for(&[web(1, 2)])).await.is_success());
     cluster.settle().await;
-    cluster.set_pod_rules("- {image: '*', fail: NeverReady}");
+    cluster.set_pod_rules(pod_rules::failing("*", "NeverReady"));
     cluster.settle().await;
     complain(&cluster, "web-v1").await;
     let mut process = hasty();
@@ -90,11 +87,11 @@ async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_from_before_the_batch_ends_no_run() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     let db = |size: u32| request_for(&[component("db", 1, size).of("statefulset")]);
     assert!(cluster.run(&hasty(), &db(1)).await.is_success());
     warn(&cluster, "db").await;
-    cluster.set_pod_rules(SLOW);
+    cluster.set_pod_rules(pod_rules::ready_after("20s"));
     let run = cluster.run(&hasty(), &db(3)).await;
     assert!(run.is_success(), "{}", run.transcript());
     // One that comes in the batch still does.
@@ -119,7 +116,7 @@ fn warnings(run: &Run) -> Vec<&str> {
 /// As KubeVela leaves a target that was rejected.
 #[tokio::test(start_paused = true)]
 async fn a_paused_target_is_unpaused_with_its_batch() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
     let is_made = |seen: &RequestInfo| seen.verb == Verb::Create && seen.kind == "deployments";
     let dying = Process::with(IDENTITY, move |seen| if is_made(seen) { Fate::DeathAfter } else { PASS });
@@ -143,7 +140,7 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
 /// A pod template that somebody changed under the pause would replace all pods at once.
 #[tokio::test(start_paused = true)]
 async fn a_pause_over_another_template_is_named() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
     let template = json!({"metadata": {"annotations": {"changed": "yes"}}});
     patch(&cluster, "web-v1", &json!({"spec": {"paused": true, "template": template}})).await;
@@ -164,7 +161,7 @@ async fn a_pause_over_another_template_is_named() {
 /// A component may have more pods than a page has.
 #[tokio::test(start_paused = true)]
 async fn pods_are_counted_over_all_pages() {
-    let cluster = TestCluster::open(FAST).await;
+    let cluster = TestCluster::open(pod_rules::READY).await;
     let db = request_for(&[component("db", 1, 3).of("statefulset")]);
     assert!(cluster.run(&Process::new(IDENTITY), &db).await.is_success());
     let pods: Vec<Value> = cluster.objects("Pod");

@@ -1,6 +1,6 @@
-//! What a real server has accepted, as its watches tell it.
+//! The history of a real server, from its watches.
 //!
-//! A watch tells of one kind in order; the resource versions, which all come from one store, put the kinds in order.
+//! A watch delivers the changes of one kind in order; the resource versions, which all come from one store, put the kinds in order.
 //! Whose a change is, no watch says: it is a controller's where only those fields moved that are controllers'.
 
 use std::collections::BTreeMap;
@@ -30,16 +30,15 @@ const KINDS: [(&str, &str); 7] = [
 /// What every namespace has of its own.
 const OF_THE_CLUSTER: &str = "kube-root-ca.crt";
 
-/// Everything that was told of a namespace.
+/// Everything that the watches of a namespace have delivered.
 pub(super) struct History {
     kinds: Vec<(String, Api<DynamicObject>)>,
     told: ActResult,
     _watches: JoinSet<()>,
 }
 
-/// One event.
 #[derive(Clone)]
-struct Seen {
+struct RequestInfo {
     version: u64,
     kind: String,
     is_gone: bool,
@@ -47,9 +46,9 @@ struct Seen {
 }
 
 /// The last event by kind and name.
-type Last = BTreeMap<(String, String), Seen>;
+type Last = BTreeMap<(String, String), RequestInfo>;
 
-/// What the watches have told so far, and a bell that rings at each event.
+/// What the watches have delivered so far, and a notification for each event.
 #[derive(Clone)]
 struct ActResult {
     heard: Arc<Mutex<Heard>>,
@@ -58,7 +57,7 @@ struct ActResult {
 
 #[derive(Default)]
 struct Heard {
-    all: Vec<Seen>,
+    all: Vec<RequestInfo>,
     last: Last,
 }
 
@@ -101,12 +100,12 @@ impl History {
         changes.collect()
     }
 
-    /// Every object as it was last told of.
+    /// Every object in its latest known state.
     pub(super) fn objects(&self) -> Vec<Value> {
         present(&self.told.heard.lock().unwrap().last).into_iter().cloned().collect()
     }
 
-    /// Waits until everything has been told that is already so.
+    /// Waits until the watches have delivered everything that has already happened.
     pub(super) async fn catch_up(&self) {
         for (kind, api) in &self.kinds {
             let list = api.list(&ListParams::default()).await.unwrap();
@@ -144,13 +143,13 @@ impl ActResult {
                     continue;
                 }
                 let object = Arc::new(serde_json::to_value(object).unwrap());
-                let seen = Seen { version: number(&version), kind: kind.clone(), is_gone, object };
+                let seen = RequestInfo { version: number(&version), kind: kind.clone(), is_gone, object };
                 self.hear(seen);
             }
         }
     }
 
-    fn hear(&self, seen: Seen) {
+    fn hear(&self, seen: RequestInfo) {
         let mut heard = self.heard.lock().unwrap();
         heard.last.insert((seen.kind.clone(), name(&seen.object)), seen.clone());
         heard.all.push(seen);
@@ -165,7 +164,7 @@ impl ActResult {
     }
 }
 
-/// Whether a kind's watch has told everything that a list of it knows.
+/// Whether a kind's watch has delivered everything that a list returns.
 fn has_passed(last: &Last, kind: &str, list: &ObjectList<DynamicObject>) -> bool {
     let listed: BTreeMap<&str, u64> = list
         .items

@@ -1,4 +1,4 @@
-//! A real cluster's namespace as the ground of a story: the server's history by watches, and real time.
+//! A real cluster's namespace as the backend of a scenario: the server's history by watches, and real time.
 
 mod history;
 mod rest;

@@ -61,7 +61,7 @@ fn is_ready(pod: &Value) -> bool {
     })
 }
 
-/// A status that does not yet tell what is so.
+/// A status that is not up to date.
 fn workload(object: &Value, objects: &[&Value]) -> Option<String> {
     if !object["metadata"]["deletionTimestamp"].is_null() {
         return Some("is going".to_owned());

@@ -1,7 +1,8 @@
 //! CloneSets.
 
-use crate::in_place::{Component, field};
+use crate::in_place::{applied, field};
 use crate::real_env::{RealEnv, without_ages};
+use crate::support::manifest::web;
 
 const SEED: &str = "apiVersion: core.oam.dev/v1beta1
 kind: Application
@@ -64,13 +65,13 @@ fn pods(env: &RealEnv) -> Vec<String> {
 }
 
 pub(crate) fn pods_keep_their_identity(env: &RealEnv) {
-    let in_place = |version| Component {
-        properties: ", updateStrategyType: InPlaceIfPossible",
-        ..Component::new("cloneset-service", version, 5, &[2, 3])
+    let in_place = |version| {
+        let web = web(version, 5).of("cloneset-service").batches(&["2", "3"]);
+        web.property("updateStrategyType: InPlaceIfPossible")
     };
-    in_place(1).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &in_place(1), "5 5 5 rolloutSucceed");
     let before = pods(env);
-    in_place(2).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &in_place(2), "5 5 5 rolloutSucceed");
     assert_eq!(pods(env), before);
     assert_eq!(field(env, "cloneset", ".spec.template.spec.containers[0].image"), "web:2");
 }
@@ -80,9 +81,9 @@ pub(crate) fn turns(env: &RealEnv) {
 }
 
 pub(crate) fn an_upgrade_is_frugal(env: &RealEnv) {
-    Component::new("cloneset-service", 1, 6, &[2, 4]).applied(env, "6 6 6 rolloutSucceed");
+    applied(env, &web(1, 6).of("cloneset-service").batches(&["2", "4"]), "6 6 6 rolloutSucceed");
     let before = env.requests().len();
-    Component::new("cloneset-service", 2, 6, &[1, 2, 3]).applied(env, "6 6 6 rolloutSucceed");
+    applied(env, &web(2, 6).of("cloneset-service").batches(&["1", "2", "3"]), "6 6 6 rolloutSucceed");
     let requests = env.requests();
     let counts = |one: &&crate::real_env::Request| {
         let is_aside = ["applications", "rollouts", "leases"].contains(&one.resource.as_str());

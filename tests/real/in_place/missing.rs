@@ -3,28 +3,29 @@
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
-use crate::in_place::Component;
+use crate::in_place::apply;
 use crate::real_env::RealEnv;
+use crate::support::manifest::web;
 
 /// Without Kruise nothing is written; with its definitions but without its controller, the run says so.
 pub(crate) fn without_kruise(plane: &ControlPlane) {
     let env = plane.env("without_kruise");
-    let component = Component::new("cloneset-service", 1, 2, &[2]);
-    let refused = component.apply(&env, &[]);
+    let component = web(1, 2).of("cloneset-service").batches(&["2"]);
+    let refused = apply(&env, &component, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("OpenKruise is not installed"), "{refused:#?}");
     assert!(refused.stderr.contains("helm install kruise"), "{refused:#?}");
     let writes: Vec<_> = env.requests().into_iter().filter(|one| one.is_write()).collect();
     assert!(writes.is_empty(), "{writes:#?}");
     plane.install_kruises_definitions();
-    let waiting = component.apply(&env, &["--batch-timeout", "7s"]);
+    let waiting = apply(&env, &component, &["--batch-timeout", "7s"]);
     assert_eq!(waiting.code, Some(3), "{waiting:#?}");
     assert!(
         waiting.stderr.contains("`web`: not yet observed by its controller (is it running?)"),
         "{waiting:#?}"
     );
     break_the_conversion(&env);
-    let refused = component.apply(&env, &[]);
+    let refused = apply(&env, &component, &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("Kruise's conversion webhook fails"), "{refused:#?}");
     assert!(refused.stderr.contains("kubectl get pods -n kruise-system"), "{refused:#?}");

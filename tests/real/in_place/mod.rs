@@ -6,7 +6,9 @@ mod missing;
 mod stateful_sets;
 
 use crate::control_plane::ControlPlane;
-use crate::real_env::{CommandOutput, RealEnv, ran};
+use crate::real_env::RealEnv;
+use crate::support::manifest::{Component, application, web};
+use crate::support::test_env::CommandOutput;
 
 pub(crate) use missing::without_kruise;
 
@@ -20,69 +22,29 @@ pub(crate) const TESTS: [(&str, TestFn); 11] = [
     ("cloneset_upgrades_are_frugal", clone_sets::an_upgrade_is_frugal),
     ("cloneset_killed_at_random_moments_and_run_again", kills::clone_sets),
     ("statefulset_turns_in_mid_rollout", stateful_sets::turns),
-    ("statefulset_says_which_pod_blocks_the_way_back", stateful_sets::a_broken_pod_blocks),
-    ("statefulset_says_what_forbids_its_pods", stateful_sets::a_quota_is_told),
+    ("statefulset_says_which_pod_blocks_the_rollback", stateful_sets::a_broken_pod_blocks),
+    ("statefulset_says_what_forbids_its_pods", stateful_sets::a_quota_is_reported),
     ("statefulset_keeps_what_cannot_change", stateful_sets::fixed_fields),
     ("statefulset_killed_at_random_moments_and_run_again", kills::stateful_sets),
     ("all_types_side_by_side", stateful_sets::side_by_side),
 ];
 
-/// Stories with a control plane of their own.
+/// Tests with a control plane of their own.
 pub(crate) const OWN: [(&str, OwnStory); 1] = [("cloneset_without_kruise", without_kruise)];
 
-/// One component, `web`, with a `rollout` trait.
-#[derive(Clone)]
-pub(crate) struct Component {
-    pub(crate) kind: &'static str,
-    pub(crate) version: u32,
-    pub(crate) size: u32,
-    pub(crate) batches: &'static [u32],
-    /// Further properties, as YAML in braces without them.
-    pub(crate) properties: &'static str,
-    /// Further properties of the trait, likewise.
-    pub(crate) more: &'static str,
+/// Applies the application `shop` with this component.
+fn apply(env: &RealEnv, component: &Component, more: &[&str]) -> CommandOutput {
+    let file = env.file("web.yaml", &application("shop", std::slice::from_ref(component)));
+    let arguments = [&["apply", file.to_str().unwrap()], more].concat();
+    env.rollout(&arguments)
 }
 
-impl Component {
-    pub(crate) fn new(kind: &'static str, version: u32, size: u32, batches: &'static [u32]) -> Self {
-        Self { kind, version, size, batches, properties: "", more: "" }
-    }
-
-    fn text(&self) -> String {
-        let Self { kind, version, size, batches, properties, more } = self;
-        let batches: Vec<String> = batches.iter().map(|size| format!("{{replicas: {size}}}")).collect();
-        format!(
-            "apiVersion: core.oam.dev/v1beta1
-kind: Application
-metadata: {{name: shop}}
-spec:
-  components:
-    - name: web
-      type: {kind}
-      externalRevision: web-v{version}
-      properties: {{image: 'web:{version}'{properties}}}
-      traits:
-        - type: rollout
-          properties: {{targetSize: {size}, rolloutBatches: [{}]{more}}}
-",
-            batches.join(", ")
-        )
-    }
-
-    /// Applies it, with more arguments.
-    pub(crate) fn apply(&self, env: &RealEnv, more: &[&str]) -> CommandOutput {
-        let file = env.file("web.yaml", &self.text());
-        let arguments = [&["apply", file.to_str().unwrap()], more].concat();
-        ran(&env.command(&arguments).output().unwrap())
-    }
-
-    /// Applies it and expects this row of the final table: TARGET, UPGRADED, READY and the rolling state.
-    pub(crate) fn applied(&self, env: &RealEnv, row: &str) -> CommandOutput {
-        let ran = self.apply(env, &[]);
-        assert_eq!(ran.code, Some(0), "{ran:#?}");
-        assert_eq!(rows(&ran.stdout), [row], "{ran:#?}");
-        ran
-    }
+/// Applies it and expects this row of the final table: TARGET, UPGRADED, READY and the rolling state.
+fn applied(env: &RealEnv, component: &Component, row: &str) -> CommandOutput {
+    let output = apply(env, component, &[]);
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(rows(&output.stdout), [row], "{output:#?}");
+    output
 }
 
 /// The rows of a status table: TARGET, UPGRADED, READY and the rolling state.
@@ -113,43 +75,43 @@ fn images(env: &RealEnv) -> Vec<(String, usize)> {
 /// The way that both kinds go: gate and continue, rollback, another size, revert and a third revision in
 /// mid-rollout, growth and shrinking with an upgrade.
 fn turns(env: &RealEnv, kind: &'static str, resource: &str) {
-    let at = |version, size, batches| Component::new(kind, version, size, batches);
-    let gate = |component: Component| Component { more: ", batchPartition: 0", ..component };
+    let at = |version, size, batches: &[&str]| web(version, size).of(kind).batches(batches);
+    let gate = |component: Component| component.partition(0);
     let shape = || (field(env, resource, ".spec.replicas"), images(env));
     let all = |version: u32, size: usize| (size.to_string(), vec![(format!("web:{version}"), size)]);
-    at(1, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &at(1, 5, &["2", "3"]), "5 5 5 rolloutSucceed");
     let uid = field(env, resource, ".metadata.uid");
-    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
+    applied(env, &gate(at(2, 5, &["2", "3"])), "5 2 2 rollingInBatches");
     assert_eq!(images(env), [("web:1".to_owned(), 3), ("web:2".to_owned(), 2)]);
-    at(2, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &at(2, 5, &["2", "3"]), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(2, 5));
     // Back, and back again in mid-rollout.
-    Component { more: ", targetRevision: web-v1", ..at(2, 5, &[2, 3]) }.applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &at(2, 5, &["2", "3"]).rollout("targetRevision: web-v1"), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(1, 5));
-    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
-    at(1, 5, &[2, 3]).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &gate(at(2, 5, &["2", "3"])), "5 2 2 rollingInBatches");
+    applied(env, &at(1, 5, &["2", "3"]), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(1, 5));
     // A third revision in mid-rollout.
-    gate(at(2, 5, &[2, 3])).applied(env, "5 2 2 rollingInBatches");
-    at(3, 5, &[1, 4]).applied(env, "5 5 5 rolloutSucceed");
+    applied(env, &gate(at(2, 5, &["2", "3"])), "5 2 2 rollingInBatches");
+    applied(env, &at(3, 5, &["1", "4"]), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(3, 5));
     // Sizes, alone and with an upgrade.
-    at(3, 7, &[1, 1]).applied(env, "7 7 7 rolloutSucceed");
-    at(3, 3, &[1, 3]).applied(env, "3 3 3 rolloutSucceed");
-    at(4, 6, &[2, 4]).applied(env, "6 6 6 rolloutSucceed");
-    at(5, 2, &[1, 1]).applied(env, "2 2 2 rolloutSucceed");
+    applied(env, &at(3, 7, &["1", "1"]), "7 7 7 rolloutSucceed");
+    applied(env, &at(3, 3, &["1", "3"]), "3 3 3 rolloutSucceed");
+    applied(env, &at(4, 6, &["2", "4"]), "6 6 6 rolloutSucceed");
+    applied(env, &at(5, 2, &["1", "1"]), "2 2 2 rolloutSucceed");
     assert_eq!(shape(), all(5, 2));
     let undone = env.rollout(&["undo", "web", "--to-revision", "v4"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
     assert_eq!(shape(), all(4, 2));
     assert_eq!(field(env, resource, ".metadata.uid"), uid, "one object from first to last");
-    revisions_are_nobody_elses(env);
-    let again = Component { more: ", targetRevision: web-v4", ..at(5, 2, &[1, 1]) }.apply(env, &[]);
+    no_controller_adopts_a_revision(env);
+    let again = apply(env, &at(5, 2, &["1", "1"]).rollout("targetRevision: web-v4"), &[]);
     assert!(again.stderr.contains("nothing to do"), "{again:#?}");
 }
 
 /// The controllers take ControllerRevisions that match a selector for their own history, and remove them.
-fn revisions_are_nobody_elses(env: &RealEnv) {
+fn no_controller_adopts_a_revision(env: &RealEnv) {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.ownerReferences[*].kind}{\"\\n\"}{end}";
     let found =
         env.kubectl(&["get", "controllerrevisions", "-l", "controller.oam.dev/component=web", "-o", path]);

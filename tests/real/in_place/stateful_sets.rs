@@ -1,7 +1,8 @@
 //! StatefulSets, and all types together.
 
-use crate::in_place::{Component, field, images, rows};
+use crate::in_place::{applied, apply, field, images, rows};
 use crate::real_env::{QUICK, RealEnv};
+use crate::support::manifest::web;
 
 pub(crate) fn turns(env: &RealEnv) {
     super::turns(env, "statefulset", "statefulset");
@@ -10,8 +11,8 @@ pub(crate) fn turns(env: &RealEnv) {
 /// A broken pod stays where it is when its template goes back, and an ordered StatefulSet waits for it.
 pub(crate) fn a_broken_pod_blocks(env: &RealEnv) {
     env.script(&format!("- {{image: 'web:2', fail: CrashLoopBackOff, log: boom}}\n{QUICK}"));
-    Component::new("statefulset", 1, 3, &[3]).applied(env, "3 3 3 rolloutSucceed");
-    let broken = Component::new("statefulset", 2, 3, &[2, 1]).apply(env, &["--batch-timeout", "3s"]);
+    applied(env, &web(1, 3).of("statefulset").batches(&["3"]), "3 3 3 rolloutSucceed");
+    let broken = apply(env, &web(2, 3).of("statefulset").batches(&["2", "1"]), &["--batch-timeout", "3s"]);
     assert_eq!(broken.code, Some(3), "{broken:#?}");
     assert!(broken.stderr.contains("pod `web-2`: CrashLoopBackOff"), "{broken:#?}");
     assert_eq!(images(env), [("web:1".to_owned(), 2), ("web:2".to_owned(), 1)], "one pod is at risk");
@@ -24,34 +25,32 @@ pub(crate) fn a_broken_pod_blocks(env: &RealEnv) {
     assert_eq!(images(env), [("web:1".to_owned(), 3)]);
 }
 
-/// Nothing but an event tells that its pods cannot be made.
-pub(crate) fn a_quota_is_told(env: &RealEnv) {
+/// Only an event says that its pods cannot be created.
+pub(crate) fn a_quota_is_reported(env: &RealEnv) {
     env.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
-    let late = Component::new("statefulset", 1, 3, &[3]).apply(env, &["--batch-timeout", "4s"]);
+    let late = apply(env, &web(1, 3).of("statefulset").batches(&["3"]), &["--batch-timeout", "4s"]);
     assert_eq!(late.code, Some(3), "{late:#?}");
     assert!(late.stderr.contains("FailedCreate") && late.stderr.contains("exceeded quota: few"), "{late:#?}");
     env.kubectl(&["delete", "quota", "few"]);
-    Component::new("statefulset", 1, 3, &[3]).applied(env, "3 3 3 rolloutSucceed");
+    applied(env, &web(1, 3).of("statefulset").batches(&["3"]), "3 3 3 rolloutSucceed");
 }
 
 pub(crate) fn fixed_fields(env: &RealEnv) {
-    let parallel = |version| Component {
-        properties: ", podManagementPolicy: Parallel",
-        ..Component::new("statefulset", version, 2, &[2])
-    };
-    parallel(1).applied(env, "2 2 2 rolloutSucceed");
-    let refused = Component::new("statefulset", 2, 2, &[2]).apply(env, &[]);
+    let parallel =
+        |version| web(version, 2).of("statefulset").batches(&["2"]).property("podManagementPolicy: Parallel");
+    applied(env, &parallel(1), "2 2 2 rolloutSucceed");
+    let refused = apply(env, &web(2, 2).of("statefulset").batches(&["2"]), &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("another `podManagementPolicy`"), "{refused:#?}");
     let patch = r#"{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}"#;
     env.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
-    let refused = parallel(2).apply(env, &[]);
+    let refused = apply(env, &parallel(2), &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("`OnDelete`"), "{refused:#?}");
     let patch = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
     env.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
-    parallel(2).applied(env, "2 2 2 rolloutSucceed");
-    let other = Component::new("cloneset-service", 3, 2, &[2]).apply(env, &[]);
+    applied(env, &parallel(2), "2 2 2 rolloutSucceed");
+    let other = apply(env, &web(3, 2).of("cloneset-service").batches(&["2"]), &[]);
     assert_eq!(other.code, Some(4), "{other:#?}");
     assert!(other.stderr.contains("runs as a statefulset and cannot become a cloneset"), "{other:#?}");
     assert_eq!(field(env, "statefulset", ".spec.serviceName"), "web-headless");

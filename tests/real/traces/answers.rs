@@ -1,4 +1,4 @@
-//! What both grounds answer to raw requests about CloneSets and StatefulSets: code, reason, message and what is kept.
+//! What both backends answer to raw requests about CloneSets and StatefulSets: code, reason, message and what is kept.
 //!
 //! Everything is asked of a kind that no controller has acted upon yet, or that has come to rest.
 

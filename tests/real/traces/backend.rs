@@ -1,11 +1,11 @@
-//! The two grounds: a namespace on the control plane, and one of the same name in a sandbox.
+//! The two backends: a namespace on the control plane, and one of the same name in a sandbox.
 
 use rollout::sandbox::Sandbox;
 
 use crate::paired_sandbox;
 use crate::real_env::RealEnv;
 
-/// How the kubelets of both grounds treat pods.
+/// The pod rules of both kubelets.
 pub(super) const RULES: &str =
     "- {image: 'web:bad', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 600ms}\n";
 

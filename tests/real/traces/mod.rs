@@ -18,7 +18,6 @@ use crate::build::say;
 use crate::control_plane::ControlPlane;
 use crate::real_env::RealEnv;
 
-/// A comparison.
 pub(crate) type TestFn = fn(&RealEnv);
 
 /// How often a comparison is made before a difference counts.
@@ -37,7 +36,6 @@ pub(crate) fn compare(name: &str, story: TestFn, plane: &ControlPlane) {
     }
 }
 
-/// All comparisons.
 pub(crate) const TESTS: [(&str, TestFn); 29] = [
     ("trace_cloneset_answers", answers::of_clone_sets),
     ("trace_statefulset_answers", answers::of_stateful_sets),

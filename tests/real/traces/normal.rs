@@ -6,7 +6,7 @@
 //! made together get ready one after the other or at once, as it happens. Revisions become letters in the order in
 //! which they appear.
 
-use super::play::Seen;
+use super::play::RequestInfo;
 
 /// The letters of a trace's revisions.
 struct Letters(Vec<String>);
@@ -25,22 +25,22 @@ impl Letters {
 }
 
 /// The same trace with letters.
-fn lettered(trace: &[Seen]) -> Vec<Seen> {
+fn lettered(trace: &[RequestInfo]) -> Vec<RequestInfo> {
     let mut letters = Letters(Vec::new());
-    let letter = |seen: &Seen| {
+    let letter = |seen: &RequestInfo| {
         let (current, update) = (letters.of(&seen.current), letters.of(&seen.update));
-        Seen { current, update, ..seen.clone() }
+        RequestInfo { current, update, ..seen.clone() }
     };
     trace.iter().map(letter).collect()
 }
 
 /// A trace for people.
-pub(super) fn told(trace: &[Seen]) -> String {
+pub(super) fn told(trace: &[RequestInfo]) -> String {
     lettered(trace).iter().map(|seen| format!("  {seen}\n")).collect()
 }
 
 /// A count of a status and its name.
-type Count = (&'static str, fn(&Seen) -> i64);
+type Count = (&'static str, fn(&RequestInfo) -> i64);
 
 /// The counts of both kinds; what one kind does not have is always zero.
 const COUNTS: [Count; 7] = [
@@ -54,16 +54,16 @@ const COUNTS: [Count; 7] = [
 ];
 
 /// The lines in which two traces must agree.
-pub(super) fn form(trace: &[Seen]) -> Vec<String> {
+pub(super) fn form(trace: &[RequestInfo]) -> Vec<String> {
     let trace = lettered(trace);
     let mut lines = Vec::new();
     lines.extend(trace.iter().find(|seen| !seen.is_fresh()).map(|seen| format!("written: {seen}")));
-    let fresh: Vec<&Seen> = trace.iter().filter(|seen| seen.is_fresh()).collect();
+    let fresh: Vec<&RequestInfo> = trace.iter().filter(|seen| seen.is_fresh()).collect();
     lines.extend(fresh.first().map(|seen| format!("first seen: {seen}")));
     for pair in fresh.windows(2) {
         let [before, after] = pair else { continue };
         if (&before.current, &before.update) != (&after.current, &after.update) {
-            let Seen { replicas, updated, current, update, .. } = after;
+            let RequestInfo { replicas, updated, current, update, .. } = after;
             lines.push(format!("revisions: {update}/{current} with {updated} of {replicas} updated"));
         }
     }

@@ -15,9 +15,9 @@ use super::backend::Backend;
 use super::{normal, shapes};
 use crate::real_env::RealEnv;
 
-/// What a watch tells of a workload at one moment.
+/// A workload at one moment, as a watch delivers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct RequestInfo {
     pub(super) generation: i64,
     pub(super) observed: i64,
     pub(super) partition: i64,
@@ -34,7 +34,7 @@ pub(super) struct Seen {
     pub(super) current: String,
 }
 
-impl Seen {
+impl RequestInfo {
     fn read(object: &DynamicObject) -> Self {
         let number = |part: &str, pointer: &str| {
             object.data[part].pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
@@ -65,7 +65,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for RequestInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { generation, observed, partition, size, replicas, ready, available, updated, .. } = self;
         write!(f, "gen {generation}/{observed} part {partition} size {size} all {replicas} ready {ready} ")?;
@@ -105,7 +105,7 @@ pub(super) fn stateful_set() -> ApiResource {
     ApiResource::erase::<k8s_openapi::api::apps::v1::StatefulSet>(&())
 }
 
-/// Plays a script on both grounds and compares the traces, and what is there in the end.
+/// Plays a script on both backends and compares the traces and the end states.
 pub(super) fn compare(env: &RealEnv, kind: &ApiResource, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (real, sandbox) = runtime.block_on(async {
@@ -134,7 +134,7 @@ fn text(objects: &[Value]) -> String {
 
 /// What came of a script.
 struct Played {
-    traces: Vec<Vec<Seen>>,
+    traces: Vec<Vec<RequestInfo>>,
     left: Vec<Value>,
 }
 
@@ -150,7 +150,12 @@ impl Played {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was seen after each write.
-async fn play(backend: &Backend, env: &RealEnv<'_>, kind: &ApiResource, steps: &[Step]) -> Vec<Vec<Seen>> {
+async fn play(
+    backend: &Backend,
+    env: &RealEnv<'_>,
+    kind: &ApiResource,
+    steps: &[Step],
+) -> Vec<Vec<RequestInfo>> {
     let client = &backend.client;
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &env.namespace, kind);
     let pods: Api<Pod> = Api::namespaced(client.clone(), &env.namespace);
@@ -185,7 +190,7 @@ async fn play(backend: &Backend, env: &RealEnv<'_>, kind: &ApiResource, steps: &
     traces
 }
 
-/// Waits until the kubelet has found so many pods broken: the controllers count them as unready before it has looked.
+/// Waits until the kubelet has found so many pods broken: the controllers count them as unready before that.
 async fn broken(pods: &Api<Pod>, number: i64) {
     let is_broken = |pod: &Pod| {
         let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
@@ -204,7 +209,7 @@ async fn broken(pods: &Api<Pod>, number: i64) {
 }
 
 /// Notes down until the status is as the step wants it.
-async fn read<W>(watch: &mut W, step: &Step, trace: &mut Vec<Seen>)
+async fn read<W>(watch: &mut W, step: &Step, trace: &mut Vec<RequestInfo>)
 where
     W: Stream<Item = kube::Result<WatchEvent<DynamicObject>>> + Unpin,
 {
@@ -214,7 +219,7 @@ where
             WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => continue,
             WatchEvent::Error(error) => panic!("{error:?}"),
         };
-        let seen = Seen::read(&object);
+        let seen = RequestInfo::read(&object);
         let [replicas, ready, updated] = step.until;
         let is_there = seen.is_fresh()
             && [seen.replicas, seen.ready, seen.available, seen.updated] == [replicas, ready, ready, updated]

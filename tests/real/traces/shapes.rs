@@ -1,4 +1,4 @@
-//! What is there after a script: workload, pods and revisions, field by field, on both grounds.
+//! The objects after a script: workload, pods and revisions, field by field, on both backends.
 //!
 //! Left out is what differs from one cluster to the next: UIDs, versions, times, addresses, nodes, managed fields, and
 //! the letters of names that were made up.
