@@ -26,6 +26,10 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("sandbox", &[]),
 ];
 
+/// The layers of the sandbox. Each may use those to its left, and modules that are no layer.
+const SANDBOX_LAYERS: [&str; 8] =
+    ["object", "validation", "store", "kubelet", "controllers", "simulation", "api", "transport"];
+
 /// Words with owners: nobody else has them in code that is not a test.
 const OWNED: [(&[&str], &[&str], &str); 4] = [
     (
@@ -172,6 +176,17 @@ fn direction(source: &Source) -> Vec<String> {
         .collect()
 }
 
+fn sandbox_layers(source: &Source) -> Vec<String> {
+    let layer = |name: &str| SANDBOX_LAYERS.iter().position(|layer| *layer == name);
+    let own = source.path.strip_prefix("src/sandbox/").and_then(|below| layer(word(below)));
+    let Some(own) = own else { return Vec::new() };
+    used(&source.code, "crate::sandbox::")
+        .into_iter()
+        .filter(|used| layer(used).is_some_and(|used| used > own))
+        .map(|used| format!("{}: `sandbox::{}` uses `sandbox::{used}`", source.path, SANDBOX_LAYERS[own]))
+        .collect()
+}
+
 fn owners(source: &Source) -> Vec<String> {
     if source.is_test() {
         return Vec::new();
@@ -239,7 +254,8 @@ fn complaint(source: &Source, word: &str) -> String {
 }
 
 fn complaints(source: &Source) -> Vec<String> {
-    [direction, owners, purity, wording, length, leftovers].iter().flat_map(|rule| rule(source)).collect()
+    let rules = [direction, sandbox_layers, owners, purity, wording, length, leftovers];
+    rules.iter().flat_map(|rule| rule(source)).collect()
 }
 
 fn sources() -> Vec<Source> {
@@ -288,6 +304,11 @@ fn planted_violations_are_found() {
         ("src/plan/step.rs", "use crate::cluster::observe;", "`plan` uses `cluster`"),
         ("src/oam/mod.rs", "fn f() { crate::plan::step() }", "`oam` uses `plan`"),
         ("src/sandbox/api/serve.rs", "use crate::oam::revision;", "`sandbox` uses `oam`"),
+        (
+            "src/sandbox/store/write.rs",
+            "use crate::sandbox::{object::meta, kubelet};",
+            "`sandbox::store` uses `sandbox::kubelet`",
+        ),
         (
             "src/report/text.rs",
             "use crate::{\n    oam::{x, y},\n    driver::drive,\n};",

@@ -12,9 +12,9 @@
 //! * field managers other than appliers: `managedFields` lists appliers only, and an apply conflicts with them only;
 //!   apply to `/scale`;
 //! * authentication, authorization and admission: every request is allowed, and access reviews answer so; quotas,
-//! limits,   disruption budgets and autoscalers are stored and have no effect;
+//!   limits, disruption budgets and autoscalers are stored and have no effect;
 //! * missing namespaces: every namespace exists, whether or not there is a Namespace object, and none contains the
-//! objects   that controllers create in a new one (`kube-root-ca.crt`, the default service account);
+//!   objects that controllers create in a new one (`kube-root-ca.crt`, the default service account);
 //! * waiting for a future resource version: it is refused at once, as a server does after seconds;
 //! * the texts in which Go's decoders describe input that they cannot read, and warnings and rules about pods that no
 //!   rollout can trigger.

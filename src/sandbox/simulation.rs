@@ -37,7 +37,6 @@ pub(crate) struct Simulation {
     recording: Recording,
 }
 
-/// Whether accepted changes are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recording {
     On,
@@ -168,7 +167,6 @@ impl Simulation {
         })
     }
 
-    /// Whether a group is served.
     pub(crate) fn has_group(&self, group: &str) -> bool {
         !self.state().store.missing_groups.contains(group)
     }
@@ -180,7 +178,6 @@ impl Simulation {
         state.cache.forget(version);
     }
 
-    /// The last resource version.
     pub(crate) fn version(&self) -> u64 {
         self.state().store.version
     }

@@ -27,7 +27,6 @@ use crate::sandbox::store::change::Actor;
 /// The body of a response, whole or streamed.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// The connection of one client.
 #[derive(Clone)]
 pub(crate) struct Transport {
     simulation: Arc<Simulation>,

@@ -86,7 +86,7 @@ fn resources(group: &str, version: &str) -> Value {
         };
         let mut resource = json!({
             "name": kind.plural,
-            "singularName": kind.singular,
+            "singularName": kind.singular(),
             "namespaced": namespaced,
             "kind": kind.kind,
             "verbs": verbs,

@@ -46,7 +46,6 @@ enum Comparison {
 }
 
 impl Fields {
-    /// Reads the `fieldSelector` of a query.
     pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, StatusError> {
         let mut terms = Vec::new();
         for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {

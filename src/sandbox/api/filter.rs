@@ -13,7 +13,6 @@ use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 
-/// The selection of a query.
 pub(crate) struct Filter {
     pub(crate) kind: Kind,
     pub(crate) namespace: Option<String>,

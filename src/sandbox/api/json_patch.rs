@@ -10,7 +10,6 @@ use crate::sandbox::object::status_error::StatusError;
 /// The API server's limit of operations.
 const MOST_OPERATIONS: usize = 10_000;
 
-/// Applies a JSON patch.
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     let operations = patch.as_array().filter(|operations| operations.iter().all(Value::is_object));
     let Some(operations) = operations else {

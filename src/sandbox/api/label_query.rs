@@ -43,7 +43,6 @@ fn is_identifier(word: &str) -> bool {
     !word.is_empty() && !word.starts_with(|c: char| SIGNS.contains(c))
 }
 
-/// Parses a selector.
 pub(crate) fn parse(text: &str) -> Result<Selector, String> {
     let mut words = Words::of(text);
     let mut requirements = Vec::new();

@@ -89,7 +89,7 @@ fn check(query: &Query) -> Result<(), StatusError> {
     if query.value("sendInitialEvents").is_some() {
         errors.push(FieldError::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
     }
-    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options("ListOptions", &errors)) }
+    StatusError::check_options("ListOptions", &errors)
 }
 
 fn version_match(wanted: &str, version: &str) -> Option<FieldError> {

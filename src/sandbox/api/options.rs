@@ -52,7 +52,7 @@ impl Options {
                 FieldValidation::Warn
             }
         };
-        refuse(kind, &errors)?;
+        StatusError::check_options(kind, &errors)?;
         Ok(Self { dry_run, field_validation })
     }
 
@@ -99,7 +99,7 @@ pub(crate) fn delete_options(request: &Request) -> Result<(DeleteOptions, DryRun
             None
         }
     };
-    refuse("DeleteOptions", &errors)?;
+    StatusError::check_options("DeleteOptions", &errors)?;
     let options = DeleteOptions {
         uid: text("/preconditions/uid"),
         version: text("/preconditions/resourceVersion"),
@@ -152,8 +152,4 @@ fn dry_run(values: &[&str]) -> (Vec<FieldError>, DryRun) {
         values if values.iter().all(|value| *value == "All") => (Vec::new(), DryRun::On),
         _ => (vec![problem], DryRun::Off),
     }
-}
-
-fn refuse(kind: &str, errors: &[FieldError]) -> Result<(), StatusError> {
-    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options(kind, errors)) }
 }

@@ -23,7 +23,6 @@ pub(crate) struct Request {
     path: String,
 }
 
-/// The target of a request.
 #[derive(Debug)]
 pub(crate) enum Target {
     Resource(ResourcePath),
@@ -45,7 +44,6 @@ pub(crate) struct ResourcePath {
     pub(crate) subresource: Option<String>,
 }
 
-/// The query of the URL.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 

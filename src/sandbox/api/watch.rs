@@ -67,7 +67,7 @@ fn check(query: &Query) -> Result<(), StatusError> {
         let unknown = wanted.map(|wanted| FieldError::unsupported(FIELD, &json!(wanted), &["NotOlderThan"]));
         errors.extend(unknown);
     }
-    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid_options("ListOptions", &errors)) }
+    StatusError::check_options("ListOptions", &errors)
 }
 
 /// Opens the watch that a query asks for.

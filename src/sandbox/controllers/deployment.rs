@@ -44,6 +44,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
         return;
     }
     let paused = context.deployment["spec"]["paused"] == true;
+    // A pause or a resize keeps the ratio of old and new pods, and does not count against the progress deadline.
     if paused || is_scaling(&context) {
         sync_revision(store, &mut context);
         scaling::proportionally(store, &mut context);

@@ -32,6 +32,7 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
     if owner_states.is_empty() || owner_states.iter().all(|s| *s == OwnerState::Solid) {
         return;
     }
+    // One owner is enough to keep the object; the references to the others are removed.
     if owner_states.contains(&OwnerState::Solid) {
         let mut owner_states = owner_states.into_iter();
         write::modify(store, key, Part::Main, |object| {
@@ -42,6 +43,8 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
     if meta::is_terminating(&object) {
         return;
     }
+    // A finalizer that a client set decides. Otherwise the dependents of a foreground deletion are deleted in the
+    // foreground as well, so that the whole tree is removed from its leaves up.
     let waiting = owner_states.contains(&OwnerState::WaitingForDependents);
     let has_dependents = store.owned_by(meta::uid(&object)).next().is_some();
     let propagation = if meta::has_finalizer(&object, ORPHAN) {

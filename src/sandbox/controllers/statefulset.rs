@@ -234,6 +234,7 @@ fn delete_condemned(store: &mut Store, context: &SyncContext) -> Flow {
             PodManagement::Parallel if member.terminating => (),
             PodManagement::Parallel => delete(store, &member.key),
             PodManagement::OrderedReady if member.terminating => return Flow::Wait,
+            // Lower pods are repaired first: an unavailable pod is deleted only if it is the lowest such pod.
             PodManagement::OrderedReady if !member.available && first_unavailable != Some(member.ordinal) => {
                 return Flow::Wait;
             }
@@ -250,7 +251,7 @@ fn delete_condemned(store: &mut Store, context: &SyncContext) -> Flow {
 /// deleted.
 fn replace_one(store: &mut Store, context: &SyncContext) -> i64 {
     let update = meta::name(&context.history.update);
-    // The partition counts places, not ordinals.
+    // The partition counts pods from the first one, whatever ordinal that has.
     for ordinal in (context.start + context.partition..context.start + context.replicas).rev() {
         // A pod that was just created is not available yet.
         let Some(member) = context.member(ordinal) else { return 0 };
@@ -276,6 +277,8 @@ fn report(store: &mut Store, context: &SyncContext, leaving: i64) {
     let is_rolling = meta::text(&context.set, "/spec/updateStrategy/type") == "RollingUpdate";
     let is_complete =
         is_rolling && [replicas, ready, updated].iter().all(|number| *number == context.replicas);
+    // The update revision becomes the current one when every pod runs it and is ready. Until then the pod that this
+    // sync deleted counts as a replica, but no longer for its revision.
     let (current, of_current) =
         if is_complete { (update, updated) } else { (current, of_revision(current) - leaving) };
     let mut status = json!({

@@ -10,7 +10,6 @@ use super::prerequisites::{failing_init, is_sidecar};
 use super::timeline::{Crash, PodState};
 use crate::sandbox::object::meta;
 
-/// The progress of one of them.
 #[derive(Clone, Copy)]
 enum Progress {
     ToCome,
@@ -18,7 +17,6 @@ enum Progress {
     Done,
 }
 
-/// The status of each.
 pub(super) fn statuses(pod: &Value, state: PodState, now: Timestamp) -> Vec<Value> {
     progress(pod, state).map(|(container, progress)| status(pod, container, progress, now)).collect()
 }

@@ -68,36 +68,27 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         };
         store.queue.add(Task::Kubelet, key, due);
     }
-    let bound = pod::is_bound(&pod);
-    match timeline.state {
-        PodState::Created => (),
-        PodState::Unschedulable if !bound => {
-            let status = status::unschedulable(&pod, store.now);
-            if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::record(store, &pod, timeline.state);
-            }
-        }
-        PodState::Unschedulable => (),
+    let is_bound = pod::is_bound(&pod);
+    let status = match timeline.state {
+        PodState::Created => return,
+        PodState::Unschedulable if is_bound => return,
+        PodState::Unschedulable => status::unschedulable(&pod, store.now),
         PodState::Starting
         | PodState::Running(_)
         | PodState::MountFailed
         | PodState::StartFailed(_)
         | PodState::Crashing(_)
         | PodState::InitCrashing(_) => {
-            let now = store.now;
-            if !bound {
-                // As in a cluster, binding is a write of its own and does not raise the generation.
-                bind(store, key, &pod);
-            }
-            let Some(pod) = store.object(key).cloned() else { return };
-            let status = status::of(&pod, timeline.state, now);
+            let pod = if is_bound { pod } else { bind(store, key, &pod) };
+            let status = status::of(&pod, timeline.state, store.now);
             if pod["status"] == status {
                 return;
             }
-            if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
-                events::record(store, &pod, timeline.state);
-            }
+            status
         }
+    };
+    if let Some(pod) = write::modify(store, key, Part::Status, |pod| pod["status"] = status) {
+        events::record(store, &pod, timeline.state);
     }
 }
 
@@ -107,10 +98,11 @@ pub(crate) fn start(store: &Store, pod: &Value) -> jiff::Timestamp {
     exact.or_else(|| meta::time_at(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
 }
 
-fn bind(store: &mut Store, key: &Key, pod: &Arc<Value>) {
-    let mut bound = (**pod).clone();
+/// Assigns the node. As in a cluster, this is a write of its own and does not raise the generation.
+fn bind(store: &mut Store, key: &Key, pod: &Value) -> Arc<Value> {
+    let mut bound = pod.clone();
     bound["spec"]["nodeName"] = json!(NODE);
-    store.put(key.clone(), bound);
+    store.put(key.clone(), bound)
 }
 
 /// Ends a pod whose deletion has begun.

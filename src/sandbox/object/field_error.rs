@@ -22,7 +22,6 @@ pub(crate) struct FieldError {
 }
 
 impl FieldError {
-    /// The field must have a value.
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
         Self {
             field: field.into(),

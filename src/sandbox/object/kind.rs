@@ -13,7 +13,6 @@ pub(crate) struct Definition {
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
     pub(crate) plural: &'static str,
-    pub(crate) singular: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) short_names: &'static [&'static str],
     pub(crate) origin: Origin,
@@ -122,6 +121,11 @@ impl Kind {
             "" => self.version.to_owned(),
             group => format!("{group}/{}", self.version),
         }
+    }
+
+    /// `deployment`: for all kinds here the lower-case kind.
+    pub(crate) fn singular(self) -> String {
+        self.kind.to_lowercase()
     }
 
     /// `deployments.apps`, as messages call the resource.

@@ -20,17 +20,14 @@ pub(crate) fn items<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// `metadata.name`.
 pub(crate) fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
-/// `metadata.namespace`.
 pub(crate) fn namespace(object: &Value) -> &str {
     text(object, "/metadata/namespace")
 }
 
-/// `metadata.uid`.
 pub(crate) fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
 }
@@ -40,22 +37,18 @@ pub(crate) fn version(object: &Value) -> u64 {
     text(object, "/metadata/resourceVersion").parse().unwrap_or_default()
 }
 
-/// `metadata.labels`.
 pub(crate) fn labels(object: &Value) -> Option<&Map<String, Value>> {
     object.pointer("/metadata/labels").and_then(Value::as_object)
 }
 
-/// One of `metadata.annotations`.
 pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations").and_then(|a| a.get(name)).and_then(Value::as_str)
 }
 
-/// Sets one of `metadata.annotations`.
 pub(crate) fn set_annotation(object: &mut Value, name: &str, text: &str) {
     metadata(object).entry("annotations").or_insert_with(|| json!({}))[name] = json!(text);
 }
 
-/// Sets one of `metadata.labels`.
 pub(crate) fn set_label(object: &mut Value, name: &str, text: &str) {
     metadata(object).entry("labels").or_insert_with(|| json!({}))[name] = json!(text);
 }
@@ -65,7 +58,6 @@ pub(crate) fn label<'a>(object: &'a Value, name: &str) -> &'a str {
     labels(object).and_then(|labels| labels.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether the object is being deleted.
 pub(crate) fn is_terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
 }
@@ -75,7 +67,6 @@ pub(crate) fn has_finalizer(object: &Value, finalizer: &str) -> bool {
     items(object, "/metadata/finalizers").iter().any(|f| f == finalizer)
 }
 
-/// `metadata.ownerReferences`.
 pub(crate) fn owners(object: &Value) -> &[Value] {
     items(object, "/metadata/ownerReferences")
 }

@@ -17,7 +17,6 @@ pub(crate) fn is_active(pod: &Value) -> bool {
     !meta::is_terminating(pod) && !has_ended(pod)
 }
 
-/// Whether the pod has a node.
 pub(crate) fn is_bound(pod: &Value) -> bool {
     !meta::text(pod, "/spec/nodeName").is_empty()
 }

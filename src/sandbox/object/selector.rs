@@ -32,7 +32,6 @@ impl Selector {
         Self(requirements)
     }
 
-    /// Reads the `spec.selector` of a workload.
     pub(crate) fn of(selector: &Value) -> Self {
         let mut requirements = Vec::new();
         for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {

@@ -176,6 +176,11 @@ impl StatusError {
         Self::invalid_of(&format!(".{group}"), group, "", "", &[problem])
     }
 
+    /// Refuses options with errors.
+    pub(crate) fn check_options(kind: &str, errors: &[FieldError]) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::invalid_options(kind, errors)) }
+    }
+
     /// 422: the options of a request break rules.
     pub(crate) fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
         Self::invalid_of(&format!("{kind}.meta.k8s.io"), "meta.k8s.io", kind, "", errors)

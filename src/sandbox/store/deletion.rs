@@ -22,7 +22,6 @@ pub(crate) enum Propagation {
     Orphan,
 }
 
-/// The options of a deletion.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeleteOptions {
     pub(crate) uid: Option<String>,

@@ -156,7 +156,6 @@ impl DataFile {
         Ok(Self { name, path, temporary, lock, seen: None, serialised: BTreeMap::new() })
     }
 
-    /// Waits for the lock.
     pub(crate) fn lock(&self) -> Result<Locked, SandboxError> {
         let error = |source: io::Error| SandboxError::Lock { path: self.name.clone(), source };
         let descriptor = self.lock.try_clone().map_err(error)?;

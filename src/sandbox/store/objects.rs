@@ -36,18 +36,14 @@ pub(crate) struct Store {
     pub(crate) issued: u64,
     /// How many were issued in dry runs.
     dry_run_issued: u64,
-    /// The controllers' work.
     pub(crate) queue: WorkQueue,
     /// When pods were created or last got another image, to the millisecond, by UID: `creationTimestamp` has whole
     /// seconds.
     pub(crate) pod_starts: BTreeMap<String, Timestamp>,
-    /// The kubelet's rules.
     pub(crate) rules: Vec<Rule>,
     /// API groups that are not installed.
     pub(crate) missing_groups: BTreeSet<String>,
-    /// The last deletions by version.
     pub(crate) deletions: BTreeMap<u64, Key>,
-    /// The changes of the running transaction.
     pub(crate) changes: Vec<ChangeRecord>,
     /// How many of them were delivered to the controllers.
     pub(crate) delivered: usize,
@@ -68,12 +64,10 @@ pub(crate) struct Store {
 const FIRST_VERSION: u64 = 1;
 
 impl Store {
-    /// A cluster with nothing in it.
     pub(crate) fn empty() -> Self {
         Self { version: FIRST_VERSION, ..Self::default() }
     }
 
-    /// Sets the kubelet's rules.
     pub(crate) fn with_rules(mut self, rules: Vec<Rule>) -> Self {
         self.rules = rules;
         self

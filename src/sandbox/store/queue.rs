@@ -16,13 +16,9 @@ pub(crate) const CONTROLLER_DELAY: SignedDuration = SignedDuration::from_millis(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Task {
-    /// The Deployment controller.
     Deployment,
-    /// The ReplicaSet controller.
     ReplicaSet,
-    /// The StatefulSet controller.
     StatefulSet,
-    /// OpenKruise's CloneSet controller.
     CloneSet,
     /// The kubelet, for a pod.
     Kubelet,

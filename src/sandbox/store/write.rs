@@ -38,7 +38,6 @@ pub(crate) enum WriteOutcome {
     Changed,
 }
 
-/// Creates an object from the body that a client sent.
 pub(crate) fn create(
     store: &mut Store,
     kind: Kind,
@@ -341,6 +340,7 @@ fn keep_allocated_fields(before: &Value, object: &mut Value) {
     }
 }
 
+/// Whether a change raises `metadata.generation`, which shows a controller's status to be stale until it observes it.
 fn raises_generation(kind: Kind, before: &Value, object: &Value) -> bool {
     let spec = before.get("spec") != object.get("spec");
     match kind.generation {

@@ -28,7 +28,6 @@ pub(crate) fn deployment(object: &Value, before: Option<&Value>) -> Vec<FieldErr
     errors
 }
 
-/// The errors of a status.
 fn status(status: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let count = |field: &str| meta::number(status, &format!("/{field}"));

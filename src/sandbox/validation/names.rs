@@ -55,7 +55,6 @@ fn is_word(text: &str) -> bool {
     text.starts_with(edge) && text.ends_with(edge) && text.chars().all(inner)
 }
 
-/// The errors in labels.
 pub(super) fn labels(field: &str, labels: Option<&Map<String, Value>>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (key, value) in labels.into_iter().flatten() {
@@ -73,7 +72,6 @@ pub(crate) fn value_rules(value: &str) -> Vec<&'static str> {
     long.into_iter().chain(odd).collect()
 }
 
-/// The errors in annotations.
 pub(super) fn annotations(field: &str, annotations: Option<&Map<String, Value>>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut size = 0;

@@ -18,7 +18,6 @@ use crate::sandbox::validation::{
     custom, defaulting, deployment, pod_spec, service, simple, stateful_set, typed, workload,
 };
 
-/// The kind served at `group`, `version`, `plural`.
 pub(crate) fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
     all_kinds().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
 }
@@ -29,7 +28,6 @@ pub(crate) fn find_kind(api_version: &str, kind: &str) -> Option<Kind> {
     all_kinds().find(|known| known.group == group && known.version == version && known.kind == kind)
 }
 
-/// Every kind.
 pub(crate) fn all_kinds() -> impl Iterator<Item = Kind> {
     TABLE.iter().map(Kind::of)
 }
@@ -44,7 +42,6 @@ const PLAIN: Definition = Definition {
     group: "",
     version: "v1",
     plural: "",
-    singular: "",
     kind: "",
     short_names: &[],
     origin: Origin::BuiltIn,
@@ -64,7 +61,6 @@ const PLAIN: Definition = Definition {
 static TABLE: &[Definition] = &[
     Definition {
         plural: "configmaps",
-        singular: "configmap",
         kind: "ConfigMap",
         short_names: &["cm"],
         check: typed::check::<ConfigMap>,
@@ -73,7 +69,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "events",
-        singular: "event",
         kind: "Event",
         short_names: &["ev"],
         create_on_update: CreateOnUpdate::Allowed,
@@ -82,7 +77,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "namespaces",
-        singular: "namespace",
         kind: "Namespace",
         short_names: &["ns"],
         scope: Scope::Cluster,
@@ -95,7 +89,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "pods",
-        singular: "pod",
         kind: "Pod",
         short_names: &["po"],
         generation: Generation::Spec,
@@ -108,7 +101,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "limitranges",
-        singular: "limitrange",
         kind: "LimitRange",
         short_names: &["limits"],
         check: typed::check::<LimitRange>,
@@ -116,7 +108,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "resourcequotas",
-        singular: "resourcequota",
         kind: "ResourceQuota",
         short_names: &["quota"],
         status: StatusSubresource::Present,
@@ -126,7 +117,6 @@ static TABLE: &[Definition] = &[
     },
     Definition {
         plural: "services",
-        singular: "service",
         kind: "Service",
         short_names: &["svc"],
         status: StatusSubresource::Present,
@@ -141,7 +131,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "apps",
         plural: "controllerrevisions",
-        singular: "controllerrevision",
         kind: "ControllerRevision",
         check: typed::check::<ControllerRevision>,
         validate: simple::controller_revision,
@@ -150,7 +139,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "apps",
         plural: "deployments",
-        singular: "deployment",
         kind: "Deployment",
         short_names: &["deploy"],
         generation: Generation::SpecAndAnnotations,
@@ -163,7 +151,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "apps",
         plural: "replicasets",
-        singular: "replicaset",
         kind: "ReplicaSet",
         short_names: &["rs"],
         generation: Generation::Spec,
@@ -176,7 +163,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "apps",
         plural: "statefulsets",
-        singular: "statefulset",
         kind: "StatefulSet",
         short_names: &["sts"],
         generation: Generation::Spec,
@@ -191,7 +177,6 @@ static TABLE: &[Definition] = &[
         group: "autoscaling",
         version: "v2",
         plural: "horizontalpodautoscalers",
-        singular: "horizontalpodautoscaler",
         kind: "HorizontalPodAutoscaler",
         short_names: &["hpa"],
         status: StatusSubresource::Present,
@@ -201,7 +186,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "policy",
         plural: "poddisruptionbudgets",
-        singular: "poddisruptionbudget",
         kind: "PodDisruptionBudget",
         short_names: &["pdb"],
         generation: Generation::Spec,
@@ -213,7 +197,6 @@ static TABLE: &[Definition] = &[
         group: custom::cloneset::GROUP,
         version: "v1alpha1",
         plural: "clonesets",
-        singular: "cloneset",
         kind: "CloneSet",
         short_names: &["clone"],
         origin: Origin::Custom,
@@ -227,7 +210,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "authorization.k8s.io",
         plural: "selfsubjectaccessreviews",
-        singular: "selfsubjectaccessreview",
         kind: "SelfSubjectAccessReview",
         scope: Scope::Cluster,
         persistence: Persistence::Virtual,
@@ -238,7 +220,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "authorization.k8s.io",
         plural: "selfsubjectrulesreviews",
-        singular: "selfsubjectrulesreview",
         kind: "SelfSubjectRulesReview",
         scope: Scope::Cluster,
         persistence: Persistence::Virtual,
@@ -249,7 +230,6 @@ static TABLE: &[Definition] = &[
     Definition {
         group: "coordination.k8s.io",
         plural: "leases",
-        singular: "lease",
         kind: "Lease",
         unconditional_update: UnconditionalUpdate::Refused,
         create_on_update: CreateOnUpdate::Allowed,

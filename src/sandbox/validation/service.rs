@@ -7,7 +7,6 @@ use crate::sandbox::object::field_error::{FieldError, GoSyntax};
 use crate::sandbox::object::kind::NameRule;
 use crate::sandbox::object::meta;
 
-/// The errors in a Service, given the one it replaces.
 pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let spec = &object["spec"];
