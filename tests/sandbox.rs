@@ -1,4 +1,4 @@
-//! The sandbox, seen through a client: what it answers and what happens in it as time passes.
+//! The sandbox through a client: its responses, and its controllers as time passes.
 
 #[cfg(test)]
 #[path = "sandbox/clonesets.rs"]

@@ -1,4 +1,4 @@
-//! CloneSets: what their definition makes of a write, and what OpenKruise's controller makes of them.
+//! CloneSets: writes under their definition, and OpenKruise's controller.
 
 use crate::fixture::*;
 use rollout::sandbox::Sandbox;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Decides about the request with this index and notes all of them.
+/// Decides about the request with this index and records all of them.
 struct Nth {
     index: usize,
     verdict: fn() -> Verdict,
@@ -98,7 +98,7 @@ async fn a_fault_receives_the_request() {
     assert_eq!(seen[1].path, format!("{MAPS}?labelSelector=a%3Db"));
 }
 
-/// The types of the events that a watch under a fault tells of, until it ends or falls silent.
+/// The types of the events that a watch under a fault sends, and whether it closes rather than falls silent.
 async fn event_types(verdict: fn() -> Verdict) -> (Vec<String>, bool) {
     let (_sandbox, client, _) = faulty(2, verdict);
     create(&client, "one").await.unwrap();

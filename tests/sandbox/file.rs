@@ -1,4 +1,4 @@
-//! The file: what it keeps, what it shares, and what is wrong with broken ones.
+//! The file: what it stores, how processes share it, and the errors of broken ones.
 
 use crate::fixture::*;
 use rollout::sandbox::rules::parse_rules;
@@ -247,7 +247,7 @@ async fn a_write_that_cannot_be_saved_is_refused() {
     assert_eq!(objects(&path).len(), 2);
 }
 
-/// What a sandbox holds may be as secret as what was copied into it.
+/// A sandbox may hold copies of a cluster's secrets.
 #[tokio::test(start_paused = true)]
 async fn a_file_keeps_its_permissions() {
     for mode in [0o600, 0o640, 0o666] {
@@ -261,7 +261,7 @@ async fn a_file_keeps_its_permissions() {
     }
 }
 
-/// Two names of one file are one sandbox, also before it is there.
+/// All names of one file open the same sandbox, even before the file exists.
 #[tokio::test(start_paused = true)]
 async fn links_open_the_same_sandbox() {
     for is_there in [true, false] {

@@ -38,7 +38,7 @@ pub(crate) fn client() -> (Sandbox, kube::Client) {
     (sandbox, client)
 }
 
-/// Sends a request as it is; the code and the body of the answer.
+/// Sends a raw request and returns the status code and body of the response.
 pub(crate) async fn send(
     client: &kube::Client,
     method: &str,
@@ -75,14 +75,14 @@ pub(crate) async fn delete(client: &kube::Client, path: &str, options: &Value) -
     send(client, "DELETE", path, "application/json", options).await
 }
 
-/// Makes an object, which must succeed.
+/// Creates an object; must succeed.
 pub(crate) async fn made(client: &kube::Client, path: &str, body: &Value) -> Value {
     let (code, body) = post(client, path, body).await;
     assert_eq!(code, 201, "{body}");
     body
 }
 
-/// Moves the clock, which `start_paused` has stopped: nothing is slept.
+/// Advances the paused clock; nothing sleeps.
 pub(crate) async fn pass(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }

@@ -1,4 +1,4 @@
-//! Lists in pages and of the past, and what a sandbox says when it has forgotten.
+//! Lists in pages and of past versions, and errors for versions that are forgotten.
 
 use crate::fixture::*;
 use serde_json::{Value, json};

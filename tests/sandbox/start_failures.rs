@@ -1,4 +1,4 @@
-//! Pods whose containers cannot be made, or end for want of memory.
+//! Pods whose containers cannot start, or are killed for lack of memory.
 
 use crate::fixture::*;
 use crate::kubelet::{condition, waiting, warnings, web};

@@ -1,4 +1,4 @@
-//! Watches: what they begin with, what they tell, and how they end.
+//! Watches: their first events, their changes, and how they end.
 
 use crate::fixture::*;
 use futures::AsyncBufReadExt as _;
@@ -151,7 +151,7 @@ async fn a_slow_watch_misses_nothing() {
     }
 }
 
-/// What a watcher of the client library sees of a ConfigMap that is there and one that comes.
+/// What kube's watcher reports about an existing ConfigMap and a new one.
 async fn watched(config: kube::runtime::watcher::Config) -> Vec<String> {
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::runtime::watcher::{Event, watcher};
