@@ -82,7 +82,7 @@ pub(crate) async fn made(client: &kube::Client, path: &str, body: &Value) -> Val
     body
 }
 
-/// Advances the paused clock; nothing sleeps.
+/// Advances the clock, which `start_paused` has stopped; nothing sleeps.
 pub(crate) async fn pass(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
