@@ -13,7 +13,7 @@
 //! use std::sync::Arc;
 //!
 //! use rollout::cluster::clock::Clock;
-//! use rollout::cluster::session::{Timeouts, Session};
+//! use rollout::cluster::session::{Session, Timeouts};
 //! use rollout::ops::{ComponentOutcome, Context, Overrides, apply, manifest};
 //! use rollout::sandbox::{Options, RulesSource, Sandbox};
 //!
@@ -38,6 +38,8 @@
 //! # }
 //! ```
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod cli;
 pub mod cluster;
 pub mod driver;
@@ -45,4 +47,6 @@ pub mod oam;
 pub mod ops;
 pub mod plan;
 pub mod report;
+// Its wildcard arms on its own enums are still to be written out.
+#[allow(clippy::wildcard_enum_match_arm)]
 pub mod sandbox;

@@ -21,13 +21,12 @@ use kube::api::{Api, ListParams};
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::connect::kubeconfig;
-use crate::cli::exit;
 use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::hints::repeat::is_plain;
-use crate::cli::plugin;
 use crate::cli::terminal::ui::Ui;
+use crate::cli::{exit, plugin};
 use crate::ops::history;
-use crate::report::lines::Detail;
+use crate::report::lines::Verbosity;
 
 /// The variable by which a script asks; its value is the shell's name.
 pub(crate) const VARIABLE: &str = "ROLLOUT_COMPLETE";
@@ -196,7 +195,7 @@ async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<Str
         Names::Clusters => Some(kubeconfig()?.clusters.into_iter().map(|named| named.name).collect()),
         Names::Users => Some(kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect()),
         Names::Namespaces | Names::Components | Names::Rolled | Names::Revisions => {
-            let mut ui = Ui::new(Color::Never, Detail::Trouble);
+            let mut ui = Ui::new(Color::Never, Verbosity::Quiet);
             let env = Env::open(global, Access::Read, &mut ui).await.ok()?;
             in_cluster(names, scope, current, &env).await
         }

@@ -161,7 +161,7 @@ impl From<ops::FailureKind> for Kind {
             ops::FailureKind::Invalid => Self::Usage,
             ops::FailureKind::Refused => Self::Refused,
             ops::FailureKind::NotReady => Self::Timeout,
-            ops::FailureKind::Superseded | ops::FailureKind::Disturbed => Self::Conflict,
+            ops::FailureKind::Superseded | ops::FailureKind::ExternalChange => Self::Conflict,
             ops::FailureKind::Cluster | ops::FailureKind::Denied => Self::Cluster,
             ops::FailureKind::Interrupted => Self::Interrupted(Signal::Interrupt),
             ops::FailureKind::Internal => Self::Internal,

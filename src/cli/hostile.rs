@@ -17,7 +17,7 @@ use crate::cli::terminal::ui::tests::on_stderr;
 use crate::report::event::Reporter as _;
 use crate::report::history::{self, History, PastRun, Revision};
 use crate::report::json::Json;
-use crate::report::lines::{Detail, Lines};
+use crate::report::lines::{Lines, Verbosity};
 use crate::report::status::{self, ComponentStatus, Format};
 use crate::report::terminal::Paint;
 use crate::report::terminal::tests::shown;
@@ -54,7 +54,7 @@ fn assert_comes_back<E: Debug>(text: &str, said: &str, plain: &str, read: impl F
 
 fn lines(said: &str) -> String {
     let mut bytes = Vec::new();
-    let mut lines = Lines::new(&mut bytes, Detail::Full);
+    let mut lines = Lines::new(&mut bytes, Verbosity::Full);
     every_event_saying(|_| said.to_owned()).iter().for_each(|event| lines.event(event));
     String::from_utf8(bytes).unwrap()
 }
@@ -85,7 +85,7 @@ fn status_in(format: Format, said: &str) -> String {
         message: Some(said()),
         ..ComponentStatus::default()
     };
-    status::render(&[item], format, now())
+    status::render_status(&[item], format, now())
 }
 
 fn history_in(format: Format, said: &str) -> String {
@@ -114,7 +114,7 @@ fn history_in(format: Format, said: &str) -> String {
     };
     let history =
         History { component: said(), application: said(), revisions: vec![revision], runs: vec![run] };
-    history::render(&history, format, now())
+    history::render_history(&history, format, now())
 }
 
 #[test]

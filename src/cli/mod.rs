@@ -32,7 +32,7 @@ use crate::cli::flags::variables;
 use crate::cli::hints::misplaced;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::ui::Ui;
-use crate::report::lines::Detail;
+use crate::report::lines::Verbosity;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 
 /// Roll out Kubernetes workloads in batches
@@ -87,19 +87,19 @@ Examples:
 /// Runs the process's command line and gives its exit code.
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = complete::answer(&typed, &mut Ui::new(Color::Never, Detail::Trouble)) {
+    if let Some(code) = complete::answer(&typed, &mut Ui::new(Color::Never, Verbosity::Quiet)) {
         return code;
     }
     match parse(&typed, OsStr::is_empty) {
         Ok((cli, flags)) => {
-            let detail = if cli.global.quiet { Detail::Trouble } else { Detail::Full };
+            let detail = if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Full };
             let mut ui = Ui::new(cli.global.color, detail).repeating(flags);
             let outcome = run(&cli, &mut ui).map_err(|failure| misplaced::explained(failure, &typed));
             ui.conclude(outcome)
         }
         Err(error) => {
             let text = shown(&typed, &error);
-            Ui::new(typed_color(&typed), Detail::Full).parsed(&error, &text)
+            Ui::new(typed_color(&typed), Verbosity::Full).parsed(&error, &text)
         }
     }
 }

@@ -112,8 +112,8 @@ async fn drive(
     let rewriter = HintRewriter { inner, reach, flags, default_flags: ui.flags().clone() };
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
     let (stopper, control) = ops::control();
-    env.context.session.stop_when(control.receiver());
-    let context = Context { reporter, control, limits, ..env.context.clone() };
+    let session = env.context.session.with_stop(control.receiver());
+    let context = Context { session, reporter, control, limits, ..env.context.clone() };
     let ended = signals::heed(&stopper, operation(&context)).await;
     if let Some(sandbox) = &env.connection.sandbox {
         sandbox.settle(SANDBOX_RESTS_WITHIN).await;
@@ -151,8 +151,8 @@ async fn conclude(
         let clock = env.context.session.clock();
         match clock.within(AFTERWARDS, statuses(env, outcomes)).await {
             Some(items) => {
-                ui.data(&table::render(&items, format, clock.now()));
-                ui.summary(&table::render(&items, Format::Wide, clock.now()));
+                ui.data(&table::render_status(&items, format, clock.now()));
+                ui.summary(&table::render_status(&items, Format::Wide, clock.now()));
             }
             None => ui.warn("the final state is unknown: the API server no longer answers"),
         }

@@ -14,7 +14,7 @@ use crate::cluster::owned_objects::OwnedObject;
 use crate::cluster::permissions::{Right, describe_rights};
 use crate::cluster::session::Session;
 
-/// What a user may do in a namespace, as far as one review tells.
+/// What a user may do in a namespace, according to one rules review.
 pub struct AccessReview<'a> {
     session: &'a Session,
     namespace: &'a str,
@@ -25,7 +25,7 @@ impl<'a> AccessReview<'a> {
     /// Asks for the rules of this user.
     ///
     /// # Errors
-    /// What the server answered at last.
+    /// See [`Session::read`].
     pub async fn load(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
         let rules = rules(session, namespace).await?;
         Ok(Self { session, namespace, rules })
@@ -34,7 +34,7 @@ impl<'a> AccessReview<'a> {
     /// Which of these rights this user lacks, as a sentence; `None` where it is none.
     ///
     /// # Errors
-    /// What the server answered at last.
+    /// See [`Session::read`].
     pub async fn missing_permissions<'r>(
         &self,
         wanted: impl Iterator<Item = Right<'r>>,

@@ -24,7 +24,7 @@ pub struct AutoscaledWorkload {
 /// The autoscalers of a namespace that set the size of one of these workloads.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_autoscalers(
     session: &Session,
     namespace: &str,

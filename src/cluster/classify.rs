@@ -13,7 +13,7 @@ use std::time::Duration;
 use kube::core::Status;
 
 use crate::cluster::credentials::CredentialError;
-use crate::cluster::error::{ClusterError, Fault, Origin};
+use crate::cluster::error::{ClusterError, ErrorOrigin, Fault};
 use crate::cluster::response::InvalidResponse;
 
 /// What the API server says to a JSON Patch whose `test` failed; it names no field.
@@ -51,6 +51,7 @@ impl fmt::Display for ServerName {
 
 /// What a failed request means.
 #[must_use]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the client's other errors are of this program's making")]
 pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError {
     if let Some(error) = CredentialError::find(error) {
         return ClusterError::Unauthorized(error.to_string());
@@ -75,7 +76,7 @@ pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError 
 #[must_use]
 pub fn timed_out(limit: Duration, server: &ServerName) -> ClusterError {
     let message = format!("no answer from {server} within {}s", limit.as_secs());
-    ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
+    ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection }
 }
 
 /// What a failed answer of the server means.
@@ -109,7 +110,7 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
                 .map(|details| u64::from(details.retry_after_seconds))
                 .filter(|seconds| *seconds > 0)
                 .map(Duration::from_secs),
-            origin: Origin::Server,
+            origin: ErrorOrigin::Server,
         },
         (500..=599, _) => ClusterError::Rejected(with_code()),
         _ => ClusterError::Other(message),
@@ -158,7 +159,7 @@ fn classify_connection(error: &kube::Error, server: &ServerName) -> ClusterError
 
 fn broken(message: &str, server: &ServerName) -> ClusterError {
     let message = format!("no connection to {server}: {message}");
-    ClusterError::Transient { message, retry_after: None, origin: Origin::Connection }
+    ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection }
 }
 
 /// The first error of a type in a chain.

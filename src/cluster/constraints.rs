@@ -1,6 +1,6 @@
 //! What a namespace sets bounds with: quotas, disruption budgets, admission, and whether it is there at all.
 //!
-//! Reads, and dry runs that keep nothing. What a user may not ask is told apart from an answer.
+//! Reads and dry runs only. A missing right is a result of its own, not an error.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -40,7 +40,7 @@ pub(super) fn list_or_denied<T: Default>(
 /// The quotas of a namespace.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_quotas(
     session: &Session,
     namespace: &str,
@@ -54,7 +54,7 @@ pub async fn list_quotas(
 /// The disruption budgets of a namespace.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_disruption_budgets(
     session: &Session,
     namespace: &str,
@@ -79,7 +79,7 @@ pub enum Admission {
 /// Tries whether a pod with this template would be let in, in a dry run.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn dry_run_pod(
     session: &Session,
     namespace: &str,
@@ -130,7 +130,7 @@ pub enum NamespacePhase {
 /// Whether a namespace is there.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn namespace_phase(
     session: &Session,
     namespace: &str,

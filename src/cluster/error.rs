@@ -47,7 +47,7 @@ pub enum ClusterError {
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
         /// Where it went wrong.
-        origin: Origin,
+        origin: ErrorOrigin,
     },
     /// Retries have used up their budget.
     #[error("the API server did not answer properly for {}s; the last answer: {message}", spent.as_secs())]
@@ -57,7 +57,7 @@ pub enum ClusterError {
         /// For how long every try has failed.
         spent: Duration,
         /// Where the last one went wrong.
-        origin: Origin,
+        origin: ErrorOrigin,
     },
     /// The user asked to stop while another try was due.
     #[error("interrupted while the API server did not answer")]
@@ -69,7 +69,7 @@ pub enum ClusterError {
 
 /// Where a request went wrong that is worth another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum ErrorOrigin {
     /// The server answered so.
     Server,
     /// It was not reached, or the connection broke before its answer.
@@ -94,7 +94,7 @@ impl ClusterError {
     /// An error of the server that another try may cure, without a delay asked for.
     #[must_use]
     pub fn transient(message: impl Into<String>) -> Self {
-        Self::Transient { message: message.into(), retry_after: None, origin: Origin::Server }
+        Self::Transient { message: message.into(), retry_after: None, origin: ErrorOrigin::Server }
     }
 
     /// Whether another try may succeed.
@@ -122,12 +122,22 @@ impl ClusterError {
         }
     }
 
+    /// This error as the last of tries that all failed for `spent`. Expired credentials stay what they are, since their
+    /// own hint helps.
+    #[must_use]
+    pub fn exhausted(&self, spent: Duration) -> Self {
+        if matches!(self, Self::Unauthorized(_)) {
+            return self.clone();
+        }
+        Self::Exhausted { message: self.to_string(), spent, origin: self.origin() }
+    }
+
     /// Where it went wrong.
     #[must_use]
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> ErrorOrigin {
         match self {
             Self::Transient { origin, .. } | Self::Exhausted { origin, .. } => *origin,
-            Self::Misdirected { .. } => Origin::Connection,
+            Self::Misdirected { .. } => ErrorOrigin::Connection,
             Self::NotFound(_)
             | Self::AlreadyExists(_)
             | Self::Conflict(_)
@@ -136,7 +146,7 @@ impl ClusterError {
             | Self::Invalid(_)
             | Self::Rejected(_)
             | Self::Stopped
-            | Self::Other(_) => Origin::Server,
+            | Self::Other(_) => ErrorOrigin::Server,
         }
     }
 
@@ -145,7 +155,7 @@ impl ClusterError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Unauthorized(_) => Some("check the credentials in the kubeconfig: `kubectl auth whoami`"),
-            Self::Exhausted { origin: Origin::Connection, .. } => Some(CHECK_ADDRESS),
+            Self::Exhausted { origin: ErrorOrigin::Connection, .. } => Some(CHECK_ADDRESS),
             Self::Misdirected { fault, .. } => Some(match fault {
                 Fault::UnknownHost | Fault::NotApiServer => CHECK_ADDRESS,
                 Fault::Untrusted => {
@@ -159,7 +169,7 @@ impl ClusterError {
             | Self::Invalid(_)
             | Self::Rejected(_)
             | Self::Transient { .. }
-            | Self::Exhausted { origin: Origin::Server, .. }
+            | Self::Exhausted { origin: ErrorOrigin::Server, .. }
             | Self::Stopped
             | Self::Other(_) => None,
         }

@@ -1,4 +1,4 @@
-//! Warning events about a workload that is late: what only events tell, such as failed probes and mounts.
+//! Warning events about a workload that does not progress: failed probes and mounts, which only events report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use kube::api::ListParams;
 use crate::cluster::pods::baseline::Baseline;
 use crate::cluster::session::Session;
 
-/// How many events are looked at.
+/// How many events are read.
 const MAX_EVENTS: u32 = 500;
-/// How many are told, the newest last.
+/// How many are printed, the newest last.
 const MAX_SHOWN: usize = 3;
-/// How much of a message is told, in characters.
+/// How much of a message is printed, in characters.
 const MESSAGE_WIDTH: usize = 300;
 /// Nobody waits longer for them.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ pub async fn list_workload_warnings(
 }
 
 /// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
-/// cannot be mounted, is told by nothing else. They are a courtesy, too.
+/// cannot be mounted, only events report. Where they cannot be read, there are none.
 pub async fn list_pod_warnings(session: &Session, namespace: &str) -> BTreeMap<String, String> {
     newest(list(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
 }

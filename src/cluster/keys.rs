@@ -1,10 +1,10 @@
-//! Our own keys on objects. They share one prefix.
+//! The labels and annotations of this program. They share one prefix.
 
 /// On workloads, an annotation: the epoch of the run that may write to them.
 pub const EPOCH: &str = "batch-rollout.dev/epoch";
-/// On in-place workloads, an annotation: JSON that tells which revision the spec is of, since which generation,
-/// and under which claim it was written.
-pub const WRITTEN: &str = "batch-rollout.dev/written";
+/// On in-place workloads, an annotation with JSON: the revision of the spec, the generation since which it has it, and
+/// the claim under which it was written.
+pub const SPEC_STAMP: &str = "batch-rollout.dev/written";
 /// On run records, a label: the component.
 pub const RECORD_COMPONENT: &str = "batch-rollout.dev/component";
 /// On run records and Leases, a label: the application.
@@ -13,7 +13,7 @@ pub const RECORD_APPLICATION: &str = "batch-rollout.dev/application";
 pub const APPLIED: &str = "batch-rollout.dev/applied";
 /// In the selector of a Service that has been created and not yet opened: no pod has this label.
 pub const INERT: &str = "batch-rollout.dev/inert";
-/// The name under which our writes appear in `metadata.managedFields`.
+/// The name of this program's writes in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "rollout";
 
 /// A key as a JSON Pointer segment (RFC 6901).

@@ -1,5 +1,5 @@
 //! The queue: one Lease per application, held by the run that drives it, and one for a component that was taken over
-//! from such a run, whose other components go on.
+//! from such a run.
 //!
 //! They are advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
 //! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
@@ -28,7 +28,8 @@ use crate::cluster::process::Process;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 use crate::oam::labels;
-use crate::plan::record::{LeaseScope, Record};
+use crate::plan::record::Record;
+use crate::plan::run::LeaseScope;
 
 pub use guard::LeaseGuard;
 
@@ -98,13 +99,13 @@ pub struct LeaseLock {
     key: LeaseKey,
     identity: String,
     /// Written on the Lease at each acquisition and different each time, so that two processes of one
-    /// identity can tell whose it is. The last is the newest; an earlier one stands where a later try did not succeed.
+    /// identity can be distinguished. The last is the newest; an earlier one stays on the Lease where a later try failed.
     tokens: RefCell<Vec<String>>,
 }
 
 /// What the token says.
 #[derive(Serialize, Deserialize)]
-struct Token {
+struct LeaseToken {
     process: Option<Process>,
     since: i64,
 }
@@ -119,7 +120,7 @@ pub enum Acquisition {
     TakeOver,
 }
 
-/// Since when a Lease has stayed as it is. Only that tells an abandoned one: clocks differ.
+/// Since when a Lease is unchanged. Only that shows that it is abandoned: clocks differ.
 #[derive(Debug, Default)]
 pub struct Expiry(Option<(String, Moment)>);
 
@@ -238,7 +239,7 @@ impl LeaseLock {
                         () = self.changed(&version) => {}
                     }
                 }
-                // A Lease that is gone is made anew; what it would be made in is not there.
+                // A deleted Lease is created again; what is not found here is its namespace.
                 Err(ClusterError::NotFound(message)) => {
                     return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
@@ -344,7 +345,7 @@ impl LeaseLock {
 
     fn new_token(&self) -> String {
         let since = self.session.clock().now().as_nanosecond();
-        let token = Token { process: Process::this(), since: i64::try_from(since).unwrap_or(i64::MAX) };
+        let token = LeaseToken { process: Process::this(), since: i64::try_from(since).unwrap_or(i64::MAX) };
         let text = serde_json::to_string(&token).unwrap_or_default();
         self.tokens.borrow_mut().push(text.clone());
         text
@@ -362,10 +363,10 @@ impl LeaseLock {
     }
 }
 
-/// Who holds a Lease, as far as it can be told without watching it expire; with the version seen.
+/// The holder of a Lease, without watching it expire, and the version that was read.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn lease_holder(
     session: &Session,
     namespace: &str,
@@ -384,6 +385,7 @@ pub async fn lease_holder(
 
 /// Whether the holder was a process of this machine that lives no more.
 fn is_abandoned(lease: &Lease) -> bool {
-    let token = lease.annotations().get(HOLDER).and_then(|text| serde_json::from_str::<Token>(text).ok());
+    let token =
+        lease.annotations().get(HOLDER).and_then(|text| serde_json::from_str::<LeaseToken>(text).ok());
     token.and_then(|token| token.process).is_some_and(|process| process.is_gone())
 }

@@ -9,14 +9,14 @@ use kube::api::{ApiResource, DynamicObject, ListParams};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 
-/// So many requests at most. A list of a namespace costs more than a few GETs, and less than many.
-const MOST_GETS: usize = 8;
+/// With more names, one list is cheaper than a GET for each.
+const MAX_GETS: usize = 8;
 
 /// Reads those objects of these names that exist, by name. `selector` must match all of them; it keeps the list small if
 /// one is made.
 ///
 /// # Errors
-/// Whatever the server answered at last.
+/// See [`Session::read`].
 pub async fn find_by_name(
     session: &Session,
     namespace: &str,
@@ -25,7 +25,7 @@ pub async fn find_by_name(
     selector: &str,
 ) -> Result<BTreeMap<String, DynamicObject>, ClusterError> {
     let api = session.dynamic(namespace, resource);
-    let found: Vec<DynamicObject> = if names.len() <= MOST_GETS {
+    let found: Vec<DynamicObject> = if names.len() <= MAX_GETS {
         let found = names.iter().map(|name| session.read(|| api.get_opt(name)));
         try_join_all(found).await?.into_iter().flatten().collect()
     } else {

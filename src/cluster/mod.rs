@@ -1,4 +1,4 @@
-//! The API server: observing, performing one step, the record, the Lease. No decision is made here.
+//! The API server: observing, writing one step, the run record, the Lease. No step is decided here.
 //!
 //! Every write to an existing object is a JSON Patch whose `test` operations name what the plan relied
 //! on; deletes carry preconditions; creates are by name. A refused write means *observe again*.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::Selector;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -12,7 +13,7 @@ use crate::cluster::session::Session;
 use crate::cluster::workload_writer::delete_params;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 
 /// An object that somebody owns.
 #[derive(Debug, Clone)]
@@ -90,19 +91,19 @@ impl fmt::Display for OwnedObject {
     }
 }
 
-/// What a selector finds; where other tools use its labels as well, what carries an annotation of ours.
+/// Lists what a selector matches; where other tools use its labels as well, what carries the annotation `mark`.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_owned(
     session: &Session,
     namespace: &str,
     resource: &ApiResource,
-    selector: &str,
+    selector: &Selector,
     mark: Option<&str>,
 ) -> Result<Vec<OwnedObject>, ClusterError> {
     let api = session.dynamic(namespace, resource);
-    let params = ListParams::default().labels(selector);
+    let params = ListParams::default().labels_from(selector);
     let list = match session.read(|| api.list(&params)).await {
         Err(ClusterError::NotFound(_)) => return Ok(Vec::new()),
         list => list?,
@@ -114,7 +115,7 @@ pub async fn list_owned(
 /// The object of a kind and a name, if there is one.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn get_owned(
     session: &Session,
     namespace: &str,
@@ -140,7 +141,7 @@ pub enum Removal {
 /// Removes an object, if it still is as it was seen.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn delete_owned(
     session: &Session,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! Whose a workload is. The one place that decides it; nothing else is scaled, counted, overwritten or deleted.
+//! Which workloads belong to a component. Only those are scaled, counted, overwritten or deleted.
 //!
 //! A label alone proves nothing: KubeVela puts the component's label on every output of a component, and people copy
 //! manifests. So kind, name, labels and a mark of a workload have to fit together (ARCHITECTURE.md, *Ownership*).
@@ -21,7 +21,7 @@ const WORKLOAD: &str = "WORKLOAD";
 /// An object that carries the label of a component, with everything that shows whose it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledWorkload {
-    /// What the planner wants to know of it.
+    /// What the planner reads of it.
     pub workload: Workload,
     kind: WorkloadKind,
     labels: BTreeMap<String, String>,
@@ -231,9 +231,10 @@ mod tests {
         });
         let with = |key: &str, value: Value| {
             let mut labels = full.clone();
-            match value {
-                Value::Null => drop(labels.as_object_mut().unwrap().remove(key)),
-                value => labels[key] = value,
+            if value.is_null() {
+                labels.as_object_mut().unwrap().remove(key);
+            } else {
+                labels[key] = value;
             }
             labels
         };

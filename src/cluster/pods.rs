@@ -1,4 +1,4 @@
-//! A look at a workload that is late and at its pods, for the evidence.
+//! Inspects a workload that does not progress, and its pods, for the evidence of a failure.
 
 pub mod baseline;
 pub mod diagnosis;
@@ -9,6 +9,7 @@ use diagnosis::{ContainerLog, Instance, PodProblem, described};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, LogParams};
+use kube::core::Expression;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
@@ -21,7 +22,7 @@ use baseline::{Age, Baseline, Complaint};
 
 /// How many pods are asked for at a time.
 const PAGE: u32 = 500;
-/// How many events about one workload are looked at.
+/// How many events about one workload are read.
 const MAX_EVENTS: u32 = 500;
 
 /// How many lines of a log are shown where nobody says: enough for a stack's last ones, little enough for any terminal.
@@ -32,10 +33,10 @@ const LOG_WIDTH: usize = 200;
 /// A node that does not answer must not delay the verdict.
 const LOG_WITHIN: Duration = Duration::from_secs(3);
 
-/// What a look at a late workload shows.
+/// What an inspection of a workload found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// The workload's version, from before its pods were looked at.
+    /// The workload's resource version, read before its pods.
     pub resource_version: String,
     /// Its pods that are ready; of an in-place workload those of the newest revision.
     pub ready: u32,
@@ -58,7 +59,7 @@ impl Findings {
     }
 }
 
-/// What is looked at.
+/// The workload to inspect.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkloadRef<'a> {
     /// The namespace.
@@ -71,10 +72,10 @@ pub struct WorkloadRef<'a> {
     pub name: &'a str,
 }
 
-/// Looks at a workload and its pods. Of its controller's complaints those are left out that were there before.
+/// Inspects a workload and its pods. Complaints of its controller that are part of the baseline are left out.
 ///
 /// # Errors
-/// What the server answered; it is asked once for each.
+/// See [`Session::request_untracked`].
 pub async fn inspect_workload(
     session: &Session,
     workload_ref: WorkloadRef<'_>,
@@ -116,7 +117,8 @@ pub async fn inspect_workload(
 /// The pods of a component, page by page.
 async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec<Pod>, ClusterError> {
     let api = session.api::<Pod>(namespace);
-    let first = ListParams::default().labels(&format!("{}={component}", labels::COMPONENT)).limit(PAGE);
+    let selector = Expression::Equal(labels::COMPONENT.to_owned(), component.to_owned());
+    let first = ListParams::default().labels_from(&selector.into()).limit(PAGE);
     let mut params = first.clone();
     let mut pods = Vec::new();
     loop {

@@ -88,7 +88,7 @@ pub async fn load_record(
 /// Reads the records of components, by component. One that cannot be used is an error of its own.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn find_records(
     session: &Session,
     namespace: &str,
@@ -112,14 +112,14 @@ pub async fn find_records(
 pub struct RecordList {
     /// Those that can be read.
     pub records: Vec<StoredRecord>,
-    /// The moment, in the server's words: a watch can go on from it.
+    /// The list's resource version, from which a watch can start.
     pub version: String,
 }
 
 /// Reads every record of a namespace; those that cannot be read are left out.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn load_records(session: &Session, namespace: &str) -> Result<Vec<StoredRecord>, ClusterError> {
     list_records(session, namespace).await.map(|listed| listed.records)
 }
@@ -127,7 +127,7 @@ pub async fn load_records(session: &Session, namespace: &str) -> Result<Vec<Stor
 /// Reads every record of a namespace, and when that was.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_records(session: &Session, namespace: &str) -> Result<RecordList, ClusterError> {
     let api = session.api::<ConfigMap>(namespace);
     let params = ListParams::default().labels(keys::RECORD_COMPONENT);
@@ -188,7 +188,7 @@ pub async fn claim_record(
 /// Writes a record under the same claim: how its run ended, or that it is paused.
 ///
 /// # Errors
-/// A conflict means that it has changed since it was read: by another claim, or by a user's word.
+/// `Conflict`: it has changed since it was read, by another claim or a user's command.
 pub async fn update_record(
     session: &Session,
     namespace: &str,

@@ -1,5 +1,5 @@
-//! What a watch has last told of the run records of one namespace: how a run hears that it is paused, or that
-//! another has claimed. It is a hint to look; what a run writes is conditional whatever it has heard.
+//! A watch of the run records of one namespace, by which a run learns that it is paused or that another run has claimed
+//! its component. It is a hint to read: every write is conditional, whatever the watch has reported.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,19 +25,19 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The delays after failures.
 const PACE: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(8) };
 
-/// What is heard of the records of a namespace.
+/// A change of the run records of a namespace.
 #[derive(Debug)]
 pub enum RecordEvent {
-    /// These are all that there are.
+    /// The complete list.
     Listed(Vec<StoredRecord>),
-    /// One is there, and is so.
+    /// A record was created or changed.
     Applied(Box<StoredRecord>),
-    /// The one of this component is gone, or can no longer be read.
+    /// The record of this component was deleted, or can no longer be read.
     Deleted(String),
 }
 
-/// Tells what becomes of the records of a namespace, for as long as it is polled: from the version of a list on, or
-/// beginning with a list of its own. What was missed while it failed is in the next list.
+/// Reports every change of the records of a namespace, for as long as it is polled: from the version of a list, or
+/// beginning with a list of its own. Changes missed during a failure are in the next list.
 pub async fn watch_records(
     session: &Session,
     namespace: &str,
@@ -61,7 +61,7 @@ pub async fn watch_records(
     }
 }
 
-/// A list where there is no version to go on from, and a watch to its end. Gives the version to go on from.
+/// A list, unless there is a version to start from, and a watch to its end. Returns the version for the next watch.
 async fn turn(
     session: &Session,
     api: &Api<ConfigMap>,
@@ -110,7 +110,7 @@ fn gone(object: &ConfigMap) -> RecordEvent {
     RecordEvent::Deleted(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
 }
 
-/// The run records that have been heard of, by component.
+/// The newest run records by component, and which were deleted.
 #[derive(Debug)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
@@ -125,7 +125,7 @@ impl Default for RecordCache {
 }
 
 impl RecordCache {
-    /// Takes in what was heard.
+    /// Applies a change.
     pub fn apply(&self, heard: RecordEvent) {
         match heard {
             RecordEvent::Listed(all) => all.into_iter().for_each(|stored| self.see(stored)),
@@ -141,20 +141,20 @@ impl RecordCache {
         self.heard.borrow_mut().insert(component, stored);
     }
 
-    /// Whether it was heard that a component has no record any more.
+    /// Whether the record of a component was deleted.
     #[must_use]
     pub fn is_deleted(&self, component: &str) -> bool {
         self.gone.borrow().contains(component)
     }
 
-    /// What was heard of a component's record after it was as `known`.
+    /// The record of a component, if it is a later state than `known`.
     #[must_use]
     pub fn newer_than(&self, known: &StoredRecord) -> Option<StoredRecord> {
         let heard = self.heard.borrow();
         heard.get(&known.record.component).filter(|stored| stored.is_newer_than(known)).cloned()
     }
 
-    /// Sees every change from now on.
+    /// Subscribes to every later change.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

@@ -45,7 +45,7 @@ pub enum InvalidResponse {
     },
 }
 
-/// ServerWarnings that the server gave, in order, each once.
+/// The warnings in the server's `Warning` headers, in order, each once.
 #[derive(Debug, Clone, Default)]
 pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 
@@ -53,7 +53,7 @@ pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 struct WarningLog {
     all: Vec<String>,
     taken: usize,
-    /// ServerWarnings of ours.
+    /// Warnings of this program that were reported.
     reported: BTreeSet<String>,
 }
 
@@ -76,7 +76,7 @@ impl ServerWarnings {
         }
     }
 
-    /// Whether a warning of ours is told for the first time: one that holds for a whole command is told once.
+    /// Whether a warning of this program is reported for the first time: each is reported once per command.
     #[must_use]
     pub fn is_first(&self, text: &str) -> bool {
         self.lock().reported.insert(text.to_owned())

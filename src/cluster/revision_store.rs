@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
+use kube::core::Expression;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
@@ -20,41 +21,26 @@ fn resource() -> ApiResource {
 /// Reads the revisions of some components, oldest number first.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn list_revisions(
     session: &Session,
     namespace: &str,
     components: &[String],
 ) -> Result<Vec<StoredRevision>, ClusterError> {
     let api = session.dynamic(namespace, &resource());
-    let params = ListParams::default().labels(&format!(
-        "{} in ({})",
-        labels::REVISION_COMPONENT,
-        components.join(",")
-    ));
+    let selector =
+        Expression::In(labels::REVISION_COMPONENT.to_owned(), components.iter().cloned().collect());
+    let params = ListParams::default().labels_from(&selector.into());
     let list = session.read(|| api.list(&params)).await?;
     let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read).collect();
     revisions.sort_by(|a, b| (a.revision, &a.name).cmp(&(b.revision, &b.name)));
     Ok(revisions)
 }
 
-/// Reads those revisions of these names that exist, whoever they belong to.
+/// Reads one revision by name, even one of another component.
 ///
 /// # Errors
-/// What the server answered at last.
-pub async fn find_revisions(
-    session: &Session,
-    namespace: &str,
-    names: &BTreeSet<String>,
-) -> Result<Vec<StoredRevision>, ClusterError> {
-    let found = find_by_name(session, namespace, &resource(), names, "").await?;
-    Ok(found.values().filter_map(read).collect())
-}
-
-/// Reads one revision by name, whoever it belongs to.
-///
-/// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn get_revision(
     session: &Session,
     namespace: &str,
@@ -62,6 +48,19 @@ pub async fn get_revision(
 ) -> Result<Option<StoredRevision>, ClusterError> {
     let api = session.dynamic(namespace, &resource());
     Ok(session.read(|| api.get_opt(name)).await?.as_ref().and_then(read))
+}
+
+/// Reads those revisions of these names that exist, even those of other components.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn find_revisions(
+    session: &Session,
+    namespace: &str,
+    names: &BTreeSet<String>,
+) -> Result<Vec<StoredRevision>, ClusterError> {
+    let found = find_by_name(session, namespace, &resource(), names, "").await?;
+    Ok(found.values().filter_map(read).collect())
 }
 
 /// Records a revision.
@@ -84,7 +83,7 @@ pub async fn create_revision(
 /// Removes a revision exactly as it was read.
 ///
 /// # Errors
-/// Whatever the server answers; one that is gone already is no error.
+/// See [`Session::request_once`]; that it is gone already is no error.
 pub async fn delete_revision(
     session: &Session,
     namespace: &str,

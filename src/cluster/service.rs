@@ -15,9 +15,9 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, delete_params, json_patch, patch_params};
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 
-pub use change::{Change, Inherited, Wanted, foreign_owner, service_change};
+pub use change::{Change, InheritedMetadata, WantedService, foreign_owner, service_change};
 
 /// The claim under which a Service was last written.
 #[must_use]
@@ -38,7 +38,7 @@ pub(crate) fn resource() -> ApiResource {
 /// Reads a Service.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn load_service(
     session: &Session,
     namespace: &str,
@@ -51,7 +51,7 @@ pub async fn load_service(
 /// Creates a Service that sends nothing anywhere yet.
 ///
 /// # Errors
-/// Whatever the server answers; it is asked once.
+/// See [`Session::request_once`].
 pub async fn create_service(
     session: &Session,
     namespace: &str,

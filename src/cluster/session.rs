@@ -1,4 +1,4 @@
-//! One process's talk with the API server: deadlines for requests, and a budget for retries.
+//! The client of one process: deadlines for requests, and a budget for retries.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -19,12 +19,12 @@ use crate::cluster::response::{self, ServerWarnings};
 
 /// The delays between tries; an outage's end is noticed within the longest.
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
-/// How soon credentials that have expired are tried again: whoever renews them takes a while.
+/// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
 pub(in crate::cluster) const MOST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How patient a session is.
+/// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// The deadline of one request; zero is none.
@@ -48,7 +48,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Told of each failed try and the delay before the next.
+/// Receives each failed try: the error, and the delay before the next try.
 pub type OnRetry = Rc<dyn Fn(&str, Duration)>;
 
 /// A client with a clock, deadlines and a retry budget. One per process; each component has a part of it, see
@@ -61,18 +61,17 @@ pub struct Session {
     server: ServerName,
     warnings: ServerWarnings,
     jitter: Jitter,
-    shared: Rc<Shared>,
+    was_connected: Rc<Cell<bool>>,
+    observer: Option<Rc<RetryObserver>>,
+    stop: Option<watch::Receiver<bool>>,
     part: Rc<Part>,
 }
 
-/// What all parts of a process's session have in common.
-#[derive(Default)]
-struct Shared {
-    was_connected: Cell<bool>,
-    on_retry: RefCell<Option<OnRetry>>,
-    /// What the listener was told last, and when the try that was announced is due.
+/// Reports failed tries, each once: several requests may fail side by side for one reason.
+struct RetryObserver {
+    on_retry: OnRetry,
+    /// What was reported last, and when the try that it announced is due.
     announced: RefCell<Option<(String, Moment)>>,
-    stop: RefCell<Option<watch::Receiver<bool>>>,
 }
 
 /// What one part of a session has for itself.
@@ -123,8 +122,9 @@ impl Session {
         let client = response::normalise_responses(client, clock.clone(), timeouts.request, warnings.clone());
         let jitter = Jitter::seeded(seed);
         let part = Rc::new(Part::new(&jitter));
-        let (server, shared) = (ServerName::default(), Rc::default());
-        Self { client, clock, timeouts, server, warnings, jitter, shared, part }
+        let (server, was_connected) = (ServerName::default(), Rc::default());
+        let (observer, stop) = (None, None);
+        Self { client, clock, timeouts, server, warnings, jitter, was_connected, observer, stop, part }
     }
 
     /// The same session, whose errors name the server.
@@ -146,14 +146,17 @@ impl Session {
         Backoff::new(pace, self.jitter.clone())
     }
 
-    /// Names who is told of failed tries.
-    pub fn on_retry(&self, listener: OnRetry) {
-        *self.shared.on_retry.borrow_mut() = Some(listener);
+    /// The same session, whose failed tries are reported.
+    #[must_use]
+    pub fn with_retry_observer(&self, on_retry: OnRetry) -> Self {
+        let observer = RetryObserver { on_retry, announced: RefCell::default() };
+        Self { observer: Some(Rc::new(observer)), ..self.clone() }
     }
 
-    /// Ends waiting for another try once the value turns true.
-    pub fn stop_when(&self, stop: watch::Receiver<bool>) {
-        *self.shared.stop.borrow_mut() = Some(stop);
+    /// The same session, which stops to wait for another try once the value turns true.
+    #[must_use]
+    pub fn with_stop(&self, stop: watch::Receiver<bool>) -> Self {
+        Self { stop: Some(stop), ..self.clone() }
     }
 
     /// What the server warned of.
@@ -218,8 +221,8 @@ impl Session {
     /// Makes a write once, within the request's deadline.
     ///
     /// # Errors
-    /// What the server answered; a deadline that ran out is transient. A transient error of a write
-    /// leaves open whether it was applied.
+    /// The classified response; a deadline that ran out is `Transient`. After a `Transient` error of a write it is unknown
+    /// whether it was applied.
     pub async fn request_once<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
@@ -247,7 +250,7 @@ impl Session {
         };
         let answer = answer.map_err(|error| self.classify(&error));
         if !answer.as_ref().is_err_and(|error| is_retryable(error, Connected::Before)) {
-            self.shared.was_connected.set(true);
+            self.was_connected.set(true);
         }
         answer
     }
@@ -258,16 +261,15 @@ impl Session {
         classify::classify_error(error, &self.server)
     }
 
-    /// Whether another try may succeed: after trouble that passes; where there has been a connection also when
-    /// credentials have expired, which whoever renews them may do within a minute, and when the server is not found
-    /// any more.
+    /// Whether another try may succeed: after a transient error; once there has been a connection, also when credentials
+    /// have expired, since they may be renewed within a minute, and when the server is no longer found.
     #[must_use]
     pub fn is_retryable(&self, error: &ClusterError) -> bool {
         is_retryable(error, self.connected())
     }
 
     fn connected(&self) -> Connected {
-        if self.shared.was_connected.get() { Connected::Before } else { Connected::Never }
+        if self.was_connected.get() { Connected::Before } else { Connected::Never }
     }
 
     /// Makes a request that only reads, again and again until it is answered or the budget is spent.
@@ -303,23 +305,16 @@ impl Session {
         if !is_retryable(error, connected) {
             return Err(error.clone());
         }
-        let message = error.to_string();
         let budget = self.budget(error, connected);
-        let asked = match error {
-            ClusterError::Unauthorized(_) => CREDENTIALS_AGAIN,
-            error => error.retry_after(),
-        };
+        let has_expired = matches!(error, ClusterError::Unauthorized(_));
+        let asked = if has_expired { CREDENTIALS_AGAIN } else { error.retry_after() };
         let (spent, took) = (streak.failing_for.get(), self.part.took.get());
         if spent >= budget {
-            return Err(match error {
-                // Their own hint is the one that helps.
-                ClusterError::Unauthorized(_) => error.clone(),
-                error => ClusterError::Exhausted { message, spent, origin: error.origin() },
-            });
+            return Err(error.exhausted(spent));
         }
         let before = self.clock.elapsed();
         let delay = streak.backoff.next_delay_after(asked.min(MOST_RETRY_AFTER));
-        self.notify_retry(&message, delay);
+        self.notify_retry(&error.to_string(), delay);
         tokio::select! {
             () = self.clock.pause(delay) => {}
             () = self.stopped() => return Err(ClusterError::Stopped),
@@ -329,25 +324,21 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the listener of a failed try: once, where several requests fail side by side for one reason.
+    /// Reports a failed try, unless another request has failed for the same reason and is not tried again before.
     pub fn notify_retry(&self, message: &str, delay: Duration) {
+        let Some(observer) = &self.observer else { return };
         let now = self.clock.moment();
-        let mut announced = self.shared.announced.borrow_mut();
-        if announced.as_ref().is_some_and(|(known, until)| known == message && now < *until) {
+        let is_known = |(known, until): &(String, Moment)| known == message && now < *until;
+        if observer.announced.borrow().as_ref().is_some_and(is_known) {
             return;
         }
-        *announced = Some((message.to_owned(), now.plus(delay)));
-        drop(announced);
-        let listener = self.shared.on_retry.borrow().clone();
-        if let Some(listener) = listener {
-            listener(message, delay);
-        }
+        *observer.announced.borrow_mut() = Some((message.to_owned(), now.plus(delay)));
+        (observer.on_retry)(message, delay);
     }
 
     /// Waits until asked to stop; for ever where nobody can ask.
     async fn stopped(&self) {
-        let stop = self.shared.stop.borrow().clone();
-        if let Some(mut stop) = stop
+        if let Some(mut stop) = self.stop.clone()
             && stop.wait_for(|is_stopped| *is_stopped).await.is_ok()
         {
             return;

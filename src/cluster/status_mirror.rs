@@ -1,7 +1,7 @@
-//! Optional views for kubectl: an Application and a Rollout object that show what is going on.
+//! The optional views for kubectl: an Application and a Rollout object that mirror the status of a run.
 //!
-//! They are written where their CustomResourceDefinitions are ours, and never read back. Trouble with them
-//! is worth a warning, never a failure.
+//! They are written where the cluster has the definitions that `rollout crds` prints, and never read back. A failure is
+//! a warning, never an error of the run.
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
@@ -12,10 +12,10 @@ use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 
-/// The category by which our definitions are told from KubeVela's, whose controllers would act on them.
+/// The category of the definitions that `rollout crds` prints. KubeVela's have none; its controllers would act on objects.
 const CATEGORY: &str = "batch-rollout";
 
-/// The kinds of views.
+/// The kinds of the mirrored objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MirrorKind {
     /// `core.oam.dev/v1beta1 Application`
@@ -24,7 +24,7 @@ pub enum MirrorKind {
     Rollout,
 }
 
-/// The views that the cluster has.
+/// Writes the kinds that the cluster has.
 #[derive(Debug, Clone)]
 pub struct StatusMirror {
     session: Session,
@@ -42,7 +42,7 @@ impl MirrorKind {
 }
 
 impl StatusMirror {
-    /// Finds the views that the cluster has. What cannot be found out counts as absent.
+    /// Discovers which kinds the cluster has. A kind whose discovery fails counts as absent.
     pub async fn discover(session: &Session) -> Self {
         let (application, rollout) =
             tokio::join!(has(session, MirrorKind::Application), has(session, MirrorKind::Rollout));
@@ -51,7 +51,7 @@ impl StatusMirror {
         Self { session: session.clone(), available: available.collect() }
     }
 
-    /// None at all.
+    /// A mirror that writes nothing.
     #[must_use]
     pub fn disabled(session: &Session) -> Self {
         Self { session: session.clone(), available: Vec::new() }
@@ -64,17 +64,17 @@ impl StatusMirror {
             .filter(move |right| groups.iter().any(|group| group == right.group))
     }
 
-    /// How the client names a view, where the cluster has it.
+    /// The API resource of a kind, if the cluster has it.
     #[must_use]
     pub fn resource(&self, view: MirrorKind) -> Option<ApiResource> {
         self.available.contains(&view).then(|| view.resource())
     }
 
-    /// Shows an object: its spec, where one is given, and its status. Returns the object, or `None` where the cluster has no
-    /// such view.
+    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` where the cluster does not
+    /// have the kind.
     ///
     /// # Errors
-    /// Whatever the server answers; it is asked once.
+    /// See [`Session::request_once`].
     pub async fn write(
         &self,
         view: MirrorKind,
@@ -90,7 +90,7 @@ impl StatusMirror {
         let api = self.session.dynamic(namespace, &resource);
         let seen = match self.session.request_once(api.get_opt(name)).await? {
             Some(seen) => seen,
-            // Without a manifest there is nothing to make a view of.
+            // Without a manifest there is no spec to create the object with.
             None if spec.is_none() => return Ok(None),
             None => {
                 let object: DynamicObject = serde_json::from_value(json!({

@@ -2,14 +2,15 @@
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::GroupVersionKind;
+use kube::core::{Expression, GroupVersionKind, Selector};
 use serde_json::{Value, json};
 
 use crate::cluster::keys;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::revision::images;
-use crate::plan::observed::{Epoch, InPlace, Uid, Workload};
+use crate::oam::revision::container_images;
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::{InPlace, Uid, Workload};
 
 /// A kind of workload, as the client names it.
 #[must_use]
@@ -18,13 +19,13 @@ pub fn workload_resource(kind: WorkloadKind) -> ApiResource {
     ApiResource::from_gvk_with_plural(&named, kind.plural())
 }
 
-/// The label selector of some components' workloads; the names are DNS labels.
+/// The label selector of some components' workloads.
 #[must_use]
-pub fn component_selector(components: &[String]) -> String {
-    format!("{} in ({})", labels::COMPONENT, components.join(","))
+pub fn component_selector(components: &[String]) -> Selector {
+    Expression::In(labels::COMPONENT.to_owned(), components.iter().cloned().collect()).into()
 }
 
-/// What the planner wants to know of a workload.
+/// What the planner reads of a workload.
 #[must_use]
 pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload {
     let count = |pointer: &str| count(object, pointer);
@@ -48,7 +49,7 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: object.metadata.deletion_timestamp.is_some(),
         paused: object.data.pointer("/spec/paused") == Some(&Value::Bool(true)),
-        images: images(&object.data),
+        images: container_images(&object.data),
         in_place: kind.is_in_place().then(|| in_place(kind, object)),
     }
 }
@@ -63,7 +64,7 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
     let waits_for_availability = count("/spec/minReadySeconds") > 0;
     let (partition, updated_ready) = match kind {
         WorkloadKind::CloneSet => {
-            // Kruise has told the available pods of a revision since 1.5 only.
+            // Kruise counts the available pods of a revision since version 1.5.
             let available = object.data.pointer("/status/updatedAvailableReplicas");
             let ready = match available.filter(|_| waits_for_availability) {
                 Some(_) => "/status/updatedAvailableReplicas",
@@ -72,7 +73,7 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
             (count("/spec/updateStrategy/partition"), count(ready))
         }
         WorkloadKind::StatefulSet | WorkloadKind::Deployment => {
-            // Its status does not tell the ready pods of a revision. At most those of other revisions are among
+            // Its status does not count the ready pods of a revision. At most those of other revisions are among
             // the ready ones, so the rest is certain.
             let ready =
                 if waits_for_availability { "/status/availableReplicas" } else { "/status/readyReplicas" };
@@ -81,9 +82,9 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
             (partition, count(ready).saturating_sub(others))
         }
     };
-    let written = object.annotations().get(keys::WRITTEN);
+    let written = object.annotations().get(keys::SPEC_STAMP);
     InPlace {
-        written: written.and_then(|text| serde_json::from_str(text).ok()),
+        spec_stamp: written.and_then(|text| serde_json::from_str(text).ok()),
         partition,
         strategy: object.data.pointer("/spec/updateStrategy").cloned().unwrap_or_default(),
         updated_ready,

@@ -1,7 +1,7 @@
-//! What is known of the workloads in one namespace, fed by a watch, by lists and by our own writes.
+//! A cache of the workloads of one namespace, fed by a watch, by lists and by the responses to writes.
 //!
-//! An older word never replaces a newer one: a late watch event or a lagging server cannot undo what a
-//! write's answer told. Absence is believed only after a list that began later than the last sighting.
+//! An older state never replaces a newer one: a late watch event or a lagging server cannot override the response to a
+//! write. A workload counts as deleted only after a list that began later than it was last seen.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,14 +44,14 @@ struct Entry {
 pub struct ListMark(u64);
 
 impl WorkloadCache {
-    /// A view of these kinds, of which nothing is known yet.
+    /// An empty cache of these kinds.
     #[must_use]
     pub fn of(kinds: impl IntoIterator<Item = WorkloadKind>) -> Self {
         let state = CacheState { pending: kinds.into_iter().collect(), ..CacheState::default() };
         Self { state: RefCell::new(state), changed: watch::Sender::new(0) }
     }
 
-    /// Takes in one object, unless something newer is known.
+    /// Applies the state of one object, unless a newer one is known.
     pub fn apply(&self, kind: WorkloadKind, object: &DynamicObject) {
         if self.apply_unannounced(kind, object) {
             self.touch();
@@ -81,7 +81,7 @@ impl WorkloadCache {
         true
     }
 
-    /// Takes note that an object is gone.
+    /// Removes an object; a late event does not bring it back.
     pub fn remove(&self, uid: &Uid) {
         let state = &mut *self.state.borrow_mut();
         state.entries.retain(|_, entry| entry.labelled.workload.uid != *uid);
@@ -95,8 +95,8 @@ impl WorkloadCache {
         ListMark(self.state.borrow().sightings)
     }
 
-    /// Takes in a complete list of a kind that was asked for after `mark`; what it lacks and has not been seen
-    /// since is gone. `component` limits it to one component.
+    /// Applies a complete list of a kind that was requested after `mark`: what it lacks and has not been seen since is
+    /// deleted. `component` limits it to one component.
     pub fn replace(
         &self,
         kind: WorkloadKind,
@@ -121,13 +121,13 @@ impl WorkloadCache {
         self.touch();
     }
 
-    /// Reports that a watch has ended for good. No list takes that back: what is known would no longer be renewed.
+    /// Reports that a watch has ended for good. No list revokes that: the cache would no longer be updated.
     pub fn fail(&self, error: ClusterError) {
         self.state.borrow_mut().failure.get_or_insert(error);
         self.touch();
     }
 
-    /// Why the watch cannot go on, if so.
+    /// Why the watch has ended, if it has.
     #[must_use]
     pub fn failure(&self) -> Option<ClusterError> {
         self.state.borrow().failure.clone()
@@ -176,7 +176,7 @@ impl WorkloadCache {
         }
     }
 
-    /// Sees every change from now on.
+    /// Subscribes to every later change.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

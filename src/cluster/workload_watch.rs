@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
+use kube::core::Selector;
 use kube::runtime::watcher::{self, Event};
 
 use crate::cluster::backoff::Pace;
@@ -40,13 +41,13 @@ pub struct WatchScope {
     /// Their kind.
     pub kind: WorkloadKind,
     /// The label selector.
-    pub selector: String,
+    pub selector: Selector,
 }
 
-/// Feeds the view for as long as it is polled.
+/// Feeds the cache for as long as it is polled.
 pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &WorkloadCache) {
     let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
-    let config = watcher::Config::default().labels(&scope.selector).timeout(WATCH_SECONDS);
+    let config = watcher::Config::default().labels_from(&scope.selector).timeout(WATCH_SECONDS);
     let backoff = session.backoff(PACE);
     let mut outage: Option<Outage> = None;
     loop {
@@ -91,10 +92,10 @@ pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &Work
     }
 }
 
-/// Reads a component's workloads anew, by a quorum read.
+/// Reads a component's workloads again, by a quorum read.
 ///
 /// # Errors
-/// What the server answered at last.
+/// See [`Session::read`].
 pub async fn refresh_workloads(
     session: &Session,
     scope: &WatchScope,
@@ -104,7 +105,7 @@ pub async fn refresh_workloads(
     let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
     let selector = workload::component_selector(&[component.to_owned()]);
     let mark = cache.mark();
-    let params = ListParams::default().labels(&selector);
+    let params = ListParams::default().labels_from(&selector);
     let list = session.read(|| api.list(&params)).await?;
     cache.replace(scope.kind, &list.items, mark, Some(component));
     Ok(())
@@ -129,15 +130,7 @@ impl Outage {
         let over = begun.map_or_else(|| now.after(patience), |known| known.over);
         *outage = Some(Self { over, last: now });
         let is_over = over.is_some_and(|over| now >= over);
-        is_over.then(|| match error {
-            // Their own hint is the one that helps.
-            ClusterError::Unauthorized(_) => error.clone(),
-            error => ClusterError::Exhausted {
-                message: error.to_string(),
-                spent: patience,
-                origin: error.origin(),
-            },
-        })
+        is_over.then(|| error.exhausted(patience))
     }
 }
 

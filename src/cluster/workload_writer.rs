@@ -7,14 +7,13 @@ use kube::api::{
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::keys;
 use crate::cluster::session::Session;
-use crate::cluster::workload;
+use crate::cluster::{keys, workload};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::plan::in_place::{Extent, Rolling};
-use crate::plan::observed::{Epoch, Workload, Written};
-use crate::plan::walk::Scaling;
+use crate::plan::action::{RollExtent, Rolling, Scaling};
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::{SpecStamp, Workload};
 
 /// Fields of an in-place workload's spec that the API server or Kruise keeps as they were created.
 pub const IMMUTABLE_FIELDS: [&str; 4] =
@@ -34,8 +33,8 @@ impl WorkloadWriter {
         Self { session, api }
     }
 
-    /// Puts an epoch on a workload, if nobody has put another on it since it was seen. A write of ours that changed
-    /// nothing noted a generation that the object does not have; that is corrected.
+    /// Stamps a workload with an epoch, if its stamp is still the observed one. A write of a run that changed
+    /// nothing has stamped a generation that the object does not have; that is corrected.
     ///
     /// Where there is a stamp, it alone is tested: the resource version moves with every pod that becomes
     /// ready, and a busy workload could then never be stamped.
@@ -56,13 +55,13 @@ impl WorkloadWriter {
         };
         let identity = json!({"op": "test", "path": "/metadata/uid", "value": workload.uid.0});
         let mut operations = vec![identity, unchanged, mark];
-        let written = workload.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
-        if let Some(written) = written.filter(|_| workload.is_noted_ahead()) {
-            let corrected = Written { generation: workload.generation, ..written.clone() };
+        let written = workload.in_place.as_ref().and_then(|in_place| in_place.spec_stamp.as_ref());
+        if let Some(written) = written.filter(|_| workload.is_stamp_ahead()) {
+            let corrected = SpecStamp { generation: workload.generation, ..written.clone() };
             operations
                 .push(json!({"op": "test", "path": "/metadata/generation", "value": workload.generation}));
             operations.push(
-                json!({"op": "add", "path": annotation_path(keys::WRITTEN), "value": noted(&corrected)?}),
+                json!({"op": "add", "path": annotation_path(keys::SPEC_STAMP), "value": noted(&corrected)?}),
             );
         }
         self.patch(&workload.name, json!(operations)).await
@@ -86,8 +85,8 @@ impl WorkloadWriter {
         self.patch(&scaling.workload, json!(operations)).await
     }
 
-    /// Lets an in-place workload go on, if its spec is as it was seen and it is still ours. `body` is the
-    /// target revision's workload in the shape to be.
+    /// Writes the next shape of an in-place workload, if its spec and its stamp are the observed ones. `body` is the
+    /// target revision's workload in that shape.
     ///
     /// # Errors
     /// A conflict means that it is not.
@@ -97,7 +96,7 @@ impl WorkloadWriter {
         body: &Value,
         epoch: Epoch,
     ) -> Result<DynamicObject, ClusterError> {
-        let written = Written {
+        let written = SpecStamp {
             revision: rolling.revision.clone(),
             generation: rolling.generation.saturating_add(1),
             epoch,
@@ -106,7 +105,7 @@ impl WorkloadWriter {
             json!({"op": "test", "path": "/metadata/uid", "value": rolling.uid.0}),
             json!({"op": "test", "path": stamp_path(), "value": epoch.to_string()}),
             json!({"op": "test", "path": "/metadata/generation", "value": rolling.generation}),
-            json!({"op": "add", "path": annotation_path(keys::WRITTEN), "value": noted(&written)?}),
+            json!({"op": "add", "path": annotation_path(keys::SPEC_STAMP), "value": noted(&written)?}),
         ];
         let fields = body["spec"].as_object().into_iter().flatten();
         for (field, value) in fields {
@@ -115,12 +114,12 @@ impl WorkloadWriter {
                 ("updateStrategy", _) => workload::merge_update_strategy(&rolling.strategy, value),
                 ("replicas", _) => value.clone(),
                 // What cannot change is compared before the run begins.
-                (field, Extent::Template) if !IMMUTABLE_FIELDS.contains(&field) => value.clone(),
-                (_, Extent::Template | Extent::Shape) => continue,
+                (field, RollExtent::Template) if !IMMUTABLE_FIELDS.contains(&field) => value.clone(),
+                (_, RollExtent::Template | RollExtent::Shape) => continue,
             };
             operations.push(json!({"op": "add", "path": path, "value": value}));
         }
-        if rolling.extent == Extent::Template {
+        if rolling.extent == RollExtent::Template {
             let path = format!("/metadata/labels/{}", keys::escape_pointer(labels::REVISION));
             operations.push(json!({"op": "add", "path": path, "value": rolling.revision}));
         }
@@ -130,7 +129,7 @@ impl WorkloadWriter {
     /// Creates a workload with the epoch on it; where it is in place, also with what its spec is.
     ///
     /// # Errors
-    /// Whatever the server answers; `AlreadyExists` means to look again.
+    /// `AlreadyExists`: observe again. Otherwise see [`Session::request_once`].
     pub async fn create(
         &self,
         mut body: Value,
@@ -139,8 +138,8 @@ impl WorkloadWriter {
     ) -> Result<DynamicObject, ClusterError> {
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         if WorkloadKind::of(&body).is_some_and(WorkloadKind::is_in_place) {
-            let written = Written { revision: revision.to_owned(), generation: 1, epoch };
-            body["metadata"]["annotations"][keys::WRITTEN] = json!(noted(&written)?);
+            let written = SpecStamp { revision: revision.to_owned(), generation: 1, epoch };
+            body["metadata"]["annotations"][keys::SPEC_STAMP] = json!(noted(&written)?);
         }
         let object: DynamicObject =
             serde_json::from_value(body).map_err(|error| ClusterError::Invalid(error.to_string()))?;
@@ -177,7 +176,7 @@ impl WorkloadWriter {
     /// Reads a workload as it is now.
     ///
     /// # Errors
-    /// Whatever the server answers; it is asked once.
+    /// See [`Session::request_once`].
     pub async fn find(&self, name: &str) -> Result<Option<DynamicObject>, ClusterError> {
         self.session.request_once(self.api.get_opt(name)).await
     }
@@ -208,23 +207,23 @@ fn annotation_path(key: &str) -> String {
     format!("/metadata/annotations/{}", keys::escape_pointer(key))
 }
 
-fn noted(written: &Written) -> Result<String, ClusterError> {
+fn noted(written: &SpecStamp) -> Result<String, ClusterError> {
     serde_json::to_string(written).map_err(|error| ClusterError::Invalid(error.to_string()))
 }
 
-/// How objects are created: under our name in their managed fields.
+/// The parameters of a create, with this program's field manager.
 #[must_use]
 pub fn create_params() -> PostParams {
     PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() }
 }
 
-/// How objects are patched: under our name in their managed fields.
+/// The parameters of a patch, with this program's field manager.
 #[must_use]
 pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 
-/// How objects are deleted: exactly as they were seen, what they own in the background.
+/// The parameters of a delete of exactly the observed object; what it owns is deleted in the background.
 #[must_use]
 pub fn delete_params(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
     DeleteParams {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::cluster::lease::{self, Acquisition, Attempt, LeaseError, LeaseGuard, LeaseKey, LeaseLock};
 use crate::cluster::session::Session;
-use crate::plan::record::{LeaseScope, Outcome, Record};
+use crate::plan::record::Record;
+use crate::plan::run::{LeaseScope, Outcome};
 
 /// Who acts, on what, and how long it waits for others.
 #[derive(Clone, Copy)]

@@ -24,7 +24,7 @@ use crate::driver::publish::Publisher;
 use crate::driver::request::RolloutRequest;
 use crate::driver::rollback::{self, Failed};
 use crate::driver::snapshot::Snapshot;
-use crate::plan::record::LeaseScope;
+use crate::plan::run::LeaseScope;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::EventKind;
 

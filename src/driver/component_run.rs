@@ -24,12 +24,14 @@ use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, check_bound, refuse_paused};
 use crate::driver::publish::Publisher;
-use crate::plan::observed::{Epoch, Observed, Uid, Workload};
-use crate::plan::record::LeaseScope;
-use crate::plan::standing::standing;
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::{Observed, Uid, Workload};
+use crate::plan::run::LeaseScope;
+use crate::plan::run_status::run_status;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
+use crate::plan::action::Action;
 use deadline::NextDeadline;
 use services::Written;
 use wait::{BatchProgress, WaitNotice};
@@ -51,7 +53,7 @@ pub struct ComponentRun<'a> {
     pub(super) leadership: Option<&'a Leadership<'a>>,
     pub(super) prepared: &'a PreparedComponent,
     pub(super) record: Option<StoredRecord>,
-    pub(super) held: Option<Epoch>,
+    pub(super) claimed_epoch: Option<Epoch>,
     /// The target that this run has observed. Another object of its name is not the target.
     known_target: Option<Uid>,
     /// Whether the claim was confirmed after the target was created.
@@ -114,7 +116,7 @@ impl<'a> ComponentRun<'a> {
             leadership,
             prepared,
             record: prepared.record.clone(),
-            held: None,
+            claimed_epoch: None,
             known_target: None,
             is_confirmed: false,
             conflicts: 0,
@@ -140,11 +142,11 @@ impl<'a> ComponentRun<'a> {
             Err(failure) => self.fail(failure).await,
         };
         self.report_outcome(&end);
-        if self.held.is_some() {
+        if self.claimed_epoch.is_some() {
             let observed = self.observe();
             self.publish(&observed).await;
         }
-        (end, self.held)
+        (end, self.claimed_epoch)
     }
 
     async fn drive(&mut self) -> Result<ComponentOutcome, Failure> {
@@ -180,7 +182,7 @@ impl<'a> ComponentRun<'a> {
         if self.context.control.is_stopped() {
             return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
         }
-        if self.held.is_some() {
+        if self.claimed_epoch.is_some() {
             self.apply_watched_record();
             if self.is_paused() {
                 self.wait_while_paused().await?;
@@ -204,25 +206,29 @@ impl<'a> ComponentRun<'a> {
         }
         match step {
             Step::Nothing => return Ok(Some(Ending::AtRest)),
-            Step::Hold { batch } => return Ok(Some(Ending::AtGate { batch })),
-            Step::Finish => {
+            Step::Act(Action::Hold { batch }) => return Ok(Some(Ending::AtGate { batch })),
+            Step::Act(Action::Finish) => {
                 if self.is_final().await? && self.settle().await? == Written::Nothing {
                     return Ok(Some(Ending::Final));
                 }
             }
             Step::Superseded { .. } => return Err(self.superseded().await),
-            Step::Disturbed { workload } => return Err(self.disturbed(&workload)),
+            Step::ExternalChange { workload } => return Err(self.external_change(&workload)),
             Step::Refuse(Refusal::BatchSumError(misfit)) => return Err(Failure::from(&misfit)),
-            Step::Wait { waiting, .. } => self.wait(&observed, &waiting).await?,
-            Step::Create if self.known_target.is_some() => self.confirm_loss().await?,
-            step => self.act(&observed, step).await?,
+            Step::Act(Action::Wait { waiting, .. }) => self.wait(&observed, &waiting).await?,
+            Step::Act(Action::Create) if self.known_target.is_some() => self.confirm_loss().await?,
+            step @ (Step::Claim { .. }
+            | Step::Stamp { .. }
+            | Step::Act(
+                Action::Create | Action::Scale { .. } | Action::Roll { .. } | Action::Delete { .. },
+            )) => self.act(&observed, step).await?,
         }
         Ok(None)
     }
 
     /// What is left to write when all pods are the target's.
     async fn settle(&mut self) -> Result<Written, Failure> {
-        let Some(held) = self.held else { return Ok(Written::Nothing) };
+        let Some(held) = self.claimed_epoch else { return Ok(Written::Nothing) };
         match self.trim_services().await? {
             Written::Something => Ok(Written::Something),
             Written::Nothing => self.apply_inherited_metadata(held).await,
@@ -233,12 +239,12 @@ impl<'a> ComponentRun<'a> {
         let observed = Observed {
             workloads: self.workloads_seen(),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
-            held: self.held,
+            claimed_epoch: self.claimed_epoch,
         };
         // Before it is stamped, the run before may still have deleted it.
-        if self.held.is_some()
+        if self.claimed_epoch.is_some()
             && let Some(target) = observed.workload(&self.prepared.desired.workload)
-            && target.epoch == self.held
+            && target.epoch == self.claimed_epoch
         {
             self.known_target.get_or_insert_with(|| target.uid.clone());
         }
@@ -285,14 +291,14 @@ impl<'a> ComponentRun<'a> {
     }
 
     pub(super) fn progress(&self, observed: &Observed) -> Progress {
-        match standing(observed) {
-            Some(standing) => Progress {
-                batch: standing.batch,
-                batches: standing.batches,
-                target_size: standing.target_size,
-                upgraded: standing.upgraded,
-                ready: standing.ready,
-                source: standing.source,
+        match run_status(observed) {
+            Some(status) => Progress {
+                batch: status.batch,
+                batches: status.batches,
+                target_size: status.target_size,
+                upgraded: status.upgraded,
+                ready: status.ready,
+                source: status.source,
             },
             None => Progress { target_size: self.prepared.desired.target_size, ..Progress::default() },
         }

@@ -10,15 +10,18 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::service::{self, Change, Inherited as Kept, Wanted};
+use crate::cluster::service::{self, Change, InheritedMetadata, WantedService};
 use crate::driver::snapshot::Services;
-use crate::oam::exposure::{Exposure, Offer, RevisionPorts, declared, key, union, widest};
+use crate::oam::exposure::{
+    Exposure, Offer, RevisionPorts, declared_ports, port_key, union_ports, widest_exposure,
+};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::render::Inherited;
 use crate::oam::render::services::Outline;
 use crate::oam::revision::StoredRevision;
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::{Outcome, Record};
+use crate::plan::record::Record;
+use crate::plan::run::Outcome;
 
 /// What a manifest says of a component's Services.
 #[derive(Debug, Clone)]
@@ -92,7 +95,8 @@ impl ComponentServices {
         let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
         let is_exposing = |exposure: &Exposure| !exposure.ports.is_empty();
         // Whatever was asked of it before, a revision without ports has never had a Service.
-        let may_expose = |one: &StoredRevision| one.workload().is_some_and(|body| !declared(body).is_empty());
+        let may_expose =
+            |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
         let must_look = wanted.as_ref().is_some_and(is_exposing) || kind == WorkloadKind::StatefulSet;
         if !must_look && !revisions().any(may_expose) {
             component_services.outlines.clear();
@@ -116,7 +120,7 @@ impl ComponentServices {
         }
         let live = component_services.seen.get(component).map(|service| service.data.clone());
         for one in revisions() {
-            let declared = one.workload().map(declared).unwrap_or_default();
+            let declared = one.workload().map(declared_ports).unwrap_or_default();
             let before = recorded(&one.name).or(one.exposes.as_ref());
             let exposure = match (&wanted, before) {
                 (Some(wanted), before) if one.name == target.name => {
@@ -169,8 +173,8 @@ impl ComponentServices {
     /// What has to be done for a Service that was seen so, while pods of the target and of `others` live.
     #[must_use]
     pub fn change(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Change {
-        let inherited = self.inherited.as_ref().map_or(Kept::Kept, Kept::Written);
-        let wanted = Wanted {
+        let inherited = self.inherited.as_ref().map_or(InheritedMetadata::Kept, InheritedMetadata::Written);
+        let wanted = WantedService {
             application: &self.application,
             component: &self.component,
             service: self.wanted(name, others, seen),
@@ -184,15 +188,15 @@ impl ComponentServices {
         let target = self.ports.get(&self.target)?;
         let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
         let live = seen.map(|seen| &seen.data);
-        let mut ports = union(outline.offer, target, &known, live).ports;
+        let mut ports = union_ports(outline.offer, target, &known, live).ports;
         if known.len() < others.len() {
             // If the revision of a workload is gone, its exposure is unknown: the Service keeps its ports until then.
-            let offered: Vec<_> = ports.iter().map(key).collect();
+            let offered: Vec<_> = ports.iter().map(port_key).collect();
             let entries = live.and_then(|live| live["spec"]["ports"].as_array()).into_iter().flatten();
-            ports.extend(entries.filter(|entry| !offered.contains(&key(entry))).cloned());
+            ports.extend(entries.filter(|entry| !offered.contains(&port_key(entry))).cloned());
         }
         let all: Vec<&RevisionPorts> = known.into_iter().chain([target]).collect();
-        outline.service(widest(&all), &ports)
+        outline.service(widest_exposure(&all), &ports)
     }
 
     /// Why one Service cannot serve the pods of all these revisions.
@@ -200,7 +204,7 @@ impl ComponentServices {
     pub fn conflict(&self, others: &[String]) -> Option<String> {
         let target = self.ports.get(&self.target)?;
         let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
-        let conflicts = union(Offer::Exposed, target, &known, None).conflicts;
+        let conflicts = union_ports(Offer::Exposed, target, &known, None).conflicts;
         let conflict = conflicts.first()?;
         let port = conflict.key.port;
         let names: Vec<String> = conflict.names.iter().map(|name| format!("`{name}`")).collect();

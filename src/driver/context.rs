@@ -79,15 +79,15 @@ impl Context {
         }
     }
 
-    /// Reports the session's retries as events of an application, for as long as the guard lives.
+    /// The same context, whose session's retries are events of an application.
     #[must_use]
-    pub fn report_retries(&self, application: &str) -> RetryReports {
+    pub fn reporting_retries(&self, application: &str) -> Self {
         let (context, application) = (self.clone(), application.to_owned());
-        self.session.on_retry(Rc::new(move |error, delay| {
+        let session = self.session.with_retry_observer(Rc::new(move |error, delay| {
             let delay = rounded(delay);
             context.emit(&application, None, EventKind::Retrying { error: error.to_owned(), delay });
         }));
-        RetryReports(self.session.clone())
+        Self { session, ..self.clone() }
     }
 
     /// Reports an event.
@@ -107,15 +107,6 @@ struct Silent;
 
 impl Reporter for Silent {
     fn event(&mut self, _: &Event) {}
-}
-
-/// Ends the reports of retries when it is dropped.
-pub struct RetryReports(Session);
-
-impl Drop for RetryReports {
-    fn drop(&mut self) {
-        self.0.on_retry(Rc::new(|_, _| {}));
-    }
 }
 
 /// A delay to print: above a second, without milliseconds.

@@ -12,12 +12,11 @@ use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::plan::action::Shape;
 use crate::plan::desired::Desired;
-use crate::plan::in_place::Shape;
 use crate::plan::observed::Workload;
-use crate::plan::readiness;
-use crate::plan::record::Mode;
-use crate::plan::rollback;
+use crate::plan::run::Mode;
+use crate::plan::{readiness, rollback};
 
 /// How many reasons are reported, worst first.
 const MOST_REASONS: usize = 3;
@@ -91,7 +90,7 @@ pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> 
 /// Why a CloneSet takes its time: Kruise's default is easily overlooked.
 fn kruise_rate_note(kind: WorkloadKind, workload: &Workload) -> Option<String> {
     let in_place = workload.in_place.as_ref().filter(|_| kind == WorkloadKind::CloneSet)?;
-    let moved = Shape::of(workload).moved();
+    let moved = Shape::of(workload).updated();
     let is_slow = in_place.strategy.get("maxUnavailable").is_none() && workload.updated_replicas < moved;
     is_slow.then(|| {
         format!(
@@ -108,9 +107,9 @@ fn size(workload: &Workload) -> String {
         Some(revision) => format!(
             "`{name}` {}/{replicas} ready, {} of `{revision}`",
             workload.ready_replicas,
-            readiness::ready(workload)
+            readiness::ready_replicas(workload)
         ),
-        None => format!("`{name}` {}/{replicas} ready", readiness::ready(workload)),
+        None => format!("`{name}` {}/{replicas} ready", readiness::ready_replicas(workload)),
     }
 }
 
@@ -140,7 +139,8 @@ fn worst(problems: &[PodProblem]) -> Vec<String> {
 
 /// The commands that lead on from a failure.
 pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
-    let Some(record) = drive.record.as_ref().filter(|_| drive.held.is_some()).map(|stored| &stored.record)
+    let Some(record) =
+        drive.record.as_ref().filter(|_| drive.claimed_epoch.is_some()).map(|stored| &stored.record)
     else {
         return Vec::new();
     };
@@ -155,7 +155,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
         }
         FailureKind::NotReady | FailureKind::Denied => {
             let mut hints = vec![resume];
-            if let Some(rollback) = rollback::target(record, &prepared.stored, None) {
+            if let Some(rollback) = rollback::rollback_target(record, &prepared.stored, None) {
                 let PreparedComponent { component, .. } = prepared;
                 let name = &rollback.revision.name;
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
@@ -167,7 +167,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
         FailureKind::Invalid
         | FailureKind::Refused
         | FailureKind::Superseded
-        | FailureKind::Disturbed
+        | FailureKind::ExternalChange
         | FailureKind::Internal => Vec::new(),
     }
 }

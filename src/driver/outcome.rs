@@ -65,7 +65,7 @@ pub enum FailureKind {
     /// Another run took over, or would not end in time.
     Superseded,
     /// Somebody else changed the workload in mid-run. Resumable.
-    Disturbed,
+    ExternalChange,
     /// The cluster cannot be reached or keeps refusing.
     Cluster,
     /// The API server does not accept one of the run's writes. Resumable.
@@ -142,18 +142,18 @@ impl From<ClusterError> for Failure {
             | ClusterError::Other(_) => FailureKind::Cluster,
         };
         let failure = Self::new(kind, error.to_string());
-        match error {
-            ClusterError::Forbidden(message) if message.contains(TERMINATING) => {
-                failure.hint("use another `--namespace`, or recreate this one once it is deleted")
-            }
+        let is_forbidden = |why| matches!(&error, ClusterError::Forbidden(message) if message.contains(why));
+        let hint = if is_forbidden(TERMINATING) {
+            Some("use another `--namespace`, or recreate this one once it is deleted")
+        } else if is_forbidden(NO_RIGHT) {
             // Admission forbids as well, such as by a quota, and says itself what would be allowed.
-            ClusterError::Forbidden(message) if message.contains(NO_RIGHT) => {
-                failure.hint("request the missing permission, or use another `--context` or `--user`")
-            }
-            error => match error.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            },
+            Some("request the missing permission, or use another `--context` or `--user`")
+        } else {
+            error.hint()
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }

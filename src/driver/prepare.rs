@@ -18,10 +18,13 @@ use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest
 use crate::driver::resolve::{Present, ResolvedTarget, resolve};
 use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{NewRevision, StoredRevision};
+use crate::plan::action::Action;
 use crate::plan::desired::Desired;
-use crate::plan::observed::{Epoch, Observed, Workload};
-use crate::plan::preview::preview;
-use crate::plan::record::{Purpose, Record, SUCCEEDED_REVISIONS};
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::{Observed, Workload};
+use crate::plan::preview::preview_steps;
+use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
+use crate::plan::run::Purpose;
 use crate::plan::step::Step;
 use crate::report::text::plural;
 
@@ -86,7 +89,7 @@ impl PreparedComponent {
         Observed {
             workloads: cache.workloads(&self.ownership),
             record: self.record.as_ref().map(|stored| stored.record.clone()),
-            held: None,
+            claimed_epoch: None,
         }
     }
 
@@ -196,7 +199,7 @@ fn prepare_component(
     let observed = Observed {
         workloads: workloads.clone(),
         record: record.as_ref().map(|stored| stored.record.clone()),
-        held: None,
+        claimed_epoch: None,
     };
     let services = planned_services(&component_services, &observed, &desired, &component.intent)?;
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
@@ -240,7 +243,7 @@ pub(super) fn planned_services(
     intent: &Intent,
 ) -> Result<Vec<Change>, Failure> {
     let others = component_services::other_revisions(observed, desired.kind, &desired.target);
-    let steps = preview(observed, desired);
+    let steps = preview_steps(observed, desired);
     let is_run = steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
     if let (true, Intent::Manifest { .. }, Some(reason)) =
         (is_run, intent, component_services.conflict(&others))
@@ -248,7 +251,7 @@ pub(super) fn planned_services(
         return Err(Failure::refused(reason)
             .hint("finish or abort the run under way first, or name the port as in the other revision"));
     }
-    let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Hold { .. }));
+    let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Act(Action::Hold { .. })));
     let changes = component_services.changes(if is_held { &others } else { &[] });
     match component_services::foreign_service(&changes) {
         Some(reason) => {

@@ -7,11 +7,9 @@ use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::keys;
-use crate::cluster::service;
 use crate::cluster::session::Session;
-use crate::cluster::workload;
 use crate::cluster::workload_cache::WorkloadCache;
+use crate::cluster::{keys, service, workload};
 use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::component_services;
 use crate::driver::outcome::Failure;
@@ -19,11 +17,11 @@ use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
 use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{self, StoredRevision};
+use crate::plan::action::{Action, Side};
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::preview::{PreviewStep, preview};
-use crate::plan::record::Run;
+use crate::plan::preview::{PreviewStep, preview_steps};
+use crate::plan::run::Run;
 use crate::plan::step::Step;
-use crate::plan::walk::Side;
 
 /// A component's future.
 #[derive(Debug, Clone)]
@@ -75,9 +73,11 @@ pub async fn preview_request(
 /// The server's refusal.
 pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) -> Result<(), Failure> {
     let prepared = &planned.prepared;
-    let refused = |error: ClusterError| match error {
-        ClusterError::Invalid(message) | ClusterError::Rejected(message) => Failure::refused(message),
-        error => error.into(),
+    let refused = |error: ClusterError| {
+        if let ClusterError::Invalid(message) | ClusterError::Rejected(message) = error {
+            return Failure::refused(message);
+        }
+        error.into()
     };
     let others = component_services::other_revisions(
         &planned.observed,
@@ -97,8 +97,8 @@ pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) ->
         let resource = ApiResource::erase::<ControllerRevision>(&());
         try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refused)?;
     }
-    let creates = planned.steps.iter().any(|step| step.step == Step::Create);
-    let body = revision::workload(&prepared.target, prepared.desired.target_size, 0);
+    let creates = planned.steps.iter().any(|step| step.step == Step::Act(Action::Create));
+    let body = revision::render_revision(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
         let resource = workload::workload_resource(prepared.desired.kind);
         try_create(session, &prepared.namespace, &resource, &body).await.map_err(refused)?;
@@ -136,7 +136,7 @@ async fn try_create(
 async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCache, Failure> {
     let kinds = request.kinds();
     let cache = WorkloadCache::of(kinds.iter().copied());
-    let params = ListParams::default().labels(&workload::component_selector(&request.component_names()));
+    let params = ListParams::default().labels_from(&workload::component_selector(&request.component_names()));
     for kind in kinds {
         objects::check_served(session, &request.namespace, kind).await?;
         let api = session.dynamic(&request.namespace, &workload::workload_resource(kind));
@@ -152,7 +152,7 @@ impl PlannedComponent {
     #[must_use]
     pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
         let observed = prepared.observed(cache);
-        let steps = preview(&observed, &prepared.desired);
+        let steps = preview_steps(&observed, &prepared.desired);
         Self { prepared, observed, steps, warnings: Vec::new() }
     }
 
@@ -167,18 +167,22 @@ impl PlannedComponent {
     #[must_use]
     pub fn makes_pods(&self) -> bool {
         self.steps.iter().any(|step| match &step.step {
-            Step::Scale { scaling, .. } => scaling.side == Side::Target && scaling.to > scaling.from,
-            Step::Roll { .. } => true,
+            Step::Act(Action::Scale { scaling, .. }) => {
+                scaling.side == Side::Target && scaling.to > scaling.from
+            }
+            Step::Act(Action::Roll { .. }) => true,
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
-            | Step::Create
-            | Step::Wait { .. }
-            | Step::Hold { .. }
-            | Step::Delete { .. }
-            | Step::Finish
+            | Step::Act(
+                Action::Create
+                | Action::Wait { .. }
+                | Action::Hold { .. }
+                | Action::Delete { .. }
+                | Action::Finish,
+            )
             | Step::Superseded { .. }
-            | Step::Disturbed { .. }
+            | Step::ExternalChange { .. }
             | Step::Refuse(_) => false,
         })
     }
@@ -207,7 +211,7 @@ impl PlannedComponent {
         let live = self.observed.workloads.iter();
         let names: BTreeSet<&str> = live.filter_map(Workload::revision).collect();
         let size = self.size();
-        let render = |stored: &StoredRevision, size: u32| revision::workload(stored, size, 0);
+        let render = |stored: &StoredRevision, size: u32| revision::render_revision(stored, size, 0);
         let target = &self.prepared.target;
         let newest_source = self
             .prepared

@@ -9,8 +9,8 @@ use crate::driver::outcome::ComponentOutcome;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::request::{Intent, RolloutRequest};
 use crate::plan::observed::Observed;
-use crate::plan::record::RunSpec;
-use crate::plan::standing::standing;
+use crate::plan::run::RunSpec;
+use crate::plan::run_status::run_status;
 use crate::report::event::EventKind;
 
 /// Writes the views of one application.
@@ -47,16 +47,16 @@ impl<'a> Publisher<'a> {
 
     /// Shows where a component's run stands.
     pub async fn component(&self, prepared: &PreparedComponent, observed: &Observed) {
-        let (Some(record), Some(standing)) = (&observed.record, standing(observed)) else { return };
+        let (Some(record), Some(status)) = (&observed.record, run_status(observed)) else { return };
         let run = &record.run.spec;
         let mut status = json!({
-            "rollingState": standing.rolling_state,
-            "batchRollingState": standing.batch_state,
-            "currentBatch": standing.batch,
-            "rolloutTargetSize": standing.target_size,
+            "rollingState": status.rolling_state,
+            "batchRollingState": status.batch_state,
+            "currentBatch": status.batch,
+            "rolloutTargetSize": status.target_size,
             "rolloutOriginalSize": run.original_size,
-            "upgradedReplicas": standing.upgraded,
-            "upgradedReadyReplicas": standing.ready,
+            "upgradedReplicas": status.upgraded,
+            "upgradedReadyReplicas": status.ready,
             "lastTargetRevision": run.target,
         });
         if let Some(source) = run.sources.first() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::cluster::lease::Acquisition;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
 /// What is asked of one application.

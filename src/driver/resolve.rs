@@ -14,7 +14,8 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
-use crate::plan::record::{Purpose, Record};
+use crate::plan::record::Record;
+use crate::plan::run::Purpose;
 
 /// Where a request leads.
 pub(super) struct ResolvedTarget {

@@ -14,8 +14,9 @@ use crate::driver::request::Intent;
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;
 use crate::oam::render::services;
-use crate::plan::observed::{Epoch, Observed};
-use crate::plan::record::Mode;
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::Observed;
+use crate::plan::run::Mode;
 
 /// A run that ended, and its claim.
 #[derive(Debug, Clone, Copy)]
@@ -96,11 +97,14 @@ async fn prepared(
         stored: &failed.stored,
         record: Some(&stored.record),
     };
-    let names = services::names(component, kind).into_iter().map(|(name, _)| name).collect();
+    let names = services::service_names(component, kind).into_iter().map(|(name, _)| name).collect();
     let services = Services::read(&context.session, namespace, &names).await?;
     let component_services = ComponentServices::new(known, None, &services)?;
-    let observed =
-        Observed { workloads: present.workloads.clone(), record: Some(stored.record.clone()), held: None };
+    let observed = Observed {
+        workloads: present.workloads.clone(),
+        record: Some(stored.record.clone()),
+        claimed_epoch: None,
+    };
     let services =
         planned_services(&component_services, &observed, &resolved.desired, &Intent::Abort { kind })?;
     Ok(Some(PreparedComponent {

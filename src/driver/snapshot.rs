@@ -18,7 +18,7 @@ use crate::driver::checks::objects;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::driver::resolve::{self, Present};
-use crate::oam::exposure::declared;
+use crate::oam::exposure::declared_ports;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::render::services;
 use crate::oam::revision::{self, Decision, StoredRevision};
@@ -182,7 +182,7 @@ impl<'a> Snapshot<'a> {
         let Intent::Manifest { application, component } = &request_of.intent else { return None };
         let mut stored = self.revisions(&component.name);
         stored.extend(self.taken.iter().cloned());
-        match revision::decide(&stored, application, component, &request.namespace) {
+        match revision::decide_revision(&stored, application, component, &request.namespace) {
             Ok(Decision::Create(new)) => Some(new.name),
             Ok(Decision::Reuse { .. } | Decision::ReuseDiffering { .. }) | Err(_) => None,
         }
@@ -230,7 +230,8 @@ impl<'a> Snapshot<'a> {
             | Intent::Abort { .. }
             | Intent::Scale { .. } => false,
         };
-        let declares = |one: &StoredRevision| one.workload().is_some_and(|body| !declared(body).is_empty());
+        let declares =
+            |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
         let of_component = |one: &&StoredRevision| one.component.as_deref() == Some(&component.name);
         if !has_ports
             && kind != WorkloadKind::StatefulSet
@@ -238,6 +239,6 @@ impl<'a> Snapshot<'a> {
         {
             return Vec::new();
         }
-        services::names(&component.name, kind).into_iter().map(|(name, _)| name).collect()
+        services::service_names(&component.name, kind).into_iter().map(|(name, _)| name).collect()
     }
 }

@@ -96,7 +96,7 @@ impl Exposure {
     #[must_use]
     pub fn guessed(declared: &[Declared], live: Option<&Value>) -> Self {
         let Some(live) = live else { return Self::default() };
-        let offered: Vec<PortKey> = entries(live).filter_map(key).collect();
+        let offered: Vec<PortKey> = entries(live).filter_map(port_key).collect();
         let keys = |is_such: &dyn Fn(&&Declared) -> bool| -> Vec<PortKey> {
             declared.iter().filter(is_such).map(|one| one.key).collect()
         };
@@ -111,7 +111,7 @@ impl Exposure {
 
 /// The ports of a workload's containers.
 #[must_use]
-pub fn declared(workload: &Value) -> Vec<Declared> {
+pub fn declared_ports(workload: &Value) -> Vec<Declared> {
     let containers = workload.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let ports =
         containers.into_iter().flatten().filter_map(|container| container["ports"].as_array()).flatten();
@@ -145,7 +145,7 @@ impl RevisionPorts {
 
 /// The type of a Service that serves these revisions: the one that is reachable from farthest.
 #[must_use]
-pub fn widest(revisions: &[&RevisionPorts]) -> ExposeType {
+pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
     let rank = |one: ExposeType| match one {
         ExposeType::ExternalName => 0,
         ExposeType::ClusterIp => 1,
@@ -161,7 +161,12 @@ pub fn widest(revisions: &[&RevisionPorts]) -> ExposeType {
 /// While there are others, a port that the Service has keeps its name: whatever routes by name goes on undisturbed. A port
 /// that is new then gets the name of its container's port where that is free.
 #[must_use]
-pub fn union(offer: Offer, target: &RevisionPorts, others: &[&RevisionPorts], live: Option<&Value>) -> Union {
+pub fn union_ports(
+    offer: Offer,
+    target: &RevisionPorts,
+    others: &[&RevisionPorts],
+    live: Option<&Value>,
+) -> Union {
     let all: Vec<&RevisionPorts> = std::iter::once(target).chain(others.iter().copied()).collect();
     let mut keys: Vec<PortKey> = Vec::new();
     for key in all.iter().flat_map(|one| one.offered(offer)) {
@@ -219,7 +224,7 @@ fn target_port(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Result<Val
 /// A name for each port, each once; a single port may have none.
 fn names(keys: &[PortKey], own: &[Option<String>], live: Option<&Value>) -> Vec<Option<String>> {
     let kept = |at: PortKey| {
-        let entry = entries(live?).find(|entry| key(entry) == Some(at))?;
+        let entry = entries(live?).find(|entry| port_key(entry) == Some(at))?;
         entry["name"].as_str().map(str::to_owned)
     };
     let mut names: Vec<Option<String>> = keys.iter().map(|key| kept(*key)).collect();
@@ -252,7 +257,7 @@ fn entries(service: &Value) -> impl Iterator<Item = &Value> {
 
 /// The number and protocol of a Service's port.
 #[must_use]
-pub fn key(entry: &Value) -> Option<PortKey> {
+pub fn port_key(entry: &Value) -> Option<PortKey> {
     let port = u16::try_from(entry["port"].as_u64()?).ok()?;
     Some(PortKey { port, protocol: protocol(entry) })
 }
@@ -294,7 +299,7 @@ mod tests {
     fn of(target: &RevisionPorts, others: &[&RevisionPorts], live: &[(&str, u16)]) -> Union {
         let ports: Vec<Value> =
             live.iter().map(|(name, port)| json!({"name": name, "port": port, "protocol": "TCP"})).collect();
-        union(Offer::Exposed, target, others, Some(&json!({"spec": {"ports": ports}})))
+        union_ports(Offer::Exposed, target, others, Some(&json!({"spec": {"ports": ports}})))
     }
 
     #[test]
@@ -356,7 +361,7 @@ mod tests {
         let mut wide = revision(&[("a", 1)], &[]);
         wide.exposure.service_type = ExposeType::LoadBalancer;
         let narrow = revision(&[("a", 1)], &[]);
-        assert_eq!(widest(&[&narrow, &wide]), ExposeType::LoadBalancer);
-        assert_eq!(widest(&[&narrow]), ExposeType::ClusterIp);
+        assert_eq!(widest_exposure(&[&narrow, &wide]), ExposeType::LoadBalancer);
+        assert_eq!(widest_exposure(&[&narrow]), ExposeType::ClusterIp);
     }
 }

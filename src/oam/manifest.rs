@@ -6,6 +6,7 @@
 mod application;
 mod component;
 mod documents;
+mod fields;
 pub(crate) mod names;
 mod node;
 mod problem;
@@ -41,7 +42,7 @@ pub struct Source {
 /// Reads all applications of all sources, in order; or says everything that is wrong with them.
 ///
 /// Sources without any application are a problem too: a rollout of nothing is a mistake.
-pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
+pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
     let mut together = Together::default();
     let mut applications = Vec::new();
     let mut problems: Vec<(usize, Problem)> = Vec::new();
@@ -55,7 +56,13 @@ pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
                         found.push(unread(source, document, number));
                         break;
                     }
-                    read(source, document, &mut together.of_source(index), &mut applications, &mut found);
+                    read_document(
+                        source,
+                        document,
+                        &mut together.of_source(index),
+                        &mut applications,
+                        &mut found,
+                    );
                 }
             }
         }
@@ -72,7 +79,7 @@ pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
     Err(ManifestErrors { problems: problems.into_iter().map(|(_, problem)| problem).collect() })
 }
 
-fn read(
+fn read_document(
     source: &Source,
     document: Document<'_>,
     together: &mut together::OfSource<'_>,
@@ -88,7 +95,7 @@ fn read(
     };
     let mut walk = Walk::new(&source.name, document.text, document.lines_before);
     let root = At { node: &root, path: String::new() };
-    applications.extend(application::read(&mut walk, &root, together));
+    applications.extend(application::read_application(&mut walk, &root, together));
     problems.extend(walk.finish());
 }
 
@@ -125,6 +132,7 @@ fn syntax(source: &Source, document: Document<'_>, error: &serde_yaml::Error) ->
 }
 
 /// What a parser's error means for somebody who wrote a manifest.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser's other errors are told by their text")]
 fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;
     let nested = || format!("nested deeper than {MAX_DEPTH} levels");

@@ -19,7 +19,7 @@ pub fn is_quantity(text: &str) -> bool {
 const UNIT: i128 = 1_000_000_000;
 
 /// A quantity in billionths of its unit, rounded up; `None` where the text is none, or larger than any real one.
-pub fn parse(text: &str) -> Option<i128> {
+pub fn parse_quantity(text: &str) -> Option<i128> {
     if !is_quantity(text) {
         return None;
     }
@@ -51,7 +51,7 @@ fn factor(suffix: &str) -> Option<(i128, i128)> {
 }
 
 /// Billionths as a quantity, such as `2`, `250m` or, where it counts bytes, `512Mi`.
-pub fn shown(billionths: i128, counts: Counts) -> String {
+pub fn format_quantity(billionths: i128, counts: Counts) -> String {
     if billionths % UNIT != 0 {
         let milli = UNIT / 1000;
         return format!("{}m", billionths / milli + i128::from(billionths % milli != 0));
@@ -143,16 +143,16 @@ mod tests {
             ("0.1n", 1),
             ("12E", UNIT * 12 * 10_i128.pow(18)),
         ] {
-            assert_eq!(parse(text), Some(billionths), "{text}");
+            assert_eq!(parse_quantity(text), Some(billionths), "{text}");
         }
         for text in ["", "lots", "-1", "1e999", &"9".repeat(60)] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_quantity(text), None, "{text}");
         }
     }
 
     #[test]
     fn shows_amounts() {
-        let shown = |text: &str, counts| shown(parse(text).unwrap(), counts);
+        let shown = |text: &str, counts| format_quantity(parse_quantity(text).unwrap(), counts);
         assert_eq!(shown("0.25", Counts::Things), "250m");
         assert_eq!(shown("1024", Counts::Things), "1024");
         assert_eq!(shown("1536Mi", Counts::Bytes), "1536Mi");

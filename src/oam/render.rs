@@ -1,7 +1,7 @@
 //! From a component to the objects that run it.
 //!
 //! Decides what a workload looks like, and in [`services`] what its Services do, field by field as KubeVela's component definitions do.
-//! The same input always gives the same object: whether something has changed is told by comparing. Must
+//! The same input always renders the same object: changes are found by comparing. Must
 //! not know sizes, batches or what is in the cluster.
 
 mod pod;
@@ -16,7 +16,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::properties::ClaimTemplate;
 
-pub use services::services;
+pub use services::render_services;
 
 impl ComponentKind {
     /// The type as manifests spell it.
@@ -44,7 +44,12 @@ impl ComponentKind {
 ///
 /// `namespace` is the one that the application goes to, `revision` the name of the component revision, which
 /// the pods of a webservice carry.
-pub fn workload(application: &Application, component: &Component, namespace: &str, revision: &str) -> Value {
+pub fn render_workload(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    revision: &str,
+) -> Value {
     let Inherited { mut labels, annotations } = Inherited::of(application);
     labels.extend(own_labels(&application.name, &component.name, namespace));
     labels.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());

@@ -16,8 +16,8 @@ use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-pub use decide::{Decision, NewRevision, RevisionError, decide};
-pub use lookup::{UnknownRevision, own_number, resolve, short};
+pub use decide::{Decision, NewRevision, RevisionError, decide_revision};
+pub use lookup::{UnknownRevision, own_number, resolve_revision, short};
 
 /// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.
 pub const HISTORY_LIMIT: usize = 10;
@@ -78,7 +78,7 @@ impl StoredRevision {
 
     /// The images that it says, by container.
     pub fn images(&self) -> BTreeMap<String, String> {
-        self.workload().map(images).unwrap_or_default()
+        self.workload().map(container_images).unwrap_or_default()
     }
 
     /// The kind of the workload in the body; `None` where it is broken or of a kind not rolled out here.
@@ -88,7 +88,7 @@ impl StoredRevision {
 }
 
 /// The images of a workload's template, by container.
-pub fn images(workload: &Value) -> BTreeMap<String, String> {
+pub fn container_images(workload: &Value) -> BTreeMap<String, String> {
     let containers =
         |list| workload.pointer(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
     let all = ["initContainers", "containers"].into_iter().filter_map(containers).flatten();
@@ -113,7 +113,7 @@ pub fn number(name: &str) -> i64 {
 ///
 /// A Deployment is named like its revision, the other kinds like their component. The strategy is always said in
 /// full: where Kruise's webhook is absent nobody fills it in, and its controller needs the replicas.
-pub fn workload(stored: &StoredRevision, replicas: u32, partition: u32) -> Option<Value> {
+pub fn render_revision(stored: &StoredRevision, replicas: u32, partition: u32) -> Option<Value> {
     let mut workload = stored.workload()?.clone();
     let kind = WorkloadKind::of(&workload)?;
     let template = workload.get_mut("spec")?.get_mut("template")?.as_object_mut()?;

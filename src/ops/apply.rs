@@ -50,7 +50,8 @@ pub fn requests<'a>(
 ///
 /// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
 pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
-    let _retries = requests.first().map(|request| context.report_retries(&request.application));
+    let Some(first) = requests.first() else { return Vec::new() };
+    let context = &context.reporting_retries(&first.application);
     let watches = NamespaceWatch::of_requests(requests);
     let runs = requests.iter().map(|request| async {
         let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };

@@ -22,7 +22,7 @@ use crate::ops::component::{unknown_name, without_prefix};
 use crate::ops::delete::finalizers::Finalization;
 use crate::ops::delete::inventory::{RIGHTS, discard_leases};
 
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
 pub use crate::cluster::owned_objects::OwnedObject;

@@ -12,7 +12,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
 use crate::ops::component::ComponentSelector;
 use crate::ops::status::list_workloads;
-use crate::plan::in_place::Shape;
+use crate::plan::action::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::record::Record;
@@ -97,14 +97,14 @@ async fn load(
 }
 
 fn body(reference: &str, record: &Record, stored: &[StoredRevision]) -> Result<RevisionBody, Failure> {
-    let found = revision::resolve(reference, &record.component, stored).map_err(|unknown| {
+    let found = revision::resolve_revision(reference, &record.component, stored).map_err(|unknown| {
         let failure = Failure::refused(unknown.to_string());
         match unknown.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
     })?;
-    let workload = revision::workload(found, record.run.spec.target_size, 0).ok_or_else(|| {
+    let workload = revision::render_revision(found, record.run.spec.target_size, 0).ok_or_else(|| {
         Failure::refused(format!("revision `{}` contains no workload that can be rolled out", found.name))
     })?;
     Ok(RevisionBody { name: found.name.clone(), kind: record.run.spec.kind, workload })
@@ -121,8 +121,8 @@ fn entry(revision: &StoredRevision, stored: &[StoredRevision], live: &[Workload]
         number: revision::own_number(revision, stored),
         name: revision.name.clone(),
         image: image.unwrap_or_default().to_owned(),
-        replicas: workload.map_or(0, |workload| Shape::of(workload).moved()),
-        ready_replicas: workload.map_or(0, readiness::ready),
+        replicas: workload.map_or(0, |workload| Shape::of(workload).updated()),
+        ready_replicas: workload.map_or(0, readiness::ready_replicas),
         created: revision.created.as_deref().and_then(|created| created.parse().ok()),
     }
 }

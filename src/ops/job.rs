@@ -6,7 +6,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::application::Application;
 use crate::oam::hash::fnv1a;
 use crate::ops::rbac::{self, Rights, Views};
-use crate::report::document;
+use crate::report::structured;
 
 /// The service account of the Job's pods.
 const ACCOUNT: &str = "rollout";
@@ -56,7 +56,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     let documents = [manifests(&name, request.namespace, request.manifests), job];
     let mut text = rbac::role(Some(request.namespace), request.rights, Views::None)
         + &rbac::binding(ACCOUNT, request.namespace);
-    text.extend(documents.iter().map(|document| format!("---\n{}", document::yaml(document))));
+    text.extend(documents.iter().map(|document| format!("---\n{}", structured::to_yaml(document))));
     Ok(text)
 }
 

@@ -12,5 +12,5 @@ pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Sour
 /// # Errors
 /// Every problem of every manifest, with its file, line and field.
 pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
-    manifest::parse(sources)
+    manifest::parse_manifest(sources)
 }

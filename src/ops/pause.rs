@@ -12,7 +12,8 @@ use crate::cluster::session::Session;
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::component::ComponentSelector;
-use crate::plan::record::{Outcome, Pause, Record};
+use crate::plan::record::Record;
+use crate::plan::run::{Outcome, Pause};
 
 /// How often the record is read until it says that the run has stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::permissions::{self, RightPurpose};
-use crate::report::document;
+use crate::report::structured;
 
 /// The Role's name.
 const NAME: &str = "rollout";
@@ -33,7 +33,7 @@ pub fn role(namespace: Option<&str>, rights: Rights, views: Views) -> String {
     if let Some(namespace) = namespace {
         metadata["namespace"] = json!(namespace);
     }
-    let head = document::yaml(&json!({
+    let head = structured::to_yaml(&json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
         "metadata": metadata,
@@ -69,7 +69,7 @@ pub fn binding(account: &str, namespace: &str) -> String {
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
         }),
     ];
-    documents.iter().map(|document| format!("---\n{}", document::yaml(document))).collect()
+    documents.iter().map(|document| format!("---\n{}", structured::to_yaml(document))).collect()
 }
 
 #[cfg(test)]

@@ -142,12 +142,9 @@ async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>
             format!("{} in ({names})", labels::REVISION_COMPONENT),
         ),
     ];
-    lists.extend(
-        request
-            .kinds()
-            .into_iter()
-            .map(|kind| (workload::workload_resource(kind), workload::component_selector(&components))),
-    );
+    lists.extend(request.kinds().into_iter().map(|kind| {
+        (workload::workload_resource(kind), workload::component_selector(&components).to_string())
+    }));
     let mut objects = Vec::new();
     for (resource, selector) in lists {
         let api = session.dynamic(&request.namespace, &resource);
@@ -166,7 +163,7 @@ async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>
             | Intent::Abort { .. }
             | Intent::Scale { .. } => false,
         };
-        for (name, _) in render::services::names(&component.name, component.kind()) {
+        for (name, _) in render::services::service_names(&component.name, component.kind()) {
             match session.read(|| api.get_opt(&name)).await {
                 Ok(found) => objects.extend(found.map(|service| (resource.clone(), service))),
                 Err(ClusterError::Forbidden(_)) if !is_exposing => {}

@@ -16,9 +16,9 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::ops::component::{unknown_name, without_prefix};
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::{Outcome, Run};
-use crate::plan::sides::{Sides, source_names};
-use crate::plan::standing::standing;
+use crate::plan::replica_split::{ReplicaSplit, source_names};
+use crate::plan::run::{Outcome, Run};
+use crate::plan::run_status::run_status;
 use crate::report::status::ComponentStatus;
 
 /// Every component of a namespace that has a run record, by name.
@@ -149,12 +149,12 @@ pub fn select(
 #[must_use]
 pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus {
     let StoredRecord { record, created, .. } = stored;
-    let observed = Observed { workloads, record: Some(record.clone()), held: None };
-    let Some(standing) = standing(&observed) else {
+    let observed = Observed { workloads, record: Some(record.clone()), claimed_epoch: None };
+    let Some(status) = run_status(&observed) else {
         return ComponentStatus::default();
     };
     let run = &record.run;
-    let sides = Sides::of(&observed, run.spec.kind, &run.spec.target);
+    let sides = ReplicaSplit::of(&observed, run.spec.kind, &run.spec.target);
     let sources = if sides.has_sources {
         source_names(&observed, run.spec.kind, &run.spec.target, Some(run))
     } else {
@@ -162,20 +162,20 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
     };
     ComponentStatus {
         revision: run.spec.target.clone(),
-        rollout_target_size: i64::from(standing.target_size),
-        upgraded_replicas: standing.upgraded,
-        upgraded_ready_replicas: standing.ready,
-        batch_rolling_state: standing.batch_state,
-        rolling_state: standing.rolling_state,
-        current_batch: standing.batch,
+        rollout_target_size: i64::from(status.target_size),
+        upgraded_replicas: status.upgraded,
+        upgraded_ready_replicas: status.ready,
+        batch_rolling_state: status.batch_state,
+        rolling_state: status.rolling_state,
+        current_batch: status.batch,
         batches: run.spec.batches.iter().map(|batch| batch.size).collect(),
         source_revisions: sources,
-        source_replicas: standing.source,
+        source_replicas: status.source,
         batch_partition: run.spec.partition,
         created,
         driver: None,
-        is_whole: standing.adrift.is_none(),
-        message: message(run, standing.batch).or(standing.adrift),
+        is_whole: status.drift.is_none(),
+        message: message(run, status.batch).or(status.drift),
         component: record.component,
         application: record.application,
     }

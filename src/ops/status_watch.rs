@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
+use kube::core::Expression;
 use tokio::sync::watch::{Receiver, Sender};
 
 use crate::cluster::ownership::ComponentOwner;
@@ -97,7 +98,11 @@ impl<'a> StatusWatch<'a> {
     }
 
     fn scope(&self, kind: WorkloadKind) -> WatchScope {
-        WatchScope { namespace: self.namespace.to_owned(), kind, selector: labels::COMPONENT.to_owned() }
+        WatchScope {
+            namespace: self.namespace.to_owned(),
+            kind,
+            selector: Expression::Exists(labels::COMPONENT.to_owned()).into(),
+        }
     }
 
     fn hear(&self, heard: RecordEvent) {

@@ -1,9 +1,9 @@
-//! Batch arithmetic: from the sizes that a user writes to absolute ones (spec §5.2).
+//! Batch arithmetic: from the sizes that a user writes to absolute ones, as in `rolloutBatches` of KubeVela's rollout trait.
 
 use thiserror::Error;
 
 use crate::oam::application::{Amount, Batch};
-use crate::plan::record::FrozenBatch;
+use crate::plan::run::FrozenBatch;
 
 /// Why a list of batches does not fit the change that it should carry.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -65,7 +65,7 @@ impl BatchSumError {
 
 /// Resolves an amount against its base; percentages round up.
 #[must_use]
-pub fn resolve(amount: Amount, base: u32) -> u32 {
+pub fn resolve_amount(amount: Amount, base: u32) -> u32 {
     match amount {
         Amount::Count(count) => count,
         Amount::Percent(percent) => {
@@ -83,7 +83,11 @@ pub fn resolve(amount: Amount, base: u32) -> u32 {
 ///
 /// # Errors
 /// [`BatchSumError`] where the earlier batches leave nothing for the last, or the sum is another.
-pub fn freeze(batches: Option<&[Batch]>, change: u32, what: &str) -> Result<Vec<FrozenBatch>, BatchSumError> {
+pub fn freeze_batches(
+    batches: Option<&[Batch]>,
+    change: u32,
+    what: &str,
+) -> Result<Vec<FrozenBatch>, BatchSumError> {
     let Some((last, earlier)) = batches.and_then(<[Batch]>::split_last) else {
         return Ok(vec![FrozenBatch { size: change, max_unavailable: 0 }]);
     };
@@ -115,7 +119,10 @@ pub fn freeze(batches: Option<&[Batch]>, change: u32, what: &str) -> Result<Vec<
 }
 
 fn absolute(batch: Batch, base: u32) -> FrozenBatch {
-    FrozenBatch { size: resolve(batch.replicas, base), max_unavailable: resolve(batch.max_unavailable, base) }
+    FrozenBatch {
+        size: resolve_amount(batch.replicas, base),
+        max_unavailable: resolve_amount(batch.max_unavailable, base),
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +142,7 @@ mod tests {
     }
 
     fn sizes(batches: &[Batch], change: u32) -> Option<Vec<u32>> {
-        freeze(Some(batches), change, "upgrade")
+        freeze_batches(Some(batches), change, "upgrade")
             .ok()
             .map(|frozen| frozen.iter().map(|batch| batch.size).collect())
     }
@@ -174,17 +181,20 @@ mod tests {
     fn nothing_to_move_takes_only_empty_batches() {
         assert_eq!(sizes(&counts(&[0]), 0), Some(vec![0]));
         assert_eq!(sizes(&counts(&[1]), 0), None);
-        assert_eq!(freeze(None, 0, "upgrade").unwrap().len(), 1);
+        assert_eq!(freeze_batches(None, 0, "upgrade").unwrap().len(), 1);
     }
 
     #[test]
     fn nothing_given_is_one_batch() {
-        assert_eq!(freeze(None, 7, "scale").unwrap(), vec![FrozenBatch { size: 7, max_unavailable: 0 }]);
+        assert_eq!(
+            freeze_batches(None, 7, "scale").unwrap(),
+            vec![FrozenBatch { size: 7, max_unavailable: 0 }]
+        );
     }
 
     #[test]
     fn a_misfit_says_the_sums() {
-        let misfit = freeze(Some(&counts(&[2, 2])), 5, "upgrade to 5 replicas").unwrap_err();
+        let misfit = freeze_batches(Some(&counts(&[2, 2])), 5, "upgrade to 5 replicas").unwrap_err();
         assert_eq!(
             misfit.to_string(),
             "`rolloutBatches` do not fit: 2 + 2 = 4, but the upgrade to 5 replicas needs a sum of 5"
@@ -193,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_empty_last_batch_is_named_as_the_misfit() {
-        let misfit = freeze(Some(&counts(&[1, 1, 1, 0])), 3, "upgrade to 3 replicas").unwrap_err();
+        let misfit = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "upgrade to 3 replicas").unwrap_err();
         assert_eq!(
             misfit.to_string(),
             "`rolloutBatches` do not fit: 1 + 1 + 1 + 0 = 3 leaves nothing for the last batch, which has to move at least one \
@@ -205,6 +215,6 @@ mod tests {
     #[test]
     fn huge_sizes_do_not_overflow() {
         assert_eq!(sizes(&counts(&[u32::MAX, u32::MAX]), 5), None);
-        assert_eq!(resolve(Amount::Percent(100), u32::MAX), u32::MAX);
+        assert_eq!(resolve_amount(Amount::Percent(100), u32::MAX), u32::MAX);
     }
 }

@@ -1,113 +1,65 @@
 //! The batch loop for workloads that serve all revisions with one object: CloneSets and StatefulSets.
 //!
-//! A batch is one write of template, size and partition together. With the template alone the controller would
-//! start on every pod at once (spec `cloneset.md` §0).
-
-use serde_json::Value;
+//! A batch is one write of template, size and partition together: with the template alone, the controller would start
+//! to replace every pod at once (ARCHITECTURE.md, *One object for all revisions*).
 
 use crate::oam::kind::WorkloadKind;
-use crate::plan::observed::{Uid, Workload};
+use crate::plan::action::{Action, RollExtent, Rolling, Shape, Waiting, await_drained, await_ready};
+use crate::plan::observed::Workload;
 use crate::plan::readiness;
-use crate::plan::record::{Mode, RunSpec};
-use crate::plan::sides::moved;
-use crate::plan::walk::{Next, Stop, Waiting, await_drained, await_ready, effective_goals};
+use crate::plan::run::{Mode, RunSpec};
 
-/// The numbers that say how far a workload's controller may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    /// `spec.replicas`.
-    pub replicas: u32,
-    /// Pods that stay on the template before: a CloneSet keeps so many of them, a StatefulSet those with smaller
-    /// ordinals.
-    pub partition: u32,
-}
-
-impl Shape {
-    /// The shape that a workload has.
-    #[must_use]
-    pub fn of(workload: &Workload) -> Self {
-        let partition = workload.in_place.as_ref().map_or(0, |in_place| in_place.partition);
-        Self { replicas: workload.replicas, partition }
-    }
-
-    /// Pods that may be of the newest template.
-    #[must_use]
-    pub fn moved(self) -> u32 {
-        self.replicas.saturating_sub(self.partition)
-    }
-}
-
-/// One write to an in-place workload, with what it relies on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rolling {
-    /// The workload's name.
-    pub workload: String,
-    /// Its identity.
-    pub uid: Uid,
-    /// `metadata.generation` as it was seen: the write is refused if the spec has changed since.
-    pub generation: i64,
-    /// The revision that it goes to.
-    pub revision: String,
-    /// Whether the template has to be written, too.
-    pub extent: Extent,
-    /// `spec.updateStrategy` as it was seen.
-    pub strategy: Value,
-    /// The shape it was seen to have.
-    pub from: Shape,
-    /// The shape to give it.
-    pub to: Shape,
-}
-
-/// How much of a spec is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// Everything that the revision says.
-    Template,
-    /// Size and partition.
-    Shape,
-}
-
-/// Walks a run over the one workload there is.
-pub(super) fn walk(spec: &RunSpec, workload: &Workload) -> Stop {
-    let last = spec.batches.len().saturating_sub(1);
-    let goals = effective_goals(spec);
-    let entered = entered(spec, &goals, workload);
+/// The next action of a run over its one workload.
+pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
+    let goals = spec.effective_goals();
+    let current = current_batch(spec, &goals, workload);
     for (index, goal) in goals.into_iter().enumerate() {
+        let batch = index.max(current);
         let shape = shape(spec, goal);
         let tolerated = spec.batches[index].max_unavailable;
-        let pending = if is_reached(spec, workload, shape) {
-            await_batch(spec, workload, goal, tolerated).map(Next::Wait)
-        } else {
-            // Where the pods have moved already, what is left to do takes others away.
-            let is_moved = spec.mode == Mode::Upgrade && moved(workload, &spec.target) >= goal;
-            let unready = await_ready(workload, goal, tolerated).filter(|_| is_moved && goal > 0);
-            let roll = || Next::Roll(rolling(spec, workload, shape));
-            Some(unready.map_or_else(roll, Next::Wait))
-        };
-        if let Some(next) = pending {
-            return Stop { next, batch: index.max(entered) };
+        if !is_reached(spec, workload, shape) {
+            // Where `goal` pods have moved already (a resize in mid-run), this write takes other pods away. Those that have
+            // moved have to be ready before.
+            let has_moved = spec.mode == Mode::Upgrade && updated_replicas(workload, &spec.target) >= goal;
+            let unready = await_ready(workload, goal, tolerated).filter(|_| has_moved && goal > 0);
+            return match unready {
+                Some(waiting) => Action::Wait { waiting, batch },
+                None => Action::Roll { rolling: rolling(spec, workload, shape), batch },
+            };
+        }
+        if let Some(waiting) = await_batch(spec, workload, goal, tolerated) {
+            return Action::Wait { waiting, batch };
         }
         if spec.holds_after(index) {
-            return Stop { next: Next::Gate, batch: index };
+            return Action::Hold { batch: index };
         }
     }
+    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that somebody set.
     let end = Shape { replicas: spec.target_size, partition: 0 };
-    let next =
-        if Shape::of(workload) == end { Next::Complete } else { Next::Roll(rolling(spec, workload, end)) };
-    Stop { next, batch: last }
+    if Shape::of(workload) == end {
+        return Action::Finish;
+    }
+    Action::Roll { rolling: rolling(spec, workload, end), batch: spec.last_batch() }
 }
 
 /// The shape in which `goal` pods are the target's.
 ///
-/// As with two Deployments the sources keep what the target has not yet: the sum grows with the batches where
-/// the target size is larger than what was there.
+/// As with one Deployment per revision, the sources keep what the target does not have yet, so the sum is the target size
+/// after each batch; only an upgrade that grows starts below it. Examples with batches of 2, as `replicas`/`partition`:
 ///
-/// Where it is smaller, a CloneSet gives up its surplus at the end: before, it would take pods of the target away
-/// while it has to keep others, ready or not. Which pods of a StatefulSet go is decided by their ordinals, so they
-/// go first and are not replaced in vain.
+/// | upgrade | batch 1 | batch 2 | batch 3 | at the end |
+/// |---|---|---|---|---|
+/// | 4 pods to 4 | 4/2 | 4/0 | | |
+/// | 2 pods to 6 | 4/2 | 6/2 | 6/0 | |
+/// | 6 pods to 4, StatefulSet | 4/2 | 4/0 | | |
+/// | 6 pods to 4, CloneSet | 6/4 | 6/2 | | 4/0 |
+///
+/// Where the size shrinks, a CloneSet gives up its surplus at the end: it chooses by itself which pods go, and with a
+/// partition to keep it would remove ready pods of the target. Which pods of a StatefulSet go is decided by their ordinals,
+/// so they go first and are not replaced in vain.
 fn shape(spec: &RunSpec, goal: u32) -> Shape {
     match spec.mode {
-        Mode::Upgrade if is_shrink(spec) && spec.kind == WorkloadKind::CloneSet => {
+        Mode::Upgrade if is_smaller(spec) && spec.kind == WorkloadKind::CloneSet => {
             let replicas = spec.size_before();
             Shape { replicas, partition: replicas.saturating_sub(goal) }
         }
@@ -119,31 +71,32 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
     }
 }
 
-/// Whether a batch has been written: that it has gone further is as good.
+/// Whether a batch has been written; a shape beyond it counts, too.
 fn is_reached(spec: &RunSpec, workload: &Workload, shape: Shape) -> bool {
     let seen = Shape::of(workload);
     let has_size =
-        if is_shrink(spec) { seen.replicas <= shape.replicas } else { seen.replicas >= shape.replicas };
+        if is_smaller(spec) { seen.replicas <= shape.replicas } else { seen.replicas >= shape.replicas };
     workload.template() == Some(&spec.target) && seen.partition <= shape.partition && has_size
 }
 
-fn is_shrink(spec: &RunSpec) -> bool {
+/// Whether the run ends with fewer replicas than it began with, whichever revision they are of.
+fn is_smaller(spec: &RunSpec) -> bool {
     spec.target_size < spec.size_before()
 }
 
-/// The batch that the shape says is under way.
-fn entered(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
+/// The batch that the shape says is under way: the first whose goal it has not passed.
+fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
     let is_within = |goal: u32| match spec.mode {
-        Mode::Upgrade => moved(workload, &spec.target) <= goal,
+        Mode::Upgrade => updated_replicas(workload, &spec.target) <= goal,
         Mode::Release | Mode::Scale if spec.is_shrink() => workload.replicas >= goal,
         Mode::Release | Mode::Scale => workload.replicas <= goal,
     };
-    goals.iter().position(|goal| is_within(*goal)).unwrap_or(goals.len().saturating_sub(1))
+    goals.iter().position(|goal| is_within(*goal)).unwrap_or_else(|| spec.last_batch())
 }
 
-/// What a written batch still waits for: its pods, and that those beyond the size are gone.
+/// What a written batch still waits for: its pods, and that surplus pods are gone.
 fn await_batch(spec: &RunSpec, workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
-    // A scale-in is done when the pods are gone, whatever the readiness of those that stay (spec §3.7).
+    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are ready.
     if spec.is_shrink() {
         return await_drained(workload);
     }
@@ -158,14 +111,20 @@ fn rolling(spec: &RunSpec, workload: &Workload, to: Shape) -> Rolling {
         generation: workload.generation,
         revision: spec.target.clone(),
         strategy: workload.in_place.as_ref().map(|in_place| in_place.strategy.clone()).unwrap_or_default(),
-        extent: if has_template { Extent::Shape } else { Extent::Template },
+        extent: if has_template { RollExtent::Shape } else { RollExtent::Template },
         from: Shape::of(workload),
         to,
     }
 }
 
+/// Replicas that the target may have: those that the partition does not hold back.
+#[must_use]
+pub fn updated_replicas(workload: &Workload, target: &str) -> u32 {
+    if workload.template() == Some(target) { Shape::of(workload).updated() } else { 0 }
+}
+
 /// Ready pods of the target, as far as the object shows them.
 #[must_use]
-pub fn ready(workload: &Workload, target: &str) -> u32 {
-    if workload.template() == Some(target) { readiness::ready(workload) } else { 0 }
+pub fn ready_replicas(workload: &Workload, target: &str) -> u32 {
+    if workload.template() == Some(target) { readiness::ready_replicas(workload) } else { 0 }
 }

@@ -1,18 +1,24 @@
 //! What to do next, decided from what is observed and what is desired. Pure and total.
 //!
-//! Nothing here knows a client, a clock, the environment or the terminal. [`step::plan`] is the only
-//! place that decides; everything else performs or tells.
+//! Nothing here knows a client, a clock, the environment or the terminal. [`step::plan`] decides each step of a run;
+//! everything else performs or reports it. Its batch loop is [`next_action::next_action`], with one strategy for
+//! workloads of one revision each, `per_revision`, and one for those that serve all revisions, [`in_place`].
 
+pub mod action;
 pub mod batch;
 pub mod desired;
+pub mod epoch;
 pub mod in_place;
+pub mod next_action;
 pub mod observed;
 pub mod preview;
 pub mod readiness;
 pub mod record;
+pub mod replica_split;
 pub mod rollback;
-pub mod sides;
-pub mod standing;
+pub mod run;
+pub mod run_status;
 pub mod states;
 pub mod step;
-pub mod walk;
+
+mod per_revision;

@@ -4,32 +4,13 @@
 //! plan relied on, and a write that is refused means *observe again*.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
-
-/// The number of a claim on a component: each claim is one more than the last, never the same twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Epoch(pub u64);
-
-impl Epoch {
-    /// The epoch of the claim after this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// An object's `metadata.uid`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -43,7 +24,7 @@ pub struct Observed {
     /// The run record, where there is one.
     pub record: Option<Record>,
     /// The epoch that this process has claimed; `None` before the claim.
-    pub held: Option<Epoch>,
+    pub claimed_epoch: Option<Epoch>,
 }
 
 /// One workload: the Deployment of one revision, or the one object of all.
@@ -86,19 +67,20 @@ pub struct Workload {
 /// What a workload shows that serves all revisions with one object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InPlace {
-    /// What its last writer of ours noted on it.
-    pub written: Option<Written>,
+    /// The stamp of the last write of a run; `None` where no run has written.
+    pub spec_stamp: Option<SpecStamp>,
     /// Pods that stay on the template before, or the ordinal below which they do.
     pub partition: u32,
     /// `spec.updateStrategy` as it is: what others set in it stays.
     pub strategy: Value,
-    /// Ready pods of the present template, or fewer where the status does not tell them from others.
+    /// Ready pods of the newest template; a lower bound where the status does not count them apart from others.
     pub updated_ready: u32,
 }
 
-/// What a write to an in-place workload leaves on it: it tells whose spec it is.
+/// What a write to an in-place workload stores on it, so that a later run knows whose spec it is (ARCHITECTURE.md, *One
+/// object for all revisions*).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct SpecStamp {
     /// The revision that the template is of.
     pub revision: String,
     /// `metadata.generation` with that write; it moves with every later change of the spec.
@@ -116,12 +98,18 @@ impl Observed {
 }
 
 impl Workload {
+    /// What the last write of a run left on it; `None` for a Deployment, and where no run has written.
+    #[must_use]
+    pub fn spec_stamp(&self) -> Option<&SpecStamp> {
+        self.in_place.as_ref()?.spec_stamp.as_ref()
+    }
+
     /// The revision that its template is of; `None` where somebody else has changed its spec since our last write,
     /// and for a Deployment, which is named after it.
     #[must_use]
     pub fn template(&self) -> Option<&str> {
-        let written = self.in_place.as_ref()?.written.as_ref()?;
-        (self.generation <= written.generation).then_some(written.revision.as_str())
+        let stamp = self.spec_stamp()?;
+        (self.generation <= stamp.generation).then_some(stamp.revision.as_str())
     }
 
     /// The revision that it runs: the one that it is named after, or that its template is of, as far as that is
@@ -134,19 +122,17 @@ impl Workload {
         }
     }
 
-    /// Whether its last writer of ours noted a generation that the object has not reached: the write changed nothing, and
-    /// the next change of somebody else's would pass for it.
+    /// Whether its stamp names a generation that the object has not reached. That write changed nothing, and the next
+    /// change by something else would be taken for it.
     #[must_use]
-    pub fn is_noted_ahead(&self) -> bool {
-        let written = self.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
-        written.is_some_and(|written| written.generation > self.generation)
+    pub fn is_stamp_ahead(&self) -> bool {
+        self.spec_stamp().is_some_and(|stamp| stamp.generation > self.generation)
     }
 
     /// Whether somebody else has changed its spec since the run of this claim wrote it.
     #[must_use]
-    pub fn is_disturbed(&self, epoch: Epoch) -> bool {
-        let written = self.in_place.as_ref().and_then(|in_place| in_place.written.as_ref());
-        written.is_some_and(|written| written.epoch == epoch && self.generation > written.generation)
+    pub fn is_modified_externally(&self, epoch: Epoch) -> bool {
+        self.spec_stamp().is_some_and(|stamp| stamp.epoch == epoch && self.generation > stamp.generation)
     }
 }
 

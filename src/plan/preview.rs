@@ -1,22 +1,23 @@
 //! The steps that a run would take, worked out without a cluster.
 //!
-//! It folds [`plan`] over assumed outcomes: every write is accepted and every wait ends well. So what
-//! `rollout plan` shows is what `rollout apply` does.
+//! It folds [`plan`] over assumed outcomes: every write is accepted and every wait ends well. So `rollout plan` prints
+//! the steps that `rollout apply` takes.
 
 use std::collections::BTreeMap;
 
+use crate::plan::action::{Action, RollExtent, Shape, Waiting};
 use crate::plan::desired::Desired;
-use crate::plan::in_place::{Extent, Shape};
-use crate::plan::observed::{Epoch, InPlace, Observed, Uid, Workload, Written};
-use crate::plan::record::{Claim, LeaseScope, Outcome, Purpose, Record};
-use crate::plan::sides::Sides;
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::{InPlace, Observed, SpecStamp, Uid, Workload};
+use crate::plan::record::{Claim, Record};
+use crate::plan::replica_split::ReplicaSplit;
+use crate::plan::run::{LeaseScope, Outcome, Purpose};
 use crate::plan::step::{Step, plan};
-use crate::plan::walk::Waiting;
 
 /// More steps than any run can have: two writes and two waits a batch, for the most batches a manifest may list.
-const MOST_STEPS: usize = 20_000;
+const MAX_STEPS: usize = 20_000;
 
-/// One foreseen step and the sizes after it.
+/// One step of a preview, and the sizes after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreviewStep {
     /// The step.
@@ -27,32 +28,44 @@ pub struct PreviewStep {
     pub sources: u32,
 }
 
-/// Foresees a run to its end: the last step is one of `Nothing`, `Hold`, `Finish`, `Superseded`, `Refuse`.
+/// Works out a run to its end. The last step is [`Step::Nothing`], [`Action::Hold`], [`Action::Finish`],
+/// [`Step::Superseded`], [`Step::ExternalChange`] or [`Step::Refuse`].
 #[must_use]
-pub fn preview(observed: &Observed, desired: &Desired) -> Vec<PreviewStep> {
+pub fn preview_steps(observed: &Observed, desired: &Desired) -> Vec<PreviewStep> {
     let mut world = observed.clone();
     let mut steps = Vec::new();
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         let step = plan(&world, desired);
-        let is_end = matches!(
-            step,
-            Step::Nothing
-                | Step::Hold { .. }
-                | Step::Finish
-                | Step::Superseded { .. }
-                | Step::Disturbed { .. }
-                | Step::Refuse(_)
-        );
+        let is_end = is_end(&step);
         assume(&mut world, desired, &step);
-        // Controllers see a new size at once here: what is worth foreseeing is the wait for pods.
+        // Controllers observe a new size at once here: only the waits for pods are of interest.
         world.workloads.iter_mut().for_each(|one| one.observed_generation = one.generation);
-        let Sides { target, sources, .. } = Sides::of(&world, desired.kind, &desired.target);
+        let ReplicaSplit { target, sources, .. } = ReplicaSplit::of(&world, desired.kind, &desired.target);
         steps.push(PreviewStep { step, target, sources });
         if is_end {
             break;
         }
     }
     steps
+}
+
+fn is_end(step: &Step) -> bool {
+    match step {
+        Step::Nothing
+        | Step::Act(Action::Hold { .. } | Action::Finish)
+        | Step::Superseded { .. }
+        | Step::ExternalChange { .. }
+        | Step::Refuse(_) => true,
+        Step::Claim { .. }
+        | Step::Stamp { .. }
+        | Step::Act(
+            Action::Create
+            | Action::Scale { .. }
+            | Action::Roll { .. }
+            | Action::Wait { .. }
+            | Action::Delete { .. },
+        ) => false,
+    }
 }
 
 /// Changes an observation as if the step had been performed and its wait had ended.
@@ -64,72 +77,75 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
             let lease = LeaseScope::default();
             let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
-            world.held = Some(record.epoch);
+            world.claimed_epoch = Some(record.epoch);
             world.record = Some(record);
         }
         Step::Stamp { workload } => {
-            let held = world.held;
-            for found in world.workloads.iter_mut().filter(|found| found.name == *workload) {
-                found.epoch = held;
+            let epoch = world.claimed_epoch;
+            update(world, workload, |found| {
+                found.epoch = epoch;
                 let generation = found.generation;
-                if let Some(written) = found.in_place.as_mut().and_then(|in_place| in_place.written.as_mut())
-                {
-                    written.generation = written.generation.min(generation);
+                let stamp = found.in_place.as_mut().and_then(|in_place| in_place.spec_stamp.as_mut());
+                if let Some(stamp) = stamp {
+                    stamp.generation = stamp.generation.min(generation);
                 }
-            }
+            });
         }
-        Step::Create => world.workloads.push(newborn(desired, world)),
-        Step::Scale { scaling, .. } => {
-            for found in world.workloads.iter_mut().filter(|found| found.name == scaling.workload) {
-                found.replicas = scaling.to;
-                found.paused &= !scaling.unpauses;
-                found.generation += 1;
-            }
-        }
-        Step::Roll { rolling, .. } => {
-            let held = world.held;
-            for found in world.workloads.iter_mut().filter(|found| found.name == rolling.workload) {
+        Step::Act(action) => assume_action(world, desired, action),
+        Step::Nothing | Step::Superseded { .. } | Step::ExternalChange { .. } | Step::Refuse(_) => {}
+    }
+}
+
+fn assume_action(world: &mut Observed, desired: &Desired, action: &Action) {
+    match action {
+        Action::Create => world.workloads.push(created(desired, world)),
+        Action::Scale { scaling, .. } => update(world, &scaling.workload, |found| {
+            found.replicas = scaling.to;
+            found.paused &= !scaling.unpauses;
+            found.generation += 1;
+        }),
+        Action::Roll { rolling, .. } => {
+            let epoch = world.claimed_epoch.unwrap_or(Epoch(0));
+            update(world, &rolling.workload, |found| {
                 found.replicas = rolling.to.replicas;
                 found.generation += 1;
-                // Of another template no pod is ready yet.
+                // No pod of another template is ready yet.
                 let ready = match rolling.extent {
-                    Extent::Template => 0,
-                    Extent::Shape => found.in_place.as_ref().map_or(0, |in_place| in_place.updated_ready),
+                    RollExtent::Template => 0,
+                    RollExtent::Shape => found.in_place.as_ref().map_or(0, |in_place| in_place.updated_ready),
                 };
+                let (revision, generation) = (rolling.revision.clone(), found.generation);
                 found.in_place = Some(InPlace {
-                    written: Some(Written {
-                        revision: rolling.revision.clone(),
-                        generation: found.generation,
-                        epoch: held.unwrap_or(Epoch(0)),
-                    }),
+                    spec_stamp: Some(SpecStamp { revision, generation, epoch }),
                     partition: rolling.to.partition,
                     strategy: rolling.strategy.clone(),
                     updated_ready: ready.min(rolling.to.replicas),
                 });
-            }
+            });
         }
-        Step::Wait { waiting: Waiting::Generation { workload }, .. } => {
-            for found in world.workloads.iter_mut().filter(|found| found.name == *workload) {
-                found.observed_generation = found.generation;
-            }
+        Action::Wait { waiting: Waiting::Generation { workload }, .. } => {
+            update(world, workload, |found| found.observed_generation = found.generation);
         }
-        Step::Wait { waiting, .. } => {
+        Action::Wait { waiting, .. } => {
             world.workloads.retain(|workload| !workload.deleting);
-            // What is not ready and not waited for stays so: it is the first to go.
-            for found in world.workloads.iter_mut().filter(|found| found.name == waiting.workload()) {
+            // A pod that is not ready and not waited for stays so: it is the first to go.
+            update(world, waiting.workload(), |found| {
                 let ready = found.ready_replicas;
                 settle(found);
-                // Pods that are not ready go first, and none becomes ready by that.
+                // Pods that are not ready go first, and no pod becomes ready by that.
                 if let (Waiting::Drained { .. }, None) = (waiting, &found.in_place) {
                     found.ready_replicas = ready.min(found.replicas);
                 }
-            }
+            });
         }
-        Step::Delete { workload, .. } => world.workloads.retain(|found| found.name != *workload),
-        Step::Hold { .. } => end(world, Outcome::Held),
-        Step::Finish => end(world, Outcome::Succeeded),
-        Step::Nothing | Step::Superseded { .. } | Step::Disturbed { .. } | Step::Refuse(_) => {}
+        Action::Delete { workload, .. } => world.workloads.retain(|found| found.name != *workload),
+        Action::Hold { .. } => end(world, Outcome::Held),
+        Action::Finish => end(world, Outcome::Succeeded),
     }
+}
+
+fn update(world: &mut Observed, name: &str, change: impl Fn(&mut Workload)) {
+    world.workloads.iter_mut().filter(|found| found.name == name).for_each(change);
 }
 
 fn end(world: &mut Observed, outcome: Outcome) {
@@ -143,26 +159,28 @@ fn settle(workload: &mut Workload) {
     workload.status_replicas = workload.replicas;
     workload.ready_replicas = workload.replicas;
     workload.updated_replicas = workload.replicas;
-    let moved = Shape::of(workload).moved();
+    let updated = Shape::of(workload).updated();
     if let Some(in_place) = workload.in_place.as_mut() {
-        in_place.updated_ready = moved;
+        in_place.updated_ready = updated;
     }
 }
 
-fn newborn(desired: &Desired, world: &Observed) -> Workload {
-    let written =
-        Written { revision: desired.target.clone(), generation: 1, epoch: world.held.unwrap_or(Epoch(0)) };
+/// The target as its create leaves it, before its controller has observed it.
+fn created(desired: &Desired, world: &Observed) -> Workload {
+    let epoch = world.claimed_epoch;
+    let (revision, generation) = (desired.target.clone(), 1);
+    let stamp = SpecStamp { revision, generation, epoch: epoch.unwrap_or(Epoch(0)) };
     Workload {
         name: desired.workload.clone(),
         uid: Uid(format!("foreseen-{}", desired.workload)),
         resource_version: String::new(),
         replicas: 0,
-        generation: 1,
+        generation,
         observed_generation: -1,
         status_replicas: 0,
         ready_replicas: 0,
         updated_replicas: 0,
-        epoch: world.held,
+        epoch,
         annotated: true,
         created: None,
         deleting: false,
@@ -171,6 +189,6 @@ fn newborn(desired: &Desired, world: &Observed) -> Workload {
         in_place: desired
             .kind
             .is_in_place()
-            .then(|| InPlace { written: Some(written), ..InPlace::default() }),
+            .then(|| InPlace { spec_stamp: Some(stamp), ..InPlace::default() }),
     }
 }

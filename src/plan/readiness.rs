@@ -12,7 +12,7 @@ pub fn is_fresh(workload: &Workload) -> bool {
 
 /// Ready pods of the workload's own template; none while the status is stale.
 #[must_use]
-pub fn ready(workload: &Workload) -> u32 {
+pub fn ready_replicas(workload: &Workload) -> u32 {
     match &workload.in_place {
         _ if !is_fresh(workload) => 0,
         Some(in_place) => in_place.updated_ready,
@@ -23,7 +23,7 @@ pub fn ready(workload: &Workload) -> u32 {
 /// Whether at least `goal` pods, less those tolerated, are ready.
 #[must_use]
 pub fn has_ready(workload: &Workload, goal: u32, tolerated: u32) -> bool {
-    is_fresh(workload) && ready(workload).saturating_add(tolerated) >= goal
+    is_fresh(workload) && ready_replicas(workload).saturating_add(tolerated) >= goal
 }
 
 /// Whether no more pods exist than the spec asks for.
@@ -69,7 +69,7 @@ mod tests {
     fn a_stale_status_counts_for_nothing() {
         let stale = workload(2, 1, 5, 5, 5, 5);
         assert!(!has_ready(&stale, 0, 0));
-        assert_eq!(ready(&stale), 0);
+        assert_eq!(ready_replicas(&stale), 0);
         assert!(!is_drained(&stale));
     }
 

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::oam::application::Strategy;
 use crate::oam::exposure::Exposure;
-use crate::oam::kind::WorkloadKind;
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
+use crate::plan::run::{LeaseScope, Outcome, Purpose, Run, RunSpec};
 
 /// How many past runs a record keeps.
 pub const PAST_RUNS: usize = 10;
@@ -43,216 +42,6 @@ pub struct Record {
     pub exposes: BTreeMap<String, Exposure>,
 }
 
-/// One run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Run {
-    /// What it does, frozen at the claim.
-    pub spec: RunSpec,
-    /// What it was asked for as; decides what the same command means when it is given again.
-    #[serde(default)]
-    pub purpose: Purpose,
-    /// How it stands.
-    pub outcome: Outcome,
-    /// Who has paused it; no write is sent while it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<Pause>,
-    /// Replicas of the component before the first run since the last success: what a rollback returns to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size_before: Option<u32>,
-    /// Which Lease its process holds.
-    #[serde(default)]
-    pub lease: LeaseScope,
-    /// Who claimed it.
-    pub by: String,
-    /// When it was first claimed.
-    pub started: Timestamp,
-    /// When it ended or was held; `None` while it runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished: Option<Timestamp>,
-    /// Why it ended as it did, where that needs words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-}
-
-/// What a run was asked for as.
-///
-/// The end alone does not tell: an interrupted way back from `v2` to `v1` looks like an upgrade from `v2`, and going
-/// back *from it* would turn it round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Purpose {
-    /// To the state that a manifest or a size asks for.
-    #[default]
-    Forward,
-    /// To an earlier revision.
-    Undo,
-    /// Back to where the run before began.
-    Abort,
-}
-
-/// Which Lease the process that drives a run holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum LeaseScope {
-    /// That of the application: its runs wait in line for each other.
-    #[default]
-    Application,
-    /// That of the component alone: it was taken over from a run of the application, whose other components go on.
-    Component,
-}
-
-/// A user's word that a run has to stand still.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pause {
-    /// The identity of who asked.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What a run does. Nothing in it changes while the run lasts, but by the user's word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RunSpec {
-    /// What kind of run it is.
-    pub mode: Mode,
-    /// The kind of workload that the component runs as.
-    #[serde(default)]
-    pub kind: WorkloadKind,
-    /// The revision being rolled out.
-    pub target: String,
-    /// The revisions being replaced, as they were at the claim.
-    pub sources: Vec<String>,
-    /// Replicas at the claim: of the sources together in an upgrade, of the target otherwise.
-    pub original_size: u32,
-    /// The target's replicas at the claim; zero where it did not exist.
-    pub target_start: u32,
-    /// Replicas wanted at the end.
-    pub target_size: u32,
-    /// The batches, absolute. Never empty.
-    pub batches: Vec<FrozenBatch>,
-    /// Zero-based index of the last batch that may run, inclusive; `None` is all.
-    pub partition: Option<u32>,
-    /// Which half of a batch comes first.
-    pub strategy: FrozenStrategy,
-}
-
-/// A batch in absolute numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FrozenBatch {
-    /// Its size.
-    pub size: u32,
-    /// How many pods may be unready for it to pass.
-    pub max_unavailable: u32,
-}
-
-/// What kind of run it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Mode {
-    /// Nothing was there before.
-    Release,
-    /// One revision replaces others.
-    Upgrade,
-    /// The same revision gets another size.
-    Scale,
-}
-
-/// [`Strategy`], as it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FrozenStrategy {
-    /// The target grows before the source shrinks.
-    IncreaseFirst,
-    /// The source shrinks before the target grows.
-    DecreaseFirst,
-}
-
-impl From<Strategy> for FrozenStrategy {
-    fn from(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::IncreaseFirst => Self::IncreaseFirst,
-            Strategy::DecreaseFirst => Self::DecreaseFirst,
-        }
-    }
-}
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Claimed and not ended; its process may be gone.
-    Running,
-    /// Stopped at its gate as asked.
-    Held,
-    /// Paused by a user; its process, where it lives, waits and writes nothing.
-    Paused,
-    /// The target was reached.
-    Succeeded,
-    /// It did not get ready in time; resumable.
-    Failed,
-    /// Stopped by a signal; resumable.
-    Interrupted,
-    /// Another run took over before it ended.
-    Superseded,
-}
-
-impl RunSpec {
-    /// The goal after each batch: of the target's size, cumulative.
-    ///
-    /// The last is always the target size (spec §5.2).
-    #[must_use]
-    pub fn goals(&self) -> Vec<u32> {
-        let last = self.batches.len().saturating_sub(1);
-        let mut moved = 0_u32;
-        self.batches
-            .iter()
-            .enumerate()
-            .map(|(index, batch)| {
-                moved = moved.saturating_add(batch.size);
-                match self.mode {
-                    _ if index == last => self.target_size,
-                    Mode::Release | Mode::Scale if self.is_shrink() => {
-                        self.original_size.saturating_sub(moved)
-                    }
-                    Mode::Release | Mode::Scale => self.original_size.saturating_add(moved),
-                    Mode::Upgrade => moved,
-                }
-            })
-            .collect()
-    }
-
-    /// Replicas of the component at the claim, whichever revision they were of.
-    #[must_use]
-    pub fn size_before(&self) -> u32 {
-        match self.mode {
-            Mode::Upgrade => self.original_size.saturating_add(self.target_start),
-            Mode::Release | Mode::Scale => self.original_size,
-        }
-    }
-
-    /// Whether a scale makes the workload smaller.
-    #[must_use]
-    pub fn is_shrink(&self) -> bool {
-        self.mode != Mode::Upgrade && self.target_size < self.original_size
-    }
-
-    /// Whether the gate is closed after this batch (zero-based). The last batch has no gate.
-    #[must_use]
-    pub fn holds_after(&self, batch: usize) -> bool {
-        batch + 1 < self.batches.len() && self.partition.is_some_and(|partition| partition as usize <= batch)
-    }
-}
-
-impl Outcome {
-    /// Whether a later run with the same end goes on where this one stopped.
-    #[must_use]
-    pub fn is_resumable(self) -> bool {
-        match self {
-            Self::Running | Self::Held | Self::Paused | Self::Failed | Self::Interrupted => true,
-            Self::Succeeded | Self::Superseded => false,
-        }
-    }
-}
-
 impl Record {
     /// Every revision that its runs name: what a workload of the component may be of.
     pub fn revision_names(&self) -> impl Iterator<Item = String> {
@@ -278,8 +67,8 @@ impl Record {
 
     /// The record after a claim of `spec`.
     ///
-    /// No claim is paused. A run that goes on keeps its first start; one that is replaced moves to the past, as superseded
-    /// where it had neither ended nor failed.
+    /// A claimed run is not paused. A resumed run keeps its start. A run that is replaced moves to the past, as superseded
+    /// if it had neither ended nor failed.
     #[must_use]
     pub fn claim(
         previous: Option<&Self>,
@@ -326,16 +115,8 @@ impl Record {
     }
 }
 
-impl Run {
-    /// Replicas of the component at the moment that a rollback of this run returns to.
-    #[must_use]
-    pub fn size_before(&self) -> u32 {
-        self.size_before.unwrap_or_else(|| self.spec.size_before())
-    }
-}
-
-/// The size that a rollback of a run of `spec` returns to. A run that begins amid an unfinished one finds more pods than
-/// anybody has asked for; then it is the size from before that one.
+/// The size that a rollback of a run of `spec` returns to. A run that starts during an unfinished one finds more pods than
+/// any run requested, so it inherits the size from before that one.
 fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 {
     match previous {
         Some(Record { run, .. }) if resumes || run.outcome != Outcome::Succeeded => run.size_before(),
@@ -344,8 +125,8 @@ fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 
 }
 
 impl Record {
-    /// The record after its component's removal has begun: whatever run is under way is superseded, and no run of an
-    /// earlier claim can write any more.
+    /// The record after its component's removal has begun: an open run is superseded, and the new epoch keeps any earlier
+    /// claim from writing (ARCHITECTURE.md, *Fencing*).
     #[must_use]
     pub fn fence(&self, at: Timestamp, newest_stamp: Epoch) -> Self {
         let mut record = self.clone();
@@ -359,7 +140,7 @@ impl Record {
     }
 }
 
-/// Who claims a run, when, and whether an unfinished one goes on.
+/// A claim of a run: by whom, when and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     /// The identity of the claiming process.
@@ -368,7 +149,7 @@ pub struct Claim {
     pub at: Timestamp,
     /// The newest epoch that any workload is stamped with: a record that was lost takes its epoch with it.
     pub newest_stamp: Epoch,
-    /// Whether the recorded run goes on.
+    /// Whether it resumes the recorded run.
     pub resumes: bool,
     /// What it is asked for as.
     pub purpose: Purpose,

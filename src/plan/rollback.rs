@@ -1,14 +1,16 @@
-//! Where a rollback leads. `undo`, `abort`, `undo --now`, `--on-failure undo`, hints and `plan` all ask here.
+//! Where a rollback leads. `undo`, `abort`, `undo --now`, `--on-failure undo`, hints and `plan` all use it
+//! (ARCHITECTURE.md, *Rollback*).
 //!
 //! | what is rolled back | revision | size |
 //! |---|---|---|
-//! | a run under way, held, paused, interrupted or failed | the one that last succeeded before it | that of the moment before it |
-//! | a run that succeeded | the last other one that succeeded | stays as it is |
+//! | a run in progress, held, paused, interrupted or failed | the last one that succeeded before it | from before the run |
+//! | a run that succeeded | the last other one that succeeded | unchanged |
 //!
-//! A revision that was only tried is no rollback target, unless a user names it.
+//! A revision that never succeeded is not a rollback target, unless a user names it.
 
 use crate::oam::revision::StoredRevision;
-use crate::plan::record::{Mode, Outcome, Record, Run};
+use crate::plan::record::Record;
+use crate::plan::run::{Mode, Outcome, Run};
 
 /// Where a rollback leads.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,21 +21,25 @@ pub struct Rollback<'a> {
     pub size: u32,
 }
 
-/// Where a rollback of the last run leads; `None` where no revision is known to have worked.
+/// Where a rollback of the last run leads; `None` where there is no candidate.
 ///
-/// `live` is the component's size as it is; `None` where it has no workload.
+/// `live` is the component's observed size; `None` where it has no workload.
 #[must_use]
-pub fn target<'a>(record: &Record, stored: &'a [StoredRevision], live: Option<u32>) -> Option<Rollback<'a>> {
+pub fn rollback_target<'a>(
+    record: &Record,
+    stored: &'a [StoredRevision],
+    live: Option<u32>,
+) -> Option<Rollback<'a>> {
     let find = |name: &String| stored.iter().find(|one| one.name == *name);
     let succeeded = record.succeeded_revisions();
     let mut candidates = succeeded.iter().filter(|name| is_candidate(record, name)).filter_map(find);
     let revision = candidates.next().or_else(|| unproven(record, stored))?;
-    Some(Rollback { revision, size: size(record, live) })
+    Some(Rollback { revision, size: rollback_size(record, live) })
 }
 
 /// The size that a rollback of the last run leads to, whatever its revision.
 #[must_use]
-pub fn size(record: &Record, live: Option<u32>) -> u32 {
+pub fn rollback_size(record: &Record, live: Option<u32>) -> u32 {
     let Record { run, .. } = record;
     match (run.outcome, run.spec.mode) {
         (Outcome::Succeeded, _) => live.unwrap_or(run.spec.target_size),
@@ -43,16 +49,22 @@ pub fn size(record: &Record, live: Option<u32>) -> u32 {
     }
 }
 
-/// Whether a rollback may lead to a revision that worked. A run under way to the very revision that worked last repairs
-/// or scales it, and rolling that back must not replace it by an older one.
+/// Whether a rollback may lead to a revision that succeeded. An unfinished run to the very revision that succeeded last
+/// repairs or scales it; rolling that back must not replace it by an older one, so its own target is a candidate.
 fn is_candidate(record: &Record, name: &str) -> bool {
     let Run { spec, outcome, .. } = &record.run;
     let repairs = *outcome != Outcome::Succeeded && spec.mode != Mode::Release;
     repairs || spec.target != name
 }
 
-/// Where no success is on record: what ran before the first recorded run, or the next lower number, unless it was tried
-/// in vain.
+/// Where no success is on record: the record was lost, or it begins with the run that is rolled back.
+///
+/// | order | revision | because |
+/// |---|---|---|
+/// | 1 | the newest source of an unfinished run | it ran before, and still may |
+/// | 2 | the highest number below the target's | it is the last one that was recorded before |
+///
+/// The run's own target is neither, nor is a revision to which runs are recorded of which none succeeded.
 fn unproven<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
     let Record { run, past, .. } = record;
     let target = &run.spec.target;
@@ -77,8 +89,9 @@ mod tests {
 
     use super::*;
     use crate::oam::kind::WorkloadKind;
-    use crate::plan::observed::Epoch;
-    use crate::plan::record::{Claim, FrozenBatch, FrozenStrategy, LeaseScope, PAST_RUNS, Purpose, RunSpec};
+    use crate::plan::epoch::Epoch;
+    use crate::plan::record::{Claim, PAST_RUNS};
+    use crate::plan::run::{FrozenBatch, FrozenStrategy, LeaseScope, Purpose, RunSpec};
 
     /// A run to `v<target>` from `v<source>`s, of four replicas at its end, with as many before.
     fn run(target: u32, sources: &[u32], outcome: Outcome) -> Run {
@@ -144,7 +157,8 @@ mod tests {
     /// The number of the revision that a rollback leads to, of a component that has seven replicas now, and the size.
     fn rolled_back(record: &Record) -> Option<(i64, u32)> {
         let revisions = stored(3);
-        target(record, &revisions, Some(7)).map(|rollback| (rollback.revision.revision, rollback.size))
+        rollback_target(record, &revisions, Some(7))
+            .map(|rollback| (rollback.revision.revision, rollback.size))
     }
 
     #[test]

@@ -2,16 +2,16 @@
 
 use thiserror::Error;
 
+use crate::plan::action::{Action, await_ready};
 use crate::plan::batch::{self, BatchSumError};
 use crate::plan::desired::Desired;
-use crate::plan::in_place::Rolling;
-use crate::plan::observed::{Epoch, Observed, Uid, Workload};
-use crate::plan::readiness;
-use crate::plan::record::{FrozenBatch, Mode, Outcome, Run, RunSpec};
-use crate::plan::sides::{Sides, source_names};
-use crate::plan::walk::{Next, Scaling, Waiting, walk};
+use crate::plan::epoch::Epoch;
+use crate::plan::next_action::next_action;
+use crate::plan::observed::{Observed, Workload};
+use crate::plan::replica_split::{ReplicaSplit, source_names};
+use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec};
 
-/// What to do next. Nothing is left to decide by whoever performs it.
+/// What to do next. Nothing is left to decide by the code that performs it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Everything is as desired; nothing is written.
@@ -20,82 +20,49 @@ pub enum Step {
     Claim {
         /// The run.
         spec: RunSpec,
-        /// Whether the recorded run goes on.
+        /// Whether it resumes the recorded run.
         resumes: bool,
     },
-    /// Put the held epoch on a workload, before anything of the component changes, and correct what it notes of a write
-    /// that changed nothing.
+    /// Put the claimed epoch on a workload, before anything of the component changes, and correct its spec stamp where
+    /// that notes a write that changed nothing.
     Stamp {
         /// The workload.
         workload: String,
     },
-    /// Create the target with no replicas.
-    Create,
-    /// Change a size.
-    Scale {
-        /// The change.
-        scaling: Scaling,
-        /// The batch it belongs to, zero-based.
-        batch: usize,
-    },
-    /// Let an in-place workload go on.
-    Roll {
-        /// The change.
-        rolling: Rolling,
-        /// The batch it belongs to, zero-based.
-        batch: usize,
-    },
-    /// Nothing can be done until something changes.
-    Wait {
-        /// What it waits for.
-        waiting: Waiting,
-        /// The batch it belongs to, zero-based.
-        batch: usize,
-    },
-    /// The gate after this batch (zero-based) is closed: the run stops here as asked.
-    Hold {
-        /// The batch that is done.
-        batch: usize,
-    },
-    /// Delete a drained source.
-    Delete {
-        /// The source.
-        workload: String,
-        /// Its identity.
-        uid: Uid,
-    },
-    /// Everything is as desired: record it.
-    Finish,
+    /// Take the next action of the recorded run. Before a claim, only to wait or to stay at the gate.
+    Act(Action),
     /// Another run has claimed the component: write nothing more.
     Superseded {
         /// The epoch of that run.
         by: Epoch,
     },
-    /// Somebody else has changed an in-place workload since this run wrote it: write nothing more.
-    Disturbed {
+    /// An in-place workload was modified by something else since this run wrote it: write nothing more.
+    ExternalChange {
         /// The workload.
         workload: String,
     },
-    /// The change cannot be made as it is asked for.
+    /// The change cannot be made as requested.
     Refuse(Refusal),
 }
 
 impl Step {
-    /// Whether a component at which it is the first step needs no write.
+    /// Whether a component of which it is the first step needs no write.
     #[must_use]
     pub fn is_rest(&self) -> bool {
         match self {
-            Self::Nothing | Self::Hold { .. } => true,
-            Self::Wait { .. }
-            | Self::Claim { .. }
+            Self::Nothing | Self::Act(Action::Hold { .. }) => true,
+            Self::Claim { .. }
             | Self::Stamp { .. }
-            | Self::Create
-            | Self::Scale { .. }
-            | Self::Roll { .. }
-            | Self::Delete { .. }
-            | Self::Finish
+            | Self::Act(
+                Action::Create
+                | Action::Scale { .. }
+                | Action::Roll { .. }
+                | Action::Wait { .. }
+                | Action::Delete { .. }
+                | Action::Finish,
+            )
             | Self::Superseded { .. }
-            | Self::Disturbed { .. }
+            | Self::ExternalChange { .. }
             | Self::Refuse(_) => false,
         }
     }
@@ -112,89 +79,118 @@ pub enum Refusal {
 /// Decides the next step.
 #[must_use]
 pub fn plan(observed: &Observed, desired: &Desired) -> Step {
-    match observed.held {
-        Some(held) => drive(observed, held),
-        None => begin(observed, desired),
+    match observed.claimed_epoch {
+        Some(epoch) => continue_run(observed, epoch),
+        None => begin_run(observed, desired),
     }
 }
 
-/// Before the claim: is there anything to do, and as which run.
-fn begin(observed: &Observed, desired: &Desired) -> Step {
+/// Before the claim: whether there is anything to do, and as which run.
+fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     let recorded = observed.record.as_ref().map(|record| &record.run);
     if let Some(step) = settled(observed, desired, recorded) {
         return step;
     }
-    let (spec, resumes) = match new_run(observed, desired, recorded) {
+    let (spec, resumes) = match frame_run(observed, desired, recorded) {
         Ok(framed) => framed,
         Err(misfit) => return Step::Refuse(Refusal::BatchSumError(misfit)),
     };
-    let stop = walk(&spec, &observed.workloads);
+    let action = next_action(&spec, &observed.workloads);
     let is_held = recorded.is_some_and(|run| run.outcome == Outcome::Held && run.spec == spec);
-    if stop.next == Next::Gate && is_held {
-        return Step::Hold { batch: stop.batch };
+    // A run that is held at the same gate already needs no other claim to stay there.
+    if is_held && matches!(action, Action::Hold { .. }) {
+        return Step::Act(action);
     }
     Step::Claim { spec, resumes }
 }
 
-/// The step where the workloads already have the desired shape and no run is open.
+/// The step where the workloads already have the desired sizes and the last run succeeded: nothing, or to wait for pods.
 fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
-    let sides = Sides::of(observed, desired.kind, &desired.target);
+    let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     let target = observed.workload(&desired.workload)?;
-    if sides.target != desired.target_size || sides.has_sources || target.is_noted_ahead() {
+    if split.target != desired.target_size || split.has_sources || target.is_stamp_ahead() {
         return None;
     }
-    // What has no record, or has lost it, gets one: without it no other command knows of the component.
+    // A component without a record gets one by a claim: without it no other command knows the component.
     let run = recorded?;
-    let is_same = run.spec.target == desired.target && run.spec.target_size == desired.target_size;
-    if !is_same || run.outcome != Outcome::Succeeded {
+    if !has_same_end(run, desired) || run.outcome != Outcome::Succeeded {
         return None;
-    }
-    if run.spec.is_shrink() {
-        return Some(Step::Nothing);
     }
     let tolerated = run.spec.batches.last().map_or(0, |batch| batch.max_unavailable);
-    if readiness::has_ready(target, desired.target_size, tolerated) {
-        return Some(Step::Nothing);
-    }
-    let waiting = if readiness::is_fresh(target) {
-        Waiting::Ready {
-            workload: target.name.clone(),
-            ready: readiness::ready(target),
-            goal: desired.target_size,
-            tolerated,
-        }
-    } else {
-        Waiting::Generation { workload: target.name.clone() }
-    };
-    let batch = run.spec.batches.len().saturating_sub(1);
-    Some(Step::Wait { waiting, batch })
+    let waiting = await_ready(target, desired.target_size, tolerated).filter(|_| !run.spec.is_shrink());
+    Some(match waiting {
+        Some(waiting) => Step::Act(Action::Wait { waiting, batch: run.spec.last_batch() }),
+        None => Step::Nothing,
+    })
 }
 
-/// Frames the run: the recorded one where it is unfinished and has the same end, else one from what is observed.
+/// Whether a run ends where the user wants the component.
+fn has_same_end(run: &Run, desired: &Desired) -> bool {
+    run.spec.target == desired.target && run.spec.target_size == desired.target_size
+}
+
+/// The run to claim: the recorded one if it is unfinished, has the same end and can be resumed; otherwise a new one. The
+/// second value says whether the recorded run is resumed.
 ///
-/// The second value tells whether the recorded run is resumed. A finished run never is: what has changed since is repaired
-/// by a run of its own, so that rolling it back returns to what the finished run has left.
-fn new_run(
+/// A finished run is never resumed. What has changed since is repaired by a run of its own, so that rolling the repair
+/// back returns to the result of the finished run.
+fn frame_run(
     observed: &Observed,
     desired: &Desired,
     recorded: Option<&Run>,
 ) -> Result<(RunSpec, bool), BatchSumError> {
-    let same = recorded
-        .filter(|run| run.spec.target == desired.target && run.spec.target_size == desired.target_size);
-    if let Some(run) = same.filter(|run| run.outcome.is_resumable())
-        && let Some(spec) = resume_run(observed, desired, run)
-    {
-        return Ok((spec, true));
+    let same = recorded.filter(|run| has_same_end(run, desired));
+    let open = same.filter(|run| run.outcome.is_resumable());
+    match open.and_then(|run| resume_run(observed, desired, run)) {
+        Some(spec) => Ok((spec, true)),
+        None => new_run(observed, desired, recorded, same).map(|spec| (spec, false)),
     }
-    let sides = Sides::of(observed, desired.kind, &desired.target);
-    let start = sides.target;
-    let (mode, original) = if sides.has_sources {
-        (Mode::Upgrade, sides.sources)
-    } else if !sides.exists || (recorded.is_none() && start <= desired.target_size) {
-        // A workload whose record was lost is treated as a first release that got this far.
+}
+
+/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed.
+///
+/// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where those
+/// no longer describe the component, or where the requested batches do not fit them.
+fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
+    let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
+    // An in-place workload that was only to be scaled and got another template needs an upgrade.
+    if split.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
+        return None;
+    }
+    // A scale whose size has left the range between its ends would jump back into it with its first batch.
+    let range =
+        run.spec.original_size.min(run.spec.target_size)..=run.spec.original_size.max(run.spec.target_size);
+    if run.spec.mode == Mode::Scale && !range.contains(&split.target) {
+        return None;
+    }
+    let mut spec = run.spec.clone();
+    spec.partition = desired.partition;
+    spec.strategy = desired.strategy.into();
+    spec.batches = freeze(&spec, desired).ok()?;
+    Some(spec)
+}
+
+/// A run from what is observed. `same` is the recorded run if it has the same end.
+///
+/// | observed | mode |
+/// |---|---|
+/// | any source | upgrade |
+/// | no target | first release |
+/// | a target of at most the wanted size, no record | first release that got this far: its record was lost |
+/// | a target otherwise | scale |
+fn new_run(
+    observed: &Observed,
+    desired: &Desired,
+    recorded: Option<&Run>,
+    same: Option<&Run>,
+) -> Result<RunSpec, BatchSumError> {
+    let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
+    let (mode, original_size) = if split.has_sources {
+        (Mode::Upgrade, split.sources)
+    } else if !split.exists || (recorded.is_none() && split.target <= desired.target_size) {
         (Mode::Release, 0)
     } else {
-        (Mode::Scale, start)
+        (Mode::Scale, split.target)
     };
     let mut spec = RunSpec {
         mode,
@@ -204,8 +200,8 @@ fn new_run(
             Mode::Upgrade => source_names(observed, desired.kind, &desired.target, recorded),
             Mode::Release | Mode::Scale => Vec::new(),
         },
-        original_size: original,
-        target_start: start,
+        original_size,
+        target_start: split.target,
         target_size: desired.target_size,
         batches: Vec::new(),
         partition: desired.partition,
@@ -213,30 +209,10 @@ fn new_run(
     };
     spec.batches = match (freeze(&spec, desired), same) {
         // The batches were written for the run that has finished; what is left of it to repair is one batch.
-        (Err(misfit), Some(_)) => batch::freeze(None, change(&spec), &misfit.what)?,
+        (Err(misfit), Some(_)) => batch::freeze_batches(None, change(&spec), &misfit.what)?,
         (batches, _) => batches?,
     };
-    Ok((spec, false))
-}
-
-/// The unfinished run with the batches, gate and strategy now asked for, or `None` where it cannot be.
-fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
-    let sides = Sides::of(observed, desired.kind, &desired.target);
-    // An in-place workload that was only to be scaled and got another template needs another run.
-    if sides.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
-        return None;
-    }
-    // Nothing may jump: a size that drifted out of the range of a scale makes another scale.
-    let range =
-        run.spec.original_size.min(run.spec.target_size)..=run.spec.original_size.max(run.spec.target_size);
-    if run.spec.mode == Mode::Scale && !range.contains(&sides.target) {
-        return None;
-    }
-    let mut spec = run.spec.clone();
-    spec.partition = desired.partition;
-    spec.strategy = desired.strategy.into();
-    spec.batches = freeze(&spec, desired).ok()?;
-    Some(spec)
+    Ok(spec)
 }
 
 fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSumError> {
@@ -249,7 +225,7 @@ fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSu
     let change = change(spec);
     // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
     let batches = if change == 0 && spec.mode != Mode::Upgrade { None } else { desired.batches.as_deref() };
-    batch::freeze(batches, change, &what)
+    batch::freeze_batches(batches, change, &what)
 }
 
 /// How many pods a run moves.
@@ -260,33 +236,25 @@ fn change(spec: &RunSpec) -> u32 {
     }
 }
 
-/// After the claim: the recorded run, step by step.
-fn drive(observed: &Observed, held: Epoch) -> Step {
+/// After the claim: the recorded run, step by step, as long as no other claim has followed.
+fn continue_run(observed: &Observed, claimed: Epoch) -> Step {
     let Some(record) = &observed.record else {
-        return Step::Superseded { by: held };
+        return Step::Superseded { by: claimed };
     };
     let newest = record.epoch.max(observed.newest_stamp());
-    if newest > held {
+    if newest > claimed {
         return Step::Superseded { by: newest };
     }
-    let unstamped = |workload: &&Workload| {
-        !workload.deleting && (workload.epoch != Some(held) || workload.is_noted_ahead())
-    };
-    if let Some(workload) = observed.workloads.iter().find(unstamped) {
+    // Every workload is stamped before any of them changes. A write of an earlier claim that is still on its way tests the
+    // stamp, so it is refused from then on.
+    let live = || observed.workloads.iter().filter(|workload| !workload.deleting);
+    let is_unstamped = |workload: &Workload| workload.epoch != Some(claimed) || workload.is_stamp_ahead();
+    if let Some(workload) = live().find(|workload| is_unstamped(workload)) {
         return Step::Stamp { workload: workload.name.clone() };
     }
-    let is_disturbed = |workload: &&Workload| workload.is_disturbed(held);
-    if let Some(workload) = observed.workloads.iter().find(is_disturbed) {
-        return Step::Disturbed { workload: workload.name.clone() };
+    let is_modified = |workload: &&Workload| workload.is_modified_externally(claimed);
+    if let Some(workload) = observed.workloads.iter().find(is_modified) {
+        return Step::ExternalChange { workload: workload.name.clone() };
     }
-    let stop = walk(&record.run.spec, &observed.workloads);
-    match stop.next {
-        Next::Create => Step::Create,
-        Next::Scale(scaling) => Step::Scale { scaling, batch: stop.batch },
-        Next::Roll(rolling) => Step::Roll { rolling, batch: stop.batch },
-        Next::Wait(waiting) => Step::Wait { waiting, batch: stop.batch },
-        Next::Gate => Step::Hold { batch: stop.batch },
-        Next::Delete { workload, uid } => Step::Delete { workload, uid },
-        Next::Complete => Step::Finish,
-    }
+    Step::Act(next_action(&record.run.spec, &observed.workloads))
 }

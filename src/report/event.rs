@@ -4,6 +4,8 @@
 //! that a display needs, so that a display keeps no state of its own. Batches are zero-based here and
 //! one-based in text.
 
+use crate::plan::action::Side;
+use crate::plan::run::Mode;
 use jiff::SignedDuration;
 
 /// Receives every event of a process in order.
@@ -48,7 +50,7 @@ pub enum EventKind {
     /// A run was claimed; its batches start or resume.
     RunStarted {
         /// What kind of run it is.
-        action: Action,
+        action: Mode,
         /// Revisions being replaced; empty for a first release and a scale.
         from: Vec<String>,
         /// The revision being rolled out.
@@ -76,7 +78,7 @@ pub enum EventKind {
         /// Its name.
         workload: String,
         /// Which side of the rollout it is on.
-        role: Role,
+        role: Side,
         /// The size before.
         from: u32,
         /// The size now wanted.
@@ -191,26 +193,6 @@ pub enum EventKind {
         /// What to do next, one line each.
         hints: Vec<String>,
     },
-}
-
-/// What kind of run it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing was there before.
-    Release,
-    /// One revision replaces others.
-    Upgrade,
-    /// The same revision gets another size.
-    Scale,
-}
-
-/// Which side of the rollout a workload is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Where the run goes.
-    Target,
-    /// Where it comes from.
-    Source,
 }
 
 /// Where a run stands.

@@ -1,7 +1,7 @@
 //! What GitHub Actions shows of a run beside its log: annotations, and the final table as the step's summary.
 //!
 //! The runner reads commands from the log itself: a line that begins with `::error`. So nothing else may look like one;
-//! see [`defused`]. (docs.github.com, "Workflow commands for GitHub Actions".)
+//! see [`escape_commands`]. (docs.github.com, "Workflow commands for GitHub Actions".)
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -21,7 +21,7 @@ pub enum Level {
 
 /// Where in a file an annotation belongs; line and column count from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spot<'a> {
+pub struct Location<'a> {
     /// The file.
     pub file: &'a str,
     /// The line.
@@ -31,12 +31,12 @@ pub struct Spot<'a> {
 }
 
 /// An annotation as a line of the log.
-pub fn annotation(level: Level, title: &str, spot: Option<Spot<'_>>, message: &str) -> String {
+pub fn annotation(level: Level, title: &str, spot: Option<Location<'_>>, message: &str) -> String {
     let level = match level {
         Level::Error => "error",
         Level::Warning => "warning",
     };
-    let place = spot.map_or_else(String::new, |Spot { file, line, column }| {
+    let place = spot.map_or_else(String::new, |Location { file, line, column }| {
         format!("file={},line={line},col={column},", property(file))
     });
     format!("::{level} {place}title={}::{}\n", property(title), value(&sanitise_block(message)))
@@ -51,7 +51,7 @@ fn value(text: &str) -> String {
 }
 
 /// Text of which no part is taken for a command, wherever it stands in a line.
-pub fn defused(text: &str) -> Cow<'_, str> {
+pub fn escape_commands(text: &str) -> Cow<'_, str> {
     let is_command = |line: &str| line.trim_start().starts_with("::");
     if !text.contains("##[") && !text.lines().any(is_command) {
         return Cow::Borrowed(text);
@@ -76,7 +76,7 @@ pub struct Annotated<R, W> {
 }
 
 impl<R: Reporter, W: Write> Annotated<R, W> {
-    /// Annotates on a writer what a display tells.
+    /// Writes annotations for the events of a display.
     pub fn new(inner: R, writer: W) -> Self {
         Self { inner, writer }
     }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_annotation_is_one_line_whatever_it_says() {
-        let spot = Spot { file: "a,b:c.yaml", line: 3, column: 7 };
+        let spot = Location { file: "a,b:c.yaml", line: 3, column: 7 };
         let line = annotation(Level::Error, "web", Some(spot), "50% gone\n::error::forged\r\u{1b}[31m");
         assert_eq!(
             line,
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn nothing_else_looks_like_a_command() {
         assert_eq!(
-            defused("a\n  ::set-env name=X::1\nb ##[error]x\n"),
+            escape_commands("a\n  ::set-env name=X::1\nb ##[error]x\n"),
             "a\n  : :set-env name=X::1\nb # #[error]x\n"
         );
-        assert!(matches!(defused("web: done :: ok\n"), Cow::Borrowed(_)));
+        assert!(matches!(escape_commands("web: done :: ok\n"), Cow::Borrowed(_)));
     }
 }

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::record::{Mode, Outcome, Run};
-use crate::report::document;
+use crate::plan::run::{Mode, Outcome, Run};
 use crate::report::status::Format;
+use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
 
@@ -117,7 +117,7 @@ impl PastRun {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct HistoryDocument<'a> {
     version: u32,
     #[serde(flatten)]
     history: &'a History,
@@ -125,12 +125,12 @@ struct Document<'a> {
 
 /// Renders a history in a form; every form ends with a newline, or is empty.
 #[must_use]
-pub fn render(history: &History, format: Format, now: Timestamp) -> String {
-    let document = Document { version: VERSION, history };
+pub fn render_history(history: &History, format: Format, now: Timestamp) -> String {
+    let document = HistoryDocument { version: VERSION, history };
     match format {
         Format::Table | Format::Wide => tables(history, now),
-        Format::Json => document::json(&document),
-        Format::Yaml => document::yaml(&document),
+        Format::Json => structured::to_json(&document),
+        Format::Yaml => structured::to_yaml(&document),
         Format::Name => history
             .revisions
             .iter()

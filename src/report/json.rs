@@ -10,8 +10,10 @@ use std::io::Write;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use crate::report::document;
+use crate::plan::action::Side;
+use crate::plan::run::Mode;
 use crate::report::event::{self, Event, EventKind, Reporter};
+use crate::report::structured;
 
 /// The version of the objects; it changes when a key goes or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -23,7 +25,7 @@ pub struct Json<W> {
 }
 
 impl<W: Write> Json<W> {
-    /// Reports to a writer. Whoever owns the writer keeps its first error; a rollout goes on regardless.
+    /// Reports to a writer. Its errors are ignored: a closed pipe must not stop a rollout.
     pub fn new(writer: W) -> Self {
         Self { writer }
     }
@@ -31,7 +33,7 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) {
-        let line = document::json_line(&Envelope::from(event));
+        let line = structured::to_json_line(&Envelope::from(event));
         self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()).ok();
     }
 }
@@ -61,7 +63,7 @@ enum Payload<'a> {
         number: i64,
     },
     RunStarted {
-        action: Action,
+        action: JsonMode,
         from: &'a [String],
         to: &'a str,
         original_size: u32,
@@ -76,7 +78,7 @@ enum Payload<'a> {
     },
     WorkloadScaled {
         workload: &'a str,
-        role: Role,
+        role: JsonSide,
         from: u32,
         to: u32,
         batch: usize,
@@ -91,22 +93,22 @@ enum Payload<'a> {
         batches: usize,
     },
     Waiting {
-        progress: Progress,
+        progress: JsonProgress,
         on: &'a str,
     },
     Diagnosed {
         evidence: &'a [String],
     },
     BatchReady {
-        progress: Progress,
+        progress: JsonProgress,
     },
     Paused {
-        progress: Progress,
+        progress: JsonProgress,
         by: &'a str,
     },
     Resumed,
     Held {
-        progress: Progress,
+        progress: JsonProgress,
         hints: &'a [String],
     },
     WorkloadDeleted {
@@ -129,15 +131,15 @@ enum Payload<'a> {
         message: &'a str,
     },
     Succeeded {
-        progress: Progress,
+        progress: JsonProgress,
         changed: bool,
     },
     Interrupted {
-        progress: Option<Progress>,
+        progress: Option<JsonProgress>,
         hints: &'a [String],
     },
     Failed {
-        progress: Option<Progress>,
+        progress: Option<JsonProgress>,
         reason: &'a str,
         evidence: &'a [String],
         hints: &'a [String],
@@ -146,7 +148,7 @@ enum Payload<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Progress {
+struct JsonProgress {
     batch: usize,
     batches: usize,
     target_size: u32,
@@ -157,7 +159,7 @@ struct Progress {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Action {
+enum JsonMode {
     Release,
     Upgrade,
     Scale,
@@ -165,7 +167,7 @@ enum Action {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Role {
+enum JsonSide {
     Target,
     Source,
 }
@@ -205,7 +207,7 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
                 batch_timeout,
                 timeout,
             } => Self::RunStarted {
-                action: Action::from(*action),
+                action: JsonMode::from(*action),
                 from,
                 to,
                 original_size: *original_size,
@@ -218,7 +220,7 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::WorkloadCreated { workload } => Self::WorkloadCreated { workload },
             EventKind::WorkloadScaled { workload, role, from, to, batch, batches } => Self::WorkloadScaled {
                 workload,
-                role: Role::from(*role),
+                role: JsonSide::from(*role),
                 from: *from,
                 to: *to,
                 batch: *batch,
@@ -234,12 +236,16 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
                     batches: *batches,
                 }
             }
-            EventKind::Waiting { progress, on } => Self::Waiting { progress: Progress::from(progress), on },
+            EventKind::Waiting { progress, on } => {
+                Self::Waiting { progress: JsonProgress::from(progress), on }
+            }
             EventKind::Diagnosed { evidence } => Self::Diagnosed { evidence },
-            EventKind::BatchReady { progress } => Self::BatchReady { progress: Progress::from(progress) },
-            EventKind::Paused { progress, by } => Self::Paused { progress: Progress::from(progress), by },
+            EventKind::BatchReady { progress } => Self::BatchReady { progress: JsonProgress::from(progress) },
+            EventKind::Paused { progress, by } => Self::Paused { progress: JsonProgress::from(progress), by },
             EventKind::Resumed => Self::Resumed,
-            EventKind::Held { progress, hints } => Self::Held { progress: Progress::from(progress), hints },
+            EventKind::Held { progress, hints } => {
+                Self::Held { progress: JsonProgress::from(progress), hints }
+            }
             EventKind::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
             EventKind::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
             EventKind::ServiceApplied { service } => Self::ServiceApplied { service },
@@ -247,40 +253,40 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
             EventKind::Warned { message } => Self::Warned { message },
             EventKind::Succeeded { progress, changed } => {
-                Self::Succeeded { progress: Progress::from(progress), changed: *changed }
+                Self::Succeeded { progress: JsonProgress::from(progress), changed: *changed }
             }
             EventKind::Interrupted { progress, hints } => {
-                Self::Interrupted { progress: progress.as_ref().map(Progress::from), hints }
+                Self::Interrupted { progress: progress.as_ref().map(JsonProgress::from), hints }
             }
             EventKind::Failed { progress, reason, evidence, hints } => {
-                Self::Failed { progress: progress.as_ref().map(Progress::from), reason, evidence, hints }
+                Self::Failed { progress: progress.as_ref().map(JsonProgress::from), reason, evidence, hints }
             }
         }
     }
 }
 
-impl From<&event::Progress> for Progress {
+impl From<&event::Progress> for JsonProgress {
     fn from(progress: &event::Progress) -> Self {
         let event::Progress { batch, batches, target_size, upgraded, ready, source } = *progress;
         Self { batch, batches, target_size, upgraded, ready, source }
     }
 }
 
-impl From<event::Action> for Action {
-    fn from(action: event::Action) -> Self {
+impl From<Mode> for JsonMode {
+    fn from(action: Mode) -> Self {
         match action {
-            event::Action::Release => Self::Release,
-            event::Action::Upgrade => Self::Upgrade,
-            event::Action::Scale => Self::Scale,
+            Mode::Release => Self::Release,
+            Mode::Upgrade => Self::Upgrade,
+            Mode::Scale => Self::Scale,
         }
     }
 }
 
-impl From<event::Role> for Role {
-    fn from(role: event::Role) -> Self {
+impl From<Side> for JsonSide {
+    fn from(role: Side) -> Self {
         match role {
-            event::Role::Target => Self::Target,
-            event::Role::Source => Self::Source,
+            Side::Target => Self::Target,
+            Side::Source => Self::Source,
         }
     }
 }

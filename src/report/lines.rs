@@ -11,23 +11,23 @@ use crate::report::wording;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
+pub enum Verbosity {
     /// Every event.
     Full,
     /// Warnings and failures.
-    Trouble,
+    Quiet,
 }
 
 /// Writes lines to a writer.
 #[derive(Debug)]
 pub struct Lines<W> {
     writer: W,
-    detail: Detail,
+    detail: Verbosity,
 }
 
 impl<W: Write> Lines<W> {
     /// Reports to a writer. A writer that fails is left alone: a closed log must not stop a rollout.
-    pub fn new(writer: W, detail: Detail) -> Self {
+    pub fn new(writer: W, detail: Verbosity) -> Self {
         Self { writer, detail }
     }
 }
@@ -37,7 +37,7 @@ impl<W: Write> Reporter for Lines<W> {
         let time = format!("[{:>5}]", elapsed(event.elapsed));
         let mut text = String::new();
         for line in wording::lines(event) {
-            if self.detail == Detail::Full || line.tone.is_trouble() {
+            if self.detail == Verbosity::Full || line.tone.is_trouble() {
                 text.push_str(&format!("{time} {}\n", line.text));
             }
         }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::report::wording::tests::every_event;
 
-    fn written(detail: Detail) -> String {
+    fn written(detail: Verbosity) -> String {
         let mut bytes = Vec::new();
         let mut lines = Lines::new(&mut bytes, detail);
         every_event().iter().for_each(|event| lines.event(event));
@@ -59,19 +59,19 @@ mod tests {
 
     #[test]
     fn a_line_has_the_time_and_the_words() {
-        let text = written(Detail::Full);
+        let text = written(Verbosity::Full);
         assert_eq!(text.lines().nth(7), Some("[   7s] web: batch 1 of 2: `web-v2` 0 → 2"));
         assert!(text.starts_with("[   0s] shop: waiting for the run of `ci/job/7`"));
     }
 
     #[test]
     fn no_control_character_but_the_newline() {
-        assert!(!written(Detail::Full).chars().any(|c| c.is_control() && c != '\n'));
+        assert!(!written(Verbosity::Full).chars().any(|c| c.is_control() && c != '\n'));
     }
 
     #[test]
     fn quiet_shows_trouble_only() {
-        let text = written(Detail::Trouble);
+        let text = written(Verbosity::Quiet);
         assert!(text.contains("warning: the image has no tag"));
         assert!(!text.contains("batch 1 of 2 ready"));
     }

@@ -1,17 +1,17 @@
-//! Telling: events and tables for people and for programs.
+//! Reports: events and tables for people and for programs.
 //!
-//! Everything here writes to a writer that it was given; none of it knows the process's streams.
+//! Everything here writes to a writer; none of it knows the process's streams.
 
+pub mod ci_sections;
 pub mod diff;
-pub mod document;
 pub mod event;
-pub mod folds;
 pub mod github;
 pub mod history;
 pub mod json;
 pub mod lines;
 pub mod plan;
 pub mod status;
+pub mod structured;
 pub mod table;
 pub mod terminal;
 pub mod text;

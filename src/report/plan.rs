@@ -5,15 +5,14 @@ mod document;
 use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
-use crate::plan::in_place::{Extent, Rolling};
+use crate::plan::action::{Action, RollExtent, Rolling, Side, Waiting};
 use crate::plan::preview::PreviewStep;
-use crate::plan::record::{Mode, RunSpec};
+use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
-use crate::plan::walk::{Side, Waiting};
 use crate::report::status::Format;
 use crate::report::table::Table;
 use crate::report::text::{list_literals, plural, sanitise};
-use crate::report::{diff, document as documents};
+use crate::report::{diff, structured as documents};
 
 /// What `apply` would do to a component.
 #[derive(Debug, Clone)]
@@ -92,8 +91,8 @@ pub enum ServiceChange {
 pub fn render(plans: &[ComponentPlan], format: Format) -> String {
     match format {
         Format::Table | Format::Wide => plans.iter().map(text).collect(),
-        Format::Json => documents::json(&document::Plan::of(plans)),
-        Format::Yaml => documents::yaml(&document::Plan::of(plans)),
+        Format::Json => documents::to_json(&document::Plan::of(plans)),
+        Format::Yaml => documents::to_yaml(&document::Plan::of(plans)),
         Format::Name => {
             let changing = plans.iter().filter(|plan| plan.is_pending);
             changing.map(|plan| format!("rollout/{}\n", sanitise(&plan.component))).collect()
@@ -158,10 +157,7 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
 }
 
 fn claimed(foreseen: &PreviewStep) -> Option<&RunSpec> {
-    match &foreseen.step {
-        Step::Claim { spec, .. } => Some(spec),
-        _ => None,
-    }
+    if let Step::Claim { spec, .. } = &foreseen.step { Some(spec) } else { None }
 }
 
 fn revision(plan: &ComponentPlan) -> String {
@@ -182,8 +178,12 @@ fn service_line(service: &PlannedService) -> String {
 
 fn at_rest(plan: &ComponentPlan) -> String {
     match plan.steps.first().map(|foreseen| &foreseen.step) {
-        Some(Step::Hold { batch }) => format!("held after batch {} as requested; nothing to do", batch + 1),
-        Some(Step::Wait { waiting, .. }) => format!("nothing to do; waiting for {}", waiting.phrase()),
+        Some(Step::Act(Action::Hold { batch })) => {
+            format!("held after batch {} as requested; nothing to do", batch + 1)
+        }
+        Some(Step::Act(Action::Wait { waiting, .. })) => {
+            format!("nothing to do; waiting for {}", waiting.phrase())
+        }
         _ => format!(
             "`{}` has {}; nothing to do",
             plan.target,
@@ -253,12 +253,12 @@ fn rows(plan: &ComponentPlan) -> Vec<Row> {
     let mut batch = 0;
     for PreviewStep { step, target, sources } in &plan.steps {
         let words = match step {
-            Step::Create => format!("create `{}`", plan.workload),
-            Step::Roll { rolling, batch: of } => {
+            Step::Act(Action::Create) => format!("create `{}`", plan.workload),
+            Step::Act(Action::Roll { rolling, batch: of }) => {
                 batch = *of;
                 roll(rolling)
             }
-            Step::Scale { scaling, batch: of } => {
+            Step::Act(Action::Scale { scaling, batch: of }) => {
                 batch = *of;
                 let side = match scaling.side {
                     Side::Target => "target",
@@ -267,19 +267,19 @@ fn rows(plan: &ComponentPlan) -> Vec<Row> {
                 format!("scale {side} `{}` {} → {}", scaling.workload, scaling.from, scaling.to)
             }
             // Every write is seen first; to say so each time tells nothing.
-            Step::Wait { waiting: Waiting::Generation { .. }, .. } => continue,
-            Step::Wait { waiting, batch: of } => {
+            Step::Act(Action::Wait { waiting: Waiting::Generation { .. }, .. }) => continue,
+            Step::Act(Action::Wait { waiting, batch: of }) => {
                 batch = *of;
                 format!("wait until {}", awaited(waiting))
             }
-            Step::Hold { .. } => "hold".to_owned(),
-            Step::Delete { workload, .. } => format!("delete `{workload}`"),
+            Step::Act(Action::Hold { .. }) => "hold".to_owned(),
+            Step::Act(Action::Delete { workload, .. }) => format!("delete `{workload}`"),
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
-            | Step::Finish
+            | Step::Act(Action::Finish)
             | Step::Superseded { .. }
-            | Step::Disturbed { .. }
+            | Step::ExternalChange { .. }
             | Step::Refuse(_) => continue,
         };
         rows.push(Row { batch, words, target: *target, source: *sources });
@@ -290,11 +290,11 @@ fn rows(plan: &ComponentPlan) -> Vec<Row> {
 fn roll(rolling: &Rolling) -> String {
     let Rolling { workload, revision, from, to, .. } = rolling;
     match rolling.extent {
-        Extent::Shape if from.partition == to.partition => {
+        RollExtent::Shape if from.partition == to.partition => {
             format!("scale `{workload}` {} → {}", from.replicas, to.replicas)
         }
-        Extent::Shape | Extent::Template => {
-            format!("update {} of {} pods of `{workload}` to `{revision}`", to.moved(), to.replicas)
+        RollExtent::Shape | RollExtent::Template => {
+            format!("update {} of {} pods of `{workload}` to `{revision}`", to.updated(), to.replicas)
         }
     }
 }
@@ -314,7 +314,9 @@ fn awaited(waiting: &Waiting) -> String {
 fn closing(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let peak = plan.peak;
     let end = match plan.steps.last().map(|foreseen| &foreseen.step) {
-        Some(Step::Hold { batch }) => format!("held after batch {} of {}", batch + 1, spec.batches.len()),
+        Some(Step::Act(Action::Hold { batch })) => {
+            format!("held after batch {} of {}", batch + 1, spec.batches.len())
+        }
         _ if spec.sources.is_empty() => "runs to completion".to_owned(),
         _ => format!("runs to completion, deleting {}", list_literals(&spec.sources)),
     };

@@ -1,13 +1,13 @@
 //! What `rollout status` says about a component, for people and for programs.
 //!
-//! The keys of the JSON and YAML forms are those of the original Rollout object's status; values are what
-//! was observed. Text is made safe where it is printed, not here.
+//! The keys of the JSON and YAML forms are those of the status of KubeVela's `Rollout` object; values are what was
+//! observed. Text is made safe where it is printed, not here.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::plan::states::{BatchState, RollingState};
-use crate::report::document;
+use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
 
@@ -73,18 +73,18 @@ pub enum Format {
 }
 
 /// Renders components in a form; every form ends with a newline, or is empty.
-pub fn render(items: &[ComponentStatus], format: Format, now: Timestamp) -> String {
+pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) -> String {
     match format {
         Format::Table => table(items, now),
         Format::Wide => wide_table(items, now),
-        Format::Json => document::json(&List { version: VERSION, items }),
-        Format::Yaml => document::yaml(&List { version: VERSION, items }),
+        Format::Json => structured::to_json(&StatusList { version: VERSION, items }),
+        Format::Yaml => structured::to_yaml(&StatusList { version: VERSION, items }),
         Format::Name => items.iter().map(|item| format!("rollout/{}\n", sanitise(&item.component))).collect(),
     }
 }
 
 #[derive(Serialize)]
-struct List<'a> {
+struct StatusList<'a> {
     version: u32,
     items: &'a [ComponentStatus],
 }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_table_is_kubectls() {
-        insta::assert_snapshot!(render(&[canary()], Format::Table, now()), @r#"
+        insta::assert_snapshot!(render_status(&[canary()], Format::Table, now()), @r#"
         NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
         express-server   5        2          2       batchReady    rollingInBatches   2d20h
         "#);
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn wide_adds_batch_and_revision() {
-        insta::assert_snapshot!(render(&[canary(), ComponentStatus::default()], Format::Wide, now()), @r#"
+        insta::assert_snapshot!(render_status(&[canary(), ComponentStatus::default()], Format::Wide, now()), @r#"
         NAME             TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE      AGE         BATCH    REVISION
         express-server   5        2          2       batchReady          rollingInBatches   2d20h       1/2      express-server-v2
                          0        0          0       batchInitializing   initializing       <unknown>   <none>
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn json_has_the_names_of_the_original() {
-        insta::assert_snapshot!(render(&[canary()], Format::Json, now()), @r#"
+        insta::assert_snapshot!(render_status(&[canary()], Format::Json, now()), @r#"
         {
           "version": 1,
           "items": [
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn yaml_says_the_same() {
-        insta::assert_snapshot!(render(&[canary()], Format::Yaml, now()), @r#"
+        insta::assert_snapshot!(render_status(&[canary()], Format::Yaml, now()), @r#"
         version: 1
         items:
         - component: express-server
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn names_are_kubectls() {
-        assert_eq!(render(&[canary()], Format::Name, now()), "rollout/express-server\n");
-        assert_eq!(render(&[], Format::Name, now()), "");
+        assert_eq!(render_status(&[canary()], Format::Name, now()), "rollout/express-server\n");
+        assert_eq!(render_status(&[], Format::Name, now()), "");
     }
 }

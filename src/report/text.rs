@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
+use jiff::fmt::friendly::{Spacing, SpanPrinter};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Makes text safe for one line: whatever could move the cursor, change colours or reorder the line
@@ -129,17 +130,11 @@ pub fn elapsed(since: SignedDuration) -> String {
 }
 
 /// A duration as it is typed on the command line: `90s` is `1m30s`, ten minutes are `10m`.
-pub fn span(duration: SignedDuration) -> String {
-    let millis = duration.as_millis().max(0);
-    let parts = [
-        (millis / 3_600_000, "h"),
-        (millis / 60_000 % 60, "m"),
-        (millis / 1000 % 60, "s"),
-        (millis % 1000, "ms"),
-    ];
-    let text: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if text.is_empty() { "0s".to_owned() } else { text }
+pub fn format_duration(duration: SignedDuration) -> String {
+    /// Hours to milliseconds, without spaces, as `--timeout` reads them.
+    const PRINTER: SpanPrinter = SpanPrinter::new().spacing(Spacing::None);
+    let duration = duration.max(SignedDuration::ZERO);
+    PRINTER.duration_to_string(&SignedDuration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000))
 }
 
 /// Cuts text to a display width; what is cut ends in `…`.
@@ -271,9 +266,9 @@ mod tests {
         ];
         for (seconds, since, typed) in cases {
             assert_eq!(elapsed(SignedDuration::from_secs(seconds)), since);
-            assert_eq!(span(SignedDuration::from_secs(seconds)), typed);
+            assert_eq!(format_duration(SignedDuration::from_secs(seconds)), typed);
         }
-        assert_eq!(span(SignedDuration::from_millis(20)), "20ms");
+        assert_eq!(format_duration(SignedDuration::from_millis(20)), "20ms");
     }
 
     #[test]

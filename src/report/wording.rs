@@ -5,8 +5,9 @@
 
 use jiff::SignedDuration;
 
-use crate::report::event::{Action, Event, EventKind, Progress};
-use crate::report::text::{list, list_literals, plural, sanitise, span};
+use crate::plan::run::Mode;
+use crate::report::event::{Event, EventKind, Progress};
+use crate::report::text::{format_duration, list, list_literals, plural, sanitise};
 
 /// One line of text that is safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +165,7 @@ fn sentence(what: &EventKind) -> (Tone, String) {
         EventKind::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
         EventKind::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` deleted")),
         EventKind::Retrying { error, delay } => {
-            (Tone::Warning, format!("request failed, retrying in {}: {error}", span(*delay)))
+            (Tone::Warning, format!("request failed, retrying in {}: {error}", format_duration(*delay)))
         }
         EventKind::Warned { message } => (Tone::Warning, format!("warning: {message}")),
         EventKind::Succeeded { progress, changed: true } => {
@@ -188,17 +189,17 @@ fn sentence(what: &EventKind) -> (Tone, String) {
     }
 }
 
-fn undertaking(action: Action, from: &[String], to: &str, original_size: u32, target_size: u32) -> String {
+fn undertaking(action: Mode, from: &[String], to: &str, original_size: u32, target_size: u32) -> String {
     match action {
-        Action::Release => format!("first release of `{to}` with {}", replicas(target_size)),
+        Mode::Release => format!("first release of `{to}` with {}", replicas(target_size)),
         // Of one object that somebody else has changed nobody knows which revision it is of.
-        Action::Upgrade if from.is_empty() => {
+        Mode::Upgrade if from.is_empty() => {
             format!("upgrade from an externally modified workload to `{to}` with {}", replicas(target_size))
         }
-        Action::Upgrade => {
+        Mode::Upgrade => {
             format!("upgrade from {} to `{to}` with {}", list_literals(from), replicas(target_size))
         }
-        Action::Scale => format!("scaling of `{to}` from {original_size} to {}", replicas(target_size)),
+        Mode::Scale => format!("scaling of `{to}` from {original_size} to {}", replicas(target_size)),
     }
 }
 
@@ -207,10 +208,10 @@ fn replicas(count: u32) -> String {
 }
 
 /// "2 batches (2 and 3)", from the cumulative goals.
-fn batch_sizes(action: Action, original_size: u32, goals: &[u32]) -> String {
+fn batch_sizes(action: Mode, original_size: u32, goals: &[u32]) -> String {
     let mut before = match action {
-        Action::Release | Action::Upgrade => 0,
-        Action::Scale => original_size,
+        Mode::Release | Mode::Upgrade => 0,
+        Mode::Scale => original_size,
     };
     let mut sizes = Vec::new();
     for goal in goals {
@@ -222,13 +223,17 @@ fn batch_sizes(action: Action, original_size: u32, goals: &[u32]) -> String {
 
 /// "batch timeout 10m", or "no batch timeout".
 fn limit(of: &str, duration: SignedDuration) -> String {
-    if duration.is_zero() { format!("no {of} timeout") } else { format!("{of} timeout {}", span(duration)) }
+    if duration.is_zero() {
+        format!("no {of} timeout")
+    } else {
+        format!("{of} timeout {}", format_duration(duration))
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::report::event::Role;
+    use crate::plan::action::Side;
     use std::collections::BTreeSet;
 
     /// An event of every kind, in an order that could happen.
@@ -257,13 +262,13 @@ pub(crate) mod tests {
             EventKind::Queued { holder: word("ci/job/7") },
             EventKind::DependencyAwaited { on: vec![word("db"), word("cache")] },
             EventKind::RevisionCreated { revision: word("web-v2"), number: 2 },
-            started(Action::Release, &[], 0, 5, &[2, 5], false),
-            started(Action::Upgrade, &["web-v1"], 5, 5, &[2, 5], true),
-            started(Action::Scale, &[], 7, 3, &[6, 3], false),
+            started(Mode::Release, &[], 0, 5, &[2, 5], false),
+            started(Mode::Upgrade, &["web-v1"], 5, 5, &[2, 5], true),
+            started(Mode::Scale, &[], 7, 3, &[6, 3], false),
             EventKind::WorkloadCreated { workload: word("web-v2") },
             EventKind::WorkloadScaled {
                 workload: word("web-v2"),
-                role: Role::Target,
+                role: Side::Target,
                 from: 0,
                 to: 2,
                 batch: 0,

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use rollout::driver::context::OnFailure;
-use rollout::plan::record::LeaseScope;
+use rollout::plan::run::LeaseScope;
 use serde_json::Value;
 
 use crate::support::command::Command;
-use crate::support::invariants;
 use crate::support::manifest::{Component, request_for, web};
-use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, impatient, process};
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::case;
+use crate::support::{invariants, pod_rules};
 
 /// Pods of the second revision and later ones never become ready.
 const FIRST_WORKS: &str = "- {image: '*:1', readyAfter: 50ms}\n- {image: '*', fail: NeverReady}";

@@ -1,7 +1,7 @@
 //! What a `cloneset-service` and a `statefulset` become.
 
-use rollout::oam::render::{services, workload};
-use rollout::oam::revision::{Decision, StoredRevision, decide, workload as live};
+use rollout::oam::render::{render_services, render_workload};
+use rollout::oam::revision::{Decision, StoredRevision, decide_revision, render_revision as live};
 use serde_json::{Value, json};
 
 use crate::parsing::{one, refused};
@@ -23,13 +23,14 @@ spec:
 
 fn rendered(text: &str) -> Value {
     let application = one(text);
-    workload(&application, &application.components[0], "prod", "web-v1")
+    render_workload(&application, &application.components[0], "prod", "web-v1")
 }
 
 /// The workload that the first revision of a manifest runs as.
 fn running(text: &str, replicas: u32, partition: u32) -> Value {
     let application = one(text);
-    let Ok(Decision::Create(new)) = decide(&[], &application, &application.components[0], "prod") else {
+    let Ok(Decision::Create(new)) = decide_revision(&[], &application, &application.components[0], "prod")
+    else {
         panic!("it is new");
     };
     let stored = StoredRevision::from_object(&new.object).expect("it is an object");
@@ -140,7 +141,7 @@ fn every_property_of_a_stateful_set() {
 fn a_stateful_set_has_a_headless_service_besides_the_exposing_one() {
     let names = |properties: &str| {
         let application = one(&manifest("statefulset", properties));
-        services(&application, &application.components[0], "prod")
+        render_services(&application, &application.components[0], "prod")
     };
     let alone = names("{image: 'db:1'}");
     assert_eq!(alone.len(), 1);

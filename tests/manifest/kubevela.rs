@@ -1,6 +1,6 @@
 //! Revisions as KubeVela records them: content that means the same is the same revision, however it is spelled.
 
-use rollout::oam::revision::{Decision, StoredRevision, decide};
+use rollout::oam::revision::{Decision, StoredRevision, decide_revision};
 use serde_json::{Value, json};
 
 use crate::parsing::one;
@@ -113,7 +113,7 @@ spec:
         );
         let application = one(&manifest);
         let stored = [recorded(&spec, object)];
-        let decision = decide(&stored, &application, &application.components[0], "prod");
+        let decision = decide_revision(&stored, &application, &application.components[0], "prod");
         assert_eq!(decision, Ok(Decision::Reuse { name: "web-v1".to_owned() }), "{kind}");
     }
 }
@@ -135,11 +135,11 @@ spec:
         ))
     };
     let with = manifest(", volumeMounts: {emptyDir: [{name: cache, mountPath: /cache}]}");
-    let Ok(Decision::Create(new)) = decide(&[], &with, &with.components[0], "prod") else {
+    let Ok(Decision::Create(new)) = decide_revision(&[], &with, &with.components[0], "prod") else {
         panic!("it is new")
     };
     let stored = [StoredRevision::from_object(&new.object).expect("it is one")];
     let without = manifest("");
-    let decision = decide(&stored, &without, &without.components[0], "prod");
+    let decision = decide_revision(&stored, &without, &without.components[0], "prod");
     assert!(matches!(decision, Ok(Decision::Create(_))), "{decision:?}");
 }

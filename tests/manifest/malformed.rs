@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rollout::oam::manifest::{MAX_MANIFEST_BYTES, MAX_PROBLEMS, Source, parse};
+use rollout::oam::manifest::{MAX_MANIFEST_BYTES, MAX_PROBLEMS, Source, parse_manifest};
 
 use crate::parsing::FULL;
 
 fn said(bytes: impl Into<Vec<u8>>) -> String {
-    match parse(&[Source { name: "app.yaml".to_owned(), bytes: bytes.into() }]) {
+    match parse_manifest(&[Source { name: "app.yaml".to_owned(), bytes: bytes.into() }]) {
         Ok(applications) => format!("{} applications", applications.len()),
         Err(errors) => errors.to_string(),
     }
@@ -141,7 +141,7 @@ proptest! {
             }
         }
         let text = lines.join("\n");
-        if let Err(errors) = parse(&[Source { name: "app.yaml".to_owned(), bytes: text.clone().into_bytes() }]) {
+        if let Err(errors) = parse_manifest(&[Source { name: "app.yaml".to_owned(), bytes: text.clone().into_bytes() }]) {
             prop_assert!(!errors.problems.is_empty());
             for problem in &errors.problems {
                 prop_assert!(problem.line >= 1 && problem.line <= lines.len() + 1, "{problem}");

@@ -1,7 +1,7 @@
 //! Manifests that are good, and what is read from them.
 
 use rollout::oam::application::{Amount, Application, Batch, ComponentKind, Origin, RolloutTrait, Strategy};
-use rollout::oam::manifest::{Source, parse};
+use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::properties::{EnvValue, ExposeType, Medium, ProbeHandler, Protocol, VolumeSource};
 
 /// The six manifests of the page that this tool follows, step by step.
@@ -25,7 +25,7 @@ pub(crate) fn one(text: &str) -> Application {
 
 fn many(text: &str) -> Vec<Application> {
     let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
-    match parse(&[source]) {
+    match parse_manifest(&[source]) {
         Ok(applications) => applications,
         Err(errors) => panic!("{errors}"),
     }
@@ -34,7 +34,7 @@ fn many(text: &str) -> Vec<Application> {
 /// What is said of a manifest that is refused.
 pub(crate) fn refused(text: &str) -> String {
     let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
-    parse(&[source]).expect_err("it is refused").to_string()
+    parse_manifest(&[source]).expect_err("it is refused").to_string()
 }
 
 fn counts(sizes: &[u32]) -> Option<Vec<Batch>> {
@@ -144,8 +144,11 @@ fn several_documents_and_sources() {
     assert_eq!(applications[0].origin.line, 3);
 
     let source = |name: &str, text: &str| Source { name: name.to_owned(), bytes: text.into() };
-    assert_eq!(parse(&[source("a.yaml", SEED[0]), source("b.yaml", &other)]).map(|all| all.len()), Ok(2));
-    let twins = parse(&[source("a.yaml", SEED[0]), source("b.yaml", SEED[1])]).unwrap_err();
+    assert_eq!(
+        parse_manifest(&[source("a.yaml", SEED[0]), source("b.yaml", &other)]).map(|all| all.len()),
+        Ok(2)
+    );
+    let twins = parse_manifest(&[source("a.yaml", SEED[0]), source("b.yaml", SEED[1])]).unwrap_err();
     let said: Vec<String> = twins.problems.iter().map(|problem| problem.to_string()).collect();
     assert_eq!(
         said,

@@ -1,6 +1,6 @@
 //! A manifest that is wrong in one way, for every way: place, path, message and hint.
 
-use rollout::oam::manifest::{Source, parse};
+use rollout::oam::manifest::{Source, parse_manifest};
 
 use crate::support::manifest::{application, component};
 
@@ -16,7 +16,7 @@ const CASES: &str = include_str!("refusals.txt");
 
 #[test]
 fn the_base_is_good() {
-    assert!(parse(&[source(&base())]).is_ok());
+    assert!(parse_manifest(&[source(&base())]).is_ok());
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn every_refusal_says_where_and_what() {
             assert!(base().contains(&from), "{name} replaces nothing");
             base().replacen(&from, &to, 1)
         };
-        let found = match parse(&[source(&text)]) {
+        let found = match parse_manifest(&[source(&text)]) {
             Ok(_) => "nothing".to_owned(),
             Err(errors) => errors.to_string(),
         };
@@ -56,7 +56,7 @@ fn too_many_batches_are_refused() {
         &batches,
         1,
     );
-    let said = parse(&[source(&text)]).unwrap_err().to_string();
+    let said = parse_manifest(&[source(&text)]).unwrap_err().to_string();
     assert_eq!(
         said,
         "app.yaml:15:29: spec.components[0].traits[0].properties.rolloutBatches: found 1001 batches, expected at most 1000"

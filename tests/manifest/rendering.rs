@@ -1,13 +1,13 @@
 //! What components become.
 
-use rollout::oam::render::{services, workload};
+use rollout::oam::render::{render_services, render_workload};
 use serde_json::{Value, json};
 
 use crate::parsing::{FULL, one};
 
 fn rendered(text: &str, index: usize, revision: &str) -> Value {
     let application = one(text);
-    workload(&application, &application.components[index], "prod", revision)
+    render_workload(&application, &application.components[index], "prod", revision)
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_seeds_first_release() {
         })
     );
     let application = one(text);
-    assert!(services(&application, &application.components[0], "prod").is_empty());
+    assert!(render_services(&application, &application.components[0], "prod").is_empty());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn every_property_of_a_webservice() {
 fn the_service_of_exposed_ports() {
     let application = one(FULL);
     assert_eq!(
-        services(&application, &application.components[0], "prod").into_iter().next(),
+        render_services(&application, &application.components[0], "prod").into_iter().next(),
         Some(json!({
             "apiVersion": "v1",
             "kind": "Service",

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use rollout::oam::application::Application;
 use rollout::oam::labels;
 use rollout::oam::revision::{
-    Decision, NewRevision, RevisionError, StoredRevision, decide, number, prunable, resolve, workload as live,
+    Decision, NewRevision, RevisionError, StoredRevision, decide_revision, number, prunable,
+    render_revision as live, resolve_revision,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ fn decided(
     image: &str,
 ) -> Result<Decision, RevisionError> {
     let application = application(revision, image);
-    decide(stored, &application, &application.components[0], "default")
+    decide_revision(stored, &application, &application.components[0], "default")
 }
 
 /// What the cluster has after the decision to create has been carried out.
@@ -150,7 +151,7 @@ fn rollout_and_application_labels_make_no_revision() {
     changed.components[0].rollout.target_size = 9;
     changed.components[0].rollout.batches = None;
     assert_eq!(
-        decide(&[v1], &changed, &changed.components[0], "default"),
+        decide_revision(&[v1], &changed, &changed.components[0], "default"),
         Ok(Decision::Reuse { name: "express-server-v1".to_owned() })
     );
 }
@@ -162,7 +163,7 @@ fn other_content_under_an_external_name_is_reported() {
     changed.components[0].properties.command = Some(vec!["run".to_owned()]);
     changed.components[0].properties.labels.insert("a/b".to_owned(), "c".to_owned());
     assert_eq!(
-        decide(&[v1], &changed, &changed.components[0], "default"),
+        decide_revision(&[v1], &changed, &changed.components[0], "default"),
         Ok(Decision::ReuseDiffering {
             name: "express-server-v1".to_owned(),
             differences: vec![
@@ -223,7 +224,7 @@ fn numbers_and_names_have_an_end() {
     let mut late = stored("canary", 9_999_999_999, "b");
     late.component = Some("c".repeat(52));
     assert!(matches!(
-        decide(&[late], &long, &long.components[0], "default"),
+        decide_revision(&[late], &long, &long.components[0], "default"),
         Err(RevisionError::NameTooLong { .. })
     ));
 }
@@ -232,7 +233,7 @@ fn numbers_and_names_have_an_end() {
 fn the_stored_object() {
     let application = application(Some("express-server-v1"), "stefanprodan/podinfo:4.0.3");
     let component = &application.components[0];
-    let Ok(Decision::Create(new)) = decide(&[], &application, component, "default") else {
+    let Ok(Decision::Create(new)) = decide_revision(&[], &application, component, "default") else {
         panic!("a new one")
     };
     assert_eq!(
@@ -254,7 +255,7 @@ fn the_stored_object() {
                 "apiVersion": "core.oam.dev/v1alpha2",
                 "kind": "Component",
                 "metadata": {"name": "express-server", "creationTimestamp": null},
-                "spec": {"workload": rollout::oam::render::workload(&application, component, "default", "express-server-v1")},
+                "spec": {"workload": rollout::oam::render::render_workload(&application, component, "default", "express-server-v1")},
                 "status": {"observedGeneration": 0},
             },
         })
@@ -319,7 +320,9 @@ fn references_are_resolved() {
         stored("canary", 0, "a"),
         stored("stable", 0, "a"),
     ];
-    let found = |reference: &str| resolve(reference, "express-server", &all).map(|found| found.name.as_str());
+    let found = |reference: &str| {
+        resolve_revision(reference, "express-server", &all).map(|found| found.name.as_str())
+    };
     assert_eq!(found("express-server-v1"), Ok("express-server-v1"));
     assert_eq!(found("v2"), Ok("express-server-v2"));
     assert_eq!(found("2"), Ok("express-server-v2"));
@@ -331,7 +334,7 @@ fn references_are_resolved() {
     );
     // A number is no slip of the pen, and 0 is none that anybody gave.
     assert_eq!(found("3").unwrap_err().hint(), None);
-    let of_one = resolve("0", "express-server", &all[1..3]).unwrap_err();
+    let of_one = resolve_revision("0", "express-server", &all[1..3]).unwrap_err();
     assert_eq!(
         of_one.to_string(),
         "component `express-server` has no revision `0`, it has `canary`, `express-server-v1`"
@@ -343,7 +346,7 @@ fn references_are_resolved() {
          it has `canary`, `stable`, `express-server-v1`, `express-server-v2`"
     );
     assert_eq!(unknown.hint().as_deref(), Some("did you mean `express-server-v1`?"));
-    let none = resolve("v1", "other", &all).unwrap_err();
+    let none = resolve_revision("v1", "other", &all).unwrap_err();
     assert_eq!(none.to_string(), "component `other` has no revision `v1`, nor any other");
     assert_eq!(none.hint(), None);
 }

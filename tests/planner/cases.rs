@@ -7,11 +7,12 @@
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::plan::desired::Desired;
-use rollout::plan::record::{Mode, Outcome};
-use rollout::plan::standing::standing;
+use rollout::plan::run::{Mode, Outcome};
+use rollout::plan::run_status::run_status;
 use rollout::plan::step::{Refusal, Step};
 
 use crate::model::{World, desired, outcome};
+use rollout::plan::action::Action;
 
 /// Sizes as `v1=3 v2=2`, one entry a write.
 fn trace(writes: &[Vec<(String, u32)>]) -> Vec<String> {
@@ -23,13 +24,13 @@ fn trace(writes: &[Vec<(String, u32)>]) -> Vec<String> {
 
 /// TARGET/UPGRADED/READY.
 fn numbers(world: &World) -> (u32, u32, u32) {
-    let standing = standing(&world.observed).unwrap();
-    (standing.target_size, standing.upgraded, standing.ready)
+    let status = run_status(&world.observed).unwrap();
+    (status.target_size, status.upgraded, status.ready)
 }
 
 fn states(world: &World) -> (&'static str, &'static str) {
-    let standing = standing(&world.observed).unwrap();
-    (standing.batch_state.as_str(), standing.rolling_state.as_str())
+    let status = run_status(&world.observed).unwrap();
+    (status.batch_state.as_str(), status.rolling_state.as_str())
 }
 
 /// A world in which `v1` was released with 5 replicas, in 2 + 3.
@@ -55,7 +56,7 @@ fn first_release_grows_from_nothing() {
     let mut world = World::default();
     let (writes, end) = world.run(&desired("v1", 5, &[2, 3]));
     assert_eq!(trace(&writes), ["v1=0", "v1=2", "v1=5"]);
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(numbers(&world), (5, 5, 5));
     assert_eq!(states(&world), ("batchReady", "rolloutSucceed"));
     assert_eq!(world.spec().unwrap().mode, Mode::Release);
@@ -70,7 +71,7 @@ fn upgrade_swaps_batch_by_batch() {
         ["v1=5 v2=0", "v1=5 v2=2", "v1=3 v2=2", "v1=3 v2=5", "v1=0 v2=5", "v2=5"],
         "four replica writes and no more"
     );
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(numbers(&world), (5, 5, 5));
 }
 
@@ -79,7 +80,7 @@ fn gate_holds_and_resuming_does_not_repeat_the_batch() {
     let mut world = released();
     let (writes, end) = world.run(&gated("v2", 5, &[2, 3], 0));
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=5 v2=2", "v1=3 v2=2"]);
-    assert_eq!(end, Step::Hold { batch: 0 });
+    assert_eq!(end, Step::Act(Action::Hold { batch: 0 }));
     assert_eq!(numbers(&world), (5, 2, 2));
     assert_eq!(states(&world), ("batchReady", "rollingInBatches"));
 
@@ -91,24 +92,28 @@ fn gate_holds_and_resuming_does_not_repeat_the_batch() {
 #[test]
 fn a_held_run_applied_again_writes_nothing() {
     let world = held();
-    assert_eq!(world.plan(&gated("v2", 5, &[2, 3], 0)), Step::Hold { batch: 0 });
+    assert_eq!(world.plan(&gated("v2", 5, &[2, 3], 0)), Step::Act(Action::Hold { batch: 0 }));
 }
 
 #[test]
 fn a_gate_at_or_after_the_last_batch_is_open() {
     for partition in [1, 2, 99] {
         let mut world = released();
-        assert_eq!(world.run(&gated("v2", 5, &[2, 3], partition)).1, Step::Finish, "{partition}");
+        assert_eq!(
+            world.run(&gated("v2", 5, &[2, 3], partition)).1,
+            Step::Act(Action::Finish),
+            "{partition}"
+        );
     }
 }
 
 #[test]
 fn a_gate_holds_a_first_release_and_a_scale_too() {
     let mut world = World::default();
-    assert_eq!(world.run(&gated("v1", 5, &[2, 3], 0)).1, Step::Hold { batch: 0 });
+    assert_eq!(world.run(&gated("v1", 5, &[2, 3], 0)).1, Step::Act(Action::Hold { batch: 0 }));
     assert_eq!(world.sizes(), [("v1", 2)]);
-    assert_eq!(world.run(&desired("v1", 5, &[2, 3])).1, Step::Finish);
-    assert_eq!(world.run(&gated("v1", 7, &[1, 1], 0)).1, Step::Hold { batch: 0 });
+    assert_eq!(world.run(&desired("v1", 5, &[2, 3])).1, Step::Act(Action::Finish));
+    assert_eq!(world.run(&gated("v1", 7, &[1, 1], 0)).1, Step::Act(Action::Hold { batch: 0 }));
     assert_eq!(world.sizes(), [("v1", 6)]);
 }
 
@@ -118,7 +123,7 @@ fn rollback_recreates_the_old_workload() {
     world.run(&desired("v2", 5, &[2, 3]));
     let (writes, end) = world.run(&desired("v1", 5, &[2, 3]));
     assert_eq!(trace(&writes)[0], "v1=0 v2=5");
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v1", 5)]);
 }
 
@@ -218,17 +223,17 @@ fn correcting_a_failed_run_drains_the_broken_revision_first() {
     let mut world = released();
     world.broken.insert("v2".into());
     let broken = desired("v2", 5, &[2, 3]);
-    while !matches!(world.plan(&broken), Step::Wait { .. }) {
+    while !matches!(world.plan(&broken), Step::Act(Action::Wait { .. })) {
         let step = world.plan(&broken);
         world.perform(&broken, &step);
     }
     world.settle();
-    assert!(matches!(world.plan(&broken), Step::Wait { .. }), "a broken batch never passes");
+    assert!(matches!(world.plan(&broken), Step::Act(Action::Wait { .. })), "a broken batch never passes");
     assert_eq!(world.sizes(), [("v1", 5), ("v2", 2)]);
     world.end(Outcome::Failed);
     let (writes, end) = world.run(&desired("v3", 5, &[2, 3]));
     assert_eq!(trace(&writes)[..4], ["v1=5 v2=2 v3=0", "v1=5 v2=2 v3=2", "v1=5 v2=0 v3=2", "v1=3 v2=0 v3=2"]);
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v3", 5)]);
 }
 
@@ -236,7 +241,7 @@ fn correcting_a_failed_run_drains_the_broken_revision_first() {
 fn resize_in_mid_rollout_keeps_no_orphan() {
     let mut world = held();
     let (_, end) = world.run(&desired("v2", 8, &[3, 5]));
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v2", 8)]);
     let mut world = held();
     world.run(&desired("v2", 1, &[]));
@@ -259,13 +264,13 @@ fn no_batches_are_one_batch_in_every_mode_and_never_kept() {
 #[test]
 fn size_zero_is_a_size() {
     let mut world = World::default();
-    assert_eq!(world.run(&desired("v1", 0, &[])).1, Step::Finish);
+    assert_eq!(world.run(&desired("v1", 0, &[])).1, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v1", 0)]);
-    assert_eq!(world.run(&desired("v1", 3, &[1, 2])).1, Step::Finish);
-    assert_eq!(world.run(&desired("v1", 0, &[1, 2])).1, Step::Finish);
-    assert_eq!(world.run(&desired("v2", 0, &[])).1, Step::Finish);
+    assert_eq!(world.run(&desired("v1", 3, &[1, 2])).1, Step::Act(Action::Finish));
+    assert_eq!(world.run(&desired("v1", 0, &[1, 2])).1, Step::Act(Action::Finish));
+    assert_eq!(world.run(&desired("v2", 0, &[])).1, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v2", 0)]);
-    assert_eq!(world.run(&desired("v3", 2, &[1, 1])).1, Step::Finish);
+    assert_eq!(world.run(&desired("v3", 2, &[1, 1])).1, Step::Act(Action::Finish));
     assert_eq!(world.sizes(), [("v3", 2)]);
 }
 
@@ -284,7 +289,7 @@ fn a_size_that_drifted_is_repaired_by_the_same_manifest() {
     world.settle();
     let (writes, end) = world.run(&desired("v1", 5, &[2, 3]));
     assert_eq!(trace(&writes), ["v1=5"]);
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     world.observed.workloads[0].replicas = 9;
     world.settle();
     let (writes, _) = world.run(&desired("v1", 5, &[2, 3]));
@@ -295,7 +300,7 @@ fn a_size_that_drifted_is_repaired_by_the_same_manifest() {
 fn pods_that_became_unready_are_waited_for_without_a_write() {
     let mut world = released();
     world.observed.workloads[0].ready_replicas = 4;
-    assert!(matches!(world.plan(&desired("v1", 5, &[2, 3])), Step::Wait { .. }));
+    assert!(matches!(world.plan(&desired("v1", 5, &[2, 3])), Step::Act(Action::Wait { .. })));
 }
 
 #[test]
@@ -327,7 +332,7 @@ fn a_run_that_was_killed_is_taken_up_where_it_stopped() {
     assert!(matches!(world.plan(&scale_in), Step::Claim { resumes: true, .. }));
     assert_eq!(
         world.run(&scale_in).1,
-        Step::Finish,
+        Step::Act(Action::Finish),
         "the batches are of the recorded size, not of what is left"
     );
     assert_eq!(world.sizes(), [("v1", 3)]);
@@ -339,8 +344,8 @@ fn killed_between_deleting_the_source_and_recording_the_end() {
     let request = desired("v2", 5, &[2, 3]);
     loop {
         match world.plan(&request) {
-            Step::Wait { .. } => world.settle(),
-            Step::Finish => break,
+            Step::Act(Action::Wait { .. }) => world.settle(),
+            Step::Act(Action::Finish) => break,
             step => world.perform(&request, &step),
         }
     }
@@ -348,7 +353,7 @@ fn killed_between_deleting_the_source_and_recording_the_end() {
     assert_eq!(outcome(world.observed.record.as_ref()), Some(Outcome::Running));
     let (writes, end) = world.run(&request);
     assert!(writes.is_empty());
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     assert_eq!(world.plan(&request), Step::Nothing);
 }
 
@@ -358,13 +363,16 @@ fn a_stale_status_passes_no_batch() {
     let request = desired("v2", 5, &[2, 3]);
     loop {
         match world.plan(&request) {
-            Step::Wait { .. } => break,
+            Step::Act(Action::Wait { .. }) => break,
             step => world.perform(&request, &step),
         }
     }
     let target = world.observed.workloads.iter_mut().find(|one| one.name == "v2").unwrap();
     (target.ready_replicas, target.updated_replicas, target.status_replicas) = (9, 9, 9);
-    assert!(matches!(world.plan(&request), Step::Wait { .. }), "counts of an older generation are no counts");
+    assert!(
+        matches!(world.plan(&request), Step::Act(Action::Wait { .. })),
+        "counts of an older generation are no counts"
+    );
 }
 
 #[test]
@@ -377,14 +385,14 @@ fn max_unavailable_lets_a_batch_pass_early() {
     let request = Desired { batches: Some(vec![batch(2, 1), batch(3, 0)]), ..desired("v2", 5, &[]) };
     loop {
         match world.plan(&request) {
-            Step::Wait { .. } => break,
+            Step::Act(Action::Wait { .. }) => break,
             step => world.perform(&request, &step),
         }
     }
     world.sync(1);
-    assert!(matches!(world.plan(&request), Step::Wait { .. }));
+    assert!(matches!(world.plan(&request), Step::Act(Action::Wait { .. })));
     world.progress(1);
-    let Step::Scale { scaling, .. } = world.plan(&request) else { panic!() };
+    let Step::Act(Action::Scale { scaling, .. }) = world.plan(&request) else { panic!() };
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
 }
 
@@ -394,7 +402,7 @@ fn a_higher_epoch_stops_everything() {
     let request = desired("v2", 5, &[2, 3]);
     let step = world.plan(&request);
     world.perform(&request, &step);
-    world.observed.workloads[0].epoch = world.observed.held.map(|held| held.next());
+    world.observed.workloads[0].epoch = world.observed.claimed_epoch.map(|held| held.next());
     assert!(matches!(world.plan(&request), Step::Superseded { .. }));
 }
 
@@ -410,7 +418,7 @@ fn nothing_changes_before_every_workload_is_stamped() {
         assert!(matches!(step, Step::Stamp { .. }), "{step:?}");
         world.perform(&request, &step);
     }
-    assert_eq!(world.plan(&request), Step::Create);
+    assert_eq!(world.plan(&request), Step::Act(Action::Create));
 }
 
 #[test]

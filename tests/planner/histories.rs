@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use rollout::oam::application::{Amount, Batch, Strategy as Order};
 use rollout::plan::desired::Desired;
-use rollout::plan::record::{FrozenStrategy, Mode, Outcome, RunSpec};
+use rollout::plan::run::{FrozenStrategy, Mode, Outcome, RunSpec};
 use rollout::plan::step::Step;
 
 use crate::model::{World, desired};
+use rollout::plan::action::Action;
 
 /// One command and the fate of its process.
 #[derive(Debug, Clone)]
@@ -75,23 +76,23 @@ fn live(world: &mut World, command: &Command) {
     for _ in 0..command.lifetime {
         let step = world.plan(request);
         match &step {
-            Step::Wait { .. } => match events.next() {
+            Step::Act(Action::Wait { .. }) => match events.next() {
                 Some((index, true)) => world.sync(*index),
                 Some((index, false)) => world.progress(*index),
                 None => return world.end(Outcome::Failed),
             },
             Step::Nothing | Step::Refuse(_) => return,
-            Step::Hold { .. } | Step::Finish => {
+            Step::Act(Action::Hold { .. } | Action::Finish) => {
                 world.perform(request, &step);
                 return world.kill();
             }
-            Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
-            Step::Roll { .. } => panic!("a deployment is not rolled"),
+            Step::Superseded { .. } | Step::ExternalChange { .. } => panic!("nobody else is there"),
+            Step::Act(Action::Roll { .. }) => panic!("a deployment is not rolled"),
             Step::Claim { spec, .. } => {
                 limits = Some(Limits::of(spec, world));
                 world.perform(request, &step);
             }
-            Step::Stamp { .. } | Step::Create | Step::Scale { .. } | Step::Delete { .. } => {
+            Step::Stamp { .. } | Step::Act(Action::Create | Action::Scale { .. } | Action::Delete { .. }) => {
                 let before = world.clone();
                 world.perform(request, &step);
                 check(&before, world, &step, limits.as_ref().expect("a claim comes first"));
@@ -129,7 +130,7 @@ fn check(before: &World, after: &World, step: &Step, limits: &Limits) {
             assert!(spec.is_shrink() || size > spec.target_size, "the target shrinks: {step:?}");
         }
     }
-    if let Step::Delete { workload, .. } = step {
+    if let Step::Act(Action::Delete { workload, .. }) = step {
         assert_eq!(before.size(workload), Some(0), "only what is drained is deleted");
     }
 }
@@ -151,7 +152,7 @@ proptest! {
         // The path does not matter: the last manifest alone decides where it ends.
         let last = desired("v4", last_size, &[]);
         let (_, end) = world.run(&last);
-        prop_assert!(matches!(end, Step::Finish | Step::Nothing), "{end:?}");
+        prop_assert!(matches!(end, Step::Act(Action::Finish) | Step::Nothing), "{end:?}");
         prop_assert_eq!(world.sizes(), vec![("v4", last_size)]);
         prop_assert_eq!(world.plan(&last), Step::Nothing);
     }

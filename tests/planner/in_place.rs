@@ -3,13 +3,12 @@
 use proptest::prelude::*;
 use rollout::oam::application::{Amount, Batch};
 use rollout::oam::kind::WorkloadKind;
+use rollout::plan::action::{Action, RollExtent, Waiting};
 use rollout::plan::desired::Desired;
-use rollout::plan::in_place::Extent;
-use rollout::plan::preview::preview;
-use rollout::plan::record::{Mode, Outcome, RunSpec};
-use rollout::plan::standing::standing;
+use rollout::plan::preview::preview_steps;
+use rollout::plan::run::{Mode, Outcome, RunSpec};
+use rollout::plan::run_status::run_status;
 use rollout::plan::step::Step;
-use rollout::plan::walk::Waiting;
 
 use crate::in_place_model::{Pod, Replica, desired};
 
@@ -17,8 +16,8 @@ const KINDS: [WorkloadKind; 2] = [WorkloadKind::CloneSet, WorkloadKind::Stateful
 
 /// TARGET/UPGRADED/READY.
 fn numbers(replica: &Replica) -> (u32, u32, u32) {
-    let standing = standing(&replica.observed).unwrap();
-    (standing.target_size, standing.upgraded, standing.ready)
+    let status = run_status(&replica.observed).unwrap();
+    (status.target_size, status.upgraded, status.ready)
 }
 
 fn gated(replica: &Replica, target: &str, partition: u32) -> Desired {
@@ -29,7 +28,7 @@ fn released(kind: WorkloadKind) -> Replica {
     let mut replica = Replica::new(kind);
     let (writes, end) = replica.run(&desired(kind, "v1", 5, &[2, 3]));
     assert_eq!(writes, [(0, 0), (2, 0), (5, 0)]);
-    assert_eq!(end, Step::Finish);
+    assert_eq!(end, Step::Act(Action::Finish));
     replica
 }
 
@@ -48,7 +47,7 @@ fn an_upgrade_lowers_the_partition_batch_by_batch() {
         let mut replica = released(kind);
         let (writes, end) = replica.run(&replica.desired("v2", 5, &[2, 3]));
         assert_eq!(writes, [(5, 3), (5, 0)]);
-        assert_eq!(end, Step::Finish);
+        assert_eq!(end, Step::Act(Action::Finish));
         assert_eq!(numbers(&replica), (5, 5, 5));
         assert_eq!(replica.spec().sources, ["v1"]);
         assert_eq!(replica.plan(&replica.desired("v2", 5, &[2, 3])), Step::Nothing);
@@ -64,8 +63,10 @@ fn the_first_batch_writes_template_size_and_partition_together() {
         replica.perform(&request, &claim);
         let stamp = replica.plan(&request);
         replica.perform(&request, &stamp);
-        let Step::Roll { rolling, batch: 0 } = replica.plan(&request) else { panic!("no batch begins") };
-        assert_eq!(rolling.extent, Extent::Template);
+        let Step::Act(Action::Roll { rolling, batch: 0 }) = replica.plan(&request) else {
+            panic!("no batch begins")
+        };
+        assert_eq!(rolling.extent, RollExtent::Template);
         assert_eq!((rolling.to.replicas, rolling.to.partition), (8, 5));
     }
 }
@@ -75,9 +76,9 @@ fn a_gate_holds_and_opens() {
     for kind in KINDS {
         let mut replica = released(kind);
         let (writes, end) = replica.run(&gated(&replica, "v2", 0));
-        assert_eq!((writes, end), (vec![(5, 3)], Step::Hold { batch: 0 }));
+        assert_eq!((writes, end), (vec![(5, 3)], Step::Act(Action::Hold { batch: 0 })));
         assert_eq!(numbers(&replica), (5, 2, 2));
-        assert_eq!(replica.plan(&gated(&replica, "v2", 0)), Step::Hold { batch: 0 });
+        assert_eq!(replica.plan(&gated(&replica, "v2", 0)), Step::Act(Action::Hold { batch: 0 }));
         let (writes, _) = replica.run(&replica.desired("v2", 5, &[2, 3]));
         assert_eq!(writes, [(5, 0)]);
         assert_eq!(numbers(&replica), (5, 5, 5));
@@ -90,7 +91,7 @@ fn a_revert_counts_the_pods_that_never_left() {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
         let (writes, end) = replica.run(&replica.desired("v1", 5, &[2, 3]));
-        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Finish));
+        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Act(Action::Finish)));
         assert_eq!(replica.of("v1"), (5, 5));
     }
 }
@@ -101,7 +102,7 @@ fn a_third_revision_in_mid_rollout_replaces_both() {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
         let (writes, end) = replica.run(&replica.desired("v3", 5, &[2, 3]));
-        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Finish));
+        assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Act(Action::Finish)));
         assert_eq!(replica.of("v3"), (5, 5));
         assert_eq!(replica.spec().sources, ["v2"]);
     }
@@ -129,7 +130,7 @@ fn another_size_in_mid_rollout_resumes_from_what_has_moved() {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
         let (writes, end) = replica.run(&replica.desired("v2", 7, &[3, 4]));
-        assert_eq!((writes, end), (vec![(6, 3), (7, 0)], Step::Finish));
+        assert_eq!((writes, end), (vec![(6, 3), (7, 0)], Step::Act(Action::Finish)));
     }
 }
 
@@ -139,7 +140,7 @@ fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
         let mut replica = released(kind);
         replica.broken = ["v2".to_owned()].into();
         let request = replica.desired("v2", 5, &[4, 1]);
-        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+        while !matches!(replica.plan(&request), Step::Act(Action::Wait { .. })) {
             let step = replica.plan(&request);
             replica.perform(&request, &step);
         }
@@ -147,7 +148,7 @@ fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
         replica.end(Outcome::Failed);
         // Four broken pods and one that serves; three are asked for.
         let request = replica.desired("v2", 3, &[1, 2]);
-        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+        while !matches!(replica.plan(&request), Step::Act(Action::Wait { .. })) {
             let step = replica.plan(&request);
             replica.perform(&request, &step);
         }
@@ -159,9 +160,9 @@ fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
 fn a_preview_waits_for_each_batch_in_turn() {
     for kind in KINDS {
         let replica = released(kind);
-        let steps = preview(&replica.observed, &replica.desired("v2", 5, &[2, 3]));
+        let steps = preview_steps(&replica.observed, &replica.desired("v2", 5, &[2, 3]));
         let goals = steps.iter().filter_map(|foreseen| match &foreseen.step {
-            Step::Wait { waiting: Waiting::Ready { goal, .. }, batch } => Some((*batch, *goal)),
+            Step::Act(Action::Wait { waiting: Waiting::Ready { goal, .. }, batch }) => Some((*batch, *goal)),
             _ => None,
         });
         assert_eq!(goals.collect::<Vec<_>>(), [(0, 2), (1, 5)]);
@@ -185,17 +186,17 @@ fn an_external_change_stops_the_run_and_the_next_run_reverts_it() {
     for kind in KINDS {
         let mut replica = released(kind);
         let request = replica.desired("v2", 5, &[2, 3]);
-        while !matches!(replica.plan(&request), Step::Wait { .. }) {
+        while !matches!(replica.plan(&request), Step::Act(Action::Wait { .. })) {
             let step = replica.plan(&request);
             replica.perform(&request, &step);
         }
         let workload = &mut replica.observed.workloads[0];
         workload.generation += 1;
         workload.replicas = 9;
-        assert_eq!(replica.plan(&request), Step::Disturbed { workload: "web".to_owned() });
+        assert_eq!(replica.plan(&request), Step::ExternalChange { workload: "web".to_owned() });
         replica.end(Outcome::Failed);
         let (_, end) = replica.run(&request);
-        assert_eq!(end, Step::Finish);
+        assert_eq!(end, Step::Act(Action::Finish));
         assert_eq!((replica.of("v2"), replica.pods.len()), ((5, 5), 5));
     }
 }
@@ -207,13 +208,13 @@ fn a_stale_status_passes_no_batch() {
         let request = replica.desired("v2", 5, &[2, 3]);
         let steps = std::iter::from_fn(|| {
             let step = replica.plan(&request);
-            let is_wait = matches!(step, Step::Wait { .. });
+            let is_wait = matches!(step, Step::Act(Action::Wait { .. }));
             if !is_wait {
                 replica.perform(&request, &step);
             }
             (!is_wait).then_some(step)
         });
-        let rolls = steps.filter(|step| matches!(step, Step::Roll { .. })).count();
+        let rolls = steps.filter(|step| matches!(step, Step::Act(Action::Roll { .. }))).count();
         // The status still counts five ready pods, which are those of the previous template.
         assert_eq!(rolls, 1);
     }
@@ -273,13 +274,13 @@ fn live(replica: &mut Replica, command: &Command) {
     for _ in 0..command.lifetime {
         let step = replica.plan(&request);
         match &step {
-            Step::Wait { .. } => match events.next() {
+            Step::Act(Action::Wait { .. }) => match events.next() {
                 Some(true) => replica.reconcile(),
                 Some(false) => replica.progress(),
                 None => return replica.end(Outcome::Failed),
             },
             Step::Nothing | Step::Refuse(_) => return,
-            Step::Roll { batch, .. } => {
+            Step::Act(Action::Roll { batch, .. }) => {
                 let spec = replica.spec();
                 if spec.mode == Mode::Upgrade && *batch > 0 {
                     let before = spec.goals()[batch - 1];
@@ -295,17 +296,19 @@ fn live(replica: &mut Replica, command: &Command) {
                 least = floor(replica, spec);
                 replica.perform(&request, &step);
             }
-            Step::Hold { .. } | Step::Finish => {
+            Step::Act(Action::Hold { .. } | Action::Finish) => {
                 replica.perform(&request, &step);
-                replica.observed.held = None;
+                replica.observed.claimed_epoch = None;
                 return;
             }
-            Step::Stamp { .. } | Step::Create => replica.perform(&request, &step),
-            Step::Superseded { .. } | Step::Disturbed { .. } => panic!("nobody else is there"),
-            Step::Scale { .. } | Step::Delete { .. } => panic!("not for such a workload: {step:?}"),
+            Step::Stamp { .. } | Step::Act(Action::Create) => replica.perform(&request, &step),
+            Step::Superseded { .. } | Step::ExternalChange { .. } => panic!("nobody else is there"),
+            Step::Act(Action::Scale { .. } | Action::Delete { .. }) => {
+                panic!("not for such a workload: {step:?}")
+            }
         }
     }
-    replica.observed.held = None;
+    replica.observed.claimed_epoch = None;
 }
 
 proptest! {
@@ -325,7 +328,7 @@ proptest! {
         }
         let last = replica.desired("v4", last_size, &[]);
         let (_, end) = replica.run(&last);
-        prop_assert!(matches!(end, Step::Finish | Step::Nothing), "{end:?}");
+        prop_assert!(matches!(end, Step::Act(Action::Finish) | Step::Nothing), "{end:?}");
         let all = vec![Pod { revision: "v4".to_owned(), is_ready: true }; last_size as usize];
         prop_assert_eq!(&replica.pods, &all);
         prop_assert_eq!(replica.plan(&last), Step::Nothing);

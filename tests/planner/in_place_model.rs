@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use rollout::oam::kind::WorkloadKind;
+use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
 use rollout::plan::observed::{InPlace, Observed, Uid, Workload};
 use rollout::plan::preview::assume;
-use rollout::plan::record::{Outcome, RunSpec};
+use rollout::plan::run::{Outcome, RunSpec};
 use rollout::plan::step::{Step, plan};
 
 /// The observed state of the cluster.
@@ -72,16 +73,16 @@ impl Replica {
     /// Performs a write step; waits are for the caller.
     pub(crate) fn perform(&mut self, desired: &Desired, step: &Step) {
         match step {
-            Step::Create => {
-                let held = self.observed.held;
+            Step::Act(Action::Create) => {
+                let held = self.observed.claimed_epoch;
                 assume(&mut self.observed, desired, step);
                 let workload = self.observed.workloads.last_mut().unwrap();
                 workload.uid = Uid("uid".to_owned());
                 workload.epoch = held;
             }
-            Step::Wait { .. } => panic!("a wait is no write"),
+            Step::Act(Action::Wait { .. }) => panic!("a wait is no write"),
             // The status is stale until the controller observes the change.
-            Step::Roll { .. } => {
+            Step::Act(Action::Roll { .. }) => {
                 let ready = self.workload().in_place.as_ref().unwrap().updated_ready;
                 assume(&mut self.observed, desired, step);
                 self.in_place().updated_ready = ready;
@@ -93,7 +94,7 @@ impl Replica {
     /// The controller sees the newest spec, adds, removes and replaces pods, and updates the status.
     pub(crate) fn reconcile(&mut self) {
         let Some(workload) = self.observed.workloads.first().cloned() else { return };
-        let revision = self.in_place().written.clone().unwrap().revision;
+        let revision = self.in_place().spec_stamp.clone().unwrap().revision;
         let partition = self.partition() as usize;
         let size = workload.replicas as usize;
         match self.kind {
@@ -165,24 +166,29 @@ impl Replica {
         for _ in 0..10_000 {
             let step = self.plan(desired);
             match &step {
-                Step::Wait { .. } => {
+                Step::Act(Action::Wait { .. }) => {
                     self.settle();
-                    assert!(!matches!(self.plan(desired), Step::Wait { .. }), "waits for nothing: {step:?}");
+                    assert!(
+                        !matches!(self.plan(desired), Step::Act(Action::Wait { .. })),
+                        "waits for nothing: {step:?}"
+                    );
                 }
-                Step::Hold { .. } | Step::Finish => {
+                Step::Act(Action::Hold { .. } | Action::Finish) => {
                     self.perform(desired, &step);
-                    self.observed.held = None;
+                    self.observed.claimed_epoch = None;
                     return (trace, step);
                 }
-                Step::Nothing | Step::Superseded { .. } | Step::Disturbed { .. } | Step::Refuse(_) => {
+                Step::Nothing | Step::Superseded { .. } | Step::ExternalChange { .. } | Step::Refuse(_) => {
                     return (trace, step);
                 }
                 Step::Claim { .. } | Step::Stamp { .. } => self.perform(desired, &step),
-                Step::Create | Step::Roll { .. } => {
+                Step::Act(Action::Create | Action::Roll { .. }) => {
                     self.perform(desired, &step);
                     trace.push((self.workload().replicas, self.partition()));
                 }
-                Step::Scale { .. } | Step::Delete { .. } => panic!("not for such a workload: {step:?}"),
+                Step::Act(Action::Scale { .. } | Action::Delete { .. }) => {
+                    panic!("not for such a workload: {step:?}")
+                }
             }
         }
         panic!("the run does not end");
@@ -195,7 +201,7 @@ impl Replica {
     /// The status as the controllers write it: of all pods, and of those of the newest template.
     fn tell(&mut self) {
         let Some(written) =
-            self.observed.workloads.first().and_then(|one| one.in_place.as_ref()?.written.clone())
+            self.observed.workloads.first().and_then(|one| one.in_place.as_ref()?.spec_stamp.clone())
         else {
             return;
         };

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::oam::kind::WorkloadKind;
+use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
 use rollout::plan::observed::{Observed, Uid, Workload};
 use rollout::plan::preview::assume;
-use rollout::plan::record::{Outcome, Record, RunSpec};
+use rollout::plan::record::Record;
+use rollout::plan::run::{Outcome, RunSpec};
 use rollout::plan::step::{Step, plan};
 
 /// The observed state of the cluster.
@@ -73,7 +75,7 @@ impl World {
 
     /// The process dies: its claim is known only from the record.
     pub(crate) fn kill(&mut self) {
-        self.observed.held = None;
+        self.observed.claimed_epoch = None;
     }
 
     /// Another process starts, with the record as the last one left it.
@@ -84,12 +86,12 @@ impl World {
     /// Performs a write step; waits are for the caller.
     pub(crate) fn perform(&mut self, desired: &Desired, step: &Step) {
         match step {
-            Step::Create => {
+            Step::Act(Action::Create) => {
                 self.give_birth(&desired.target);
-                let held = self.observed.held;
+                let held = self.observed.claimed_epoch;
                 self.observed.workloads.last_mut().unwrap().epoch = held;
             }
-            Step::Wait { .. } => panic!("a wait is no write"),
+            Step::Act(Action::Wait { .. }) => panic!("a wait is no write"),
             step => assume(&mut self.observed, desired, step),
         }
     }
@@ -132,19 +134,24 @@ impl World {
         for _ in 0..10_000 {
             let step = self.plan(desired);
             match &step {
-                Step::Wait { .. } => {
+                Step::Act(Action::Wait { .. }) => {
                     self.settle();
-                    assert!(!matches!(self.plan(desired), Step::Wait { .. }), "waits for nothing: {step:?}");
+                    assert!(
+                        !matches!(self.plan(desired), Step::Act(Action::Wait { .. })),
+                        "waits for nothing: {step:?}"
+                    );
                 }
-                Step::Hold { .. } | Step::Finish => {
+                Step::Act(Action::Hold { .. } | Action::Finish) => {
                     self.perform(desired, &step);
-                    self.observed.held = None;
+                    self.observed.claimed_epoch = None;
                     return (trace, step);
                 }
                 Step::Nothing | Step::Superseded { .. } | Step::Refuse(_) => return (trace, step),
                 Step::Claim { .. } | Step::Stamp { .. } => self.perform(desired, &step),
-                Step::Roll { .. } | Step::Disturbed { .. } => panic!("a deployment is not rolled: {step:?}"),
-                Step::Create | Step::Scale { .. } | Step::Delete { .. } => {
+                Step::Act(Action::Roll { .. }) | Step::ExternalChange { .. } => {
+                    panic!("a deployment is not rolled: {step:?}")
+                }
+                Step::Act(Action::Create | Action::Scale { .. } | Action::Delete { .. }) => {
                     self.perform(desired, &step);
                     let mut sizes: Vec<(String, u32)> =
                         self.sizes().into_iter().map(|(name, size)| (name.to_owned(), size)).collect();
@@ -184,7 +191,7 @@ pub(crate) fn end(observed: &mut Observed, outcome: Outcome) {
     if let Some(record) = observed.record.as_mut() {
         record.run.outcome = outcome;
     }
-    observed.held = None;
+    observed.claimed_epoch = None;
 }
 
 pub(crate) fn outcome(record: Option<&Record>) -> Option<Outcome> {

@@ -208,7 +208,7 @@ fn is_legitimate(run: &Run, failing: &[String]) {
                 FailureKind::NotReady => !failing.is_empty(),
                 FailureKind::Invalid
                 | FailureKind::Superseded
-                | FailureKind::Disturbed
+                | FailureKind::ExternalChange
                 | FailureKind::Cluster
                 | FailureKind::Denied
                 | FailureKind::Interrupted

@@ -1,7 +1,7 @@
 //! The manifest builder, and what a manifest allows a run to do.
 
 use rollout::driver::request::{Overrides, RolloutRequest};
-use rollout::oam::manifest::{Source, parse};
+use rollout::oam::manifest::{Source, parse_manifest};
 
 /// The namespace of manifests that name none; a test cluster uses its own.
 pub(crate) const NAMESPACE: &str = "default";
@@ -194,6 +194,6 @@ pub(crate) fn shop(revision: &str, image: &str) -> String {
 pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
     let text = application("shop", components);
     let source = Source { name: "app.yaml".to_owned(), bytes: text.clone().into_bytes() };
-    let applications = parse(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
+    let applications = parse_manifest(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
     RolloutRequest::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
 }

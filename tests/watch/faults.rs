@@ -96,7 +96,8 @@ async fn a_failure_of_several_requests_is_reported_once() {
     let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     let told = Rc::new(RefCell::new(Vec::new()));
     let heard = told.clone();
-    session.on_retry(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));
+    let session =
+        session.with_retry_observer(Rc::new(move |error, _| heard.borrow_mut().push(error.to_owned())));
     let second = Duration::from_secs(1);
     for message in ["refused", "refused", "no route", "no route"] {
         session.notify_retry(message, second);

@@ -8,7 +8,7 @@ use crate::cli::flags::args::{GlobalArgs, Output};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
 use crate::report::text::sanitise;
-use crate::report::{diff, document, history as table};
+use crate::report::{diff, history as table, structured};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
@@ -63,7 +63,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
         }
         (None, _) => {
             let history = history::history(context, &component).await?;
-            table::render(&history, args.output.into(), context.session.clock().now())
+            table::render_history(&history, args.output.into(), context.session.clock().now())
         }
     };
     ui.data(&text);
@@ -73,8 +73,8 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 /// What a revision contains, in a form.
 fn revision(body: &RevisionBody, output: Output) -> String {
     match output {
-        Output::Table | Output::Wide | Output::Yaml => document::yaml(&body.workload),
-        Output::Json => document::json(&body.workload),
+        Output::Table | Output::Wide | Output::Yaml => structured::to_yaml(&body.workload),
+        Output::Json => structured::to_json(&body.workload),
         Output::Name => format!("controllerrevision/{}\n", sanitise(&body.name)),
     }
 }

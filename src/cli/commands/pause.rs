@@ -52,6 +52,6 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
     };
     let items = status::statuses(&env.context, &component.namespace).await?;
     let items: Vec<_> = items.into_iter().filter(|item| item.component == name).collect();
-    ui.data(&table::render(&items, args.output.into(), env.context.session.clock().now()));
+    ui.data(&table::render_status(&items, args.output.into(), env.context.session.clock().now()));
     Ok(exit::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::ops::status::{select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, Verdict};
 use crate::report::status::{self, ComponentStatus};
-use crate::report::text::{list_literals, span};
+use crate::report::text::{format_duration, list_literals};
 
 /// Show the status of components
 ///
@@ -78,7 +78,7 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
             return Ok(exit::SUCCESS);
         }
     }
-    ui.data(&status::render(&items, args.output.into(), env.context.session.clock().now()));
+    ui.data(&status::render_status(&items, args.output.into(), env.context.session.clock().now()));
     explain(&items, args.output, ui);
     Ok(exit::SUCCESS)
 }
@@ -126,14 +126,14 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
         let mut changes = followed.changes();
         let items = followed.first().await?;
         let mut shown = select(items, args.name.as_deref(), namespace)?;
-        ui.data(&status::render(&shown, args.output.into(), session.clock().now()));
+        ui.data(&status::render_status(&shown, args.output.into(), session.clock().now()));
         explain(&shown, args.output, ui);
         if ui.reader_is_gone() || reached(args, &shown)? {
             return Ok(());
         }
         let deadline = args.until.and_then(|_| session.clock().moment().after(args.timeout.unsigned_abs()));
         if let Some(until) = args.until.filter(|_| !args.timeout.is_zero()) {
-            ui.status(&format!("waiting until {}, at most {}", name(until), span(args.timeout)));
+            ui.status(&format!("waiting until {}, at most {}", name(until), format_duration(args.timeout)));
         }
         loop {
             tokio::select! {
@@ -150,7 +150,7 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
             let changed: Vec<ComponentStatus> =
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
-                let text = status::render(&changed, args.output.into(), session.clock().now());
+                let text = status::render_status(&changed, args.output.into(), session.clock().now());
                 ui.data(rows(&text, args.output, shown.is_empty()));
                 explain(&changed, args.output, ui);
             }
@@ -173,8 +173,11 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
 
 fn late(args: &Args) -> Failure {
     let until = args.until.map_or("there", name);
-    Failure::message(Kind::Timeout, format!("not {until} after {} (`--timeout`)", span(args.timeout)))
-        .hint("see `rollout status` and `rollout history`")
+    Failure::message(
+        Kind::Timeout,
+        format!("not {until} after {} (`--timeout`)", format_duration(args.timeout)),
+    )
+    .hint("see `rollout status` and `rollout history`")
 }
 
 /// Rows that follow an earlier table carry no header again, as kubectl's do.

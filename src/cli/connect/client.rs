@@ -257,6 +257,7 @@ fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
 
 /// Turns a client that cannot be built into a failure, without anything that may be a credential: what a plugin
 /// printed and was given, a key that is not in its form, the password in a proxy's address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the client has many more errors")]
 fn unusable(error: kube::Error) -> Failure {
     if let Some(error) = CredentialError::find(&error) {
         return Failure::new(Kind::Cluster, error);

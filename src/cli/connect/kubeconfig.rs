@@ -221,6 +221,7 @@ fn unreadable(error: KubeconfigError, path: &Path) -> Failure {
 }
 
 /// A kubeconfig that cannot be used, without anything that may be a credential.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is left names no value")]
 pub fn unfit(error: KubeconfigError) -> Failure {
     let data = |what: &str, error: LoadDataError| match error {
         LoadDataError::DecodeBase64(_) => {

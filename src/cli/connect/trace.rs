@@ -30,7 +30,7 @@ pub fn traced(
             match &answer {
                 Ok(response) => tell(&format!("{asked} {} after {taken}", response.status().as_u16())),
                 Err(error) => {
-                    tell(&format!("{asked} unanswered after {taken}: {}", classify_error(error, &server)))
+                    tell(&format!("{asked} unanswered after {taken}: {}", classify_error(error, &server)));
                 }
             }
             answer

@@ -11,9 +11,6 @@ use crate::ops::manifest::{Amount, names};
 /// The least request deadline: below it, a slow link looks like a dead cluster.
 const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
 
-/// The units of a duration, largest first, in milliseconds.
-const UNITS: [(&str, i64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-
 /// Reads a duration such as `90s`, `10m`, `1h30m` or `0`.
 ///
 /// # Errors
@@ -29,25 +26,10 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("`{text}` has no unit; write `{text}s` for seconds or `{text}m` for minutes"));
     }
-    parts(text).ok_or_else(|| "expected a duration such as `90s`, `10m` or `1h30m`".to_owned())
-}
-
-/// Adds up the parts; `None` when one is malformed, out of order, or the sum is beyond reason.
-fn parts(text: &str) -> Option<SignedDuration> {
-    let mut rest = text;
-    let mut units = UNITS.iter();
-    let mut millis = 0_i64;
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit())?;
-        let number: i64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
-        // The iterator continues, so that units appear in order and at most once.
-        let (_, factor) = units.find(|(unit, _)| *unit == &rest[..letters])?;
-        millis = millis.checked_add(number.checked_mul(*factor)?)?;
-        rest = &rest[letters..];
-    }
-    (!text.is_empty()).then(|| SignedDuration::from_millis(millis))
+    // Of jiff's friendly format the short form: whole numbers with `h`, `m`, `s` and `ms`.
+    let is_short = text.bytes().all(|byte| byte.is_ascii_digit() || b"hms".contains(&byte));
+    let parsed = is_short.then(|| text.parse().ok()).flatten();
+    parsed.ok_or_else(|| "expected a duration such as `90s`, `10m` or `1h30m`".to_owned())
 }
 
 /// Reads a namespace's name, so that none is sent that cannot be.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::report::folds::Page;
+use crate::report::ci_sections::CiProvider;
 use crate::report::github;
 
 /// One stream, shared by whoever writes to it.
@@ -15,7 +15,7 @@ struct Sink {
     writer: Box<dyn Write + Send>,
     state: State,
     /// The CI system that reads along.
-    page: Option<Page>,
+    page: Option<CiProvider>,
 }
 
 impl std::fmt::Debug for Sink {
@@ -40,7 +40,7 @@ impl Stream {
     }
 
     /// The same, read along by a CI system.
-    pub(super) fn on(self, page: Option<Page>) -> Self {
+    pub(super) fn on(self, page: Option<CiProvider>) -> Self {
         self.lock().page = page;
         self
     }
@@ -54,8 +54,8 @@ impl Stream {
         let page = self.lock().page;
         let text = match page {
             // What GitLab takes for a command has control characters, of which none passes.
-            None | Some(Page::GitLab) => Cow::Borrowed(text),
-            Some(Page::GitHub) => github::defused(text),
+            None | Some(CiProvider::GitLab) => Cow::Borrowed(text),
+            Some(CiProvider::GitHub) => github::escape_commands(text),
         };
         self.command(&text);
     }
@@ -67,10 +67,8 @@ impl Stream {
             return;
         }
         if let Err(error) = sink.writer.write_all(text.as_bytes()).and_then(|()| sink.writer.flush()) {
-            sink.state = match error.kind() {
-                io::ErrorKind::BrokenPipe => State::Closed,
-                _ => State::Failed(error),
-            };
+            let is_closed = error.kind() == io::ErrorKind::BrokenPipe;
+            sink.state = if is_closed { State::Closed } else { State::Failed(error) };
         }
     }
 

@@ -19,11 +19,11 @@ use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, Unechoed};
 use crate::cli::terminal::stream::Stream;
 use crate::ops::manifest::{ManifestErrors, Problem};
+use crate::report::ci_sections::{CiProvider, CiSections};
 use crate::report::event::{Event, Reporter};
-use crate::report::folds::{Folded, Page};
-use crate::report::github::{self, Annotated, Level, Spot};
+use crate::report::github::{self, Annotated, Level, Location};
 use crate::report::json::Json;
-use crate::report::lines::{Detail, Lines};
+use crate::report::lines::{Lines, Verbosity};
 use crate::report::terminal::{Paint, Terminal};
 use crate::report::text::{sanitise, sanitise_block};
 
@@ -35,11 +35,11 @@ const DEFAULT_HEIGHT: usize = 24;
 pub struct Ui {
     stdout: Stream,
     stderr: Stream,
-    detail: Detail,
+    detail: Verbosity,
     live: Live,
     paint: Paint,
     flags: Flags,
-    page: Option<Page>,
+    page: Option<CiProvider>,
     /// The file that GitHub shows as the step's summary.
     summary: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ impl Ui {
     }
 
     /// Takes the streams of the process.
-    pub fn new(color: Color, detail: Detail) -> Self {
+    pub fn new(color: Color, detail: Verbosity) -> Self {
         let choice = |auto: ColorChoice| match color {
             Color::Auto => auto,
             Color::Always => ColorChoice::Always,
@@ -91,8 +91,8 @@ impl Ui {
         #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
         let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
         let live = match (io::stderr().is_terminal() && can_move, detail) {
-            (true, Detail::Full) => Live::Terminal,
-            (true, Detail::Trouble) | (false, _) => Live::Lines,
+            (true, Verbosity::Full) => Live::Terminal,
+            (true, Verbosity::Quiet) | (false, _) => Live::Lines,
         };
         let paint = match err {
             ColorChoice::Never => Paint::Plain,
@@ -102,12 +102,12 @@ impl Ui {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let is_true = |name| variable(name).is_some_and(|value| value == "true");
         let page = match (is_true("GITHUB_ACTIONS"), is_true("GITLAB_CI")) {
-            (true, _) => Some(Page::GitHub),
-            (false, true) => Some(Page::GitLab),
+            (true, _) => Some(CiProvider::GitHub),
+            (false, true) => Some(CiProvider::GitLab),
             (false, false) => None,
         };
         let summary =
-            variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(Page::GitHub)).map(PathBuf::from);
+            variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(CiProvider::GitHub)).map(PathBuf::from);
         let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
         Self { stdout, stderr, detail, live, paint, flags: Flags::default(), page, summary }
@@ -136,7 +136,7 @@ impl Ui {
 
     /// Says a sentence on stderr, unless asked to be quiet. The text is made safe.
     pub fn status(&mut self, text: &str) {
-        if self.detail == Detail::Full {
+        if self.detail == Verbosity::Full {
             self.stderr.say(&format!("{}\n", sanitise(text)));
         }
     }
@@ -155,8 +155,8 @@ impl Ui {
     }
 
     /// Marks trouble for whoever reads the job's page rather than its log.
-    fn annotate(&self, level: Level, spot: Option<Spot<'_>>, message: &str) {
-        if self.page == Some(Page::GitHub) {
+    fn annotate(&self, level: Level, spot: Option<Location<'_>>, message: &str) {
+        if self.page == Some(CiProvider::GitHub) {
             self.stderr.command(&github::annotation(level, "rollout", spot, message));
         }
     }
@@ -190,13 +190,17 @@ impl Ui {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
                 // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
                 let commands = || Stream::new(io::stderr());
-                let folded = |lines, page| Folded::new(lines, commands(), page, started);
+                let folded = |lines, page| CiSections::new(lines, commands(), page, started);
                 match (self.page, self.detail) {
-                    (None, _) | (Some(Page::GitLab), Detail::Trouble) => Box::new(lines),
-                    (Some(Page::GitLab), Detail::Full) => Box::new(folded(lines, Page::GitLab)),
-                    (Some(Page::GitHub), Detail::Trouble) => Box::new(Annotated::new(lines, commands())),
-                    (Some(Page::GitHub), Detail::Full) => {
-                        Box::new(Annotated::new(folded(lines, Page::GitHub), commands()))
+                    (None, _) | (Some(CiProvider::GitLab), Verbosity::Quiet) => Box::new(lines),
+                    (Some(CiProvider::GitLab), Verbosity::Full) => {
+                        Box::new(folded(lines, CiProvider::GitLab))
+                    }
+                    (Some(CiProvider::GitHub), Verbosity::Quiet) => {
+                        Box::new(Annotated::new(lines, commands()))
+                    }
+                    (Some(CiProvider::GitHub), Verbosity::Full) => {
+                        Box::new(Annotated::new(folded(lines, CiProvider::GitHub), commands()))
                     }
                 }
             }
@@ -260,7 +264,7 @@ impl Ui {
             return self.annotate(Level::Error, None, &failure.error.to_string());
         };
         for Problem { file, line, column, path, message, .. } in &errors.problems {
-            let spot = Spot { file, line: *line, column: *column };
+            let spot = Location { file, line: *line, column: *column };
             let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
             self.annotate(Level::Error, Some(spot), &format!("{place}{message}"));
         }
@@ -364,7 +368,7 @@ pub(crate) mod tests {
         Ui {
             stdout: Stream::new(stdout),
             stderr: Stream::new(io::sink()),
-            detail: Detail::Full,
+            detail: Verbosity::Full,
             live: Live::Lines,
             paint: Paint::Plain,
             flags: Flags::default(),

@@ -125,6 +125,6 @@ fn errors_name_what_failed_and_where() {
 fn the_address_is_doubted_only_where_no_server_was_reached() {
     let exhausted =
         |origin| ClusterError::Exhausted { message: String::new(), spent: Duration::ZERO, origin };
-    assert!(exhausted(Origin::Connection).hint().unwrap().contains("address"));
-    assert_eq!(exhausted(Origin::Server).hint(), None);
+    assert!(exhausted(ErrorOrigin::Connection).hint().unwrap().contains("address"));
+    assert_eq!(exhausted(ErrorOrigin::Server).hint(), None);
 }

@@ -120,7 +120,7 @@ impl LeaseGuard {
     /// Who holds the Lease by now, if it is another process.
     ///
     /// # Errors
-    /// What the server answered; it is asked once.
+    /// See [`Session::request_untracked`].
     pub async fn current_holder_if_lost(&self) -> Result<Option<String>, ClusterError> {
         let queue = &self.queue;
         let api = queue.session.api::<Lease>(&queue.namespace);
@@ -192,7 +192,7 @@ impl LeaseGuard {
         self.write("/spec/renewTime", json!(now)).await
     }
 
-    /// Gives the Lease back; whoever waits goes on at once. A failure is no matter: it expires.
+    /// Releases the Lease, so that a queued run continues at once. A failure does not matter: the Lease expires.
     pub async fn release(&self) {
         let given_back = self.write("/spec/holderIdentity", json!(""));
         drop(self.queue.session.clock().within(COURTESY, given_back).await);

@@ -87,8 +87,8 @@ fn is_bad(condition: &&Value) -> bool {
     )
 }
 
-/// Whether its controller takes a condition away once it is over. A Deployment's `Progressing` is not looked at again
-/// before pods come up, and Kruise never takes its own back.
+/// Whether its controller takes a condition away once it is over. A Deployment's `Progressing` is not updated again
+/// before pods become ready, and Kruise never removes its own.
 fn is_taken_away(condition: &Value) -> bool {
     condition["type"] == "ReplicaFailure"
 }

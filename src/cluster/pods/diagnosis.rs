@@ -17,7 +17,7 @@ pub struct PodProblem {
     pub reason: String,
     /// What pods share that are not ready for one reason: it has no counts and no times.
     pub common: String,
-    /// Whose log may tell more.
+    /// The log that may explain it.
     pub log: Option<ContainerLog>,
 }
 
@@ -194,7 +194,7 @@ fn last_ending(container: &ContainerStatus) -> Option<&ContainerStateTerminated>
     container.last_state.as_ref()?.terminated.as_ref()
 }
 
-/// Why a pod is not ready whose containers do not tell.
+/// Why a pod is not ready whose containers' states do not say.
 fn of_pod(status: &PodStatus) -> (String, Option<String>) {
     let conditions = || status.conditions.iter().flatten();
     let unscheduled = conditions().find(|one| one.type_ == "PodScheduled" && one.status == "False");

@@ -8,12 +8,12 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::cluster::keys;
-use crate::oam::exposure::{PortKey, key};
+use crate::oam::exposure::{PortKey, port_key};
 use crate::oam::labels;
 
 /// A Service as it is to be.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
+pub struct WantedService<'a> {
     /// The application that owns it.
     pub application: &'a str,
     /// The component that it is of.
@@ -21,12 +21,12 @@ pub struct Wanted<'a> {
     /// The Service; `None` where there is to be none.
     pub service: Option<Value>,
     /// What becomes of the labels and annotations that it has from its application.
-    pub inherited: Inherited<'a>,
+    pub inherited: InheritedMetadata<'a>,
 }
 
 /// What becomes of labels and annotations that come from the application.
 #[derive(Debug, Clone, Copy)]
-pub enum Inherited<'a> {
+pub enum InheritedMetadata<'a> {
     /// They are the manifest's. Of these keys, which earlier manifests had, those that it lacks go.
     Written(&'a BTreeSet<String>),
     /// No manifest is given: they stay as they are.
@@ -119,7 +119,7 @@ fn plain(mut service: Value) -> Value {
 
 /// Compares a Service with the one wanted. Pure.
 #[must_use]
-pub fn service_change(seen: Option<&DynamicObject>, wanted: &Wanted<'_>) -> Change {
+pub fn service_change(seen: Option<&DynamicObject>, wanted: &WantedService<'_>) -> Change {
     let foreign = seen.and_then(|seen| foreign_owner(seen, wanted.application, wanted.component));
     match (seen, &wanted.service, foreign) {
         (None, None, _) => Change::None,
@@ -189,14 +189,14 @@ fn applied(service: &Value) -> String {
 }
 
 /// The patch that makes a Service the one wanted; empty where it is. What others wrote beside that stays.
-fn operations(seen: &DynamicObject, wanted: &Value, inherited: Inherited<'_>) -> Vec<Value> {
+fn operations(seen: &DynamicObject, wanted: &Value, inherited: InheritedMetadata<'_>) -> Vec<Value> {
     let mut operations = Vec::new();
     let mark = seen.annotations().get(keys::APPLIED);
     let listed: Option<BTreeMap<String, Vec<String>>> = mark.and_then(|mark| serde_json::from_str(mark).ok());
     for (field, before) in [("labels", seen.labels()), ("annotations", seen.annotations())] {
         let mut after = before.clone();
         let handed = wanted["metadata"][field].as_object();
-        if let Inherited::Written(known) = inherited {
+        if let InheritedMetadata::Written(known) = inherited {
             let listed = listed.as_ref().and_then(|listed| listed.get(field));
             after.retain(|key, _| {
                 let is_earlier = known.contains(key) || listed.is_some_and(|listed| listed.contains(key));
@@ -204,7 +204,7 @@ fn operations(seen: &DynamicObject, wanted: &Value, inherited: Inherited<'_>) ->
             });
         }
         for (key, value) in handed.into_iter().flatten() {
-            let is_written = labels::is_own(key) || matches!(inherited, Inherited::Written(_));
+            let is_written = labels::is_own(key) || matches!(inherited, InheritedMetadata::Written(_));
             if let (true, Some(value)) = (is_written, value.as_str()) {
                 after.insert(key.clone(), value.to_owned());
             }
@@ -213,13 +213,13 @@ fn operations(seen: &DynamicObject, wanted: &Value, inherited: Inherited<'_>) ->
             let own = applied(wanted);
             match inherited {
                 // A mark of an earlier version, which lists nothing, is as good where there is nothing to list.
-                Inherited::Written(_) if mark.is_none() || listed.is_some() || own != NOTHING => {
+                InheritedMetadata::Written(_) if mark.is_none() || listed.is_some() || own != NOTHING => {
                     after.insert(keys::APPLIED.to_owned(), own);
                 }
-                Inherited::Kept if mark.is_none() => {
+                InheritedMetadata::Kept if mark.is_none() => {
                     after.insert(keys::APPLIED.to_owned(), NOTHING.to_owned());
                 }
-                Inherited::Written(_) | Inherited::Kept => {}
+                InheritedMetadata::Written(_) | InheritedMetadata::Kept => {}
             }
         }
         if after != *before {
@@ -248,11 +248,11 @@ fn ports(seen: &Value, wanted: &Value) -> Value {
     let list = |spec: &Value| spec["ports"].as_array().cloned().unwrap_or_default();
     let has_node_ports = matches!(wanted["spec"]["type"].as_str(), Some("NodePort" | "LoadBalancer"));
     let before = list(seen);
-    let position = |at: Option<PortKey>| before.iter().position(|one| key(one) == at);
+    let position = |at: Option<PortKey>| before.iter().position(|one| port_key(one) == at);
     let mut ports = list(&wanted["spec"]);
-    ports.sort_by_key(|port| position(key(port)).unwrap_or(before.len()));
+    ports.sort_by_key(|port| position(port_key(port)).unwrap_or(before.len()));
     let merged = ports.into_iter().map(|port| {
-        let same = position(key(&port)).map(|index| before[index].clone());
+        let same = position(port_key(&port)).map(|index| before[index].clone());
         let mut entry = same.unwrap_or_else(|| json!({"protocol": "TCP"}));
         if let Some(entry) = entry.as_object_mut() {
             // A protocol that is not said is TCP, as it is in the Service.
@@ -294,8 +294,8 @@ mod tests {
 
     fn compared(service: Option<Value>, known: &[&str]) -> Change {
         let known = known.iter().map(|key| (*key).to_owned()).collect();
-        let inherited = Inherited::Written(&known);
-        let wanted = Wanted { application: "shop", component: "web", service, inherited };
+        let inherited = InheritedMetadata::Written(&known);
+        let wanted = WantedService { application: "shop", component: "web", service, inherited };
         service_change(Some(&seen()), &wanted)
     }
 
@@ -356,8 +356,8 @@ mod tests {
         let of = |edit: &dyn Fn(&mut DynamicObject), service: Option<Value>| {
             let mut seen = seen();
             edit(&mut seen);
-            let inherited = Inherited::Kept;
-            let wanted = Wanted { application: "shop", component: "web", service, inherited };
+            let inherited = InheritedMetadata::Kept;
+            let wanted = WantedService { application: "shop", component: "web", service, inherited };
             service_change(Some(&seen), &wanted)
         };
         let edits: [&dyn Fn(&mut DynamicObject); 3] = [

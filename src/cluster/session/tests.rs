@@ -21,10 +21,10 @@ fn answering(seed: u64, code: u16) -> Session {
 
 /// What is told of the retries of a read that never succeeds, and when it ends.
 async fn retries(seed: u64) -> Vec<Duration> {
-    let session = answering(seed, 503);
     let told = Rc::new(RefCell::new(Vec::new()));
     let heard = told.clone();
-    session.on_retry(Rc::new(move |_, delay| heard.borrow_mut().push(delay)));
+    let session =
+        answering(seed, 503).with_retry_observer(Rc::new(move |_, delay| heard.borrow_mut().push(delay)));
     let api = session.api::<ConfigMap>("x");
     let failed = session.read(|| api.get("y")).await;
     assert!(matches!(failed, Err(ClusterError::Exhausted { .. })), "{failed:?}");
@@ -62,10 +62,10 @@ fn expiring() -> Session {
 /// Neither trouble of the network, nor waited for as long as that.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_are_no_outage() {
-    let session = expiring();
     let told = Rc::new(RefCell::new(Vec::new()));
     let heard = told.clone();
-    session.on_retry(Rc::new(move |message, _| heard.borrow_mut().push(message.to_owned())));
+    let session = expiring()
+        .with_retry_observer(Rc::new(move |message, _| heard.borrow_mut().push(message.to_owned())));
     let api = session.api::<ConfigMap>("x");
     session.read(|| api.get("y")).await.unwrap();
     let expired = ClusterError::Unauthorized("the credential plugin failed with exit status: 1".to_owned());
@@ -75,7 +75,8 @@ async fn credentials_that_expire_are_no_outage() {
             "a read" => session.read(|| api.get("y")).await.unwrap_err(),
             _ => {
                 let kind = WorkloadKind::Deployment;
-                let scope = WatchScope { namespace: "x".to_owned(), kind, selector: String::new() };
+                let scope =
+                    WatchScope { namespace: "x".to_owned(), kind, selector: kube::core::Selector::default() };
                 let cache = WorkloadCache::of([]);
                 watch_workloads(&session, &scope, &cache).await;
                 cache.failure().unwrap()
@@ -121,7 +122,7 @@ async fn the_success_of_another_part_renews_no_budget() {
     let config: Result<ConfigMap, _> =
         session.request_untracked(session.api::<ConfigMap>("x").get("y")).await;
     drop(config);
-    session.shared.was_connected.set(true);
+    session.was_connected.set(true);
     let (stuck, well) = (session.with_separate_budget(), session.with_separate_budget());
     let succeeding = async {
         loop {
@@ -142,7 +143,7 @@ async fn the_success_of_another_part_renews_no_budget() {
 #[tokio::test(start_paused = true)]
 async fn the_failures_of_another_part_use_up_no_budget() {
     let session = answering(0, 200);
-    session.shared.was_connected.set(true);
+    session.was_connected.set(true);
     let parts: Vec<Session> = (0..10).map(|_| session.with_separate_budget()).collect();
     for (error, lasted) in futures::future::join_all(parts.iter().map(failing)).await {
         assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");

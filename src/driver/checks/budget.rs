@@ -35,7 +35,7 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], planned: &PlannedCompone
 
 /// Whether a budget is about the pods of the target.
 fn selects(budget: &PodDisruptionBudget, planned: &PlannedComponent) -> bool {
-    let workload = revision::workload(&planned.prepared.target, 0, 0);
+    let workload = revision::render_revision(&planned.prepared.target, 0, 0);
     let labels = workload.and_then(|workload| {
         serde_json::from_value(workload["spec"]["template"]["metadata"]["labels"].clone()).ok()
     });

@@ -70,7 +70,7 @@ fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {
 fn objects(component: &Component) -> Vec<(&'static str, String)> {
     let kind = component.kind.workload();
     let mut objects = Vec::new();
-    for (name, offer) in services::names(&component.name, kind) {
+    for (name, offer) in services::service_names(&component.name, kind) {
         if offer == Offer::All || !Exposure::of(component).ports.is_empty() {
             objects.push(("service", name));
         }

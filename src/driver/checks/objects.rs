@@ -50,7 +50,7 @@ pub async fn unwatched_workloads(
     components: &[String],
     watched: &BTreeSet<WorkloadKind>,
 ) -> Vec<LabelledWorkload> {
-    let params = ListParams::default().labels(&workload::component_selector(components));
+    let params = ListParams::default().labels_from(&workload::component_selector(components));
     let mut found = Vec::new();
     for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet] {
         if watched.contains(&kind) {

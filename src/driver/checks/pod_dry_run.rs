@@ -59,7 +59,8 @@ pub(super) async fn run(
 
 /// The template of the target's pods. A volume claim of the workload becomes an `emptyDir`.
 fn template(planned: &PlannedComponent) -> Option<Value> {
-    let workload = revision::workload(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
+    let workload =
+        revision::render_revision(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
     let mut template = workload["spec"]["template"].clone();
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
     let names = claims.into_iter().flatten().map(|claim| &claim["metadata"]["name"]);

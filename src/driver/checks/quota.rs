@@ -13,7 +13,8 @@ use crate::cluster::service::Change;
 use crate::driver::preview::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::quantity::{self, Counts};
-use crate::plan::sides::Sides;
+use crate::plan::action::Action;
+use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::step::Step;
 
 /// A whole of anything, in billionths.
@@ -42,7 +43,8 @@ pub(super) fn demand(planned: &PlannedComponent, pod: Option<&Pod>) -> Demand {
     let target = of_pod(&admitted.or_else(|| template(target)).unwrap_or_default());
     let source = template(source).map_or_else(|| target.clone(), |spec| of_pod(&spec));
     let desired = &planned.prepared.desired;
-    let Sides { target: targets, sources, .. } = Sides::of(&planned.observed, desired.kind, &desired.target);
+    let ReplicaSplit { target: targets, sources, .. } =
+        ReplicaSplit::of(&planned.observed, desired.kind, &desired.target);
     let sum = |name: &str, targets: u32, sources: u32| {
         let of = |amounts: &Amounts| amounts.get(name).copied().unwrap_or_default();
         of(&target) * i128::from(targets) + of(&source) * i128::from(sources)
@@ -61,7 +63,7 @@ fn objects(planned: &PlannedComponent) -> Amounts {
     let prepared = &planned.prepared;
     let mut objects = Amounts::new();
     let mut add = |name: &str| *objects.entry(name.to_owned()).or_default() += ONE;
-    if planned.steps.iter().any(|step| step.step == Step::Create) {
+    if planned.steps.iter().any(|step| step.step == Step::Act(Action::Create)) {
         match prepared.desired.kind {
             WorkloadKind::Deployment => {
                 add("count/deployments.apps");
@@ -106,9 +108,10 @@ fn of_pod(spec: &Value) -> Amounts {
     }
     for (resource, amount) in spec["overhead"].as_object().into_iter().flatten() {
         for kind in ["requests", "limits"] {
-            if let (Some(known), Some(amount)) =
-                (running.get_mut(&format!("{kind}.{resource}")), amount.as_str().and_then(quantity::parse))
-            {
+            if let (Some(known), Some(amount)) = (
+                running.get_mut(&format!("{kind}.{resource}")),
+                amount.as_str().and_then(quantity::parse_quantity),
+            ) {
                 *known += amount;
             }
         }
@@ -127,7 +130,8 @@ fn of_container(container: &Value) -> Amounts {
     let resources = &container["resources"];
     let amounts = |field: &str| {
         let entries = resources[field].as_object().into_iter().flatten();
-        let amount = |(name, text): (&String, &Value)| Some((name.clone(), quantity::parse(text.as_str()?)?));
+        let amount =
+            |(name, text): (&String, &Value)| Some((name.clone(), quantity::parse_quantity(text.as_str()?)?));
         entries.filter_map(amount).collect::<Amounts>()
     };
     let limits = amounts("limits");
@@ -154,10 +158,10 @@ fn exceeded_of(quota: &ResourceQuota, demands: &[Demand]) -> Vec<String> {
         let objects = |demand: &Demand| if is_scoped { 0 } else { of(&demand.objects) };
         let more: i128 = counted.iter().map(|demand| of(&demand.pods) + objects(demand)).sum();
         let used = status.used.as_ref().and_then(|used| used.get(name));
-        let used = used.map_or(Some(0), |Quantity(used)| quantity::parse(used))?;
-        let hard = quantity::parse(hard)?;
+        let used = used.map_or(Some(0), |Quantity(used)| quantity::parse_quantity(used))?;
+        let hard = quantity::parse_quantity(hard)?;
         let counts = if name.ends_with("memory") { Counts::Bytes } else { Counts::Things };
-        let shown = |amount| quantity::shown(amount, counts);
+        let shown = |amount| quantity::format_quantity(amount, counts);
         (more > 0 && used + more > hard).then(|| {
             format!(
                 "resourcequota `{}` limits `{name}` to {}: {} in use, and the run needs up to {} more",
@@ -196,7 +200,8 @@ mod tests {
     }
 
     fn demand(pods: &[(&str, &str)]) -> Demand {
-        let amount = |(name, text): &(&str, &str)| ((*name).to_owned(), quantity::parse(text).unwrap());
+        let amount =
+            |(name, text): &(&str, &str)| ((*name).to_owned(), quantity::parse_quantity(text).unwrap());
         Demand { pods: pods.iter().map(amount).collect(), ..Demand::default() }
     }
 
@@ -214,7 +219,8 @@ mod tests {
             "overhead": {"memory": "1Mi"},
         });
         let amounts = of_pod(&spec);
-        let amount = |name: &str| amounts.get(name).map(|amount| quantity::shown(*amount, Counts::Bytes));
+        let amount =
+            |name: &str| amounts.get(name).map(|amount| quantity::format_quantity(*amount, Counts::Bytes));
         for (name, expected) in [
             ("pods", Some("1")),
             ("requests.cpu", Some("2")),

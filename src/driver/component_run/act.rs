@@ -13,13 +13,15 @@ use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::check_bound;
 use crate::oam::revision;
+use crate::plan::action::{Action, Rolling, Side};
 use crate::plan::desired::Desired;
-use crate::plan::in_place::Rolling;
-use crate::plan::observed::{Epoch, Observed, Uid};
-use crate::plan::record::{Claim, LeaseScope, Mode, Record, RunSpec};
+use crate::plan::epoch::Epoch;
+use crate::plan::next_action::next_action;
+use crate::plan::observed::{Observed, Uid};
+use crate::plan::record::{Claim, Record};
+use crate::plan::run::{LeaseScope, Mode, RunSpec};
 use crate::plan::step::Step;
-use crate::plan::walk::{Side, walk};
-use crate::report::event::{Action, EventKind, Role};
+use crate::report::event::EventKind;
 
 /// After so many conflicts in a row, another client keeps changing the same objects.
 pub(super) const MOST_CONFLICTS: u32 = 20;
@@ -29,7 +31,7 @@ impl ComponentRun<'_> {
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
-        let performed = match (step, self.held) {
+        let performed = match (step, self.claimed_epoch) {
             (Step::Claim { spec, resumes }, _) => self.claim(observed, spec, resumes).await,
             (step, Some(epoch)) => self.perform(observed, step, epoch).await,
             (_, None) => {
@@ -115,7 +117,12 @@ impl ComponentRun<'_> {
             | ClusterError::Rejected(message) => {
                 return Err(self.denied(message));
             }
-            error => self.context.session.wait_before_retry(&error).await?,
+            error @ (ClusterError::Unauthorized(_)
+            | ClusterError::Misdirected { .. }
+            | ClusterError::Transient { .. }
+            | ClusterError::Exhausted { .. }
+            | ClusterError::Stopped
+            | ClusterError::Other(_)) => self.context.session.wait_before_retry(&error).await?,
         }
         self.observe_again().await
     }
@@ -164,8 +171,8 @@ impl ComponentRun<'_> {
                     self.note_signs(&object, &events);
                 }
             }
-            Step::Create => self.create(epoch).await?,
-            Step::Scale { scaling, batch } => {
+            Step::Act(Action::Create) => self.create(epoch).await?,
+            Step::Act(Action::Scale { scaling, batch }) => {
                 if scaling.side == Side::Target && !self.confirm_claim().await? {
                     return Ok(());
                 }
@@ -179,29 +186,24 @@ impl ComponentRun<'_> {
                 if scaling.from == scaling.to {
                     return Ok(());
                 }
-                let role = match scaling.side {
-                    Side::Target => Role::Target,
-                    Side::Source => Role::Source,
-                };
+                let role = scaling.side;
                 let (workload, from, to) = (scaling.workload, scaling.from, scaling.to);
                 let batches = observed.record.as_ref().map_or(1, |record| record.run.spec.batches.len());
                 self.emit(EventKind::WorkloadScaled { workload, role, from, to, batch, batches });
             }
-            Step::Roll { rolling, batch } => {
+            Step::Act(Action::Roll { rolling, batch }) => {
                 if self.confirm_claim().await? {
                     self.roll(observed, rolling, batch, epoch).await?;
                 }
             }
-            Step::Delete { workload, uid } => {
+            Step::Act(Action::Delete { workload, uid }) => {
                 self.delete(workload, &uid).await?;
             }
             Step::Nothing
             | Step::Claim { .. }
-            | Step::Wait { .. }
-            | Step::Hold { .. }
-            | Step::Finish
+            | Step::Act(Action::Wait { .. } | Action::Hold { .. } | Action::Finish)
             | Step::Superseded { .. }
-            | Step::Disturbed { .. }
+            | Step::ExternalChange { .. }
             | Step::Refuse(_) => {}
         }
         Ok(())
@@ -228,14 +230,14 @@ impl ComponentRun<'_> {
             Some(Mode::Upgrade) => EventKind::WorkloadRolled {
                 workload,
                 revision,
-                moved: to.moved(),
+                moved: to.updated(),
                 replicas: to.replicas,
                 batch,
                 batches,
             },
             Some(Mode::Release | Mode::Scale) | None => EventKind::WorkloadScaled {
                 workload,
-                role: Role::Target,
+                role: Side::Target,
                 from: from.replicas,
                 to: to.replicas,
                 batch,
@@ -248,7 +250,7 @@ impl ComponentRun<'_> {
     /// The target's workload as its revision stores it.
     fn body(&self, replicas: u32, partition: u32) -> Result<Value, ClusterError> {
         let target = &self.prepared.target;
-        revision::workload(target, replicas, partition)
+        revision::render_revision(target, replicas, partition)
             .ok_or_else(|| ClusterError::Invalid(format!("revision `{}` contains no workload", target.name)))
     }
 
@@ -287,11 +289,7 @@ impl ComponentRun<'_> {
         let spec = &stored.record.run.spec;
         let limits = self.context.limits;
         self.emit(EventKind::RunStarted {
-            action: match spec.mode {
-                Mode::Release => Action::Release,
-                Mode::Upgrade => Action::Upgrade,
-                Mode::Scale => Action::Scale,
-            },
+            action: spec.mode,
             from: spec.sources.clone(),
             to: spec.target.clone(),
             original_size: spec.original_size,
@@ -303,9 +301,9 @@ impl ComponentRun<'_> {
         });
         if resumes {
             // Batches that an earlier process completed are not reported again.
-            self.ready_batch = walk(spec, &observed.workloads).batch.checked_sub(1);
+            self.ready_batch = next_action(spec, &observed.workloads).batch(spec).checked_sub(1);
         }
-        self.held = Some(stored.record.epoch);
+        self.claimed_epoch = Some(stored.record.epoch);
         self.record = Some(stored);
         // Every claim fences the Services, also those that stay as they are.
         self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
@@ -336,7 +334,7 @@ impl ComponentRun<'_> {
         };
         self.absorb(&object);
         let seen = observe_workload(self.prepared.desired.kind, &object);
-        if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.held {
+        if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.claimed_epoch {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
         self.workloads().delete(&seen).await?;
@@ -357,7 +355,7 @@ impl ComponentRun<'_> {
             )
             .await?;
             let epoch = self.record.as_ref().map(|stored| stored.record.epoch);
-            self.is_confirmed = epoch == self.held;
+            self.is_confirmed = epoch == self.claimed_epoch;
         }
         Ok(self.is_confirmed)
     }

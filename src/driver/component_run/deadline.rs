@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use crate::cluster::clock::{Clock, Moment};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::report::text::span;
+use crate::report::text::format_duration;
 
 /// The earliest deadline of a component, which moves with its batches.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl ComponentRun<'_> {
         } else {
             return Ok(());
         };
-        let limit = span(limit.try_into().unwrap_or_default());
+        let limit = format_duration(limit.try_into().unwrap_or_default());
         Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit} (`{flag}`): {on}")))
     }
 

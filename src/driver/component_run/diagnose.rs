@@ -17,9 +17,10 @@ use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
-use crate::plan::walk::{Next, Waiting, walk};
+use crate::plan::action::{Action, Waiting};
+use crate::plan::next_action::next_action;
 use crate::report::event::EventKind;
-use crate::report::text::span;
+use crate::report::text::format_duration;
 
 /// When a wait first checks pods. What cannot succeed, such as a wrong image name, shows by then.
 pub(super) const FIRST_CHECK: Duration = Duration::from_secs(3);
@@ -98,17 +99,17 @@ impl ComponentRun<'_> {
         let entered = self.batch?;
         let record = self.record.as_ref().map(|stored| &stored.record)?;
         let workloads = self.workloads_seen();
-        let waiting = match walk(&record.run.spec, &workloads).next {
-            Next::Wait(waiting) => waiting,
-            Next::Create
-            | Next::Scale(_)
-            | Next::Roll(_)
-            | Next::Gate
-            | Next::Delete { .. }
-            | Next::Complete => return None,
+        let waiting = match next_action(&record.run.spec, &workloads) {
+            Action::Wait { waiting, .. } => waiting,
+            Action::Create
+            | Action::Scale { .. }
+            | Action::Roll { .. }
+            | Action::Hold { .. }
+            | Action::Delete { .. }
+            | Action::Finish => return None,
         };
         let since = self.context.session.clock().elapsed() - entered.at;
-        let since = span(SignedDuration::from_secs(since.as_secs()));
+        let since = format_duration(SignedDuration::from_secs(since.as_secs()));
         Some(format!("waited {since} for {}", waiting.phrase()))
     }
 

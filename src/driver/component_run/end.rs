@@ -9,7 +9,8 @@ use crate::driver::evidence;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{image_drift, in_use};
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
-use crate::plan::record::{Outcome, Run};
+use crate::plan::action::Action;
+use crate::plan::run::{Outcome, Run};
 use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
@@ -21,11 +22,11 @@ impl ComponentRun<'_> {
     pub(super) async fn is_final(&mut self) -> Result<bool, Failure> {
         self.observe_again().await?;
         let observed = self.observe();
-        Ok(plan(&observed, &self.prepared.desired) == Step::Finish)
+        Ok(plan(&observed, &self.prepared.desired) == Step::Act(Action::Finish))
     }
 
     pub(super) async fn hold(&mut self, batch: usize) -> Result<ComponentOutcome, Failure> {
-        if self.held.is_some() {
+        if self.claimed_epoch.is_some() {
             self.conclude(Outcome::Held, None).await?;
         }
         Ok(ComponentOutcome::Held { batch })
@@ -61,7 +62,8 @@ impl ComponentRun<'_> {
     /// one whose response was lost, is not written again.
     pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
-            let Some(held) = self.record.clone().filter(|stored| Some(stored.record.epoch) == self.held)
+            let Some(held) =
+                self.record.clone().filter(|stored| Some(stored.record.epoch) == self.claimed_epoch)
             else {
                 return Err(self.superseded().await);
             };
@@ -89,14 +91,15 @@ impl ComponentRun<'_> {
         // If the cluster is unreachable, the record continues to say that the run is in progress.
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
-            FailureKind::NotReady | FailureKind::Denied | FailureKind::Disturbed | FailureKind::Internal => {
-                Some(Outcome::Failed)
-            }
+            FailureKind::NotReady
+            | FailureKind::Denied
+            | FailureKind::ExternalChange
+            | FailureKind::Internal => Some(Outcome::Failed),
             FailureKind::Cluster | FailureKind::Invalid | FailureKind::Refused | FailureKind::Superseded => {
                 None
             }
         };
-        if let (Some(outcome), Some(_)) = (outcome, self.held) {
+        if let (Some(outcome), Some(_)) = (outcome, self.claimed_epoch) {
             let clock = self.context.session.clock().clone();
             // The record keeps the diagnosis for users who did not see the output.
             let known = self.diagnosis.first().filter(|known| !failure.reason.contains(*known));
@@ -126,7 +129,7 @@ impl ComponentRun<'_> {
         if let Some(leadership) = self.leadership {
             leadership.lease.doubt();
         }
-        let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.held;
+        let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.claimed_epoch;
         let reloaded = self.reload().await;
         let component = &self.prepared.component;
         let run = self.record.as_ref().filter(|_| reloaded.is_ok()).map(|stored| &stored.record.run);
@@ -147,11 +150,11 @@ impl ComponentRun<'_> {
         Failure::new(FailureKind::Superseded, reason).hint(format!("see `rollout status {component}`"))
     }
 
-    pub(super) fn disturbed(&self, workload: &str) -> Failure {
+    pub(super) fn external_change(&self, workload: &str) -> Failure {
         let noun = self.prepared.desired.kind.noun();
         let reason =
             format!("the spec of {noun} `{workload}` was modified by another client during the rollout");
-        Failure::new(FailureKind::Disturbed, reason)
+        Failure::new(FailureKind::ExternalChange, reason)
             .hint("rerun the same command to continue from the current state and overwrite that change")
     }
 

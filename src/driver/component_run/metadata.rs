@@ -8,7 +8,7 @@ use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::services::Written;
 use crate::driver::inherited_metadata::{Metadata, operations};
 use crate::driver::outcome::Failure;
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 
 impl ComponentRun<'_> {
     /// Writes them under a claim, where they are others. The workload is read first: what is known of it may be older.

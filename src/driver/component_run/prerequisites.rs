@@ -11,27 +11,31 @@ use crate::driver::component_run::ComponentRun;
 use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision::NewRevision;
-use crate::plan::observed::{Epoch, Observed};
+use crate::plan::action::Action;
+use crate::plan::epoch::Epoch;
+use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
 impl ComponentRun<'_> {
     /// Whether the time of this step is the time to write them.
     pub(super) fn is_time_for_prerequisites(&self, step: &Step) -> bool {
-        let is_driving = self.held.is_some();
+        let is_driving = self.claimed_epoch.is_some();
         self.has_prerequisites
             && match step {
-                Step::Hold { .. } | Step::Wait { .. } => true,
+                Step::Act(Action::Hold { .. } | Action::Wait { .. }) => true,
                 Step::Nothing => !is_driving,
-                Step::Create
-                | Step::Scale { .. }
-                | Step::Roll { .. }
-                | Step::Delete { .. }
-                | Step::Finish => is_driving,
+                Step::Act(
+                    Action::Create
+                    | Action::Scale { .. }
+                    | Action::Roll { .. }
+                    | Action::Delete { .. }
+                    | Action::Finish,
+                ) => is_driving,
                 Step::Claim { .. }
                 | Step::Stamp { .. }
                 | Step::Superseded { .. }
-                | Step::Disturbed { .. }
+                | Step::ExternalChange { .. }
                 | Step::Refuse(_) => false,
             }
     }
@@ -46,18 +50,16 @@ impl ComponentRun<'_> {
         let desired = &self.prepared.desired;
         let others = match step {
             // All pods are the target's.
-            Step::Nothing | Step::Finish => Vec::new(),
-            Step::Wait { .. } if self.held.is_none() => Vec::new(),
-            Step::Wait { .. }
-            | Step::Hold { .. }
+            Step::Nothing | Step::Act(Action::Finish) => Vec::new(),
+            Step::Act(Action::Wait { .. }) if self.claimed_epoch.is_none() => Vec::new(),
+            Step::Act(Action::Wait { .. } | Action::Hold { .. })
             | Step::Claim { .. }
             | Step::Stamp { .. }
-            | Step::Create
-            | Step::Scale { .. }
-            | Step::Roll { .. }
-            | Step::Delete { .. }
+            | Step::Act(
+                Action::Create | Action::Scale { .. } | Action::Roll { .. } | Action::Delete { .. },
+            )
             | Step::Superseded { .. }
-            | Step::Disturbed { .. }
+            | Step::ExternalChange { .. }
             | Step::Refuse(_) => component_services::other_revisions(observed, desired.kind, &desired.target),
         };
         if let Some(new) = &self.prepared.new_revision {
@@ -65,9 +67,9 @@ impl ComponentRun<'_> {
             self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
         }
         // A target that does not exist yet is given its metadata when the run ends.
-        let metadata_change = self.held.is_none() && self.prepared.metadata_change.is_some();
+        let metadata_change = self.claimed_epoch.is_none() && self.prepared.metadata_change.is_some();
         if metadata_change || self.prepared.component_services.names().next().is_some() {
-            let epoch = match self.held {
+            let epoch = match self.claimed_epoch {
                 Some(held) => held,
                 None => match self.fence(&others).await? {
                     Some(epoch) => epoch,
@@ -130,7 +132,7 @@ impl ComponentRun<'_> {
                 None => {
                     self.retry(error).await?;
                     self.ensure_leader().await?;
-                    if let Some(held) = self.held {
+                    if let Some(held) = self.claimed_epoch {
                         self.confirm_epoch(held).await?;
                     }
                 }

@@ -10,7 +10,7 @@ use crate::cluster::service::{self, Change};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::act::MOST_CONFLICTS;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 use crate::report::event::EventKind;
 
 /// How long to stand back after a conflict.
@@ -39,7 +39,7 @@ impl ComponentRun<'_> {
 
     /// Takes the ports off that only the sources had: no pod is theirs any more.
     pub(super) async fn trim_services(&mut self) -> Result<Written, Failure> {
-        let Some(epoch) = self.held else { return Ok(Written::Nothing) };
+        let Some(epoch) = self.claimed_epoch else { return Ok(Written::Nothing) };
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         let mut written = Written::Nothing;
         for name in names {
@@ -150,7 +150,13 @@ impl ComponentRun<'_> {
                 Err(Failure::new(FailureKind::NotReady, reason))
             }
             ClusterError::Forbidden(message) | ClusterError::Invalid(message) => Err(self.denied(message)),
-            error => Ok(self.context.session.wait_before_retry(&error).await?),
+            error @ (ClusterError::Unauthorized(_)
+            | ClusterError::Rejected(_)
+            | ClusterError::Misdirected { .. }
+            | ClusterError::Transient { .. }
+            | ClusterError::Exhausted { .. }
+            | ClusterError::Stopped
+            | ClusterError::Other(_)) => Ok(self.context.session.wait_before_retry(&error).await?),
         }
     }
 }

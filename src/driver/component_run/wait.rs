@@ -9,9 +9,9 @@ use crate::driver::component_run::diagnose::{
 use crate::driver::component_run::{ComponentRun, Entered, Leadership};
 use crate::driver::context::FailFast;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::plan::action::{Action, Waiting};
 use crate::plan::observed::Observed;
 use crate::plan::step::Step;
-use crate::plan::walk::Waiting;
 use crate::report::event::EventKind;
 
 /// How often a wait that does not move is mentioned again.
@@ -95,7 +95,7 @@ impl ComponentRun<'_> {
         // Whatever changed between the observation and this line must not be missed.
         let has_news =
             self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());
-        if (has_news && self.held.is_some()) || self.workloads_seen() != observed.workloads {
+        if (has_news && self.claimed_epoch.is_some()) || self.workloads_seen() != observed.workloads {
             return Ok(());
         }
         let clock = self.context.session.clock();
@@ -156,28 +156,34 @@ impl ComponentRun<'_> {
     /// Starts the batch's clock when it is entered, and reports those before as ready.
     pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> BatchProgress {
         let done = match step {
-            Step::Scale { batch, .. }
-            | Step::Roll { batch, .. }
-            | Step::Wait { batch, .. }
-            | Step::Hold { batch } => {
+            Step::Act(
+                Action::Scale { batch, .. }
+                | Action::Roll { batch, .. }
+                | Action::Wait { batch, .. }
+                | Action::Hold { batch },
+            ) => {
                 if self.batch.is_none_or(|known| known.index < *batch) {
                     let clock = self.context.session.clock();
                     let deadline = clock.moment().after(self.context.limits.batch);
                     self.batch = Some(Entered { index: *batch, at: clock.elapsed(), deadline });
                     self.move_deadline();
                 }
-                if matches!(step, Step::Hold { .. }) { batch + 1 } else { *batch }
+                if matches!(step, Step::Act(Action::Hold { .. })) { batch + 1 } else { *batch }
             }
-            Step::Delete { .. } | Step::Finish => usize::MAX,
+            Step::Act(Action::Delete { .. } | Action::Finish) => usize::MAX,
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
-            | Step::Create
+            | Step::Act(Action::Create)
             | Step::Superseded { .. }
-            | Step::Disturbed { .. }
+            | Step::ExternalChange { .. }
             | Step::Refuse(_) => 0,
         };
-        if self.held.is_some() { self.report_ready(observed, done) } else { BatchProgress::Unchanged }
+        if self.claimed_epoch.is_some() {
+            self.report_ready(observed, done)
+        } else {
+            BatchProgress::Unchanged
+        }
     }
 
     /// Reports every batch below `done` (zero-based) that has not been reported.

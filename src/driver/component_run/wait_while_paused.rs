@@ -3,7 +3,7 @@
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::plan::record::Outcome;
+use crate::plan::run::Outcome;
 use crate::report::event::EventKind;
 
 impl ComponentRun<'_> {
@@ -18,7 +18,7 @@ impl ComponentRun<'_> {
     /// Whether the run of this claim is paused.
     pub(super) fn is_paused(&self) -> bool {
         let record = self.record.as_ref().map(|stored| &stored.record);
-        record.is_some_and(|record| Some(record.epoch) == self.held && record.run.paused.is_some())
+        record.is_some_and(|record| Some(record.epoch) == self.claimed_epoch && record.run.paused.is_some())
     }
 
     /// Waits for the end of the pause. The deadline of the batch restarts after it; that of the run does not stop.
@@ -82,6 +82,6 @@ impl ComponentRun<'_> {
     }
 
     fn is_claimed(&self) -> bool {
-        self.record.as_ref().map(|stored| stored.record.epoch) == self.held
+        self.record.as_ref().map(|stored| stored.record.epoch) == self.claimed_epoch
     }
 }

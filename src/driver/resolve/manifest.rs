@@ -8,7 +8,7 @@ use crate::oam::exposure::Exposure;
 use crate::oam::render::Inherited;
 use crate::oam::revision::{self, Decision, StoredRevision};
 use crate::plan::desired::Desired;
-use crate::plan::record::Purpose;
+use crate::plan::run::Purpose;
 
 pub(super) fn resolve_manifest(
     application: &Application,
@@ -19,7 +19,7 @@ pub(super) fn resolve_manifest(
 ) -> Result<ResolvedTarget, Failure> {
     let mut warnings = Vec::new();
     let mut is_rendered = true;
-    let decision = revision::decide(stored, application, component, namespace)
+    let decision = revision::decide_revision(stored, application, component, namespace)
         .map_err(|error| Failure::refused(error.to_string()))?;
     let (name, new_revision) = match decision {
         Decision::Reuse { name } => (name, None),
@@ -74,7 +74,7 @@ pub(super) fn resolve_manifest(
 
 /// `targetRevision` takes full names only, so that a manifest means the same next year.
 fn unknown_target(name: &str, component: &str, stored: &[StoredRevision]) -> Failure {
-    match revision::resolve(name, component, stored) {
+    match revision::resolve_revision(name, component, stored) {
         Ok(meant) => Failure::refused(format!("component `{component}` has no revision `{name}`"))
             .hint(format!("`targetRevision` takes the full name: `{}`", meant.name)),
         Err(unknown) => not_resolved(&unknown),

@@ -6,12 +6,14 @@ use crate::driver::resolve::{Present, ResolvedTarget, not_resolved, workload_nam
 use crate::oam::application::{Amount, Batch, Strategy};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
+use crate::plan::action::Action;
 use crate::plan::desired::Desired;
+use crate::plan::next_action::next_action;
 use crate::plan::observed::Observed;
-use crate::plan::record::{FrozenStrategy, Mode, Outcome, Purpose, Record, RunSpec};
+use crate::plan::record::Record;
+use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::rollback::{self, Rollback};
-use crate::plan::sides::Sides;
-use crate::plan::walk::{Next, walk};
+use crate::plan::run::{FrozenStrategy, Mode, Outcome, Purpose, RunSpec};
 
 /// To an earlier revision; without a name, to where a rollback leads.
 pub(super) fn resolve_revision(
@@ -23,17 +25,17 @@ pub(super) fn resolve_revision(
     let live = live_size(present);
     let rollback = match reference {
         Some(reference) => {
-            let revision = revision::resolve(reference, component, present.stored)
+            let revision = revision::resolve_revision(reference, component, present.stored)
                 .map_err(|unknown| not_resolved(&unknown))?;
             let is_target = revision.name == run.spec.target;
-            let size = if is_target { run.spec.target_size } else { rollback::size(record, live) };
+            let size = if is_target { run.spec.target_size } else { rollback::rollback_size(record, live) };
             Rollback { revision, size }
         }
         // A rollback that was interrupted is resumed when it is rerun; it does not turn round.
         None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => {
             Rollback { revision: target(present, &run.spec)?, size: run.spec.target_size }
         }
-        None => rollback::target(record, present.stored, live).ok_or_else(|| {
+        None => rollback::rollback_target(record, present.stored, live).ok_or_else(|| {
             let reason = format!(
                 "component `{component}` has no revision before `{}` that succeeded",
                 run.spec.target
@@ -62,15 +64,16 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
         Gate::Open => None,
         // A run that is not known to be held may be an earlier promotion, killed on its way to the next gate.
         Gate::Next if run.outcome != Outcome::Held => spec.partition,
-        Gate::Next => {
-            let stop = walk(spec, &present.workloads);
-            let is_last = stop.batch + 2 >= spec.batches.len();
-            match (stop.next, u32::try_from(stop.batch + 1)) {
-                (Next::Gate, Ok(_)) if is_last => None,
-                (Next::Gate, Ok(next)) => Some(next),
-                _ => spec.partition,
-            }
-        }
+        Gate::Next => match next_action(spec, &present.workloads) {
+            Action::Hold { batch } if batch + 2 >= spec.batches.len() => None,
+            Action::Hold { batch } => u32::try_from(batch + 1).map_or(spec.partition, Some),
+            Action::Create
+            | Action::Scale { .. }
+            | Action::Roll { .. }
+            | Action::Wait { .. }
+            | Action::Delete { .. }
+            | Action::Finish => spec.partition,
+        },
     };
     let desired = Desired {
         batches: Some(batches(spec)),
@@ -99,13 +102,14 @@ pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<Resolved
         ))
         .hint(format!("delete it with `rollout delete {component}`")));
     }
-    let rollback = rollback::target(record, present.stored, live_size(present)).ok_or_else(|| {
-        Failure::refused(format!("component `{component}` has no earlier revision that succeeded")).hint(
+    let rollback =
+        rollback::rollback_target(record, present.stored, live_size(present)).ok_or_else(|| {
+            Failure::refused(format!("component `{component}` has no earlier revision that succeeded")).hint(
             format!(
                 "choose one from `rollout history {component}` with `rollout undo {component} --to-revision`"
             ),
         )
-    })?;
+        })?;
     Ok(resolved_target(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
 }
 
@@ -135,8 +139,8 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
     let record = record(present)?;
     let (spec, component) = (&record.run.spec, present.component);
     let observed =
-        Observed { workloads: present.workloads.clone(), record: Some(record.clone()), held: None };
-    if Sides::of(&observed, spec.kind, &spec.target).has_sources {
+        Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None };
+    if ReplicaSplit::of(&observed, spec.kind, &spec.target).has_sources {
         return Err(Failure::refused(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
             "finish it with `rollout promote {component} --full`, or roll it back with `rollout abort {component}`"
         )));

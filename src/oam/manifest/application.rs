@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::oam::application::{Application, Component};
-use crate::oam::manifest::component;
-use crate::oam::manifest::names;
-use crate::oam::manifest::node::{Node, Value};
+use crate::oam::manifest::fields::{read_annotations, read_labels, refuse_filled};
+use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
-use crate::oam::manifest::together::{OfSource, Role};
-use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::manifest::together::{OfSource, SharedName};
+use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::{component, names};
 
 const API_VERSION: &str = "core.oam.dev/v1beta1";
 const KIND: &str = "Application";
@@ -24,8 +24,8 @@ const EXPORTED: [&str; 7] = [
     "ownerReferences",
 ];
 
-/// Metadata that was found good.
-struct Metadata {
+/// ManifestMetadata that was found good.
+struct ManifestMetadata {
     name: String,
     namespace: Option<String>,
     labels: BTreeMap<String, String>,
@@ -33,8 +33,12 @@ struct Metadata {
 }
 
 /// Reads a document; `None` where something is wrong with it.
-pub(super) fn read(walk: &mut Walk<'_>, root: &At<'_>, together: &mut OfSource<'_>) -> Option<Application> {
-    if !matches!(root.node.value, Value::Map(_)) {
+pub(super) fn read_application(
+    walk: &mut Walk<'_>,
+    root: &At<'_>,
+    together: &mut OfSource<'_>,
+) -> Option<Application> {
+    if !matches!(root.node.value, NodeValue::Map(_)) {
         walk.mismatch(root, "an Application manifest");
         return None;
     }
@@ -50,7 +54,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &At<'_>, together: &mut OfSource<'
     let components = walk
         .required(&document, "spec", "a mapping with `components`")
         .and_then(|at| read_spec(walk, &at, namespace, together));
-    let Metadata { name, namespace, labels, annotations } = metadata?;
+    let ManifestMetadata { name, namespace, labels, annotations } = metadata?;
     let origin = walk.origin(root);
     Some(Application { name, namespace, labels, annotations, components: components?, origin })
 }
@@ -89,7 +93,7 @@ fn is_exactly(walk: &mut Walk<'_>, root: &At<'_>, field: &str, wanted: &str) -> 
     false
 }
 
-fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) -> Option<Metadata> {
+fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) -> Option<ManifestMetadata> {
     let known = ["name", "namespace", "labels", "annotations"];
     let all: Vec<&str> = known.into_iter().chain(EXPORTED).chain(["finalizers"]).collect();
     let metadata = walk.object_of(at, &all, |name| match name {
@@ -102,56 +106,18 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) 
     };
     let name = walk.required(&metadata, "name", names::SHORT_SUBDOMAIN).and_then(|at| {
         let name = walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain)?;
-        together.note(walk, &at, Role::Application, namespace.as_ref().and_then(Option::as_deref), name);
+        together.note(
+            walk,
+            &at,
+            SharedName::Application,
+            namespace.as_ref().and_then(Option::as_deref),
+            name,
+        );
         Some(name.to_owned())
     });
-    let labels = labels(walk, &metadata, "labels");
-    let annotations = annotations(walk, &metadata, "annotations");
-    Some(Metadata { name: name?, namespace: namespace?, labels: labels?, annotations: annotations? })
-}
-
-/// A mapping of labels; empty where there is none.
-pub(super) fn labels(
-    walk: &mut Walk<'_>,
-    object: &Object<'_>,
-    field: &str,
-) -> Option<BTreeMap<String, String>> {
-    strings(walk, object, field, names::LABEL_VALUE, names::is_label_value)
-}
-
-/// A mapping of annotations; empty where there is none.
-pub(super) fn annotations(
-    walk: &mut Walk<'_>,
-    object: &Object<'_>,
-    field: &str,
-) -> Option<BTreeMap<String, String>> {
-    strings(walk, object, field, "a string", |_| true)
-}
-
-fn strings(
-    walk: &mut Walk<'_>,
-    object: &Object<'_>,
-    field: &str,
-    expected: &str,
-    check: fn(&str) -> bool,
-) -> Option<BTreeMap<String, String>> {
-    let Some(at) = object.get(field) else { return Some(BTreeMap::new()) };
-    let map = walk.object(&at)?;
-    let mut strings = BTreeMap::new();
-    let mut good = true;
-    for (name, key, value) in map.entries() {
-        if !names::is_key(name) {
-            walk.refuse(&key, format!("found {}, expected {}", quoted(name), names::KEY));
-            good = false;
-        }
-        match walk.checked(&value, expected, check) {
-            Some(text) => {
-                strings.insert(name.to_owned(), text.to_owned());
-            }
-            None => good = false,
-        }
-    }
-    good.then_some(strings)
+    let labels = read_labels(walk, &metadata, "labels");
+    let annotations = read_annotations(walk, &metadata, "annotations");
+    Some(ManifestMetadata { name: name?, namespace: namespace?, labels: labels?, annotations: annotations? })
 }
 
 fn read_spec(
@@ -175,17 +141,7 @@ fn read_spec(
         return None;
     }
     let read: Vec<Option<Component>> =
-        items.iter().map(|item| component::read(walk, item, namespace, together)).collect();
+        items.iter().map(|item| component::read_component(walk, item, namespace, together)).collect();
     component::check_order(walk, &items);
     read.into_iter().collect()
-}
-
-/// Refuses a part that is not supported, unless it says nothing.
-pub(super) fn refuse_filled(walk: &mut Walk<'_>, object: &Object<'_>, field: &str, advice: &str) {
-    let Some(at) = object.get(field) else { return };
-    match &at.node.value {
-        Value::List(items) if items.is_empty() => {}
-        Value::Map(entries) if entries.is_empty() => {}
-        _ => walk.refuse_with(&at, "not supported", advice),
-    }
 }

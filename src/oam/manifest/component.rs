@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::oam::application::{Component, ComponentKind, RolloutTrait};
-use crate::oam::manifest::application::refuse_filled;
-use crate::oam::manifest::names;
-use crate::oam::manifest::node::{Node, Value};
+use crate::oam::manifest::fields::refuse_filled;
+use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
-use crate::oam::manifest::together::{OfSource, Role};
+use crate::oam::manifest::together::{OfSource, SharedName};
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
-use crate::oam::manifest::{properties, rollout};
+use crate::oam::manifest::{names, properties, rollout};
 use crate::oam::properties::Properties;
 
 const KINDS: [(&str, ComponentKind); 4] = [
@@ -32,7 +31,7 @@ const MINIMAL_TRAIT: &str =
     "add `traits: [{type: rollout, properties: {targetSize: 1}}]`, with the size you want";
 
 /// Reads a component; `None` where something is wrong with it.
-pub(super) fn read(
+pub(super) fn read_component(
     walk: &mut Walk<'_>,
     at: &At<'_>,
     namespace: Option<&str>,
@@ -59,7 +58,7 @@ pub(super) fn read(
     }
     let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
         let name = walk.checked(&at, names::COMPONENT, names::is_component)?;
-        together.note(walk, &at, Role::Component, namespace, name);
+        together.note(walk, &at, SharedName::Component, namespace, name);
         Some(name.to_owned())
     });
     let kind =
@@ -67,7 +66,7 @@ pub(super) fn read(
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
-            together.note(walk, &at, Role::ExternalRevision, namespace, revision);
+            together.note(walk, &at, SharedName::ExternalRevision, namespace, revision);
             Some(revision.to_owned())
         }),
     };
@@ -76,7 +75,7 @@ pub(super) fn read(
     let properties = match kind {
         Some(kind) => walk
             .required(&object, "properties", "a mapping with `image`")
-            .and_then(|at| properties::read(walk, &at, kind)),
+            .and_then(|at| properties::read_properties(walk, &at, kind)),
         None => None,
     };
     check_service_name(walk, &object, properties.as_ref());
@@ -171,7 +170,7 @@ fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<RolloutTrait>
         }
         found = Some(
             walk.required(&entry, "properties", "a mapping with `targetSize`")
-                .and_then(|at| rollout::read(walk, &at)),
+                .and_then(|at| rollout::read_rollout(walk, &at)),
         );
     }
     if found.is_none() && !unclear {
@@ -186,7 +185,7 @@ pub(super) fn check_order(walk: &mut Walk<'_>, items: &[At<'_>]) {
     for item in items {
         let Some(name) = item.node.field("name").and_then(Node::as_text) else { continue };
         let mut needs = Vec::new();
-        if let Some(Value::List(names)) = item.node.field("dependsOn").map(|node| &node.value) {
+        if let Some(NodeValue::List(names)) = item.node.field("dependsOn").map(|node| &node.value) {
             for (index, node) in names.iter().enumerate() {
                 let Some(needed) = node.as_text() else { continue };
                 needs.push((needed, At { node, path: format!("{}.dependsOn[{index}]", item.path) }));

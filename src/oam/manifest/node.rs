@@ -24,7 +24,7 @@ const MAX_ALIASES: usize = 1_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// What was read.
-    pub(super) value: Value,
+    pub(super) value: NodeValue,
     /// One-based line within the text that was parsed.
     pub(super) line: usize,
     /// One-based column, in characters.
@@ -35,7 +35,7 @@ pub(super) struct Node {
 
 /// What YAML knows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(super) enum NodeValue {
     /// Nothing, `null` or `~`.
     Null,
     /// `true`, `false` and the YAML 1.1 words that kubectl also takes for them.
@@ -55,22 +55,14 @@ pub(super) enum Value {
 impl Node {
     /// The value of a mapping's field, the first one of that name; `None` also for what is no mapping.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
-        let Value::Map(entries) = &self.value else { return None };
-        let named = |(key, _): &&(Self, Self)| matches!(&key.value, Value::Text(text) if text == name);
+        let NodeValue::Map(entries) = &self.value else { return None };
+        let named = |(key, _): &&(Self, Self)| matches!(&key.value, NodeValue::Text(text) if text == name);
         entries.iter().find(named).map(|(_, node)| node)
     }
 
     /// The text, if the value is one.
     pub(super) fn as_text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) => Some(text),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::List(_)
-            | Value::Map(_) => None,
-        }
+        if let NodeValue::Text(text) = &self.value { Some(text) } else { None }
     }
 }
 
@@ -107,7 +99,7 @@ fn options() -> Options {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
         let place: Location = spanned.referenced;
         let span = spanned.defined.span();
         let span = match (span.byte_offset(), span.byte_len()) {
@@ -122,7 +114,7 @@ fn small(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for NodeValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -131,73 +123,73 @@ impl<'de> Deserialize<'de> for Value {
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+    type Value = NodeValue;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<NodeValue, E> {
+        Ok(NodeValue::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E>(self) -> Result<NodeValue, E> {
+        Ok(NodeValue::Null)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<NodeValue, D::Error> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<NodeValue, E> {
+        Ok(NodeValue::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Int(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Int(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(value.into()))
     }
 
-    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::Int(value))
+    fn visit_i128<E>(self, value: i128) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(value))
     }
 
-    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
-        Ok(Value::Int(i128::try_from(value).unwrap_or(i128::MAX)))
+    fn visit_u128<E>(self, value: u128) -> Result<NodeValue, E> {
+        Ok(NodeValue::Int(i128::try_from(value).unwrap_or(i128::MAX)))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
+    fn visit_f64<E>(self, value: f64) -> Result<NodeValue, E> {
+        Ok(NodeValue::Float(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<NodeValue, E> {
+        Ok(NodeValue::Text(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::Text(value))
+    fn visit_string<E>(self, value: String) -> Result<NodeValue, E> {
+        Ok(NodeValue::Text(value))
     }
 
-    fn visit_bytes<E>(self, value: &[u8]) -> Result<Value, E> {
-        Ok(Value::Text(String::from_utf8_lossy(value).into_owned()))
+    fn visit_bytes<E>(self, value: &[u8]) -> Result<NodeValue, E> {
+        Ok(NodeValue::Text(String::from_utf8_lossy(value).into_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<NodeValue, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element::<Node>()? {
             list.push(item);
         }
-        Ok(Value::List(list))
+        Ok(NodeValue::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<NodeValue, A::Error> {
         let mut map = Vec::new();
         while let Some(entry) = entries.next_entry::<Node, Node>()? {
             map.push(entry);
         }
-        Ok(Value::Map(map))
+        Ok(NodeValue::Map(map))
     }
 }

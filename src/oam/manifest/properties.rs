@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 
 use crate::oam::application::ComponentKind;
 use crate::oam::labels;
-use crate::oam::manifest::application;
-use crate::oam::manifest::names;
-use crate::oam::manifest::node::Value;
+use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
 use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::manifest::{fields, names};
 use crate::oam::properties::{ExposeType, HostAlias, Port, Properties, PullPolicy};
 use crate::oam::quantity::{is_quantity, likely_quantity};
 
@@ -53,7 +52,7 @@ const OURS: [&str; 4] =
     [labels::COMPONENT, labels::REVISION, labels::APP_REVISION, labels::REVISION_COMPONENT];
 
 /// Reads a component's properties; `None` where something is wrong with them.
-pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
+pub(super) fn read_properties(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
     let own: &[&[&str]] = match kind {
         ComponentKind::Webservice => &[&WEBSERVICE],
         ComponentKind::Worker => &[],
@@ -68,14 +67,15 @@ pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Opt
         walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
     });
     let command = optional(&object, "cmd", |at| read_command(walk, &at));
-    let env = env::read(walk, &object);
+    let env = env::read_env(walk, &object);
     let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, "`500m` or `0.5`"));
     let memory = optional(&object, "memory", |at| read_quantity(walk, &at, "`512Mi` or `1Gi`"));
-    let volumes = volumes::read(walk, &object);
+    let volumes = volumes::read_volumes(walk, &object);
     let liveness_probe =
-        optional(&object, "livenessProbe", |at| probes::read(walk, &at, probes::Role::Liveness));
-    let readiness_probe =
-        optional(&object, "readinessProbe", |at| probes::read(walk, &at, probes::Role::Readiness));
+        optional(&object, "livenessProbe", |at| probes::read_probes(walk, &at, probes::ProbeRole::Liveness));
+    let readiness_probe = optional(&object, "readinessProbe", |at| {
+        probes::read_probes(walk, &at, probes::ProbeRole::Readiness)
+    });
     let served = match kind {
         ComponentKind::Webservice | ComponentKind::StatefulSet => read_served(walk, &object),
         ComponentKind::Worker => Some(Served::default()),
@@ -131,10 +131,10 @@ struct Served {
 }
 
 fn read_served(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Served> {
-    let labels = application::labels(walk, object, "labels");
+    let labels = fields::read_labels(walk, object, "labels");
     refuse_ours(walk, object);
-    let annotations = application::annotations(walk, object, "annotations");
-    let ports = ports::read(walk, object);
+    let annotations = fields::read_annotations(walk, object, "annotations");
+    let ports = ports::read_ports(walk, object);
     let expose_type = optional(object, "exposeType", |at| walk.choice(&at, &EXPOSE_TYPES));
     let exposed = ports.iter().flatten().any(|port| port.expose);
     if let (Some(Some(ExposeType::ExternalName)), true) = (expose_type, exposed)
@@ -211,15 +211,15 @@ fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
 fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
     let expected = format!("a quantity of 0 or more such as {examples}");
     let text = match &at.node.value {
-        Value::Text(text) => text.clone(),
+        NodeValue::Text(text) => text.clone(),
         // As spelt, if that is a quantity: `1e3` stays `1e3`. YAML also knows spellings that are none.
-        Value::Int(number) => Some(walk.raw(at.node).to_owned())
+        NodeValue::Int(number) => Some(walk.raw(at.node).to_owned())
             .filter(|raw| is_quantity(raw))
             .unwrap_or_else(|| number.to_string()),
-        Value::Float(number) => Some(walk.raw(at.node).to_owned())
+        NodeValue::Float(number) => Some(walk.raw(at.node).to_owned())
             .filter(|raw| is_quantity(raw))
             .unwrap_or_else(|| number.to_string()),
-        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => {
+        NodeValue::Null | NodeValue::Bool(_) | NodeValue::List(_) | NodeValue::Map(_) => {
             walk.mismatch(at, &expected);
             return None;
         }
@@ -234,7 +234,7 @@ fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<Str
 
 fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>) {
     let Some(at) = object.get("labels") else { return };
-    let Value::Map(entries) = &at.node.value else { return };
+    let NodeValue::Map(entries) = &at.node.value else { return };
     for (key, _) in entries {
         if let Some(name) = key.as_text().filter(|name| OURS.contains(name)) {
             let place = At { node: key, path: format!("{}[{name}]", at.path) };

@@ -5,7 +5,7 @@
 
 use crate::oam::application::{Amount, Batch, RolloutTrait, Strategy};
 use crate::oam::manifest::names;
-use crate::oam::manifest::node::Value;
+use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
 use crate::oam::manifest::walk::{At, Walk};
 
@@ -19,7 +19,7 @@ const STRATEGIES: [(&str, Strategy); 2] =
     [("IncreaseFirst", Strategy::IncreaseFirst), ("DecreaseFirst", Strategy::DecreaseFirst)];
 
 /// Reads the trait's properties; `None` where something is wrong with them.
-pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTrait> {
+pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTrait> {
     let known = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
     let object = walk.object_of(at, &known, |name| match name {
         "replicas" => Some("the number of replicas is `targetSize`"),
@@ -60,7 +60,7 @@ pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTrait> {
 }
 
 fn read_partition(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u32> {
-    if matches!(at.node.value, Value::Int(number) if number < 0) {
+    if matches!(at.node.value, NodeValue::Int(number) if number < 0) {
         walk.refuse_with(
             at,
             format!("found {}, expected an integer from 0 to {MAX_REPLICAS}", walk.found(at.node)),
@@ -109,12 +109,12 @@ fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Batch> {
 fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
     let expected = "an integer of 0 or more, or a percentage from \"0%\" to \"100%\"";
     match &at.node.value {
-        Value::Int(number) => {
+        NodeValue::Int(number) => {
             if let Ok(count @ 0..=MAX_REPLICAS) = u32::try_from(*number) {
                 return Some(Amount::Count(count));
             }
         }
-        Value::Text(text) => {
+        NodeValue::Text(text) => {
             let digits = |text: &str| {
                 let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 all.then(|| text.parse::<u32>().ok()).flatten()
@@ -136,7 +136,11 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {}
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Float(_)
+        | NodeValue::List(_)
+        | NodeValue::Map(_) => {}
     }
     walk.mismatch(at, expected);
     None

@@ -24,14 +24,14 @@ pub(super) struct OfSource<'s> {
 /// What has to be unique in a namespace.
 #[derive(PartialEq, Eq, Hash)]
 struct Name {
-    role: Role,
+    role: SharedName,
     namespace: Option<String>,
     name: String,
 }
 
 /// The part that a name plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Role {
+pub(super) enum SharedName {
     /// An application's name.
     Application,
     /// A component's name: selectors and revisions go by it, whatever the application.
@@ -56,7 +56,7 @@ impl OfSource<'_> {
         &mut self,
         walk: &Walk<'_>,
         at: &At<'_>,
-        role: Role,
+        role: SharedName,
         namespace: Option<&str>,
         name: &str,
     ) {
@@ -72,14 +72,16 @@ impl OfSource<'_> {
             return;
         }
         let thing = match role {
-            Role::Application => "application",
-            Role::Component => "component",
-            Role::ExternalRevision => "revision",
+            SharedName::Application => "application",
+            SharedName::Component => "component",
+            SharedName::ExternalRevision => "revision",
         };
         let hint = match role {
-            Role::Application => None,
-            Role::Component => Some("components share selectors and revisions by name within a namespace"),
-            Role::ExternalRevision => Some("a revision belongs to one component"),
+            SharedName::Application => None,
+            SharedName::Component => {
+                Some("components share selectors and revisions by name within a namespace")
+            }
+            SharedName::ExternalRevision => Some("a revision belongs to one component"),
         };
         let problem = Problem {
             file: origin.file,

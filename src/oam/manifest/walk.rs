@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use crate::oam::application::Origin;
-use crate::oam::manifest::node::{Node, Value};
+use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
 
 /// A value and the path to it.
@@ -18,7 +18,7 @@ pub(super) struct At<'n> {
     pub(super) path: String,
 }
 
-/// A mapping whose keys have been looked at.
+/// A mapping whose keys have been checked.
 pub(super) struct Object<'n> {
     pub(super) at: At<'n>,
     fields: Vec<(String, &'n Node, &'n Node)>,
@@ -38,7 +38,7 @@ pub(super) struct Walk<'t> {
 impl<'n> Object<'n> {
     /// The field's value; `None` also where it is there and empty, as for Kubernetes.
     pub(super) fn get(&self, name: &str) -> Option<At<'n>> {
-        self.find(name).filter(|at| at.node.value != Value::Null)
+        self.find(name).filter(|at| at.node.value != NodeValue::Null)
     }
 
     /// Every field, for mappings with free keys: key, place of the key, value.
@@ -110,7 +110,7 @@ impl<'t> Walk<'t> {
                 self.refuse(&at, format!("missing, expected {expected}"));
                 None
             }
-            Some(at) if at.node.value == Value::Null => {
+            Some(at) if at.node.value == NodeValue::Null => {
                 self.refuse(&at, format!("found nothing, expected {expected}"));
                 None
             }
@@ -144,7 +144,7 @@ impl<'t> Walk<'t> {
 
     /// A mapping with any keys, each once.
     pub(super) fn object<'n>(&mut self, at: &At<'n>) -> Option<Object<'n>> {
-        let Value::Map(entries) = &at.node.value else {
+        let NodeValue::Map(entries) = &at.node.value else {
             self.mismatch(at, "a mapping");
             return None;
         };
@@ -152,13 +152,15 @@ impl<'t> Walk<'t> {
         let mut first_lines = HashMap::new();
         for (key, node) in entries {
             let name = match &key.value {
-                Value::List(_) | Value::Map(_) => {
+                NodeValue::List(_) | NodeValue::Map(_) => {
                     let place = At { node: key, path: at.path.clone() };
                     self.refuse(&place, format!("found {} as a key, expected a name", self.found(key)));
                     continue;
                 }
-                Value::Text(name) => name.clone(),
-                Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => self.raw(key).to_owned(),
+                NodeValue::Text(name) => name.clone(),
+                NodeValue::Null | NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) => {
+                    self.raw(key).to_owned()
+                }
             };
             let place = At { node: key, path: joined(&at.path, &name) };
             if name == "<<" {
@@ -181,7 +183,7 @@ impl<'t> Walk<'t> {
 
     /// A sequence's items.
     pub(super) fn list<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
-        let Value::List(items) = &at.node.value else {
+        let NodeValue::List(items) = &at.node.value else {
             self.mismatch(at, expected);
             return None;
         };
@@ -192,14 +194,14 @@ impl<'t> Walk<'t> {
     /// A text.
     pub(super) fn text<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<&'n str> {
         match &at.node.value {
-            Value::Text(text) => Some(text),
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+            NodeValue::Text(text) => Some(text),
+            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) => {
                 let message = format!("found {}, expected {expected}", self.found(at.node));
                 let hint = format!("did you mean \"{}\", in quotes?", self.raw(at.node));
                 self.refuse_with(at, message, hint);
                 None
             }
-            Value::Null | Value::List(_) | Value::Map(_) => {
+            NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => {
                 self.mismatch(at, expected);
                 None
             }
@@ -226,25 +228,22 @@ impl<'t> Walk<'t> {
     /// A whole number within `range`.
     pub(super) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<u32>, what: &str) -> Option<u32> {
         let number = match &at.node.value {
-            Value::Int(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Float(_)
-            | Value::Text(_)
-            | Value::List(_)
-            | Value::Map(_) => None,
+            NodeValue::Int(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
+            NodeValue::Null
+            | NodeValue::Bool(_)
+            | NodeValue::Float(_)
+            | NodeValue::Text(_)
+            | NodeValue::List(_)
+            | NodeValue::Map(_) => None,
         };
         if number.is_none() {
             let expected = match (range.start(), range.end()) {
                 (least, most) if least == most => least.to_string(),
                 (least, most) => format!("{what} from {least} to {most}"),
             };
-            let hint = match &at.node.value {
-                Value::Text(text) if text.parse().is_ok_and(|number: u32| range.contains(&number)) => {
-                    Some(format!("did you mean {text}, without quotes?"))
-                }
-                _ => None,
-            };
+            let is_in_range = |text: &&str| text.parse().is_ok_and(|number: u32| range.contains(&number));
+            let quoted = at.node.as_text().filter(is_in_range);
+            let hint = quoted.map(|text| format!("did you mean {text}, without quotes?"));
             self.report(at, format!("found {}, expected {expected}", self.found(at.node)), hint);
         }
         number
@@ -252,13 +251,11 @@ impl<'t> Walk<'t> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, at: &At<'_>) -> Option<bool> {
-        match &at.node.value {
-            Value::Bool(value) => Some(*value),
-            _ => {
-                self.mismatch(at, "true or false");
-                None
-            }
-        }
+        let NodeValue::Bool(value) = &at.node.value else {
+            self.mismatch(at, "true or false");
+            return None;
+        };
+        Some(*value)
     }
 
     /// One of a few words.
@@ -283,15 +280,15 @@ impl<'t> Walk<'t> {
     /// What a value is, in words.
     pub(super) fn found(&self, node: &Node) -> String {
         match &node.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Bool(_) => format!("the boolean {}", quoted(self.raw(node))),
-            Value::Int(number) => number.to_string(),
-            Value::Float(_) => format!("the number {}", shortened(self.raw(node))),
-            Value::Text(text) if text.is_empty() => "an empty string".to_owned(),
-            Value::Text(text) => format!("the string {}", quoted(text)),
-            Value::List(items) if items.is_empty() => "an empty list".to_owned(),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a mapping".to_owned(),
+            NodeValue::Null => "nothing".to_owned(),
+            NodeValue::Bool(_) => format!("the boolean {}", quoted(self.raw(node))),
+            NodeValue::Int(number) => number.to_string(),
+            NodeValue::Float(_) => format!("the number {}", shortened(self.raw(node))),
+            NodeValue::Text(text) if text.is_empty() => "an empty string".to_owned(),
+            NodeValue::Text(text) => format!("the string {}", quoted(text)),
+            NodeValue::List(items) if items.is_empty() => "an empty list".to_owned(),
+            NodeValue::List(_) => "a list".to_owned(),
+            NodeValue::Map(_) => "a mapping".to_owned(),
         }
     }
 

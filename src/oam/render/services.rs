@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::oam::application::{Application, Component};
-use crate::oam::exposure::{Exposure, Offer, RevisionPorts, declared, union};
+use crate::oam::exposure::{Exposure, Offer, RevisionPorts, declared_ports, union_ports};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::properties::ExposeType;
-use crate::oam::render::{Inherited, own_labels, workload};
+use crate::oam::render::{Inherited, own_labels, render_workload};
 
 /// The name of the Service that gives a StatefulSet's pods their names in DNS.
 #[must_use]
@@ -20,7 +20,7 @@ pub fn headless_name(component: &str) -> String {
 
 /// The Services that a component of a kind may have: name, and which ports it offers.
 #[must_use]
-pub fn names(component: &str, kind: WorkloadKind) -> Vec<(String, Offer)> {
+pub fn service_names(component: &str, kind: WorkloadKind) -> Vec<(String, Offer)> {
     let exposing = (component.to_owned(), Offer::Exposed);
     match kind {
         WorkloadKind::Deployment | WorkloadKind::CloneSet => vec![exposing],
@@ -75,7 +75,7 @@ impl Outline {
                 own,
             }
         };
-        names(component, kind).into_iter().map(outline).collect()
+        service_names(component, kind).into_iter().map(outline).collect()
     }
 
     /// The Service with these ports; `None` where it has nothing to offer. The one for names in DNS needs no ports.
@@ -105,15 +105,15 @@ impl Outline {
 }
 
 /// The Services of a component once all its pods are of the revision that the manifest renders.
-pub fn services(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
+pub fn render_services(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
     let exposure = Exposure::of(component);
-    let declared = declared(&workload(application, component, namespace, ""));
+    let declared = declared_ports(&render_workload(application, component, namespace, ""));
     let ports = RevisionPorts { declared, exposure };
     let kind = component.kind.workload();
     let inherited = Inherited::of(application);
     let outlines = Outline::all(&application.name, &component.name, kind, namespace, &inherited);
     let service = |outline: &Outline| {
-        outline.service(ports.exposure.service_type, &union(outline.offer, &ports, &[], None).ports)
+        outline.service(ports.exposure.service_type, &union_ports(outline.offer, &ports, &[], None).ports)
     };
     outlines.iter().filter_map(service).collect()
 }

@@ -153,10 +153,7 @@ fn add(difference: String, found: &mut Vec<String>) {
 
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 120;
-    let text = match value {
-        Value::String(text) => format!("`{text}`"),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"));
     match text.char_indices().nth(LONGEST) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::oam::application::{Application, Component};
 use crate::oam::exposure::Exposure;
-use crate::oam::labels;
-use crate::oam::render;
 use crate::oam::revision::{StoredRevision, body, number};
+use crate::oam::{labels, render};
 
 /// Characters that a name may have which is also a label's value.
 const LONGEST_NAME: usize = 63;
@@ -101,27 +100,27 @@ pub enum RevisionError {
 /// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that nobody has;
 /// a revision without an application counts as anybody's. A revision that another application owns is never re-used, and refused
 /// where the manifest names it.
-pub fn decide(
+pub fn decide_revision(
     stored: &[StoredRevision],
     application: &Application,
     component: &Component,
     namespace: &str,
 ) -> Result<Decision, RevisionError> {
-    let wanted = Wanted { stored, application, component, namespace };
+    let wanted = RevisionRequest { stored, application, component, namespace };
     match &component.external_revision {
         Some(name) => wanted.named(name),
         None => wanted.automatic(),
     }
 }
 
-struct Wanted<'a> {
+struct RevisionRequest<'a> {
     stored: &'a [StoredRevision],
     application: &'a Application,
     component: &'a Component,
     namespace: &'a str,
 }
 
-impl Wanted<'_> {
+impl RevisionRequest<'_> {
     fn named(&self, name: &str) -> Result<Decision, RevisionError> {
         let Some(existing) = self.stored.iter().find(|revision| revision.name == name) else {
             return Ok(Decision::Create(self.create(name)?));
@@ -224,7 +223,7 @@ impl Wanted<'_> {
     }
 
     fn render(&self, revision: &str) -> Value {
-        render::workload(self.application, self.component, self.namespace, revision)
+        render::render_workload(self.application, self.component, self.namespace, revision)
     }
 
     fn create(&self, name: &str) -> Result<NewRevision, RevisionError> {

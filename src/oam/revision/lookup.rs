@@ -64,7 +64,7 @@ pub fn own_number(revision: &StoredRevision, stored: &[StoredRevision]) -> Optio
 
 /// The component's revision that `reference` means: its full name, the part of it after `<component>-`, or
 /// its number. A number that several revisions have means none of them, and 0 is no number.
-pub fn resolve<'a>(
+pub fn resolve_revision<'a>(
     reference: &str,
     component: &str,
     stored: &'a [StoredRevision],

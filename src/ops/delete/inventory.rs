@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::api::ApiResource;
+use kube::core::{Expression, Selector};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
@@ -20,7 +21,7 @@ use crate::cluster::{keys, workload};
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::{labels, render};
-use crate::plan::observed::Epoch;
+use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
 /// What is to go.
@@ -69,9 +70,11 @@ impl Inventory {
 /// # Errors
 /// What the server answered at last.
 pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure> {
-    find(session, scope).await.map_err(|error| match error {
-        ClusterError::Forbidden(message) => Failure::refused(message).hint(RIGHTS),
-        error => error.into(),
+    find(session, scope).await.map_err(|error| {
+        if let ClusterError::Forbidden(message) = error {
+            return Failure::refused(message).hint(RIGHTS);
+        }
+        error.into()
     })
 }
 
@@ -90,11 +93,12 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let all = record_store::load_records(session, namespace).await?;
     let (records, others): (Vec<Record>, Vec<Record>) =
         all.into_iter().map(|stored| stored.record).partition(|record| scope.includes(record));
-    let by_name = format!("{}={application}", labels::NAME);
-    let within = |selector: &str, key: &str| match component {
-        Some(component) => format!("{selector},{key}={component}"),
-        None => selector.to_owned(),
+    let equals = |key: &str, value: &str| Expression::Equal(key.to_owned(), value.to_owned());
+    let within = |selector: &[Expression], key: &str| -> Selector {
+        let component = component.as_ref().map(|component| equals(key, component));
+        selector.iter().cloned().chain(component).collect()
     };
+    let by_name = [equals(labels::NAME, application)];
     let revision = ApiResource::erase::<ControllerRevision>(&());
     // Those that KubeVela records do not name the application.
     let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
@@ -126,7 +130,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     // A Service that bears another component's name is that component's, whatever its labels say.
     let is_needed = |service: &OwnedObject| {
         let needs = |record: &Record| {
-            let names = render::services::names(&record.component, record.run.spec.kind);
+            let names = render::services::service_names(&record.component, record.run.spec.kind);
             names.iter().any(|(name, _)| *name == service.name())
         };
         others.iter().any(needs)
@@ -140,7 +144,8 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     if component.is_none() {
         found.extend(view(session, &mirror, MirrorKind::Application, namespace, application).await?);
     }
-    let of_application = format!("{}={application},{}", keys::RECORD_APPLICATION, keys::RECORD_COMPONENT);
+    let is_record = Expression::Exists(keys::RECORD_COMPONENT.to_owned());
+    let of_application = [equals(keys::RECORD_APPLICATION, application), is_record];
     let of_records = within(&of_application, keys::RECORD_COMPONENT);
     let config_map = ApiResource::erase::<ConfigMap>(&());
     found.extend(owned_objects::list_owned(session, namespace, &config_map, &of_records, None).await?);

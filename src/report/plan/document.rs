@@ -3,7 +3,8 @@
 use anstream::adapter::strip_str;
 use serde::Serialize;
 
-use crate::plan::record::{Mode, RunSpec};
+use crate::plan::action::Action;
+use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::report::plan::{ComponentPlan, PlannedRevision, Row, claimed, differences, rows};
 
@@ -89,7 +90,7 @@ fn component(plan: &ComponentPlan) -> Component {
 
 fn run(plan: &ComponentPlan, spec: &RunSpec) -> Run {
     let held_after_batch = match plan.steps.last().map(|foreseen| &foreseen.step) {
-        Some(Step::Hold { batch }) => Some(*batch),
+        Some(Step::Act(Action::Hold { batch })) => Some(*batch),
         _ => None,
     };
     Run {

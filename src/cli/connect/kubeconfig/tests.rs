@@ -14,7 +14,7 @@ use crate::cli::connect::client::{self, Access};
 use crate::cli::flags::args::Color;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
-use crate::report::lines::Detail;
+use crate::report::lines::Verbosity;
 
 /// Some of these fields, each with one of its values.
 fn fields(all: Vec<(&'static str, Vec<Value>)>) -> impl Strategy<Value = Value> {
@@ -162,7 +162,7 @@ fn tried(text: &[u8], flags: &[&str]) -> String {
     let cli = Cli::try_parse_from(line.iter().chain(flags)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let said = runtime.block_on(async {
-        let mut ui = Ui::new(Color::Never, Detail::Trouble);
+        let mut ui = Ui::new(Color::Never, Verbosity::Quiet);
         let connected = client::connect(&cli.global, Access::Read, &Clock::system(), &mut ui).await;
         let connection = match connected {
             Ok(connection) => connection,

@@ -7,7 +7,7 @@ use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::properties::{EnvValue, EnvVar, KeyRef};
 
 /// Reads `env`.
-pub(super) fn read(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<EnvVar>> {
+pub(super) fn read_env(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<EnvVar>> {
     let Some(at) = object.get("env") else { return Some(Vec::new()) };
     let items = walk.list(&at, "a list of variables, each with `name` and `value`")?;
     let mut variables = Vec::new();

@@ -33,7 +33,7 @@ const DEFAULT_PORT: u16 = 80;
 
 /// Reads the one `port` of a `cloneset-service`.
 pub(super) fn read_port(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>> {
-    let port = optional(object, "port", |at| ports::number(walk, &at))?.unwrap_or(DEFAULT_PORT);
+    let port = optional(object, "port", |at| ports::read_port_number(walk, &at))?.unwrap_or(DEFAULT_PORT);
     Some(vec![Port { port, name: None, protocol: None, expose: false }])
 }
 

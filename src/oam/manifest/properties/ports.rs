@@ -11,12 +11,11 @@ const PROTOCOLS: [(&str, Protocol); 3] =
 
 /// Reads `ports`, or the deprecated `port` where that is absent; without either there is no port, as since
 /// KubeVela 1.3.
-pub(super) fn read(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>> {
+pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>> {
     let single = match object.get("port") {
         None => Some(Vec::new()),
-        Some(at) => {
-            number(walk, &at).map(|port| vec![Port { port, name: None, protocol: None, expose: false }])
-        }
+        Some(at) => read_port_number(walk, &at)
+            .map(|port| vec![Port { port, name: None, protocol: None, expose: false }]),
     };
     let Some(at) = object.get("ports") else { return single };
     let items = walk.list(&at, "a list of ports")?;
@@ -47,7 +46,7 @@ pub(super) fn read(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>
 }
 
 /// Reads a port's number.
-pub(super) fn number(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u16> {
+pub(super) fn read_port_number(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u16> {
     walk.integer(at, 1..=65_535, "a port").and_then(|port| u16::try_from(port).ok())
 }
 
@@ -59,7 +58,8 @@ fn read_port(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Port> {
         }
         _ => None,
     })?;
-    let port = walk.required(&object, "port", "a port from 1 to 65535").and_then(|at| number(walk, &at));
+    let port =
+        walk.required(&object, "port", "a port from 1 to 65535").and_then(|at| read_port_number(walk, &at));
     let name = match object.get("name") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::PORT, names::is_port_name).map(|name| Some(name.to_owned())),

@@ -6,7 +6,7 @@ use crate::oam::properties::{Probe, ProbeHandler};
 
 /// Which of a container's probes one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ProbeRole {
     Liveness,
     Readiness,
 }
@@ -17,7 +17,7 @@ const NUMBERS: [&str; 5] =
     ["initialDelaySeconds", "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"];
 
 /// Reads a probe; `None` where something is wrong with it.
-pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, role: Role) -> Option<Probe> {
+pub(super) fn read_probes(walk: &mut Walk<'_>, at: &At<'_>, role: ProbeRole) -> Option<Probe> {
     let object = walk.object_of(at, &[&HANDLERS[..], &NUMBERS].concat(), |_| None)?;
     let handler = read_handler(walk, &object);
     let mut number = |name: &str, least: u32, most: u32, default: u32| match object.get(name) {
@@ -29,8 +29,8 @@ pub(super) fn read(walk: &mut Walk<'_>, at: &At<'_>, role: Role) -> Option<Probe
     let period_seconds = number("periodSeconds", 1, MOST, 10);
     let timeout_seconds = number("timeoutSeconds", 1, MOST, 1);
     let most_successes = match role {
-        Role::Liveness => 1,
-        Role::Readiness => MOST,
+        ProbeRole::Liveness => 1,
+        ProbeRole::Readiness => MOST,
     };
     let success_threshold = number("successThreshold", 1, most_successes, 1);
     let failure_threshold = number("failureThreshold", 1, MOST, 3);
@@ -71,7 +71,7 @@ fn read_exec(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
 fn read_tcp(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
     let object = walk.object_of(at, &["port"], |_| None)?;
     let port = walk.required(&object, "port", "a port from 1 to 65535")?;
-    Some(ProbeHandler::TcpSocket { port: ports::number(walk, &port)? })
+    Some(ProbeHandler::TcpSocket { port: ports::read_port_number(walk, &port)? })
 }
 
 fn read_http(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
@@ -85,8 +85,9 @@ fn read_http(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
         }
         Some(path.to_owned())
     });
-    let port =
-        walk.required(&object, "port", "a port from 1 to 65535").and_then(|at| ports::number(walk, &at));
+    let port = walk
+        .required(&object, "port", "a port from 1 to 65535")
+        .and_then(|at| ports::read_port_number(walk, &at));
     let headers = read_headers(walk, &object);
     Some(ProbeHandler::HttpGet { path: path?, port: port?, headers: headers? })
 }

@@ -7,7 +7,7 @@ use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::properties::{FileItem, Files, Medium, Volume, VolumeSource};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum VolumeKind {
     Claim,
     ConfigMap,
     Secret,
@@ -16,26 +16,26 @@ enum Kind {
 }
 
 /// The lists of `volumeMounts`, in the order in which they are rendered.
-const LISTS: [(&str, Kind); 5] = [
-    ("pvc", Kind::Claim),
-    ("configMap", Kind::ConfigMap),
-    ("secret", Kind::Secret),
-    ("emptyDir", Kind::EmptyDir),
-    ("hostPath", Kind::HostPath),
+const LISTS: [(&str, VolumeKind); 5] = [
+    ("pvc", VolumeKind::Claim),
+    ("configMap", VolumeKind::ConfigMap),
+    ("secret", VolumeKind::Secret),
+    ("emptyDir", VolumeKind::EmptyDir),
+    ("hostPath", VolumeKind::HostPath),
 ];
 
 /// The types of the deprecated `volumes`.
-const TYPES: [(&str, Kind); 4] = [
-    ("pvc", Kind::Claim),
-    ("configMap", Kind::ConfigMap),
-    ("secret", Kind::Secret),
-    ("emptyDir", Kind::EmptyDir),
+const TYPES: [(&str, VolumeKind); 4] = [
+    ("pvc", VolumeKind::Claim),
+    ("configMap", VolumeKind::ConfigMap),
+    ("secret", VolumeKind::Secret),
+    ("emptyDir", VolumeKind::EmptyDir),
 ];
 
 const MEDIA: [(&str, Medium); 2] = [("", Medium::Disk), ("Memory", Medium::Memory)];
 
 /// Reads both; `volumes` counts only where `volumeMounts` is absent, but is checked in any case.
-pub(super) fn read(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Volume>> {
+pub(super) fn read_volumes(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Volume>> {
     let deprecated = match object.get("volumes") {
         None => Some(Vec::new()),
         Some(at) => read_deprecated(walk, &at),
@@ -100,13 +100,13 @@ fn are_unique(walk: &mut Walk<'_>, volumes: &[(At<'_>, Volume)]) -> bool {
     good
 }
 
-fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: Kind, common: &[&str]) -> Option<Volume> {
+fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: VolumeKind, common: &[&str]) -> Option<Volume> {
     let own: &[&str] = match kind {
-        Kind::Claim => &["claimName"],
-        Kind::ConfigMap => &["cmName", "defaultMode", "items"],
-        Kind::Secret => &["secretName", "defaultMode", "items"],
-        Kind::EmptyDir => &["medium"],
-        Kind::HostPath => &["path"],
+        VolumeKind::Claim => &["claimName"],
+        VolumeKind::ConfigMap => &["cmName", "defaultMode", "items"],
+        VolumeKind::Secret => &["secretName", "defaultMode", "items"],
+        VolumeKind::EmptyDir => &["medium"],
+        VolumeKind::HostPath => &["path"],
     };
     let object = walk.object_of(at, &[common, own].concat(), |_| None)?;
     let name = walk
@@ -117,15 +117,15 @@ fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: Kind, common: &[&str]) ->
         walk.checked(&at, expected, |path| !path.is_empty() && !path.contains(':')).map(str::to_owned)
     });
     let source = match kind {
-        Kind::Claim => object_name(walk, &object, "claimName").map(|name| VolumeSource::Claim { name }),
-        Kind::ConfigMap => read_files(walk, &object, "cmName").map(VolumeSource::ConfigMap),
-        Kind::Secret => read_files(walk, &object, "secretName").map(VolumeSource::Secret),
-        Kind::EmptyDir => match object.get("medium") {
+        VolumeKind::Claim => object_name(walk, &object, "claimName").map(|name| VolumeSource::Claim { name }),
+        VolumeKind::ConfigMap => read_files(walk, &object, "cmName").map(VolumeSource::ConfigMap),
+        VolumeKind::Secret => read_files(walk, &object, "secretName").map(VolumeSource::Secret),
+        VolumeKind::EmptyDir => match object.get("medium") {
             None => Some(Medium::default()),
             Some(at) => walk.choice(&at, &MEDIA),
         }
         .map(|medium| VolumeSource::EmptyDir { medium }),
-        Kind::HostPath => read_host_path(walk, &object),
+        VolumeKind::HostPath => read_host_path(walk, &object),
     };
     Some(Volume { name: name?, mount_path: mount_path?, source: source? })
 }

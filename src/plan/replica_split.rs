@@ -1,35 +1,35 @@
-//! What of a component is on the target, and what is not yet, whatever kind of workload runs it.
+//! How a component's replicas divide between a target and its sources, whichever kind of workload runs them.
 
 use crate::oam::kind::WorkloadKind;
-use crate::plan::in_place::Shape;
+use crate::plan::in_place;
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::Run;
+use crate::plan::run::Run;
 
-/// A component's replicas on both sides of a rollout to one revision.
+/// A component's wanted replicas on both sides of a rollout to one revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sides {
-    /// Whether the workload that the target runs as exists.
+pub struct ReplicaSplit {
+    /// Whether the workload that runs the target exists.
     pub exists: bool,
-    /// Replicas of the target, wanted.
+    /// Replicas of the target.
     pub target: u32,
-    /// Replicas of everything else, wanted.
+    /// Replicas of all sources together.
     pub sources: u32,
-    /// Whether there is anything else, be it without replicas.
+    /// Whether there is any source, even one without replicas.
     pub has_sources: bool,
 }
 
-impl Sides {
-    /// Tells the sides of a rollout to `target` apart.
+impl ReplicaSplit {
+    /// Divides the observed replicas for a rollout to `target`.
     #[must_use]
     pub fn of(observed: &Observed, kind: WorkloadKind, target: &str) -> Self {
         if kind.is_in_place() {
             let Some(workload) = observed.workloads.iter().find(|workload| !workload.deleting) else {
                 return Self { exists: false, target: 0, sources: 0, has_sources: false };
             };
-            let moved = moved(workload, target);
-            let sources = workload.replicas - moved;
+            let updated = in_place::updated_replicas(workload, target);
+            let sources = workload.replicas - updated;
             let has_sources = sources > 0 || workload.template() != Some(target);
-            return Self { exists: true, target: moved, sources, has_sources };
+            return Self { exists: true, target: updated, sources, has_sources };
         }
         let found = observed.workload(target);
         let sources = observed.sources(target);
@@ -42,14 +42,10 @@ impl Sides {
     }
 }
 
-/// Replicas of an in-place workload that the target may have: those that its partition does not hold back.
-#[must_use]
-pub fn moved(workload: &Workload, target: &str) -> u32 {
-    if workload.template() == Some(target) { Shape::of(workload).moved() } else { 0 }
-}
-
-/// The revisions that a rollout to `target` replaces, by name; for an in-place workload as far as they are
-/// known: its object shows only the newest template.
+/// The revisions that a rollout to `target` replaces, sorted by name.
+///
+/// The object of an in-place workload shows only its newest template. Where that is the target's already, the recorded run
+/// knows the others: its sources, or its target where that is another.
 #[must_use]
 pub fn source_names(
     observed: &Observed,

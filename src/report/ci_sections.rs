@@ -13,7 +13,7 @@ use crate::report::wording;
 
 /// Whose page it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum CiProvider {
     /// GitHub Actions.
     GitHub,
     /// GitLab CI.
@@ -21,10 +21,10 @@ pub enum Page {
 }
 
 /// Tells another display within sections.
-pub struct Folded<R, W: Write> {
+pub struct CiSections<R, W: Write> {
     inner: R,
     writer: W,
-    page: Page,
+    provider: CiProvider,
     started: Timestamp,
     /// The time since the start at the event before.
     now: SignedDuration,
@@ -32,14 +32,14 @@ pub struct Folded<R, W: Write> {
     is_open: bool,
 }
 
-impl<R: Reporter, W: Write> Folded<R, W> {
-    /// Marks sections on a writer around what a display tells of a run that starts now.
-    pub fn new(inner: R, writer: W, page: Page, started: Timestamp) -> Self {
-        Self { inner, writer, page, started, now: SignedDuration::ZERO, sections: 0, is_open: false }
+impl<R: Reporter, W: Write> CiSections<R, W> {
+    /// Marks sections on a writer around the output of a display.
+    pub fn new(inner: R, writer: W, provider: CiProvider, started: Timestamp) -> Self {
+        Self { inner, writer, provider, started, now: SignedDuration::ZERO, sections: 0, is_open: false }
     }
 }
 
-impl<R, W: Write> Folded<R, W> {
+impl<R, W: Write> CiSections<R, W> {
     fn open(&mut self) {
         if self.is_open {
             return;
@@ -51,9 +51,9 @@ impl<R, W: Write> Folded<R, W> {
             _ => format!("rollout from {}", elapsed(self.now)),
         };
         let (at, number) = (self.seconds(), self.sections);
-        self.write(&match self.page {
-            Page::GitHub => format!("::group::{title}\n"),
-            Page::GitLab => format!("section_start:{at}:rollout_{number}\r\u{1b}[0K{title}\n"),
+        self.write(&match self.provider {
+            CiProvider::GitHub => format!("::group::{title}\n"),
+            CiProvider::GitLab => format!("section_start:{at}:rollout_{number}\r\u{1b}[0K{title}\n"),
         });
     }
 
@@ -62,9 +62,9 @@ impl<R, W: Write> Folded<R, W> {
             return;
         }
         let (at, number) = (self.seconds(), self.sections);
-        self.write(&match self.page {
-            Page::GitHub => "::endgroup::\n".to_owned(),
-            Page::GitLab => format!("section_end:{at}:rollout_{number}\r\u{1b}[0K"),
+        self.write(&match self.provider {
+            CiProvider::GitHub => "::endgroup::\n".to_owned(),
+            CiProvider::GitLab => format!("section_end:{at}:rollout_{number}\r\u{1b}[0K"),
         });
     }
 
@@ -78,7 +78,7 @@ impl<R, W: Write> Folded<R, W> {
     }
 }
 
-impl<R: Reporter, W: Write> Reporter for Folded<R, W> {
+impl<R: Reporter, W: Write> Reporter for CiSections<R, W> {
     fn event(&mut self, event: &Event) {
         self.now = event.elapsed;
         if wording::lines(event).iter().any(|line| line.tone.is_trouble()) {
@@ -91,7 +91,7 @@ impl<R: Reporter, W: Write> Reporter for Folded<R, W> {
 }
 
 /// A section ends with its run.
-impl<R, W: Write> Drop for Folded<R, W> {
+impl<R, W: Write> Drop for CiSections<R, W> {
     fn drop(&mut self) {
         self.close();
     }
@@ -101,11 +101,11 @@ impl<R, W: Write> Drop for Folded<R, W> {
 mod tests {
     use super::*;
     use crate::report::event::EventKind;
-    use crate::report::lines::{Detail, Lines};
+    use crate::report::lines::{Lines, Verbosity};
 
-    fn told(page: Page) -> String {
+    fn told(provider: CiProvider) -> String {
         let mut log = Vec::new();
-        // Both write to the same log: one after the other, as no event is told twice.
+        // Both write to the same log, one after the other.
         let shared = std::cell::RefCell::new(&mut log);
         struct Shared<'a, 'b>(&'a std::cell::RefCell<&'b mut Vec<u8>>);
         impl Write for Shared<'_, '_> {
@@ -117,8 +117,8 @@ mod tests {
             }
         }
         let started = Timestamp::from_second(1_000).unwrap();
-        let lines = Lines::new(Shared(&shared), Detail::Full);
-        let mut folded = Folded::new(lines, Shared(&shared), page, started);
+        let lines = Lines::new(Shared(&shared), Verbosity::Full);
+        let mut folded = CiSections::new(lines, Shared(&shared), provider, started);
         let whats = [
             EventKind::Resumed,
             EventKind::Warned { message: "the quota is nearly used up".to_owned() },
@@ -143,13 +143,13 @@ mod tests {
         let warned = "[   1s] web: warning: the quota is nearly used up\n";
         let (zero, two, three) = (resumed(0), resumed(2), resumed(3));
         assert_eq!(
-            told(Page::GitHub),
+            told(CiProvider::GitHub),
             format!(
                 "::group::rollout\n{zero}::endgroup::\n{warned}::group::rollout from 2s\n{two}{three}::endgroup::\n"
             )
         );
         assert_eq!(
-            told(Page::GitLab),
+            told(CiProvider::GitLab),
             format!(
                 "section_start:1000:rollout_1\r\u{1b}[0Krollout\n{zero}section_end:1001:rollout_1\r\u{1b}[0K{warned}\
                  section_start:1002:rollout_2\r\u{1b}[0Krollout from 2s\n{two}{three}section_end:1003:rollout_2\r\u{1b}[0K"

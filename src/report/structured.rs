@@ -12,13 +12,13 @@ use crate::report::text::is_unsafe;
 
 /// A value as one line of JSON, with its newline. Maps with keys that are no strings are a mistake in the
 /// caller.
-pub fn json_line(value: &impl Serialize) -> String {
+pub fn to_json_line(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("documents have string keys");
     format!("{}\n", escaped(&text, Escape::Utf16))
 }
 
 /// A value as a JSON document to be read, ending with a newline.
-pub fn json(value: &impl Serialize) -> String {
+pub fn to_json(value: &impl Serialize) -> String {
     format!("{}\n", pretty(value, Escape::Utf16))
 }
 
@@ -27,7 +27,7 @@ pub fn json(value: &impl Serialize) -> String {
 /// Only double-quoted text can have escapes in YAML. Where one is needed the whole document is in flow style,
 /// which quotes all text so; any parser reads it. The same goes for text that would be read as something else
 /// without quotes.
-pub fn yaml(value: &impl Serialize) -> String {
+pub fn to_yaml(value: &impl Serialize) -> String {
     let text = serde_yaml::to_string(value).expect("documents have string keys");
     let acts = text.chars().any(|character| character != '\n' && is_unsafe(character));
     let read = || serde_yaml::from_str::<serde_json::Value>(&text).ok();
@@ -85,22 +85,22 @@ mod tests {
     #[test]
     fn what_would_act_is_an_escape() {
         let value = json!(["\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{e0041}\n\"\\"]);
-        assert_eq!(json_line(&value), "[\"\\u001b[2J\\u007f\\u009b\\u202e\\udb40\\udc41\\n\\\"\\\\\"]\n");
-        assert_eq!(yaml(&value), "[\n  \"\\u001b[2J\\u007f\\u009b\\u202e\\U000e0041\\n\\\"\\\\\"\n]\n");
+        assert_eq!(to_json_line(&value), "[\"\\u001b[2J\\u007f\\u009b\\u202e\\udb40\\udc41\\n\\\"\\\\\"]\n");
+        assert_eq!(to_yaml(&value), "[\n  \"\\u001b[2J\\u007f\\u009b\\u202e\\U000e0041\\n\\\"\\\\\"\n]\n");
     }
 
     #[test]
     fn other_text_stays_as_it_is() {
         let value = json!({"a": "größe 发布 👩‍🚀", "b": "two\nlines"});
-        assert_eq!(json_line(&value), "{\"a\":\"größe 发布 👩‍🚀\",\"b\":\"two\\nlines\"}\n");
-        assert_eq!(yaml(&value), "a: größe 发布 👩‍🚀\nb: |-\n  two\n  lines\n");
+        assert_eq!(to_json_line(&value), "{\"a\":\"größe 发布 👩‍🚀\",\"b\":\"two\\nlines\"}\n");
+        assert_eq!(to_yaml(&value), "a: größe 发布 👩‍🚀\nb: |-\n  two\n  lines\n");
     }
 
     #[test]
     fn spaces_at_the_end_are_kept() {
         for text in ["0\u{2000}", "\n", "a\n\n", " ", "a \n "] {
             let value = json!({"list": [text], "text": text});
-            assert_eq!(serde_yaml::from_str::<Value>(&yaml(&value)).unwrap(), value);
+            assert_eq!(serde_yaml::from_str::<Value>(&to_yaml(&value)).unwrap(), value);
         }
     }
 
@@ -108,11 +108,11 @@ mod tests {
         #[test]
         fn whatever_it_is_it_is_harmless_and_comes_back(text in any::<String>(), other in any::<String>()) {
             let value = json!({"one": text, "list": [other, null, 3]});
-            for written in [json_line(&value), json(&value)] {
+            for written in [to_json_line(&value), to_json(&value)] {
                 prop_assert!(is_harmless(&written), "{written:?}");
                 prop_assert_eq!(&serde_json::from_str::<Value>(&written).unwrap(), &value);
             }
-            let written = yaml(&value);
+            let written = to_yaml(&value);
             prop_assert!(is_harmless(&written), "{written:?}");
             prop_assert_eq!(&serde_yaml::from_str::<Value>(&written).unwrap(), &value, "{}", written);
         }

@@ -1,0 +1,27 @@
+//! The batch loop as a pure function: the first condition of a run that the workloads do not meet yet.
+//!
+//! It keeps no state. What has been done is read off the workloads, so a run that was killed anywhere is simply
+//! walked again, and a batch that has reached its size is still gated on its readiness.
+
+use crate::plan::action::{Action, Waiting};
+use crate::plan::observed::Workload;
+use crate::plan::run::RunSpec;
+use crate::plan::{in_place, per_revision};
+
+/// The next action of a run. `workloads` are all of the component's, whatever their revision.
+#[must_use]
+pub fn next_action(spec: &RunSpec, workloads: &[Workload]) -> Action {
+    let is_in_place = spec.kind.is_in_place();
+    let is_target = |workload: &&Workload| is_in_place || workload.name == spec.target;
+    let Some(target) = workloads.iter().find(is_target) else {
+        return Action::Create;
+    };
+    if target.deleting {
+        return Action::Wait { waiting: Waiting::Deletion { workload: target.name.clone() }, batch: 0 };
+    }
+    if is_in_place {
+        in_place::next_action(spec, target)
+    } else {
+        per_revision::next_action(spec, target, workloads)
+    }
+}

@@ -1,0 +1,254 @@
+//! One run: what it froze when it was claimed, and how it stands.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::oam::application::Strategy;
+use crate::oam::kind::WorkloadKind;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// What it does, frozen at the claim.
+    pub spec: RunSpec,
+    /// What it is for; decides what the same command means when it is rerun.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// Who has paused it; no write is sent while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+    /// Replicas of the component before the first run since the last success: what a rollback returns to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_before: Option<u32>,
+    /// Which Lease its process holds.
+    #[serde(default)]
+    pub lease: LeaseScope,
+    /// Who claimed it.
+    pub by: String,
+    /// When it was first claimed.
+    pub started: Timestamp,
+    /// When it ended or was held; `None` while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// Why it ended as it did, where that needs words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What a run is for.
+///
+/// Its end alone does not say: an interrupted rollback from `v2` to `v1` looks like an upgrade from `v2`, and rolling
+/// *it* back would lead to `v2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To the state that a manifest or a size asks for.
+    #[default]
+    Forward,
+    /// To an earlier revision.
+    Undo,
+    /// Back to where the run before began.
+    Abort,
+}
+
+/// Which Lease the process that drives a run holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LeaseScope {
+    /// That of the application: its runs wait in line for each other.
+    #[default]
+    Application,
+    /// That of the component: it was taken over from a run of the application, which continues with its other components.
+    Component,
+}
+
+/// A user's request to pause a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The identity of who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a run does, frozen at its claim. Only a user's command changes it: another batch, gate or strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpec {
+    /// What kind of run it is.
+    pub mode: Mode,
+    /// The kind of workload that the component runs as.
+    #[serde(default)]
+    pub kind: WorkloadKind,
+    /// The revision being rolled out.
+    pub target: String,
+    /// The revisions being replaced, as they were at the claim.
+    pub sources: Vec<String>,
+    /// Replicas at the claim: of the sources together in an upgrade, of the target otherwise.
+    pub original_size: u32,
+    /// The target's replicas at the claim; zero where it did not exist.
+    pub target_start: u32,
+    /// Replicas wanted at the end.
+    pub target_size: u32,
+    /// The batches, absolute. Never empty.
+    pub batches: Vec<FrozenBatch>,
+    /// Zero-based index of the last batch that may run, inclusive; `None` is all.
+    pub partition: Option<u32>,
+    /// Which half of a batch comes first.
+    pub strategy: FrozenStrategy,
+}
+
+/// A batch in absolute numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenBatch {
+    /// Its size.
+    pub size: u32,
+    /// How many pods may be unready for it to pass.
+    pub max_unavailable: u32,
+}
+
+/// What kind of run it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Nothing was there before.
+    Release,
+    /// One revision replaces others.
+    Upgrade,
+    /// The same revision gets another size.
+    Scale,
+}
+
+/// [`Strategy`], as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FrozenStrategy {
+    /// The target grows before the source shrinks.
+    IncreaseFirst,
+    /// The source shrinks before the target grows.
+    DecreaseFirst,
+}
+
+impl From<Strategy> for FrozenStrategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::IncreaseFirst => Self::IncreaseFirst,
+            Strategy::DecreaseFirst => Self::DecreaseFirst,
+        }
+    }
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Claimed and not ended; its process may be gone.
+    Running,
+    /// Stopped at its gate as asked.
+    Held,
+    /// Paused by a user; its process, where it lives, waits and writes nothing.
+    Paused,
+    /// The target was reached.
+    Succeeded,
+    /// It did not get ready in time; resumable.
+    Failed,
+    /// Stopped by a signal; resumable.
+    Interrupted,
+    /// Another run took over before it ended.
+    Superseded,
+}
+
+impl RunSpec {
+    /// The target's size after each batch, cumulative. The last is always the target size.
+    #[must_use]
+    pub fn goals(&self) -> Vec<u32> {
+        let last = self.last_batch();
+        let mut moved = 0_u32;
+        self.batches
+            .iter()
+            .enumerate()
+            .map(|(index, batch)| {
+                moved = moved.saturating_add(batch.size);
+                match self.mode {
+                    _ if index == last => self.target_size,
+                    Mode::Release | Mode::Scale if self.is_shrink() => {
+                        self.original_size.saturating_sub(moved)
+                    }
+                    Mode::Release | Mode::Scale => self.original_size.saturating_add(moved),
+                    Mode::Upgrade => moved,
+                }
+            })
+            .collect()
+    }
+
+    /// The zero-based index of the last batch.
+    #[must_use]
+    pub fn last_batch(&self) -> usize {
+        self.batches.len().saturating_sub(1)
+    }
+
+    /// The goals, as they count for a target that had replicas already at the claim.
+    ///
+    /// An upgrade of 10 with batches of 3, 3 and 4, whose target has 5 replicas from an earlier try:
+    ///
+    /// | | batch 1 | batch 2 | batch 3 |
+    /// |---|---|---|---|
+    /// | [`RunSpec::goals`] | 3 | 6 | 10 |
+    /// | `IncreaseFirst`, and in place | 5 | 6 | 10 |
+    /// | `DecreaseFirst` | 3 | 6 | 10 |
+    ///
+    /// With `IncreaseFirst` the first batches count as done once the target's pods are ready; its sources may then be as
+    /// small as that allows, so that the sum is the target size after each batch. With `DecreaseFirst` the sources shrink
+    /// before anything is known about the target's pods, so they never shrink by more than the batch says. Where pods are
+    /// replaced in place, the strategy makes no difference.
+    #[must_use]
+    pub fn effective_goals(&self) -> Vec<u32> {
+        let mut goals = self.goals();
+        let counts_its_start = self.kind.is_in_place() || self.strategy == FrozenStrategy::IncreaseFirst;
+        if self.mode == Mode::Upgrade && counts_its_start {
+            let start = self.target_start.min(self.target_size);
+            goals.iter_mut().for_each(|goal| *goal = start.max(*goal));
+        }
+        goals
+    }
+
+    /// Replicas of the component at the claim, whichever revision they were of.
+    #[must_use]
+    pub fn size_before(&self) -> u32 {
+        match self.mode {
+            Mode::Upgrade => self.original_size.saturating_add(self.target_start),
+            Mode::Release | Mode::Scale => self.original_size,
+        }
+    }
+
+    /// Whether a scale makes the workload smaller.
+    #[must_use]
+    pub fn is_shrink(&self) -> bool {
+        self.mode != Mode::Upgrade && self.target_size < self.original_size
+    }
+
+    /// Whether the gate is closed after this batch (zero-based). The last batch has no gate.
+    #[must_use]
+    pub fn holds_after(&self, batch: usize) -> bool {
+        batch + 1 < self.batches.len() && self.partition.is_some_and(|partition| partition as usize <= batch)
+    }
+}
+
+impl Outcome {
+    /// Whether a later run with the same end resumes it.
+    #[must_use]
+    pub fn is_resumable(self) -> bool {
+        match self {
+            Self::Running | Self::Held | Self::Paused | Self::Failed | Self::Interrupted => true,
+            Self::Succeeded | Self::Superseded => false,
+        }
+    }
+}
+
+impl Run {
+    /// Replicas of the component at the moment that a rollback of this run returns to.
+    #[must_use]
+    pub fn size_before(&self) -> u32 {
+        self.size_before.unwrap_or_else(|| self.spec.size_before())
+    }
+}

@@ -1,0 +1,104 @@
+//! Where a run stands, in the numbers and the states of the `status` of KubeVela's rollout trait
+//! (`standard.oam.dev/v1alpha1`, `RolloutStatus`).
+
+use crate::plan::action::{Action, Scaling, Side};
+use crate::plan::in_place;
+use crate::plan::next_action::next_action;
+use crate::plan::observed::Observed;
+use crate::plan::replica_split::ReplicaSplit;
+use crate::plan::run::{Mode, Outcome, RunSpec};
+use crate::plan::states::{BatchState, RollingState};
+
+/// A component's run in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStatus {
+    /// The batch under way, zero-based.
+    pub batch: usize,
+    /// How many batches the run has.
+    pub batches: usize,
+    /// Replicas wanted at the end.
+    pub target_size: u32,
+    /// The goal submitted so far; after a scale the full size, not the difference.
+    pub upgraded: u32,
+    /// Ready pods of the target.
+    pub ready: u32,
+    /// Replicas of the sources, wanted.
+    pub source: u32,
+    /// How far the batch under way is.
+    pub batch_state: BatchState,
+    /// How far the run is.
+    pub rolling_state: RollingState,
+    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome.
+    pub drift: Option<String>,
+}
+
+/// Works out where the recorded run stands; `None` where nothing was ever recorded.
+#[must_use]
+pub fn run_status(observed: &Observed) -> Option<RunStatus> {
+    let run = &observed.record.as_ref()?.run;
+    let spec = &run.spec;
+    let action = next_action(spec, &observed.workloads);
+    let (rolling_state, batch_state) = states(run.outcome, &action, spec);
+    let split = ReplicaSplit::of(observed, spec.kind, &spec.target);
+    let in_place = observed.workloads.first().filter(|_| spec.kind.is_in_place());
+    let target = in_place.or_else(|| observed.workload(&spec.target));
+    Some(RunStatus {
+        batch: action.batch(spec),
+        batches: spec.batches.len(),
+        target_size: spec.target_size,
+        upgraded: upgraded(spec, split.target),
+        ready: target.map_or(0, |target| match target.in_place {
+            Some(_) => in_place::ready_replicas(target, &spec.target),
+            None => target.ready_replicas,
+        }),
+        source: split.sources,
+        batch_state,
+        rolling_state,
+        drift: (run.outcome == Outcome::Succeeded).then(|| drift(&action, spec)).flatten(),
+    })
+}
+
+/// The largest goal that the target's size has reached.
+fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
+    match spec.mode {
+        Mode::Upgrade => spec.goals().into_iter().filter(|goal| *goal <= replicas).max().unwrap_or(0),
+        Mode::Release | Mode::Scale => replicas,
+    }
+}
+
+/// What has changed since a run succeeded: the record is not updated by others' changes.
+fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
+    match action {
+        Action::Create => Some(format!("`{}` no longer exists", spec.target)),
+        Action::Scale { scaling: Scaling { workload, from, to, .. }, .. } if from == to => {
+            Some(format!("`{workload}` is paused"))
+        }
+        Action::Scale { scaling: Scaling { workload, from, to, .. }, .. } => {
+            Some(format!("`{workload}` has {from} replicas, expected {to}"))
+        }
+        Action::Roll { rolling, .. } => {
+            Some(format!("`{}` has drifted from what was rolled out", rolling.workload))
+        }
+        Action::Wait { waiting, .. } => Some(waiting.phrase()),
+        Action::Hold { .. } | Action::Delete { .. } | Action::Finish => None,
+    }
+}
+
+fn states(outcome: Outcome, action: &Action, spec: &RunSpec) -> (RollingState, BatchState) {
+    match outcome {
+        Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
+        Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
+        Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
+        Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => match action {
+            Action::Create => (RollingState::Initializing, BatchState::Initializing),
+            Action::Scale { scaling, .. } if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
+                (RollingState::RollingInBatches, BatchState::InRolling)
+            }
+            Action::Roll { .. } => (RollingState::RollingInBatches, BatchState::InRolling),
+            Action::Scale { .. } => (RollingState::RollingInBatches, BatchState::Finalizing),
+            Action::Wait { .. } => (RollingState::RollingInBatches, BatchState::Verifying),
+            Action::Hold { .. } => (RollingState::RollingInBatches, BatchState::Ready),
+            Action::Delete { .. } | Action::Finish => (RollingState::Finalising, BatchState::Ready),
+        },
+    }
+}
