@@ -18,11 +18,11 @@ use crate::report::event::Reporter as _;
 use crate::report::history::{self, History, PastRun, Revision};
 use crate::report::json::Json;
 use crate::report::lines::{Lines, Verbosity};
+use crate::report::message::tests::every_event_saying;
 use crate::report::status::{self, ComponentStatus, Format};
 use crate::report::terminal::Paint;
 use crate::report::terminal::tests::shown;
 use crate::report::text::is_unsafe;
-use crate::report::wording::tests::every_event_saying;
 use words::corpus;
 
 /// A word that nothing has to be done about.

@@ -8,8 +8,8 @@ use std::io::Write;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::report::event::{Event, Reporter};
+use crate::report::message;
 use crate::report::text::elapsed;
-use crate::report::wording;
 
 /// Whose page it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl<R, W: Write> CiSections<R, W> {
 impl<R: Reporter, W: Write> Reporter for CiSections<R, W> {
     fn event(&mut self, event: &Event) {
         self.now = event.elapsed;
-        if wording::lines(event).iter().any(|line| line.tone.is_trouble()) {
+        if message::lines(event).iter().any(|line| line.tone.is_trouble()) {
             self.close();
         } else {
             self.open();

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use crate::report::event::{Event, EventKind, Reporter};
+use crate::report::message::subject;
 use crate::report::text::{sanitise, sanitise_block};
-use crate::report::wording::subject;
 
 /// What an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -294,7 +294,7 @@ impl From<Side> for JsonSide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::wording::tests::every_event;
+    use crate::report::message::tests::every_event;
 
     #[test]
     fn every_event_is_as_its_schema_says() {

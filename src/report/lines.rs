@@ -6,8 +6,8 @@
 use std::io::Write;
 
 use crate::report::event::{Event, Reporter};
+use crate::report::message;
 use crate::report::text::elapsed;
-use crate::report::wording;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ impl<W: Write> Reporter for Lines<W> {
     fn event(&mut self, event: &Event) {
         let time = format!("[{:>5}]", elapsed(event.elapsed));
         let mut text = String::new();
-        for line in wording::lines(event) {
-            if self.detail == Verbosity::Full || line.tone.is_trouble() {
+        for line in message::lines(event) {
+            if self.detail == Verbosity::Full || line.severity.is_trouble() {
                 text.push_str(&format!("{time} {}\n", line.text));
             }
         }
@@ -48,7 +48,7 @@ impl<W: Write> Reporter for Lines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::wording::tests::every_event;
+    use crate::report::message::tests::every_event;
 
     fn written(detail: Verbosity) -> String {
         let mut bytes = Vec::new();

@@ -15,8 +15,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use jiff::SignedDuration;
 
 use crate::report::event::{Event, EventKind, Progress, Reporter};
+use crate::report::message::{self, Line, Severity};
 use crate::report::text::{elapsed, sanitise};
-use crate::report::wording::{self, Line, Tone};
 
 /// How often the elapsed time moves while nothing happens; fast enough to look alive, slow enough for ssh.
 const TICK: Duration = Duration::from_millis(250);
@@ -100,7 +100,7 @@ impl<W: Write> Terminal<W> {
 
     fn scroll(&mut self, event: &Event) {
         let mut text = String::new();
-        for line in wording::lines(event) {
+        for line in message::lines(event) {
             text.push_str(&format!("[{:>5}] {}\n", elapsed(event.elapsed), styled(&line, self.paint)));
         }
         let writer = &mut self.writer;
@@ -110,7 +110,7 @@ impl<W: Write> Terminal<W> {
     fn live(&mut self, event: &Event, busy: Busy, text: &str) {
         self.turn += 1;
         let turn = self.turn;
-        let (subject, text) = (sanitise(wording::subject(event)).into_owned(), sanitise(text).into_owned());
+        let (subject, text) = (sanitise(message::subject(event)).into_owned(), sanitise(text).into_owned());
         let standing = self.live.entry(key(event)).or_insert_with(|| Standing {
             busy,
             turn,
@@ -236,8 +236,8 @@ fn key(event: &Event) -> Key {
 
 /// An event's first line without its subject, which the live line shows as its prefix.
 fn sentence(event: &Event) -> String {
-    let line = wording::lines(event).swap_remove(0);
-    let subject = format!("{}: ", sanitise(wording::subject(event)));
+    let line = message::lines(event).swap_remove(0);
+    let subject = format!("{}: ", sanitise(message::subject(event)));
     line.text.strip_prefix(&subject).unwrap_or(&line.text).to_owned()
 }
 
@@ -262,12 +262,12 @@ fn style_of(template: &'static str) -> ProgressStyle {
 }
 
 fn styled(line: &Line, paint: Paint) -> String {
-    let colour = match line.tone {
-        Tone::Plain | Tone::Evidence => None,
-        Tone::Good => Some(AnsiColor::Green),
-        Tone::Warning => Some(AnsiColor::Yellow),
-        Tone::Bad => Some(AnsiColor::Red),
-        Tone::Hint => Some(AnsiColor::Cyan),
+    let colour = match line.severity {
+        Severity::Info | Severity::Evidence => None,
+        Severity::Success => Some(AnsiColor::Green),
+        Severity::Warning => Some(AnsiColor::Yellow),
+        Severity::Error => Some(AnsiColor::Red),
+        Severity::Hint => Some(AnsiColor::Cyan),
     };
     match (paint, colour) {
         (Paint::Plain, _) | (Paint::Coloured, None) => line.text.clone(),
@@ -281,7 +281,7 @@ fn styled(line: &Line, paint: Paint) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::report::wording::tests::every_event;
+    use crate::report::message::tests::every_event;
     use indicatif::TermLike;
     use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,7 @@
 //! Events in words, the same words for a terminal and for a log.
 //!
 //! One event becomes one or more lines: lower case, object first, literals in backticks, batches counted
-//! from one. Nothing here knows time or colour; the tone says what a line is, the display how that looks.
+//! from one. Nothing here knows time or colour; the severity says what a line is, the display how that looks.
 
 use jiff::SignedDuration;
 
@@ -13,34 +13,34 @@ use crate::report::text::{format_duration, list, list_literals, plural, sanitise
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// What kind of line it is.
-    pub tone: Tone,
+    pub severity: Severity,
     /// The words.
     pub text: String,
 }
 
 /// What kind of line it is; colour may underline it but never says more than the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub enum Severity {
     /// Something happened.
-    Plain,
+    Info,
     /// A batch or a component is done.
-    Good,
+    Success,
     /// Nothing stops, but somebody should know.
     Warning,
     /// It did not work.
-    Bad,
+    Error,
     /// A fact that explains the line before.
     Evidence,
     /// What to do next.
     Hint,
 }
 
-impl Tone {
+impl Severity {
     /// Whether the line is shown when the user asked for quiet.
     pub fn is_trouble(self) -> bool {
         match self {
-            Self::Plain | Self::Good => false,
-            Self::Warning | Self::Bad | Self::Evidence | Self::Hint => true,
+            Self::Info | Self::Success => false,
+            Self::Warning | Self::Error | Self::Evidence | Self::Hint => true,
         }
     }
 }
@@ -52,26 +52,26 @@ pub fn subject(event: &Event) -> &str {
 
 /// An event in words. The first line begins with the subject; evidence and hints follow, hints last.
 pub fn lines(event: &Event) -> Vec<Line> {
-    let line = |tone, text: String| Line {
-        tone,
+    let line = |severity, text: String| Line {
+        severity,
         text: format!("{}: {}", sanitise(subject(event)), sanitise(&text)),
     };
-    let (tone, text) = sentence(&event.what);
-    let mut all = vec![line(tone, text)];
-    let detail = |tone, text: String| Line { tone, text };
+    let (severity, text) = sentence(&event.what);
+    let mut all = vec![line(severity, text)];
+    let detail = |severity, text: String| Line { severity, text };
     if let EventKind::Held { hints, .. } = &event.what {
         // It is no trouble, so that whoever wants to hear of trouble alone does not hear of this.
-        all.extend(hints.iter().map(|hint| detail(Tone::Plain, format!("  hint: {}", sanitise(hint)))));
+        all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
     }
     if let EventKind::Interrupted { hints, .. } = &event.what {
-        all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
+        all.extend(hints.iter().map(|hint| detail(Severity::Hint, format!("  hint: {}", sanitise(hint)))));
     }
     if let EventKind::Diagnosed { evidence } = &event.what {
-        all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
+        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, format!("  {}", sanitise(fact)))));
     }
     if let EventKind::Failed { evidence, hints, .. } = &event.what {
-        all.extend(evidence.iter().map(|fact| detail(Tone::Evidence, format!("  {}", sanitise(fact)))));
-        all.extend(hints.iter().map(|hint| detail(Tone::Hint, format!("  hint: {}", sanitise(hint)))));
+        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, format!("  {}", sanitise(fact)))));
+        all.extend(hints.iter().map(|hint| detail(Severity::Hint, format!("  hint: {}", sanitise(hint)))));
     }
     all
 }
@@ -95,16 +95,16 @@ pub fn batch(index: usize, batches: usize) -> String {
     format!("batch {} of {batches}", index + 1)
 }
 
-fn sentence(what: &EventKind) -> (Tone, String) {
+fn sentence(what: &EventKind) -> (Severity, String) {
     match what {
         EventKind::Queued { holder } => {
-            (Tone::Plain, format!("waiting for the run of `{holder}`, which holds the lease"))
+            (Severity::Info, format!("waiting for the run of `{holder}`, which holds the lease"))
         }
         EventKind::DependencyAwaited { on } => {
-            (Tone::Plain, format!("waiting for {} to complete", list_literals(on)))
+            (Severity::Info, format!("waiting for {} to complete", list_literals(on)))
         }
         EventKind::RevisionCreated { revision, number } => {
-            (Tone::Plain, format!("revision {number} recorded as `{revision}`"))
+            (Severity::Info, format!("revision {number} recorded as `{revision}`"))
         }
         EventKind::RunStarted {
             action,
@@ -121,70 +121,71 @@ fn sentence(what: &EventKind) -> (Tone, String) {
             let undertaking = undertaking(*action, from, to, *original_size, *target_size);
             let sizes = batch_sizes(*action, *original_size, goals);
             let (each, all) = (limit("batch", *batch_timeout), limit("overall", *timeout));
-            (Tone::Plain, format!("{verb}{undertaking} in {sizes}; {each}, {all}"))
+            (Severity::Info, format!("{verb}{undertaking} in {sizes}; {each}, {all}"))
         }
-        EventKind::WorkloadCreated { workload } => (Tone::Plain, format!("workload `{workload}` created")),
+        EventKind::WorkloadCreated { workload } => (Severity::Info, format!("workload `{workload}` created")),
         EventKind::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {
-            (Tone::Plain, format!("{}: `{workload}` {from} → {to}", batch(*index, *batches)))
+            (Severity::Info, format!("{}: `{workload}` {from} → {to}", batch(*index, *batches)))
         }
         EventKind::WorkloadRolled { workload, revision, moved, replicas, batch: index, batches } => {
             let batch = batch(*index, *batches);
             (
-                Tone::Plain,
+                Severity::Info,
                 format!("{batch}: updating {moved} of {replicas} pods of `{workload}` to `{revision}`"),
             )
         }
         EventKind::Waiting { progress, on } => {
-            (Tone::Plain, format!("{}: waiting for {on}", batch(progress.batch, progress.batches)))
+            (Severity::Info, format!("{}: waiting for {on}", batch(progress.batch, progress.batches)))
         }
-        EventKind::Diagnosed { .. } => (Tone::Warning, "not progressing:".to_owned()),
-        EventKind::BatchReady { progress } => {
-            (Tone::Good, format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)))
-        }
+        EventKind::Diagnosed { .. } => (Severity::Warning, "not progressing:".to_owned()),
+        EventKind::BatchReady { progress } => (
+            Severity::Success,
+            format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)),
+        ),
         EventKind::Paused { progress, by } => {
             let place = batch(progress.batch, progress.batches);
-            (Tone::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
+            (Severity::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
         }
-        EventKind::Resumed => (Tone::Plain, "resumed".to_owned()),
+        EventKind::Resumed => (Severity::Info, "resumed".to_owned()),
         EventKind::Held { progress, .. } => (
-            Tone::Good,
+            Severity::Success,
             format!(
                 "held after {} as requested: {}",
                 batch(progress.batch, progress.batches),
                 standing(progress)
             ),
         ),
-        EventKind::WorkloadDeleted { workload } => (Tone::Plain, format!("workload `{workload}` deleted")),
+        EventKind::WorkloadDeleted { workload } => (Severity::Info, format!("workload `{workload}` deleted")),
         EventKind::RevisionsPruned { revisions } => {
             let noun = match revisions.len() {
                 1 => "old revision",
                 _ => "old revisions",
             };
-            (Tone::Plain, format!("{noun} {} deleted", list_literals(revisions)))
+            (Severity::Info, format!("{noun} {} deleted", list_literals(revisions)))
         }
-        EventKind::ServiceApplied { service } => (Tone::Plain, format!("service `{service}` applied")),
-        EventKind::ServiceRemoved { service } => (Tone::Plain, format!("service `{service}` deleted")),
+        EventKind::ServiceApplied { service } => (Severity::Info, format!("service `{service}` applied")),
+        EventKind::ServiceRemoved { service } => (Severity::Info, format!("service `{service}` deleted")),
         EventKind::Retrying { error, delay } => {
-            (Tone::Warning, format!("request failed, retrying in {}: {error}", format_duration(*delay)))
+            (Severity::Warning, format!("request failed, retrying in {}: {error}", format_duration(*delay)))
         }
-        EventKind::Warned { message } => (Tone::Warning, format!("warning: {message}")),
+        EventKind::Warned { message } => (Severity::Warning, format!("warning: {message}")),
         EventKind::Succeeded { progress, changed: true } => {
-            (Tone::Good, format!("done: {}", standing(progress)))
+            (Severity::Success, format!("done: {}", standing(progress)))
         }
         EventKind::Succeeded { progress, changed: false } => {
-            (Tone::Good, format!("nothing to do: {}", standing(progress)))
+            (Severity::Success, format!("nothing to do: {}", standing(progress)))
         }
-        EventKind::Interrupted { progress: None, .. } => (Tone::Plain, "interrupted".to_owned()),
+        EventKind::Interrupted { progress: None, .. } => (Severity::Info, "interrupted".to_owned()),
         EventKind::Interrupted { progress: Some(progress), .. } => (
-            Tone::Plain,
+            Severity::Info,
             format!("interrupted in {}: {}", batch(progress.batch, progress.batches), standing(progress)),
         ),
-        EventKind::Failed { progress: None, reason, .. } => (Tone::Bad, format!("failed: {reason}")),
+        EventKind::Failed { progress: None, reason, .. } => (Severity::Error, format!("failed: {reason}")),
         EventKind::Failed { progress: Some(progress), reason, .. } => {
             let place = batch(progress.batch, progress.batches);
             // Many a reason begins with the batch already.
             let place = if reason.starts_with(&place) { String::new() } else { format!(" in {place}") };
-            (Tone::Bad, format!("failed{place}: {reason}"))
+            (Severity::Error, format!("failed{place}: {reason}"))
         }
     }
 }
@@ -396,7 +397,7 @@ pub(crate) mod tests {
 
     #[test]
     fn quiet_leaves_trouble() {
-        let loud = every_event().iter().flat_map(lines).filter(|line| line.tone.is_trouble()).count();
+        let loud = every_event().iter().flat_map(lines).filter(|line| line.severity.is_trouble()).count();
         assert_eq!(loud, 10);
     }
 }
