@@ -95,7 +95,8 @@ pub fn batch(index: usize, batches: usize) -> String {
     format!("batch {} of {batches}", index + 1)
 }
 
-fn sentence(what: &EventKind) -> (Severity, String) {
+/// An event as a sentence without its subject, not yet made safe.
+pub fn sentence(what: &EventKind) -> (Severity, String) {
     match what {
         EventKind::Queued { holder } => {
             (Severity::Info, format!("waiting for the run of `{holder}`, which holds the lease"))

@@ -2,6 +2,8 @@
 //!
 //! Everything here writes to a writer; none of it knows the process's streams.
 
+pub mod bars;
+pub mod canvas;
 pub mod ci_sections;
 pub mod diff;
 pub mod event;
@@ -10,6 +12,7 @@ pub mod history;
 pub mod json;
 pub mod lines;
 pub mod message;
+pub mod paint;
 pub mod plan;
 pub mod status;
 pub mod structured;

@@ -19,16 +19,21 @@ use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, Unechoed};
 use crate::cli::terminal::stream::Stream;
 use crate::ops::manifest::{ManifestErrors, Problem};
+use crate::report::canvas::{Canvas, Size};
 use crate::report::ci_sections::{CiProvider, CiSections};
 use crate::report::event::{Event, Reporter};
 use crate::report::github::{self, Annotated, Level, Location};
 use crate::report::json::Json;
 use crate::report::lines::{Lines, Verbosity};
-use crate::report::terminal::{Paint, Terminal};
+use crate::report::paint::Paint;
+use crate::report::terminal::Terminal;
 use crate::report::text::{sanitise, sanitise_block};
 
-/// The height of a terminal that does not tell, the smallest that is common.
-const DEFAULT_HEIGHT: usize = 24;
+/// The size of a terminal that does not know it, the smallest that is common.
+const DEFAULT_SIZE: Size = Size { columns: 80, rows: 24 };
+
+/// How often a second the bars are drawn at most: what indicatif does by itself.
+const DRAWINGS_PER_SECOND: u8 = 20;
 
 /// The streams of the process.
 #[derive(Debug)]
@@ -182,8 +187,10 @@ impl Ui {
         match (narration, self.live) {
             (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
             (Narration::Words, Live::Terminal) => {
-                let target = ProgressDrawTarget::stderr();
-                let terminal = Terminal::new(self.stderr.clone(), target, height, self.paint);
+                // Nothing is taken out: where colours are not wanted there are none, and the cursor has to move.
+                let canvas = Canvas::new(Stream::new(io::stderr()), terminal_size);
+                let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), DRAWINGS_PER_SECOND);
+                let terminal = Terminal::new(self.stderr.clone(), target, terminal_size, self.paint);
                 Box::new(Undisturbed { inner: terminal, _echo: Unechoed::on(io::stderr()) })
             }
             (Narration::Words, Live::Lines) => {
@@ -291,9 +298,11 @@ impl<R: Reporter> Reporter for Undisturbed<R> {
     }
 }
 
-/// The height of the terminal at stderr, in lines.
-fn height() -> usize {
-    rustix::termios::tcgetwinsize(io::stderr()).map_or(DEFAULT_HEIGHT, |size| size.ws_row.into())
+/// The size of the terminal at stderr.
+fn terminal_size() -> Size {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
+    size.filter(|size| size.ws_col > 0 && size.ws_row > 0)
+        .map_or(DEFAULT_SIZE, |size| Size { columns: size.ws_col, rows: size.ws_row })
 }
 
 /// Makes a defect of ours end as documented: told on lines of its own, with the exit code of a failure.

@@ -1,0 +1,345 @@
+//! What people watch while components are rolled out: a bar for each, cut to the size of the terminal.
+//!
+//! It knows where each component stands and draws that as lines of text; it knows no terminal and no clock. Where there
+//! are more components than the terminal has room for, those with the most to tell are shown, and a last line has the
+//! total. A character tells the state of a component and, except for the common ones, so does a word; colour repeats it.
+
+use std::collections::BTreeMap;
+
+use anstyle::AnsiColor;
+use jiff::SignedDuration;
+
+use crate::report::canvas::Size;
+use crate::report::event::{Event, EventKind, Progress};
+use crate::report::message;
+use crate::report::paint::Paint;
+use crate::report::text::{columns, elapsed, elide, plural, sanitise};
+
+/// Bars on a terminal of any height: nobody reads more than these while they change.
+const MOST_BARS: usize = 10;
+
+/// Rows that are not for bars: the total, and the line that was printed last.
+const OTHER_ROWS: u16 = 2;
+
+/// From this width on there is room for words beside numbers.
+const ROOMY: usize = 60;
+
+/// Less than this of a text says nothing.
+const LEAST_TEXT: usize = 8;
+
+/// Whose bar it is: the application's and the component's name; the latter is absent while the application as a
+/// whole waits.
+type Key = (String, Option<String>);
+
+/// The bars of a process.
+#[derive(Debug, Default)]
+pub struct Bars(BTreeMap<Key, Bar>);
+
+#[derive(Debug)]
+struct Bar {
+    state: State,
+    progress: Option<Progress>,
+    /// What it waits for or what is wrong.
+    text: String,
+    /// When its batch began, or the wait.
+    since: SignedDuration,
+}
+
+/// How a component fares; those that come first are shown first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// Its pods do not become ready.
+    NotProgressing,
+    /// A batch is under way.
+    Rolling,
+    /// A batch is complete.
+    Ready,
+    /// A user has to resume it.
+    Paused,
+    /// Others come first.
+    Queued,
+    /// It ended well.
+    Done,
+    /// It ended otherwise.
+    Failed,
+}
+
+impl State {
+    fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+
+    fn mark(self) -> (&'static str, Option<AnsiColor>) {
+        match self {
+            Self::NotProgressing => ("!", Some(AnsiColor::Yellow)),
+            Self::Rolling => ("•", Some(AnsiColor::Cyan)),
+            Self::Ready | Self::Done => ("✓", Some(AnsiColor::Green)),
+            Self::Paused => ("‖", Some(AnsiColor::Yellow)),
+            Self::Queued => ("·", None),
+            Self::Failed => ("✗", Some(AnsiColor::Red)),
+        }
+    }
+}
+
+impl Bars {
+    /// Takes note of an event.
+    pub fn event(&mut self, event: &Event) {
+        let now = event.elapsed;
+        // Whatever comes after the queue means that its turn has come.
+        if !matches!(event.what, EventKind::Queued { .. }) {
+            self.0.remove(&(event.application.clone(), None));
+        }
+        match &event.what {
+            EventKind::Queued { .. } | EventKind::DependencyAwaited { .. } => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (State::Queued, message::sentence(&event.what).1);
+            }
+            EventKind::RunStarted { goals, target_size, .. } => {
+                let (batches, target_size) = (goals.len(), *target_size);
+                let progress = Progress { batches, target_size, ..Progress::default() };
+                let bar =
+                    Bar { state: State::Rolling, progress: Some(progress), text: String::new(), since: now };
+                self.0.insert(key(event), bar);
+            }
+            EventKind::Waiting { progress, on } => {
+                let bar = self.bar(event);
+                // A reminder is no progress.
+                if bar.state != State::NotProgressing || bar.progress.as_ref() != Some(progress) {
+                    bar.advance(State::Rolling, progress, now);
+                    on.clone_into(&mut bar.text);
+                }
+            }
+            EventKind::Diagnosed { evidence } => {
+                let bar = self.bar(event);
+                let evidence = evidence.first().map_or("", String::as_str);
+                (bar.state, bar.text) =
+                    (State::NotProgressing, format!("{} {evidence}", message::sentence(&event.what).1));
+            }
+            EventKind::BatchReady { progress } => {
+                let bar = self.bar(event);
+                bar.advance(State::Ready, progress, now);
+                "batch ready".clone_into(&mut bar.text);
+            }
+            EventKind::Paused { progress, by } => {
+                let bar = self.bar(event);
+                bar.advance(State::Paused, progress, now);
+                bar.text = format!("paused by `{by}`");
+            }
+            EventKind::Resumed => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (State::Rolling, String::new());
+            }
+            EventKind::Held { progress, .. } | EventKind::Succeeded { progress, .. } => {
+                self.bar(event).advance(State::Done, progress, now);
+            }
+            EventKind::Interrupted { .. } | EventKind::Failed { .. } => self.bar(event).state = State::Failed,
+            EventKind::WorkloadScaled { .. }
+            | EventKind::WorkloadRolled { .. }
+            | EventKind::RevisionCreated { .. }
+            | EventKind::WorkloadCreated { .. }
+            | EventKind::WorkloadDeleted { .. }
+            | EventKind::RevisionsPruned { .. }
+            | EventKind::ServiceApplied { .. }
+            | EventKind::ServiceRemoved { .. }
+            | EventKind::Retrying { .. }
+            | EventKind::Warned { .. } => {}
+        }
+    }
+
+    fn bar(&mut self, event: &Event) -> &mut Bar {
+        let (state, since) = (State::Rolling, event.elapsed);
+        self.0.entry(key(event)).or_insert_with(|| Bar { state, progress: None, text: String::new(), since })
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(|bar| bar.state.has_ended())
+    }
+
+    /// The bars as lines, at a time since the start; none is wider than the terminal less one column.
+    pub fn lines(&self, size: Size, now: SignedDuration, paint: Paint) -> Vec<String> {
+        let mut live: Vec<(&Key, &Bar)> = self.0.iter().filter(|(_, bar)| !bar.state.has_ended()).collect();
+        live.sort_by_key(|(key, bar)| (bar.state, *key));
+        let room = usize::from(size.rows.saturating_sub(OTHER_ROWS)).clamp(1, MOST_BARS);
+        let hidden = live.len().saturating_sub(room);
+        live.truncate(room);
+        let mut rows: Vec<Row> = live.into_iter().map(|(key, bar)| bar.row(key, now)).collect();
+        if hidden > 0 {
+            rows.push(self.total(hidden, now));
+        }
+        let layout = Layout::of(&rows, usize::from(size.columns).saturating_sub(1));
+        rows.iter().map(|row| layout.line(row, paint)).collect()
+    }
+
+    /// The sum of all components, also of those that have ended.
+    fn total(&self, hidden: usize, now: SignedDuration) -> Row {
+        let components: Vec<&Bar> =
+            self.0.iter().filter_map(|(key, bar)| key.1.is_some().then_some(bar)).collect();
+        let count = |state| components.iter().filter(|bar| bar.state == state).count();
+        let mut sum = Counts::default();
+        components.iter().filter_map(|bar| bar.progress.as_ref()).for_each(|progress| sum.add(progress));
+        let text = match count(State::Failed) {
+            0 => format!("… {hidden} more"),
+            failed => format!("… {hidden} more, {failed} failed"),
+        };
+        Row {
+            state: None,
+            name: plural(components.len(), "component", "components"),
+            counts: Some(sum),
+            place: Some((count(State::Done), components.len())),
+            place_word: Word::After("done"),
+            since: now,
+            text,
+        }
+    }
+}
+
+fn key(event: &Event) -> Key {
+    (event.application.clone(), event.component.clone())
+}
+
+impl Bar {
+    fn advance(&mut self, state: State, progress: &Progress, now: SignedDuration) {
+        if self.progress.as_ref().is_none_or(|before| before.batch != progress.batch) {
+            self.since = now;
+        }
+        (self.state, self.progress) = (state, Some(progress.clone()));
+    }
+
+    fn row(&self, key: &Key, now: SignedDuration) -> Row {
+        let mut counts = Counts::default();
+        self.progress.iter().for_each(|progress| counts.add(progress));
+        Row {
+            state: Some(self.state),
+            name: sanitise(key.1.as_deref().unwrap_or(&key.0)).into_owned(),
+            counts: self.progress.is_some().then_some(counts),
+            place: self.progress.as_ref().map(|progress| (progress.batch + 1, progress.batches)),
+            place_word: Word::Before("batch"),
+            since: now - self.since,
+            text: sanitise(&self.text).into_owned(),
+        }
+    }
+}
+
+/// Pods of the target.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    ready: u32,
+    updated: u32,
+    target: u32,
+}
+
+impl Counts {
+    fn add(&mut self, progress: &Progress) {
+        self.ready = self.ready.saturating_add(progress.ready);
+        self.updated = self.updated.saturating_add(progress.upgraded);
+        self.target = self.target.saturating_add(progress.target_size);
+    }
+
+    /// The bar: ready pods, those that are updated, those that are not.
+    fn draw(self, width: usize, colour: Option<AnsiColor>, paint: Paint) -> String {
+        let cells = |count: u32| match self.target {
+            0 => width,
+            target => usize::try_from(u64::from(count.min(target)) * width as u64 / u64::from(target))
+                .unwrap_or(width),
+        };
+        let ready = cells(self.ready);
+        let updated = cells(self.updated).max(ready);
+        let full = paint.text(Some(AnsiColor::Green), &"█".repeat(ready));
+        let half = paint.text(colour, &"▒".repeat(updated - ready));
+        format!("{full}{half}{}", paint.dimmed(&"░".repeat(width - updated)))
+    }
+
+    fn text(self) -> String {
+        format!("{}/{}", self.ready, self.target)
+    }
+}
+
+/// A word beside a number.
+enum Word {
+    Before(&'static str),
+    After(&'static str),
+}
+
+/// A line before it is laid out.
+struct Row {
+    /// None is the total's.
+    state: Option<State>,
+    name: String,
+    /// What waits for its turn has none.
+    counts: Option<Counts>,
+    /// So many of so many.
+    place: Option<(usize, usize)>,
+    place_word: Word,
+    since: SignedDuration,
+    text: String,
+}
+
+/// The widths of columns, so that lines stand below each other.
+struct Layout {
+    line: usize,
+    name: usize,
+    bar: usize,
+    counts: usize,
+    place: usize,
+    since: usize,
+}
+
+impl Layout {
+    fn of(rows: &[Row], line: usize) -> Self {
+        let widest = |width: &dyn Fn(&Row) -> usize| rows.iter().map(width).max().unwrap_or_default();
+        Self {
+            line,
+            name: widest(&|row| columns(&row.name)).min((line / 4).max(8)),
+            bar: (line / 5).clamp(6, 30),
+            counts: widest(&|row| row.counts.map_or(0, |counts| counts.text().len())),
+            place: widest(&|row| place(row, line).len()),
+            since: widest(&|row| elapsed(row.since).len()),
+        }
+    }
+
+    fn line(&self, row: &Row, paint: Paint) -> String {
+        let (mark, colour) = row.state.map_or((" ", Some(AnsiColor::Cyan)), State::mark);
+        let name = elide(&row.name, self.name);
+        let gap = " ".repeat(self.name.saturating_sub(columns(&name)));
+        let mut cells = vec![(1, paint.text(colour, mark)), (self.name, format!("{name}{gap}"))];
+        if let Some(counts) = row.counts {
+            cells.push((self.bar, counts.draw(self.bar, colour, paint)));
+            cells.push((self.counts, format!("{:>1$}", counts.text(), self.counts)));
+            cells.push((self.place, format!("{:>1$}", place(row, self.line), self.place)));
+        }
+        cells.push((self.since, format!("{:>1$}", elapsed(row.since), self.since)));
+        let mut line = String::new();
+        let mut used = 0;
+        for (width, cell) in cells {
+            // What does not fit is left out, and so is what comes after.
+            if used + width > self.line {
+                return line;
+            }
+            line.push_str(&cell);
+            used += width;
+            if used < self.line {
+                line.push(' ');
+                used += 1;
+            }
+        }
+        let rest = self.line.saturating_sub(used + 1);
+        if rest >= LEAST_TEXT {
+            let text = elide(&row.text, rest);
+            let is_trouble = row.state == Some(State::NotProgressing);
+            line.push(' ');
+            line.push_str(&paint.text(colour.filter(|_| is_trouble), &text));
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+fn place(row: &Row, line: usize) -> String {
+    let Some((done, all)) = row.place else { return String::new() };
+    match row.place_word {
+        Word::Before(word) if line >= ROOMY => format!("{word} {done}/{all}"),
+        Word::After(word) if line >= ROOMY => format!("{done}/{all} {word}"),
+        Word::Before(_) | Word::After(_) => format!("{done}/{all}"),
+    }
+}

@@ -1,0 +1,125 @@
+//! The lines at the bottom of a terminal that are drawn over and over, for indicatif to draw on.
+//!
+//! indicatif fills each line with blanks up to the edge, so that the terminal wraps to the next one. A terminal that is
+//! made wider would then join these lines into fewer rows, and the next drawing would erase the text above them. So
+//! here each line ends with a line break and is erased up to the edge instead. Made narrower, a terminal wraps what is
+//! drawn; the rows that this adds stay above as they are, since only some terminals wrap again.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indicatif::TermLike;
+
+/// How large a terminal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a row.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// Draws to a writer, which is a terminal.
+pub struct Canvas<W, S> {
+    drawing: Mutex<Drawing<W>>,
+    size: S,
+}
+
+struct Drawing<W> {
+    writer: W,
+    /// What is not written yet: a drawing appears at once or not at all.
+    buffer: String,
+    next: Part,
+}
+
+/// What indicatif writes next: lines, and after each the blanks that fill it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    FirstLine,
+    Blanks,
+    Line,
+}
+
+impl<W, S> Canvas<W, S> {
+    /// A canvas on a terminal, whose size may change at any time.
+    pub fn new(writer: W, size: S) -> Self {
+        Self { drawing: Mutex::new(Drawing { writer, buffer: String::new(), next: Part::FirstLine }), size }
+    }
+
+    fn drawing(&self) -> MutexGuard<'_, Drawing<W>> {
+        self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn move_cursor(&self, n: usize, to: char) -> io::Result<()> {
+        if n > 0 {
+            self.drawing().buffer.push_str(&format!("\x1b[{n}{to}"));
+        }
+        Ok(())
+    }
+}
+
+impl<W, S> fmt::Debug for Canvas<W, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Canvas").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
+    fn width(&self) -> u16 {
+        (self.size)().columns
+    }
+
+    fn height(&self) -> u16 {
+        (self.size)().rows
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.drawing().next = Part::FirstLine;
+        self.move_cursor(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.drawing().buffer.push_str(&format!("{text}\x1b[K\r\n"));
+        Ok(())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let drawing = &mut *self.drawing();
+        if drawing.next == Part::Blanks {
+            drawing.next = Part::Line;
+            return Ok(());
+        }
+        if drawing.next == Part::Line {
+            drawing.buffer.push_str("\r\n");
+        }
+        drawing.buffer.push_str(&format!("{text}\x1b[K"));
+        drawing.next = Part::Blanks;
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.drawing().buffer.push_str("\r\x1b[2K");
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let drawing = &mut *self.drawing();
+        drawing.next = Part::FirstLine;
+        let text = std::mem::take(&mut drawing.buffer);
+        drawing.writer.write_all(text.as_bytes())?;
+        drawing.writer.flush()
+    }
+}
