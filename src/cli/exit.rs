@@ -25,12 +25,12 @@ pub const TERMINATED: u8 = 143;
 
 /// Every code with what it means, as help, man page and README have it.
 pub const TABLE: [(u8, &str); 10] = [
-    (SUCCESS, "target reached, or held at the gate as asked, or nothing to do"),
-    (FAILURE, "failed for another reason (a defect of ours included)"),
-    (USAGE, "usage or manifest is wrong; nothing was sent"),
-    (TIMEOUT, "rollout did not become ready in time or cannot; resumable"),
-    (REFUSED, "refused before any write: permission, ownership, plan does not fit, unknown revision"),
-    (CONFLICT, "superseded by, or waited too long for, another run"),
+    (SUCCESS, "target reached, held at the gate as requested, or nothing to do"),
+    (FAILURE, "any other failure, including a bug in rollout"),
+    (USAGE, "invalid usage or manifest; nothing was sent"),
+    (TIMEOUT, "not ready in time, or cannot become ready; resumable"),
+    (REFUSED, "refused before any write: permissions, ownership, batches, unknown revision"),
+    (CONFLICT, "taken over by another run, or waited too long for one"),
     (CLUSTER, "cluster unreachable or refusing (network, credentials, API errors)"),
     (CHANGES, "`plan --detailed-exitcode`: changes pending (0 = none)"),
     (INTERRUPTED, "stopped by Ctrl-C; resumable"),

@@ -18,8 +18,8 @@ use crate::report::event::Reporter as _;
 use crate::report::history::{self, History, PastRun, Revision};
 use crate::report::json::Json;
 use crate::report::lines::{Lines, Verbosity};
-use crate::report::message::tests::every_event_saying;
 use crate::report::paint::Paint;
+use crate::report::samples::every_event_with;
 use crate::report::status::{self, ComponentStatus, Format};
 use crate::report::terminal::tests::shown;
 use crate::report::text::is_unsafe;
@@ -55,19 +55,19 @@ fn assert_comes_back<E: Debug>(text: &str, said: &str, plain: &str, read: impl F
 fn lines(said: &str) -> String {
     let mut bytes = Vec::new();
     let mut lines = Lines::new(&mut bytes, Verbosity::Full);
-    every_event_saying(|_| said.to_owned()).iter().for_each(|event| lines.event(event));
+    every_event_with(|_| said.to_owned()).iter().for_each(|event| lines.event(event));
     String::from_utf8(bytes).unwrap()
 }
 
 fn ndjson(said: &str) -> String {
     let mut bytes = Vec::new();
     let mut json = Json::new(&mut bytes);
-    every_event_saying(|_| said.to_owned()).iter().for_each(|event| json.event(event));
+    every_event_with(|_| said.to_owned()).iter().for_each(|event| json.event(event));
     String::from_utf8(bytes).unwrap()
 }
 
 fn terminal(said: &str) -> String {
-    shown(Paint::Coloured, &every_event_saying(|_| said.to_owned()))
+    shown(Paint::Coloured, &every_event_with(|_| said.to_owned()))
 }
 
 fn now() -> Timestamp {

@@ -22,6 +22,7 @@ use crate::ops::{
     self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
 };
 use crate::report::event::Reporter;
+use crate::report::message::RESUME_HINT;
 use crate::report::status::{self as table, ComponentStatus, Format};
 
 /// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues anyway.
@@ -120,9 +121,10 @@ async fn drive(
     }
     // The display gives the terminal back before anything else is printed.
     drop(context);
-    match ended.context("signals cannot be handled")? {
-        Ended::Dropped(signal) => Err(Failure::message(Kind::Interrupted(signal), "interrupted immediately")
-            .hint("the run is recorded: rerun the same command to resume it")),
+    match ended.context("signal handlers cannot be installed")? {
+        Ended::Dropped(signal) => {
+            Err(Failure::message(Kind::Interrupted(signal), "interrupted immediately").hint(RESUME_HINT))
+        }
         Ended::Done(outcomes, signal) => Ok((outcomes?, signal)),
     }
 }

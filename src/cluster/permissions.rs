@@ -66,12 +66,12 @@ static TABLE: &[RightRow] = &[
     },
     RightRow {
         verbs: COMMON,
-        note: "where there are such",
+        note: "only for CloneSets",
         ..row(RightPurpose::Workloads(WorkloadKind::CloneSet), "apps.kruise.io", &["clonesets"])
     },
     RightRow {
         verbs: COMMON,
-        note: "likewise",
+        note: "only for StatefulSets",
         ..row(RightPurpose::Workloads(WorkloadKind::StatefulSet), "apps", &["statefulsets"])
     },
     RightRow {
@@ -88,30 +88,42 @@ static TABLE: &[RightRow] = &[
     RightRow {
         verbs: &["get", "create", "patch"],
         optional: &["delete"],
-        note: "where ports are exposed",
+        note: "only for components that expose ports",
         ..row(RightPurpose::Services, "", &["services"])
     },
     RightRow {
         optional: &["list"],
-        note: "to say why a batch is late",
+        note: "to explain why a batch is late",
         ..row(RightPurpose::Diagnosis, "", &["pods", "events"])
     },
-    RightRow { optional: &["get"], note: "likewise", ..row(RightPurpose::Diagnosis, "", &["pods/log"]) },
+    RightRow {
+        optional: &["get"],
+        note: "to explain why a batch is late",
+        ..row(RightPurpose::Diagnosis, "", &["pods/log"])
+    },
     RightRow {
         optional: &["list"],
-        note: "to foresee what would stop a run",
+        note: "for preflight checks",
         ..row(RightPurpose::Checks, "autoscaling", &["horizontalpodautoscalers"])
     },
-    RightRow { optional: &["list"], note: "likewise", ..row(RightPurpose::Checks, "", &["resourcequotas"]) },
     RightRow {
         optional: &["list"],
-        note: "likewise",
+        note: "for preflight checks",
+        ..row(RightPurpose::Checks, "", &["resourcequotas"])
+    },
+    RightRow {
+        optional: &["list"],
+        note: "for preflight checks",
         ..row(RightPurpose::Checks, "policy", &["poddisruptionbudgets"])
     },
-    RightRow { optional: &["get"], note: "likewise", ..row(RightPurpose::Checks, "", &["namespaces"]) },
+    RightRow {
+        optional: &["get"],
+        note: "for preflight checks",
+        ..row(RightPurpose::Checks, "", &["namespaces"])
+    },
     RightRow {
         optional: &["create"],
-        note: "likewise: a pod is tried in a dry run",
+        note: "for preflight checks: creates a pod in a dry run",
         ..row(RightPurpose::Checks, "", &["pods"])
     },
     RightRow {

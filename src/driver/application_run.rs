@@ -366,10 +366,7 @@ impl Leadership<'_> {
     ) -> Result<T, Rejected> {
         tokio::select! {
             done = work => done,
-            holder = self.lease.keep() => {
-                let reason = format!("{} was taken over by `{holder}`", self.lease.key());
-                Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`").into())
-            }
+            holder = self.lease.keep() => Err(Failure::taken_over(self.lease.key(), &holder).into()),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
 use crate::plan::run::Mode;
 use crate::plan::{readiness, rollback};
+use crate::report::message::RESUME_HINT;
 
 /// How many reasons are reported, worst first.
 const MOST_REASONS: usize = 3;
@@ -145,7 +146,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
         return Vec::new();
     };
     let prepared = drive.prepared;
-    let resume = "the run is recorded: rerun the same command to resume it".to_owned();
+    let resume = RESUME_HINT.to_owned();
     match kind {
         FailureKind::NotReady | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo

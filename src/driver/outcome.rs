@@ -2,7 +2,7 @@
 
 use crate::cluster::constraints::NO_RIGHT;
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::LeaseError;
+use crate::cluster::lease::{LeaseError, LeaseKey};
 use crate::cluster::record_store::RecordError;
 use crate::plan::batch::BatchSumError;
 use crate::report::event::{EventKind, Progress};
@@ -87,6 +87,13 @@ impl Failure {
     #[must_use]
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::new(FailureKind::Refused, reason)
+    }
+
+    /// Another run holds the Lease by now.
+    #[must_use]
+    pub fn taken_over(key: &LeaseKey, holder: &str) -> Self {
+        let reason = format!("{key} was taken over by `{holder}`");
+        Self::new(FailureKind::Superseded, reason).hint("see `rollout status`")
     }
 
     /// The event that reports it.

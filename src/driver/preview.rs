@@ -117,7 +117,7 @@ fn check_size(name: &str, object: &Value) -> Result<(), Failure> {
     let reason = format!(
         "revision `{name}` is too large: it has {bytes} bytes, and etcd accepts at most {MOST_BYTES}"
     );
-    Err(Failure::refused(reason).hint("keep large values in ConfigMaps, which components can name"))
+    Err(Failure::refused(reason).hint("keep large values in ConfigMaps, which components can reference"))
 }
 
 async fn try_create(

@@ -137,7 +137,7 @@ fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;
     let nested = || format!("nested deeper than {MAX_DEPTH} levels");
     let aliases = || {
-        let hint = "write the repeated parts out".to_owned();
+        let hint = "write out the repeated parts".to_owned();
         ("aliases expand to too much".to_owned(), Some(hint))
     };
     match error.without_snippet() {
@@ -146,7 +146,7 @@ fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
             serde_yaml::budget::BudgetBreach::Depth { .. } => (nested(), None),
             serde_yaml::budget::BudgetBreach::Nodes { .. }
             | serde_yaml::budget::BudgetBreach::Events { .. } => {
-                (format!("holds more than {MAX_NODES} values, expected an Application manifest"), None)
+                (format!("contains more than {MAX_NODES} values, expected an Application manifest"), None)
             }
             _ => aliases(),
         },
@@ -169,10 +169,10 @@ fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
 
 fn advice(text: &str) -> Option<&'static str> {
     if text.contains("mapping values are not allowed") {
-        return Some("is the line indented as those around it, and a text with `: ` in quotes?");
+        return Some("check the indentation, and quote text that contains `: `");
     }
     if text.contains("unexpected character") || text.contains("cannot start any token") {
-        return Some("put a text that starts with a special character in quotes");
+        return Some("quote text that starts with a special character");
     }
     if text.contains("tab") {
         return Some("indent with spaces");
@@ -182,7 +182,12 @@ fn advice(text: &str) -> Option<&'static str> {
 
 fn unread(source: &Source, document: Document<'_>, number: usize) -> Problem {
     let message = format!("the documents from number {} on were not read", number + 1);
-    of_file(source, document.lines_before + 1, message, Some("fix the others first, or use several files"))
+    of_file(
+        source,
+        document.lines_before + 1,
+        message,
+        Some("fix the other problems first, or use several files"),
+    )
 }
 
 fn nothing(sources: &[Source]) -> Problem {

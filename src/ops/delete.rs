@@ -159,10 +159,7 @@ pub async fn delete(
     };
     let removed = tokio::select! {
         removed = work => removed,
-        holder = lease.keep() => {
-            let reason = format!("{} was taken over by `{holder}`", lease.key());
-            Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
-        }
+        holder = lease.keep() => Err(Failure::taken_over(lease.key(), &holder)),
     };
     lease.release().await;
     let removed = removed?;
@@ -294,8 +291,5 @@ async fn standing(
         }
     }
     let holder = lease.current_holder_if_lost().await?;
-    Ok(holder.map(|holder| {
-        let reason = format!("{} was taken over by `{holder}`", lease.key());
-        Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`")
-    }))
+    Ok(holder.map(|holder| Failure::taken_over(lease.key(), &holder)))
 }

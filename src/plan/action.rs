@@ -190,29 +190,6 @@ impl Waiting {
             | Self::Deletion { workload } => workload,
         }
     }
-
-    /// What is waited for, in words.
-    #[must_use]
-    pub fn phrase(&self) -> String {
-        match self {
-            Self::Generation { workload } => {
-                format!("`{workload}`: not yet observed by its controller (is it running?)")
-            }
-            Self::Ready { workload, ready, goal, tolerated: 0 } => {
-                format!("`{workload}`: {ready} of {goal} ready")
-            }
-            Self::Ready { workload, ready, goal, tolerated } => {
-                format!("`{workload}`: {ready} of {goal} ready, {tolerated} may be unready")
-            }
-            Self::Drained { workload, replicas: 1, goal } => {
-                format!("`{workload}`: 1 pod, scaling down to {goal}")
-            }
-            Self::Drained { workload, replicas, goal } => {
-                format!("`{workload}`: {replicas} pods, scaling down to {goal}")
-            }
-            Self::Deletion { workload } => format!("`{workload}`: not yet deleted"),
-        }
-    }
 }
 
 /// What is to be waited for until `goal` pods, less those tolerated, are ready; `None` once they are.

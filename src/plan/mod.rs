@@ -11,6 +11,7 @@ pub mod epoch;
 pub mod in_place;
 pub mod next_action;
 pub mod observed;
+pub mod phrase;
 pub mod preview;
 pub mod readiness;
 pub mod record;

@@ -8,6 +8,7 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Workload};
+use crate::plan::phrase;
 use crate::plan::replica_split::{ReplicaSplit, source_names};
 use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec};
 
@@ -216,12 +217,7 @@ fn new_run(
 }
 
 fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSumError> {
-    let size = desired.target_size;
-    let what = match spec.mode {
-        Mode::Release => format!("first release with {size} replicas"),
-        Mode::Upgrade => format!("upgrade to {size} replicas"),
-        Mode::Scale => format!("scaling from {} to {size} replicas", spec.original_size),
-    };
+    let what = phrase::change(spec.mode, spec.original_size, desired.target_size);
     let change = change(spec);
     // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
     let batches = if change == 0 && spec.mode != Mode::Upgrade { None } else { desired.batches.as_deref() };

@@ -4,6 +4,10 @@
 //! are more components than the terminal has room for, those with the most to tell are shown, and a last line has the
 //! total. A character tells the state of a component and, except for the common ones, so does a word; colour repeats it.
 
+mod row;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use anstyle::AnsiColor;
@@ -13,19 +17,14 @@ use crate::report::canvas::Size;
 use crate::report::event::{Event, EventKind, Progress};
 use crate::report::message;
 use crate::report::paint::Paint;
-use crate::report::text::{columns, elapsed, elide, plural, sanitise};
+use crate::report::text::{plural, sanitise};
+use row::{Counts, Layout, Row};
 
 /// Bars on a terminal of any height: nobody reads more than these while they change.
 const MOST_BARS: usize = 10;
 
 /// Rows that are not for bars: the total, and the line that was printed last.
 const OTHER_ROWS: u16 = 2;
-
-/// From this width on there is room for words beside numbers.
-const ROOMY: usize = 60;
-
-/// Less than this of a text says nothing.
-const LEAST_TEXT: usize = 8;
 
 /// Whose bar it is: the application's and the component's name; the latter is absent while the application as a
 /// whole waits.
@@ -178,6 +177,7 @@ impl Bars {
         let count = |state| components.iter().filter(|bar| bar.state == state).count();
         let mut sum = Counts::default();
         components.iter().filter_map(|bar| bar.progress.as_ref()).for_each(|progress| sum.add(progress));
+        let done = format!("{}/{}", count(State::Done), components.len());
         let text = match count(State::Failed) {
             0 => format!("… {hidden} more"),
             failed => format!("… {hidden} more, {failed} failed"),
@@ -186,8 +186,7 @@ impl Bars {
             state: None,
             name: plural(components.len(), "component", "components"),
             counts: Some(sum),
-            place: Some((count(State::Done), components.len())),
-            place_word: Word::After("done"),
+            place: [done.clone(), format!("{done} done")],
             since: now,
             text,
         }
@@ -209,137 +208,17 @@ impl Bar {
     fn row(&self, key: &Key, now: SignedDuration) -> Row {
         let mut counts = Counts::default();
         self.progress.iter().for_each(|progress| counts.add(progress));
+        let place = self.progress.as_ref().map(|progress| {
+            let batch = format!("{}/{}", progress.batch + 1, progress.batches);
+            [batch.clone(), format!("batch {batch}")]
+        });
         Row {
             state: Some(self.state),
             name: sanitise(key.1.as_deref().unwrap_or(&key.0)).into_owned(),
             counts: self.progress.is_some().then_some(counts),
-            place: self.progress.as_ref().map(|progress| (progress.batch + 1, progress.batches)),
-            place_word: Word::Before("batch"),
+            place: place.unwrap_or_default(),
             since: now - self.since,
             text: sanitise(&self.text).into_owned(),
         }
-    }
-}
-
-/// Pods of the target.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    ready: u32,
-    updated: u32,
-    target: u32,
-}
-
-impl Counts {
-    fn add(&mut self, progress: &Progress) {
-        self.ready = self.ready.saturating_add(progress.ready);
-        self.updated = self.updated.saturating_add(progress.upgraded);
-        self.target = self.target.saturating_add(progress.target_size);
-    }
-
-    /// The bar: ready pods, those that are updated, those that are not.
-    fn draw(self, width: usize, colour: Option<AnsiColor>, paint: Paint) -> String {
-        let cells = |count: u32| match self.target {
-            0 => width,
-            target => usize::try_from(u64::from(count.min(target)) * width as u64 / u64::from(target))
-                .unwrap_or(width),
-        };
-        let ready = cells(self.ready);
-        let updated = cells(self.updated).max(ready);
-        let full = paint.text(Some(AnsiColor::Green), &"█".repeat(ready));
-        let half = paint.text(colour, &"▒".repeat(updated - ready));
-        format!("{full}{half}{}", paint.dimmed(&"░".repeat(width - updated)))
-    }
-
-    fn text(self) -> String {
-        format!("{}/{}", self.ready, self.target)
-    }
-}
-
-/// A word beside a number.
-enum Word {
-    Before(&'static str),
-    After(&'static str),
-}
-
-/// A line before it is laid out.
-struct Row {
-    /// None is the total's.
-    state: Option<State>,
-    name: String,
-    /// What waits for its turn has none.
-    counts: Option<Counts>,
-    /// So many of so many.
-    place: Option<(usize, usize)>,
-    place_word: Word,
-    since: SignedDuration,
-    text: String,
-}
-
-/// The widths of columns, so that lines stand below each other.
-struct Layout {
-    line: usize,
-    name: usize,
-    bar: usize,
-    counts: usize,
-    place: usize,
-    since: usize,
-}
-
-impl Layout {
-    fn of(rows: &[Row], line: usize) -> Self {
-        let widest = |width: &dyn Fn(&Row) -> usize| rows.iter().map(width).max().unwrap_or_default();
-        Self {
-            line,
-            name: widest(&|row| columns(&row.name)).min((line / 4).max(8)),
-            bar: (line / 5).clamp(6, 30),
-            counts: widest(&|row| row.counts.map_or(0, |counts| counts.text().len())),
-            place: widest(&|row| place(row, line).len()),
-            since: widest(&|row| elapsed(row.since).len()),
-        }
-    }
-
-    fn line(&self, row: &Row, paint: Paint) -> String {
-        let (mark, colour) = row.state.map_or((" ", Some(AnsiColor::Cyan)), State::mark);
-        let name = elide(&row.name, self.name);
-        let gap = " ".repeat(self.name.saturating_sub(columns(&name)));
-        let mut cells = vec![(1, paint.text(colour, mark)), (self.name, format!("{name}{gap}"))];
-        if let Some(counts) = row.counts {
-            cells.push((self.bar, counts.draw(self.bar, colour, paint)));
-            cells.push((self.counts, format!("{:>1$}", counts.text(), self.counts)));
-            cells.push((self.place, format!("{:>1$}", place(row, self.line), self.place)));
-        }
-        cells.push((self.since, format!("{:>1$}", elapsed(row.since), self.since)));
-        let mut line = String::new();
-        let mut used = 0;
-        for (width, cell) in cells {
-            // What does not fit is left out, and so is what comes after.
-            if used + width > self.line {
-                return line;
-            }
-            line.push_str(&cell);
-            used += width;
-            if used < self.line {
-                line.push(' ');
-                used += 1;
-            }
-        }
-        let rest = self.line.saturating_sub(used + 1);
-        if rest >= LEAST_TEXT {
-            let text = elide(&row.text, rest);
-            let is_trouble = row.state == Some(State::NotProgressing);
-            line.push(' ');
-            line.push_str(&paint.text(colour.filter(|_| is_trouble), &text));
-        }
-        line.truncate(line.trim_end().len());
-        line
-    }
-}
-
-fn place(row: &Row, line: usize) -> String {
-    let Some((done, all)) = row.place else { return String::new() };
-    match row.place_word {
-        Word::Before(word) if line >= ROOMY => format!("{word} {done}/{all}"),
-        Word::After(word) if line >= ROOMY => format!("{done}/{all} {word}"),
-        Word::Before(_) | Word::After(_) => format!("{done}/{all}"),
     }
 }

@@ -123,3 +123,32 @@ impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
         drawing.writer.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written when indicatif draws lines over so many others.
+    fn drawn(
+        canvas: &Canvas<Vec<u8>, impl Fn() -> Size + Send + Sync>,
+        over: usize,
+        lines: &[&str],
+    ) -> String {
+        canvas.move_cursor_up(over.saturating_sub(1)).unwrap();
+        canvas.clear_line().unwrap();
+        for line in lines {
+            canvas.write_str(line).unwrap();
+            canvas.write_str(&" ".repeat(80 - line.len())).unwrap();
+        }
+        canvas.flush().unwrap();
+        String::from_utf8(std::mem::take(&mut canvas.drawing().writer)).unwrap()
+    }
+
+    #[test]
+    fn lines_end_in_breaks_and_not_at_the_edge() {
+        let canvas = Canvas::new(Vec::new(), || Size { columns: 80, rows: 24 });
+        assert_eq!(drawn(&canvas, 0, &["a", "b", "c"]), "\r\x1b[2Ka\x1b[K\r\nb\x1b[K\r\nc\x1b[K");
+        assert_eq!(drawn(&canvas, 3, &["d"]), "\x1b[2A\r\x1b[2Kd\x1b[K");
+        assert_eq!(drawn(&canvas, 1, &[]), "\r\x1b[2K");
+    }
+}

@@ -294,7 +294,7 @@ impl From<Side> for JsonSide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::message::tests::every_event;
+    use crate::report::samples::every_event;
 
     #[test]
     fn every_event_is_as_its_schema_says() {
@@ -317,28 +317,34 @@ mod tests {
         {"version":1,"elapsedSeconds":1.0,"application":"shop","component":"web","event":"dependencyAwaited","on":["db","cache"]}
         {"version":1,"elapsedSeconds":2.0,"application":"shop","component":"web","event":"revisionCreated","revision":"web-v2","number":2}
         {"version":1,"elapsedSeconds":3.0,"application":"shop","component":"web","event":"runStarted","action":"release","from":[],"to":"web-v2","originalSize":0,"targetSize":5,"goals":[2,5],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
-        {"version":1,"elapsedSeconds":4.0,"application":"shop","component":"web","event":"runStarted","action":"upgrade","from":["web-v1"],"to":"web-v2","originalSize":5,"targetSize":5,"goals":[2,5],"resumed":true,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
-        {"version":1,"elapsedSeconds":5.0,"application":"shop","component":"web","event":"runStarted","action":"scale","from":[],"to":"web-v2","originalSize":7,"targetSize":3,"goals":[6,3],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
-        {"version":1,"elapsedSeconds":6.0,"application":"shop","component":"web","event":"workloadCreated","workload":"web-v2"}
-        {"version":1,"elapsedSeconds":7.0,"application":"shop","component":"web","event":"workloadScaled","workload":"web-v2","role":"target","from":0,"to":2,"batch":0,"batches":2}
-        {"version":1,"elapsedSeconds":8.0,"application":"shop","component":"web","event":"workloadRolled","workload":"web","revision":"web-v2","moved":2,"replicas":5,"batch":0,"batches":2}
-        {"version":1,"elapsedSeconds":9.0,"application":"shop","component":"web","event":"waiting","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"on":"`web-v2` 1 of 2 ready"}
-        {"version":1,"elapsedSeconds":10.0,"application":"shop","component":"web","event":"diagnosed","evidence":["pod `web-v2-x`: ErrImagePull"]}
-        {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
-        {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
-        {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"resumed"}
-        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["go on"]}
-        {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
-        {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
-        {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
-        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"serviceRemoved","service":"web"}
-        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
-        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
-        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
-        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
-        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["run it again"]}
-        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch was not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["`rollout undo web` goes back"]}
-        {"version":1,"elapsedSeconds":25.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":4.0,"application":"shop","component":"web","event":"runStarted","action":"upgrade","from":["web-v1"],"to":"web-v2","originalSize":5,"targetSize":5,"goals":[2,5],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":5.0,"application":"shop","component":"web","event":"runStarted","action":"upgrade","from":["web-v0","web-v1"],"to":"web-v2","originalSize":5,"targetSize":5,"goals":[2,5],"resumed":true,"batchTimeoutSeconds":600.0,"timeoutSeconds":3600.0}
+        {"version":1,"elapsedSeconds":6.0,"application":"shop","component":"web","event":"runStarted","action":"upgrade","from":[],"to":"web-v2","originalSize":5,"targetSize":5,"goals":[5],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":7.0,"application":"shop","component":"web","event":"runStarted","action":"scale","from":[],"to":"web-v2","originalSize":7,"targetSize":3,"goals":[6,3],"resumed":false,"batchTimeoutSeconds":600.0,"timeoutSeconds":0.0}
+        {"version":1,"elapsedSeconds":8.0,"application":"shop","component":"web","event":"workloadCreated","workload":"web-v2"}
+        {"version":1,"elapsedSeconds":9.0,"application":"shop","component":"web","event":"workloadScaled","workload":"web-v2","role":"target","from":0,"to":2,"batch":0,"batches":2}
+        {"version":1,"elapsedSeconds":10.0,"application":"shop","component":"web","event":"workloadRolled","workload":"web","revision":"web-v2","moved":2,"replicas":5,"batch":0,"batches":2}
+        {"version":1,"elapsedSeconds":11.0,"application":"shop","component":"web","event":"waiting","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"on":"`web-v2`: 1 of 2 ready"}
+        {"version":1,"elapsedSeconds":12.0,"application":"shop","component":"web","event":"diagnosed","evidence":["pod `web-v2-x`: ErrImagePull"]}
+        {"version":1,"elapsedSeconds":13.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3}}
+        {"version":1,"elapsedSeconds":14.0,"application":"shop","component":"web","event":"batchReady","progress":{"batch":0,"batches":2,"targetSize":3,"upgraded":6,"ready":6,"source":0}}
+        {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
+        {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"resumed"}
+        {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["continue with `rollout promote web`"]}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
+        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
+        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0","web-v1"]}
+        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
+        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"serviceRemoved","service":"web"}
+        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
+        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
+        {"version":1,"elapsedSeconds":25.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
+        {"version":1,"elapsedSeconds":26.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
+        {"version":1,"elapsedSeconds":27.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["rerun the same command"]}
+        {"version":1,"elapsedSeconds":28.0,"application":"shop","component":"web","event":"interrupted","progress":null,"hints":[]}
+        {"version":1,"elapsedSeconds":29.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["roll back with `rollout undo web`"]}
+        {"version":1,"elapsedSeconds":30.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch 1 of 2 was not ready after 10m","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":31.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
         "#);
     }
 }

@@ -14,8 +14,14 @@ pub mod lines;
 pub mod message;
 pub mod paint;
 pub mod plan;
+#[cfg(test)]
+#[path = "../../tests/support/events.rs"]
+pub(crate) mod samples;
 pub mod status;
 pub mod structured;
 pub mod table;
 pub mod terminal;
 pub mod text;
+
+#[cfg(test)]
+use crate::plan::{action::Side, run::Mode};

@@ -5,13 +5,14 @@ mod document;
 use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
-use crate::plan::action::{Action, RollExtent, Rolling, Side, Waiting};
+use crate::plan::action::{Action, RollExtent, Rolling, Waiting};
+use crate::plan::phrase;
 use crate::plan::preview::PreviewStep;
-use crate::plan::run::{Mode, RunSpec};
+use crate::plan::run::RunSpec;
 use crate::plan::step::Step;
 use crate::report::status::Format;
 use crate::report::table::Table;
-use crate::report::text::{list_literals, plural, sanitise};
+use crate::report::text::{list_literals, sanitise};
 use crate::report::{diff, structured as documents};
 
 /// What `apply` would do to a component.
@@ -125,7 +126,10 @@ fn text(plan: &ComponentPlan) -> String {
         );
     }
     let spec = plan.steps.iter().find_map(claimed);
-    line(&mut text, spec.map_or_else(|| at_rest(plan), |spec| action(spec, is_resumed(plan))));
+    match spec {
+        Some(spec) => action(spec, is_resumed(plan)).into_iter().for_each(|words| line(&mut text, words)),
+        None => line(&mut text, at_rest(plan)),
+    }
     for difference in differences(plan) {
         text.push('\n');
         text.push_str(&difference);
@@ -171,7 +175,7 @@ fn service_line(service: &PlannedService) -> String {
     let what = match service.change {
         ServiceChange::Create => "is new",
         ServiceChange::Update => "changes",
-        ServiceChange::Delete => "is deleted: no port is exposed any more",
+        ServiceChange::Delete => "is deleted because no port is exposed",
     };
     format!("service `{}` {what}", service.name)
 }
@@ -184,11 +188,7 @@ fn at_rest(plan: &ComponentPlan) -> String {
         Some(Step::Act(Action::Wait { waiting, .. })) => {
             format!("nothing to do; waiting for {}", waiting.phrase())
         }
-        _ => format!(
-            "`{}` has {}; nothing to do",
-            plan.target,
-            plural(plan.target_size as usize, "replica", "replicas")
-        ),
+        _ => format!("`{}` has {}; nothing to do", plan.target, phrase::replicas(plan.target_size)),
     }
 }
 
@@ -197,30 +197,13 @@ fn is_resumed(plan: &ComponentPlan) -> bool {
     plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 
-fn action(spec: &RunSpec, is_resumed: bool) -> String {
-    let batches = plural(spec.batches.len(), "batch", "batches");
-    let begin = if is_resumed { "resuming the " } else { "" };
-    let undertaking = match spec.mode {
-        Mode::Release => {
-            format!("first release of `{}` with {} replicas in {batches}", spec.target, spec.target_size)
-        }
-        Mode::Upgrade => format!(
-            "upgrade from {} to `{}`, {} → {} replicas in {batches}",
-            if spec.sources.is_empty() {
-                "an externally modified workload".to_owned()
-            } else {
-                list_literals(&spec.sources)
-            },
-            spec.target,
-            spec.size_before(),
-            spec.target_size
-        ),
-        Mode::Scale => format!(
-            "scaling of `{}`, {} → {} replicas in {batches}",
-            spec.target, spec.original_size, spec.target_size
-        ),
-    };
-    format!("{begin}{undertaking}")
+fn action(spec: &RunSpec, is_resumed: bool) -> [String; 2] {
+    let verb = if is_resumed { "resuming the " } else { "" };
+    let sizes: Vec<u32> = spec.batches.iter().map(|batch| batch.size).collect();
+    [
+        format!("{verb}{}", phrase::run(spec.mode, &spec.target)),
+        phrase::extent(spec.mode, &spec.sources, spec.size_before(), spec.target_size, &sizes),
+    ]
 }
 
 fn steps(plan: &ComponentPlan, spec: &RunSpec) -> String {
@@ -260,17 +243,13 @@ fn rows(plan: &ComponentPlan) -> Vec<Row> {
             }
             Step::Act(Action::Scale { scaling, batch: of }) => {
                 batch = *of;
-                let side = match scaling.side {
-                    Side::Target => "target",
-                    Side::Source => "source",
-                };
-                format!("scale {side} `{}` {} → {}", scaling.workload, scaling.from, scaling.to)
+                format!("scale {}", phrase::resize(&scaling.workload, scaling.from, scaling.to))
             }
             // Every write is seen first; to say so each time tells nothing.
             Step::Act(Action::Wait { waiting: Waiting::Generation { .. }, .. }) => continue,
             Step::Act(Action::Wait { waiting, batch: of }) => {
                 batch = *of;
-                format!("wait until {}", awaited(waiting))
+                format!("wait for {}", waiting.goal())
             }
             Step::Act(Action::Hold { .. }) => "hold".to_owned(),
             Step::Act(Action::Delete { workload, .. }) => format!("delete `{workload}`"),
@@ -291,23 +270,11 @@ fn roll(rolling: &Rolling) -> String {
     let Rolling { workload, revision, from, to, .. } = rolling;
     match rolling.extent {
         RollExtent::Shape if from.partition == to.partition => {
-            format!("scale `{workload}` {} → {}", from.replicas, to.replicas)
+            format!("scale {}", phrase::resize(workload, from.replicas, to.replicas))
         }
         RollExtent::Shape | RollExtent::Template => {
-            format!("update {} of {} pods of `{workload}` to `{revision}`", to.updated(), to.replicas)
+            format!("update {}", phrase::update(workload, revision, to.updated(), to.replicas))
         }
-    }
-}
-
-/// What a step waits for, without the counts of this moment.
-fn awaited(waiting: &Waiting) -> String {
-    match waiting {
-        Waiting::Generation { workload } => format!("`{workload}` is observed by its controller"),
-        Waiting::Ready { workload, goal, tolerated, .. } => {
-            format!("`{workload}` has {} ready", goal.saturating_sub(*tolerated))
-        }
-        Waiting::Drained { workload, goal, .. } => format!("`{workload}` is down to {goal}"),
-        Waiting::Deletion { workload } => format!("`{workload}` is deleted"),
     }
 }
 
@@ -315,10 +282,10 @@ fn closing(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let peak = plan.peak;
     let end = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Act(Action::Hold { batch })) => {
-            format!("held after batch {} of {}", batch + 1, spec.batches.len())
+            format!("held after {}", phrase::batch(*batch, spec.batches.len()))
         }
         _ if spec.sources.is_empty() => "runs to completion".to_owned(),
         _ => format!("runs to completion, deleting {}", list_literals(&spec.sources)),
     };
-    format!("{end}; at most {} at a time", plural(peak as usize, "replica", "replicas"))
+    format!("{end}; at most {} at a time", phrase::replicas(peak))
 }

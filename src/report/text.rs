@@ -10,6 +10,8 @@ use jiff::SignedDuration;
 use jiff::fmt::friendly::{Spacing, SpanPrinter};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use crate::plan::phrase::{list, list_literals, plural};
+
 /// Makes text safe for one line: whatever could move the cursor, change colours or reorder the line
 /// becomes visible, so that the evidence stays and the effect does not.
 ///
@@ -65,28 +67,6 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}'
             // Tags and selectors, which carry text that nobody sees.
             | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
-}
-
-/// A count with its noun: "1 batch", "2 batches".
-pub fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// A list as a sentence has it: "a", "a and b", "a, b and c".
-pub fn list<T: AsRef<str>>(items: &[T]) -> String {
-    match items {
-        [] => String::new(),
-        [only] => only.as_ref().to_owned(),
-        [first @ .., last] => {
-            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
-            format!("{} and {}", first.join(", "), last.as_ref())
-        }
-    }
-}
-
-/// A list of literals: "`a`, `b` and `c`".
-pub fn list_literals<T: AsRef<str>>(items: &[T]) -> String {
-    list(&items.iter().map(|item| format!("`{}`", item.as_ref())).collect::<Vec<_>>())
 }
 
 /// How long ago, as the AGE columns of kubectl say it: `12s`, `2m5s`, `3h20m`, `2d20h`, `8d`.

@@ -146,7 +146,7 @@ fn a_server_without_a_scheme_is_a_host() {
         (
             "ftp://k8s",
             "",
-            "`server` of cluster `c` of the kubeconfig is not usable: it is not of `http` or `https`",
+            "`server` of cluster `c` of the kubeconfig is not usable: its scheme is neither `http` nor `https`",
         ),
     ];
     let started = cases.map(|(server, more, said)| {

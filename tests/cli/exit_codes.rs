@@ -14,7 +14,8 @@ fn reached_is_0() {
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     express-server   5        5          5       batchReady    rolloutSucceed   0s
     --- stderr
-    express-server: first release of `express-server-v1` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, no overall timeout
+    express-server: first release of `express-server-v1`
+      5 replicas in 2 batches (2 and 3), batch timeout 10m
     express-server: revision 1 recorded as `express-server-v1`
     express-server: workload `express-server-v1` created
     express-server: batch 1 of 2: `express-server-v1` 0 → 2
@@ -33,7 +34,8 @@ fn held_as_asked_is_0() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
+    web: upgrade to `web-v2`
+      from `web-v1`: 3 replicas in 2 batches (1 and 2), batch timeout 10m
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1
@@ -82,7 +84,8 @@ fn never_ready_is_3() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 500ms, no overall timeout
+    web: upgrade to `web-v2`
+      from `web-v1`: 3 replicas in 2 batches (1 and 2), batch timeout 500ms
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1

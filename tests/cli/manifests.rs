@@ -72,7 +72,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
     wrong.yaml:18:27: spec.components[0].traits[0].properties.rolloutBatches[1].replicas: found -2, expected an integer of 0 or more, or a percentage from "0%" to "100%"
     wrong.yaml:27:13: spec.components[0].type: found `webservise`, expected one of `webservice`, `worker`, `cloneset-service`, `statefulset`
         did you mean `webservice`?
-    more.yaml:7:13: spec.components[0].name: found the boolean `y`, expected a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit
+    more.yaml:7:13: spec.components[0].name: found the boolean `y`, expected a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`
         did you mean "y", in quotes?
     more.yaml:12:14: spec.components[0].properties.cpu: found `lots`, expected a quantity of 0 or more such as `500m` or `0.5`
     [exit 2]
@@ -93,10 +93,10 @@ fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
     --- stderr
     error: wrong.yaml:2:7: kind: found `Aplication`, expected `Application`
         did you mean `Application`?
-    wrong.yaml:4:9: metadata.name: application `shop` is given twice, first at v2.yaml:4:9
-    wrong.yaml:7:13: spec.components[0].name: component `web` is given twice, first at v2.yaml:7:13
+    wrong.yaml:4:9: metadata.name: application `shop` appears twice, first at v2.yaml:4:9
+    wrong.yaml:7:13: spec.components[0].name: component `web` appears twice, first at v2.yaml:7:13
         components share selectors and revisions by name within a namespace
-    wrong.yaml:9:25: spec.components[0].externalRevision: revision `web-v2` is given twice, first at v2.yaml:9:25
+    wrong.yaml:9:25: spec.components[0].externalRevision: revision `web-v2` appears twice, first at v2.yaml:9:25
         a revision belongs to one component
     [exit 2]
     ");
@@ -109,7 +109,7 @@ fn stdin_has_a_name_in_messages() {
     insta::assert_snapshot!(ran.transcript(), @"
     --- stderr
     error: <stdin>:1:5: not valid YAML: mapping values are not allowed in this context
-        is the line indented as those around it, and a text with `: ` in quotes?
+        check the indentation, and quote text that contains `: `
     [exit 2]
     ");
 }
@@ -160,7 +160,7 @@ fn anchors_that_multiply_are_refused() {
     insta::assert_snapshot!(env.run("apply bomb.yaml").transcript(), @"
     --- stderr
     error: bomb.yaml:6:10: aliases expand to too much
-        write the repeated parts out
+        write out the repeated parts
     [exit 2]
     ");
 }

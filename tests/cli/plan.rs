@@ -10,7 +10,8 @@ fn a_first_release() {
     insta::assert_snapshot!(env.run("plan examples/express-server-v1.yaml").transcript(), @r#"
     component `express-server` of application `rollout-trait-test` in namespace `default`
       revision `express-server-v1` is new, number 1
-      first release of `express-server-v1` with 5 replicas in 2 batches
+      first release of `express-server-v1`
+      5 replicas in 2 batches (2 and 3)
 
     --- /dev/null
     +++ deployment/express-server-v1
@@ -44,12 +45,12 @@ fn a_first_release() {
     +      - image: stefanprodan/podinfo:4.0.3
     +        name: express-server
 
-    BATCH   STEP                                         TARGET   SOURCE   TOTAL
-    1/2     create `express-server-v1`                   0        0        0
-    1/2     scale target `express-server-v1` 0 → 2       2        0        2
-    1/2     wait until `express-server-v1` has 2 ready   2        0        2
-    2/2     scale target `express-server-v1` 2 → 5       5        0        5
-    2/2     wait until `express-server-v1` has 5 ready   5        0        5
+    BATCH   STEP                                    TARGET   SOURCE   TOTAL
+    1/2     create `express-server-v1`              0        0        0
+    1/2     scale `express-server-v1` 0 → 2         2        0        2
+    1/2     wait for `express-server-v1`: 2 ready   2        0        2
+    2/2     scale `express-server-v1` 2 → 5         5        0        5
+    2/2     wait for `express-server-v1`: 5 ready   5        0        5
 
       runs to completion; at most 5 replicas at a time
 
@@ -66,7 +67,8 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     insta::assert_snapshot!(env.run("plan v2.yaml").transcript(), @"
     component `web` of application `shop` in namespace `default`
       revision `web-v2` is new, number 2
-      upgrade from `web-v1` to `web-v2`, 3 → 3 replicas in 2 batches
+      upgrade to `web-v2`
+      from `web-v1`: 3 replicas in 2 batches (1 and 2)
 
     --- deployment/web-v1
     +++ deployment/web-v2
@@ -78,17 +80,17 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     +      - image: registry.example/web:2
              name: web
 
-    BATCH   STEP                               TARGET   SOURCE   TOTAL
-    1/2     create `web-v2`                    0        3        3
-    1/2     scale target `web-v2` 0 → 1        1        3        4
-    1/2     wait until `web-v2` has 1 ready    1        3        4
-    1/2     scale source `web-v1` 3 → 2        1        2        3
-    1/2     wait until `web-v1` is down to 2   1        2        3
-    2/2     scale target `web-v2` 1 → 3        3        2        5
-    2/2     wait until `web-v2` has 3 ready    3        2        5
-    2/2     scale source `web-v1` 2 → 0        3        0        3
-    2/2     wait until `web-v1` is down to 0   3        0        3
-    2/2     delete `web-v1`                    3        0        3
+    BATCH   STEP                                  TARGET   SOURCE   TOTAL
+    1/2     create `web-v2`                       0        3        3
+    1/2     scale `web-v2` 0 → 1                  1        3        4
+    1/2     wait for `web-v2`: 1 ready            1        3        4
+    1/2     scale `web-v1` 3 → 2                  1        2        3
+    1/2     wait for `web-v1`: scaled down to 2   1        2        3
+    2/2     scale `web-v2` 1 → 3                  3        2        5
+    2/2     wait for `web-v2`: 3 ready            3        2        5
+    2/2     scale `web-v1` 2 → 0                  3        0        3
+    2/2     wait for `web-v1`: scaled down to 0   3        0        3
+    2/2     delete `web-v1`                       3        0        3
 
       runs to completion, deleting `web-v1`; at most 5 replicas at a time
 
@@ -98,13 +100,13 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
     let held = env.run_ok("plan v2.yaml --partition 0").stdout;
     let (_, steps) = held.split_once("BATCH   ").unwrap();
     insta::assert_snapshot!(steps, @"
-    STEP                               TARGET   SOURCE   TOTAL
-    1/2     create `web-v2`                    0        3        3
-    1/2     scale target `web-v2` 0 → 1        1        3        4
-    1/2     wait until `web-v2` has 1 ready    1        3        4
-    1/2     scale source `web-v1` 3 → 2        1        2        3
-    1/2     wait until `web-v1` is down to 2   1        2        3
-    1/2     hold                               1        2        3
+    STEP                                  TARGET   SOURCE   TOTAL
+    1/2     create `web-v2`                       0        3        3
+    1/2     scale `web-v2` 0 → 1                  1        3        4
+    1/2     wait for `web-v2`: 1 ready            1        3        4
+    1/2     scale `web-v1` 3 → 2                  1        2        3
+    1/2     wait for `web-v1`: scaled down to 2   1        2        3
+    1/2     hold                                  1        2        3
 
       held after batch 1 of 2; at most 4 replicas at a time
     ");
@@ -120,7 +122,8 @@ fn a_scale() {
     insta::assert_snapshot!(env.run("plan five.yaml").transcript(), @"
     component `web` of application `shop` in namespace `default`
       revision `web-v1` is already recorded
-      scaling of `web-v1`, 3 → 5 replicas in 2 batches
+      scaling of `web-v1`
+      3 → 5 replicas in 2 batches (1 and 1)
 
     --- deployment/web-v1
     +++ deployment/web-v1
@@ -134,11 +137,11 @@ fn a_scale() {
          matchLabels:
            app.oam.dev/component: web
 
-    BATCH   STEP                              TARGET   SOURCE   TOTAL
-    1/2     scale target `web-v1` 3 → 4       4        0        4
-    1/2     wait until `web-v1` has 4 ready   4        0        4
-    2/2     scale target `web-v1` 4 → 5       5        0        5
-    2/2     wait until `web-v1` has 5 ready   5        0        5
+    BATCH   STEP                         TARGET   SOURCE   TOTAL
+    1/2     scale `web-v1` 3 → 4         4        0        4
+    1/2     wait for `web-v1`: 4 ready   4        0        4
+    2/2     scale `web-v1` 4 → 5         5        0        5
+    2/2     wait for `web-v1`: 5 ready   5        0        5
 
       runs to completion; at most 5 replicas at a time
 
@@ -180,12 +183,12 @@ fn held_and_what_is_left() {
     let (difference, steps) = left.split_once("BATCH   ").unwrap();
     assert!(!difference.contains("replicas: 2"), "the component has three all along: {difference}");
     insta::assert_snapshot!(steps, @"
-    STEP                               TARGET   SOURCE   TOTAL
-    2/2     scale target `web-v2` 1 → 3        3        2        5
-    2/2     wait until `web-v2` has 3 ready    3        2        5
-    2/2     scale source `web-v1` 2 → 0        3        0        3
-    2/2     wait until `web-v1` is down to 0   3        0        3
-    2/2     delete `web-v1`                    3        0        3
+    STEP                                  TARGET   SOURCE   TOTAL
+    2/2     scale `web-v2` 1 → 3                  3        2        5
+    2/2     wait for `web-v2`: 3 ready            3        2        5
+    2/2     scale `web-v1` 2 → 0                  3        0        3
+    2/2     wait for `web-v1`: scaled down to 0   3        0        3
+    2/2     delete `web-v1`                       3        0        3
 
       runs to completion, deleting `web-v1`; at most 5 replicas at a time
     ");
@@ -299,9 +302,9 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
     env.run_ok("apply v2.yaml --partition 0");
     let before = env.bytes();
     let cases = [
-        ("promote --full", "scale target `web-v2` 1 → 3"),
-        ("abort", "upgrade from `web-v2` to `web-v1`"),
-        ("undo --batches 1,2", "upgrade from `web-v2` to `web-v1`, 3 → 3 replicas in 2 batches"),
+        ("promote --full", "scale `web-v2` 1 → 3"),
+        ("abort", "upgrade to `web-v1`\n  from `web-v2`: 3 replicas"),
+        ("undo --batches 1,2", "from `web-v2`: 3 replicas in 2 batches (1 and 2)"),
     ];
     for (line, told) in cases {
         for place in ["client", "server"] {
@@ -316,7 +319,7 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
     env.run_ok("promote --full");
     let before = env.bytes();
     let ran = env.run_ok("scale --replicas 4 --dry-run=client");
-    assert!(ran.stdout.contains("scaling of `web-v2`, 3 → 4 replicas in 1 batch"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("scaling of `web-v2`\n  3 → 4 replicas in 1 batch (1)\n"), "{}", ran.stdout);
     assert!(env.bytes() == before, "looking writes nothing");
 }
 

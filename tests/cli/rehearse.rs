@@ -11,7 +11,7 @@ fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
     let before = env.bytes();
     let ran = env.run_ok("rehearse examples/express-server-v2.yaml");
     assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 3 objects;"), "{}", ran.stderr);
-    let told = "express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas";
+    let told = "express-server: upgrade to `express-server-v2`";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(ran.stderr.contains("workload `express-server-v1` deleted"), "{}", ran.stderr);
     assert!(ran.stdout.contains("rolloutSucceed"), "{}", ran.stdout);

@@ -12,7 +12,8 @@ fn promote_continues_to_the_next_gate() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
     web    3        2          2       batchReady    rollingInBatches   0s
     --- stderr
-    web: resuming the upgrade from `web-v1` to `web-v2` with 3 replicas in 3 batches (1, 1 and 1); batch timeout 10m, no overall timeout
+    web: resuming the upgrade to `web-v2`
+      from `web-v1`: 3 replicas in 3 batches (1, 1 and 1), batch timeout 10m
     web: batch 2 of 3: `web-v2` 1 → 2
     web: batch 2 of 3: `web-v1` 2 → 1
     web: batch 2 of 3 ready: 2 of 3 upgraded, 2 ready, source 1
@@ -61,7 +62,8 @@ fn abort_returns_in_one_batch() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3); batch timeout 10m, no overall timeout
+    web: upgrade to `web-v1`
+      from `web-v2`: 3 replicas in 1 batch (3), batch timeout 10m
     web: batch 1 of 1: `web-v1` 2 → 3
     web: batch 1 of 1: `web-v2` 1 → 0
     web: batch 1 of 1 ready: 3 of 3 upgraded, 3 ready
@@ -88,7 +90,7 @@ fn an_interrupted_abort_resumes_when_rerun() {
     drop(first);
     env.pods(pod_rules::READY);
     let again = env.run_ok("abort");
-    assert!(again.stderr.contains("resuming the upgrade from `web-v2` to `web-v1`"), "{}", again.stderr);
+    assert!(again.stderr.contains("resuming the upgrade to `web-v1`"), "{}", again.stderr);
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
@@ -146,7 +148,8 @@ fn scale_gives_another_size_in_batches() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    5        5          5       batchReady    rolloutSucceed   0s
     --- stderr
-    web: scaling of `web-v1` from 3 to 5 replicas in 2 batches (1 and 1); batch timeout 10m, no overall timeout
+    web: scaling of `web-v1`
+      3 → 5 replicas in 2 batches (1 and 1), batch timeout 10m
     web: batch 1 of 2: `web-v1` 3 → 4
     web: batch 1 of 2 ready: 4 of 5 upgraded, 4 ready
     web: batch 2 of 2: `web-v1` 4 → 5
@@ -311,7 +314,8 @@ fn what_fails_can_return_by_itself() {
         "cannot become ready (`--fail-fast`): ImagePullBackOff",
         "warning event",
         "hint: rolling back now (`--on-failure undo`)",
-        "upgrade from `web-v2` to `web-v1` with 3 replicas in 1 batch (3)",
+        "web: upgrade to `web-v1`",
+        "from `web-v2`: 3 replicas in 1 batch (3)",
         "workload `web-v2` deleted",
         "web: done: 3 of 3 upgraded, 3 ready",
     ];

@@ -19,12 +19,10 @@ fn the_upgrade() {
     let canary = on_screen(&env, "apply examples/express-server-v2-canary.yaml", 120);
     let rest = on_screen(&env, "apply examples/express-server-v2.yaml", 80);
     insta::assert_snapshot!(format!("{canary}\n\n{rest}"), @"
-    [   0s] express-server: upgrade from `express-server-v1` to `express-server-v2` with 5 replicas in 2 batches (2 and 3);
-    batch timeout 10m, no overall timeout
+    [   0s] express-server: upgrade to `express-server-v2`
+    [   0s]   from `express-server-v1`: 5 replicas in 2 batches (2 and 3), batch timeout 10m
     [   0s] express-server: revision 2 recorded as `express-server-v2`
     [   0s] express-server: workload `express-server-v2` created
-    [   0s] express-server: batch 1 of 2: `express-server-v2` 0 → 2
-    [   0s] express-server: batch 1 of 2: `express-server-v1` 5 → 3
     [   0s] express-server: batch 1 of 2 ready: 2 of 5 upgraded, 2 ready, source 3
     [   0s] express-server: held after batch 1 of 2 as requested: 2 of 5 upgraded, 2 ready, source 3
     [   0s]   hint: continue with `rollout promote express-server --sandbox=box.json`
@@ -32,11 +30,9 @@ fn the_upgrade() {
     express-server   5        2          2       batchReady    rollingInBatches   0s
     [exit 0]
 
-    [   0s] express-server: resuming the upgrade from `express-server-v1` to `e
-    xpress-server-v2` with 5 replicas in 2 batches (2 and 3); batch timeout 10m, n
-    o overall timeout
-    [   0s] express-server: batch 2 of 2: `express-server-v2` 2 → 5
-    [   0s] express-server: batch 2 of 2: `express-server-v1` 3 → 0
+    [   0s] express-server: resuming the upgrade to `express-server-v2`
+    [   0s]   from `express-server-v1`: 5 replicas in 2 batches (2 and 3), batch tim
+    eout 10m
     [   0s] express-server: batch 2 of 2 ready: 5 of 5 upgraded, 5 ready
     [   0s] express-server: workload `express-server-v1` deleted
     [   0s] express-server: done: 5 of 5 upgraded, 5 ready
@@ -58,7 +54,7 @@ fn three_components() {
         assert!(screen.contains(&format!("{name}: done: 2 of 2 upgraded, 2 ready\n")), "{screen}");
         assert_eq!(screen.matches(&format!("\n{name} ")).count(), 1, "one row in the table: {screen}");
     }
-    assert!(!screen.contains("target "), "no live line is left: {screen}");
+    assert!(!screen.contains(['•', '█', '░']), "no bar is left: {screen}");
 }
 
 #[test]
@@ -74,11 +70,10 @@ fn an_image_that_never_comes_at_three_widths() {
         screens.push_str("\n\n");
     }
     insta::assert_snapshot!(screens, @r#"
-    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 500ms, no overall t
-    imeout
+    [   0s] web: upgrade to `web-v2`
+    [   0s]   from `web-v1`: 3 replicas in 2 batches (1 and 2), batch timeout 500ms
     [   0s] web: revision 2 recorded as `web-v2`
     [   0s] web: workload `web-v2` created
-    [   0s] web: batch 1 of 2: `web-v2` 0 → 1
     [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     [   0s]   waited 0s for `web-v2`: 0 of 1 ready
     [   0s]   pod `web-v2-696776456d-4bvfk`: ImagePullBackOff: Back-off pulling image "web:2": ErrImagePull: failed to pull
@@ -92,11 +87,10 @@ fn an_image_that_never_comes_at_three_widths() {
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     [exit 3]
 
-    [   0s] web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 a
-    nd 2); batch timeout 500ms, no overall timeout
+    [   0s] web: upgrade to `web-v2`
+    [   0s]   from `web-v1`: 3 replicas in 2 batches (1 and 2), batch timeout 500ms
     [   0s] web: revision 2 recorded as `web-v2`
     [   0s] web: workload `web-v2` created
-    [   0s] web: batch 1 of 2: `web-v2` 0 → 1
     [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`):
     `web-v2`: 0 of 1 ready
     [   0s]   waited 0s for `web-v2`: 0 of 1 ready
@@ -113,15 +107,12 @@ fn an_image_that_never_comes_at_three_widths() {
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s
     [exit 3]
 
-    [   0s] web: upgrade from `web-v1` to `w
-    eb-v2` with 3 replicas in 2 batches (1 a
-    nd 2); batch timeout 500ms, no overall t
-    imeout
+    [   0s] web: upgrade to `web-v2`
+    [   0s]   from `web-v1`: 3 replicas in 2
+     batches (1 and 2), batch timeout 500ms
     [   0s] web: revision 2 recorded as `web
     -v2`
     [   0s] web: workload `web-v2` created
-    [   0s] web: batch 1 of 2: `web-v2` 0 →
-    1
     [   0s] web: failed in batch 1 of 2: not
      ready after 500ms (`--batch-timeout`):
     `web-v2`: 0 of 1 ready
@@ -157,7 +148,7 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     env.write("v1.yaml", shop("v1", "web:1"));
     env.pods("- {image: '*', fail: NeverReady}");
     let mut screen = Screen::start(env.command("apply v1.yaml"), 40);
-    screen.until("web: target 0/3 ready");
+    screen.until("• web ▒▒");
     assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
     let stopped = screen.types("\u{3}").signal(Signal::INT).end();
     env.pods("- {image: '*', readyAfter: 20ms}");
@@ -165,14 +156,12 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     let told = "[   0s] web: batch 1 of 2 ready: 1 of 3\nupgraded, 1 ready\n";
     let resumed = on_screen(&env, "apply v1.yaml", 40).replace(told, "");
     insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"
-    [   0s] web: first release of `web-v1` w
-    ith 3 replicas in 2 batches (1 and 2); b
-    atch timeout 10m, no overall timeout
+    [   0s] web: first release of `web-v1`
+    [   0s]   3 replicas in 2 batches (1 and
+     2), batch timeout 10m
     [   0s] web: revision 1 recorded as `web
     -v1`
     [   0s] web: workload `web-v1` created
-    [   0s] web: batch 1 of 2: `web-v1` 0 →
-    1
     [   0s] web: interrupted in batch 1 of 2
     : 1 of 3 upgraded, 0 ready
     [   0s]   hint: the run is recorded: rer
@@ -180,11 +169,9 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     [exit 130]
 
     [   0s] web: resuming the first release
-    of `web-v1` with 3 replicas in 2 batches
-     (1 and 2); batch timeout 10m, no overal
-    l timeout
-    [   0s] web: batch 2 of 2: `web-v1` 1 →
-    3
+    of `web-v1`
+    [   0s]   3 replicas in 2 batches (1 and
+     2), batch timeout 10m
     [   0s] web: batch 2 of 2 ready: 3 of 3
     upgraded, 3 ready
     [   0s] web: done: 3 of 3 upgraded, 3 re
@@ -197,7 +184,84 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     ");
 }
 
-/// Without colours where they are not wanted; without live lines where the cursor cannot move.
+/// Two components with pods that never come and one that waits for the first.
+fn stuck() -> TestEnv {
+    let env = TestEnv::new();
+    let one = |name: &str| component(name, 1, 3).image("web:1").batches(&["2", "1"]);
+    let components = [one("web"), one("a-name-that-is-longer-than-most"), one("worker").depends_on("web")];
+    env.write("shop.yaml", application("shop", &components));
+    env.pods("- {image: '*', fail: NeverReady}");
+    env
+}
+
+fn are_drawn(text: &str) -> bool {
+    text.lines().filter(|line| line.contains('▒')).count() == 2 && text.contains("· worker")
+}
+
+#[test]
+fn bars_at_four_widths() {
+    let bars = [40, 80, 120, 200].map(|columns| {
+        let env = stuck();
+        let mut screen = Screen::start(env.command("apply shop.yaml"), columns);
+        let bars = screen.until_shown("bars", are_drawn).bars();
+        screen.signal(Signal::INT).end();
+        bars
+    });
+    insta::assert_snapshot!(bars.join("\n"), @"
+    • a-name-t… ▒▒▒▒░░░ 0/3 1/2  0s
+    • web       ▒▒▒▒░░░ 0/3 1/2  0s
+    · worker     0s  waiting for `web` to …
+
+    • a-name-that-is-lon… ▒▒▒▒▒▒▒▒▒▒░░░░░ 0/3 batch 1/2  0s  `a-name-that-is-longe…
+    • web                 ▒▒▒▒▒▒▒▒▒▒░░░░░ 0/3 batch 1/2  0s  `web-v1`: 0 of 2 ready
+    · worker               0s  waiting for `web` to complete
+
+    • a-name-that-is-longer-than-m… ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░ 0/3 batch 1/2  0s  `a-name-that-is-longer-than-most-v1`: 0 of …
+    • web                           ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░ 0/3 batch 1/2  0s  `web-v1`: 0 of 2 ready
+    · worker                         0s  waiting for `web` to complete
+
+    • a-name-that-is-longer-than-most ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░ 0/3 batch 1/2  0s  `a-name-that-is-longer-than-most-v1`: 0 of 2 ready
+    • web                             ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░ 0/3 batch 1/2  0s  `web-v1`: 0 of 2 ready
+    · worker                           0s  waiting for `web` to complete
+    ");
+}
+
+#[test]
+fn a_terminal_that_changes_its_width_in_mid_run() {
+    let env = stuck();
+    let mut screen = Screen::start(env.command("apply shop.yaml"), 100);
+    screen.until_shown("bars", are_drawn);
+    let before = screen.text().lines().filter(|line| line.starts_with('[')).count();
+    let mut bars = String::new();
+    for columns in [40, 140, 60] {
+        let is_drawn = |text: &str| {
+            let web = text.lines().rfind(|line| line.contains(" web "));
+            let web = web.map_or(0, |line| line.matches(['▒', '░']).count());
+            are_drawn(text) && web == (usize::from(columns) - 1) / 5
+        };
+        bars.push_str(&screen.resize(columns).until_shown("bars of the new width", is_drawn).bars());
+        bars.push('\n');
+        let lines = screen.text().lines().filter(|line| line.starts_with('[')).count();
+        assert_eq!(lines, before, "what was printed stays: {}", screen.text());
+    }
+    insta::assert_snapshot!(bars, @"
+    • a-name-t… ▒▒▒▒░░░ 0/3 1/2  0s
+    • web       ▒▒▒▒░░░ 0/3 1/2  0s
+    · worker     0s  waiting for `web` to …
+
+    • a-name-that-is-longer-than-most ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░ 0/3 batch 1/2  0s  `a-name-that-is-longer-than-most-v1`: 0 of 2 ready
+    • web                             ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░ 0/3 batch 1/2  0s  `web-v1`: 0 of 2 ready
+    · worker                           0s  waiting for `web` to complete
+
+    • a-name-that-i… ▒▒▒▒▒▒▒░░░░ 0/3 1/2  0s  `a-name-that-is-…
+    • web            ▒▒▒▒▒▒▒░░░░ 0/3 1/2  0s  `web-v1`: 0 of 2…
+    · worker          0s  waiting for `web` to complete
+    ");
+    let end = screen.signal(Signal::INT).end();
+    assert!(!end.contains(['•', '▒']), "no bar is left: {end}");
+}
+
+/// Without colours where they are not wanted; without bars where the cursor cannot move.
 #[test]
 fn terminals_that_can_less() {
     let env = TestEnv::new();

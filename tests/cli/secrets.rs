@@ -232,7 +232,7 @@ fn what_fails_is_not_printed() {
             Box::new(sends),
         ),
         (
-            "`server` of cluster `c` of the kubeconfig is not usable: it is not of `http` or `https`",
+            "`server` of cluster `c` of the kubeconfig is not usable: its scheme is neither `http` nor `https`",
             server("ftp://jane:canary-password@127.0.0.1".to_owned()),
             Box::new(sends),
         ),

@@ -286,7 +286,7 @@ fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
     let ran = env.run("apply v2.yaml");
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("service `web` exists and was not made for component `web`"),
+        ran.stderr.contains("service `web` exists and was not created for component `web`"),
         "{}",
         ran.stderr
     );

@@ -20,7 +20,7 @@ fn waiting() -> (TestEnv, Child) {
 fn resumes(env: &TestEnv) {
     env.pods(pod_rules::READY);
     let ran = env.run_ok("apply v2.yaml");
-    assert!(ran.stderr.contains("resuming the upgrade from `web-v1` to `web-v2`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming the upgrade to `web-v2`"), "{}", ran.stderr);
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
     assert!(env.run("status -o json").stdout.contains("rolloutSucceed"));
 }
@@ -31,7 +31,8 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
     child.signal(Signal::INT);
     insta::assert_snapshot!(child.end().transcript(), @"
     --- stderr
-    web: upgrade from `web-v1` to `web-v2` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
+    web: upgrade to `web-v2`
+      from `web-v1`: 3 replicas in 2 batches (1 and 2), batch timeout 10m
     web: revision 2 recorded as `web-v2`
     web: workload `web-v2` created
     web: batch 1 of 2: `web-v2` 0 → 1

@@ -26,7 +26,7 @@ fn what_is_so_already_is_not_waited_for() {
     web    3        1          1       batchReady    rollingInBatches   0s
     --- stderr
     web: held after batch 1 of 2 as requested
-    waiting until done, at most 100ms
+    waiting until done, for at most 100ms
     error: not done after 100ms (`--timeout`)
     hint: see `rollout status --sandbox=box.json` and `rollout history --sandbox=box.json`
     [exit 3]
@@ -54,7 +54,7 @@ fn a_run_that_failed_is_3_at_once() {
 fn a_run_beside_it_is_followed_to_its_end() {
     let (env, driver) = waiting_shop();
     let mut watcher = env.start("status web --until done");
-    watcher.until("waiting until done, at most 30m");
+    watcher.until("waiting until done, for at most 30m");
     env.let_pods_get_ready();
     assert_eq!(driver.end().code, Some(0));
     let watched = watcher.end();

@@ -11,7 +11,8 @@ fn without_argument_it_is_the_revision_before() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade from `web-v2` to `web-v1` with 3 replicas in 2 batches (1 and 2); batch timeout 10m, no overall timeout
+    web: upgrade to `web-v1`
+      from `web-v2`: 3 replicas in 2 batches (1 and 2), batch timeout 10m
     web: workload `web-v1` created
     web: batch 1 of 2: `web-v1` 0 → 1
     web: batch 1 of 2: `web-v2` 3 → 2
@@ -118,7 +119,7 @@ fn an_unknown_revision_is_refused_with_the_list() {
 fn no_revision_before_is_refused() {
     insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
     --- stderr
-    web: failed: component `web` has no revision before `web-v1` that worked
+    web: failed: component `web` has no revision before `web-v1` that succeeded
       hint: choose one from `rollout history web --sandbox=box.json` with `--to-revision`
     [exit 4]
     ");

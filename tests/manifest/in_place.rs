@@ -169,7 +169,11 @@ fn what_belongs_to_another_type_is_refused_with_the_reason() {
         ("cloneset-service", "{image: a, ports: [{port: 80}]}", "a `cloneset-service` has one `port`"),
         ("cloneset-service", "{image: a, replicas: 3}", "the number of replicas is `targetSize`"),
         ("cloneset-service", "{image: a, updateStrategyType: OnDelete}", "`ReCreate`"),
-        ("statefulset", "{image: a, updateStrategyType: OnDelete}", "`OnDelete` would leave that to you"),
+        (
+            "statefulset",
+            "{image: a, updateStrategyType: OnDelete}",
+            "with `OnDelete`, you would have to delete them",
+        ),
         ("webservice", "{image: a, volumeClaimTemplates: []}", "only a `statefulset` has it"),
         ("worker", "{image: a, preStop: [x]}", "only a `cloneset-service` has it"),
         ("worker", "{image: a, ports: []}", "only a `webservice` and a `statefulset` have it"),

@@ -47,7 +47,7 @@ fn hostile_input_is_refused_with_its_place() {
             "a control character",
             b"a: \x1b[31m\n".to_vec(),
             "app.yaml:1:4: not valid YAML: unexpected character: `\\u{1b}'\
-             \n    put a text that starts with a special character in quotes",
+             \n    quote text that starts with a special character",
         ),
         (
             "a large file",
@@ -57,7 +57,7 @@ fn hostile_input_is_refused_with_its_place() {
         (
             "an anchor bomb",
             bomb(12).into_bytes(),
-            "app.yaml:6:25: aliases expand to too much\n    write the repeated parts out",
+            "app.yaml:6:25: aliases expand to too much\n    write out the repeated parts",
         ),
         ("brackets", "[".repeat(100_000).into_bytes(), "app.yaml:1:33: nested deeper than 32 levels"),
         ("mappings", nested(500).into_bytes(), "app.yaml:33:33: nested deeper than 32 levels"),

@@ -153,8 +153,8 @@ fn several_documents_and_sources() {
     assert_eq!(
         said,
         [
-            "b.yaml:4:9: metadata.name: application `rollout-trait-test` is given twice, first at a.yaml:4:9",
-            "b.yaml:7:13: spec.components[0].name: component `express-server` is given twice, first at a.yaml:7:13\
+            "b.yaml:4:9: metadata.name: application `rollout-trait-test` appears twice, first at a.yaml:4:9",
+            "b.yaml:7:13: spec.components[0].name: component `express-server` appears twice, first at a.yaml:7:13\
              \n    components share selectors and revisions by name within a namespace",
         ]
     );

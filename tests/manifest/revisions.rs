@@ -203,7 +203,7 @@ fn what_belongs_to_others_is_refused() {
             Some(name),
             "revision `express-server-v1` belongs to application `another`, not to `rollout-trait-test`",
         ),
-        (&broken, Some(name), "revision `express-server-v1` is broken: there is no workload in it"),
+        (&broken, Some(name), "revision `express-server-v1` is broken: it contains no workload"),
     ] {
         let refused = decided(std::slice::from_ref(revision), external, "a").unwrap_err();
         assert_eq!(refused.to_string(), message);
@@ -347,7 +347,7 @@ fn references_are_resolved() {
     );
     assert_eq!(unknown.hint().as_deref(), Some("did you mean `express-server-v1`?"));
     let none = resolve_revision("v1", "other", &all).unwrap_err();
-    assert_eq!(none.to_string(), "component `other` has no revision `v1`, nor any other");
+    assert_eq!(none.to_string(), "component `other` has no revision `v1` and no other revision");
     assert_eq!(none.hint(), None);
 }
 

@@ -31,7 +31,7 @@ impl Screen {
         unlockpt(&terminal).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
         let side = File::options().read(true).write(true).open(name).unwrap();
-        tcsetwinsize(&side, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&side, winsize(columns)).unwrap();
         let stream = || side.try_clone().unwrap();
         if !command.get_envs().any(|(name, _)| name == "TERM") {
             command.env("TERM", "xterm-256color");
@@ -43,10 +43,30 @@ impl Screen {
 
     /// Reads until this text stands on the screen.
     pub(crate) fn until(&mut self, text: &str) -> &mut Self {
-        while !self.text().contains(text) {
-            assert!(self.read(), "`{text}` never stood there:\n{}", self.text());
+        self.until_shown(text, |screen| screen.contains(text))
+    }
+
+    /// Reads until the screen is so.
+    pub(crate) fn until_shown(&mut self, what: &str, is_shown: impl Fn(&str) -> bool) -> &mut Self {
+        while !is_shown(&self.text()) {
+            assert!(self.read(), "`{what}` never stood there:\n{}", self.text());
         }
         self
+    }
+
+    /// Makes the terminal as wide, as a user does with a window.
+    pub(crate) fn resize(&mut self, columns: u16) -> &mut Self {
+        tcsetwinsize(&self.terminal, winsize(columns)).unwrap();
+        self.parser.screen_mut().set_size(KEPT_ROWS, columns);
+        self.columns = columns;
+        self
+    }
+
+    /// The bars on the screen, of which the times are those of the machine.
+    pub(crate) fn bars(&self) -> String {
+        let text = self.text();
+        let bars = text.lines().filter(|line| line.starts_with(['•', '!', '·', '✓', '‖']));
+        bars.map(super::redact::data).collect()
     }
 
     /// Types, as on the keyboard.
@@ -79,8 +99,13 @@ impl Screen {
         rows[..filled].iter().map(|row| format!("{}\n", row.trim_end())).collect()
     }
 
+    /// What stands on the screen, with colours.
+    pub(crate) fn screen(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
     /// Takes in what was written; whether there was anything.
-    fn read(&mut self) -> bool {
+    pub(crate) fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         // A terminal whose other side is closed gives an error.
         let count = self.terminal.read(&mut bytes).unwrap_or(0);
@@ -92,6 +117,10 @@ impl Screen {
             .any(|cell| cell.fgcolor() != vt100::Color::Default || cell.bold());
         count > 0
     }
+}
+
+fn winsize(columns: u16) -> Winsize {
+    Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 impl Drop for Screen {

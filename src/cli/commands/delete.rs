@@ -14,6 +14,7 @@ use crate::cli::terminal::ui::{Answer, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, OwnedObject, Removed, Scope};
 use crate::ops::{Context, Limits};
+use crate::report::message;
 use crate::report::text::sanitise;
 
 /// Delete applications or components, with everything that they own
@@ -136,7 +137,7 @@ async fn delete_inventory(
 
 /// The line about a run that a deletion waits for.
 pub fn waiting(application: &str, holder: &str) -> String {
-    format!("{application}: waiting for the run of `{holder}`, which holds the lease")
+    format!("{application}: {}", message::queued(holder))
 }
 
 /// The line about an object that finalizers keep.

@@ -133,7 +133,11 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
         }
         let deadline = args.until.and_then(|_| session.clock().moment().after(args.timeout.unsigned_abs()));
         if let Some(until) = args.until.filter(|_| !args.timeout.is_zero()) {
-            ui.status(&format!("waiting until {}, at most {}", name(until), format_duration(args.timeout)));
+            ui.status(&format!(
+                "waiting until {}, for at most {}",
+                name(until),
+                format_duration(args.timeout)
+            ));
         }
         loop {
             tokio::select! {

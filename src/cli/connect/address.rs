@@ -44,7 +44,7 @@ pub fn parse(server: &str, otherwise: Otherwise) -> Result<Address, String> {
     let (scheme, rest) = match server.split_once("://") {
         Some((scheme, rest)) => {
             let known = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known));
-            (known.ok_or("it is not of `http` or `https`")?, rest)
+            (known.ok_or("its scheme is neither `http` nor `https`")?, rest)
         }
         None => {
             let scheme = match otherwise {
@@ -74,7 +74,7 @@ pub fn parse(server: &str, otherwise: Otherwise) -> Result<Address, String> {
     let has_port =
         uri.authority().is_some_and(|authority| authority.as_str().len() > uri.host().map_or(0, str::len));
     if has_port && uri.port_u16().is_none_or(|port| port == 0) {
-        return Err("its port is no number from 1 to 65535".to_owned());
+        return Err("its port is not a number from 1 to 65535".to_owned());
     }
     Ok(Address { url: url.trim_end_matches('/').to_owned(), login })
 }
@@ -129,11 +129,11 @@ mod tests {
             ("https:///api", "it has no host"),
             ("https://:6443", "it has no host"),
             (":6443", "it has no host"),
-            ("ftp://k8s.example", "it is not of `http` or `https`"),
+            ("ftp://k8s.example", "its scheme is neither `http` nor `https`"),
             ("k8s.example/api", "a path needs a scheme before the host, such as `https://`"),
             ("//k8s.example", "a path needs a scheme before the host, such as `https://`"),
-            ("https://k8s.example:99999", "its port is no number from 1 to 65535"),
-            ("k8s.example:port", "its port is no number from 1 to 65535"),
+            ("https://k8s.example:99999", "its port is not a number from 1 to 65535"),
+            ("k8s.example:port", "its port is not a number from 1 to 65535"),
             ("k8s example", "it is not a URL"),
             ("https://k8s\u{e9}.example", "it is not a URL"),
             ("https://%ff:x@k8s.example", "its user or password is not text"),

@@ -92,9 +92,7 @@ impl Plugin {
         if last.as_ref().is_some_and(|token| !is_good(token)) {
             let plugin = self.clone();
             let renewed = tokio::task::spawn_blocking(move || token(&plugin.exec, run(&plugin.exec)?)).await;
-            *last = Some(
-                renewed.map_err(|_| CredentialError::of_plugin(&self.exec, "could not be waited for"))??,
-            );
+            *last = Some(renewed.map_err(|_| CredentialError::of_plugin(&self.exec, "ended unexpectedly"))??);
         }
         Ok(last.clone())
     }

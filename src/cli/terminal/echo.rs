@@ -1,4 +1,4 @@
-//! The terminal's own echo of Ctrl-C, `^C`: in the midst of live lines it would push them out of place.
+//! The terminal's own echo of Ctrl-C, `^C`: between bars it would push them out of place.
 
 use std::os::fd::AsFd;
 

@@ -25,6 +25,7 @@ use crate::report::event::{Event, Reporter};
 use crate::report::github::{self, Annotated, Level, Location};
 use crate::report::json::Json;
 use crate::report::lines::{Lines, Verbosity};
+use crate::report::message::RESUME_HINT;
 use crate::report::paint::Paint;
 use crate::report::terminal::Terminal;
 use crate::report::text::{sanitise, sanitise_block};
@@ -41,7 +42,7 @@ pub struct Ui {
     stdout: Stream,
     stderr: Stream,
     detail: Verbosity,
-    live: Live,
+    progress: ProgressDisplay,
     paint: Paint,
     flags: Flags,
     page: Option<CiProvider>,
@@ -49,11 +50,11 @@ pub struct Ui {
     summary: Option<PathBuf>,
 }
 
-/// Whether stderr can show live lines.
+/// How a run in progress is shown on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Live {
+enum ProgressDisplay {
     /// It is a terminal.
-    Terminal,
+    Bars,
     /// It is a file, a pipe, or was asked to be quiet.
     Lines,
 }
@@ -95,9 +96,9 @@ impl Ui {
         let err = choice(AutoStream::choice(&io::stderr()));
         #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
         let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
-        let live = match (io::stderr().is_terminal() && can_move, detail) {
-            (true, Verbosity::Full) => Live::Terminal,
-            (true, Verbosity::Quiet) | (false, _) => Live::Lines,
+        let progress = match (io::stderr().is_terminal() && can_move, detail) {
+            (true, Verbosity::Full) => ProgressDisplay::Bars,
+            (true, Verbosity::Quiet) | (false, _) => ProgressDisplay::Lines,
         };
         let paint = match err {
             ColorChoice::Never => Paint::Plain,
@@ -115,7 +116,7 @@ impl Ui {
             variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(CiProvider::GitHub)).map(PathBuf::from);
         let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
-        Self { stdout, stderr, detail, live, paint, flags: Flags::default(), page, summary }
+        Self { stdout, stderr, detail, progress, paint, flags: Flags::default(), page, summary }
     }
 
     /// Lets the commands of its hints have flags.
@@ -146,9 +147,9 @@ impl Ui {
         }
     }
 
-    /// A way to say more lines on stderr in the midst of everything, for which no line stays live.
+    /// A way to print more lines on stderr at any moment, for which there are no bars.
     pub fn request_untracked(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
-        self.live = Live::Lines;
+        self.progress = ProgressDisplay::Lines;
         let stderr = self.stderr.clone();
         move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
     }
@@ -184,16 +185,16 @@ impl Ui {
     /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
     /// meanwhile.
     pub fn reporter(&self, narration: Narration, started: Timestamp) -> Box<dyn Reporter + Send> {
-        match (narration, self.live) {
+        match (narration, self.progress) {
             (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
-            (Narration::Words, Live::Terminal) => {
+            (Narration::Words, ProgressDisplay::Bars) => {
                 // Nothing is taken out: where colours are not wanted there are none, and the cursor has to move.
                 let canvas = Canvas::new(Stream::new(io::stderr()), terminal_size);
                 let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), DRAWINGS_PER_SECOND);
                 let terminal = Terminal::new(self.stderr.clone(), target, terminal_size, self.paint);
                 Box::new(Undisturbed { inner: terminal, _echo: Unechoed::on(io::stderr()) })
             }
-            (Narration::Words, Live::Lines) => {
+            (Narration::Words, ProgressDisplay::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
                 // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
                 let commands = || Stream::new(io::stderr());
@@ -311,14 +312,14 @@ pub fn heed_panics(end: fn(u8)) {
     std::panic::set_hook(Box::new(move |panic| {
         let mut stderr = io::stderr();
         if stderr.is_terminal() {
-            // Below the live lines, of which the last is unfinished.
+            // Below the bars, of which the last line is unfinished.
             stderr.write_all(b"\n").ok();
             echo::restore(&stderr);
         }
         tell(panic);
         let advice =
-            labelled(Label::Error, "this is a bug in rollout; please report it with the lines above");
-        let kept = labelled(Label::Hint, "a run is recorded: rerun the same command to resume it");
+            labelled(Label::Error, "this is a bug in `rollout`; please report it with the lines above");
+        let kept = labelled(Label::Hint, RESUME_HINT);
         write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
         // Nothing can be relied on any more.
         end(exit::FAILURE);
@@ -378,7 +379,7 @@ pub(crate) mod tests {
             stdout: Stream::new(stdout),
             stderr: Stream::new(io::sink()),
             detail: Verbosity::Full,
-            live: Live::Lines,
+            progress: ProgressDisplay::Lines,
             paint: Paint::Plain,
             flags: Flags::default(),
             page: None,

@@ -164,7 +164,7 @@ pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -
         && seen.labels().contains_key(labels::TRAIT_RESOURCE);
     let is_marked = seen.annotations().contains_key(keys::APPLIED);
     (!is_marked && !is_trait)
-        .then(|| format!("service `{name}` exists and was not made for component `{component}`"))
+        .then(|| format!("service `{name}` exists and was not created for component `{component}`"))
 }
 
 /// The Service with the mark of this program: which of its labels and annotations come from the application.

@@ -36,7 +36,7 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
         Err(error) if error.to_string().contains("conversion webhook") => Err(Failure::refused(format!(
             "`clonesets.apps.kruise.io` cannot be read, because Kruise's conversion webhook fails: {error}"
         ))
-        .hint("see whether Kruise's manager is running: `kubectl get pods -n kruise-system`")),
+        .hint("check that Kruise's manager is running: `kubectl get pods -n kruise-system`")),
         // Whatever else is wrong is found by the requests that follow, and dealt with as usual.
         Ok(_) | Err(_) => Ok(()),
     }

@@ -83,8 +83,7 @@ impl ComponentRun<'_> {
     async fn ensure_not_taken_over(&mut self) -> Result<(), Failure> {
         let Some(Leadership { lease, .. }) = self.leadership else { return Ok(()) };
         if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
-            let reason = format!("{} was taken over by `{holder}`", lease.key());
-            return Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"));
+            return Err(Failure::taken_over(lease.key(), &holder));
         }
         let known = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
         self.reload().await?;

@@ -70,8 +70,8 @@ impl ComponentRun<'_> {
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
-                () = clock.until(batch_deadline) => self.check_deadline("the lease")?,
-                () = clock.until(self.run_deadline) => self.check_deadline("the lease")?,
+                () = clock.until(batch_deadline) => self.check_deadline("the lease cannot be renewed")?,
+                () = clock.until(self.run_deadline) => self.check_deadline("the lease cannot be renewed")?,
                 () = clock.until(patience_ends) => {
                     let reason = "the lease could not be renewed: the API server does not answer properly";
                     return Err(Failure::new(FailureKind::Cluster, reason));

@@ -49,7 +49,7 @@ impl ComponentRun<'_> {
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
-                () = clock.until(self.run_deadline) => self.check_deadline("the end of the pause")?,
+                () = clock.until(self.run_deadline) => self.check_deadline("the run is paused")?,
                 // The watch may have missed it.
                 () = clock.until(remind) => self.reload().await?,
             }

@@ -66,7 +66,7 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
         && nearest(kind, [KIND]).is_none()
     {
         let at = At { node, path: "kind".to_owned() };
-        let hint = "only Applications are read here; leave others to kubectl".to_owned();
+        let hint = "`rollout` reads only Applications; apply other objects with kubectl".to_owned();
         walk.report(&at, format!("found {}, expected `{KIND}`", quoted(kind)), Some(hint));
         return false;
     }
@@ -97,7 +97,7 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) 
     let known = ["name", "namespace", "labels", "annotations"];
     let all: Vec<&str> = known.into_iter().chain(EXPORTED).chain(["finalizers"]).collect();
     let metadata = walk.object_of(at, &all, |name| match name {
-        "generateName" => Some("an application is found again by its `name`"),
+        "generateName" => Some("an application is identified by its `name`"),
         _ => None,
     })?;
     let namespace = match metadata.get("namespace") {
@@ -128,8 +128,8 @@ fn read_spec(
 ) -> Option<Vec<Component>> {
     let spec = walk.object_of(at, &["components", "policies", "workflow"], |_| None)?;
     for (field, advice) in [
-        ("policies", "leave it out: no policy is applied"),
-        ("workflow", "leave it out: components are ordered by `dependsOn`"),
+        ("policies", "omit it: policies are not supported"),
+        ("workflow", "omit it: components are ordered by `dependsOn`"),
     ] {
         refuse_filled(walk, &spec, field, advice);
     }

@@ -54,7 +54,7 @@ pub(super) fn read_component(
         _ => None,
     })?;
     for field in ["inputs", "outputs", "scopes"] {
-        refuse_filled(walk, &object, field, "leave it out");
+        refuse_filled(walk, &object, field, "omit it");
     }
     let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
         let name = walk.checked(&at, names::COMPONENT, names::is_component)?;
@@ -96,7 +96,7 @@ fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, properties: Opti
     let exposed = properties.is_some_and(|properties| properties.ports.iter().any(|port| port.expose));
     let Some(at) = object.get("name").filter(|_| exposed) else { return };
     if at.node.as_text().is_some_and(|name| name.starts_with(|first: char| first.is_ascii_digit())) {
-        let expected = "a name that starts with a letter, because its Service will have it";
+        let expected = "a name that starts with a letter, because its Service has the same name";
         walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
     }
 }
@@ -125,7 +125,7 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
     for item in &items {
         match walk.text(item, "a component's name") {
             Some(name) if names.iter().any(|known| known == name) => {
-                walk.refuse(item, format!("`{name}` is given twice"));
+                walk.refuse(item, format!("`{name}` appears twice"));
                 good = false;
             }
             Some(name) => names.push(name.to_owned()),
@@ -160,12 +160,12 @@ fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<RolloutTrait>
         if text != "rollout" {
             let hint = did_you_mean(text, ["rollout"]);
             unclear |= hint.is_some();
-            let hint = hint.or_else(|| Some("only the `rollout` trait exists here".to_owned()));
+            let hint = hint.or_else(|| Some("`rollout` is the only supported trait".to_owned()));
             walk.report(&kind, format!("found trait {}, expected `rollout`", quoted(text)), hint);
             continue;
         }
         if found.is_some() {
-            walk.refuse(&kind, "the `rollout` trait is given twice");
+            walk.refuse(&kind, "the `rollout` trait appears twice");
             continue;
         }
         found = Some(

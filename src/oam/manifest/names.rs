@@ -5,7 +5,7 @@
 /// A DNS-1123 label, as for namespaces, containers and Services.
 pub(crate) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`, at most 63 characters)";
 /// A DNS-1123 label with room for `-v` and a number.
-pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), so that `-v1` and its like fit";
+pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`";
 /// A DNS-1123 subdomain that also fits in a label's value.
 pub(super) const SHORT_SUBDOMAIN: &str =
     "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)";
@@ -20,7 +20,7 @@ pub(super) const LABEL_VALUE: &str =
     "a label value (letters, digits, `-`, `_` and `.`, at most 63 characters)";
 /// The name of an environment variable.
 pub(super) const ENV: &str =
-    "an environment variable's name (letters, digits, `_`, `-` and `.`, no digit first)";
+    "an environment variable's name (letters, digits, `_`, `-` and `.`, not starting with a digit)";
 /// The key of an entry of a ConfigMap or Secret.
 pub(super) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, at most 253 characters";
 /// The name of a port.

@@ -143,7 +143,7 @@ fn read_served(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Served> {
         walk.refuse_with(
             &at,
             "found `ExternalName` together with exposed ports",
-            "Kubernetes refuses such a Service without an external name, which cannot be given here",
+            "such a Service needs an external name, which the manifest cannot specify",
         );
     }
     let add_revision_label = optional(object, "addRevisionLabel", |at| walk.boolean(&at));
@@ -238,7 +238,7 @@ fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>) {
     for (key, _) in entries {
         if let Some(name) = key.as_text().filter(|name| OURS.contains(name)) {
             let place = At { node: key, path: format!("{}[{name}]", at.path) };
-            walk.refuse_with(&place, "this label is set by the rollout", "leave it out");
+            walk.refuse_with(&place, "this label is set by the rollout", "omit it");
         }
     }
 }
@@ -274,7 +274,7 @@ fn explain(kind: ComponentKind, name: &str) -> Option<&'static str> {
         ("command", _) => Some("the command goes into `cmd` and `args`"),
         ("ports", ComponentKind::ClonesetService) => Some("a `cloneset-service` has one `port`"),
         ("updateStrategyType", ComponentKind::StatefulSet) => {
-            Some("pods are always replaced by ordinal; `OnDelete` would leave that to you")
+            Some("pods are always replaced by ordinal; with `OnDelete`, you would have to delete them")
         }
         ("updateStrategyType" | "postStart" | "preStop", _) => Some("only a `cloneset-service` has it"),
         ("podManagementPolicy" | "volumeClaimTemplates", _) => Some("only a `statefulset` has it"),

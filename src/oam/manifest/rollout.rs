@@ -25,7 +25,7 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTr
         "replicas" => Some("the number of replicas is `targetSize`"),
         "numBatches" => Some("list the batches in `rolloutBatches`"),
         "paused" => Some("stop after a batch with `batchPartition`"),
-        "rolloutWebhooks" | "canaryMetric" => Some("leave it out: nothing is called between batches"),
+        "rolloutWebhooks" | "canaryMetric" => Some("omit it: webhooks and metrics are not supported"),
         _ => None,
     })?;
     let target_revision = match object.get("targetRevision") {
@@ -77,7 +77,7 @@ fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Batch>> {
         walk.refuse_with(
             at,
             "found an empty list, expected at least one batch",
-            "leave `rolloutBatches` out to roll out in one batch",
+            "omit `rolloutBatches` to roll out in one batch",
         );
         return None;
     }
@@ -93,7 +93,7 @@ fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Batch>> {
 
 fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Batch> {
     let object = walk.object_of(at, &["replicas", "maxUnavailable"], |name| match name {
-        "batchRolloutWebhooks" | "podList" | "instanceInterval" | "canaryMetric" => Some("leave it out"),
+        "batchRolloutWebhooks" | "podList" | "instanceInterval" | "canaryMetric" => Some("omit it"),
         _ => None,
     })?;
     let replicas = walk
@@ -158,7 +158,7 @@ fn check_percentages(walk: &mut Walk<'_>, at: &At<'_>, batches: &[Batch]) -> Opt
         walk.refuse_with(
             at,
             format!("the batches before the last make {sum}%, expected less than 100%"),
-            "the last batch takes what is left, and something must be left",
+            "the last batch takes the remainder, which must not be empty",
         );
         return None;
     }

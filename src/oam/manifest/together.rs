@@ -88,7 +88,7 @@ impl OfSource<'_> {
             line: origin.line,
             column: origin.column,
             path: at.path.clone(),
-            message: format!("{thing} `{name}` is given twice, first at {first}"),
+            message: format!("{thing} `{name}` appears twice, first at {first}"),
             hint: hint.map(str::to_owned),
         };
         self.together.problems.push((self.source, problem));

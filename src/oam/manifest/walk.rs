@@ -69,7 +69,7 @@ impl<'t> Walk<'t> {
                 line,
                 column,
                 path: String::new(),
-                message: format!("more than {MAX_PROBLEMS} problems, the others are not listed"),
+                message: format!("more than {MAX_PROBLEMS} problems; the others are not listed"),
                 hint: None,
             });
         }
@@ -134,7 +134,7 @@ impl<'t> Walk<'t> {
                 Some(reason) => self.refuse_with(&key, "not supported", reason),
                 None => {
                     let hint = did_you_mean(name, known.iter().copied())
-                        .or_else(|| Some(format!("known here: {}", listed(known))));
+                        .or_else(|| Some(format!("known fields: {}", listed(known))));
                     self.report(&key, "unknown field".to_owned(), hint);
                 }
             }
@@ -167,13 +167,13 @@ impl<'t> Walk<'t> {
                 self.refuse_with(
                     &place,
                     "found a merge key, expected a field",
-                    "write the merged fields out; an alias for a whole value is fine",
+                    "write out the merged fields; an alias for a whole value is supported",
                 );
                 continue;
             }
             let line = self.origin(&place).line;
             if let Some(first) = first_lines.insert(name.clone(), line) {
-                self.refuse(&place, format!("given twice, first in line {first}"));
+                self.refuse(&place, format!("appears twice, first in line {first}"));
                 continue;
             }
             fields.push((name, key, node));

@@ -75,7 +75,7 @@ pub enum RevisionError {
         application: String,
     },
     /// Its body holds no workload.
-    #[error("revision `{name}` is broken: there is no workload in it")]
+    #[error("revision `{name}` is broken: it contains no workload")]
     Broken {
         /// The revision's name.
         name: String,

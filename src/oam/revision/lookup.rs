@@ -41,7 +41,7 @@ impl fmt::Display for UnknownRevision {
         }
         write!(formatter, "component `{component}` has no revision `{reference}`")?;
         match existing.as_slice() {
-            [] => formatter.write_str(", nor any other"),
+            [] => formatter.write_str(" and no other revision"),
             some => write!(formatter, ", it has {}", names(some)),
         }
     }

@@ -195,7 +195,7 @@ impl DataFile {
         for object in document.objects {
             let (key, object) = self.decode_object(object, known)?;
             if store.object(&key).is_some() {
-                return Err(self.broken(&format!("{} `{}` is in it twice", key.kind.kind, key.name)));
+                return Err(self.broken(&format!("{} `{}` appears twice", key.kind.kind, key.name)));
             }
             store.version = store.version.max(meta::version(&object));
             store.replace(key, Some(object));
@@ -221,16 +221,16 @@ impl DataFile {
     fn decode_object(&self, object: Value, known: &Store) -> Result<(Key, Arc<Value>), SandboxError> {
         let (api_version, name) = (meta::text(&object, "/apiVersion"), meta::text(&object, "/kind"));
         let Some(kind) = registry::find_kind(api_version, name) else {
-            return Err(
-                self.broken(&format!("it holds a `{name}` of `{api_version}`, which is not served here"))
-            );
+            return Err(self.broken(&format!(
+                "it contains a `{name}` of `{api_version}`, which the sandbox does not serve"
+            )));
         };
         let key = Key::new(kind, meta::namespace(&object), meta::name(&object));
         if let Some(known) = known.object(&key).filter(|known| ***known == object) {
             return Ok((key, Arc::clone(known)));
         }
         if key.name.is_empty() || meta::uid(&object).is_empty() || meta::version(&object) == 0 {
-            return Err(self.broken(&format!("it holds a {name} without name, uid or resourceVersion")));
+            return Err(self.broken(&format!("it contains a {name} without name, uid or resourceVersion")));
         }
         (kind.check)(object.clone())
             .map_err(|cause| self.broken(&format!("{name} `{}`: {cause}", key.name)))?;

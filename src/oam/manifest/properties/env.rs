@@ -19,7 +19,7 @@ pub(super) fn read_env(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<E
             continue;
         };
         if let Some(first) = seen.insert(variable.name.clone(), index) {
-            walk.refuse(item, format!("variable `{}` is given twice, first as env[{first}]", variable.name));
+            walk.refuse(item, format!("variable `{}` appears twice, first as env[{first}]", variable.name));
             good = false;
         }
         variables.push(variable);
@@ -48,7 +48,7 @@ fn read_variable(walk: &mut Walk<'_>, at: &At<'_>) -> Option<EnvVar> {
 
 fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<EnvValue> {
     let object = walk.object_of(at, &["secretKeyRef", "configMapKeyRef"], |name| match name {
-        "fieldRef" | "resourceFieldRef" => Some("only entries of a Secret or ConfigMap can be named here"),
+        "fieldRef" | "resourceFieldRef" => Some("only keys of a Secret or ConfigMap are supported"),
         _ => None,
     })?;
     match (object.get("secretKeyRef"), object.get("configMapKeyRef")) {

@@ -31,12 +31,12 @@ pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec
         let protocol = port.protocol.unwrap_or_default();
         if let Some(first) = numbers.insert((port.port, protocol), index) {
             let (port, protocol) = (port.port, protocol.as_str());
-            walk.refuse(item, format!("port {port}/{protocol} is given twice, first as ports[{first}]"));
+            walk.refuse(item, format!("port {port}/{protocol} appears twice, first as ports[{first}]"));
             good = false;
         } else if let Some(name) = port.name.clone()
             && let Some(first) = port_names.insert(name.clone(), index)
         {
-            let message = format!("the port's name `{name}` is given twice, first as ports[{first}]");
+            let message = format!("the port's name `{name}` appears twice, first as ports[{first}]");
             walk.refuse_with(item, message, "give each port a `name` of its own");
             good = false;
         }

@@ -92,7 +92,7 @@ fn are_unique(walk: &mut Walk<'_>, volumes: &[(At<'_>, Volume)]) -> bool {
         ] {
             if let Some(first) = seen.insert(text, at) {
                 let first = first.path.rsplit("properties.").next().unwrap_or(&first.path);
-                walk.refuse(at, format!("{what} `{text}` is given twice, first in {first}"));
+                walk.refuse(at, format!("{what} `{text}` appears twice, first in {first}"));
                 good = false;
             }
         }

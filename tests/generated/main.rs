@@ -1,15 +1,26 @@
-//! The checked-in completion scripts and manual pages are what the command line generates.
+//! Checked-in files that are made from the code: completion scripts, manual pages, every message, the README's picture.
 //!
 //! `ROLLOUT_REGENERATE=1 cargo test --test generated` rewrites them.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
+#[path = "../support/events.rs"]
+mod events;
+mod literals;
+mod messages;
+mod picture;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rollout::cli::commands::completions;
-use rollout::cli::commands::man;
+use rollout::cli::commands::{completions, man};
+// What `events` is made of.
+use rollout::plan::action::Side;
+use rollout::plan::run::Mode;
+use rollout::report::event;
 
 #[test]
 fn completions_are_fresh() {
@@ -51,6 +62,17 @@ const HOW: &str = "`ROLLOUT_REGENERATE=1 cargo test --test generated` rewrites i
 #[expect(clippy::disallowed_methods, reason = "the switch of this test, and of nothing else")]
 fn regenerates() -> bool {
     std::env::var_os("ROLLOUT_REGENERATE").is_some_and(|value| value == "1")
+}
+
+/// One checked-in file is this text.
+fn check_file(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if regenerates() {
+        fs::write(&path, text).unwrap();
+    }
+    let checked_in = fs::read_to_string(&path).unwrap_or_default();
+    let differs = checked_in.lines().zip(text.lines()).find(|(old, new)| old != new);
+    assert!(checked_in == text, "{name} is stale from {differs:?} on; {HOW}");
 }
 
 fn rewrite(folder: &Path, generated: &[(String, String)]) {

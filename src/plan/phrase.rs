@@ -1,0 +1,113 @@
+//! Runs, steps and waits in words: the same words in events, in what `plan` prints, in `status` and in errors.
+//!
+//! A caller puts a verb before a noun where it needs one: `scale` before what is planned, nothing before what was done.
+
+use crate::plan::action::Waiting;
+use crate::plan::run::Mode;
+
+/// The run: "upgrade to `web-v2`".
+pub fn run(mode: Mode, target: &str) -> String {
+    match mode {
+        Mode::Release => format!("first release of `{target}`"),
+        Mode::Upgrade => format!("upgrade to `{target}`"),
+        Mode::Scale => format!("scaling of `{target}`"),
+    }
+}
+
+/// What a run changes and how: "from `web-v1`: 5 replicas in 2 batches (2 and 3)".
+pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batches: &[u32]) -> String {
+    let from = match mode {
+        Mode::Release | Mode::Scale => String::new(),
+        // Nobody knows which revision an object that was changed by somebody else is of.
+        Mode::Upgrade if sources.is_empty() => "from an externally modified workload: ".to_owned(),
+        Mode::Upgrade => format!("from {}: ", list_literals(sources)),
+    };
+    let sizes: Vec<String> = batches.iter().map(u32::to_string).collect();
+    let replicas = match mode {
+        Mode::Upgrade | Mode::Scale if size_before != size => format!("{size_before} → {}", replicas(size)),
+        Mode::Release | Mode::Upgrade | Mode::Scale => replicas(size),
+    };
+    format!("{from}{replicas} in {} ({})", plural(batches.len(), "batch", "batches"), list(&sizes))
+}
+
+/// What the batches of a run add up to: "upgrade to 5 replicas".
+pub fn change(mode: Mode, size_before: u32, size: u32) -> String {
+    match mode {
+        Mode::Release => format!("first release with {}", replicas(size)),
+        Mode::Upgrade => format!("upgrade to {}", replicas(size)),
+        Mode::Scale => format!("scaling from {size_before} to {}", replicas(size)),
+    }
+}
+
+/// A change of a size: "`web-v2` 2 → 5".
+pub fn resize(workload: &str, from: u32, to: u32) -> String {
+    format!("`{workload}` {from} → {to}")
+}
+
+/// A change of pods in place: "2 of 5 pods of `web` to `web-v2`".
+pub fn update(workload: &str, revision: &str, updated: u32, replicas: u32) -> String {
+    format!("{updated} of {replicas} pods of `{workload}` to `{revision}`")
+}
+
+/// The batch of a run (zero-based), counted from one: "batch 2 of 3".
+pub fn batch(index: usize, batches: usize) -> String {
+    format!("batch {} of {batches}", index + 1)
+}
+
+/// Pods wanted: "5 replicas".
+pub fn replicas(count: u32) -> String {
+    plural(count as usize, "replica", "replicas")
+}
+
+/// A count with its noun: "1 batch", "2 batches".
+pub fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A list as a sentence has it: "a", "a and b", "a, b and c".
+pub fn list<T: AsRef<str>>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// A list of literals: "`a`, `b` and `c`".
+pub fn list_literals<T: AsRef<str>>(items: &[T]) -> String {
+    list(&items.iter().map(|item| format!("`{}`", item.as_ref())).collect::<Vec<_>>())
+}
+
+impl Waiting {
+    /// What is waited for and how far that is: "`web-v2`: 1 of 2 ready".
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        let state = match self {
+            Self::Generation { .. } => "not yet observed by its controller (is it running?)".to_owned(),
+            Self::Ready { ready, goal, tolerated: 0, .. } => format!("{ready} of {goal} ready"),
+            Self::Ready { ready, goal, tolerated, .. } => {
+                format!("{ready} of {goal} ready, {tolerated} may be unready")
+            }
+            Self::Drained { replicas, goal, .. } => {
+                format!("{}, scaling down to {goal}", plural(*replicas as usize, "pod", "pods"))
+            }
+            Self::Deletion { .. } => "not yet deleted".to_owned(),
+        };
+        format!("`{}`: {state}", self.workload())
+    }
+
+    /// What is waited for, whatever there is now: "`web-v2`: 2 ready".
+    #[must_use]
+    pub fn goal(&self) -> String {
+        let state = match self {
+            Self::Generation { .. } => "observed by its controller".to_owned(),
+            Self::Ready { goal, tolerated, .. } => format!("{} ready", goal.saturating_sub(*tolerated)),
+            Self::Drained { goal, .. } => format!("scaled down to {goal}"),
+            Self::Deletion { .. } => "deleted".to_owned(),
+        };
+        format!("`{}`: {state}", self.workload())
+    }
+}

@@ -1,0 +1,106 @@
+//! An event of every kind and shape. Both the library's own tests and those from outside include this file.
+
+use jiff::SignedDuration;
+
+use super::event::{Event, EventKind, Progress};
+use super::{Mode, Side};
+
+/// An event of every kind, in an order that could happen.
+pub(crate) fn every_event() -> Vec<Event> {
+    every_event_with(str::to_owned)
+}
+
+/// The same with other words where words may stand.
+pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
+    let progress = Progress { batch: 0, batches: 2, target_size: 5, upgraded: 2, ready: 1, source: 3 };
+    let done = Progress { batch: 1, batches: 2, target_size: 5, upgraded: 5, ready: 5, source: 0 };
+    let shrinking = Progress { batch: 0, batches: 2, target_size: 3, upgraded: 6, ready: 6, source: 0 };
+    let started =
+        |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| EventKind::RunStarted {
+            action,
+            from: from.iter().map(|name| word(name)).collect(),
+            to: word("web-v2"),
+            original_size,
+            target_size,
+            goals: goals.to_vec(),
+            resumed,
+            batch_timeout: SignedDuration::from_mins(10),
+            timeout: if resumed { SignedDuration::from_hours(1) } else { SignedDuration::ZERO },
+        };
+    let all = [
+        EventKind::Queued { holder: word("ci/job/7") },
+        EventKind::DependencyAwaited { on: vec![word("db"), word("cache")] },
+        EventKind::RevisionCreated { revision: word("web-v2"), number: 2 },
+        started(Mode::Release, &[], 0, 5, &[2, 5], false),
+        started(Mode::Upgrade, &["web-v1"], 5, 5, &[2, 5], false),
+        started(Mode::Upgrade, &["web-v0", "web-v1"], 5, 5, &[2, 5], true),
+        started(Mode::Upgrade, &[], 5, 5, &[5], false),
+        started(Mode::Scale, &[], 7, 3, &[6, 3], false),
+        EventKind::WorkloadCreated { workload: word("web-v2") },
+        EventKind::WorkloadScaled {
+            workload: word("web-v2"),
+            role: Side::Target,
+            from: 0,
+            to: 2,
+            batch: 0,
+            batches: 2,
+        },
+        EventKind::WorkloadRolled {
+            workload: word("web"),
+            revision: word("web-v2"),
+            moved: 2,
+            replicas: 5,
+            batch: 0,
+            batches: 2,
+        },
+        EventKind::Waiting { progress: progress.clone(), on: word("`web-v2`: 1 of 2 ready") },
+        EventKind::Diagnosed { evidence: vec![word("pod `web-v2-x`: ErrImagePull")] },
+        EventKind::BatchReady { progress: progress.clone() },
+        EventKind::BatchReady { progress: shrinking },
+        EventKind::Paused { progress: progress.clone(), by: word("jane") },
+        EventKind::Resumed,
+        EventKind::Held {
+            progress: progress.clone(),
+            hints: vec![word("continue with `rollout promote web`")],
+        },
+        EventKind::WorkloadDeleted { workload: word("web-v1") },
+        EventKind::RevisionsPruned { revisions: vec![word("web-v0")] },
+        EventKind::RevisionsPruned { revisions: vec![word("web-v0"), word("web-v1")] },
+        EventKind::ServiceApplied { service: word("web") },
+        EventKind::ServiceRemoved { service: word("web") },
+        EventKind::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
+        EventKind::Warned { message: word("the image has no tag") },
+        EventKind::Succeeded { progress: done.clone(), changed: true },
+        EventKind::Succeeded { progress: done, changed: false },
+        EventKind::Interrupted {
+            progress: Some(progress.clone()),
+            hints: vec![word("rerun the same command")],
+        },
+        EventKind::Interrupted { progress: None, hints: vec![] },
+        EventKind::Failed {
+            progress: Some(progress.clone()),
+            reason: word("not ready after 10m"),
+            evidence: vec![word("pod `web-v2-x`: ImagePullBackOff \u{1b}[31m")],
+            hints: vec![word("roll back with `rollout undo web`")],
+        },
+        EventKind::Failed {
+            progress: Some(progress),
+            reason: word("batch 1 of 2 was not ready after 10m"),
+            evidence: vec![],
+            hints: vec![],
+        },
+        EventKind::Failed {
+            progress: None,
+            reason: word("no such revision"),
+            evidence: vec![],
+            hints: vec![],
+        },
+    ];
+    let event = |(second, what)| Event {
+        elapsed: SignedDuration::from_secs(second),
+        application: word("shop"),
+        component: (second > 0).then(|| word("web")),
+        what,
+    };
+    (0..).zip(all).map(event).collect()
+}
