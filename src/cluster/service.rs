@@ -17,7 +17,7 @@ use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, delete_params, json_patch, patch_params};
 use crate::plan::epoch::Epoch;
 
-pub use change::{Change, InheritedMetadata, WantedService, foreign_owner, service_change};
+pub use change::{Change, ServiceMetadata, WantedService, foreign_owner, service_change};
 
 /// The claim under which a Service was last written.
 #[must_use]

@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::service::{self, Change, InheritedMetadata, WantedService};
+use crate::cluster::service::{self, Change, ServiceMetadata, WantedService};
 use crate::driver::snapshot::Services;
 use crate::oam::exposure::{
     Exposure, Offer, RevisionPorts, declared_ports, port_key, union_ports, widest_exposure,
@@ -173,7 +173,7 @@ impl ComponentServices {
     /// What has to be done for a Service that was seen so, while pods of the target and of `others` live.
     #[must_use]
     pub fn change(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Change {
-        let inherited = self.inherited.as_ref().map_or(InheritedMetadata::Kept, InheritedMetadata::Written);
+        let inherited = self.inherited.as_ref().map_or(ServiceMetadata::Kept, ServiceMetadata::Written);
         let wanted = WantedService {
             application: &self.application,
             component: &self.component,

@@ -21,12 +21,12 @@ pub struct WantedService<'a> {
     /// The Service; `None` where there is to be none.
     pub service: Option<Value>,
     /// What becomes of the labels and annotations that it has from its application.
-    pub inherited: InheritedMetadata<'a>,
+    pub inherited: ServiceMetadata<'a>,
 }
 
 /// What becomes of labels and annotations that come from the application.
 #[derive(Debug, Clone, Copy)]
-pub enum InheritedMetadata<'a> {
+pub enum ServiceMetadata<'a> {
     /// They are the manifest's. Of these keys, which earlier manifests had, those that it lacks go.
     Written(&'a BTreeSet<String>),
     /// No manifest is given: they stay as they are.
@@ -189,14 +189,14 @@ fn applied(service: &Value) -> String {
 }
 
 /// The patch that makes a Service the one wanted; empty where it is. What others wrote beside that stays.
-fn operations(seen: &DynamicObject, wanted: &Value, inherited: InheritedMetadata<'_>) -> Vec<Value> {
+fn operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMetadata<'_>) -> Vec<Value> {
     let mut operations = Vec::new();
     let mark = seen.annotations().get(keys::APPLIED);
     let listed: Option<BTreeMap<String, Vec<String>>> = mark.and_then(|mark| serde_json::from_str(mark).ok());
     for (field, before) in [("labels", seen.labels()), ("annotations", seen.annotations())] {
         let mut after = before.clone();
         let handed = wanted["metadata"][field].as_object();
-        if let InheritedMetadata::Written(known) = inherited {
+        if let ServiceMetadata::Written(known) = inherited {
             let listed = listed.as_ref().and_then(|listed| listed.get(field));
             after.retain(|key, _| {
                 let is_earlier = known.contains(key) || listed.is_some_and(|listed| listed.contains(key));
@@ -204,7 +204,7 @@ fn operations(seen: &DynamicObject, wanted: &Value, inherited: InheritedMetadata
             });
         }
         for (key, value) in handed.into_iter().flatten() {
-            let is_written = labels::is_own(key) || matches!(inherited, InheritedMetadata::Written(_));
+            let is_written = labels::is_own(key) || matches!(inherited, ServiceMetadata::Written(_));
             if let (true, Some(value)) = (is_written, value.as_str()) {
                 after.insert(key.clone(), value.to_owned());
             }
@@ -213,13 +213,13 @@ fn operations(seen: &DynamicObject, wanted: &Value, inherited: InheritedMetadata
             let own = applied(wanted);
             match inherited {
                 // A mark of an earlier version, which lists nothing, is as good where there is nothing to list.
-                InheritedMetadata::Written(_) if mark.is_none() || listed.is_some() || own != NOTHING => {
+                ServiceMetadata::Written(_) if mark.is_none() || listed.is_some() || own != NOTHING => {
                     after.insert(keys::APPLIED.to_owned(), own);
                 }
-                InheritedMetadata::Kept if mark.is_none() => {
+                ServiceMetadata::Kept if mark.is_none() => {
                     after.insert(keys::APPLIED.to_owned(), NOTHING.to_owned());
                 }
-                InheritedMetadata::Written(_) | InheritedMetadata::Kept => {}
+                ServiceMetadata::Written(_) | ServiceMetadata::Kept => {}
             }
         }
         if after != *before {
@@ -294,7 +294,7 @@ mod tests {
 
     fn compared(service: Option<Value>, known: &[&str]) -> Change {
         let known = known.iter().map(|key| (*key).to_owned()).collect();
-        let inherited = InheritedMetadata::Written(&known);
+        let inherited = ServiceMetadata::Written(&known);
         let wanted = WantedService { application: "shop", component: "web", service, inherited };
         service_change(Some(&seen()), &wanted)
     }
@@ -356,7 +356,7 @@ mod tests {
         let of = |edit: &dyn Fn(&mut DynamicObject), service: Option<Value>| {
             let mut seen = seen();
             edit(&mut seen);
-            let inherited = InheritedMetadata::Kept;
+            let inherited = ServiceMetadata::Kept;
             let wanted = WantedService { application: "shop", component: "web", service, inherited };
             service_change(Some(&seen), &wanted)
         };

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::driver::request::{Gate, Overrides};
+use crate::oam::labels;
 
 /// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that succeeded.
 fn record(outcome: &str, purpose: &str) -> Record {
@@ -21,7 +22,10 @@ fn record(outcome: &str, purpose: &str) -> Record {
 }
 
 fn revisions() -> Vec<StoredRevision> {
-    let object = |number: u32| json!({"metadata": {"name": format!("web-v{number}")}, "revision": number});
+    let object = |number: u32| {
+        let labels = json!({labels::REVISION_COMPONENT: "web"});
+        json!({"metadata": {"name": format!("web-v{number}"), "labels": labels}, "revision": number})
+    };
     (1..=2).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
 }
 
