@@ -67,5 +67,5 @@ pub(crate) async fn feed_all(context: &Context, watches: &BTreeMap<&str, Namespa
         tokio::join!(join_all(workloads), records);
     }))
     .await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

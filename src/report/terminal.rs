@@ -144,7 +144,7 @@ pub(crate) mod tests {
         let text = shown(Paint::Plain, &every_event());
         assert!(text.contains("s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3\n"), "{text}");
         assert!(text.contains("failed in batch 1 of 2"), "{text}");
-        assert!(text.contains("· shop 0s  waiting for the run of `ci/job/7`"), "{text}");
+        assert!(text.contains("· shop  0s  waiting for the run of `ci/job/7`"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains("0 → 2"), "{text}");
     }
 

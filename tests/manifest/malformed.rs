@@ -64,7 +64,7 @@ fn hostile_input_is_refused_with_its_place() {
         (
             "a long list",
             "- 1\n".repeat(200_000).into_bytes(),
-            "app.yaml:100000:3: holds more than 100000 values, expected an Application manifest",
+            "app.yaml:100000:3: contains more than 100000 values, expected an Application manifest",
         ),
     ];
     for (name, bytes, expected) in rows {

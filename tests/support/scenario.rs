@@ -110,7 +110,7 @@ impl Scenario {
         for act in &mut self.before {
             match act {
                 Act::Apply(manifest) | Act::ApplyInVain(manifest) | Act::ApplyUntil(manifest, _) => {
-                    of(manifest)
+                    of(manifest);
                 }
                 Act::Run(_) | Act::Pods(_) => {}
             }

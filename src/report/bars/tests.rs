@@ -97,12 +97,12 @@ fn every_state_in_any_width() {
 fn colour_repeats_what_a_character_tells() {
     let lines = every_state().lines(Size { columns: 80, rows: 24 }, SignedDuration::ZERO, Paint::Coloured);
     insta::assert_snapshot!(lines.join("\n").replace('\u{1b}', "^"), @"
-    ^[33m!^[0m cart   ^[33m▒▒^[0m^[2m░░░░░░░░░░░░░^[0m 0/6 batch 1/3 0s  ^[33mnot progressing: pod `cart-v2-x`: I…^[0m
-    ^[36m•^[0m web    ^[32m█████^[0m^[36m▒▒▒▒▒^[0m^[2m░░░░░^[0m 2/6 batch 2/3 0s  `web-v2`: 2 of 4 ready
-    ^[32m✓^[0m search ^[32m███████████████^[0m 6/6 batch 3/3 0s  batch ready
-    ^[33m‖^[0m api    ^[32m███████^[0m^[2m░░░░░░░░^[0m 3/6 batch 2/3 0s  paused by `jane`
-    · shop   0s  waiting for the run of `ci/job/7`, which holds the lease
-    · mail   0s  waiting for `web` and `cart` to complete
+    ^[33m!^[0m cart   ^[33m▒▒^[0m^[2m░░░░░░░░░░░░░^[0m 0/6 batch 1/3  0s  ^[33mnot progressing: pod `cart-v2-x`: …^[0m
+    ^[36m•^[0m web    ^[32m█████^[0m^[36m▒▒▒▒▒^[0m^[2m░░░░░^[0m 2/6 batch 2/3  0s  `web-v2`: 2 of 4 ready
+    ^[32m✓^[0m search ^[32m███████████████^[0m 6/6 batch 3/3  0s  batch ready
+    ^[33m‖^[0m api    ^[32m███████^[0m^[2m░░░░░░░░^[0m 3/6 batch 2/3  0s  paused by `jane`
+    · shop    0s  waiting for the run of `ci/job/7`, which holds the lease
+    · mail    0s  waiting for `web` and `cart` to complete
     ");
 }
 
