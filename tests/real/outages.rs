@@ -68,7 +68,7 @@ pub(crate) fn no_controllers(plane: &ControlPlane) {
     plane.part("stop", "controllers");
     let ran = env.apply(&v2(), &["--batch-timeout", "6s"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
-    assert!(ran.stderr.contains("to be seen by its controller"), "{ran:#?}");
+    assert!(ran.stderr.contains("not yet observed by its controller (is it running?)"), "{ran:#?}");
     plane.part("cont", "controllers");
     env.applied(&v2());
 }

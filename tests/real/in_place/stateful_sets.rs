@@ -41,7 +41,7 @@ pub(crate) fn fixed_fields(env: &RealEnv) {
     applied(env, &parallel(1), "2 2 2 rolloutSucceed");
     let refused = apply(env, &web(2, 2).of("statefulset").batches(&["2"]), &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
-    assert!(refused.stderr.contains("another `podManagementPolicy`"), "{refused:#?}");
+    assert!(refused.stderr.contains("changes the immutable field `podManagementPolicy`"), "{refused:#?}");
     let patch = r#"{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}"#;
     env.kubectl(&["patch", "statefulset", "web", "--type", "merge", "-p", patch]);
     let refused = apply(env, &parallel(2), &[]);
