@@ -3,12 +3,14 @@
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::Context;
 use rollout::ops::delete::{self, Extent, Scope, inventory};
+use rollout::ops::plan::{self, DryRun};
 use rollout::ops::status;
 use rollout::ops::status_watch::StatusWatch;
 use rollout::report::status::ComponentStatus;
 use rollout::sandbox::fault::Verb;
+use serde_json::json;
 
-use crate::support::manifest::{Component, NAMESPACE, component};
+use crate::support::manifest::{Component, NAMESPACE, component, request_for};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::test_cluster::TestCluster;
@@ -100,4 +102,25 @@ async fn what_comes_and_goes_is_seen() {
     follow(&cluster, happens).await;
     let names: Vec<String> = statuses(&cluster).await.into_iter().map(|item| item.component).collect();
     assert_eq!(names, ["db"]);
+}
+
+/// What is read to plan does not grow with the components, of which one has a Service's name that is taken.
+#[tokio::test(start_paused = true)]
+async fn planning_many_components_takes_a_few_lists() {
+    let reads = async |count: usize| {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let taken = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c03"}, "spec": {"ports": [{"port": 80}]}});
+        cluster.create(taken).await;
+        let component = |number: usize| component(&format!("c{number:02}"), 1, 1).exposing(80);
+        let components: Vec<Component> = (0..count).map(component).collect();
+        let work = async |context: &Context| {
+            let plan = plan::plan(context, &[request_for(&components)], DryRun::Client).await;
+            let reasons: Vec<&str> = plan.rejections.iter().map(|failure| failure.reason.as_str()).collect();
+            assert!(reasons.len() == 1 && reasons[0].contains("service `c03`"), "{reasons:?}");
+            Vec::new()
+        };
+        let run = cluster.perform(&Process::new("somebody"), work).await;
+        asked(&run)
+    };
+    assert_eq!(reads(12).await, reads(24).await);
 }
