@@ -94,10 +94,10 @@ fn for_kubectl(typed: &[OsString]) -> Option<String> {
 
 /// The command line, of which names are completed in the place that the words name.
 fn command(words: &[OsString]) -> clap::Command {
-    with_names(crate::cli::command(), &Arc::new(Scope::of(words)))
+    with_names(crate::cli::command(), &Arc::new(CompletionScope::of(words)))
 }
 
-fn with_names(command: clap::Command, scope: &Arc<Scope>) -> clap::Command {
+fn with_names(command: clap::Command, scope: &Arc<CompletionScope>) -> clap::Command {
     command
         .mut_args(|arg| match Names::of(arg.get_id().as_str()) {
             Some(names) => arg.add(completer(names, Arc::clone(scope))),
@@ -106,7 +106,7 @@ fn with_names(command: clap::Command, scope: &Arc<Scope>) -> clap::Command {
         .mut_subcommands(|command| with_names(command, scope))
 }
 
-fn completer(names: Names, scope: Arc<Scope>) -> impl ArgExt {
+fn completer(names: Names, scope: Arc<CompletionScope>) -> impl ArgExt {
     ArgValueCompleter::new(move |current: &OsStr| {
         let Some(current) = current.to_str() else { return Vec::new() };
         let found = in_time(names, &scope, current);
@@ -147,12 +147,12 @@ impl Names {
 
 /// What the words before the cursor say.
 #[derive(Debug, Clone)]
-struct Scope {
+struct CompletionScope {
     global: Option<GlobalArgs>,
     component: Option<String>,
 }
 
-impl Scope {
+impl CompletionScope {
     /// Reads as many words as can be read: the one at the cursor is unfinished, and so may be its flag.
     fn of(words: &[OsString]) -> Self {
         let read = (1..=words.len()).rev().find_map(|count| Self::of_all(&words[..count]));
@@ -174,7 +174,7 @@ impl Scope {
 }
 
 /// Looks names up, for no longer than a shell should wait.
-fn in_time(names: Names, scope: &Arc<Scope>, current: &str) -> BTreeSet<String> {
+fn in_time(names: Names, scope: &Arc<CompletionScope>, current: &str) -> BTreeSet<String> {
     let (sender, receiver) = mpsc::channel();
     let (scope, current) = (Arc::clone(scope), current.to_owned());
     // A thread, as credential plugins and slow disks block. It ends with the process.
@@ -187,7 +187,7 @@ fn in_time(names: Names, scope: &Arc<Scope>, current: &str) -> BTreeSet<String> 
 }
 
 /// Names as they are known; `None` where nothing is.
-async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<String>> {
+async fn look(names: Names, scope: &CompletionScope, current: &str) -> Option<BTreeSet<String>> {
     let global = scope.global.as_ref()?;
     let kubeconfig = || kubeconfig::read(global).ok().flatten();
     match names {
@@ -202,7 +202,12 @@ async fn look(names: Names, scope: &Scope, current: &str) -> Option<BTreeSet<Str
     }
 }
 
-async fn in_cluster(names: Names, scope: &Scope, current: &str, env: &Env) -> Option<BTreeSet<String>> {
+async fn in_cluster(
+    names: Names,
+    scope: &CompletionScope,
+    current: &str,
+    env: &Env,
+) -> Option<BTreeSet<String>> {
     let context = &env.context;
     match names {
         Names::Namespaces => {

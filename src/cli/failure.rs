@@ -1,6 +1,6 @@
 //! How a command fails: whose fault it is, why, and what to do next.
 //!
-//! Library errors become a [`Failure`] at the command line, which decides the kind; the kind decides the
+//! Library errors become a [`CommandError`] at the command line, which decides the kind; the kind decides the
 //! exit code. Hints are separate from the message, so that a message stays one sentence.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::report::text::{sanitise, sanitise_block};
 
 /// A command's failure.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandError {
     /// Whose fault it is.
     pub kind: Kind,
     /// What went wrong, with its causes.
@@ -61,7 +61,7 @@ pub enum Told {
     AsEvent,
 }
 
-impl Failure {
+impl CommandError {
     /// A failure that is printed when the command ends.
     pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
         Self { kind, error: error.into(), hints: Vec::new(), told: Told::NotYet }
@@ -170,7 +170,7 @@ impl From<ops::FailureKind> for Kind {
 }
 
 /// A failure of an operation that no event has reported.
-impl From<ops::Failure> for Failure {
+impl From<ops::Failure> for CommandError {
     fn from(failure: ops::Failure) -> Self {
         let unreported = Self::message(failure.kind.into(), failure.reason);
         failure.hints.into_iter().fold(unreported, Self::hint)
@@ -178,7 +178,7 @@ impl From<ops::Failure> for Failure {
 }
 
 /// What no code has judged yet counts as our own.
-impl From<anyhow::Error> for Failure {
+impl From<anyhow::Error> for CommandError {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Kind::Internal, error)
     }
@@ -203,14 +203,14 @@ mod tests {
             (Kind::Internal, 1),
         ];
         for (kind, code) in cases {
-            assert_eq!(Failure::message(kind, "x").exit_code(), code, "{kind:?}");
+            assert_eq!(CommandError::message(kind, "x").exit_code(), code, "{kind:?}");
         }
     }
 
     #[test]
     fn causes_follow_the_message_and_hints_come_last() {
         let error = Err::<(), _>(anyhow::anyhow!("disk is full")).context("cannot save `x`").unwrap_err();
-        let failure = Failure::new(Kind::Internal, error).hint("make room");
+        let failure = CommandError::new(Kind::Internal, error).hint("make room");
         assert_eq!(
             failure.lines(),
             [
@@ -225,12 +225,12 @@ mod tests {
     fn a_cause_that_was_said_is_not_repeated() {
         let error =
             Err::<(), _>(anyhow::anyhow!("refused")).context("connection failed: refused").unwrap_err();
-        assert_eq!(Failure::from(error).lines().len(), 1);
+        assert_eq!(CommandError::from(error).lines().len(), 1);
     }
 
     #[test]
     fn a_servers_words_begin_no_line_of_their_own() {
-        let failure = Failure::message(Kind::Cluster, "body: <html>\nerror: it is fine\n::stop::x\n");
+        let failure = CommandError::message(Kind::Cluster, "body: <html>\nerror: it is fine\n::stop::x\n");
         assert_eq!(
             failure.lines(),
             [(Label::Error, "body: <html>\n  error: it is fine\n  ::stop::x".to_owned())]
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn foreign_text_is_made_safe() {
-        let failure = Failure::message(Kind::Cluster, "body: \x1b[2J\rgone").hint("a\nb");
+        let failure = CommandError::message(Kind::Cluster, "body: \x1b[2J\rgone").hint("a\nb");
         assert_eq!(
             failure.lines(),
             [(Label::Error, "body: \\x1b[2J\\rgone".to_owned()), (Label::Hint, "a\\nb".to_owned()),]

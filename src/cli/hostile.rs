@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::terminal::ui::tests::on_stderr;
 use crate::report::event::Reporter as _;
 use crate::report::history::{self, History, PastRun, Revision};
@@ -173,7 +173,7 @@ fn failures_hints_and_warnings_are_harmless() {
             ui.status(said);
             ui.warn(said);
             let error = anyhow::Error::msg(format!("{said} below")).context(said.to_owned());
-            ui.conclude(Err(Failure::new(Kind::Cluster, error).hint(said)));
+            ui.conclude(Err(CommandError::new(Kind::Cluster, error).hint(said)));
         })
     };
     let colours = |text: &str| text.matches('\u{1b}').count();

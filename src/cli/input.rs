@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::manifest::{self, Application, MAX_MANIFEST_BYTES, Source};
 use crate::report::text::sanitise;
@@ -22,10 +22,10 @@ pub const STDIN: &str = "<stdin>";
 /// # Errors
 ///
 /// Everything that cannot be read, at once, one line each.
-pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Failure> {
+pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, CommandError> {
     let dash = Path::new("-");
     if paths.iter().filter(|path| *path == dash).count() > 1 {
-        return Err(Failure::message(Kind::Usage, "stdin, `-`, can be read only once"));
+        return Err(CommandError::message(Kind::Usage, "stdin, `-`, can be read only once"));
     }
     let mut sources = Vec::new();
     let mut problems = Vec::new();
@@ -41,7 +41,7 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Fail
     }
     match problems.as_slice() {
         [] => Ok(sources),
-        _ => Err(Failure::message(Kind::Manifest, problems.join("\n"))),
+        _ => Err(CommandError::message(Kind::Manifest, problems.join("\n"))),
     }
 }
 
@@ -50,7 +50,7 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Fail
 /// # Errors
 ///
 /// Everything that is wrong with them, at once.
-pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, Failure> {
+pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, CommandError> {
     parse(&read(paths, ui.stdin())?)
 }
 
@@ -59,8 +59,8 @@ pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, Fail
 /// # Errors
 ///
 /// Everything that is wrong with them, at once.
-pub fn parse(sources: &[Source]) -> Result<Vec<Application>, Failure> {
-    manifest::parse(sources).map_err(|errors| Failure::new(Kind::Manifest, errors))
+pub fn parse(sources: &[Source]) -> Result<Vec<Application>, CommandError> {
+    manifest::parse(sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))
 }
 
 fn collect(source: anyhow::Result<Source>, sources: &mut Vec<Source>, problems: &mut Vec<String>) {

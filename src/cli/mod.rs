@@ -26,7 +26,7 @@ use crate::cli::commands::{
     abort, apply, completions, crds, delete, history, job, man, pause, plan, promote, rbac, rehearse, resume,
     scale, status, undo,
 };
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::flags::variables;
 use crate::cli::hints::misplaced;
@@ -57,23 +57,23 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 #[expect(missing_docs, reason = "clap would take it for the help, which stands with each command's flags")]
 pub enum Command {
-    Apply(apply::Args),
-    Plan(plan::Args),
-    Rehearse(rehearse::Args),
-    Status(status::Args),
-    Undo(undo::Args),
-    Promote(promote::Args),
-    Pause(pause::Args),
-    Resume(resume::Args),
-    Abort(abort::Args),
-    Scale(scale::Args),
-    Delete(delete::Args),
-    History(history::Args),
-    Crds(crds::Args),
-    Rbac(rbac::Args),
-    Job(job::Args),
-    Completions(completions::Args),
-    Man(man::Args),
+    Apply(apply::ApplyArgs),
+    Plan(plan::PlanArgs),
+    Rehearse(rehearse::RehearseArgs),
+    Status(status::StatusArgs),
+    Undo(undo::UndoArgs),
+    Promote(promote::PromoteArgs),
+    Pause(pause::PauseArgs),
+    Resume(resume::ResumeArgs),
+    Abort(abort::AbortArgs),
+    Scale(scale::ScaleArgs),
+    Delete(delete::DeleteArgs),
+    History(history::HistoryArgs),
+    Crds(crds::CrdsArgs),
+    Rbac(rbac::RbacArgs),
+    Job(job::JobArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -134,7 +134,7 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
+fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
     match &cli.command {
         Command::Crds(args) => crds::run(args, ui),
         Command::Rbac(args) => rbac::run(args, &cli.global, ui),
@@ -157,7 +157,7 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, Failure> {
 }
 
 /// Runs a command that talks to an API. One thread is plenty: all of it is waiting.
-fn wait(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+fn wait(command: impl Future<Output = Result<u8, CommandError>>) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

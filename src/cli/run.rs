@@ -11,7 +11,7 @@ use crate::cli::commands::plan;
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind, Signal};
+use crate::cli::failure::{CommandError, Kind, Signal};
 use crate::cli::flags::args::{GlobalArgs, RunOutput};
 use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::hints::repeat::Flags;
@@ -45,7 +45,11 @@ pub struct Settings {
 /// # Errors
 ///
 /// Whatever keeps a client from being built.
-pub async fn open(global: &GlobalArgs, dry_run: Option<DryRunPlan>, ui: &mut Ui) -> Result<Env, Failure> {
+pub async fn open(
+    global: &GlobalArgs,
+    dry_run: Option<DryRunPlan>,
+    ui: &mut Ui,
+) -> Result<Env, CommandError> {
     let access = if dry_run.is_some() { Access::Read } else { Access::Write };
     Env::open(global, access, ui).await
 }
@@ -60,7 +64,7 @@ pub async fn plan(
     requests: &[RolloutRequest],
     dry_run: DryRunPlan,
     ui: &mut Ui,
-) -> Result<u8, Failure> {
+) -> Result<u8, CommandError> {
     plan::show(env, requests, dry_run.dry_run, dry_run.output, ui).await?;
     Ok(exit::SUCCESS)
 }
@@ -75,7 +79,7 @@ pub async fn run(
     settings: Settings,
     ui: &mut Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
-) -> Result<u8, Failure> {
+) -> Result<u8, CommandError> {
     run_with_flags(env, settings, BTreeMap::new(), ui, operation).await
 }
 
@@ -90,7 +94,7 @@ pub async fn run_with_flags(
     flags: BTreeMap<String, Flags>,
     ui: &mut Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
-) -> Result<u8, Failure> {
+) -> Result<u8, CommandError> {
     let (outcomes, signal) = drive(env, settings, flags, ui, operation).await?;
     conclude(env, &outcomes, signal, settings.output, ui).await
 }
@@ -102,7 +106,7 @@ async fn drive(
     flags: BTreeMap<String, Flags>,
     ui: &Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
-) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), Failure> {
+) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
     let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
     let inner = ui.reporter(narration, env.context.session.clock().now());
     let reach = match &env.connection.sandbox {
@@ -123,7 +127,7 @@ async fn drive(
     drop(context);
     match ended.context("signal handlers cannot be installed")? {
         Ended::Dropped(signal) => {
-            Err(Failure::message(Kind::Interrupted(signal), "interrupted immediately").hint(RESUME_HINT))
+            Err(CommandError::message(Kind::Interrupted(signal), "interrupted immediately").hint(RESUME_HINT))
         }
         Ended::Done(outcomes, signal) => Ok((outcomes?, signal)),
     }
@@ -135,7 +139,7 @@ async fn conclude(
     signal: Option<Signal>,
     output: RunOutput,
     ui: &mut Ui,
-) -> Result<u8, Failure> {
+) -> Result<u8, CommandError> {
     let failed = outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
         ComponentOutcome::Failed(failure) => Some(failure.kind),
         ComponentOutcome::Succeeded { .. }
@@ -160,7 +164,7 @@ async fn conclude(
         }
     }
     match kind {
-        Some(kind) => Err(Failure::reported(kind)),
+        Some(kind) => Err(CommandError::reported(kind)),
         None => Ok(exit::SUCCESS),
     }
 }

@@ -14,12 +14,12 @@ pub struct UndoRequest {
     /// succeeded before the current one.
     pub to_revision: Option<String>,
     /// How fast.
-    pub pace: Pace,
+    pub pace: UndoPace,
 }
 
 /// How fast a component is rolled back.
 #[derive(Debug, Clone)]
-pub enum Pace {
+pub enum UndoPace {
     /// In the batches of the last run if they fit, or in these; after a run in progress.
     InBatches(Overrides),
     /// In one batch, taking over from a run in progress.
@@ -48,8 +48,8 @@ pub async fn request(
     undo: &UndoRequest,
 ) -> Result<RolloutRequest, Failure> {
     let (turn, overrides) = match &undo.pace {
-        Pace::InBatches(overrides) => (Acquisition::Wait, overrides.clone()),
-        Pace::Now => {
+        UndoPace::InBatches(overrides) => (Acquisition::Wait, overrides.clone()),
+        UndoPace::Now => {
             (Acquisition::TakeOver, Overrides { batches: Some(one_batch()), ..Overrides::default() })
         }
     };

@@ -18,7 +18,7 @@ use crate::report::event::{Event, EventKind, Progress};
 use crate::report::message;
 use crate::report::paint::Paint;
 use crate::report::text::{plural, sanitise};
-use row::{Counts, Layout, Row};
+use row::{BarCounts, BarRow, Layout};
 
 /// Bars on a terminal of any height: nobody reads more than these while they change.
 const MOST_BARS: usize = 10;
@@ -36,7 +36,7 @@ pub struct Bars(BTreeMap<Key, Bar>);
 
 #[derive(Debug)]
 struct Bar {
-    state: State,
+    state: BarState,
     progress: Option<Progress>,
     /// What it waits for or what is wrong.
     text: String,
@@ -46,7 +46,7 @@ struct Bar {
 
 /// How a component fares; those that come first are shown first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+enum BarState {
     /// Its pods do not become ready.
     NotProgressing,
     /// A batch is under way.
@@ -63,7 +63,7 @@ enum State {
     Failed,
 }
 
-impl State {
+impl BarState {
     fn has_ended(self) -> bool {
         matches!(self, Self::Done | Self::Failed)
     }
@@ -91,20 +91,24 @@ impl Bars {
         match &event.what {
             EventKind::Queued { .. } | EventKind::DependencyAwaited { .. } => {
                 let bar = self.bar(event);
-                (bar.state, bar.text) = (State::Queued, message::sentence(&event.what).1);
+                (bar.state, bar.text) = (BarState::Queued, message::sentence(&event.what).1);
             }
             EventKind::RunStarted { goals, target_size, .. } => {
                 let (batches, target_size) = (goals.len(), *target_size);
                 let progress = Progress { batches, target_size, ..Progress::default() };
-                let bar =
-                    Bar { state: State::Rolling, progress: Some(progress), text: String::new(), since: now };
+                let bar = Bar {
+                    state: BarState::Rolling,
+                    progress: Some(progress),
+                    text: String::new(),
+                    since: now,
+                };
                 self.0.insert(key(event), bar);
             }
             EventKind::Waiting { progress, on } => {
                 let bar = self.bar(event);
                 // A reminder is no progress.
-                if bar.state != State::NotProgressing || bar.progress.as_ref() != Some(progress) {
-                    bar.advance(State::Rolling, progress, now);
+                if bar.state != BarState::NotProgressing || bar.progress.as_ref() != Some(progress) {
+                    bar.advance(BarState::Rolling, progress, now);
                     on.clone_into(&mut bar.text);
                 }
             }
@@ -112,26 +116,28 @@ impl Bars {
                 let bar = self.bar(event);
                 let evidence = evidence.first().map_or("", String::as_str);
                 (bar.state, bar.text) =
-                    (State::NotProgressing, format!("{} {evidence}", message::sentence(&event.what).1));
+                    (BarState::NotProgressing, format!("{} {evidence}", message::sentence(&event.what).1));
             }
             EventKind::BatchReady { progress } => {
                 let bar = self.bar(event);
-                bar.advance(State::Ready, progress, now);
+                bar.advance(BarState::Ready, progress, now);
                 "batch ready".clone_into(&mut bar.text);
             }
             EventKind::Paused { progress, by } => {
                 let bar = self.bar(event);
-                bar.advance(State::Paused, progress, now);
+                bar.advance(BarState::Paused, progress, now);
                 bar.text = format!("paused by `{by}`");
             }
             EventKind::Resumed => {
                 let bar = self.bar(event);
-                (bar.state, bar.text) = (State::Rolling, String::new());
+                (bar.state, bar.text) = (BarState::Rolling, String::new());
             }
             EventKind::Held { progress, .. } | EventKind::Succeeded { progress, .. } => {
-                self.bar(event).advance(State::Done, progress, now);
+                self.bar(event).advance(BarState::Done, progress, now);
             }
-            EventKind::Interrupted { .. } | EventKind::Failed { .. } => self.bar(event).state = State::Failed,
+            EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
+                self.bar(event).state = BarState::Failed
+            }
             EventKind::WorkloadScaled { .. }
             | EventKind::WorkloadRolled { .. }
             | EventKind::RevisionCreated { .. }
@@ -146,7 +152,7 @@ impl Bars {
     }
 
     fn bar(&mut self, event: &Event) -> &mut Bar {
-        let (state, since) = (State::Rolling, event.elapsed);
+        let (state, since) = (BarState::Rolling, event.elapsed);
         self.0.entry(key(event)).or_insert_with(|| Bar { state, progress: None, text: String::new(), since })
     }
 
@@ -162,7 +168,7 @@ impl Bars {
         let room = usize::from(size.rows.saturating_sub(OTHER_ROWS)).clamp(1, MOST_BARS);
         let hidden = live.len().saturating_sub(room);
         live.truncate(room);
-        let mut rows: Vec<Row> = live.into_iter().map(|(key, bar)| bar.row(key, now)).collect();
+        let mut rows: Vec<BarRow> = live.into_iter().map(|(key, bar)| bar.row(key, now)).collect();
         if hidden > 0 {
             rows.push(self.total(hidden, now));
         }
@@ -171,18 +177,18 @@ impl Bars {
     }
 
     /// The sum of all components, also of those that have ended.
-    fn total(&self, hidden: usize, now: SignedDuration) -> Row {
+    fn total(&self, hidden: usize, now: SignedDuration) -> BarRow {
         let components: Vec<&Bar> =
             self.0.iter().filter_map(|(key, bar)| key.1.is_some().then_some(bar)).collect();
         let count = |state| components.iter().filter(|bar| bar.state == state).count();
-        let mut sum = Counts::default();
+        let mut sum = BarCounts::default();
         components.iter().filter_map(|bar| bar.progress.as_ref()).for_each(|progress| sum.add(progress));
-        let done = format!("{}/{}", count(State::Done), components.len());
-        let text = match count(State::Failed) {
+        let done = format!("{}/{}", count(BarState::Done), components.len());
+        let text = match count(BarState::Failed) {
             0 => format!("… {hidden} more"),
             failed => format!("… {hidden} more, {failed} failed"),
         };
-        Row {
+        BarRow {
             state: None,
             name: plural(components.len(), "component", "components"),
             counts: Some(sum),
@@ -198,21 +204,21 @@ fn key(event: &Event) -> Key {
 }
 
 impl Bar {
-    fn advance(&mut self, state: State, progress: &Progress, now: SignedDuration) {
+    fn advance(&mut self, state: BarState, progress: &Progress, now: SignedDuration) {
         if self.progress.as_ref().is_none_or(|before| before.batch != progress.batch) {
             self.since = now;
         }
         (self.state, self.progress) = (state, Some(progress.clone()));
     }
 
-    fn row(&self, key: &Key, now: SignedDuration) -> Row {
-        let mut counts = Counts::default();
+    fn row(&self, key: &Key, now: SignedDuration) -> BarRow {
+        let mut counts = BarCounts::default();
         self.progress.iter().for_each(|progress| counts.add(progress));
         let place = self.progress.as_ref().map(|progress| {
             let batch = format!("{}/{}", progress.batch + 1, progress.batches);
             [batch.clone(), format!("batch {batch}")]
         });
-        Row {
+        BarRow {
             state: Some(self.state),
             name: sanitise(key.1.as_deref().unwrap_or(&key.0)).into_owned(),
             counts: self.progress.is_some().then_some(counts),

@@ -30,12 +30,12 @@ struct Drawing<W> {
     writer: W,
     /// What is not written yet: a drawing appears at once or not at all.
     buffer: String,
-    next: Part,
+    next: CanvasPart,
 }
 
 /// What indicatif writes next: lines, and after each the blanks that fill it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum CanvasPart {
     FirstLine,
     Blanks,
     Line,
@@ -44,7 +44,10 @@ enum Part {
 impl<W, S> Canvas<W, S> {
     /// A canvas on a terminal, whose size may change at any time.
     pub fn new(writer: W, size: S) -> Self {
-        Self { drawing: Mutex::new(Drawing { writer, buffer: String::new(), next: Part::FirstLine }), size }
+        Self {
+            drawing: Mutex::new(Drawing { writer, buffer: String::new(), next: CanvasPart::FirstLine }),
+            size,
+        }
     }
 
     fn drawing(&self) -> MutexGuard<'_, Drawing<W>> {
@@ -75,7 +78,7 @@ impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.drawing().next = Part::FirstLine;
+        self.drawing().next = CanvasPart::FirstLine;
         self.move_cursor(n, 'A')
     }
 
@@ -98,15 +101,15 @@ impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
 
     fn write_str(&self, text: &str) -> io::Result<()> {
         let drawing = &mut *self.drawing();
-        if drawing.next == Part::Blanks {
-            drawing.next = Part::Line;
+        if drawing.next == CanvasPart::Blanks {
+            drawing.next = CanvasPart::Line;
             return Ok(());
         }
-        if drawing.next == Part::Line {
+        if drawing.next == CanvasPart::Line {
             drawing.buffer.push_str("\r\n");
         }
         drawing.buffer.push_str(&format!("{text}\x1b[K"));
-        drawing.next = Part::Blanks;
+        drawing.next = CanvasPart::Blanks;
         Ok(())
     }
 
@@ -117,7 +120,7 @@ impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
 
     fn flush(&self) -> io::Result<()> {
         let drawing = &mut *self.drawing();
-        drawing.next = Part::FirstLine;
+        drawing.next = CanvasPart::FirstLine;
         let text = std::mem::take(&mut drawing.buffer);
         drawing.writer.write_all(text.as_bytes())?;
         drawing.writer.flush()

@@ -92,8 +92,8 @@ pub enum ServiceChange {
 pub fn render(plans: &[ComponentPlan], format: Format) -> String {
     match format {
         Format::Table | Format::Wide => plans.iter().map(text).collect(),
-        Format::Json => documents::to_json(&document::Plan::of(plans)),
-        Format::Yaml => documents::to_yaml(&document::Plan::of(plans)),
+        Format::Json => documents::to_json(&document::PlanDocument::of(plans)),
+        Format::Yaml => documents::to_yaml(&document::PlanDocument::of(plans)),
         Format::Name => {
             let changing = plans.iter().filter(|plan| plan.is_pending);
             changing.map(|plan| format!("rollout/{}\n", sanitise(&plan.component))).collect()
@@ -209,7 +209,7 @@ fn action(spec: &RunSpec, is_resumed: bool) -> [String; 2] {
 fn steps(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let batches = spec.batches.len();
     let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
-    for Row { batch, words, target, source } in rows(plan) {
+    for StepRow { batch, words, target, source } in rows(plan) {
         table.row([
             format!("{}/{batches}", batch + 1),
             words,
@@ -222,7 +222,7 @@ fn steps(plan: &ComponentPlan, spec: &RunSpec) -> String {
 }
 
 /// A step that is shown, with the sizes once it is done.
-struct Row {
+struct StepRow {
     /// Zero-based.
     batch: usize,
     words: String,
@@ -231,7 +231,7 @@ struct Row {
 }
 
 /// The steps that change something or wait.
-fn rows(plan: &ComponentPlan) -> Vec<Row> {
+fn rows(plan: &ComponentPlan) -> Vec<StepRow> {
     let mut rows = Vec::new();
     let mut batch = 0;
     for PreviewStep { step, target, sources } in &plan.steps {
@@ -261,7 +261,7 @@ fn rows(plan: &ComponentPlan) -> Vec<Row> {
             | Step::ExternalChange { .. }
             | Step::Refuse(_) => continue,
         };
-        rows.push(Row { batch, words, target: *target, source: *sources });
+        rows.push(StepRow { batch, words, target: *target, source: *sources });
     }
     rows
 }

@@ -4,7 +4,7 @@ use rollout::oam::application::{Amount, Batch};
 use rollout::ops::component::ComponentSelector;
 use rollout::ops::delete::{self, Extent, Removed, Scope};
 use rollout::ops::promote::Promotion;
-use rollout::ops::undo::{Pace, UndoRequest};
+use rollout::ops::undo::{UndoPace, UndoRequest};
 use rollout::ops::{
     ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, abort, pause, promote, resume, scale,
     undo,
@@ -72,9 +72,9 @@ impl Command {
             Self::PromoteFull => promote::promote(context, &web, Promotion::Full).await,
             Self::Abort => abort::abort(context, &web, &Overrides::default()).await,
             Self::Scale(replicas) => scale::scale(context, &web, replicas, &one_by_one()).await,
-            Self::Undo => undo(None, Pace::InBatches(Overrides::default())).await,
-            Self::UndoNow => undo(None, Pace::Now).await,
-            Self::UndoTo(name) => undo(Some(name), Pace::Now).await,
+            Self::Undo => undo(None, UndoPace::InBatches(Overrides::default())).await,
+            Self::UndoNow => undo(None, UndoPace::Now).await,
+            Self::UndoTo(name) => undo(Some(name), UndoPace::Now).await,
             Self::Delete => delete_all(context, None).await,
             Self::DeleteComponent => delete_all(context, web.name.clone()).await,
         }?;

@@ -1,6 +1,6 @@
 //! `rollout abort`: back to where the run under way began.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -13,7 +13,7 @@ use crate::ops::abort;
 /// interrupted, rerun it to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct AbortArgs {
     /// What returns.
     #[command(flatten)]
     pub component: ComponentArg,
@@ -45,7 +45,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &AbortArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.dry.plan(args.output)?;
     let env = run::open(global, dry_run, ui).await?;
     let component = env.component(args.component.component.as_deref());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::commands::prune::{self, Consent};
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
@@ -17,7 +17,7 @@ use crate::ops::{Limits, OnFailure, apply};
 /// command to resume it. A manifest that is already rolled out changes nothing.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct ApplyArgs {
     /// What to roll out.
     #[command(flatten)]
     pub manifests: ManifestArgs,
@@ -77,7 +77,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.dry.plan(args.output)?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let env = run::open(global, dry_run, ui).await?;

@@ -11,7 +11,7 @@ use clap_complete::{Generator as _, Shell};
 use crate::cli::commands::files;
 use crate::cli::complete;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
 
 /// Print a completion script for a shell, or write the scripts for all shells
@@ -20,7 +20,7 @@ use crate::cli::terminal::ui::Ui;
 /// It queries the cluster with a one-second timeout.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct CompletionsArgs {
     /// Generate the script for this shell
     #[arg(required_unless_present = "dir")]
     pub shell: Option<Shell>,
@@ -42,7 +42,7 @@ Examples:
 /// # Errors
 ///
 /// A directory that cannot be written.
-pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
+pub fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let shells = match &args.shell {
         Some(shell) => std::slice::from_ref(shell),
         None => Shell::value_variants(),

@@ -1,7 +1,7 @@
 //! `rollout crds`: the optional views for kubectl.
 
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
 
 /// Print the CRDs of two optional kinds, for `kubectl get app` and `kubectl get rollout`
@@ -10,7 +10,7 @@ use crate::cli::terminal::ui::Ui;
 /// reads them back and works without them. Do not install them next to KubeVela.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct CrdsArgs {}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +25,7 @@ const DEFINITIONS: &str = include_str!("crds.yaml");
 /// # Errors
 ///
 /// None.
-pub fn run(_args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
+pub fn run(_args: &CrdsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     ui.data(DEFINITIONS);
     Ok(exit::SUCCESS)
 }

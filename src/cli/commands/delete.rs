@@ -7,10 +7,10 @@ use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, LockArg};
 use crate::cli::input;
-use crate::cli::terminal::ui::{Answer, Ui};
+use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, OwnedObject, Removed, Scope};
 use crate::ops::{Context, Limits};
@@ -24,7 +24,7 @@ use crate::report::text::sanitise;
 /// kubectl. Waits one minute for finalizers, then exits with 3; rerun the command to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct DeleteArgs {
     /// Delete these applications or components, or the applications in these manifests
     ///
     /// An argument is a manifest if it is an existing file or directory, ends in `.yaml`, `.yml` or `.json`, or is `-`.
@@ -59,7 +59,7 @@ Examples:
 /// # Errors
 ///
 /// A name that nothing has, a manifest that is wrong, no for an answer, and a cluster that refuses.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let words = args.names.iter().map(|word| without_prefix(word));
     let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
     let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
@@ -103,16 +103,16 @@ pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Fa
 /// # Errors
 ///
 /// No for an answer.
-pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<Extent, Failure> {
+pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<Extent, CommandError> {
     let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
     });
     match ui.confirm(&format!("{}Delete?", lists.collect::<String>()))? {
-        Answer::Yes => Ok(Extent::Inventory),
-        Answer::NotAsked => Ok(Extent::Scope),
-        Answer::No => Err(Failure::message(Kind::Refused, "nothing was changed")),
+        Confirmation::Yes => Ok(Extent::Inventory),
+        Confirmation::NotAsked => Ok(Extent::Scope),
+        Confirmation::No => Err(CommandError::message(Kind::Refused, "nothing was changed")),
     }
 }
 
@@ -122,7 +122,7 @@ async fn delete_inventory(
     inventory: &Inventory,
     extent: Extent,
     ui: &mut Ui,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let application = &inventory.scope.application;
     let report = |event: DeleteEvent<'_>| match event {
         DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),

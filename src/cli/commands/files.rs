@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 
 /// Writes files, each a name and its text, into a directory, which is made where it is not there.
 ///
 /// # Errors
 ///
 /// A directory that cannot be made or written.
-pub(crate) fn write(dir: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+pub(crate) fn write(dir: &Path, files: &[(String, String)]) -> Result<(), CommandError> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("directory `{}` cannot be created", dir.display()))?;
     for (name, text) in files {

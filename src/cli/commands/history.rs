@@ -3,7 +3,7 @@
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{GlobalArgs, Output};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
@@ -16,7 +16,7 @@ use crate::report::{diff, history as table, structured};
 /// each run.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct HistoryArgs {
     /// Show this component; optional if the namespace has only one
     pub component: Option<String>,
 
@@ -49,7 +49,7 @@ Examples:
 /// # Errors
 ///
 /// A cluster that cannot be read, and a component or revision that does not exist.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Read, ui).await?;
     let (context, component) = (&env.context, env.component(args.component.as_deref()));
     let text = match (&args.revision, args.diff.as_deref()) {

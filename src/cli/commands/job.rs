@@ -7,7 +7,7 @@ use crate::cli::Command;
 use crate::cli::command;
 use crate::cli::connect::client;
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, ManifestArgs};
 use crate::cli::flags::values;
 use crate::cli::flags::variables;
@@ -25,7 +25,7 @@ use crate::report::text::list_literals;
 /// run; the Job fails if the run is rejected or pods do not become ready.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct JobArgs {
     /// What the Job applies.
     #[command(flatten)]
     pub manifests: ManifestArgs,
@@ -52,7 +52,7 @@ const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED
 /// # Errors
 ///
 /// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
-pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let applications = input::parse(&sources)?;
     let flags = parsed(&args.flags)?;
@@ -71,33 +71,33 @@ pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure>
     Ok(exit::SUCCESS)
 }
 
-/// What the flags need in the cluster. Flags that would fail or do nothing there are refused.
-fn parsed(flags: &[String]) -> Result<Flags, Failure> {
+/// What the flags need in the cluster. JobFlags that would fail or do nothing there are refused.
+fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
     // The variables of this process are not the Job's.
     let matches = variables::without(command(), |_| true).try_get_matches_from(line);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Failure::message(Kind::Usage, format!("`rollout apply` does not take these flags: {reason}"))
+        CommandError::message(Kind::Usage, format!("`rollout apply` does not take these flags: {reason}"))
     })?;
     let Command::Apply(apply) = &cli.command else {
-        return Err(Failure::message(Kind::Usage, "a Job runs `rollout apply`"));
+        return Err(CommandError::message(Kind::Usage, "a Job runs `rollout apply`"));
     };
     refuse_misplaced(&cli.global, &apply.manifests)?;
     let rights = if apply.prune { Rights::Removing } else { Rights::Rolling };
-    Ok(Flags { rights, identity: cli.global.identity })
+    Ok(JobFlags { rights, identity: cli.global.identity })
 }
 
 /// What the flags of the Job's `apply` ask for.
-struct Flags {
+struct JobFlags {
     rights: Rights,
     identity: Option<String>,
 }
 
 /// Refuses what the Job sets itself, and what its pods do not have.
-fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(), Failure> {
-    let wrong = |what: String, hint: &str| Err(Failure::message(Kind::Usage, what).hint(hint));
+fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(), CommandError> {
+    let wrong = |what: String, hint: &str| Err(CommandError::message(Kind::Usage, what).hint(hint));
     if let Some(file) = manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {
         let what = format!(
             "`{}` after `--` is not a flag: the Job reads manifests from its ConfigMap",
@@ -131,7 +131,7 @@ fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(),
 }
 
 /// The one namespace of everything.
-fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String, Failure> {
+fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String, CommandError> {
     let namespaces = client::namespaces(global)?;
     let mut names: Vec<&str> =
         applications.iter().map(|one| namespaces.resolve(one.namespace.as_deref())).collect();
@@ -139,7 +139,7 @@ fn namespace(applications: &[Application], global: &GlobalArgs) -> Result<String
     names.dedup();
     match names.as_slice() {
         [only] => Ok((*only).to_owned()),
-        several => Err(Failure::message(
+        several => Err(CommandError::message(
             Kind::Manifest,
             format!("a Job works in one namespace, and the manifests have {}", list_literals(several)),
         )

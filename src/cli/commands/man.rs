@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use crate::cli::commands::files;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
 
 /// Print the manual page, or write a page for every command
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct ManArgs {
     /// Write one page per command to this directory, creating it if needed
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -28,7 +28,7 @@ Examples:
 /// # Errors
 ///
 /// A directory that cannot be written.
-pub fn run(args: &Args, ui: &mut Ui) -> Result<u8, Failure> {
+pub fn run(args: &ManArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let pages = pages();
     let Some(dir) = &args.dir else {
         ui.data(&pages[0].1);

@@ -3,7 +3,7 @@
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{ComponentArg, GlobalArgs, Output};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::pause::{self, Paused};
@@ -17,7 +17,7 @@ use crate::report::status as table;
 /// the pause, by starting a run of their own, as does `scale` unless an upgrade is in progress.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct PauseArgs {
     /// What stops.
     #[command(flatten)]
     pub component: ComponentArg,
@@ -37,7 +37,7 @@ Examples:
 /// # Errors
 ///
 /// A component without a run under way, and a cluster that cannot be written.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Write, ui).await?;
     let component = env.component(args.component.component.as_deref());
     let name = match pause::pause(&env.context, &component).await? {

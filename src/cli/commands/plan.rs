@@ -4,7 +4,7 @@ use crate::cli::commands::prune;
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, Output};
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
@@ -19,7 +19,7 @@ use crate::report::plan::render;
 /// revisions appear only in the header of the diff.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct PlanArgs {
     /// What to plan.
     #[command(flatten)]
     pub manifests: ManifestArgs,
@@ -53,7 +53,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever would stop the rollout before its first write.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let env = Env::open(global, Access::Read, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
@@ -86,7 +86,7 @@ pub async fn show(
     dry_run: DryRun,
     output: Output,
     ui: &mut Ui,
-) -> Result<Pending, Failure> {
+) -> Result<Pending, CommandError> {
     let plan = plan::plan(&env.context, requests, dry_run).await;
     plan.warnings.iter().for_each(|warning| ui.warn(warning));
     ui.data(&render(&plan.components, output.into()));
@@ -96,5 +96,5 @@ pub async fn show(
     let kind = if first.kind == FailureKind::Refused { Kind::Refused } else { Kind::Cluster };
     let reasons: Vec<&str> = plan.rejections.iter().map(|failure| failure.reason.as_str()).collect();
     let hints = plan.rejections.iter().flat_map(|failure| &failure.hints);
-    Err(hints.fold(Failure::message(kind, reasons.join("\n")), |failure, hint| failure.hint(hint)))
+    Err(hints.fold(CommandError::message(kind, reasons.join("\n")), |failure, hint| failure.hint(hint)))
 }

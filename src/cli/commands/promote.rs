@@ -1,6 +1,6 @@
 //! `rollout promote`: past the gate.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -12,7 +12,7 @@ use crate::ops::promote::{self, Promotion};
 /// its gate yet, waits for it first, or drives it there if no other process does. Resumes a paused run.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct PromoteArgs {
     /// The component.
     #[command(flatten)]
     pub component: ComponentArg,
@@ -44,7 +44,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &PromoteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.dry.plan(args.output)?;
     let env = run::open(global, dry_run, ui).await?;
     let component = env.component(args.component.component.as_deref());

@@ -2,7 +2,7 @@
 
 use crate::cli::commands::delete;
 use crate::cli::connect::env::Env;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteEvent, Extent, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
@@ -22,7 +22,11 @@ pub enum Consent {
 /// # Errors
 ///
 /// A cluster that cannot be read.
-pub async fn report_leftovers(env: &Env, requests: &[RolloutRequest], ui: &mut Ui) -> Result<(), Failure> {
+pub async fn report_leftovers(
+    env: &Env,
+    requests: &[RolloutRequest],
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
     for scope in prune::find_leftovers(&env.context, requests).await? {
         let component = scope.component.as_deref().unwrap_or_default();
         let hint = format!("delete it with `apply --prune` or `rollout delete {component}`");
@@ -45,7 +49,7 @@ pub async fn decide(
     requests: &[RolloutRequest],
     consent: Consent,
     ui: &mut Ui,
-) -> Result<Pruning, Failure> {
+) -> Result<Pruning, CommandError> {
     let leftovers = prune::find_leftovers(&env.context, requests).await?;
     let inventories = take_inventories(&env.context, &leftovers).await?;
     let has_objects = inventories.iter().any(|inventory| !inventory.objects.is_empty());
@@ -67,7 +71,7 @@ pub async fn prune(
     pruning: &Pruning,
     limits: Limits,
     ui: &mut Ui,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let context = Context { limits, ..env.context.clone() };
     let report = |event: PruneEvent<'_>| match event {
         PruneEvent::Incomplete(application) => {

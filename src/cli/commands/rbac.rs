@@ -1,7 +1,7 @@
 //! `rollout rbac`: the rights that a run needs, as manifests.
 
 use crate::cli::exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
@@ -12,7 +12,7 @@ use crate::ops::rbac::{Rights, Views, binding, role};
 /// Contains no cluster-wide permissions. You can remove the rules for kinds that you do not use.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct RbacArgs {
     /// Add the permissions that `rollout delete` and `apply --prune` need
     #[arg(long)]
     pub with_delete: bool,
@@ -37,7 +37,7 @@ Examples:
 /// # Errors
 ///
 /// None.
-pub fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let namespace = global.namespace.as_deref();
     let rights = if args.with_delete { Rights::Removing } else { Rights::Rolling };
     let views = if args.with_views { Views::Shown } else { Views::None };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::connect::client::{Access, Connection};
 use crate::cli::connect::env::Env;
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::flags::values;
 use crate::cli::input;
@@ -21,7 +21,7 @@ use crate::report::text::plural;
 /// and the scheduler are not copied: what they would reject succeeds here.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct RehearseArgs {
     /// What to rehearse.
     #[command(flatten)]
     pub manifests: ManifestArgs,
@@ -66,7 +66,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever would stop the rollout, and a cluster that cannot be read.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let env = Env::open(global, Access::Read, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);

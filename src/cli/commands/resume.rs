@@ -1,6 +1,6 @@
 //! `rollout resume`: resumes a run that is paused, interrupted or without a process.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -12,7 +12,7 @@ use crate::ops::resume;
 /// over. Does not open a gate: use `rollout promote` for that.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct ResumeArgs {
     /// The component.
     #[command(flatten)]
     pub component: ComponentArg,
@@ -36,7 +36,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &ResumeArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = run::open(global, None, ui).await?;
     let component = env.component(args.component.component.as_deref());
     let settings = Settings { limits: args.deadlines.limits(), output: args.output };

@@ -1,6 +1,6 @@
 //! `rollout scale`: another size, in batches.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::flags::values;
 use crate::cli::run::{self, Settings};
@@ -13,7 +13,7 @@ use crate::ops::scale;
 /// `rolloutBatches` do not add up to the difference. Rejected during an upgrade; otherwise ends a pause.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct ScaleArgs {
     /// Scale this component; optional if the namespace has only one
     pub component: Option<String>,
 
@@ -48,7 +48,7 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &ScaleArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.dry.plan(args.output)?;
     let env = run::open(global, dry_run, ui).await?;
     let component = env.component(args.component.as_deref());

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, Output};
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
@@ -24,7 +24,7 @@ use crate::report::text::{format_duration, list_literals};
 /// reports whether the state was reached.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct StatusArgs {
     /// Show this component or application; default: all in the namespace
     pub name: Option<String>,
 
@@ -62,7 +62,7 @@ Examples:
 /// # Errors
 ///
 /// A cluster that cannot be read, and a name that is not there.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Read, ui).await?;
     let namespace = env.namespace().to_owned();
     if args.watch || args.until.is_some() {
@@ -92,14 +92,14 @@ fn name(until: Until) -> &'static str {
 }
 
 /// Whether what is waited for has come.
-fn reached(args: &Args, items: &[ComponentStatus]) -> Result<bool, Failure> {
+fn reached(args: &StatusArgs, items: &[ComponentStatus]) -> Result<bool, CommandError> {
     match args.until.map(|until| until.judge_all(items)) {
         None | Some(Verdict::Awaited) => Ok(false),
         Some(Verdict::Reached) => Ok(true),
         Some(Verdict::Failed) => {
             let failed = items.iter().filter(|item| wait_for::has_failed(item));
             let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
-            Err(Failure::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
+            Err(CommandError::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
                 .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
         }
     }
@@ -119,7 +119,7 @@ fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
 
 /// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
 /// the user has enough.
-async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<(), Failure> {
+async fn follow(env: &Env, namespace: &str, args: &StatusArgs, ui: &mut Ui) -> Result<(), CommandError> {
     let (context, session) = (&env.context, &env.context.session);
     let followed = StatusWatch::open(context, namespace).await?;
     let print = async {
@@ -175,9 +175,9 @@ async fn follow(env: &Env, namespace: &str, args: &Args, ui: &mut Ui) -> Result<
     }
 }
 
-fn late(args: &Args) -> Failure {
+fn late(args: &StatusArgs) -> CommandError {
     let until = args.until.map_or("there", name);
-    Failure::message(
+    CommandError::message(
         Kind::Timeout,
         format!("not {until} after {} (`--timeout`)", format_duration(args.timeout)),
     )

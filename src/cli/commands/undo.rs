@@ -1,17 +1,17 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::undo::{self, Pace, UndoRequest};
+use crate::ops::undo::{self, UndoPace, UndoRequest};
 
 /// Roll back to an earlier revision, in batches
 ///
 /// Needs no manifest: the workload is rendered from the recorded revision.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct UndoArgs {
     /// Roll back this component; optional if the namespace has only one
     pub component: Option<String>,
 
@@ -56,11 +56,11 @@ Examples:
 /// # Errors
 ///
 /// Whatever stops the rollout.
-pub async fn run(args: &Args, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Failure> {
+pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.dry.plan(args.output)?;
     let env = run::open(global, dry_run, ui).await?;
     let component = env.component(args.component.as_deref());
-    let pace = if args.now { Pace::Now } else { Pace::InBatches(args.batches.overrides(false)) };
+    let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides(false)) };
     let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
     if let Some(dry_run) = dry_run {
         return run::plan(&env, &[undo::request(&env.context, &component, &request).await?], dry_run, ui)

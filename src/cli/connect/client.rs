@@ -22,7 +22,7 @@ use crate::cli::connect::kubeconfig;
 use crate::cli::connect::namespaces::Namespaces;
 use crate::cli::connect::token_file::TokenFile;
 use crate::cli::connect::trace::traced;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::classify::ServerName;
@@ -67,7 +67,7 @@ pub enum Access {
 /// # Errors
 ///
 /// A kubeconfig that cannot be read, or whose namespace cannot be one.
-pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, Failure> {
+pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
     let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
     let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
@@ -85,7 +85,7 @@ pub async fn connect(
     access: Access,
     clock: &Clock,
     ui: &mut Ui,
-) -> Result<Connection, Failure> {
+) -> Result<Connection, CommandError> {
     let connection = silent(args, access, clock, ui).await?;
     if args.verbose == 0 {
         return Ok(connection);
@@ -102,7 +102,7 @@ async fn silent(
     access: Access,
     clock: &Clock,
     ui: &mut Ui,
-) -> Result<Connection, Failure> {
+) -> Result<Connection, CommandError> {
     let request_timeout = Some(args.request_timeout.unsigned_abs()).filter(|timeout| !timeout.is_zero());
     let flag = args.namespace.clone();
     if let Some(sandbox) = &args.sandbox {
@@ -113,7 +113,7 @@ async fn silent(
         return Ok(Connection { client, server, sandbox: Some(sandbox), namespaces, request_timeout });
     }
     if args.sandbox_rules.is_some() {
-        return Err(Failure::message(Kind::Usage, "`--sandbox-rules` requires `--sandbox`"));
+        return Err(CommandError::message(Kind::Usage, "`--sandbox-rules` requires `--sandbox`"));
     }
     let mut config = config(args, request_timeout).await?;
     if config.accept_invalid_certs {
@@ -144,7 +144,7 @@ async fn silent(
 
 /// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:
 /// elsewhere what it says would be in our output, and a manifest on stdin would be its input.
-fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plugin>>, Failure> {
+fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plugin>>, CommandError> {
     let auth = &mut config.auth_info;
     let has_other = auth.token.is_some() || auth.username.is_some();
     let Some(mut exec) = auth.exec.take().filter(|_| !has_other) else { return Ok(None) };
@@ -152,12 +152,12 @@ fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plug
         if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
             let message =
                 "the credential plugin of the kubeconfig needs a terminal (`interactiveMode: Always`)";
-            return Err(Failure::message(Kind::Cluster, message));
+            return Err(CommandError::message(Kind::Cluster, message));
         }
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     let (plugin, identity) = Plugin::start(exec, clock.clone()).map_err(|error| {
-        Failure::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
+        CommandError::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
     })?;
     if let Some(Identity { certificate, key }) = identity {
         auth.client_certificate_data = Some(BASE64.encode(certificate));
@@ -168,12 +168,12 @@ fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plug
 
 /// Takes an authentication provider out of the client's hands, as client-go has it: OpenID Connect is left, and
 /// credential plugins have taken the place of the others.
-fn provider(config: &mut Config) -> Result<(), Failure> {
+fn provider(config: &mut Config) -> Result<(), CommandError> {
     let auth = &mut config.auth_info;
     let Some(mut provider) = auth.auth_provider.take() else { return Ok(()) };
     if provider.name != "oidc" {
         let message = "the `auth-provider` of the kubeconfig is no longer supported";
-        return Err(Failure::message(Kind::Cluster, message)
+        return Err(CommandError::message(Kind::Cluster, message)
             .hint("use a credential plugin (`exec`) instead, as kubectl requires"));
     }
     let token =
@@ -185,13 +185,13 @@ fn provider(config: &mut Config) -> Result<(), Failure> {
 }
 
 /// Makes sure that a token can be sent, which the client takes for granted.
-fn check_token(config: &Config) -> Result<(), Failure> {
+fn check_token(config: &Config) -> Result<(), CommandError> {
     let Some(token) = &config.auth_info.token else { return Ok(()) };
     if HeaderValue::from_str(token.expose_secret()).is_ok() {
         return Ok(());
     }
     let message = "`token` of the kubeconfig contains invalid characters, such as a line break";
-    Err(Failure::message(Kind::Cluster, message))
+    Err(CommandError::message(Kind::Cluster, message))
 }
 
 /// Opens the sandbox: its state in a file or in memory, its kubelet scripted by rules or not.
@@ -203,14 +203,15 @@ fn open_sandbox(
     rules: Option<&Path>,
     access: Access,
     clock: &Clock,
-) -> Result<Sandbox, Failure> {
+) -> Result<Sandbox, CommandError> {
     let source = match (rules, access) {
         (Some(path), _) => {
             let name = path.display().to_string();
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("rules file `{name}` cannot be read"))
-                .map_err(|error| Failure::new(Kind::Usage, error))?;
-            let rules = rules::parse_rules(&name, &text).map_err(|error| Failure::new(Kind::Usage, error))?;
+                .map_err(|error| CommandError::new(Kind::Usage, error))?;
+            let rules =
+                rules::parse_rules(&name, &text).map_err(|error| CommandError::new(Kind::Usage, error))?;
             RulesSource::Given(rules)
         }
         (None, Access::Write) => RulesSource::Given(Vec::new()),
@@ -223,11 +224,11 @@ fn open_sandbox(
         now: Arc::new(move || clock.now()),
         record_history: false,
     };
-    Sandbox::open(options).map_err(|error| Failure::new(Kind::Cluster, error))
+    Sandbox::open(options).map_err(|error| CommandError::new(Kind::Cluster, error))
 }
 
 /// The configuration of the client, as the flags ask for it.
-async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, Failure> {
+async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, CommandError> {
     let mut config = kubeconfig::configuration(args).await?;
     match &args.as_user {
         Some(user) => {
@@ -235,7 +236,7 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
             config.auth_info.impersonate_groups = (!args.as_group.is_empty()).then(|| args.as_group.clone());
         }
         None if args.as_group.is_empty() => {}
-        None => return Err(Failure::message(Kind::Usage, "`--as-group` requires `--as`")),
+        None => return Err(CommandError::message(Kind::Usage, "`--as-group` requires `--as`")),
     }
     config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     config.default_retry = false;
@@ -246,25 +247,25 @@ async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<
 }
 
 /// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.
-fn token_file(config: &mut Config) -> Result<Option<TokenFile>, Failure> {
+fn token_file(config: &mut Config) -> Result<Option<TokenFile>, CommandError> {
     let Some(path) = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none()) else {
         return Ok(None);
     };
     let file = TokenFile::open(PathBuf::from(&path))
-        .map_err(|error| Failure::new(Kind::Cluster, error.context(format!("no token in `{path}`"))))?;
+        .map_err(|error| CommandError::new(Kind::Cluster, error.context(format!("no token in `{path}`"))))?;
     Ok(Some(file))
 }
 
 /// Turns a client that cannot be built into a failure, without anything that may be a credential: what a plugin
 /// printed and was given, a key that is not in its form, the password in a proxy's address.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the client has many more errors")]
-fn unusable(error: kube::Error) -> Failure {
+fn unusable(error: kube::Error) -> CommandError {
     if let Some(error) = CredentialError::find(&error) {
-        return Failure::new(Kind::Cluster, error);
+        return CommandError::new(Kind::Cluster, error);
     }
     let message = match error {
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-            return Failure::message(Kind::Cluster, "the proxy of the kubeconfig or of `HTTPS_PROXY` is not usable")
+            return CommandError::message(Kind::Cluster, "the proxy of the kubeconfig or of `HTTPS_PROXY` is not usable")
                 .hint("use an `http://`, `https://` or `socks5://` proxy, or unset it if the cluster is reachable without one");
         }
         kube::Error::InferKubeconfig(error) => return kubeconfig::unfit(error),
@@ -289,7 +290,7 @@ fn unusable(error: kube::Error) -> Failure {
         }
         _ => "the kubeconfig is not usable",
     };
-    Failure::message(Kind::Cluster, message)
+    CommandError::message(Kind::Cluster, message)
 }
 
 #[cfg(test)]
@@ -311,7 +312,7 @@ contexts:
 current-context: one
 ";
 
-    async fn configured(flags: &[&str]) -> Result<Config, Failure> {
+    async fn configured(flags: &[&str]) -> Result<Config, CommandError> {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
         std::fs::write(&file, KUBECONFIG).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::connect::client::{self, Access, Connection};
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
@@ -25,7 +25,7 @@ impl Env {
     /// # Errors
     ///
     /// Whatever keeps a client from being built.
-    pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, Failure> {
+    pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         let clock = Clock::system();
         let connection = client::connect(global, access, &clock, ui).await?;
         let request = connection.request_timeout.unwrap_or(Duration::ZERO);

@@ -8,7 +8,7 @@ use kube::config::{
 };
 
 use crate::cli::connect::address::{self, Otherwise};
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::report::text::list_literals;
 
@@ -20,7 +20,7 @@ const PROXY_SCHEMES: [&str; 3] = ["http://", "https://", "socks5://"];
 /// # Errors
 ///
 /// One that cannot be read.
-pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, Failure> {
+pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, CommandError> {
     match &args.kubeconfig {
         Some(path) => read_from(path).map(Some),
         None => ambient(),
@@ -32,7 +32,7 @@ pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, Failure> {
 /// # Errors
 ///
 /// No cluster at all, and a kubeconfig that cannot be used.
-pub async fn configuration(args: &GlobalArgs) -> Result<Config, Failure> {
+pub async fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     let kubeconfig = read(args)?;
     let has_context = |kubeconfig: &Kubeconfig| {
         args.context.is_some() || kubeconfig.current_context.as_ref().is_some_and(|name| !name.is_empty())
@@ -56,13 +56,13 @@ pub async fn configuration(args: &GlobalArgs) -> Result<Config, Failure> {
 }
 
 /// The cluster that this process runs in.
-fn in_cluster(otherwise: Failure) -> Result<Config, Failure> {
+fn in_cluster(otherwise: CommandError) -> Result<Config, CommandError> {
     Config::incluster_env().map_err(|_| otherwise)
 }
 
-fn without_context(which: &str, kubeconfig: &Kubeconfig) -> Failure {
+fn without_context(which: &str, kubeconfig: &Kubeconfig) -> CommandError {
     let contexts: Vec<String> = kubeconfig.contexts.iter().map(|named| named.name.clone()).collect();
-    let failure = Failure::message(Kind::Cluster, format!("{which} has no current-context"));
+    let failure = CommandError::message(Kind::Cluster, format!("{which} has no current-context"));
     if contexts.is_empty() {
         return failure.hint("it has no contexts either: choose another file with `--kubeconfig`");
     }
@@ -70,7 +70,7 @@ fn without_context(which: &str, kubeconfig: &Kubeconfig) -> Failure {
 }
 
 /// What a kubeconfig says about the context that is asked for.
-async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config, Failure> {
+async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config, CommandError> {
     let options = KubeConfigOptions {
         context: args.context.clone(),
         cluster: args.cluster.clone(),
@@ -90,7 +90,7 @@ async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config,
 fn settle(
     kubeconfig: &mut Kubeconfig,
     options: &KubeConfigOptions,
-) -> Result<Option<(String, String)>, Failure> {
+) -> Result<Option<(String, String)>, CommandError> {
     let wanted = options.context.as_ref().or(kubeconfig.current_context.as_ref()).cloned();
     let wanted = wanted.unwrap_or_default();
     let found = kubeconfig.contexts.iter().find(|named| named.name == wanted);
@@ -121,12 +121,12 @@ fn settle(
     let server = cluster.server.clone().unwrap_or_default();
     if server.is_empty() {
         let message = format!("cluster `{name}` of the kubeconfig has no `server`");
-        return Err(Failure::message(Kind::Cluster, message)
+        return Err(CommandError::message(Kind::Cluster, message)
             .hint("set it with `kubectl config set-cluster`, for example to `https://HOST:6443`"));
     }
     let address = address::parse(&server, otherwise(cluster, &user)).map_err(|problem| {
         let message = format!("`server` of cluster `{name}` of the kubeconfig is not usable: {problem}");
-        Failure::message(Kind::Cluster, message)
+        CommandError::message(Kind::Cluster, message)
             .hint("a server is a URL or HOST:PORT, such as `https://HOST:6443`")
     })?;
     cluster.server = Some(address.url);
@@ -145,12 +145,12 @@ fn otherwise(cluster: &Cluster, user: &AuthInfo) -> Otherwise {
     }
 }
 
-fn check_proxy(cluster: &Cluster) -> Result<(), Failure> {
+fn check_proxy(cluster: &Cluster) -> Result<(), CommandError> {
     let Some(proxy) = cluster.proxy_url.as_ref().filter(|proxy| !proxy.is_empty()) else { return Ok(()) };
     if PROXY_SCHEMES.iter().any(|scheme| proxy.starts_with(scheme)) {
         return Ok(());
     }
-    Err(Failure::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not usable")
+    Err(CommandError::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not usable")
         .hint("use an `http://`, `https://` or `socks5://` proxy"))
 }
 
@@ -163,8 +163,8 @@ fn is_anonymous(auth: &AuthInfo) -> bool {
         && auth.auth_provider.is_none()
 }
 
-fn missing(what: &str, name: &str, known: &[String]) -> Failure {
-    let failure = Failure::message(Kind::Cluster, format!("kubeconfig has no {what} `{name}`"));
+fn missing(what: &str, name: &str, known: &[String]) -> CommandError {
+    let failure = CommandError::message(Kind::Cluster, format!("kubeconfig has no {what} `{name}`"));
     if known.is_empty() {
         return failure.hint(format!("it has no {what}s"));
     }
@@ -174,7 +174,7 @@ fn missing(what: &str, name: &str, known: &[String]) -> Failure {
 /// The kubeconfig that the environment names, or the user's own; `None` where there is none.
 ///
 /// Files of the list that do not exist are skipped, as kubectl does; the client's own reader would stop.
-fn ambient() -> Result<Option<Kubeconfig>, Failure> {
+fn ambient() -> Result<Option<Kubeconfig>, CommandError> {
     #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
     let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
     let paths: Vec<PathBuf> =
@@ -191,7 +191,7 @@ fn ambient() -> Result<Option<Kubeconfig>, Failure> {
     Ok(merged)
 }
 
-fn read_from(path: &Path) -> Result<Kubeconfig, Failure> {
+fn read_from(path: &Path) -> Result<Kubeconfig, CommandError> {
     Kubeconfig::read_from(path).map_err(|error| unreadable(error, path))
 }
 
@@ -206,33 +206,33 @@ fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfi
 }
 
 /// No cluster to talk to, and the ways to one.
-pub fn no_cluster(message: &str) -> Failure {
-    Failure::message(Kind::Cluster, message)
+pub fn no_cluster(message: &str) -> CommandError {
+    CommandError::message(Kind::Cluster, message)
         .hint("specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
         .hint("or run without one: `--sandbox` runs a Kubernetes API inside this process")
 }
 
 /// A file that is no kubeconfig. The parser quotes what it read, which may be a token, so only the place is said.
-fn unreadable(error: KubeconfigError, path: &Path) -> Failure {
+fn unreadable(error: KubeconfigError, path: &Path) -> CommandError {
     let KubeconfigError::Parse(error) = error else { return unfit(error) };
     let place = error.location().map(|at| format!(", from line {} column {} on", at.line(), at.column()));
     let message = format!("file `{}` is not a kubeconfig{}", path.display(), place.unwrap_or_default());
-    Failure::message(Kind::Cluster, message).hint("see `kubectl config view`")
+    CommandError::message(Kind::Cluster, message).hint("see `kubectl config view`")
 }
 
 /// A kubeconfig that cannot be used, without anything that may be a credential.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what is left names no value")]
-pub fn unfit(error: KubeconfigError) -> Failure {
+pub fn unfit(error: KubeconfigError) -> CommandError {
     let data = |what: &str, error: LoadDataError| match error {
         LoadDataError::DecodeBase64(_) => {
-            Failure::message(Kind::Cluster, format!("`{what}-data` of the kubeconfig is not base64"))
+            CommandError::message(Kind::Cluster, format!("`{what}-data` of the kubeconfig is not base64"))
         }
-        LoadDataError::ReadFile(error, path) => Failure::new(
+        LoadDataError::ReadFile(error, path) => CommandError::new(
             Kind::Cluster,
             anyhow::Error::new(error).context(format!("`{what}` `{}` cannot be read", path.display())),
         ),
         LoadDataError::NoBase64DataOrFile => {
-            Failure::message(Kind::Cluster, format!("the kubeconfig's user has no `{what}`"))
+            CommandError::message(Kind::Cluster, format!("the kubeconfig's user has no `{what}`"))
                 .hint("a client certificate requires its key, and vice versa")
         }
     };
@@ -240,7 +240,7 @@ pub fn unfit(error: KubeconfigError) -> Failure {
         KubeconfigError::ReadConfig(error, path) => {
             let error = anyhow::Error::new(error);
             let message = format!("kubeconfig `{}` cannot be read", path.display());
-            return Failure::new(Kind::Cluster, error.context(message));
+            return CommandError::new(Kind::Cluster, error.context(message));
         }
         KubeconfigError::LoadCertificateAuthority(error) => return data("certificate-authority", error),
         KubeconfigError::LoadClientCertificate(error) => return data("client-certificate", error),
@@ -263,7 +263,7 @@ pub fn unfit(error: KubeconfigError) -> Failure {
         // What is left names no value.
         other => format!("the kubeconfig is not usable: {other}"),
     };
-    Failure::message(Kind::Cluster, message)
+    CommandError::message(Kind::Cluster, message)
 }
 
 #[cfg(test)]

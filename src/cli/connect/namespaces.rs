@@ -1,6 +1,6 @@
 //! Which namespace a name is in that does not say it.
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::values;
 
 /// Where names live that do not say it themselves.
@@ -14,14 +14,13 @@ pub struct Namespaces {
 
 impl Namespaces {
     /// As the flag and the kubeconfig have it.
-    pub(super) fn new(flag: Option<String>, context: String) -> Result<Self, Failure> {
+    pub(super) fn new(flag: Option<String>, context: String) -> Result<Self, CommandError> {
         if flag.is_none()
             && let Err(expected) = values::namespace(&context)
         {
             let reason = format!("the kubeconfig's context has namespace `{context}`: {expected}");
-            return Err(
-                Failure::message(Kind::Usage, reason).hint("choose another namespace with `--namespace`")
-            );
+            return Err(CommandError::message(Kind::Usage, reason)
+                .hint("choose another namespace with `--namespace`"));
         }
         Ok(Self { flag, context })
     }

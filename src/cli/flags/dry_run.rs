@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{DryRunArg, Output, RunOutput};
 use crate::ops::plan::DryRun;
 
@@ -22,7 +22,7 @@ impl DryRunArg {
     /// # Errors
     ///
     /// Events: a plan has none.
-    pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, Failure> {
+    pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, CommandError> {
         let Some(dry_run) = self.dry_run else { return Ok(None) };
         let output = match output {
             RunOutput::Table => Output::Table,
@@ -32,7 +32,7 @@ impl DryRunArg {
             RunOutput::Name => Output::Name,
             RunOutput::Ndjson => {
                 let reason = "a dry run has no events for `-o ndjson` to print";
-                return Err(Failure::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
+                return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
             }
         };
         Ok(Some(DryRunPlan { dry_run, output }))

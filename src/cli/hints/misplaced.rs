@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::CommandError;
 use crate::sandbox;
 
 /// Adds to a failure how the sandbox's file is given, where a word after `--sandbox` may have been meant so.
-pub(crate) fn explained(failure: Failure, typed: &[OsString]) -> Failure {
+pub(crate) fn explained(failure: CommandError, typed: &[OsString]) -> CommandError {
     let after = typed.iter().zip(typed.iter().skip(1)).find(|(flag, _)| *flag == "--sandbox");
     match after.and_then(|(_, word)| word.to_str()).filter(|word| may_be_a_sandboxs(word)) {
         Some(file) => failure.hint(format!("specify the sandbox's file as `--sandbox={file}`")),

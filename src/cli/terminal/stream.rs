@@ -13,7 +13,7 @@ pub(super) struct Stream(Arc<Mutex<Sink>>);
 
 struct Sink {
     writer: Box<dyn Write + Send>,
-    state: State,
+    state: StreamState,
     /// The CI system that reads along.
     page: Option<CiProvider>,
 }
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Sink {
 
 /// Whether anybody reads a stream.
 #[derive(Debug)]
-enum State {
+enum StreamState {
     Open,
     /// The reader went away, as `head` does.
     Closed,
@@ -36,7 +36,7 @@ enum State {
 
 impl Stream {
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: State::Open, page: None })))
+        Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: StreamState::Open, page: None })))
     }
 
     /// The same, read along by a CI system.
@@ -63,25 +63,25 @@ impl Stream {
     /// Writes what is meant as it stands.
     pub(super) fn command(&self, text: &str) {
         let mut sink = self.lock();
-        if !matches!(sink.state, State::Open) {
+        if !matches!(sink.state, StreamState::Open) {
             return;
         }
         if let Err(error) = sink.writer.write_all(text.as_bytes()).and_then(|()| sink.writer.flush()) {
             let is_closed = error.kind() == io::ErrorKind::BrokenPipe;
-            sink.state = if is_closed { State::Closed } else { State::Failed(error) };
+            sink.state = if is_closed { StreamState::Closed } else { StreamState::Failed(error) };
         }
     }
 
     /// Whether its reader has gone away, or it cannot be written.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.lock().state, State::Open)
+        !matches!(self.lock().state, StreamState::Open)
     }
 
     /// Ends it. Fails when it could not be written, unless the reader simply went away.
     pub(super) fn close(&self) -> io::Result<()> {
-        match std::mem::replace(&mut self.lock().state, State::Closed) {
-            State::Open | State::Closed => Ok(()),
-            State::Failed(error) => Err(error),
+        match std::mem::replace(&mut self.lock().state, StreamState::Closed) {
+            StreamState::Open | StreamState::Closed => Ok(()),
+            StreamState::Failed(error) => Err(error),
         }
     }
 }

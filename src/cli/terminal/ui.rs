@@ -13,7 +13,7 @@ use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 
 use crate::cli::exit;
-use crate::cli::failure::{Failure, Kind, Label, Told};
+use crate::cli::failure::{CommandError, Kind, Label, Told};
 use crate::cli::flags::args::Color;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, Unechoed};
@@ -61,7 +61,7 @@ enum ProgressDisplay {
 
 /// What was answered to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum Confirmation {
     /// Yes.
     Yes,
     /// Anything else.
@@ -220,16 +220,16 @@ impl Ui {
     /// # Errors
     ///
     /// A terminal that cannot be read.
-    pub fn confirm(&mut self, question: &str) -> Result<Answer, Failure> {
+    pub fn confirm(&mut self, question: &str) -> Result<Confirmation, CommandError> {
         if !self.can_converse() {
-            return Ok(Answer::NotAsked);
+            return Ok(Confirmation::NotAsked);
         }
         self.stderr.say(&format!("{} [y/N] ", sanitise_block(question)));
         let mut line = String::new();
         io::stdin().read_line(&mut line).context("the answer cannot be read")?;
         Ok(match line.trim() {
-            "y" | "Y" | "yes" => Answer::Yes,
-            _ => Answer::No,
+            "y" | "Y" | "yes" => Confirmation::Yes,
+            _ => Confirmation::No,
         })
     }
 
@@ -249,7 +249,7 @@ impl Ui {
     }
 
     /// Ends the command: prints its failure and gives the exit code.
-    pub(crate) fn conclude(&mut self, outcome: Result<u8, Failure>) -> u8 {
+    pub(crate) fn conclude(&mut self, outcome: Result<u8, CommandError>) -> u8 {
         let outcome = outcome.and_then(|code| self.written().map(|()| code));
         match outcome {
             Ok(code) => code,
@@ -267,7 +267,7 @@ impl Ui {
     }
 
     /// A manifest's problems each at its line.
-    fn annotate_failure(&self, failure: &Failure) {
+    fn annotate_failure(&self, failure: &CommandError) {
         let Some(errors) = failure.error.downcast_ref::<ManifestErrors>() else {
             return self.annotate(Level::Error, None, &failure.error.to_string());
         };
@@ -279,10 +279,10 @@ impl Ui {
     }
 
     /// Fails when stdout could not be written, unless the reader simply went away.
-    fn written(&self) -> Result<(), Failure> {
+    fn written(&self) -> Result<(), CommandError> {
         self.stdout.close().map_err(|error| {
             let error = anyhow::Error::new(error).context("standard output cannot be written");
-            Failure::new(Kind::Internal, error)
+            CommandError::new(Kind::Internal, error)
         })
     }
 }
@@ -406,6 +406,6 @@ pub(crate) mod tests {
     fn the_commands_own_failure_wins() {
         let mut ui = ui(Failing(io::ErrorKind::StorageFull));
         ui.data("x");
-        assert_eq!(ui.conclude(Err(Failure::reported(Kind::Timeout))), exit::TIMEOUT);
+        assert_eq!(ui.conclude(Err(CommandError::reported(Kind::Timeout))), exit::TIMEOUT);
     }
 }

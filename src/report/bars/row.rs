@@ -3,7 +3,7 @@
 use anstyle::AnsiColor;
 use jiff::SignedDuration;
 
-use super::State;
+use super::BarState;
 use crate::report::event::Progress;
 use crate::report::paint::Paint;
 use crate::report::text::{columns, elapsed, elide};
@@ -16,13 +16,13 @@ const LEAST_TEXT: usize = 8;
 
 /// Pods of the target.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
+pub(super) struct BarCounts {
     pub(super) ready: u32,
     pub(super) updated: u32,
     pub(super) target: u32,
 }
 
-impl Counts {
+impl BarCounts {
     pub(super) fn add(&mut self, progress: &Progress) {
         self.ready = self.ready.saturating_add(progress.ready);
         self.updated = self.updated.saturating_add(progress.upgraded);
@@ -49,12 +49,12 @@ impl Counts {
 }
 
 /// A line before it is laid out.
-pub(super) struct Row {
+pub(super) struct BarRow {
     /// None is the total's.
-    pub(super) state: Option<State>,
+    pub(super) state: Option<BarState>,
     pub(super) name: String,
     /// What waits for its turn has none.
-    pub(super) counts: Option<Counts>,
+    pub(super) counts: Option<BarCounts>,
     /// How far it is, without and with a word.
     pub(super) place: [String; 2],
     pub(super) since: SignedDuration,
@@ -72,8 +72,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(rows: &[Row], line: usize) -> Self {
-        let widest = |width: &dyn Fn(&Row) -> usize| rows.iter().map(width).max().unwrap_or_default();
+    pub(super) fn of(rows: &[BarRow], line: usize) -> Self {
+        let widest = |width: &dyn Fn(&BarRow) -> usize| rows.iter().map(width).max().unwrap_or_default();
         Self {
             line,
             name: widest(&|row| columns(&row.name)).min((line / 4).max(8)),
@@ -84,8 +84,8 @@ impl Layout {
         }
     }
 
-    pub(super) fn line(&self, row: &Row, paint: Paint) -> String {
-        let (mark, colour) = row.state.map_or((" ", Some(AnsiColor::Cyan)), State::mark);
+    pub(super) fn line(&self, row: &BarRow, paint: Paint) -> String {
+        let (mark, colour) = row.state.map_or((" ", Some(AnsiColor::Cyan)), BarState::mark);
         let name = elide(&row.name, self.name);
         let gap = " ".repeat(self.name.saturating_sub(columns(&name)));
         let mut cells = vec![(1, paint.text(colour, mark)), (self.name, format!("{name}{gap}"))];
@@ -112,7 +112,7 @@ impl Layout {
         let rest = self.line.saturating_sub(used + 1);
         if rest >= LEAST_TEXT {
             let text = elide(&row.text, rest);
-            let is_trouble = row.state == Some(State::NotProgressing);
+            let is_trouble = row.state == Some(BarState::NotProgressing);
             line.push(' ');
             line.push_str(&paint.text(colour.filter(|_| is_trouble), &text));
         }
@@ -121,6 +121,6 @@ impl Layout {
     }
 }
 
-fn place(row: &Row, line: usize) -> &str {
+fn place(row: &BarRow, line: usize) -> &str {
     &row.place[usize::from(line >= ROOMY)]
 }

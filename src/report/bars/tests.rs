@@ -1,6 +1,6 @@
 //! Bars in any state, on terminals of any size.
 
-use super::row::Counts;
+use super::row::BarCounts;
 use super::*;
 
 /// Bars some seconds after the events of components, each given as (second, component, event).
@@ -149,7 +149,7 @@ fn hostile_and_long_names_break_no_line() {
 #[test]
 fn a_bar_is_never_longer_than_it_is() {
     for (ready, updated, target) in [(7, 7, 3), (0, 0, 0), (u32::MAX, u32::MAX, u32::MAX), (1, 0, 1000)] {
-        let drawn = Counts { ready, updated, target }.draw(10, None, Paint::Plain);
+        let drawn = BarCounts { ready, updated, target }.draw(10, None, Paint::Plain);
         assert_eq!(drawn.chars().count(), 10, "{drawn}");
     }
 }

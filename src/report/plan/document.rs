@@ -6,22 +6,22 @@ use serde::Serialize;
 use crate::plan::action::Action;
 use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
-use crate::report::plan::{ComponentPlan, PlannedRevision, Row, claimed, differences, rows};
+use crate::report::plan::{ComponentPlan, PlannedRevision, StepRow, claimed, differences, rows};
 
 /// What `rollout plan -o json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Plan {
+pub(super) struct PlanDocument {
     /// Grows when a field changes its meaning or goes.
     version: u32,
     /// A component each, in the manifests' order.
-    items: Vec<Component>,
+    items: Vec<ComponentDocument>,
 }
 
 /// A component's future.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Component {
+struct ComponentDocument {
     component: String,
     application: String,
     namespace: String,
@@ -34,7 +34,7 @@ struct Component {
     /// Services that would be created, changed or removed.
     services: Vec<String>,
     /// The run; none where nothing would be driven.
-    run: Option<Run>,
+    run: Option<RunDocument>,
     /// What changes in Services and the workload, as `diff -u` has it, in YAML.
     difference: String,
 }
@@ -42,7 +42,7 @@ struct Component {
 /// The run that would be driven.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run {
+struct RunDocument {
     action: &'static str,
     /// The revisions that it replaces.
     from: Vec<String>,
@@ -54,28 +54,28 @@ struct Run {
     held_after_batch: Option<usize>,
     /// The most replicas at any time.
     peak: u32,
-    steps: Vec<StepOf>,
+    steps: Vec<StepDocument>,
 }
 
 /// One step, with the sizes once it is done.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StepOf {
+struct StepDocument {
     batch: usize,
     step: String,
     target: u32,
     source: u32,
 }
 
-impl Plan {
+impl PlanDocument {
     /// The plans of components.
     pub(super) fn of(plans: &[ComponentPlan]) -> Self {
         Self { version: 1, items: plans.iter().map(component).collect() }
     }
 }
 
-fn component(plan: &ComponentPlan) -> Component {
-    Component {
+fn component(plan: &ComponentPlan) -> ComponentDocument {
+    ComponentDocument {
         component: plan.component.clone(),
         application: plan.application.clone(),
         namespace: plan.namespace.clone(),
@@ -88,12 +88,12 @@ fn component(plan: &ComponentPlan) -> Component {
     }
 }
 
-fn run(plan: &ComponentPlan, spec: &RunSpec) -> Run {
+fn run(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
     let held_after_batch = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Act(Action::Hold { batch })) => Some(*batch),
         _ => None,
     };
-    Run {
+    RunDocument {
         action: match spec.mode {
             Mode::Release => "release",
             Mode::Upgrade => "upgrade",
@@ -107,7 +107,12 @@ fn run(plan: &ComponentPlan, spec: &RunSpec) -> Run {
         peak: plan.peak,
         steps: rows(plan)
             .into_iter()
-            .map(|Row { batch, words, target, source }| StepOf { batch, step: words, target, source })
+            .map(|StepRow { batch, words, target, source }| StepDocument {
+                batch,
+                step: words,
+                target,
+                source,
+            })
             .collect(),
     }
 }
