@@ -1,6 +1,7 @@
 //! What stops a run before its first write, or fights it.
 //!
-//! [`objects`] and [`collisions`] judge names, owners and immutable fields. [`check_cluster`] asks what only the cluster
+//! `run_state` and `target` judge the recorded run and the resolved target, [`objects`] and [`collisions`] names, owners and
+//! immutable fields. [`check_cluster`] asks what only the cluster
 //! knows: quotas, autoscalers, disruption budgets, admission. What cannot succeed is refused. What may have changed by the
 //! time that it matters is a warning, and so is what this user may not ask.
 
@@ -9,6 +10,8 @@ pub mod collisions;
 pub mod objects;
 mod pod_dry_run;
 mod quota;
+pub(in crate::driver) mod run_state;
+pub(in crate::driver) mod target;
 
 use futures::future::join_all;
 

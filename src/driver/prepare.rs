@@ -10,12 +10,14 @@ use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store::StoredRecord;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
+use crate::driver::checks::run_state::{check_bound, refuse_paused};
+use crate::driver::checks::target::{image_drift, partition_out_of_range, refuse_other_kind};
 use crate::driver::checks::{collisions, objects};
 use crate::driver::component_services::{self, ComponentServices, Known};
 use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
-use crate::driver::resolve::{Present, ResolvedTarget, resolve};
+use crate::driver::resolve::{Present, resolve};
 use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::action::Action;
@@ -23,10 +25,9 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::preview_steps;
-use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
+use crate::plan::record::SUCCEEDED_REVISIONS;
 use crate::plan::run::Purpose;
 use crate::plan::step::Step;
-use crate::report::text::plural;
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -269,97 +270,6 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
         desired.partition = overrides.partition;
     }
     desired
-}
-
-/// The warning that the target's Deployment runs another image than its revision has: another client changed it. The
-/// template of a Deployment is written once, so no later step detects this.
-pub(super) fn image_drift(
-    desired: &Desired,
-    target: &StoredRevision,
-    workloads: &[Workload],
-) -> Option<String> {
-    let live = workloads.iter().find(|one| one.name == desired.workload && !desired.kind.is_in_place())?;
-    let recorded = target.images();
-    let (container, image) = live
-        .images
-        .iter()
-        .find(|(name, image)| recorded.get(*name).is_some_and(|recorded| recorded != *image))?;
-    let wanted = &recorded[container];
-    Some(format!(
-        "{} `{}` runs image `{image}`, but its revision has `{wanted}`: restore it with `kubectl set image {}/{} \
-         {container}={wanted}`",
-        desired.kind.noun(),
-        live.name,
-        desired.kind.noun(),
-        live.name
-    ))
-}
-
-/// The warning that a gate is beyond the last batch, which suggests that batches were counted from one. The last batch has
-/// no gate: naming it means to run all batches.
-fn partition_out_of_range(desired: &Desired) -> Option<String> {
-    let batches = desired.batches.as_ref().map_or(1, Vec::len);
-    let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
-    let there_are = plural(batches, "batch", "batches");
-    Some(format!(
-        "the run will not be held: `batchPartition` {partition} is beyond the last of {there_are} (counted from 0)"
-    ))
-}
-
-/// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
-fn refuse_other_kind(
-    resolved: &ResolvedTarget,
-    record: Option<&StoredRecord>,
-    component: &str,
-) -> Result<(), Failure> {
-    let wanted = resolved.desired.kind;
-    let running = record.map(|stored| stored.record.run.spec.kind);
-    if let Some(running) = running.filter(|running| *running != wanted) {
-        let (running, wanted) = (running.noun(), wanted.noun());
-        let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
-        return Err(Failure::refused(reason).hint("give the component of the new type another name"));
-    }
-    match resolved.target.kind() {
-        Some(kind) if kind == wanted => Ok(()),
-        Some(kind) => {
-            let (name, kind, wanted) = (&resolved.target.name, kind.noun(), wanted.noun());
-            let reason =
-                format!("revision `{name}` is a {kind}, and component `{component}` is a {wanted} now");
-            Err(Failure::refused(reason).hint(format!("see `rollout history {component}`")))
-        }
-        None => Err(Failure::refused(format!(
-            "revision `{}` contains no workload that can be rolled out",
-            resolved.target.name
-        ))),
-    }
-}
-
-/// A decision about a run is no decision about the run after it.
-pub(super) fn check_bound(
-    bound_to: Option<Epoch>,
-    record: Option<&Record>,
-    component: &str,
-) -> Result<(), Failure> {
-    let Some((bound_to, record)) = bound_to.zip(record).filter(|(epoch, record)| record.epoch != *epoch)
-    else {
-        return Ok(());
-    };
-    let by = &record.run.by;
-    let reason = if record.epoch > bound_to {
-        format!("component `{component}` was taken over by `{by}` in the meantime")
-    } else {
-        format!("the run record of component `{component}` was recreated by `{by}` in the meantime")
-    };
-    let failure = Failure::new(FailureKind::Superseded, reason);
-    Err(failure.hint(format!("see `rollout status {component}`, and rerun the command if it still applies")))
-}
-
-/// A pause holds what the next pipeline applies as well; what a person asks for by name ends it.
-pub(super) fn refuse_paused(record: &Record) -> Result<(), Failure> {
-    let Some(pause) = &record.run.paused else { return Ok(()) };
-    let component = &record.component;
-    Err(Failure::refused(format!("component `{component}` is paused by `{}`", pause.by))
-        .hint(format!("resume it with `rollout resume {component}`")))
 }
 
 /// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback need.

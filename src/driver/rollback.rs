@@ -4,12 +4,13 @@
 //! Whoever has claimed the component since keeps it.
 
 use crate::cluster::record_store;
+use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::component_services::{ComponentServices, Known};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
-use crate::driver::prepare::{PreparedComponent, check_bound, planned_services};
+use crate::driver::prepare::{PreparedComponent, planned_services};
 use crate::driver::request::Intent;
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;

@@ -136,7 +136,7 @@ impl Bars {
                 self.bar(event).advance(BarState::Done, progress, now);
             }
             EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
-                self.bar(event).state = BarState::Failed
+                self.bar(event).state = BarState::Failed;
             }
             EventKind::WorkloadScaled { .. }
             | EventKind::WorkloadRolled { .. }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::revision_store;
+use crate::driver::checks::target::image_drift;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
-use crate::driver::prepare::{image_drift, in_use};
+use crate::driver::prepare::in_use;
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
 use crate::plan::action::Action;
 use crate::plan::run::{Outcome, Run};

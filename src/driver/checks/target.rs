@@ -1,0 +1,72 @@
+//! Whether a component can become its resolved target, and what a user should know about it.
+
+use crate::cluster::record_store::StoredRecord;
+use crate::driver::outcome::Failure;
+use crate::driver::resolve::ResolvedTarget;
+use crate::oam::revision::StoredRevision;
+use crate::plan::desired::Desired;
+use crate::plan::observed::Workload;
+use crate::report::text::plural;
+
+/// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
+pub(in crate::driver) fn refuse_other_kind(
+    resolved: &ResolvedTarget,
+    record: Option<&StoredRecord>,
+    component: &str,
+) -> Result<(), Failure> {
+    let wanted = resolved.desired.kind;
+    let running = record.map(|stored| stored.record.run.spec.kind);
+    if let Some(running) = running.filter(|running| *running != wanted) {
+        let (running, wanted) = (running.noun(), wanted.noun());
+        let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
+        return Err(Failure::refused(reason).hint("give the component of the new type another name"));
+    }
+    match resolved.target.kind() {
+        Some(kind) if kind == wanted => Ok(()),
+        Some(kind) => {
+            let (name, kind, wanted) = (&resolved.target.name, kind.noun(), wanted.noun());
+            let reason =
+                format!("revision `{name}` is a {kind}, and component `{component}` is a {wanted} now");
+            Err(Failure::refused(reason).hint(format!("see `rollout history {component}`")))
+        }
+        None => Err(Failure::refused(format!(
+            "revision `{}` contains no workload that can be rolled out",
+            resolved.target.name
+        ))),
+    }
+}
+
+/// The warning that the target's Deployment runs another image than its revision has: another client changed it. The
+/// template of a Deployment is written once, so no later step detects this.
+pub(in crate::driver) fn image_drift(
+    desired: &Desired,
+    target: &StoredRevision,
+    workloads: &[Workload],
+) -> Option<String> {
+    let live = workloads.iter().find(|one| one.name == desired.workload && !desired.kind.is_in_place())?;
+    let recorded = target.images();
+    let (container, image) = live
+        .images
+        .iter()
+        .find(|(name, image)| recorded.get(*name).is_some_and(|recorded| recorded != *image))?;
+    let wanted = &recorded[container];
+    Some(format!(
+        "{} `{}` runs image `{image}`, but its revision has `{wanted}`: restore it with `kubectl set image {}/{} \
+         {container}={wanted}`",
+        desired.kind.noun(),
+        live.name,
+        desired.kind.noun(),
+        live.name
+    ))
+}
+
+/// The warning that a gate is beyond the last batch, which suggests that batches were counted from one. The last batch has
+/// no gate: naming it means to run all batches.
+pub(in crate::driver) fn partition_out_of_range(desired: &Desired) -> Option<String> {
+    let batches = desired.batches.as_ref().map_or(1, Vec::len);
+    let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
+    let there_are = plural(batches, "batch", "batches");
+    Some(format!(
+        "the run will not be held: `batchPartition` {partition} is beyond the last of {there_are} (counted from 0)"
+    ))
+}
