@@ -22,8 +22,9 @@ use crate::ops::{
     self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
 };
 use crate::report::event::Reporter;
+use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
-use crate::report::status::{self as table, ComponentStatus, Format};
+use crate::report::status::{self as table, ComponentStatus};
 
 /// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues anyway.
 const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);

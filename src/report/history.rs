@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::run::{Mode, Outcome, Run};
-use crate::report::status::Format;
+use crate::report::format::Format;
 use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};

@@ -7,6 +7,7 @@ pub mod canvas;
 pub mod ci_sections;
 pub mod diff;
 pub mod event;
+pub mod format;
 pub mod github;
 pub mod history;
 pub mod json;

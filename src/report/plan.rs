@@ -10,7 +10,7 @@ use crate::plan::phrase;
 use crate::plan::preview::PreviewStep;
 use crate::plan::run::RunSpec;
 use crate::plan::step::Step;
-use crate::report::status::Format;
+use crate::report::format::Format;
 use crate::report::table::Table;
 use crate::report::text::{list_literals, sanitise};
 use crate::report::{diff, structured as documents};

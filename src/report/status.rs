@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::plan::states::{BatchState, RollingState};
+use crate::report::format::Format;
 use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
@@ -54,22 +55,6 @@ pub struct ComponentStatus {
     /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.
     #[serde(skip)]
     pub is_whole: bool,
-}
-
-/// The forms in which components are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// kubectl's table.
-    #[default]
-    Table,
-    /// The table with BATCH and REVISION.
-    Wide,
-    /// One JSON document.
-    Json,
-    /// One YAML document.
-    Yaml,
-    /// `rollout/NAME`, one a line.
-    Name,
 }
 
 /// Renders components in a form; every form ends with a newline, or is empty.

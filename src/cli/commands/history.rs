@@ -4,9 +4,10 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{GlobalArgs, Output};
+use crate::cli::flags::args::GlobalArgs;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
+use crate::report::format::Format;
 use crate::report::text::sanitise;
 use crate::report::{diff, history as table, structured};
 
@@ -34,7 +35,7 @@ pub struct HistoryArgs {
 
     /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Output,
+    pub output: Format,
 }
 
 const EXAMPLES: &str = "\
@@ -63,7 +64,7 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
         }
         (None, _) => {
             let history = history::history(context, &component).await?;
-            table::render_history(&history, args.output.into(), context.session.clock().now())
+            table::render_history(&history, args.output, context.session.clock().now())
         }
     };
     ui.data(&text);
@@ -71,10 +72,10 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
 }
 
 /// What a revision contains, in a form.
-fn revision(body: &RevisionBody, output: Output) -> String {
+fn revision(body: &RevisionBody, output: Format) -> String {
     match output {
-        Output::Table | Output::Wide | Output::Yaml => structured::to_yaml(&body.workload),
-        Output::Json => structured::to_json(&body.workload),
-        Output::Name => format!("controllerrevision/{}\n", sanitise(&body.name)),
+        Format::Table | Format::Wide | Format::Yaml => structured::to_yaml(&body.workload),
+        Format::Json => structured::to_json(&body.workload),
+        Format::Name => format!("controllerrevision/{}\n", sanitise(&body.name)),
     }
 }

@@ -4,10 +4,11 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{ComponentArg, GlobalArgs, Output};
+use crate::cli::flags::args::{ComponentArg, GlobalArgs};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::pause::{self, Paused};
 use crate::ops::status;
+use crate::report::format::Format;
 use crate::report::status as table;
 
 /// Pause the run in progress
@@ -24,7 +25,7 @@ pub struct PauseArgs {
 
     /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Output,
+    pub output: Format,
 }
 
 const EXAMPLES: &str = "\
@@ -52,6 +53,6 @@ pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     };
     let items = status::statuses(&env.context, &component.namespace).await?;
     let items: Vec<_> = items.into_iter().filter(|item| item.component == name).collect();
-    ui.data(&table::render_status(&items, args.output.into(), env.context.session.clock().now()));
+    ui.data(&table::render_status(&items, args.output, env.context.session.clock().now()));
     Ok(exit::SUCCESS)
 }

@@ -5,11 +5,12 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, Output};
+use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun};
 use crate::ops::{FailureKind, RolloutRequest, apply};
+use crate::report::format::Format;
 use crate::report::plan::render;
 
 /// Show what `rollout apply` would do, without changing anything
@@ -38,7 +39,7 @@ pub struct PlanArgs {
 
     /// Print in this format; `name` prints the components with changes
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Output,
+    pub output: Format,
 }
 
 const EXAMPLES: &str = "\
@@ -84,12 +85,12 @@ pub async fn show(
     env: &Env,
     requests: &[RolloutRequest],
     dry_run: DryRun,
-    output: Output,
+    output: Format,
     ui: &mut Ui,
 ) -> Result<Pending, CommandError> {
     let plan = plan::plan(&env.context, requests, dry_run).await;
     plan.warnings.iter().for_each(|warning| ui.warn(warning));
-    ui.data(&render(&plan.components, output.into()));
+    ui.data(&render(&plan.components, output));
     let Some(first) = plan.rejections.first() else {
         return Ok(if plan.is_pending() { Pending::Changes } else { Pending::Nothing });
     };

@@ -6,12 +6,13 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{GlobalArgs, Output};
+use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::status::{select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, Verdict};
+use crate::report::format::Format;
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{format_duration, list_literals};
 
@@ -47,7 +48,7 @@ pub struct StatusArgs {
 
     /// Print in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Output,
+    pub output: Format,
 }
 
 const EXAMPLES: &str = "\
@@ -74,11 +75,11 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     if items.is_empty() {
         ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
         // The other forms are for programs, which take an empty list.
-        if matches!(args.output, Output::Table | Output::Wide) {
+        if matches!(args.output, Format::Table | Format::Wide) {
             return Ok(exit::SUCCESS);
         }
     }
-    ui.data(&status::render_status(&items, args.output.into(), env.context.session.clock().now()));
+    ui.data(&status::render_status(&items, args.output, env.context.session.clock().now()));
     explain(&items, args.output, ui);
     Ok(exit::SUCCESS)
 }
@@ -106,8 +107,8 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus]) -> Result<bool, Command
 }
 
 /// Says why components stand still, where the form is for people.
-fn explain(items: &[ComponentStatus], output: Output, ui: &mut Ui) {
-    if matches!(output, Output::Table | Output::Wide) {
+fn explain(items: &[ComponentStatus], output: Format, ui: &mut Ui) {
+    if matches!(output, Format::Table | Format::Wide) {
         for item in items {
             if let Some(message) = &item.message {
                 let message = ui.flags().repeated(message);
@@ -126,7 +127,7 @@ async fn follow(env: &Env, namespace: &str, args: &StatusArgs, ui: &mut Ui) -> R
         let mut changes = followed.changes();
         let items = followed.first().await?;
         let mut shown = select(items, args.name.as_deref(), namespace)?;
-        ui.data(&status::render_status(&shown, args.output.into(), session.clock().now()));
+        ui.data(&status::render_status(&shown, args.output, session.clock().now()));
         explain(&shown, args.output, ui);
         if ui.reader_is_gone() || reached(args, &shown)? {
             return Ok(());
@@ -154,7 +155,7 @@ async fn follow(env: &Env, namespace: &str, args: &StatusArgs, ui: &mut Ui) -> R
             let changed: Vec<ComponentStatus> =
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
-                let text = status::render_status(&changed, args.output.into(), session.clock().now());
+                let text = status::render_status(&changed, args.output, session.clock().now());
                 ui.data(rows(&text, args.output, shown.is_empty()));
                 explain(&changed, args.output, ui);
             }
@@ -185,9 +186,9 @@ fn late(args: &StatusArgs) -> CommandError {
 }
 
 /// Rows that follow an earlier table carry no header again, as kubectl's do.
-fn rows(text: &str, output: Output, is_first: bool) -> &str {
+fn rows(text: &str, output: Format, is_first: bool) -> &str {
     match output {
-        Output::Table | Output::Wide if !is_first => text.split_once('\n').map_or(text, |(_, rows)| rows),
-        Output::Table | Output::Wide | Output::Json | Output::Yaml | Output::Name => text,
+        Format::Table | Format::Wide if !is_first => text.split_once('\n').map_or(text, |(_, rows)| rows),
+        Format::Table | Format::Wide | Format::Json | Format::Yaml | Format::Name => text,
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::flags::values::{self, Batches};
 use crate::ops::manifest::{Amount, Batch};
 use crate::ops::plan::DryRun;
 use crate::ops::{FailFast, Limits, OnFailure, Overrides};
-use crate::report::status::Format;
+use crate::report::format::Format;
 
 /// Flags of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -238,22 +238,6 @@ pub struct LockArg {
     pub lock_timeout: SignedDuration,
 }
 
-/// The form of what a reading command prints on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Output {
-    /// A table
-    #[default]
-    Table,
-    /// The table with more columns
-    Wide,
-    /// One JSON document
-    Json,
-    /// One YAML document
-    Yaml,
-    /// Names, one per line
-    Name,
-}
-
 /// The form of what a driving command prints on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum RunOutput {
@@ -270,18 +254,6 @@ pub enum RunOutput {
     Name,
     /// Every event as it happens, one JSON object per line
     Ndjson,
-}
-
-impl From<Output> for Format {
-    fn from(output: Output) -> Self {
-        match output {
-            Output::Table => Self::Table,
-            Output::Wide => Self::Wide,
-            Output::Json => Self::Json,
-            Output::Yaml => Self::Yaml,
-            Output::Name => Self::Name,
-        }
-    }
 }
 
 impl RunOutput {

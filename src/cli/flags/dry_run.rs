@@ -4,8 +4,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{DryRunArg, Output, RunOutput};
+use crate::cli::flags::args::{DryRunArg, RunOutput};
 use crate::ops::plan::DryRun;
+use crate::report::format::Format;
 
 /// A plan instead of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct DryRunPlan {
     /// Where it is made.
     pub dry_run: DryRun,
     /// The form of the plan.
-    pub output: Output,
+    pub output: Format,
 }
 
 impl DryRunArg {
@@ -25,11 +26,11 @@ impl DryRunArg {
     pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, CommandError> {
         let Some(dry_run) = self.dry_run else { return Ok(None) };
         let output = match output {
-            RunOutput::Table => Output::Table,
-            RunOutput::Wide => Output::Wide,
-            RunOutput::Json => Output::Json,
-            RunOutput::Yaml => Output::Yaml,
-            RunOutput::Name => Output::Name,
+            RunOutput::Table => Format::Table,
+            RunOutput::Wide => Format::Wide,
+            RunOutput::Json => Format::Json,
+            RunOutput::Yaml => Format::Yaml,
+            RunOutput::Name => Format::Name,
             RunOutput::Ndjson => {
                 let reason = "a dry run has no events for `-o ndjson` to print";
                 return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));

@@ -1,10 +1,11 @@
-//! Values of flags that operations define.
+//! Values of flags that operations and reports define.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::ops::OnFailure;
 use crate::ops::wait_for::Until;
+use crate::report::format::Format;
 
 impl ValueEnum for OnFailure {
     fn value_variants<'a>() -> &'a [Self] {
@@ -31,6 +32,22 @@ impl ValueEnum for Until {
             Self::Ready => PossibleValue::new("ready").help("The pods of the current batch are ready"),
             Self::Gate => PossibleValue::new("gate").help("The run is held at its gate, or complete"),
             Self::Done => PossibleValue::new("done").help("The rollout is complete"),
+        })
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Table, Self::Wide, Self::Json, Self::Yaml, Self::Name]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Table => PossibleValue::new("table").help("A table"),
+            Self::Wide => PossibleValue::new("wide").help("The table with more columns"),
+            Self::Json => PossibleValue::new("json").help("One JSON document"),
+            Self::Yaml => PossibleValue::new("yaml").help("One YAML document"),
+            Self::Name => PossibleValue::new("name").help("Names, one per line"),
         })
     }
 }
