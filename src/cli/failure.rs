@@ -19,7 +19,7 @@ pub struct CommandError {
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
     /// Whether a reporter has shown it already.
-    pub told: Told,
+    pub reported: Reported,
 }
 
 /// Whose fault a failure is.
@@ -54,7 +54,7 @@ pub enum Signal {
 
 /// Whether the user has read about a failure already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Reported {
     /// Not yet: it is printed when the command ends.
     NotYet,
     /// Yes, as an event: only the exit code remains.
@@ -64,7 +64,7 @@ pub enum Told {
 impl CommandError {
     /// A failure that is printed when the command ends.
     pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
-        Self { kind, error: error.into(), hints: Vec::new(), told: Told::NotYet }
+        Self { kind, error: error.into(), hints: Vec::new(), reported: Reported::NotYet }
     }
 
     /// A failure from a message: lower case, object first, no full stop.
@@ -74,7 +74,7 @@ impl CommandError {
 
     /// A failure that a reporter has shown already; only its exit code matters.
     pub fn reported(kind: Kind) -> Self {
-        Self { told: Told::AsEvent, ..Self::message(kind, "the run failed") }
+        Self { reported: Reported::AsEvent, ..Self::message(kind, "the run failed") }
     }
 
     /// Adds a hint.

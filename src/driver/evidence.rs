@@ -193,9 +193,9 @@ mod tests {
             (&["pod `x`: CrashLoopBackOff"], "kubectl describe pods -l app.oam.dev/component=web"),
             (&[], "kubectl describe pods -l app.oam.dev/component=web"),
         ];
-        for (told, command) in cases {
-            let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-            assert_eq!(describe_command(&told, "web"), command);
+        for (reported, command) in cases {
+            let reported: Vec<String> = reported.iter().map(ToString::to_string).collect();
+            assert_eq!(describe_command(&reported, "web"), command);
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
             problem("c", 3, "crash"),
             problem("d", 3, "crash"),
         ];
-        let told = ["3 pods, such as `c`: crash (3 times)", "pod `a`: unscheduled (7 times)"];
-        assert_eq!(worst(&problems), told);
+        let reported = ["3 pods, such as `c`: crash (3 times)", "pod `a`: unscheduled (7 times)"];
+        assert_eq!(worst(&problems), reported);
     }
 }

@@ -47,7 +47,7 @@ pub struct InheritedMetadata {
     /// Keys that earlier manifests had.
     known: BTreeSet<String>,
     /// Keys that the body of the workload's revision has.
-    told: BTreeSet<String>,
+    recorded: BTreeSet<String>,
 }
 
 impl InheritedMetadata {
@@ -63,9 +63,9 @@ impl InheritedMetadata {
             let inherited = revision.workload().map(Inherited::stored).unwrap_or_default();
             inherited.labels.into_keys().chain(inherited.annotations.into_keys()).collect()
         };
-        let told: BTreeSet<String> = keys(target).into_iter().collect();
+        let recorded: BTreeSet<String> = keys(target).into_iter().collect();
         let earlier = stored.iter().filter(|_| kind.is_in_place()).flat_map(keys);
-        Self { wanted, known: earlier.chain(told.clone()).collect(), told }
+        Self { wanted, known: earlier.chain(recorded.clone()).collect(), recorded }
     }
 
     /// The desired metadata; keys that other clients wrote stay.
@@ -86,10 +86,10 @@ impl InheritedMetadata {
         let mut annotations = merged(&seen.annotations, &self.wanted.annotations);
         // The annotation lists keys that the revision does not have, so that they can be removed later.
         let handed = self.wanted.labels.keys().chain(self.wanted.annotations.keys());
-        let untold: BTreeSet<&String> = handed.filter(|key| !self.told.contains(*key)).collect();
+        let unrecorded: BTreeSet<&String> = handed.filter(|key| !self.recorded.contains(*key)).collect();
         annotations.remove(keys::APPLIED);
-        if !untold.is_empty() {
-            annotations.insert(keys::APPLIED.to_owned(), json!(untold).to_string());
+        if !unrecorded.is_empty() {
+            annotations.insert(keys::APPLIED.to_owned(), json!(unrecorded).to_string());
         }
         Metadata { labels, annotations }
     }
@@ -123,10 +123,10 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn inherited_metadata(labels: &[(&str, &str)], told: &[&str]) -> InheritedMetadata {
-        let told: BTreeSet<String> = told.iter().map(|key| (*key).to_owned()).collect();
+    fn inherited_metadata(labels: &[(&str, &str)], recorded: &[&str]) -> InheritedMetadata {
+        let recorded: BTreeSet<String> = recorded.iter().map(|key| (*key).to_owned()).collect();
         let wanted = Inherited { labels: map(labels), annotations: BTreeMap::new() };
-        InheritedMetadata { wanted, known: told.clone(), told }
+        InheritedMetadata { wanted, known: recorded.clone(), recorded }
     }
 
     #[test]

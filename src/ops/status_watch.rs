@@ -27,7 +27,7 @@ pub struct StatusWatch<'a> {
     /// The version of the list of records, from which their watch continues.
     listed: String,
     records: RefCell<BTreeMap<String, StoredRecord>>,
-    told: Sender<()>,
+    changed: Sender<()>,
     cache: WorkloadCache,
 }
 
@@ -42,8 +42,8 @@ impl<'a> StatusWatch<'a> {
         let listed = record_store::list_records(session, namespace).await?;
         let records = by_component(listed.records);
         let cache = WorkloadCache::of(kinds(&records));
-        let (records, told) = (RefCell::new(records), Sender::new(()));
-        Ok(Self { session, namespace, listed: listed.version, records, told, cache })
+        let (records, changed) = (RefCell::new(records), Sender::new(()));
+        Ok(Self { session, namespace, listed: listed.version, records, changed, cache })
     }
 
     /// Applies the events of the watches, for as long as it is polled.
@@ -89,7 +89,7 @@ impl<'a> StatusWatch<'a> {
 
     /// Sees every change from now on.
     pub fn changes(&self) -> Changes {
-        Changes { workloads: self.cache.changes(), records: self.told.subscribe() }
+        Changes { workloads: self.cache.changes(), records: self.changed.subscribe() }
     }
 
     fn item(&self, stored: &StoredRecord) -> ComponentStatus {
@@ -113,14 +113,14 @@ impl<'a> StatusWatch<'a> {
             RecordEvent::Deleted(component) => drop(records.remove(&component)),
         }
         drop(records);
-        self.told.send_replace(());
+        self.changed.send_replace(());
     }
 
     /// Waits for a component of a kind that is not watched.
     async fn another_kind(&self, watched: &BTreeSet<WorkloadKind>) {
-        let mut told = self.told.subscribe();
+        let mut changed = self.changed.subscribe();
         while kinds(&self.records.borrow()).is_subset(watched) {
-            if told.changed().await.is_err() {
+            if changed.changed().await.is_err() {
                 return;
             }
         }

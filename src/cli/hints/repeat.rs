@@ -1,7 +1,7 @@
 //! The flags that select the cluster and the namespace: hints repeat them with every command.
 //!
 //! Of our own commands only the command line counts: what the environment says goes on saying it. kubectl knows none of
-//! our variables, so it is told what they say.
+//! our variables, so its commands carry them.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;

@@ -13,7 +13,7 @@ use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 
 use crate::cli::exit;
-use crate::cli::failure::{CommandError, Kind, Label, Told};
+use crate::cli::failure::{CommandError, Kind, Label, Reported};
 use crate::cli::flags::args::Color;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, Unechoed};
@@ -70,7 +70,7 @@ pub enum Confirmation {
     NotAsked,
 }
 
-/// How a run is told.
+/// How the events of a run are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Narration {
     /// In words on stderr.
@@ -255,7 +255,7 @@ impl Ui {
             Ok(code) => code,
             Err(mut failure) => {
                 failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
-                if failure.told == Told::NotYet {
+                if failure.reported == Reported::NotYet {
                     for (label, text) in failure.lines() {
                         self.stderr.say(&labelled(label, &text));
                     }
@@ -306,7 +306,7 @@ fn terminal_size() -> Size {
         .map_or(DEFAULT_SIZE, |size| Size { columns: size.ws_col, rows: size.ws_row })
 }
 
-/// Makes a defect of ours end as documented: told on lines of its own, with the exit code of a failure.
+/// Makes a bug of `rollout` end as documented: reported on lines of its own, with the exit code of a failure.
 pub fn heed_panics(end: fn(u8)) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -115,8 +115,8 @@ impl ComponentRun<'_> {
                 Some(Err(later)) => Some(later.reason),
                 None => Some(format!("no answer after {}s", RECORDED_WITHIN.as_secs())),
             };
-            let told = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
-            failure.evidence.extend(told);
+            let lost = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
+            failure.evidence.extend(lost);
         }
         if matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
             failure.evidence.extend(evidence::collect_diagnostics(self).await);
@@ -126,7 +126,7 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn superseded(&mut self) -> Failure {
-        // Whoever took over may have taken the siblings, too.
+        // A run that took over may have taken the siblings, too.
         if let Some(leadership) = self.leadership {
             leadership.lease.doubt();
         }

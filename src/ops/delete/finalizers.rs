@@ -21,7 +21,7 @@ pub(super) struct Finalization {
     /// When it has taken too long.
     deadline: Option<Moment>,
     /// The objects that were reported.
-    told: BTreeSet<String>,
+    reported: BTreeSet<String>,
 }
 
 impl Finalization {
@@ -37,7 +37,7 @@ impl Finalization {
     ) -> Result<(), Failure> {
         for owned in held {
             if let Some(finalizers) = owned.awaits()
-                && self.told.insert(owned.to_string())
+                && self.reported.insert(owned.to_string())
             {
                 say(DeleteEvent::Awaited(owned, finalizers));
             }
