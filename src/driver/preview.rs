@@ -50,9 +50,7 @@ pub async fn preview_request(
     let components = prepare(&snapshot, request)?;
     let mut planned: Vec<PlannedComponent> =
         components.into_iter().map(|prepared| PlannedComponent::of(prepared, &cache)).collect();
-    let warnings = check_cluster(session, &request.namespace, &planned)
-        .await
-        .map_err(|failure| vec![Rejection { component: request.components[0].name.clone(), failure }])?;
+    let warnings = check_cluster(session, &request.namespace, &planned).await.map_err(all)?;
     for Warning { component, message } in warnings {
         // A warning about all of them is reported with the first, once.
         let is_about = |one: &&mut PlannedComponent| {

@@ -10,7 +10,7 @@ use kube::api::DynamicObject;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lookup::find_by_name;
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
-use crate::cluster::record_store::{self, RecordError, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{revision_store, service, workload};
@@ -90,10 +90,10 @@ impl<'a> Snapshot<'a> {
             return Err(error.into());
         }
         let records = record_store::find_records(session, namespace, &names).await?;
-        let is_of_component = |record: Result<StoredRecord, RecordError>| record.map_err(Failure::from);
+        let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let mut snapshot = Self {
             cache,
-            records: records.into_iter().map(|(name, record)| (name, is_of_component(record))).collect(),
+            records: records.collect(),
             revisions,
             taken: Vec::new(),
             unwatched,
@@ -120,7 +120,11 @@ impl<'a> Snapshot<'a> {
 
     /// The revisions of a component.
     pub fn revisions(&self, component: &str) -> Vec<StoredRevision> {
-        self.revisions.iter().filter(|one| one.component.as_deref() == Some(component)).cloned().collect()
+        self.own_revisions(component).cloned().collect()
+    }
+
+    fn own_revisions(&self, component: &str) -> impl Iterator<Item = &StoredRevision> {
+        self.revisions.iter().filter(move |one| one.component.as_deref() == Some(component))
     }
 
     /// Revisions of others that have a name which a manifest leads to.
@@ -154,8 +158,7 @@ impl<'a> Snapshot<'a> {
         component: &ComponentRequest,
     ) -> Result<ComponentOwner, Failure> {
         let record = self.record(&component.name)?.map(|stored| &stored.record);
-        let of_component = |one: &&StoredRevision| one.component.as_deref() == Some(&component.name);
-        let names = self.revisions.iter().filter(of_component).map(|one| one.name.clone());
+        let names = self.own_revisions(&component.name).map(|one| one.name.clone());
         let owner = ComponentOwner::new(&request.application, &component.name, component.kind(), names);
         Ok(owner.with_record(record))
     }
@@ -232,10 +235,9 @@ impl<'a> Snapshot<'a> {
         };
         let declares =
             |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
-        let of_component = |one: &&StoredRevision| one.component.as_deref() == Some(&component.name);
         if !has_ports
             && kind != WorkloadKind::StatefulSet
-            && !self.revisions.iter().filter(of_component).any(declares)
+            && !self.own_revisions(&component.name).any(declares)
         {
             return Vec::new();
         }

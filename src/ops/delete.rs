@@ -21,7 +21,6 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::component::{unknown_name, without_prefix};
 use crate::ops::delete::finalizers::Finalization;
 use crate::ops::delete::inventory::{RIGHTS, discard_leases};
-
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 

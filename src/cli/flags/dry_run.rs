@@ -25,16 +25,9 @@ impl DryRunArg {
     /// Events: a plan has none.
     pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, CommandError> {
         let Some(dry_run) = self.dry_run else { return Ok(None) };
-        let output = match output {
-            RunOutput::Table => Format::Table,
-            RunOutput::Wide => Format::Wide,
-            RunOutput::Json => Format::Json,
-            RunOutput::Yaml => Format::Yaml,
-            RunOutput::Name => Format::Name,
-            RunOutput::Ndjson => {
-                let reason = "a dry run has no events for `-o ndjson` to print";
-                return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
-            }
+        let Some(output) = output.final_format() else {
+            let reason = "a dry run has no events for `-o ndjson` to print";
+            return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
         };
         Ok(Some(DryRunPlan { dry_run, output }))
     }
