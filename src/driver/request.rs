@@ -123,7 +123,7 @@ impl ComponentRequest {
     #[must_use]
     pub fn kind(&self) -> WorkloadKind {
         match &self.intent {
-            Intent::Manifest { component, .. } => component.kind.workload(),
+            Intent::Manifest { component, .. } => component.kind.workload().unwrap_or_default(),
             Intent::Revision { kind, .. }
             | Intent::Recorded { kind, .. }
             | Intent::Abort { kind }

@@ -227,7 +227,9 @@ impl<'a> Snapshot<'a> {
     fn service_names(&self, component: &ComponentRequest) -> Vec<String> {
         let kind = component.kind();
         let has_ports = match &component.intent {
-            Intent::Manifest { component, .. } => !component.properties.ports.is_empty(),
+            Intent::Manifest { component, .. } => {
+                component.properties().is_some_and(|properties| !properties.ports.is_empty())
+            }
             Intent::Revision { .. }
             | Intent::Recorded { .. }
             | Intent::Abort { .. }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use crate::oam::kind::WorkloadKind;
 use crate::oam::properties::Properties;
+use crate::oam::traits::Trait;
 
 /// One Application document (`core.oam.dev/v1beta1`).
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +23,19 @@ pub struct Application {
     pub components: Vec<Component>,
     /// Where the document stands.
     pub origin: Origin,
+    /// What is accepted and should be written otherwise, or has no effect.
+    pub warnings: Vec<ManifestWarning>,
+}
+
+/// A part of a manifest that is accepted and should be written otherwise, or that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestWarning {
+    /// Where it stands.
+    pub origin: Origin,
+    /// The field, such as `spec.components[0].properties.port`.
+    pub path: String,
+    /// What is the matter and what to write instead.
+    pub message: String,
 }
 
 /// A place in a manifest; line and column are one-based.
@@ -43,12 +60,34 @@ pub struct Component {
     pub external_revision: Option<String>,
     /// Components of the same application that must be done first.
     pub depends_on: Vec<String>,
-    /// The type's properties, checked.
-    pub properties: Properties,
-    /// The `rollout` trait.
-    pub rollout: RolloutTrait,
+    /// What it consists of.
+    pub body: ComponentBody,
+    /// The `rollout` trait; `None` where the component is applied as a whole.
+    pub rollout: Option<RolloutTrait>,
+    /// The other traits, in the manifest's order.
+    pub traits: Vec<Trait>,
     /// Where the entry stands.
     pub origin: Origin,
+}
+
+/// What a component consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ComponentBody {
+    /// Pods with one main container: the type's properties, checked.
+    Container(Box<Properties>),
+    /// Objects as the manifest spells them; traits change the first. Never empty.
+    Objects(Vec<Value>),
+}
+
+impl Component {
+    /// The properties of its container; `None` where it consists of objects.
+    #[must_use]
+    pub fn properties(&self) -> Option<&Properties> {
+        match &self.body {
+            ComponentBody::Container(properties) => Some(properties),
+            ComponentBody::Objects(_) => None,
+        }
+    }
 }
 
 /// The component types that `rollout` knows.
@@ -67,6 +106,8 @@ pub enum ComponentKind {
 /// The `rollout` trait of a component.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutTrait {
+    /// The kind of workload that the component's type runs as.
+    pub kind: WorkloadKind,
     /// The revision to converge to; `None` is the one this manifest renders.
     pub target_revision: Option<String>,
     /// Replicas wanted at the end.

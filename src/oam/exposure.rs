@@ -81,7 +81,7 @@ impl Exposure {
     /// What a component of a manifest exposes.
     #[must_use]
     pub fn of(component: &Component) -> Self {
-        let properties = &component.properties;
+        let Some(properties) = component.properties() else { return Self::default() };
         let exposed = properties.ports.iter().filter(|port| port.expose);
         let key =
             |port: u16, protocol: Option<Protocol>| PortKey { port, protocol: protocol.unwrap_or_default() };

@@ -12,3 +12,4 @@ pub mod properties;
 pub mod quantity;
 pub mod render;
 pub mod revision;
+pub mod traits;

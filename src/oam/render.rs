@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::oam::application::{Application, Component, ComponentKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::properties::ClaimTemplate;
+use crate::oam::properties::{ClaimTemplate, Properties};
 
 pub use services::render_services;
 
@@ -29,14 +29,34 @@ impl ComponentKind {
         }
     }
 
-    /// The kind of workload that runs it.
-    pub fn workload(self) -> WorkloadKind {
+    /// The kind of workload that it runs as; `None` where it cannot be rolled out in batches.
+    pub fn workload(self) -> Option<WorkloadKind> {
         match self {
-            Self::Webservice | Self::Worker => WorkloadKind::Deployment,
-            Self::ClonesetService => WorkloadKind::CloneSet,
-            Self::StatefulSet => WorkloadKind::StatefulSet,
+            Self::Webservice | Self::Worker => Some(WorkloadKind::Deployment),
+            Self::ClonesetService => Some(WorkloadKind::CloneSet),
+            Self::StatefulSet => Some(WorkloadKind::StatefulSet),
         }
     }
+}
+
+/// The objects of a component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// The workload, or the first object: what traits change.
+    pub workload: Value,
+    /// The objects beside it, in order.
+    pub outputs: Vec<Output>,
+}
+
+/// An object beside a component's workload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Which of the outputs it is, such as `service` or `objects-1`; unique within the component.
+    pub name: String,
+    /// The type of the trait that it comes from; `AuxiliaryWorkload` where it comes from the component itself.
+    pub trait_type: String,
+    /// The object.
+    pub object: Value,
 }
 
 /// The component's workload as a revision stores it: named like the component, without `replicas`, `paused`, a
@@ -61,22 +81,21 @@ pub fn render_workload(
     if !annotations.is_empty() {
         metadata.insert("annotations".to_owned(), json!(annotations));
     }
-    let kind = component.kind.workload();
+    let kind = component.kind.workload().unwrap_or_default();
     json!({
         "apiVersion": kind.api_version(),
         "kind": kind.as_str(),
         "metadata": metadata,
-        "spec": spec(component, revision),
+        "spec": component.properties().map(|properties| spec(component, kind, properties, revision)),
     })
 }
 
-fn spec(component: &Component, revision: &str) -> Value {
+fn spec(component: &Component, kind: WorkloadKind, properties: &Properties, revision: &str) -> Value {
     let mut spec = json!({
         "selector": {"matchLabels": {labels::COMPONENT: component.name}},
-        "template": pod::template(component, revision),
+        "template": pod::template(component, properties, revision),
     });
-    let properties = &component.properties;
-    match component.kind.workload() {
+    match kind {
         WorkloadKind::Deployment => {}
         WorkloadKind::CloneSet => {
             if let Some(strategy) = properties.update_strategy {

@@ -17,6 +17,7 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::preview::{PlannedComponent, preview_request};
 use crate::driver::request::{Intent, RolloutRequest};
+use crate::oam::exposure::Exposure;
 use crate::oam::{labels, render};
 use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
@@ -157,7 +158,7 @@ async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>
     let api = session.dynamic(&request.namespace, &resource);
     for component in &request.components {
         let is_exposing = match &component.intent {
-            Intent::Manifest { component, .. } => component.properties.ports.iter().any(|port| port.expose),
+            Intent::Manifest { component, .. } => !Exposure::of(component).ports.is_empty(),
             Intent::Revision { .. }
             | Intent::Recorded { .. }
             | Intent::Abort { .. }

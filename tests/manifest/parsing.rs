@@ -1,8 +1,13 @@
 //! Manifests that are good, and what is read from them.
 
-use rollout::oam::application::{Amount, Application, Batch, ComponentKind, Origin, RolloutTrait, Strategy};
+use rollout::oam::application::{
+    Amount, Application, Batch, Component, ComponentKind, Origin, RolloutTrait, Strategy,
+};
+use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
-use rollout::oam::properties::{EnvValue, ExposeType, Medium, ProbeHandler, Protocol, VolumeSource};
+use rollout::oam::properties::{
+    EnvValue, ExposeType, Medium, ProbeHandler, Properties, Protocol, VolumeSource,
+};
 
 /// The six manifests of the page that this tool follows, step by step.
 const SEED: [&str; 6] = [
@@ -63,14 +68,25 @@ fn the_seeds_manifests() {
         assert_eq!(component.name, "express-server");
         assert_eq!(component.kind, ComponentKind::Webservice);
         assert_eq!(component.external_revision.as_deref(), Some(revision));
-        assert_eq!(component.properties.image, format!("stefanprodan/podinfo:{tag}"));
+        assert_eq!(properties(component).image, format!("stefanprodan/podinfo:{tag}"));
         let target_revision = target_revision.map(str::to_owned);
         let strategy = Strategy::IncreaseFirst;
         assert_eq!(
             component.rollout,
-            RolloutTrait { target_revision, target_size, batches, batch_partition, strategy }
+            Some(RolloutTrait {
+                kind: WorkloadKind::Deployment,
+                target_revision,
+                target_size,
+                batches,
+                batch_partition,
+                strategy
+            })
         );
     }
+}
+
+fn properties(component: &Component) -> &Properties {
+    component.properties().expect("a component with a container")
 }
 
 #[test]
@@ -78,7 +94,7 @@ fn every_property() {
     let application = one(FULL);
     assert_eq!(application.namespace.as_deref(), Some("prod"));
     let [web, worker] = application.components.as_slice() else { panic!("two components") };
-    let properties = &web.properties;
+    let properties = properties(web);
     assert_eq!(properties.cpu.as_deref(), Some("0.5"));
     assert_eq!(properties.memory.as_deref(), Some("512Mi"));
     assert_eq!(properties.expose_type, ExposeType::NodePort);
@@ -105,9 +121,9 @@ fn every_property() {
     assert_eq!((ready.period_seconds, ready.timeout_seconds, ready.failure_threshold), (5, 1, 3));
     assert_eq!(worker.depends_on, ["web"]);
     assert_eq!(worker.origin, Origin { file: "app.yaml".to_owned(), line: 82, column: 7 });
-    assert_eq!(worker.rollout.strategy, Strategy::DecreaseFirst);
+    assert_eq!(worker.rollout.as_ref().unwrap().strategy, Strategy::DecreaseFirst);
     assert_eq!(
-        worker.rollout.batches,
+        worker.rollout.as_ref().unwrap().batches,
         Some(vec![
             Batch { replicas: Amount::Percent(20), max_unavailable: Amount::Count(1) },
             Batch { replicas: Amount::Percent(80), max_unavailable: Amount::Percent(10) },
@@ -125,13 +141,13 @@ fn json_aliases_and_exported_objects() {
             "traits": [{"type": "rollout", "properties": {"targetSize": 0, "batchPartition": 9}}]}]},
         "status": {"status": "running", "anything": [1]}}"#;
     let application = one(json);
-    assert_eq!(application.components[0].properties.cpu.as_deref(), Some("1"));
-    assert_eq!(application.components[0].properties.memory.as_deref(), Some("1e9"));
-    assert_eq!(application.components[0].rollout.batches, None);
+    assert_eq!(properties(&application.components[0]).cpu.as_deref(), Some("1"));
+    assert_eq!(properties(&application.components[0]).memory.as_deref(), Some("1e9"));
+    assert_eq!(application.components[0].rollout.as_ref().unwrap().batches, None);
 
     let with_alias =
         SEED[0].replacen("image:", "imagePullSecrets: &names [a]\n        cmd: *names\n        image:", 1);
-    assert_eq!(one(&with_alias).components[0].properties.command, Some(vec!["a".to_owned()]));
+    assert_eq!(properties(&one(&with_alias).components[0]).command, Some(vec!["a".to_owned()]));
 }
 
 #[test]
@@ -163,12 +179,12 @@ fn several_documents_and_sources() {
 #[test]
 fn deprecated_forms() {
     let deprecated = "port: 8080\n        volumes:\n          - {name: a, mountPath: /a, type: secret, secretName: s}\n        image:";
-    let properties = one(&SEED[0].replacen("image:", deprecated, 1)).components.remove(0).properties;
-    assert_eq!((properties.ports[0].port, properties.ports[0].name.as_deref()), (8080, None));
-    assert_eq!(properties.volumes.len(), 1);
+    let found = properties(&one(&SEED[0].replacen("image:", deprecated, 1)).components[0]).clone();
+    assert_eq!((found.ports[0].port, found.ports[0].name.as_deref()), (8080, None));
+    assert_eq!(found.volumes.len(), 1);
 
     let both = format!("ports: [{{port: 1}}]\n        volumeMounts: {{}}\n        {deprecated}");
-    let properties = one(&SEED[0].replacen("image:", &both, 1)).components.remove(0).properties;
-    assert_eq!(properties.ports[0].port, 1);
-    assert!(properties.volumes.is_empty());
+    let found = properties(&one(&SEED[0].replacen("image:", &both, 1)).components[0]).clone();
+    assert_eq!(found.ports[0].port, 1);
+    assert!(found.volumes.is_empty());
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use rollout::oam::application::Application;
+use rollout::oam::application::{Component, ComponentBody};
 use rollout::oam::labels;
+use rollout::oam::properties::Properties;
 use rollout::oam::revision::{
     Decision, NewRevision, RevisionError, StoredRevision, decide_revision, number, prunable,
     render_revision as live, resolve_revision,
@@ -16,10 +18,17 @@ use crate::parsing::one;
 const SEED: &str = include_str!("seed/1-first-release.yaml");
 
 /// The seed's application, with another image or revision.
+fn properties(component: &mut Component) -> &mut Properties {
+    let ComponentBody::Container(properties) = &mut component.body else {
+        panic!("a component with a container")
+    };
+    properties
+}
+
 fn application(revision: Option<&str>, image: &str) -> Application {
     let mut application = one(SEED);
     application.components[0].external_revision = revision.map(str::to_owned);
-    application.components[0].properties.image = image.to_owned();
+    properties(&mut application.components[0]).image = image.to_owned();
     application
 }
 
@@ -148,8 +157,8 @@ fn rollout_and_application_labels_make_no_revision() {
     let v1 = stored("express-server-v1", 1, "a");
     let mut changed = application(None, "a");
     changed.labels.insert("team".to_owned(), "b".to_owned());
-    changed.components[0].rollout.target_size = 9;
-    changed.components[0].rollout.batches = None;
+    changed.components[0].rollout.as_mut().unwrap().target_size = 9;
+    changed.components[0].rollout.as_mut().unwrap().batches = None;
     assert_eq!(
         decide_revision(&[v1], &changed, &changed.components[0], "default"),
         Ok(Decision::Reuse { name: "express-server-v1".to_owned() })
@@ -160,8 +169,8 @@ fn rollout_and_application_labels_make_no_revision() {
 fn other_content_under_an_external_name_is_reported() {
     let v1 = stored("express-server-v1", 1, "web:1");
     let mut changed = application(Some("express-server-v1"), "web:2");
-    changed.components[0].properties.command = Some(vec!["run".to_owned()]);
-    changed.components[0].properties.labels.insert("a/b".to_owned(), "c".to_owned());
+    properties(&mut changed.components[0]).command = Some(vec!["run".to_owned()]);
+    properties(&mut changed.components[0]).labels.insert("a/b".to_owned(), "c".to_owned());
     assert_eq!(
         decide_revision(&[v1], &changed, &changed.components[0], "default"),
         Ok(Decision::ReuseDiffering {

@@ -68,7 +68,7 @@ fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {
 /// The objects that a component makes under names that its manifest gives, by kind. The names of its record and of its
 /// application's Lease are as unique as its own.
 fn objects(component: &Component) -> Vec<(&'static str, String)> {
-    let kind = component.kind.workload();
+    let kind = component.kind.workload().unwrap_or_default();
     let mut objects = Vec::new();
     for (name, offer) in services::service_names(&component.name, kind) {
         if offer == Offer::All || !Exposure::of(component).ports.is_empty() {
@@ -78,7 +78,11 @@ fn objects(component: &Component) -> Vec<(&'static str, String)> {
     if kind.is_in_place() {
         objects.push((kind.noun(), component.name.clone()));
     }
-    for revision in component.external_revision.iter().chain(&component.rollout.target_revision) {
+    for revision in component
+        .external_revision
+        .iter()
+        .chain(component.rollout.iter().filter_map(|rollout| rollout.target_revision.as_ref()))
+    {
         objects.push(("revision", revision.clone()));
     }
     objects

@@ -39,7 +39,9 @@ pub(super) fn resolve_manifest(
             (name, None)
         }
     };
-    let target_name = component.rollout.target_revision.clone().unwrap_or_else(|| name.clone());
+    let rollout = component.rollout.as_ref();
+    let target_name =
+        rollout.and_then(|rollout| rollout.target_revision.clone()).unwrap_or_else(|| name.clone());
     let target = match (&new_revision, stored.iter().find(|one| one.name == target_name)) {
         (Some(new), _) if new.name == target_name => StoredRevision::from_object(&new.object)
             .ok_or_else(|| Failure::new(FailureKind::Internal, "the new revision cannot be read back"))?,
@@ -49,16 +51,16 @@ pub(super) fn resolve_manifest(
         }
     };
     is_rendered &= target_name == name;
-    let rollout = &component.rollout;
+    let kind = component.kind.workload().unwrap_or_default();
     Ok(ResolvedTarget {
         desired: Desired {
-            kind: component.kind.workload(),
-            workload: workload_name(component.kind.workload(), &component.name, &target_name),
+            kind,
+            workload: workload_name(kind, &component.name, &target_name),
             target: target_name,
-            target_size: rollout.target_size,
-            batches: rollout.batches.clone(),
-            partition: rollout.batch_partition,
-            strategy: rollout.strategy,
+            target_size: rollout.map_or(0, |rollout| rollout.target_size),
+            batches: rollout.and_then(|rollout| rollout.batches.clone()),
+            partition: rollout.and_then(|rollout| rollout.batch_partition),
+            strategy: rollout.map(|rollout| rollout.strategy).unwrap_or_default(),
         },
         new_revision,
         target,

@@ -56,7 +56,16 @@ pub(super) fn read_application(
         .and_then(|at| read_spec(walk, &at, namespace, together));
     let ManifestMetadata { name, namespace, labels, annotations } = metadata?;
     let origin = walk.origin(root);
-    Some(Application { name, namespace, labels, annotations, components: components?, origin })
+    let components = components?;
+    Some(Application {
+        name,
+        namespace,
+        labels,
+        annotations,
+        components,
+        origin,
+        warnings: walk.take_warnings(),
+    })
 }
 
 /// Whether the document is an Application at all; the fields of anything else mean nothing to us.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::oam::application::{Component, ComponentKind, RolloutTrait};
+use crate::oam::application::{Component, ComponentBody, ComponentKind, RolloutTrait};
 use crate::oam::manifest::fields::refuse_filled;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
@@ -10,6 +10,7 @@ use crate::oam::manifest::together::{OfSource, SharedName};
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
 use crate::oam::manifest::{names, properties, rollout};
 use crate::oam::properties::Properties;
+use crate::oam::traits::Trait;
 
 const KINDS: [(&str, ComponentKind); 4] = [
     ("webservice", ComponentKind::Webservice),
@@ -25,10 +26,6 @@ const ALIASES: [(&str, ComponentKind); 2] =
 /// Types that KubeVela has and that cannot be rolled out in batches here.
 const OTHER_KINDS: [&str; 8] =
     ["task", "cron-task", "daemon", "k8s-objects", "raw", "helm", "kustomize", "ref-objects"];
-
-/// The least that the trait has to say.
-const MINIMAL_TRAIT: &str =
-    "add `traits: [{type: rollout, properties: {targetSize: 1}}]`, with the size you want";
 
 /// Reads a component; `None` where something is wrong with it.
 pub(super) fn read_component(
@@ -79,14 +76,16 @@ pub(super) fn read_component(
         None => None,
     };
     check_service_name(walk, &object, properties.as_ref());
-    let rollout = read_traits(walk, &object);
+    let traits = read_traits(walk, &object, kind);
+    let traits = traits?;
     Some(Component {
         name: name?,
         kind: kind?,
         external_revision: external_revision?,
         depends_on: depends_on?,
-        properties: properties?,
-        rollout: rollout?,
+        body: ComponentBody::Container(Box::new(properties?)),
+        rollout: traits.rollout,
+        traits: traits.others,
         origin: walk.origin(at),
     })
 }
@@ -135,48 +134,57 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
     good.then_some(names)
 }
 
-fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<RolloutTrait> {
-    let Some(at) = object.get("traits") else {
-        let at = At { node: object.at.node, path: format!("{}.traits", object.at.path) };
-        walk.refuse_with(&at, "missing, expected the `rollout` trait", MINIMAL_TRAIT);
-        return None;
-    };
-    let items = walk.list(&at, "a list with the `rollout` trait")?;
-    let mut found: Option<Option<RolloutTrait>> = None;
-    let mut unclear = false;
+/// The traits of a component.
+struct Traits {
+    rollout: Option<RolloutTrait>,
+    others: Vec<Trait>,
+}
+
+/// Reads the traits. The `rollout` trait is for types that run as a kind of workload whose revisions can be exchanged in
+/// batches.
+fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>, kind: Option<ComponentKind>) -> Option<Traits> {
+    let Some(at) = object.get("traits") else { return Some(Traits { rollout: None, others: Vec::new() }) };
+    let items = walk.list(&at, "a list of traits")?;
+    let mut rollout = None;
+    let mut is_good = true;
     for item in &items {
-        let Some(entry) = walk.object_of(item, &["type", "properties"], |_| None) else {
-            unclear = true;
+        let entry = walk.object_of(item, &["type", "properties"], |_| None);
+        let Some((entry, at)) = entry.and_then(|entry| {
+            let at = walk.required(&entry, "type", "a trait such as `rollout`")?;
+            Some((entry, at))
+        }) else {
+            is_good = false;
             continue;
         };
-        let Some(kind) = walk.required(&entry, "type", "`rollout`") else {
-            unclear = true;
-            continue;
-        };
-        let Some(text) = walk.text(&kind, "`rollout`") else {
-            unclear = true;
+        let Some(text) = walk.text(&at, "a trait such as `rollout`") else {
+            is_good = false;
             continue;
         };
         if text != "rollout" {
+            is_good = false;
             let hint = did_you_mean(text, ["rollout"]);
-            unclear |= hint.is_some();
             let hint = hint.or_else(|| Some("`rollout` is the only supported trait".to_owned()));
-            walk.report(&kind, format!("found trait {}, expected `rollout`", quoted(text)), hint);
+            walk.report(&at, format!("found trait {}, expected `rollout`", quoted(text)), hint);
             continue;
         }
-        if found.is_some() {
-            walk.refuse(&kind, "the `rollout` trait appears twice");
+        if rollout.is_some() {
+            is_good = false;
+            walk.refuse(&at, "the `rollout` trait appears twice");
             continue;
         }
-        found = Some(
-            walk.required(&entry, "properties", "a mapping with `targetSize`")
-                .and_then(|at| rollout::read_rollout(walk, &at)),
-        );
+        let workload = kind.and_then(ComponentKind::workload);
+        if let (Some(kind), None) = (kind, workload) {
+            is_good = false;
+            walk.refuse(&at, format!("a `{}` cannot be rolled out in batches", kind.as_str()));
+            continue;
+        }
+        rollout = walk
+            .required(&entry, "properties", "a mapping with `targetSize`")
+            // What an unknown type runs as makes no difference: the component is refused.
+            .and_then(|at| rollout::read_rollout(walk, &at, workload.unwrap_or_default()));
+        is_good &= rollout.is_some();
     }
-    if found.is_none() && !unclear {
-        walk.refuse_with(&at, "no `rollout` trait among the traits", MINIMAL_TRAIT);
-    }
-    found.flatten()
+    is_good.then_some(Traits { rollout, others: Vec::new() })
 }
 
 /// Checks that every component depends on components that are there, and on none that depends on it.

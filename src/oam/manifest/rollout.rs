@@ -4,6 +4,7 @@
 //! and are judged when that is known.
 
 use crate::oam::application::{Amount, Batch, RolloutTrait, Strategy};
+use crate::oam::kind::WorkloadKind;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
@@ -19,7 +20,7 @@ const STRATEGIES: [(&str, Strategy); 2] =
     [("IncreaseFirst", Strategy::IncreaseFirst), ("DecreaseFirst", Strategy::DecreaseFirst)];
 
 /// Reads the trait's properties; `None` where something is wrong with them.
-pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTrait> {
+pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind) -> Option<RolloutTrait> {
     let known = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
     let object = walk.object_of(at, &known, |name| match name {
         "replicas" => Some("the number of replicas is `targetSize`"),
@@ -51,6 +52,7 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>) -> Option<RolloutTr
         Some(at) => walk.choice(&at, &STRATEGIES),
     };
     Some(RolloutTrait {
+        kind,
         target_revision: target_revision?,
         target_size: target_size?,
         batches: batches?,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use crate::oam::application::Origin;
+use crate::oam::application::{ManifestWarning, Origin};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
 
@@ -32,6 +32,7 @@ pub(super) struct Walk<'t> {
     /// Lines of the source before the document.
     lines_before: usize,
     problems: Vec<Problem>,
+    warnings: Vec<ManifestWarning>,
     overflow: bool,
 }
 
@@ -57,7 +58,19 @@ impl<'n> Object<'n> {
 
 impl<'t> Walk<'t> {
     pub(super) fn new(file: &'t str, text: &'t str, lines_before: usize) -> Self {
-        Self { file, text, lines_before, problems: Vec::new(), overflow: false }
+        Self { file, text, lines_before, problems: Vec::new(), warnings: Vec::new(), overflow: false }
+    }
+
+    #[expect(dead_code, reason = "the deprecated forms come with the types that have them")]
+    /// Notes a part that is accepted and should be written otherwise, or that has no effect.
+    pub(super) fn warn(&mut self, at: &At<'_>, message: String) {
+        let warning = ManifestWarning { origin: self.origin(at), path: at.path.clone(), message };
+        self.warnings.push(warning);
+    }
+
+    /// The warnings so far.
+    pub(super) fn take_warnings(&mut self) -> Vec<ManifestWarning> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// The problems, with a last one where some were left out.

@@ -10,8 +10,7 @@ use crate::oam::properties::{
 };
 
 /// The template of the component's pods. What is not given is left out, but for what KubeVela fills in.
-pub(super) fn template(component: &Component, revision: &str) -> Value {
-    let properties = &component.properties;
+pub(super) fn template(component: &Component, properties: &Properties, revision: &str) -> Value {
     let mut labels = properties.labels.clone();
     labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
     match component.kind {
@@ -36,23 +35,21 @@ pub(super) fn template(component: &Component, revision: &str) -> Value {
     if !properties.annotations.is_empty() {
         metadata["annotations"] = json!(properties.annotations);
     }
-    json!({"metadata": metadata, "spec": spec(component)})
+    json!({"metadata": metadata, "spec": spec(&component.name, properties)})
 }
 
-fn spec(component: &Component) -> Value {
-    let properties = &component.properties;
+fn spec(name: &str, properties: &Properties) -> Value {
     let mut spec = Map::new();
-    spec.insert("containers".to_owned(), json!([container(component)]));
+    spec.insert("containers".to_owned(), json!([container(name, properties)]));
     list(&mut spec, "hostAliases", &properties.host_aliases, host_alias);
     list(&mut spec, "imagePullSecrets", &properties.image_pull_secrets, |name| json!({"name": name}));
     list(&mut spec, "volumes", &properties.volumes, volume);
     Value::Object(spec)
 }
 
-fn container(component: &Component) -> Value {
-    let properties = &component.properties;
+fn container(name: &str, properties: &Properties) -> Value {
     let mut container = Map::new();
-    container.insert("name".to_owned(), json!(component.name));
+    container.insert("name".to_owned(), json!(name));
     container.insert("image".to_owned(), json!(properties.image));
     if let Some(policy) = properties.image_pull_policy {
         container.insert("imagePullPolicy".to_owned(), json!(policy.as_str()));

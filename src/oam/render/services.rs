@@ -109,7 +109,7 @@ pub fn render_services(application: &Application, component: &Component, namespa
     let exposure = Exposure::of(component);
     let declared = declared_ports(&render_workload(application, component, namespace, ""));
     let ports = RevisionPorts { declared, exposure };
-    let kind = component.kind.workload();
+    let kind = component.kind.workload().unwrap_or_default();
     let inherited = Inherited::of(application);
     let outlines = Outline::all(&application.name, &component.name, kind, namespace, &inherited);
     let service = |outline: &Outline| {

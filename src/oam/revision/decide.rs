@@ -253,7 +253,8 @@ impl RevisionRequest<'_> {
             },
         });
         // A body without ports says by itself that nothing is exposed.
-        if let (false, Ok(exposes)) = (self.component.properties.ports.is_empty(), exposes) {
+        let has_ports = self.component.properties().is_some_and(|properties| !properties.ports.is_empty());
+        if let (true, Ok(exposes)) = (has_ports, exposes) {
             object["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
         }
         Ok(NewRevision { name: name.to_owned(), number, object })
