@@ -8,6 +8,7 @@ pub mod hash;
 pub mod kind;
 pub mod labels;
 pub mod manifest;
+pub mod object;
 pub mod properties;
 pub mod quantity;
 pub mod render;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::oam::application::{Application, Component, ComponentKind};
+use crate::oam::application::{Application, Component, ComponentBody, ComponentKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::properties::{ClaimTemplate, Properties};
@@ -57,6 +57,92 @@ pub struct Output {
     pub trait_type: String,
     /// The object.
     pub object: Value,
+}
+
+/// A component that is applied as a whole, as KubeVela renders it: its type, changed and added to by its traits. No object
+/// has the labels of its application yet.
+pub fn render_component(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    revision: &str,
+) -> Rendered {
+    match &component.body {
+        ComponentBody::Container(properties) => {
+            let kind = component.kind.workload().unwrap_or_default();
+            let workload = json!({
+                "apiVersion": kind.api_version(),
+                "kind": kind.as_str(),
+                "metadata": {"name": component.name, "namespace": namespace},
+                "spec": spec(component, kind, properties, revision),
+            });
+            let services = render_services(application, component, namespace).into_iter().map(|object| {
+                Output { name: "webserviceExpose".to_owned(), trait_type: AUXILIARY.to_owned(), object }
+            });
+            Rendered { workload, outputs: services.collect() }
+        }
+        ComponentBody::Objects(objects) => {
+            let outputs = objects.iter().enumerate().skip(1).map(|(index, object)| Output {
+                name: format!("objects-{index}"),
+                trait_type: AUXILIARY.to_owned(),
+                object: object.clone(),
+            });
+            let workload = objects.first().cloned().unwrap_or_default();
+            Rendered { workload, outputs: outputs.collect() }
+        }
+    }
+}
+
+/// The trait type of objects that come from a component itself.
+const AUXILIARY: &str = "AuxiliaryWorkload";
+
+/// Every object of a component that is applied as a whole, with what it has from its application; the workload is the first.
+pub fn render_objects(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    revision: &str,
+) -> Vec<Value> {
+    let Rendered { workload, outputs } = render_component(application, component, namespace, revision);
+    let inherited = Inherited::of(application);
+    let own = |part: &[(&str, &str)]| {
+        let mut labels = own_labels(&application.name, &component.name, namespace);
+        labels.extend(part.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        labels
+    };
+    let of_workload = own(&[
+        (labels::RESOURCE_TYPE, "WORKLOAD"),
+        (labels::WORKLOAD_TYPE, component.kind.as_str()),
+        (labels::REVISION, revision),
+    ]);
+    let workload = marked(workload, &inherited, of_workload);
+    let outputs = outputs.into_iter().map(|Output { name, trait_type, object }| {
+        let of_output = own(&[
+            (labels::RESOURCE_TYPE, "TRAIT"),
+            (labels::TRAIT_TYPE, &trait_type),
+            (labels::TRAIT_RESOURCE, &name),
+        ]);
+        marked(object, &inherited, of_output)
+    });
+    std::iter::once(workload).chain(outputs).collect()
+}
+
+/// An object with labels and annotations beside those that it has. Its own labels come before those of the application,
+/// and `own` before both.
+fn marked(mut object: Value, inherited: &Inherited, own: BTreeMap<String, String>) -> Value {
+    let mut add = |field: &str, inherited: &BTreeMap<String, String>, own: BTreeMap<String, String>| {
+        let mut all: Map<String, Value> =
+            inherited.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        let given = object["metadata"][field].as_object().cloned().unwrap_or_default();
+        all.extend(given);
+        all.extend(own.into_iter().map(|(key, value)| (key, json!(value))));
+        if !all.is_empty() {
+            object["metadata"][field] = Value::Object(all);
+        }
+    };
+    add("labels", &inherited.labels, own);
+    add("annotations", &inherited.annotations, BTreeMap::new());
+    object
 }
 
 /// The component's workload as a revision stores it: named like the component, without `replicas`, `paused`, a
