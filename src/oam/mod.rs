@@ -13,4 +13,5 @@ pub mod properties;
 pub mod quantity;
 pub mod render;
 pub mod revision;
+pub mod schema;
 pub mod traits;

@@ -208,7 +208,7 @@ fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
 }
 
 /// A quantity; numbers without quotes are as good as strings.
-fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
+pub(super) fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
     let expected = format!("a quantity of 0 or more such as {examples}");
     let text = match &at.node.value {
         NodeValue::Text(text) => text.clone(),

@@ -50,7 +50,8 @@ impl<'n> Object<'n> {
         })
     }
 
-    fn find(&self, name: &str) -> Option<At<'n>> {
+    /// The field's value, also where it is there and empty.
+    pub(super) fn find(&self, name: &str) -> Option<At<'n>> {
         let (name, _, node) = self.fields.iter().find(|(field, _, _)| field == name)?;
         Some(At { node, path: joined(&self.at.path, name) })
     }
@@ -61,7 +62,6 @@ impl<'t> Walk<'t> {
         Self { file, text, lines_before, problems: Vec::new(), warnings: Vec::new(), overflow: false }
     }
 
-    #[expect(dead_code, reason = "the deprecated forms come with the types that have them")]
     /// Notes a part that is accepted and should be written otherwise, or that has no effect.
     pub(super) fn warn(&mut self, at: &At<'_>, message: String) {
         let warning = ManifestWarning { origin: self.origin(at), path: at.path.clone(), message };

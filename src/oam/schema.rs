@@ -1,0 +1,223 @@
+//! The language in which the parts of a manifest that follow KubeVela's definitions are declared.
+//!
+//! A table of [`Field`]s says what a mapping may contain; `manifest/schema.rs` reads a mapping by it. Nothing
+//! here knows a document or a place in it.
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Any string.
+    Text,
+    /// A string of some grammar.
+    Checked(Grammar),
+    /// One of a few strings.
+    Choice(&'static [&'static str]),
+    /// A whole number from `least` to `most`.
+    Integer {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// An amount of cpu, memory or storage; read as a string, also where the manifest has a number. The text is
+    /// an example or two for messages.
+    Quantity(&'static str),
+    /// A value, or `null`, which is kept.
+    Nullable(&'static Self),
+    /// A sequence.
+    List {
+        /// What each item is.
+        of: &'static Self,
+        /// The list in words, with its article.
+        expected: &'static str,
+    },
+    /// A mapping with free keys.
+    Map {
+        /// What each value is.
+        of: &'static Self,
+        /// What each key is.
+        keys: Grammar,
+        /// The mapping in words, with its article.
+        expected: &'static str,
+    },
+    /// A mapping with declared fields.
+    Object(&'static Table),
+    /// Any value, kept as it is.
+    Any,
+    /// A mapping whose values may be anything, kept as it is.
+    AnyObject,
+}
+
+/// A set of strings: the check, and the set in words for messages, with its article.
+#[derive(Debug, Clone, Copy)]
+pub struct Grammar {
+    /// What it is.
+    pub expected: &'static str,
+    /// Whether a string belongs to it.
+    pub accepts: fn(&str) -> bool,
+}
+
+/// The fields of a mapping.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The mapping in words, with its article, such as ``a mapping with `name` and `image` ``.
+    pub expected: &'static str,
+    /// The declared fields.
+    pub fields: &'static [Field],
+    /// What becomes of the others.
+    pub undeclared: Undeclared,
+    /// What the fields must satisfy together.
+    pub rules: &'static [Rule],
+    /// Names that people try, and what to write instead.
+    pub advice: &'static [(&'static str, &'static str)],
+}
+
+/// What becomes of a field that its table does not declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undeclared {
+    /// It is ignored, with a warning.
+    Ignored,
+    /// It is refused.
+    Refused,
+    /// It is kept as it is: the mapping is copied whole.
+    Kept,
+}
+
+/// One declared field.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The name.
+    pub name: &'static str,
+    /// What it may be.
+    pub shape: Shape,
+    /// Whether it has to be there.
+    pub presence: Presence,
+    /// What to write instead of a field that still works.
+    pub deprecated: Option<&'static str>,
+}
+
+/// Whether a field has to be there.
+#[derive(Debug, Clone, Copy)]
+pub enum Presence {
+    /// Its absence is a problem.
+    Required,
+    /// Its absence means nothing.
+    Optional,
+    /// Its absence means this value.
+    Default(Literal),
+}
+
+/// A default.
+#[derive(Debug, Clone, Copy)]
+pub enum Literal {
+    /// A string.
+    Text(&'static str),
+    /// A number.
+    Integer(i64),
+    /// A truth value.
+    Boolean(bool),
+    /// A list of strings.
+    Texts(&'static [&'static str]),
+    /// A mapping without fields.
+    EmptyMap,
+    /// What an empty mapping reads as: the defaults of the field's own table.
+    Filled,
+}
+
+/// What the fields of one mapping must satisfy together. A field counts as given if the manifest has a value
+/// for it.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// Exactly one of these is given.
+    ExactlyOne(&'static [&'static str]),
+    /// At most one of these is given.
+    AtMostOne(&'static [&'static str]),
+    /// At least one of these is given.
+    AtLeastOne(&'static [&'static str]),
+    /// If this is given, nothing else is.
+    Alone(&'static str),
+    /// If the field has this value, these are given.
+    Needs {
+        /// The field.
+        field: &'static str,
+        /// Its value, as given or by default.
+        is: &'static str,
+        /// What has to be given then.
+        needed: &'static [&'static str],
+    },
+}
+
+/// A field that has to be there.
+#[must_use]
+pub const fn required(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, presence: Presence::Required, deprecated: None }
+}
+
+/// A field that may be absent.
+#[must_use]
+pub const fn optional(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, presence: Presence::Optional, deprecated: None }
+}
+
+/// A field with a default.
+#[must_use]
+pub const fn defaulted(name: &'static str, shape: Shape, default: Literal) -> Field {
+    Field { name, shape, presence: Presence::Default(default), deprecated: None }
+}
+
+impl Field {
+    /// The same field, deprecated in favour of another.
+    #[must_use]
+    pub const fn deprecated(self, instead: &'static str) -> Self {
+        Self { deprecated: Some(instead), ..self }
+    }
+}
+
+impl Table {
+    /// A mapping in which undeclared fields are ignored.
+    #[must_use]
+    pub const fn open(expected: &'static str, fields: &'static [Field]) -> Self {
+        Self { expected, fields, undeclared: Undeclared::Ignored, rules: &[], advice: &[] }
+    }
+
+    /// A mapping in which undeclared fields are refused.
+    #[must_use]
+    pub const fn closed(expected: &'static str, fields: &'static [Field]) -> Self {
+        Self { expected, fields, undeclared: Undeclared::Refused, rules: &[], advice: &[] }
+    }
+
+    /// A mapping that is copied whole.
+    #[must_use]
+    pub const fn copied(expected: &'static str, fields: &'static [Field]) -> Self {
+        Self { expected, fields, undeclared: Undeclared::Kept, rules: &[], advice: &[] }
+    }
+
+    /// The same table with rules.
+    #[must_use]
+    pub const fn with_rules(self, rules: &'static [Rule]) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The same table with advice on names that it does not declare.
+    #[must_use]
+    pub const fn with_advice(self, advice: &'static [(&'static str, &'static str)]) -> Self {
+        Self { advice, ..self }
+    }
+}
+
+/// A list of strings.
+pub const TEXTS: Shape = Shape::List { of: &Shape::Text, expected: "a list of strings" };
+
+/// A 32-bit number of 0 or more.
+pub const COUNT: Shape = Shape::Integer { least: 0, most: i32::MAX as i64 };
+
+/// A 32-bit number of 1 or more.
+pub const POSITIVE: Shape = Shape::Integer { least: 1, most: i32::MAX as i64 };
+
+/// The number of a port.
+pub const PORT: Shape = Shape::Integer { least: 1, most: u16::MAX as i64 };
+
+/// A number that identifies a user or group.
+pub const ID: Shape = Shape::Integer { least: 0, most: i32::MAX as i64 };
