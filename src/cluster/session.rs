@@ -16,6 +16,7 @@ use crate::cluster::classify::{self, ServerName};
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::response::{self, ServerWarnings};
+use crate::cluster::served_kind::ServedKind;
 
 /// The delays between tries; an outage's end is noticed within the longest.
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
@@ -216,6 +217,15 @@ impl Session {
     #[must_use]
     pub fn dynamic(&self, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, resource)
+    }
+
+    /// An untyped view of a kind's objects: of those in a namespace, or of all.
+    #[must_use]
+    pub fn objects(&self, kind: &ServedKind, namespace: Option<&str>) -> Api<DynamicObject> {
+        match namespace {
+            Some(namespace) => self.dynamic(namespace, &kind.resource),
+            None => Api::all_with(self.client.clone(), &kind.resource),
+        }
     }
 
     /// Makes a write once, within the request's deadline.

@@ -70,10 +70,19 @@ impl StoredRevision {
         })
     }
 
-    /// The workload in the body, if the body is sound: `data.spec.workload`, with a `spec`.
+    /// The workload in the body, if the body is sound: `data.spec.workload`, or the first of `data.spec.objects`, with a
+    /// `spec`.
     pub fn workload(&self) -> Option<&Value> {
-        let workload = self.data.get("spec")?.get("workload")?;
+        let spec = self.data.get("spec")?;
+        let workload = spec.get("workload").or_else(|| spec.get("objects")?.get(0))?;
         workload.get("spec").is_some_and(Value::is_object).then_some(workload)
+    }
+
+    /// The objects of a component that is applied as a whole, the workload first; `None` where the revision is rolled out
+    /// in batches.
+    pub fn objects(&self) -> Option<&[Value]> {
+        let objects = self.data.get("spec")?.get("objects")?.as_array()?;
+        (!objects.is_empty()).then_some(objects)
     }
 
     /// The images that it says, by container.

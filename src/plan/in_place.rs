@@ -67,7 +67,7 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
             let kept = spec.original_size.min(spec.target_size.saturating_sub(goal));
             Shape { replicas: goal.saturating_add(kept), partition: kept }
         }
-        Mode::Release | Mode::Scale => Shape { replicas: goal, partition: 0 },
+        Mode::Release | Mode::Scale | Mode::Apply => Shape { replicas: goal, partition: 0 },
     }
 }
 
@@ -89,7 +89,7 @@ fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
     let is_within = |goal: u32| match spec.mode {
         Mode::Upgrade => updated_replicas(workload, &spec.target) <= goal,
         Mode::Release | Mode::Scale if spec.is_shrink() => workload.replicas >= goal,
-        Mode::Release | Mode::Scale => workload.replicas <= goal,
+        Mode::Release | Mode::Scale | Mode::Apply => workload.replicas <= goal,
     };
     goals.iter().position(|goal| is_within(*goal)).unwrap_or_else(|| spec.last_batch())
 }

@@ -10,6 +10,8 @@ pub mod desired;
 pub mod epoch;
 pub mod in_place;
 pub mod next_action;
+pub mod object_readiness;
+pub mod objects;
 pub mod observed;
 pub mod phrase;
 pub mod preview;

@@ -33,7 +33,7 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
         let pending = match spec.mode {
             Mode::Upgrade => upgrade(spec, target, &sources, goal, tolerated),
             Mode::Release | Mode::Scale if spec.is_shrink() => shrink(target, goal),
-            Mode::Release | Mode::Scale => grow(target, goal, tolerated),
+            Mode::Release | Mode::Scale | Mode::Apply => grow(target, goal, tolerated),
         };
         if let Some(change) = pending {
             // An earlier batch of which a pod has become unready again is not the batch under way.
@@ -53,7 +53,7 @@ fn current_batch(spec: &RunSpec, goals: &[u32], target: &Workload, sources: &[&W
         (Mode::Upgrade, FrozenStrategy::IncreaseFirst) => target.replicas <= goal,
         (Mode::Upgrade, FrozenStrategy::DecreaseFirst) => source >= spec.target_size.saturating_sub(goal),
         (Mode::Release | Mode::Scale, _) if spec.is_shrink() => target.replicas >= goal,
-        (Mode::Release | Mode::Scale, _) => target.replicas <= goal,
+        (Mode::Release | Mode::Scale | Mode::Apply, _) => target.replicas <= goal,
     };
     goals.iter().position(|goal| is_within(*goal)).unwrap_or_else(|| spec.last_batch())
 }

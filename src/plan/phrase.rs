@@ -11,6 +11,7 @@ pub fn run(mode: Mode, target: &str) -> String {
         Mode::Release => format!("first release of `{target}`"),
         Mode::Upgrade => format!("upgrade to `{target}`"),
         Mode::Scale => format!("scaling of `{target}`"),
+        Mode::Apply => format!("apply `{target}` as a whole"),
     }
 }
 
@@ -18,14 +19,17 @@ pub fn run(mode: Mode, target: &str) -> String {
 pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batches: &[u32]) -> String {
     let from = match mode {
         Mode::Release | Mode::Scale => String::new(),
+        Mode::Apply if sources.is_empty() => String::new(),
         // Nobody knows which revision an object that was changed by somebody else is of.
         Mode::Upgrade if sources.is_empty() => "from an externally modified workload: ".to_owned(),
-        Mode::Upgrade => format!("from {}: ", list_literals(sources)),
+        Mode::Upgrade | Mode::Apply => format!("from {}: ", list_literals(sources)),
     };
     let sizes: Vec<String> = batches.iter().map(u32::to_string).collect();
     let replicas = match mode {
-        Mode::Upgrade | Mode::Scale if size_before != size => format!("{size_before} → {}", replicas(size)),
-        Mode::Release | Mode::Upgrade | Mode::Scale => replicas(size),
+        Mode::Upgrade | Mode::Scale | Mode::Apply if size_before != size => {
+            format!("{size_before} → {}", replicas(size))
+        }
+        Mode::Release | Mode::Upgrade | Mode::Scale | Mode::Apply => replicas(size),
     };
     format!("{from}{replicas} in {} ({})", plural(batches.len(), "batch", "batches"), list(&sizes))
 }
@@ -36,6 +40,7 @@ pub fn change(mode: Mode, size_before: u32, size: u32) -> String {
         Mode::Release => format!("first release with {}", replicas(size)),
         Mode::Upgrade => format!("upgrade to {}", replicas(size)),
         Mode::Scale => format!("scaling from {size_before} to {}", replicas(size)),
+        Mode::Apply => format!("apply with {}", replicas(size)),
     }
 }
 

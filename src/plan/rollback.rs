@@ -45,7 +45,7 @@ pub fn rollback_size(record: &Record, live: Option<u32>) -> u32 {
         (Outcome::Succeeded, _) => live.unwrap_or(run.spec.target_size),
         // Before the first release there was no size.
         (_, Mode::Release) => run.spec.target_size,
-        (_, Mode::Upgrade | Mode::Scale) => run.size_before(),
+        (_, Mode::Upgrade | Mode::Scale | Mode::Apply) => run.size_before(),
     }
 }
 

@@ -119,6 +119,8 @@ pub enum Mode {
     Upgrade,
     /// The same revision gets another size.
     Scale,
+    /// The objects of a revision are applied as a whole; there is one batch.
+    Apply,
 }
 
 /// [`Strategy`], as it is stored.
@@ -175,7 +177,7 @@ impl RunSpec {
                         self.original_size.saturating_sub(moved)
                     }
                     Mode::Release | Mode::Scale => self.original_size.saturating_add(moved),
-                    Mode::Upgrade => moved,
+                    Mode::Upgrade | Mode::Apply => moved,
                 }
             })
             .collect()
@@ -217,14 +219,14 @@ impl RunSpec {
     pub fn size_before(&self) -> u32 {
         match self.mode {
             Mode::Upgrade => self.original_size.saturating_add(self.target_start),
-            Mode::Release | Mode::Scale => self.original_size,
+            Mode::Release | Mode::Scale | Mode::Apply => self.original_size,
         }
     }
 
     /// Whether a scale makes the workload smaller.
     #[must_use]
     pub fn is_shrink(&self) -> bool {
-        self.mode != Mode::Upgrade && self.target_size < self.original_size
+        matches!(self.mode, Mode::Release | Mode::Scale) && self.target_size < self.original_size
     }
 
     /// Whether the gate is closed after this batch (zero-based). The last batch has no gate.

@@ -62,7 +62,7 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
 fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
     match spec.mode {
         Mode::Upgrade => spec.goals().into_iter().filter(|goal| *goal <= replicas).max().unwrap_or(0),
-        Mode::Release | Mode::Scale => replicas,
+        Mode::Release | Mode::Scale | Mode::Apply => replicas,
     }
 }
 

@@ -199,7 +199,7 @@ fn new_run(
         target: desired.target.clone(),
         sources: match mode {
             Mode::Upgrade => source_names(observed, desired.kind, &desired.target, recorded),
-            Mode::Release | Mode::Scale => Vec::new(),
+            Mode::Release | Mode::Scale | Mode::Apply => Vec::new(),
         },
         original_size,
         target_start: split.target,
@@ -227,7 +227,7 @@ fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSu
 /// How many pods a run moves.
 fn change(spec: &RunSpec) -> u32 {
     match spec.mode {
-        Mode::Release | Mode::Scale => spec.target_size.abs_diff(spec.original_size),
+        Mode::Release | Mode::Scale | Mode::Apply => spec.target_size.abs_diff(spec.original_size),
         Mode::Upgrade => spec.target_size,
     }
 }

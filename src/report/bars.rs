@@ -146,6 +146,8 @@ impl Bars {
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }
             | EventKind::ServiceRemoved { .. }
+            | EventKind::ObjectApplied { .. }
+            | EventKind::ObjectDeleted { .. }
             | EventKind::Retrying { .. }
             | EventKind::Warned { .. } => {}
         }

@@ -156,6 +156,18 @@ pub enum EventKind {
         /// Its name.
         service: String,
     },
+    /// An object of a component that is applied as a whole was written.
+    ObjectApplied {
+        /// Its kind and name, such as `deployment.apps/web`.
+        object: String,
+        /// Whether it was there before.
+        change: ObjectChange,
+    },
+    /// An object that the component no longer renders was deleted.
+    ObjectDeleted {
+        /// Its kind and name, such as `service/web`.
+        object: String,
+    },
     /// A request failed and will be retried.
     Retrying {
         /// What went wrong.
@@ -193,6 +205,26 @@ pub enum EventKind {
         /// What to do next, one line each.
         hints: Vec<String>,
     },
+}
+
+/// What applying an object did to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectChange {
+    /// It did not exist.
+    Created,
+    /// It existed and was changed.
+    Configured,
+}
+
+impl ObjectChange {
+    /// The word that kubectl prints.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+        }
+    }
 }
 
 /// Where a run stands.

@@ -110,6 +110,8 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }
             | EventKind::ServiceRemoved { .. }
+            | EventKind::ObjectApplied { .. }
+            | EventKind::ObjectDeleted { .. }
             | EventKind::Retrying { .. }
             | EventKind::Succeeded { .. }
             | EventKind::Interrupted { .. } => return,

@@ -84,6 +84,7 @@ impl PastRun {
                 Mode::Release => "Release",
                 Mode::Upgrade => "Upgrade",
                 Mode::Scale => "Scale",
+                Mode::Apply => "Apply",
             },
             from: run.spec.sources.clone(),
             to: run.spec.target.clone(),

@@ -123,6 +123,13 @@ enum Payload<'a> {
     ServiceRemoved {
         service: &'a str,
     },
+    ObjectApplied {
+        object: &'a str,
+        change: &'static str,
+    },
+    ObjectDeleted {
+        object: &'a str,
+    },
     Retrying {
         error: &'a str,
         delay_seconds: f64,
@@ -163,6 +170,7 @@ enum JsonMode {
     Release,
     Upgrade,
     Scale,
+    Apply,
 }
 
 #[derive(Serialize)]
@@ -250,6 +258,10 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
             EventKind::ServiceApplied { service } => Self::ServiceApplied { service },
             EventKind::ServiceRemoved { service } => Self::ServiceRemoved { service },
+            EventKind::ObjectApplied { object, change } => {
+                Self::ObjectApplied { object, change: change.as_str() }
+            }
+            EventKind::ObjectDeleted { object } => Self::ObjectDeleted { object },
             EventKind::Retrying { error, delay } => Self::Retrying { error, delay_seconds: seconds(*delay) },
             EventKind::Warned { message } => Self::Warned { message },
             EventKind::Succeeded { progress, changed } => {
@@ -278,6 +290,7 @@ impl From<Mode> for JsonMode {
             Mode::Release => Self::Release,
             Mode::Upgrade => Self::Upgrade,
             Mode::Scale => Self::Scale,
+            Mode::Apply => Self::Apply,
         }
     }
 }

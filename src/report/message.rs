@@ -146,6 +146,10 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         }
         EventKind::ServiceApplied { service } => (Severity::Info, format!("service `{service}` applied")),
         EventKind::ServiceRemoved { service } => (Severity::Info, format!("service `{service}` deleted")),
+        EventKind::ObjectApplied { object, change } => {
+            (Severity::Info, format!("{object} {}", change.as_str()))
+        }
+        EventKind::ObjectDeleted { object } => (Severity::Info, format!("{object} deleted")),
         EventKind::Retrying { error, delay } => {
             (Severity::Warning, format!("request failed, retrying in {}: {error}", format_duration(*delay)))
         }
@@ -186,7 +190,7 @@ fn extent(what: &EventKind) -> Option<String> {
         return None;
     };
     let mut before = match action {
-        Mode::Release | Mode::Upgrade => 0,
+        Mode::Release | Mode::Upgrade | Mode::Apply => 0,
         Mode::Scale => *original_size,
     };
     let sizes: Vec<u32> =
@@ -194,7 +198,7 @@ fn extent(what: &EventKind) -> Option<String> {
     let size_before = match action {
         Mode::Scale => *original_size,
         // The pods of the target at the start are not known here.
-        Mode::Release | Mode::Upgrade => *target_size,
+        Mode::Release | Mode::Upgrade | Mode::Apply => *target_size,
     };
     let extent = phrase::extent(*action, from, size_before, *target_size, &sizes);
     let limits = [("batch timeout", batch_timeout), ("overall timeout", timeout)];
@@ -230,11 +234,13 @@ mod tests {
             EventKind::RevisionsPruned { .. } => 14,
             EventKind::ServiceApplied { .. } => 15,
             EventKind::ServiceRemoved { .. } => 16,
-            EventKind::Retrying { .. } => 17,
-            EventKind::Warned { .. } => 18,
-            EventKind::Succeeded { .. } => 19,
-            EventKind::Interrupted { .. } => 20,
-            EventKind::Failed { .. } => 21,
+            EventKind::ObjectApplied { .. } => 17,
+            EventKind::ObjectDeleted { .. } => 18,
+            EventKind::Retrying { .. } => 19,
+            EventKind::Warned { .. } => 20,
+            EventKind::Succeeded { .. } => 21,
+            EventKind::Interrupted { .. } => 22,
+            EventKind::Failed { .. } => 23,
         }
     }
 

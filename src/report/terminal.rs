@@ -87,6 +87,8 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }
             | EventKind::ServiceRemoved { .. }
+            | EventKind::ObjectApplied { .. }
+            | EventKind::ObjectDeleted { .. }
             | EventKind::Retrying { .. }
             | EventKind::Warned { .. }
             | EventKind::Succeeded { .. }

@@ -68,6 +68,8 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
         EventKind::RevisionsPruned { revisions: vec![word("web-v0"), word("web-v1")] },
         EventKind::ServiceApplied { service: word("web") },
         EventKind::ServiceRemoved { service: word("web") },
+        EventKind::ObjectApplied { object: word("deployment.apps/web"), change: ObjectChange::Created },
+        EventKind::ObjectDeleted { object: word("ingress.networking.k8s.io/web") },
         EventKind::Retrying { error: word("connection reset"), delay: SignedDuration::from_secs(2) },
         EventKind::Warned { message: word("the image has no tag") },
         EventKind::Succeeded { progress: done.clone(), changed: true },

@@ -234,7 +234,7 @@ impl ComponentRun<'_> {
                 batch,
                 batches,
             },
-            Some(Mode::Release | Mode::Scale) | None => EventKind::WorkloadScaled {
+            Some(Mode::Release | Mode::Scale | Mode::Apply) | None => EventKind::WorkloadScaled {
                 workload,
                 role: Side::Target,
                 from: from.replicas,

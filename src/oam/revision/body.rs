@@ -7,15 +7,66 @@ use serde_json::{Map, Value, json};
 
 use crate::oam::hash::fnv1a;
 use crate::oam::labels;
+use crate::oam::object::ObjectRef;
 
 /// Differences that are listed; more would hide the first.
 const MAX_DIFFERENCES: usize = 20;
 
+/// The paths where the objects of two revisions differ, which are applied as a whole: with all that they say.
+pub(super) fn object_differences(stored: &[Value], rendered: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    for rendered in rendered {
+        let name = ObjectRef::of(rendered);
+        let before = stored.iter().find(|stored| ObjectRef::of(stored) == name);
+        let path = name.map_or_else(String::new, |name| name.to_string());
+        let before = before.map(comparable_object);
+        compare_fields(&path, before.as_ref(), Some(&comparable_object(rendered)), &mut found);
+    }
+    for stored in stored {
+        let name = ObjectRef::of(stored);
+        if !rendered.iter().any(|rendered| ObjectRef::of(rendered) == name) {
+            add(
+                format!("{}: no longer rendered", name.map_or_else(String::new, |name| name.to_string())),
+                &mut found,
+            );
+        }
+    }
+    found
+}
+
+/// An object without the name of its revision and fields that mean nothing.
+fn comparable_object(object: &Value) -> Value {
+    let mut object = object.clone();
+    for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
+        blank_revision(object.pointer_mut(pointer));
+    }
+    without_empties(object)
+}
+
+fn blank_revision(found: Option<&mut Value>) {
+    let Some(found) = found.and_then(Value::as_object_mut) else { return };
+    for key in [labels::REVISION, labels::APP_REVISION] {
+        if let Some(value) = found.get_mut(key) {
+            *value = json!("");
+        }
+    }
+}
+
 /// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
 /// hexadecimal digits. It never changes between versions: revisions in clusters carry it.
 pub(super) fn hash(workload: &Value) -> String {
+    hash_of(&comparable(workload))
+}
+
+/// The same over objects that are applied as a whole.
+pub(super) fn hash_of_objects(objects: &[Value]) -> String {
+    hash_of(&objects.iter().map(comparable_object).collect())
+}
+
+/// The hash of a value, whatever order its maps have.
+pub(super) fn hash_of(value: &Value) -> String {
     let mut text = String::new();
-    write(&comparable(workload), &mut text);
+    write(value, &mut text);
     format!("{:016x}", fnv1a(&text))
 }
 
@@ -33,18 +84,7 @@ fn comparable(workload: &Value) -> Value {
         fields.remove("replicas");
         fields.remove("paused");
     }
-    let pod_labels = spec
-        .get_mut("template")
-        .and_then(|template| template.get_mut("metadata"))
-        .and_then(|metadata| metadata.get_mut("labels"))
-        .and_then(Value::as_object_mut);
-    if let Some(pod_labels) = pod_labels {
-        for key in [labels::REVISION, labels::APP_REVISION] {
-            if let Some(value) = pod_labels.get_mut(key) {
-                *value = json!("");
-            }
-        }
-    }
+    blank_revision(spec.pointer_mut("/template/metadata/labels"));
     without_empties(spec)
 }
 

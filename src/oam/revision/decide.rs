@@ -126,10 +126,9 @@ impl RevisionRequest<'_> {
             return Ok(Decision::Create(self.create(name)?));
         };
         self.check_owner(existing)?;
-        let Some(workload) = existing.workload() else {
+        let Some(differences) = self.render(name).differences(existing) else {
             return Err(RevisionError::Broken { name: name.to_owned() });
         };
-        let differences = body::differences(workload, &self.render(name));
         let name = name.to_owned();
         if differences.is_empty() {
             return Ok(Decision::Reuse { name });
@@ -141,7 +140,7 @@ impl RevisionRequest<'_> {
         let rendered = self.render("");
         let same = |revision: &&StoredRevision| {
             self.is_ours(revision)
-                && revision.workload().is_some_and(|stored| body::differences(stored, &rendered).is_empty())
+                && rendered.differences(revision).is_some_and(|differences| differences.is_empty())
         };
         let newest =
             self.stored.iter().filter(same).max_by_key(|found| (found.revision, found.name.as_str()));
@@ -222,12 +221,18 @@ impl RevisionRequest<'_> {
         }
     }
 
-    fn render(&self, revision: &str) -> Value {
-        render::render_workload(self.application, self.component, self.namespace, revision)
+    fn render(&self, revision: &str) -> Content {
+        let Self { application, component, namespace, .. } = self;
+        match component.rollout {
+            Some(_) => {
+                Content::Workload(render::render_workload(application, component, namespace, revision))
+            }
+            None => Content::Objects(render::render_objects(application, component, namespace, revision)),
+        }
     }
 
     fn create(&self, name: &str) -> Result<NewRevision, RevisionError> {
-        let workload = self.render(name);
+        let content = self.render(name);
         let number = self.number(name)?;
         let exposes = serde_json::to_string(&Exposure::of(self.component));
         // No label here may be one that a workload's selector uses.
@@ -239,7 +244,7 @@ impl RevisionRequest<'_> {
                 "namespace": self.namespace,
                 "labels": {
                     labels::REVISION_COMPONENT: self.component.name,
-                    labels::REVISION_HASH: body::hash(&workload),
+                    labels::REVISION_HASH: content.hash(),
                     labels::NAME: self.application.name,
                 },
             },
@@ -248,7 +253,7 @@ impl RevisionRequest<'_> {
                 "apiVersion": "core.oam.dev/v1alpha2",
                 "kind": "Component",
                 "metadata": {"name": self.component.name, "creationTimestamp": null},
-                "spec": {"workload": workload},
+                "spec": content.into_spec(),
                 "status": {"observedGeneration": 0},
             },
         });
@@ -258,5 +263,41 @@ impl RevisionRequest<'_> {
             object["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
         }
         Ok(NewRevision { name: name.to_owned(), number, object })
+    }
+}
+
+/// What a revision contains.
+enum Content {
+    /// The workload that is rolled out in batches.
+    Workload(Value),
+    /// The objects that are applied as a whole.
+    Objects(Vec<Value>),
+}
+
+impl Content {
+    /// Where a stored revision differs from it; `None` where that one is broken. A revision that is rolled out in batches
+    /// never is one that is applied as a whole.
+    fn differences(&self, stored: &StoredRevision) -> Option<Vec<String>> {
+        match (self, stored.objects()) {
+            (Self::Workload(rendered), None) => Some(body::differences(stored.workload()?, rendered)),
+            (Self::Objects(rendered), Some(stored)) => Some(body::object_differences(stored, rendered)),
+            (Self::Workload(_), Some(_)) => Some(vec!["it is applied as a whole".to_owned()]),
+            (Self::Objects(_), None) => Some(vec!["it is rolled out in batches".to_owned()]),
+        }
+    }
+
+    fn hash(&self) -> String {
+        match self {
+            Self::Workload(workload) => body::hash(workload),
+            Self::Objects(objects) => body::hash_of_objects(objects),
+        }
+    }
+
+    /// The `data.spec` of the revision.
+    fn into_spec(self) -> Value {
+        match self {
+            Self::Workload(workload) => json!({"workload": workload}),
+            Self::Objects(objects) => json!({"objects": objects}),
+        }
     }
 }

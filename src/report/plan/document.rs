@@ -98,6 +98,7 @@ fn run(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
             Mode::Release => "release",
             Mode::Upgrade => "upgrade",
             Mode::Scale => "scale",
+            Mode::Apply => "apply",
         },
         from: spec.sources.clone(),
         original_size: spec.size_before(),

@@ -1,0 +1,106 @@
+//! Server-side apply of whole objects, and their removal.
+//!
+//! A field of another manager is never taken silently: see [`Applying`].
+
+use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::core::response::StatusDetails;
+use serde_json::{Value, json};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::served_kind::ServedKind;
+use crate::cluster::session::Session;
+
+/// What becomes of fields that other managers own with another value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// They are left, and nothing is written.
+    Respect,
+    /// They are taken over.
+    Force,
+}
+
+/// A field that another manager owns with another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldConflict {
+    /// The manager.
+    pub manager: String,
+    /// The field, such as `.spec.replicas`.
+    pub field: String,
+}
+
+/// How an apply ended that the server has answered.
+#[derive(Debug, Clone)]
+pub enum Applying {
+    /// The object as it is now.
+    Applied(Box<DynamicObject>),
+    /// Nothing was written.
+    Conflicts(Vec<FieldConflict>),
+}
+
+/// Whether a request is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// It is.
+    Real,
+    /// The server only judges it.
+    DryRun,
+}
+
+/// Applies an object under this program's field manager. `seen` is the resource version that must not have changed; without
+/// one, the object is created, or changed whatever it is.
+///
+/// # Errors
+/// A conflict means that the object has changed since it was seen. Otherwise see [`Session::request_once`].
+pub async fn apply_object(
+    session: &Session,
+    kind: &ServedKind,
+    namespace: Option<&str>,
+    mut object: Value,
+    seen: Option<&str>,
+    ownership: Ownership,
+    execution: Execution,
+) -> Result<Applying, ClusterError> {
+    let api = session.objects(kind, namespace);
+    if let Some(version) = seen {
+        object["metadata"]["resourceVersion"] = json!(version);
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let params = PatchParams {
+        field_manager: Some(keys::FIELD_MANAGER.into()),
+        force: ownership == Ownership::Force,
+        dry_run: execution == Execution::DryRun,
+        field_validation: Some(ValidationDirective::Strict),
+    };
+    let patch = Patch::Apply(&object);
+    let request = async {
+        match api.patch(&name, &params, &patch).await {
+            Ok(applied) => Ok(Applying::Applied(Box::new(applied))),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let conflicts = field_conflicts(status.details.as_ref());
+                if conflicts.is_empty() {
+                    Err(kube::Error::Api(status))
+                } else {
+                    Ok(Applying::Conflicts(conflicts))
+                }
+            }
+            Err(error) => Err(error),
+        }
+    };
+    session.request_once(request).await
+}
+
+/// The conflicts that a refusal names.
+fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
+    let causes = details.map_or(&[][..], |details| details.causes.as_slice());
+    let conflicts = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+    conflicts
+        .map(|cause| FieldConflict { manager: quoted(&cause.message), field: cause.field.clone() })
+        .collect()
+}
+
+/// The first text in quotes: the manager in `conflict with "kubectl-edit" using apps/v1`.
+fn quoted(message: &str) -> String {
+    let manager = message.split('"').nth(1).unwrap_or(message);
+    manager.to_owned()
+}

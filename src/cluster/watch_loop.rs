@@ -1,0 +1,155 @@
+//! The loop of a list-and-watch: it feeds whatever keeps the objects.
+//!
+//! A watch is a hint to look. Losing it is never a verdict: it is opened again, from a fresh list after
+//! a few failures in a row.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::Api;
+use kube::api::DynamicObject;
+use kube::core::Selector;
+use kube::runtime::watcher::{self, Event};
+
+use crate::cluster::backoff::Pace;
+use crate::cluster::clock::Moment;
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::{MOST_RETRY_AFTER, Session};
+use crate::plan::observed::Uid;
+
+/// How long the server keeps a watch open, in seconds. A dead connection is noticed five seconds later.
+const WATCH_SECONDS: u32 = 25;
+/// After so many failures in a row the watch starts over with a list. A `410 Gone` that comes as the
+/// HTTP status of a watch would otherwise be asked for again for ever.
+const FAILURES_BEFORE_RELIST: u32 = 3;
+/// So many failures before the first list has come: about half a minute. Nothing has begun by then.
+const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
+/// The delays after failures; an outage's end is noticed within the longest.
+const PACE: Pace = Pace { first: Duration::from_millis(150), most: Duration::from_secs(5) };
+/// A failure so long after the one before begins another outage: longer than a failing watch is asked for
+/// again, a server's request to be left alone and the deadline of a request included.
+const QUIET: Duration = Duration::from_secs(120);
+
+/// Keeps what a watch reports.
+pub(in crate::cluster) trait WatchSink {
+    /// The moment before a list is asked for.
+    type Mark: Copy;
+
+    /// Marks the moment before a list is asked for.
+    fn mark(&self) -> Self::Mark;
+    /// Takes a complete list that was asked for after `mark`.
+    fn replace(&self, objects: &[DynamicObject], mark: Self::Mark);
+    /// Takes the state of one object.
+    fn apply(&self, object: &DynamicObject);
+    /// Takes note of a deletion.
+    fn remove(&self, uid: &Uid);
+    /// Whether a complete list has been taken.
+    fn has_synced(&self) -> bool;
+    /// Takes note that the watch has ended for good.
+    fn fail(&self, error: ClusterError);
+}
+
+/// Feeds the sink for as long as it is polled.
+pub(in crate::cluster) async fn run_watch(
+    session: &Session,
+    api: &Api<DynamicObject>,
+    selector: &Selector,
+    sink: &impl WatchSink,
+) {
+    let config = watcher::Config::default().labels_from(selector).timeout(WATCH_SECONDS);
+    let backoff = session.backoff(PACE);
+    let mut outage: Option<Outage> = None;
+    loop {
+        let mut events = pin!(watcher::watcher(api.clone(), config.clone()));
+        let mut listing = Listing { mark: sink.mark(), objects: Vec::new() };
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    // A list that only begins is no success.
+                    if !matches!(event, Event::Init) {
+                        backoff.reset();
+                        outage = None;
+                    }
+                    apply_event(sink, event, &mut listing);
+                }
+                Err(error) => {
+                    let error = classify(session, error);
+                    let is_hopeless = !sink.has_synced() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
+                    if !session.is_retryable(&error) || is_hopeless {
+                        sink.fail(error);
+                        return;
+                    }
+                    let clock = session.clock();
+                    if let Some(error) =
+                        Outage::note(&mut outage, clock.moment(), session.retry_budget(&error), &error)
+                    {
+                        sink.fail(error);
+                        return;
+                    }
+                    let delay = backoff.next_delay_after(error.retry_after().min(MOST_RETRY_AFTER));
+                    // One failure is the ordinary end of a connection.
+                    if backoff.failures() > 1 {
+                        session.notify_retry(&error.to_string(), delay);
+                    }
+                    clock.pause(delay).await;
+                    if backoff.failures().is_multiple_of(FAILURES_BEFORE_RELIST) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Failures in a row, with nothing in between that could have been a watch that works and has no news.
+struct Outage {
+    over: Option<Moment>,
+    last: Moment,
+}
+
+impl Outage {
+    /// Takes note of a failure. An error where there has been nothing else for too long: a watch that fails
+    /// for ever is one request in five seconds that nobody hears of.
+    fn note(
+        outage: &mut Option<Self>,
+        now: Moment,
+        patience: Duration,
+        error: &ClusterError,
+    ) -> Option<ClusterError> {
+        let begun = outage.take().filter(|known| now < known.last.plus(QUIET));
+        let over = begun.map_or_else(|| now.after(patience), |known| known.over);
+        *outage = Some(Self { over, last: now });
+        let is_over = over.is_some_and(|over| now >= over);
+        is_over.then(|| error.exhausted(patience))
+    }
+}
+
+struct Listing<M> {
+    mark: M,
+    objects: Vec<DynamicObject>,
+}
+
+fn apply_event<S: WatchSink>(sink: &S, event: Event<DynamicObject>, listing: &mut Listing<S::Mark>) {
+    match event {
+        Event::Init => *listing = Listing { mark: sink.mark(), objects: Vec::new() },
+        Event::InitApply(object) => listing.objects.push(object),
+        Event::InitDone => sink.replace(&std::mem::take(&mut listing.objects), listing.mark),
+        Event::Apply(object) => sink.apply(&object),
+        Event::Delete(object) => {
+            if let Some(uid) = object.metadata.uid {
+                sink.remove(&Uid(uid));
+            }
+        }
+    }
+}
+
+fn classify(session: &Session, error: watcher::Error) -> ClusterError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => session.classify(&error),
+        watcher::Error::WatchError(status) => session.classify(&kube::Error::Api(status)),
+        watcher::Error::NoResourceVersion => ClusterError::transient("the watch lost its place"),
+    }
+}

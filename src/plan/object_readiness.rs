@@ -1,0 +1,443 @@
+//! When an object is ready, kind by kind. Pure.
+//!
+//! The rules for workloads are those of `kubectl rollout status`
+//! (<https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_status/>): no count is believed
+//! before the controller has observed the generation that it should be a count of. An object of a kind without a rule is
+//! ready once the server has accepted it.
+
+use serde_json::Value;
+
+use crate::plan::phrase::plural;
+
+/// Whether an object is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It is.
+    Ready,
+    /// It is not yet; what it waits for, such as `1 of 3 ready`.
+    Unready(String),
+    /// Its controller has given up; why.
+    Failed(String),
+}
+
+/// The pods of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PodCount {
+    /// Pods wanted.
+    pub wanted: u32,
+    /// Pods of its present template.
+    pub updated: u32,
+    /// Those of them that are ready; a Job's are those that have succeeded.
+    pub ready: u32,
+}
+
+impl PodCount {
+    /// The sum of two counts.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            wanted: self.wanted.saturating_add(other.wanted),
+            updated: self.updated.saturating_add(other.updated),
+            ready: self.ready.saturating_add(other.ready),
+        }
+    }
+}
+
+/// KubeVela's annotation of a workload that counts as ready as soon as it is applied.
+const UNCHECKED: &str = "app.oam.dev/disable-health-check";
+
+/// Whether an object is ready.
+#[must_use]
+pub fn object_readiness(object: &Value) -> Readiness {
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        return Readiness::Unready("being deleted".to_owned());
+    }
+    if object["metadata"]["annotations"][UNCHECKED].is_string() {
+        return Readiness::Ready;
+    }
+    match kind(object) {
+        ("apps", "Deployment") => deployment(object),
+        ("apps", "StatefulSet") => stateful_set(object),
+        ("apps.kruise.io", "CloneSet") => clone_set(object),
+        ("apps", "DaemonSet") => daemon_set(object),
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => {
+            observed(object, || ready_of(count(object, "/status/readyReplicas"), size(object)))
+        }
+        ("batch", "Job") => job(object),
+        ("", "Pod") => pod(object),
+        ("", "Service") => service(object),
+        ("", "PersistentVolumeClaim") if object["status"]["phase"] == "Lost" => {
+            Readiness::Failed("its volume is lost".to_owned())
+        }
+        ("", "Namespace") if object["status"]["phase"] != "Active" => unready("not yet active"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object),
+        _ => Readiness::Ready,
+    }
+}
+
+/// The pods of an object; `None` where it has none of its own.
+#[must_use]
+pub fn object_pods(object: &Value) -> Option<PodCount> {
+    let is_fresh = is_observed(object);
+    let counted = |wanted, updated: &str, ready: &str| {
+        let updated = if is_fresh { count(object, updated) } else { 0 };
+        let ready = if is_fresh { count(object, ready) } else { 0 };
+        PodCount { wanted, updated, ready: ready.min(updated) }
+    };
+    Some(match kind(object) {
+        ("apps", "Deployment" | "StatefulSet") => {
+            counted(size(object), "/status/updatedReplicas", "/status/readyReplicas")
+        }
+        ("apps.kruise.io", "CloneSet") => {
+            counted(size(object), "/status/updatedReplicas", "/status/updatedReadyReplicas")
+        }
+        ("apps", "DaemonSet") => {
+            let wanted = count(object, "/status/desiredNumberScheduled");
+            counted(wanted, "/status/updatedNumberScheduled", "/status/numberReady")
+        }
+        ("batch", "Job") => {
+            let succeeded = count(object, "/status/succeeded");
+            PodCount { wanted: completions(object), updated: succeeded, ready: succeeded }
+        }
+        _ => return None,
+    })
+}
+
+fn deployment(object: &Value) -> Readiness {
+    observed(object, || {
+        let failed =
+            condition(object, "Progressing").filter(|found| found["reason"] == "ProgressDeadlineExceeded");
+        let (wanted, updated) = (size(object), count(object, "/status/updatedReplicas"));
+        let total = count(object, "/status/replicas");
+        let standing = if object["spec"]["paused"] == true && updated < wanted {
+            unready("paused")
+        } else if updated < wanted {
+            unready(&format!("{updated} of {wanted} updated"))
+        } else if total > updated {
+            unready(&format!("{} to terminate", plural((total - updated) as usize, "old pod", "old pods")))
+        } else {
+            ready_of(count(object, "/status/availableReplicas"), wanted)
+        };
+        match (standing, failed) {
+            (Readiness::Unready(reason), Some(_)) => {
+                Readiness::Failed(format!("{reason}: progress deadline exceeded"))
+            }
+            (standing, _) => standing,
+        }
+    })
+}
+
+fn stateful_set(object: &Value) -> Readiness {
+    observed(object, || {
+        let (wanted, strategy) = (size(object), &object["spec"]["updateStrategy"]);
+        let partition = count(strategy, "/rollingUpdate/partition");
+        let updated = count(object, "/status/updatedReplicas");
+        let is_current = object["status"]["updateRevision"] == object["status"]["currentRevision"];
+        // Its pods stay as they are until a person deletes them.
+        let due = if strategy["type"] == "OnDelete" { 0 } else { wanted.saturating_sub(partition) };
+        if !is_current && updated < due {
+            return unready(&format!("{updated} of {due} updated"));
+        }
+        ready_of(count(object, "/status/readyReplicas"), wanted)
+    })
+}
+
+fn clone_set(object: &Value) -> Readiness {
+    observed(object, || {
+        let wanted = size(object);
+        let due = wanted.saturating_sub(count(object, "/spec/updateStrategy/partition"));
+        let updated = count(object, "/status/updatedReplicas");
+        if updated < due {
+            return unready(&format!("{updated} of {due} updated"));
+        }
+        ready_of(count(object, "/status/readyReplicas"), wanted)
+    })
+}
+
+fn daemon_set(object: &Value) -> Readiness {
+    observed(object, || {
+        let wanted = count(object, "/status/desiredNumberScheduled");
+        let updated = count(object, "/status/updatedNumberScheduled");
+        if updated < wanted && object["spec"]["updateStrategy"]["type"] != "OnDelete" {
+            return unready(&format!("{updated} of {wanted} updated"));
+        }
+        ready_of(count(object, "/status/numberAvailable"), wanted)
+    })
+}
+
+fn job(object: &Value) -> Readiness {
+    if let Some(failed) = condition(object, "Failed") {
+        let text = |field: &str| failed[field].as_str().unwrap_or_default().to_owned();
+        return Readiness::Failed(format!("{}: {}", text("reason"), text("message")));
+    }
+    if condition(object, "Complete").is_some() || object["spec"]["suspend"] == true {
+        return Readiness::Ready;
+    }
+    unready(&format!("{} of {} succeeded", count(object, "/status/succeeded"), completions(object)))
+}
+
+fn pod(object: &Value) -> Readiness {
+    match object["status"]["phase"].as_str() {
+        Some("Succeeded") => Readiness::Ready,
+        Some("Failed") => Readiness::Failed("it has failed".to_owned()),
+        _ if condition(object, "Ready").is_some() => Readiness::Ready,
+        _ => unready("not ready"),
+    }
+}
+
+fn service(object: &Value) -> Readiness {
+    let has_address = !object["status"]["loadBalancer"]["ingress"].as_array().is_none_or(Vec::is_empty);
+    if object["spec"]["type"] != "LoadBalancer" || has_address {
+        return Readiness::Ready;
+    }
+    unready("no address from the load balancer")
+}
+
+fn definition(object: &Value) -> Readiness {
+    let is_refused = |found: &&Value| found["type"] == "NamesAccepted" && found["status"] == "False";
+    if let Some(refused) = conditions(object).iter().find(is_refused) {
+        return Readiness::Failed(format!(
+            "its names are not accepted: {}",
+            refused["message"].as_str().unwrap_or_default()
+        ));
+    }
+    match condition(object, "Established") {
+        Some(_) => Readiness::Ready,
+        None => unready("not yet established"),
+    }
+}
+
+fn observed(object: &Value, judge: impl FnOnce() -> Readiness) -> Readiness {
+    if is_observed(object) { judge() } else { unready("not yet observed by its controller") }
+}
+
+fn is_observed(object: &Value) -> bool {
+    let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
+    object["status"]["observedGeneration"].as_i64().unwrap_or(-1) >= generation
+}
+
+fn ready_of(ready: u32, wanted: u32) -> Readiness {
+    if ready >= wanted { Readiness::Ready } else { unready(&format!("{ready} of {wanted} ready")) }
+}
+
+fn unready(reason: &str) -> Readiness {
+    Readiness::Unready(reason.to_owned())
+}
+
+/// The API server defaults an absent size to one.
+fn size(object: &Value) -> u32 {
+    if object["spec"]["replicas"].is_null() { 1 } else { count(object, "/spec/replicas") }
+}
+
+fn completions(object: &Value) -> u32 {
+    let field =
+        if object["spec"]["completions"].is_null() { "/spec/parallelism" } else { "/spec/completions" };
+    if object.pointer(field).is_none_or(Value::is_null) { 1 } else { count(object, field) }
+}
+
+fn count(object: &Value, pointer: &str) -> u32 {
+    object.pointer(pointer).and_then(Value::as_i64).map_or(0, |count| u32::try_from(count).unwrap_or(0))
+}
+
+fn conditions(object: &Value) -> &[Value] {
+    object["status"]["conditions"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The condition of a type that is true; for `Progressing`, whatever it is.
+fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    let is_met = |found: &&Value| found["status"] == "True" || kind == "Progressing";
+    conditions(object).iter().find(|found| found["type"] == kind && is_met(found))
+}
+
+fn kind(object: &Value) -> (&str, &str) {
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    (group, object["kind"].as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(api_version: &str, kind: &str, spec: Value, status: Value) -> Value {
+        let mut status = status;
+        if status["observedGeneration"].is_null() {
+            status["observedGeneration"] = json!(2);
+        }
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"generation": 2}, "spec": spec, "status": status})
+    }
+
+    #[test]
+    fn each_kind_by_its_rule() {
+        let failed = json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"}]);
+        let late = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+        let established = json!([{"type": "Established", "status": "True"}]);
+        let cases = [
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 3}),
+                json!({"updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
+                "ready",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 3}),
+                json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
+                "not yet observed by its controller",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 3}),
+                json!({"updatedReplicas": 2, "replicas": 4}),
+                "2 of 3 updated",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 3, "paused": true}),
+                json!({"updatedReplicas": 2, "replicas": 4}),
+                "paused",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 3}),
+                json!({"updatedReplicas": 3, "replicas": 4, "availableReplicas": 4}),
+                "1 old pod to terminate",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({}),
+                json!({"updatedReplicas": 1, "replicas": 1}),
+                "0 of 1 ready",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({}),
+                json!({"updatedReplicas": 1, "replicas": 1, "conditions": late}),
+                "failed: 0 of 1 ready: progress deadline exceeded",
+            ),
+            (
+                "apps/v1",
+                "StatefulSet",
+                json!({"replicas": 2}),
+                json!({"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 1, "readyReplicas": 2}),
+                "1 of 2 updated",
+            ),
+            (
+                "apps/v1",
+                "StatefulSet",
+                json!({"replicas": 2, "updateStrategy": {"type": "OnDelete"}}),
+                json!({"updateRevision": "b", "currentRevision": "a", "readyReplicas": 2}),
+                "ready",
+            ),
+            (
+                "apps/v1",
+                "StatefulSet",
+                json!({"replicas": 2}),
+                json!({"updateRevision": "a", "currentRevision": "a", "readyReplicas": 1}),
+                "1 of 2 ready",
+            ),
+            (
+                "apps.kruise.io/v1alpha1",
+                "CloneSet",
+                json!({"replicas": 2}),
+                json!({"updatedReplicas": 2, "readyReplicas": 2}),
+                "ready",
+            ),
+            (
+                "apps/v1",
+                "DaemonSet",
+                json!({}),
+                json!({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}),
+                "1 of 2 ready",
+            ),
+            ("batch/v1", "Job", json!({"completions": 2}), json!({"succeeded": 1}), "1 of 2 succeeded"),
+            (
+                "batch/v1",
+                "Job",
+                json!({}),
+                json!({"conditions": failed}),
+                "failed: BackoffLimitExceeded: too often",
+            ),
+            ("batch/v1", "CronJob", json!({}), json!({}), "ready"),
+            (
+                "v1",
+                "Service",
+                json!({"type": "LoadBalancer"}),
+                json!({}),
+                "no address from the load balancer",
+            ),
+            (
+                "v1",
+                "Service",
+                json!({"type": "LoadBalancer"}),
+                json!({"loadBalancer": {"ingress": [{"hostname": "a"}]}}),
+                "ready",
+            ),
+            ("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Pending"}), "ready"),
+            (
+                "v1",
+                "PersistentVolumeClaim",
+                json!({}),
+                json!({"phase": "Lost"}),
+                "failed: its volume is lost",
+            ),
+            (
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                json!({}),
+                json!({}),
+                "not yet established",
+            ),
+            (
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                json!({}),
+                json!({"conditions": established}),
+                "ready",
+            ),
+            (
+                "example.org/v1",
+                "Database",
+                json!({}),
+                json!({"conditions": [{"type": "Ready", "status": "False"}]}),
+                "ready",
+            ),
+        ];
+        for (api_version, kind, spec, status, expected) in cases {
+            let object = object(api_version, kind, spec, status);
+            let found = match object_readiness(&object) {
+                Readiness::Ready => "ready".to_owned(),
+                Readiness::Unready(reason) => reason,
+                Readiness::Failed(reason) => format!("failed: {reason}"),
+            };
+            assert_eq!(found, expected, "{object}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_whose_check_is_switched_off() {
+        let mut web = object("apps/v1", "Deployment", json!({}), json!({}));
+        web["metadata"]["annotations"] = json!({UNCHECKED: "true"});
+        assert_eq!(object_readiness(&web), Readiness::Ready);
+        web["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(object_readiness(&web), Readiness::Unready("being deleted".to_owned()));
+    }
+
+    #[test]
+    fn pods_are_counted_once_the_controller_has_seen_the_template() {
+        let status = json!({"updatedReplicas": 2, "readyReplicas": 3, "replicas": 4});
+        let mut web = object("apps/v1", "Deployment", json!({"replicas": 3}), status);
+        assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 2, ready: 2 }));
+        web["metadata"]["generation"] = json!(3);
+        assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 0, ready: 0 }));
+        assert_eq!(object_pods(&json!({"apiVersion": "v1", "kind": "ConfigMap"})), None);
+    }
+}

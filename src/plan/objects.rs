@@ -1,0 +1,168 @@
+//! What to do next for a component whose objects are applied as a whole, and how far it is. Pure.
+//!
+//! | observed | next |
+//! |---|---|
+//! | an object that is not as rendered | apply those of its stage, unless a stage before has one that others need and that is not ready |
+//! | all as rendered, one not ready | wait |
+//! | all ready, an object or a workload of another revision | delete it |
+//! | nothing else | finish |
+
+use crate::oam::object::ObjectRef;
+use crate::plan::object_readiness::{PodCount, Readiness};
+
+/// An object of the target as it was last seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedObject {
+    /// Which object it is.
+    pub reference: ObjectRef,
+    /// When it is applied: those of one stage side by side, after those of a smaller one.
+    pub stage: u8,
+    /// Whether it is as it was rendered, by this run.
+    pub is_applied: bool,
+    /// Whether it is ready.
+    pub readiness: Readiness,
+    /// Its pods; `None` where it has none.
+    pub pods: Option<PodCount>,
+}
+
+/// What a run does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectAction {
+    /// Apply these objects (zero-based), side by side.
+    Apply(Vec<usize>),
+    /// Wait for an object (zero-based) for this reason.
+    Wait {
+        /// The first that is not ready.
+        object: usize,
+        /// What it waits for, such as `1 of 3 ready`.
+        reason: String,
+    },
+    /// Delete what is left of other revisions.
+    DeleteLeftovers,
+    /// Record that everything is done.
+    Finish,
+}
+
+/// Decides the next action of a run.
+#[must_use]
+pub fn next_object_action(objects: &[ObservedObject], has_leftovers: bool) -> ObjectAction {
+    let unready = |index: usize, object: &ObservedObject| match &object.readiness {
+        Readiness::Ready => None,
+        Readiness::Unready(reason) | Readiness::Failed(reason) => {
+            Some(ObjectAction::Wait { object: index, reason: reason.clone() })
+        }
+    };
+    let stage = objects.iter().filter(|object| !object.is_applied).map(|object| object.stage).min();
+    if let Some(stage) = stage {
+        let before = objects.iter().enumerate().filter(|(_, object)| object.stage < stage);
+        let awaited =
+            before.filter(|(_, object)| is_needed_by_others(object)).find_map(|(i, one)| unready(i, one));
+        if let Some(wait) = awaited {
+            return wait;
+        }
+        let due = objects.iter().enumerate().filter(|(_, one)| one.stage == stage && !one.is_applied);
+        return ObjectAction::Apply(due.map(|(index, _)| index).collect());
+    }
+    if let Some(wait) = objects.iter().enumerate().find_map(|(index, object)| unready(index, object)) {
+        return wait;
+    }
+    if has_leftovers { ObjectAction::DeleteLeftovers } else { ObjectAction::Finish }
+}
+
+/// Whether objects of later stages cannot even be created before this one is ready.
+fn is_needed_by_others(object: &ObservedObject) -> bool {
+    matches!(object.reference.kind.as_str(), "CustomResourceDefinition" | "Namespace")
+}
+
+/// How far the objects are: in pods where they have any, otherwise in objects.
+#[must_use]
+pub fn count_progress(objects: &[ObservedObject]) -> PodCount {
+    let is_ready = |object: &&ObservedObject| object.is_applied && object.readiness == Readiness::Ready;
+    let pods: Vec<(bool, PodCount)> =
+        objects.iter().filter_map(|object| Some((object.is_applied, object.pods?))).collect();
+    if pods.is_empty() {
+        let count = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+        return PodCount {
+            wanted: count(objects.len()),
+            updated: count(objects.iter().filter(|object| object.is_applied).count()),
+            ready: count(objects.iter().filter(is_ready).count()),
+        };
+    }
+    // Pods of an object that is still to be written are of another revision.
+    let of_target = |(is_applied, pods): (bool, PodCount)| match is_applied {
+        true => pods,
+        false => PodCount { updated: 0, ready: 0, ..pods },
+    };
+    pods.into_iter().map(of_target).fold(PodCount::default(), PodCount::plus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: &str, stage: u8, is_applied: bool, readiness: Readiness) -> ObservedObject {
+        let reference = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: None,
+            name: "web".to_owned(),
+        };
+        ObservedObject { reference, stage, is_applied, readiness, pods: None }
+    }
+
+    fn waiting() -> Readiness {
+        Readiness::Unready("0 of 1 ready".to_owned())
+    }
+
+    #[test]
+    fn stages_follow_each_other_and_ready_comes_last() {
+        use ObjectAction::{Apply, DeleteLeftovers, Finish, Wait};
+        let wait = |object| Wait { object, reason: "0 of 1 ready".to_owned() };
+        let ready = || Readiness::Ready;
+        let cases = [
+            (
+                vec![object("ConfigMap", 1, false, waiting()), object("Deployment", 2, false, waiting())],
+                Apply(vec![0]),
+            ),
+            (
+                vec![object("ConfigMap", 1, true, ready()), object("Deployment", 2, false, waiting())],
+                Apply(vec![1]),
+            ),
+            // Pods are not waited for before what is applied after them.
+            (
+                vec![object("Deployment", 2, true, waiting()), object("Ingress", 3, false, waiting())],
+                Apply(vec![1]),
+            ),
+            (
+                vec![object("Namespace", 0, true, waiting()), object("Deployment", 2, false, waiting())],
+                wait(0),
+            ),
+            (
+                vec![object("Secret", 1, false, waiting()), object("ConfigMap", 1, false, waiting())],
+                Apply(vec![0, 1]),
+            ),
+            (vec![object("ConfigMap", 1, true, ready()), object("Deployment", 2, true, waiting())], wait(1)),
+            (vec![object("Deployment", 2, true, ready())], Finish),
+        ];
+        for (objects, expected) in cases {
+            assert_eq!(next_object_action(&objects, false), expected, "{objects:?}");
+        }
+        assert_eq!(next_object_action(&[object("Deployment", 2, true, ready())], true), DeleteLeftovers);
+        assert_eq!(next_object_action(&[object("Deployment", 2, true, waiting())], true), wait(0));
+    }
+
+    #[test]
+    fn progress_counts_pods_or_else_objects() {
+        let mut web = object("Deployment", 2, true, waiting());
+        web.pods = Some(PodCount { wanted: 3, updated: 2, ready: 1 });
+        let config = object("ConfigMap", 1, true, Readiness::Ready);
+        let count = |wanted, updated, ready| PodCount { wanted, updated, ready };
+        assert_eq!(count_progress(&[config.clone(), web.clone()]), count(3, 2, 1));
+        assert_eq!(
+            count_progress(&[config.clone(), object("Secret", 1, false, Readiness::Ready)]),
+            count(2, 1, 1)
+        );
+        web.is_applied = false;
+        assert_eq!(count_progress(&[web]), count(3, 0, 0));
+    }
+}
