@@ -101,6 +101,18 @@ pub enum ComponentKind {
     ClonesetService,
     /// A StatefulSet, whose pods have an identity.
     StatefulSet,
+    /// A DaemonSet, with a pod on every node.
+    Daemon,
+    /// A Job, which runs once.
+    Task,
+    /// A CronJob, which runs Jobs.
+    CronTask,
+    /// Objects that the manifest spells out.
+    K8sObjects,
+    /// One such object; deprecated.
+    Raw,
+    /// Objects that the manifest spells out; KubeVela also reads them from clusters.
+    RefObjects,
 }
 
 /// The `rollout` trait of a component.

@@ -3,6 +3,7 @@
 //! Nothing here knows a cluster, a clock, the environment or the terminal.
 
 pub mod application;
+pub mod apply_order;
 pub mod exposure;
 pub mod hash;
 pub mod kind;

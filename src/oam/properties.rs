@@ -3,9 +3,16 @@
 //! What a type may not say is empty in it. Rules and defaults are those of KubeVela's component
 //! definitions, ranges those of Kubernetes.
 
+pub mod jobs;
+pub mod volumes;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::oam::properties::jobs::JobProperties;
+use crate::oam::properties::volumes::{ClaimTemplate, Volume};
 
 /// Everything a component may say about its pods.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,12 +39,14 @@ pub struct Properties {
     pub args: Option<Vec<String>>,
     /// The container's environment, in order, names unique.
     pub env: Vec<EnvVar>,
-    /// Limit and request of cpu, a quantity.
+    /// Request of cpu, and its limit where `limit` gives no other; a quantity.
     pub cpu: Option<String>,
-    /// Limit and request of memory in bytes, a quantity.
+    /// Request of memory in bytes, and its limit where `limit` gives no other; a quantity.
     pub memory: Option<String>,
-    /// Volumes and their mounts in rendering order, names and paths unique; from `volumeMounts`, or from the
-    /// deprecated `volumes` where that is absent.
+    /// Limits other than the requests.
+    pub limit: ResourceLimit,
+    /// Mounts of volumes in rendering order, paths unique; from `volumeMounts`, or from the deprecated `volumes` where
+    /// that is absent.
     pub volumes: Vec<Volume>,
     /// When the container is restarted.
     pub liveness_probe: Option<Probe>,
@@ -55,6 +64,17 @@ pub struct Properties {
     pub pod_management: Option<PodManagement>,
     /// Volumes that each pod of a StatefulSet has for itself; names unique, also among the volumes.
     pub claims: Vec<ClaimTemplate>,
+    /// How a Job runs the pods; `None` where they run on.
+    pub job: Option<JobProperties>,
+}
+
+/// Limits of a container's resources. Each counts only beside the request of the same resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResourceLimit {
+    /// Limit of cpu, a quantity.
+    pub cpu: Option<String>,
+    /// Limit of memory in bytes, a quantity.
+    pub memory: Option<String>,
 }
 
 /// How a CloneSet updates a pod.
@@ -98,46 +118,6 @@ impl PodManagement {
     }
 }
 
-/// A volume that each pod has for itself, by a PersistentVolumeClaim of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimTemplate {
-    /// The volume's and the claims' name, a DNS label.
-    pub name: String,
-    /// The directory in the container.
-    pub mount_path: String,
-    /// The storage requested, a quantity.
-    pub storage: String,
-    /// The storage class; `None` leaves it to the cluster.
-    pub storage_class: Option<String>,
-    /// How it can be mounted; never empty.
-    pub access_modes: Vec<AccessMode>,
-}
-
-/// How a volume can be mounted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessMode {
-    /// By one node.
-    ReadWriteOnce,
-    /// By many nodes, for reading.
-    ReadOnlyMany,
-    /// By many nodes.
-    ReadWriteMany,
-    /// By one pod.
-    ReadWriteOncePod,
-}
-
-impl AccessMode {
-    /// Kubernetes' spelling.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadWriteOnce => "ReadWriteOnce",
-            Self::ReadOnlyMany => "ReadOnlyMany",
-            Self::ReadWriteMany => "ReadWriteMany",
-            Self::ReadWriteOncePod => "ReadWriteOncePod",
-        }
-    }
-}
-
 /// When an image is pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullPolicy {
@@ -163,14 +143,26 @@ impl PullPolicy {
 /// A port of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// 1 to 65535.
+    /// The Service's port, and the container's where `container_port` gives no other; 1 to 65535.
     pub port: u16,
+    /// The container's port; `None` for the Service's.
+    pub container_port: Option<u16>,
     /// An IANA service name of at most 15 characters; `None` only for the deprecated `port`.
     pub name: Option<String>,
     /// `None` only for the deprecated `port`, which leaves it to the cluster.
     pub protocol: Option<Protocol>,
     /// Whether the Service offers it.
     pub expose: bool,
+    /// The port on every node, for a Service of type NodePort; `None` leaves it to the cluster.
+    pub node_port: Option<u16>,
+}
+
+impl Port {
+    /// The container's port.
+    #[must_use]
+    pub fn target(&self) -> u16 {
+        self.container_port.unwrap_or(self.port)
+    }
 }
 
 /// A transport protocol.
@@ -246,6 +238,10 @@ pub enum EnvValue {
     Secret(KeyRef),
     /// An entry of a ConfigMap.
     ConfigMap(KeyRef),
+    /// A field of the pod: `fieldRef`, as the manifest spells it.
+    Field(Value),
+    /// A resource of the container: `resourceFieldRef`, as the manifest spells it.
+    Resource(Value),
 }
 
 /// An entry of a Secret or ConfigMap.
@@ -255,73 +251,8 @@ pub struct KeyRef {
     pub name: String,
     /// The entry's key.
     pub key: String,
-}
-
-/// A volume and where it is mounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// The volume's name, a DNS label.
-    pub name: String,
-    /// The directory in the container.
-    pub mount_path: String,
-    /// What is in it.
-    pub source: VolumeSource,
-}
-
-/// What is in a volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VolumeSource {
-    /// A PersistentVolumeClaim.
-    Claim {
-        /// The claim's name.
-        name: String,
-    },
-    /// A ConfigMap's entries as files.
-    ConfigMap(Files),
-    /// A Secret's entries as files.
-    Secret(Files),
-    /// An empty directory that lives as long as its pod.
-    EmptyDir {
-        /// Whether it is kept in memory.
-        medium: Medium,
-    },
-    /// A directory of the node.
-    HostPath {
-        /// The directory on the node.
-        path: String,
-    },
-}
-
-/// Entries of a ConfigMap or Secret that become files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// The object's name.
-    pub name: String,
-    /// Permission bits, 0 to 0o777; 0o644 where not given.
-    pub default_mode: u32,
-    /// The entries, `None` for all.
-    pub items: Option<Vec<FileItem>>,
-}
-
-/// One entry that becomes a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileItem {
-    /// The entry's key.
-    pub key: String,
-    /// The file's path within the volume.
-    pub path: String,
-    /// Permission bits, 0 to 0o777; 0o777 where not given.
-    pub mode: u32,
-}
-
-/// Where an empty directory is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Medium {
-    /// On the node's disk.
-    #[default]
-    Disk,
-    /// In memory.
-    Memory,
+    /// Whether the variable is left out where there is no such entry; `None` leaves it to the cluster.
+    pub optional: Option<bool>,
 }
 
 /// A health check of a container. The seconds and thresholds are as Kubernetes defines them.
@@ -355,6 +286,10 @@ pub enum ProbeHandler {
         path: String,
         /// 1 to 65535.
         port: u16,
+        /// The host that is asked; `None` is the pod.
+        host: Option<String>,
+        /// `None` leaves it to the cluster, which takes HTTP.
+        scheme: Option<HttpScheme>,
         /// Headers in order, name and value.
         headers: Vec<(String, String)>,
     },
@@ -363,6 +298,26 @@ pub enum ProbeHandler {
         /// 1 to 65535.
         port: u16,
     },
+}
+
+/// How a probe asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpScheme {
+    /// In the clear.
+    Http,
+    /// Encrypted; the certificate is not checked.
+    Https,
+}
+
+impl HttpScheme {
+    /// Kubernetes' spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Https => "HTTPS",
+        }
+    }
 }
 
 /// Names for an address in the pods' hosts file.

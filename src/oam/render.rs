@@ -6,15 +6,17 @@
 
 mod pod;
 pub mod services;
+pub mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::oam::application::{Application, Component, ComponentBody, ComponentKind};
+use crate::oam::application::{Application, Component, ComponentKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::properties::{ClaimTemplate, Properties};
+use crate::oam::properties::Properties;
+use crate::oam::properties::volumes::ClaimTemplate;
 
 pub use services::render_services;
 
@@ -26,6 +28,12 @@ impl ComponentKind {
             Self::Worker => "worker",
             Self::ClonesetService => "cloneset-service",
             Self::StatefulSet => "statefulset",
+            Self::Daemon => "daemon",
+            Self::Task => "task",
+            Self::CronTask => "cron-task",
+            Self::K8sObjects => "k8s-objects",
+            Self::Raw => "raw",
+            Self::RefObjects => "ref-objects",
         }
     }
 
@@ -35,6 +43,9 @@ impl ComponentKind {
             Self::Webservice | Self::Worker => Some(WorkloadKind::Deployment),
             Self::ClonesetService => Some(WorkloadKind::CloneSet),
             Self::StatefulSet => Some(WorkloadKind::StatefulSet),
+            Self::Daemon | Self::Task | Self::CronTask | Self::K8sObjects | Self::Raw | Self::RefObjects => {
+                None
+            }
         }
     }
 }
@@ -67,30 +78,7 @@ pub fn render_component(
     namespace: &str,
     revision: &str,
 ) -> Rendered {
-    match &component.body {
-        ComponentBody::Container(properties) => {
-            let kind = component.kind.workload().unwrap_or_default();
-            let workload = json!({
-                "apiVersion": kind.api_version(),
-                "kind": kind.as_str(),
-                "metadata": {"name": component.name, "namespace": namespace},
-                "spec": spec(component, kind, properties, revision),
-            });
-            let services = render_services(application, component, namespace).into_iter().map(|object| {
-                Output { name: "webserviceExpose".to_owned(), trait_type: AUXILIARY.to_owned(), object }
-            });
-            Rendered { workload, outputs: services.collect() }
-        }
-        ComponentBody::Objects(objects) => {
-            let outputs = objects.iter().enumerate().skip(1).map(|(index, object)| Output {
-                name: format!("objects-{index}"),
-                trait_type: AUXILIARY.to_owned(),
-                object: object.clone(),
-            });
-            let workload = objects.first().cloned().unwrap_or_default();
-            Rendered { workload, outputs: outputs.collect() }
-        }
-    }
+    whole::render_body(application, component, namespace, revision)
 }
 
 /// The trait type of objects that come from a component itself.

@@ -176,7 +176,7 @@ fn what_belongs_to_another_type_is_refused_with_the_reason() {
         ),
         ("webservice", "{image: a, volumeClaimTemplates: []}", "only a `statefulset` has it"),
         ("worker", "{image: a, preStop: [x]}", "only a `cloneset-service` has it"),
-        ("worker", "{image: a, ports: []}", "only a `webservice` and a `statefulset` have it"),
+        ("worker", "{image: a, ports: []}", "only a `webservice`, a `statefulset` and a `daemon` have it"),
         (
             "statefulset",
             "{image: a, volumeClaimTemplates: [{name: d, mountPath: /d, storage: 1Gi}, {name: d, mountPath: /e, storage: 1Gi}]}",

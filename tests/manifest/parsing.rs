@@ -5,9 +5,8 @@ use rollout::oam::application::{
 };
 use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
-use rollout::oam::properties::{
-    EnvValue, ExposeType, Medium, ProbeHandler, Properties, Protocol, VolumeSource,
-};
+use rollout::oam::properties::volumes::{Medium, VolumeSource};
+use rollout::oam::properties::{EnvValue, ExposeType, ProbeHandler, Properties, Protocol};
 
 /// The six manifests of the page that this tool follows, step by step.
 const SEED: [&str; 6] = [

@@ -50,10 +50,11 @@ pub(super) fn read_application(
         .required(&document, "metadata", "a mapping with `name`")
         .and_then(|at| read_metadata(walk, &at, together));
     // Names of components clash within a namespace, even where the rest of the metadata is wrong.
-    let namespace = root.node.field("metadata").and_then(|at| at.field("namespace")?.as_text());
+    let text = |name: &str| root.node.field("metadata").and_then(|at| at.field(name)?.as_text());
+    let (application, namespace) = (text("name").unwrap_or_default(), text("namespace"));
     let components = walk
         .required(&document, "spec", "a mapping with `components`")
-        .and_then(|at| read_spec(walk, &at, namespace, together));
+        .and_then(|at| read_spec(walk, &at, application, namespace, together));
     let ManifestMetadata { name, namespace, labels, annotations } = metadata?;
     let origin = walk.origin(root);
     let components = components?;
@@ -132,6 +133,7 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) 
 fn read_spec(
     walk: &mut Walk<'_>,
     at: &At<'_>,
+    application: &str,
     namespace: Option<&str>,
     together: &mut OfSource<'_>,
 ) -> Option<Vec<Component>> {
@@ -152,5 +154,6 @@ fn read_spec(
     let read: Vec<Option<Component>> =
         items.iter().map(|item| component::read_component(walk, item, namespace, together)).collect();
     component::check_order(walk, &items);
+    component::check_job_names(walk, &items, application);
     read.into_iter().collect()
 }

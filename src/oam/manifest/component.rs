@@ -7,25 +7,10 @@ use crate::oam::manifest::fields::refuse_filled;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
 use crate::oam::manifest::together::{OfSource, SharedName};
-use crate::oam::manifest::walk::{At, Object, Walk, listed};
-use crate::oam::manifest::{names, properties, rollout};
-use crate::oam::properties::Properties;
+use crate::oam::manifest::walk::{At, Object, Release, Walk};
+use crate::oam::manifest::{kinds, names, objects, properties, rollout};
+use crate::oam::render::whole::job_name;
 use crate::oam::traits::Trait;
-
-const KINDS: [(&str, ComponentKind); 4] = [
-    ("webservice", ComponentKind::Webservice),
-    ("worker", ComponentKind::Worker),
-    ("cloneset-service", ComponentKind::ClonesetService),
-    ("statefulset", ComponentKind::StatefulSet),
-];
-
-/// What the type is called in other versions of KubeVela.
-const ALIASES: [(&str, ComponentKind); 2] =
-    [("cloneset", ComponentKind::ClonesetService), ("clonesetservice", ComponentKind::ClonesetService)];
-
-/// Types that KubeVela has and that cannot be rolled out in batches here.
-const OTHER_KINDS: [&str; 8] =
-    ["task", "cron-task", "daemon", "k8s-objects", "raw", "helm", "kustomize", "ref-objects"];
 
 /// Reads a component; `None` where something is wrong with it.
 pub(super) fn read_component(
@@ -58,8 +43,9 @@ pub(super) fn read_component(
         together.note(walk, &at, SharedName::Component, namespace, name);
         Some(name.to_owned())
     });
-    let kind =
-        walk.required(&object, "type", "a type such as `webservice`").and_then(|at| read_kind(walk, &at));
+    let kind = walk
+        .required(&object, "type", "a type such as `webservice`")
+        .and_then(|at| kinds::read_kind(walk, &at));
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
@@ -69,13 +55,8 @@ pub(super) fn read_component(
     };
     let depends_on = read_depends_on(walk, &object);
     // An unknown type's properties are not judged: there is nothing to judge them by.
-    let properties = match kind {
-        Some(kind) => walk
-            .required(&object, "properties", "a mapping with `image`")
-            .and_then(|at| properties::read_properties(walk, &at, kind)),
-        None => None,
-    };
-    check_service_name(walk, &object, properties.as_ref());
+    let body = kind.and_then(|kind| read_body(walk, &object, kind));
+    check_service_name(walk, &object, body.as_ref());
     let traits = read_traits(walk, &object, kind);
     let traits = traits?;
     Some(Component {
@@ -83,37 +64,62 @@ pub(super) fn read_component(
         kind: kind?,
         external_revision: external_revision?,
         depends_on: depends_on?,
-        body: ComponentBody::Container(Box::new(properties?)),
+        body: body?,
         rollout: traits.rollout,
         traits: traits.others,
         origin: walk.origin(at),
     })
 }
 
+fn read_body(walk: &mut Walk<'_>, object: &Object<'_>, kind: ComponentKind) -> Option<ComponentBody> {
+    let mut required = |expected: &str| walk.required(object, "properties", expected);
+    match kind {
+        ComponentKind::Webservice
+        | ComponentKind::Worker
+        | ComponentKind::ClonesetService
+        | ComponentKind::StatefulSet
+        | ComponentKind::Daemon
+        | ComponentKind::Task
+        | ComponentKind::CronTask => {
+            let at = required("a mapping with `image`")?;
+            let properties = properties::read_properties(walk, &at, kind, release(object))?;
+            Some(ComponentBody::Container(Box::new(properties)))
+        }
+        ComponentKind::K8sObjects => {
+            let at = required("a mapping with `objects`")?;
+            objects::read_objects(walk, &at).map(ComponentBody::Objects)
+        }
+        ComponentKind::Raw => {
+            let at = required("an object with `apiVersion`, `kind` and `metadata`")?;
+            objects::read_raw(walk, &at).map(ComponentBody::Objects)
+        }
+        ComponentKind::RefObjects => {
+            let at = required("a mapping with `objects`")?;
+            objects::read_references(walk, &at).map(ComponentBody::Objects)
+        }
+    }
+}
+
+/// How the component is released; its traits are read later.
+fn release(object: &Object<'_>) -> Release {
+    let traits = object.get("traits").map(|at| &at.node.value);
+    let Some(NodeValue::List(traits)) = traits else { return Release::AsAWhole };
+    let kinds = traits.iter().filter_map(|entry| entry.field("type")?.as_text());
+    if kinds.into_iter().any(|kind| kind == "rollout") { Release::InBatches } else { Release::AsAWhole }
+}
+
 /// A Service's name has to start with a letter, other than that of a Deployment.
-fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, properties: Option<&Properties>) {
-    let exposed = properties.is_some_and(|properties| properties.ports.iter().any(|port| port.expose));
+fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, body: Option<&ComponentBody>) {
+    let ports = match body {
+        Some(ComponentBody::Container(properties)) => properties.ports.as_slice(),
+        Some(ComponentBody::Objects(_)) | None => &[],
+    };
+    let exposed = ports.iter().any(|port| port.expose);
     let Some(at) = object.get("name").filter(|_| exposed) else { return };
     if at.node.as_text().is_some_and(|name| name.starts_with(|first: char| first.is_ascii_digit())) {
         let expected = "a name that starts with a letter, because its Service has the same name";
         walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
     }
-}
-
-fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
-    let names = KINDS.map(|(name, _)| name);
-    let expected = format!("one of {}", listed(&names));
-    let text = walk.text(at, &expected)?;
-    if let Some((_, kind)) = KINDS.iter().chain(&ALIASES).find(|(name, _)| *name == text) {
-        return Some(*kind);
-    }
-    if OTHER_KINDS.contains(&text) {
-        walk.refuse(at, format!("type `{text}` is not supported, expected {expected}"));
-    } else {
-        let hint = did_you_mean(text, names);
-        walk.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
-    }
-    None
 }
 
 fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<String>> {
@@ -185,6 +191,21 @@ fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>, kind: Option<ComponentK
         is_good &= rollout.is_some();
     }
     is_good.then_some(Traits { rollout, others: Vec::new() })
+}
+
+/// A Job is named like its application and its component, and its pods have that name in a label.
+pub(super) fn check_job_names(walk: &mut Walk<'_>, items: &[At<'_>], application: &str) {
+    const LONGEST: usize = 63;
+    for item in items {
+        let is_task = item.node.field("type").and_then(Node::as_text) == Some("task");
+        let Some(node) = item.node.field("name").filter(|_| is_task) else { continue };
+        let name = job_name(application, node.as_text().unwrap_or_default());
+        if name.len() > LONGEST {
+            let at = At { node, path: format!("{}.name", item.path) };
+            let message = format!("the Job's name {} is longer than {LONGEST} characters", quoted(&name));
+            walk.refuse_with(&at, message, "shorten the name of the component or of the application");
+        }
+    }
 }
 
 /// Checks that every component depends on components that are there, and on none that depends on it.

@@ -1,38 +1,22 @@
 //! A component's properties: what all types have, and the parts that only some have.
 
+mod declared;
 mod env;
+mod jobs;
 mod kinds;
 mod ports;
 mod probes;
 mod volumes;
 
-use std::collections::BTreeMap;
-
 use crate::oam::application::ComponentKind;
 use crate::oam::labels;
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
-use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::manifest::properties::probes::ProbeRole;
+use crate::oam::manifest::walk::{At, Object, Release, Walk};
 use crate::oam::manifest::{fields, names};
-use crate::oam::properties::{ExposeType, HostAlias, Port, Properties, PullPolicy};
+use crate::oam::properties::{ExposeType, HostAlias, Port, Probe, Properties, PullPolicy, ResourceLimit};
 use crate::oam::quantity::{is_quantity, likely_quantity};
-
-const COMMON: [&str; 11] = [
-    "image",
-    "imagePullPolicy",
-    "imagePullSecrets",
-    "cmd",
-    "env",
-    "cpu",
-    "memory",
-    "volumeMounts",
-    "volumes",
-    "livenessProbe",
-    "readinessProbe",
-];
-
-const WEBSERVICE: [&str; 7] =
-    ["labels", "annotations", "port", "ports", "exposeType", "addRevisionLabel", "hostAliases"];
 
 const PULL_POLICIES: [(&str, PullPolicy); 3] = [
     ("Always", PullPolicy::Always),
@@ -51,92 +35,144 @@ const EXPOSE_TYPES: [(&str, ExposeType); 4] = [
 const OURS: [&str; 4] =
     [labels::COMPONENT, labels::REVISION, labels::APP_REVISION, labels::REVISION_COMPONENT];
 
+/// [`OURS`], where the component is applied as a whole.
+const OURS_OF_A_WHOLE: [&str; 4] = [labels::COMPONENT, labels::NAME, labels::REVISION, labels::APP_REVISION];
+
+const CPU: &str = "`500m` or `0.5`";
+const MEMORY: &str = "`512Mi` or `1Gi`";
+
 /// Reads a component's properties; `None` where something is wrong with them.
-pub(super) fn read_properties(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
-    let own: &[&[&str]] = match kind {
-        ComponentKind::Webservice => &[&WEBSERVICE],
-        ComponentKind::Worker => &[],
-        ComponentKind::ClonesetService => &[&kinds::CLONE_SET],
-        ComponentKind::StatefulSet => &[&WEBSERVICE, &kinds::STATEFUL_SET],
-    };
-    let known = [&[&COMMON[..]], own].concat().concat();
-    let object = walk.object_of(at, &known, |name| explain(kind, name))?;
+pub(super) fn read_properties(
+    walk: &mut Walk<'_>,
+    at: &At<'_>,
+    kind: ComponentKind,
+    release: Release,
+) -> Option<Properties> {
+    walk.set_release(release);
+    let known = declared::fields(kind);
+    let object = walk.open_object_of(at, &known, |name| declared::explain(kind, release, name))?;
+    // What the type does not have has been reported and must not be read.
+    let object = object.only(&known);
     let image = walk.required(&object, "image", "an image").and_then(|at| read_image(walk, &at));
     let image_pull_policy = optional(&object, "imagePullPolicy", |at| walk.choice(&at, &PULL_POLICIES));
     let image_pull_secrets = strings(walk, &object, "imagePullSecrets", |walk, at| {
         walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
     });
     let command = optional(&object, "cmd", |at| read_command(walk, &at));
+    let args = optional(&object, "args", |at| read_command(walk, &at));
     let env = env::read_env(walk, &object);
-    let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, "`500m` or `0.5`"));
-    let memory = optional(&object, "memory", |at| read_quantity(walk, &at, "`512Mi` or `1Gi`"));
-    let volumes = volumes::read_volumes(walk, &object);
-    let liveness_probe =
-        optional(&object, "livenessProbe", |at| probes::read_probes(walk, &at, probes::ProbeRole::Liveness));
-    let readiness_probe = optional(&object, "readinessProbe", |at| {
-        probes::read_probes(walk, &at, probes::ProbeRole::Readiness)
-    });
-    let served = match kind {
-        ComponentKind::Webservice | ComponentKind::StatefulSet => read_served(walk, &object),
-        ComponentKind::Worker => Some(Served::default()),
-        ComponentKind::ClonesetService => kinds::read_port(walk, &object).and_then(|ports| {
-            let host_aliases = read_host_aliases(walk, &object)?;
-            Some(Served { ports, host_aliases, ..Served::default() })
-        }),
+    let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, CPU));
+    let memory = optional(&object, "memory", |at| read_quantity(walk, &at, MEMORY));
+    let limit = read_limit(walk, &object);
+    let volumes = volumes::read_volumes(walk, &object, declared::volume_form(kind));
+    let probes = read_probes(walk, &object, kind);
+    let labels = fields::read_labels(walk, &object, "labels");
+    refuse_ours(walk, &object, release);
+    let annotations = fields::read_annotations(walk, &object, "annotations");
+    let ports = match kind {
+        ComponentKind::ClonesetService => kinds::read_port(walk, &object),
+        ComponentKind::Webservice
+        | ComponentKind::Worker
+        | ComponentKind::StatefulSet
+        | ComponentKind::Daemon
+        | ComponentKind::Task
+        | ComponentKind::CronTask
+        | ComponentKind::K8sObjects
+        | ComponentKind::Raw
+        | ComponentKind::RefObjects => ports::read_ports(walk, &object, declared::port_form(kind, release)),
     };
-    let args = kinds::read_args(walk, &object);
+    let expose_type = read_expose_type(walk, &object, ports.as_deref().unwrap_or_default());
+    let add_revision_label = optional(&object, "addRevisionLabel", |at| walk.boolean(&at));
+    let host_aliases = read_host_aliases(walk, &object);
     let hooks = kinds::read_hooks(walk, &object);
     let update_strategy =
         optional(&object, "updateStrategyType", |at| walk.choice(&at, &kinds::UPDATE_STRATEGIES));
     let pod_management =
         optional(&object, "podManagementPolicy", |at| walk.choice(&at, &kinds::POD_MANAGEMENTS));
     let claims = kinds::read_claims(walk, &object, volumes.as_deref().unwrap_or_default());
-    let served = served?;
+    let job = match kind {
+        ComponentKind::Task => jobs::read_task(walk, &object).map(Some),
+        ComponentKind::CronTask => jobs::read_cron_task(walk, &object).map(Some),
+        ComponentKind::Webservice
+        | ComponentKind::Worker
+        | ComponentKind::ClonesetService
+        | ComponentKind::StatefulSet
+        | ComponentKind::Daemon
+        | ComponentKind::K8sObjects
+        | ComponentKind::Raw
+        | ComponentKind::RefObjects => Some(None),
+    };
+    let (liveness_probe, readiness_probe) = probes?;
     let (post_start, pre_stop) = hooks?;
     Some(Properties {
         image: image?,
         image_pull_policy: image_pull_policy?,
         image_pull_secrets: image_pull_secrets?.unwrap_or_default(),
-        labels: served.labels,
-        annotations: served.annotations,
-        ports: served.ports,
-        expose_type: served.expose_type,
-        add_revision_label: served.add_revision_label,
+        labels: labels?,
+        annotations: annotations?,
+        ports: ports?,
+        expose_type: expose_type?,
+        add_revision_label: add_revision_label?.unwrap_or_default(),
         command: command?,
+        args: args?,
         env: env?,
         cpu: cpu?,
         memory: memory?,
+        limit: limit?,
         volumes: volumes?,
-        liveness_probe: liveness_probe?,
-        readiness_probe: readiness_probe?,
-        host_aliases: served.host_aliases,
-        args: args?,
+        liveness_probe,
+        readiness_probe,
+        host_aliases: host_aliases?,
         post_start,
         pre_stop,
         update_strategy: update_strategy?,
         pod_management: pod_management?,
         claims: claims?,
+        job: job?,
     })
 }
 
-/// What only a workload that serves says.
-#[derive(Default)]
-struct Served {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    ports: Vec<Port>,
-    expose_type: ExposeType,
-    add_revision_label: bool,
-    host_aliases: Vec<HostAlias>,
+/// The two probes, where the type renders them.
+fn read_probes(
+    walk: &mut Walk<'_>,
+    object: &Object<'_>,
+    kind: ComponentKind,
+) -> Option<(Option<Probe>, Option<Probe>)> {
+    let names = [("livenessProbe", ProbeRole::Liveness), ("readinessProbe", ProbeRole::Readiness)];
+    if matches!(kind, ComponentKind::Task | ComponentKind::CronTask) {
+        for (name, _) in names {
+            if let Some(at) = object.get(name) {
+                walk.warn(
+                    &at,
+                    format!("has no effect: KubeVela ignores the probes of a `{}`", kind.as_str()),
+                );
+            }
+        }
+        return Some((None, None));
+    }
+    let form = declared::http_form(kind);
+    let [live, ready] =
+        names.map(|(name, role)| optional(object, name, |at| probes::read_probe(walk, &at, role, form)));
+    Some((live?, ready?))
 }
 
-fn read_served(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Served> {
-    let labels = fields::read_labels(walk, object, "labels");
-    refuse_ours(walk, object);
-    let annotations = fields::read_annotations(walk, object, "annotations");
-    let ports = ports::read_ports(walk, object);
+/// The limits that differ from the requests. One without its request has no effect.
+fn read_limit(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<ResourceLimit> {
+    let Some(at) = object.get("limit") else { return Some(ResourceLimit::default()) };
+    let limit = walk.open_object_of(&at, &["cpu", "memory"], |_| None)?;
+    for name in ["cpu", "memory"] {
+        if let Some(at) = limit.get(name).filter(|_| object.get(name).is_none()) {
+            walk.warn(&at, format!("has no effect without the property `{name}`"));
+        }
+    }
+    let cpu = optional(&limit, "cpu", |at| read_quantity(walk, &at, CPU));
+    let memory = optional(&limit, "memory", |at| read_quantity(walk, &at, MEMORY));
+    Some(ResourceLimit { cpu: cpu?, memory: memory? })
+}
+
+fn read_expose_type(walk: &mut Walk<'_>, object: &Object<'_>, ports: &[Port]) -> Option<ExposeType> {
     let expose_type = optional(object, "exposeType", |at| walk.choice(&at, &EXPOSE_TYPES));
-    let exposed = ports.iter().flatten().any(|port| port.expose);
+    let exposed = ports.iter().any(|port| port.expose);
     if let (Some(Some(ExposeType::ExternalName)), true) = (expose_type, exposed)
         && let Some(at) = object.get("exposeType")
     {
@@ -146,16 +182,7 @@ fn read_served(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Served> {
             "such a Service needs an external name, which the manifest cannot specify",
         );
     }
-    let add_revision_label = optional(object, "addRevisionLabel", |at| walk.boolean(&at));
-    let host_aliases = read_host_aliases(walk, object);
-    Some(Served {
-        labels: labels?,
-        annotations: annotations?,
-        ports: ports?,
-        expose_type: expose_type?.unwrap_or_default(),
-        add_revision_label: add_revision_label?.unwrap_or_default(),
-        host_aliases: host_aliases?,
-    })
+    Some(expose_type?.unwrap_or_default())
 }
 
 /// An optional field: `Some(None)` where it is absent, `None` where it is wrong.
@@ -232,11 +259,15 @@ pub(super) fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) ->
     None
 }
 
-fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>) {
+fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>, release: Release) {
     let Some(at) = object.get("labels") else { return };
     let NodeValue::Map(entries) = &at.node.value else { return };
+    let ours: &[&str] = match release {
+        Release::InBatches => &OURS,
+        Release::AsAWhole => &OURS_OF_A_WHOLE,
+    };
     for (key, _) in entries {
-        if let Some(name) = key.as_text().filter(|name| OURS.contains(name)) {
+        if let Some(name) = key.as_text().filter(|name| ours.contains(name)) {
             let place = At { node: key, path: format!("{}[{name}]", at.path) };
             walk.refuse_with(&place, "this label is set by the rollout", "omit it");
         }
@@ -251,7 +282,7 @@ fn read_host_aliases(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Hos
 }
 
 fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {
-    let object = walk.object_of(at, &["ip", "hostnames"], |_| None)?;
+    let object = walk.open_object_of(at, &["ip", "hostnames"], |_| None)?;
     let expected = "an IPv4 or IPv6 address";
     let ip = walk.required(&object, "ip", expected).and_then(|at| {
         walk.checked(&at, expected, |text| text.parse::<std::net::IpAddr>().is_ok()).map(str::to_owned)
@@ -262,25 +293,4 @@ fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {
         })
     });
     Some(HostAlias { ip: ip?, hostnames: hostnames?.unwrap_or_default() })
-}
-
-fn explain(kind: ComponentKind, name: &str) -> Option<&'static str> {
-    let serves = matches!(kind, ComponentKind::Webservice | ComponentKind::StatefulSet);
-    match (name, kind) {
-        ("replicas", _) => Some("the number of replicas is `targetSize` of the `rollout` trait"),
-        ("args" | "command", ComponentKind::Webservice | ComponentKind::Worker) => {
-            Some("the whole command goes into `cmd`")
-        }
-        ("command", _) => Some("the command goes into `cmd` and `args`"),
-        ("ports", ComponentKind::ClonesetService) => Some("a `cloneset-service` has one `port`"),
-        ("updateStrategyType", ComponentKind::StatefulSet) => {
-            Some("pods are always replaced by ordinal; with `OnDelete`, you would have to delete them")
-        }
-        ("updateStrategyType" | "postStart" | "preStop", _) => Some("only a `cloneset-service` has it"),
-        ("podManagementPolicy" | "volumeClaimTemplates", _) => Some("only a `statefulset` has it"),
-        (name, _) if !serves && WEBSERVICE.contains(&name) => {
-            Some("only a `webservice` and a `statefulset` have it")
-        }
-        _ => None,
-    }
 }

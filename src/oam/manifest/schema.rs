@@ -230,6 +230,9 @@ fn plain(node: &Node) -> Value {
             let number = small.or_else(|_| u64::try_from(*number).map(Number::from));
             number.map_or(Value::Null, Value::Number)
         }
+        // As in YAML that is read for Kubernetes, `2.0` is an integer.
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number this small is exact")]
+        NodeValue::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => json!(*number as i64),
         NodeValue::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
         NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => Value::Null,
     }

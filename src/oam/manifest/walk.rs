@@ -33,7 +33,18 @@ pub(super) struct Walk<'t> {
     lines_before: usize,
     problems: Vec<Problem>,
     warnings: Vec<ManifestWarning>,
+    release: Release,
     overflow: bool,
+}
+
+/// How a component is released, which decides what a property is that its type does not have: KubeVela ignores it, and
+/// people have such properties in their manifests; in a component with the `rollout` trait it is a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// By the `rollout` trait.
+    InBatches,
+    /// All at once.
+    AsAWhole,
 }
 
 impl<'n> Object<'n> {
@@ -50,6 +61,13 @@ impl<'n> Object<'n> {
         })
     }
 
+    /// The mapping without the fields that are not `known`.
+    pub(super) fn only(self, known: &[&str]) -> Self {
+        let Self { at, mut fields } = self;
+        fields.retain(|(name, _, _)| known.contains(&name.as_str()));
+        Self { at, fields }
+    }
+
     /// The field's value, also where it is there and empty.
     pub(super) fn find(&self, name: &str) -> Option<At<'n>> {
         let (name, _, node) = self.fields.iter().find(|(field, _, _)| field == name)?;
@@ -59,7 +77,20 @@ impl<'n> Object<'n> {
 
 impl<'t> Walk<'t> {
     pub(super) fn new(file: &'t str, text: &'t str, lines_before: usize) -> Self {
-        Self { file, text, lines_before, problems: Vec::new(), warnings: Vec::new(), overflow: false }
+        Self {
+            file,
+            text,
+            lines_before,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            release: Release::InBatches,
+            overflow: false,
+        }
+    }
+
+    /// Decides what unknown properties of the component that is read next are.
+    pub(super) fn set_release(&mut self, release: Release) {
+        self.release = release;
     }
 
     /// Notes a part that is accepted and should be written otherwise, or that has no effect.
@@ -155,6 +186,29 @@ impl<'t> Walk<'t> {
         Some(object)
     }
 
+    /// [`Self::object_of`] for the properties of a component, whose unknown fields may be ignored.
+    pub(super) fn open_object_of<'n>(
+        &mut self,
+        at: &At<'n>,
+        known: &[&str],
+        explain: impl Fn(&str) -> Option<&'static str>,
+    ) -> Option<Object<'n>> {
+        match self.release {
+            Release::InBatches => self.object_of(at, known, explain),
+            Release::AsAWhole => {
+                let object = self.object(at)?;
+                for (name, key, _) in object.entries().filter(|(name, _, _)| !known.contains(name)) {
+                    let advice = explain(name).map(str::to_owned);
+                    let advice = advice
+                        .or_else(|| did_you_mean(name, known.iter().copied()))
+                        .unwrap_or_else(|| format!("known fields: {}", listed(known)));
+                    self.warn(&key, format!("unknown field, ignored; {advice}"));
+                }
+                Some(object)
+            }
+        }
+    }
+
     /// A mapping with any keys, each once.
     pub(super) fn object<'n>(&mut self, at: &At<'n>) -> Option<Object<'n>> {
         let NodeValue::Map(entries) = &at.node.value else {
@@ -242,6 +296,10 @@ impl<'t> Walk<'t> {
     pub(super) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<u32>, what: &str) -> Option<u32> {
         let number = match &at.node.value {
             NodeValue::Int(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
+            // As for KubeVela, `8080.0` is a whole number.
+            NodeValue::Float(number) if number.fract() == 0.0 => {
+                format!("{number}").parse().ok().filter(|number| range.contains(number))
+            }
             NodeValue::Null
             | NodeValue::Bool(_)
             | NodeValue::Float(_)

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::oam::manifest::names;
-use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::manifest::properties::optional;
+use crate::oam::manifest::walk::{At, Object, Walk, listed};
 use crate::oam::properties::{EnvValue, EnvVar, KeyRef};
 
 /// Reads `env`.
@@ -28,7 +31,7 @@ pub(super) fn read_env(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<E
 }
 
 fn read_variable(walk: &mut Walk<'_>, at: &At<'_>) -> Option<EnvVar> {
-    let object = walk.object_of(at, &["name", "value", "valueFrom"], |_| None)?;
+    let object = walk.open_object_of(at, &["name", "value", "valueFrom"], |_| None)?;
     let name = walk
         .required(&object, "name", names::ENV)
         .and_then(|at| walk.checked(&at, names::ENV, names::is_env).map(str::to_owned));
@@ -46,32 +49,72 @@ fn read_variable(walk: &mut Walk<'_>, at: &At<'_>) -> Option<EnvVar> {
     Some(EnvVar { name: name?, value: value? })
 }
 
+const SOURCES: [&str; 4] = ["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"];
+
 fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<EnvValue> {
-    let object = walk.object_of(at, &["secretKeyRef", "configMapKeyRef"], |name| match name {
-        "fieldRef" | "resourceFieldRef" => Some("only keys of a Secret or ConfigMap are supported"),
-        _ => None,
-    })?;
-    match (object.get("secretKeyRef"), object.get("configMapKeyRef")) {
-        (Some(at), None) => read_key(walk, &at).map(EnvValue::Secret),
-        (None, Some(at)) => read_key(walk, &at).map(EnvValue::ConfigMap),
-        (None, None) => {
-            walk.refuse(at, "found no source, expected `secretKeyRef` or `configMapKeyRef`");
-            None
+    let object = walk.object_of(at, &SOURCES, |_| None)?;
+    let given: Vec<&str> = SOURCES.into_iter().filter(|name| object.get(name).is_some()).collect();
+    let [name] = given.as_slice() else {
+        let found = if given.is_empty() { "no source".to_owned() } else { listed(&given) };
+        walk.refuse(at, format!("found {found}, expected one of {}", listed(&SOURCES)));
+        return None;
+    };
+    let at = object.get(name)?;
+    match *name {
+        "secretKeyRef" => read_key(walk, &at).map(EnvValue::Secret),
+        "configMapKeyRef" => read_key(walk, &at).map(EnvValue::ConfigMap),
+        // KubeVela declares neither of them and copies them: they are in use.
+        "fieldRef" => {
+            let fields = [("fieldPath", Needed::Always), ("apiVersion", Needed::Optional)];
+            read_reference(walk, &at, &fields).map(EnvValue::Field)
         }
-        (Some(_), Some(_)) => {
-            walk.refuse(at, "found `secretKeyRef` and `configMapKeyRef` together, expected one of them");
-            None
+        _ => {
+            let fields = [
+                ("resource", Needed::Always),
+                ("containerName", Needed::Optional),
+                ("divisor", Needed::Optional),
+            ];
+            read_reference(walk, &at, &fields).map(EnvValue::Resource)
         }
     }
 }
 
 fn read_key(walk: &mut Walk<'_>, at: &At<'_>) -> Option<KeyRef> {
-    let object = walk.object_of(at, &["name", "key"], |_| None)?;
+    let object = walk.object_of(at, &["name", "key", "optional"], |_| None)?;
     let name = walk
         .required(&object, "name", names::SUBDOMAIN)
         .and_then(|at| walk.checked(&at, names::SUBDOMAIN, names::is_subdomain).map(str::to_owned));
     let key = walk
         .required(&object, "key", names::DATA_KEY)
         .and_then(|at| walk.checked(&at, names::DATA_KEY, names::is_data_key).map(str::to_owned));
-    Some(KeyRef { name: name?, key: key? })
+    let optional = optional(&object, "optional", |at| walk.boolean(&at));
+    Some(KeyRef { name: name?, key: key?, optional: optional? })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Always,
+    Optional,
+}
+
+/// A mapping of strings, as it is spelled.
+fn read_reference(walk: &mut Walk<'_>, at: &At<'_>, fields: &[(&str, Needed)]) -> Option<Value> {
+    let known: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let object = walk.object_of(at, &known, |_| None)?;
+    let mut reference = serde_json::Map::new();
+    let mut good = true;
+    for (name, needed) in fields {
+        let at = match needed {
+            Needed::Always => walk.required(&object, name, "a string"),
+            Needed::Optional => object.get(name),
+        };
+        match (at.map(|at| walk.text(&at, "a string").map(str::to_owned)), needed) {
+            (Some(Some(text)), _) => {
+                reference.insert((*name).to_owned(), text.into());
+            }
+            (Some(None), _) | (None, Needed::Always) => good = false,
+            (None, Needed::Optional) => {}
+        }
+    }
+    good.then_some(Value::Object(reference))
 }

@@ -3,14 +3,8 @@
 use crate::oam::manifest::names;
 use crate::oam::manifest::properties::{optional, ports, read_command, read_quantity};
 use crate::oam::manifest::walk::{At, Object, Walk};
-use crate::oam::properties::{AccessMode, ClaimTemplate, PodManagement, Port, UpdateStrategy, Volume};
-
-/// The properties of a `cloneset-service` beside the common ones.
-pub(super) const CLONE_SET: [&str; 6] =
-    ["port", "args", "hostAliases", "postStart", "preStop", "updateStrategyType"];
-
-/// The properties of a `statefulset` beside those of a webservice.
-pub(super) const STATEFUL_SET: [&str; 3] = ["args", "podManagementPolicy", "volumeClaimTemplates"];
+use crate::oam::properties::volumes::{AccessMode, ClaimTemplate, Volume};
+use crate::oam::properties::{PodManagement, Port, UpdateStrategy};
 
 pub(super) const UPDATE_STRATEGIES: [(&str, UpdateStrategy); 3] = [
     ("ReCreate", UpdateStrategy::ReCreate),
@@ -34,12 +28,7 @@ const DEFAULT_PORT: u16 = 80;
 /// Reads the one `port` of a `cloneset-service`.
 pub(super) fn read_port(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>> {
     let port = optional(object, "port", |at| ports::read_port_number(walk, &at))?.unwrap_or(DEFAULT_PORT);
-    Some(vec![Port { port, name: None, protocol: None, expose: false }])
-}
-
-/// Reads `args`.
-pub(super) fn read_args(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Option<Vec<String>>> {
-    optional(object, "args", |at| read_command(walk, &at))
+    Some(vec![ports::single_port(port)])
 }
 
 /// Reads `postStart` and `preStop`.

@@ -1,4 +1,4 @@
-//! The ports of a webservice.
+//! The ports of a workload that serves.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,26 @@ use crate::oam::properties::{Port, Protocol};
 const PROTOCOLS: [(&str, Protocol); 3] =
     [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
+/// What a type says about a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PortForm {
+    /// It has a number in the container, another in the Service and a third on the nodes.
+    Mapped,
+    /// It has one number; what KubeVela ignores has no effect.
+    Daemon,
+    /// It has one number, by which the revisions that share a Service are told apart.
+    RolledOut,
+}
+
 /// Reads `ports`, or the deprecated `port` where that is absent; without either there is no port, as since
 /// KubeVela 1.3.
-pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Port>> {
+pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>, form: PortForm) -> Option<Vec<Port>> {
     let single = match object.get("port") {
         None => Some(Vec::new()),
-        Some(at) => read_port_number(walk, &at)
-            .map(|port| vec![Port { port, name: None, protocol: None, expose: false }]),
+        Some(at) => {
+            walk.warn(&at, "deprecated, use `ports`".to_owned());
+            read_port_number(walk, &at).map(|port| vec![single_port(port)])
+        }
     };
     let Some(at) = object.get("ports") else { return single };
     let items = walk.list(&at, "a list of ports")?;
@@ -24,7 +37,7 @@ pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec
     let mut numbers = HashMap::new();
     let mut port_names = HashMap::new();
     for (index, item) in items.iter().enumerate() {
-        let Some(port) = read_port(walk, item) else {
+        let Some(port) = read_port(walk, item, form) else {
             good = false;
             continue;
         };
@@ -45,19 +58,35 @@ pub(super) fn read_ports(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec
     good.then_some(ports)
 }
 
+/// The port of the deprecated form.
+pub(super) fn single_port(port: u16) -> Port {
+    Port { port, container_port: None, name: None, protocol: None, expose: false, node_port: None }
+}
+
 /// Reads a port's number.
 pub(super) fn read_port_number(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u16> {
     walk.integer(at, 1..=65_535, "a port").and_then(|port| u16::try_from(port).ok())
 }
 
-fn read_port(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Port> {
-    let object = walk.object_of(at, &["port", "name", "protocol", "expose"], |name| match name {
-        "containerPort" => Some("the port's number is `port`"),
-        "targetPort" | "nodePort" => {
+fn read_port(walk: &mut Walk<'_>, at: &At<'_>, form: PortForm) -> Option<Port> {
+    let known: &[&str] = match form {
+        PortForm::Mapped => &["port", "name", "protocol", "expose", "containerPort", "nodePort"],
+        PortForm::Daemon | PortForm::RolledOut => &["port", "name", "protocol", "expose"],
+    };
+    let object = walk.open_object_of(at, known, |name| match (name, form) {
+        ("containerPort" | "nodePort", PortForm::Daemon) => Some("a `daemon` has one number for a port"),
+        ("containerPort", _) => Some("the port's number is `port`"),
+        ("targetPort" | "nodePort", PortForm::RolledOut) => {
             Some("the Service offers a port under its own number, with `expose: true`")
         }
+        ("targetPort", _) => Some("the container's port is `containerPort`"),
         _ => None,
     })?;
+    let mut number = |name: &str| match object.get(name).filter(|_| known.contains(&name)) {
+        None => Some(None),
+        Some(at) => read_port_number(walk, &at).map(Some),
+    };
+    let (container_port, node_port) = (number("containerPort"), number("nodePort"));
     let port =
         walk.required(&object, "port", "a port from 1 to 65535").and_then(|at| read_port_number(walk, &at));
     let name = match object.get("name") {
@@ -72,11 +101,24 @@ fn read_port(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Port> {
         None => Some(false),
         Some(at) => walk.boolean(&at),
     };
-    let port = port?;
+    let (port, container_port, protocol) = (port?, container_port?, protocol?);
+    let default = || default_name(container_port.unwrap_or(port), protocol, form);
     Some(Port {
         port,
-        name: Some(name?.unwrap_or_else(|| format!("port-{port}"))),
-        protocol: Some(protocol?),
+        container_port,
+        name: Some(name?.unwrap_or_else(default)),
+        protocol: Some(protocol),
         expose: expose?,
+        node_port: node_port?,
     })
+}
+
+fn default_name(port: u16, protocol: Protocol, form: PortForm) -> String {
+    match (form, protocol) {
+        (PortForm::Daemon | PortForm::RolledOut, _) | (PortForm::Mapped, Protocol::Tcp) => {
+            format!("port-{port}")
+        }
+        (PortForm::Mapped, Protocol::Udp) => format!("port-{port}-udp"),
+        (PortForm::Mapped, Protocol::Sctp) => format!("port-{port}-sctp"),
+    }
 }

@@ -1,8 +1,8 @@
 //! Probes, with the ranges that Kubernetes validates.
 
-use crate::oam::manifest::properties::{ports, read_command};
+use crate::oam::manifest::properties::{optional, ports, read_command};
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
-use crate::oam::properties::{Probe, ProbeHandler};
+use crate::oam::properties::{HttpScheme, Probe, ProbeHandler};
 
 /// Which of a container's probes one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,15 +11,24 @@ pub(super) enum ProbeRole {
     Readiness,
 }
 
+/// Whether a type's HTTP probes name a host and a scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HttpForm {
+    Full,
+    PathAndPort,
+}
+
+const SCHEMES: [(&str, HttpScheme); 2] = [("HTTP", HttpScheme::Http), ("HTTPS", HttpScheme::Https)];
+
 const HANDLERS: [&str; 3] = ["exec", "httpGet", "tcpSocket"];
 
 const NUMBERS: [&str; 5] =
     ["initialDelaySeconds", "periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold"];
 
 /// Reads a probe; `None` where something is wrong with it.
-pub(super) fn read_probes(walk: &mut Walk<'_>, at: &At<'_>, role: ProbeRole) -> Option<Probe> {
+pub(super) fn read_probe(walk: &mut Walk<'_>, at: &At<'_>, role: ProbeRole, form: HttpForm) -> Option<Probe> {
     let object = walk.object_of(at, &[&HANDLERS[..], &NUMBERS].concat(), |_| None)?;
-    let handler = read_handler(walk, &object);
+    let handler = read_handler(walk, &object, form);
     let mut number = |name: &str, least: u32, most: u32, default: u32| match object.get(name) {
         None => Some(default),
         Some(at) => walk.integer(&at, least..=most, "an integer"),
@@ -44,7 +53,7 @@ pub(super) fn read_probes(walk: &mut Walk<'_>, at: &At<'_>, role: ProbeRole) -> 
     })
 }
 
-fn read_handler(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<ProbeHandler> {
+fn read_handler(walk: &mut Walk<'_>, object: &Object<'_>, form: HttpForm) -> Option<ProbeHandler> {
     let given: Vec<&str> = HANDLERS.into_iter().filter(|name| object.get(name).is_some()).collect();
     let [name] = given.as_slice() else {
         let found = match given.as_slice() {
@@ -57,7 +66,7 @@ fn read_handler(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<ProbeHandler
     let at = object.get(name)?;
     match *name {
         "exec" => read_exec(walk, &at),
-        "httpGet" => read_http(walk, &at),
+        "httpGet" => read_http(walk, &at, form),
         _ => read_tcp(walk, &at),
     }
 }
@@ -74,8 +83,15 @@ fn read_tcp(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
     Some(ProbeHandler::TcpSocket { port: ports::read_port_number(walk, &port)? })
 }
 
-fn read_http(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
-    let object = walk.object_of(at, &["path", "port", "httpHeaders"], |_| None)?;
+fn read_http(walk: &mut Walk<'_>, at: &At<'_>, form: HttpForm) -> Option<ProbeHandler> {
+    let known: &[&str] = match form {
+        HttpForm::Full => &["path", "port", "httpHeaders", "host", "scheme"],
+        HttpForm::PathAndPort => &["path", "port", "httpHeaders"],
+    };
+    let object = walk.object_of(at, known, |name| match name {
+        "host" | "scheme" => Some("only a `webservice`, a `daemon` and a `statefulset` have it"),
+        _ => None,
+    })?;
     let expected = "a path such as `/healthz`";
     let path = walk.required(&object, "path", expected).and_then(|at| {
         let path = walk.text(&at, expected)?;
@@ -89,7 +105,9 @@ fn read_http(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ProbeHandler> {
         .required(&object, "port", "a port from 1 to 65535")
         .and_then(|at| ports::read_port_number(walk, &at));
     let headers = read_headers(walk, &object);
-    Some(ProbeHandler::HttpGet { path: path?, port: port?, headers: headers? })
+    let host = optional(&object, "host", |at| walk.text(&at, "a host").map(str::to_owned));
+    let scheme = optional(&object, "scheme", |at| walk.choice(&at, &SCHEMES));
+    Some(ProbeHandler::HttpGet { path: path?, port: port?, host: host?, scheme: scheme?, headers: headers? })
 }
 
 fn read_headers(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<(String, String)>> {

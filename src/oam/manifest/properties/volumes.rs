@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::oam::manifest::names;
 use crate::oam::manifest::walk::{At, Object, Walk};
-use crate::oam::properties::{FileItem, Files, Medium, Volume, VolumeSource};
+use crate::oam::properties::volumes::{FileItem, Files, Medium, Volume, VolumeSource};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VolumeKind {
@@ -34,15 +34,38 @@ const TYPES: [(&str, VolumeKind); 4] = [
 
 const MEDIA: [(&str, Medium); 2] = [("", Medium::Disk), ("Memory", Medium::Memory)];
 
+/// Whether a type has `volumeMounts` in place of `volumes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VolumeForm {
+    /// `volumes` is deprecated.
+    Mounts,
+    /// `volumes` is all there is.
+    VolumesOnly,
+}
+
 /// Reads both; `volumes` counts only where `volumeMounts` is absent, but is checked in any case.
-pub(super) fn read_volumes(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Volume>> {
+pub(super) fn read_volumes(
+    walk: &mut Walk<'_>,
+    object: &Object<'_>,
+    form: VolumeForm,
+) -> Option<Vec<Volume>> {
     let deprecated = match object.get("volumes") {
         None => Some(Vec::new()),
-        Some(at) => read_deprecated(walk, &at),
+        Some(at) => {
+            match form {
+                VolumeForm::Mounts => walk.warn(&at, "deprecated, use `volumeMounts`".to_owned()),
+                VolumeForm::VolumesOnly => {}
+            }
+            read_deprecated(walk, &at)
+        }
     };
-    let Some(at) = object.get("volumeMounts") else { return deprecated };
+    let mounts = match form {
+        VolumeForm::Mounts => object.get("volumeMounts"),
+        VolumeForm::VolumesOnly => None,
+    };
+    let Some(at) = mounts else { return deprecated };
     let names = LISTS.map(|(name, _)| name);
-    let mounts = walk.object_of(&at, &names, |_| None)?;
+    let mounts = walk.open_object_of(&at, &names, |_| None)?;
     let mut volumes = Vec::new();
     let mut good = deprecated.is_some();
     for (name, kind) in LISTS {
@@ -52,7 +75,7 @@ pub(super) fn read_volumes(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<V
             continue;
         };
         for item in items {
-            let volume = read_volume(walk, &item, kind, &["name", "mountPath"]);
+            let volume = read_volume(walk, &item, kind, &["name", "mountPath", "subPath"]);
             good &= volume.is_some();
             volumes.extend(volume.map(|volume| (item, volume)));
         }
@@ -68,10 +91,7 @@ fn read_deprecated(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Volume>> {
     for item in items {
         let kind = match item.node.field("type") {
             Some(node) => walk.choice(&At { node, path: format!("{}.type", item.path) }, &TYPES),
-            None => {
-                walk.refuse(&item, "missing `type`, expected `pvc`, `configMap`, `secret` or `emptyDir`");
-                None
-            }
+            None => Some(VolumeKind::EmptyDir),
         };
         let volume = kind.and_then(|kind| read_volume(walk, &item, kind, &["name", "mountPath", "type"]));
         good &= volume.is_some();
@@ -81,20 +101,31 @@ fn read_deprecated(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Volume>> {
     good.then(|| volumes.into_iter().map(|(_, volume)| volume).collect())
 }
 
+/// Checks that mounts of one volume have one content, and that each path is mounted once.
 fn are_unique(walk: &mut Walk<'_>, volumes: &[(At<'_>, Volume)]) -> bool {
-    let mut names: HashMap<&str, &At<'_>> = HashMap::new();
+    let mut names: HashMap<&str, &(At<'_>, Volume)> = HashMap::new();
     let mut paths: HashMap<&str, &At<'_>> = HashMap::new();
+    let place = |at: &At<'_>| at.path.rsplit("properties.").next().unwrap_or(&at.path).to_owned();
     let mut good = true;
-    for (at, volume) in volumes {
-        for (seen, what, text) in [
-            (&mut names, "volume", volume.name.as_str()),
-            (&mut paths, "mount path", volume.mount_path.as_str()),
-        ] {
-            if let Some(first) = seen.insert(text, at) {
-                let first = first.path.rsplit("properties.").next().unwrap_or(&first.path);
-                walk.refuse(at, format!("{what} `{text}` appears twice, first in {first}"));
+    for entry in volumes {
+        let (at, volume) = entry;
+        if let Some((first, other)) = names.get(volume.name.as_str()) {
+            if other.source != volume.source {
+                let message = format!(
+                    "volume `{}` appears twice with different content, first in {}",
+                    volume.name,
+                    place(first)
+                );
+                walk.refuse_with(at, message, "give each volume a `name` of its own");
                 good = false;
             }
+        } else {
+            names.insert(&volume.name, entry);
+        }
+        if let Some(first) = paths.insert(&volume.mount_path, at) {
+            let path = &volume.mount_path;
+            walk.refuse(at, format!("mount path `{path}` appears twice, first in {}", place(first)));
+            good = false;
         }
     }
     good
@@ -108,7 +139,10 @@ fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: VolumeKind, common: &[&st
         VolumeKind::EmptyDir => &["medium"],
         VolumeKind::HostPath => &["path"],
     };
-    let object = walk.object_of(at, &[common, own].concat(), |_| None)?;
+    let object = walk.open_object_of(at, &[common, own].concat(), |name| match (kind, name) {
+        (VolumeKind::HostPath, "readOnly" | "mountPropagation") => Some("KubeVela does not render it"),
+        _ => None,
+    })?;
     let name = walk
         .required(&object, "name", names::LABEL)
         .and_then(|at| walk.checked(&at, names::LABEL, names::is_label).map(str::to_owned));
@@ -116,6 +150,7 @@ fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: VolumeKind, common: &[&st
     let mount_path = walk.required(&object, "mountPath", expected).and_then(|at| {
         walk.checked(&at, expected, |path| !path.is_empty() && !path.contains(':')).map(str::to_owned)
     });
+    let sub_path = if common.contains(&"subPath") { read_sub_path(walk, &object) } else { Some(None) };
     let source = match kind {
         VolumeKind::Claim => object_name(walk, &object, "claimName").map(|name| VolumeSource::Claim { name }),
         VolumeKind::ConfigMap => read_files(walk, &object, "cmName").map(VolumeSource::ConfigMap),
@@ -127,7 +162,17 @@ fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: VolumeKind, common: &[&st
         .map(|medium| VolumeSource::EmptyDir { medium }),
         VolumeKind::HostPath => read_host_path(walk, &object),
     };
-    Some(Volume { name: name?, mount_path: mount_path?, source: source? })
+    Some(Volume { name: name?, mount_path: mount_path?, sub_path: sub_path?, source: source? })
+}
+
+fn read_sub_path(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Option<String>> {
+    let Some(at) = object.get("subPath") else { return Some(None) };
+    let expected = "a path within the volume, without `..`";
+    walk.checked(&at, expected, is_within).map(|path| Some(path.to_owned()))
+}
+
+fn is_within(path: &str) -> bool {
+    !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
 
 fn object_name(walk: &mut Walk<'_>, object: &Object<'_>, field: &str) -> Option<String> {
@@ -157,17 +202,14 @@ fn read_files(walk: &mut Walk<'_>, object: &Object<'_>, field: &str) -> Option<F
 }
 
 fn read_item(walk: &mut Walk<'_>, at: &At<'_>) -> Option<FileItem> {
-    let object = walk.object_of(at, &["key", "path", "mode"], |_| None)?;
+    let object = walk.open_object_of(at, &["key", "path", "mode"], |_| None)?;
     let key = walk
         .required(&object, "key", names::DATA_KEY)
         .and_then(|at| walk.checked(&at, names::DATA_KEY, names::is_data_key).map(str::to_owned));
     let expected = "a path within the volume, without `..`";
-    let path = walk.required(&object, "path", expected).and_then(|at| {
-        let within = |path: &str| {
-            !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
-        };
-        walk.checked(&at, expected, within).map(str::to_owned)
-    });
+    let path = walk
+        .required(&object, "path", expected)
+        .and_then(|at| walk.checked(&at, expected, is_within).map(str::to_owned));
     let mode = read_mode(walk, &object, "mode", 0o777);
     Some(FileItem { key: key?, path: path?, mode: mode? })
 }

@@ -1,0 +1,80 @@
+//! The component types: those that `rollout` has, and what does the job of the others.
+
+use crate::oam::application::ComponentKind;
+use crate::oam::manifest::problem::{nearest, quoted};
+use crate::oam::manifest::walk::{At, Walk, listed};
+
+const KINDS: [(&str, ComponentKind); 10] = [
+    ("webservice", ComponentKind::Webservice),
+    ("worker", ComponentKind::Worker),
+    ("cloneset-service", ComponentKind::ClonesetService),
+    ("statefulset", ComponentKind::StatefulSet),
+    ("daemon", ComponentKind::Daemon),
+    ("task", ComponentKind::Task),
+    ("cron-task", ComponentKind::CronTask),
+    ("k8s-objects", ComponentKind::K8sObjects),
+    ("raw", ComponentKind::Raw),
+    ("ref-objects", ComponentKind::RefObjects),
+];
+
+/// What the type is called in other versions of KubeVela.
+const ALIASES: [(&str, ComponentKind); 2] =
+    [("cloneset", ComponentKind::ClonesetService), ("clonesetservice", ComponentKind::ClonesetService)];
+
+const HELM: &str = "install the chart with Helm or Flux";
+const TERRAFORM: &str = "create the cloud resource with Terraform or Crossplane";
+
+/// Types of KubeVela's addons, and what does their job. A name that ends in `-` is the beginning of many.
+const OTHERS: [(&str, &str); 15] = [
+    ("helm", HELM),
+    ("helmchart", HELM),
+    ("helm-release", HELM),
+    ("kustomize", "apply the output of `kustomize build`, in a `k8s-objects` component or with kubectl"),
+    ("terraform", TERRAFORM),
+    ("terraform-", TERRAFORM),
+    ("alibaba-", TERRAFORM),
+    ("aws-", TERRAFORM),
+    ("azure-", TERRAFORM),
+    ("gcp-", TERRAFORM),
+    ("google-", TERRAFORM),
+    ("tencent-", TERRAFORM),
+    ("baidu-", TERRAFORM),
+    ("elastic-", TERRAFORM),
+    ("huawei-", TERRAFORM),
+];
+
+/// Reads a component's type. A revision of the definition (`webservice@v2`) is of no consequence: there is one here.
+pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
+    let names = KINDS.map(|(name, _)| name);
+    let expected = format!("one of {}", listed(&names));
+    let text = walk.text(at, &expected)?;
+    let name = match text.split_once('@') {
+        Some((name, revision)) if is_revision(revision) => {
+            walk.warn(at, format!("revision `{revision}` of the type is ignored, as there is only one"));
+            name
+        }
+        _ => text,
+    };
+    if let Some((_, kind)) = KINDS.iter().chain(&ALIASES).find(|(known, _)| *known == name) {
+        if *kind == ComponentKind::Raw {
+            walk.warn(at, "deprecated, use the type `k8s-objects`".to_owned());
+        }
+        return Some(*kind);
+    }
+    let is_other = |other: &str| name == other || (other.ends_with('-') && name.starts_with(other));
+    if let Some((_, advice)) = OTHERS.iter().find(|(other, _)| is_other(other)) {
+        walk.refuse_with(at, format!("type {} is not supported, expected {expected}", quoted(text)), *advice);
+        return None;
+    }
+    let hint = match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "what a custom definition renders goes into a `k8s-objects` component".to_owned(),
+    };
+    walk.refuse_with(at, format!("found {}, expected {expected}", quoted(text)), hint);
+    None
+}
+
+fn is_revision(text: &str) -> bool {
+    text.strip_prefix('v')
+        .is_some_and(|digits| digits.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,161 @@
+//! Components that consist of objects: `k8s-objects`, `raw` and `ref-objects`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::oam::manifest::names;
+use crate::oam::manifest::node::{Node, NodeValue};
+use crate::oam::manifest::schema::read_any;
+use crate::oam::manifest::walk::{At, Walk, listed};
+
+/// The objects of a `k8s-objects` component, the items of lists in place of the lists.
+pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
+    let object = walk.object_of(at, &["objects"], |_| None)?;
+    let list = walk.required(&object, "objects", "a list of objects")?;
+    let items = walk.list(&list, "a list of objects")?;
+    if items.is_empty() {
+        walk.refuse(&list, "found an empty list, expected at least one object");
+        return None;
+    }
+    read_all(walk, items)
+}
+
+/// The object of a `raw` component.
+pub(super) fn read_raw(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
+    read_all(walk, vec![at.clone()])
+}
+
+/// The objects of a `ref-objects` component, where the manifest spells them out.
+pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
+    const ADVICE: &str = "write the objects out in a `k8s-objects` component";
+    let object = walk.object_of(at, &["objects", "urls"], |_| None)?;
+    if let Some(at) = object.get("urls") {
+        walk.refuse_with(&at, "objects are not fetched from URLs", ADVICE);
+        return None;
+    }
+    let list = walk.required(&object, "objects", "a list of objects")?;
+    let items = walk.list(&list, "a list of objects")?;
+    let is_whole = |node: &Node| node.field("kind").is_some() && node.field("metadata").is_some();
+    if let Some(reference) = items.iter().find(|item| !is_whole(item.node)) {
+        walk.refuse_with(reference, "objects are not read from a cluster", ADVICE);
+        return None;
+    }
+    read_all(walk, items)
+}
+
+fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>) -> Option<Vec<Value>> {
+    let mut objects = Vec::new();
+    let mut good = true;
+    let mut seen = HashMap::new();
+    for item in flattened(items) {
+        let identity = read_identity(walk, &item);
+        let value = read_any(walk, &item);
+        let (Some(identity), Some(mut value)) = (identity, value) else {
+            good = false;
+            continue;
+        };
+        remove_server_fields(walk, &item, &mut value);
+        let name = format!("{} `{}`", identity.kind, identity.name);
+        if let Some(first) = seen.insert(identity, item.path.clone()) {
+            walk.refuse(&item, format!("{name} appears twice, first as {first}"));
+            good = false;
+        }
+        objects.push(value);
+    }
+    (good && !objects.is_empty()).then_some(objects)
+}
+
+/// Removes what only the API server writes, and refuses to be sent.
+fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
+    const OF_METADATA: [&str; 7] = [
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "managedFields",
+        "selfLink",
+        "ownerReferences",
+    ];
+    let mut removed: Vec<&str> = Vec::new();
+    let mut remove = |parent: Option<&mut Map<String, Value>>, name: &'static str| {
+        if parent.and_then(|fields| fields.remove(name)).is_some_and(|value| !value.is_null()) {
+            removed.push(name);
+        }
+    };
+    for name in OF_METADATA {
+        remove(object.get_mut("metadata").and_then(Value::as_object_mut), name);
+    }
+    remove(object.as_object_mut(), "status");
+    if !removed.is_empty() {
+        walk.warn(at, format!("the API server sets {}; ignored", listed(&removed)));
+    }
+}
+
+/// The items with those of a `List` in its place, as kubectl reads it.
+fn flattened(items: Vec<At<'_>>) -> Vec<At<'_>> {
+    items.into_iter().flat_map(items_of).collect()
+}
+
+fn items_of(item: At<'_>) -> Vec<At<'_>> {
+    let kind = item.node.field("kind").and_then(Node::as_text).unwrap_or_default();
+    let items = item.node.field("items").map(|node| &node.value);
+    let (true, Some(NodeValue::List(items))) = (kind.ends_with("List"), items) else { return vec![item] };
+    let place = |(index, node)| At { node, path: format!("{}.items[{index}]", item.path) };
+    flattened(items.iter().enumerate().map(place).collect())
+}
+
+/// What no two objects have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    group: String,
+    kind: String,
+    namespace: Option<String>,
+    name: String,
+}
+
+fn read_identity(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Identity> {
+    let object = walk.object(at)?;
+    let api_version = walk.required(&object, "apiVersion", "a version such as `v1` or `apps/v1`");
+    let api_version =
+        api_version.and_then(|at| walk.checked(&at, "a version such as `v1` or `apps/v1`", is_api_version));
+    let kind = walk
+        .required(&object, "kind", "a kind such as `ConfigMap`")
+        .and_then(|at| walk.checked(&at, "a kind such as `ConfigMap`", is_kind));
+    let metadata =
+        walk.required(&object, "metadata", "a mapping with `name`").and_then(|at| walk.object(&at))?;
+    if let (Some(at), None) = (metadata.get("generateName"), metadata.get("name")) {
+        walk.refuse_with(&at, "not supported", "an object is identified by its `name`; give it one");
+        return None;
+    }
+    let name = walk
+        .required(&metadata, "name", "a name")
+        .and_then(|at| walk.checked(&at, "a name, without `/` and `%`", is_path_segment));
+    let namespace = match metadata.get("namespace") {
+        None => Some(None),
+        Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
+    };
+    Some(Identity {
+        group: api_version?.rsplit_once('/').map_or("", |(group, _)| group).to_owned(),
+        kind: kind?.to_owned(),
+        namespace: namespace?,
+        name: name?.to_owned(),
+    })
+}
+
+fn is_api_version(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((group, version)) => names::is_subdomain(group) && names::is_label(version),
+        None => names::is_label(text),
+    }
+}
+
+fn is_kind(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// What a name must not contain whatever the kind, because it is part of the object's URL.
+fn is_path_segment(text: &str) -> bool {
+    !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '%'])
+}

@@ -1,0 +1,159 @@
+//! Components and the objects that KubeVela's definitions of types and traits make of them, as pairs of documents in
+//! `golden`: an entry of `spec.components`, and what it becomes without the labels that all objects of an application
+//! have. A last document lists the warnings, if there are any.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use rollout::oam::application::Application;
+use rollout::oam::labels;
+use rollout::oam::manifest::{Source, parse_manifest};
+use rollout::oam::render::{render_component, render_objects};
+use serde_json::{Value, json};
+
+/// The documents of each case, by its path below `golden`.
+fn cases() -> Vec<(String, Vec<Value>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest/golden");
+    let mut files = files(&root);
+    files.sort();
+    let case = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let documents = text.split("\n---\n");
+        let documents =
+            documents.map(|text| serde_yaml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}")));
+        (name.clone(), documents.collect())
+    };
+    files.into_iter().map(case).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The application `shop` of one component.
+fn application(name: &str, component: &Value) -> Application {
+    let text = json!({
+        "apiVersion": "core.oam.dev/v1beta1",
+        "kind": "Application",
+        "metadata": {"name": "shop", "namespace": "prod"},
+        "spec": {"components": [component]},
+    });
+    let source = Source { name: name.to_owned(), bytes: text.to_string().into_bytes() };
+    let mut applications = parse_manifest(&[source]).unwrap_or_else(|errors| panic!("{name}: {errors}"));
+    applications.remove(0)
+}
+
+/// What the case's component becomes, and the warnings.
+fn found(name: &str, component: &Value) -> Vec<Value> {
+    let application = application(name, component);
+    let rendered = render_component(&application, &application.components[0], "prod", "web-v1");
+    let mut found = vec![rendered.workload];
+    found.extend(rendered.outputs.into_iter().map(|output| output.object));
+    for object in &mut found {
+        if object["metadata"]["namespace"] == "prod" {
+            object["metadata"].as_object_mut().unwrap().remove("namespace");
+        }
+    }
+    let warning = |path: &str, message: &str| json!(format!("{path}: {message}"));
+    let warnings: Vec<Value> = application
+        .warnings
+        .iter()
+        .map(|one| warning(one.path.trim_start_matches("spec.components[0]."), &one.message))
+        .collect();
+    if !warnings.is_empty() {
+        found.push(json!({"warnings": warnings}));
+    }
+    found
+}
+
+#[test]
+fn every_component_becomes_what_kubevela_renders() {
+    let mut wrong = String::new();
+    for (name, documents) in cases() {
+        let found = found(&name, &documents[0]);
+        if found != documents[1..] {
+            let found: Vec<String> = found.iter().map(|one| serde_yaml::to_string(one).unwrap()).collect();
+            wrong.push_str(&format!("=== {name}\n{}\n", found.join("---\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The object as its type in Kubernetes' API reads and writes it; `None` for kinds that are not of Kubernetes itself.
+fn read_back(object: &Value) -> Option<Value> {
+    fn through<T: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) -> Value {
+        let typed: T =
+            serde_json::from_value(object.clone()).unwrap_or_else(|error| panic!("{error}: {object}"));
+        serde_json::to_value(typed).unwrap()
+    }
+    let read = match object["kind"].as_str()? {
+        "Deployment" => through::<Deployment>,
+        "StatefulSet" => through::<StatefulSet>,
+        "DaemonSet" => through::<DaemonSet>,
+        "Job" => through::<Job>,
+        "CronJob" => through::<CronJob>,
+        "Service" => through::<Service>,
+        "ConfigMap" => through::<ConfigMap>,
+        "Secret" => through::<Secret>,
+        "Namespace" => through::<Namespace>,
+        "PersistentVolumeClaim" => through::<PersistentVolumeClaim>,
+        "ServiceAccount" => through::<ServiceAccount>,
+        "Ingress" => through::<Ingress>,
+        "HorizontalPodAutoscaler" => through::<HorizontalPodAutoscaler>,
+        "Role" => through::<Role>,
+        "RoleBinding" => through::<RoleBinding>,
+        "ClusterRole" => through::<ClusterRole>,
+        "ClusterRoleBinding" => through::<ClusterRoleBinding>,
+        _ => return None,
+    };
+    Some(read(object))
+}
+
+/// Whether a value has all that another one says.
+fn has_all(value: &Value, other: &Value) -> bool {
+    match (value, other) {
+        (Value::Object(value), Value::Object(other)) => {
+            other.iter().all(|(key, other)| value.get(key).is_some_and(|value| has_all(value, other)))
+        }
+        (Value::Array(value), Value::Array(other)) => {
+            value.len() == other.len() && value.iter().zip(other).all(|(value, other)| has_all(value, other))
+        }
+        _ => value == other,
+    }
+}
+
+#[test]
+fn no_object_has_a_field_that_kubernetes_does_not_have() {
+    for (name, documents) in cases() {
+        for object in documents[1..].iter().filter(|document| document["kind"].is_string()) {
+            if let Some(read) = read_back(object) {
+                assert!(has_all(&read, object), "{name}: {read}\nis not\n{object}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_object_has_the_labels_of_its_application() {
+    for (name, documents) in cases() {
+        let application = application(&name, &documents[0]);
+        let component = &application.components[0];
+        for object in render_objects(&application, component, "prod", "web-v1") {
+            let labels = &object["metadata"]["labels"];
+            for (key, value) in
+                [(labels::NAME, "shop"), (labels::NAMESPACE, "prod"), (labels::COMPONENT, &component.name)]
+            {
+                assert_eq!(labels[key], value, "{name}: {object}");
+            }
+        }
+    }
+}
