@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::{Api, ResourceExt};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
@@ -24,7 +24,19 @@ pub async fn find_by_name(
     names: &BTreeSet<String>,
     selector: &str,
 ) -> Result<BTreeMap<String, DynamicObject>, ClusterError> {
-    let api = session.dynamic(namespace, resource);
+    find_objects(session, &session.dynamic(namespace, resource), names, selector).await
+}
+
+/// The same through an API of any scope.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn find_objects(
+    session: &Session,
+    api: &Api<DynamicObject>,
+    names: &BTreeSet<String>,
+    selector: &str,
+) -> Result<BTreeMap<String, DynamicObject>, ClusterError> {
     let found: Vec<DynamicObject> = if names.len() <= MAX_GETS {
         let found = names.iter().map(|name| session.read(|| api.get_opt(name)));
         try_join_all(found).await?.into_iter().flatten().collect()

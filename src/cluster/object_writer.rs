@@ -2,6 +2,7 @@
 //!
 //! A field of another manager is never taken silently: see [`Applying`].
 
+use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::core::response::StatusDetails;
 use serde_json::{Value, json};
@@ -10,6 +11,10 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::delete_params;
+
+/// The names under which KubeVela's controller has written objects.
+pub const KUBEVELA_MANAGERS: [&str; 3] = ["vela-core", "kubevela", "manager"];
 
 /// What becomes of fields that other managers own with another value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,4 +108,22 @@ fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
 fn quoted(message: &str) -> String {
     let manager = message.split('"').nth(1).unwrap_or(message);
     manager.to_owned()
+}
+
+/// Deletes an object as it was seen; what it owns is deleted in the background.
+///
+/// # Errors
+/// A conflict means that it has changed since. That it is gone already is no error.
+pub async fn delete_object(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+) -> Result<(), ClusterError> {
+    let namespace = seen.namespace();
+    let api = session.objects(kind, namespace.as_deref());
+    let params = delete_params(seen.uid(), seen.resource_version());
+    match session.request_once(api.delete(&seen.name_any(), &params)).await {
+        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

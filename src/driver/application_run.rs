@@ -19,6 +19,7 @@ use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
+use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::preview::PlannedComponent;
 use crate::driver::publish::Publisher;
 use crate::driver::request::RolloutRequest;
@@ -101,6 +102,9 @@ impl<'a> ApplicationRun<'a> {
     }
 
     fn batch_sum_rejection(&self, prepared: &PreparedComponent) -> Option<Rejection> {
+        if prepared.objects.is_some() {
+            return None;
+        }
         let observed = prepared.observed(&self.watch.cache);
         let Step::Refuse(Refusal::BatchSumError(misfit)) = plan(&observed, &prepared.desired) else {
             return None;
@@ -127,6 +131,9 @@ impl<'a> ApplicationRun<'a> {
     /// Whether nothing would be written.
     pub fn is_at_rest(&self, components: &[PreparedComponent]) -> bool {
         components.iter().all(|prepared| {
+            if let Some(is_at_rest) = prepared.are_objects_at_rest() {
+                return is_at_rest && prepared.objects.as_ref().is_some_and(PreparedObjects::were_ready);
+            }
             !prepared.has_prerequisites()
                 && plan(&prepared.observed(&self.watch.cache), &prepared.desired).is_rest()
         })

@@ -5,6 +5,7 @@ mod deadline;
 mod diagnose;
 mod end;
 mod metadata;
+mod objects;
 mod prerequisites;
 mod services;
 mod wait;
@@ -78,6 +79,8 @@ pub struct ComponentRun<'a> {
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
     counted: Option<(String, u32)>,
     ready_batch: Option<usize>,
+    /// Whether what other revisions of a component that is applied as a whole have left is gone.
+    are_leftovers_gone: bool,
 }
 
 /// Where a run has nothing left to do.
@@ -110,6 +113,11 @@ impl<'a> ComponentRun<'a> {
         leadership: Option<&'a Leadership<'a>>,
         prepared: &'a PreparedComponent,
     ) -> Self {
+        for object in prepared.objects.iter().flat_map(|objects| &objects.objects) {
+            if let Some(before) = &object.before {
+                watch.objects.apply(&object.reference, before);
+            }
+        }
         let run_deadline = context.session.clock().moment().after(context.limits.run);
         Self {
             context,
@@ -133,6 +141,7 @@ impl<'a> ComponentRun<'a> {
             baseline: None,
             counted: None,
             ready_batch: None,
+            are_leftovers_gone: false,
         }
     }
 
@@ -190,16 +199,16 @@ impl<'a> ComponentRun<'a> {
                 return Ok(None);
             }
         }
+        if let Some(objects) = &self.prepared.objects {
+            return self.object_turn(objects).await;
+        }
         let observed = self.observe();
         let step = plan(&observed, &self.prepared.desired);
         if self.notice_batch(&observed, &step) == BatchProgress::Completed {
             self.publish(&observed).await;
         }
-        if let (Step::Claim { .. }, Some(stored)) = (&step, &self.record) {
-            check_bound(self.prepared.bound_to, Some(&stored.record), &self.prepared.component)?;
-            if self.prepared.respects_a_pause {
-                refuse_paused(&stored.record)?;
-            }
+        if let Step::Claim { .. } = &step {
+            self.check_claim()?;
         }
         if self.is_time_for_prerequisites(&step) {
             self.put_prerequisites(&observed, &step).await?;
@@ -225,6 +234,13 @@ impl<'a> ComponentRun<'a> {
             )) => self.act(&observed, step).await?,
         }
         Ok(None)
+    }
+
+    /// Refuses to claim a component that was claimed, or paused, since the run was decided.
+    pub(super) fn check_claim(&self) -> Result<(), Failure> {
+        let Some(StoredRecord { record, .. }) = &self.record else { return Ok(()) };
+        check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
+        if self.prepared.respects_a_pause { refuse_paused(record) } else { Ok(()) }
     }
 
     /// What is left to write when all pods are the target's.
@@ -292,6 +308,9 @@ impl<'a> ComponentRun<'a> {
     }
 
     pub(super) fn progress(&self, observed: &Observed) -> Progress {
+        if let Some(objects) = &self.prepared.objects {
+            return self.object_progress(objects);
+        }
         match run_status(observed) {
             Some(status) => Progress {
                 batch: status.batch,

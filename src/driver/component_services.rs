@@ -135,6 +135,22 @@ impl ComponentServices {
         Ok(component_services)
     }
 
+    /// No Services: those of a component that is applied as a whole are among its objects.
+    #[must_use]
+    pub fn none(known: Known<'_>) -> Self {
+        Self {
+            application: known.application.to_owned(),
+            component: known.component.to_owned(),
+            target: known.target.name.clone(),
+            outlines: Vec::new(),
+            ports: BTreeMap::new(),
+            said: BTreeMap::new(),
+            inherited: None,
+            seen: BTreeMap::new(),
+            is_news: false,
+        }
+    }
+
     /// The names of the Services that the component may have.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.outlines.iter().map(|outline| outline.name.as_str())

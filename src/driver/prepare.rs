@@ -16,8 +16,8 @@ use crate::driver::checks::{collisions, objects};
 use crate::driver::component_services::{self, ComponentServices, Known};
 use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
 use crate::driver::outcome::Failure;
+use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
-use crate::driver::resolve::{Present, resolve};
 use crate::driver::snapshot::Snapshot;
 use crate::oam::revision::{NewRevision, StoredRevision};
 use crate::plan::action::Action;
@@ -26,7 +26,7 @@ use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::preview_steps;
 use crate::plan::record::SUCCEEDED_REVISIONS;
-use crate::plan::run::Purpose;
+use crate::plan::run::{Mode, Outcome, Purpose};
 use crate::plan::step::Step;
 
 /// Everything that driving a component needs.
@@ -52,6 +52,8 @@ pub struct PreparedComponent {
     pub manifest_revision: Option<String>,
     /// Every revision of the component that was there.
     pub stored: Vec<StoredRevision>,
+    /// The objects of a target that is applied as a whole; `None` where it is rolled out in batches.
+    pub objects: Option<PreparedObjects>,
     /// What its revisions expose, and its Services.
     pub component_services: ComponentServices,
     /// What will have been done for its Services when the run ends or is held.
@@ -92,6 +94,19 @@ impl PreparedComponent {
             record: self.record.as_ref().map(|stored| stored.record.clone()),
             claimed_epoch: None,
         }
+    }
+
+    /// Whether a component that is applied as a whole needs no write; `None` where it is rolled out in batches.
+    #[must_use]
+    pub fn are_objects_at_rest(&self) -> Option<bool> {
+        let objects = self.objects.as_ref()?;
+        let record = self.record.as_ref().map(|stored| &stored.record.run);
+        let is_done = record.is_some_and(|run| {
+            run.spec.mode == Mode::Apply
+                && run.spec.target == self.desired.target
+                && run.outcome == Outcome::Succeeded
+        });
+        Some(is_done && self.new_revision.is_none() && objects.were_applied())
     }
 
     /// Whether something besides the workloads has to be written.
@@ -155,15 +170,10 @@ fn prepare_component(
     }
     check_bound(component.bound_to, record.as_ref().map(|stored| &stored.record), &component.name)?;
     let ownership = snapshot.owner(request, component)?;
-    let present = Present {
-        component: &component.name,
-        record: record.as_ref().map(|stored| &stored.record),
-        stored: &stored,
-        taken: snapshot.taken(),
-        workloads: cache.workloads(&ownership),
-    };
-    let resolved = resolve(request, component, &present)?;
-    refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
+    let resolved = snapshot.resolved(&component.name)?;
+    if resolved.target.objects().is_none() {
+        refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
+    }
     if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
         return Err(Failure::refused(format!(
             "revision `{}` belongs to application `{owner}`",
@@ -172,12 +182,23 @@ fn prepare_component(
         .hint("only revisions of the same application are rolled out"));
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
+    let (ownership, objects) = match resolved.target.objects() {
+        None => (ownership, None),
+        Some(bodies) => {
+            let (application, namespace) = (&request.application, &request.namespace);
+            let owner = ObjectOwner { application, component: &component.name, namespace };
+            let objects = PreparedObjects::new(owner, bodies, &stored, snapshot.objects())?;
+            // Its workload is named after the component.
+            (ownership.with_revision(&component.name), Some(objects))
+        }
+    };
     let bystanders = objects::check_foreign(
         &component.name,
         &ownership.foreign(&snapshot.labelled(&component.name)),
         &resolved,
     )?;
     let workloads = cache.workloads(&ownership);
+    let objects = objects.map(|objects| objects.replacing(&workloads));
     let known = Known {
         application: &request.application,
         component: &component.name,
@@ -187,12 +208,16 @@ fn prepare_component(
         stored: &stored,
         record: record.as_ref().map(|stored| &stored.record),
     };
-    let inherited = resolved.asked.as_ref().map(|asked| asked.inherited.clone());
-    let inherited_metadata = inherited
-        .map(|wanted| InheritedMetadata::new(wanted, resolved.desired.kind, &resolved.target, &stored));
-    let component_services = ComponentServices::new(known, resolved.asked, snapshot.services())?;
+    let asked = resolved.asked.filter(|_| objects.is_none());
+    let inherited_metadata = asked.as_ref().map(|asked| {
+        InheritedMetadata::new(asked.inherited.clone(), resolved.desired.kind, &resolved.target, &stored)
+    });
+    let component_services = match objects {
+        None => ComponentServices::new(known, asked, snapshot.services())?,
+        Some(_) => ComponentServices::none(known),
+    };
     let Desired { kind, workload, .. } = &resolved.desired;
-    if kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload) {
+    if objects.is_none() && (kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload)) {
         let found = snapshot.workload(*kind, workload);
         objects::check_object(&request.namespace, &ownership, &resolved.desired, &resolved.target, found)?;
     }
@@ -202,7 +227,10 @@ fn prepare_component(
         record: record.as_ref().map(|stored| stored.record.clone()),
         claimed_epoch: None,
     };
-    let services = planned_services(&component_services, &observed, &desired, &component.intent)?;
+    let services = match objects {
+        None => planned_services(&component_services, &observed, &desired, &component.intent)?,
+        Some(_) => Vec::new(),
+    };
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
     let metadata_change = inherited_metadata.as_ref().zip(before).map(|(inherited_metadata, before)| {
         let after = inherited_metadata.applied(&before);
@@ -211,7 +239,9 @@ fn prepare_component(
     let mut warnings = resolved.warnings;
     warnings.extend(bystanders);
     warnings.extend(partition_out_of_range(&desired));
-    warnings.extend(image_drift(&desired, &resolved.target, &workloads));
+    if objects.is_none() {
+        warnings.extend(image_drift(&desired, &resolved.target, &workloads));
+    }
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
@@ -223,6 +253,7 @@ fn prepare_component(
         target: resolved.target,
         manifest_revision: resolved.manifest_revision,
         stored,
+        objects,
         component_services,
         service_changes: services,
         metadata_change: metadata_change.filter(|(before, after)| before != after),

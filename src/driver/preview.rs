@@ -150,13 +150,19 @@ impl PlannedComponent {
     #[must_use]
     pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
         let observed = prepared.observed(cache);
-        let steps = preview_steps(&observed, &prepared.desired);
+        let steps = match prepared.objects {
+            None => preview_steps(&observed, &prepared.desired),
+            Some(_) => Vec::new(),
+        };
         Self { prepared, observed, steps, warnings: Vec::new() }
     }
 
     /// Whether something would be written. Whatever is written to workloads is claimed first.
     #[must_use]
     pub fn is_pending(&self) -> bool {
+        if let Some(is_at_rest) = self.prepared.are_objects_at_rest() {
+            return !is_at_rest;
+        }
         let is_claim = |step: &PreviewStep| matches!(step.step, Step::Claim { .. });
         self.prepared.has_prerequisites() || self.steps.iter().any(is_claim)
     }

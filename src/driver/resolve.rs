@@ -18,6 +18,7 @@ use crate::plan::record::Record;
 use crate::plan::run::Purpose;
 
 /// Where a request leads.
+#[derive(Clone)]
 pub(super) struct ResolvedTarget {
     pub(super) desired: Desired,
     pub(super) new_revision: Option<NewRevision>,
@@ -66,6 +67,8 @@ fn not_resolved(unknown: &UnknownRevision) -> Failure {
     }
 }
 
-fn workload_name(kind: WorkloadKind, component: &str, target: &str) -> String {
-    if kind.is_in_place() { component.to_owned() } else { target.to_owned() }
+/// The name of the workload that runs a revision. What is applied as a whole is named after its component.
+fn workload_name(kind: WorkloadKind, component: &str, target: &StoredRevision) -> String {
+    let is_of_component = kind.is_in_place() || target.objects().is_some();
+    if is_of_component { component.to_owned() } else { target.name.clone() }
 }

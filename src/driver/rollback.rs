@@ -8,13 +8,17 @@ use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::component_services::{ComponentServices, Known};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+use crate::driver::live_objects::LiveObjects;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, planned_services};
+use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::Intent;
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;
+use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
+use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 use crate::plan::run::Mode;
@@ -76,7 +80,12 @@ async fn prepared(
         return Ok(None);
     };
     check_bound(Some(epoch), Some(&stored.record), component)?;
-    if stored.record.run.spec.mode == Mode::Release {
+    let is_first = match stored.record.run.spec.mode {
+        Mode::Release => true,
+        Mode::Apply => stored.record.succeeded_revisions().is_empty(),
+        Mode::Upgrade | Mode::Scale => false,
+    };
+    if is_first {
         return Ok(None);
     }
     let ownership = failed.ownership.with_record(Some(&stored.record));
@@ -98,6 +107,34 @@ async fn prepared(
         stored: &failed.stored,
         record: Some(&stored.record),
     };
+    if let Some(bodies) = resolved.target.objects() {
+        let stored_revisions = &with_target(failed);
+        let references = stored_revisions.iter().filter_map(StoredRevision::objects).flatten();
+        let references = references.filter_map(ObjectRef::of).collect();
+        let live = LiveObjects::read(&context.session, namespace, &references).await?;
+        let owner = ObjectOwner { application: &failed.application, component, namespace };
+        let objects = PreparedObjects::new(owner, bodies, stored_revisions, &live)?;
+        let ownership = ownership.with_revision(component);
+        let objects = objects.replacing(&watch.cache.workloads(&ownership));
+        return Ok(Some(PreparedComponent {
+            ownership,
+            desired: resolved.desired,
+            component_services: ComponentServices::none(known),
+            service_changes: Vec::new(),
+            objects: Some(objects),
+            metadata_change: None,
+            inherited_metadata: None,
+            new_revision: None,
+            target: resolved.target.clone(),
+            manifest_revision: failed.manifest_revision.clone(),
+            record: Some(stored.clone()),
+            warnings: Vec::new(),
+            purpose: resolved.purpose,
+            bound_to: Some(epoch),
+            respects_a_pause: false,
+            ..failed.clone()
+        }));
+    }
     let names = services::service_names(component, kind).into_iter().map(|(name, _)| name).collect();
     let services = Services::read(&context.session, namespace, &names).await?;
     let component_services = ComponentServices::new(known, None, &services)?;
@@ -113,6 +150,7 @@ async fn prepared(
         desired: resolved.desired,
         component_services,
         service_changes: services,
+        objects: None,
         metadata_change: None,
         inherited_metadata: None,
         new_revision: None,
@@ -125,4 +163,13 @@ async fn prepared(
         respects_a_pause: false,
         ..failed.clone()
     }))
+}
+
+/// The revisions of a component, with the one that its run has recorded.
+fn with_target(failed: &PreparedComponent) -> Vec<StoredRevision> {
+    let mut stored = failed.stored.clone();
+    if !stored.iter().any(|one| one.name == failed.target.name) {
+        stored.push(failed.target.clone());
+    }
+    stored
 }

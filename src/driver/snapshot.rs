@@ -15,13 +15,16 @@ use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{revision_store, service, workload};
 use crate::driver::checks::objects;
-use crate::driver::outcome::Failure;
+use crate::driver::live_objects::LiveObjects;
+use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
-use crate::driver::resolve::{self, Present};
+use crate::driver::resolve::{self, Present, ResolvedTarget};
 use crate::oam::exposure::declared_ports;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
 use crate::oam::revision::{self, Decision, StoredRevision};
+use crate::plan::desired::Desired;
 
 /// What is known of a request's components.
 pub struct Snapshot<'a> {
@@ -34,8 +37,11 @@ pub struct Snapshot<'a> {
     taken: Vec<StoredRevision>,
     /// Workloads of kinds that the cache does not hold, with a component's label.
     unwatched: Vec<LabelledWorkload>,
+    /// Where the request leads each component.
+    resolved: BTreeMap<String, Result<ResolvedTarget, Failure>>,
     /// Objects with the name of a component's workload.
     workloads: BTreeMap<(WorkloadKind, String), DynamicObject>,
+    objects: LiveObjects,
     services: Services,
 }
 
@@ -97,11 +103,15 @@ impl<'a> Snapshot<'a> {
             revisions,
             taken: Vec::new(),
             unwatched,
+            resolved: BTreeMap::new(),
             workloads: BTreeMap::new(),
+            objects: LiveObjects::default(),
             services: Services::Known(BTreeMap::new()),
         };
         snapshot.read_taken_names(session, request).await?;
+        snapshot.resolve_targets(request);
         snapshot.read_workloads(session, request).await?;
+        snapshot.read_objects(session, request).await?;
         let services = request.components.iter().flat_map(|component| snapshot.service_names(component));
         let services: BTreeSet<String> = services.collect();
         if !services.is_empty() {
@@ -141,6 +151,20 @@ impl<'a> Snapshot<'a> {
     /// The object of a kind with the name of a component's workload, whatever it belongs to.
     pub fn workload(&self, kind: WorkloadKind, name: &str) -> Option<&DynamicObject> {
         self.workloads.get(&(kind, name.to_owned()))
+    }
+
+    /// Where the request leads a component.
+    ///
+    /// # Errors
+    /// Why it leads nowhere.
+    pub(super) fn resolved(&self, component: &str) -> Result<ResolvedTarget, Failure> {
+        let unknown = || Failure::new(FailureKind::Internal, format!("component `{component}` was not read"));
+        self.resolved.get(component).cloned().unwrap_or_else(|| Err(unknown()))
+    }
+
+    /// The objects of components that are, or were, applied as a whole.
+    pub fn objects(&self) -> &LiveObjects {
+        &self.objects
     }
 
     /// The Services of the components.
@@ -191,28 +215,48 @@ impl<'a> Snapshot<'a> {
         }
     }
 
+    /// Works out where the request leads each component, from what was read so far.
+    fn resolve_targets(&mut self, request: &RolloutRequest) {
+        for component in &request.components {
+            let resolved = self.resolve_target(request, component);
+            self.resolved.insert(component.name.clone(), resolved);
+        }
+    }
+
+    fn resolve_target(
+        &self,
+        request: &RolloutRequest,
+        component: &ComponentRequest,
+    ) -> Result<ResolvedTarget, Failure> {
+        let present = Present {
+            component: &component.name,
+            record: self.record(&component.name)?.map(|stored| &stored.record),
+            stored: &self.revisions(&component.name),
+            taken: &self.taken,
+            workloads: self.cache.workloads(&self.owner(request, component)?),
+        };
+        resolve::resolve(request, component, &present)
+    }
+
     /// Reads the objects that have the names of the components' workloads: those whose immutable fields are compared, and
     /// those that may be somebody else's and have no label.
     async fn read_workloads(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let mut names: BTreeMap<WorkloadKind, BTreeSet<String>> = BTreeMap::new();
         for component in &request.components {
-            let Ok(owner) = self.owner(request, component) else { continue };
-            let Ok(record) = self.record(&component.name) else { continue };
-            let present = Present {
-                component: &component.name,
-                record: record.map(|stored| &stored.record),
-                stored: &self.revisions(&component.name),
-                taken: &self.taken,
-                workloads: self.cache.workloads(&owner),
-            };
             // A problem with it is reported where the component is prepared.
-            let Ok(resolved) = resolve::resolve(request, component, &present) else { continue };
+            let (Ok(owner), Some(Ok(resolved))) =
+                (self.owner(request, component), self.resolved.get(&component.name))
+            else {
+                continue;
+            };
+            if resolved.target.objects().is_some() {
+                continue;
+            }
             let owner = owner.with_revision(&resolved.desired.target);
             let workloads = self.cache.workloads(&owner);
-            let name = resolved.desired.workload;
-            let kind = resolved.desired.kind;
-            if kind.is_in_place() || !workloads.iter().any(|one| one.name == name) {
-                names.entry(kind).or_default().insert(name);
+            let Desired { workload: name, kind, .. } = &resolved.desired;
+            if kind.is_in_place() || !workloads.iter().any(|one| one.name == *name) {
+                names.entry(*kind).or_default().insert(name.clone());
             }
         }
         for (kind, names) in names {
@@ -220,6 +264,16 @@ impl<'a> Snapshot<'a> {
             let found = find_by_name(session, &request.namespace, &resource, &names, "").await?;
             self.workloads.extend(found.into_iter().map(|(name, object)| ((kind, name), object)));
         }
+        Ok(())
+    }
+
+    /// Reads the objects that the components' targets and their other revisions name.
+    async fn read_objects(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
+        let targets = self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
+        let targets = targets.map(|resolved| &resolved.target);
+        let objects = targets.chain(&self.revisions).filter_map(StoredRevision::objects).flatten();
+        let references: BTreeSet<ObjectRef> = objects.filter_map(ObjectRef::of).collect();
+        self.objects = LiveObjects::read(session, &request.namespace, &references).await?;
         Ok(())
     }
 

@@ -36,12 +36,6 @@ pub fn requests<'a>(
                     .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
-        if let Some(component) = application.components.iter().find(|component| component.rollout.is_none()) {
-            let reason = format!("component `{}` has no `rollout` trait", component.name);
-            return Err(Failure::new(FailureKind::Invalid, reason).hint(
-                "add `traits: [{type: rollout, properties: {targetSize: 1}}]`, with the size you want",
-            ));
-        }
         requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
     match collisions::find_collision(&requests) {

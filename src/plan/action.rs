@@ -177,6 +177,17 @@ pub enum Waiting {
         /// The workload.
         workload: String,
     },
+    /// An object that is applied as a whole has to become ready.
+    Object {
+        /// Its kind and name, such as `deployment.apps/web`.
+        object: String,
+        /// What it waits for, such as `1 of 3 ready`.
+        reason: String,
+        /// Whether it has pods, which may show why.
+        has_pods: bool,
+        /// Whether its controller has given up.
+        has_failed: bool,
+    },
 }
 
 impl Waiting {
@@ -187,7 +198,8 @@ impl Waiting {
             Self::Generation { workload }
             | Self::Ready { workload, .. }
             | Self::Drained { workload, .. }
-            | Self::Deletion { workload } => workload,
+            | Self::Deletion { workload }
+            | Self::Object { object: workload, .. } => workload,
         }
     }
 }

@@ -100,6 +100,7 @@ impl Waiting {
                 format!("{}, scaling down to {goal}", plural(*replicas as usize, "pod", "pods"))
             }
             Self::Deletion { .. } => "not yet deleted".to_owned(),
+            Self::Object { reason, .. } => reason.clone(),
         };
         format!("`{}`: {state}", self.workload())
     }
@@ -112,6 +113,7 @@ impl Waiting {
             Self::Ready { goal, tolerated, .. } => format!("{} ready", goal.saturating_sub(*tolerated)),
             Self::Drained { goal, .. } => format!("scaled down to {goal}"),
             Self::Deletion { .. } => "deleted".to_owned(),
+            Self::Object { .. } => "ready".to_owned(),
         };
         format!("`{}`: {state}", self.workload())
     }

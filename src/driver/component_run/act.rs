@@ -73,7 +73,7 @@ impl ComponentRun<'_> {
     }
 
     /// Reports the warnings of responses, such as those of Pod Security admission about the pods of a workload.
-    fn pass_on_warnings(&self) {
+    pub(super) fn pass_on_warnings(&self) {
         for message in self.context.session.warnings().take() {
             self.emit(EventKind::Warned { message });
         }
@@ -128,6 +128,7 @@ impl ComponentRun<'_> {
 
     pub(super) async fn observe_again(&mut self) -> Result<(), Failure> {
         self.refresh().await?;
+        self.refresh_objects().await?;
         self.reload().await
     }
 
@@ -264,7 +265,7 @@ impl ComponentRun<'_> {
         let claim = Claim {
             by: self.context.identity.clone(),
             at: session.clock().now(),
-            newest_stamp: observed.newest_stamp(),
+            newest_stamp: observed.newest_stamp().max(self.newest_object_stamp()),
             resumes,
             purpose: self.prepared.purpose,
             lease: self.leadership.map(|leadership| leadership.scope).unwrap_or_default(),

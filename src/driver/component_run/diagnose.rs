@@ -120,8 +120,11 @@ impl ComponentRun<'_> {
         look: PodCheck,
     ) -> Result<ReadyCount, Failure> {
         let is_about_pods = match waiting {
-            Waiting::Ready { .. } => true,
-            Waiting::Generation { .. } | Waiting::Drained { .. } | Waiting::Deletion { .. } => false,
+            Waiting::Ready { .. } | Waiting::Object { has_pods: true, .. } => true,
+            Waiting::Generation { .. }
+            | Waiting::Drained { .. }
+            | Waiting::Deletion { .. }
+            | Waiting::Object { has_pods: false, .. } => false,
         };
         if !is_about_pods {
             return Ok(ReadyCount::Unchanged);

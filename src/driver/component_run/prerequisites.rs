@@ -115,7 +115,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
+    pub(super) async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let object = self.owned(new);
         while let Err(error) =

@@ -51,11 +51,11 @@ pub(super) fn resolve_manifest(
         }
     };
     is_rendered &= target_name == name;
-    let kind = component.kind.workload().unwrap_or_default();
+    let kind = target.kind().or(component.kind.workload()).unwrap_or_default();
     Ok(ResolvedTarget {
         desired: Desired {
             kind,
-            workload: workload_name(kind, &component.name, &target_name),
+            workload: workload_name(kind, &component.name, &target),
             target: target_name,
             target_size: rollout.map_or(0, |rollout| rollout.target_size),
             batches: rollout.and_then(|rollout| rollout.batches.clone()),

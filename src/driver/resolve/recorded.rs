@@ -75,12 +75,13 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
             | Action::Finish => spec.partition,
         },
     };
+    let target = target(present, spec)?;
     let desired = Desired {
         batches: Some(batches(spec)),
         partition,
-        ..desired(present, spec, &spec.target, spec.target_size)
+        ..desired(present, spec, target, spec.target_size)
     };
-    Ok(resolved_target(desired, target(present, spec)?, run.purpose))
+    Ok(resolved_target(desired, target, run.purpose))
 }
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted is resumed; one that completed has
@@ -125,7 +126,7 @@ fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>
     let target = rollback.revision.name.clone();
     Desired {
         kind,
-        workload: workload_name(kind, present.component, &target),
+        workload: workload_name(kind, present.component, rollback.revision),
         target,
         target_size: rollback.size,
         batches: None,
@@ -138,6 +139,12 @@ fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>
 pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (spec, component) = (&record.run.spec, present.component);
+    if spec.mode == Mode::Apply {
+        return Err(Failure::refused(format!(
+            "component `{component}` is applied as a whole: its manifest gives its size"
+        ))
+        .hint("set `replicas` of its `scaler` trait, or give it the `rollout` trait"));
+    }
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None };
     if ReplicaSplit::of(&observed, spec.kind, &spec.target).has_sources {
@@ -146,7 +153,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
         )));
     }
     let target = target(present, spec)?;
-    Ok(resolved_target(desired(present, spec, &target.name, replicas), target, Purpose::Forward))
+    Ok(resolved_target(desired(present, spec, target, replicas), target, Purpose::Forward))
 }
 
 fn record<'a>(present: &'a Present<'_>) -> Result<&'a Record, Failure> {
@@ -177,10 +184,10 @@ fn batches(spec: &RunSpec) -> Vec<Batch> {
 }
 
 /// In one batch, without a gate, as the recorded run goes about it.
-fn desired(present: &Present<'_>, spec: &RunSpec, target: &str, target_size: u32) -> Desired {
+fn desired(present: &Present<'_>, spec: &RunSpec, target: &StoredRevision, target_size: u32) -> Desired {
     Desired {
         kind: spec.kind,
-        target: target.to_owned(),
+        target: target.name.clone(),
         workload: workload_name(spec.kind, present.component, target),
         target_size,
         batches: None,

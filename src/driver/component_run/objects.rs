@@ -1,0 +1,342 @@
+//! A component that is applied as a whole: its objects stage by stage, until all are ready; then what other revisions have
+//! left goes.
+//!
+//! Each write names the version of the object that it was decided from, and leaves the claim's epoch on it, so that a write
+//! of an earlier claim that is still on its way is refused.
+
+use futures::future::join_all;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::json;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::lookup::find_objects;
+use crate::cluster::managed_fields::field_at;
+use crate::cluster::object_cache::ObjectScope;
+use crate::cluster::object_writer::{
+    Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
+};
+use crate::cluster::served_kind::{ServedKind, find_kind};
+use crate::driver::component_run::{ComponentRun, Ending, Entered};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
+use crate::plan::action::Waiting;
+use crate::plan::epoch::Epoch;
+use crate::plan::object_readiness::Readiness;
+use crate::plan::objects::{ObjectAction, ObservedObject, count_progress, next_object_action};
+use crate::plan::observed::Workload;
+use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode, Run, RunSpec};
+use crate::plan::step::Step;
+use crate::report::event::{EventKind, ObjectChange, Progress};
+
+/// What came of applying one object.
+enum Written {
+    /// It was written.
+    Applied(ObjectChange, Box<DynamicObject>),
+    /// It is in the way of somebody else's.
+    Refused(Failure),
+}
+
+impl ComponentRun<'_> {
+    /// Observes, plans, and applies, waits or deletes. Returns how the run ends, if it does.
+    pub(super) async fn object_turn(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
+        if let Some(error) = self.watch.objects.failure() {
+            return Err(error.into());
+        }
+        let Some(epoch) = self.claimed_epoch else { return self.begin_objects(objects).await };
+        if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
+            return Err(self.superseded().await);
+        }
+        if let Some(new) = self.prepared.new_revision.as_ref().filter(|_| self.has_prerequisites) {
+            self.ensure_leader().await?;
+            self.record_revision(new).await?;
+            self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
+            self.has_prerequisites = false;
+            return Ok(None);
+        }
+        let seen = objects.observe(&self.watch.objects, Some(epoch));
+        match next_object_action(&seen, !self.are_leftovers_gone) {
+            ObjectAction::Apply(due) => self.apply_objects(objects, &due, epoch).await?,
+            ObjectAction::Wait { object, reason } => {
+                self.wait_for_object(objects, &seen, object, reason).await?
+            }
+            ObjectAction::DeleteLeftovers => self.delete_leftovers(objects).await?,
+            ObjectAction::Finish => {
+                self.observe_again().await?;
+                let seen = objects.observe(&self.watch.objects, Some(epoch));
+                if next_object_action(&seen, false) == ObjectAction::Finish {
+                    return Ok(Some(Ending::Final));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Before the claim: whether there is anything to write, or only something to wait for.
+    async fn begin_objects(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
+        let observed = self.observe();
+        let target = &self.prepared.desired.target;
+        let recorded = observed.record.as_ref().map(|record| &record.run);
+        let same = recorded.filter(|run| run.spec.mode == Mode::Apply && run.spec.target == *target);
+        let seen = objects.observe(&self.watch.objects, None);
+        let is_unclaimed = self.record == self.prepared.record;
+        if is_unclaimed && self.prepared.are_objects_at_rest() == Some(true) {
+            return match next_object_action(&seen, false) {
+                ObjectAction::Wait { object, reason } => {
+                    self.wait_for_object(objects, &seen, object, reason).await.map(|()| None)
+                }
+                ObjectAction::Apply(_) | ObjectAction::DeleteLeftovers | ObjectAction::Finish => {
+                    Ok(Some(Ending::AtRest))
+                }
+            };
+        }
+        let resumes = same.is_some_and(|run| run.outcome.is_resumable());
+        let spec = same.filter(|_| resumes).map(|run| run.spec.clone());
+        let spec = spec.unwrap_or_else(|| self.framed(objects, &seen, recorded));
+        self.check_claim()?;
+        self.act(&observed, Step::Claim { spec, resumes }).await?;
+        if self.claimed_epoch.is_some() {
+            let clock = self.context.session.clock();
+            let deadline = clock.moment().after(self.context.limits.batch);
+            self.batch = Some(Entered { index: 0, at: clock.elapsed(), deadline });
+            self.move_deadline();
+            self.watch_kinds(objects);
+        }
+        Ok(None)
+    }
+
+    /// The run to claim: one batch of everything.
+    fn framed(&self, objects: &PreparedObjects, seen: &[ObservedObject], recorded: Option<&Run>) -> RunSpec {
+        let target = &self.prepared.desired.target;
+        let wanted = count_progress(seen).wanted;
+        let before: u32 = self.workloads_seen().iter().map(|workload| workload.replicas).sum();
+        let source = recorded.map(|run| &run.spec.target).filter(|source| *source != target);
+        RunSpec {
+            mode: Mode::Apply,
+            kind: self.prepared.desired.kind,
+            target: target.clone(),
+            sources: source.into_iter().cloned().collect(),
+            original_size: before,
+            target_start: 0,
+            target_size: objects.kept_size.unwrap_or(wanted),
+            batches: vec![FrozenBatch { size: objects.kept_size.unwrap_or(wanted), max_unavailable: 0 }],
+            partition: None,
+            strategy: FrozenStrategy::IncreaseFirst,
+        }
+    }
+
+    /// Has the kinds of the objects watched from now on.
+    fn watch_kinds(&self, objects: &PreparedObjects) {
+        let scopes = objects.objects.iter().filter_map(|object| {
+            Some(ObjectScope { kind: object.kind.clone()?, namespace: object.reference.namespace.clone() })
+        });
+        self.watch.watch_scopes(scopes);
+    }
+
+    /// Applies objects of one stage side by side.
+    async fn apply_objects(
+        &mut self,
+        objects: &PreparedObjects,
+        due: &[usize],
+        epoch: Epoch,
+    ) -> Result<(), Failure> {
+        self.ensure_leader().await?;
+        let due: Vec<&PreparedObject> = due.iter().filter_map(|index| objects.objects.get(*index)).collect();
+        let written =
+            join_all(due.iter().map(|object| self.apply_one(object, objects.kept_size, epoch))).await;
+        self.pass_on_warnings();
+        let (mut refused, mut failed) = (None, None);
+        for (object, written) in due.iter().zip(written) {
+            match written {
+                Ok(Written::Applied(change, live)) => {
+                    self.watch.objects.apply(&object.reference, &live);
+                    self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
+                    self.changed = true;
+                    self.conflicts = 0;
+                    self.last_error = None;
+                }
+                Ok(Written::Refused(failure)) => refused = refused.or(Some(failure)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match (refused, failed) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(error)) => self.recover(error).await,
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn apply_one(
+        &self,
+        object: &PreparedObject,
+        kept_size: Option<u32>,
+        epoch: Epoch,
+    ) -> Result<Written, ClusterError> {
+        let session = &self.context.session;
+        let kind = self.served(object).await?;
+        let namespace = object.reference.namespace.as_deref();
+        let live = self.watch.objects.get(&object.reference);
+        let version = live.as_ref().and_then(ResourceExt::resource_version);
+        let apply = |ownership| {
+            let body = object.stamped_body(epoch);
+            apply_object(session, &kind, namespace, body, version.as_deref(), ownership, Execution::Real)
+        };
+        let mut answer = apply(Ownership::Respect).await?;
+        if let Applying::Conflicts(conflicts) = &answer {
+            if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
+                return Ok(Written::Refused(conflict_failure(object, conflict)));
+            }
+            answer = apply(Ownership::Force).await?;
+        }
+        let Applying::Applied(applied) = answer else {
+            return Err(ClusterError::Conflict(format!("{} has changed", object.reference)));
+        };
+        let change = if live.is_some() { ObjectChange::Configured } else { ObjectChange::Created };
+        let replicas = kept_size.filter(|_| live.is_none() && object.is_resizable());
+        let Some(replicas) = replicas else { return Ok(Written::Applied(change, applied)) };
+        // The size is not the manifest's, so it is not applied with it.
+        let scale = json!({"spec": {"replicas": replicas}});
+        let patch = kube::api::Patch::Merge(&scale);
+        let params =
+            kube::api::PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..Default::default() };
+        let api = session.objects(&kind, namespace);
+        let scaled = session.request_once(api.patch(&object.reference.name, &params, &patch)).await?;
+        Ok(Written::Applied(change, Box::new(scaled)))
+    }
+
+    /// How the kind of an object is served; it may have been defined by a stage before.
+    async fn served(&self, object: &PreparedObject) -> Result<ServedKind, ClusterError> {
+        if let Some(kind) = &object.kind {
+            return Ok(kind.clone());
+        }
+        let (api_version, kind) = (&object.reference.api_version, &object.reference.kind);
+        let found = find_kind(&self.context.session, api_version, kind).await?;
+        found
+            .ok_or_else(|| ClusterError::transient(&format!("`{kind}` in `{api_version}` is not served yet")))
+    }
+
+    async fn wait_for_object(
+        &mut self,
+        objects: &PreparedObjects,
+        seen: &[ObservedObject],
+        index: usize,
+        reason: String,
+    ) -> Result<(), Failure> {
+        self.watch_kinds(objects);
+        let Some(object) = seen.get(index) else { return Ok(()) };
+        let waiting = Waiting::Object {
+            object: object.reference.to_string(),
+            reason,
+            has_pods: object.pods.is_some(),
+            has_failed: matches!(object.readiness, Readiness::Failed(_)),
+        };
+        let observed = self.observe();
+        self.wait(&observed, &waiting).await
+    }
+
+    /// Workloads of the component that the target lacks: those of revisions that were rolled out in batches.
+    fn left_workloads(&self, objects: &PreparedObjects) -> Vec<Workload> {
+        let kind = self.prepared.desired.kind;
+        let is_kept = |workload: &Workload| {
+            objects.objects.iter().any(|object| {
+                object.reference.kind == kind.as_str() && object.reference.name == workload.name
+            })
+        };
+        self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
+    }
+
+    /// Deletes what other revisions have left, now that nothing needs it any more.
+    async fn delete_leftovers(&mut self, objects: &PreparedObjects) -> Result<(), Failure> {
+        self.ensure_leader().await?;
+        for workload in self.left_workloads(objects) {
+            match self.workloads().delete(&workload).await {
+                Ok(()) => {
+                    self.watch.cache.remove(&workload.uid);
+                    self.changed = true;
+                    self.emit(EventKind::WorkloadDeleted { workload: workload.name.clone() });
+                }
+                Err(error) => return self.recover(error).await,
+            }
+        }
+        for leftover in &objects.leftovers {
+            let reference = &leftover.reference;
+            if reference.kind == "PersistentVolumeClaim" {
+                let message = format!("{reference} is no longer used and is kept: it may hold data");
+                self.emit(EventKind::Warned { message });
+                continue;
+            }
+            match delete_object(&self.context.session, &leftover.kind, &leftover.before).await {
+                Ok(()) => {
+                    self.changed = true;
+                    self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
+                }
+                // Somebody has changed it since; what it is now is for the next run to see.
+                Err(ClusterError::Conflict(_)) => {
+                    let message =
+                        format!("{reference} is no longer rendered and was changed meanwhile; it is kept");
+                    self.emit(EventKind::Warned { message });
+                }
+                Err(error) => return self.recover(error).await,
+            }
+        }
+        self.are_leftovers_gone = true;
+        Ok(())
+    }
+
+    /// Reads the objects again, by a quorum read.
+    pub(super) async fn refresh_objects(&self) -> Result<(), ClusterError> {
+        let Some(objects) = &self.prepared.objects else { return Ok(()) };
+        let session = &self.context.session;
+        let reads = objects.objects.iter().filter_map(|object| {
+            let kind = object.kind.as_ref()?;
+            let api = session.objects(kind, object.reference.namespace.as_deref());
+            Some(async move {
+                let name = [object.reference.name.clone()].into();
+                let found = find_objects(session, &api, &name, "").await?;
+                match found.into_values().next() {
+                    Some(found) => self.watch.objects.apply(&object.reference, &found),
+                    None => self.watch.objects.forget(&object.reference),
+                }
+                Ok(())
+            })
+        });
+        join_all(reads).await.into_iter().collect()
+    }
+
+    /// The newest epoch that an object is stamped with.
+    pub(super) fn newest_object_stamp(&self) -> Epoch {
+        self.prepared.objects.as_ref().map_or(Epoch(0), |objects| objects.newest_stamp(&self.watch.objects))
+    }
+
+    /// Where the objects stand.
+    pub(super) fn object_progress(&self, objects: &PreparedObjects) -> Progress {
+        let claimed = self.claimed_epoch;
+        let count = count_progress(&objects.observe(&self.watch.objects, claimed));
+        let size = objects.kept_size.unwrap_or(count.wanted).max(count.wanted);
+        let source = self.left_workloads(objects).iter().map(|workload| workload.replicas).sum();
+        Progress {
+            batch: 0,
+            batches: 1,
+            target_size: size,
+            upgraded: count.updated,
+            ready: count.ready,
+            source,
+        }
+    }
+}
+
+/// Whether a field of another manager may be taken over: it is KubeVela's, or a revision of the component said it before.
+pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConflict) -> bool {
+    let FieldConflict { manager, field } = conflict;
+    let is_ours = manager == keys::FIELD_MANAGER || KUBEVELA_MANAGERS.contains(&manager.as_str());
+    is_ours || object.earlier.iter().any(|earlier| field_at(earlier, field).is_some())
+}
+
+/// The refusal of an object with a field that another manager owns.
+pub(in crate::driver) fn conflict_failure(object: &PreparedObject, conflict: &FieldConflict) -> Failure {
+    let FieldConflict { manager, field } = conflict;
+    let reference = &object.reference;
+    Failure::new(FailureKind::Refused, format!("{reference}: field `{field}` is managed by `{manager}`"))
+        .hint("leave the field out of the manifest, or have the other manager give it up")
+}

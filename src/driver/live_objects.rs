@@ -1,0 +1,78 @@
+//! The objects of components that are applied as a whole, as they are before a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use kube::api::DynamicObject;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::find_objects;
+use crate::cluster::served_kind::{ServedKind, ServedKinds, find_kinds};
+use crate::cluster::session::Session;
+use crate::oam::object::ObjectRef;
+
+/// Objects by their reference, and how their kinds are served.
+#[derive(Debug, Clone, Default)]
+pub struct LiveObjects {
+    kinds: ServedKinds,
+    /// By reference, with the namespace that each is in.
+    objects: BTreeMap<ObjectRef, DynamicObject>,
+}
+
+impl LiveObjects {
+    /// Reads those of these objects that exist. One that names no namespace is looked up in this one.
+    ///
+    /// # Errors
+    /// See [`Session::read`].
+    pub async fn read(
+        session: &Session,
+        namespace: &str,
+        references: &BTreeSet<ObjectRef>,
+    ) -> Result<Self, ClusterError> {
+        let kinds = find_kinds(session, references).await?;
+        let mut live = Self { kinds, objects: BTreeMap::new() };
+        // One request, or one list, for each kind and namespace.
+        let mut groups: BTreeMap<(&str, &str, Option<String>), BTreeSet<String>> = BTreeMap::new();
+        for reference in references {
+            let located = live.locate(reference, namespace);
+            let group = (reference.api_version.as_str(), reference.kind.as_str(), located.namespace);
+            groups.entry(group).or_default().insert(located.name);
+        }
+        let reads = groups.iter().map(|((api_version, kind, namespace), names)| async {
+            let Some(served) = live.kind(api_version, kind) else { return Ok(Vec::new()) };
+            let found =
+                find_objects(session, &session.objects(served, namespace.as_deref()), names, "").await?;
+            let reference = |name: String| ObjectRef {
+                api_version: (*api_version).to_owned(),
+                kind: (*kind).to_owned(),
+                namespace: namespace.clone(),
+                name,
+            };
+            Ok::<_, ClusterError>(found.into_iter().map(|(name, object)| (reference(name), object)).collect())
+        });
+        let found = try_join_all(reads).await?;
+        drop(groups);
+        live.objects = found.into_iter().flatten().collect();
+        Ok(live)
+    }
+
+    /// How a kind is served; `None` where it is not.
+    #[must_use]
+    pub fn kind(&self, api_version: &str, kind: &str) -> Option<&ServedKind> {
+        self.kinds.get(&(api_version.to_owned(), kind.to_owned()))?.as_ref()
+    }
+
+    /// The reference with the namespace that the object is in: this one where it names none and has one.
+    #[must_use]
+    pub fn locate(&self, reference: &ObjectRef, namespace: &str) -> ObjectRef {
+        let kind = self.kind(&reference.api_version, &reference.kind);
+        let found = kind.and_then(|kind| kind.namespace_of(reference, namespace)).map(str::to_owned);
+        ObjectRef { namespace: found, ..reference.clone() }
+    }
+
+    /// An object, by the reference that [`LiveObjects::locate`] returns.
+    #[must_use]
+    pub fn get(&self, located: &ObjectRef) -> Option<&DynamicObject> {
+        self.objects.get(located)
+    }
+}

@@ -1,0 +1,300 @@
+//! The objects of a component that is applied as a whole: what each is to be, whose it is now, and what is left of other
+//! revisions.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::cluster::keys;
+use crate::cluster::managed_fields::owns_applied_fields;
+use crate::cluster::object_cache::ObjectCache;
+use crate::cluster::served_kind::ServedKind;
+use crate::driver::live_objects::LiveObjects;
+use crate::driver::outcome::Failure;
+use crate::oam::hash::fnv1a;
+use crate::oam::labels;
+use crate::oam::object::{ObjectRef, apply_stage};
+use crate::oam::revision::StoredRevision;
+use crate::plan::epoch::Epoch;
+use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
+use crate::plan::objects::ObservedObject;
+use crate::plan::observed::Workload;
+
+/// What a component consists of that is applied as a whole, and what goes.
+#[derive(Debug, Clone)]
+pub struct PreparedObjects {
+    /// The objects of the target, the workload first.
+    pub objects: Vec<PreparedObject>,
+    /// Objects that other revisions of the component have left, and that the target lacks.
+    pub leftovers: Vec<Leftover>,
+    /// The replicas that a new workload starts with where the manifest says none: those that the component has.
+    pub kept_size: Option<u32>,
+    /// Whether the component has workloads that the target lacks.
+    replaces_workloads: bool,
+}
+
+/// An object to apply.
+#[derive(Debug, Clone)]
+pub struct PreparedObject {
+    /// Which object it is, with its namespace.
+    pub reference: ObjectRef,
+    /// How its kind is served; `None` where it is not served yet.
+    pub kind: Option<ServedKind>,
+    /// When it is applied, see [`apply_stage`].
+    pub stage: u8,
+    /// The object as it is rendered.
+    pub body: Value,
+    /// A hash of the body.
+    hash: String,
+    /// The same object as other revisions of the component render it: what they say was the component's before.
+    pub earlier: Vec<Value>,
+    /// The object before the run.
+    pub before: Option<DynamicObject>,
+}
+
+/// An object that another revision of the component has left.
+#[derive(Debug, Clone)]
+pub struct Leftover {
+    /// Which object it is, with its namespace.
+    pub reference: ObjectRef,
+    /// How its kind is served.
+    pub kind: ServedKind,
+    /// The object before the run.
+    pub before: DynamicObject,
+}
+
+/// Whose the objects are.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectOwner<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The component.
+    pub component: &'a str,
+    /// The application's namespace.
+    pub namespace: &'a str,
+}
+
+impl PreparedObjects {
+    /// Prepares the objects of a revision, of which `stored` are the others.
+    ///
+    /// # Errors
+    /// An object that is somebody else's, or of a kind that the cluster does not serve.
+    pub fn new(
+        owner: ObjectOwner<'_>,
+        bodies: &[Value],
+        stored: &[StoredRevision],
+        live: &LiveObjects,
+    ) -> Result<Self, Failure> {
+        let mut objects = Vec::new();
+        for body in bodies {
+            objects.push(PreparedObject::new(owner, body, stored, live)?);
+        }
+        let defines_kinds = objects.iter().any(|one| one.reference.kind == "CustomResourceDefinition");
+        if let Some(unserved) = objects.iter().find(|one| one.kind.is_none() && !defines_kinds) {
+            let ObjectRef { api_version, kind, .. } = &unserved.reference;
+            return Err(Failure::refused(format!("the cluster has no kind `{kind}` in `{api_version}`"))
+                .hint("install what defines it, or correct the object's `apiVersion` and `kind`"));
+        }
+        let kept: BTreeSet<ObjectRef> = objects.iter().map(|one| one.reference.clone()).collect();
+        Ok(Self {
+            objects,
+            leftovers: find_leftovers(owner, stored, &kept, live),
+            kept_size: None,
+            replaces_workloads: false,
+        })
+    }
+
+    /// Notes the component's workloads, of which those of other revisions go. A new workload starts with their size, where
+    /// the manifest gives none.
+    #[must_use]
+    pub fn replacing(mut self, workloads: &[Workload]) -> Self {
+        let Some(workload) = self.objects.first() else { return self };
+        let replaced = workloads.iter().filter(|one| !one.deleting && one.name != workload.reference.name);
+        let size = replaced.map(|one| one.replicas).reduce(u32::saturating_add);
+        self.replaces_workloads = size.is_some();
+        self.kept_size = size.filter(|_| workload.before.is_none() && workload.is_resizable());
+        self
+    }
+
+    /// Whether every object was as it was rendered before the run, and nothing was left of other revisions.
+    #[must_use]
+    pub fn were_applied(&self) -> bool {
+        let is_same =
+            |object: &PreparedObject| object.before.as_ref().is_some_and(|live| object.is_same(live));
+        self.leftovers.is_empty() && !self.replaces_workloads && self.objects.iter().all(is_same)
+    }
+
+    /// Whether every object was ready before the run.
+    #[must_use]
+    pub fn were_ready(&self) -> bool {
+        let is_ready = |object: &PreparedObject| {
+            let before = object.before.as_ref().and_then(|live| serde_json::to_value(live).ok());
+            before.is_some_and(|live| object_readiness(&live) == Readiness::Ready)
+        };
+        self.objects.iter().all(is_ready)
+    }
+
+    /// The objects as they were last seen. Only what a run has applied under its claim counts as applied.
+    #[must_use]
+    pub fn observe(&self, cache: &ObjectCache, claimed: Option<Epoch>) -> Vec<ObservedObject> {
+        let observe = |object: &PreparedObject| {
+            let live = cache.get(&object.reference);
+            let is_applied = live.as_ref().is_some_and(|live| match claimed {
+                Some(epoch) => object.is_stamped(live, epoch),
+                None => object.is_same(live),
+            });
+            let live = live.and_then(|live| serde_json::to_value(live).ok());
+            ObservedObject {
+                reference: object.reference.clone(),
+                stage: object.stage,
+                is_applied,
+                readiness: live.as_ref().map_or_else(absent, object_readiness),
+                pods: object_pods(live.as_ref().unwrap_or(&object.body)),
+            }
+        };
+        self.objects.iter().map(observe).collect()
+    }
+
+    /// The newest epoch that an object is stamped with; zero where none is.
+    #[must_use]
+    pub fn newest_stamp(&self, cache: &ObjectCache) -> Epoch {
+        let stamp = |object: &PreparedObject| stamp(&cache.get(&object.reference)?);
+        self.objects.iter().filter_map(stamp).max().unwrap_or(Epoch(0))
+    }
+}
+
+fn absent() -> Readiness {
+    Readiness::Unready("does not exist".to_owned())
+}
+
+fn stamp(object: &DynamicObject) -> Option<Epoch> {
+    object.annotations().get(keys::EPOCH)?.parse().ok().map(Epoch)
+}
+
+impl PreparedObject {
+    fn new(
+        owner: ObjectOwner<'_>,
+        body: &Value,
+        stored: &[StoredRevision],
+        live: &LiveObjects,
+    ) -> Result<Self, Failure> {
+        let reference = ObjectRef::of(body).ok_or_else(|| {
+            Failure::refused(format!("component `{}` has an object without a name", owner.component))
+        })?;
+        let located = live.locate(&reference, owner.namespace);
+        let before = live.get(&located).cloned();
+        if let Some(reason) = before.as_ref().and_then(|before| foreign_reason(before, &located, owner)) {
+            return Err(Failure::refused(reason).hint(
+                "rename the component or the object, delete that object, or adopt it with `--take-over`",
+            ));
+        }
+        let mut body = body.clone();
+        match &located.namespace {
+            Some(namespace) => body["metadata"]["namespace"] = json!(namespace),
+            None => {
+                if let Some(metadata) = body["metadata"].as_object_mut() {
+                    metadata.remove("namespace");
+                }
+            }
+        }
+        let is_same = |other: &&Value| {
+            ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
+        };
+        let earlier = stored.iter().filter_map(StoredRevision::objects).flatten().filter(is_same).cloned();
+        Ok(Self {
+            kind: live.kind(&reference.api_version, &reference.kind).cloned(),
+            stage: apply_stage(&reference.kind),
+            hash: format!("{:016x}", fnv1a(&body.to_string())),
+            earlier: earlier.collect(),
+            reference: located,
+            body,
+            before,
+        })
+    }
+
+    /// What is applied under a claim.
+    #[must_use]
+    pub fn stamped_body(&self, epoch: Epoch) -> Value {
+        let mut body = self.body.clone();
+        body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
+        body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
+        body
+    }
+
+    /// Whether it is a workload whose size the manifest does not give.
+    #[must_use]
+    pub fn is_resizable(&self) -> bool {
+        let is_workload = matches!(self.reference.kind.as_str(), "Deployment" | "StatefulSet" | "CloneSet");
+        is_workload && self.body["spec"]["replicas"].is_null()
+    }
+
+    /// Whether a run has applied it under this claim.
+    fn is_stamped(&self, live: &DynamicObject, epoch: Epoch) -> bool {
+        stamp(live) == Some(epoch) && live.annotations().get(keys::APPLIED) == Some(&self.hash)
+    }
+
+    /// Whether it is as it was applied last, and that was the same.
+    #[must_use]
+    pub fn is_same(&self, live: &DynamicObject) -> bool {
+        let Some(epoch) = stamp(live) else { return false };
+        self.is_stamped(live, epoch)
+            && live.metadata.deletion_timestamp.is_none()
+            && owns_applied_fields(live, keys::FIELD_MANAGER, &self.stamped_body(epoch))
+    }
+}
+
+/// Why an object is not the component's; `None` where it is.
+fn foreign_reason(live: &DynamicObject, reference: &ObjectRef, owner: ObjectOwner<'_>) -> Option<String> {
+    let label = |key: &str| live.labels().get(key).map(String::as_str);
+    let of_component = label(labels::COMPONENT);
+    match (label(labels::NAME), of_component) {
+        (Some(application), _) if application != owner.application => {
+            Some(format!("{reference} belongs to application `{application}`"))
+        }
+        (Some(_), Some(component)) if component != owner.component => {
+            Some(format!("{reference} belongs to component `{component}`"))
+        }
+        (Some(_), Some(_))
+            if label(labels::NAMESPACE).is_none_or(|namespace| namespace == owner.namespace) =>
+        {
+            None
+        }
+        (Some(application), Some(_)) => {
+            let namespace = label(labels::NAMESPACE).unwrap_or_default();
+            Some(format!("{reference} belongs to application `{application}` in namespace `{namespace}`"))
+        }
+        (Some(_), None) | (None, _) => Some(match managers(live).as_slice() {
+            [] => format!("{reference} exists and is not managed by this application"),
+            managers => format!("{reference} exists and is managed by `{}`", managers.join("`, `")),
+        }),
+    }
+}
+
+/// Who has written the fields of an object, its status apart.
+fn managers(live: &DynamicObject) -> Vec<String> {
+    let entries = live.managed_fields().iter();
+    let of_object = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let names: BTreeSet<String> = of_object.filter_map(|entry| entry.manager.clone()).collect();
+    names.into_iter().collect()
+}
+
+/// The objects that the other revisions name, that exist, are the component's, and are not kept.
+pub fn find_leftovers(
+    owner: ObjectOwner<'_>,
+    stored: &[StoredRevision],
+    kept: &BTreeSet<ObjectRef>,
+    live: &LiveObjects,
+) -> Vec<Leftover> {
+    let named = stored.iter().filter_map(StoredRevision::objects).flatten().filter_map(ObjectRef::of);
+    let located: BTreeSet<ObjectRef> =
+        named.map(|reference| live.locate(&reference, owner.namespace)).collect();
+    let gone = located.into_iter().filter(|one| !kept.iter().any(|kept| kept.is_same(one)));
+    gone.filter_map(|reference| {
+        let before = live.get(&reference)?.clone();
+        let kind = live.kind(&reference.api_version, &reference.kind)?.clone();
+        foreign_reason(&before, &reference, owner).is_none().then_some(Leftover { reference, kind, before })
+    })
+    .collect()
+}
