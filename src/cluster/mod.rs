@@ -17,6 +17,7 @@ pub mod lease;
 pub mod lookup;
 pub mod managed_fields;
 pub mod object_cache;
+pub mod object_watch;
 pub mod object_writer;
 pub mod owned_objects;
 pub mod ownership;

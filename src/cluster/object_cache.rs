@@ -7,17 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use kube::core::{Expression, Selector};
 use tokio::sync::watch;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::served_kind::ServedKind;
-use crate::cluster::session::Session;
-use crate::cluster::watch_loop::{WatchSink, run_watch};
 use crate::cluster::workload_cache::is_older;
-use crate::oam::labels;
 use crate::oam::object::ObjectRef;
-use crate::plan::observed::Uid;
 
 /// The objects of some components.
 #[derive(Debug, Default)]
@@ -40,15 +34,6 @@ struct Sighting {
     seen: u64,
 }
 
-/// Which objects are watched: those of a kind, in a namespace, of some applications.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ObjectScope {
-    /// The kind.
-    pub kind: ServedKind,
-    /// The namespace; `None` for kinds without namespaces.
-    pub namespace: Option<String>,
-}
-
 impl ObjectCache {
     /// The state of an object; `None` where there is none, or it was not read.
     #[must_use]
@@ -61,6 +46,34 @@ impl ObjectCache {
         if self.apply_unannounced(reference, object) {
             self.touch();
         }
+    }
+
+    /// Takes a complete list of some objects that was asked for after `mark`.
+    pub(in crate::cluster) fn replace(
+        &self,
+        listed: &[(ObjectRef, &DynamicObject)],
+        mark: u64,
+        includes: impl Fn(&ObjectRef) -> bool,
+    ) {
+        for (reference, object) in listed {
+            self.apply_unannounced(reference, object);
+        }
+        let names: BTreeSet<&ObjectRef> = listed.iter().map(|(reference, _)| reference).collect();
+        self.state.borrow_mut().objects.retain(|reference, sighting| {
+            !includes(reference) || names.contains(reference) || sighting.seen > mark
+        });
+        self.touch();
+    }
+
+    /// Marks the moment before a list is asked for.
+    pub(in crate::cluster) fn mark(&self) -> u64 {
+        self.state.borrow().sightings
+    }
+
+    /// Takes note that a watch has ended for good.
+    pub(in crate::cluster) fn fail(&self, error: ClusterError) {
+        self.state.borrow_mut().failure.get_or_insert(error);
+        self.touch();
     }
 
     fn apply_unannounced(&self, reference: &ObjectRef, object: &DynamicObject) -> bool {
@@ -111,78 +124,5 @@ impl ObjectCache {
 
     fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
-    }
-}
-
-/// Feeds the cache with the objects of a scope for as long as it is polled.
-pub async fn watch_objects(
-    session: &Session,
-    scope: &ObjectScope,
-    applications: &BTreeSet<String>,
-    cache: &ObjectCache,
-) {
-    let api = session.objects(&scope.kind, scope.namespace.as_deref());
-    let selector: Selector = Expression::In(labels::NAME.to_owned(), applications.clone()).into();
-    run_watch(session, &api, &selector, &OneScope { scope, cache }).await;
-}
-
-/// The part of a cache that one watch feeds.
-struct OneScope<'a> {
-    scope: &'a ObjectScope,
-    cache: &'a ObjectCache,
-}
-
-impl OneScope<'_> {
-    fn reference(&self, object: &DynamicObject) -> ObjectRef {
-        let resource = &self.scope.kind.resource;
-        ObjectRef {
-            api_version: resource.api_version.clone(),
-            kind: resource.kind.clone(),
-            namespace: object.namespace(),
-            name: object.name_any(),
-        }
-    }
-
-    fn includes(&self, reference: &ObjectRef) -> bool {
-        let resource = &self.scope.kind.resource;
-        (&reference.api_version, &reference.kind, &reference.namespace)
-            == (&resource.api_version, &resource.kind, &self.scope.namespace)
-    }
-}
-
-impl WatchSink for OneScope<'_> {
-    type Mark = u64;
-
-    fn mark(&self) -> u64 {
-        self.cache.state.borrow().sightings
-    }
-
-    fn replace(&self, objects: &[DynamicObject], mark: u64) {
-        let listed: BTreeSet<ObjectRef> = objects.iter().map(|object| self.reference(object)).collect();
-        for object in objects {
-            self.cache.apply_unannounced(&self.reference(object), object);
-        }
-        self.cache.state.borrow_mut().objects.retain(|reference, sighting| {
-            !self.includes(reference) || listed.contains(reference) || sighting.seen > mark
-        });
-        self.cache.touch();
-    }
-
-    fn apply(&self, object: &DynamicObject) {
-        self.cache.apply(&self.reference(object), object);
-    }
-
-    fn remove(&self, uid: &Uid) {
-        self.cache.remove(&uid.0);
-    }
-
-    fn has_synced(&self) -> bool {
-        // What is watched was read before.
-        true
-    }
-
-    fn fail(&self, error: ClusterError) {
-        self.cache.state.borrow_mut().failure.get_or_insert(error);
-        self.cache.touch();
     }
 }

@@ -168,7 +168,7 @@ pub fn used_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>
 pub fn rights_of_run(
     kinds: &BTreeSet<WorkloadKind>,
     exposes: Option<RightPurpose>,
-) -> impl Iterator<Item = Right<'static>> {
+) -> impl Iterator<Item = Right<'static>> + use<> {
     let workloads: Vec<RightPurpose> = kinds.iter().copied().map(RightPurpose::Workloads).collect();
     workloads.into_iter().chain([RightPurpose::Runs]).chain(exposes).flat_map(required_rights)
 }

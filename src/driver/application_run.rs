@@ -13,6 +13,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
+use crate::driver::checks::object_dry_run::dry_run_objects;
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::Context;
@@ -154,13 +155,20 @@ impl<'a> ApplicationRun<'a> {
             .flat_map(|prepared| &prepared.service_changes)
             .any(|change| matches!(change, Change::Remove(_)));
         let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
-        let rights = permissions::rights_of_run(&kinds, exposes).chain(removal);
-        if let Some(reason) = access.missing_permissions(rights).await? {
+        let mut rights: Vec<Right<'_>> = permissions::rights_of_run(&kinds, exposes).chain(removal).collect();
+        for right in components.iter().flat_map(PreparedComponent::rights_on_objects) {
+            if !rights.contains(&right) {
+                rights.push(right);
+            }
+        }
+        if let Some(reason) = access.missing_permissions(rights.into_iter()).await? {
             return Err(Failure::refused(reason).hint(
                 "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`",
             ));
         }
         self.check_cluster(components).await?;
+        let judged = components.iter().map(|prepared| dry_run_objects(session, prepared));
+        join_all(judged).await.into_iter().collect::<Result<(), Failure>>()?;
         let Some(lack) = access.missing_permissions(mirror.rights()).await? else { return Ok(mirror) };
         let message = format!(
             "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"

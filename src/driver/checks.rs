@@ -7,6 +7,7 @@
 
 mod budget;
 pub mod collisions;
+pub mod object_dry_run;
 pub mod objects;
 mod pod_dry_run;
 mod quota;
@@ -48,6 +49,9 @@ pub async fn check_cluster(
     if pending.is_empty() {
         return Ok(Vec::new());
     }
+    // The sizes of what is applied as a whole are its manifest's, or its autoscaler's.
+    let is_batched = |planned: &&PlannedComponent| planned.prepared.objects.is_none();
+    let pending: Vec<&PlannedComponent> = pending.into_iter().filter(is_batched).collect();
     let workloads = workloads(&pending);
     let (presence, autoscaled, quotas, budgets, trials) = tokio::join!(
         constraints::namespace_phase(session, namespace),

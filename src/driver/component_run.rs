@@ -5,7 +5,7 @@ mod deadline;
 mod diagnose;
 mod end;
 mod metadata;
-mod objects;
+pub(in crate::driver) mod objects;
 mod prerequisites;
 mod services;
 mod wait;
@@ -115,7 +115,7 @@ impl<'a> ComponentRun<'a> {
     ) -> Self {
         for object in prepared.objects.iter().flat_map(|objects| &objects.objects) {
             if let Some(before) = &object.before {
-                watch.objects.apply(&object.reference, before);
+                watch.objects.cache.apply(&object.reference, before);
             }
         }
         let run_deadline = context.session.clock().moment().after(context.limits.run);

@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::FuturesUnordered;
-use tokio::sync::watch;
+use kube::core::Expression;
 
-use crate::cluster::object_cache::{ObjectCache, ObjectScope, watch_objects};
+use crate::cluster::object_watch::ObjectWatch;
 use crate::cluster::record_watch::{self, RecordCache};
-use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::workload_watch::{WatchScope, watch_workloads};
 use crate::driver::context::Context;
 use crate::driver::request::RolloutRequest;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::labels;
 
 /// What is watched of one namespace, and what is known from it.
 #[derive(Debug)]
@@ -27,11 +25,7 @@ pub struct NamespaceWatch {
     /// The run records.
     pub records: RecordCache,
     /// The objects of components that are applied as a whole.
-    pub objects: ObjectCache,
-    /// The applications whose objects are watched.
-    applications: BTreeSet<String>,
-    /// What is watched of the objects; it grows with the runs.
-    wanted: watch::Sender<Vec<ObjectScope>>,
+    pub objects: ObjectWatch,
 }
 
 impl NamespaceWatch {
@@ -70,38 +64,7 @@ impl NamespaceWatch {
             scopes: by_kind.into_iter().map(scope).collect(),
             cache,
             records: RecordCache::default(),
-            objects: ObjectCache::default(),
-            applications,
-            wanted: watch::Sender::new(Vec::new()),
-        }
-    }
-
-    /// Has these objects watched as well.
-    pub fn watch_scopes(&self, scopes: impl Iterator<Item = ObjectScope>) {
-        for scope in scopes {
-            let is_known = self.wanted.borrow().contains(&scope);
-            if !is_known {
-                self.wanted.send_modify(|wanted| wanted.push(scope));
-            }
-        }
-    }
-
-    /// Feeds the cache of objects, with one watch for each scope that a run has asked for.
-    async fn feed_objects(&self, session: &Session) {
-        let mut changes = self.wanted.subscribe();
-        let mut running = FuturesUnordered::new();
-        let mut known = 0;
-        loop {
-            let scopes: Vec<ObjectScope> = changes.borrow_and_update().iter().skip(known).cloned().collect();
-            known += scopes.len();
-            running.extend(scopes.into_iter().map(|scope| async move {
-                watch_objects(session, &scope, &self.applications, &self.objects).await;
-            }));
-            tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
-                // A watch ends only where it fails for good, which the cache reports.
-                Some(()) = running.next() => {}
-            }
+            objects: ObjectWatch::new(Expression::In(labels::NAME.to_owned(), applications).into()),
         }
     }
 
@@ -120,7 +83,7 @@ pub(crate) async fn feed_all(context: &Context, watches: &BTreeMap<&str, Namespa
         let records =
             record_watch::watch_records(session, namespace, None, |heard| watch.records.apply(heard));
         let workloads = watch.scopes.iter().map(|scope| watch_workloads(session, scope, &watch.cache));
-        tokio::join!(join_all(workloads), records, watch.feed_objects(session));
+        tokio::join!(join_all(workloads), records, watch.objects.feed(session));
     }))
     .await;
     std::future::pending::<()>().await;

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::permissions::Right;
 use crate::cluster::record_store::StoredRecord;
+use crate::cluster::served_kind::ServedKind;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
@@ -107,6 +109,16 @@ impl PreparedComponent {
                 && run.outcome == Outcome::Succeeded
         });
         Some(is_done && self.new_revision.is_none() && objects.were_applied())
+    }
+
+    /// The rights that applying its objects takes, as far as they are in its namespace.
+    pub fn rights_on_objects(&self) -> impl Iterator<Item = Right<'_>> {
+        let objects = self.objects.iter().flat_map(|objects| &objects.objects);
+        let in_namespace = objects.filter(|one| one.reference.namespace.as_deref() == Some(&self.namespace));
+        in_namespace.filter_map(|one| one.kind.as_ref()).flat_map(|ServedKind { resource, .. }| {
+            let verbs = ["get", "list", "watch", "create", "patch"];
+            verbs.map(|verb| Right { verb, group: &resource.group, resource: &resource.plural })
+        })
     }
 
     /// Whether something besides the workloads has to be written.

@@ -13,7 +13,7 @@ use crate::cluster::object_cache::ObjectCache;
 use crate::cluster::served_kind::ServedKind;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
-use crate::oam::hash::fnv1a;
+use crate::oam::hash::hash_json;
 use crate::oam::labels;
 use crate::oam::object::{ObjectRef, apply_stage};
 use crate::oam::revision::StoredRevision;
@@ -190,28 +190,28 @@ impl PreparedObject {
                 "rename the component or the object, delete that object, or adopt it with `--take-over`",
             ));
         }
-        let mut body = body.clone();
-        match &located.namespace {
-            Some(namespace) => body["metadata"]["namespace"] = json!(namespace),
-            None => {
-                if let Some(metadata) = body["metadata"].as_object_mut() {
-                    metadata.remove("namespace");
-                }
-            }
-        }
+        let body = in_namespace(body, located.namespace.as_deref());
         let is_same = |other: &&Value| {
             ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
         };
-        let earlier = stored.iter().filter_map(StoredRevision::objects).flatten().filter(is_same).cloned();
+        let earlier = stored.iter().filter_map(StoredRevision::objects).flatten().filter(is_same);
+        let earlier = earlier.map(|body| in_namespace(body, located.namespace.as_deref()));
         Ok(Self {
             kind: live.kind(&reference.api_version, &reference.kind).cloned(),
             stage: apply_stage(&reference.kind),
-            hash: format!("{:016x}", fnv1a(&body.to_string())),
+            hash: hash_json(&body),
             earlier: earlier.collect(),
             reference: located,
             body,
             before,
         })
+    }
+
+    /// The object as a revision of the component has applied it last; `None` where none has.
+    #[must_use]
+    pub fn applied_before(&self, live: &DynamicObject) -> Option<&Value> {
+        let applied = live.annotations().get(keys::APPLIED)?;
+        self.earlier.iter().find(|earlier| hash_json(earlier) == *applied)
     }
 
     /// What is applied under a claim.
@@ -243,6 +243,18 @@ impl PreparedObject {
             && live.metadata.deletion_timestamp.is_none()
             && owns_applied_fields(live, keys::FIELD_MANAGER, &self.stamped_body(epoch))
     }
+}
+
+/// An object in a namespace, or in none.
+fn in_namespace(body: &Value, namespace: Option<&str>) -> Value {
+    let mut body = body.clone();
+    if let Some(metadata) = body["metadata"].as_object_mut() {
+        match namespace {
+            Some(namespace) => drop(metadata.insert("namespace".to_owned(), json!(namespace))),
+            None => drop(metadata.remove("namespace")),
+        }
+    }
+    body
 }
 
 /// Why an object is not the component's; `None` where it is.

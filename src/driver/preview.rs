@@ -10,6 +10,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{keys, service, workload};
+use crate::driver::checks::object_dry_run::dry_run_objects;
 use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::component_services;
 use crate::driver::outcome::Failure;
@@ -71,6 +72,9 @@ pub async fn preview_request(
 /// The server's refusal.
 pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) -> Result<(), Failure> {
     let prepared = &planned.prepared;
+    if prepared.objects.is_some() {
+        return dry_run_objects(session, prepared).await;
+    }
     let refused = |error: ClusterError| {
         if let ClusterError::Invalid(message) | ClusterError::Rejected(message) = error {
             return Failure::refused(message);

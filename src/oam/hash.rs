@@ -3,6 +3,8 @@
 //! It is written into clusters (revisions carry it, names of Jobs end in it), so it has to be the same in every build; std
 //! promises that of none of its own.
 
+use serde_json::Value;
+
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
@@ -10,6 +12,47 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 #[must_use]
 pub fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The hash of a JSON value, whatever order its maps have, as 16 hexadecimal digits.
+#[must_use]
+pub fn hash_json(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, &mut text);
+    format!("{:016x}", fnv1a(&text))
+}
+
+/// Writes JSON without spaces and with sorted keys, whatever order the map type keeps.
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut keys: Vec<&String> = fields.keys().collect();
+            keys.sort();
+            text.push('{');
+            for (index, key) in keys.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write(&fields[key], text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&value.to_string());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,18 @@
 //! Planning: what applying requests would do, without a write.
 
+use serde_json::{Value, json};
+
 use crate::cluster::service::Change;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
+use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
 use crate::plan::step::{Refusal, Step};
-use crate::report::plan::{ComponentPlan, PlannedRevision, PlannedService, ServiceChange};
+use crate::report::plan::{
+    ComponentPlan, PlannedChange, PlannedObject, PlannedRevision, PlannedService, ServiceChange,
+};
 
 /// Where a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +97,8 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
         },
         services: prepared.service_changes.iter().filter_map(planned_service).collect(),
         metadata: prepared.metadata_change.as_ref().map(|(before, after)| (shown(before), shown(after))),
-        workloads: forecast.workloads(),
+        objects: prepared.objects.as_ref().map(planned_objects),
+        workloads: if prepared.objects.is_some() { (None, None) } else { forecast.workloads() },
         steps: forecast.steps.clone(),
         peak: forecast.peak(),
         is_pending: forecast.is_pending(),
@@ -107,4 +113,41 @@ fn planned_service(change: &Change) -> Option<PlannedService> {
         Change::Remove(_) => ServiceChange::Delete,
     };
     Some(PlannedService { name: change.name()?, change: kind, objects: change.difference()? })
+}
+
+fn planned_objects(objects: &PreparedObjects) -> Vec<PlannedObject> {
+    let applied = objects.objects.iter().map(|object| {
+        let change = match &object.before {
+            None => PlannedChange::Create,
+            Some(live) if object.is_same(live) => PlannedChange::Keep,
+            Some(_) => PlannedChange::Configure,
+        };
+        let before = object.before.as_ref().and_then(|live| object.applied_before(live));
+        let objects = match change {
+            PlannedChange::Keep => (None, None),
+            PlannedChange::Create | PlannedChange::Configure | PlannedChange::Delete => {
+                (before.map(concealed), Some(concealed(&object.body)))
+            }
+        };
+        PlannedObject { name: object.reference.to_string(), change, objects }
+    });
+    let leftovers = objects.leftovers.iter().map(|leftover| PlannedObject {
+        name: leftover.reference.to_string(),
+        change: PlannedChange::Delete,
+        objects: (None, None),
+    });
+    applied.chain(leftovers).collect()
+}
+
+/// The object as it may be shown: without what a Secret keeps.
+fn concealed(object: &Value) -> Value {
+    let mut object = object.clone();
+    if object["kind"] == "Secret" {
+        for field in ["data", "stringData"] {
+            for value in object[field].as_object_mut().into_iter().flat_map(|entries| entries.values_mut()) {
+                *value = json!("***");
+            }
+        }
+    }
+    object
 }

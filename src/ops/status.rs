@@ -1,5 +1,7 @@
 //! Where the components of a namespace stand, from one list per kind.
 
+pub(in crate::ops) mod objects;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::ListParams;
@@ -11,10 +13,12 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::driver::context::Context;
+use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::ops::component::{unknown_name, without_prefix};
+use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::replica_split::{ReplicaSplit, source_names};
 use crate::plan::run::{Outcome, Run};
@@ -82,10 +86,14 @@ async fn statuses_of(
         return Ok(Vec::new());
     }
     let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
+    let objects = LiveObjects::read(session, namespace, &applied_objects(&records)).await?;
     let mut workloads = list_workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
         .map(|stored| {
+            if let Some(status) = status_of_objects(&stored, |one| objects.get(one).cloned()) {
+                return status;
+            }
             let record = &stored.record;
             let labelled = workloads.remove(&record.component).unwrap_or_default();
             let workloads = ComponentOwner::of_record(record).owned(&labelled);

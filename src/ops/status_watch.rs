@@ -7,17 +7,22 @@ use futures::future::join_all;
 use kube::core::Expression;
 use tokio::sync::watch::{Receiver, Sender};
 
+use crate::cluster::object_watch::{ObjectScope, ObjectWatch};
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::record_watch::{self, RecordEvent};
+use crate::cluster::served_kind::find_kinds;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::workload_watch::{WatchScope, watch_workloads};
 use crate::driver::context::Context;
+use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::object::ObjectRef;
 use crate::ops::status::component_status;
+use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::report::status::ComponentStatus;
 
 /// The components of a namespace, as its watches report them.
@@ -29,6 +34,7 @@ pub struct StatusWatch<'a> {
     records: RefCell<BTreeMap<String, StoredRecord>>,
     changed: Sender<()>,
     cache: WorkloadCache,
+    objects: ObjectWatch,
 }
 
 impl<'a> StatusWatch<'a> {
@@ -43,7 +49,8 @@ impl<'a> StatusWatch<'a> {
         let records = by_component(listed.records);
         let cache = WorkloadCache::of(kinds(&records));
         let (records, changed) = (RefCell::new(records), Sender::new(()));
-        Ok(Self { session, namespace, listed: listed.version, records, changed, cache })
+        let objects = ObjectWatch::new(Expression::Exists(labels::NAME.to_owned()).into());
+        Ok(Self { session, namespace, listed: listed.version, records, changed, cache, objects })
     }
 
     /// Applies the events of the watches, for as long as it is polled.
@@ -62,7 +69,7 @@ impl<'a> StatusWatch<'a> {
                 }
             }
         };
-        tokio::join!(hear, watch);
+        tokio::join!(hear, watch, self.find_objects(), self.objects.feed(self.session));
     }
 
     /// Where everything stands, once each kind has been listed.
@@ -72,6 +79,7 @@ impl<'a> StatusWatch<'a> {
     /// Why a watch failed for good.
     pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
         self.cache.wait_for_sync().await;
+        self.read_objects().await?;
         self.items()
     }
 
@@ -81,7 +89,7 @@ impl<'a> StatusWatch<'a> {
     ///
     /// Why a watch failed for good.
     pub fn items(&self) -> Result<Vec<ComponentStatus>, Failure> {
-        match self.cache.failure() {
+        match self.cache.failure().or_else(|| self.objects.cache.failure()) {
             Some(error) => Err(error.into()),
             None => Ok(self.records.borrow().values().map(|stored| self.item(stored)).collect()),
         }
@@ -89,10 +97,17 @@ impl<'a> StatusWatch<'a> {
 
     /// Sees every change from now on.
     pub fn changes(&self) -> Changes {
-        Changes { workloads: self.cache.changes(), records: self.changed.subscribe() }
+        Changes {
+            workloads: self.cache.changes(),
+            objects: self.objects.cache.changes(),
+            records: self.changed.subscribe(),
+        }
     }
 
     fn item(&self, stored: &StoredRecord) -> ComponentStatus {
+        if let Some(status) = status_of_objects(stored, |one| self.objects.cache.get(one)) {
+            return status;
+        }
         let record = &stored.record;
         component_status(stored.clone(), self.cache.workloads(&ComponentOwner::of_record(record)))
     }
@@ -116,6 +131,37 @@ impl<'a> StatusWatch<'a> {
         self.changed.send_replace(());
     }
 
+    /// Reads the objects of the components that are applied as a whole, once.
+    async fn read_objects(&self) -> Result<(), Failure> {
+        let wanted = applied_objects(self.records.borrow().values());
+        let found = LiveObjects::read(self.session, self.namespace, &wanted).await?;
+        for reference in &wanted {
+            if let Some(object) = found.get(reference) {
+                self.objects.cache.apply(reference, object);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the objects watched of which a record tells.
+    async fn find_objects(&self) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let wanted = applied_objects(self.records.borrow().values());
+            // A kind that cannot be asked about now is asked about again with the next change.
+            if let Ok(kinds) = find_kinds(self.session, &wanted).await {
+                let scope = |one: &ObjectRef| {
+                    let kind = kinds.get(&(one.api_version.clone(), one.kind.clone()))?.clone()?;
+                    Some(ObjectScope { kind, namespace: one.namespace.clone() })
+                };
+                self.objects.watch_scopes(wanted.iter().filter_map(scope));
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits for a component of a kind that is not watched.
     async fn another_kind(&self, watched: &BTreeSet<WorkloadKind>) {
         let mut changed = self.changed.subscribe();
@@ -131,6 +177,7 @@ impl<'a> StatusWatch<'a> {
 #[derive(Debug)]
 pub struct Changes {
     workloads: Receiver<u64>,
+    objects: Receiver<u64>,
     records: Receiver<()>,
 }
 
@@ -139,6 +186,7 @@ impl Changes {
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.workloads.changed() => {}
+            _ = self.objects.changed() => {}
             _ = self.records.changed() => {}
         }
     }

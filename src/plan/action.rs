@@ -185,8 +185,6 @@ pub enum Waiting {
         reason: String,
         /// Whether it has pods, which may show why.
         has_pods: bool,
-        /// Whether its controller has given up.
-        has_failed: bool,
     },
 }
 

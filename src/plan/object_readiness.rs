@@ -14,6 +14,8 @@ use crate::plan::phrase::plural;
 pub enum Readiness {
     /// It is.
     Ready,
+    /// Its controller has not seen its newest spec.
+    Unobserved,
     /// It is not yet; what it waits for, such as `1 of 3 ready`.
     Unready(String),
     /// Its controller has given up; why.
@@ -208,7 +210,7 @@ fn definition(object: &Value) -> Readiness {
 }
 
 fn observed(object: &Value, judge: impl FnOnce() -> Readiness) -> Readiness {
-    if is_observed(object) { judge() } else { unready("not yet observed by its controller") }
+    if is_observed(object) { judge() } else { Readiness::Unobserved }
 }
 
 fn is_observed(object: &Value) -> bool {
@@ -286,7 +288,7 @@ mod tests {
                 "Deployment",
                 json!({"replicas": 3}),
                 json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
-                "not yet observed by its controller",
+                "unobserved",
             ),
             (
                 "apps/v1",
@@ -415,6 +417,7 @@ mod tests {
             let object = object(api_version, kind, spec, status);
             let found = match object_readiness(&object) {
                 Readiness::Ready => "ready".to_owned(),
+                Readiness::Unobserved => "unobserved".to_owned(),
                 Readiness::Unready(reason) => reason,
                 Readiness::Failed(reason) => format!("failed: {reason}"),
             };

@@ -48,6 +48,10 @@ pub enum ObjectAction {
 pub fn next_object_action(objects: &[ObservedObject], has_leftovers: bool) -> ObjectAction {
     let unready = |index: usize, object: &ObservedObject| match &object.readiness {
         Readiness::Ready => None,
+        Readiness::Unobserved => Some(ObjectAction::Wait {
+            object: index,
+            reason: "not yet observed by its controller".to_owned(),
+        }),
         Readiness::Unready(reason) | Readiness::Failed(reason) => {
             Some(ObjectAction::Wait { object: index, reason: reason.clone() })
         }

@@ -11,15 +11,21 @@ pub fn run(mode: Mode, target: &str) -> String {
         Mode::Release => format!("first release of `{target}`"),
         Mode::Upgrade => format!("upgrade to `{target}`"),
         Mode::Scale => format!("scaling of `{target}`"),
-        Mode::Apply => format!("apply `{target}` as a whole"),
+        Mode::Apply => format!("apply of `{target}`"),
     }
 }
 
 /// What a run changes and how: "from `web-v1`: 5 replicas in 2 batches (2 and 3)".
 pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batches: &[u32]) -> String {
+    if mode == Mode::Apply {
+        return if sources.is_empty() {
+            "as a whole".to_owned()
+        } else {
+            format!("as a whole, from {}", list_literals(sources))
+        };
+    }
     let from = match mode {
         Mode::Release | Mode::Scale => String::new(),
-        Mode::Apply if sources.is_empty() => String::new(),
         // Nobody knows which revision an object that was changed by somebody else is of.
         Mode::Upgrade if sources.is_empty() => "from an externally modified workload: ".to_owned(),
         Mode::Upgrade | Mode::Apply => format!("from {}: ", list_literals(sources)),

@@ -107,6 +107,7 @@ mod tests {
             batches: vec![FrozenBatch { size: 4, max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            objects: Vec::new(),
         };
         let started = jiff::Timestamp::UNIX_EPOCH;
         let (by, purpose) = ("tester".to_owned(), Purpose::Forward);

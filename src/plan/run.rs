@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Strategy;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::object::ObjectRef;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +99,9 @@ pub struct RunSpec {
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: FrozenStrategy,
+    /// The objects that are applied as a whole, each with the namespace that it is in; empty in other modes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectRef>,
 }
 
 /// A batch in absolute numbers.

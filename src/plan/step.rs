@@ -207,6 +207,7 @@ fn new_run(
         batches: Vec::new(),
         partition: desired.partition,
         strategy: desired.strategy.into(),
+        objects: Vec::new(),
     };
     spec.batches = match (freeze(&spec, desired), same) {
         // The batches were written for the run that has finished; what is left of it to repair is one batch.

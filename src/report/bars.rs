@@ -216,7 +216,7 @@ impl Bar {
     fn row(&self, key: &Key, now: SignedDuration) -> BarRow {
         let mut counts = BarCounts::default();
         self.progress.iter().for_each(|progress| counts.add(progress));
-        let place = self.progress.as_ref().map(|progress| {
+        let place = self.progress.as_ref().filter(|progress| progress.batches > 0).map(|progress| {
             let batch = format!("{}/{}", progress.batch + 1, progress.batches);
             [batch.clone(), format!("batch {batch}")]
         });

@@ -115,6 +115,9 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
             let pods = phrase::update(workload, revision, *moved, *replicas);
             (Severity::Info, format!("{}: updating {pods}", batch(*index, *batches)))
         }
+        EventKind::Waiting { progress: Progress { batches: 0, .. }, on } => {
+            (Severity::Info, format!("waiting for {on}"))
+        }
         EventKind::Waiting { progress, on } => {
             (Severity::Info, format!("{}: waiting for {on}", batch(progress.batch, progress.batches)))
         }
@@ -124,8 +127,11 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
             format!("{} ready: {}", batch(progress.batch, progress.batches), standing(progress)),
         ),
         EventKind::Paused { progress, by } => {
-            let place = batch(progress.batch, progress.batches);
-            (Severity::Warning, format!("paused by `{by}` in {place}: {}", standing(progress)))
+            let place = match progress.batches {
+                0 => String::new(),
+                batches => format!(" in {}", batch(progress.batch, batches)),
+            };
+            (Severity::Warning, format!("paused by `{by}`{place}: {}", standing(progress)))
         }
         EventKind::Resumed => (Severity::Info, "resumed".to_owned()),
         EventKind::Held { progress, .. } => (
@@ -160,12 +166,16 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         EventKind::Succeeded { progress, changed: false } => {
             (Severity::Success, format!("nothing to do: {}", standing(progress)))
         }
-        EventKind::Interrupted { progress: None, .. } => (Severity::Info, "interrupted".to_owned()),
+        EventKind::Interrupted { progress: None | Some(Progress { batches: 0, .. }), .. } => {
+            (Severity::Info, "interrupted".to_owned())
+        }
         EventKind::Interrupted { progress: Some(progress), .. } => (
             Severity::Info,
             format!("interrupted in {}: {}", batch(progress.batch, progress.batches), standing(progress)),
         ),
-        EventKind::Failed { progress: None, reason, .. } => (Severity::Error, format!("failed: {reason}")),
+        EventKind::Failed { progress: None | Some(Progress { batches: 0, .. }), reason, .. } => {
+            (Severity::Error, format!("failed: {reason}"))
+        }
         EventKind::Failed { progress: Some(progress), reason, .. } => {
             let place = batch(progress.batch, progress.batches);
             // Many a reason begins with the batch already.

@@ -12,7 +12,7 @@ use crate::plan::run::RunSpec;
 use crate::plan::step::Step;
 use crate::report::format::Format;
 use crate::report::table::Table;
-use crate::report::text::{list_literals, sanitise};
+use crate::report::text::{list_literals, plural, sanitise};
 use crate::report::{diff, structured as documents};
 
 /// What `apply` would do to a component.
@@ -38,6 +38,8 @@ pub struct ComponentPlan {
     pub services: Vec<PlannedService>,
     /// The labels and annotations of the target's workload before and after, if they change.
     pub metadata: Option<(Value, Value)>,
+    /// The objects of a component that is applied as a whole, and those that go; `None` where it is rolled out in batches.
+    pub objects: Option<Vec<PlannedObject>>,
     /// The rendered workload before and after.
     pub workloads: (Option<Value>, Option<Value>),
     /// The steps, to the last.
@@ -63,6 +65,42 @@ pub enum PlannedRevision {
         /// Its name.
         name: String,
     },
+}
+
+/// An object of a component that is applied as a whole.
+#[derive(Debug, Clone)]
+pub struct PlannedObject {
+    /// Its kind and name, such as `deployment.apps/web`.
+    pub name: String,
+    /// What becomes of it.
+    pub change: PlannedChange,
+    /// The object as it was applied last, and as it will be.
+    pub objects: (Option<Value>, Option<Value>),
+}
+
+/// What becomes of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlannedChange {
+    /// It is created.
+    Create,
+    /// It is applied again.
+    Configure,
+    /// It stays as it is.
+    Keep,
+    /// It is deleted, once the others are ready.
+    Delete,
+}
+
+impl PlannedChange {
+    /// The verb of the change.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Configure => "configure",
+            Self::Keep => "keep",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// A Service that changes.
@@ -125,6 +163,10 @@ fn text(plan: &ComponentPlan) -> String {
             format!("labels or annotations of {noun} `{workload}` change; its pods are not replaced"),
         );
     }
+    if let Some(objects) = &plan.objects {
+        text.push_str(&objects_text(plan, objects));
+        return text;
+    }
     let spec = plan.steps.iter().find_map(claimed);
     match spec {
         Some(spec) => action(spec, is_resumed(plan)).into_iter().for_each(|words| line(&mut text, words)),
@@ -143,6 +185,29 @@ fn text(plan: &ComponentPlan) -> String {
     text
 }
 
+/// What becomes of the objects of a component that is applied as a whole. Ends with an empty line.
+fn objects_text(plan: &ComponentPlan, objects: &[PlannedObject]) -> String {
+    let mut text = String::new();
+    if !plan.is_pending {
+        return format!(
+            "  applied as a whole: {}; nothing to do\n\n",
+            plural(objects.len(), "object", "objects")
+        );
+    }
+    text.push_str(&format!("  applied as a whole: {}\n\n", plural(objects.len(), "object", "objects")));
+    let mut table = Table::new(&["OBJECT", "CHANGE"]);
+    for object in objects {
+        table.row([object.name.clone(), object.change.as_str().to_owned()]);
+    }
+    text.push_str(&table.render());
+    text.push('\n');
+    for difference in differences(plan) {
+        text.push_str(&difference);
+        text.push('\n');
+    }
+    text
+}
+
 /// What changes in Services and in the workload, coloured; none is empty.
 fn differences(plan: &ComponentPlan) -> Vec<String> {
     let of_service = |PlannedService { objects: (before, after), .. }: &PlannedService| {
@@ -151,6 +216,10 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
     let mut differences: Vec<String> = plan.services.iter().map(of_service).collect();
     if let Some((before, after)) = &plan.metadata {
         differences.push(diff::objects(plan.kind.noun(), Some(before), Some(after)));
+    }
+    for PlannedObject { name, objects: (before, after), .. } in plan.objects.iter().flatten() {
+        let noun = name.split('/').next().unwrap_or(name);
+        differences.push(diff::objects(noun, before.as_ref(), after.as_ref()));
     }
     if plan.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = &plan.workloads;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::event::{Event, EventKind, Progress};
+use super::event::{Event, EventKind, ObjectChange, Progress};
 use super::{Mode, Side};
 
 /// An event of every kind, in an order that could happen.

@@ -13,7 +13,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::lookup::find_objects;
 use crate::cluster::managed_fields::field_at;
-use crate::cluster::object_cache::ObjectScope;
+use crate::cluster::object_watch::ObjectScope;
 use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
 };
@@ -41,7 +41,7 @@ enum Written {
 impl ComponentRun<'_> {
     /// Observes, plans, and applies, waits or deletes. Returns how the run ends, if it does.
     pub(super) async fn object_turn(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
-        if let Some(error) = self.watch.objects.failure() {
+        if let Some(error) = self.watch.objects.cache.failure() {
             return Err(error.into());
         }
         let Some(epoch) = self.claimed_epoch else { return self.begin_objects(objects).await };
@@ -55,7 +55,7 @@ impl ComponentRun<'_> {
             self.has_prerequisites = false;
             return Ok(None);
         }
-        let seen = objects.observe(&self.watch.objects, Some(epoch));
+        let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
         match next_object_action(&seen, !self.are_leftovers_gone) {
             ObjectAction::Apply(due) => self.apply_objects(objects, &due, epoch).await?,
             ObjectAction::Wait { object, reason } => {
@@ -64,7 +64,7 @@ impl ComponentRun<'_> {
             ObjectAction::DeleteLeftovers => self.delete_leftovers(objects).await?,
             ObjectAction::Finish => {
                 self.observe_again().await?;
-                let seen = objects.observe(&self.watch.objects, Some(epoch));
+                let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
                 if next_object_action(&seen, false) == ObjectAction::Finish {
                     return Ok(Some(Ending::Final));
                 }
@@ -79,7 +79,7 @@ impl ComponentRun<'_> {
         let target = &self.prepared.desired.target;
         let recorded = observed.record.as_ref().map(|record| &record.run);
         let same = recorded.filter(|run| run.spec.mode == Mode::Apply && run.spec.target == *target);
-        let seen = objects.observe(&self.watch.objects, None);
+        let seen = objects.observe(&self.watch.objects.cache, None);
         let is_unclaimed = self.record == self.prepared.record;
         if is_unclaimed && self.prepared.are_objects_at_rest() == Some(true) {
             return match next_object_action(&seen, false) {
@@ -123,6 +123,7 @@ impl ComponentRun<'_> {
             batches: vec![FrozenBatch { size: objects.kept_size.unwrap_or(wanted), max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            objects: objects.objects.iter().map(|object| object.reference.clone()).collect(),
         }
     }
 
@@ -131,7 +132,7 @@ impl ComponentRun<'_> {
         let scopes = objects.objects.iter().filter_map(|object| {
             Some(ObjectScope { kind: object.kind.clone()?, namespace: object.reference.namespace.clone() })
         });
-        self.watch.watch_scopes(scopes);
+        self.watch.objects.watch_scopes(scopes);
     }
 
     /// Applies objects of one stage side by side.
@@ -150,7 +151,7 @@ impl ComponentRun<'_> {
         for (object, written) in due.iter().zip(written) {
             match written {
                 Ok(Written::Applied(change, live)) => {
-                    self.watch.objects.apply(&object.reference, &live);
+                    self.watch.objects.cache.apply(&object.reference, &live);
                     self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
                     self.changed = true;
                     self.conflicts = 0;
@@ -176,7 +177,7 @@ impl ComponentRun<'_> {
         let session = &self.context.session;
         let kind = self.served(object).await?;
         let namespace = object.reference.namespace.as_deref();
-        let live = self.watch.objects.get(&object.reference);
+        let live = self.watch.objects.cache.get(&object.reference);
         let version = live.as_ref().and_then(ResourceExt::resource_version);
         let apply = |ownership| {
             let body = object.stamped_body(epoch);
@@ -225,11 +226,12 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         self.watch_kinds(objects);
         let Some(object) = seen.get(index) else { return Ok(()) };
-        let waiting = Waiting::Object {
-            object: object.reference.to_string(),
-            reason,
-            has_pods: object.pods.is_some(),
-            has_failed: matches!(object.readiness, Readiness::Failed(_)),
+        let name = object.reference.to_string();
+        let waiting = match object.readiness {
+            Readiness::Unobserved => Waiting::Generation { workload: name },
+            Readiness::Ready | Readiness::Unready(_) | Readiness::Failed(_) => {
+                Waiting::Object { object: name, reason, has_pods: object.pods.is_some() }
+            }
         };
         let observed = self.observe();
         self.wait(&observed, &waiting).await
@@ -295,8 +297,8 @@ impl ComponentRun<'_> {
                 let name = [object.reference.name.clone()].into();
                 let found = find_objects(session, &api, &name, "").await?;
                 match found.into_values().next() {
-                    Some(found) => self.watch.objects.apply(&object.reference, &found),
-                    None => self.watch.objects.forget(&object.reference),
+                    Some(found) => self.watch.objects.cache.apply(&object.reference, &found),
+                    None => self.watch.objects.cache.forget(&object.reference),
                 }
                 Ok(())
             })
@@ -306,18 +308,21 @@ impl ComponentRun<'_> {
 
     /// The newest epoch that an object is stamped with.
     pub(super) fn newest_object_stamp(&self) -> Epoch {
-        self.prepared.objects.as_ref().map_or(Epoch(0), |objects| objects.newest_stamp(&self.watch.objects))
+        self.prepared
+            .objects
+            .as_ref()
+            .map_or(Epoch(0), |objects| objects.newest_stamp(&self.watch.objects.cache))
     }
 
     /// Where the objects stand.
     pub(super) fn object_progress(&self, objects: &PreparedObjects) -> Progress {
         let claimed = self.claimed_epoch;
-        let count = count_progress(&objects.observe(&self.watch.objects, claimed));
+        let count = count_progress(&objects.observe(&self.watch.objects.cache, claimed));
         let size = objects.kept_size.unwrap_or(count.wanted).max(count.wanted);
         let source = self.left_workloads(objects).iter().map(|workload| workload.replicas).sum();
         Progress {
             batch: 0,
-            batches: 1,
+            batches: 0,
             target_size: size,
             upgraded: count.updated,
             ready: count.ready,

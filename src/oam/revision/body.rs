@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::oam::hash::fnv1a;
+use crate::oam::hash::hash_json;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 
@@ -55,19 +55,12 @@ fn blank_revision(found: Option<&mut Value>) {
 /// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
 /// hexadecimal digits. It never changes between versions: revisions in clusters carry it.
 pub(super) fn hash(workload: &Value) -> String {
-    hash_of(&comparable(workload))
+    hash_json(&comparable(workload))
 }
 
 /// The same over objects that are applied as a whole.
 pub(super) fn hash_of_objects(objects: &[Value]) -> String {
-    hash_of(&objects.iter().map(comparable_object).collect())
-}
-
-/// The hash of a value, whatever order its maps have.
-pub(super) fn hash_of(value: &Value) -> String {
-    let mut text = String::new();
-    write(value, &mut text);
-    format!("{:016x}", fnv1a(&text))
+    hash_json(&objects.iter().map(comparable_object).collect())
 }
 
 /// The paths where two workloads' specs differ, with both values; empty where they are the same.
@@ -112,39 +105,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// Writes JSON without spaces and with sorted keys, whatever order the map type keeps.
-fn write(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(fields) => {
-            let mut keys: Vec<&String> = fields.keys().collect();
-            keys.sort();
-            text.push('{');
-            for (index, key) in keys.into_iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write(&fields[key], text);
-            }
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    text.push(',');
-                }
-                write(item, text);
-            }
-            text.push(']');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
-        }
     }
 }
 

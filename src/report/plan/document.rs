@@ -6,7 +6,9 @@ use serde::Serialize;
 use crate::plan::action::Action;
 use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
-use crate::report::plan::{ComponentPlan, PlannedRevision, StepRow, claimed, differences, rows};
+use crate::report::plan::{
+    ComponentPlan, PlannedObject, PlannedRevision, StepRow, claimed, differences, rows,
+};
 
 /// What `rollout plan -o json` prints.
 #[derive(Debug, Serialize)]
@@ -33,10 +35,20 @@ struct ComponentDocument {
     new_revision: bool,
     /// Services that would be created, changed or removed.
     services: Vec<String>,
+    /// The objects of a component that is applied as a whole; none where it is rolled out in batches.
+    objects: Vec<ObjectDocument>,
     /// The run; none where nothing would be driven.
     run: Option<RunDocument>,
     /// What changes in Services and the workload, as `diff -u` has it, in YAML.
     difference: String,
+}
+
+/// What would become of an object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectDocument {
+    object: String,
+    change: &'static str,
 }
 
 /// The run that would be driven.
@@ -83,9 +95,14 @@ fn component(plan: &ComponentPlan) -> ComponentDocument {
         revision: plan.target.clone(),
         new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
         services: plan.services.iter().map(|service| service.name.clone()).collect(),
+        objects: plan.objects.iter().flatten().map(object).collect(),
         run: plan.steps.iter().find_map(claimed).map(|spec| run(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }
+}
+
+fn object(planned: &PlannedObject) -> ObjectDocument {
+    ObjectDocument { object: planned.name.clone(), change: planned.change.as_str() }
 }
 
 fn run(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {

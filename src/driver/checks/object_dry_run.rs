@@ -1,0 +1,75 @@
+//! What the server says of the objects of a component that is applied as a whole, before any of them is written: it
+//! validates each, asks its webhooks, and finds the fields that other managers own.
+
+use futures::future::join_all;
+use kube::ResourceExt;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
+use crate::cluster::session::Session;
+use crate::driver::component_run::objects::{conflict_failure, may_take};
+use crate::driver::outcome::Failure;
+use crate::driver::prepare::PreparedComponent;
+use crate::driver::prepared_objects::PreparedObject;
+use crate::plan::epoch::Epoch;
+
+/// Has the server judge every object that would be written; it keeps nothing.
+///
+/// # Errors
+/// The first refusal, and what the server answered at last.
+pub async fn dry_run_objects(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
+    let Some(objects) = &prepared.objects else { return Ok(()) };
+    let epoch = prepared.record.as_ref().map_or(Epoch(0), |stored| stored.record.epoch).next();
+    // Objects in what the application itself creates cannot be judged before.
+    let creates =
+        |kind: &str| objects.objects.iter().any(|one| one.reference.kind == kind && one.before.is_none());
+    let is_premature = creates("Namespace") || creates("CustomResourceDefinition");
+    let pending =
+        objects.objects.iter().filter(|one| !one.before.as_ref().is_some_and(|live| one.is_same(live)));
+    let judged = pending.map(|object| dry_run(session, object, epoch));
+    for judged in join_all(judged).await {
+        match judged {
+            Ok(()) => {}
+            Err(DryRunError::Cluster(ClusterError::NotFound(_))) if is_premature => {}
+            Err(DryRunError::Cluster(ClusterError::Invalid(message) | ClusterError::Rejected(message))) => {
+                return Err(Failure::refused(message).hint("correct the manifest; nothing was changed"));
+            }
+            Err(DryRunError::Cluster(error)) => return Err(error.into()),
+            Err(DryRunError::Refused(failure)) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+/// Why an object cannot be applied.
+enum DryRunError {
+    Cluster(ClusterError),
+    Refused(Failure),
+}
+
+async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Result<(), DryRunError> {
+    let Some(kind) = &object.kind else { return Ok(()) };
+    let seen = object.before.as_ref().and_then(ResourceExt::resource_version);
+    loop {
+        let answer = apply_object(
+            session,
+            kind,
+            object.reference.namespace.as_deref(),
+            object.stamped_body(epoch),
+            seen.as_deref(),
+            Ownership::Respect,
+            Execution::DryRun,
+        );
+        match answer.await {
+            // Somebody changes it just now; the run reads it again.
+            Ok(Applying::Applied(_)) | Err(ClusterError::Conflict(_)) => return Ok(()),
+            Ok(Applying::Conflicts(conflicts)) => {
+                let conflict = conflicts.iter().find(|conflict| !may_take(object, conflict));
+                return conflict.map_or(Ok(()), |conflict| {
+                    Err(DryRunError::Refused(conflict_failure(object, conflict)))
+                });
+            }
+            Err(error) => session.wait_before_retry(&error).await.map_err(DryRunError::Cluster)?,
+        }
+    }
+}
