@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "manifest/around.rs"]
+mod around;
 #[path = "manifest/golden.rs"]
 mod golden;
 #[path = "manifest/in_place.rs"]

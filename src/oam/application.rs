@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
+use crate::oam::policies::Policies;
 use crate::oam::properties::Properties;
 use crate::oam::traits::Trait;
+use crate::oam::workflow::WorkflowStep;
 
 /// One Application document (`core.oam.dev/v1beta1`).
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,11 @@ pub struct Application {
     pub annotations: BTreeMap<String, String>,
     /// The components in the manifest's order; at least one.
     pub components: Vec<Component>,
+    /// What the policies say about single objects.
+    pub policies: Policies,
+    /// The workflow's steps, each after the one before; empty where there is no workflow. Their order is also in what the
+    /// components depend on.
+    pub steps: Vec<WorkflowStep>,
     /// Where the document stands.
     pub origin: Origin,
     /// What is accepted and should be written otherwise, or has no effect.

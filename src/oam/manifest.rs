@@ -5,12 +5,15 @@
 
 mod application;
 mod component;
+mod deployment;
 mod documents;
 mod fields;
 mod kinds;
 pub(crate) mod names;
 mod node;
 mod objects;
+mod overrides;
+mod policies;
 mod problem;
 mod properties;
 mod rollout;
@@ -18,6 +21,7 @@ mod rollout;
 mod schema;
 mod together;
 mod walk;
+mod workflow;
 
 pub(in crate::oam) use problem::nearest;
 pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};

@@ -13,6 +13,8 @@ use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
 use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::Application;
+use crate::oam::policies::Policies;
+use crate::oam::workflow::StepAction;
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
@@ -36,6 +38,9 @@ pub fn requests<'a>(
                     .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
+        if let Some(reason) = not_carried_out(application) {
+            return Err(Failure::new(FailureKind::Invalid, reason).hint("omit it; nothing was changed"));
+        }
         requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
     match collisions::find_collision(&requests) {
@@ -44,6 +49,30 @@ pub fn requests<'a>(
             Err(Failure::new(FailureKind::Invalid, collision).hint("rename one of them; nothing was changed"))
         }
     }
+}
+
+/// The first part of an application that is understood and that a run does not carry out.
+fn not_carried_out(application: &Application) -> Option<String> {
+    let Policies { garbage_collect, apply_once, read_only, take_over, shared_resource } =
+        &application.policies;
+    let keeps = garbage_collect.as_ref().is_some_and(|one| one.keep_legacy_resource || !one.rules.is_empty());
+    let policies = [
+        ("garbage-collect", keeps),
+        ("apply-once", !apply_once.is_empty()),
+        ("read-only", !read_only.is_empty()),
+        ("take-over", !take_over.is_empty()),
+        ("shared-resource", !shared_resource.is_empty()),
+    ];
+    let policy = policies.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
+    let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }));
+    let name = &application.name;
+    let of_policy =
+        policy.map(|policy| format!("policy `{policy}` of application `{name}` is not carried out yet"));
+    of_policy.or_else(|| {
+        let step = step?;
+        let kind = step.action.as_str();
+        Some(format!("step `{}` ({kind}) of application `{name}` is not carried out yet", step.name))
+    })
 }
 
 /// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests' order.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::oam::application::{Application, Component};
-use crate::oam::manifest::fields::{read_annotations, read_labels, refuse_filled};
+use crate::oam::manifest::deployment::{check_steps, depend_on_earlier_steps, plan_deployment};
+use crate::oam::manifest::fields::{read_annotations, read_labels};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::together::{OfSource, SharedName};
 use crate::oam::manifest::walk::{At, Walk};
-use crate::oam::manifest::{component, names};
+use crate::oam::manifest::{component, names, policies, workflow};
+use crate::oam::policies::Policies;
+use crate::oam::workflow::WorkflowStep;
 
 const API_VERSION: &str = "core.oam.dev/v1beta1";
 const KIND: &str = "Application";
@@ -52,18 +55,20 @@ pub(super) fn read_application(
     // Names of components clash within a namespace, even where the rest of the metadata is wrong.
     let text = |name: &str| root.node.field("metadata").and_then(|at| at.field(name)?.as_text());
     let (application, namespace) = (text("name").unwrap_or_default(), text("namespace"));
-    let components = walk
+    let spec = walk
         .required(&document, "spec", "a mapping with `components`")
         .and_then(|at| read_spec(walk, &at, application, namespace, together));
     let ManifestMetadata { name, namespace, labels, annotations } = metadata?;
     let origin = walk.origin(root);
-    let components = components?;
+    let ReadSpec { components, policies, steps, namespace: moved_to } = spec?;
     Some(Application {
         name,
-        namespace,
+        namespace: moved_to.or(namespace),
         labels,
         annotations,
         components,
+        policies,
+        steps,
         origin,
         warnings: walk.take_warnings(),
     })
@@ -130,30 +135,45 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) 
     Some(ManifestMetadata { name: name?, namespace: namespace?, labels: labels?, annotations: annotations? })
 }
 
+/// What the spec says.
+struct ReadSpec {
+    components: Vec<Component>,
+    policies: Policies,
+    steps: Vec<WorkflowStep>,
+    /// The namespace that a policy moves everything to.
+    namespace: Option<String>,
+}
+
 fn read_spec(
     walk: &mut Walk<'_>,
     at: &At<'_>,
     application: &str,
     namespace: Option<&str>,
     together: &mut OfSource<'_>,
-) -> Option<Vec<Component>> {
+) -> Option<ReadSpec> {
     let spec = walk.object_of(at, &["components", "policies", "workflow"], |_| None)?;
-    for (field, advice) in [
-        ("policies", "omit it: policies are not supported"),
-        ("workflow", "omit it: components are ordered by `dependsOn`"),
-    ] {
-        refuse_filled(walk, &spec, field, advice);
-    }
+    let policies = policies::read_policies(walk, &spec);
+    let workflow = workflow::read_workflow(walk, &spec);
     let expected = "a list of components";
-    let components = walk.required(&spec, "components", expected)?;
-    let items = walk.list(&components, expected)?;
-    if items.is_empty() {
-        walk.refuse(&components, "found an empty list, expected at least one component");
+    let list = walk.required(&spec, "components", expected)?;
+    if walk.list(&list, expected)?.is_empty() {
+        walk.refuse(&list, "found an empty list, expected at least one component");
         return None;
     }
+    let deployment = policies.as_ref().zip(workflow);
+    let deployment =
+        deployment.and_then(|(policies, workflow)| plan_deployment(walk, &list, policies, workflow));
+    // Where something is wrong with policies or steps, the components still are worth checking.
+    let applied = deployment.as_ref().map_or(list.node, |deployment| &deployment.components);
+    let items = walk.list(&At { node: applied, path: list.path.clone() }, expected)?;
     let read: Vec<Option<Component>> =
         items.iter().map(|item| component::read_component(walk, item, namespace, together)).collect();
     component::check_order(walk, &items);
     component::check_job_names(walk, &items, application);
-    read.into_iter().collect()
+    let steps = deployment.as_ref().map(|deployment| deployment.steps.clone()).unwrap_or_default();
+    check_steps(walk, &items, &steps);
+    let mut components = read.into_iter().collect::<Option<Vec<Component>>>()?;
+    depend_on_earlier_steps(&mut components, &steps);
+    let namespace = deployment?.namespace;
+    Some(ReadSpec { components, policies: policies?.policies, steps, namespace })
 }

@@ -35,8 +35,11 @@ pub(super) fn read_component(
         "image" => Some("the image belongs in `properties`"),
         _ => None,
     })?;
-    for field in ["inputs", "outputs", "scopes"] {
+    for field in ["inputs", "outputs"] {
         refuse_filled(walk, &object, field, "omit it");
+    }
+    if let Some(at) = object.get("scopes") {
+        walk.warn(&at, "deprecated, and ignored as in KubeVela since 1.9".to_owned());
     }
     let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
         let name = walk.checked(&at, names::COMPONENT, names::is_component)?;

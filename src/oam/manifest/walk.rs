@@ -104,6 +104,11 @@ impl<'t> Walk<'t> {
         std::mem::take(&mut self.warnings)
     }
 
+    /// How the component that is being read is released.
+    pub(super) fn release(&self) -> Release {
+        self.release
+    }
+
     /// The problems, with a last one where some were left out.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         if self.overflow {

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::oam::manifest::names;
 use crate::oam::manifest::properties::optional;
-use crate::oam::manifest::walk::{At, Object, Walk, listed};
+use crate::oam::manifest::walk::{At, Object, Release, Walk, listed};
 use crate::oam::properties::{EnvValue, EnvVar, KeyRef};
 
 /// Reads `env`.
 pub(super) fn read_env(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<EnvVar>> {
     let Some(at) = object.get("env") else { return Some(Vec::new()) };
     let items = walk.list(&at, "a list of variables, each with `name` and `value`")?;
-    let mut variables = Vec::new();
+    let mut variables: Vec<EnvVar> = Vec::new();
     let mut good = true;
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -22,8 +22,18 @@ pub(super) fn read_env(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<E
             continue;
         };
         if let Some(first) = seen.insert(variable.name.clone(), index) {
-            walk.refuse(item, format!("variable `{}` appears twice, first as env[{first}]", variable.name));
-            good = false;
+            let message = format!("variable `{}` appears twice, first as env[{first}]", variable.name);
+            match walk.release() {
+                Release::InBatches => {
+                    walk.refuse(item, message);
+                    good = false;
+                }
+                // Pods take the last value, and server-side apply takes each name once.
+                Release::AsAWhole => {
+                    walk.warn(item, format!("{message}; the last one counts"));
+                    variables.retain(|other| other.name != variable.name);
+                }
+            }
         }
         variables.push(variable);
     }

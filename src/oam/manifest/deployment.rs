@@ -1,0 +1,271 @@
+//! Which components are applied, in which form and in which order: the policies `override` and `topology`, and the steps
+//! of the workflow.
+
+use std::collections::HashMap;
+
+use crate::oam::application::Component;
+use crate::oam::manifest::node::{Node, NodeValue};
+use crate::oam::manifest::overrides::{ComponentOverride, overridden};
+use crate::oam::manifest::policies::ReadPolicies;
+use crate::oam::manifest::problem::{did_you_mean, quoted};
+use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::workflow::{ComponentName, PolicyName, ReadAction, ReadStep};
+use crate::oam::workflow::{StepAction, WorkflowStep};
+
+/// What is applied.
+pub(super) struct Deployment {
+    /// The components as policies change them, in the manifest's order, not yet read.
+    pub(super) components: Node,
+    /// The namespace that a policy moves all of them to.
+    pub(super) namespace: Option<String>,
+    /// The steps; empty where there is no workflow.
+    pub(super) steps: Vec<WorkflowStep>,
+}
+
+/// Works out what is applied; `None` where something is wrong.
+pub(super) fn plan_deployment(
+    walk: &mut Walk<'_>,
+    components: &At<'_>,
+    policies: &ReadPolicies<'_>,
+    workflow: Option<Vec<ReadStep<'_>>>,
+) -> Option<Deployment> {
+    let NodeValue::List(base) = &components.node.value else { return None };
+    let mut planning = Planning { base, policies, applied: Vec::new(), namespace: None };
+    let steps = match workflow {
+        None => {
+            planning.deploy_all(walk, components)?;
+            Vec::new()
+        }
+        // Without steps, the workflow applies all components one after the other.
+        Some(steps) if steps.is_empty() => {
+            planning.deploy_all(walk, components)?;
+            let names: Vec<String> = planning.applied.iter().map(name_of).collect();
+            let step = |name: String| WorkflowStep {
+                name: name.clone(),
+                action: StepAction::Apply { components: vec![name] },
+                origin: walk.origin(components),
+            };
+            names.into_iter().map(step).collect()
+        }
+        Some(steps) => {
+            let steps = planning.carry_out(walk, steps)?;
+            planning.report_left_out(walk, components)?;
+            steps
+        }
+    };
+    let Planning { applied, namespace, .. } = planning;
+    let place = |node: &Node| base.iter().position(|one| name_of(one) == name_of(node)).unwrap_or(base.len());
+    let mut applied = applied;
+    applied.sort_by_key(place);
+    let components = Node { value: NodeValue::List(applied), ..components.node.clone() };
+    Some(Deployment { components, namespace: namespace.flatten(), steps })
+}
+
+fn name_of(node: &Node) -> String {
+    node.field("name").and_then(Node::as_text).unwrap_or_default().to_owned()
+}
+
+/// What has been worked out so far.
+struct Planning<'a> {
+    base: &'a [Node],
+    policies: &'a ReadPolicies<'a>,
+    applied: Vec<Node>,
+    /// Where the components go; `None` before the first, `Some(None)` for the application's own namespace.
+    namespace: Option<Option<String>>,
+}
+
+impl Planning<'_> {
+    /// What happens without steps: each topology gets all overrides.
+    fn deploy_all(&mut self, walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
+        let policies = self.policies;
+        let overrides: Vec<&ComponentOverride<'_>> = policies.overrides.iter().map(|(_, one)| one).collect();
+        for (_, topology) in &policies.topologies {
+            self.deploy(walk, &topology.at, &overrides, topology.namespace.as_deref())?;
+        }
+        if policies.topologies.is_empty() && !overrides.is_empty() {
+            self.deploy(walk, at, &overrides, None)?;
+        } else if policies.topologies.is_empty() {
+            // Twins are for the reader of components to report.
+            self.applied = self.base.to_vec();
+        }
+        Some(())
+    }
+
+    fn carry_out(&mut self, walk: &mut Walk<'_>, steps: Vec<ReadStep<'_>>) -> Option<Vec<WorkflowStep>> {
+        let mut carried_out = Vec::new();
+        let mut good = true;
+        for ReadStep { name, action, at } in steps {
+            let action = match action {
+                ReadAction::Apply(components) => {
+                    self.apply_named(walk, &components).map(|components| StepAction::Apply { components })
+                }
+                ReadAction::Deploy(policies) => {
+                    self.deploy_with(walk, &at, &policies).map(|components| StepAction::Apply { components })
+                }
+                ReadAction::Suspend { message, duration_seconds } => {
+                    Some(StepAction::Suspend { message, duration_seconds })
+                }
+                ReadAction::DependsOnApp { name, namespace } => {
+                    Some(StepAction::DependsOnApp { name, namespace })
+                }
+            };
+            good &= action.is_some();
+            let origin = walk.origin(&at);
+            carried_out.extend(action.map(|action| WorkflowStep { name, action, origin }));
+        }
+        good.then_some(carried_out)
+    }
+
+    fn apply_named(&mut self, walk: &mut Walk<'_>, components: &[ComponentName<'_>]) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        for ComponentName { name, at } in components {
+            let Some(node) = self.base.iter().find(|node| name_of(node) == *name) else {
+                let known: Vec<String> = self.base.iter().map(name_of).collect();
+                let hint = did_you_mean(name, known.iter().map(String::as_str));
+                walk.report(at, format!("no component {} in this application", quoted(name)), hint);
+                return None;
+            };
+            self.go_to(walk, at, None)?;
+            names.extend(self.apply(walk, at, node.clone())?);
+        }
+        Some(names)
+    }
+
+    fn deploy_with(
+        &mut self,
+        walk: &mut Walk<'_>,
+        at: &At<'_>,
+        names: &[PolicyName<'_>],
+    ) -> Option<Vec<String>> {
+        let policies = self.policies;
+        let mut overrides = Vec::new();
+        let mut namespace = None;
+        for PolicyName { name, at } in names {
+            let of_name = |(other, _): &&(String, _)| other == name;
+            if let Some((_, change)) = policies.overrides.iter().find(|(other, _)| other == name) {
+                overrides.push(change);
+            } else if let Some((_, topology)) = policies.topologies.iter().find(of_name) {
+                namespace = topology.namespace.as_deref();
+            } else {
+                let known = policies.overrides.iter().map(|(name, _)| name.as_str());
+                let known = known.chain(policies.topologies.iter().map(|(name, _)| name.as_str()));
+                let hint = did_you_mean(name, known);
+                let message = format!("no policy {} of type `override` or `topology`", quoted(name));
+                walk.report(at, message, hint);
+                return None;
+            }
+        }
+        self.deploy(walk, at, &overrides, namespace)
+    }
+
+    fn deploy(
+        &mut self,
+        walk: &mut Walk<'_>,
+        at: &At<'_>,
+        overrides: &[&ComponentOverride<'_>],
+        namespace: Option<&str>,
+    ) -> Option<Vec<String>> {
+        self.go_to(walk, at, namespace)?;
+        let mut names = Vec::new();
+        for node in overridden(self.base, overrides) {
+            names.extend(self.apply(walk, at, node)?);
+        }
+        Some(names)
+    }
+
+    /// Adds a component; its name, unless an earlier step has applied it in this form.
+    fn apply(&mut self, walk: &mut Walk<'_>, at: &At<'_>, node: Node) -> Option<Option<String>> {
+        let name = name_of(&node);
+        match self.applied.iter().find(|other| name_of(other) == name) {
+            None => {
+                self.applied.push(node);
+                Some(Some(name))
+            }
+            Some(first) if *first == node => Some(None),
+            Some(_) => {
+                let message = format!("component {} is applied a second time in another form", quoted(&name));
+                walk.refuse_with(
+                    at,
+                    message,
+                    "a run applies a component once; roll it out in batches instead",
+                );
+                None
+            }
+        }
+    }
+
+    /// All components go to one namespace.
+    fn go_to(&mut self, walk: &mut Walk<'_>, at: &At<'_>, namespace: Option<&str>) -> Option<()> {
+        let namespace = namespace.map(str::to_owned);
+        let shown = |namespace: &Option<String>| match namespace {
+            Some(name) => format!("namespace {}", quoted(name)),
+            None => "the application's namespace".to_owned(),
+        };
+        match &self.namespace {
+            Some(first) if *first != namespace => {
+                let message = format!("components go to {} and to {}", shown(first), shown(&namespace));
+                walk.refuse_with(at, message, "use an application for each namespace");
+                return None;
+            }
+            Some(_) | None => self.namespace = Some(namespace),
+        }
+        Some(())
+    }
+
+    /// Warns of components that no step applies.
+    fn report_left_out(&self, walk: &mut Walk<'_>, components: &At<'_>) -> Option<()> {
+        if self.applied.is_empty() {
+            walk.refuse(components, "no step of the workflow applies a component");
+            return None;
+        }
+        for (index, node) in self.base.iter().enumerate() {
+            if !self.applied.iter().any(|other| name_of(other) == name_of(node)) {
+                let at = At { node, path: format!("{}[{index}]", components.path) };
+                walk.warn(&at, "not applied: no step of the workflow applies this component".to_owned());
+            }
+        }
+        Some(())
+    }
+}
+
+/// The steps' order as dependencies: a component waits for those of the step before.
+pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[WorkflowStep]) {
+    let mut earlier: &[String] = &[];
+    for step in steps {
+        let StepAction::Apply { components: names } = &step.action else { continue };
+        if names.is_empty() {
+            continue;
+        }
+        for component in components.iter_mut().filter(|component| names.contains(&component.name)) {
+            let added = earlier.iter().filter(|name| !component.depends_on.contains(name));
+            let added: Vec<String> = added.cloned().collect();
+            component.depends_on.extend(added);
+        }
+        earlier = names;
+    }
+}
+
+/// Checks that no component waits for one of a later step.
+pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[WorkflowStep]) {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (place, step) in steps.iter().enumerate() {
+        if let StepAction::Apply { components } = &step.action {
+            places.extend(components.iter().map(|name| (name.as_str(), place)));
+        }
+    }
+    for item in items {
+        let Some(place) = places.get(name_of(item.node).as_str()) else { continue };
+        let needs = item.node.field("dependsOn").map(|node| &node.value);
+        let Some(NodeValue::List(needs)) = needs else { continue };
+        for (index, node) in needs.iter().enumerate() {
+            let needed = node.as_text().unwrap_or_default();
+            if places.get(needed).is_some_and(|later| later > place) {
+                let at = At { node, path: format!("{}.dependsOn[{index}]", item.path) };
+                walk.refuse(
+                    &at,
+                    format!("a later step of the workflow applies component {}", quoted(needed)),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `override` policies: components as one deployment changes them.
+//!
+//! What is merged are the parts of the document, before anything is read, so that problems are reported where the part
+//! stands that causes them.
+
+use crate::oam::manifest::node::{Node, NodeValue};
+use crate::oam::manifest::walk::{At, Walk};
+
+/// An `override` policy.
+pub(super) struct ComponentOverride<'n> {
+    components: Vec<&'n Node>,
+    /// The components that are deployed; `None` for all.
+    selector: Option<Vec<String>>,
+}
+
+/// Reads the properties of an `override` policy.
+pub(super) fn read_override<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<ComponentOverride<'n>> {
+    let object = walk.object_of(at, &["components", "selector"], |_| None)?;
+    let components = match object.get("components") {
+        None => Vec::new(),
+        Some(at) => walk.list(&at, "a list of components")?,
+    };
+    let mut good = true;
+    for component in &components {
+        good &= is_override(walk, component).is_some();
+    }
+    let selector = match object.get("selector") {
+        None => None,
+        Some(at) => {
+            let items = walk.list(&at, "a list of component names")?;
+            let names: Vec<Option<String>> =
+                items.iter().map(|item| walk.text(item, "a name").map(str::to_owned)).collect();
+            Some(names.into_iter().collect::<Option<Vec<String>>>()?)
+        }
+    };
+    let components = components.into_iter().map(|at| at.node).collect();
+    good.then_some(ComponentOverride { components, selector })
+}
+
+fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
+    let object = walk.object_of(at, &["name", "type", "properties", "traits"], |_| None)?;
+    if let Some(at) = object.get("name") {
+        let expected = "a component's name, in which `*` stands for any text";
+        walk.checked(&at, expected, |name| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.*".contains(&byte))
+        })?;
+    }
+    let Some(at) = object.get("traits") else { return Some(()) };
+    for item in walk.list(&at, "a list of traits")? {
+        let entry = walk.object_of(&item, &["type", "properties", "disable"], |_| None)?;
+        walk.required(&entry, "type", "a trait such as `scaler`")?;
+        if let Some(at) = entry.get("disable") {
+            walk.boolean(&at)?;
+        }
+    }
+    Some(())
+}
+
+/// The components as the policies change them, one after the other.
+pub(super) fn overridden(base: &[Node], overrides: &[&ComponentOverride<'_>]) -> Vec<Node> {
+    let mut components: Vec<Node> = base.to_vec();
+    for policy in overrides {
+        for change in &policy.components {
+            change_components(&mut components, change);
+        }
+        if let Some(names) = &policy.selector {
+            components.retain(|component| {
+                text(component, "name").is_some_and(|name| names.iter().any(|wanted| wanted == name))
+            });
+        }
+    }
+    components
+}
+
+fn change_components(components: &mut Vec<Node>, change: &Node) {
+    let (name, kind) = (text(change, "name").filter(|name| !name.is_empty()), text(change, "type"));
+    let mut is_found = false;
+    for component in components.iter_mut() {
+        let is_meant = match name {
+            Some(name) => text(component, "name").is_some_and(|found| is_match(name, found)),
+            None => kind.is_none() || text(component, "type") == kind,
+        };
+        if is_meant {
+            is_found = true;
+            change_component(component, change);
+        }
+    }
+    if !is_found && name.is_some() {
+        components.push(change.clone());
+    }
+}
+
+/// Whether a name contains a pattern, in which `*` stands for any text. As in KubeVela, the pattern is not anchored.
+fn is_match(pattern: &str, name: &str) -> bool {
+    let mut rest = name;
+    pattern.split('*').all(|part| match rest.find(part) {
+        Some(place) => {
+            rest = &rest[place + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+fn change_component(component: &mut Node, change: &Node) {
+    let is_other_type = text(change, "type").is_some_and(|kind| text(component, "type") != Some(kind));
+    if let (Some(kind), true) = (change.field("type"), is_other_type) {
+        set(component, "type", kind.clone());
+        remove(component, "properties");
+    }
+    if let Some(properties) = change.field("properties") {
+        let merged =
+            component.field("properties").map_or(properties.clone(), |base| merged(base, properties));
+        set(component, "properties", merged);
+    }
+    let Some(NodeValue::List(changes)) = change.field("traits").map(|node| &node.value) else { return };
+    let mut traits = match component.field("traits").map(|node| &node.value) {
+        Some(NodeValue::List(traits)) => traits.clone(),
+        _ => Vec::new(),
+    };
+    for change in changes {
+        change_traits(&mut traits, change);
+    }
+    let place = component.field("traits").or_else(|| change.field("traits")).unwrap_or(change);
+    set(component, "traits", Node { value: NodeValue::List(traits), ..place.clone() });
+}
+
+fn change_traits(traits: &mut Vec<Node>, change: &Node) {
+    let kind = text(change, "type");
+    let is_same = |one: &Node| text(one, "type") == kind;
+    if matches!(change.field("disable").map(|node| &node.value), Some(NodeValue::Bool(true))) {
+        traits.retain(|one| !is_same(one));
+        return;
+    }
+    let Some(found) = traits.iter_mut().find(|one| is_same(one)) else {
+        let mut added = change.clone();
+        remove(&mut added, "disable");
+        traits.push(added);
+        return;
+    };
+    if let Some(properties) = change.field("properties") {
+        let merged = found.field("properties").map_or(properties.clone(), |base| merged(base, properties));
+        set(found, "properties", merged);
+    }
+}
+
+/// Mappings are merged; everything else is replaced.
+fn merged(base: &Node, change: &Node) -> Node {
+    let (NodeValue::Map(old), NodeValue::Map(new)) = (&base.value, &change.value) else {
+        return change.clone();
+    };
+    let mut entries = old.clone();
+    for (key, value) in new {
+        match entries.iter_mut().find(|(other, _)| other.value == key.value) {
+            Some((_, old)) => *old = merged(old, value),
+            None => entries.push((key.clone(), value.clone())),
+        }
+    }
+    Node { value: NodeValue::Map(entries), ..base.clone() }
+}
+
+fn text<'n>(node: &'n Node, field: &str) -> Option<&'n str> {
+    node.field(field).and_then(Node::as_text)
+}
+
+fn set(node: &mut Node, field: &str, value: Node) {
+    let key = Node { value: NodeValue::Text(field.to_owned()), ..value.clone() };
+    remove(node, field);
+    if let NodeValue::Map(entries) = &mut node.value {
+        entries.push((key, value));
+    }
+}
+
+fn remove(node: &mut Node, field: &str) {
+    if let NodeValue::Map(entries) = &mut node.value {
+        entries.retain(|(key, _)| key.as_text() != Some(field));
+    }
+}

@@ -1,0 +1,233 @@
+//! `spec.policies`: what the application's policies ask for, and which of them are not carried out here.
+
+use serde::de::DeserializeOwned;
+
+use crate::oam::manifest::names;
+use crate::oam::manifest::overrides::{ComponentOverride, read_override};
+use crate::oam::manifest::problem::{nearest, quoted};
+use crate::oam::manifest::schema::read_table;
+use crate::oam::manifest::walk::{At, Object, Walk, listed};
+use crate::oam::policies::{ApplyOnceRule, GarbageCollect, ObjectSelector, Policies};
+use crate::oam::schema::{Literal, Shape, TEXTS, Table, defaulted, optional, required};
+
+/// What the policies say, and where components are changed or moved.
+#[derive(Default)]
+pub(super) struct ReadPolicies<'n> {
+    pub(super) policies: Policies,
+    pub(super) overrides: Vec<(String, ComponentOverride<'n>)>,
+    pub(super) topologies: Vec<(String, Topology<'n>)>,
+}
+
+/// Where components go: the cluster that the command is connected to, and maybe another namespace.
+pub(super) struct Topology<'n> {
+    pub(super) namespace: Option<String>,
+    pub(super) at: At<'n>,
+}
+
+const KNOWN: [&str; 7] =
+    ["garbage-collect", "apply-once", "read-only", "take-over", "shared-resource", "override", "topology"];
+
+/// What to do instead of policies that are not carried out.
+const OTHERS: [(&str, &str); 3] = [
+    ("replication", "write the component once for each key"),
+    ("resource-update", "an object that has to be recreated is deleted with kubectl before `apply`"),
+    ("env-binding", "use `override` and `topology`, and one `--context` a run"),
+];
+
+/// Policies that have nothing to do: what they ask for happens in any case, or concerns KubeVela alone.
+const IDLE: [&str; 2] = ["health", "debug"];
+
+const SELECTOR: Table = Table::closed(
+    "a selector",
+    &[
+        optional("componentNames", TEXTS),
+        optional("componentTypes", TEXTS),
+        optional("oamTypes", TEXTS),
+        optional("traitTypes", TEXTS),
+        optional("resourceTypes", TEXTS),
+        optional("resourceNames", TEXTS),
+    ],
+);
+
+const SELECTED: Table =
+    Table::open("a rule with `selector`", &[required("selector", Shape::Object(&SELECTOR))]);
+
+const RULES: Shape = Shape::List { of: &Shape::Object(&SELECTED), expected: "a list of rules" };
+
+const SELECTING: Table = Table::open("a mapping with `rules`", &[required("rules", RULES)]);
+
+const GARBAGE_RULE: Table = Table::open(
+    "a rule with `selector`",
+    &[
+        required("selector", Shape::Object(&SELECTOR)),
+        defaulted(
+            "strategy",
+            Shape::Choice(&["onAppUpdate", "onAppDelete", "never"]),
+            Literal::Text("onAppUpdate"),
+        ),
+        optional("propagation", Shape::Choice(&["orphan", "cascading"])),
+    ],
+);
+
+const GARBAGE_COLLECT: Table = Table::open(
+    "a mapping",
+    &[
+        defaulted("keepLegacyResource", Shape::Boolean, Literal::Boolean(false)),
+        optional("continueOnFailure", Shape::Boolean),
+        optional("applicationRevisionLimit", Shape::Integer { least: 0, most: i32::MAX as i64 }),
+        optional("order", Shape::Choice(&["dependency"])),
+        optional("rules", Shape::List { of: &Shape::Object(&GARBAGE_RULE), expected: "a list of rules" }),
+    ],
+);
+
+const APPLY_ONCE_STRATEGY: Table = Table::open(
+    "a mapping with `path`",
+    &[required("path", TEXTS), optional("affect", Shape::Choice(&["onUpdate", "onStateKeep", "always"]))],
+);
+
+const APPLY_ONCE_RULE: Table = Table::open(
+    "a rule with `selector` and `strategy`",
+    &[
+        optional("selector", Shape::Object(&SELECTOR)),
+        required("strategy", Shape::Object(&APPLY_ONCE_STRATEGY)),
+    ],
+);
+
+const APPLY_ONCE: Table = Table::open(
+    "a mapping with `enable`",
+    &[
+        defaulted("enable", Shape::Boolean, Literal::Boolean(false)),
+        optional("rules", Shape::List { of: &Shape::Object(&APPLY_ONCE_RULE), expected: "a list of rules" }),
+    ],
+);
+
+/// Reads the policies; `None` where something is wrong with them.
+pub(super) fn read_policies<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Option<ReadPolicies<'n>> {
+    let mut read = ReadPolicies::default();
+    let Some(at) = spec.get("policies") else { return Some(read) };
+    let items = walk.list(&at, "a list of policies")?;
+    let mut good = true;
+    for (index, item) in items.iter().enumerate() {
+        good &= read_policy(walk, item, index, &mut read).is_some();
+    }
+    good.then_some(read)
+}
+
+fn read_policy<'n>(
+    walk: &mut Walk<'_>,
+    at: &At<'n>,
+    index: usize,
+    read: &mut ReadPolicies<'n>,
+) -> Option<()> {
+    let object = walk.object_of(at, &["name", "type", "properties"], |_| None)?;
+    let type_at = walk.required(&object, "type", "a policy such as `garbage-collect`")?;
+    let kind = walk.text(&type_at, "a policy such as `garbage-collect`")?;
+    let name = match object.get("name") {
+        // KubeVela's own name for a policy without one.
+        None => format!("{kind}-auto-gen-{index}"),
+        Some(at) => walk.text(&at, "a name")?.to_owned(),
+    };
+    if IDLE.contains(&kind) {
+        walk.warn(
+            &type_at,
+            format!("policy `{kind}` is ignored: `apply` waits for healthy components anyway"),
+        );
+        return Some(());
+    }
+    if !KNOWN.contains(&kind) {
+        refuse_unknown(walk, &type_at, kind);
+        return None;
+    }
+    let properties = walk.required(&object, "properties", "a mapping")?;
+    let policies = &mut read.policies;
+    match kind {
+        "garbage-collect" => {
+            let policy: GarbageCollect = read_as(walk, &properties, &GARBAGE_COLLECT)?;
+            if policies.garbage_collect.replace(policy).is_some() {
+                walk.refuse(&type_at, "policy `garbage-collect` appears twice");
+                return None;
+            }
+        }
+        "apply-once" => {
+            let policy: ApplyOnce = read_as(walk, &properties, &APPLY_ONCE)?;
+            if policy.enable {
+                policies.apply_once.extend(policy.rules);
+            }
+        }
+        "read-only" => policies.read_only.extend(read_selectors(walk, &properties)?),
+        "take-over" => policies.take_over.extend(read_selectors(walk, &properties)?),
+        "shared-resource" => policies.shared_resource.extend(read_selectors(walk, &properties)?),
+        "override" => read.overrides.push((name, read_override(walk, &properties)?)),
+        _ => read.topologies.push((name, read_topology(walk, &properties)?)),
+    }
+    Some(())
+}
+
+fn refuse_unknown(walk: &mut Walk<'_>, at: &At<'_>, kind: &str) {
+    let hint = OTHERS.iter().find(|(other, _)| *other == kind).map(|(_, advice)| (*advice).to_owned());
+    let hint = hint.or_else(|| nearest(kind, KNOWN).map(|near| format!("did you mean `{near}`?")));
+    let expected = listed(&KNOWN);
+    walk.report(at, format!("policy {} is not supported, expected one of {expected}", quoted(kind)), hint);
+}
+
+#[derive(serde::Deserialize)]
+struct ApplyOnce {
+    enable: bool,
+    #[serde(default)]
+    rules: Vec<ApplyOnceRule>,
+}
+
+#[derive(serde::Deserialize)]
+struct Selecting {
+    rules: Vec<Selected>,
+}
+
+#[derive(serde::Deserialize)]
+struct Selected {
+    selector: ObjectSelector,
+}
+
+fn read_selectors(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<ObjectSelector>> {
+    let policy: Selecting = read_as(walk, at, &SELECTING)?;
+    Some(policy.rules.into_iter().map(|rule| rule.selector).collect())
+}
+
+/// What a table reads, as a type that has the table's fields.
+fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Option<T> {
+    let value = read_table(walk, at, table)?;
+    match serde_json::from_value(value) {
+        Ok(read) => Some(read),
+        Err(error) => {
+            walk.refuse(at, format!("cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+fn read_topology<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Topology<'n>> {
+    const ADVICE: &str = "run once for each cluster, with `--context`";
+    let known = ["clusters", "clusterLabelSelector", "allowEmpty", "namespace", "clusterSelector"];
+    let object = walk.object_of(at, &known, |_| None)?;
+    let mut good = true;
+    for name in ["clusterLabelSelector", "clusterSelector"] {
+        if let Some(at) = object.get(name) {
+            walk.refuse_with(&at, "clusters are not selected by labels", ADVICE);
+            good = false;
+        }
+    }
+    if let Some(at) = object.get("clusters") {
+        for item in walk.list(&at, "a list of clusters")? {
+            let cluster = walk.text(&item, "a cluster")?;
+            if cluster != "local" {
+                let message = format!("found cluster {}, expected `local`", quoted(cluster));
+                walk.refuse_with(&item, message, ADVICE);
+                good = false;
+            }
+        }
+    }
+    let namespace = match object.get("namespace") {
+        None => None,
+        Some(at) => Some(walk.checked(&at, names::LABEL, names::is_label)?.to_owned()),
+    };
+    good.then(|| Topology { namespace, at: at.clone() })
+}

@@ -1,0 +1,219 @@
+//! The policies of an application, as far as they say something about single objects. Policies that change components or
+//! move them are carried out while the manifest is read.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::oam::labels;
+
+/// What an application's policies ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policies {
+    /// `garbage-collect`: what becomes of objects that are no longer in the manifest.
+    pub garbage_collect: Option<GarbageCollect>,
+    /// `apply-once`: fields that are left to others once an object exists.
+    pub apply_once: Vec<ApplyOnceRule>,
+    /// `read-only`: objects that have to exist and are not written.
+    pub read_only: Vec<ObjectSelector>,
+    /// `take-over`: objects that may be taken over although they belong to no application.
+    pub take_over: Vec<ObjectSelector>,
+    /// `shared-resource`: objects that several applications may have in common.
+    pub shared_resource: Vec<ObjectSelector>,
+}
+
+/// What becomes of objects that are no longer in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GarbageCollect {
+    /// Whether all of them stay.
+    #[serde(default)]
+    pub keep_legacy_resource: bool,
+    /// Whether those that depend on others go before them.
+    #[serde(default)]
+    pub order: Option<GarbageOrder>,
+    /// What becomes of single objects; the first rule that selects one counts.
+    #[serde(default)]
+    pub rules: Vec<GarbageRule>,
+}
+
+/// The order in which objects are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GarbageOrder {
+    /// Those that depend on others go before them.
+    Dependency,
+}
+
+/// What becomes of some objects when they leave the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GarbageRule {
+    /// The objects.
+    pub selector: ObjectSelector,
+    /// When they go.
+    #[serde(default)]
+    pub strategy: GarbageStrategy,
+    /// What becomes of the objects that they own.
+    #[serde(default)]
+    pub propagation: Option<GarbagePropagation>,
+}
+
+/// When an object that has left the manifest goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GarbageStrategy {
+    /// With the update that it is no longer in.
+    #[default]
+    OnAppUpdate,
+    /// With the application.
+    OnAppDelete,
+    /// Never.
+    Never,
+}
+
+/// What becomes of the objects that a removed object owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GarbagePropagation {
+    /// They stay.
+    Orphan,
+    /// They go too.
+    Cascading,
+}
+
+/// Fields of some objects that are left to others.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "StoredApplyOnceRule")]
+pub struct ApplyOnceRule {
+    /// The objects.
+    pub selector: ObjectSelector,
+    /// The fields, such as `spec.replicas`; `*` is the whole object.
+    pub paths: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct StoredApplyOnceRule {
+    #[serde(default)]
+    selector: ObjectSelector,
+    strategy: StoredApplyOnceStrategy,
+}
+
+#[derive(Deserialize)]
+struct StoredApplyOnceStrategy {
+    path: Vec<String>,
+}
+
+impl From<StoredApplyOnceRule> for ApplyOnceRule {
+    fn from(stored: StoredApplyOnceRule) -> Self {
+        Self { selector: stored.selector, paths: stored.strategy.path }
+    }
+}
+
+/// Some objects of an application: those that are in each of the lists that say anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectSelector {
+    /// Names of components.
+    pub component_names: Vec<String>,
+    /// Types of components; select workloads only.
+    pub component_types: Vec<String>,
+    /// `WORKLOAD` or `TRAIT`.
+    pub oam_types: Vec<String>,
+    /// Types of traits.
+    pub trait_types: Vec<String>,
+    /// Kinds.
+    pub resource_types: Vec<String>,
+    /// Names of objects.
+    pub resource_names: Vec<String>,
+}
+
+impl ObjectSelector {
+    /// Whether it selects an object, which has the labels of its application. One that says nothing selects none.
+    #[must_use]
+    pub fn selects(&self, object: &Value) -> bool {
+        let label = |key: &str| object["metadata"]["labels"][key].as_str();
+        let lists = [
+            (&self.component_names, label(labels::COMPONENT)),
+            (&self.component_types, label(labels::WORKLOAD_TYPE)),
+            (&self.oam_types, label(labels::RESOURCE_TYPE)),
+            (&self.trait_types, label(labels::TRAIT_TYPE)),
+            (&self.resource_types, object["kind"].as_str()),
+            (&self.resource_names, object["metadata"]["name"].as_str()),
+        ];
+        let mut given = lists.iter().filter(|(wanted, _)| !wanted.is_empty()).peekable();
+        let is_in = |(wanted, found): &(&Vec<String>, Option<&str>)| {
+            found.is_some_and(|found| wanted.iter().any(|one| one == found))
+        };
+        given.peek().is_some() && given.all(is_in)
+    }
+}
+
+impl Policies {
+    /// What becomes of an object when it leaves the manifest.
+    #[must_use]
+    pub fn garbage_strategy(&self, object: &Value) -> GarbageStrategy {
+        let Some(policy) = &self.garbage_collect else { return GarbageStrategy::OnAppUpdate };
+        match policy.rules.iter().find(|rule| rule.selector.selects(object)) {
+            Some(rule) => rule.strategy,
+            None if policy.keep_legacy_resource => GarbageStrategy::OnAppDelete,
+            None => GarbageStrategy::OnAppUpdate,
+        }
+    }
+
+    /// The fields of an object that are left to others once it exists.
+    #[must_use]
+    pub fn fields_left_alone(&self, object: &Value) -> &[String] {
+        let rule = self.apply_once.iter().find(|rule| rule.selector.selects(object));
+        rule.map_or(&[], |rule| rule.paths.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object() -> Value {
+        json!({"kind": "Service", "metadata": {"name": "web", "labels": {
+            "app.oam.dev/component": "web",
+            "app.oam.dev/resourceType": "TRAIT",
+            "trait.oam.dev/type": "expose",
+        }}})
+    }
+
+    #[test]
+    fn a_selector_selects_what_is_in_all_its_lists() {
+        for (selector, expected) in [
+            (json!({}), false),
+            (json!({"componentNames": ["web", "db"]}), true),
+            (json!({"componentNames": ["db"]}), false),
+            (
+                json!({"componentNames": ["web"], "resourceTypes": ["Service"], "traitTypes": ["expose"]}),
+                true,
+            ),
+            (json!({"componentNames": ["web"], "resourceTypes": ["Ingress"]}), false),
+            (json!({"oamTypes": ["WORKLOAD"]}), false),
+            (json!({"resourceNames": ["web"]}), true),
+            (json!({"componentTypes": ["webservice"]}), false),
+        ] {
+            let read: ObjectSelector = serde_json::from_value(selector.clone()).expect("it is one");
+            assert_eq!(read.selects(&object()), expected, "{selector}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_selects_an_object_counts() {
+        let rules = json!({"keepLegacyResource": true, "rules": [
+            {"selector": {"traitTypes": ["expose"]}, "strategy": "never"},
+            {"selector": {"componentNames": ["web"]}, "strategy": "onAppUpdate"},
+        ]});
+        let policies = Policies {
+            garbage_collect: serde_json::from_value(rules).expect("they are rules"),
+            ..Policies::default()
+        };
+        assert_eq!(policies.garbage_strategy(&object()), GarbageStrategy::Never);
+        assert_eq!(policies.garbage_strategy(&json!({"kind": "Pod"})), GarbageStrategy::OnAppDelete);
+        assert_eq!(Policies::default().garbage_strategy(&object()), GarbageStrategy::OnAppUpdate);
+    }
+}
