@@ -61,7 +61,7 @@ impl ObjectWatch {
             let scopes: Vec<ObjectScope> = changes.borrow_and_update().iter().skip(known).cloned().collect();
             known += scopes.len();
             running.extend(scopes.into_iter().map(|scope| async move {
-                let api = session.objects(&scope.kind, scope.namespace.as_deref());
+                let api = session.objects(&scope.kind.resource, scope.namespace.as_deref());
                 run_watch(session, &api, &self.selector, &OneScope { scope: &scope, cache: &self.cache })
                     .await;
             }));

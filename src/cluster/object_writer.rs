@@ -66,7 +66,7 @@ pub async fn apply_object(
     ownership: Ownership,
     execution: Execution,
 ) -> Result<Applying, ClusterError> {
-    let api = session.objects(kind, namespace);
+    let api = session.objects(&kind.resource, namespace);
     if let Some(version) = seen {
         object["metadata"]["resourceVersion"] = json!(version);
     }
@@ -120,7 +120,7 @@ pub async fn delete_object(
     seen: &DynamicObject,
 ) -> Result<(), ClusterError> {
     let namespace = seen.namespace();
-    let api = session.objects(kind, namespace.as_deref());
+    let api = session.objects(&kind.resource, namespace.as_deref());
     let params = delete_params(seen.uid(), seen.resource_version());
     match session.request_once(api.delete(&seen.name_any(), &params)).await {
         Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),

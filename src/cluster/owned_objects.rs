@@ -23,6 +23,12 @@ pub struct OwnedObject {
 }
 
 impl OwnedObject {
+    /// An object of a kind.
+    #[must_use]
+    pub fn new(resource: ApiResource, object: DynamicObject) -> Self {
+        Self { resource, object }
+    }
+
     /// The namespace that it is in.
     pub fn namespace(&self) -> &str {
         self.object.metadata.namespace.as_deref().unwrap_or_default()
@@ -142,12 +148,8 @@ pub enum Removal {
 ///
 /// # Errors
 /// See [`Session::read`].
-pub async fn delete_owned(
-    session: &Session,
-    namespace: &str,
-    owned: &OwnedObject,
-) -> Result<Removal, ClusterError> {
-    let api = session.dynamic(namespace, &owned.resource);
+pub async fn delete_owned(session: &Session, owned: &OwnedObject) -> Result<Removal, ClusterError> {
+    let api = session.objects(&owned.resource, owned.object.metadata.namespace.as_deref());
     let params = delete_params(owned.object.uid(), owned.object.resource_version());
     match session.request_once(api.delete(&owned.object.name_any(), &params)).await {
         // An object that a finalizer holds is the answer; one that is gone may be it, too.

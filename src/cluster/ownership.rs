@@ -105,14 +105,14 @@ impl ComponentOwner {
     #[must_use]
     pub fn of_record(record: &Record) -> Self {
         let Record { application, component, run, .. } = record;
-        Self::new(application, component, run.spec.kind, record.revision_names())
+        Self::new(application, component, run.spec.kind, record.workload_names())
     }
 
     /// Adds the revisions that a record names: a run beside this one may have made them since.
     #[must_use]
     pub fn with_record(&self, record: Option<&Record>) -> Self {
         let mut owner = self.clone();
-        owner.revisions.extend(record.into_iter().flat_map(Record::revision_names));
+        owner.revisions.extend(record.into_iter().flat_map(Record::workload_names));
         owner
     }
 

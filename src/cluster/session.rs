@@ -16,7 +16,6 @@ use crate::cluster::classify::{self, ServerName};
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::response::{self, ServerWarnings};
-use crate::cluster::served_kind::ServedKind;
 
 /// The delays between tries; an outage's end is noticed within the longest.
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
@@ -221,10 +220,10 @@ impl Session {
 
     /// An untyped view of a kind's objects: of those in a namespace, or of all.
     #[must_use]
-    pub fn objects(&self, kind: &ServedKind, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub fn objects(&self, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
         match namespace {
-            Some(namespace) => self.dynamic(namespace, &kind.resource),
-            None => Api::all_with(self.client.clone(), &kind.resource),
+            Some(namespace) => self.dynamic(namespace, resource),
+            None => Api::all_with(self.client.clone(), resource),
         }
     }
 

@@ -41,7 +41,8 @@ impl LiveObjects {
         let reads = groups.iter().map(|((api_version, kind, namespace), names)| async {
             let Some(served) = live.kind(api_version, kind) else { return Ok(Vec::new()) };
             let found =
-                find_objects(session, &session.objects(served, namespace.as_deref()), names, "").await?;
+                find_objects(session, &session.objects(&served.resource, namespace.as_deref()), names, "")
+                    .await?;
             let reference = |name: String| ObjectRef {
                 api_version: (*api_version).to_owned(),
                 kind: (*kind).to_owned(),

@@ -225,7 +225,6 @@ async fn remove(
     lease: &LeaseGuard,
     say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
-    let Scope { namespace, .. } = &inventory.scope;
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
     let may_go = |owned: &&OwnedObject| extent == Extent::Scope || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
@@ -261,7 +260,7 @@ async fn remove(
                     break;
                 }
             }
-            match owned_objects::delete_owned(session, namespace, owned).await? {
+            match owned_objects::delete_owned(session, owned).await? {
                 Removal::Done => say(DeleteEvent::Removed(owned)),
                 Removal::Begun => held.push(owned),
                 Removal::Unclear => {}

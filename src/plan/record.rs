@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oam::exposure::Exposure;
 use crate::plan::epoch::Epoch;
-use crate::plan::run::{LeaseScope, Outcome, Purpose, Run, RunSpec};
+use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec};
 
 /// How many past runs a record keeps.
 pub const PAST_RUNS: usize = 10;
@@ -43,10 +43,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Every revision that its runs name: what a workload of the component may be of.
-    pub fn revision_names(&self) -> impl Iterator<Item = String> {
-        let runs = std::iter::once(&self.run).chain(&self.past);
-        runs.flat_map(|run| std::iter::once(&run.spec.target).chain(&run.spec.sources)).cloned()
+    /// The names that a workload of the component may have: those of the revisions that its runs name, and the component's
+    /// where one was applied as a whole.
+    pub fn workload_names(&self) -> impl Iterator<Item = String> {
+        let runs = || std::iter::once(&self.run).chain(&self.past);
+        let component = runs().any(|run| run.spec.mode == Mode::Apply).then_some(&self.component);
+        let revisions = runs().flat_map(|run| std::iter::once(&run.spec.target).chain(&run.spec.sources));
+        revisions.chain(component).cloned()
     }
 
     /// The revisions to which runs succeeded, this run's included, the last first, each once.

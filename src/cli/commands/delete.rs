@@ -124,6 +124,7 @@ async fn delete_inventory(
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let application = &inventory.scope.application;
+    inventory.kept.iter().for_each(|owned| ui.status(&kept(owned)));
     let report = |event: DeleteEvent<'_>| match event {
         DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
         DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
@@ -133,6 +134,11 @@ async fn delete_inventory(
         Removed::Everything => Ok(()),
         Removed::Overtaken(failure) => Err(failure.into()),
     }
+}
+
+/// The line about a volume claim that stays.
+fn kept(owned: &OwnedObject) -> String {
+    format!("{} is kept, because it may hold data: delete it with kubectl", shown(owned))
 }
 
 /// The line about a run that a deletion waits for.

@@ -201,7 +201,7 @@ impl ComponentRun<'_> {
         let patch = kube::api::Patch::Merge(&scale);
         let params =
             kube::api::PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..Default::default() };
-        let api = session.objects(&kind, namespace);
+        let api = session.objects(&kind.resource, namespace);
         let scaled = session.request_once(api.patch(&object.reference.name, &params, &patch)).await?;
         Ok(Written::Applied(change, Box::new(scaled)))
     }
@@ -292,7 +292,7 @@ impl ComponentRun<'_> {
         let session = &self.context.session;
         let reads = objects.objects.iter().filter_map(|object| {
             let kind = object.kind.as_ref()?;
-            let api = session.objects(kind, object.reference.namespace.as_deref());
+            let api = session.objects(&kind.resource, object.reference.namespace.as_deref());
             Some(async move {
                 let name = [object.reference.name.clone()].into();
                 let found = find_objects(session, &api, &name, "").await?;

@@ -18,8 +18,10 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::status_mirror::{MirrorKind, StatusMirror};
 use crate::cluster::{keys, workload};
+use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::object::{ObjectRef, apply_stage};
 use crate::oam::{labels, render};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -50,6 +52,8 @@ pub struct Inventory {
     pub scope: Scope,
     /// The objects, in the order in which they go. The Leases are left out.
     pub objects: Vec<OwnedObject>,
+    /// Volume claims of the components, which may hold data and stay.
+    pub kept: Vec<OwnedObject>,
     /// The epoch of each recorded component.
     pub epochs: BTreeMap<String, Epoch>,
 }
@@ -123,6 +127,11 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         };
         found.extend(labelled.into_iter().filter(is_owned));
     }
+    let (applied, kept) = applied_objects(session, scope, &records).await?;
+    let is_found =
+        |found: &[OwnedObject], one: &OwnedObject| found.iter().any(|owned| owned.uid() == one.uid());
+    let applied: Vec<OwnedObject> = applied.into_iter().filter(|one| !is_found(&found, one)).collect();
+    found.extend(applied);
     let services = within(&by_name, labels::COMPONENT);
     let service = ApiResource::erase::<Service>(&());
     let services =
@@ -135,7 +144,9 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         };
         others.iter().any(needs)
     };
-    found.extend(services.into_iter().filter(|service| !is_needed(service)));
+    let services: Vec<OwnedObject> =
+        services.into_iter().filter(|service| !is_needed(service) && !is_found(&found, service)).collect();
+    found.extend(services);
     found.extend(revisions);
     let mirror = StatusMirror::discover(session).await;
     for record in &records {
@@ -150,7 +161,33 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let config_map = ApiResource::erase::<ConfigMap>(&());
     found.extend(owned_objects::list_owned(session, namespace, &config_map, &of_records, None).await?);
     let epochs = records.into_iter().map(|record| (record.component, record.epoch)).collect();
-    Ok(Inventory { scope: scope.clone(), objects: found, epochs })
+    Ok(Inventory { scope: scope.clone(), objects: found, kept, epochs })
+}
+
+/// The objects of components that are, or were, applied as a whole: those that go, what needs others first; and those that
+/// stay.
+async fn applied_objects(
+    session: &Session,
+    scope: &Scope,
+    records: &[Record],
+) -> Result<(Vec<OwnedObject>, Vec<OwnedObject>), ClusterError> {
+    let runs = records.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
+    let references: BTreeSet<ObjectRef> = runs.flat_map(|run| run.spec.objects.iter().cloned()).collect();
+    let live = LiveObjects::read(session, &scope.namespace, &references).await?;
+    let mut references: Vec<&ObjectRef> = references.iter().collect();
+    references.sort_by_key(|reference| std::cmp::Reverse(apply_stage(&reference.kind)));
+    let owned = references.into_iter().filter_map(|reference| {
+        let kind = live.kind(&reference.api_version, &reference.kind)?;
+        Some(OwnedObject::new(kind.resource.clone(), live.get(reference)?.clone()))
+    });
+    let is_owned = |owned: &OwnedObject| {
+        let component = owned.label(labels::COMPONENT);
+        owned.label(labels::NAME) == Some(&scope.application)
+            && owned.is_marked(keys::EPOCH)
+            && records.iter().any(|record| component == Some(&record.component))
+    };
+    let is_claim = |owned: &OwnedObject| owned.to_string().starts_with("persistentvolumeclaim/");
+    Ok(owned.filter(is_owned).partition(|owned| !is_claim(owned)))
 }
 
 /// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
@@ -162,7 +199,7 @@ fn owners(
 ) -> BTreeMap<String, ComponentOwner> {
     let of_records = records
         .iter()
-        .flat_map(|record| record.revision_names().map(|revision| (record.component.clone(), revision)));
+        .flat_map(|record| record.workload_names().map(|revision| (record.component.clone(), revision)));
     let of_revisions = revisions.iter().filter_map(|revision| {
         Some((revision.label(labels::REVISION_COMPONENT)?.to_owned(), revision.name()))
     });
@@ -225,7 +262,7 @@ pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> 
         if let Some(seen) = find_lease(session, namespace, &key).await?
             && lease::lease_holder(session, namespace, &key).await?.is_none()
         {
-            owned_objects::delete_owned(session, namespace, &seen).await?;
+            owned_objects::delete_owned(session, &seen).await?;
         }
     }
     Ok(())
