@@ -12,12 +12,13 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Signal};
-use crate::cli::flags::args::{GlobalArgs, RunOutput};
+use crate::cli::flags::args::{GlobalArgs, RunArgs, RunOutput};
 use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::hints::rewriter::{HintRewriter, Reach};
 use crate::cli::terminal::signals::{self, Ended};
 use crate::cli::terminal::ui::{Narration, Ui};
+use crate::ops::component::ComponentSelector;
 use crate::ops::{
     self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
 };
@@ -39,6 +40,12 @@ pub struct Settings {
     pub limits: Limits,
     /// The form of its result.
     pub output: RunOutput,
+}
+
+impl From<&RunArgs> for Settings {
+    fn from(args: &RunArgs) -> Self {
+        Self { limits: args.deadlines.limits(), output: args.output }
+    }
 }
 
 /// The environment of a command that drives a run, or only plans it.
@@ -68,6 +75,27 @@ pub async fn plan(
 ) -> Result<u8, CommandError> {
     plan::show(env, requests, dry_run.dry_run, dry_run.output, ui).await?;
     Ok(exit::SUCCESS)
+}
+
+/// Runs an operation on a component, or plans the request that it makes of the driver, as the flags ask.
+///
+/// # Errors
+///
+/// Those of [`plan`] and [`run`].
+pub async fn plan_or_run(
+    (args, component): (&RunArgs, Option<&str>),
+    global: &GlobalArgs,
+    ui: &mut Ui,
+    request: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<RolloutRequest, ops::Failure>,
+    operation: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
+) -> Result<u8, CommandError> {
+    let dry_run = args.dry_run_plan()?;
+    let env = open(global, dry_run, ui).await?;
+    let component = env.component(component);
+    if let Some(dry_run) = dry_run {
+        return plan(&env, &[request(&env.context, &component).await?], dry_run, ui).await;
+    }
+    run(&env, args.into(), ui, async |context| operation(context, &component).await).await
 }
 
 /// Runs an operation about the namespace of the command line, and prints the final table.
@@ -108,7 +136,7 @@ async fn drive(
     ui: &Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
-    let narration = if output == RunOutput::Ndjson { Narration::Events } else { Narration::Words };
+    let narration = if output.is_some() { Narration::Words } else { Narration::Events };
     let inner = ui.reporter(narration, env.context.session.clock().now());
     let reach = match &env.connection.sandbox {
         None => Reach::Everything,
@@ -154,7 +182,7 @@ async fn conclude(
     // The state is printed where something may have been done: not after a rejection, nor after losing the cluster.
     let is_known =
         !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
-    if let Some(format) = output.final_format().filter(|_| is_known) {
+    if let Some(format) = output.filter(|_| is_known) {
         let clock = env.context.session.clock();
         match clock.within(AFTERWARDS, statuses(env, outcomes)).await {
             Some(items) => {

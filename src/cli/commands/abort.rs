@@ -1,8 +1,8 @@
 //! `rollout abort`: back to where the run under way began.
 
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
-use crate::cli::run::{self, Settings};
+use crate::cli::flags::args::{BatchArgs, ComponentArg, GlobalArgs, RunArgs};
+use crate::cli::run::plan_or_run;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::abort;
 
@@ -22,17 +22,9 @@ pub struct AbortArgs {
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How long it may take.
+    /// How it is driven.
     #[command(flatten)]
-    pub deadlines: DeadlineArgs,
-
-    /// Where it is only tried.
-    #[command(flatten)]
-    pub dry: DryRunArg,
-
-    /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: RunOutput,
+    pub run: RunArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -46,14 +38,13 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &AbortArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let dry_run = args.dry.plan(args.output)?;
-    let env = run::open(global, dry_run, ui).await?;
-    let component = env.component(args.component.component.as_deref());
     let overrides = args.batches.overrides(false);
-    if let Some(dry_run) = dry_run {
-        return run::plan(&env, &[abort::request(&env.context, &component, &overrides).await?], dry_run, ui)
-            .await;
-    }
-    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
-    run::run(&env, settings, ui, async |context| abort::abort(context, &component, &overrides).await).await
+    plan_or_run(
+        (&args.run, args.component.component.as_deref()),
+        global,
+        ui,
+        async |context, component| abort::request(context, component, &overrides).await,
+        async |context, component| abort::abort(context, component, &overrides).await,
+    )
+    .await
 }

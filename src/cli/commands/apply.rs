@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::commands::prune::{self, Consent};
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, ManifestArgs, RunOutput};
+use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -25,10 +25,6 @@ pub struct ApplyArgs {
     /// How it is cut.
     #[command(flatten)]
     pub batches: BatchArgs,
-
-    /// How long it may take.
-    #[command(flatten)]
-    pub deadlines: DeadlineArgs,
 
     /// Accept different content under an existing `externalRevision`
     ///
@@ -53,13 +49,9 @@ pub struct ApplyArgs {
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Where it is only tried.
+    /// How it is driven.
     #[command(flatten)]
-    pub dry: DryRunArg,
-
-    /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: RunOutput,
+    pub run: RunArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -78,7 +70,7 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let dry_run = args.dry.plan(args.output)?;
+    let dry_run = args.run.dry_run_plan()?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
     let env = run::open(global, dry_run, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
@@ -88,7 +80,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
         prune::report_leftovers(&env, &requests, ui).await?;
         return Ok(code);
     }
-    let limits = Limits { on_failure: args.on_failure, ..args.deadlines.limits() };
+    let limits = Limits { on_failure: args.on_failure, ..args.run.deadlines.limits() };
     let pruning = if args.prune {
         let consent = if args.yes { Consent::Given } else { Consent::Asked };
         Some(prune::decide(&env, &requests, consent, ui).await?)
@@ -101,7 +93,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
         .filter(|request| request.namespace != env.namespace())
         .map(|request| (request.application.clone(), ui.flags().in_namespace(&request.namespace)));
     let flags: BTreeMap<_, _> = flags.collect();
-    let settings = Settings { limits, output: args.output };
+    let settings = Settings { limits, output: args.run.output };
     let applied = async |context: &_| Ok(apply::apply(context, &requests).await);
     let code = run::run_with_flags(&env, settings, flags, ui, applied).await?;
     match &pruning {

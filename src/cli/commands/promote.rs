@@ -1,8 +1,8 @@
 //! `rollout promote`: past the gate.
 
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{ComponentArg, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
-use crate::cli::run::{self, Settings};
+use crate::cli::flags::args::{ComponentArg, GlobalArgs, RunArgs};
+use crate::cli::run::plan_or_run;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::promote::{self, Promotion};
 
@@ -21,17 +21,9 @@ pub struct PromoteArgs {
     #[arg(long)]
     pub full: bool,
 
-    /// How long it may take.
+    /// How it is driven.
     #[command(flatten)]
-    pub deadlines: DeadlineArgs,
-
-    /// Where it is only tried.
-    #[command(flatten)]
-    pub dry: DryRunArg,
-
-    /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: RunOutput,
+    pub run: RunArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -45,14 +37,13 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &PromoteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let dry_run = args.dry.plan(args.output)?;
-    let env = run::open(global, dry_run, ui).await?;
-    let component = env.component(args.component.component.as_deref());
     let promotion = if args.full { Promotion::Full } else { Promotion::NextBatch };
-    if let Some(dry_run) = dry_run {
-        return run::plan(&env, &[promote::request(&env.context, &component, promotion).await?], dry_run, ui)
-            .await;
-    }
-    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
-    run::run(&env, settings, ui, async |context| promote::promote(context, &component, promotion).await).await
+    plan_or_run(
+        (&args.run, args.component.component.as_deref()),
+        global,
+        ui,
+        async |context, component| promote::request(context, component, promotion).await,
+        async |context, component| promote::promote(context, component, promotion).await,
+    )
+    .await
 }

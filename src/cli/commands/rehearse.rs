@@ -6,7 +6,7 @@ use crate::cli::connect::client::{Access, Connection};
 use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
-use crate::cli::flags::values;
+use crate::cli::flags::{states, values};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -51,7 +51,7 @@ pub struct RehearseArgs {
     pub reuse_revision: bool,
 
     /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = states::run_output())]
     pub output: RunOutput,
 }
 

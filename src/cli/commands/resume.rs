@@ -2,6 +2,7 @@
 
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
+use crate::cli::flags::states;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::resume;
@@ -22,7 +23,7 @@ pub struct ResumeArgs {
     pub deadlines: DeadlineArgs,
 
     /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = states::run_output())]
     pub output: RunOutput,
 }
 

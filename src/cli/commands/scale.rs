@@ -1,9 +1,9 @@
 //! `rollout scale`: another size, in batches.
 
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
+use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};
 use crate::cli::flags::values;
-use crate::cli::run::{self, Settings};
+use crate::cli::run::plan_or_run;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::scale;
 
@@ -25,17 +25,9 @@ pub struct ScaleArgs {
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How long it may take.
+    /// How it is driven.
     #[command(flatten)]
-    pub deadlines: DeadlineArgs,
-
-    /// Where it is only tried.
-    #[command(flatten)]
-    pub dry: DryRunArg,
-
-    /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: RunOutput,
+    pub run: RunArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -49,22 +41,13 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &ScaleArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let dry_run = args.dry.plan(args.output)?;
-    let env = run::open(global, dry_run, ui).await?;
-    let component = env.component(args.component.as_deref());
     let overrides = args.batches.overrides(false);
-    if let Some(dry_run) = dry_run {
-        return run::plan(
-            &env,
-            &[scale::request(&env.context, &component, args.replicas, &overrides).await?],
-            dry_run,
-            ui,
-        )
-        .await;
-    }
-    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
-    run::run(&env, settings, ui, async |context| {
-        scale::scale(context, &component, args.replicas, &overrides).await
-    })
+    plan_or_run(
+        (&args.run, args.component.as_deref()),
+        global,
+        ui,
+        async |context, component| scale::request(context, component, args.replicas, &overrides).await,
+        async |context, component| scale::scale(context, component, args.replicas, &overrides).await,
+    )
     .await
 }

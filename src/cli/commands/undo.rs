@@ -1,8 +1,8 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, DeadlineArgs, DryRunArg, GlobalArgs, RunOutput};
-use crate::cli::run::{self, Settings};
+use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};
+use crate::cli::run::plan_or_run;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::undo::{self, UndoPace, UndoRequest};
 
@@ -31,17 +31,9 @@ pub struct UndoArgs {
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How long it may take.
+    /// How it is driven.
     #[command(flatten)]
-    pub deadlines: DeadlineArgs,
-
-    /// Where it is only tried.
-    #[command(flatten)]
-    pub dry: DryRunArg,
-
-    /// Print the result in this format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: RunOutput,
+    pub run: RunArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -57,15 +49,14 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let dry_run = args.dry.plan(args.output)?;
-    let env = run::open(global, dry_run, ui).await?;
-    let component = env.component(args.component.as_deref());
     let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides(false)) };
     let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
-    if let Some(dry_run) = dry_run {
-        return run::plan(&env, &[undo::request(&env.context, &component, &request).await?], dry_run, ui)
-            .await;
-    }
-    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
-    run::run(&env, settings, ui, async |context| undo::undo(context, &component, &request).await).await
+    plan_or_run(
+        (&args.run, args.component.as_deref()),
+        global,
+        ui,
+        async |context, component| undo::request(context, component, &request).await,
+        async |context, component| undo::undo(context, component, &request).await,
+    )
+    .await
 }

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use jiff::SignedDuration;
 
+use crate::cli::flags::states;
 use crate::cli::flags::values::{self, Batches};
 use crate::ops::manifest::{Amount, Batch};
 use crate::ops::plan::DryRun;
@@ -176,16 +177,6 @@ pub struct BatchArgs {
     pub partition: Option<u32>,
 }
 
-/// Whether a run is only tried.
-#[derive(Debug, Clone, clap::Args)]
-pub struct DryRunArg {
-    /// Only print what would be done
-    ///
-    /// WHERE defaults to `client`. `-o` selects the output format of the plan, as for `rollout plan`.
-    #[arg(long, value_name = "WHERE", require_equals = true, num_args = 0..=1, default_missing_value = "client")]
-    pub dry_run: Option<DryRun>,
-}
-
 /// Flags that bound a run in time.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeadlineArgs {
@@ -238,37 +229,27 @@ pub struct LockArg {
     pub lock_timeout: SignedDuration,
 }
 
-/// The form of what a driving command prints on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum RunOutput {
-    /// The final table
-    #[default]
-    Table,
-    /// The final table with more columns
-    Wide,
-    /// The final state as one JSON document
-    Json,
-    /// The final state as one YAML document
-    Yaml,
-    /// The names of the components, one per line
-    Name,
-    /// Every event as it happens, one JSON object per line
-    Ndjson,
+/// How a run is driven, or only planned.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// How long it may take.
+    #[command(flatten)]
+    pub deadlines: DeadlineArgs,
+
+    /// Only print what would be done
+    ///
+    /// WHERE defaults to `client`. `-o` selects the output format of the plan, as for `rollout plan`.
+    #[arg(long, value_name = "WHERE", require_equals = true, num_args = 0..=1, default_missing_value = "client")]
+    pub dry_run: Option<DryRun>,
+
+    /// Print the result in this format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = states::run_output())]
+    pub output: RunOutput,
 }
 
-impl RunOutput {
-    /// The form of the final state; `None` for events, which include it.
-    pub fn final_format(self) -> Option<Format> {
-        match self {
-            Self::Table => Some(Format::Table),
-            Self::Wide => Some(Format::Wide),
-            Self::Json => Some(Format::Json),
-            Self::Yaml => Some(Format::Yaml),
-            Self::Name => Some(Format::Name),
-            Self::Ndjson => None,
-        }
-    }
-}
+/// The format of the final state; `None` prints events instead, which include it. An alias, since clap takes an
+/// `Option` for a flag without a value.
+pub type RunOutput = Option<Format>;
 
 impl DeadlineArgs {
     /// The limits that the flags ask for.

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{DryRunArg, RunOutput};
+use crate::cli::flags::args::RunArgs;
 use crate::ops::plan::DryRun;
 use crate::report::format::Format;
 
@@ -17,15 +17,15 @@ pub struct DryRunPlan {
     pub output: Format,
 }
 
-impl DryRunArg {
+impl RunArgs {
     /// What the flags ask for; `None` for a run.
     ///
     /// # Errors
     ///
     /// Events: a plan has none.
-    pub fn plan(&self, output: RunOutput) -> Result<Option<DryRunPlan>, CommandError> {
+    pub fn dry_run_plan(&self) -> Result<Option<DryRunPlan>, CommandError> {
         let Some(dry_run) = self.dry_run else { return Ok(None) };
-        let Some(output) = output.final_format() else {
+        let Some(output) = self.output else {
             let reason = "a dry run has no events for `-o ndjson` to print";
             return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
         };

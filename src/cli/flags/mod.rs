@@ -2,6 +2,6 @@
 
 pub mod args;
 pub mod dry_run;
-mod states;
+pub mod states;
 pub mod values;
 pub(in crate::cli) mod variables;

@@ -1,8 +1,9 @@
 //! Values of flags that operations and reports define.
 
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::cli::flags::args::RunOutput;
 use crate::ops::OnFailure;
 use crate::ops::wait_for::Until;
 use crate::report::format::Format;
@@ -50,4 +51,11 @@ impl ValueEnum for Format {
             Self::Name => PossibleValue::new("name").help("Names, one per line"),
         })
     }
+}
+
+/// The formats of what a run prints: those of its final state, and that of its events.
+pub fn run_output() -> impl TypedValueParser<Value = RunOutput> {
+    let events = PossibleValue::new("ndjson").help("Every event as it happens, one JSON object per line");
+    let formats = Format::value_variants().iter().filter_map(Format::to_possible_value);
+    PossibleValuesParser::new(formats.chain([events])).map(|name| Format::from_str(&name, false).ok())
 }
