@@ -102,6 +102,7 @@ fn history_in(format: Format, said: &str) -> String {
     };
     let run = PastRun {
         action: "Upgrade",
+        noun: "Upgrade",
         from: vec![said(), said()],
         to: said(),
         original_size: 1,

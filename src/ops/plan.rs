@@ -99,6 +99,7 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
         metadata: prepared.metadata_change.as_ref().map(|(before, after)| (shown(before), shown(after))),
         objects: prepared.objects.as_ref().map(planned_objects),
         workloads: if prepared.objects.is_some() { (None, None) } else { forecast.workloads() },
+        purpose: prepared.purpose,
         steps: forecast.steps.clone(),
         peak: forecast.peak(),
         is_pending: forecast.is_pending(),

@@ -15,7 +15,7 @@ pub struct BatchSumError {
     pub sum: u64,
     /// What they have to add up to.
     pub change: u32,
-    /// The change in words, such as `upgrade to 5 replicas` or `scale from 5 to 7`.
+    /// The change in words, such as `rollout of 5 replicas` or `scale from 5 to 7`.
     pub what: String,
     /// Whether the last batch is the rest, so that the earlier ones must leave at least one.
     pub open: bool,
@@ -56,7 +56,7 @@ impl BatchSumError {
             return "remove the empty batch".to_owned();
         }
         format!(
-            "make the batches add up to {} (first release and upgrade: the target size; scaling: the difference), \
+            "make the batches add up to {} (first release, upgrade and rollback: the target size; scaling: the difference), \
              use percentages, or omit `rolloutBatches` for a single batch",
             self.change
         )
@@ -194,16 +194,16 @@ mod tests {
 
     #[test]
     fn a_misfit_says_the_sums() {
-        let misfit = freeze_batches(Some(&counts(&[2, 2])), 5, "upgrade to 5 replicas").unwrap_err();
+        let misfit = freeze_batches(Some(&counts(&[2, 2])), 5, "rollout of 5 replicas").unwrap_err();
         assert_eq!(
             misfit.to_string(),
-            "`rolloutBatches` do not fit: 2 + 2 = 4, but the upgrade to 5 replicas needs a sum of 5"
+            "`rolloutBatches` do not fit: 2 + 2 = 4, but the rollout of 5 replicas needs a sum of 5"
         );
     }
 
     #[test]
     fn an_empty_last_batch_is_named_as_the_misfit() {
-        let misfit = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "upgrade to 3 replicas").unwrap_err();
+        let misfit = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "rollout of 3 replicas").unwrap_err();
         assert_eq!(
             misfit.to_string(),
             "`rolloutBatches` do not fit: 1 + 1 + 1 + 0 = 3 leaves nothing for the last batch, which has to move at least one \

@@ -3,15 +3,16 @@
 //! A caller puts a verb before a noun where it needs one: `scale` before what is planned, nothing before what was done.
 
 use crate::plan::action::Waiting;
-use crate::plan::run::Mode;
+use crate::plan::run::{Mode, Purpose};
 
-/// The run: "upgrade to `web-v2`".
-pub fn run(mode: Mode, target: &str) -> String {
-    match mode {
-        Mode::Release => format!("first release of `{target}`"),
-        Mode::Upgrade => format!("upgrade to `{target}`"),
-        Mode::Scale => format!("scaling of `{target}`"),
-        Mode::Apply => format!("apply of `{target}`"),
+/// The run: "upgrade to `web-v2`", "rollback to `web-v1`".
+pub fn run(mode: Mode, purpose: Purpose, target: &str) -> String {
+    match (mode, purpose) {
+        (Mode::Release, _) => format!("first release of `{target}`"),
+        (Mode::Upgrade, Purpose::Forward) => format!("upgrade to `{target}`"),
+        (Mode::Upgrade | Mode::Apply, Purpose::Undo | Purpose::Abort) => format!("rollback to `{target}`"),
+        (Mode::Scale, _) => format!("scaling of `{target}`"),
+        (Mode::Apply, Purpose::Forward) => format!("apply of `{target}`"),
     }
 }
 
@@ -40,11 +41,11 @@ pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batch
     format!("{from}{replicas} in {} ({})", plural(batches.len(), "batch", "batches"), list(&sizes))
 }
 
-/// What the batches of a run add up to: "upgrade to 5 replicas".
+/// What the batches of a run add up to: "rollout of 5 replicas", whether forward or back.
 pub fn change(mode: Mode, size_before: u32, size: u32) -> String {
     match mode {
         Mode::Release => format!("first release with {}", replicas(size)),
-        Mode::Upgrade => format!("upgrade to {}", replicas(size)),
+        Mode::Upgrade => format!("rollout of {}", replicas(size)),
         Mode::Scale => format!("scaling from {size_before} to {}", replicas(size)),
         Mode::Apply => format!("apply with {}", replicas(size)),
     }

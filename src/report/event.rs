@@ -5,7 +5,7 @@
 //! one-based in text.
 
 use crate::plan::action::Side;
-use crate::plan::run::Mode;
+use crate::plan::run::{Mode, Purpose};
 use jiff::SignedDuration;
 
 /// Receives every event of a process in order.
@@ -51,6 +51,8 @@ pub enum EventKind {
     RunStarted {
         /// What kind of run it is.
         action: Mode,
+        /// Whether it goes forward or back.
+        purpose: Purpose,
         /// Revisions being replaced; empty for a first release and a scale.
         from: Vec<String>,
         /// The revision being rolled out.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::run::{Mode, Outcome, Run};
+use crate::plan::run::{Mode, Outcome, Purpose, Run};
 use crate::report::format::Format;
 use crate::report::structured;
 use crate::report::table::Table;
@@ -53,6 +53,9 @@ pub struct Revision {
 pub struct PastRun {
     /// `Release`, `Upgrade` or `Scale`.
     pub action: &'static str,
+    /// What a person calls it: the action, but for an upgrade to an earlier revision, which is a `Rollback`.
+    #[serde(skip)]
+    pub noun: &'static str,
     /// The revisions that were replaced.
     pub from: Vec<String>,
     /// The revision that was rolled out.
@@ -79,13 +82,17 @@ impl PastRun {
     /// A run as it is shown.
     #[must_use]
     pub fn of(run: &Run) -> Self {
+        let (action, noun) = match (run.spec.mode, run.purpose) {
+            (Mode::Release, _) => ("Release", "Release"),
+            (Mode::Upgrade, Purpose::Forward) => ("Upgrade", "Upgrade"),
+            (Mode::Upgrade, Purpose::Undo | Purpose::Abort) => ("Upgrade", "Rollback"),
+            (Mode::Scale, _) => ("Scale", "Scale"),
+            (Mode::Apply, Purpose::Forward) => ("Apply", "Apply"),
+            (Mode::Apply, Purpose::Undo | Purpose::Abort) => ("Apply", "Rollback"),
+        };
         Self {
-            action: match run.spec.mode {
-                Mode::Release => "Release",
-                Mode::Upgrade => "Upgrade",
-                Mode::Scale => "Scale",
-                Mode::Apply => "Apply",
-            },
+            action,
+            noun,
             from: run.spec.sources.clone(),
             to: run.spec.target.clone(),
             original_size: run.spec.size_before(),
@@ -160,7 +167,7 @@ fn tables(history: &History, now: Timestamp) -> String {
             original => format!("{original} → {}", run.target_size),
         };
         let cells =
-            [run.action, &run.path(), &size, run.outcome, &run.by, &age(run.started)].map(str::to_owned);
+            [run.noun, &run.path(), &size, run.outcome, &run.by, &age(run.started)].map(str::to_owned);
         runs.row(cells);
     }
     format!("{}\n{}", revisions.render(), runs.render())

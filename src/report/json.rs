@@ -206,6 +206,8 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             }
             EventKind::RunStarted {
                 action,
+                // To programs a rollback is an upgrade to an earlier revision.
+                purpose: _,
                 from,
                 to,
                 original_size,

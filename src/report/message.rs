@@ -103,9 +103,9 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         EventKind::RevisionCreated { revision, number } => {
             (Severity::Info, format!("revision {number} recorded as `{revision}`"))
         }
-        EventKind::RunStarted { action, to, resumed, .. } => {
+        EventKind::RunStarted { action, purpose, to, resumed, .. } => {
             let verb = if *resumed { "resuming the " } else { "" };
-            (Severity::Info, format!("{verb}{}", phrase::run(*action, to)))
+            (Severity::Info, format!("{verb}{}", phrase::run(*action, *purpose, to)))
         }
         EventKind::WorkloadCreated { workload } => (Severity::Info, format!("workload `{workload}` created")),
         EventKind::WorkloadScaled { workload, from, to, batch: index, batches, .. } => {

@@ -25,4 +25,7 @@ pub mod terminal;
 pub mod text;
 
 #[cfg(test)]
-use crate::plan::{action::Side, run::Mode};
+use crate::plan::{
+    action::Side,
+    run::{Mode, Purpose},
+};

@@ -8,7 +8,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::plan::action::{Action, RollExtent, Rolling, Waiting};
 use crate::plan::phrase;
 use crate::plan::preview::PreviewStep;
-use crate::plan::run::RunSpec;
+use crate::plan::run::{Purpose, RunSpec};
 use crate::plan::step::Step;
 use crate::report::format::Format;
 use crate::report::table::Table;
@@ -42,6 +42,8 @@ pub struct ComponentPlan {
     pub objects: Option<Vec<PlannedObject>>,
     /// The rendered workload before and after.
     pub workloads: (Option<Value>, Option<Value>),
+    /// Whether the run goes forward or back.
+    pub purpose: Purpose,
     /// The steps, to the last.
     pub steps: Vec<PreviewStep>,
     /// The most replicas at any time.
@@ -169,7 +171,7 @@ fn text(plan: &ComponentPlan) -> String {
     }
     let spec = plan.steps.iter().find_map(claimed);
     match spec {
-        Some(spec) => action(spec, is_resumed(plan)).into_iter().for_each(|words| line(&mut text, words)),
+        Some(spec) => action(plan, spec).into_iter().for_each(|words| line(&mut text, words)),
         None => line(&mut text, at_rest(plan)),
     }
     for difference in differences(plan) {
@@ -266,11 +268,11 @@ fn is_resumed(plan: &ComponentPlan) -> bool {
     plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 
-fn action(spec: &RunSpec, is_resumed: bool) -> [String; 2] {
-    let verb = if is_resumed { "resuming the " } else { "" };
+fn action(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {
+    let verb = if is_resumed(plan) { "resuming the " } else { "" };
     let sizes: Vec<u32> = spec.batches.iter().map(|batch| batch.size).collect();
     [
-        format!("{verb}{}", phrase::run(spec.mode, &spec.target)),
+        format!("{verb}{}", phrase::run(spec.mode, plan.purpose, &spec.target)),
         phrase::extent(spec.mode, &spec.sources, spec.size_before(), spec.target_size, &sizes),
     ]
 }

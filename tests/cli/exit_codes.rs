@@ -180,8 +180,8 @@ fn batches_that_do_not_fit_are_4() {
     let before = env.bytes();
     insta::assert_snapshot!(env.run("apply v2.yaml --batches 1,1").transcript(), @"
     --- stderr
-    web: failed: `rolloutBatches` do not fit: 1 + 1 = 2, but the upgrade to 3 replicas needs a sum of 3
-      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
+    web: failed: `rolloutBatches` do not fit: 1 + 1 = 2, but the rollout of 3 replicas needs a sum of 3
+      hint: make the batches add up to 3 (first release, upgrade and rollback: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
     let web = web(1, 6).image("registry.example/web:1").batches(&["6"]);
@@ -189,7 +189,7 @@ fn batches_that_do_not_fit_are_4() {
     insta::assert_snapshot!(env.run("apply six.yaml").transcript(), @"
     --- stderr
     web: failed: `rolloutBatches` do not fit: 6, but the scaling from 3 to 6 replicas needs a sum of 3
-      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
+      hint: make the batches add up to 3 (first release, upgrade and rollback: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
     assert!(env.bytes() == before, "nothing is written");

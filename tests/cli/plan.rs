@@ -303,7 +303,7 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
     let before = env.bytes();
     let cases = [
         ("promote --full", "scale `web-v2` 1 → 3"),
-        ("abort", "upgrade to `web-v1`\n  from `web-v2`: 3 replicas"),
+        ("abort", "rollback to `web-v1`\n  from `web-v2`: 3 replicas"),
         ("undo --batches 1,2", "from `web-v2`: 3 replicas in 2 batches (1 and 2)"),
     ];
     for (line, told) in cases {

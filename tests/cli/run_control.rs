@@ -62,7 +62,7 @@ fn abort_returns_in_one_batch() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade to `web-v1`
+    web: rollback to `web-v1`
       from `web-v2`: 3 replicas in 1 batch (3), batch timeout 10m
     web: batch 1 of 1: `web-v1` 2 → 3
     web: batch 1 of 1: `web-v2` 1 → 0
@@ -90,7 +90,7 @@ fn an_interrupted_abort_resumes_when_rerun() {
     drop(first);
     env.pods(pod_rules::READY);
     let again = env.run_ok("abort");
-    assert!(again.stderr.contains("resuming the upgrade to `web-v1`"), "{}", again.stderr);
+    assert!(again.stderr.contains("resuming the rollback to `web-v1`"), "{}", again.stderr);
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
@@ -314,7 +314,7 @@ fn what_fails_can_return_by_itself() {
         "cannot become ready (`--fail-fast`): ImagePullBackOff",
         "warning event",
         "hint: rolling back now (`--on-failure undo`)",
-        "web: upgrade to `web-v1`",
+        "web: rollback to `web-v1`",
         "from `web-v2`: 3 replicas in 1 batch (3)",
         "workload `web-v2` deleted",
         "web: done: 3 of 3 upgraded, 3 ready",

@@ -99,8 +99,8 @@ fn quiet_leaves_data_and_trouble() {
     ");
     insta::assert_snapshot!(env.run("apply v1.yaml -q --batches 1").transcript(), @"
     --- stderr
-    web: failed: `rolloutBatches` do not fit: 1, but the upgrade to 3 replicas needs a sum of 3
-      hint: make the batches add up to 3 (first release and upgrade: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
+    web: failed: `rolloutBatches` do not fit: 1, but the rollout of 3 replicas needs a sum of 3
+      hint: make the batches add up to 3 (first release, upgrade and rollback: the target size; scaling: the difference), use percentages, or omit `rolloutBatches` for a single batch
     [exit 4]
     ");
 }

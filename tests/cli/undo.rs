@@ -11,7 +11,7 @@ fn without_argument_it_is_the_revision_before() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
     web    3        3          3       batchReady    rolloutSucceed   0s
     --- stderr
-    web: upgrade to `web-v1`
+    web: rollback to `web-v1`
       from `web-v2`: 3 replicas in 2 batches (1 and 2), batch timeout 10m
     web: workload `web-v1` created
     web: batch 1 of 2: `web-v1` 0 → 1
@@ -175,6 +175,11 @@ fn history_has_every_form() {
     assert_eq!(document["runs"][0]["outcome"], "Succeeded");
     assert_eq!(document["runs"][0]["from"][0], "web-v1");
     assert!(env.run_ok("history -o yaml").stdout.starts_with("version: 1\n"));
+    env.run_ok("undo");
+    let table = env.run_ok("history").stdout;
+    assert!(table.contains("\nRollback   web-v2 → web-v1   3 "), "{table}");
+    let document = env.run_ok("history -o json").stdout;
+    assert!(document.contains(r#""action": "Upgrade""#) && !document.contains("Rollback"), "{document}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::event::{Event, EventKind, ObjectChange, Progress};
-use super::{Mode, Side};
+use super::{Mode, Purpose, Side};
 
 /// An event of every kind, in an order that could happen.
 pub(crate) fn every_event() -> Vec<Event> {
@@ -18,6 +18,8 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
     let started =
         |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| EventKind::RunStarted {
             action,
+            // The runs that are resumed go back.
+            purpose: if resumed { Purpose::Undo } else { Purpose::Forward },
             from: from.iter().map(|name| word(name)).collect(),
             to: word("web-v2"),
             original_size,

@@ -290,6 +290,7 @@ impl ComponentRun<'_> {
         let limits = self.context.limits;
         self.emit(EventKind::RunStarted {
             action: spec.mode,
+            purpose: stored.record.run.purpose,
             from: spec.sources.clone(),
             to: spec.target.clone(),
             original_size: spec.original_size,
