@@ -16,7 +16,7 @@ use crate::cli::flags::args::{GlobalArgs, RunArgs, RunOutput};
 use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::hints::rewriter::{HintRewriter, Reach};
-use crate::cli::terminal::signals::{self, Ended};
+use crate::cli::terminal::signals::{Ended, Signals};
 use crate::cli::terminal::ui::{Narration, Ui};
 use crate::ops::component::ComponentSelector;
 use crate::ops::{
@@ -31,7 +31,7 @@ use crate::report::status::{self as table, ComponentStatus};
 const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a pipeline waits for something that is printed after the outcome is known.
-pub const AFTERWARDS: Duration = Duration::from_secs(10);
+const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// How a run is bounded and printed.
 #[derive(Debug, Clone, Copy)]
@@ -148,13 +148,13 @@ async fn drive(
     let (stopper, control) = ops::control();
     let session = env.context.session.with_stop(control.receiver());
     let context = Context { session, reporter, control, limits, ..env.context.clone() };
-    let ended = signals::heed(&stopper, operation(&context)).await;
+    let ended = signals()?.stop(&stopper, operation(&context)).await;
     if let Some(sandbox) = &env.connection.sandbox {
         sandbox.settle(SANDBOX_RESTS_WITHIN).await;
     }
     // The display gives the terminal back before anything else is printed.
     drop(context);
-    match ended.context("signal handlers cannot be installed")? {
+    match ended {
         Ended::Dropped(signal) => {
             Err(CommandError::message(Kind::Interrupted(signal), "interrupted immediately").hint(RESUME_HINT))
         }
@@ -183,19 +183,38 @@ async fn conclude(
     let is_known =
         !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
     if let Some(format) = output.filter(|_| is_known) {
-        let clock = env.context.session.clock();
-        match clock.within(AFTERWARDS, statuses(env, outcomes)).await {
-            Some(items) => {
-                ui.data(&table::render_status(&items, format, clock.now()));
-                ui.summary(&table::render_status(&items, Format::Wide, clock.now()));
+        match afterwards(env, statuses(env, outcomes)).await {
+            Ok(Some(items)) => {
+                let now = env.context.session.clock().now();
+                ui.data(&table::render_status(&items, format, now));
+                ui.summary(&table::render_status(&items, Format::Wide, now));
             }
-            None => ui.warn("the final state is unknown: the API server no longer answers"),
+            Ok(None) => ui.warn("the final state is unknown: the API server no longer answers"),
+            Err(interrupted) => return Err(kind.map_or(interrupted, CommandError::reported)),
         }
     }
     match kind {
         Some(kind) => Err(CommandError::reported(kind)),
         None => Ok(exit::SUCCESS),
     }
+}
+
+/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it is
+/// `None`.
+///
+/// # Errors
+///
+/// A signal.
+pub async fn afterwards<T>(env: &Env, read: impl Future<Output = T>) -> Result<Option<T>, CommandError> {
+    let read = env.context.session.clock().within(AFTERWARDS, read);
+    let interrupted = |signal| {
+        CommandError::message(Kind::Interrupted(signal), "interrupted before the final state was reported")
+    };
+    signals()?.interrupt(read).await.map_err(interrupted)
+}
+
+fn signals() -> Result<Signals, CommandError> {
+    Ok(Signals::listen().context("signal handlers cannot be installed")?)
 }
 
 /// Where the components stand.

@@ -6,12 +6,7 @@ use crate::support::test_env::{CommandOutput, TestEnv, transcript};
 
 /// A kubeconfig whose server nobody is.
 fn nobody(env: &TestEnv) {
-    env.write(
-        "config",
-        "{apiVersion: v1, kind: Config, current-context: x,
-          clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}],
-          contexts: [{name: x, context: {cluster: c, user: u}}], users: []}",
-    );
+    env.kubeconfig("server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true", "");
 }
 
 #[test]
@@ -116,25 +111,13 @@ fn an_insecure_kubeconfig_is_warned_about() {
     assert!(text.starts_with("warning: the kubeconfig disables verification"), "{text}");
 }
 
-/// A kubeconfig whose cluster is at this server, with these further fields.
-fn at(env: &TestEnv, server: &str, more: &str) {
-    env.write(
-        "config",
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: x,
-              clusters: [{{name: c, cluster: {{server: '{server}'{more}}}}}],
-              contexts: [{{name: x, context: {{cluster: c, user: u}}}}], users: []}}"
-        ),
-    );
-}
-
 /// As kubectl: a host, with TLS where the kubeconfig has something for it.
 #[test]
 fn a_server_without_a_scheme_is_a_host() {
     let http_server = HttpServer::open("", |_| None);
     let insecure = ", insecure-skip-tls-verify: true";
     let env = TestEnv::new();
-    at(&env, &format!("127.0.0.1:{}", http_server.port), "");
+    env.kubeconfig(&format!("server: '127.0.0.1:{}'", http_server.port), "");
     let ran = CommandOutput::of(env.bare("status --kubeconfig config").output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let cases = [
@@ -151,7 +134,7 @@ fn a_server_without_a_scheme_is_a_host() {
     ];
     let started = cases.map(|(server, more, said)| {
         let env = TestEnv::new();
-        at(&env, server, more);
+        env.kubeconfig(&format!("server: '{server}'{more}"), "");
         let child = Child::spawn(env.bare("status --kubeconfig config"));
         (env, child, said)
     });
@@ -206,7 +189,7 @@ fn what_answers_wrongly_is_named_with_its_address() {
     for (code, kind, body, said, hint) in cases {
         let http_server = HttpServer::open("", move |_| Some((code, kind, body.to_owned())));
         let env = TestEnv::new();
-        at(&env, &http_server.address(), "");
+        env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
         let said = said.replace("ADDRESS", &http_server.address());
         for line in [
             "status",
@@ -232,7 +215,7 @@ fn a_server_that_only_fails_is_not_sought_elsewhere() {
     let failed = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "message": "no leader", "code": 500}"#;
     let http_server = HttpServer::open("", move |_| Some((500, "application/json", failed.to_owned())));
     let env = TestEnv::new();
-    at(&env, &http_server.address(), "");
+    env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
     let ran = CommandOutput::of(env.bare("status --kubeconfig config").output().unwrap());
     assert!(ran.code == Some(6) && ran.stderr.contains("no leader (HTTP 500)"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("cluster-info"), "{}", ran.stderr);

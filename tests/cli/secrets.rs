@@ -60,13 +60,7 @@ fn env(cluster: &str, user: impl FnOnce(&TestEnv) -> String) -> TestEnv {
     env.write("cert.pem", CERTIFICATE);
     env.write("token", "canary-token\n");
     let user = user(&env);
-    env.write(
-        "config",
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: x, clusters: [{{name: c, cluster: {{{cluster}}}}}],
-              contexts: [{{name: x, context: {{cluster: c, user: u}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
-        ),
-    );
+    env.kubeconfig(cluster, &user);
     for (file, image) in [("v1", "registry.example/web:1"), ("v2", "registry.example/web:2")] {
         env.write(&format!("{file}.yaml"), shop(file, image));
     }

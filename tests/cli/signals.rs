@@ -1,8 +1,15 @@
 //! Ctrl-C, SIGTERM, and resuming afterwards.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use http::Method;
 use rustix::process::Signal;
 
 use crate::support::child::Child;
+use crate::support::http_server::HttpServer;
+use crate::support::manifest::shop;
 use crate::support::pod_rules;
 use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
@@ -72,6 +79,35 @@ fn a_second_signal_stops_at_once() {
     assert!(matches!(ran.code, Some(130 | 143)), "{ran:?}");
     assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
     resumes(&env);
+}
+
+/// The server hangs once the Lease is given back, when only the final state is left to read.
+#[test]
+fn a_signal_cuts_the_final_read_short() {
+    let (reads, is_reading) = mpsc::channel();
+    let lease_writes = AtomicUsize::new(0);
+    let server = HttpServer::open(pod_rules::READY, move |request| {
+        if request.method != Method::GET && request.uri.path().contains("/leases") {
+            lease_writes.fetch_add(1, Ordering::Relaxed);
+        }
+        if request.method == Method::GET && lease_writes.load(Ordering::Relaxed) > 1 {
+            reads.send(()).unwrap();
+            loop {
+                thread::park();
+            }
+        }
+        None
+    });
+    let env = TestEnv::new();
+    env.kubeconfig(&format!("server: '{}'", server.address()), "");
+    env.write("v1.yaml", shop("v1", "web:1"));
+    let mut child = Child::spawn(env.bare("apply v1.yaml --kubeconfig config"));
+    is_reading.recv().unwrap();
+    child.signal(Signal::INT);
+    let ran = child.end();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""), "{ran:?}");
+    assert!(ran.stderr.contains("web: done: 3 of 3"), "{ran:?}");
+    assert!(ran.stderr.ends_with("error: interrupted before the final state was reported\n"), "{ran:?}");
 }
 
 #[test]

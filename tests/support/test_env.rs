@@ -49,6 +49,17 @@ impl TestEnv {
         self.write("rules.yaml", format!("{}\n", rules.as_ref()));
     }
 
+    /// Writes the kubeconfig `config`, with these fields of its cluster and of its user.
+    pub(crate) fn kubeconfig(&self, cluster: &str, user: &str) {
+        self.write(
+            "config",
+            format!(
+                "{{apiVersion: v1, kind: Config, current-context: x, clusters: [{{name: c, cluster: {{{cluster}}}}}],
+                  contexts: [{{name: x, context: {{cluster: c, user: u}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
+            ),
+        );
+    }
+
     /// A command line as it is, without a cluster; words are parted by spaces.
     pub(crate) fn bare(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));

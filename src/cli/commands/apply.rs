@@ -99,9 +99,8 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     match &pruning {
         Some(pruning) => prune::prune(&env, &requests, pruning, limits, ui).await?,
         None => {
-            // The outcome is known, so a slow server delays the command no longer than this.
             let report = prune::report_leftovers(&env, &requests, ui);
-            env.context.session.clock().within(run::AFTERWARDS, report).await.unwrap_or(Ok(())).ok();
+            run::afterwards(&env, report).await?;
         }
     }
     Ok(code)

@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: the first asks to stop after the write in flight, the second stops at once.
+//! Ctrl-C and SIGTERM: the first asks to stop after the write in flight, the second stops at once. What is printed once
+//! the outcome is known stops at the first.
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 
 use crate::cli::failure::Signal;
 use crate::ops::Stopper;
@@ -15,26 +16,48 @@ pub enum Ended<T> {
     Dropped(Signal),
 }
 
-/// Runs work to its end, heeding signals.
-///
-/// # Errors
-///
-/// A system that lets no handler be set.
-pub async fn heed<T>(stopper: &Stopper, work: impl Future<Output = T>) -> io::Result<Ended<T>> {
-    let mut interrupts = signal(SignalKind::interrupt())?;
-    let mut terminations = signal(SignalKind::terminate())?;
-    let mut first = None;
-    tokio::pin!(work);
-    loop {
-        let received = tokio::select! {
-            output = &mut work => return Ok(Ended::Done(output, first)),
-            _ = interrupts.recv() => Signal::Interrupt,
-            _ = terminations.recv() => Signal::Terminate,
-        };
-        if first.is_some() {
-            return Ok(Ended::Dropped(received));
+/// The signals that arrive from now on.
+pub struct Signals {
+    interrupts: unix::Signal,
+    terminations: unix::Signal,
+}
+
+impl Signals {
+    /// Listens for signals.
+    ///
+    /// # Errors
+    ///
+    /// A system that lets no handler be set.
+    pub fn listen() -> io::Result<Self> {
+        let interrupts = unix::signal(SignalKind::interrupt())?;
+        let terminations = unix::signal(SignalKind::terminate())?;
+        Ok(Self { interrupts, terminations })
+    }
+
+    /// Runs work until it ends or a signal arrives.
+    ///
+    /// # Errors
+    ///
+    /// The signal.
+    pub async fn interrupt<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Signal> {
+        tokio::select! {
+            output = work => Ok(output),
+            _ = self.interrupts.recv() => Err(Signal::Interrupt),
+            _ = self.terminations.recv() => Err(Signal::Terminate),
         }
-        first = Some(received);
+    }
+
+    /// Runs work to its end: the first signal stops it, the second drops it.
+    pub async fn stop<T>(&mut self, stopper: &Stopper, work: impl Future<Output = T>) -> Ended<T> {
+        tokio::pin!(work);
+        let first = match self.interrupt(&mut work).await {
+            Ok(output) => return Ended::Done(output, None),
+            Err(signal) => signal,
+        };
         stopper.stop();
+        match self.interrupt(work).await {
+            Ok(output) => Ended::Done(output, Some(first)),
+            Err(signal) => Ended::Dropped(signal),
+        }
     }
 }
