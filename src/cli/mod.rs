@@ -163,7 +163,7 @@ fn wait(command: impl Future<Output = Result<u8, CommandError>>) -> Result<u8, C
         .build()
         .context("the runtime cannot be started")?;
     let outcome = runtime.block_on(command);
-    // After the verdict nothing is waited for, whatever may still be connected.
+    // After the verdict nothing is waited for, even if connections are open.
     runtime.shutdown_background();
     outcome
 }

@@ -21,7 +21,7 @@ pub enum IfPermitted<T> {
     Denied(Right<'static>),
 }
 
-/// How the API server's authorisation begins to say what somebody may not do; admission forbids in other words.
+/// How the API server's authorisation begins an error about missing rights; admission forbids in other words.
 pub const NO_RIGHT: &str = "\" cannot ";
 
 /// Sorts an answer of a list. A kind that is not served has no objects.

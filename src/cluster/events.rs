@@ -162,8 +162,8 @@ mod tests {
             event("web-a", "FailedScheduling", "0/3 nodes are available", &at(4), 1),
             event("web-b", "FailedScheduling", "0/3 nodes are available", &at(1), 1),
         ];
-        let told = [("web-a".to_owned(), "FailedMount: configmap \"app\" not found".to_owned())];
-        assert_eq!(newest(events), BTreeMap::from(told));
+        let expected = [("web-a".to_owned(), "FailedMount: configmap \"app\" not found".to_owned())];
+        assert_eq!(newest(events), BTreeMap::from(expected));
     }
 
     #[test]

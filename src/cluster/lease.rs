@@ -248,7 +248,7 @@ impl LeaseLock {
         }
     }
 
-    /// Takes the Lease where nobody holds it, or a process that certainly lives no more.
+    /// Takes the Lease where it has no holder, or a holder that is certainly dead.
     ///
     /// # Errors
     /// [`LeaseError`], but for the one about patience.

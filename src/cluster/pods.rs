@@ -25,7 +25,7 @@ const PAGE: u32 = 500;
 /// How many events about one workload are read.
 const MAX_EVENTS: u32 = 500;
 
-/// How many lines of a log are shown where nobody says: enough for a stack's last ones, little enough for any terminal.
+/// How many lines of a log are shown by default: enough for a stack's last ones, little enough for any terminal.
 pub const LOG_LINES: u32 = 8;
 /// How much is asked for of each line, and shown of it.
 const LINE_BYTES: i64 = 512;

@@ -58,7 +58,7 @@ struct WarningLog {
 }
 
 impl ServerWarnings {
-    /// Those that nobody has taken yet.
+    /// Those that are not taken yet.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         let mut kept = self.lock();

@@ -66,7 +66,7 @@ pub async fn find_revisions(
 /// Records a revision.
 ///
 /// # Errors
-/// `AlreadyExists` means that somebody recorded one of that name just now: look again.
+/// `AlreadyExists` means that another process recorded one of that name just now: read again.
 pub async fn create_revision(
     session: &Session,
     namespace: &str,

@@ -60,7 +60,7 @@ pub async fn create_service(
 ) -> Result<DynamicObject, ClusterError> {
     let mut service = service.clone();
     service["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
-    // Not none at all: a Service without a selector gets other addresses, and somebody else may give it endpoints.
+    // Not none at all: a Service without a selector gets other addresses, and its endpoints may come from elsewhere.
     service["spec"]["selector"][keys::INERT] = json!("true");
     let object: DynamicObject =
         serde_json::from_value(service).map_err(|error| ClusterError::Invalid(error.to_string()))?;

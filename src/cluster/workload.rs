@@ -58,7 +58,7 @@ fn count(object: &DynamicObject, pointer: &str) -> u32 {
     object.data.pointer(pointer).and_then(Value::as_i64).map_or(0, |n| u32::try_from(n).unwrap_or(0))
 }
 
-/// A partition in per cent is somebody else's, and so is the spec then; it counts as none.
+/// A partition in per cent is not one that `rollout` writes, so the spec is modified externally; it counts as none.
 fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
     let count = |pointer: &str| count(object, pointer);
     let waits_for_availability = count("/spec/minReadySeconds") > 0;

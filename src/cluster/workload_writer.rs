@@ -147,7 +147,7 @@ impl WorkloadWriter {
         self.session.request_once(self.api.create(&params, &object)).await
     }
 
-    /// Changes labels and annotations of a workload and stamps it, if nobody has put another stamp on it since it was seen.
+    /// Changes labels and annotations of a workload and stamps it, if its stamp has not changed since it was read.
     ///
     /// # Errors
     /// A conflict means that it has changed.

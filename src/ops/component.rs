@@ -23,7 +23,7 @@ impl ComponentSelector {
     ///
     /// # Errors
     /// [`FailureKind::Refused`] if there is no such component, [`FailureKind::Invalid`] if no name is given and the
-    /// namespace has several, and whatever the server answered at last.
+    /// namespace has several, and the server's last error.
     pub async fn load_record(&self, context: &Context) -> Result<Record, Failure> {
         let records = record_store::load_records(&context.session, &self.namespace).await?;
         pick(&records, self.name.as_deref(), &self.namespace).cloned()

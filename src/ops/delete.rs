@@ -1,7 +1,7 @@
 //! Removing what an application owns, and nothing else.
 //!
 //! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it goes.
-//! It begins with a claim of its own, so that no run that is under way can write any more. The run records go last but for
+//! It begins with a claim of its own, so that no run in progress can write afterwards. The run records go last but for
 //! the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
 
 mod finalizers;
@@ -59,7 +59,7 @@ pub enum Removed {
 /// The scope of a name: the component of that name, or else the application.
 ///
 /// # Errors
-/// [`FailureKind::Refused`] if the name is unknown, and whatever the server answered at last.
+/// [`FailureKind::Refused`] if the name is unknown, and the server's last error.
 pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Result<Scope, Failure> {
     let (session, name) = (&context.session, without_prefix(name));
     let known = record_store::load_records(session, namespace).await?;

@@ -32,7 +32,7 @@ pub struct RevisionBody {
 /// The history of a component.
 ///
 /// # Errors
-/// No such component, and whatever the server answered at last.
+/// No such component, and the server's last error.
 pub async fn history(context: &Context, component: &ComponentSelector) -> Result<History, Failure> {
     let (record, stored) = load(context, component).await?;
     let kinds = BTreeSet::from([record.run.spec.kind]);
@@ -50,7 +50,7 @@ pub async fn history(context: &Context, component: &ComponentSelector) -> Result
 /// The workloads of revisions, each referred to by its full name, the part after the component's name, or its number.
 ///
 /// # Errors
-/// No such component or revision, a revision without a workload, and whatever the server answered at last.
+/// No such component or revision, a revision without a workload, and the server's last error.
 pub async fn revision_bodies<const COUNT: usize>(
     context: &Context,
     component: &ComponentSelector,
@@ -76,7 +76,7 @@ pub async fn names(context: &Context, namespace: &str) -> Result<Vec<(String, St
 /// The names of a component's revisions, each with its part after the component's name if it begins with that.
 ///
 /// # Errors
-/// No such component, and whatever the server answered at last.
+/// No such component, and the server's last error.
 pub async fn revision_names(
     context: &Context,
     component: &ComponentSelector,

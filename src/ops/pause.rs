@@ -45,7 +45,7 @@ pub enum Paused {
 /// Pauses the run in progress, and returns once nothing more is written for it.
 ///
 /// # Errors
-/// No such component or no run in progress; another run that took over meanwhile; whatever the server answered at last.
+/// No such component or no run in progress; another run that took over meanwhile; the server's last error.
 pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<Paused, Failure> {
     let session = &context.session;
     let found = component.load_record(context).await?;

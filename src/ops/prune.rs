@@ -55,7 +55,7 @@ pub enum PruneEvent<'a> {
 /// Prunes, once every request is rolled out to its end.
 ///
 /// # Errors
-/// Another run that does not end in time, and whatever the server answered at last.
+/// Another run that does not end in time, and the server's last error.
 pub async fn prune(
     context: &Context,
     requests: &[RolloutRequest],

@@ -44,7 +44,7 @@ pub struct Rehearsal {
 /// Copies what the requests are about to a sandbox. PodMatch reads the cluster.
 ///
 /// # Errors
-/// Whatever would reject a request before its first write, and whatever the server answered at last.
+/// A rejection before the first write, and the server's last error.
 pub async fn rehearse(
     context: &Context,
     requests: &[RolloutRequest],
@@ -78,7 +78,7 @@ pub async fn rehearse(
 #[derive(Debug, Clone)]
 pub struct Injection {
     rule: Rule,
-    /// Whether it is about the pods that the run makes, of whatever image.
+    /// Whether it is about the pods that the run makes, with any image.
     is_of_run: bool,
 }
 
@@ -231,7 +231,7 @@ fn bare(mut object: DynamicObject) -> DynamicObject {
     object
 }
 
-/// Whether a workload has all its pods; whatever else has none.
+/// Whether a workload has all its pods; an object of another kind has none.
 fn is_ready(object: &Value) -> bool {
     let is_workload = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
     let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);

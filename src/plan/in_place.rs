@@ -34,7 +34,7 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
             return Action::Hold { batch: index };
         }
     }
-    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that somebody set.
+    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that was set externally.
     let end = Shape { replicas: spec.target_size, partition: 0 };
     if Shape::of(workload) == end {
         return Action::Finish;
@@ -56,7 +56,7 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
 ///
 /// Where the size shrinks, a CloneSet gives up its surplus at the end: it chooses by itself which pods go, and with a
 /// partition to keep it would remove ready pods of the target. Which pods of a StatefulSet go is decided by their ordinals,
-/// so they go first and are not replaced in vain.
+/// so they go first instead of being replaced and then deleted.
 fn shape(spec: &RunSpec, goal: u32) -> Shape {
     match spec.mode {
         Mode::Upgrade if is_smaller(spec) && spec.kind == WorkloadKind::CloneSet => {

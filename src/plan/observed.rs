@@ -104,7 +104,7 @@ impl Workload {
         self.in_place.as_ref()?.spec_stamp.as_ref()
     }
 
-    /// The revision that its template is of; `None` where somebody else has changed its spec since our last write,
+    /// The revision that its template is of; `None` where its spec was modified externally since our last write,
     /// and for a Deployment, which is named after it.
     #[must_use]
     pub fn template(&self) -> Option<&str> {
@@ -129,7 +129,7 @@ impl Workload {
         self.spec_stamp().is_some_and(|stamp| stamp.generation > self.generation)
     }
 
-    /// Whether somebody else has changed its spec since the run of this claim wrote it.
+    /// Whether its spec was modified externally since the run of this claim wrote it.
     #[must_use]
     pub fn is_modified_externally(&self, epoch: Epoch) -> bool {
         self.spec_stamp().is_some_and(|stamp| stamp.epoch == epoch && self.generation > stamp.generation)

@@ -134,7 +134,7 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
 
 /// The first of the writes that take `excess` pods from the sources.
 ///
-/// First the unready pods of any source go, since they serve nobody and a ReplicaSet removes them first, too; then those
+/// First the unready pods of any source go, since they serve no traffic and a ReplicaSet removes them first, too; then those
 /// of the oldest revision. `sources` are sorted by age, and each is written at most once on the way to its final size.
 /// With an excess of 3:
 ///

@@ -27,7 +27,7 @@ pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batch
     }
     let from = match mode {
         Mode::Release | Mode::Scale => String::new(),
-        // Nobody knows which revision an object that was changed by somebody else is of.
+        // The revision of an object that was modified externally is unknown.
         Mode::Upgrade if sources.is_empty() => "from an externally modified workload: ".to_owned(),
         Mode::Upgrade | Mode::Apply => format!("from {}: ", list_literals(sources)),
     };
@@ -112,7 +112,7 @@ impl Waiting {
         format!("`{}`: {state}", self.workload())
     }
 
-    /// What is waited for, whatever there is now: "`web-v2`: 2 ready".
+    /// What is waited for, regardless of the current state: "`web-v2`: 2 ready".
     #[must_use]
     pub fn goal(&self) -> String {
         let state = match self {

@@ -20,7 +20,7 @@ use crate::report::paint::Paint;
 use crate::report::text::{plural, sanitise};
 use row::{BarCounts, BarRow, Layout};
 
-/// Bars on a terminal of any height: nobody reads more than these while they change.
+/// Bars on a terminal of any height: more cannot be read while they change.
 const MOST_BARS: usize = 10;
 
 /// Rows that are not for bars: the total, and the line that was printed last.

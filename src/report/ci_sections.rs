@@ -1,4 +1,4 @@
-//! Sections that a CI system's page can fold: what a run says on its way stands in one, trouble stands outside.
+//! Sections that a CI system's page can fold: a run's progress is inside one, its warnings and errors are outside.
 //!
 //! GitHub: docs.github.com, "Workflow commands for GitHub Actions", grouping log lines. GitLab: docs.gitlab.com, "Job
 //! logs", custom collapsible sections; the control characters are a part of its form.
@@ -103,7 +103,7 @@ mod tests {
     use crate::report::event::EventKind;
     use crate::report::lines::{Lines, Verbosity};
 
-    fn told(provider: CiProvider) -> String {
+    fn printed(provider: CiProvider) -> String {
         let mut log = Vec::new();
         // Both write to the same log, one after the other.
         let shared = std::cell::RefCell::new(&mut log);
@@ -143,13 +143,13 @@ mod tests {
         let warned = "[   1s] web: warning: the quota is nearly used up\n";
         let (zero, two, three) = (resumed(0), resumed(2), resumed(3));
         assert_eq!(
-            told(CiProvider::GitHub),
+            printed(CiProvider::GitHub),
             format!(
                 "::group::rollout\n{zero}::endgroup::\n{warned}::group::rollout from 2s\n{two}{three}::endgroup::\n"
             )
         );
         assert_eq!(
-            told(CiProvider::GitLab),
+            printed(CiProvider::GitLab),
             format!(
                 "section_start:1000:rollout_1\r\u{1b}[0Krollout\n{zero}section_end:1001:rollout_1\r\u{1b}[0K{warned}\
                  section_start:1002:rollout_2\r\u{1b}[0Krollout from 2s\n{two}{three}section_end:1003:rollout_2\r\u{1b}[0K"

@@ -153,7 +153,7 @@ pub enum EventKind {
         /// Its name.
         service: String,
     },
-    /// A Service was removed: no port is exposed any more.
+    /// A Service was removed: no port is exposed now.
     ServiceRemoved {
         /// Its name.
         service: String,

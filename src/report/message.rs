@@ -24,7 +24,7 @@ pub enum Severity {
     Info,
     /// A batch or a component is done.
     Success,
-    /// Nothing stops, but somebody should know.
+    /// The run continues, but the user should know.
     Warning,
     /// It did not work.
     Error,
@@ -63,7 +63,7 @@ pub fn lines(event: &Event) -> Vec<Line> {
     let detail = |severity, text: String| Line { severity, text };
     all.extend(extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
     if let EventKind::Held { hints, .. } = &event.what {
-        // It is no trouble, so that whoever wants to hear of trouble alone does not hear of this.
+        // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
         all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
     }
     if let EventKind::Interrupted { hints, .. } = &event.what {
@@ -223,7 +223,7 @@ mod tests {
     use crate::report::samples::{every_event, every_event_with};
     use std::collections::BTreeSet;
 
-    /// The place of a kind in the vocabulary. It has no wildcard: whoever adds a kind comes by here, and
+    /// The place of a kind in the vocabulary. It has no wildcard: a new kind has to be added here, and
     /// then to [`every_event`], which the test below holds to it.
     fn place(what: &EventKind) -> usize {
         match what {

@@ -316,7 +316,7 @@ fn rows(plan: &ComponentPlan) -> Vec<StepRow> {
                 batch = *of;
                 format!("scale {}", phrase::resize(&scaling.workload, scaling.from, scaling.to))
             }
-            // Every write is seen first; to say so each time tells nothing.
+            // Every write is followed by this wait: a row for each would say nothing.
             Step::Act(Action::Wait { waiting: Waiting::Generation { .. }, .. }) => continue,
             Step::Act(Action::Wait { waiting, batch: of }) => {
                 batch = *of;

@@ -65,7 +65,7 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             // The soft hyphen, the grapheme joiner, the vowel separator and the fillers, which have no looks.
             | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}'
-            // Tags and selectors, which carry text that nobody sees.
+            // Tags and selectors, which carry invisible text.
             | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 

@@ -40,7 +40,7 @@ pub async fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     match kubeconfig {
         Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig).await,
         Some(kubeconfig) => match &args.kubeconfig {
-            // A file that was named is meant, whatever else there is.
+            // A file named on the command line is the only one.
             Some(path) => Err(without_context(&format!("kubeconfig `{}`", path.display()), &kubeconfig)),
             // Any other without a current context is as good as none, as kubectl has it.
             None if kubeconfig.contexts.is_empty() => in_cluster(no_cluster("no cluster is configured")),
@@ -107,7 +107,7 @@ fn settle(
             };
             Some(found)
         }
-        // A user that is not there is nobody, as client-go has it.
+        // A missing user is anonymous, as in client-go.
         None => users.clone().find(|named| Some(&named.name) == context.user.as_ref()),
     };
     let user = user.and_then(|named| named.auth_info.clone()).unwrap_or_default();

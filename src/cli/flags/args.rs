@@ -2,7 +2,7 @@
 //!
 //! Help text is the doc comment: the first line imperative and without a full stop. Environment variables
 //! stand in for what a CI job sets once; an empty one counts as not set. An empty value on the command line
-//! is refused: it comes from a variable that somebody forgot, and must not mean another cluster.
+//! is refused: it comes from an unset variable, and must not mean another cluster.
 
 use std::path::PathBuf;
 

@@ -58,7 +58,7 @@ pub fn account(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// Nothing, and whatever no image's name has.
+/// Nothing, and characters that no image's name has.
 pub fn image(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) {
         Ok(text.to_owned())

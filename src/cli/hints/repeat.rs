@@ -1,6 +1,6 @@
 //! The flags that select the cluster and the namespace: hints repeat them with every command.
 //!
-//! Of our own commands only the command line counts: what the environment says goes on saying it. kubectl knows none of
+//! Of our own commands only the command line counts: the environment still applies. kubectl knows none of
 //! our variables, so its commands carry them.
 
 use clap::ArgMatches;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::report::ci_sections::CiProvider;
 use crate::report::github;
 
-/// One stream, shared by whoever writes to it.
+/// One stream, shared by all its writers.
 #[derive(Debug, Clone)]
 pub(super) struct Stream(Arc<Mutex<Sink>>);
 
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Sink {
     }
 }
 
-/// Whether anybody reads a stream.
+/// Whether a stream has a reader.
 #[derive(Debug)]
 enum StreamState {
     Open,
@@ -86,7 +86,7 @@ impl Stream {
     }
 }
 
-/// For reporters: trouble is noted in the stream's state, so the reporter need not carry it.
+/// For reporters: an error is kept in the stream's state, so the reporter need not carry it.
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.say(&String::from_utf8_lossy(bytes));

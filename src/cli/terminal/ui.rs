@@ -66,7 +66,7 @@ pub enum Confirmation {
     Yes,
     /// Anything else.
     No,
-    /// Nobody is there to ask.
+    /// There is no terminal to ask on.
     NotAsked,
 }
 
@@ -80,7 +80,7 @@ pub enum Narration {
 }
 
 impl Ui {
-    /// Whether somebody sits at a terminal who can answer.
+    /// Whether a user at a terminal can answer.
     pub fn can_converse(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -160,7 +160,7 @@ impl Ui {
         self.annotate(Level::Warning, None, text);
     }
 
-    /// Marks trouble for whoever reads the job's page rather than its log.
+    /// Annotates the page of the job, for readers who do not open its log.
     fn annotate(&self, level: Level, spot: Option<Location<'_>>, message: &str) {
         if self.page == Some(CiProvider::GitHub) {
             self.stderr.command(&github::annotation(level, "rollout", spot, message));
@@ -215,7 +215,7 @@ impl Ui {
         }
     }
 
-    /// Asks on the terminal whether to do something; elsewhere nobody is asked.
+    /// Asks on the terminal whether to do something; elsewhere it does not ask.
     ///
     /// # Errors
     ///
@@ -321,7 +321,7 @@ pub fn heed_panics(end: fn(u8)) {
             labelled(Label::Error, "this is a bug in `rollout`; please report it with the lines above");
         let kept = labelled(Label::Hint, RESUME_HINT);
         write!(AutoStream::auto(stderr), "{advice}{kept}").ok();
-        // Nothing can be relied on any more.
+        // The state of the process is unknown.
         end(exit::FAILURE);
     }));
 }

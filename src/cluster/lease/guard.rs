@@ -85,7 +85,7 @@ impl LeaseGuard {
         self.doubted.notify_one();
     }
 
-    /// What the server said to the last renewal, if it can take none: nothing will be written any more.
+    /// What the server said to the last renewal, if it rejected it for good: no later renewal can succeed.
     #[must_use]
     pub fn refusal(&self) -> Option<ClusterError> {
         self.refusal.borrow().clone()
@@ -93,10 +93,10 @@ impl LeaseGuard {
 
     /// Waits until there is a [`LeaseGuard::refusal`].
     pub async fn refused(&self) {
-        let mut told = pin!(self.refused.notified());
-        told.as_mut().enable();
+        let mut refused = pin!(self.refused.notified());
+        refused.as_mut().enable();
         if self.refusal.borrow().is_none() {
-            told.await;
+            refused.await;
         }
     }
 

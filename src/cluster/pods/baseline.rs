@@ -1,7 +1,7 @@
 //! Which signs of trouble are of now. A condition or an event that was there when a batch began is not about the batch: some
 //! are never taken back, such as those of Kruise, and events stay for an hour.
 //!
-//! What was there is compared with what is; nobody's clock is asked.
+//! Signs are compared with those from before; no clock is read.
 
 use std::collections::BTreeMap;
 

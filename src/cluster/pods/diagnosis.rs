@@ -39,7 +39,7 @@ pub enum Instance {
     Previous,
 }
 
-/// What keeps a container from starting until somebody changes something; the kubelet tries again for ever.
+/// What keeps a container from starting until a user changes something; the kubelet retries for ever.
 ///
 /// An object that is missing belongs here: a run makes no ConfigMap and no Secret, so waiting for one is waiting for
 /// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells of
@@ -199,8 +199,8 @@ fn of_pod(status: &PodStatus) -> (String, Option<String>) {
     let conditions = || status.conditions.iter().flatten();
     let unscheduled = conditions().find(|one| one.type_ == "PodScheduled" && one.status == "False");
     let unready = || conditions().find(|one| one.type_ == "Ready" && one.status != "True");
-    let told = unscheduled.map(|one| (one, "not scheduled")).or_else(|| Some((unready()?, "not ready")));
-    if let Some((condition, otherwise)) = told {
+    let telling = unscheduled.map(|one| (one, "not scheduled")).or_else(|| Some((unready()?, "not ready")));
+    if let Some((condition, otherwise)) = telling {
         let reason = condition.reason.clone().unwrap_or_else(|| otherwise.to_owned());
         return (reason, condition.message.clone());
     }

@@ -49,7 +49,7 @@ pub enum Change {
     },
     /// It is not wanted.
     Remove(Box<DynamicObject>),
-    /// It is somebody else's; the text says whose.
+    /// It belongs to another owner; the text names it.
     Foreign(String),
 }
 
@@ -103,7 +103,7 @@ impl Change {
     }
 }
 
-/// What of a Service somebody wrote.
+/// What of a Service was written, not assigned by the server.
 fn plain(mut service: Value) -> Value {
     if let Some(metadata) = service["metadata"].as_object_mut() {
         metadata.retain(|field, _| matches!(field.as_str(), "name" | "labels" | "annotations"));
@@ -124,7 +124,7 @@ pub fn service_change(seen: Option<&DynamicObject>, wanted: &WantedService<'_>) 
     match (seen, &wanted.service, foreign) {
         (None, None, _) => Change::None,
         (None, Some(service), _) => Change::Create(marked(service)),
-        // What is not wanted and is not ours is nobody's business.
+        // A Service of another owner that is not wanted stays as it is.
         (Some(_), None, Some(_)) => Change::None,
         (Some(_), Some(_), Some(reason)) => Change::Foreign(reason),
         (Some(seen), None, None) => Change::Remove(Box::new(seen.clone())),

@@ -19,16 +19,16 @@ fn answering(seed: u64, code: u16) -> Session {
     Session::seeded(seed, Client::new(service, "x"), Clock::system(), Timeouts::default())
 }
 
-/// What is told of the retries of a read that never succeeds, and when it ends.
+/// The reported delays of the retries of a read that never succeeds, and when it ends.
 async fn retries(seed: u64) -> Vec<Duration> {
-    let told = Rc::new(RefCell::new(Vec::new()));
-    let heard = told.clone();
+    let reported = Rc::new(RefCell::new(Vec::new()));
+    let sink = reported.clone();
     let session =
-        answering(seed, 503).with_retry_observer(Rc::new(move |_, delay| heard.borrow_mut().push(delay)));
+        answering(seed, 503).with_retry_observer(Rc::new(move |_, delay| sink.borrow_mut().push(delay)));
     let api = session.api::<ConfigMap>("x");
     let failed = session.read(|| api.get("y")).await;
     assert!(matches!(failed, Err(ClusterError::Exhausted { .. })), "{failed:?}");
-    told.take()
+    reported.take()
 }
 
 /// Fails writes of a session until it gives up; how long that took.
@@ -62,10 +62,10 @@ fn expiring() -> Session {
 /// Neither trouble of the network, nor waited for as long as that.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_are_no_outage() {
-    let told = Rc::new(RefCell::new(Vec::new()));
-    let heard = told.clone();
-    let session = expiring()
-        .with_retry_observer(Rc::new(move |message, _| heard.borrow_mut().push(message.to_owned())));
+    let reported = Rc::new(RefCell::new(Vec::new()));
+    let sink = reported.clone();
+    let session =
+        expiring().with_retry_observer(Rc::new(move |message, _| sink.borrow_mut().push(message.to_owned())));
     let api = session.api::<ConfigMap>("x");
     session.read(|| api.get("y")).await.unwrap();
     let expired = ClusterError::Unauthorized("the credential plugin failed with exit status: 1".to_owned());
@@ -89,7 +89,7 @@ async fn credentials_that_expire_are_no_outage() {
             "{attempt}: {lasted:?}"
         );
     }
-    assert!(told.borrow().iter().all(|message| *message == expired.to_string()), "{told:?}");
+    assert!(reported.borrow().iter().all(|message| *message == expired.to_string()), "{reported:?}");
 }
 
 #[tokio::test(start_paused = true)]
