@@ -217,11 +217,11 @@ async fn in_cluster(
             Some(list.items.iter().map(ResourceExt::name_any).collect())
         }
         Names::Components => {
-            let names = history::names(context, env.namespace()).await.ok()?;
+            let names = history::component_names(context, env.namespace()).await.ok()?;
             Some(names.into_iter().map(|(component, _)| component).collect())
         }
         Names::Rolled => {
-            let names = history::names(context, env.namespace()).await.ok()?;
+            let names = history::component_names(context, env.namespace()).await.ok()?;
             Some(names.into_iter().flat_map(|(component, application)| [component, application]).collect())
         }
         Names::Revisions => {

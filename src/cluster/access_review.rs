@@ -27,7 +27,7 @@ impl<'a> AccessReview<'a> {
     /// # Errors
     /// See [`Session::read`].
     pub async fn load(session: &'a Session, namespace: &'a str) -> Result<Self, ClusterError> {
-        let rules = rules(session, namespace).await?;
+        let rules = review_rules(session, namespace).await?;
         Ok(Self { session, namespace, rules })
     }
 
@@ -72,7 +72,7 @@ pub fn rights_of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<
     deletes.chain(writes)
 }
 
-async fn rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {
+async fn review_rules(session: &Session, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {
     let api = session.cluster_wide::<SelfSubjectRulesReview>();
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) },

@@ -56,7 +56,7 @@ pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError 
     if let Some(error) = CredentialError::find(error) {
         return ClusterError::Unauthorized(error.to_string());
     }
-    if let Some(anomaly) = find::<InvalidResponse>(error) {
+    if let Some(anomaly) = find_cause::<InvalidResponse>(error) {
         return match anomaly {
             InvalidResponse::Timeout(limit) => timed_out(*limit, server),
             InvalidResponse::NotApiServer { code, said } => not_api_server(*code, said, server),
@@ -163,7 +163,7 @@ fn broken(message: &str, server: &ServerName) -> ClusterError {
 }
 
 /// The first error of a type in a chain.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {

@@ -27,17 +27,17 @@ pub async fn list_workload_warnings(
     workload: &str,
     baseline: &Baseline,
 ) -> Vec<String> {
-    let list = list(session, namespace, "type=Warning").await;
+    let list = list_events(session, namespace, "type=Warning").await;
     summed_up(list.iter().filter(|event| concerns(event, workload) && baseline.is_new(event)))
 }
 
 /// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
 /// cannot be mounted, only events report. Where they cannot be read, there are none.
 pub async fn list_pod_warnings(session: &Session, namespace: &str) -> BTreeMap<String, String> {
-    newest(list(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
+    newest(list_events(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
 }
 
-async fn list(session: &Session, namespace: &str, fields: &str) -> Vec<Event> {
+async fn list_events(session: &Session, namespace: &str, fields: &str) -> Vec<Event> {
     let api = session.api::<Event>(namespace);
     let params = ListParams::default().fields(fields).limit(MAX_EVENTS);
     let list = session.clock().within(WITHIN, session.request_untracked(api.list(&params))).await;
@@ -48,7 +48,10 @@ fn newest(mut events: Vec<Event>) -> BTreeMap<String, String> {
     // What kept a pod from having a node is over once it has one.
     events.retain(|event| event.reason.as_deref() != Some("FailedScheduling"));
     events.sort_by_key(time);
-    events.iter().map(|event| (event.involved_object.name.clone().unwrap_or_default(), text(event))).collect()
+    events
+        .iter()
+        .map(|event| (event.involved_object.name.clone().unwrap_or_default(), event_text(event)))
+        .collect()
 }
 
 /// Names of what a workload makes begin with its own: `web-v2-5d4f`, `web-v2-5d4f-x7k2p`, `db-0`.
@@ -73,7 +76,7 @@ fn summed_up<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<String> {
         let summary = by_text.entry(general(event)).or_default();
         summary.times = summary.times.saturating_add(count.max(1));
         if summary.text.is_empty() || summary.last < time(event) {
-            (summary.last, summary.text) = (time(event), text(event));
+            (summary.last, summary.text) = (time(event), event_text(event));
         }
     }
     let mut summaries: Vec<EventSummary> = by_text.into_values().collect();
@@ -97,8 +100,8 @@ fn time(event: &Event) -> Option<Timestamp> {
 }
 
 /// Reason and message.
-fn text(event: &Event) -> String {
-    described(event, event.message.as_deref().unwrap_or_default())
+fn event_text(event: &Event) -> String {
+    describe_event(event, event.message.as_deref().unwrap_or_default())
 }
 
 /// The same without the pod's name and uid, which would set equal warnings apart.
@@ -110,10 +113,10 @@ fn general(event: &Event) -> String {
             message = message.replace(own, general);
         }
     }
-    described(event, &message)
+    describe_event(event, &message)
 }
 
-fn described(event: &Event, message: &str) -> String {
+fn describe_event(event: &Event, message: &str) -> String {
     let reason = event.reason.as_deref().unwrap_or("warning");
     let short: String = message.chars().take(MESSAGE_WIDTH).collect();
     if short.is_empty() { reason.to_owned() } else { format!("{reason}: {short}") }

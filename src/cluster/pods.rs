@@ -5,7 +5,7 @@ pub mod diagnosis;
 
 use std::time::Duration;
 
-use diagnosis::{ContainerLog, Instance, PodProblem, described};
+use diagnosis::{ContainerLog, Instance, PodProblem, with_message};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, LogParams};
@@ -89,8 +89,8 @@ pub async fn inspect_workload(
     let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
     let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
     let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = pods.iter().filter(stays).partition(is_newest);
-    let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_ready(pod));
-    earlier.retain(|pod| !is_ready(pod));
+    let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_pod_ready(pod));
+    earlier.retain(|pod| !is_pod_ready(pod));
     let mut problems: Vec<PodProblem> = unready.into_iter().map(PodProblem::of).collect();
     problems.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
     let is_ordered = kind == WorkloadKind::StatefulSet
@@ -174,7 +174,7 @@ async fn last_warning(
         last.or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
     };
     let last = events.iter().max_by_key(|event| time(event))?;
-    let text = described(last.reason.as_deref().unwrap_or("warning"), last.message.as_deref());
+    let text = with_message(last.reason.as_deref().unwrap_or("warning"), last.message.as_deref());
     Some(Complaint { text, age: Age::New })
 }
 
@@ -205,7 +205,7 @@ fn is_of(pod: &Pod, revision: &str) -> bool {
     pod.labels().get("controller-revision-hash").is_some_and(|label| hash(label) == hash(revision))
 }
 
-fn is_ready(pod: &Pod) -> bool {
+fn is_pod_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

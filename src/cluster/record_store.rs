@@ -166,7 +166,7 @@ pub async fn claim_record(
                         labels::NAME: record.application,
                     },
                 },
-                "data": {RECORD: text(record), EPOCH: record.epoch.to_string()},
+                "data": {RECORD: record_json(record), EPOCH: record.epoch.to_string()},
             }))
             .map_err(|error| ClusterError::Other(error.to_string()))?;
             let params = create_params();
@@ -176,7 +176,7 @@ pub async fn claim_record(
             let patch = json_patch(json!([
                 {"op": "test", "path": "/metadata/uid", "value": previous.uid},
                 {"op": "test", "path": "/metadata/resourceVersion", "value": previous.resource_version},
-                {"op": "add", "path": format!("/data/{RECORD}"), "value": text(record)},
+                {"op": "add", "path": format!("/data/{RECORD}"), "value": record_json(record)},
                 {"op": "add", "path": format!("/data/{EPOCH}"), "value": record.epoch.to_string()},
             ]))?;
             session.request_once(api.patch(&name, &patch_params(), &patch)).await?
@@ -199,14 +199,14 @@ pub async fn update_record(
     let patch = json_patch(json!([
         {"op": "test", "path": "/metadata/uid", "value": seen.uid},
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version},
-        {"op": "replace", "path": format!("/data/{RECORD}"), "value": text(record)},
+        {"op": "replace", "path": format!("/data/{RECORD}"), "value": record_json(record)},
     ]))?;
     parse_record(
         &session.request_once(api.patch(&record_name(&record.component), &patch_params(), &patch)).await?,
     )
 }
 
-fn text(record: &Record) -> String {
+fn record_json(record: &Record) -> String {
     serde_json::to_string(record).expect("a record has string keys only")
 }
 

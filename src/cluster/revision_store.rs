@@ -14,7 +14,7 @@ use crate::cluster::workload_writer::create_params;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
 
-fn resource() -> ApiResource {
+fn revision_resource() -> ApiResource {
     ApiResource::erase::<ControllerRevision>(&())
 }
 
@@ -27,12 +27,12 @@ pub async fn list_revisions(
     namespace: &str,
     components: &[String],
 ) -> Result<Vec<StoredRevision>, ClusterError> {
-    let api = session.dynamic(namespace, &resource());
+    let api = session.dynamic(namespace, &revision_resource());
     let selector =
         Expression::In(labels::REVISION_COMPONENT.to_owned(), components.iter().cloned().collect());
     let params = ListParams::default().labels_from(&selector.into());
     let list = session.read(|| api.list(&params)).await?;
-    let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read).collect();
+    let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read_revision).collect();
     revisions.sort_by(|a, b| (a.revision, &a.name).cmp(&(b.revision, &b.name)));
     Ok(revisions)
 }
@@ -46,8 +46,8 @@ pub async fn get_revision(
     namespace: &str,
     name: &str,
 ) -> Result<Option<StoredRevision>, ClusterError> {
-    let api = session.dynamic(namespace, &resource());
-    Ok(session.read(|| api.get_opt(name)).await?.as_ref().and_then(read))
+    let api = session.dynamic(namespace, &revision_resource());
+    Ok(session.read(|| api.get_opt(name)).await?.as_ref().and_then(read_revision))
 }
 
 /// Reads those revisions of these names that exist, even those of other components.
@@ -59,8 +59,8 @@ pub async fn find_revisions(
     namespace: &str,
     names: &BTreeSet<String>,
 ) -> Result<Vec<StoredRevision>, ClusterError> {
-    let found = find_by_name(session, namespace, &resource(), names, "").await?;
-    Ok(found.values().filter_map(read).collect())
+    let found = find_by_name(session, namespace, &revision_resource(), names, "").await?;
+    Ok(found.values().filter_map(read_revision).collect())
 }
 
 /// Records a revision.
@@ -72,12 +72,13 @@ pub async fn create_revision(
     namespace: &str,
     object: &Value,
 ) -> Result<StoredRevision, ClusterError> {
-    let api = session.dynamic(namespace, &resource());
+    let api = session.dynamic(namespace, &revision_resource());
     let object: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| ClusterError::Invalid(error.to_string()))?;
     let params = create_params();
     let created = session.request_once(api.create(&params, &object)).await?;
-    read(&created).ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
+    read_revision(&created)
+        .ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
 }
 
 /// Removes a revision exactly as it was read.
@@ -89,7 +90,7 @@ pub async fn delete_revision(
     namespace: &str,
     revision: &StoredRevision,
 ) -> Result<(), ClusterError> {
-    let api = session.dynamic(namespace, &resource());
+    let api = session.dynamic(namespace, &revision_resource());
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(revision.uid.clone()),
@@ -103,6 +104,6 @@ pub async fn delete_revision(
     }
 }
 
-fn read(object: &DynamicObject) -> Option<StoredRevision> {
+fn read_revision(object: &DynamicObject) -> Option<StoredRevision> {
     StoredRevision::from_object(&serde_json::to_value(object).ok()?)
 }

@@ -28,7 +28,7 @@ pub fn component_selector(components: &[String]) -> Selector {
 /// What the planner reads of a workload.
 #[must_use]
 pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload {
-    let count = |pointer: &str| count(object, pointer);
+    let count = |pointer: &str| read_count(object, pointer);
     Workload {
         name: object.name_any(),
         uid: Uid(object.uid().unwrap_or_default()),
@@ -54,13 +54,13 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
     }
 }
 
-fn count(object: &DynamicObject, pointer: &str) -> u32 {
+fn read_count(object: &DynamicObject, pointer: &str) -> u32 {
     object.data.pointer(pointer).and_then(Value::as_i64).map_or(0, |n| u32::try_from(n).unwrap_or(0))
 }
 
 /// A partition in per cent is not one that `rollout` writes, so the spec is modified externally; it counts as none.
 fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
-    let count = |pointer: &str| count(object, pointer);
+    let count = |pointer: &str| read_count(object, pointer);
     let waits_for_availability = count("/spec/minReadySeconds") > 0;
     let (partition, updated_ready) = match kind {
         WorkloadKind::CloneSet => {

@@ -17,14 +17,14 @@ pub async fn abort(
     component: &ComponentSelector,
     overrides: &Overrides,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    Ok(apply::apply(context, &[request(context, component, overrides).await?]).await)
+    Ok(apply::apply(context, &[abort_request(context, component, overrides).await?]).await)
 }
 
 /// What [`abort`] asks of the driver, for a plan of it.
 ///
 /// # Errors
 /// No such component.
-pub async fn request(
+pub async fn abort_request(
     context: &Context,
     component: &ComponentSelector,
     overrides: &Overrides,

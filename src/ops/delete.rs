@@ -154,7 +154,7 @@ pub async fn delete(
                 None => return Ok(Removed::Overtaken(overtaken(&record))),
             }
         }
-        remove(session, &fenced, extent, &lease, &mut say).await
+        remove_objects(session, &fenced, extent, &lease, &mut say).await
     };
     let removed = tokio::select! {
         removed = work => removed,
@@ -218,7 +218,7 @@ async fn fence(
 }
 
 /// Removes what may go, one object after the other, for as long as the claims stand.
-async fn remove(
+async fn remove_objects(
     session: &Session,
     inventory: &Inventory,
     extent: Extent,
@@ -252,7 +252,7 @@ async fn remove(
             if owned.is_record() && !held.is_empty() {
                 break;
             }
-            match standing(session, inventory, owned, lease).await {
+            match overtaken_by(session, inventory, owned, lease).await {
                 Ok(None) => {}
                 Ok(Some(failure)) => return Ok(Removed::Overtaken(failure)),
                 Err(error) => {
@@ -270,7 +270,7 @@ async fn remove(
 }
 
 /// Why an object may no longer go: its component or the Lease was taken. A later run may have recreated it.
-async fn standing(
+async fn overtaken_by(
     session: &Session,
     inventory: &Inventory,
     owned: &OwnedObject,

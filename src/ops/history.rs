@@ -34,7 +34,7 @@ pub struct RevisionBody {
 /// # Errors
 /// No such component, and the server's last error.
 pub async fn history(context: &Context, component: &ComponentSelector) -> Result<History, Failure> {
-    let (record, stored) = load(context, component).await?;
+    let (record, stored) = load_revisions(context, component).await?;
     let kinds = BTreeSet::from([record.run.spec.kind]);
     let mut workloads = list_workloads(&context.session, &component.namespace, &kinds).await?;
     let labelled = workloads.remove(&record.component).unwrap_or_default();
@@ -56,7 +56,7 @@ pub async fn revision_bodies<const COUNT: usize>(
     component: &ComponentSelector,
     references: [&str; COUNT],
 ) -> Result<[RevisionBody; COUNT], Failure> {
-    let (record, stored) = load(context, component).await?;
+    let (record, stored) = load_revisions(context, component).await?;
     let mut bodies = Vec::new();
     for reference in references {
         bodies.push(body(reference, &record, &stored)?);
@@ -68,7 +68,7 @@ pub async fn revision_bodies<const COUNT: usize>(
 ///
 /// # Errors
 /// Whatever the server answered at last.
-pub async fn names(context: &Context, namespace: &str) -> Result<Vec<(String, String)>, Failure> {
+pub async fn component_names(context: &Context, namespace: &str) -> Result<Vec<(String, String)>, Failure> {
     let records = record_store::load_records(&context.session, namespace).await?;
     Ok(records.into_iter().map(|stored| (stored.record.component, stored.record.application)).collect())
 }
@@ -81,12 +81,12 @@ pub async fn revision_names(
     context: &Context,
     component: &ComponentSelector,
 ) -> Result<Vec<(String, Option<String>)>, Failure> {
-    let (record, stored) = load(context, component).await?;
+    let (record, stored) = load_revisions(context, component).await?;
     let short = |name: &str| revision::short(name, &record.component).map(str::to_owned);
     Ok(stored.into_iter().map(|revision| (revision.name.clone(), short(&revision.name))).collect())
 }
 
-async fn load(
+async fn load_revisions(
     context: &Context,
     component: &ComponentSelector,
 ) -> Result<(Record, Vec<StoredRevision>), Failure> {

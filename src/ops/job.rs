@@ -51,7 +51,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
         let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MOST_BYTES}");
         return Err(Failure::new(FailureKind::Invalid, reason).hint("print a Job for each of them"));
     }
-    let name = name(&request);
+    let name = job_name(&request);
     let job = job_object(&name, &request);
     let documents = [manifests(&name, request.namespace, request.manifests), job];
     let mut text = rbac::role(Some(request.namespace), request.rights, Views::None)
@@ -61,7 +61,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
 }
 
 /// A name that differs between Jobs, and is the same for the same request.
-fn name(request: &JobRequest<'_>) -> String {
+fn job_name(request: &JobRequest<'_>) -> String {
     let work = json!([request.manifests, request.image, request.flags]).to_string();
     let application = request.applications.first().map_or("", |application| &application.name);
     // The pods' names, and a label's value, have room for no more.

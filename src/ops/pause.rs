@@ -78,7 +78,7 @@ pub(super) async fn amend_record(
     change: impl Fn(&mut Record),
 ) -> Result<StoredRecord, Failure> {
     loop {
-        let seen = load_record(session, at).await?;
+        let seen = load_component_record(session, at).await?;
         let mut record = seen.record.clone();
         change(&mut record);
         if record == seen.record {
@@ -102,7 +102,7 @@ async fn await_standstill(
     let clock = session.clock();
     let mut expiry = Expiry::default();
     loop {
-        let stored = load_record(session, at).await?;
+        let stored = load_component_record(session, at).await?;
         let run = &stored.record.run;
         if stored.record.epoch != before.record.epoch || run.paused.is_none() {
             let reason = format!("component `{}` was resumed by `{}` in the meantime", at.component, run.by);
@@ -128,7 +128,7 @@ async fn await_standstill(
     }
 }
 
-async fn load_record(session: &Session, at: ComponentRef<'_>) -> Result<StoredRecord, Failure> {
+async fn load_component_record(session: &Session, at: ComponentRef<'_>) -> Result<StoredRecord, Failure> {
     record_store::load_record(session, at.namespace, at.component).await?.ok_or_else(|| {
         let reason = format!("component `{}` has never been rolled out here", at.component);
         Failure::refused(reason).hint("see `rollout status`")

@@ -24,7 +24,7 @@ pub async fn promote(
     component: &ComponentSelector,
     promotion: Promotion,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    let request = request(context, component, promotion).await?;
+    let request = promote_request(context, component, promotion).await?;
     resume::end_pause(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }
@@ -33,7 +33,7 @@ pub async fn promote(
 ///
 /// # Errors
 /// No such component.
-pub async fn request(
+pub async fn promote_request(
     context: &Context,
     component: &ComponentSelector,
     promotion: Promotion,

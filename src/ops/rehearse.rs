@@ -67,10 +67,10 @@ pub async fn rehearse(
     }
     let mut objects = Vec::new();
     for request in requests {
-        objects.extend(read(&context.session, request).await?);
+        objects.extend(read_objects(&context.session, request).await?);
     }
     let copied = objects.len();
-    let (sandbox, context) = open(context, objects, injections, &targets).await?;
+    let (sandbox, context) = open_copy(context, objects, injections, &targets).await?;
     Ok(Rehearsal { context, sandbox, copied, warnings })
 }
 
@@ -121,7 +121,7 @@ impl Target {
 }
 
 /// The kubelet's rules for pods from a moment on: what is injected, and the usual after it.
-fn rules(injections: &[Injection], targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
+fn pod_rules(injections: &[Injection], targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
     let of = |Injection { rule, is_of_run }: &Injection| match is_of_run {
         false => vec![rule.clone()],
         true => targets.iter().map(|one| Rule { only: Some(one.pods(since)), ..rule.clone() }).collect(),
@@ -133,7 +133,7 @@ fn rules(injections: &[Injection], targets: &[Target], since: Timestamp, usual: 
 type Copied = (ApiResource, DynamicObject);
 
 /// What a run of a request may see, dependents after what they depend on.
-async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
+async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
     let components = request.component_names();
     let names = components.join(",");
     let mut lists = vec![
@@ -176,7 +176,7 @@ async fn read(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>
 }
 
 /// A sandbox with the objects, once their pods are ready; pods to come fail as injected.
-async fn open(
+async fn open_copy(
     real: &Context,
     objects: Vec<Copied>,
     injections: &[Injection],
@@ -204,12 +204,12 @@ async fn open(
         session.request_once(api.create(&PostParams::default(), &bare(object))).await?;
     }
     for _ in 0..MOST_READS {
-        if sandbox.objects().iter().all(is_ready) {
+        if sandbox.objects().iter().all(has_all_pods) {
             break;
         }
         session.clock().pause(READ_EVERY).await;
     }
-    sandbox.set_rules(rules(injections, targets, session.clock().now(), &usual));
+    sandbox.set_rules(pod_rules(injections, targets, session.clock().now(), &usual));
     Ok((sandbox, Context::new(session, real.identity.clone())))
 }
 
@@ -232,7 +232,7 @@ fn bare(mut object: DynamicObject) -> DynamicObject {
 }
 
 /// Whether a workload has all its pods; an object of another kind has none.
-fn is_ready(object: &Value) -> bool {
+fn has_all_pods(object: &Value) -> bool {
     let is_workload = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
     let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
     !is_workload || object["status"]["readyReplicas"].as_i64().unwrap_or(0) >= wanted
@@ -247,7 +247,7 @@ mod tests {
         let injected = parse_injections(&["web:5*=NeverReady".to_owned(), "OOMKilled".to_owned()]).unwrap();
         let target = |name: &str| Target { component: name.to_owned(), revision: format!("{name}-v2") };
         let usual = parse_rules("usual", USUAL).unwrap();
-        let rules = rules(&injected, &[target("web"), target("api")], Timestamp::UNIX_EPOCH, &usual);
+        let rules = pod_rules(&injected, &[target("web"), target("api")], Timestamp::UNIX_EPOCH, &usual);
         let about = |rule: &Rule| {
             let labels = rule.only.iter().flat_map(|only| only.labels.values().cloned());
             format!("{} {}", rule.image, labels.collect::<Vec<_>>().join(" "))

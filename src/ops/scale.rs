@@ -16,14 +16,14 @@ pub async fn scale(
     replicas: u32,
     overrides: &Overrides,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    Ok(apply::apply(context, &[request(context, component, replicas, overrides).await?]).await)
+    Ok(apply::apply(context, &[scale_request(context, component, replicas, overrides).await?]).await)
 }
 
 /// What [`scale`] asks of the driver, for a plan of it.
 ///
 /// # Errors
 /// No such component.
-pub async fn request(
+pub async fn scale_request(
     context: &Context,
     component: &ComponentSelector,
     replicas: u32,

@@ -35,14 +35,14 @@ pub async fn undo(
     component: &ComponentSelector,
     undo: &UndoRequest,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    Ok(apply::apply(context, &[request(context, component, undo).await?]).await)
+    Ok(apply::apply(context, &[undo_request(context, component, undo).await?]).await)
 }
 
 /// What [`undo`] asks of the driver, for a plan of it.
 ///
 /// # Errors
 /// No such component.
-pub async fn request(
+pub async fn undo_request(
     context: &Context,
     component: &ComponentSelector,
     undo: &UndoRequest,

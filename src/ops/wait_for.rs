@@ -27,7 +27,7 @@ pub enum Verdict {
 
 /// Whether the component's run has failed.
 #[must_use]
-pub fn has_failed(item: &ComponentStatus) -> bool {
+pub fn has_run_failed(item: &ComponentStatus) -> bool {
     item.rolling_state == RollingState::RolloutFailed
 }
 

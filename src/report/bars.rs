@@ -102,7 +102,7 @@ impl Bars {
                     text: String::new(),
                     since: now,
                 };
-                self.0.insert(key(event), bar);
+                self.0.insert(bar_key(event), bar);
             }
             EventKind::Waiting { progress, on } => {
                 let bar = self.bar(event);
@@ -155,7 +155,12 @@ impl Bars {
 
     fn bar(&mut self, event: &Event) -> &mut Bar {
         let (state, since) = (BarState::Rolling, event.elapsed);
-        self.0.entry(key(event)).or_insert_with(|| Bar { state, progress: None, text: String::new(), since })
+        self.0.entry(bar_key(event)).or_insert_with(|| Bar {
+            state,
+            progress: None,
+            text: String::new(),
+            since,
+        })
     }
 
     /// Whether nothing is under way.
@@ -201,7 +206,7 @@ impl Bars {
     }
 }
 
-fn key(event: &Event) -> Key {
+fn bar_key(event: &Event) -> Key {
     (event.application.clone(), event.component.clone())
 }
 

@@ -81,7 +81,7 @@ impl<R, W: Write> CiSections<R, W> {
 impl<R: Reporter, W: Write> Reporter for CiSections<R, W> {
     fn event(&mut self, event: &Event) {
         self.now = event.elapsed;
-        if message::lines(event).iter().any(|line| line.severity.is_trouble()) {
+        if message::event_lines(event).iter().any(|line| line.severity.is_trouble()) {
             self.close();
         } else {
             self.open();

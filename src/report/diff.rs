@@ -18,7 +18,7 @@ const CONTEXT: usize = 3;
 
 /// The difference between two workloads of a kind, either of which may not be there; empty where they are
 /// the same. Safe to show.
-pub fn workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Value>) -> String {
+pub fn diff_workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Value>) -> String {
     let header = |workload: Option<&Value>| header(kind.noun(), workload);
     let (from, to) = (header(before), header(after));
     let is_by_construction = !kind.is_in_place() && before.is_some() && after.is_some() && from != to;
@@ -31,7 +31,7 @@ pub fn workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Valu
 }
 
 /// The difference between two objects of a kind, either of which may not be there. Safe to show.
-pub fn objects(noun: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+pub fn diff_objects(noun: &str, before: Option<&Value>, after: Option<&Value>) -> String {
     let text = |object: Option<&Value>| object.map(yaml).unwrap_or_default();
     unified(&header(noun, before), &header(noun, after), &text(before), &text(after))
 }
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn names_alone_are_no_difference() {
         let (one, two) = (workload("web-v1", "web:1"), workload("web-v2", "web:1"));
-        assert_eq!(workloads(WorkloadKind::Deployment, Some(&one), Some(&two)), "");
+        assert_eq!(diff_workloads(WorkloadKind::Deployment, Some(&one), Some(&two)), "");
     }
 
     #[test]
     fn lines_have_their_colours_and_no_others() {
         let (one, two) = (workload("web-v1", "web:\u{202e}1"), workload("web-v2", "web:2"));
-        let text = workloads(WorkloadKind::Deployment, Some(&one), Some(&two));
+        let text = diff_workloads(WorkloadKind::Deployment, Some(&one), Some(&two));
         assert!(text.starts_with("\x1b[1m--- deployment/web-v1\x1b[0m\n"), "{text:?}");
         assert!(text.contains("\x1b[32m+    image: web:2\x1b[0m\n"), "{text:?}");
         assert!(text.contains("\x1b[36m@@ ") && text.contains("\x1b[31m-    image: "), "{text:?}");
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_dev_null() {
-        let text = workloads(WorkloadKind::Deployment, None, Some(&workload("web-v1", "web:1")));
+        let text = diff_workloads(WorkloadKind::Deployment, None, Some(&workload("web-v1", "web:1")));
         assert!(text.contains("--- /dev/null") && text.contains("+  name: web-v1"), "{text:?}");
     }
 }

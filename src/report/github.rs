@@ -39,14 +39,14 @@ pub fn annotation(level: Level, title: &str, spot: Option<Location<'_>>, message
     let place = spot.map_or_else(String::new, |Location { file, line, column }| {
         format!("file={},line={line},col={column},", property(file))
     });
-    format!("::{level} {place}title={}::{}\n", property(title), value(&sanitise_block(message)))
+    format!("::{level} {place}title={}::{}\n", property(title), escape_value(&sanitise_block(message)))
 }
 
 fn property(text: &str) -> String {
-    value(&sanitise(text)).replace(':', "%3A").replace(',', "%2C")
+    escape_value(&sanitise(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
-fn value(text: &str) -> String {
+fn escape_value(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 

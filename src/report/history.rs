@@ -136,7 +136,7 @@ struct HistoryDocument<'a> {
 pub fn render_history(history: &History, format: Format, now: Timestamp) -> String {
     let document = HistoryDocument { version: VERSION, history };
     match format {
-        Format::Table | Format::Wide => tables(history, now),
+        Format::Table | Format::Wide => history_tables(history, now),
         Format::Json => structured::to_json(&document),
         Format::Yaml => structured::to_yaml(&document),
         Format::Name => history
@@ -147,7 +147,7 @@ pub fn render_history(history: &History, format: Format, now: Timestamp) -> Stri
     }
 }
 
-fn tables(history: &History, now: Timestamp) -> String {
+fn history_tables(history: &History, now: Timestamp) -> String {
     let age = |since: Timestamp| duration_ago(now.duration_since(since));
     let mut revisions = Table::new(&["REVISION", "NAME", "IMAGE", "READY", "AGE"]);
     for one in &history.revisions {

@@ -36,7 +36,7 @@ impl<W: Write> Reporter for Lines<W> {
     fn event(&mut self, event: &Event) {
         let time = format!("[{:>5}]", elapsed(event.elapsed));
         let mut text = String::new();
-        for line in message::lines(event) {
+        for line in message::event_lines(event) {
             if self.detail == Verbosity::Full || line.severity.is_trouble() {
                 text.push_str(&format!("{time} {}\n", line.text));
             }

@@ -53,7 +53,7 @@ pub fn subject(event: &Event) -> &str {
 }
 
 /// An event in words. The first line begins with the subject; evidence and hints follow, hints last.
-pub fn lines(event: &Event) -> Vec<Line> {
+pub fn event_lines(event: &Event) -> Vec<Line> {
     let line = |severity, text: String| Line {
         severity,
         text: format!("{}: {}", sanitise(subject(event)), sanitise(&text)),
@@ -61,7 +61,7 @@ pub fn lines(event: &Event) -> Vec<Line> {
     let (severity, text) = sentence(&event.what);
     let mut all = vec![line(severity, text)];
     let detail = |severity, text: String| Line { severity, text };
-    all.extend(extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
+    all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
     if let EventKind::Held { hints, .. } = &event.what {
         // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
         all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
@@ -192,7 +192,7 @@ pub fn queued(holder: &str) -> String {
 
 /// What a run changes, batch by batch, and its deadlines: a line of its own, since the first one is short enough for a
 /// terminal of 80 columns.
-fn extent(what: &EventKind) -> Option<String> {
+fn run_extent(what: &EventKind) -> Option<String> {
     let EventKind::RunStarted {
         action, from, original_size, target_size, goals, batch_timeout, timeout, ..
     } = what
@@ -266,14 +266,15 @@ mod tests {
     fn the_first_line_of_a_run_fits_80_columns() {
         let events = every_event_with(|word| word.replace("web", "notification-service"));
         for event in events.iter().filter(|event| matches!(event.what, EventKind::RunStarted { .. })) {
-            let line = format!("[   0s] {}", lines(event)[0].text);
+            let line = format!("[   0s] {}", event_lines(event)[0].text);
             assert!(line.len() <= 80, "{line}");
         }
     }
 
     #[test]
     fn quiet_leaves_trouble() {
-        let loud = every_event().iter().flat_map(lines).filter(|line| line.severity.is_trouble()).count();
+        let loud =
+            every_event().iter().flat_map(event_lines).filter(|line| line.severity.is_trouble()).count();
         assert_eq!(loud, 11);
     }
 }

@@ -129,9 +129,9 @@ pub enum ServiceChange {
 
 /// Prints plans in a format.
 #[must_use]
-pub fn render(plans: &[ComponentPlan], format: Format) -> String {
+pub fn render_plan(plans: &[ComponentPlan], format: Format) -> String {
     match format {
-        Format::Table | Format::Wide => plans.iter().map(text).collect(),
+        Format::Table | Format::Wide => plans.iter().map(plan_text).collect(),
         Format::Json => documents::to_json(&document::PlanDocument::of(plans)),
         Format::Yaml => documents::to_yaml(&document::PlanDocument::of(plans)),
         Format::Name => {
@@ -142,7 +142,7 @@ pub fn render(plans: &[ComponentPlan], format: Format) -> String {
 }
 
 /// A plan in words, a diff and a table. Ends with an empty line.
-fn text(plan: &ComponentPlan) -> String {
+fn plan_text(plan: &ComponentPlan) -> String {
     let mut text = format!(
         "component `{}` of application `{}` in namespace `{}`\n",
         sanitise(&plan.component),
@@ -154,7 +154,7 @@ fn text(plan: &ComponentPlan) -> String {
         text.push_str(&sanitise(&line));
         text.push('\n');
     };
-    line(&mut text, revision(plan));
+    line(&mut text, revision_line(plan));
     for service in &plan.services {
         line(&mut text, service_line(service));
     }
@@ -171,7 +171,7 @@ fn text(plan: &ComponentPlan) -> String {
     }
     let spec = plan.steps.iter().find_map(claimed);
     match spec {
-        Some(spec) => action(plan, spec).into_iter().for_each(|words| line(&mut text, words)),
+        Some(spec) => action_lines(plan, spec).into_iter().for_each(|words| line(&mut text, words)),
         None => line(&mut text, at_rest(plan)),
     }
     for difference in differences(plan) {
@@ -180,9 +180,9 @@ fn text(plan: &ComponentPlan) -> String {
     }
     text.push('\n');
     let Some(spec) = spec else { return text };
-    text.push_str(&steps(plan, spec));
+    text.push_str(&steps_table(plan, spec));
     text.push('\n');
-    line(&mut text, closing(plan, spec));
+    line(&mut text, closing_line(plan, spec));
     text.push('\n');
     text
 }
@@ -213,11 +213,11 @@ fn objects_text(plan: &ComponentPlan, objects: &[PlannedObject]) -> String {
 /// What changes in Services and in the workload, coloured; none is empty.
 fn differences(plan: &ComponentPlan) -> Vec<String> {
     let of_service = |PlannedService { objects: (before, after), .. }: &PlannedService| {
-        diff::objects("service", before.as_ref(), after.as_ref())
+        diff::diff_objects("service", before.as_ref(), after.as_ref())
     };
     let mut differences: Vec<String> = plan.services.iter().map(of_service).collect();
     if let Some((before, after)) = &plan.metadata {
-        differences.push(diff::objects(plan.kind.noun(), Some(before), Some(after)));
+        differences.push(diff::diff_objects(plan.kind.noun(), Some(before), Some(after)));
     }
     for PlannedObject { name, objects: (before, after), .. } in plan.objects.iter().flatten() {
         let noun = name.split('/').next().unwrap_or(name);
@@ -225,7 +225,7 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
     }
     if plan.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = &plan.workloads;
-        differences.push(diff::workloads(plan.kind, before.as_ref(), after.as_ref()));
+        differences.push(diff::diff_workloads(plan.kind, before.as_ref(), after.as_ref()));
     }
     differences.retain(|difference| !difference.is_empty());
     differences
@@ -235,7 +235,7 @@ fn claimed(foreseen: &PreviewStep) -> Option<&RunSpec> {
     if let Step::Claim { spec, .. } = &foreseen.step { Some(spec) } else { None }
 }
 
-fn revision(plan: &ComponentPlan) -> String {
+fn revision_line(plan: &ComponentPlan) -> String {
     match &plan.revision {
         PlannedRevision::New { name, number } => format!("revision `{name}` is new, number {number}"),
         PlannedRevision::Recorded { name } => format!("revision `{name}` is already recorded"),
@@ -268,7 +268,7 @@ fn is_resumed(plan: &ComponentPlan) -> bool {
     plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 
-fn action(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {
+fn action_lines(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {
     let verb = if is_resumed(plan) { "resuming the " } else { "" };
     let sizes: Vec<u32> = spec.batches.iter().map(|batch| batch.size).collect();
     [
@@ -277,10 +277,10 @@ fn action(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {
     ]
 }
 
-fn steps(plan: &ComponentPlan, spec: &RunSpec) -> String {
+fn steps_table(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let batches = spec.batches.len();
     let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
-    for StepRow { batch, words, target, source } in rows(plan) {
+    for StepRow { batch, words, target, source } in step_rows(plan) {
         table.row([
             format!("{}/{batches}", batch + 1),
             words,
@@ -302,7 +302,7 @@ struct StepRow {
 }
 
 /// The steps that change something or wait.
-fn rows(plan: &ComponentPlan) -> Vec<StepRow> {
+fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
     let mut rows = Vec::new();
     let mut batch = 0;
     for PreviewStep { step, target, sources } in &plan.steps {
@@ -310,7 +310,7 @@ fn rows(plan: &ComponentPlan) -> Vec<StepRow> {
             Step::Act(Action::Create) => format!("create `{}`", plan.workload),
             Step::Act(Action::Roll { rolling, batch: of }) => {
                 batch = *of;
-                roll(rolling)
+                roll_words(rolling)
             }
             Step::Act(Action::Scale { scaling, batch: of }) => {
                 batch = *of;
@@ -337,7 +337,7 @@ fn rows(plan: &ComponentPlan) -> Vec<StepRow> {
     rows
 }
 
-fn roll(rolling: &Rolling) -> String {
+fn roll_words(rolling: &Rolling) -> String {
     let Rolling { workload, revision, from, to, .. } = rolling;
     match rolling.extent {
         RollExtent::Shape if from.partition == to.partition => {
@@ -349,7 +349,7 @@ fn roll(rolling: &Rolling) -> String {
     }
 }
 
-fn closing(plan: &ComponentPlan, spec: &RunSpec) -> String {
+fn closing_line(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let peak = plan.peak;
     let end = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Act(Action::Hold { batch })) => {

@@ -60,7 +60,7 @@ pub struct ComponentStatus {
 /// Renders components in a form; every form ends with a newline, or is empty.
 pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) -> String {
     match format {
-        Format::Table => table(items, now),
+        Format::Table => status_table(items, now),
         Format::Wide => wide_table(items, now),
         Format::Json => structured::to_json(&StatusList { version: VERSION, items }),
         Format::Yaml => structured::to_yaml(&StatusList { version: VERSION, items }),
@@ -82,11 +82,11 @@ fn rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::
     }
 }
 
-fn table(items: &[ComponentStatus], now: Timestamp) -> String {
+fn status_table(items: &[ComponentStatus], now: Timestamp) -> String {
     let mut table =
         Table::new(&["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE", "AGE"]);
     for item in items {
-        table.row(cells(item, now));
+        table.row(status_cells(item, now));
     }
     table.render()
 }
@@ -104,12 +104,12 @@ fn wide_table(items: &[ComponentStatus], now: Timestamp) -> String {
         "REVISION",
     ]);
     for item in items {
-        table.row(cells(item, now).into_iter().chain([batch(item), item.revision.clone()]));
+        table.row(status_cells(item, now).into_iter().chain([batch_cell(item), item.revision.clone()]));
     }
     table.render()
 }
 
-fn cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
+fn status_cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
     [
         item.component.clone(),
         item.rollout_target_size.to_string(),
@@ -123,7 +123,7 @@ fn cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
 }
 
 /// The batch under way and their number, counted from one: `2/3`.
-fn batch(item: &ComponentStatus) -> String {
+fn batch_cell(item: &ComponentStatus) -> String {
     match item.batches.len() {
         0 => "<none>".to_owned(),
         batches => format!("{}/{batches}", item.current_batch + 1),

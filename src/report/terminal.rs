@@ -56,7 +56,7 @@ impl<W: Write> Terminal<W> {
 
     fn print(&mut self, event: &Event) {
         let mut text = String::new();
-        for line in message::lines(event) {
+        for line in message::event_lines(event) {
             text.push_str(&format!("[{:>5}] {}\n", elapsed(event.elapsed), styled(&line, self.paint)));
         }
         let writer = &mut self.writer;

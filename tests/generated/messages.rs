@@ -21,7 +21,7 @@ fn every_message_is_listed() {
 }
 
 fn events() -> String {
-    every_event().iter().flat_map(message::lines).map(|line| format!("{}\n", line.text)).collect()
+    every_event().iter().flat_map(message::event_lines).map(|line| format!("{}\n", line.text)).collect()
 }
 
 fn waits() -> String {

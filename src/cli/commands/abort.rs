@@ -43,7 +43,7 @@ pub async fn run(args: &AbortArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
         (&args.run, args.component.component.as_deref()),
         global,
         ui,
-        async |context, component| abort::request(context, component, &overrides).await,
+        async |context, component| abort::abort_request(context, component, &overrides).await,
         async |context, component| abort::abort(context, component, &overrides).await,
     )
     .await

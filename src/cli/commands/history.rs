@@ -60,7 +60,7 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
         }
         (None, Some([before, after])) => {
             let [before, after] = history::revision_bodies(context, &component, [before, after]).await?;
-            diff::workloads(before.kind, Some(&before.workload), Some(&after.workload))
+            diff::diff_workloads(before.kind, Some(&before.workload), Some(&after.workload))
         }
         (None, _) => {
             let history = history::history(context, &component).await?;

@@ -11,7 +11,7 @@ use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun};
 use crate::ops::{FailureKind, RolloutRequest, apply};
 use crate::report::format::Format;
-use crate::report::plan::render;
+use crate::report::plan::render_plan;
 
 /// Show what `rollout apply` would do, without changing anything
 ///
@@ -90,7 +90,7 @@ pub async fn show(
 ) -> Result<Pending, CommandError> {
     let plan = plan::plan(&env.context, requests, dry_run).await;
     plan.warnings.iter().for_each(|warning| ui.warn(warning));
-    ui.data(&render(&plan.components, output));
+    ui.data(&render_plan(&plan.components, output));
     let Some(first) = plan.rejections.first() else {
         return Ok(if plan.is_pending() { Pending::Changes } else { Pending::Nothing });
     };

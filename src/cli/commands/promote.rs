@@ -42,7 +42,7 @@ pub async fn run(args: &PromoteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
         (&args.run, args.component.component.as_deref()),
         global,
         ui,
-        async |context, component| promote::request(context, component, promotion).await,
+        async |context, component| promote::promote_request(context, component, promotion).await,
         async |context, component| promote::promote(context, component, promotion).await,
     )
     .await

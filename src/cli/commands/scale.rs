@@ -46,7 +46,7 @@ pub async fn run(args: &ScaleArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
         (&args.run, args.component.as_deref()),
         global,
         ui,
-        async |context, component| scale::request(context, component, args.replicas, &overrides).await,
+        async |context, component| scale::scale_request(context, component, args.replicas, &overrides).await,
         async |context, component| scale::scale(context, component, args.replicas, &overrides).await,
     )
     .await

@@ -98,7 +98,7 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus]) -> Result<bool, Command
         None | Some(Verdict::Awaited) => Ok(false),
         Some(Verdict::Reached) => Ok(true),
         Some(Verdict::Failed) => {
-            let failed = items.iter().filter(|item| wait_for::has_failed(item));
+            let failed = items.iter().filter(|item| wait_for::has_run_failed(item));
             let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
             Err(CommandError::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
                 .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))

@@ -55,7 +55,7 @@ pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
         (&args.run, args.component.as_deref()),
         global,
         ui,
-        async |context, component| undo::request(context, component, &request).await,
+        async |context, component| undo::undo_request(context, component, &request).await,
         async |context, component| undo::undo(context, component, &request).await,
     )
     .await

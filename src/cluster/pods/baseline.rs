@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::cluster::pods::diagnosis::described;
+use crate::cluster::pods::diagnosis::with_message;
 
 /// The signs of trouble that were there when a batch began.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,7 +64,7 @@ impl Baseline {
                 (true, false) => return None,
             };
             let reason = condition["reason"].as_str().or(condition["type"].as_str()).unwrap_or_default();
-            Some(Complaint { text: described(reason, condition["message"].as_str()), age })
+            Some(Complaint { text: with_message(reason, condition["message"].as_str()), age })
         };
         conditions(workload).filter(is_bad).filter_map(complaint).collect()
     }

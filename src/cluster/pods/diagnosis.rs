@@ -66,10 +66,10 @@ impl PodProblem {
         let blamed = status.and_then(FaultyContainer::of);
         let (phase, message) = match (&blamed, status) {
             (_, None) => ("no status yet".to_owned(), None),
-            (Some(blamed), Some(status)) => blamed.reason().unwrap_or_else(|| of_pod(status)),
-            (None, Some(status)) => of_pod(status),
+            (Some(blamed), Some(status)) => blamed.reason().unwrap_or_else(|| pod_reason(status)),
+            (None, Some(status)) => pod_reason(status),
         };
-        let mut reason = described(&phase, message.as_deref());
+        let mut reason = with_message(&phase, message.as_deref());
         // Its message says how long this restart is waited for.
         let mut common = if phase == "CrashLoopBackOff" { phase.clone() } else { reason.clone() };
         if let Some(blamed) = &blamed {
@@ -119,7 +119,7 @@ impl<'a> FaultyContainer<'a> {
         let all = || init().map(|one| (one, true)).chain(main().map(|one| (one, false)));
         let unready = || all().filter(|(one, _)| !one.ready && !has_ended_well(one));
         let is_running = |one: &ContainerStatus| one.state.as_ref().is_some_and(|now| now.running.is_some());
-        let failed = unready().find(|(one, _)| has_failed(one));
+        let failed = unready().find(|(one, _)| has_container_failed(one));
         let found =
             failed.or_else(|| unready().find(|(one, _)| is_running(one))).or_else(|| unready().next());
         found.map(|(status, is_init)| Self { status, is_init, has_neighbours })
@@ -184,7 +184,7 @@ fn has_ended_well(container: &ContainerStatus) -> bool {
     terminated.is_some_and(|ended| ended.exit_code == 0)
 }
 
-fn has_failed(container: &ContainerStatus) -> bool {
+fn has_container_failed(container: &ContainerStatus) -> bool {
     let Some(state) = &container.state else { return false };
     let waits = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
     state.terminated.is_some() || waits.is_some_and(|reason| !STARTING.contains(&reason))
@@ -195,7 +195,7 @@ fn last_ending(container: &ContainerStatus) -> Option<&ContainerStateTerminated>
 }
 
 /// Why a pod is not ready whose containers' states do not say.
-fn of_pod(status: &PodStatus) -> (String, Option<String>) {
+fn pod_reason(status: &PodStatus) -> (String, Option<String>) {
     let conditions = || status.conditions.iter().flatten();
     let unscheduled = conditions().find(|one| one.type_ == "PodScheduled" && one.status == "False");
     let unready = || conditions().find(|one| one.type_ == "Ready" && one.status != "True");
@@ -223,7 +223,7 @@ fn times(count: i32) -> String {
 }
 
 /// A reason with its message.
-pub(super) fn described(reason: &str, message: Option<&str>) -> String {
+pub(super) fn with_message(reason: &str, message: Option<&str>) -> String {
     match message {
         Some(message) if !message.is_empty() => format!("{reason}: {message}"),
         _ => reason.to_owned(),

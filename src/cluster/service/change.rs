@@ -60,11 +60,11 @@ impl Change {
     pub fn difference(&self) -> Option<(Option<Value>, Option<Value>)> {
         match self {
             Self::None | Self::Foreign(_) => None,
-            Self::Create(wanted) => Some((None, Some(plain(wanted.clone())))),
-            Self::Remove(seen) => Some((Some(plain(serde_json::to_value(seen).ok()?)), None)),
+            Self::Create(wanted) => Some((None, Some(written_fields(wanted.clone())))),
+            Self::Remove(seen) => Some((Some(written_fields(serde_json::to_value(seen).ok()?)), None)),
             Self::Update { seen, .. } => {
                 let before = serde_json::to_value(seen).ok()?;
-                Some((Some(plain(before)), Some(plain(self.outcome()?))))
+                Some((Some(written_fields(before)), Some(written_fields(self.outcome()?))))
             }
         }
     }
@@ -104,7 +104,7 @@ impl Change {
 }
 
 /// What of a Service was written, not assigned by the server.
-fn plain(mut service: Value) -> Value {
+fn written_fields(mut service: Value) -> Value {
     if let Some(metadata) = service["metadata"].as_object_mut() {
         metadata.retain(|field, _| matches!(field.as_str(), "name" | "labels" | "annotations"));
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -123,13 +123,13 @@ pub fn service_change(seen: Option<&DynamicObject>, wanted: &WantedService<'_>) 
     let foreign = seen.and_then(|seen| foreign_owner(seen, wanted.application, wanted.component));
     match (seen, &wanted.service, foreign) {
         (None, None, _) => Change::None,
-        (None, Some(service), _) => Change::Create(marked(service)),
+        (None, Some(service), _) => Change::Create(with_mark(service)),
         // A Service of another owner that is not wanted stays as it is.
         (Some(_), None, Some(_)) => Change::None,
         (Some(_), Some(_), Some(reason)) => Change::Foreign(reason),
         (Some(seen), None, None) => Change::Remove(Box::new(seen.clone())),
         (Some(seen), Some(service), None) => {
-            let operations = operations(seen, service, wanted.inherited);
+            let operations = patch_operations(seen, service, wanted.inherited);
             if operations.is_empty() {
                 Change::None
             } else {
@@ -168,7 +168,7 @@ pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -
 }
 
 /// The Service with the mark of this program: which of its labels and annotations come from the application.
-fn marked(service: &Value) -> Value {
+fn with_mark(service: &Value) -> Value {
     let mut service = service.clone();
     let applied = applied(&service);
     if service["metadata"]["annotations"].is_null() {
@@ -189,7 +189,7 @@ fn applied(service: &Value) -> String {
 }
 
 /// The patch that makes a Service the one wanted; empty where it is. What others wrote beside that stays.
-fn operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMetadata<'_>) -> Vec<Value> {
+fn patch_operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMetadata<'_>) -> Vec<Value> {
     let mut operations = Vec::new();
     let mark = seen.annotations().get(keys::APPLIED);
     let listed: Option<BTreeMap<String, Vec<String>>> = mark.and_then(|mark| serde_json::from_str(mark).ok());

@@ -7,7 +7,7 @@ use crate::plan::action::Action;
 use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::report::plan::{
-    ComponentPlan, PlannedObject, PlannedRevision, StepRow, claimed, differences, rows,
+    ComponentPlan, PlannedObject, PlannedRevision, StepRow, claimed, differences, step_rows,
 };
 
 /// What `rollout plan -o json` prints.
@@ -82,11 +82,11 @@ struct StepDocument {
 impl PlanDocument {
     /// The plans of components.
     pub(super) fn of(plans: &[ComponentPlan]) -> Self {
-        Self { version: 1, items: plans.iter().map(component).collect() }
+        Self { version: 1, items: plans.iter().map(component_document).collect() }
     }
 }
 
-fn component(plan: &ComponentPlan) -> ComponentDocument {
+fn component_document(plan: &ComponentPlan) -> ComponentDocument {
     ComponentDocument {
         component: plan.component.clone(),
         application: plan.application.clone(),
@@ -96,7 +96,7 @@ fn component(plan: &ComponentPlan) -> ComponentDocument {
         new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
         services: plan.services.iter().map(|service| service.name.clone()).collect(),
         objects: plan.objects.iter().flatten().map(object).collect(),
-        run: plan.steps.iter().find_map(claimed).map(|spec| run(plan, spec)),
+        run: plan.steps.iter().find_map(claimed).map(|spec| run_document(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }
 }
@@ -105,7 +105,7 @@ fn object(planned: &PlannedObject) -> ObjectDocument {
     ObjectDocument { object: planned.name.clone(), change: planned.change.as_str() }
 }
 
-fn run(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
+fn run_document(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
     let held_after_batch = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Act(Action::Hold { batch })) => Some(*batch),
         _ => None,
@@ -123,7 +123,7 @@ fn run(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
         batches: spec.batches.iter().map(|batch| batch.size).collect(),
         held_after_batch,
         peak: plan.peak,
-        steps: rows(plan)
+        steps: step_rows(plan)
             .into_iter()
             .map(|StepRow { batch, words, target, source }| StepDocument {
                 batch,
