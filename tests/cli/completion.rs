@@ -175,8 +175,6 @@ fn a_directory_gets_the_scripts() {
         }
     }
     env.write("file", "");
-    let ran = env.run("completions bash --dir file");
-    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("directory `file` cannot be created"), "{}", ran.stderr);
+    env.run_to("completions bash --dir file", 1).says("directory `file` cannot be created");
     assert_eq!(env.run("completions").code, Some(2));
 }

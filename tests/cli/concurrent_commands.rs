@@ -35,6 +35,25 @@ fn ends(child: Child, code: i32) -> CommandOutput {
     ran
 }
 
+/// A command that waits in line beside a run, which then goes to its end; both succeed.
+fn waits_in_line(env: &TestEnv, driver: Child, line: &str) -> [CommandOutput; 2] {
+    let mut waiting = jane(env, line);
+    waiting.until("waiting for the run of `driver`");
+    env.let_pods_get_ready();
+    [ends(driver, 0), ends(waiting, 0)]
+}
+
+/// In the first batch of an upgrade that is paused.
+fn paused() -> (TestEnv, Child) {
+    pauses(upgraded("apply v2.yaml"))
+}
+
+fn pauses((env, mut driver): (TestEnv, Child)) -> (TestEnv, Child) {
+    ends(jane(&env, "pause web"), 0);
+    driver.until("paused by `jane`");
+    (env, driver)
+}
+
 /// Nothing is left under way, half-done or without an owner, and a look by anybody sees it.
 fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
     env.settle();
@@ -50,26 +69,21 @@ fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
 fn scale_beside_an_upgrade_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
     ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
-    let mut scaled = jane(&env, "scale web --replicas 5");
-    scaled.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    ends(driver, 0);
-    ends(scaled, 0);
+    waits_in_line(&env, driver, "scale web --replicas 5");
     rests(&env, &["web-v2 5/5"], &["Succeeded", "Succeeded", "Succeeded"]);
 }
 
 #[test]
 fn status_names_the_process_that_drives_or_says_that_none_does() {
     let (env, driver) = upgraded("apply v2.yaml");
-    let status = env.run_ok("status");
-    assert!(status.stderr.contains("web: `driver` drives the run\n"), "{}", status.stderr);
+    env.run_ok("status").says("web: `driver` drives the run\n");
     let status: serde_json::Value = serde_json::from_str(&env.run_ok("status -o json").stdout).unwrap();
     assert_eq!(status["items"][0]["driver"], "driver");
     drop(driver);
     let status = env.run_ok("status");
     let abandoned =
         "web: no process drives the run; resume it with `rollout resume web --sandbox=box.json`\n";
-    assert!(status.stderr.contains(abandoned), "{}", status.stderr);
+    status.says(abandoned);
     env.pods(pod_rules::READY);
     env.run_ok("resume web");
     assert_eq!(env.run_ok("status").stderr, "");
@@ -79,11 +93,7 @@ fn status_names_the_process_that_drives_or_says_that_none_does() {
 fn scale_beside_a_release_waits_in_line() {
     let (env, driver) = released();
     ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
-    let mut scaled = jane(&env, "scale web --replicas 5");
-    scaled.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    ends(driver, 0);
-    ends(scaled, 0);
+    waits_in_line(&env, driver, "scale web --replicas 5");
     rests(&env, &["web-v1 5/5"], &["Succeeded", "Succeeded"]);
 }
 
@@ -91,37 +101,25 @@ fn scale_beside_a_release_waits_in_line() {
 fn resume_of_what_is_not_paused_waits_for_its_end() {
     let (env, driver) = upgraded("apply v2.yaml");
     ends(jane(&env, "resume web --lock-timeout 100ms"), 5);
-    let mut resumed = jane(&env, "resume web");
-    resumed.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    let driver = ends(driver, 0);
+    let [driver, resumed] = waits_in_line(&env, driver, "resume web");
     assert!(!driver.stderr.contains("pause"), "{}", driver.stderr);
-    let resumed = ends(resumed, 0);
-    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    resumed.says("nothing to do");
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
 #[test]
 fn promote_before_the_gate_waits_for_it_and_passes() {
     let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
-    let mut promoted = jane(&env, "promote web");
-    promoted.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    let driver = ends(driver, 0);
-    assert!(driver.stderr.contains("held after batch 1 of 3"), "{}", driver.stderr);
-    let promoted = ends(promoted, 0);
-    assert!(promoted.stderr.contains("held after batch 2 of 3"), "{}", promoted.stderr);
+    let [driver, promoted] = waits_in_line(&env, driver, "promote web");
+    driver.says("held after batch 1 of 3");
+    promoted.says("held after batch 2 of 3");
     rests(&env, &["web-v1 1/1", "web-v2 2/2"], &["Held", "Succeeded"]);
 }
 
 #[test]
 fn promote_in_full_before_the_gate_goes_to_the_end() {
     let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
-    let mut promoted = jane(&env, "promote web --full");
-    promoted.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    ends(driver, 0);
-    ends(promoted, 0);
+    waits_in_line(&env, driver, "promote web --full");
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
@@ -130,11 +128,7 @@ fn delete_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
     let deleted = ends(jane(&env, "delete web --lock-timeout 100ms"), 5);
     assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
-    let mut deleted = jane(&env, "delete web");
-    deleted.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    ends(driver, 0);
-    ends(deleted, 0);
+    waits_in_line(&env, driver, "delete web");
     rests(&env, &[], &[]);
     assert!(env.objects("ConfigMap").is_empty());
 }
@@ -142,21 +136,15 @@ fn delete_waits_in_line() {
 #[test]
 fn undo_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
-    let mut undone = jane(&env, "undo web");
-    undone.until("waiting for the run of `driver`");
-    env.let_pods_get_ready();
-    ends(driver, 0);
-    ends(undone, 0);
+    waits_in_line(&env, driver, "undo web");
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Succeeded", "Succeeded"]);
 }
 
 #[test]
 fn the_second_pause_finds_it_paused() {
-    let (env, mut driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "pause web"), 0);
-    driver.until("paused by `jane`");
+    let (env, driver) = paused();
     let again = ends(env.start_as("joe", "pause web"), 0);
-    assert!(again.stderr.contains("web: already paused"), "{}", again.stderr);
+    again.says("web: already paused");
     env.let_pods_get_ready();
     ends(jane(&env, "resume web"), 0);
     let driver = ends(driver, 0);
@@ -166,9 +154,7 @@ fn the_second_pause_finds_it_paused() {
 
 /// A process that waits while paused yields to a run that ends the pause.
 fn paused_gives_way(line: &str) -> TestEnv {
-    let (env, mut driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "pause web"), 0);
-    driver.until("paused by `jane`");
+    let (env, driver) = paused();
     ends(jane(&env, line), 0);
     ends(driver, 5);
     env
@@ -195,9 +181,7 @@ fn delete_of_what_is_paused_takes_over() {
 
 #[test]
 fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
-    let (env, mut driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "pause web"), 0);
-    driver.until("paused by `jane`");
+    let (env, driver) = paused();
     ends(jane(&env, "scale web --replicas 5"), 4);
     assert!(env.run_ok("status web").stderr.contains("paused by `jane`"));
     env.let_pods_get_ready();
@@ -208,9 +192,7 @@ fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
 
 #[test]
 fn scale_of_a_paused_release_takes_over() {
-    let (env, mut driver) = released();
-    ends(jane(&env, "pause web"), 0);
-    driver.until("paused by `jane`");
+    let (env, driver) = pauses(released());
     let mut scaled = jane(&env, "scale web --replicas 5");
     scaled.until("waiting for `web-v1`");
     ends(driver, 5);
@@ -221,13 +203,11 @@ fn scale_of_a_paused_release_takes_over() {
 
 #[test]
 fn promote_ends_a_pause_and_waits_for_the_process() {
-    let (env, mut driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "pause web"), 0);
-    driver.until("paused by `jane`");
+    let (env, driver) = paused();
     env.let_pods_get_ready();
     ends(jane(&env, "promote web"), 0);
     let driver = ends(driver, 0);
-    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
+    driver.says("web: resumed");
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 

@@ -52,7 +52,7 @@ fn hints_repeat_settings_from_the_environment_for_kubectl() {
     let mut command = env.bare("status -n shop");
     command.env("ROLLOUT_KUBECONFIG", "config").env("ROLLOUT_CONTEXT", "x");
     let ran = Child::spawn(command).end();
-    assert!(ran.stderr.contains("`kubectl cluster-info --context x --kubeconfig config`"), "{}", ran.stderr);
+    ran.says("`kubectl cluster-info --context x --kubeconfig config`");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn the_same_name_takes_over_and_the_first_is_5() {
     again.until("resuming the upgrade");
     let first = first.end();
     assert_eq!(first.code, Some(5), "{}", first.stderr);
-    assert!(first.stderr.contains("taken over"), "{}", first.stderr);
+    first.says("taken over");
     env.let_pods_get_ready();
     let again = again.end();
     assert_eq!(again.code, Some(0), "{}", again.stderr);

@@ -33,7 +33,7 @@ fn they_are_reported_and_stay() {
 fn they_are_pruned_when_everything_else_is_done() {
     let env = shop();
     let ran = env.run_ok("apply one.yaml --prune");
-    assert!(ran.stderr.contains("deployment.apps/job-v1 deleted\n"), "{}", ran.stderr);
+    ran.says("deployment.apps/job-v1 deleted\n");
     assert!(!ran.stdout.contains("deleted"), "{}", ran.stdout);
     assert_eq!(env.deployments(), ["web-v1 2/2"]);
     assert!(!env.run_ok("status").stdout.contains("job"));
@@ -53,8 +53,7 @@ fn yes_needs_no_prune() {
 fn nothing_is_pruned_before_the_end() {
     let env = shop();
     env.write("next.yaml", application("shop", &[web(2, 2).batches(&["1", "1"])]));
-    let ran = env.run_ok("apply next.yaml --prune --partition 0");
-    assert!(ran.stderr.contains("shop: not complete yet, nothing is pruned"), "{}", ran.stderr);
+    env.run_ok("apply next.yaml --prune --partition 0").says("shop: not complete yet, nothing is pruned");
     env.pods(pod_rules::failing("web:2", "NeverReady"));
     assert_eq!(env.run("apply next.yaml --prune --batch-timeout 300ms").code, Some(3));
     assert!(env.deployments().contains(&"job-v1 1/1".to_owned()));

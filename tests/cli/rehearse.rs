@@ -12,8 +12,8 @@ fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
     let ran = env.run_ok("rehearse examples/express-server-v2.yaml");
     assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 3 objects;"), "{}", ran.stderr);
     let told = "express-server: upgrade to `express-server-v2`";
-    assert!(ran.stderr.contains(told), "{}", ran.stderr);
-    assert!(ran.stderr.contains("workload `express-server-v1` deleted"), "{}", ran.stderr);
+    ran.says(told);
+    ran.says("workload `express-server-v1` deleted");
     assert!(ran.stdout.contains("rolloutSucceed"), "{}", ran.stdout);
     assert_eq!(env.bytes(), before);
 }
@@ -22,13 +22,12 @@ fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
 fn injected_failures_are_reported_as_on_a_cluster() {
     let env = open_shop();
     let before = env.bytes();
-    let ran = env.run("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
-    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    assert!(ran.stderr.contains("ImagePullBackOff"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("web-v1` 3/3 ready"), "{}", ran.stderr);
+    let ran =
+        env.run_to("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo", 3);
+    ran.says("ImagePullBackOff");
+    ran.says("web-v1` 3/3 ready");
     assert!(ran.stdout.contains("rolloutSucceed"), "went back: {}", ran.stdout);
-    let ran = env.run("rehearse v2.yaml --inject other:*=NeverReady");
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    env.run_to("rehearse v2.yaml --inject other:*=NeverReady", 0);
     assert_eq!(env.bytes(), before);
 }
 
@@ -44,10 +43,10 @@ fn injected_trouble_meets_only_what_the_run_makes() {
     env.write("both.yaml", both(1, "one"));
     env.run_ok("apply both.yaml");
     env.write("both.yaml", both(2, "two"));
-    let ran = env.run("rehearse both.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo");
-    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    assert!(ran.stderr.contains("api: nothing to do: 2 of 2 upgraded, 2 ready"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("web: failed in batch 1 of 1"), "{}", ran.stderr);
+    let ran =
+        env.run_to("rehearse both.yaml --inject ImagePullBackOff --batch-timeout 1s --on-failure undo", 3);
+    ran.says("api: nothing to do: 2 of 2 upgraded, 2 ready");
+    ran.says("web: failed in batch 1 of 1");
     assert_eq!(ran.stdout.matches("rolloutSucceed").count(), 2, "web went back: {}", ran.stdout);
 }
 
@@ -57,7 +56,7 @@ fn a_cloneset_is_copied_with_what_was_written_on_it() {
     env.run_ok("apply examples/clonset-server-v1.yaml");
     let ran = env.run_ok("rehearse examples/clonset-server-v2.yaml");
     assert!(ran.stdout.contains("rolloutSucceed"), "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("updating 2 of 5 pods of `clonset-server` to"), "{}", ran.stderr);
+    ran.says("updating 2 of 5 pods of `clonset-server` to");
 }
 
 /// What a Service has been given stays its own, and its copy has the same name.
@@ -78,9 +77,6 @@ fn services_are_copied_too() {
 #[test]
 fn what_would_be_refused_is_refused() {
     let env = open_shop();
-    let ran = env.run("rehearse v2.yaml --inject Gone");
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("`--inject`: ") && ran.stderr.contains("NeverReady"), "{}", ran.stderr);
-    let ran = env.run("rehearse v2.yaml --batches 1,1");
-    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    env.run_to("rehearse v2.yaml --inject Gone", 2).says("`--inject`: ").says("NeverReady");
+    env.run_to("rehearse v2.yaml --batches 1,1", 4);
 }

@@ -24,8 +24,7 @@ fn promote_continues_to_the_next_gate() {
     assert_eq!(env.deployments(), ["web-v1 1/1", "web-v2 2/2"]);
     env.run_ok("promote web");
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
-    let again = env.run_ok("promote");
-    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+    env.run_ok("promote").says("nothing to do");
 }
 
 #[test]
@@ -39,8 +38,7 @@ fn promote_in_full_passes_every_gate() {
 #[test]
 fn resume_stays_at_the_gate() {
     let env = held_shop();
-    let ran = env.run_ok("resume web");
-    assert!(ran.stderr.contains("held after batch 1 of 2"), "{}", ran.stderr);
+    env.run_ok("resume web").says("held after batch 1 of 2");
     assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
 }
 
@@ -52,7 +50,7 @@ fn resume_beside_a_run_says_whom_it_waits_for() {
     env.let_pods_get_ready();
     assert_eq!(driver.end().code, Some(0));
     let resumed = resumed.end();
-    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    resumed.says("nothing to do");
 }
 
 #[test]
@@ -89,8 +87,7 @@ fn an_interrupted_abort_resumes_when_rerun() {
     first.until("waiting for `web-v1`:");
     drop(first);
     env.pods(pod_rules::READY);
-    let again = env.run_ok("abort");
-    assert!(again.stderr.contains("resuming the rollback to `web-v1`"), "{}", again.stderr);
+    env.run_ok("abort").says("resuming the rollback to `web-v1`");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
@@ -114,7 +111,7 @@ fn abort_takes_over_from_the_driver() {
     assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
     let driver = driver.end();
     assert_eq!(driver.code, Some(5), "{}", driver.stderr);
-    assert!(driver.stderr.contains("taken over by `jane`"), "{}", driver.stderr);
+    driver.says("taken over by `jane`");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
@@ -123,7 +120,7 @@ fn undo_now_takes_over_in_one_batch() {
     let (env, driver) = waiting_shop();
     let undone = env.start_as("jane", "undo --now").end();
     assert_eq!(undone.code, Some(0), "{}", undone.stderr);
-    assert!(undone.stderr.contains("in 1 batch (3)"), "{}", undone.stderr);
+    undone.says("in 1 batch (3)");
     assert_eq!(driver.end().code, Some(5));
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
@@ -201,9 +198,9 @@ fn a_paused_process_waits_and_resumes() {
     let resumed = env.run_ok("resume web");
     let driver = driver.end();
     assert_eq!(driver.code, Some(0), "{}", driver.stderr);
-    assert!(driver.stderr.contains("web: resumed"), "{}", driver.stderr);
+    driver.says("web: resumed");
     assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
-    assert!(resumed.stderr.contains("nothing to do"), "{}", resumed.stderr);
+    resumed.says("nothing to do");
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 
@@ -216,8 +213,7 @@ fn a_pause_outlives_its_process() {
     env.pods(pod_rules::READY);
     assert_eq!(env.run("apply v2.yaml").code, Some(4));
     assert!(env.run_ok("pause").stderr.contains("already paused"));
-    let resumed = env.run_ok("resume");
-    assert!(resumed.stderr.contains("resuming the upgrade"), "{}", resumed.stderr);
+    env.run_ok("resume").says("resuming the upgrade");
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 
@@ -308,8 +304,7 @@ fn one_command_after_the_other() {
 fn what_fails_can_return_by_itself() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
-    let ran = env.run("apply v2.yaml --fail-fast --on-failure undo");
-    assert_eq!(ran.code, Some(3), "going back makes it no success\n{}", ran.stderr);
+    let ran = env.run_to("apply v2.yaml --fail-fast --on-failure undo", 3);
     let said = [
         "cannot become ready (`--fail-fast`): ImagePullBackOff",
         "warning event",

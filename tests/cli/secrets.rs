@@ -290,8 +290,7 @@ fn a_log_can_be_kept_out() {
     let log: Vec<String> = (0..300).map(|line| format!("{line} canary-log")).collect();
     env.pods(format!("- {{image: '*', fail: CrashLoopBackOff, log: \"{}\"}}", log.join("\\n")));
     let shown = |flags: &str| {
-        let ran = env.run(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"));
-        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        let ran = env.run_to(&format!("apply v1.yaml --fail-fast --timeout 5s {flags}"), 3);
         ran.stderr.matches("canary-log").count()
     };
     assert_eq!((shown(""), shown("--logs=3"), shown("--logs=100"), shown("--logs=0")), (8, 3, 100, 0));

@@ -27,23 +27,26 @@ fn offered(env: &TestEnv) -> Vec<String> {
 const PORT_80: &str = "ports: [{port: 80, expose: true}]";
 const PORT_81: &str = "ports: [{port: 81, expose: true}]";
 
-fn is_at_rest(env: &TestEnv, manifest: &str) {
-    let ran = env.run(&format!("plan {manifest} --detailed-exitcode"));
-    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-}
-
-fn has_changes(env: &TestEnv, manifest: &str) -> String {
-    let ran = env.run(&format!("plan {manifest} --detailed-exitcode"));
-    assert_eq!(ran.code, Some(8), "{}{}", ran.stdout, ran.stderr);
-    ran.stdout
-}
-
-#[test]
-fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
+/// The manifests of `v1` and `v2`, which offer different ports; `v1` runs.
+fn exposed() -> TestEnv {
     let env = TestEnv::new();
     env.write("v1.yaml", web("v1", PORT_80));
     env.write("v2.yaml", web("v2", PORT_81));
     env.run_ok("apply v1.yaml");
+    env
+}
+
+fn is_at_rest(env: &TestEnv, manifest: &str) {
+    env.run_to(&format!("plan {manifest} --detailed-exitcode"), 0);
+}
+
+fn has_changes(env: &TestEnv, manifest: &str) -> String {
+    env.run_to(&format!("plan {manifest} --detailed-exitcode"), 8).stdout
+}
+
+#[test]
+fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
+    let env = exposed();
     assert_eq!(offered(&env), ["80->port-80"]);
     env.run_ok("apply v2.yaml");
     assert_eq!(offered(&env), ["81->port-81"]);
@@ -54,10 +57,7 @@ fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
 
 #[test]
 fn a_canary_and_what_it_replaces_are_both_reached() {
-    let env = TestEnv::new();
-    env.write("v1.yaml", web("v1", PORT_80));
-    env.write("v2.yaml", web("v2", PORT_81));
-    env.run_ok("apply v1.yaml");
+    let env = exposed();
     env.run_ok("apply v2.yaml --batches 1,1 --partition 0");
     assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
     env.run_ok("abort web");
@@ -66,16 +66,11 @@ fn a_canary_and_what_it_replaces_are_both_reached() {
 
 #[test]
 fn a_failed_upgrade_leaves_the_ports_of_those_that_serve() {
-    let env = TestEnv::new();
-    env.write("v1.yaml", web("v1", PORT_80));
-    env.write("v2.yaml", web("v2", PORT_81));
-    env.run_ok("apply v1.yaml");
+    let env = exposed();
     env.pods(pod_rules::failing("web:v2", "NeverReady"));
-    let failed = env.run("apply v2.yaml --batch-timeout 300ms");
-    assert_eq!(failed.code, Some(3), "{}", failed.stderr);
+    env.run_to("apply v2.yaml --batch-timeout 300ms", 3);
     assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
-    let failed = env.run("apply v2.yaml --batch-timeout 300ms --on-failure undo");
-    assert_eq!(failed.code, Some(3), "{}", failed.stderr);
+    env.run_to("apply v2.yaml --batch-timeout 300ms --on-failure undo", 3);
     assert_eq!(offered(&env), ["80->port-80"]);
 }
 
@@ -91,8 +86,7 @@ fn a_port_that_is_no_longer_exposed_goes_and_no_pod_is_replaced() {
     is_at_rest(&env, "app.yaml");
     env.write("app.yaml", web("v1", "ports: [{port: 80}, {port: 81}]"));
     assert!(has_changes(&env, "app.yaml").contains("service `web` is deleted"));
-    let ran = env.run_ok("apply app.yaml");
-    assert!(ran.stderr.contains("service `web` deleted"), "{}", ran.stderr);
+    env.run_ok("apply app.yaml").says("service `web` deleted");
     assert_eq!(service(&env, "web"), None);
     is_at_rest(&env, "app.yaml");
     assert_eq!(env.objects("ControllerRevision").len(), 1);
@@ -135,10 +129,7 @@ fn a_service_that_was_edited_or_deleted_is_repaired() {
 /// Revisions recorded before this annotation was written, whose Service leads to numbers.
 #[test]
 fn a_revision_that_does_not_say_what_it_exposes_is_reached_and_can_be_returned_to() {
-    let env = TestEnv::new();
-    env.write("v1.yaml", web("v1", PORT_80));
-    env.write("v2.yaml", web("v2", PORT_81));
-    env.run_ok("apply v1.yaml");
+    let env = exposed();
     env.edit(|objects| {
         for object in objects {
             match object["kind"].as_str() {
@@ -214,8 +205,7 @@ fn components_that_would_make_one_service_are_refused_before_the_first_write() {
     let env = TestEnv::new();
     env.write("app.yaml", colliding());
     for line in ["plan app.yaml", "apply app.yaml"] {
-        let ran = env.run(line);
-        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let ran = env.run_to(line, 2);
         assert!(
             ran.stderr
                 .contains("components `store` and `store-headless` both create service `store-headless`")
@@ -234,9 +224,7 @@ fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_remov
     let (head, rest) = text.split_once("    - name: store\n").unwrap();
     let (_, second) = rest.split_once("    - name: store-headless").unwrap();
     env.write("other.yaml", format!("{head}    - name: store-headless{second}"));
-    let ran = env.run("apply other.yaml");
-    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
-    assert!(ran.stderr.contains("service `store-headless` belongs to component `store`"), "{}", ran.stderr);
+    env.run_to("apply other.yaml", 4).says("service `store-headless` belongs to component `store`");
     // An earlier version let one of them take it over.
     env.write("other.yaml", format!("{head}    - name: store-headless{second}").replace(PORT_80, ""));
     env.run_ok("apply other.yaml");
@@ -255,10 +243,9 @@ fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_writ
     let env = TestEnv::new();
     let named = component("api", 1, 1).revision("web-v1");
     env.write("both.yaml", application("shop", &[component("web", 1, 1).unnamed(), named.clone()]));
-    let ran = env.run("apply both.yaml");
-    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let ran = env.run_to("apply both.yaml", 4);
     let told = "components `web` and `api` both create revision `web-v1`";
-    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    ran.says(told);
     assert!(!env.path("box.json").exists(), "nothing was written");
     // Where one of them has it, an automatic name makes place.
     env.write("api.yaml", application("shop", &[named]));
@@ -283,8 +270,7 @@ fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
     let before = service(&env, "web");
     is_at_rest(&env, "app.yaml");
     env.write("v2.yaml", web("v2", PORT_80));
-    let ran = env.run("apply v2.yaml");
-    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let ran = env.run_to("apply v2.yaml", 4);
     assert!(
         ran.stderr.contains("service `web` exists and was not created for component `web`"),
         "{}",

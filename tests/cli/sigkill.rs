@@ -79,7 +79,7 @@ fn a_removal_that_was_overtaken_removes_nothing_more() {
             return false;
         }
         assert_eq!(ran.code, Some(5), "{}", ran.stderr);
-        assert!(ran.stderr.contains("application `shop` was taken over by"), "{}", ran.stderr);
+        ran.says("application `shop` was taken over by");
         assert_eq!((before, there()), (names.len(), names.len()), "{}", ran.stdout);
         true
     });

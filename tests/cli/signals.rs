@@ -26,8 +26,7 @@ fn waiting() -> (TestEnv, Child) {
 /// The same command again, now that the pods come.
 fn resumes(env: &TestEnv) {
     env.pods(pod_rules::READY);
-    let ran = env.run_ok("apply v2.yaml");
-    assert!(ran.stderr.contains("resuming the upgrade to `web-v2`"), "{}", ran.stderr);
+    env.run_ok("apply v2.yaml").says("resuming the upgrade to `web-v2`");
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
     assert!(env.run("status -o json").stdout.contains("rolloutSucceed"));
 }
@@ -66,7 +65,7 @@ fn a_termination_is_143_and_the_run_goes_on() {
     child.signal(Signal::TERM);
     let ran = child.end();
     assert_eq!(ran.code, Some(143), "{}", ran.stderr);
-    assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
+    ran.says("rerun the same command");
     resumes(&env);
 }
 
@@ -77,7 +76,7 @@ fn a_second_signal_stops_at_once() {
     child.signal(Signal::STOP).signal(Signal::INT).signal(Signal::TERM).signal(Signal::CONT);
     let ran = child.end();
     assert!(matches!(ran.code, Some(130 | 143)), "{ran:?}");
-    assert!(ran.stderr.contains("rerun the same command"), "{}", ran.stderr);
+    ran.says("rerun the same command");
     resumes(&env);
 }
 

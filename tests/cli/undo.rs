@@ -73,8 +73,7 @@ fn revisions_without_a_number_in_their_name_are_numbered() {
 #[test]
 fn batches_and_gate_can_be_given() {
     let env = upgraded_shop();
-    let ran = env.run_ok("undo --batches 1,1,1 --partition 1");
-    assert!(ran.stderr.contains("3 batches (1, 1 and 1)"), "{}", ran.stderr);
+    env.run_ok("undo --batches 1,1,1 --partition 1").says("3 batches (1, 1 and 1)");
     assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
     env.run_ok("undo --to-revision v1");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);

@@ -6,7 +6,6 @@ use crate::checked_env::CheckedEnv;
 use crate::published::Schemas;
 use crate::support::manifest::{application, component, shop};
 use crate::support::pod_rules;
-use crate::support::test_env::{FILE, TestEnv};
 
 type Situation = fn(&Schemas);
 
@@ -27,19 +26,37 @@ pub(crate) const SITUATIONS: [Situation; 14] = [
     no_server,
 ];
 
-/// The shop's manifests, of which the first is applied.
-fn released(schemas: &Schemas) -> CheckedEnv<'_> {
+/// The shop's manifests.
+fn written(schemas: &Schemas) -> CheckedEnv<'_> {
     let checked_env = CheckedEnv::new(schemas);
     checked_env.env.write("v1.yaml", shop("v1", "web:1"));
     checked_env.env.write("v2.yaml", shop("v2", "web:2"));
+    checked_env
+}
+
+/// The shop's manifests, of which the first is applied.
+fn released(schemas: &Schemas) -> CheckedEnv<'_> {
+    let checked_env = written(schemas);
     checked_env.drive("apply v1.yaml", 0);
     checked_env
 }
 
+/// The same, where the pods of the second never come.
+fn stuck(schemas: &Schemas) -> CheckedEnv<'_> {
+    let checked_env = released(schemas);
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    checked_env
+}
+
+/// The shop with a port that a Service leads to.
+fn exposed(revision: &str, image: &str) -> String {
+    let ports = format!("image: {image}\n        ports: [{{port: 80, expose: true}}]");
+    shop(revision, image).replace(&format!("image: {image}"), &ports)
+}
+
 fn planned(schemas: &Schemas) {
     let checked_env = CheckedEnv::new(schemas);
-    let exposed = shop("v1", "web:1")
-        .replace("image: web:1", "image: web:1\n        ports: [{port: 80, expose: true}]");
+    let exposed = exposed("v1", "web:1");
     checked_env.env.write("v1.yaml", &exposed);
     checked_env.plan("v1.yaml --partition 0");
     checked_env.env.run_ok("apply v1.yaml");
@@ -64,8 +81,7 @@ fn to_and_fro(schemas: &Schemas) {
     checked_env.open("v1");
     checked_env.env.write("other.yaml", shop("v2", "web:other"));
     checked_env.drive("apply other.yaml --reuse-revision", 0);
-    let exposed = shop("v3", "web:3")
-        .replace("image: web:3", "image: web:3\n        ports: [{port: 80, expose: true}]");
+    let exposed = exposed("v3", "web:3");
     checked_env.env.write("v3.yaml", &exposed);
     checked_env.drive("apply v3.yaml", 0);
     checked_env.env.write("v3.yaml", exposed.replace(", expose: true", ""));
@@ -86,8 +102,7 @@ fn going_back(schemas: &Schemas) {
 }
 
 fn pods_that_never_come(schemas: &Schemas) {
-    let checked_env = released(schemas);
-    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    let checked_env = stuck(schemas);
     checked_env.drive("apply v2.yaml --batch-timeout 300ms", 3);
     checked_env.show("status --until done", 3);
     checked_env.show("apply v2.yaml --batch-timeout 300ms", 3);
@@ -95,8 +110,7 @@ fn pods_that_never_come(schemas: &Schemas) {
 }
 
 fn stopped(schemas: &Schemas) {
-    let checked_env = released(schemas);
-    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    let checked_env = stuck(schemas);
     checked_env.start("ci", "apply v2.yaml").until("diagnosed").interrupt().end(130);
     checked_env.look();
     checked_env.env.pods(pod_rules::READY);
@@ -104,8 +118,7 @@ fn stopped(schemas: &Schemas) {
 }
 
 fn paused(schemas: &Schemas) {
-    let checked_env = released(schemas);
-    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    let checked_env = stuck(schemas);
     let mut driver = checked_env.start("ci", "apply v2.yaml");
     driver.until("waiting");
     checked_env.show("pause web", 0);
@@ -117,8 +130,7 @@ fn paused(schemas: &Schemas) {
 }
 
 fn in_line(schemas: &Schemas) {
-    let checked_env = released(schemas);
-    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    let checked_env = stuck(schemas);
     let mut driver = checked_env.start("first", "apply v2.yaml");
     driver.until("waiting");
     checked_env.look();
@@ -127,8 +139,7 @@ fn in_line(schemas: &Schemas) {
 }
 
 fn taken_over(schemas: &Schemas) {
-    let checked_env = released(schemas);
-    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    let checked_env = stuck(schemas);
     let mut driver = checked_env.start("ci", "apply v2.yaml");
     driver.until("waiting");
     checked_env.drive("abort", 0);
@@ -137,9 +148,7 @@ fn taken_over(schemas: &Schemas) {
 
 /// The moments of a run at which its process may be killed.
 fn cut_short(schemas: &Schemas) {
-    let checked_env = CheckedEnv::new(schemas);
-    checked_env.env.write("v1.yaml", shop("v1", "web:1"));
-    checked_env.env.write("v2.yaml", shop("v2", "web:2"));
+    let checked_env = written(schemas);
     let killed_waiting = |line: &str, rules: &str| {
         checked_env.env.pods(rules);
         checked_env.start("ci", line).until("waiting");
@@ -152,19 +161,13 @@ fn cut_short(schemas: &Schemas) {
     checked_env.drive("apply v1.yaml --batches 3", 0);
     killed_waiting("apply v2.yaml", &pod_rules::failing("*:2", "ImagePullBackOff"));
     let is_target = |one: &Value| one["kind"] == "Deployment" && one["metadata"]["name"] == "web-v2";
-    tampered(&checked_env.env, |objects| {
+    // The state between two writes lasts for no command.
+    checked_env.env.edit(|objects| {
         objects.iter_mut().find(|one| is_target(one)).unwrap()["spec"]["replicas"] = 0.into();
     });
     checked_env.look();
-    tampered(&checked_env.env, |objects| objects.retain(|one| !is_target(one)));
+    checked_env.env.edit(|objects| objects.retain(|one| !is_target(one)));
     checked_env.look();
-}
-
-/// Changes the sandbox's objects behind everybody's back: the state between two writes lasts for no command.
-fn tampered(env: &TestEnv, change: impl Fn(&mut Vec<Value>)) {
-    let mut document: Value = serde_json::from_str(&env.bytes()).unwrap();
-    change(document["objects"].as_array_mut().unwrap());
-    env.write(FILE, document.to_string());
 }
 
 fn one_object_for_all_revisions(schemas: &Schemas) {
@@ -215,12 +218,7 @@ fn many_revisions(schemas: &Schemas) {
 
 fn no_server(schemas: &Schemas) {
     let checked_env = released(schemas);
-    checked_env.env.write(
-        "config",
-        "{apiVersion: v1, kind: Config, current-context: x,
-          clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}],
-          contexts: [{name: x, context: {cluster: c, user: u}}], users: []}",
-    );
+    checked_env.env.kubeconfig("server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true", "");
     let line = "apply v2.yaml -o ndjson --kubeconfig config";
     checked_env.ended(checked_env.env.bare(line), line, 6);
 }

@@ -84,8 +84,13 @@ impl TestEnv {
 
     /// Runs a command line that must succeed.
     pub(crate) fn run_ok(&self, line: &str) -> CommandOutput {
+        self.run_to(line, 0)
+    }
+
+    /// Runs a command line that must end with this code.
+    pub(crate) fn run_to(&self, line: &str, code: i32) -> CommandOutput {
         let ran = self.run(line);
-        assert_eq!(ran.code, Some(0), "rollout {line}\n{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, Some(code), "rollout {line}\n{}{}", ran.stdout, ran.stderr);
         ran
     }
 
@@ -190,6 +195,12 @@ impl CommandOutput {
     pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the binary writes UTF-8");
         Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+    }
+
+    /// Asserts that stderr has this text.
+    pub(crate) fn says(&self, text: &str) -> &Self {
+        assert!(self.stderr.contains(text), "`{text}` is missing:\n{}", self.stderr);
+        self
     }
 
     /// All of it as one text, without what differs from run to run.
