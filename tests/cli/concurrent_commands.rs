@@ -29,18 +29,12 @@ fn jane(env: &TestEnv, line: &str) -> Child {
     env.start_as("jane", line)
 }
 
-fn ends(child: Child, code: i32) -> CommandOutput {
-    let ran = child.end();
-    assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
-    ran
-}
-
 /// A command that waits in line beside a run, which then goes to its end; both succeed.
 fn waits_in_line(env: &TestEnv, driver: Child, line: &str) -> [CommandOutput; 2] {
     let mut waiting = jane(env, line);
     waiting.until("waiting for the run of `driver`");
     env.let_pods_get_ready();
-    [ends(driver, 0), ends(waiting, 0)]
+    [driver.end_with(0), waiting.end_with(0)]
 }
 
 /// In the first batch of an upgrade that is paused.
@@ -49,7 +43,7 @@ fn paused() -> (TestEnv, Child) {
 }
 
 fn pauses((env, mut driver): (TestEnv, Child)) -> (TestEnv, Child) {
-    ends(jane(&env, "pause web"), 0);
+    jane(&env, "pause web").end_with(0);
     driver.until("paused by `jane`");
     (env, driver)
 }
@@ -68,7 +62,7 @@ fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
 #[test]
 fn scale_beside_an_upgrade_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    jane(&env, "scale web --replicas 5 --lock-timeout 100ms").end_with(5);
     waits_in_line(&env, driver, "scale web --replicas 5");
     rests(&env, &["web-v2 5/5"], &["Succeeded", "Succeeded", "Succeeded"]);
 }
@@ -92,7 +86,7 @@ fn status_names_the_process_that_drives_or_says_that_none_does() {
 #[test]
 fn scale_beside_a_release_waits_in_line() {
     let (env, driver) = released();
-    ends(jane(&env, "scale web --replicas 5 --lock-timeout 100ms"), 5);
+    jane(&env, "scale web --replicas 5 --lock-timeout 100ms").end_with(5);
     waits_in_line(&env, driver, "scale web --replicas 5");
     rests(&env, &["web-v1 5/5"], &["Succeeded", "Succeeded"]);
 }
@@ -100,7 +94,7 @@ fn scale_beside_a_release_waits_in_line() {
 #[test]
 fn resume_of_what_is_not_paused_waits_for_its_end() {
     let (env, driver) = upgraded("apply v2.yaml");
-    ends(jane(&env, "resume web --lock-timeout 100ms"), 5);
+    jane(&env, "resume web --lock-timeout 100ms").end_with(5);
     let [driver, resumed] = waits_in_line(&env, driver, "resume web");
     assert!(!driver.stderr.contains("pause"), "{}", driver.stderr);
     resumed.says("nothing to do");
@@ -126,7 +120,7 @@ fn promote_in_full_before_the_gate_goes_to_the_end() {
 #[test]
 fn delete_waits_in_line() {
     let (env, driver) = upgraded("apply v2.yaml");
-    let deleted = ends(jane(&env, "delete web --lock-timeout 100ms"), 5);
+    let deleted = jane(&env, "delete web --lock-timeout 100ms").end_with(5);
     assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
     waits_in_line(&env, driver, "delete web");
     rests(&env, &[], &[]);
@@ -143,11 +137,11 @@ fn undo_waits_in_line() {
 #[test]
 fn the_second_pause_finds_it_paused() {
     let (env, driver) = paused();
-    let again = ends(env.start_as("joe", "pause web"), 0);
+    let again = env.start_as("joe", "pause web").end_with(0);
     again.says("web: already paused");
     env.let_pods_get_ready();
-    ends(jane(&env, "resume web"), 0);
-    let driver = ends(driver, 0);
+    jane(&env, "resume web").end_with(0);
+    let driver = driver.end_with(0);
     assert!(!driver.stderr.contains("`joe`"), "the first word counts\n{}", driver.stderr);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
@@ -155,8 +149,8 @@ fn the_second_pause_finds_it_paused() {
 /// A process that waits while paused yields to a run that ends the pause.
 fn paused_gives_way(line: &str) -> TestEnv {
     let (env, driver) = paused();
-    ends(jane(&env, line), 0);
-    ends(driver, 5);
+    jane(&env, line).end_with(0);
+    driver.end_with(5);
     env
 }
 
@@ -182,11 +176,11 @@ fn delete_of_what_is_paused_takes_over() {
 #[test]
 fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
     let (env, driver) = paused();
-    ends(jane(&env, "scale web --replicas 5"), 4);
+    jane(&env, "scale web --replicas 5").end_with(4);
     assert!(env.run_ok("status web").stderr.contains("paused by `jane`"));
     env.let_pods_get_ready();
-    ends(jane(&env, "resume web"), 0);
-    ends(driver, 0);
+    jane(&env, "resume web").end_with(0);
+    driver.end_with(0);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
@@ -195,9 +189,9 @@ fn scale_of_a_paused_release_takes_over() {
     let (env, driver) = pauses(released());
     let mut scaled = jane(&env, "scale web --replicas 5");
     scaled.until("waiting for `web-v1`");
-    ends(driver, 5);
+    driver.end_with(5);
     env.let_pods_get_ready();
-    ends(scaled, 0);
+    scaled.end_with(0);
     rests(&env, &["web-v1 5/5"], &["Succeeded", "Superseded"]);
 }
 
@@ -205,8 +199,8 @@ fn scale_of_a_paused_release_takes_over() {
 fn promote_ends_a_pause_and_waits_for_the_process() {
     let (env, driver) = paused();
     env.let_pods_get_ready();
-    ends(jane(&env, "promote web"), 0);
-    let driver = ends(driver, 0);
+    jane(&env, "promote web").end_with(0);
+    let driver = driver.end_with(0);
     driver.says("web: resumed");
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
@@ -214,8 +208,8 @@ fn promote_ends_a_pause_and_waits_for_the_process() {
 #[test]
 fn abort_of_an_undo_returns_to_where_it_began() {
     let (env, driver) = returned();
-    ends(jane(&env, "abort web"), 0);
-    ends(driver, 5);
+    jane(&env, "abort web").end_with(0);
+    driver.end_with(5);
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Superseded", "Succeeded", "Succeeded"]);
 }
 
@@ -226,8 +220,8 @@ fn undo_now_of_an_abort_continues_it() {
     let (env, driver) = env.waiting("abort web", "*:1");
     let mut undone = jane(&env, "undo web --now");
     undone.until("waiting for `web-v1`");
-    ends(driver, 5);
+    driver.end_with(5);
     env.let_pods_get_ready();
-    ends(undone, 0);
+    undone.end_with(0);
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
 }

@@ -139,8 +139,7 @@ fn a_server_without_a_scheme_is_a_host() {
         (env, child, said)
     });
     for (_desk, child, said) in started {
-        let ran = child.end();
-        assert_eq!(ran.code, Some(6), "{}", ran.stderr);
+        let ran = child.end_with(6);
         assert!(ran.stderr.contains(said) && ran.stderr.contains("hint: "), "{}\n{said}", ran.stderr);
     }
 }

@@ -9,10 +9,8 @@ fn the_second_waits_in_line_and_then_does_its_work() {
     let mut second = env.start_as("second", "apply v1.yaml");
     second.until("waiting for the run of `driver`, which holds the lease");
     env.let_pods_get_ready();
-    let first = first.end();
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
-    let second = second.end();
-    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    first.end_with(0);
+    let second = second.end_with(0);
     assert_eq!(env.deployments(), ["web-v1 3/3"], "{}", second.stderr);
 }
 
@@ -36,12 +34,9 @@ fn the_same_name_takes_over_and_the_first_is_5() {
     let (env, first) = waiting_shop();
     let mut again = env.start_as("driver", "apply v2.yaml");
     again.until("resuming the upgrade");
-    let first = first.end();
-    assert_eq!(first.code, Some(5), "{}", first.stderr);
-    first.says("taken over");
+    first.end_with(5).says("taken over");
     env.let_pods_get_ready();
-    let again = again.end();
-    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    again.end_with(0);
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 

@@ -48,7 +48,7 @@ fn resume_beside_a_run_says_whom_it_waits_for() {
     let mut resumed = env.start_as("jane", "resume web");
     resumed.until("waiting for the run of `driver`, which holds the lease");
     env.let_pods_get_ready();
-    assert_eq!(driver.end().code, Some(0));
+    driver.end_with(0);
     let resumed = resumed.end();
     resumed.says("nothing to do");
 }
@@ -107,21 +107,16 @@ fn an_interrupted_undo_resumes_when_rerun() {
 #[test]
 fn abort_takes_over_from_the_driver() {
     let (env, driver) = waiting_shop();
-    let aborted = env.start_as("jane", "abort").end();
-    assert_eq!(aborted.code, Some(0), "{}", aborted.stderr);
-    let driver = driver.end();
-    assert_eq!(driver.code, Some(5), "{}", driver.stderr);
-    driver.says("taken over by `jane`");
+    env.start_as("jane", "abort").end_with(0);
+    driver.end_with(5).says("taken over by `jane`");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
 #[test]
 fn undo_now_takes_over_in_one_batch() {
     let (env, driver) = waiting_shop();
-    let undone = env.start_as("jane", "undo --now").end();
-    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
-    undone.says("in 1 batch (3)");
-    assert_eq!(driver.end().code, Some(5));
+    env.start_as("jane", "undo --now").end_with(0).says("in 1 batch (3)");
+    driver.end_with(5);
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
@@ -196,8 +191,7 @@ fn a_paused_process_waits_and_resumes() {
     [exit 4]
     ");
     let resumed = env.run_ok("resume web");
-    let driver = driver.end();
-    assert_eq!(driver.code, Some(0), "{}", driver.stderr);
+    let driver = driver.end_with(0);
     driver.says("web: resumed");
     assert_eq!(driver.stderr.matches("paused by").count(), 1, "it is said once\n{}", driver.stderr);
     resumed.says("nothing to do");

@@ -59,8 +59,7 @@ fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
     let mut driver = env.start("apply v2.yaml");
     driver.until(": waiting for `web-v2`");
     env.write(FILE, "{broken");
-    let ran = driver.end();
-    assert_eq!(ran.code, Some(6), "{}", ran.stderr);
+    let ran = driver.end_with(6);
     assert!(
         ran.stderr.contains("failed in batch 1 of 2: the sandbox file `box.json` is broken"),
         "{}",

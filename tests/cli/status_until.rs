@@ -56,9 +56,8 @@ fn a_run_beside_it_is_followed_to_its_end() {
     let mut watcher = env.start("status web --until done");
     watcher.until("waiting until done, for at most 30m");
     env.let_pods_get_ready();
-    assert_eq!(driver.end().code, Some(0));
-    let watched = watcher.end();
-    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    driver.end_with(0);
+    let watched = watcher.end_with(0);
     assert!(
         watched.stdout.trim_end().lines().last().unwrap().contains("rolloutSucceed"),
         "{}",

@@ -58,6 +58,13 @@ impl Child {
         self
     }
 
+    /// Waits for the end, which must have this code.
+    pub(crate) fn end_with(self, code: i32) -> CommandOutput {
+        let ran = self.end();
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
     /// Waits for the end.
     pub(crate) fn end(mut self) -> CommandOutput {
         self.reader.read_to_string(&mut self.said).unwrap();
