@@ -221,7 +221,7 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
     }
     for PlannedObject { name, objects: (before, after), .. } in plan.objects.iter().flatten() {
         let noun = name.split('/').next().unwrap_or(name);
-        differences.push(diff::objects(noun, before.as_ref(), after.as_ref()));
+        differences.push(diff::diff_objects(noun, before.as_ref(), after.as_ref()));
     }
     if plan.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = &plan.workloads;
