@@ -9,7 +9,7 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 14] = [
+pub(crate) const SITUATIONS: [Situation; 15] = [
     planned,
     to_and_fro,
     going_back,
@@ -21,6 +21,7 @@ pub(crate) const SITUATIONS: [Situation; 14] = [
     cut_short,
     one_object_for_all_revisions,
     several_components,
+    applied_as_a_whole,
     refused,
     many_revisions,
     no_server,
@@ -194,6 +195,26 @@ fn several_components(schemas: &Schemas) {
         [one("good"), one("next").depends_on("good"), one("bad"), one("never").depends_on("bad")];
     checked_env.env.write("app.yaml", application("app", &components));
     checked_env.drive("apply app.yaml --batch-timeout 500ms", 3);
+}
+
+/// A component without the `rollout` trait, which gains a port, loses it and goes.
+fn applied_as_a_whole(schemas: &Schemas) {
+    let checked_env = CheckedEnv::new(schemas);
+    let plain = |properties: &str| {
+        format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
+             - {{name: web, type: webservice, properties: {{{properties}}}}}\n"
+        )
+    };
+    checked_env.env.write("v1.yaml", plain("image: 'web:1', ports: [{port: 80, expose: true}]"));
+    checked_env.env.write("v2.yaml", plain("image: 'web:2'"));
+    checked_env.plan("v1.yaml");
+    checked_env.drive("apply v1.yaml", 0);
+    checked_env.plan("v1.yaml");
+    checked_env.plan("v2.yaml");
+    checked_env.drive("apply v2.yaml", 0);
+    checked_env.look();
+    checked_env.drive("undo web", 0);
 }
 
 fn refused(schemas: &Schemas) {

@@ -115,6 +115,7 @@ fn run_document(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
             Mode::Release => "release",
             Mode::Upgrade => "upgrade",
             Mode::Scale => "scale",
+            // Its objects are listed instead.
             Mode::Apply => "apply",
         },
         from: spec.sources.clone(),
