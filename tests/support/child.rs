@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{ChildStderr, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::test_env::CommandOutput;
 
@@ -52,9 +52,12 @@ impl Child {
         self
     }
 
+    fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap()
+    }
+
     pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
-        let id = i32::try_from(self.process.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+        kill_process(self.id(), signal).unwrap();
         self
     }
 
@@ -63,6 +66,13 @@ impl Child {
         let ran = self.end();
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
         ran
+    }
+
+    /// Stops it, and returns once all of its threads stand still; whether it has not ended before.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.signal(Signal::STOP);
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.id()), options).unwrap().is_some_and(|status| status.stopped())
     }
 
     /// Waits for the end.
