@@ -7,6 +7,9 @@ mod clonesets;
 #[path = "sandbox/controllers.rs"]
 mod controllers;
 #[cfg(test)]
+#[path = "sandbox/definitions.rs"]
+mod definitions;
+#[cfg(test)]
 #[path = "sandbox/faults.rs"]
 mod faults;
 #[cfg(test)]
@@ -19,6 +22,9 @@ mod fixture;
 #[path = "sandbox/init_containers.rs"]
 mod init_containers;
 #[cfg(test)]
+#[path = "sandbox/jobs.rs"]
+mod jobs;
+#[cfg(test)]
 #[path = "sandbox/kubelet.rs"]
 mod kubelet;
 #[cfg(test)]
@@ -30,6 +36,12 @@ mod mutated_bodies;
 #[cfg(test)]
 #[path = "sandbox/patches.rs"]
 mod patches;
+#[cfg(test)]
+#[path = "sandbox/plain_controllers.rs"]
+mod plain_controllers;
+#[cfg(test)]
+#[path = "sandbox/plain_kinds.rs"]
+mod plain_kinds;
 #[cfg(test)]
 #[path = "sandbox/start_failures.rs"]
 mod start_failures;

@@ -1,6 +1,6 @@
 //! An in-process Kubernetes cluster behind a real [`kube::Client`]: no port, no process, no node.
 //!
-//! It serves the kinds that a rollout needs with the API server's semantics, and runs the controllers and a kubelet
+//! It serves the kinds that applications consist of with the API server's semantics, and runs the controllers and a kubelet
 //! behind them on a clock that the caller provides. State lives in memory or in a file that several processes may
 //! share. It knows the Kubernetes API and nothing of what this crate does with it; otherwise tests on it would agree
 //! with themselves.
@@ -12,7 +12,9 @@
 //! * field managers other than appliers: `managedFields` lists appliers only, and an apply conflicts with them only;
 //!   apply to `/scale`;
 //! * authentication, authorization and admission: every request is allowed, and access reviews answer so; quotas,
-//!   limits, disruption budgets and autoscalers are stored and have no effect;
+//!   limits, disruption budgets, autoscalers, cron jobs, ingresses, network policies and roles are stored and have no
+//!   effect;
+//! * the schemas of CustomResourceDefinitions: their objects are kept as they are;
 //! * missing namespaces: every namespace exists, whether or not there is a Namespace object, and none contains the
 //!   objects that controllers create in a new one (`kube-root-ca.crt`, the default service account);
 //! * waiting for a future resource version: it is refused at once, as a server does after seconds;

@@ -1,4 +1,6 @@
-//! Rules for the kubelet: which image becomes ready when, and which fails how.
+//! Rules for the kubelet: which image becomes ready when, and which fails how. A Service that needs a load balancer
+//! follows them as well, as if it were a pod with the image `service/NAME`: it gets its address when the pod would be
+//! ready, and never if the pod would fail.
 //!
 //! This module reads rules and finds the one for a pod. It must not know how a pod's status is written.
 

@@ -16,6 +16,7 @@ use crate::sandbox::controllers;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::key::Key;
+use crate::sandbox::object::kind::{Kind, Origin};
 use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
@@ -155,7 +156,7 @@ impl Simulation {
             if store.rules != rules {
                 store.rules = rules;
                 store.dirty = true;
-                controllers::enqueue_all_pods(store);
+                controllers::enqueue_scripted(store);
             }
         })
     }
@@ -167,8 +168,13 @@ impl Simulation {
         })
     }
 
-    pub(crate) fn has_group(&self, group: &str) -> bool {
-        !self.state().store.missing_groups.contains(group)
+    /// Whether a kind is served. Another process may have defined it.
+    pub(crate) fn serves(&self, kind: Kind) -> bool {
+        if kind.origin == Origin::Defined {
+            let served = self.transact(Actor::Client, Verb::Get, |store, _| store.serves(kind));
+            return served.unwrap_or_default();
+        }
+        self.state().store.serves(kind)
     }
 
     /// Drops the watch cache's history.

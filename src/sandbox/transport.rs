@@ -74,7 +74,7 @@ impl Transport {
 
     fn serve(&self, request: &Request, fault: Option<WatchFault>) -> http::Response<Body> {
         if let Target::Resource(place) = &request.target
-            && !self.simulation.has_group(place.kind.group)
+            && !self.simulation.serves(place.kind)
         {
             return respond(404, "text/plain", whole(Bytes::from("404 page not found\n")));
         }

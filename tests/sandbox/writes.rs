@@ -104,7 +104,7 @@ async fn unknown_resources_are_not_found() {
     let (_sandbox, client) = client();
     let answer = get(&client, "/apis/core.oam.dev/v1beta1/namespaces/default/applications").await;
     assert_eq!(answer, (404, json!("404 page not found\n")));
-    let answer = get(&client, "/apis/apps/v1/namespaces/default/daemonsets").await;
+    let answer = get(&client, "/apis/apps/v1/namespaces/default/podgroups").await;
     let message = "the server could not find the requested resource";
     assert_eq!(refusal(answer), refused(404, "NotFound", message));
 }

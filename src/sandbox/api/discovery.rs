@@ -9,23 +9,37 @@ use std::collections::BTreeMap;
 use crate::sandbox::api::response::Response;
 use crate::sandbox::api::scale;
 use crate::sandbox::fault::Verb;
-use crate::sandbox::object::kind::{Persistence, Scope, StatusSubresource};
+use crate::sandbox::object::kind::{Kind, Origin, Persistence, Scope, StatusSubresource};
+use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
-use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::objects::{Store, definition_of};
 use crate::sandbox::validation::registry;
 
 /// The kinds of the category `all`, which `kubectl get all` shows.
-const EVERYBODYS: [&str; 5] = ["pods", "services", "deployments", "replicasets", "statefulsets"];
+const EVERYBODYS: [&str; 9] = [
+    "pods",
+    "services",
+    "daemonsets",
+    "deployments",
+    "replicasets",
+    "statefulsets",
+    "jobs",
+    "cronjobs",
+    "horizontalpodautoscalers",
+];
 
 /// The document at a path that is no resource.
 pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response, StatusError> {
     if verb != Verb::Get {
         return Err(StatusError::method_not_allowed());
     }
-    let groups: BTreeMap<&str, &str> = registry::all_kinds()
-        .filter(|kind| !kind.group.is_empty() && !store.missing_groups.contains(kind.group))
-        .map(|kind| (kind.group, kind.version))
-        .collect();
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in registry::all_kinds().filter(|kind| !kind.group.is_empty() && store.serves(*kind)) {
+        let versions = groups.entry(kind.group).or_default();
+        if !versions.contains(&kind.version) {
+            versions.push(kind.version);
+        }
+    }
     let answer = match path {
         "/version" => json!({
             "major": "1",
@@ -41,21 +55,22 @@ pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response
         "/healthz" | "/livez" | "/readyz" => return Ok(Response::Text(200, "ok".to_owned())),
         "/api" => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         "/apis" => {
-            let groups: Vec<Value> = groups.iter().map(|(group, version)| describe(group, version)).collect();
+            let groups: Vec<Value> =
+                groups.iter().map(|(group, versions)| describe(group, versions)).collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
-        "/api/v1" => resources("", "v1"),
+        "/api/v1" => resources(store, "", "v1"),
         path => {
             let rest = path.strip_prefix("/apis/").unwrap_or_default();
             let (group, asked) = rest.split_once('/').unwrap_or((rest, ""));
             match groups.get(group) {
-                Some(version) if asked.is_empty() => {
-                    let mut described = describe(group, version);
+                Some(versions) if asked.is_empty() => {
+                    let mut described = describe(group, versions);
                     described["kind"] = json!("APIGroup");
                     described["apiVersion"] = json!("v1");
                     described
                 }
-                Some(version) if asked == *version => resources(group, version),
+                Some(versions) if versions.contains(&asked) => resources(store, group, asked),
                 Some(_) => return Err(StatusError::no_such_resource()),
                 None if path.starts_with("/api/") => return Err(StatusError::no_such_resource()),
                 None => return Ok(Response::Text(404, "404 page not found\n".to_owned())),
@@ -65,18 +80,21 @@ pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response
     Ok(Response::Json(200, answer))
 }
 
-fn describe(group: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
-    json!({"name": group, "versions": [version], "preferredVersion": version})
+/// A group with its versions, of which the first is preferred.
+fn describe(group: &str, versions: &[&str]) -> Value {
+    let version = |version: &&str| json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    let versions: Vec<Value> = versions.iter().map(version).collect();
+    json!({"name": group, "versions": versions, "preferredVersion": versions[0]})
 }
 
-fn resources(group: &str, version: &str) -> Value {
-    let mut resources = Vec::new();
-    let served = registry::all_kinds().filter(|kind| kind.group == group && kind.version == version);
+fn resources(store: &Store, group: &str, version: &str) -> Value {
+    let mut resources: Vec<Value> = Vec::new();
+    let served = registry::all_kinds()
+        .filter(|kind| kind.group == group && kind.version == version && store.serves(*kind));
     for kind in served {
         let namespaced = kind.scope == Scope::Namespaced;
         let verbs: &[&str] = match kind.persistence {
-            Persistence::Stored if kind.plural == "namespaces" => {
+            Persistence::Stored if kind.is("namespaces") => {
                 &["create", "delete", "get", "list", "patch", "update", "watch"]
             }
             Persistence::Stored => {
@@ -94,8 +112,9 @@ fn resources(group: &str, version: &str) -> Value {
         if !kind.short_names.is_empty() {
             resource["shortNames"] = json!(kind.short_names);
         }
-        if EVERYBODYS.contains(&kind.plural) {
-            resource["categories"] = json!(["all"]);
+        let categories = categories(store, kind);
+        if !categories.is_empty() {
+            resource["categories"] = json!(categories);
         }
         resources.push(resource);
         if scale::has_scale(kind) {
@@ -125,4 +144,17 @@ fn resources(group: &str, version: &str) -> Value {
         list["apiVersion"] = json!("v1");
     }
     list
+}
+
+/// The names under which clients list the kind with others.
+fn categories(store: &Store, kind: Kind) -> Vec<Value> {
+    match kind.origin {
+        Origin::Defined => {
+            let definition = store.object(&definition_of(kind));
+            definition.map(|d| meta::items(d, "/spec/names/categories").to_vec()).unwrap_or_default()
+        }
+        Origin::BuiltIn | Origin::Custom if EVERYBODYS.contains(&kind.plural) => vec![json!("all")],
+        Origin::BuiltIn if kind.is("customresourcedefinitions") => vec![json!("api-extensions")],
+        Origin::BuiltIn | Origin::Custom => Vec::new(),
+    }
 }

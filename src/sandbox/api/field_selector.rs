@@ -34,7 +34,9 @@ fn selectable(kind: Kind) -> &'static [&'static str] {
             "reportingComponent",
             "type",
         ],
+        "jobs" => &["status.successful"],
         "namespaces" => &["status.phase"],
+        "secrets" => &["type"],
         _ => &[],
     }
 }

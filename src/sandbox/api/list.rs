@@ -72,7 +72,8 @@ pub(crate) fn serve(
 
 /// Items of built-in kinds omit `apiVersion` and `kind` in lists; custom resources keep them.
 fn item(kind: Kind, object: &Value) -> Value {
-    if kind.origin == Origin::Custom {
+    let object = &*kind.present(object);
+    if kind.origin != Origin::BuiltIn {
         return object.clone();
     }
     let fields = object.as_object().into_iter().flatten();

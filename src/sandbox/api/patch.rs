@@ -34,7 +34,9 @@ pub(super) fn serve(
     let accepted: Vec<&str> = match key.kind.origin {
         Origin::BuiltIn => PATCH_TYPES.to_vec(),
         // How lists are merged is part of a built-in type's code; a definition does not say.
-        Origin::Custom => PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect(),
+        Origin::Custom | Origin::Defined => {
+            PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect()
+        }
     };
     if !PATCH_TYPES.contains(&request.content_type.as_str()) {
         return Err(StatusError::unsupported_patch_type());
@@ -51,7 +53,8 @@ pub(super) fn serve(
         let problem = FieldError::forbidden("force", "may not be specified for non-apply patch");
         return Err(StatusError::invalid_options("PatchOptions", &[problem]));
     }
-    let before = store.require(key)?;
+    let stored = store.require(key)?;
+    let before = key.kind.present(&stored);
     let (body, mut complaints) = request.read().map_err(|problem| match format {
         "application/strategic-merge-patch+json" => StatusError::bad_request(problem),
         _ => StatusError::bad_request(format!("error decoding patch: {problem}")),
@@ -74,7 +77,7 @@ pub(super) fn serve(
     complaints.extend(checked.unknown);
     options.handle_unknown_fields(store, complaints).map_err(|cause| refused(&cause))?;
     write::check_name_and_namespace(key, &checked.object)?;
-    write::change(store, key, &before, checked.object, part, options.dry_run)
+    write::change(store, key, &stored, checked.object, part, options.dry_run)
         .map(|o| (o, WriteOutcome::Changed))
 }
 
@@ -113,11 +116,12 @@ fn serve_apply(
             if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() },
         )));
     }
-    let configuration = checked.object;
+    let configuration = kind.present(&checked.object);
     let force = if request.query.is_on("force") { Force::TakeOver } else { Force::Refuse };
     let applier = Applier { manager, force, time: meta::format_time(store.now) };
     if let Some(before) = store.object(key).cloned() {
-        let mut after = apply::apply(&before, &configuration, &body, &applier)?;
+        let live = kind.present(&before);
+        let mut after = apply::apply(&live, &configuration, &body, &applier)?;
         for field in ["uid", "resourceVersion", "name", "namespace"] {
             if let Some(value) = configuration["metadata"].get(field) {
                 meta::metadata(&mut after).insert(field.to_owned(), value.clone());

@@ -18,7 +18,7 @@ use crate::sandbox::store::write::{self, Part};
 
 /// Whether a kind has the subresource.
 pub(crate) fn has_scale(kind: Kind) -> bool {
-    matches!(kind.plural, "clonesets" | "deployments" | "replicasets" | "statefulsets")
+    ["clonesets", "deployments", "replicasets", "statefulsets"].iter().any(|plural| kind.is(plural))
 }
 
 /// Reads or changes the size of a workload.

@@ -45,7 +45,7 @@ pub(crate) fn serve(
             serve_object(store, request, &key, Part::Status)
         }
         Some("scale") if scale::has_scale(resource.kind) => scale::serve(store, request, &key),
-        Some("log") if resource.kind.plural == "pods" && request.verb == Verb::Get => {
+        Some("log") if resource.kind.is("pods") && request.verb == Verb::Get => {
             let pod = store.require(&key)?;
             let is_previous = request.query.value("previous") == Some("true");
             let life = if is_previous { ContainerInstance::Previous } else { ContainerInstance::Current };
@@ -76,7 +76,7 @@ fn serve_collection(
                 check_review(kind, &object)?;
             }
             let made = write::create_typed(store, kind, namespace, object, options.dry_run)?;
-            Ok(Response::Json(201, (*made).clone()))
+            Ok(Response::Json(201, kind.present(&made).into_owned()))
         }
         _ if kind.persistence == Persistence::Virtual => Err(StatusError::method_not_allowed()),
         Verb::List => {
@@ -106,21 +106,27 @@ fn serve_object(
     match request.verb {
         Verb::Get => {
             list::check_version_reached(store, &request.query)?;
-            if key.kind.plural == "namespaces" && store.object(key).is_none() {
+            if key.kind.is("namespaces") && store.object(key).is_none() {
                 return Ok(Response::Json(200, implied_namespace(&key.name)));
             }
-            store.require(key).map(|object| Response::Json(200, (*object).clone()))
+            let object = store.require(key)?;
+            Ok(Response::Json(200, key.kind.present(&object).into_owned()))
         }
         Verb::Update => {
             let (body, complaints) = request.object(key.kind)?;
             let options = Options::of(request)?;
             let object = decode_body(store, key.kind, body, complaints, &options)?;
-            write::put(store, key, object, part, options.dry_run).map(object_response)
+            write::put(store, key, object, part, options.dry_run)
+                .map(|outcome| object_response(key.kind, outcome))
         }
-        Verb::Patch => patch::serve(store, request, key, part).map(object_response),
+        Verb::Patch => {
+            patch::serve(store, request, key, part).map(|outcome| object_response(key.kind, outcome))
+        }
         Verb::Delete if part == Part::Main => {
             let (options, dry_run) = options::delete_options(request)?;
-            deletion::delete(store, key, &options, dry_run).map(|body| Response::Json(200, body))
+            let body = deletion::delete(store, key, &options, dry_run)?;
+            let is_object = body["kind"] == key.kind.kind;
+            Ok(Response::Json(200, if is_object { key.kind.present(&body).into_owned() } else { body }))
         }
         Verb::Delete | Verb::Create | Verb::List | Verb::Watch => Err(StatusError::method_not_allowed()),
     }
@@ -137,12 +143,12 @@ fn implied_namespace(name: &str) -> Value {
     })
 }
 
-fn object_response((object, wrote): (Arc<Value>, WriteOutcome)) -> Response {
+fn object_response(kind: Kind, (object, wrote): (Arc<Value>, WriteOutcome)) -> Response {
     let code = match wrote {
         WriteOutcome::Created => 201,
         WriteOutcome::Changed => 200,
     };
-    Response::Json(code, (*object).clone())
+    Response::Json(code, kind.present(&object).into_owned())
 }
 
 /// Refuses an access review that asks about nothing.

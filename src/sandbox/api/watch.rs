@@ -86,7 +86,7 @@ pub(crate) fn open(
     let mut stage = Stage::Open;
     let initial = query.is_on("sendInitialEvents");
     if asked == 0 || initial {
-        ready.extend(filter.select(store).map(|(_, object)| event("ADDED", object)));
+        ready.extend(filter.select(store).map(|(_, object)| filter.event("ADDED", object)));
         if initial {
             let mut bookmark = bookmark(&filter, store.version);
             bookmark["object"]["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -180,6 +180,13 @@ impl Watch {
     }
 }
 
+impl Filter {
+    /// An event about an object, in the version of the watch.
+    fn event(&self, kind: &str, object: &Value) -> Value {
+        event(kind, &self.kind.present(object))
+    }
+}
+
 fn event(kind: &str, object: &Value) -> Value {
     json!({"type": kind, "object": object})
 }
@@ -206,12 +213,12 @@ fn watch_event(filter: &Filter, change: &ChangeRecord) -> Option<Value> {
     let chosen = |object: &Option<Arc<Value>>| object.as_ref().filter(|o| filter.matches(o)).cloned();
     match (chosen(&change.before), chosen(&change.after)) {
         (None, None) => None,
-        (None, Some(after)) => Some(event("ADDED", &after)),
-        (Some(_), Some(after)) => Some(event("MODIFIED", &after)),
+        (None, Some(after)) => Some(filter.event("ADDED", &after)),
+        (Some(_), Some(after)) => Some(filter.event("MODIFIED", &after)),
         (Some(before), None) => {
             let mut last = (*before).clone();
             meta::metadata(&mut last).insert("resourceVersion".to_owned(), json!(change.version.to_string()));
-            Some(event("DELETED", &last))
+            Some(filter.event("DELETED", &last))
         }
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn finalize(store: &mut Store, key: &Key) {
     }
 }
 
-fn drop_finalizer(store: &mut Store, key: &Key, finalizer: &str) {
+pub(super) fn drop_finalizer(store: &mut Store, key: &Key, finalizer: &str) {
     write::modify(store, key, Part::Main, |object| edit_list(object, "finalizers", |f| f != finalizer));
 }
 

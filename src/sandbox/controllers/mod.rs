@@ -3,28 +3,35 @@
 //! They stand for kube-controller-manager and OpenKruise's manager: see [Controllers] and each file for its own
 //! document. Every controller is level-triggered: it reads the objects as they are and does what is missing.
 //! Controllers act through the same writes as clients and keep nothing between two runs. Left out are all other
-//! controllers (endpoints, autoscaling, disruption, jobs, nodes), and claims for volumes.
+//! controllers (endpoints, autoscaling, disruption, cron jobs, nodes), and claims that a StatefulSet makes.
 //!
 //! [Controllers]: https://kubernetes.io/docs/concepts/architecture/controller/
 
+mod claim;
 mod cloneset;
+mod daemonset;
+mod definition;
 mod deployment;
 mod gc;
 mod int_or_percent;
+mod job;
+mod load_balancer;
 mod namespace;
 mod ownership;
 mod replicaset;
 mod revisions;
 mod statefulset;
 
+use serde_json::Value;
+
 use crate::sandbox::kubelet;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::Scope;
-use crate::sandbox::object::meta;
+use crate::sandbox::object::kind::{Origin, Scope};
 use crate::sandbox::object::selector::Selector;
+use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::deletion::{FOREGROUND, ORPHAN};
-use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::objects::{Store, definition_of};
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, WorkItem};
 use crate::sandbox::validation::registry;
 
@@ -35,6 +42,11 @@ pub(crate) fn run(store: &mut Store, work: &WorkItem) {
         Task::ReplicaSet => replicaset::sync(store, &work.key),
         Task::StatefulSet => statefulset::sync(store, &work.key),
         Task::CloneSet => cloneset::sync(store, &work.key),
+        Task::DaemonSet => daemonset::sync(store, &work.key),
+        Task::Job => job::sync(store, &work.key),
+        Task::Claim => claim::sync(store, &work.key),
+        Task::LoadBalancer => load_balancer::sync(store, &work.key),
+        Task::Definition => definition::sync(store, &work.key),
         Task::Kubelet => kubelet::sync(store, &work.key),
         Task::Collect => gc::collect(store, &work.key),
         Task::Finalize => gc::finalize(store, &work.key),
@@ -42,11 +54,16 @@ pub(crate) fn run(store: &mut Store, work: &WorkItem) {
     }
 }
 
-/// Queues every pod for the kubelet, as after a change of its rules.
-pub(crate) fn enqueue_all_pods(store: &mut Store) {
-    let pods: Vec<Key> = store.of_kind(registry::kind("pods"), None).map(|(key, _)| key.clone()).collect();
-    for pod in pods {
-        store.queue.add(Task::Kubelet, &pod, store.now + CONTROLLER_DELAY);
+/// Queues everything that follows the rules, as after a change of them: pods, and Services that may get an address.
+pub(crate) fn enqueue_scripted(store: &mut Store) {
+    for (plural, task) in [("pods", Task::Kubelet), ("services", Task::LoadBalancer)] {
+        let is_scripted = |object: &Value| task == Task::Kubelet || load_balancer::concerns(object);
+        let all = store.of_kind(registry::kind(plural), None);
+        let scripted: Vec<Key> =
+            all.filter(|(_, object)| is_scripted(object)).map(|(key, _)| key.clone()).collect();
+        for key in scripted {
+            store.queue.add(task, &key, store.now + CONTROLLER_DELAY);
+        }
     }
 }
 
@@ -55,7 +72,8 @@ pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
     let at = store.now + CONTROLLER_DELAY;
     let key = &change.key;
     let last = change.after.as_ref().or(change.before.as_ref());
-    match key.kind.plural {
+    let known = if key.kind.origin == Origin::Defined { "" } else { key.kind.plural };
+    match known {
         "deployments" => store.queue.add(Task::Deployment, key, at),
         "replicasets" => {
             store.queue.add(Task::ReplicaSet, key, at);
@@ -63,15 +81,33 @@ pub(crate) fn handle_change(store: &mut Store, change: &ChangeRecord) {
         }
         "statefulsets" => store.queue.add(Task::StatefulSet, key, at),
         "clonesets" => store.queue.add(Task::CloneSet, key, at),
+        "daemonsets" => store.queue.add(Task::DaemonSet, key, at),
+        "jobs" => store.queue.add(Task::Job, key, at),
+        "persistentvolumeclaims" => store.queue.add(Task::Claim, key, at),
+        "services" if last.is_some_and(|service| load_balancer::concerns(service)) => {
+            store.queue.add(Task::LoadBalancer, key, at);
+        }
+        "customresourcedefinitions" => store.queue.add(Task::Definition, key, at),
         "pods" => {
+            if let Some(pod) = last.filter(|pod| change.after.is_none() || pod::has_ended(pod)) {
+                claim::handle_pod(store, key, pod);
+            }
             kubelet::handle_change(store, change);
             store.queue.add(Task::Kubelet, key, at);
             enqueue_owner(store, change, Task::ReplicaSet, "replicasets");
             enqueue_owner(store, change, Task::StatefulSet, "statefulsets");
             enqueue_owner(store, change, Task::CloneSet, "clonesets");
+            enqueue_owner(store, change, Task::DaemonSet, "daemonsets");
+            enqueue_owner(store, change, Task::Job, "jobs");
         }
         "namespaces" => store.queue.add(Task::Namespace, key, at),
         _ => (),
+    }
+    if change.after.is_none() && key.kind.origin == Origin::Defined {
+        let definition = definition_of(key.kind);
+        if store.object(&definition).is_some_and(|definition| meta::is_terminating(definition)) {
+            store.queue.add(Task::Definition, &definition, at);
+        }
     }
     if change.after.is_none() && key.kind.scope == Scope::Namespaced {
         let namespace = Key::new(registry::kind("namespaces"), "", &key.namespace);

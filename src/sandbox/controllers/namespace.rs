@@ -4,7 +4,7 @@
 
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::store::deletion::{self, DeleteOptions};
+use crate::sandbox::store::deletion::{self, DeleteOptions, Propagation};
 use crate::sandbox::store::objects::Store;
 
 /// Deletes everything in a terminating namespace, then the namespace.
@@ -21,10 +21,11 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
         store.remove(key);
         return;
     }
-    for other in inside.iter().filter(|other| other.kind.plural != "pods") {
-        deletion::delete_for_controller(store, other, &DeleteOptions::default());
+    let options = DeleteOptions { propagation: Some(Propagation::Background), ..DeleteOptions::default() };
+    for other in inside.iter().filter(|other| !other.kind.is("pods")) {
+        deletion::delete_for_controller(store, other, &options);
     }
-    for pod in inside.iter().filter(|other| other.kind.plural == "pods") {
-        deletion::delete_for_controller(store, pod, &DeleteOptions::default());
+    for pod in inside.iter().filter(|other| other.kind.is("pods")) {
+        deletion::delete_for_controller(store, pod, &options);
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::prerequisites;
-use super::timeline::{Crash, CrashReason, PodState, Probe, StartError};
+use super::timeline::{Crash, CrashReason, Ending, PodState, Probe, StartError};
 use crate::sandbox::object::meta;
 
 /// The status of one of a bound pod's containers.
@@ -55,12 +55,41 @@ pub(super) fn status(pod: &Value, container: &Value, state: PodState, now: Times
                 }
             }
         }
+        PodState::Ended(Ending::NeverStarted) => {
+            status["state"] = json!({"waiting": {"reason": "PodInitializing"}});
+        }
+        PodState::Ended(ending) => {
+            status["restartCount"] = json!(before.restarts());
+            set_container_id(&mut status, pod, before.restarts());
+            let (code, reason) = match ending {
+                Ending::Succeeded | Ending::NeverStarted => (0, "Completed"),
+                Ending::Failed(CrashReason::Error) => (1, "Error"),
+                Ending::Failed(CrashReason::OutOfMemory) => (137, "OOMKilled"),
+            };
+            terminated(&mut status, now, code, reason);
+            if let Some(since) = before.since() {
+                status["state"]["terminated"]["startedAt"] = since;
+            }
+        }
         PodState::Crashing(crash) => {
             let restarts = crash.restarts.max(before.restarts());
             crashed(&mut status, pod, crash, restarts);
         }
     }
     status
+}
+
+/// Writes that a container ended for good.
+pub(super) fn terminated(status: &mut Value, now: Timestamp, code: i64, reason: &str) {
+    let at = meta::format_time(now);
+    let id = status["containerID"].clone();
+    status["state"] = json!({"terminated": {
+        "exitCode": code,
+        "reason": reason,
+        "startedAt": at,
+        "finishedAt": at,
+        "containerID": id,
+    }});
 }
 
 /// Writes that a container crashed and waits for its restart.

@@ -5,15 +5,17 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::container::{crashed, set_container_id};
+use super::container::{crashed, set_container_id, terminated};
 use super::prerequisites::{failing_init, is_sidecar};
-use super::timeline::{Crash, PodState};
+use super::timeline::{Crash, Ending, PodState};
 use crate::sandbox::object::meta;
 
 #[derive(Clone, Copy)]
 enum Progress {
     ToCome,
     Crashing(Crash),
+    /// It ended with an error and is not restarted.
+    Failed,
     Done,
 }
 
@@ -44,7 +46,14 @@ fn progress(pod: &Value, state: PodState) -> impl Iterator<Item = (&Value, Progr
             PodState::InitCrashing(_)
             | PodState::StartFailed(_)
             | PodState::Running(_)
-            | PodState::Crashing(_) => Progress::Done,
+            | PodState::Crashing(_)
+            | PodState::Ended(Ending::Succeeded | Ending::Failed(_)) => Progress::Done,
+            PodState::Ended(Ending::NeverStarted) if failing == Some(meta::text(container, "/name")) => {
+                is_behind = true;
+                Progress::Failed
+            }
+            PodState::Ended(Ending::NeverStarted) if is_behind => Progress::ToCome,
+            PodState::Ended(Ending::NeverStarted) => Progress::Done,
         };
         (container, progress)
     })
@@ -63,6 +72,10 @@ fn status(pod: &Value, container: &Value, progress: Progress, now: Timestamp) ->
     });
     match progress {
         Progress::ToCome => status["state"] = json!({"waiting": {"reason": "PodInitializing"}}),
+        Progress::Failed => {
+            set_container_id(&mut status, pod, 0);
+            terminated(&mut status, now, 1, "Error");
+        }
         Progress::Crashing(crash) => crashed(&mut status, pod, crash, crash.restarts),
         Progress::Done => {
             let before = meta::items(pod, "/status/initContainerStatuses");

@@ -2,8 +2,8 @@
 //!
 //! They stand for kube-scheduler and the kubelet of a single node: see [Pod lifecycle]. The state of a pod is a pure
 //! function of its rule, its start and the clock, so nothing is lost while no process runs. Left out are containers,
-//! probes, volumes, resources, evictions and restart policies other than `Always`: what a pod does is scripted by its
-//! rule. This module must not know which controller created the pod.
+//! probes, volumes, resources and evictions: what a pod does is scripted by its rule. A pod that is not always
+//! restarted succeeds when its rule would make it ready, and fails with `Never` when its rule makes it crash. This module must not know which controller created the pod.
 //!
 //! [Pod lifecycle]: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
@@ -25,7 +25,7 @@ use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, Part};
-use timeline::{PodState, PodTimeline};
+use timeline::{PodState, PodTimeline, RestartPolicy};
 
 /// The only node.
 const NODE: &str = "sandbox";
@@ -54,7 +54,8 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         return;
     }
     let (outcome, _) = rule(store, &pod);
-    let mut timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
+    let timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
+    let mut timeline = timeline.ending(RestartPolicy::of(&pod));
     if timeline.state == PodState::Starting && meta::text(&pod, "/status/phase") == "Running" {
         // A pod that ran does not start again; one of its containers will, and the kubelet has not noticed yet.
         timeline.state = PodState::Created;
@@ -78,7 +79,8 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         | PodState::MountFailed
         | PodState::StartFailed(_)
         | PodState::Crashing(_)
-        | PodState::InitCrashing(_) => {
+        | PodState::InitCrashing(_)
+        | PodState::Ended(_) => {
             let pod = if is_bound { pod } else { bind(store, key, &pod) };
             let status = status::of(&pod, timeline.state, store.now);
             if pod["status"] == status {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::prerequisites::{self, UNSCHEDULABLE_MESSAGE};
-use super::timeline::{PodState, Probe, StartError};
+use super::timeline::{Ending, PodState, Probe, StartError};
 use super::{container, init};
 use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::meta;
@@ -30,7 +30,22 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     let names: Vec<&str> = unready.map(|(container, _)| meta::text(container, "/name")).collect();
     let ready = names.is_empty();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
-    let why = (!ready).then_some(("ContainersNotReady", unready.as_str()));
+    let ended = match state {
+        PodState::Ended(Ending::Succeeded) => Some(("Succeeded", "PodCompleted")),
+        PodState::Ended(Ending::Failed(_) | Ending::NeverStarted) => Some(("Failed", "PodFailed")),
+        PodState::Created
+        | PodState::Unschedulable
+        | PodState::Starting
+        | PodState::Running(_)
+        | PodState::MountFailed
+        | PodState::StartFailed(_)
+        | PodState::Crashing(_)
+        | PodState::InitCrashing(_) => None,
+    };
+    let why = match ended {
+        Some((_, reason)) => Some((reason, "")),
+        None => (!ready).then_some(("ContainersNotReady", unready.as_str())),
+    };
     let containers = if ready { "True" } else { "False" };
     let closed = closed_gates(pod);
     let (whole, why_not) = match why {
@@ -38,10 +53,13 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
         why => (containers, why),
     };
     let has_sandbox = !matches!(state, PodState::Starting | PodState::MountFailed);
-    let sandboxed = if has_sandbox { "True" } else { "False" };
+    let sandboxed = if has_sandbox && ended.is_none() { "True" } else { "False" };
     let to_come = init::incomplete(pod, state);
     let incomplete = format!("containers with incomplete status: [{}]", to_come.join(" "));
-    let why_not_begun = (!to_come.is_empty()).then_some(("ContainersNotInitialized", incomplete.as_str()));
+    let why_not_begun = match ended {
+        Some(("Succeeded", reason)) => Some((reason, "")),
+        _ => (!to_come.is_empty()).then_some(("ContainersNotInitialized", incomplete.as_str())),
+    };
     let conditions_now = [
         condition("PodReadyToStartContainers", sandboxed, None),
         condition("Initialized", if to_come.is_empty() { "True" } else { "False" }, why_not_begun),
@@ -49,7 +67,8 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
         condition("ContainersReady", containers, why),
         condition("PodScheduled", "True", None),
     ];
-    status.insert("phase".to_owned(), json!(if running { "Running" } else { "Pending" }));
+    let phase = ended.map_or(if running { "Running" } else { "Pending" }, |(phase, _)| phase);
+    status.insert("phase".to_owned(), json!(phase));
     status.insert("conditions".to_owned(), conditions(pod, conditions_now, now));
     status.insert("hostIP".to_owned(), json!(HOST));
     status.insert("hostIPs".to_owned(), json!([{"ip": HOST}]));
@@ -104,7 +123,9 @@ fn condition(kind: &str, state: &str, why: Option<(&str, &str)>) -> Value {
     let mut condition = json!({"type": kind, "status": state});
     if let Some((reason, message)) = why {
         condition["reason"] = json!(reason);
-        condition["message"] = json!(message);
+        if !message.is_empty() {
+            condition["message"] = json!(message);
+        }
     }
     condition
 }

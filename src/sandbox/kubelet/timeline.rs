@@ -1,8 +1,9 @@
 //! The state of a pod by now and when it changes next: a pure function of its rule and its age.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
-use crate::sandbox::object::meta::saturating_add;
+use crate::sandbox::object::meta::{self, saturating_add};
 use crate::sandbox::rules::Outcome;
 use crate::sandbox::rules::pod_failure::PodFailure;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
@@ -29,6 +30,35 @@ pub(super) enum PodState {
     Crashing(Crash),
     /// One of its init containers crashes.
     InitCrashing(Crash),
+    /// Its containers have ended, and are not restarted.
+    Ended(Ending),
+}
+
+/// How a pod ended whose containers are not restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Succeeded,
+    Failed(CrashReason),
+    /// An init container failed, so its containers never started.
+    NeverStarted,
+}
+
+/// `spec.restartPolicy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RestartPolicy {
+    Always,
+    OnFailure,
+    Never,
+}
+
+impl RestartPolicy {
+    pub(super) fn of(pod: &Value) -> Self {
+        match meta::text(pod, "/spec/restartPolicy") {
+            "Never" => Self::Never,
+            "OnFailure" => Self::OnFailure,
+            _ => Self::Always,
+        }
+    }
 }
 
 /// Why a container cannot be created.
@@ -74,6 +104,19 @@ const INITIAL_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const MAX_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
 
 impl PodTimeline {
+    /// The same for a pod whose containers are not always restarted: they end when others would become ready.
+    pub(super) fn ending(self, policy: RestartPolicy) -> Self {
+        let ended = |ending| Self { state: PodState::Ended(ending), next: None };
+        match (policy, self.state) {
+            (RestartPolicy::OnFailure | RestartPolicy::Never, PodState::Running(Probe::Passing)) => {
+                ended(Ending::Succeeded)
+            }
+            (RestartPolicy::Never, PodState::Crashing(crash)) => ended(Ending::Failed(crash.ending)),
+            (RestartPolicy::Never, PodState::InitCrashing(_)) => ended(Ending::NeverStarted),
+            (RestartPolicy::Always | RestartPolicy::OnFailure | RestartPolicy::Never, _) => self,
+        }
+    }
+
     /// The state of a pod that started at `start`. Binding takes one controller delay, creating the containers
     /// another.
     pub(super) fn of(outcome: Outcome, start: Timestamp, now: Timestamp) -> Self {

@@ -3,6 +3,7 @@
 //! It must not know which kinds there are: that is `validation::registry`.
 
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -34,15 +35,22 @@ pub(crate) struct Definition {
     pub(crate) check: fn(Value) -> Result<Decoded, String>,
     /// Sets defaults.
     pub(crate) default: fn(&mut Value),
+    /// Sets, after the defaults, what the server derives from the object and the one that it replaces.
+    pub(crate) derive: fn(&mut Value, Option<&Value>),
     /// The errors of an object, given the one that it replaces.
     pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<FieldError>,
+    /// Converts an object from the version in which it is stored to this one, but for `apiVersion`.
+    pub(crate) convert: fn(Value) -> Value,
 }
 
 /// Whether a kind is built into the API server or described by a CustomResourceDefinition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     BuiltIn,
+    /// By one that is installed from the start, and that the sandbox knows.
     Custom,
+    /// By one that a client created.
+    Defined,
 }
 
 /// Whether objects of a kind have a namespace.
@@ -79,6 +87,8 @@ pub(crate) enum StatusSubresource {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameRule {
     Subdomain,
+    /// Any text that can be one segment of a path.
+    PathSegment,
     Label,
     /// The same, with a message of its own about dots.
     UndottedLabel,
@@ -121,6 +131,23 @@ impl Kind {
             "" => self.version.to_owned(),
             group => format!("{group}/{}", self.version),
         }
+    }
+
+    /// Whether it is the kind with this plural that the sandbox knows. Definitions may use the same plural in other
+    /// groups.
+    pub(crate) fn is(self, plural: &str) -> bool {
+        self.origin != Origin::Defined && self.plural == plural
+    }
+
+    /// A stored object in this version.
+    pub(crate) fn present(self, object: &Value) -> Cow<'_, Value> {
+        let version = self.api_version();
+        if object["apiVersion"] == version.as_str() {
+            return Cow::Borrowed(object);
+        }
+        let mut object = (self.convert)(object.clone());
+        object["apiVersion"] = Value::String(version);
+        Cow::Owned(object)
     }
 
     /// `deployment`: for all kinds here the lower-case kind.

@@ -52,7 +52,9 @@ pub(crate) fn delete(
     }
     let mut object = (*before).clone();
     let mut finalizers: Vec<Value> = meta::items(&object, "/metadata/finalizers").to_vec();
-    if let Some(propagation) = options.propagation {
+    // Jobs keep their pods unless the request says otherwise; the other kinds that have dependents do not.
+    let by_default = kind.is("jobs").then_some(Propagation::Orphan);
+    if let Some(propagation) = options.propagation.or(by_default) {
         finalizers.retain(|f| f != FOREGROUND && f != ORPHAN);
         match propagation {
             Propagation::Background => (),
@@ -60,8 +62,11 @@ pub(crate) fn delete(
             Propagation::Orphan => finalizers.push(json!(ORPHAN)),
         }
     }
+    if kind.is("customresourcedefinitions") && !meta::is_terminating(&object) {
+        finalizers.push(json!(CLEANUP));
+    }
     let grace = grace(kind, &object, options);
-    let held = !finalizers.is_empty() || grace > 0 || kind.plural == "namespaces";
+    let held = !finalizers.is_empty() || grace > 0 || kind.is("namespaces");
     if !held {
         if dry_run == DryRun::Off {
             store.remove(key);
@@ -85,10 +90,10 @@ pub(crate) fn delete(
         metadata.insert("deletionTimestamp".to_owned(), json!(meta::format_time(deadline)));
         metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(grace));
     }
-    if !begun && generation > 0 {
+    if !begun && generation > 0 && !kind.is("customresourcedefinitions") {
         metadata.insert("generation".to_owned(), json!(generation + 1));
     }
-    if kind.plural == "namespaces" {
+    if kind.is("namespaces") {
         object["status"]["phase"] = json!("Terminating");
     }
     if object == *before || dry_run == DryRun::On {
@@ -109,8 +114,11 @@ pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that holds an owner until its dependents are released.
 pub(crate) const ORPHAN: &str = "orphan";
 
+/// The finalizer that holds a CustomResourceDefinition until its objects are deleted.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 fn grace(kind: Kind, object: &Value, options: &DeleteOptions) -> i64 {
-    if kind.plural != "pods" || !pod::is_bound(object) || pod::has_ended(object) {
+    if !kind.is("pods") || !pod::is_bound(object) || pod::has_ended(object) {
         return 0;
     }
     options.grace.unwrap_or_else(|| meta::number(object, "/spec/terminationGracePeriodSeconds")).max(0)

@@ -20,7 +20,7 @@ use crate::sandbox::object::meta;
 use crate::sandbox::rules::StoredRule;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::validation::registry;
+use crate::sandbox::validation::{defined, registry};
 
 /// The file and its last known state.
 #[derive(Debug)]
@@ -192,6 +192,10 @@ impl DataFile {
         }
         let document: Document = serde_json::from_str(&text).map_err(|e| self.broken(&e.to_string()))?;
         let mut store = Store::default();
+        // The kinds of the other objects may be among them.
+        for definition in document.objects.iter().filter(|o| o["kind"] == "CustomResourceDefinition") {
+            defined::add(definition);
+        }
         for object in document.objects {
             let (key, object) = self.decode_object(object, known)?;
             if store.object(&key).is_some() {

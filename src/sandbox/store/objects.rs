@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::hash::NAME_ALPHABET;
 use crate::sandbox::object::key::Key;
-use crate::sandbox::object::kind::Kind;
+use crate::sandbox::object::kind::{Kind, Origin};
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::status_error::StatusError;
@@ -19,6 +19,7 @@ use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::queue::WorkQueue;
+use crate::sandbox::validation::{defined, registry};
 
 /// How many deletions are remembered with their versions: a process that reloads the file publishes them to its
 /// watches.
@@ -86,6 +87,15 @@ impl Store {
         self.objects.iter()
     }
 
+    /// Whether the kind is served: its group is installed, and its definition, if it has one, is established.
+    pub(crate) fn serves(&self, kind: Kind) -> bool {
+        if kind.origin != Origin::Defined {
+            return !self.missing_groups.contains(kind.group);
+        }
+        let definition = self.object(&definition_of(kind));
+        definition.is_some_and(|definition| defined::serves(definition, kind))
+    }
+
     /// The objects of one kind, in one namespace or in all.
     pub(crate) fn of_kind<'a>(
         &'a self,
@@ -151,6 +161,9 @@ impl Store {
             }
         }
         let Some(object) = object else { return self.objects.remove(&key) };
+        if key.kind.is("customresourcedefinitions") {
+            defined::add(&object);
+        }
         self.by_uid.insert(meta::uid(&object).to_owned(), key.clone());
         for owner in meta::owners(&object) {
             self.owned.entry(meta::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
@@ -206,6 +219,11 @@ impl Store {
         self.issued += 1;
         scramble(self.issued)
     }
+}
+
+/// Where the definition of a kind is.
+pub(crate) fn definition_of(kind: Kind) -> Key {
+    Key::new(registry::kind("customresourcedefinitions"), "", &kind.resource())
 }
 
 /// Where the numbers of dry runs start: no sandbox issues as many others.

@@ -20,6 +20,14 @@ pub(crate) enum Task {
     ReplicaSet,
     StatefulSet,
     CloneSet,
+    DaemonSet,
+    Job,
+    /// The volume controllers, for a claim.
+    Claim,
+    /// The service controller, for a Service that may need an address.
+    LoadBalancer,
+    /// The controllers of a CustomResourceDefinition.
+    Definition,
     /// The kubelet, for a pod.
     Kubelet,
     /// The garbage collector, for an object whose owners may be gone.

@@ -97,6 +97,7 @@ fn create_object(
         object.remove("status");
     }
     (kind.default)(&mut object);
+    (kind.derive)(&mut object, None);
     if kind.persistence == Persistence::Virtual {
         meta::metadata(&mut object).clear();
         return Ok(Arc::new(object));
@@ -117,7 +118,7 @@ fn create_object(
     if dry_run == DryRun::On {
         return Ok(Arc::new(object));
     }
-    if kind.plural == "pods" {
+    if kind.is("pods") {
         store.pod_starts.insert(uid, store.now);
     }
     Ok(store.put(key, object))
@@ -173,10 +174,10 @@ pub(crate) fn change(
         Part::Main => (),
         Part::Status => {
             copy(before, &mut object, "spec");
-            if kind.origin == Origin::Custom {
+            if kind.origin != Origin::BuiltIn {
                 copy(before, &mut object, "metadata");
             }
-            if kind.plural == "deployments" {
+            if kind.is("deployments") {
                 let labels = before.pointer("/metadata/labels").cloned();
                 set_or_remove(meta::metadata(&mut object), "labels", labels);
             }
@@ -184,6 +185,7 @@ pub(crate) fn change(
     }
     keep_allocated_fields(before, &mut object);
     (kind.default)(&mut object);
+    (kind.derive)(&mut object, Some(before));
     let mut errors = metadata::on_update(&object, before);
     errors.extend((kind.validate)(&object, Some(before)));
     if !errors.is_empty() {
@@ -199,7 +201,7 @@ pub(crate) fn change(
     if dry_run == DryRun::On {
         return Ok(Arc::new(object));
     }
-    let finished = kind.plural != "namespaces"
+    let finished = !kind.is("namespaces")
         && meta::is_terminating(&object)
         && meta::items(&object, "/metadata/finalizers").is_empty()
         && meta::number(&object, "/metadata/deletionGracePeriodSeconds") == 0;

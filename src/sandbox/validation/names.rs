@@ -34,9 +34,19 @@ pub(super) fn name(rule: NameRule, name: &str) -> Option<&'static str> {
     match rule {
         NameRule::Subdomain if name.len() > 253 => Some(LONG_SUBDOMAIN),
         NameRule::Subdomain => (!is_subdomain(name)).then_some(SUBDOMAIN),
+        NameRule::PathSegment => path_segment(name),
         NameRule::Label | NameRule::UndottedLabel if name.len() > 63 => Some(LONG_LABEL),
         NameRule::UndottedLabel if name.contains('.') => Some("must not contain dots"),
         NameRule::Label | NameRule::UndottedLabel => (!is_label(name)).then_some(LABEL),
+    }
+}
+
+fn path_segment(name: &str) -> Option<&'static str> {
+    match name {
+        "." => Some("may not be '.'"),
+        ".." => Some("may not be '..'"),
+        name if name.contains('/') => Some("may not contain '/'"),
+        name => name.contains('%').then_some("may not contain '%'"),
     }
 }
 

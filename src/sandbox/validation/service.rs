@@ -41,6 +41,14 @@ pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<FieldError>
     errors
 }
 
+/// Drops the address of a Service that no load balancer serves any longer.
+pub(crate) fn forget_address(object: &mut Value, before: Option<&Value>) {
+    let had = before.is_some_and(|before| before["spec"]["type"] == "LoadBalancer");
+    if had && object["spec"]["type"] != "LoadBalancer" {
+        object["status"]["loadBalancer"] = json!({});
+    }
+}
+
 fn port(path: &str, port: &Value, count: usize, seen: &[&str]) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let name = meta::text(port, "/name");

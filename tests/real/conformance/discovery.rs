@@ -4,19 +4,29 @@ use serde_json::{Value, json};
 
 use super::talk::{JSON, Talk};
 
+/// The groups that have one version.
+const GROUPS: [&str; 7] = [
+    "apiextensions.k8s.io",
+    "apps",
+    "authorization.k8s.io",
+    "batch",
+    "coordination.k8s.io",
+    "networking.k8s.io",
+    "rbac.authorization.k8s.io",
+];
+
 pub(super) fn script(talk: &mut Talk) {
     let part = |talk: &mut Talk, path: &str, view| drop(talk.viewed("GET", path, "", "", view));
     part(talk, "/version", |body| json!({"major": body["major"], "minor": body["minor"]}));
     part(talk, "/api", |body| json!({"kind": body["kind"], "versions": body["versions"]}));
     part(talk, "/apis", |body| {
-        let served = ["apps", "authorization.k8s.io", "coordination.k8s.io"];
         let groups = body["groups"].as_array().unwrap();
-        let groups = groups.iter().filter(|group| served.iter().any(|name| group["name"] == *name));
+        let groups = groups.iter().filter(|group| GROUPS.iter().any(|name| group["name"] == *name));
         let mut groups: Vec<Value> = groups.map(only_v1).collect();
         groups.sort_by_key(|group| group["name"].to_string());
         json!({"kind": body["kind"], "apiVersion": body["apiVersion"], "groups": groups})
     });
-    for group in ["apps", "authorization.k8s.io", "coordination.k8s.io"] {
+    for group in GROUPS {
         part(talk, &format!("/apis/{group}"), |body| {
             let mut group = only_v1(body);
             group.as_object_mut().unwrap().remove("serverAddressByClientCIDRs");
@@ -25,6 +35,14 @@ pub(super) fn script(talk: &mut Talk) {
         part(talk, &format!("/apis/{group}/v1"), served);
     }
     part(talk, "/api/v1", served);
+    for path in ["/apis/autoscaling/v1", "/apis/autoscaling/v2"] {
+        part(talk, path, served);
+    }
+    part(
+        talk,
+        "/apis/autoscaling",
+        |body| json!({"versions": body["versions"], "preferredVersion": body["preferredVersion"]}),
+    );
     for path in ["/apis/nothing.example", "/apis/apps/v9", "/api/v9", "/nothing", "/apis/nothing.example/v1"]
     {
         talk.get(path);
@@ -45,7 +63,29 @@ fn only_v1(group: &Value) -> Value {
 
 /// The resources that the sandbox has as well, which is what this subject cannot decide.
 fn served(body: &Value) -> Value {
-    const SERVED: [&str; 18] = [
+    const SERVED: [&str; 40] = [
+        "persistentvolumeclaims",
+        "persistentvolumeclaims/status",
+        "secrets",
+        "serviceaccounts",
+        "daemonsets",
+        "daemonsets/status",
+        "statefulsets",
+        "statefulsets/scale",
+        "statefulsets/status",
+        "cronjobs",
+        "cronjobs/status",
+        "jobs",
+        "jobs/status",
+        "ingressclasses",
+        "ingresses",
+        "ingresses/status",
+        "networkpolicies",
+        "clusterrolebindings",
+        "clusterroles",
+        "rolebindings",
+        "roles",
+        "horizontalpodautoscalers",
         "configmaps",
         "events",
         "namespaces",

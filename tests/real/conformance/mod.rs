@@ -21,6 +21,7 @@ mod forgotten;
 mod generations;
 mod lists;
 mod patches;
+mod plain_kinds;
 mod refusals;
 mod replacements;
 mod rollouts;
@@ -41,7 +42,7 @@ use talk::{Exchange, Talk};
 type Script = fn(&mut Talk);
 
 /// Every subject, by the name of its test.
-pub(crate) const SUBJECTS: [(&str, TestFn); 14] = [
+pub(crate) const SUBJECTS: [(&str, TestFn); 15] = [
     ("conformance_of_applies", |site| agree(site, "applies", applies::script)),
     ("conformance_of_creations", |site| agree(site, "creations", creations::script)),
     ("conformance_of_defaults", |site| agree(site, "defaults", defaults::script)),
@@ -51,6 +52,7 @@ pub(crate) const SUBJECTS: [(&str, TestFn); 14] = [
     ("conformance_of_generations", |site| agree(site, "generations", generations::script)),
     ("conformance_of_lists", |site| agree(site, "lists", lists::script)),
     ("conformance_of_patches", |site| agree(site, "patches", patches::script)),
+    ("conformance_of_plain_kinds", |site| agree(site, "plain_kinds", plain_kinds::script)),
     ("conformance_of_refusals", |site| agree(site, "refusals", refusals::script)),
     ("conformance_of_replacements", |site| agree(site, "replacements", replacements::script)),
     ("conformance_of_rollouts", |site| agree(site, "rollouts", rollouts::script)),

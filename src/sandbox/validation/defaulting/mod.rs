@@ -12,7 +12,7 @@ use crate::sandbox::object::meta;
 pub(crate) use stateful_set::stateful_set;
 
 /// Sets a field that is missing.
-fn default(map: &mut Map<String, Value>, field: &str, value: Value) {
+pub(super) fn default(map: &mut Map<String, Value>, field: &str, value: Value) {
     map.entry(field.to_owned()).or_insert(value);
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn replica_set(object: &mut Value) {
     default_status(object, json!({"replicas": 0}));
 }
 
-fn template(spec: &mut Map<String, Value>) {
+pub(super) fn template(spec: &mut Map<String, Value>) {
     let template = spec.entry("template").or_insert_with(|| json!({}));
     default_section(template, "metadata");
     pod_spec::default_pod_spec(meta::object_mut(template, "spec"));
@@ -148,13 +148,13 @@ fn default_section(object: &mut Value, field: &str) {
     meta::object_mut(object, field);
 }
 
-fn default_status(object: &mut Value, status: Value) {
+pub(super) fn default_status(object: &mut Value, status: Value) {
     if let Some(object) = object.as_object_mut() {
         default(object, "status", status);
     }
 }
 
-fn omit_zero(map: &mut Map<String, Value>, field: &str) {
+pub(super) fn omit_zero(map: &mut Map<String, Value>, field: &str) {
     if map.get(field) == Some(&json!(0)) {
         map.remove(field);
     }

@@ -1,0 +1,93 @@
+//! Jobs: defaults, the generated selector, and rules.
+//!
+//! See <https://kubernetes.io/docs/concepts/workloads/controllers/job/>.
+
+use serde_json::{Value, json};
+
+use super::defaulting::{default as set, default_status, template};
+use super::workload::not_negative;
+use super::{IMMUTABLE, names, pod_spec};
+use crate::sandbox::object::field_error::FieldError;
+use crate::sandbox::object::meta;
+
+/// The label by which the generated selector finds the pods of a Job.
+const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
+
+pub(crate) fn default(object: &mut Value) {
+    let spec = meta::object_mut(object, "spec");
+    if spec.get("completions").is_none() && spec.get("parallelism").is_none() {
+        set(spec, "completions", json!(1));
+    }
+    set(spec, "parallelism", json!(1));
+    set(spec, "backoffLimit", json!(6));
+    set(spec, "completionMode", json!("NonIndexed"));
+    set(spec, "suspend", json!(false));
+    set(spec, "manualSelector", json!(false));
+    let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
+    set(spec, "podReplacementPolicy", json!(replacement));
+    template(spec);
+    default_status(object, json!({}));
+}
+
+/// Generates the selector of a new Job, and the labels that it chooses.
+pub(crate) fn derive(object: &mut Value, before: Option<&Value>) {
+    if before.is_some() || object["spec"]["manualSelector"] == true {
+        let labels = object.pointer("/spec/template/metadata/labels").cloned();
+        if let (None, None, Some(labels)) = (before, meta::labels(object), labels) {
+            meta::metadata(object).insert("labels".to_owned(), labels);
+        }
+        return;
+    }
+    let (uid, name) = (meta::uid(object).to_owned(), meta::name(object).to_owned());
+    let template = meta::object_mut(&mut object["spec"]["template"], "metadata");
+    let shared = template.contains_key("labels");
+    let labels = template.entry("labels").or_insert_with(|| json!({}));
+    for (label, value) in [
+        (CONTROLLER_UID, &uid),
+        ("controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("job-name", &name),
+    ] {
+        labels[label] = json!(value);
+    }
+    let labels = labels.clone();
+    object["spec"]["selector"]["matchLabels"][CONTROLLER_UID] = json!(uid);
+    if shared && meta::labels(object).is_none() {
+        meta::metadata(object).insert("labels".to_owned(), labels);
+    }
+}
+
+pub(crate) fn validate(object: &Value, before: Option<&Value>) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut errors = Vec::new();
+    for field in
+        ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"]
+    {
+        errors.extend(not_negative(field, &spec[field]));
+    }
+    let generated = json!({"matchLabels": {CONTROLLER_UID: meta::uid(object)}});
+    if before.is_none() && spec["manualSelector"] == false && spec["selector"] != generated {
+        errors.push(FieldError::invalid("spec.selector", &spec["selector"], "`selector` not auto-generated"));
+    }
+    errors.extend(pod_template("spec.template", &spec["template"]));
+    if let Some(before) = before {
+        for field in ["selector", "template", "completions", "completionMode", "backoffLimitPerIndex"] {
+            if before["spec"].get(field) != spec.get(field) {
+                errors.push(FieldError::invalid(format!("spec.{field}"), &spec[field], IMMUTABLE));
+            }
+        }
+    }
+    errors
+}
+
+/// The errors in a template of pods that end.
+pub(super) fn pod_template(path: &str, template: &Value) -> Vec<FieldError> {
+    let labels = template.pointer("/metadata/labels").and_then(Value::as_object);
+    let mut errors = names::labels(&format!("{path}.labels"), labels);
+    errors.extend(pod_spec::pod_spec(&format!("{path}.spec"), &template["spec"]));
+    if template["spec"]["restartPolicy"] == "Always" {
+        let field = format!("{path}.spec.restartPolicy");
+        errors.push(FieldError::required(field, "valid values: \"OnFailure\", \"Never\""));
+    }
+    errors
+}
