@@ -11,7 +11,7 @@ use crate::oam::traits::Trait;
 use crate::oam::workflow::WorkflowStep;
 
 /// One Application document (`core.oam.dev/v1beta1`).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Application {
     /// `metadata.name`.
     pub name: String,

@@ -17,9 +17,9 @@ mod policies;
 mod problem;
 mod properties;
 mod rollout;
-#[cfg_attr(not(test), allow(dead_code, reason = "the traits and types that are read by a table come next"))]
 mod schema;
 mod together;
+mod traits;
 mod walk;
 mod workflow;
 

@@ -6,6 +6,7 @@
 
 mod pod;
 pub mod services;
+mod traited;
 pub mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::oam::properties::Properties;
 use crate::oam::properties::volumes::ClaimTemplate;
 
 pub use services::render_services;
+pub use traited::{check_traits, render_trait_outputs};
 
 impl ComponentKind {
     /// The type as manifests spell it.
@@ -78,11 +80,11 @@ pub fn render_component(
     namespace: &str,
     revision: &str,
 ) -> Rendered {
-    whole::render_body(application, component, namespace, revision)
+    traited::render_traited(application, component, namespace, revision)
 }
 
 /// The trait type of objects that come from a component itself.
-const AUXILIARY: &str = "AuxiliaryWorkload";
+pub(in crate::oam) const AUXILIARY: &str = "AuxiliaryWorkload";
 
 /// Every object of a component that is applied as a whole, with what it has from its application; the workload is the first.
 pub fn render_objects(
@@ -144,22 +146,21 @@ pub fn render_workload(
     namespace: &str,
     revision: &str,
 ) -> Value {
-    let Inherited { mut labels, annotations } = Inherited::of(application);
-    labels.extend(own_labels(&application.name, &component.name, namespace));
-    labels.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());
-    labels.insert(labels::WORKLOAD_TYPE.to_owned(), component.kind.as_str().to_owned());
-    let mut metadata = Map::new();
-    metadata.insert("name".to_owned(), json!(component.name));
-    metadata.insert("namespace".to_owned(), json!(namespace));
-    metadata.insert("labels".to_owned(), json!(labels));
-    if !annotations.is_empty() {
-        metadata.insert("annotations".to_owned(), json!(annotations));
-    }
+    let mut own = own_labels(&application.name, &component.name, namespace);
+    own.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());
+    own.insert(labels::WORKLOAD_TYPE.to_owned(), component.kind.as_str().to_owned());
+    let workload =
+        traited::traited_workload(component, namespace, bare_workload(component, namespace, revision));
+    marked(workload, &Inherited::of(application), own)
+}
+
+/// The workload without its traits and without what it has from its application.
+fn bare_workload(component: &Component, namespace: &str, revision: &str) -> Value {
     let kind = component.kind.workload().unwrap_or_default();
     json!({
         "apiVersion": kind.api_version(),
         "kind": kind.as_str(),
-        "metadata": metadata,
+        "metadata": {"name": component.name, "namespace": namespace},
         "spec": component.properties().map(|properties| spec(component, kind, properties, revision)),
     })
 }

@@ -1,8 +1,36 @@
 //! The traits of a component beside `rollout`.
+//!
+//! Decides which traits there are, what their properties may be, and what they make of a component's objects, as
+//! KubeVela's trait definitions do. Traits apply in the manifest's order, each to the result of those before it. A trait
+//! that contradicts the component or an earlier trait is refused: [`apply_traits`] reports it.
+
+mod apply;
+mod combine;
+mod containers;
+mod error;
+mod guard;
+mod kind;
+mod metadata;
+mod network;
+mod outputs;
+mod patch;
+mod pods;
+mod scheduling;
+mod security;
+mod size;
+mod storage;
+mod tables;
+mod workload;
 
 use serde_json::Value;
 
 use crate::oam::application::Origin;
+
+pub use apply::{TraitContext, apply_trait, apply_traits};
+pub use combine::{TraitPair, refused_beside_rollout};
+pub use error::{TraitError, TraitProblem};
+pub use guard::Managed;
+pub use kind::{TraitKind, advice_for_addon_trait};
 
 /// A trait of a component.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,11 +41,4 @@ pub struct Trait {
     pub properties: Value,
     /// Where it stands.
     pub origin: Origin,
-}
-
-/// The traits that `rollout` knows beside its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TraitKind {
-    /// Sets the number of replicas.
-    Scaler,
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::autoscaling::{v1, v2};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount,
@@ -108,7 +108,10 @@ fn read_back(object: &Value) -> Option<Value> {
         "PersistentVolumeClaim" => through::<PersistentVolumeClaim>,
         "ServiceAccount" => through::<ServiceAccount>,
         "Ingress" => through::<Ingress>,
-        "HorizontalPodAutoscaler" => through::<HorizontalPodAutoscaler>,
+        "HorizontalPodAutoscaler" if object["apiVersion"] == "autoscaling/v1" => {
+            through::<v1::HorizontalPodAutoscaler>
+        }
+        "HorizontalPodAutoscaler" => through::<v2::HorizontalPodAutoscaler>,
         "Role" => through::<Role>,
         "RoleBinding" => through::<RoleBinding>,
         "ClusterRole" => through::<ClusterRole>,

@@ -9,7 +9,7 @@ use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::together::{OfSource, SharedName};
 use crate::oam::manifest::walk::{At, Walk};
-use crate::oam::manifest::{component, names, policies, workflow};
+use crate::oam::manifest::{component, names, policies, traits, workflow};
 use crate::oam::policies::Policies;
 use crate::oam::workflow::WorkflowStep;
 
@@ -170,6 +170,7 @@ fn read_spec(
         items.iter().map(|item| component::read_component(walk, item, namespace, together)).collect();
     component::check_order(walk, &items);
     component::check_job_names(walk, &items, application);
+    traits::check_all_traits(walk, &items, &read, application, namespace);
     let steps = deployment.as_ref().map(|deployment| deployment.steps.clone()).unwrap_or_default();
     check_steps(walk, &items, &steps);
     let mut components = read.into_iter().collect::<Option<Vec<Component>>>()?;

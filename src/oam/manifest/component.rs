@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::oam::application::{Component, ComponentBody, ComponentKind, RolloutTrait};
+use crate::oam::application::{Component, ComponentBody, ComponentKind};
 use crate::oam::manifest::fields::refuse_filled;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
 use crate::oam::manifest::together::{OfSource, SharedName};
 use crate::oam::manifest::walk::{At, Object, Release, Walk};
-use crate::oam::manifest::{kinds, names, objects, properties, rollout};
+use crate::oam::manifest::{kinds, names, objects, properties, traits};
 use crate::oam::render::whole::job_name;
-use crate::oam::traits::Trait;
 
 /// Reads a component; `None` where something is wrong with it.
 pub(super) fn read_component(
@@ -60,7 +59,7 @@ pub(super) fn read_component(
     // An unknown type's properties are not judged: there is nothing to judge them by.
     let body = kind.and_then(|kind| read_body(walk, &object, kind));
     check_service_name(walk, &object, body.as_ref());
-    let traits = read_traits(walk, &object, kind);
+    let traits = traits::read_traits(walk, &object, kind);
     let traits = traits?;
     Some(Component {
         name: name?,
@@ -141,59 +140,6 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
         }
     }
     good.then_some(names)
-}
-
-/// The traits of a component.
-struct Traits {
-    rollout: Option<RolloutTrait>,
-    others: Vec<Trait>,
-}
-
-/// Reads the traits. The `rollout` trait is for types that run as a kind of workload whose revisions can be exchanged in
-/// batches.
-fn read_traits(walk: &mut Walk<'_>, object: &Object<'_>, kind: Option<ComponentKind>) -> Option<Traits> {
-    let Some(at) = object.get("traits") else { return Some(Traits { rollout: None, others: Vec::new() }) };
-    let items = walk.list(&at, "a list of traits")?;
-    let mut rollout = None;
-    let mut is_good = true;
-    for item in &items {
-        let entry = walk.object_of(item, &["type", "properties"], |_| None);
-        let Some((entry, at)) = entry.and_then(|entry| {
-            let at = walk.required(&entry, "type", "a trait such as `rollout`")?;
-            Some((entry, at))
-        }) else {
-            is_good = false;
-            continue;
-        };
-        let Some(text) = walk.text(&at, "a trait such as `rollout`") else {
-            is_good = false;
-            continue;
-        };
-        if text != "rollout" {
-            is_good = false;
-            let hint = did_you_mean(text, ["rollout"]);
-            let hint = hint.or_else(|| Some("`rollout` is the only supported trait".to_owned()));
-            walk.report(&at, format!("found trait {}, expected `rollout`", quoted(text)), hint);
-            continue;
-        }
-        if rollout.is_some() {
-            is_good = false;
-            walk.refuse(&at, "the `rollout` trait appears twice");
-            continue;
-        }
-        let workload = kind.and_then(ComponentKind::workload);
-        if let (Some(kind), None) = (kind, workload) {
-            is_good = false;
-            walk.refuse(&at, format!("a `{}` cannot be rolled out in batches", kind.as_str()));
-            continue;
-        }
-        rollout = walk
-            .required(&entry, "properties", "a mapping with `targetSize`")
-            // What an unknown type runs as makes no difference: the component is refused.
-            .and_then(|at| rollout::read_rollout(walk, &at, workload.unwrap_or_default()));
-        is_good &= rollout.is_some();
-    }
-    is_good.then_some(Traits { rollout, others: Vec::new() })
 }
 
 /// A Job is named like its application and its component, and its pods have that name in a label.

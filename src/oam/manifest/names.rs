@@ -13,18 +13,18 @@ pub(super) const SHORT_SUBDOMAIN: &str =
 pub(crate) const SUBDOMAIN: &str =
     "a DNS name (lower-case letters, digits, `-` and `.`, at most 253 characters)";
 /// The key of a label or annotation.
-pub(super) const KEY: &str = "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
+pub(crate) const KEY: &str = "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
      at most 63 characters after the `/`)";
 /// The value of a label.
-pub(super) const LABEL_VALUE: &str =
+pub(crate) const LABEL_VALUE: &str =
     "a label value (letters, digits, `-`, `_` and `.`, at most 63 characters)";
 /// The name of an environment variable.
-pub(super) const ENV: &str =
+pub(crate) const ENV: &str =
     "an environment variable's name (letters, digits, `_`, `-` and `.`, not starting with a digit)";
 /// The key of an entry of a ConfigMap or Secret.
-pub(super) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, at most 253 characters";
+pub(crate) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, at most 253 characters";
 /// The name of a port.
-pub(super) const PORT: &str = "a port name (lower-case letters, digits and single `-`, at least one letter, \
+pub(crate) const PORT: &str = "a port name (lower-case letters, digits and single `-`, at least one letter, \
      at most 15 characters)";
 
 pub(crate) fn is_label(text: &str) -> bool {
@@ -54,7 +54,7 @@ pub(super) fn is_short_subdomain(text: &str) -> bool {
     text.len() <= 63 && is_subdomain(text)
 }
 
-pub(super) fn is_key(text: &str) -> bool {
+pub(crate) fn is_key(text: &str) -> bool {
     let name = match text.split_once('/') {
         None => text,
         Some((prefix, name)) if is_subdomain(prefix) => name,
@@ -63,7 +63,7 @@ pub(super) fn is_key(text: &str) -> bool {
     !name.is_empty() && is_label_value(name)
 }
 
-pub(super) fn is_label_value(text: &str) -> bool {
+pub(crate) fn is_label_value(text: &str) -> bool {
     let edge = |byte: u8| byte.is_ascii_alphanumeric();
     text.len() <= 63
         && text.bytes().all(|byte| edge(byte) || matches!(byte, b'-' | b'_' | b'.'))
@@ -71,7 +71,7 @@ pub(super) fn is_label_value(text: &str) -> bool {
         && text.bytes().last().is_none_or(edge)
 }
 
-pub(super) fn is_env(text: &str) -> bool {
+pub(crate) fn is_env(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     text.bytes().all(inner)
         && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
@@ -79,12 +79,12 @@ pub(super) fn is_env(text: &str) -> bool {
         && !text.starts_with("..")
 }
 
-pub(super) fn is_data_key(text: &str) -> bool {
+pub(crate) fn is_data_key(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !text.is_empty() && text.len() <= 253 && text.bytes().all(inner) && text != "." && !text.starts_with("..")
 }
 
-pub(super) fn is_port_name(text: &str) -> bool {
+pub(crate) fn is_port_name(text: &str) -> bool {
     text.len() <= 15
         && is_label(text)
         && text.bytes().any(|byte| byte.is_ascii_lowercase())

@@ -184,7 +184,7 @@ fn read_integer(walk: &mut Walk<'_>, at: &At<'_>, least: i64, most: i64) -> Opti
         let is_in_range = |text: &&str| text.parse().is_ok_and(|number: i64| range.contains(&number));
         let hint = at.node.as_text().filter(is_in_range);
         let hint = hint.map(|text| format!("did you mean {text}, without quotes?"));
-        let message = format!("found {}, expected an integer from {least} to {most}", walk.found(at.node));
+        let message = format!("found {}, expected {}", walk.found(at.node), in_range(least, most));
         walk.report(at, message, hint);
     }
     found
@@ -259,13 +259,17 @@ fn filled(shape: &Shape) -> Value {
     Value::Object(defaults.collect())
 }
 
+fn in_range(least: i64, most: i64) -> String {
+    if least == most { least.to_string() } else { format!("an integer from {least} to {most}") }
+}
+
 /// What a shape is, in words.
 fn in_words(shape: &Shape) -> String {
     match shape {
         Shape::Text => "a string".to_owned(),
         Shape::Checked(grammar) => grammar.expected.to_owned(),
         Shape::Choice(words) => format!("one of {}", listed(words)),
-        Shape::Integer { least, most } => format!("an integer from {least} to {most}"),
+        Shape::Integer { least, most } => in_range(*least, *most),
         Shape::Boolean => "true or false".to_owned(),
         Shape::Quantity(examples) => format!("a quantity of 0 or more such as {examples}"),
         Shape::Nullable(of) => in_words(of),

@@ -1,0 +1,73 @@
+//! Components with what their traits make of them.
+
+use serde_json::Value;
+
+use crate::oam::application::{Application, Component};
+use crate::oam::render::{Output, Rendered, bare_workload, render_services, whole};
+use crate::oam::traits::{Managed, TraitContext, TraitProblem, apply_traits};
+
+/// Whether the component's traits can be applied to it; reports the first that cannot.
+pub fn check_traits(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+) -> Result<(), TraitProblem> {
+    let mut rendered = untraited(application, component, namespace, "");
+    apply(component, namespace, &mut rendered)
+}
+
+/// The component's objects with its traits.
+pub(super) fn render_traited(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    revision: &str,
+) -> Rendered {
+    let mut rendered = untraited(application, component, namespace, revision);
+    apply_checked(component, namespace, &mut rendered);
+    rendered
+}
+
+/// The objects of the traits of a component that is rolled out in batches, beside its workload and its own Services.
+pub fn render_trait_outputs(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+) -> Vec<Output> {
+    let Rendered { outputs, .. } = render_traited(application, component, namespace, "");
+    outputs.into_iter().filter(|output| output.trait_type != super::AUXILIARY).collect()
+}
+
+/// The workload of a component that is rolled out in batches, with its traits.
+pub(super) fn traited_workload(component: &Component, namespace: &str, workload: Value) -> Value {
+    let mut rendered = Rendered { workload, outputs: Vec::new() };
+    apply_checked(component, namespace, &mut rendered);
+    rendered.workload
+}
+
+fn untraited(application: &Application, component: &Component, namespace: &str, revision: &str) -> Rendered {
+    if component.rollout.is_none() {
+        return whole::render_body(application, component, namespace, revision);
+    }
+    let output = |object: Value| Output {
+        name: "webserviceExpose".to_owned(),
+        trait_type: super::AUXILIARY.to_owned(),
+        object,
+    };
+    Rendered {
+        workload: bare_workload(component, namespace, revision),
+        outputs: render_services(application, component, namespace).into_iter().map(output).collect(),
+    }
+}
+
+fn apply(component: &Component, namespace: &str, rendered: &mut Rendered) -> Result<(), TraitProblem> {
+    let managed = if component.rollout.is_some() { Managed::InBatches } else { Managed::Whole };
+    let context = TraitContext { component: &component.name, namespace, managed };
+    apply_traits(&component.traits, rendered, &context)
+}
+
+/// Applies traits that [`check_traits`] found good when the manifest was read.
+fn apply_checked(component: &Component, namespace: &str, rendered: &mut Rendered) {
+    let applied = apply(component, namespace, rendered);
+    debug_assert!(applied.is_ok(), "the manifest's traits are checked when it is read: {applied:?}");
+}

@@ -1,0 +1,71 @@
+//! What traits must leave as it is.
+
+use serde_json::Value;
+
+use crate::oam::traits::error::{TraitError, refused};
+use crate::oam::traits::patch::shown;
+
+/// How the component is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Managed {
+    /// Its objects are applied as a whole.
+    Whole,
+    /// Its revisions are exchanged in batches.
+    InBatches,
+}
+
+/// What every object has to keep, or it would be another one or none.
+const IDENTITY: [&str; 4] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"];
+
+/// What the driver of the batches writes, or finds the pods by.
+const DRIVEN: [&str; 8] = [
+    "/spec/selector",
+    "/spec/replicas",
+    "/spec/paused",
+    "/spec/strategy",
+    "/spec/updateStrategy",
+    "/spec/serviceName",
+    "/metadata/ownerReferences",
+    "/status",
+];
+
+/// Refuses what a trait changed and must not.
+pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> Result<(), TraitError> {
+    let changed = |path: &&&str| before.pointer(path) != after.pointer(path);
+    if let Some(path) = IDENTITY.iter().find(changed) {
+        return Err(refused(format!("changes `{}`", dotted(path)), "a trait cannot make it another object"));
+    }
+    if managed == Managed::InBatches
+        && let Some(path) = DRIVEN.iter().find(changed)
+    {
+        return Err(refused(
+            format!("changes `{}`, which `rollout` sets", dotted(path)),
+            "omit it, or the `rollout` trait",
+        ));
+    }
+    check_selector(after)
+}
+
+/// The pods have to have the labels that their workload selects them by.
+fn check_selector(workload: &Value) -> Result<(), TraitError> {
+    let wanted = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let Some(labels) = workload.pointer("/spec/template/metadata/labels") else { return Ok(()) };
+    for (key, value) in wanted.into_iter().flatten() {
+        if labels.get(key) != Some(value) {
+            let found = labels.get(key).map_or_else(|| "nothing".to_owned(), shown);
+            return Err(refused(
+                format!(
+                    "changes the pods' label `{key}` to {found}, but the selector needs {}",
+                    shown(value)
+                ),
+                "use another label",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A pointer as messages spell paths.
+fn dotted(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
+}

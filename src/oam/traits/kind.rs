@@ -1,0 +1,139 @@
+//! Which traits there are, and what to use instead of those that are not supported.
+
+use crate::oam::schema::Shape;
+use crate::oam::traits::tables;
+
+macro_rules! trait_kinds {
+    ($($kind:ident = $name:literal, $table:expr;)*) => {
+        /// The traits of KubeVela beside `rollout`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum TraitKind {
+            $(
+                #[doc = concat!("The trait `", $name, "`.")]
+                $kind,
+            )*
+        }
+
+        impl TraitKind {
+            /// Every trait, in the order of their names.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The trait's type as manifests spell it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// What the trait's properties are.
+            #[must_use]
+            pub fn properties(self) -> Shape {
+                match self {
+                    $(Self::$kind => $table,)*
+                }
+            }
+        }
+    };
+}
+
+trait_kinds! {
+    Affinity = "affinity", Shape::Object(&tables::scheduling::AFFINITY);
+    Annotations = "annotations", tables::metadata::ANNOTATIONS;
+    Command = "command", Shape::Object(&tables::containers::COMMAND);
+    ConfigMap = "configmap", Shape::Object(&tables::storage::CONFIG_MAP_TRAIT);
+    ContainerImage = "container-image", Shape::Object(&tables::containers::IMAGE);
+    ContainerPorts = "container-ports", Shape::Object(&tables::containers::PORTS);
+    CpuScaler = "cpuscaler", Shape::Object(&tables::size::CPU_SCALER);
+    Env = "env", Shape::Object(&tables::containers::ENV);
+    Expose = "expose", Shape::Object(&tables::network::EXPOSE);
+    Gateway = "gateway", Shape::Object(&tables::network::GATEWAY);
+    HostAlias = "hostalias", Shape::Object(&tables::scheduling::HOST_ALIAS);
+    Hpa = "hpa", Shape::Object(&tables::size::HPA);
+    Ingress = "ingress", Shape::Object(&tables::network::INGRESS);
+    Ingress120 = "ingress-1-20", Shape::Object(&tables::network::INGRESS_1_20);
+    InitContainer = "init-container", Shape::Object(&tables::pods::INIT_CONTAINER);
+    JsonMergePatch = "json-merge-patch", Shape::AnyObject;
+    JsonPatch = "json-patch", Shape::Object(&tables::metadata::JSON_PATCH);
+    UpdateStrategy = "k8s-update-strategy", Shape::Object(&tables::size::UPDATE_STRATEGY);
+    Labels = "labels", tables::metadata::LABELS;
+    Lifecycle = "lifecycle", Shape::Object(&tables::pods::LIFECYCLE);
+    NodeAffinity = "node-affinity", Shape::Object(&tables::scheduling::NODE_AFFINITY);
+    PodSecurityContext = "podsecuritycontext", Shape::Object(&tables::security::POD_SECURITY_CONTEXT);
+    PureIngress = "pure-ingress", Shape::Object(&tables::network::INGRESS);
+    Claim = "pvc", Shape::Object(&tables::storage::CLAIM_TRAIT);
+    Resource = "resource", Shape::Object(&tables::containers::RESOURCE);
+    Scaler = "scaler", Shape::Object(&tables::size::SCALER);
+    SecurityContext = "securitycontext", Shape::Object(&tables::security::SECURITY_CONTEXT);
+    ServiceAccount = "service-account", Shape::Object(&tables::security::SERVICE_ACCOUNT);
+    ServiceBinding = "service-binding", Shape::Object(&tables::containers::SERVICE_BINDING);
+    Sidecar = "sidecar", Shape::Object(&tables::pods::SIDECAR);
+    StartupProbe = "startup-probe", Shape::Object(&tables::pods::STARTUP_PROBE);
+    Storage = "storage", Shape::Object(&tables::storage::STORAGE);
+    TopologySpread = "topologyspreadconstraints", Shape::Object(&tables::scheduling::TOPOLOGY_SPREAD);
+    Volumes = "volumes", Shape::Object(&tables::storage::VOLUMES_TRAIT);
+}
+
+/// Traits of addons and tools, and what does their job.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("grpc-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
+    ("http-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
+    ("https-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
+    ("keda-auto-scaler", "a ScaledObject is an object for a `k8s-objects` component"),
+    ("keda-scaler", "a ScaledObject is an object for a `k8s-objects` component"),
+    ("kruise-rollout", "the trait `rollout` replaces pods in batches"),
+    ("nocalhost", "omit it: it only serves a development tool"),
+    ("rolling-release", "the trait `rollout` replaces pods in batches"),
+    ("tcp-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
+];
+
+/// What does the job of a trait that belongs to an addon.
+#[must_use]
+pub fn advice_for_addon_trait(name: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(trait_name, _)| *trait_name == name).map(|(_, advice)| *advice)
+}
+
+impl TraitKind {
+    /// The trait of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+
+    /// What to use instead of a trait that still works.
+    #[must_use]
+    pub fn replacement(self) -> Option<&'static str> {
+        match self {
+            Self::Ingress | Self::Ingress120 | Self::PureIngress => Some("`gateway`"),
+            Self::Volumes | Self::ConfigMap | Self::Claim => Some("`storage`"),
+            Self::NodeAffinity => Some("`affinity`"),
+            Self::ServiceBinding => Some("`storage` with `secret[].mountToEnv`"),
+            Self::Affinity
+            | Self::Annotations
+            | Self::Command
+            | Self::ContainerImage
+            | Self::ContainerPorts
+            | Self::CpuScaler
+            | Self::Env
+            | Self::Expose
+            | Self::Gateway
+            | Self::HostAlias
+            | Self::Hpa
+            | Self::InitContainer
+            | Self::JsonMergePatch
+            | Self::JsonPatch
+            | Self::UpdateStrategy
+            | Self::Labels
+            | Self::Lifecycle
+            | Self::PodSecurityContext
+            | Self::Resource
+            | Self::Scaler
+            | Self::SecurityContext
+            | Self::ServiceAccount
+            | Self::Sidecar
+            | Self::StartupProbe
+            | Self::Storage
+            | Self::TopologySpread => None,
+        }
+    }
+}

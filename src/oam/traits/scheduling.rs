@@ -1,0 +1,69 @@
+//! Traits that say on which nodes pods run, and what they call other hosts.
+
+use serde_json::{Map, Value, json};
+
+use crate::oam::traits::containers::list;
+use crate::oam::traits::error::TraitError;
+use crate::oam::traits::patch::Mark;
+use crate::oam::traits::workload::merge_into_pod;
+
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+
+/// `affinity`: to pods and nodes, and tolerations.
+pub(super) fn affinity(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
+    let mut affinity = Map::new();
+    for field in ["podAffinity", "podAntiAffinity", "nodeAffinity"] {
+        let Some(from) = properties.get(field) else { continue };
+        let mut to = Map::new();
+        for (from_name, to_name) in [("required", REQUIRED), ("preferred", PREFERRED)] {
+            if let Some(terms) = from.get(from_name) {
+                to.insert(to_name.to_owned(), terms.clone());
+            }
+        }
+        affinity.insert(field.to_owned(), Value::Object(to));
+    }
+    let mut patch = Map::new();
+    if !affinity.is_empty() {
+        patch.insert("affinity".to_owned(), Value::Object(affinity));
+    }
+    if let Some(tolerations) = properties.get("tolerations") {
+        patch.insert("tolerations".to_owned(), tolerations.clone());
+    }
+    merge_into_pod(workload, &Value::Object(patch), &[])
+}
+
+/// `node-affinity`: nodes with one of the values for each label.
+pub(super) fn node_affinity(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
+    let mut patch = Map::new();
+    if let Some(labels) = properties["affinity"].as_object() {
+        let expressions: Vec<Value> = labels
+            .iter()
+            .map(|(key, values)| json!({"key": key, "operator": "In", "values": values}))
+            .collect();
+        let terms = json!({"nodeSelectorTerms": [{"matchExpressions": expressions}]});
+        patch.insert("affinity".to_owned(), json!({"nodeAffinity": {REQUIRED: terms}}));
+    }
+    if let Some(taints) = properties["tolerations"].as_object() {
+        let tolerations: Vec<Value> = taints
+            .iter()
+            .map(|(key, value)| {
+                json!({"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"})
+            })
+            .collect();
+        patch.insert("tolerations".to_owned(), Value::Array(tolerations));
+    }
+    merge_into_pod(workload, &Value::Object(patch), &[])
+}
+
+/// `topologyspreadconstraints`.
+pub(super) fn topology_spread(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
+    let patch = json!({"topologySpreadConstraints": list(properties, "constraints")});
+    merge_into_pod(workload, &patch, &[])
+}
+
+/// `hostalias`: entries belong together by their address.
+pub(super) fn host_aliases(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
+    let patch = json!({"hostAliases": list(properties, "hostAliases")});
+    merge_into_pod(workload, &patch, &[("hostAliases", Mark::Key("ip"))])
+}

@@ -1,0 +1,85 @@
+//! The parts of a workload that traits change.
+
+use serde_json::{Value, json};
+
+use crate::oam::traits::error::{TraitError, refused};
+use crate::oam::traits::patch::{self, Marks, shown};
+
+/// Where the pod template of most workloads is.
+pub(super) const TEMPLATE: &[&str] = &["spec", "template"];
+/// Where the pods' specification is.
+pub(super) const POD: &[&str] = &["spec", "template", "spec"];
+/// Where a CronJob has its pods' specification.
+pub(super) const CRON_POD: &[&str] = &["spec", "jobTemplate", "spec", "template", "spec"];
+
+/// Lists of a pod whose entries have names.
+pub(super) const BY_NAME: Marks = &[
+    ("containers", patch::Mark::Key("name")),
+    ("initContainers", patch::Mark::Key("name")),
+    ("volumes", patch::Mark::Key("name")),
+];
+
+/// Whether there is anything at a path.
+pub(super) fn has(workload: &Value, path: &[&str]) -> bool {
+    path.iter().try_fold(workload, |value, field| value.get(field)).is_some()
+}
+
+/// The workload's kind, as messages call it.
+pub(super) fn kind(workload: &Value) -> &str {
+    workload["kind"].as_str().unwrap_or("object")
+}
+
+/// Refuses a workload without a pod template.
+pub(super) fn require_pod(workload: &Value) -> Result<(), TraitError> {
+    if has(workload, TEMPLATE) {
+        return Ok(());
+    }
+    let kind = kind(workload);
+    let hint = match kind {
+        "CronJob" => {
+            "set it in the component's properties, or with the trait `json-merge-patch` in \
+             `spec.jobTemplate.spec.template`"
+        }
+        _ => "use it in a component with pods",
+    };
+    Err(refused(format!("cannot apply to a {kind}, which has no pod template in `spec.template`"), hint))
+}
+
+/// Merges a patch into the pods' specification.
+pub(super) fn merge_into_pod(workload: &mut Value, document: &Value, marks: Marks) -> Result<(), TraitError> {
+    require_pod(workload)?;
+    Ok(patch::merge(workload, POD, document, marks)?)
+}
+
+/// The containers of the pods, by reference.
+pub(super) fn containers(workload: &mut Value) -> Result<&mut Vec<Value>, TraitError> {
+    require_pod(workload)?;
+    let containers = patch::descend(workload, &["spec", "template", "spec", "containers"])?;
+    if containers.is_null() {
+        *containers = json!([]);
+    }
+    containers.as_array_mut().ok_or_else(|| {
+        refused("cannot apply, because `spec.template.spec.containers` is no list", "correct the object")
+    })
+}
+
+/// The container of a name; empty means that of the component.
+pub(super) fn container<'w>(
+    workload: &'w mut Value,
+    name: &str,
+    component: &str,
+) -> Result<&'w mut Value, TraitError> {
+    let wanted = if name.is_empty() { component } else { name };
+    let all = containers(workload)?;
+    match all.iter().position(|container| container["name"] == wanted) {
+        Some(position) => Ok(&mut all[position]),
+        None => {
+            let names: Vec<String> = all.iter().map(|container| shown(&container["name"])).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Err(refused(
+                format!("no container `{wanted}` in the component"),
+                format!("its containers at this point are: {names}"),
+            ))
+        }
+    }
+}
