@@ -115,10 +115,15 @@ fn deployment(object: &Value) -> Readiness {
             unready("paused")
         } else if updated < wanted {
             unready(&format!("{updated} of {wanted} updated"))
-        } else if total > updated {
-            unready(&format!("{} to terminate", plural((total - updated) as usize, "old pod", "old pods")))
         } else {
-            ready_of(count(object, "/status/availableReplicas"), wanted)
+            // At most the old pods are among the available ones, so the rest of these are new.
+            let old = total.saturating_sub(updated);
+            match ready_of(count(object, "/status/availableReplicas").saturating_sub(old), wanted) {
+                Readiness::Ready if old > 0 => {
+                    unready(&format!("{} to terminate", plural(old as usize, "old pod", "old pods")))
+                }
+                standing => standing,
+            }
         };
         match (standing, failed) {
             (Readiness::Unready(reason), Some(_)) => {
