@@ -19,6 +19,17 @@ pub struct Policies {
     pub take_over: Vec<ObjectSelector>,
     /// `shared-resource`: objects that several applications may have in common.
     pub shared_resource: Vec<ObjectSelector>,
+    /// `resource-update`: objects that are deleted and created again where one of these fields changes.
+    pub recreate: Vec<RecreateRule>,
+}
+
+/// Fields of some objects that cannot be changed in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecreateRule {
+    /// The objects.
+    pub selector: ObjectSelector,
+    /// The fields, such as `data.key`; never empty.
+    pub fields: Vec<String>,
 }
 
 /// What becomes of objects that are no longer in the manifest.

@@ -53,7 +53,7 @@ pub fn requests<'a>(
 
 /// The first part of an application that is understood and that a run does not carry out.
 fn not_carried_out(application: &Application) -> Option<String> {
-    let Policies { garbage_collect, apply_once, read_only, take_over, shared_resource } =
+    let Policies { garbage_collect, apply_once, read_only, take_over, shared_resource, recreate } =
         &application.policies;
     let keeps = garbage_collect.as_ref().is_some_and(|one| one.keep_legacy_resource || !one.rules.is_empty());
     let policies = [
@@ -62,6 +62,7 @@ fn not_carried_out(application: &Application) -> Option<String> {
         ("read-only", !read_only.is_empty()),
         ("take-over", !take_over.is_empty()),
         ("shared-resource", !shared_resource.is_empty()),
+        ("resource-update", !recreate.is_empty()),
     ];
     let policy = policies.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
     let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }));

@@ -59,11 +59,19 @@ fn policies_about_single_objects_are_data() {
     - {name: take, type: take-over, properties: {rules: [{selector: {componentTypes: [worker]}}]}}
     - {name: share, type: shared-resource, properties: {rules: [{selector: {resourceTypes: [Namespace]}}]}}
     - {name: old, type: health}
+    - {name: more, type: garbage-collect, properties: {keepLegacyResource: true, rules: [{selector: {componentNames: [api]}}]}}
+    - {name: again, type: resource-update, properties: {rules: [{selector: {resourceTypes: [Secret]}, strategy: {recreateFields: [data.key]}}, {selector: {resourceTypes: [Job]}, strategy: {op: replace}}]}}
 ",
     ));
     let found = &application.policies;
-    let rules = &found.garbage_collect.as_ref().unwrap().rules;
-    assert_eq!(rules[0].strategy, GarbageStrategy::Never);
+    let garbage = found.garbage_collect.as_ref().unwrap();
+    let strategies: Vec<GarbageStrategy> = garbage.rules.iter().map(|rule| rule.strategy).collect();
+    assert_eq!(strategies, [GarbageStrategy::Never, GarbageStrategy::OnAppUpdate]);
+    assert!(garbage.keep_legacy_resource);
+    assert_eq!(
+        (found.recreate.len(), found.recreate[0].fields.as_slice()),
+        (1, ["data.key".to_owned()].as_slice())
+    );
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
     assert_eq!(
         found.apply_once,
@@ -77,7 +85,10 @@ fn policies_about_single_objects_are_data() {
     assert_eq!(found.shared_resource[0].resource_types, ["Namespace"]);
     assert_eq!(
         warnings(&application),
-        ["spec.policies[6].type: policy `health` is ignored: `apply` waits for healthy components anyway"]
+        [
+            "spec.policies[6].type: policy `health` is ignored: `apply` waits for healthy components anyway",
+            "spec.policies[8].properties: `replace` is ignored: fields that others have set stay",
+        ]
     );
 }
 
@@ -167,7 +178,7 @@ fn policies_that_are_not_carried_out_are_refused_by_name() {
             "clusters are not selected by labels",
         ),
         ("{type: replication, properties: {keys: [a]}}", "write the component once for each key"),
-        ("{type: resource-update, properties: {}}", "policy `resource-update` is not supported"),
+        ("{type: custom, properties: {}}", "policy `custom` is not supported"),
         ("{type: garbage-colect, properties: {}}", "did you mean `garbage-collect`?"),
         ("{type: read-only}", "properties: missing, expected a mapping"),
         ("{type: read-only, properties: {rules: [{selector: {names: [a]}}]}}", "names: unknown field"),

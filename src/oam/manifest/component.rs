@@ -74,6 +74,7 @@ pub(super) fn read_component(
 }
 
 fn read_body(walk: &mut Walk<'_>, object: &Object<'_>, kind: ComponentKind) -> Option<ComponentBody> {
+    let name = object.get("name").and_then(|at| at.node.as_text()).unwrap_or_default();
     let mut required = |expected: &str| walk.required(object, "properties", expected);
     match kind {
         ComponentKind::Webservice
@@ -89,15 +90,15 @@ fn read_body(walk: &mut Walk<'_>, object: &Object<'_>, kind: ComponentKind) -> O
         }
         ComponentKind::K8sObjects => {
             let at = required("a mapping with `objects`")?;
-            objects::read_objects(walk, &at).map(ComponentBody::Objects)
+            objects::read_objects(walk, &at, name).map(ComponentBody::Objects)
         }
         ComponentKind::Raw => {
             let at = required("an object with `apiVersion`, `kind` and `metadata`")?;
-            objects::read_raw(walk, &at).map(ComponentBody::Objects)
+            objects::read_raw(walk, &at, name).map(ComponentBody::Objects)
         }
         ComponentKind::RefObjects => {
             let at = required("a mapping with `objects`")?;
-            objects::read_references(walk, &at).map(ComponentBody::Objects)
+            objects::read_references(walk, &at, name).map(ComponentBody::Objects)
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Walk, listed};
 
-/// The objects of a `k8s-objects` component, the items of lists in place of the lists.
-pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
+/// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is named
+/// like the `component` where it has no name.
+pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
     let object = walk.object_of(at, &["objects"], |_| None)?;
     let list = walk.required(&object, "objects", "a list of objects")?;
     let items = walk.list(&list, "a list of objects")?;
@@ -18,16 +19,16 @@ pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value
         walk.refuse(&list, "found an empty list, expected at least one object");
         return None;
     }
-    read_all(walk, items)
+    read_all(walk, items, component)
 }
 
 /// The object of a `raw` component.
-pub(super) fn read_raw(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
-    read_all(walk, vec![at.clone()])
+pub(super) fn read_raw(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
+    read_all(walk, vec![at.clone()], component)
 }
 
 /// The objects of a `ref-objects` component, where the manifest spells them out.
-pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Value>> {
+pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
     const ADVICE: &str = "write the objects out in a `k8s-objects` component";
     let object = walk.object_of(at, &["objects", "urls"], |_| None)?;
     if let Some(at) = object.get("urls") {
@@ -41,21 +42,28 @@ pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Va
         walk.refuse_with(reference, "objects are not read from a cluster", ADVICE);
         return None;
     }
-    read_all(walk, items)
+    read_all(walk, items, component)
 }
 
-fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>) -> Option<Vec<Value>> {
+fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<Vec<Value>> {
     let mut objects = Vec::new();
     let mut good = true;
     let mut seen = HashMap::new();
-    for item in flattened(items) {
-        let identity = read_identity(walk, &item);
+    for (index, item) in flattened(items).into_iter().enumerate() {
+        let default = if index == 0 { Some(component) } else { None };
+        let identity = read_identity(walk, &item, default);
         let value = read_any(walk, &item);
         let (Some(identity), Some(mut value)) = (identity, value) else {
             good = false;
             continue;
         };
         remove_server_fields(walk, &item, &mut value);
+        if value["metadata"]["name"].is_null() {
+            if value["metadata"].is_null() {
+                value["metadata"] = json!({});
+            }
+            value["metadata"]["name"] = json!(identity.name);
+        }
         let name = format!("{} `{}`", identity.kind, identity.name);
         if let Some(first) = seen.insert(identity, item.path.clone()) {
             walk.refuse(&item, format!("{name} appears twice, first as {first}"));
@@ -114,7 +122,8 @@ struct Identity {
     name: String,
 }
 
-fn read_identity(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Identity> {
+/// What identifies an object; `default` is its name where it has none.
+fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Option<Identity> {
     let object = walk.object(at)?;
     let api_version = walk.required(&object, "apiVersion", "a version such as `v1` or `apps/v1`");
     let api_version =
@@ -122,16 +131,29 @@ fn read_identity(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Identity> {
     let kind = walk
         .required(&object, "kind", "a kind such as `ConfigMap`")
         .and_then(|at| walk.checked(&at, "a kind such as `ConfigMap`", is_kind));
-    let metadata =
-        walk.required(&object, "metadata", "a mapping with `name`").and_then(|at| walk.object(&at))?;
-    if let (Some(at), None) = (metadata.get("generateName"), metadata.get("name")) {
+    let metadata = match (object.get("metadata"), default) {
+        (None, Some(_)) => None,
+        (None, None) => {
+            walk.required(&object, "metadata", "a mapping with `name`");
+            return None;
+        }
+        (Some(at), _) => Some(walk.object(&at)?),
+    };
+    let field = |name: &str| metadata.as_ref().and_then(|metadata| metadata.get(name));
+    if let (Some(at), None) = (field("generateName"), field("name")) {
         walk.refuse_with(&at, "not supported", "an object is identified by its `name`; give it one");
         return None;
     }
-    let name = walk
-        .required(&metadata, "name", "a name")
-        .and_then(|at| walk.checked(&at, "a name, without `/` and `%`", is_path_segment));
-    let namespace = match metadata.get("namespace") {
+    let name = match (field("name"), default) {
+        (None, Some(default)) => Some(default),
+        (None, None) => {
+            let metadata = metadata.as_ref()?;
+            walk.required(metadata, "name", "a name");
+            None
+        }
+        (Some(at), _) => walk.checked(&at, "a name, without `/` and `%`", is_path_segment),
+    };
+    let namespace = match field("namespace") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
     };

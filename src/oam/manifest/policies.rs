@@ -7,7 +7,7 @@ use crate::oam::manifest::overrides::{ComponentOverride, read_override};
 use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::schema::read_table;
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
-use crate::oam::policies::{ApplyOnceRule, GarbageCollect, ObjectSelector, Policies};
+use crate::oam::policies::{ApplyOnceRule, GarbageCollect, ObjectSelector, Policies, RecreateRule};
 use crate::oam::schema::{Literal, Shape, TEXTS, Table, defaulted, optional, required};
 
 /// What the policies say, and where components are changed or moved.
@@ -24,13 +24,20 @@ pub(super) struct Topology<'n> {
     pub(super) at: At<'n>,
 }
 
-const KNOWN: [&str; 7] =
-    ["garbage-collect", "apply-once", "read-only", "take-over", "shared-resource", "override", "topology"];
+const KNOWN: [&str; 8] = [
+    "garbage-collect",
+    "apply-once",
+    "read-only",
+    "take-over",
+    "shared-resource",
+    "resource-update",
+    "override",
+    "topology",
+];
 
 /// What to do instead of policies that are not carried out.
-const OTHERS: [(&str, &str); 3] = [
+const OTHERS: [(&str, &str); 2] = [
     ("replication", "write the component once for each key"),
-    ("resource-update", "an object that has to be recreated is deleted with kubectl before `apply`"),
     ("env-binding", "use `override` and `topology`, and one `--context` a run"),
 ];
 
@@ -101,6 +108,32 @@ const APPLY_ONCE: Table = Table::open(
     ],
 );
 
+const RESOURCE_UPDATE: Table = Table::open(
+    "a mapping with `rules`",
+    &[required(
+        "rules",
+        Shape::List {
+            of: &Shape::Object(&Table::open(
+                "a rule with `selector` and `strategy`",
+                &[
+                    required("selector", Shape::Object(&SELECTOR)),
+                    required(
+                        "strategy",
+                        Shape::Object(&Table::open(
+                            "a mapping with `op`",
+                            &[
+                                defaulted("op", Shape::Choice(&["patch", "replace"]), Literal::Text("patch")),
+                                optional("recreateFields", TEXTS),
+                            ],
+                        )),
+                    ),
+                ],
+            )),
+            expected: "a list of rules",
+        },
+    )],
+);
+
 /// Reads the policies; `None` where something is wrong with them.
 pub(super) fn read_policies<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Option<ReadPolicies<'n>> {
     let mut read = ReadPolicies::default();
@@ -143,10 +176,10 @@ fn read_policy<'n>(
     match kind {
         "garbage-collect" => {
             let policy: GarbageCollect = read_as(walk, &properties, &GARBAGE_COLLECT)?;
-            if policies.garbage_collect.replace(policy).is_some() {
-                walk.refuse(&type_at, "policy `garbage-collect` appears twice");
-                return None;
-            }
+            let together = policies.garbage_collect.get_or_insert_default();
+            together.keep_legacy_resource |= policy.keep_legacy_resource;
+            together.order = together.order.or(policy.order);
+            together.rules.extend(policy.rules);
         }
         "apply-once" => {
             let policy: ApplyOnce = read_as(walk, &properties, &APPLY_ONCE)?;
@@ -157,6 +190,7 @@ fn read_policy<'n>(
         "read-only" => policies.read_only.extend(read_selectors(walk, &properties)?),
         "take-over" => policies.take_over.extend(read_selectors(walk, &properties)?),
         "shared-resource" => policies.shared_resource.extend(read_selectors(walk, &properties)?),
+        "resource-update" => policies.recreate.extend(read_recreation(walk, &properties)?),
         "override" => read.overrides.push((name, read_override(walk, &properties)?)),
         _ => read.topologies.push((name, read_topology(walk, &properties)?)),
     }
@@ -190,6 +224,38 @@ struct Selected {
 fn read_selectors(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<ObjectSelector>> {
     let policy: Selecting = read_as(walk, at, &SELECTING)?;
     Some(policy.rules.into_iter().map(|rule| rule.selector).collect())
+}
+
+#[derive(serde::Deserialize)]
+struct ResourceUpdate {
+    rules: Vec<ResourceUpdateRule>,
+}
+
+#[derive(serde::Deserialize)]
+struct ResourceUpdateRule {
+    selector: ObjectSelector,
+    strategy: ResourceUpdateStrategy,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceUpdateStrategy {
+    op: String,
+    #[serde(default)]
+    recreate_fields: Vec<String>,
+}
+
+/// The rules about fields that cannot be changed in place.
+fn read_recreation(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<RecreateRule>> {
+    let policy: ResourceUpdate = read_as(walk, at, &RESOURCE_UPDATE)?;
+    if policy.rules.iter().any(|rule| rule.strategy.op == "replace") {
+        walk.warn(at, "`replace` is ignored: fields that others have set stay".to_owned());
+    }
+    let rule = |rule: ResourceUpdateRule| RecreateRule {
+        selector: rule.selector,
+        fields: rule.strategy.recreate_fields,
+    };
+    Some(policy.rules.into_iter().map(rule).filter(|rule| !rule.fields.is_empty()).collect())
 }
 
 /// What a table reads, as a type that has the table's fields.
