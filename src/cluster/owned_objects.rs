@@ -15,7 +15,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::epoch::Epoch;
 
-/// An object that somebody owns.
+/// An object with an owner.
 #[derive(Debug, Clone)]
 pub struct OwnedObject {
     resource: ApiResource,
@@ -70,7 +70,7 @@ impl OwnedObject {
         LabelledWorkload::of(kind, &self.object)
     }
 
-    /// What it waits for, where it is on its way out: the finalizers that nobody has taken off yet.
+    /// What it waits for, where it is being deleted: the finalizers that are not removed yet.
     #[must_use]
     pub fn awaits(&self) -> Option<&[String]> {
         self.object.metadata.deletion_timestamp.as_ref().map(|_| self.object.finalizers())
@@ -138,7 +138,7 @@ pub async fn get_owned(
 pub enum Removal {
     /// It is.
     Done,
-    /// It is on its way, and somebody's finalizer holds it.
+    /// It is being deleted, and waits for a finalizer.
     Begun,
     /// It has changed since it was seen, or the answer was lost: look again.
     Unclear,

@@ -345,7 +345,7 @@ impl Session {
         (observer.on_retry)(message, delay);
     }
 
-    /// Waits until asked to stop; for ever where nobody can ask.
+    /// Waits until asked to stop; for ever where there is no stop.
     async fn stopped(&self) {
         if let Some(mut stop) = self.stop.clone()
             && stop.wait_for(|is_stopped| *is_stopped).await.is_ok()

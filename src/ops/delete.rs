@@ -1,7 +1,7 @@
 //! Removing what an application owns, and nothing else.
 //!
 //! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it goes.
-//! It begins with a claim of its own, so that no run that is under way can write any more. The run records go last but for
+//! It begins with a claim of its own, so that no run in progress can write afterwards. The run records go last but for
 //! the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
 
 mod finalizers;
@@ -59,7 +59,7 @@ pub enum Removed {
 /// The scope of a name: the component of that name, or else the application.
 ///
 /// # Errors
-/// [`FailureKind::Refused`] if the name is unknown, and whatever the server answered at last.
+/// [`FailureKind::Refused`] if the name is unknown, and the server's last error.
 pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Result<Scope, Failure> {
     let (session, name) = (&context.session, without_prefix(name));
     let known = record_store::load_records(session, namespace).await?;
@@ -154,7 +154,7 @@ pub async fn delete(
                 None => return Ok(Removed::Overtaken(overtaken(&record))),
             }
         }
-        remove(session, &fenced, extent, &lease, &mut say).await
+        remove_objects(session, &fenced, extent, &lease, &mut say).await
     };
     let removed = tokio::select! {
         removed = work => removed,
@@ -218,7 +218,7 @@ async fn fence(
 }
 
 /// Removes what may go, one object after the other, for as long as the claims stand.
-async fn remove(
+async fn remove_objects(
     session: &Session,
     inventory: &Inventory,
     extent: Extent,
@@ -252,7 +252,7 @@ async fn remove(
             if owned.is_record() && !held.is_empty() {
                 break;
             }
-            match standing(session, inventory, owned, lease).await {
+            match overtaken_by(session, inventory, owned, lease).await {
                 Ok(None) => {}
                 Ok(Some(failure)) => return Ok(Removed::Overtaken(failure)),
                 Err(error) => {
@@ -270,7 +270,7 @@ async fn remove(
 }
 
 /// Why an object may no longer go: its component or the Lease was taken. A later run may have recreated it.
-async fn standing(
+async fn overtaken_by(
     session: &Session,
     inventory: &Inventory,
     owned: &OwnedObject,
