@@ -206,10 +206,7 @@ fn components_that_would_make_one_service_are_refused_before_the_first_write() {
     env.write("app.yaml", colliding());
     for line in ["plan app.yaml", "apply app.yaml"] {
         let ran = env.run_to(line, 2);
-        assert!(
-            ran.stderr
-                .contains("components `store` and `store-headless` both create service `store-headless`")
-        );
+        ran.says("components `store` and `store-headless` both create service `store-headless`");
     }
     assert!(!env.path("box.json").exists(), "nothing was written");
 }
@@ -271,10 +268,6 @@ fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
     is_at_rest(&env, "app.yaml");
     env.write("v2.yaml", web("v2", PORT_80));
     let ran = env.run_to("apply v2.yaml", 4);
-    assert!(
-        ran.stderr.contains("service `web` exists and was not created for component `web`"),
-        "{}",
-        ran.stderr
-    );
+    ran.says("service `web` exists and was not created for component `web`");
     assert_eq!(service(&env, "web"), before);
 }

@@ -29,9 +29,24 @@ fn answering(script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + S
     })
 }
 
-fn list(kind: &str, items: &Value) -> Response<Bytes> {
+/// The server lists these objects of a kind.
+fn listing(
+    plural: &'static str,
+    kind: &str,
+    items: &Value,
+) -> impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static {
     let body = json!({"kind": format!("{kind}List"), "apiVersion": "v1", "metadata": {}, "items": items});
-    answer(200, "application/json", &body.to_string())
+    let body = body.to_string();
+    move |seen| is(seen, Verb::List, plural).then(|| answer(200, "application/json", &body))
+}
+
+/// The server rejects pods.
+fn rejecting_pods(
+    code: u16,
+    reason: &'static str,
+    message: &'static str,
+) -> impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static {
+    move |seen| is(seen, Verb::Create, "pods").then(|| status(code, reason, message))
 }
 
 fn is(seen: &RequestInfo, verb: Verb, kind: &str) -> bool {
@@ -112,9 +127,7 @@ async fn a_quota_that_the_peak_exceeds_is_a_warning() {
     let quota = |hard: Value, used: Value| json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}]);
     let scenario = scenario("release", [], [web(1, 3), component("api", 1, 2)]);
     let items = quota(json!({"pods": "4", "count/deployments.apps": "9"}), json!({"pods": "0"}));
-    let script = move |seen: &RequestInfo| {
-        is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items))
-    };
+    let script = listing("resourcequotas", "ResourceQuota", &items);
     warns(
         &scenario,
         script,
@@ -130,9 +143,7 @@ async fn a_quota_that_suffices_is_no_word_worth() {
     let items = json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {
         "hard": hard, "used": {"pods": "0", "count/deployments.apps": "1"},
     }}]);
-    let script = move |seen: &RequestInfo| {
-        is(seen, Verb::List, "resourcequotas").then(|| list("ResourceQuota", &items))
-    };
+    let script = listing("resourcequotas", "ResourceQuota", &items);
     let (run, plan) = foreseen(&scenario, script).await;
     assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
     assert_eq!(plan.unwrap(), [""; 0]);
@@ -143,9 +154,7 @@ async fn an_autoscaler_is_refused() {
     let items = json!([{"metadata": {"name": "auto"}, "spec": {
         "maxReplicas": 9, "scaleTargetRef": {"kind": "Deployment", "name": "web-v2", "apiVersion": "apps/v1"},
     }}]);
-    let script = move |seen: &RequestInfo| {
-        is(seen, Verb::List, "horizontalpodautoscalers").then(|| list("HorizontalPodAutoscaler", &items))
-    };
+    let script = listing("horizontalpodautoscalers", "HorizontalPodAutoscaler", &items);
     let words = "horizontalpodautoscaler `auto` sets the size of deployment `web-v2`";
     refuses(&scenarios::named("upgrade"), script, words, "delete it for the duration of the rollout").await;
 }
@@ -163,8 +172,7 @@ async fn a_namespace_that_is_not_there_is_refused() {
 async fn pods_that_a_limit_forbids_are_refused() {
     let message =
         "pods \"web-v2-x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m";
-    let script =
-        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    let script = rejecting_pods(403, "Forbidden", message);
     let words = format!("pods of revision `web-v2` are rejected: {message}");
     refuses(&scenarios::named("upgrade"), script, &words, "kubectl describe limitrange").await;
 }
@@ -173,8 +181,7 @@ async fn pods_that_a_limit_forbids_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
-    let script =
-        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(403, "Forbidden", message));
+    let script = rejecting_pods(403, "Forbidden", message);
     warns(
         &scenarios::named("upgrade"),
         script,
@@ -186,8 +193,7 @@ async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
 #[tokio::test(start_paused = true)]
 async fn a_webhook_without_dry_runs_blocks_nothing() {
     let message = "admission webhook \"a\" does not support dry run";
-    let script =
-        move |seen: &RequestInfo| is(seen, Verb::Create, "pods").then(|| status(400, "BadRequest", message));
+    let script = rejecting_pods(400, "BadRequest", message);
     let (run, plan) = foreseen(&scenarios::named("upgrade"), script).await;
     assert!(run.is_success() && warnings(&run).is_empty(), "{}", run.transcript());
     assert_eq!(plan.unwrap(), [""; 0]);
@@ -205,9 +211,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
     let scenario = scenario("shrink", [Act::Apply(vec![web(1, 5)])], [web(1, 3)]);
     // One that leaves room, and one that counts pods of others as well, say nothing.
     let items = json!([budget("tight", 3, 5), budget("wide", 2, 5), budget("shared", 3, 9)]);
-    let script = move |seen: &RequestInfo| {
-        is(seen, Verb::List, "poddisruptionbudgets").then(|| list("PodDisruptionBudget", &items))
-    };
+    let script = listing("poddisruptionbudgets", "PodDisruptionBudget", &items);
     let words = "poddisruptionbudget `tight` requires 3 available pods, and component `web` will have 3: none of them can be \
                  evicted, which blocks draining their nodes";
     warns(&scenario, script, words).await;

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::Response;
-use rollout::driver::outcome::FailureKind;
+use rollout::driver::outcome::FailureKind::{self, Denied, Refused};
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, status};
 use crate::support::process::Process;
-use crate::support::scenario::{IDENTITY, Scenario};
+use crate::support::scenario::IDENTITY;
 use crate::support::scenarios;
 
 fn forbidden() -> Response<Bytes> {
@@ -42,11 +42,12 @@ fn refusing(answer: fn() -> Response<Bytes>, is_such: fn(&RequestInfo) -> bool) 
 }
 
 async fn fails(
-    scenario: Scenario,
+    scenario: &str,
     answer: fn() -> Response<Bytes>,
     is_such: fn(&RequestInfo) -> bool,
     kind: FailureKind,
 ) {
+    let scenario = scenarios::named(scenario);
     let reference = scenario.reference().await;
     let scene = scenario.open().await;
     let sizes = scene.cluster.sizes();
@@ -60,7 +61,7 @@ async fn fails(
     assert_eq!(scene.cluster.sizes(), sizes, "sizes have changed\n{}", run.transcript());
     let refused = run.requests.iter().filter(|request| is_such(&request.seen)).count();
     assert_eq!(refused, 1, "it was asked again\n{}", run.transcript());
-    if kind == FailureKind::Denied {
+    if kind == Denied {
         assert_eq!(scene.cluster.record("web").unwrap()["run"]["outcome"], "Failed", "{}", run.transcript());
     }
     scenario.complete(&scene, &[&run], &reference).await;
@@ -72,46 +73,32 @@ fn makes(kind: &str, seen: &RequestInfo) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_may_not_be_made() {
-    fails(scenarios::named("first_release"), forbidden, |seen| makes("leases", seen), FailureKind::Refused)
-        .await;
+    fails("first_release", forbidden, |seen| makes("leases", seen), Refused).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_revision_that_may_not_be_recorded() {
-    fails(
-        scenarios::named("upgrade"),
-        forbidden,
-        |seen| makes("controllerrevisions", seen),
-        FailureKind::Denied,
-    )
-    .await;
+    fails("upgrade", forbidden, |seen| makes("controllerrevisions", seen), Denied).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_may_not_be_made() {
-    fails(
-        scenarios::named("first_release"),
-        forbidden,
-        |seen| makes("configmaps", seen),
-        FailureKind::Refused,
-    )
-    .await;
+    fails("first_release", forbidden, |seen| makes("configmaps", seen), Refused).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_may_not_be_made() {
-    fails(scenarios::named("upgrade"), forbidden, |seen| makes("deployments", seen), FailureKind::Denied)
-        .await;
+    fails("upgrade", forbidden, |seen| makes("deployments", seen), Denied).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_the_server_finds_wrong() {
-    fails(scenarios::named("upgrade"), invalid, |seen| makes("deployments", seen), FailureKind::Denied).await;
+    fails("upgrade", invalid, |seen| makes("deployments", seen), Denied).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_may_not_be_made() {
-    fails(scenarios::named("exposed"), forbidden, |seen| makes("services", seen), FailureKind::Denied).await;
+    fails("exposed", forbidden, |seen| makes("services", seen), Denied).await;
 }
 
 /// A server error that no other try can cure is no outage.
@@ -123,7 +110,7 @@ async fn what_the_server_can_never_take() {
                 "deployments" => |seen: &RequestInfo| makes("deployments", seen),
                 _ => |seen: &RequestInfo| makes("controllerrevisions", seen),
             };
-            fails(scenarios::named("upgrade"), answer, is_such, FailureKind::Denied).await;
+            fails("upgrade", answer, is_such, Denied).await;
         }
     }
 }
