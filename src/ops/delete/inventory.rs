@@ -74,7 +74,7 @@ impl Inventory {
 /// # Errors
 /// What the server answered at last.
 pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure> {
-    list_inventory(session, scope).await.map_err(|error| {
+    find(session, scope).await.map_err(|error| {
         if let ClusterError::Forbidden(message) = error {
             return Failure::refused(message).hint(RIGHTS);
         }
@@ -92,7 +92,7 @@ pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<Stor
     Ok(records)
 }
 
-async fn list_inventory(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
+async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
     let Scope { namespace, application, component } = scope;
     let all = record_store::load_records(session, namespace).await?;
     let (records, others): (Vec<Record>, Vec<Record>) =
