@@ -36,8 +36,7 @@ async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
             patch(&cluster, json!({"spec": {"replicas": size}})).await;
         }
         cluster.settle().await;
-        let run = cluster.run(&process(), &manifest).await;
-        assert!(run.is_success(), "{}", run.transcript());
+        let run = cluster.run(&process(), &manifest).await.succeeded();
         run.requests.len()
     };
     for index in (0..=repaired).rev() {
@@ -49,12 +48,10 @@ async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
         }
         cluster.settle().await;
         cluster.run(&dying_at(index, || crate::support::fault::Fate::DeathAfter), &manifest).await;
-        let run = cluster.run(&process(), &manifest).await;
-        assert!(run.is_success(), "{}", run.transcript());
+        cluster.run(&process(), &manifest).await.succeeded();
         set_image(&cluster, "foreign:1").await;
         cluster.settle().await;
-        let run = cluster.run(&process(), &manifest).await;
-        assert!(run.is_success(), "{}", run.transcript());
+        let run = cluster.run(&process(), &manifest).await.succeeded();
         assert_eq!(image(&cluster), "web:1", "{}", run.transcript());
     }
 }

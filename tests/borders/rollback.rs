@@ -22,8 +22,7 @@ async fn apply(cluster: &TestCluster, manifest: Component) -> Run {
 }
 
 async fn done(cluster: &TestCluster, manifest: Component) {
-    let run = apply(cluster, manifest).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    apply(cluster, manifest).await.succeeded();
 }
 
 /// The images and sizes of the component's workloads.
@@ -46,8 +45,7 @@ const COMMANDS: [Command; 3] = [Command::Abort, Command::Undo, Command::UndoNow]
 /// Rolls back under the judge: `size` pods serve before, and no fewer meanwhile.
 async fn rolls_back(cluster: &TestCluster, command: Command, size: u32) {
     let from = cluster.mark().await;
-    let run = command.run(cluster, &process()).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    command.run(cluster, &process()).await.succeeded();
     cluster.settle().await;
     invariants::check(&cluster.history(), from, &[web(1, size).allowance()]);
 }
@@ -93,8 +91,7 @@ async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     done(&cluster, web(1, 3)).await;
     done(&cluster, web(2, 3)).await;
-    let scaled = Command::Scale(5).run(&cluster, &process()).await;
-    assert!(scaled.is_success(), "{}", scaled.transcript());
+    Command::Scale(5).run(&cluster, &process()).await.succeeded();
     rolls_back(&cluster, Command::Undo, 5).await;
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
 }
@@ -127,11 +124,9 @@ async fn what_worked_is_known_after_ten_scales() {
     assert!(!apply(&cluster, web(2, 3).batches(&["1", "2"])).await.is_success());
     done(&cluster, web(3, 3)).await;
     for index in 0..12 {
-        let run = Command::Scale(3 + 2 * (1 - index % 2)).run(&cluster, &process()).await;
-        assert!(run.is_success(), "{}", run.transcript());
+        Command::Scale(3 + 2 * (1 - index % 2)).run(&cluster, &process()).await.succeeded();
     }
-    let run = Command::Undo.run(&cluster, &process()).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    Command::Undo.run(&cluster, &process()).await.succeeded();
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)]);
 }
 
@@ -145,8 +140,7 @@ async fn the_revision_that_worked_before_is_never_pruned() {
     }
     cluster.set_pod_rules(pod_rules::READY);
     done(&cluster, web(16, 1)).await;
-    let run = Command::Undo.run(&cluster, &process()).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    Command::Undo.run(&cluster, &process()).await.succeeded();
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 1)]);
 }
 
@@ -257,8 +251,7 @@ async fn the_service_is_rolled_back_with_the_pods() {
         let run = cluster.run(&failing, &request_for(&[web(2, 3).batches(&["1", "2"]).exposing(8080)])).await;
         assert!(!run.is_success(), "{}", run.transcript());
         if let Some(command) = command {
-            let run = command.run(&cluster, &process()).await;
-            assert!(run.is_success(), "{}", run.transcript());
+            command.run(&cluster, &process()).await.succeeded();
         }
         cluster.settle().await;
         invariants::check(&cluster.history(), from, &[web(2, 3).allowance()]);

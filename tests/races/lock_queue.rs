@@ -100,8 +100,7 @@ async fn a_holder_that_vanished_is_succeeded() {
         run = cluster.run(&alice, &first) => panic!("{}", run.transcript()),
     }
     let begun = cluster.clock.elapsed().unsigned_abs();
-    let run = cluster.run(&bob, &first).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run = cluster.run(&bob, &first).await.succeeded();
     let waited = run.writes()[0].at - begun;
     assert!((15..20).contains(&waited.as_secs()), "{waited:?}\n{}", run.transcript());
     cluster.settle().await;
@@ -153,8 +152,8 @@ async fn nothing_is_written_on_a_lease_that_may_have_expired() {
             PASS
         }
     });
-    let run = cluster.run(&alice, &request_for(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run =
+        cluster.run(&alice, &request_for(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await.succeeded();
     let late = run
         .effects()
         .into_iter()

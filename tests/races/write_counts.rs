@@ -15,8 +15,7 @@ fn upgrade(batches: &[&'static str]) -> Scenario {
 async fn costs(batches: &[&'static str], sizes: &[&str]) {
     let scenario = upgrade(batches);
     let scene = scenario.open().await;
-    let run = scenario.run(&scene, &process()).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run = scenario.run(&scene, &process()).await.succeeded();
     let effects = run.effects();
     assert!(effects.len() <= 2 * batches.len() + 6, "{} writes\n{}", effects.len(), run.transcript());
     let trace = invariants::trace(&scene.cluster.history(), scene.from);

@@ -144,6 +144,13 @@ impl Run {
         })
     }
 
+    /// The run, which has to be a success.
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert!(self.is_success(), "{}", self.transcript());
+        self
+    }
+
     /// The failures of its components.
     pub(crate) fn failures(&self) -> Vec<&Failure> {
         let ends = self.ends.iter().flatten();

@@ -189,8 +189,7 @@ impl Scenario {
 
     /// Plays the scenario undisturbed.
     pub(crate) async fn play(&self, scene: &Scene) -> Reference {
-        let run = self.run(scene, &process()).await;
-        assert!(run.is_success(), "{}", run.transcript());
+        let run = self.run(scene, &process()).await.succeeded();
         self.judge(scene, &[&run]).await;
         Reference {
             requests: run.requests.len(),
@@ -232,8 +231,7 @@ impl Scenario {
         assert_eq!(trace, reference.trace, "other deeds than undisturbed");
         end_state::check(&reference.end, &scene.cluster.all_objects());
         let changes = scene.cluster.changes_by_clients();
-        let again = self.run(scene, &process()).await;
-        assert!(again.is_success(), "{}", again.transcript());
+        let again = self.run(scene, &process()).await.succeeded();
         assert!(again.writes().is_empty(), "a further run writes: {}", again.transcript());
         scene.cluster.mark().await;
         assert_eq!(scene.cluster.changes_by_clients(), changes);

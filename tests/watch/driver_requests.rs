@@ -17,8 +17,7 @@ async fn next_to_nothing_is_asked_while_waiting() {
     let cluster = TestCluster::open(pod_rules::ready_after("10m")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(3_600);
-    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await.succeeded();
     let scaled =
         run.requests.iter().rposition(|one| one.seen.verb == Verb::Patch && one.seen.kind == "deployments");
     let since: Vec<&Request> = run.requests[scaled.unwrap() + 1..].iter().collect();
@@ -48,8 +47,7 @@ async fn nothing_is_waited_for_after_the_verdict() {
         true => Fate::Verdict(Verdict::Hang),
         false => PASS,
     });
-    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await;
-    assert!(run.is_success(), "{}", run.transcript());
+    let run = cluster.run(&process, &request_for(&[web(1, 2)])).await.succeeded();
     assert!(run.requests.iter().any(|request| is_courtesy(&request.seen)), "{}", run.transcript());
     let waited = cluster.clock.elapsed() - run.events.last().unwrap().elapsed;
     assert!(waited.as_secs() <= 3, "{waited}\n{}", run.transcript());
