@@ -113,7 +113,8 @@ impl<'a> ComponentRun<'a> {
         leadership: Option<&'a Leadership<'a>>,
         prepared: &'a PreparedComponent,
     ) -> Self {
-        for object in prepared.objects.iter().flat_map(|objects| &objects.objects) {
+        let whole = prepared.objects.iter().chain([&prepared.trait_objects]);
+        for object in whole.flat_map(|objects| &objects.objects) {
             if let Some(before) = &object.before {
                 watch.objects.cache.apply(&object.reference, before);
             }
@@ -246,10 +247,14 @@ impl<'a> ComponentRun<'a> {
     /// What is left to write when all pods are the target's.
     async fn settle(&mut self) -> Result<Written, Failure> {
         let Some(held) = self.claimed_epoch else { return Ok(Written::Nothing) };
-        match self.trim_services().await? {
-            Written::Something => Ok(Written::Something),
-            Written::Nothing => self.apply_inherited_metadata(held).await,
+        if self.trim_services().await? == Written::Something
+            || self.apply_trait_objects(&self.prepared.trait_objects, |_| true, held).await?
+                == Written::Something
+        {
+            return Ok(Written::Something);
         }
+        self.delete_left_objects(&self.prepared.trait_objects).await?;
+        self.apply_inherited_metadata(held).await
     }
 
     pub(super) fn observe(&mut self) -> Observed {

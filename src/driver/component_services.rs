@@ -23,13 +23,15 @@ use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::Outcome;
 
-/// What a manifest says of a component's Services.
+/// What a manifest says of a component besides its revision: of its Services and of the objects of its traits.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// What the target exposes; `None` where the target is another revision than the one that the manifest renders.
     pub exposure: Option<Exposure>,
     /// What the Services have from the application.
     pub inherited: Inherited,
+    /// The objects of its traits; `None` where the target is another revision than the one that the manifest renders.
+    pub outputs: Option<Vec<Value>>,
 }
 
 /// What is known of a component besides.
@@ -149,6 +151,13 @@ impl ComponentServices {
             seen: BTreeMap::new(),
             is_news: false,
         }
+    }
+
+    /// The same without the Services of these names, which are objects of traits.
+    #[must_use]
+    pub fn without(mut self, is_other: impl Fn(&str) -> bool) -> Self {
+        self.outlines.retain(|outline| !is_other(&outline.name));
+        self
     }
 
     /// The names of the Services that the component may have.

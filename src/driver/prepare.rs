@@ -27,7 +27,7 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::preview_steps;
-use crate::plan::record::SUCCEEDED_REVISIONS;
+use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
 use crate::plan::run::{Mode, Outcome, Purpose};
 use crate::plan::step::Step;
 
@@ -56,6 +56,10 @@ pub struct PreparedComponent {
     pub stored: Vec<StoredRevision>,
     /// The objects of a target that is applied as a whole; `None` where it is rolled out in batches.
     pub objects: Option<PreparedObjects>,
+    /// The objects of the traits of a target that is rolled out in batches, and those that go.
+    pub trait_objects: PreparedObjects,
+    /// The objects of the target's traits, where they have changed since it was recorded.
+    pub recorded_outputs: Option<Vec<Value>>,
     /// What its revisions expose, and its Services.
     pub component_services: ComponentServices,
     /// What will have been done for its Services when the run ends or is held.
@@ -113,7 +117,8 @@ impl PreparedComponent {
 
     /// The rights that applying its objects takes, as far as they are in its namespace.
     pub fn rights_on_objects(&self) -> impl Iterator<Item = Right<'_>> {
-        let objects = self.objects.iter().flat_map(|objects| &objects.objects);
+        let whole = self.objects.iter().chain([&self.trait_objects]);
+        let objects = whole.flat_map(|objects| &objects.objects);
         let in_namespace = objects.filter(|one| one.reference.namespace.as_deref() == Some(&self.namespace));
         in_namespace.filter_map(|one| one.kind.as_ref()).flat_map(|ServedKind { resource, .. }| {
             let verbs = ["get", "list", "watch", "create", "patch"];
@@ -127,6 +132,7 @@ impl PreparedComponent {
         self.new_revision.is_some()
             || self.component_services.is_news()
             || self.metadata_change.is_some()
+            || !self.trait_objects.were_applied()
             || self.service_changes.iter().any(Change::is_pending)
     }
 }
@@ -194,15 +200,23 @@ fn prepare_component(
         .hint("only revisions of the same application are rolled out"));
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
+    let (application, namespace) = (&request.application, &request.namespace);
+    let owner = ObjectOwner { application, component: &component.name, namespace };
+    let earlier = earlier_objects(&stored, record.as_ref().map(|stored| &stored.record));
     let (ownership, objects) = match resolved.target.objects() {
         None => (ownership, None),
         Some(bodies) => {
-            let (application, namespace) = (&request.application, &request.namespace);
-            let owner = ObjectOwner { application, component: &component.name, namespace };
-            let objects = PreparedObjects::new(owner, bodies, &stored, snapshot.objects())?;
+            let objects = PreparedObjects::new(owner, bodies, &earlier, snapshot.objects())?;
             // Its workload is named after the component.
             (ownership.with_revision(&component.name), Some(objects))
         }
+    };
+    let asked_outputs = resolved.asked.as_ref().and_then(|asked| asked.outputs.clone());
+    let outputs =
+        TraitOutputs::new(asked_outputs, &resolved.target, record.as_ref().map(|stored| &stored.record));
+    let trait_objects = match objects {
+        Some(_) => PreparedObjects::default(),
+        None => PreparedObjects::new(owner, &outputs.bodies, &earlier, snapshot.objects())?,
     };
     let bystanders = objects::check_foreign(
         &component.name,
@@ -225,9 +239,11 @@ fn prepare_component(
         InheritedMetadata::new(asked.inherited.clone(), resolved.desired.kind, &resolved.target, &stored)
     });
     let component_services = match objects {
-        None => ComponentServices::new(known, asked, snapshot.services())?,
+        None => ComponentServices::new(known, asked, snapshot.services())?
+            .without(|name| trait_objects.has("Service", name)),
         Some(_) => ComponentServices::none(known),
     };
+    let trait_objects = trait_objects.of_run_in_batches(resolved.desired.kind, &component_services);
     let Desired { kind, workload, .. } = &resolved.desired;
     if objects.is_none() && (kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload)) {
         let found = snapshot.workload(*kind, workload);
@@ -266,6 +282,8 @@ fn prepare_component(
         manifest_revision: resolved.manifest_revision,
         stored,
         objects,
+        trait_objects,
+        recorded_outputs: outputs.recorded,
         component_services,
         service_changes: services,
         metadata_change: metadata_change.filter(|(before, after)| before != after),
@@ -330,4 +348,30 @@ pub fn in_use(prepared: &PreparedComponent, observed: &Observed) -> BTreeSet<Str
         }
     }
     names
+}
+
+/// The objects of the traits of a target that is rolled out in batches.
+pub(super) struct TraitOutputs {
+    pub(super) bodies: Vec<Value>,
+    /// What the record notes of them, where the revision says something else.
+    pub(super) recorded: Option<Vec<Value>>,
+}
+
+impl TraitOutputs {
+    /// Those that the manifest asks for; without one, those that the target was given last.
+    pub(super) fn new(asked: Option<Vec<Value>>, target: &StoredRevision, record: Option<&Record>) -> Self {
+        let noted = || record.and_then(|record| record.outputs.get(&target.name)).cloned();
+        let bodies = asked.or_else(noted).unwrap_or_else(|| target.outputs().to_vec());
+        let recorded = (bodies != target.outputs()).then(|| bodies.clone());
+        Self { bodies, recorded }
+    }
+}
+
+/// Every object that the revisions of a component have had that is applied as a whole.
+pub(super) fn earlier_objects<'a>(
+    stored: &'a [StoredRevision],
+    record: Option<&'a Record>,
+) -> Vec<&'a Value> {
+    let recorded = record.into_iter().flat_map(|record| record.outputs.values().flatten());
+    stored.iter().flat_map(StoredRevision::whole_objects).chain(recorded).collect()
 }

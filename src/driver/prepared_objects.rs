@@ -11,19 +11,21 @@ use crate::cluster::keys;
 use crate::cluster::managed_fields::owns_applied_fields;
 use crate::cluster::object_cache::ObjectCache;
 use crate::cluster::served_kind::ServedKind;
+use crate::driver::component_services::ComponentServices;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
+use crate::oam::apply_order::apply_rank;
 use crate::oam::hash::hash_json;
+use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::object::{ObjectRef, apply_stage};
-use crate::oam::revision::StoredRevision;
+use crate::oam::object::ObjectRef;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
 use crate::plan::objects::ObservedObject;
 use crate::plan::observed::Workload;
 
 /// What a component consists of that is applied as a whole, and what goes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PreparedObjects {
     /// The objects of the target, the workload first.
     pub objects: Vec<PreparedObject>,
@@ -42,8 +44,8 @@ pub struct PreparedObject {
     pub reference: ObjectRef,
     /// How its kind is served; `None` where it is not served yet.
     pub kind: Option<ServedKind>,
-    /// When it is applied, see [`apply_stage`].
-    pub stage: u8,
+    /// When it is applied, see [`apply_rank`].
+    pub stage: usize,
     /// The object as it is rendered.
     pub body: Value,
     /// A hash of the body.
@@ -77,19 +79,19 @@ pub struct ObjectOwner<'a> {
 }
 
 impl PreparedObjects {
-    /// Prepares the objects of a revision, of which `stored` are the others.
+    /// Prepares objects, of which `earlier` are those that the component's revisions have had.
     ///
     /// # Errors
     /// An object that is somebody else's, or of a kind that the cluster does not serve.
     pub fn new(
         owner: ObjectOwner<'_>,
         bodies: &[Value],
-        stored: &[StoredRevision],
+        earlier: &[&Value],
         live: &LiveObjects,
     ) -> Result<Self, Failure> {
         let mut objects = Vec::new();
         for body in bodies {
-            objects.push(PreparedObject::new(owner, body, stored, live)?);
+            objects.push(PreparedObject::new(owner, body, earlier, live)?);
         }
         let defines_kinds = objects.iter().any(|one| one.reference.kind == "CustomResourceDefinition");
         if let Some(unserved) = objects.iter().find(|one| one.kind.is_none() && !defines_kinds) {
@@ -100,10 +102,28 @@ impl PreparedObjects {
         let kept: BTreeSet<ObjectRef> = objects.iter().map(|one| one.reference.clone()).collect();
         Ok(Self {
             objects,
-            leftovers: find_leftovers(owner, stored, &kept, live),
+            leftovers: find_leftovers(owner, earlier, &kept, live),
             kept_size: None,
             replaces_workloads: false,
         })
+    }
+
+    /// The objects beside workloads that are rolled out in batches. Workloads of other revisions and the Services of exposed
+    /// ports are no leftovers: they change with the batches.
+    #[must_use]
+    pub fn of_run_in_batches(mut self, kind: WorkloadKind, services: &ComponentServices) -> Self {
+        let is_batched = |reference: &ObjectRef| match reference.kind.as_str() {
+            "Service" => services.names().any(|name| name == reference.name),
+            other => other == kind.as_str() && reference.api_version == kind.api_version(),
+        };
+        self.leftovers.retain(|leftover| !is_batched(&leftover.reference));
+        self
+    }
+
+    /// Whether an object of this kind and name is among them.
+    #[must_use]
+    pub fn has(&self, kind: &str, name: &str) -> bool {
+        self.objects.iter().any(|object| object.reference.kind == kind && object.reference.name == name)
     }
 
     /// Notes the component's workloads, of which those of other revisions go. A new workload starts with their size, where
@@ -177,7 +197,7 @@ impl PreparedObject {
     fn new(
         owner: ObjectOwner<'_>,
         body: &Value,
-        stored: &[StoredRevision],
+        earlier: &[&Value],
         live: &LiveObjects,
     ) -> Result<Self, Failure> {
         let reference = ObjectRef::of(body).ok_or_else(|| {
@@ -191,14 +211,14 @@ impl PreparedObject {
             ));
         }
         let body = in_namespace(body, located.namespace.as_deref());
-        let is_same = |other: &&Value| {
+        let is_same = |other: &&&Value| {
             ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
         };
-        let earlier = stored.iter().filter_map(StoredRevision::objects).flatten().filter(is_same);
+        let earlier = earlier.iter().filter(is_same);
         let earlier = earlier.map(|body| in_namespace(body, located.namespace.as_deref()));
         Ok(Self {
             kind: live.kind(&reference.api_version, &reference.kind).cloned(),
-            stage: apply_stage(&reference.kind),
+            stage: apply_rank(&reference.kind),
             hash: hash_json(&body),
             earlier: earlier.collect(),
             reference: located,
@@ -221,6 +241,12 @@ impl PreparedObject {
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body
+    }
+
+    /// Whether pods may need it before they start.
+    #[must_use]
+    pub fn is_needed_by_pods(&self) -> bool {
+        self.stage < apply_rank("Service")
     }
 
     /// Whether it is a workload whose size the manifest does not give.
@@ -293,13 +319,13 @@ fn managers(live: &DynamicObject) -> Vec<String> {
 }
 
 /// The objects that the other revisions name, that exist, are the component's, and are not kept.
-pub fn find_leftovers(
+fn find_leftovers(
     owner: ObjectOwner<'_>,
-    stored: &[StoredRevision],
+    earlier: &[&Value],
     kept: &BTreeSet<ObjectRef>,
     live: &LiveObjects,
 ) -> Vec<Leftover> {
-    let named = stored.iter().filter_map(StoredRevision::objects).flatten().filter_map(ObjectRef::of);
+    let named = earlier.iter().copied().filter_map(ObjectRef::of);
     let located: BTreeSet<ObjectRef> =
         named.map(|reference| live.locate(&reference, owner.namespace)).collect();
     let gone = located.into_iter().filter(|one| !kept.iter().any(|kept| kept.is_same(one)));

@@ -3,6 +3,7 @@
 //! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven on.
 //! Whoever has claimed the component since keeps it.
 
+use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
@@ -11,7 +12,7 @@ use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
-use crate::driver::prepare::{PreparedComponent, planned_services};
+use crate::driver::prepare::{PreparedComponent, TraitOutputs, earlier_objects, planned_services};
 use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::Intent;
 use crate::driver::resolve;
@@ -107,21 +108,21 @@ async fn prepared(
         stored: &failed.stored,
         record: Some(&stored.record),
     };
-    if let Some(bodies) = resolved.target.objects() {
-        let stored_revisions = &with_target(failed);
-        let references = stored_revisions.iter().filter_map(StoredRevision::objects).flatten();
-        let references = references.filter_map(ObjectRef::of).collect();
-        let live = LiveObjects::read(&context.session, namespace, &references).await?;
-        let owner = ObjectOwner { application: &failed.application, component, namespace };
-        let objects = PreparedObjects::new(owner, bodies, stored_revisions, &live)?;
-        let ownership = ownership.with_revision(component);
-        let objects = objects.replacing(&watch.cache.workloads(&ownership));
-        return Ok(Some(PreparedComponent {
+    let stored_revisions = with_target(failed);
+    let earlier = earlier_objects(&stored_revisions, Some(&stored.record));
+    let references = earlier.iter().copied().filter_map(ObjectRef::of).collect();
+    let live = LiveObjects::read(&context.session, namespace, &references).await?;
+    let owner = ObjectOwner { application: &failed.application, component, namespace };
+    let outputs = TraitOutputs::new(None, &resolved.target, Some(&stored.record));
+    let rolled_back =
+        |ownership: ComponentOwner, component_services, objects, trait_objects| PreparedComponent {
             ownership,
-            desired: resolved.desired,
-            component_services: ComponentServices::none(known),
+            desired: resolved.desired.clone(),
+            component_services,
             service_changes: Vec::new(),
-            objects: Some(objects),
+            objects,
+            trait_objects,
+            recorded_outputs: outputs.recorded.clone(),
             metadata_change: None,
             inherited_metadata: None,
             new_revision: None,
@@ -133,11 +134,20 @@ async fn prepared(
             bound_to: Some(epoch),
             respects_a_pause: false,
             ..failed.clone()
-        }));
+        };
+    if let Some(bodies) = resolved.target.objects() {
+        let ownership = ownership.with_revision(component);
+        let objects = PreparedObjects::new(owner, bodies, &earlier, &live)?;
+        let objects = objects.replacing(&watch.cache.workloads(&ownership));
+        let services = ComponentServices::none(known);
+        return Ok(Some(rolled_back(ownership, services, Some(objects), PreparedObjects::default())));
     }
+    let trait_objects = PreparedObjects::new(owner, &outputs.bodies, &earlier, &live)?;
     let names = services::service_names(component, kind).into_iter().map(|(name, _)| name).collect();
     let services = Services::read(&context.session, namespace, &names).await?;
-    let component_services = ComponentServices::new(known, None, &services)?;
+    let component_services =
+        ComponentServices::new(known, None, &services)?.without(|name| trait_objects.has("Service", name));
+    let trait_objects = trait_objects.of_run_in_batches(kind, &component_services);
     let observed = Observed {
         workloads: present.workloads.clone(),
         record: Some(stored.record.clone()),
@@ -145,24 +155,8 @@ async fn prepared(
     };
     let services =
         planned_services(&component_services, &observed, &resolved.desired, &Intent::Abort { kind })?;
-    Ok(Some(PreparedComponent {
-        ownership,
-        desired: resolved.desired,
-        component_services,
-        service_changes: services,
-        objects: None,
-        metadata_change: None,
-        inherited_metadata: None,
-        new_revision: None,
-        target: resolved.target,
-        manifest_revision: failed.manifest_revision.clone(),
-        record: Some(stored),
-        warnings: Vec::new(),
-        purpose: resolved.purpose,
-        bound_to: Some(epoch),
-        respects_a_pause: false,
-        ..failed.clone()
-    }))
+    let prepared = rolled_back(ownership, component_services, None, trait_objects);
+    Ok(Some(PreparedComponent { service_changes: services, ..prepared }))
 }
 
 /// The revisions of a component, with the one that its run has recorded.

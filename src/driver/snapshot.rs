@@ -269,9 +269,13 @@ impl<'a> Snapshot<'a> {
 
     /// Reads the objects that the components' targets and their other revisions name.
     async fn read_objects(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
-        let targets = self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
-        let targets = targets.map(|resolved| &resolved.target);
-        let objects = targets.chain(&self.revisions).filter_map(StoredRevision::objects).flatten();
+        let resolved = || self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
+        let of_targets = resolved().flat_map(|resolved| resolved.target.whole_objects());
+        let asked = resolved().filter_map(|resolved| resolved.asked.as_ref()?.outputs.as_ref()).flatten();
+        let of_revisions = self.revisions.iter().flat_map(StoredRevision::whole_objects);
+        let records = self.records.values().filter_map(|record| record.as_ref().ok());
+        let recorded = records.flat_map(|stored| stored.record.outputs.values().flatten());
+        let objects = of_targets.chain(asked).chain(of_revisions).chain(recorded);
         let references: BTreeSet<ObjectRef> = objects.filter_map(ObjectRef::of).collect();
         self.objects = LiveObjects::read(session, &request.namespace, &references).await?;
         Ok(())

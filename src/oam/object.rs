@@ -52,31 +52,6 @@ impl ObjectRef {
     }
 }
 
-/// When an object is applied: those of one stage side by side, after those of a smaller one. What others need comes first;
-/// what sends traffic to pods or resizes them comes last. Zero-based.
-#[must_use]
-pub fn apply_stage(kind: &str) -> u8 {
-    match kind {
-        "Namespace" | "PriorityClass" | "StorageClass" | "IngressClass" => 0,
-        "CustomResourceDefinition" => 1,
-        "ServiceAccount"
-        | "Role"
-        | "RoleBinding"
-        | "ClusterRole"
-        | "ClusterRoleBinding"
-        | "ConfigMap"
-        | "Secret"
-        | "PersistentVolume"
-        | "PersistentVolumeClaim"
-        | "LimitRange"
-        | "ResourceQuota"
-        | "NetworkPolicy" => 2,
-        "Service" => 3,
-        "Ingress" | "HorizontalPodAutoscaler" | "PodDisruptionBudget" => 5,
-        _ => 4,
-    }
-}
-
 /// `deployment.apps/web`, as kubectl names objects.
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -95,26 +95,36 @@ pub fn render_objects(
 ) -> Vec<Value> {
     let Rendered { workload, outputs } = render_component(application, component, namespace, revision);
     let inherited = Inherited::of(application);
-    let own = |part: &[(&str, &str)]| {
-        let mut labels = own_labels(&application.name, &component.name, namespace);
-        labels.extend(part.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        labels
-    };
-    let of_workload = own(&[
+    let mut of_workload = own_labels(&application.name, &component.name, namespace);
+    for (key, value) in [
         (labels::RESOURCE_TYPE, "WORKLOAD"),
         (labels::WORKLOAD_TYPE, component.kind.as_str()),
         (labels::REVISION, revision),
-    ]);
+    ] {
+        of_workload.insert(key.to_owned(), value.to_owned());
+    }
     let workload = marked(workload, &inherited, of_workload);
-    let outputs = outputs.into_iter().map(|Output { name, trait_type, object }| {
-        let of_output = own(&[
-            (labels::RESOURCE_TYPE, "TRAIT"),
-            (labels::TRAIT_TYPE, &trait_type),
-            (labels::TRAIT_RESOURCE, &name),
-        ]);
-        marked(object, &inherited, of_output)
-    });
+    let outputs = outputs.into_iter().map(|output| marked_output(application, component, namespace, output));
     std::iter::once(workload).chain(outputs).collect()
+}
+
+/// The objects of the traits of a component that is rolled out in batches, with what they have from its application.
+pub fn render_trait_objects(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
+    let outputs = traited::render_trait_outputs(application, component, namespace).into_iter();
+    outputs.map(|output| marked_output(application, component, namespace, output)).collect()
+}
+
+/// An object beside a workload, with what it has from its application.
+fn marked_output(application: &Application, component: &Component, namespace: &str, output: Output) -> Value {
+    let mut own = own_labels(&application.name, &component.name, namespace);
+    for (key, value) in [
+        (labels::RESOURCE_TYPE, "TRAIT"),
+        (labels::TRAIT_TYPE, output.trait_type.as_str()),
+        (labels::TRAIT_RESOURCE, output.name.as_str()),
+    ] {
+        own.insert(key.to_owned(), value.to_owned());
+    }
+    marked(output.object, &Inherited::of(application), own)
 }
 
 /// An object with labels and annotations beside those that it has. Its own labels come before those of the application,

@@ -85,6 +85,17 @@ impl StoredRevision {
         (!objects.is_empty()).then_some(objects)
     }
 
+    /// The objects of the traits of a component that is rolled out in batches.
+    pub fn outputs(&self) -> &[Value] {
+        let outputs = self.data.get("spec").and_then(|spec| spec.get("outputs")?.as_array());
+        outputs.map_or(&[], Vec::as_slice)
+    }
+
+    /// Every object in the body that is applied as a whole.
+    pub fn whole_objects(&self) -> impl Iterator<Item = &Value> {
+        self.objects().unwrap_or_default().iter().chain(self.outputs())
+    }
+
     /// The images that it says, by container.
     pub fn images(&self) -> BTreeMap<String, String> {
         self.workload().map(container_images).unwrap_or_default()

@@ -16,7 +16,7 @@ pub struct ObservedObject {
     /// Which object it is.
     pub reference: ObjectRef,
     /// When it is applied: those of one stage side by side, after those of a smaller one.
-    pub stage: u8,
+    pub stage: usize,
     /// Whether it is as it was rendered, by this run.
     pub is_applied: bool,
     /// Whether it is ready.
@@ -104,7 +104,7 @@ pub fn count_progress(objects: &[ObservedObject]) -> PodCount {
 mod tests {
     use super::*;
 
-    fn object(kind: &str, stage: u8, is_applied: bool, readiness: Readiness) -> ObservedObject {
+    fn object(kind: &str, stage: usize, is_applied: bool, readiness: Readiness) -> ObservedObject {
         let reference = ObjectRef {
             api_version: "v1".to_owned(),
             kind: kind.to_owned(),

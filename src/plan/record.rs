@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::oam::exposure::Exposure;
 use crate::plan::epoch::Epoch;
@@ -40,6 +41,10 @@ pub struct Record {
     /// What revisions expose, where they do not say it themselves or where that has changed since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exposes: BTreeMap<String, Exposure>,
+    /// The objects of the traits of revisions that are rolled out in batches, where they have changed since a revision was
+    /// recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Vec<Value>>,
 }
 
 impl Record {
@@ -99,6 +104,7 @@ impl Record {
             past: previous.map(|previous| previous.past.clone()).unwrap_or_default(),
             succeeded: previous.map(Self::succeeded_revisions).unwrap_or_default(),
             exposes: previous.map(|previous| previous.exposes.clone()).unwrap_or_default(),
+            outputs: previous.map(|previous| previous.outputs.clone()).unwrap_or_default(),
         };
         record.succeeded.truncate(SUCCEEDED_REVISIONS);
         if let Some(previous) = previous {

@@ -131,9 +131,17 @@ mod tests {
         let mut runs = runs.iter().rev();
         let first = runs.next().unwrap();
         let (application, component) = ("shop".to_owned(), "web".to_owned());
-        let (past, succeeded, exposes) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let first =
-            Record { application, component, epoch: Epoch(1), run: first.clone(), past, succeeded, exposes };
+        let (past, succeeded, exposes, outputs) = (Vec::new(), Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let first = Record {
+            application,
+            component,
+            epoch: Epoch(1),
+            run: first.clone(),
+            past,
+            succeeded,
+            exposes,
+            outputs,
+        };
         runs.fold(first, |record, run| {
             let claim = Claim {
                 by: run.by.clone(),

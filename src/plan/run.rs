@@ -99,7 +99,7 @@ pub struct RunSpec {
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: FrozenStrategy,
-    /// The objects that are applied as a whole, each with the namespace that it is in; empty in other modes.
+    /// The objects that are applied as a whole, each with the namespace that it is in: in other modes those of traits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectRef>,
 }

@@ -38,8 +38,10 @@ pub struct ComponentPlan {
     pub services: Vec<PlannedService>,
     /// The labels and annotations of the target's workload before and after, if they change.
     pub metadata: Option<(Value, Value)>,
-    /// The objects of a component that is applied as a whole, and those that go; `None` where it is rolled out in batches.
-    pub objects: Option<Vec<PlannedObject>>,
+    /// Whether it is applied as a whole, or rolled out in batches.
+    pub is_whole: bool,
+    /// The objects of a component that is applied as a whole, or of the traits of another, and those that go.
+    pub objects: Vec<PlannedObject>,
     /// The rendered workload before and after.
     pub workloads: (Option<Value>, Option<Value>),
     /// Whether the run goes forward or back.
@@ -165,9 +167,12 @@ fn plan_text(plan: &ComponentPlan) -> String {
             format!("labels or annotations of {noun} `{workload}` change; its pods are not replaced"),
         );
     }
-    if let Some(objects) = &plan.objects {
-        text.push_str(&objects_text(plan, objects));
+    if plan.is_whole {
+        text.push_str(&whole_text(plan));
         return text;
+    }
+    for object in plan.objects.iter().filter(|object| object.change != PlannedChange::Keep) {
+        line(&mut text, object_line(object));
     }
     let spec = plan.steps.iter().find_map(claimed);
     match spec {
@@ -187,8 +192,19 @@ fn plan_text(plan: &ComponentPlan) -> String {
     text
 }
 
+fn object_line(object: &PlannedObject) -> String {
+    let what = match object.change {
+        PlannedChange::Create => "is new",
+        PlannedChange::Configure => "changes",
+        PlannedChange::Keep => "stays",
+        PlannedChange::Delete => "is deleted because it is no longer rendered",
+    };
+    format!("{} {what}", object.name)
+}
+
 /// What becomes of the objects of a component that is applied as a whole. Ends with an empty line.
-fn objects_text(plan: &ComponentPlan, objects: &[PlannedObject]) -> String {
+fn whole_text(plan: &ComponentPlan) -> String {
+    let objects = &plan.objects;
     let mut text = String::new();
     if !plan.is_pending {
         return format!(
@@ -219,7 +235,7 @@ fn differences(plan: &ComponentPlan) -> Vec<String> {
     if let Some((before, after)) = &plan.metadata {
         differences.push(diff::diff_objects(plan.kind.noun(), Some(before), Some(after)));
     }
-    for PlannedObject { name, objects: (before, after), .. } in plan.objects.iter().flatten() {
+    for PlannedObject { name, objects: (before, after), .. } in &plan.objects {
         let noun = name.split('/').next().unwrap_or(name);
         differences.push(diff::diff_objects(noun, before.as_ref(), after.as_ref()));
     }

@@ -283,6 +283,7 @@ impl ComponentRun<'_> {
             &self.prepared.desired.target,
         );
         record.exposes = self.prepared.component_services.recorded(&record.exposes, &others);
+        self.note_outputs(&mut record, &others);
         let stored =
             record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
                 .await?;
@@ -312,6 +313,22 @@ impl ComponentRun<'_> {
         // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
+    }
+
+    /// Notes what the objects of the target's traits are, where its revision says something else.
+    pub(super) fn note_outputs(&self, record: &mut Record, others: &[String]) {
+        let target = &self.prepared.desired.target;
+        let succeeded = record.succeeded_revisions();
+        record
+            .outputs
+            .retain(|name, _| name != target && (others.contains(name) || succeeded.contains(name)));
+        if let Some(outputs) = &self.prepared.recorded_outputs {
+            record.outputs.insert(target.clone(), outputs.clone());
+        }
+        if self.prepared.objects.is_none() {
+            let objects = &self.prepared.trait_objects.objects;
+            record.run.spec.objects = objects.iter().map(|object| object.reference.clone()).collect();
+        }
     }
 
     /// Creates the target without replicas: if this run has been superseded, the target does no harm.

@@ -18,6 +18,7 @@ use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
+use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
@@ -31,7 +32,7 @@ use crate::plan::step::Step;
 use crate::report::event::{EventKind, ObjectChange, Progress};
 
 /// What came of applying one object.
-enum Written {
+enum Answer {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
     /// It is in the way of somebody else's.
@@ -150,14 +151,14 @@ impl ComponentRun<'_> {
         let (mut refused, mut failed) = (None, None);
         for (object, written) in due.iter().zip(written) {
             match written {
-                Ok(Written::Applied(change, live)) => {
+                Ok(Answer::Applied(change, live)) => {
                     self.watch.objects.cache.apply(&object.reference, &live);
                     self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
                     self.changed = true;
                     self.conflicts = 0;
                     self.last_error = None;
                 }
-                Ok(Written::Refused(failure)) => refused = refused.or(Some(failure)),
+                Ok(Answer::Refused(failure)) => refused = refused.or(Some(failure)),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -173,7 +174,7 @@ impl ComponentRun<'_> {
         object: &PreparedObject,
         kept_size: Option<u32>,
         epoch: Epoch,
-    ) -> Result<Written, ClusterError> {
+    ) -> Result<Answer, ClusterError> {
         let session = &self.context.session;
         let kind = self.served(object).await?;
         let namespace = object.reference.namespace.as_deref();
@@ -186,7 +187,7 @@ impl ComponentRun<'_> {
         let mut answer = apply(Ownership::Respect).await?;
         if let Applying::Conflicts(conflicts) = &answer {
             if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
-                return Ok(Written::Refused(conflict_failure(object, conflict)));
+                return Ok(Answer::Refused(conflict_failure(object, conflict)));
             }
             answer = apply(Ownership::Force).await?;
         }
@@ -195,7 +196,7 @@ impl ComponentRun<'_> {
         };
         let change = if live.is_some() { ObjectChange::Configured } else { ObjectChange::Created };
         let replicas = kept_size.filter(|_| live.is_none() && object.is_resizable());
-        let Some(replicas) = replicas else { return Ok(Written::Applied(change, applied)) };
+        let Some(replicas) = replicas else { return Ok(Answer::Applied(change, applied)) };
         // The size is not the manifest's, so it is not applied with it.
         let scale = json!({"spec": {"replicas": replicas}});
         let patch = kube::api::Patch::Merge(&scale);
@@ -203,7 +204,7 @@ impl ComponentRun<'_> {
             kube::api::PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..Default::default() };
         let api = session.objects(&kind.resource, namespace);
         let scaled = session.request_once(api.patch(&object.reference.name, &params, &patch)).await?;
-        Ok(Written::Applied(change, Box::new(scaled)))
+        Ok(Answer::Applied(change, Box::new(scaled)))
     }
 
     /// How the kind of an object is served; it may have been defined by a stage before.
@@ -261,6 +262,32 @@ impl ComponentRun<'_> {
                 Err(error) => return self.recover(error).await,
             }
         }
+        self.delete_left_objects(objects).await
+    }
+
+    /// Applies those objects of traits that are due and not as rendered, stage by stage.
+    pub(super) async fn apply_trait_objects(
+        &mut self,
+        objects: &PreparedObjects,
+        is_due: impl Fn(&PreparedObject) -> bool,
+        epoch: Epoch,
+    ) -> Result<Written, Failure> {
+        let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
+        let pending = || {
+            seen.iter().enumerate().filter(|(index, one)| !one.is_applied && is_due(&objects.objects[*index]))
+        };
+        let Some(stage) = pending().map(|(_, one)| one.stage).min() else { return Ok(Written::Nothing) };
+        let due: Vec<usize> =
+            pending().filter(|(_, one)| one.stage == stage).map(|(index, _)| index).collect();
+        self.apply_objects(objects, &due, epoch).await?;
+        Ok(Written::Something)
+    }
+
+    /// Deletes the objects that other revisions have left, once.
+    pub(super) async fn delete_left_objects(&mut self, objects: &PreparedObjects) -> Result<(), Failure> {
+        if self.are_leftovers_gone {
+            return Ok(());
+        }
         for leftover in &objects.leftovers {
             let reference = &leftover.reference;
             if reference.kind == "PersistentVolumeClaim" {
@@ -288,9 +315,9 @@ impl ComponentRun<'_> {
 
     /// Reads the objects again, by a quorum read.
     pub(super) async fn refresh_objects(&self) -> Result<(), ClusterError> {
-        let Some(objects) = &self.prepared.objects else { return Ok(()) };
         let session = &self.context.session;
-        let reads = objects.objects.iter().filter_map(|object| {
+        let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
+        let reads = whole.flat_map(|objects| &objects.objects).filter_map(|object| {
             let kind = object.kind.as_ref()?;
             let api = session.objects(&kind.resource, object.reference.namespace.as_deref());
             Some(async move {

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::services::Written;
 use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepared_objects::PreparedObject;
 use crate::oam::revision::NewRevision;
 use crate::plan::action::Action;
 use crate::plan::epoch::Epoch;
@@ -68,7 +70,9 @@ impl ComponentRun<'_> {
         }
         // A target that does not exist yet is given its metadata when the run ends.
         let metadata_change = self.claimed_epoch.is_none() && self.prepared.metadata_change.is_some();
-        if metadata_change || self.prepared.component_services.names().next().is_some() {
+        let trait_objects = &self.prepared.trait_objects;
+        let touches_objects = !trait_objects.objects.is_empty() || !trait_objects.leftovers.is_empty();
+        if metadata_change || touches_objects || self.prepared.component_services.names().next().is_some() {
             let epoch = match self.claimed_epoch {
                 Some(held) => held,
                 None => match self.fence(&others).await? {
@@ -76,6 +80,17 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
+            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready.
+            let is_only_write = self.claimed_epoch.is_none();
+            let is_due = |object: &PreparedObject| is_only_write || object.is_needed_by_pods();
+            while self.apply_trait_objects(trait_objects, is_due, epoch).await? == Written::Something {
+                if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
+                    return Err(self.superseded().await);
+                }
+            }
+            if is_only_write {
+                self.delete_left_objects(trait_objects).await?;
+            }
             self.apply_services(epoch, &others).await?;
             if metadata_change {
                 self.apply_inherited_metadata(epoch).await?;
@@ -94,6 +109,7 @@ impl ComponentRun<'_> {
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
         record.exposes = self.prepared.component_services.recorded(&record.exposes, others);
+        self.note_outputs(&mut record, others);
         match record_store::claim_record(
             &self.context.session,
             &self.prepared.namespace,

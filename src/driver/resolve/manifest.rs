@@ -5,7 +5,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Application, Component};
 use crate::oam::exposure::Exposure;
-use crate::oam::render::Inherited;
+use crate::oam::render::{self, Inherited};
 use crate::oam::revision::{self, Decision, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::run::Purpose;
@@ -68,6 +68,8 @@ pub(super) fn resolve_manifest(
         asked: Some(Asked {
             exposure: is_rendered.then(|| Exposure::of(component)),
             inherited: Inherited::of(application),
+            outputs: (is_rendered && rollout.is_some())
+                .then(|| render::render_trait_objects(application, component, namespace)),
         }),
         warnings,
         purpose: Purpose::Forward,

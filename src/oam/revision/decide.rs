@@ -225,7 +225,8 @@ impl RevisionRequest<'_> {
         let Self { application, component, namespace, .. } = self;
         match component.rollout {
             Some(_) => {
-                Content::Workload(render::render_workload(application, component, namespace, revision))
+                let workload = render::render_workload(application, component, namespace, revision);
+                Content::Workload(workload, render::render_trait_objects(application, component, namespace))
             }
             None => Content::Objects(render::render_objects(application, component, namespace, revision)),
         }
@@ -268,8 +269,9 @@ impl RevisionRequest<'_> {
 
 /// What a revision contains.
 enum Content {
-    /// The workload that is rolled out in batches.
-    Workload(Value),
+    /// The workload that is rolled out in batches, and the objects of its traits, which are not compared: they change
+    /// without new pods.
+    Workload(Value, Vec<Value>),
     /// The objects that are applied as a whole.
     Objects(Vec<Value>),
 }
@@ -279,16 +281,16 @@ impl Content {
     /// never is one that is applied as a whole.
     fn differences(&self, stored: &StoredRevision) -> Option<Vec<String>> {
         match (self, stored.objects()) {
-            (Self::Workload(rendered), None) => Some(body::differences(stored.workload()?, rendered)),
+            (Self::Workload(rendered, _), None) => Some(body::differences(stored.workload()?, rendered)),
             (Self::Objects(rendered), Some(stored)) => Some(body::object_differences(stored, rendered)),
-            (Self::Workload(_), Some(_)) => Some(vec!["it is applied as a whole".to_owned()]),
+            (Self::Workload(..), Some(_)) => Some(vec!["it is applied as a whole".to_owned()]),
             (Self::Objects(_), None) => Some(vec!["it is rolled out in batches".to_owned()]),
         }
     }
 
     fn hash(&self) -> String {
         match self {
-            Self::Workload(workload) => body::hash(workload),
+            Self::Workload(workload, _) => body::hash(workload),
             Self::Objects(objects) => body::hash_of_objects(objects),
         }
     }
@@ -296,7 +298,8 @@ impl Content {
     /// The `data.spec` of the revision.
     fn into_spec(self) -> Value {
         match self {
-            Self::Workload(workload) => json!({"workload": workload}),
+            Self::Workload(workload, outputs) if outputs.is_empty() => json!({"workload": workload}),
+            Self::Workload(workload, outputs) => json!({"workload": workload, "outputs": outputs}),
             Self::Objects(objects) => json!({"objects": objects}),
         }
     }

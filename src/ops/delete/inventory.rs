@@ -20,8 +20,9 @@ use crate::cluster::status_mirror::{MirrorKind, StatusMirror};
 use crate::cluster::{keys, workload};
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
+use crate::oam::apply_order::apply_rank;
 use crate::oam::kind::WorkloadKind;
-use crate::oam::object::{ObjectRef, apply_stage};
+use crate::oam::object::ObjectRef;
 use crate::oam::{labels, render};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -103,9 +104,10 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         selector.iter().cloned().chain(component).collect()
     };
     let by_name = [equals(labels::NAME, application)];
+    let is_of_component = Expression::Exists(labels::REVISION_COMPONENT.to_owned());
     let revision = ApiResource::erase::<ControllerRevision>(&());
     // Those that KubeVela records do not name the application.
-    let of_revisions = within(&by_name, labels::REVISION_COMPONENT);
+    let of_revisions = within(&[by_name[0].clone(), is_of_component], labels::REVISION_COMPONENT);
     let revisions = owned_objects::list_owned(session, namespace, &revision, &of_revisions, None).await?;
     let mut found = Vec::new();
     let kinds: BTreeSet<WorkloadKind> =
@@ -175,7 +177,7 @@ async fn applied_objects(
     let references: BTreeSet<ObjectRef> = runs.flat_map(|run| run.spec.objects.iter().cloned()).collect();
     let live = LiveObjects::read(session, &scope.namespace, &references).await?;
     let mut references: Vec<&ObjectRef> = references.iter().collect();
-    references.sort_by_key(|reference| std::cmp::Reverse(apply_stage(&reference.kind)));
+    references.sort_by_key(|reference| std::cmp::Reverse(apply_rank(&reference.kind)));
     let owned = references.into_iter().filter_map(|reference| {
         let kind = live.kind(&reference.api_version, &reference.kind)?;
         Some(OwnedObject::new(kind.resource.clone(), live.get(reference)?.clone()))

@@ -35,7 +35,7 @@ struct ComponentDocument {
     new_revision: bool,
     /// Services that would be created, changed or removed.
     services: Vec<String>,
-    /// The objects of a component that is applied as a whole; none where it is rolled out in batches.
+    /// The objects of a component that is applied as a whole, or of the traits of another.
     objects: Vec<ObjectDocument>,
     /// The run; none where nothing would be driven.
     run: Option<RunDocument>,
@@ -95,7 +95,7 @@ fn component_document(plan: &ComponentPlan) -> ComponentDocument {
         revision: plan.target.clone(),
         new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
         services: plan.services.iter().map(|service| service.name.clone()).collect(),
-        objects: plan.objects.iter().flatten().map(object).collect(),
+        objects: plan.objects.iter().map(object).collect(),
         run: plan.steps.iter().find_map(claimed).map(|spec| run_document(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }
