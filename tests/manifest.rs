@@ -22,3 +22,5 @@ mod rendering;
 mod revisions;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "manifest/trait_refusals.rs"]
+mod trait_refusals;

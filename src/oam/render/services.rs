@@ -106,8 +106,19 @@ impl Outline {
 
 /// The Services of a component once all its pods are of the revision that the manifest renders.
 pub fn render_services(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
+    let workload = render_workload(application, component, namespace, "");
+    render_services_for(application, component, namespace, &workload)
+}
+
+/// The Services for the pods of this workload.
+pub(super) fn render_services_for(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    workload: &Value,
+) -> Vec<Value> {
     let exposure = Exposure::of(component);
-    let declared = declared_ports(&render_workload(application, component, namespace, ""));
+    let declared = declared_ports(workload);
     let ports = RevisionPorts { declared, exposure };
     let kind = component.kind.workload().unwrap_or_default();
     let inherited = Inherited::of(application);

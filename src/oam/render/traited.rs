@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::oam::application::{Application, Component};
-use crate::oam::render::{Output, Rendered, bare_workload, render_services, whole};
+use crate::oam::render::services::render_services_for;
+use crate::oam::render::{Output, Rendered, bare_workload, whole};
 use crate::oam::traits::{Managed, TraitContext, TraitProblem, apply_traits};
 
 /// Whether the component's traits can be applied to it; reports the first that cannot.
@@ -54,10 +55,9 @@ fn untraited(application: &Application, component: &Component, namespace: &str, 
         trait_type: super::AUXILIARY.to_owned(),
         object,
     };
-    Rendered {
-        workload: bare_workload(component, namespace, revision),
-        outputs: render_services(application, component, namespace).into_iter().map(output).collect(),
-    }
+    let workload = bare_workload(component, namespace, revision);
+    let services = render_services_for(application, component, namespace, &workload);
+    Rendered { workload, outputs: services.into_iter().map(output).collect() }
 }
 
 fn apply(component: &Component, namespace: &str, rendered: &mut Rendered) -> Result<(), TraitProblem> {

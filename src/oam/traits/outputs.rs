@@ -10,6 +10,7 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
+use crate::oam::traits::guard::Managed;
 use crate::oam::traits::patch::shown;
 
 /// An object of a trait.
@@ -96,7 +97,7 @@ pub(super) fn add_output(
         return Ok(());
     }
     if wanted.kind == "Service" {
-        return merge_service(existing, kind, name, object);
+        return merge_service(existing, context.managed, kind, name, object);
     }
     let hint = if kind == TraitKind::Gateway && existing.trait_type == kind.as_str() {
         "give one of them a `name`"
@@ -120,6 +121,7 @@ fn creator(output: &Output, kind: TraitKind) -> String {
 /// One Service for two that create it. The paths of an Ingress need its ports, and leave the rest to the other.
 fn merge_service(
     existing: &mut Output,
+    managed: Managed,
     kind: TraitKind,
     name: &str,
     mut wanted: Value,
@@ -157,7 +159,9 @@ fn merge_service(
         existing.object["metadata"]["annotations"].get(key).is_some_and(|other| other != value)
     };
     let annotations = annotations.as_object().cloned().unwrap_or_default();
-    if !agrees || annotations.iter().any(conflicts) {
+    // During a rollout in batches, the component's Service follows its pods and has nothing of its traits.
+    let is_driven = managed == Managed::InBatches && existing.trait_type == AUXILIARY;
+    if !agrees || annotations.iter().any(conflicts) || (is_driven && !annotations.is_empty()) {
         return Err(refused(
             format!(
                 "creates Service `{service}`, which {from} creates with other ports, type or annotations"

@@ -75,11 +75,12 @@ pub(super) fn container<'w>(
         Some(position) => Ok(&mut all[position]),
         None => {
             let names: Vec<String> = all.iter().map(|container| shown(&container["name"])).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Err(refused(
-                format!("no container `{wanted}` in the component"),
-                format!("its containers at this point are: {names}"),
-            ))
+            let hint = match (names.is_empty(), name.is_empty()) {
+                (true, _) => "use it in a component with pods".to_owned(),
+                (false, true) => format!("set `containerName` to one of: {}", names.join(", ")),
+                (false, false) => format!("the containers before this trait are: {}", names.join(", ")),
+            };
+            Err(refused(format!("finds no container `{wanted}`"), hint))
         }
     }
 }
