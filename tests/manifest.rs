@@ -24,3 +24,5 @@ mod revisions;
 mod support;
 #[path = "manifest/trait_refusals.rs"]
 mod trait_refusals;
+#[path = "manifest/traits_in_batches.rs"]
+mod traits_in_batches;

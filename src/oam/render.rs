@@ -244,6 +244,11 @@ impl Inherited {
         }
     }
 
+    /// The labels and annotations of the component's workload: those of the application and those of its traits.
+    pub fn of_workload(application: &Application, component: &Component, namespace: &str) -> Self {
+        Self::stored(&render_workload(application, component, namespace, ""))
+    }
+
     /// What a workload in a revision's body has been handed down.
     pub fn stored(workload: &Value) -> Self {
         let map = |field: &str| {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::oam::labels;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::shown;
 
@@ -43,7 +44,27 @@ pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> R
             "omit it, or the `rollout` trait",
         ));
     }
+    if managed == Managed::InBatches {
+        check_marks(before, after)?;
+    }
     check_selector(after)
+}
+
+/// Labels of pods that identify their revision.
+const MARKS: [&str; 4] =
+    [labels::COMPONENT, labels::REVISION, labels::APP_REVISION, labels::REVISION_COMPONENT];
+
+fn check_marks(before: &Value, after: &Value) -> Result<(), TraitError> {
+    let label = |workload: &Value, key: &str| {
+        workload.pointer("/spec/template/metadata/labels").and_then(|labels| labels.get(key)).cloned()
+    };
+    match MARKS.iter().find(|key| label(before, key) != label(after, key)) {
+        Some(key) => Err(refused(
+            format!("changes the pods' label `{key}`, which `rollout` sets"),
+            "use another label",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The pods have to have the labels that their workload selects them by.

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::manifest::names::is_label;
 use crate::oam::object::ObjectRef;
 use crate::oam::render::{AUXILIARY, Output, Rendered};
 use crate::oam::traits::TraitKind;
@@ -77,6 +78,12 @@ pub(super) fn add_output(
     let object = Value::Object(object);
     let trait_type = kind.as_str().to_owned();
     let Some(wanted) = ObjectRef::of(&object) else { return Ok(()) };
+    if wanted.kind == "Service" && !is_service_name(&wanted.name) {
+        return Err(refused(
+            format!("creates Service {}, which is no name for a Service", shown(&json!(wanted.name))),
+            "use a name of at most 63 characters that starts with a letter",
+        ));
+    }
     let is_same = |other: &Value| {
         ObjectRef::of(other).is_some_and(|mut other| {
             if scope == Scope::Namespace && other.namespace.is_none() {
@@ -107,6 +114,10 @@ pub(super) fn add_output(
         "keep one of them"
     };
     Err(refused(format!("creates {wanted}, which {} creates as well", creator(existing, kind)), hint))
+}
+
+fn is_service_name(name: &str) -> bool {
+    is_label(name) && name.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 /// Who created an output.
@@ -161,7 +172,13 @@ fn merge_service(
     let annotations = annotations.as_object().cloned().unwrap_or_default();
     // During a rollout in batches, the component's Service follows its pods and has nothing of its traits.
     let is_driven = managed == Managed::InBatches && existing.trait_type == AUXILIARY;
-    if !agrees || annotations.iter().any(conflicts) || (is_driven && !annotations.is_empty()) {
+    if agrees && is_driven && !annotations.is_empty() {
+        return Err(refused(
+            format!("has annotations for Service `{service}`, which {from} creates without them"),
+            "remove `expose: true` from the component's ports, or the annotations",
+        ));
+    }
+    if !agrees || annotations.iter().any(conflicts) {
         return Err(refused(
             format!(
                 "creates Service `{service}`, which {from} creates with other ports, type or annotations"
