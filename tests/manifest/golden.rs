@@ -2,6 +2,7 @@
 //! `golden`: an entry of `spec.components`, and what it becomes without the labels that all objects of an application
 //! have. A last document lists the warnings, if there are any.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
@@ -16,6 +17,8 @@ use rollout::oam::application::Application;
 use rollout::oam::labels;
 use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::render::{render_component, render_objects};
+use rollout::oam::schema::Shape;
+use rollout::oam::traits::TraitKind;
 use serde_json::{Value, json};
 
 /// The documents of each case, by its path below `golden`.
@@ -159,4 +162,77 @@ fn every_object_has_the_labels_of_its_application() {
             }
         }
     }
+}
+
+/// A parameter by its trait, its mapping and its name: a part that a trait has in several places needs one case.
+fn parameter(path: &str) -> String {
+    let names: Vec<&str> = path.split('.').collect();
+    match names.as_slice() {
+        [name, .., mapping, field] if names.len() > 2 => format!("{name}: {mapping}.{field}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The fields that a shape declares.
+fn declared(shape: &Shape, path: &str, found: &mut BTreeSet<String>) {
+    match shape {
+        Shape::Object(table) => {
+            for field in table.fields {
+                let path = format!("{path}.{}", field.name);
+                declared(&field.shape, &path, found);
+                found.insert(parameter(&path));
+            }
+        }
+        Shape::List { of, .. } | Shape::Map { of, .. } | Shape::Nullable(of) => declared(of, path, found),
+        Shape::Text
+        | Shape::Checked(_)
+        | Shape::Choice(_)
+        | Shape::Integer { .. }
+        | Shape::Boolean
+        | Shape::Quantity(_)
+        | Shape::Any
+        | Shape::AnyObject => {}
+    }
+}
+
+/// The fields that a value has.
+fn used(value: &Value, shape: &Shape, path: &str, found: &mut BTreeSet<String>) {
+    match (value, shape) {
+        (Value::Object(fields), Shape::Object(table)) => {
+            for field in table.fields {
+                let Some(value) = fields.get(field.name) else { continue };
+                let path = format!("{path}.{}", field.name);
+                used(value, &field.shape, &path, found);
+                found.insert(parameter(&path));
+            }
+        }
+        (Value::Array(items), Shape::List { of, .. }) => {
+            items.iter().for_each(|item| used(item, of, path, found))
+        }
+        (Value::Object(fields), Shape::Map { of, .. }) => {
+            fields.values().for_each(|value| used(value, of, path, found));
+        }
+        (value, Shape::Nullable(of)) => used(value, of, path, found),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_parameter_of_every_trait_has_a_case() {
+    let mut missing = BTreeSet::new();
+    for kind in TraitKind::ALL {
+        missing.insert(kind.as_str().to_owned());
+        declared(&kind.properties(), kind.as_str(), &mut missing);
+    }
+    assert!(missing.len() > 250, "the tables are found");
+    for (_, documents) in cases() {
+        for one in documents[0]["traits"].as_array().into_iter().flatten() {
+            let name = one["type"].as_str().unwrap();
+            let Some(kind) = TraitKind::of_name(name) else { continue };
+            let mut found = BTreeSet::from([name.to_owned()]);
+            used(&one["properties"], &kind.properties(), name, &mut found);
+            missing.retain(|path| !found.contains(path));
+        }
+    }
+    assert_eq!(missing, BTreeSet::new());
 }

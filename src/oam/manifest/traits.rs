@@ -164,7 +164,10 @@ fn refuse_unknown(walk: &mut Walk<'_>, at: &At<'_>, name: &str) {
     let hint = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
         let current = TraitKind::ALL.iter().filter(|kind| kind.replacement().is_none());
         let current: Vec<&str> = std::iter::once(ROLLOUT).chain(current.map(|kind| kind.as_str())).collect();
-        format!("known traits: {}", listed(&current))
+        format!(
+            "what a custom definition renders goes into a `k8s-objects` component; known traits: {}",
+            listed(&current)
+        )
     });
     walk.refuse_with(at, format!("unknown trait {}", quoted(name)), hint);
 }

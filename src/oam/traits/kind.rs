@@ -74,17 +74,32 @@ trait_kinds! {
     Volumes = "volumes", Shape::Object(&tables::storage::VOLUMES_TRAIT);
 }
 
+const GATEWAY_API: &str = "routes of the Gateway API go into a `k8s-objects` component";
+const ISTIO: &str = "objects of Istio go into a `k8s-objects` component";
+const KEDA: &str = "a ScaledObject goes into a `k8s-objects` component";
+const KUSTOMIZE: &str = "the traits `json-merge-patch` and `json-patch` change a workload";
+const LOGS: &str = "omit it: the cluster's log collector decides which logs it reads";
+const BATCHES: &str = "the trait `rollout` replaces pods in batches";
+
 /// Traits of addons and tools, and what does their job.
-const ELSEWHERE: [(&str, &str); 9] = [
-    ("grpc-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
-    ("http-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
-    ("https-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
-    ("keda-auto-scaler", "a ScaledObject is an object for a `k8s-objects` component"),
-    ("keda-scaler", "a ScaledObject is an object for a `k8s-objects` component"),
-    ("kruise-rollout", "the trait `rollout` replaces pods in batches"),
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("canary-traffic", ISTIO),
+    ("file-logs", LOGS),
+    ("grpc-route", GATEWAY_API),
+    ("http-route", GATEWAY_API),
+    ("https-route", GATEWAY_API),
+    ("istio-gateway", ISTIO),
+    ("keda-auto-scaler", KEDA),
+    ("keda-scaler", KEDA),
+    ("kruise-rollout", BATCHES),
+    ("kustomize-json-patch", KUSTOMIZE),
+    ("kustomize-patch", KUSTOMIZE),
+    ("kustomize-strategy-merge", KUSTOMIZE),
     ("nocalhost", "omit it: it only serves a development tool"),
-    ("rolling-release", "the trait `rollout` replaces pods in batches"),
-    ("tcp-route", "routes of the Gateway API are objects for a `k8s-objects` component"),
+    ("prometheus-scrape", "a ServiceMonitor goes into a `k8s-objects` component"),
+    ("rolling-release", BATCHES),
+    ("stdout-logs", LOGS),
+    ("tcp-route", GATEWAY_API),
 ];
 
 /// What does the job of a trait that belongs to an addon.
