@@ -61,7 +61,7 @@ const EXEC: Shape = Shape::Object(&Table::closed("a mapping with `command`", &[r
 
 const KEY_REFERENCE: Shape = Shape::Object(&Table::copied(
     "a reference with `name` and `key`",
-    &[required("name", OBJECT_NAME), required("key", Shape::Checked(DATA_KEY))],
+    &[required("name", Shape::Text), required("key", Shape::Checked(DATA_KEY))],
 ));
 
 const SOURCES: &[Field] = &[

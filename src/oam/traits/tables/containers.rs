@@ -1,9 +1,7 @@
 //! Traits that change containers: one by its name, or several in `containers`.
 
 use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, TEXTS, Table, defaulted, optional, required};
-use crate::oam::traits::tables::{
-    ADDRESS, DATA_KEY, ENV_NAME, IMAGE_TEXT, LABEL_NAME, OBJECT_NAME, PROTOCOL,
-};
+use crate::oam::traits::tables::{ADDRESS, DATA_KEY, ENV_NAME, IMAGE_TEXT, LABEL_NAME, PROTOCOL};
 
 /// The container; the component's own where it is absent or empty.
 pub(super) const CONTAINER_NAME: Field = optional("containerName", Shape::Text);
@@ -119,7 +117,7 @@ pub(in crate::oam::traits) const SERVICE_BINDING: Table = Table::open(
         Shape::Map {
             of: &Shape::Object(&Table::closed(
                 "a key of a Secret, with `secret`",
-                &[required("secret", OBJECT_NAME), optional("key", Shape::Checked(DATA_KEY))],
+                &[required("secret", Shape::Text), optional("key", Shape::Checked(DATA_KEY))],
             )),
             keys: ENV_NAME,
             expected: "a mapping of variables to keys of Secrets",
