@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::manifest::{self, Application, MAX_MANIFEST_BYTES, Source};
+use crate::ops::manifest::{self, Application, MAX_MANIFEST_BYTES, Origin, Source};
 use crate::report::text::sanitise;
 
 /// How stdin is called in messages.
@@ -52,6 +52,14 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Comm
 /// Everything that is wrong with them, at once.
 pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, CommandError> {
     parse(&read(paths, ui.stdin())?)
+}
+
+/// Prints what of the manifests should be written otherwise, or has no effect.
+pub fn warn_of(applications: &[Application], ui: &mut Ui) {
+    for warning in applications.iter().flat_map(|application| &application.warnings) {
+        let Origin { file, line, column } = &warning.origin;
+        ui.warn(&format!("{file}:{line}:{column}: {}: {}", warning.path, warning.message));
+    }
 }
 
 /// Judges manifests.

@@ -60,6 +60,11 @@ impl OwnedObject {
         self.object.labels().get(key).map(String::as_str)
     }
 
+    /// The value of one of its annotations.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.object.annotations().get(key).map(String::as_str)
+    }
+
     /// Whether it carries an annotation.
     pub fn is_marked(&self, annotation: &str) -> bool {
         self.object.annotations().contains_key(annotation)

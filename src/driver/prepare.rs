@@ -21,7 +21,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
-use crate::oam::revision::{NewRevision, StoredRevision};
+use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
@@ -48,6 +48,8 @@ pub struct PreparedComponent {
     pub desired: Desired,
     /// A revision to record first.
     pub new_revision: Option<NewRevision>,
+    /// A revision that keeps the objects that are taken over as they are, to record before it.
+    pub adopted_revision: Option<NewRevision>,
     /// The target's revision; what its workload is rendered from.
     pub target: StoredRevision,
     /// The revision that the manifest renders, which is kept from pruning.
@@ -201,7 +203,14 @@ fn prepare_component(
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
     let (application, namespace) = (&request.application, &request.namespace);
-    let owner = ObjectOwner { application, component: &component.name, namespace };
+    let policies = match &component.intent {
+        Intent::Manifest { application, .. } => Some(&application.policies),
+        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
+            None
+        }
+    };
+    let adoption = request.overrides.adoption;
+    let owner = ObjectOwner { application, component: &component.name, namespace, policies, adoption };
     let earlier = earlier_objects(&stored, record.as_ref().map(|stored| &stored.record));
     let (ownership, objects) = match resolved.target.objects() {
         None => (ownership, None),
@@ -218,6 +227,8 @@ fn prepare_component(
         Some(_) => PreparedObjects::default(),
         None => PreparedObjects::new(owner, &outputs.bodies, &earlier, snapshot.objects())?,
     };
+    let adopted = objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
+    let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, adopted);
     let bystanders = objects::check_foreign(
         &component.name,
         &ownership.foreign(&snapshot.labelled(&component.name)),
@@ -278,6 +289,7 @@ fn prepare_component(
         ownership,
         desired,
         new_revision: resolved.new_revision,
+        adopted_revision,
         target: resolved.target,
         manifest_revision: resolved.manifest_revision,
         stored,

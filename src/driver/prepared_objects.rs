@@ -14,11 +14,13 @@ use crate::cluster::served_kind::ServedKind;
 use crate::driver::component_services::ComponentServices;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
+use crate::driver::request::Adoption;
 use crate::oam::apply_order::apply_rank;
 use crate::oam::hash::hash_json;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
+use crate::oam::policies::{GarbageStrategy, ObjectSelector, Policies};
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
 use crate::plan::objects::ObservedObject;
@@ -54,6 +56,21 @@ pub struct PreparedObject {
     pub earlier: Vec<Value>,
     /// The object before the run.
     pub before: Option<DynamicObject>,
+    /// What a run does to it.
+    pub handling: Handling,
+    /// Fields that are left to others once it exists, such as `spec.replicas`.
+    left_alone: Vec<String>,
+}
+
+/// What a run does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handling {
+    /// Applies it, and takes over fields of others only where they were the component's.
+    Apply,
+    /// Takes it over: it exists and belongs to no application.
+    Adopt,
+    /// Leaves it as it is.
+    Keep,
 }
 
 /// An object that another revision of the component has left.
@@ -67,7 +84,7 @@ pub struct Leftover {
     pub before: DynamicObject,
 }
 
-/// Whose the objects are.
+/// Whose the objects are, and what the application's policies say about them.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectOwner<'a> {
     /// The application.
@@ -76,6 +93,51 @@ pub struct ObjectOwner<'a> {
     pub component: &'a str,
     /// The application's namespace.
     pub namespace: &'a str,
+    /// The policies; `None` where no manifest gives any.
+    pub policies: Option<&'a Policies>,
+    /// What becomes of objects that belong to no application.
+    pub adoption: Adoption,
+}
+
+impl ObjectOwner<'_> {
+    /// What a run does to an object that is rendered so and exists so.
+    fn handling(
+        &self,
+        body: &Value,
+        before: Option<&DynamicObject>,
+        reference: &ObjectRef,
+    ) -> Result<Handling, Failure> {
+        let is_selected =
+            |selectors: &[ObjectSelector]| selectors.iter().any(|selector| selector.selects(body));
+        let policies = self.policies;
+        let is_read_only = policies.is_some_and(|policies| is_selected(&policies.read_only));
+        let Some(before) = before else {
+            if is_read_only {
+                let reason = format!(
+                    "{reference} does not exist, and a `read-only` policy keeps it from being created"
+                );
+                return Err(Failure::refused(reason).hint("create it, or leave it out of the policy"));
+            }
+            return Ok(Handling::Apply);
+        };
+        if is_read_only
+            || policies.is_some_and(|policies| policies.fields_left_alone(body).iter().any(|one| one == "*"))
+        {
+            return Ok(Handling::Keep);
+        }
+        let may_adopt = self.adoption == Adoption::TakeOver
+            || policies.is_some_and(|policies| is_selected(&policies.take_over));
+        match foreign_reason(before, reference, *self) {
+            None => Ok(Handling::Apply),
+            Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
+            Some(reason) if before.labels().contains_key(labels::NAME) => {
+                Err(Failure::refused(reason).hint("rename the component or the object"))
+            }
+            Some(reason) => Err(Failure::refused(reason).hint(
+                "rename the component or the object, delete that object, or take it over with `--take-over`",
+            )),
+        }
+    }
 }
 
 impl PreparedObjects {
@@ -124,6 +186,13 @@ impl PreparedObjects {
     #[must_use]
     pub fn has(&self, kind: &str, name: &str) -> bool {
         self.objects.iter().any(|object| object.reference.kind == kind && object.reference.name == name)
+    }
+
+    /// The objects that are taken over, as they are, with the labels of the application.
+    #[must_use]
+    pub fn adopted(&self) -> Vec<Value> {
+        let adopted = self.objects.iter().filter(|object| object.handling == Handling::Adopt);
+        adopted.filter_map(|object| Some(as_found(object.before.as_ref()?, &object.body))).collect()
     }
 
     /// Notes the component's workloads, of which those of other revisions go. A new workload starts with their size, where
@@ -205,12 +274,12 @@ impl PreparedObject {
         })?;
         let located = live.locate(&reference, owner.namespace);
         let before = live.get(&located).cloned();
-        if let Some(reason) = before.as_ref().and_then(|before| foreign_reason(before, &located, owner)) {
-            return Err(Failure::refused(reason).hint(
-                "rename the component or the object, delete that object, or adopt it with `--take-over`",
-            ));
+        let handling = owner.handling(body, before.as_ref(), &located)?;
+        let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
+        let mut body = in_namespace(body, located.namespace.as_deref());
+        if let Some(kept) = owner.policies.and_then(|policies| kept(policies.garbage_strategy(&body))) {
+            body["metadata"]["annotations"][keys::KEPT] = json!(kept);
         }
-        let body = in_namespace(body, located.namespace.as_deref());
         let is_same = |other: &&&Value| {
             ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
         };
@@ -224,6 +293,8 @@ impl PreparedObject {
             reference: located,
             body,
             before,
+            handling,
+            left_alone,
         })
     }
 
@@ -234,10 +305,17 @@ impl PreparedObject {
         self.earlier.iter().find(|earlier| hash_json(earlier) == *applied)
     }
 
-    /// What is applied under a claim.
+    /// What is applied under a claim to an object that exists so. Fields that are left to others stay as they are.
     #[must_use]
-    pub fn stamped_body(&self, epoch: Epoch) -> Value {
+    pub fn stamped_body(&self, live: Option<&DynamicObject>, epoch: Epoch) -> Value {
         let mut body = self.body.clone();
+        for path in &self.left_alone {
+            let pointer = pointer(path);
+            let found = live.and_then(|live| live.data.pointer(&pointer).cloned());
+            if let (Some(found), Some(value)) = (found, body.pointer_mut(&pointer)) {
+                *value = found;
+            }
+        }
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body
@@ -258,16 +336,65 @@ impl PreparedObject {
 
     /// Whether a run has applied it under this claim.
     fn is_stamped(&self, live: &DynamicObject, epoch: Epoch) -> bool {
-        stamp(live) == Some(epoch) && live.annotations().get(keys::APPLIED) == Some(&self.hash)
+        self.handling == Handling::Keep
+            || stamp(live) == Some(epoch) && live.annotations().get(keys::APPLIED) == Some(&self.hash)
     }
 
     /// Whether it is as it was applied last, and that was the same.
     #[must_use]
     pub fn is_same(&self, live: &DynamicObject) -> bool {
+        if self.handling == Handling::Keep {
+            return true;
+        }
         let Some(epoch) = stamp(live) else { return false };
+        let mut body = self.stamped_body(Some(live), epoch);
+        self.left_alone.iter().for_each(|path| remove(&mut body, path));
         self.is_stamped(live, epoch)
             && live.metadata.deletion_timestamp.is_none()
-            && owns_applied_fields(live, keys::FIELD_MANAGER, &self.stamped_body(epoch))
+            && owns_applied_fields(live, keys::FIELD_MANAGER, &body)
+    }
+}
+
+/// An object as its writers have left it, with the labels that a body has.
+fn as_found(live: &DynamicObject, body: &Value) -> Value {
+    let mut found = json!(live);
+    let metadata = &found["metadata"];
+    let mut labels = metadata["labels"].as_object().cloned().unwrap_or_default();
+    labels.extend(body["metadata"]["labels"].as_object().cloned().unwrap_or_default());
+    let mut annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
+    annotations.retain(|key, _| {
+        key != labels::KUBECTL_LAST_APPLIED && !key.starts_with("deployment.kubernetes.io/")
+    });
+    let mut kept = json!({"name": metadata["name"], "labels": labels});
+    if !annotations.is_empty() {
+        kept["annotations"] = json!(annotations);
+    }
+    found["metadata"] = kept;
+    if let Some(fields) = found.as_object_mut() {
+        fields.remove("status");
+    }
+    found
+}
+
+/// A path such as `spec.replicas` as a JSON Pointer.
+fn pointer(path: &str) -> String {
+    path.split('.').map(|field| format!("/{}", keys::escape_pointer(field))).collect()
+}
+
+fn remove(body: &mut Value, path: &str) {
+    let pointer = pointer(path);
+    let Some((parent, field)) = pointer.rsplit_once('/') else { return };
+    if let Some(fields) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
+        fields.remove(field);
+    }
+}
+
+/// What an annotation says of an object that stays when its component no longer renders it.
+fn kept(strategy: GarbageStrategy) -> Option<&'static str> {
+    match strategy {
+        GarbageStrategy::OnAppUpdate => None,
+        GarbageStrategy::OnAppDelete => Some("onAppDelete"),
+        GarbageStrategy::Never => Some("never"),
     }
 }
 
@@ -332,7 +459,11 @@ fn find_leftovers(
     gone.filter_map(|reference| {
         let before = live.get(&reference)?.clone();
         let kind = live.kind(&reference.api_version, &reference.kind)?.clone();
-        foreign_reason(&before, &reference, owner).is_none().then_some(Leftover { reference, kind, before })
+        let policy = owner.policies.map(|policies| policies.garbage_strategy(&json!(before)));
+        let is_kept = before.annotations().contains_key(keys::KEPT)
+            || policy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate);
+        let is_ours = foreign_reason(&before, &reference, owner).is_none();
+        (is_ours && !is_kept).then_some(Leftover { reference, kind, before })
     })
     .collect()
 }

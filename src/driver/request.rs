@@ -141,6 +141,18 @@ pub struct Overrides {
     pub partition: Option<u32>,
     /// Whether an `externalRevision` that exists with other content is used as it is.
     pub reuse_revision: bool,
+    /// What becomes of objects that exist and belong to no application.
+    pub adoption: Adoption,
+}
+
+/// What becomes of an object that exists and belongs to no application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Adoption {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is taken over with all its fields.
+    TakeOver,
 }
 
 impl RolloutRequest {

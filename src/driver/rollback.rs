@@ -14,7 +14,7 @@ use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
 use crate::driver::prepare::{PreparedComponent, TraitOutputs, earlier_objects, planned_services};
 use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
-use crate::driver::request::Intent;
+use crate::driver::request::{Adoption, Intent};
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;
 use crate::oam::object::ObjectRef;
@@ -112,7 +112,13 @@ async fn prepared(
     let earlier = earlier_objects(&stored_revisions, Some(&stored.record));
     let references = earlier.iter().copied().filter_map(ObjectRef::of).collect();
     let live = LiveObjects::read(&context.session, namespace, &references).await?;
-    let owner = ObjectOwner { application: &failed.application, component, namespace };
+    let owner = ObjectOwner {
+        application: &failed.application,
+        component,
+        namespace,
+        policies: None,
+        adoption: Adoption::Refuse,
+    };
     let outputs = TraitOutputs::new(None, &resolved.target, Some(&stored.record));
     let rolled_back =
         |ownership: ComponentOwner, component_services, objects, trait_objects| PreparedComponent {
@@ -126,6 +132,7 @@ async fn prepared(
             metadata_change: None,
             inherited_metadata: None,
             new_revision: None,
+            adopted_revision: None,
             target: resolved.target.clone(),
             manifest_revision: failed.manifest_revision.clone(),
             record: Some(stored.clone()),

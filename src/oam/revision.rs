@@ -16,7 +16,7 @@ use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-pub use decide::{Decision, NewRevision, RevisionError, decide_revision};
+pub use decide::{Decision, NewRevision, RevisionError, adopted_revision, decide_revision};
 pub use lookup::{UnknownRevision, own_number, resolve_revision, short};
 
 /// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.

@@ -53,26 +53,18 @@ pub fn requests<'a>(
 
 /// The first part of an application that is understood and that a run does not carry out.
 fn not_carried_out(application: &Application) -> Option<String> {
-    let Policies { garbage_collect, apply_once, read_only, take_over, shared_resource, recreate } =
-        &application.policies;
-    let keeps = garbage_collect.as_ref().is_some_and(|one| one.keep_legacy_resource || !one.rules.is_empty());
-    let policies = [
-        ("garbage-collect", keeps),
-        ("apply-once", !apply_once.is_empty()),
-        ("read-only", !read_only.is_empty()),
-        ("take-over", !take_over.is_empty()),
-        ("shared-resource", !shared_resource.is_empty()),
-        ("resource-update", !recreate.is_empty()),
-    ];
+    let Policies { shared_resource, recreate, .. } = &application.policies;
+    let policies =
+        [("shared-resource", !shared_resource.is_empty()), ("resource-update", !recreate.is_empty())];
     let policy = policies.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
     let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }));
     let name = &application.name;
     let of_policy =
-        policy.map(|policy| format!("policy `{policy}` of application `{name}` is not carried out yet"));
+        policy.map(|policy| format!("policy `{policy}` of application `{name}` is not supported"));
     of_policy.or_else(|| {
         let step = step?;
         let kind = step.action.as_str();
-        Some(format!("step `{}` ({kind}) of application `{name}` is not carried out yet", step.name))
+        Some(format!("step `{}` ({kind}) of application `{name}` is not supported", step.name))
     })
 }
 

@@ -4,7 +4,7 @@ use crate::oam::manifest;
 
 pub(crate) use crate::oam::manifest::names;
 
-pub use crate::oam::application::{Amount, Application, Batch};
+pub use crate::oam::application::{Amount, Application, Batch, Origin};
 pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Source};
 
 /// Parses manifests, each a name for messages and its bytes.

@@ -28,4 +28,4 @@ pub use crate::cluster::pods::LOG_LINES;
 pub use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 pub use crate::driver::control::{Control, Stopper, control};
 pub use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
-pub use crate::driver::request::{Overrides, RolloutRequest};
+pub use crate::driver::request::{Adoption, Overrides, RolloutRequest};

@@ -73,14 +73,9 @@ fn a_change_is_a_revision_that_can_be_undone() {
         "{plan}"
     );
     env.run_ok("apply app.yaml");
-    let image = |env: &TestEnv| {
-        let deployments = env.objects("Deployment");
-        let queue = deployments.iter().find(|one| one["metadata"]["name"] == "queue").unwrap();
-        queue["spec"]["template"]["spec"]["containers"][0]["image"].clone()
-    };
-    assert_eq!(image(&env), "queue:2");
+    assert_eq!(image_of(&env, "queue"), "queue:2");
     env.run_ok("undo queue").says("queue: rollback to `queue-v1`");
-    assert_eq!(image(&env), "queue:1");
+    assert_eq!(image_of(&env, "queue"), "queue:1");
     let history = env.run_ok("history queue").stdout;
     assert!(history.contains("Rollback   queue-v2 → queue-v1"), "{history}");
 }
@@ -112,22 +107,95 @@ fn pods_that_do_not_come_are_reported_and_rolled_back() {
     assert!(status.contains("rolloutSucceed"), "{status}");
 }
 
-#[test]
-fn an_object_of_somebody_else_is_refused_before_anything_is_written() {
+/// The shop, beside whose queue there is a Deployment `cache` of somebody else.
+fn shop_beside_another() -> TestEnv {
     let env = open_shop();
     env.edit(|objects| {
-        for object in objects.iter_mut().filter(|object| object["metadata"]["name"] == "queue") {
-            object["metadata"]["name"] = json!("cache");
-            object["metadata"]["labels"] = json!({"team": "other"});
-            object["metadata"]["uid"] = json!("another");
-            object["metadata"]["annotations"] = json!({});
+        let queue = objects.iter().find(|one| one["kind"] == "Deployment" && one["metadata"]["name"] == "queue");
+        let mut cache = queue.unwrap().clone();
+        cache["metadata"] = json!({
+            "name": "cache", "namespace": "default", "uid": "another", "resourceVersion": "1", "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"team": "other"}, "managedFields": [],
+        });
+        cache["spec"]["selector"]["matchLabels"]["app.oam.dev/component"] = json!("cache");
+        cache["spec"]["template"]["metadata"]["labels"]["app.oam.dev/component"] = json!("cache");
+        cache["spec"]["template"]["spec"]["containers"][0]["name"] = json!("cache");
+        objects.push(cache);
+    });
+    env.write(
+        "app.yaml",
+        shop(&[QUEUE, API, &QUEUE.replace("queue", "cache").replace("cache:1", "cache:2"), WEB]),
+    );
+    env
+}
+
+fn image_of(env: &TestEnv, name: &str) -> serde_json::Value {
+    let deployments = env.objects("Deployment");
+    let found = deployments.iter().find(|one| one["metadata"]["name"] == name).unwrap();
+    found["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+}
+
+#[test]
+fn an_object_of_somebody_else_is_refused_before_anything_is_written() {
+    let env = shop_beside_another();
+    let before = env.bytes();
+    let ran = env.run_to("apply app.yaml", 4);
+    ran.says("deployment.apps/cache exists and is not managed by this application").says("--take-over");
+    assert_eq!(env.bytes(), before);
+}
+
+#[test]
+fn what_is_taken_over_can_be_restored() {
+    let env = shop_beside_another();
+    env.run_ok("apply app.yaml --take-over").says("cache: deployment.apps/cache configured");
+    assert_eq!(image_of(&env, "cache"), "cache:2");
+    env.run_ok("undo cache").says("cache: rollback to `cache-v0`");
+    assert_eq!(image_of(&env, "cache"), "queue:1");
+}
+
+/// The shop's queue with an exposing Service, under these policies.
+fn under_policies(policies: &str) -> String {
+    let queue =
+        "{name: queue, type: webservice, properties: {image: 'queue:1', ports: [{port: 80, expose: true}]}}";
+    shop(&[queue]).replace("  components:", &format!("  policies: [{policies}]\n  components:"))
+}
+
+#[test]
+fn policies_say_what_stays_and_what_is_left_alone() {
+    let env = TestEnv::new();
+    let keep = "{name: keep, type: garbage-collect, properties: {rules: [{selector: {resourceTypes: [Service]}, strategy: never}]}}";
+    env.write("app.yaml", under_policies(keep));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", under_policies(keep).replace(", expose: true", ""));
+    env.run_ok("apply app.yaml");
+    assert_eq!(env.objects("Service").len(), 1, "it is no longer rendered, and stays");
+    env.run_ok("delete shop --yes").says("service/queue is kept");
+    assert_eq!(env.objects("Service").len(), 1);
+
+    let env = TestEnv::new();
+    let read_only =
+        "{name: read, type: read-only, properties: {rules: [{selector: {resourceTypes: [Service]}}]}}";
+    env.write("app.yaml", under_policies(read_only));
+    env.run_to("apply app.yaml", 4).says("service/queue does not exist, and a `read-only` policy keeps it");
+
+    let env = TestEnv::new();
+    let once = "{name: once, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [queue]}, \
+         strategy: {path: [spec.replicas]}}]}}";
+    let sized = |policies: &str| {
+        under_policies(policies)
+            .replace("}}}\n", "}}, traits: [{type: scaler, properties: {replicas: 2}}]}\n")
+    };
+    env.write("app.yaml", sized(once));
+    env.run_ok("apply app.yaml");
+    assert_eq!(env.deployments(), ["queue 2/2"]);
+    env.edit(|objects| {
+        for object in objects.iter_mut().filter(|one| one["kind"] == "Deployment") {
+            object["spec"]["replicas"] = json!(3);
         }
     });
-    let before = env.bytes();
-    env.write("app.yaml", shop(&[QUEUE, &QUEUE.replace("queue", "cache"), WEB]));
-    let ran = env.run_to("apply app.yaml", 4);
-    ran.says("deployment.apps/cache exists");
-    assert_eq!(env.bytes(), before);
+    env.write("app.yaml", sized(once).replace("queue:1", "queue:2"));
+    env.run_ok("apply app.yaml");
+    assert_eq!(env.deployments(), ["queue 3/3"], "the size is somebody else's after the first time");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::{Limits, OnFailure, apply};
+use crate::ops::{Adoption, Limits, OnFailure, Overrides, apply};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -32,6 +32,13 @@ pub struct ApplyArgs {
     /// rejected.
     #[arg(long)]
     pub reuse_revision: bool,
+
+    /// Take over objects that exist and belong to no application
+    ///
+    /// Takes over all their fields, whoever manages them, and records each object as it was: `rollout undo` restores it.
+    /// Without this flag such an object is rejected. Objects of another application are always rejected.
+    #[arg(long)]
+    pub take_over: bool,
 
     /// What to do when a component's pods do not become ready
     #[arg(long, env = "ROLLOUT_ON_FAILURE", hide_env_values = true, value_name = "WHAT")]
@@ -72,8 +79,10 @@ Examples:
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.run.dry_run_plan()?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
+    input::warn_of(&applications, ui);
     let env = run::open(global, dry_run, ui).await?;
-    let overrides = args.batches.overrides(args.reuse_revision);
+    let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
+    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
     if let Some(dry_run) = dry_run {
         let code = run::plan(&env, &requests, dry_run, ui).await?;

@@ -136,9 +136,9 @@ async fn delete_inventory(
     }
 }
 
-/// The line about a volume claim that stays.
+/// The line about an object that stays.
 fn kept(owned: &OwnedObject) -> String {
-    format!("{} is kept, because it may hold data: delete it with kubectl", shown(owned))
+    format!("{} is kept: delete it with kubectl, if nothing needs it", shown(owned))
 }
 
 /// The line about a run that a deletion waits for.

@@ -56,6 +56,7 @@ Examples:
 /// Whatever would stop the rollout before its first write.
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
+    input::warn_of(&applications, ui);
     let env = Env::open(global, Access::Read, ui).await?;
     let overrides = args.batches.overrides(args.reuse_revision);
     let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;

@@ -273,6 +273,7 @@ impl BatchArgs {
             batches: self.batches.as_ref().map(|batches| batches.0.iter().map(batch).collect()),
             partition: self.partition,
             reuse_revision,
+            ..Overrides::default()
         }
     }
 }

@@ -55,7 +55,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
             session,
             kind,
             object.reference.namespace.as_deref(),
-            object.stamped_body(epoch),
+            object.stamped_body(object.before.as_ref(), epoch),
             seen.as_deref(),
             Ownership::Respect,
             Execution::DryRun,

@@ -284,6 +284,9 @@ impl ComponentRun<'_> {
         );
         record.exposes = self.prepared.component_services.recorded(&record.exposes, &others);
         self.note_outputs(&mut record, &others);
+        if let (Some(adopted), true) = (&self.prepared.adopted_revision, record.succeeded.is_empty()) {
+            record.succeeded.push(adopted.name.clone());
+        }
         let stored =
             record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
                 .await?;

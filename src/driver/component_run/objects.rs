@@ -21,7 +21,7 @@ use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
+use crate::driver::prepared_objects::{Handling, PreparedObject, PreparedObjects};
 use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
@@ -51,6 +51,9 @@ impl ComponentRun<'_> {
         }
         if let Some(new) = self.prepared.new_revision.as_ref().filter(|_| self.has_prerequisites) {
             self.ensure_leader().await?;
+            if let Some(adopted) = &self.prepared.adopted_revision {
+                self.record_revision(adopted).await?;
+            }
             self.record_revision(new).await?;
             self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
             self.has_prerequisites = false;
@@ -181,15 +184,22 @@ impl ComponentRun<'_> {
         let live = self.watch.objects.cache.get(&object.reference);
         let version = live.as_ref().and_then(ResourceExt::resource_version);
         let apply = |ownership| {
-            let body = object.stamped_body(epoch);
+            let body = object.stamped_body(live.as_ref(), epoch);
             apply_object(session, &kind, namespace, body, version.as_deref(), ownership, Execution::Real)
         };
         let mut answer = apply(Ownership::Respect).await?;
+        let mut reclaimed = Vec::new();
         if let Applying::Conflicts(conflicts) = &answer {
             if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
                 return Ok(Answer::Refused(conflict_failure(object, conflict)));
             }
+            reclaimed.extend(conflicts.iter().filter(|one| !is_own(one)).cloned());
             answer = apply(Ownership::Force).await?;
+        }
+        for FieldConflict { manager, field } in reclaimed {
+            let message =
+                format!("{}: field `{field}` was changed by `{manager}`, and is set again", object.reference);
+            self.emit(EventKind::Warned { message });
         }
         let Applying::Applied(applied) = answer else {
             return Err(ClusterError::Conflict(format!("{} has changed", object.reference)));
@@ -360,9 +370,17 @@ impl ComponentRun<'_> {
 
 /// Whether a field of another manager may be taken over: it is KubeVela's, or a revision of the component said it before.
 pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConflict) -> bool {
-    let FieldConflict { manager, field } = conflict;
-    let is_ours = manager == keys::FIELD_MANAGER || KUBEVELA_MANAGERS.contains(&manager.as_str());
-    is_ours || object.earlier.iter().any(|earlier| field_at(earlier, field).is_some())
+    let said_before = || object.earlier.iter().any(|earlier| field_at(earlier, &conflict.field).is_some());
+    match object.handling {
+        Handling::Adopt => true,
+        Handling::Apply | Handling::Keep => is_own(conflict) || said_before(),
+    }
+}
+
+/// Whether a field is this program's, or KubeVela's, by another kind of write.
+fn is_own(conflict: &FieldConflict) -> bool {
+    let manager = conflict.manager.as_str();
+    manager == keys::FIELD_MANAGER || KUBEVELA_MANAGERS.contains(&manager)
 }
 
 /// The refusal of an object with a field that another manager owns.

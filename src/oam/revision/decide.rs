@@ -236,28 +236,12 @@ impl RevisionRequest<'_> {
         let content = self.render(name);
         let number = self.number(name)?;
         let exposes = serde_json::to_string(&Exposure::of(self.component));
-        // No label here may be one that a workload's selector uses.
-        let mut object = json!({
-            "apiVersion": "apps/v1",
-            "kind": "ControllerRevision",
-            "metadata": {
-                "name": name,
-                "namespace": self.namespace,
-                "labels": {
-                    labels::REVISION_COMPONENT: self.component.name,
-                    labels::REVISION_HASH: content.hash(),
-                    labels::NAME: self.application.name,
-                },
-            },
-            "revision": number,
-            "data": {
-                "apiVersion": "core.oam.dev/v1alpha2",
-                "kind": "Component",
-                "metadata": {"name": self.component.name, "creationTimestamp": null},
-                "spec": content.into_spec(),
-                "status": {"observedGeneration": 0},
-            },
-        });
+        let of = RevisionOf {
+            application: &self.application.name,
+            component: &self.component.name,
+            namespace: self.namespace,
+        };
+        let mut object = of.object(name, number, content);
         // A body without ports says by itself that nothing is exposed.
         let has_ports = self.component.properties().is_some_and(|properties| !properties.ports.is_empty());
         if let (true, Ok(exposes)) = (has_ports, exposes) {
@@ -265,6 +249,60 @@ impl RevisionRequest<'_> {
         }
         Ok(NewRevision { name: name.to_owned(), number, object })
     }
+}
+
+/// What a revision is of.
+struct RevisionOf<'a> {
+    application: &'a str,
+    component: &'a str,
+    namespace: &'a str,
+}
+
+impl RevisionOf<'_> {
+    /// The ControllerRevision.
+    fn object(&self, name: &str, number: i64, content: Content) -> Value {
+        // No label here may be one that a workload's selector uses.
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": {
+                    labels::REVISION_COMPONENT: self.component,
+                    labels::REVISION_HASH: content.hash(),
+                    labels::NAME: self.application,
+                },
+            },
+            "revision": number,
+            "data": {
+                "apiVersion": "core.oam.dev/v1alpha2",
+                "kind": "Component",
+                "metadata": {"name": self.component, "creationTimestamp": null},
+                "spec": content.into_spec(),
+                "status": {"observedGeneration": 0},
+            },
+        })
+    }
+}
+
+/// The revision, number 0, that keeps objects as they were before a component took them over; `None` where there are none, or
+/// where it is recorded.
+#[must_use]
+pub fn adopted_revision(
+    stored: &[StoredRevision],
+    application: &str,
+    component: &str,
+    namespace: &str,
+    objects: Vec<Value>,
+) -> Option<NewRevision> {
+    let name = format!("{component}-v0");
+    if objects.is_empty() || stored.iter().any(|one| one.name == name) {
+        return None;
+    }
+    let of = RevisionOf { application, component, namespace };
+    let object = of.object(&name, 0, Content::Objects(objects));
+    Some(NewRevision { name, number: 0, object })
 }
 
 /// What a revision contains.

@@ -53,7 +53,7 @@ pub struct Inventory {
     pub scope: Scope,
     /// The objects, in the order in which they go. The Leases are left out.
     pub objects: Vec<OwnedObject>,
-    /// Volume claims of the components, which may hold data and stay.
+    /// What stays: volume claims, which may hold data, and what a `garbage-collect` policy keeps for ever.
     pub kept: Vec<OwnedObject>,
     /// The epoch of each recorded component.
     pub epochs: BTreeMap<String, Epoch>,
@@ -188,8 +188,11 @@ async fn applied_objects(
             && owned.is_marked(keys::EPOCH)
             && records.iter().any(|record| component == Some(&record.component))
     };
-    let is_claim = |owned: &OwnedObject| owned.to_string().starts_with("persistentvolumeclaim/");
-    Ok(owned.filter(is_owned).partition(|owned| !is_claim(owned)))
+    let is_kept = |owned: &OwnedObject| {
+        owned.annotation(keys::KEPT) == Some("never")
+            || owned.to_string().starts_with("persistentvolumeclaim/")
+    };
+    Ok(owned.filter(is_owned).partition(|owned| !is_kept(owned)))
 }
 
 /// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
