@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn live(fields: Value) -> DynamicObject {
+    fn live(fields: &Value) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "web", "managedFields": [
@@ -146,20 +146,20 @@ mod tests {
 
     #[test]
     fn a_field_that_another_manager_has_changed_is_missed() {
-        assert!(owns_applied_fields(&live(owned()), "rollout", &applied()));
-        assert!(!owns_applied_fields(&live(owned()), "somebody", &applied()));
+        assert!(owns_applied_fields(&live(&owned()), "rollout", &applied()));
+        assert!(!owns_applied_fields(&live(&owned()), "somebody", &applied()));
         let lost = ["/f:spec/f:replicas", "/f:metadata/f:labels/f:app.oam.dev~1name"];
         for pointer in lost {
             let mut owned = owned();
             let (parent, field) = pointer.rsplit_once('/').unwrap();
             owned.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(&field.replace("~1", "/"));
             owned.pointer_mut(parent).unwrap()["f:other"] = json!({});
-            assert!(!owns_applied_fields(&live(owned), "rollout", &applied()), "{pointer}");
+            assert!(!owns_applied_fields(&live(&owned), "rollout", &applied()), "{pointer}");
         }
         let mut image = owned();
         let container = &mut image["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"web\"}"];
         container.as_object_mut().unwrap().remove("f:image");
-        assert!(!owns_applied_fields(&live(image), "rollout", &applied()));
+        assert!(!owns_applied_fields(&live(&image), "rollout", &applied()));
     }
 
     #[test]

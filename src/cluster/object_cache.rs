@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::workload_cache::is_older;
+use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 
 /// The objects of some components.
@@ -60,7 +61,9 @@ impl ObjectCache {
         }
         let names: BTreeSet<&ObjectRef> = listed.iter().map(|(reference, _)| reference).collect();
         self.state.borrow_mut().objects.retain(|reference, sighting| {
-            !includes(reference) || names.contains(reference) || sighting.seen > mark
+            // What carries no application is in no list.
+            let is_listable = sighting.object.labels().contains_key(labels::NAME);
+            !includes(reference) || !is_listable || names.contains(reference) || sighting.seen > mark
         });
         self.touch();
     }

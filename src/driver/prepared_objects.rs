@@ -239,7 +239,12 @@ impl PreparedObjects {
                 reference: object.reference.clone(),
                 stage: object.stage,
                 is_applied,
-                readiness: live.as_ref().map_or_else(absent, object_readiness),
+                readiness: match (&live, object.handling) {
+                    (None, _) => absent(),
+                    // What it waits for is for its owner to say.
+                    (Some(_), Handling::Keep) => Readiness::Ready,
+                    (Some(live), Handling::Apply | Handling::Adopt) => object_readiness(live),
+                },
                 pods: object_pods(live.as_ref().unwrap_or(&object.body)),
             }
         };

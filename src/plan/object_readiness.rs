@@ -122,7 +122,8 @@ fn deployment(object: &Value) -> Readiness {
                 Readiness::Ready if old > 0 => {
                     unready(&format!("{} to terminate", plural(old as usize, "old pod", "old pods")))
                 }
-                standing => standing,
+                Readiness::Ready => Readiness::Ready,
+                unready @ (Readiness::Unobserved | Readiness::Unready(_) | Readiness::Failed(_)) => unready,
             }
         };
         match (standing, failed) {
@@ -267,8 +268,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn object(api_version: &str, kind: &str, spec: Value, status: Value) -> Value {
-        let mut status = status;
+    fn object(api_version: &str, kind: &str, spec: &Value, status: &Value) -> Value {
+        let mut status = status.clone();
         if status["observedGeneration"].is_null() {
             status["observedGeneration"] = json!(2);
         }
@@ -419,7 +420,7 @@ mod tests {
             ),
         ];
         for (api_version, kind, spec, status, expected) in cases {
-            let object = object(api_version, kind, spec, status);
+            let object = object(api_version, kind, &spec, &status);
             let found = match object_readiness(&object) {
                 Readiness::Ready => "ready".to_owned(),
                 Readiness::Unobserved => "unobserved".to_owned(),
@@ -432,7 +433,7 @@ mod tests {
 
     #[test]
     fn nobody_is_waited_for_whose_check_is_switched_off() {
-        let mut web = object("apps/v1", "Deployment", json!({}), json!({}));
+        let mut web = object("apps/v1", "Deployment", &json!({}), &json!({}));
         web["metadata"]["annotations"] = json!({UNCHECKED: "true"});
         assert_eq!(object_readiness(&web), Readiness::Ready);
         web["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
@@ -442,7 +443,7 @@ mod tests {
     #[test]
     fn pods_are_counted_once_the_controller_has_seen_the_template() {
         let status = json!({"updatedReplicas": 2, "readyReplicas": 3, "replicas": 4});
-        let mut web = object("apps/v1", "Deployment", json!({"replicas": 3}), status);
+        let mut web = object("apps/v1", "Deployment", &json!({"replicas": 3}), &status);
         assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 2, ready: 2 }));
         web["metadata"]["generation"] = json!(3);
         assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 0, ready: 0 }));

@@ -61,8 +61,7 @@ impl TestCluster {
 
     /// Applies a manifest, which has to succeed.
     pub(crate) async fn apply(&self, manifest: &[Component]) -> Run {
-        let run = self.run(&process(), &request_for(manifest)).await.succeeded();
-        run
+        self.run(&process(), &request_for(manifest)).await.succeeded()
     }
 
     /// Lets a process do something to its end.

@@ -63,7 +63,7 @@ impl ComponentRun<'_> {
         match next_object_action(&seen, !self.are_leftovers_gone) {
             ObjectAction::Apply(due) => self.apply_objects(objects, &due, epoch).await?,
             ObjectAction::Wait { object, reason } => {
-                self.wait_for_object(objects, &seen, object, reason).await?
+                self.wait_for_object(objects, &seen, object, reason).await?;
             }
             ObjectAction::DeleteLeftovers => self.delete_leftovers(objects).await?,
             ObjectAction::Finish => {
@@ -224,8 +224,7 @@ impl ComponentRun<'_> {
         }
         let (api_version, kind) = (&object.reference.api_version, &object.reference.kind);
         let found = find_kind(&self.context.session, api_version, kind).await?;
-        found
-            .ok_or_else(|| ClusterError::transient(&format!("`{kind}` in `{api_version}` is not served yet")))
+        found.ok_or_else(|| ClusterError::transient(format!("`{kind}` in `{api_version}` is not served yet")))
     }
 
     async fn wait_for_object(

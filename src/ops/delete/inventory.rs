@@ -146,8 +146,10 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         };
         others.iter().any(needs)
     };
-    let services: Vec<OwnedObject> =
-        services.into_iter().filter(|service| !is_needed(service) && !is_found(&found, service)).collect();
+    let services: Vec<OwnedObject> = services
+        .into_iter()
+        .filter(|service| !is_needed(service) && !is_found(&found, service) && !is_found(&kept, service))
+        .collect();
     found.extend(services);
     found.extend(revisions);
     let mirror = StatusMirror::discover(session).await;
