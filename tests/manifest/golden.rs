@@ -207,7 +207,7 @@ fn used(value: &Value, shape: &Shape, path: &str, found: &mut BTreeSet<String>) 
             }
         }
         (Value::Array(items), Shape::List { of, .. }) => {
-            items.iter().for_each(|item| used(item, of, path, found))
+            items.iter().for_each(|item| used(item, of, path, found));
         }
         (Value::Object(fields), Shape::Map { of, .. }) => {
             fields.values().for_each(|value| used(value, of, path, found));
