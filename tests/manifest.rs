@@ -4,6 +4,8 @@
 
 #[path = "manifest/around.rs"]
 mod around;
+#[path = "manifest/convert.rs"]
+mod convert;
 #[path = "manifest/golden.rs"]
 mod golden;
 #[path = "manifest/in_place.rs"]

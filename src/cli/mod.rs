@@ -23,8 +23,8 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 
 use crate::cli::commands::{
-    abort, apply, completions, crds, delete, history, job, man, pause, plan, promote, rbac, rehearse, resume,
-    scale, status, undo,
+    abort, apply, completions, convert, crds, delete, history, job, man, pause, plan, promote, rbac,
+    rehearse, resume, scale, status, undo,
 };
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{Color, GlobalArgs};
@@ -69,6 +69,7 @@ pub enum Command {
     Scale(scale::ScaleArgs),
     Delete(delete::DeleteArgs),
     History(history::HistoryArgs),
+    Convert(convert::ConvertArgs),
     Crds(crds::CrdsArgs),
     Rbac(rbac::RbacArgs),
     Job(job::JobArgs),
@@ -136,6 +137,7 @@ pub fn command() -> clap::Command {
 
 fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
     match &cli.command {
+        Command::Convert(args) => convert::run(args, ui),
         Command::Crds(args) => crds::run(args, ui),
         Command::Rbac(args) => rbac::run(args, &cli.global, ui),
         Command::Job(args) => job::run(args, &cli.global, ui),

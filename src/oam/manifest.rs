@@ -9,6 +9,7 @@ mod deployment;
 mod documents;
 mod fields;
 mod kinds;
+mod loose;
 pub(crate) mod names;
 mod node;
 mod objects;
@@ -23,6 +24,7 @@ mod traits;
 mod walk;
 mod workflow;
 
+pub use loose::parse_objects;
 pub(in crate::oam) use problem::nearest;
 pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};
 

@@ -7,6 +7,7 @@
 pub mod abort;
 pub mod apply;
 pub mod component;
+pub mod convert;
 pub mod delete;
 pub mod history;
 pub mod job;

@@ -202,14 +202,14 @@ fn man_writes_a_page_per_command() {
     let env = TestEnv::new();
     insta::assert_snapshot!(transcript(&mut env.bare("man --dir .")), @"
     --- stderr
-    18 manual pages written to `.`
+    19 manual pages written to `.`
     [exit 0]
     ");
     assert!(env.path("rollout-apply.1").exists());
     assert_eq!(transcript(&mut env.bare("man --dir . -q")), "--- stderr\n[exit 0]");
     insta::assert_snapshot!(transcript(&mut env.bare("man --dir gone")), @"
     --- stderr
-    18 manual pages written to `gone`
+    19 manual pages written to `gone`
     [exit 0]
     ");
 }

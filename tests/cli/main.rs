@@ -6,6 +6,7 @@ mod ci_output;
 mod completion;
 mod concurrent_commands;
 mod connection;
+mod convert;
 mod delete;
 mod exit_codes;
 mod exit_table;

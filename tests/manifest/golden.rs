@@ -125,7 +125,7 @@ fn read_back(object: &Value) -> Option<Value> {
 }
 
 /// Whether a value has all that another one says.
-fn has_all(value: &Value, other: &Value) -> bool {
+pub(crate) fn has_all(value: &Value, other: &Value) -> bool {
     match (value, other) {
         (Value::Object(value), Value::Object(other)) => {
             other.iter().all(|(key, other)| value.get(key).is_some_and(|value| has_all(value, other)))

@@ -3,6 +3,7 @@
 pub mod abort;
 pub mod apply;
 pub mod completions;
+pub mod convert;
 pub mod crds;
 pub mod delete;
 mod files;

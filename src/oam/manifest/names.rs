@@ -7,7 +7,7 @@ pub(crate) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`,
 /// A DNS-1123 label with room for `-v` and a number.
 pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`";
 /// A DNS-1123 subdomain that also fits in a label's value.
-pub(super) const SHORT_SUBDOMAIN: &str =
+pub(crate) const SHORT_SUBDOMAIN: &str =
     "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)";
 /// A DNS-1123 subdomain.
 pub(crate) const SUBDOMAIN: &str =
@@ -50,7 +50,7 @@ pub(crate) fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(part)
 }
 
-pub(super) fn is_short_subdomain(text: &str) -> bool {
+pub(crate) fn is_short_subdomain(text: &str) -> bool {
     text.len() <= 63 && is_subdomain(text)
 }
 

@@ -45,6 +45,12 @@ pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>, component: &str)
     read_all(walk, items, component)
 }
 
+/// The objects of a document that holds nothing else.
+pub(super) fn read_loose(walk: &mut Walk<'_>, root: At<'_>) -> Vec<Value> {
+    let items = flattened(vec![root]).into_iter().filter(|item| item.node.value != NodeValue::Null);
+    items.filter_map(|item| read_identity(walk, &item, None).and_then(|_| read_any(walk, &item))).collect()
+}
+
 fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<Vec<Value>> {
     let mut objects = Vec::new();
     let mut good = true;

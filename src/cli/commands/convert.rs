@@ -1,0 +1,48 @@
+//! `rollout convert`: an Application from objects that somebody has.
+
+use crate::cli::exit;
+use crate::cli::failure::{CommandError, Kind};
+use crate::cli::flags::args::ManifestArgs;
+use crate::cli::input;
+use crate::cli::terminal::ui::Ui;
+use crate::ops::convert::{self, ConvertedRelease};
+
+/// Print an Application that renders the given objects
+///
+/// Reads YAML or JSON, also lists and the output of `helm template` and `kustomize build`. Workloads become components
+/// of the type that fits, with traits for what the type has no properties for; other objects become a `k8s-objects`
+/// component. Comments say what could not be carried over. Sends nothing.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConvertArgs {
+    /// What is converted.
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+
+    /// Give the Application this name; by default that of its first workload
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Add the `rollout` trait, with the present number of replicas, where the type can have it
+    #[arg(long)]
+    pub rollout: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  $ kubectl get deploy,service web -o yaml | rollout convert - > app.yaml
+  $ helm template shop ./chart | rollout convert - --name shop
+  $ rollout convert deployment.yaml service.yaml --rollout";
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Input that is no object, and a name that no application can have.
+pub fn run(args: &ConvertArgs, ui: &mut Ui) -> Result<u8, CommandError> {
+    let sources = input::read(&args.manifests.paths(), ui.stdin())?;
+    let objects = convert::parse(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
+    let release = if args.rollout { ConvertedRelease::Batches } else { ConvertedRelease::Whole };
+    ui.data(&convert::application(&objects, args.name.as_deref(), release)?);
+    Ok(exit::SUCCESS)
+}

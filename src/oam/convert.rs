@@ -1,0 +1,407 @@
+//! From objects that somebody has to an application that renders them.
+//!
+//! A workload becomes a component of the type that fits. What the type has no properties for becomes traits, at last
+//! patches; the objects that are no workload become a `k8s-objects` component. Each component is rendered and compared
+//! with the object that it comes from: what differs is reported.
+
+mod difference;
+mod normal;
+mod service;
+mod workload;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::oam::apply_order::apply_rank;
+use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
+use crate::oam::convert::normal::{cleaned, without_server_fields};
+use crate::oam::convert::workload::{fit, further_traits, template};
+use crate::oam::convert::write::{WrittenComponent, written};
+use crate::oam::manifest::{Source, names, parse_manifest};
+use crate::oam::render::render_objects;
+
+/// What a conversion makes of workloads that can be rolled out in batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConvertedRelease {
+    /// Components that are applied as a whole.
+    #[default]
+    Whole,
+    /// Components with the `rollout` trait.
+    Batches,
+}
+
+/// Why objects cannot become an application.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConvertError {
+    /// There is none.
+    #[error("found no object, expected a workload such as a Deployment")]
+    Nothing,
+    /// The objects give no name that an application can have.
+    #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN)]
+    Name(String),
+}
+
+/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
+///
+/// # Errors
+/// There is no object, or the name cannot be one.
+pub fn convert(
+    objects: &[Value],
+    name: Option<&str>,
+    release: ConvertedRelease,
+) -> Result<String, ConvertError> {
+    let mut comments = Vec::new();
+    let wanted = objects.iter().filter(|object| is_wanted(object, &mut comments));
+    let conversion = Conversion::new(wanted.map(without_server_fields).collect(), name, release)?;
+    Ok(conversion.carried_out(comments))
+}
+
+/// Whether an object is somebody's to write; why not is in `comments`.
+fn is_wanted(object: &Value, comments: &mut Vec<String>) -> bool {
+    let metadata = &object["metadata"];
+    let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+    let owner = owners.clone().find(|owner| owner["controller"] == true);
+    if let Some(owner) = owner {
+        comments.push(format!(
+            "{}: left out, as {} controls it",
+            reference(object),
+            reference(&json!({"kind": owner["kind"], "metadata": {"name": owner["name"]}}))
+        ));
+    } else if metadata["annotations"]["helm.sh/hook"].is_string() {
+        comments.push(format!("{}: left out, as it is a hook of Helm", reference(object)));
+    } else {
+        return true;
+    }
+    false
+}
+
+/// `Deployment web`, as in comments.
+fn reference(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+fn labels_of(object: &Value) -> Map<String, Value> {
+    object["metadata"]["labels"].as_object().cloned().unwrap_or_default()
+}
+
+/// Objects, and what they have in common.
+struct Conversion {
+    name: String,
+    namespace: Option<String>,
+    /// Labels that all objects have; the application hands them down.
+    labels: Map<String, Value>,
+    /// As they are given, without what the API server writes.
+    given: Vec<Value>,
+    /// The same objects as they are compared.
+    objects: Vec<Value>,
+    release: ConvertedRelease,
+}
+
+impl Conversion {
+    fn new(
+        mut given: Vec<Value>,
+        name: Option<&str>,
+        release: ConvertedRelease,
+    ) -> Result<Self, ConvertError> {
+        let Some(first) = given.first() else { return Err(ConvertError::Nothing) };
+        let mut labels = if given.len() > 1 { labels_of(first) } else { Map::new() };
+        for object in &given {
+            let others = labels_of(object);
+            labels.retain(|key, value| others.get(key) == Some(value));
+        }
+        let workload = given.iter().find(|object| fit(object, None).is_some()).unwrap_or(first);
+        let name = name
+            .or_else(|| labels.get("app.kubernetes.io/instance")?.as_str())
+            .or_else(|| workload["metadata"]["name"].as_str())
+            .unwrap_or_default()
+            .to_owned();
+        if !names::is_short_subdomain(&name) {
+            return Err(ConvertError::Name(name));
+        }
+        let namespaces = given.iter().filter_map(|object| object["metadata"]["namespace"].as_str());
+        let mut namespaces: Vec<String> = namespaces.map(str::to_owned).collect();
+        namespaces.sort();
+        namespaces.dedup();
+        let namespace = match namespaces.as_slice() {
+            [namespace] => Some(namespace.clone()),
+            _ => None,
+        };
+        for object in &mut given {
+            let Some(metadata) = object["metadata"].as_object_mut() else { continue };
+            if namespace.is_some() {
+                metadata.remove("namespace");
+            }
+            // The application hands these down.
+            if let Some(own) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+                own.retain(|key, _| !labels.contains_key(key));
+                if own.is_empty() {
+                    metadata.remove("labels");
+                }
+            }
+        }
+        let objects = given.iter().map(cleaned).collect();
+        Ok(Self { name, namespace, labels, given, objects, release })
+    }
+
+    fn carried_out(self, mut comments: Vec<String>) -> String {
+        let mut components: Vec<WrittenComponent> = Vec::new();
+        let mut taken: Vec<usize> = Vec::new();
+        for (index, object) in self.objects.iter().enumerate() {
+            if fit(object, None).is_none() {
+                continue;
+            }
+            let service = service::own_service(object, &self.objects);
+            let is_new = |name: &str| components.iter().all(|component| component.name != name);
+            let converted = service
+                .and_then(|service| self.component(object, Some(&self.objects[service])).ok())
+                .map(|component| (component, service));
+            let converted = match converted {
+                Some((component, service)) => Ok((component, service)),
+                None => self.component(object, None).map(|component| (component, None)),
+            };
+            match converted {
+                Ok((component, service)) if is_new(&component.name) => {
+                    taken.push(index);
+                    taken.extend(service);
+                    components.push(component);
+                }
+                Ok((component, _)) => {
+                    let reason = format!("another component has the name `{}`", component.name);
+                    comments.push(format!("{}: kept as an object: {reason}", reference(object)));
+                }
+                Err(reason) => comments.push(format!("{}: kept as an object: {reason}", reference(object))),
+            }
+        }
+        let rest = self.given.iter().enumerate().filter(|(index, _)| !taken.contains(index));
+        let rest: Vec<&Value> = rest.map(|(_, object)| object).collect();
+        let components = self.with_objects(components, &rest);
+        if components.iter().any(|component| component.has_selector) {
+            comments.push(
+                "Pods are selected by `app.oam.dev/component`. Selectors are immutable: a workload of the same\nname has \
+                 to be deleted before this one can be created."
+                    .to_owned(),
+            );
+        }
+        written(&self.name, self.namespace.as_deref(), &self.labels, &comments, &components)
+    }
+
+    /// The components, and those of the objects that are no workload: what workloads need comes before them.
+    fn with_objects(&self, mut components: Vec<WrittenComponent>, rest: &[&Value]) -> Vec<WrittenComponent> {
+        let is_early = |object: &&Value| {
+            apply_rank(object["kind"].as_str().unwrap_or_default()) <= apply_rank("ConfigMap")
+        };
+        let (early, late): (Vec<&Value>, Vec<&Value>) = rest.iter().copied().partition(is_early);
+        let unique = |suffix: &str, components: &[WrittenComponent]| {
+            let base: String = self.name.replace('.', "-").chars().take(40).collect();
+            let base = base.trim_end_matches('-').to_owned();
+            let mut name = format!("{base}-{suffix}");
+            while components.iter().any(|component| component.name == name) {
+                name.push_str("-x");
+            }
+            name
+        };
+        let of = |name: String, objects: &[&Value]| WrittenComponent {
+            name,
+            kind: "k8s-objects",
+            properties: json!({"objects": objects}).as_object().cloned().unwrap_or_default(),
+            ..WrittenComponent::default()
+        };
+        if !early.is_empty() {
+            let name = unique("config", &components);
+            for component in &mut components {
+                component.depends_on.push(name.clone());
+            }
+            components.insert(0, of(name, &early));
+        }
+        if !late.is_empty() {
+            let name = unique("objects", &components);
+            components.push(of(name, &late));
+        }
+        components
+    }
+
+    /// A workload as a component; or why it cannot be one.
+    fn component(&self, object: &Value, service: Option<&Value>) -> Result<WrittenComponent, String> {
+        let fitted = fit(object, service).ok_or_else(|| "no type fits it".to_owned())?;
+        let full_name = object["metadata"]["name"].as_str().unwrap_or_default();
+        // The Job of a `task` is named like the application and the component.
+        let prefix = format!("{}-", self.name);
+        let short = if object["kind"] == "Job" { full_name.strip_prefix(&prefix) } else { None };
+        let mut component = WrittenComponent {
+            name: short.unwrap_or(full_name).to_owned(),
+            kind: fitted.kind.as_str(),
+            properties: fitted.properties,
+            has_selector: object["spec"]["selector"].is_object(),
+            ..WrittenComponent::default()
+        };
+        self.add_metadata(&mut component, object, "labels");
+        self.add_metadata(&mut component, object, "annotations");
+        if let Some(replicas) = object["spec"].get("replicas").filter(|_| !self.is_scaled(object)) {
+            component.traits.push(("scaler", json!({"replicas": replicas})));
+        }
+        component.traits.extend(further_traits(object));
+        let found = self.compared(&component, object, service)?;
+        let (patched, kept): (Vec<Difference>, Vec<Difference>) = found.into_iter().partition(is_patched);
+        let patches = Patches::of(&patched);
+        if !patches.merge.is_empty() {
+            component.traits.push(("json-merge-patch", Value::Object(patches.merge)));
+        }
+        if !patches.operations.is_empty() {
+            component.traits.push(("json-patch", json!({"operations": patches.operations})));
+        }
+        let left = if patched.is_empty() { kept } else { self.compared(&component, object, service)? };
+        component.comments.extend(left.iter().map(shown));
+        self.add_rollout(&mut component, object);
+        Ok(component)
+    }
+
+    /// Labels or annotations: a trait where the workload and its pods have the same, else a property of the type.
+    fn add_metadata(&self, component: &mut WrittenComponent, object: &Value, field: &'static str) {
+        let map = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        let of_pods = map(&template(object)["metadata"][field]);
+        let of_workload = map(&object["metadata"][field]);
+        let mut of_all = if field == "labels" { self.labels.clone() } else { Map::new() };
+        of_all.extend(of_workload.clone());
+        let is_in = |some: &Map<String, Value>, all: &Map<String, Value>| {
+            some.iter().all(|(key, value)| all.get(key) == Some(value))
+        };
+        let has_property = !matches!(component.kind, "worker" | "cloneset-service");
+        if of_pods.is_empty() || (of_workload.is_empty() && has_property) {
+            if !of_pods.is_empty() {
+                component.properties.insert(field.to_owned(), Value::Object(of_pods));
+            }
+        } else if component.kind != "cron-task" && is_in(&of_workload, &of_pods) && is_in(&of_pods, &of_all) {
+            component.traits.push((field, Value::Object(of_pods)));
+        } else if has_property {
+            component.properties.insert(field.to_owned(), Value::Object(of_pods));
+        }
+    }
+
+    /// Whether an autoscaler among the objects sets the number of replicas.
+    fn is_scaled(&self, object: &Value) -> bool {
+        let is_target = |other: &Value| {
+            let target = &other["spec"]["scaleTargetRef"];
+            target["kind"] == object["kind"] && target["name"] == object["metadata"]["name"]
+        };
+        self.objects.iter().any(|other| other["kind"] == "HorizontalPodAutoscaler" && is_target(other))
+    }
+
+    /// Replaces the scaler by the `rollout` trait, where the component takes it.
+    fn add_rollout(&self, component: &mut WrittenComponent, object: &Value) {
+        let is_wanted = match self.release {
+            ConvertedRelease::Whole => false,
+            ConvertedRelease::Batches => {
+                matches!(component.kind, "webservice" | "worker" | "statefulset" | "cloneset-service")
+            }
+        };
+        if !is_wanted {
+            return;
+        }
+        let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);
+        let mut rolled_out = component.clone();
+        rolled_out.traits.retain(|(kind, _)| *kind != "scaler");
+        rolled_out.traits.push(("rollout", json!({"targetSize": replicas})));
+        match self.parsed(&rolled_out) {
+            Ok(_) => *component = rolled_out,
+            Err(reason) => component.comments.push(format!("not rolled out in batches: {reason}")),
+        }
+    }
+
+    /// Where the component differs from its objects once it is rendered.
+    fn compared(
+        &self,
+        component: &WrittenComponent,
+        object: &Value,
+        service: Option<&Value>,
+    ) -> Result<Vec<Difference>, String> {
+        let mut rendered = self.parsed(component)?.into_iter().map(|one| cleaned(&one));
+        let workload = rendered.next().unwrap_or_default();
+        let is_scaled = self.is_scaled(object);
+        let prepared = |value: &Value| {
+            let mut value = value.clone();
+            if let Some(metadata) = value["metadata"].as_object_mut() {
+                metadata.remove("namespace");
+                if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+                    labels.retain(|key, _| !self.labels.contains_key(key));
+                    if labels.is_empty() {
+                        metadata.remove("labels");
+                    }
+                }
+            }
+            if let Some(spec) = value["spec"].as_object_mut() {
+                spec.remove("selector");
+                if is_scaled {
+                    spec.remove("replicas");
+                }
+            }
+            value
+        };
+        let mut found = differences(&prepared(&workload), &prepared(object));
+        if let (Some(service), Some(made)) = (service, rendered.next()) {
+            let service = service::with_numbers(service, object);
+            let of_service = differences(&prepared(&made), &prepared(&cleaned(&service)));
+            found.extend(of_service.into_iter().map(|mut difference| {
+                difference.path.insert(0, Segment::Key("Service".to_owned()));
+                difference
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The objects of a component, by the way that a manifest takes; or what is wrong with it.
+    fn parsed(&self, component: &WrittenComponent) -> Result<Vec<Value>, String> {
+        let labels: BTreeMap<&String, &Value> = self.labels.iter().collect();
+        let manifest = json!({
+            "apiVersion": "core.oam.dev/v1beta1",
+            "kind": "Application",
+            "metadata": {"name": self.name, "labels": labels},
+            "spec": {"components": [component.manifest()]},
+        });
+        let source = Source { name: String::new(), bytes: manifest.to_string().into_bytes() };
+        let applications = parse_manifest(&[source]).map_err(|errors| {
+            let problem = errors.problems.first();
+            problem.map(|problem| format!("{}: {}", problem.path, problem.message)).unwrap_or_default()
+        })?;
+        let Some(application) = applications.first() else { return Err("it cannot be read".to_owned()) };
+        let Some(component) = application.components.first() else {
+            return Err("it cannot be read".to_owned());
+        };
+        Ok(render_objects(application, component, "default", ""))
+    }
+}
+
+/// Whether a difference is left to a patch. What Kubernetes uses as a name alone is reported instead.
+fn is_patched(difference: &Difference) -> bool {
+    let keys: Vec<&str> = difference
+        .path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) => None,
+        })
+        .collect();
+    let is_port_name = keys.ends_with(&["containers", "ports"]) && is_equal_but_for_names(difference);
+    !(keys.first() == Some(&"Service")
+        || keys == ["metadata", "name"]
+        || keys.ends_with(&["containers", "name"])
+        || is_port_name)
+}
+
+fn is_equal_but_for_names(difference: &Difference) -> bool {
+    let without_names = |value: &Option<Value>| {
+        let mut ports = value.clone().unwrap_or_default();
+        for port in ports.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            port.remove("name");
+        }
+        ports
+    };
+    without_names(&difference.from) == without_names(&difference.to)
+}
+
+fn shown(difference: &Difference) -> String {
+    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    format!("{}: {} instead of {}", difference.shown_path(), value(&difference.from), value(&difference.to))
+}

@@ -1,0 +1,203 @@
+//! Objects that become an application, and what it renders again.
+
+use std::path::{Path, PathBuf};
+
+use rollout::oam::convert::{ConvertError, ConvertedRelease, convert};
+use rollout::oam::manifest::{Source, parse_manifest, parse_objects};
+use rollout::oam::render::render_objects;
+use serde_json::Value;
+
+use crate::golden::has_all;
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
+}
+
+fn converted(text: &str) -> String {
+    converted_as(text, ConvertedRelease::Whole)
+}
+
+fn converted_as(text: &str, release: ConvertedRelease) -> String {
+    let objects = parse_objects(&[source("objects.yaml", text)]).unwrap_or_else(|errors| panic!("{errors}"));
+    convert(&objects, None, release).unwrap()
+}
+
+/// The pairs of files in `convert`: objects, and the application that they become.
+#[test]
+fn objects_become_the_application_beside_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest/convert");
+    let mut files: Vec<PathBuf> = root.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut wrong = String::new();
+    for file in files.iter().filter(|file| file.to_string_lossy().ends_with(".objects.yaml")) {
+        let found = converted(&std::fs::read_to_string(file).unwrap());
+        let expected = file.to_string_lossy().replace(".objects.yaml", ".app.yaml");
+        if std::fs::read_to_string(&expected).unwrap_or_default() != found {
+            wrong.push_str(&format!("=== {expected}\n{found}"));
+        }
+        // What is printed can be applied.
+        let applications = parse_manifest(&[source("app.yaml", &found)]);
+        let applications = applications.unwrap_or_else(|errors| panic!("{errors}\n{found}"));
+        assert_eq!(applications.len(), 1);
+        assert!(applications[0].warnings.is_empty(), "{:?}", applications[0].warnings);
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The workload's pods as they were before the server filled them in, without names that are reported or resolved.
+fn pods(workload: &Value) -> Value {
+    let mut template = match workload["kind"].as_str() {
+        Some("CronJob") => workload["spec"]["jobTemplate"]["spec"]["template"].clone(),
+        _ => workload["spec"]["template"].clone(),
+    };
+    let container = &mut template["spec"]["containers"][0];
+    for field in ["name", "imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"] {
+        container[field] = Value::Null;
+    }
+    for probe in ["livenessProbe", "readinessProbe"] {
+        if container[probe]["httpGet"].is_object() {
+            container[probe]["httpGet"]["port"] = Value::Null;
+            container[probe]["httpGet"]["scheme"] = Value::Null;
+        }
+    }
+    for field in ["dnsPolicy", "restartPolicy", "schedulerName", "terminationGracePeriodSeconds"] {
+        template["spec"][field] = Value::Null;
+    }
+    without_empties(template)
+}
+
+fn without_empties(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+            let kept =
+                |(key, value): &(String, Value)| key == "emptyDir" || !(value.is_null() || is_empty(value));
+            fields.into_iter().map(|(key, value)| (key, without_empties(value))).filter(kept).collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn the_application_renders_what_it_was_made_from() {
+    for text in [
+        include_str!("convert/cluster.objects.yaml"),
+        include_str!("convert/helm.objects.yaml"),
+        include_str!("convert/kinds.objects.yaml"),
+    ] {
+        let manifest = converted(text);
+        let application = parse_manifest(&[source("app.yaml", &manifest)]).unwrap().remove(0);
+        let of_component = |component| render_objects(&application, component, "prod", "");
+        let rendered: Vec<Value> = application.components.iter().flat_map(of_component).collect();
+        let mut compared = 0;
+        for object in parse_objects(&[source("objects.yaml", text)]).unwrap() {
+            let is_it = |other: &&Value| {
+                let name = object["metadata"]["name"].as_str().unwrap();
+                other["kind"] == object["kind"]
+                    && other["metadata"]["name"].as_str().is_some_and(|other| other.ends_with(name))
+            };
+            let Some(found) = rendered.iter().find(is_it) else {
+                assert!(object["metadata"]["annotations"]["helm.sh/hook"].is_string(), "{object}");
+                continue;
+            };
+            if object["spec"].get("template").or_else(|| object["spec"].get("jobTemplate")).is_some() {
+                compared += 1;
+                let (found, given) = (pods(found), pods(&object));
+                assert!(has_all(&found, &given), "{found:#}\nis not\n{given:#}");
+            }
+        }
+        assert!(compared > 0);
+    }
+}
+
+#[test]
+fn a_workload_can_be_rolled_out_in_batches() {
+    let deployment = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: 'web:1', ports: [{containerPort: 80}]}]}
+";
+    let text = converted_as(deployment, ConvertedRelease::Batches);
+    assert!(
+        text.contains("        - type: rollout\n          properties:\n            targetSize: 4\n"),
+        "{text}"
+    );
+    assert!(!text.contains("scaler"), "{text}");
+    let application = parse_manifest(&[source("app.yaml", &text)]).unwrap().remove(0);
+    assert_eq!(application.components[0].rollout.as_ref().unwrap().target_size, 4);
+
+    // What the trait has no words for is reported.
+    let mapped = deployment.to_owned()
+        + "---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
+";
+    let text = converted_as(&mapped, ConvertedRelease::Batches);
+    assert!(
+        text.contains("#   not rolled out in batches: spec.components[0].properties.ports[0].containerPort"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_others_make_is_left_out() {
+    let text = converted(
+        "
+apiVersion: v1
+kind: List
+items:
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}
+  - apiVersion: apps/v1
+    kind: ReplicaSet
+    metadata: {name: web-1, ownerReferences: [{kind: Deployment, name: web, controller: true}]}
+",
+    );
+    assert!(text.starts_with("# ReplicaSet web-1: left out, as Deployment web controls it\n"), "{text}");
+    assert!(!text.contains("kind: ReplicaSet"), "{text}");
+}
+
+#[test]
+fn a_workload_that_no_component_can_be_stays_an_object() {
+    let long = "a-long-name-that-leaves-no-room-for-the-suffix-of-revisions";
+    let text = converted(&format!(
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {long}}}, spec: {{template: {{spec: {{containers: \
+         [{{name: a, image: a}}]}}}}}}}}"
+    ));
+    assert!(text.contains(&format!("# Deployment {long}: kept as an object: ")), "{text}");
+    assert!(text.contains("          - apiVersion: apps/v1\n            kind: Deployment\n"), "{text}");
+}
+
+#[test]
+fn what_is_no_object_is_refused_with_its_place() {
+    let refused = |text: &str| parse_objects(&[source("objects.yaml", text)]).unwrap_err().to_string();
+    assert_eq!(
+        refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"),
+        "objects.yaml:3:11: metadata.name: missing, expected a name"
+    );
+    assert!(refused("a: [").starts_with("objects.yaml:1:4: not valid YAML"));
+    assert_eq!(convert(&[], None, ConvertedRelease::Whole), Err(ConvertError::Nothing));
+    let objects =
+        parse_objects(&[source("", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")]).unwrap();
+    assert!(matches!(convert(&objects, Some("A"), ConvertedRelease::Whole), Err(ConvertError::Name(_))));
+}
+
+#[test]
+fn texts_are_quoted_where_they_would_read_as_something_else() {
+    let object = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {yes: 'on', n: '1', t: \"a: b\", \
+                  e: '', s: ' x', h: 'a #b', l: \"one\\ntwo\\n\", p: \"one\\n\\n\", q: 'say \"x\"', u: \"\\u0007\"}}";
+    let given = parse_objects(&[source("", object)]).unwrap();
+    let text = converted(object);
+    let application =
+        parse_manifest(&[source("", &text)]).unwrap_or_else(|errors| panic!("{errors}\n{text}")).remove(0);
+    let rendered = render_objects(&application, &application.components[0], "prod", "");
+    assert_eq!(rendered[0]["data"], given[0]["data"], "{text}");
+}
