@@ -160,6 +160,16 @@ impl ObjectSelector {
 }
 
 impl Policies {
+    /// Every selector.
+    pub(in crate::oam) fn selectors_mut(&mut self) -> impl Iterator<Item = &mut ObjectSelector> {
+        let Self { garbage_collect, apply_once, read_only, take_over, shared_resource, recreate } = self;
+        let of_garbage = garbage_collect.iter_mut().flat_map(|policy| &mut policy.rules);
+        let of_rules = of_garbage.map(|rule| &mut rule.selector);
+        let of_rules = of_rules.chain(apply_once.iter_mut().map(|rule| &mut rule.selector));
+        let of_rules = of_rules.chain(recreate.iter_mut().map(|rule| &mut rule.selector));
+        of_rules.chain(read_only).chain(take_over).chain(shared_resource)
+    }
+
     /// What becomes of an object when it leaves the manifest.
     #[must_use]
     pub fn garbage_strategy(&self, object: &Value) -> GarbageStrategy {

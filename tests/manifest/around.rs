@@ -344,3 +344,45 @@ fn the_rest_is_checked_where_a_policy_is_wrong() {
         ]
     );
 }
+
+#[test]
+fn a_generated_component_name_becomes_one_that_revisions_can_have() {
+    let text = "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+    - name: web.Deployment.web
+      type: k8s-objects
+      properties: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: Web}}]}
+    - name: after
+      type: worker
+      dependsOn: [web.Deployment.web]
+      properties: {image: 'a:1'}
+  policies:
+    - {type: read-only, properties: {rules: [{selector: {componentNames: [web.Deployment.web, after]}}]}}
+  workflow:
+    steps:
+      - {name: a, type: apply-component, properties: {component: web.Deployment.web}}
+      - {name: b, type: apply-component, properties: {component: after}}
+";
+    let application = one(text);
+    assert_eq!(order(&application), [("web-deployment-web", vec![]), ("after", vec!["web-deployment-web"])]);
+    assert_eq!(application.policies.read_only[0].component_names, ["web-deployment-web", "after"]);
+    assert_eq!(
+        application.steps[0].action,
+        StepAction::Apply { components: vec!["web-deployment-web".to_owned()] }
+    );
+    assert_eq!(
+        warnings(&application),
+        [
+            "spec.components[0].name: the component is called `web-deployment-web` here, which its revisions can be named like"
+        ]
+    );
+    let said = refused(
+        &text
+            .replace("type: worker", "type: worker\n      externalRevision: a")
+            .replace("name: after", "name: After.It"),
+    );
+    assert!(said.contains("spec.components[1].name: found `After.It`, expected a DNS label"), "{said}");
+}

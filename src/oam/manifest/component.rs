@@ -40,14 +40,14 @@ pub(super) fn read_component(
     if let Some(at) = object.get("scopes") {
         walk.warn(&at, "deprecated, and ignored as in KubeVela since 1.9".to_owned());
     }
-    let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
-        let name = walk.checked(&at, names::COMPONENT, names::is_component)?;
-        together.note(walk, &at, SharedName::Component, namespace, name);
-        Some(name.to_owned())
-    });
     let kind = walk
         .required(&object, "type", "a type such as `webservice`")
         .and_then(|at| kinds::read_kind(walk, &at));
+    let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
+        let name = read_name(walk, &at, kind)?;
+        together.note(walk, &at, SharedName::Component, namespace, &name);
+        Some(name)
+    });
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
@@ -111,6 +111,24 @@ fn release(object: &Object<'_>) -> Release {
     if kinds.into_iter().any(|kind| kind == "rollout") { Release::InBatches } else { Release::AsAWhole }
 }
 
+/// The component's name. The objects of a `k8s-objects` component are not named like it, so that KubeVela's generated names
+/// such as `web.Deployment.web` occur; the revisions are, and get a name that they can have.
+fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> Option<String> {
+    let consists_of_objects =
+        matches!(kind, Some(ComponentKind::K8sObjects | ComponentKind::Raw | ComponentKind::RefObjects));
+    if let Some(text) = at.node.as_text().filter(|text| consists_of_objects && !names::is_component(text)) {
+        let name = names::component_name(text);
+        if names::is_component(&name) {
+            walk.warn(
+                at,
+                format!("the component is called `{name}` here, which its revisions can be named like"),
+            );
+            return Some(name);
+        }
+    }
+    walk.checked(at, names::COMPONENT, names::is_component).map(str::to_owned)
+}
+
 /// A Service's name has to start with a letter, other than that of a Deployment.
 fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, body: Option<&ComponentBody>) {
     let ports = match body {
@@ -128,19 +146,19 @@ fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, body: Option<&Co
 fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<String>> {
     let Some(at) = object.get("dependsOn") else { return Some(Vec::new()) };
     let items = walk.list(&at, "a list of component names")?;
-    let mut names: Vec<String> = Vec::new();
+    let mut needed: Vec<String> = Vec::new();
     let mut good = true;
     for item in &items {
-        match walk.text(item, "a component's name") {
-            Some(name) if names.iter().any(|known| known == name) => {
+        match walk.text(item, "a component's name").map(names::component_name) {
+            Some(name) if needed.contains(&name) => {
                 walk.refuse(item, format!("`{name}` appears twice"));
                 good = false;
             }
-            Some(name) => names.push(name.to_owned()),
+            Some(name) => needed.push(name),
             None => good = false,
         }
     }
-    good.then_some(names)
+    good.then_some(needed)
 }
 
 /// A Job is named like its application and its component, and its pods have that name in a label.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::oam::application::Component;
+use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::overrides::{ComponentOverride, overridden};
 use crate::oam::manifest::policies::ReadPolicies;
@@ -39,7 +40,8 @@ pub(super) fn plan_deployment(
         // Without steps, the workflow applies all components one after the other.
         Some(steps) if steps.is_empty() => {
             planning.deploy_all(walk, components)?;
-            let names: Vec<String> = planning.applied.iter().map(name_of).collect();
+            let names: Vec<String> =
+                planning.applied.iter().map(|node| names::component_name(&name_of(node))).collect();
             let step = |name: String| WorkflowStep {
                 name: name.clone(),
                 action: StepAction::Apply { components: vec![name] },
@@ -179,7 +181,7 @@ impl Planning<'_> {
         match self.applied.iter().find(|other| name_of(other) == name) {
             None => {
                 self.applied.push(node);
-                Some(Some(name))
+                Some(Some(names::component_name(&name)))
             }
             Some(first) if *first == node => Some(None),
             Some(_) => {
@@ -254,12 +256,12 @@ pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[Workfl
         }
     }
     for item in items {
-        let Some(place) = places.get(name_of(item.node).as_str()) else { continue };
+        let Some(place) = places.get(names::component_name(&name_of(item.node)).as_str()) else { continue };
         let needs = item.node.field("dependsOn").map(|node| &node.value);
         let Some(NodeValue::List(needs)) = needs else { continue };
         for (index, node) in needs.iter().enumerate() {
             let needed = node.as_text().unwrap_or_default();
-            if places.get(needed).is_some_and(|later| later > place) {
+            if places.get(names::component_name(needed).as_str()).is_some_and(|later| later > place) {
                 let at = At { node, path: format!("{}.dependsOn[{index}]", item.path) };
                 walk.refuse(
                     &at,

@@ -39,6 +39,11 @@ pub(super) fn is_component(text: &str) -> bool {
     text.len() <= 52 && is_label(text)
 }
 
+/// What a component is called whose name in the manifest is no DNS label.
+pub(super) fn component_name(text: &str) -> String {
+    if is_component(text) { text.to_owned() } else { text.to_lowercase().replace(['.', '_'], "-") }
+}
+
 pub(crate) fn is_subdomain(text: &str) -> bool {
     // A subdomain's parts have no limit of their own in Kubernetes, only the whole has.
     let part = |part: &str| {

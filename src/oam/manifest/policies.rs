@@ -143,6 +143,9 @@ pub(super) fn read_policies<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Optio
     for (index, item) in items.iter().enumerate() {
         good &= read_policy(walk, item, index, &mut read).is_some();
     }
+    for name in read.policies.selectors_mut().flat_map(|selector| &mut selector.component_names) {
+        *name = names::component_name(name);
+    }
     good.then_some(read)
 }
 

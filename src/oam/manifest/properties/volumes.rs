@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::oam::manifest::names;
-use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::manifest::walk::{At, Object, Release, Walk};
 use crate::oam::properties::volumes::{FileItem, Files, Medium, Volume, VolumeSource};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,8 +175,17 @@ fn is_within(path: &str) -> bool {
     !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
 
+/// The name of an object that the volume is of. Kubernetes accepts any, also one that no object can have.
 fn object_name(walk: &mut Walk<'_>, object: &Object<'_>, field: &str) -> Option<String> {
     let at = walk.required(object, field, names::SUBDOMAIN)?;
+    if let (Release::AsAWhole, Some(name)) = (walk.release(), at.node.as_text())
+        && !name.is_empty()
+        && !names::is_subdomain(name)
+        && field != "claimName"
+    {
+        walk.warn(&at, format!("no object can be named `{name}`: pods will wait for it"));
+        return Some(name.to_owned());
+    }
     walk.checked(&at, names::SUBDOMAIN, names::is_subdomain).map(str::to_owned)
 }
 
