@@ -32,6 +32,8 @@ pub struct Asked {
     pub inherited: Inherited,
     /// The objects of its traits; `None` where the target is another revision than the one that the manifest renders.
     pub outputs: Option<Vec<Value>>,
+    /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` likewise.
+    pub objects: Option<Vec<Value>>,
 }
 
 /// What is known of a component besides.

@@ -21,7 +21,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
-use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
+use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision, concealed};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
@@ -214,7 +214,9 @@ fn prepare_component(
     let earlier = earlier_objects(&stored, record.as_ref().map(|stored| &stored.record));
     let (ownership, objects) = match resolved.target.objects() {
         None => (ownership, None),
-        Some(bodies) => {
+        Some(recorded) => {
+            let asked = resolved.asked.as_ref().and_then(|asked| asked.objects.as_deref());
+            let bodies = asked.unwrap_or(recorded);
             let objects = PreparedObjects::new(owner, bodies, &earlier, snapshot.objects())?;
             // Its workload is named after the component.
             (ownership.with_revision(&component.name), Some(objects))
@@ -278,6 +280,8 @@ fn prepare_component(
     let mut warnings = resolved.warnings;
     warnings.extend(bystanders);
     warnings.extend(partition_out_of_range(&desired));
+    let whole = objects.iter().chain([&trait_objects]);
+    warnings.extend(whole.flat_map(PreparedObjects::unrestored));
     if objects.is_none() {
         warnings.extend(image_drift(&desired, &resolved.target, &workloads));
     }
@@ -374,7 +378,8 @@ impl TraitOutputs {
     pub(super) fn new(asked: Option<Vec<Value>>, target: &StoredRevision, record: Option<&Record>) -> Self {
         let noted = || record.and_then(|record| record.outputs.get(&target.name)).cloned();
         let bodies = asked.or_else(noted).unwrap_or_else(|| target.outputs().to_vec());
-        let recorded = (bodies != target.outputs()).then(|| bodies.clone());
+        let noted: Vec<Value> = bodies.iter().map(concealed).collect();
+        let recorded = (noted != target.outputs()).then_some(noted);
         Self { bodies, recorded }
     }
 }

@@ -21,6 +21,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::oam::policies::{GarbageStrategy, ObjectSelector, Policies};
+use crate::oam::revision::is_concealed;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
 use crate::plan::objects::ObservedObject;
@@ -110,6 +111,18 @@ impl ObjectOwner<'_> {
         let is_selected =
             |selectors: &[ObjectSelector]| selectors.iter().any(|selector| selector.selects(body));
         let policies = self.policies;
+        if is_concealed(body) {
+            return match before {
+                Some(before) => match foreign_reason(before, reference, *self) {
+                    None => Ok(Handling::Keep),
+                    Some(reason) => Err(Failure::refused(reason).hint("rename the component or the object")),
+                },
+                None => Err(Failure::refused(format!(
+                    "{reference} does not exist, and revisions do not record what it kept"
+                ))
+                .hint("create it, or apply the manifest that has its values")),
+            };
+        }
         let is_read_only = policies.is_some_and(|policies| is_selected(&policies.read_only));
         let Some(before) = before else {
             if is_read_only {
@@ -186,6 +199,13 @@ impl PreparedObjects {
     #[must_use]
     pub fn has(&self, kind: &str, name: &str) -> bool {
         self.objects.iter().any(|object| object.reference.kind == kind && object.reference.name == name)
+    }
+
+    /// The warnings about Secrets that stay as they are, because a revision does not record their values.
+    pub fn unrestored(&self) -> impl Iterator<Item = String> {
+        self.objects.iter().filter(|object| is_concealed(&object.body)).map(|object| {
+            format!("{} keeps its present values: revisions do not record them", object.reference)
+        })
     }
 
     /// The objects that are taken over, as they are, with the labels of the application.

@@ -34,6 +34,8 @@ pub const FILTER_LABELS: &str = "filter.oam.dev/label-keys";
 pub const FILTER_ANNOTATIONS: &str = "filter.oam.dev/annotation-keys";
 /// Annotation that kubectl keeps for itself; never inherited.
 pub const KUBECTL_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotation of a Secret in a revision: its values are fingerprints.
+pub const CONCEALED: &str = "batch-rollout.dev/concealed";
 /// Annotation of revisions: what of its ports a revision exposes, as JSON. Not part of its body, which is compared.
 pub const EXPOSES: &str = "batch-rollout.dev/exposes";
 

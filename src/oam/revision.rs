@@ -5,6 +5,7 @@
 //! and those whose names the manifest mentions.
 
 mod body;
+mod conceal;
 mod decide;
 mod lookup;
 
@@ -16,6 +17,7 @@ use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
+pub use conceal::{concealed, is_concealed};
 pub use decide::{Decision, NewRevision, RevisionError, adopted_revision, decide_revision};
 pub use lookup::{UnknownRevision, own_number, resolve_revision, short};
 

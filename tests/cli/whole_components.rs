@@ -238,3 +238,28 @@ fn deleting_leaves_nothing() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn the_values_of_secrets_are_in_no_revision() {
+    let env = TestEnv::new();
+    let storing = |value: &str| {
+        let storage = format!(
+            "{{type: storage, properties: {{secret: [{{name: keys, mountPath: /keys, stringData: {{token: {value}}}}}]}}}}"
+        );
+        shop(&[&QUEUE.replace("'queue:1'}}", &format!("'queue:1'}}, traits: [{storage}]}}"))])
+    };
+    env.write("app.yaml", storing("canary-one"));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", storing("canary-two"));
+    let plan = env.run_ok("plan app.yaml").stdout;
+    assert!(plan.contains("revision `queue-v2` is new") && !plan.contains("canary"), "{plan}");
+    env.run_ok("apply app.yaml");
+    env.run_ok("undo queue").says("secret/keys keeps its present values");
+    env.run_to("plan app.yaml --detailed-exitcode", 10);
+    for kind in ["ControllerRevision", "ConfigMap"] {
+        let objects = json!(env.objects(kind)).to_string();
+        assert!(!objects.contains("canary"), "{objects}");
+    }
+    let secrets = json!(env.objects("Secret")).to_string();
+    assert!(!secrets.contains("canary-one"), "{secrets}");
+}

@@ -52,6 +52,15 @@ pub(super) fn resolve_manifest(
     };
     is_rendered &= target_name == name;
     let kind = target.kind().or(component.kind.workload()).unwrap_or_default();
+    let is_whole = rollout.is_none();
+    let asked = Asked {
+        exposure: is_rendered.then(|| Exposure::of(component)),
+        inherited: Inherited::of(application),
+        objects: (is_rendered && is_whole)
+            .then(|| render::render_objects(application, component, namespace, &target.name)),
+        outputs: (is_rendered && !is_whole)
+            .then(|| render::render_trait_objects(application, component, namespace)),
+    };
     Ok(ResolvedTarget {
         desired: Desired {
             kind,
@@ -65,12 +74,7 @@ pub(super) fn resolve_manifest(
         new_revision,
         target,
         manifest_revision: Some(name),
-        asked: Some(Asked {
-            exposure: is_rendered.then(|| Exposure::of(component)),
-            inherited: Inherited::of(application),
-            outputs: (is_rendered && rollout.is_some())
-                .then(|| render::render_trait_objects(application, component, namespace)),
-        }),
+        asked: Some(asked),
         warnings,
         purpose: Purpose::Forward,
     })

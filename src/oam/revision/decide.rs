@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::oam::application::{Application, Component};
 use crate::oam::exposure::Exposure;
+use crate::oam::revision::conceal::concealed;
 use crate::oam::revision::{StoredRevision, body, number};
 use crate::oam::{labels, render};
 
@@ -226,9 +227,13 @@ impl RevisionRequest<'_> {
         match component.rollout {
             Some(_) => {
                 let workload = render::render_workload(application, component, namespace, revision);
-                Content::Workload(workload, render::render_trait_objects(application, component, namespace))
+                let outputs = render::render_trait_objects(application, component, namespace);
+                Content::Workload(workload, outputs.iter().map(concealed).collect())
             }
-            None => Content::Objects(render::render_objects(application, component, namespace, revision)),
+            None => {
+                let objects = render::render_objects(application, component, namespace, revision);
+                Content::Objects(objects.iter().map(concealed).collect())
+            }
         }
     }
 
@@ -301,7 +306,7 @@ pub fn adopted_revision(
         return None;
     }
     let of = RevisionOf { application, component, namespace };
-    let object = of.object(&name, 0, Content::Objects(objects));
+    let object = of.object(&name, 0, Content::Objects(objects.iter().map(concealed).collect()));
     Some(NewRevision { name, number: 0, object })
 }
 

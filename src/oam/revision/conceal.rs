@@ -1,0 +1,75 @@
+//! Secrets in revisions: which keys they have, and a fingerprint of each value instead of the value.
+//!
+//! Whoever may read revisions need not be allowed to read Secrets. A fingerprint shows that a value has changed, and takes
+//! long enough to compute that values are not found by trying.
+
+use std::num::NonZeroU32;
+
+use ring::pbkdf2;
+use serde_json::{Value, json};
+
+use crate::oam::labels;
+
+/// How often the hash is applied: a few milliseconds for each value.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(4096).expect("it is not zero");
+
+/// The fields of a Secret that hold values.
+const FIELDS: [&str; 2] = ["data", "stringData"];
+
+/// An object as a revision may keep it.
+#[must_use]
+pub fn concealed(object: &Value) -> Value {
+    let mut object = object.clone();
+    if object["kind"] != "Secret" || is_concealed(&object) {
+        return object;
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    for field in FIELDS {
+        for (key, value) in object.get_mut(field).and_then(Value::as_object_mut).into_iter().flatten() {
+            *value = json!(fingerprint(&format!("{name}/{key}"), value));
+        }
+    }
+    if !object["metadata"]["annotations"].is_object() {
+        object["metadata"]["annotations"] = json!({});
+    }
+    object["metadata"]["annotations"][labels::CONCEALED] = json!("true");
+    object
+}
+
+/// Whether the values of an object are fingerprints.
+#[must_use]
+pub fn is_concealed(object: &Value) -> bool {
+    object["metadata"]["annotations"][labels::CONCEALED] == "true"
+}
+
+fn fingerprint(salt: &str, value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut bytes = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), text.as_bytes(), &mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"token": value}})
+    }
+
+    #[test]
+    fn a_value_is_not_kept_and_its_change_is_seen() {
+        let (one, other) = (concealed(&secret("hunter2")), concealed(&secret("hunter3")));
+        assert!(!one.to_string().contains("hunter2"));
+        assert_ne!(one["stringData"]["token"], other["stringData"]["token"]);
+        assert_eq!(one, concealed(&secret("hunter2")), "the same value has the same fingerprint");
+        assert_eq!(one, concealed(&one), "a fingerprint is not hidden again");
+        assert!(is_concealed(&one) && !is_concealed(&secret("hunter2")));
+    }
+
+    #[test]
+    fn other_objects_are_kept() {
+        let config = json!({"kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "b"}});
+        assert_eq!(concealed(&config), config);
+    }
+}
