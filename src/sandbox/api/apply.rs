@@ -1,310 +1,196 @@
 //! Server-side apply: a configuration merged into the live object, with field ownership.
 //!
-//! `managedFields` records what each manager applied, so that a field that a manager drops is removed unless another
-//! manager applied it too. Only appliers are recorded; the API server records all writers. See
+//! A field that a manager drops is removed unless another manager owns it; a field that another manager owns with
+//! another value is a conflict. See
 //! <https://kubernetes.io/docs/reference/using-api/server-side-apply/>.
 
-use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
 
-use crate::sandbox::api::merge_patch::merge_keys;
-use crate::sandbox::object::meta;
+use crate::sandbox::object::field_set::FieldSet;
+use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::store::managed_fields::comparison::{self, Comparison};
+use crate::sandbox::store::managed_fields::{self, Entry, Operation};
+use crate::sandbox::store::write::Part;
+use crate::sandbox::validation::registry;
+use crate::sandbox::validation::structure::Place;
 
-/// The steps from the root to a field: `f:spec`, `k:{"name":"web"}`.
-type Path = Vec<String>;
+/// The manager of everything in an object that had no managers before its first apply.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
-/// Who applies, and whether it takes over fields of others.
+/// Who applies what, and whether it takes over fields of others.
 pub(crate) struct Applier<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) part: Part,
     pub(crate) manager: &'a str,
     pub(crate) force: Force,
     pub(crate) time: String,
 }
 
-/// What happens to fields that another manager applied with another value.
+/// What happens to fields that another manager owns with another value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Force {
     Refuse,
     TakeOver,
 }
 
-/// Merges the applied configuration into the live object. The manager owns what it wrote, empty values
-/// included.
-pub(crate) fn apply(
-    live: &Value,
-    configuration: &Value,
-    written: &Value,
-    applier: &Applier<'_>,
-) -> Result<Value, StatusError> {
-    let applied = owned_paths(written);
-    let mut others: Vec<(String, BTreeSet<Path>)> = Vec::new();
-    let mut dropped: BTreeSet<Path> = BTreeSet::new();
-    for entry in meta::items(live, "/metadata/managedFields").iter().filter(|e| e["operation"] == "Apply") {
-        let mut paths = BTreeSet::new();
-        decode(&entry["fieldsV1"], &mut Vec::new(), &mut paths);
-        let manager = meta::text(entry, "/manager");
-        if manager == applier.manager {
-            dropped = paths.difference(&applied).cloned().collect();
-        } else {
-            others.push((manager.to_owned(), paths));
-        }
-    }
-    let mut conflicts = Vec::new();
-    for (manager, paths) in &mut others {
-        for path in applied.intersection(&paths.clone()) {
-            // Several managers may own the existence of an item; only its fields can conflict.
-            let is_item = path.last().is_some_and(|step| step.starts_with("k:"));
-            if !is_item && value_at(live, path) != value_at(configuration, path) {
-                conflicts.push((manager.clone(), display_path(path)));
-                paths.remove(path);
-            }
-        }
-    }
-    if !conflicts.is_empty() && applier.force == Force::Refuse {
-        return Err(StatusError::apply_conflict(&conflicts));
-    }
-    let mut merged = live.clone();
-    for path in &dropped {
-        let is_persistent = |paths: &BTreeSet<Path>| paths.iter().any(|kept| kept.starts_with(path));
-        if !is_persistent(&applied) && !others.iter().any(|(_, paths)| is_persistent(paths)) {
-            remove_at(&mut merged, path);
-        }
-    }
-    merge(&mut merged, configuration);
-    record(&mut merged, live, applier, &applied, &others);
-    Ok(merged)
+/// A configuration as a client sent it, and as its kind decodes it.
+pub(crate) struct Configuration<'a> {
+    pub(crate) written: &'a Value,
+    pub(crate) decoded: &'a Value,
 }
 
-/// Merges without regard to owners: maps by field, keyed lists by item; everything else is replaced.
-fn merge(target: &mut Value, configuration: &Value) {
-    let (Some(map), Some(fields)) = (target.as_object_mut(), configuration.as_object()) else {
-        *target = configuration.clone();
-        return;
-    };
-    for (name, value) in fields {
-        if value.is_null() {
-            continue;
+impl Configuration<'_> {
+    /// What was sent, as it is decoded. Decoding fills in what the type always has, which is not applied.
+    fn given(&self) -> Value {
+        let mut given = self.decoded.clone();
+        retain_sent(&mut given, self.written);
+        if self.written.get("stringData").is_some() {
+            given["data"] = self.decoded["data"].clone();
         }
-        let Some(own) = map.get_mut(name) else {
-            map.insert(name.clone(), value.clone());
-            continue;
+        given
+    }
+}
+
+fn retain_sent(decoded: &mut Value, sent: &Value) {
+    match (decoded, sent) {
+        (Value::Object(decoded), Value::Object(sent)) => {
+            decoded.retain(|name, _| sent.contains_key(name));
+            for (name, value) in decoded.iter_mut() {
+                retain_sent(value, &sent[name]);
+            }
+        }
+        (Value::Array(decoded), Value::Array(sent)) if decoded.len() == sent.len() => {
+            decoded.iter_mut().zip(sent).for_each(|(decoded, sent)| retain_sent(decoded, sent));
+        }
+        _ => (),
+    }
+}
+
+impl Applier<'_> {
+    /// The configuration as a new object.
+    pub(crate) fn create(
+        &self,
+        live: &Value,
+        configuration: &Configuration<'_>,
+    ) -> Result<Value, StatusError> {
+        self.apply(live, Vec::new(), configuration)
+    }
+
+    /// Merges the configuration into the live object. The manager owns what it wrote, empty values included.
+    pub(crate) fn update(
+        &self,
+        live: &Value,
+        configuration: &Configuration<'_>,
+    ) -> Result<Value, StatusError> {
+        let mut entries = managed_fields::read(live);
+        if entries.is_empty() {
+            let mut fields = comparison::compare(self.kind, &json!({}), live).added;
+            managed_fields::strip(self.kind, &mut fields, self.part);
+            entries.push(Entry {
+                manager: BEFORE_FIRST_APPLY.to_owned(),
+                operation: Operation::Update,
+                api_version: self.kind.api_version(),
+                subresource: String::new(),
+                time: self.time.clone(),
+                fields,
+            });
+        }
+        self.apply(live, entries, configuration)
+    }
+
+    fn apply(
+        &self,
+        live: &Value,
+        entries: Vec<Entry>,
+        configuration: &Configuration<'_>,
+    ) -> Result<Value, StatusError> {
+        let all = comparison::contained(self.kind, configuration.written);
+        let mut fields = all.clone();
+        managed_fields::strip(self.kind, &mut fields, self.part);
+        let (own, mut others): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| self.is_own(entry));
+        let mut object = live.clone();
+        let given = configuration.given();
+        if let (Some(object), Some(given)) = (object.as_object_mut(), given.as_object()) {
+            comparison::merge(Place::root(self.kind), object, given);
+        }
+        if let Some(last) = own.first() {
+            // The name of the object is in every configuration, so its metadata stays.
+            self.prune(&mut object, &last.fields, &all, &others);
+        }
+        let changes = comparison::compare(self.kind, live, &object);
+        let mut conflicts = Vec::new();
+        for entry in &mut others {
+            let changes = self.changes_in(&entry.api_version, live, &object, &changes);
+            let conflict = entry.fields.common(&changes.touched());
+            conflicts.extend(conflict.paths().into_iter().map(|path| (entry.title(), path)));
+            entry.fields = entry.fields.without(&conflict).without(&changes.removed);
+        }
+        if !conflicts.is_empty() && self.force == Force::Refuse {
+            conflicts.sort();
+            return Err(StatusError::apply_conflict(&conflicts));
+        }
+        let is_same = changes.is_empty() && own.first().is_some_and(|last| last.fields == fields);
+        if is_same {
+            return Ok(live.clone());
+        }
+        others.push(self.entry(fields));
+        managed_fields::write(&mut object, others);
+        Ok(object)
+    }
+
+    fn is_own(&self, entry: &Entry) -> bool {
+        entry.operation == Operation::Apply
+            && entry.manager == self.manager
+            && entry.subresource == self.subresource()
+    }
+
+    fn subresource(&self) -> &'static str {
+        match self.part {
+            Part::Main => "",
+            Part::Status => "status",
+        }
+    }
+
+    fn entry(&self, fields: FieldSet) -> Entry {
+        Entry {
+            manager: self.manager.to_owned(),
+            operation: Operation::Apply,
+            api_version: self.kind.api_version(),
+            subresource: self.subresource().to_owned(),
+            time: self.time.clone(),
+            fields,
+        }
+    }
+
+    /// Removes what the manager applied before, does not apply now, and shares with no other manager.
+    fn prune(&self, object: &mut Value, last: &FieldSet, fields: &FieldSet, others: &[Entry]) {
+        let root = Place::root(self.kind);
+        let mut kept = fields.clone();
+        for entry in others {
+            kept.extend(&entry.fields);
+        }
+        let dropped = comparison::with_parents(root, last).without(&comparison::with_parents(root, &kept));
+        if let Some(object) = object.as_object_mut() {
+            comparison::remove(root, object, &dropped);
+        }
+    }
+
+    /// The changes as a manager of another version sees them.
+    fn changes_in(&self, version: &str, live: &Value, object: &Value, own: &Comparison) -> Comparison {
+        let other = registry::find_kind(version, self.kind.kind).filter(|other| *other == self.kind);
+        let Some(other) = other.filter(|other| other.version != self.kind.version) else {
+            return own.clone();
         };
-        match (own.as_array_mut(), value.as_array()) {
-            (Some(list), Some(items)) if items.iter().all(|item| merge_keys(name, item).is_some()) => {
-                for item in items {
-                    let step = item_step(name, item);
-                    match list.iter().position(|own| item_step(name, own) == step) {
-                        Some(at) => merge(&mut list[at], item),
-                        None => list.push(item.clone()),
-                    }
-                }
+        let stored = |object: &Value| (self.kind.check)(object.clone()).map(|decoded| decoded.object);
+        match (stored(live), stored(object)) {
+            (Ok(live), Ok(object)) => {
+                comparison::compare(other, &other.present(&live), &other.present(&object))
             }
-            _ => merge(own, value),
+            _ => own.clone(),
         }
     }
-}
-
-fn owned_paths(configuration: &Value) -> BTreeSet<Path> {
-    let mut configuration = configuration.clone();
-    if let Some(map) = configuration.as_object_mut() {
-        map.remove("apiVersion");
-        map.remove("kind");
-        map.remove("status");
-    }
-    for field in
-        ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"]
-    {
-        meta::metadata(&mut configuration).remove(field);
-    }
-    let mut paths = BTreeSet::new();
-    collect(&configuration, &mut Vec::new(), &mut paths);
-    paths.remove(&vec!["f:metadata".to_owned()]);
-    paths
-}
-
-/// Maps that are owned as a whole (`x-kubernetes-map-type: atomic`).
-const ATOMIC_MAPS: [&str; 7] = [
-    "selector",
-    "labelSelector",
-    "nodeSelector",
-    "secretKeyRef",
-    "configMapKeyRef",
-    "fieldRef",
-    "resourceFieldRef",
-];
-
-fn collect(value: &Value, path: &mut Path, paths: &mut BTreeSet<Path>) {
-    let Some(map) = value.as_object().filter(|map| !map.is_empty()) else {
-        if !path.is_empty() {
-            paths.insert(path.clone());
-        }
-        return;
-    };
-    for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
-        path.push(format!("f:{name}"));
-        let items = value.as_array().filter(|items| !items.is_empty());
-        match items.filter(|items| items.iter().all(|item| merge_keys(name, item).is_some())) {
-            Some(items) => {
-                for item in items {
-                    path.push(item_step(name, item));
-                    paths.insert(path.clone());
-                    collect(item, path, paths);
-                    path.pop();
-                }
-            }
-            None if ATOMIC_MAPS.contains(&name.as_str()) => drop(paths.insert(path.clone())),
-            None => collect(value, path, paths),
-        }
-        path.pop();
-    }
-}
-
-fn item_step(list: &str, item: &Value) -> String {
-    let mut key = Map::new();
-    for field in merge_keys(list, item).unwrap_or_default() {
-        let missing = if *field == "protocol" { json!("TCP") } else { Value::Null };
-        key.insert((*field).to_owned(), item.get(*field).cloned().unwrap_or(missing));
-    }
-    format!("k:{}", Value::Object(key))
-}
-
-/// The index of the item that a step names, zero-based.
-fn position(list: &str, items: &[Value], step: &str) -> Option<usize> {
-    items.iter().position(|item| item_step(list, item) == step)
-}
-
-fn value_at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
-    let (mut value, mut list) = (object, "");
-    for step in path {
-        value = match step.strip_prefix("f:") {
-            Some(name) => {
-                list = name;
-                value.get(name)?
-            }
-            None => {
-                let items = value.as_array()?;
-                &items[position(list, items, step)?]
-            }
-        };
-    }
-    Some(value)
-}
-
-/// Removes a field, and the maps and lists that it leaves empty.
-fn remove_at(object: &mut Value, path: &[String]) {
-    remove_below(object, "", path);
-}
-
-fn remove_below(value: &mut Value, list: &str, path: &[String]) {
-    let Some((step, rest)) = path.split_first() else { return };
-    let is_empty =
-        |v: &Value| v.as_object().is_some_and(Map::is_empty) || v.as_array().is_some_and(Vec::is_empty);
-    match step.strip_prefix("f:") {
-        Some(name) => {
-            let Some(map) = value.as_object_mut() else { return };
-            let Some(inner) = map.get_mut(name) else { return };
-            remove_below(inner, name, rest);
-            if rest.is_empty() || is_empty(inner) {
-                map.remove(name);
-            }
-        }
-        None => {
-            let Some(items) = value.as_array_mut() else { return };
-            let Some(at) = position(list, items, step) else { return };
-            remove_below(&mut items[at], "", rest);
-            if rest.is_empty() {
-                items.remove(at);
-            }
-        }
-    }
-}
-
-/// A path as messages write it: `.spec.containers[name="web"].image`.
-fn display_path(path: &[String]) -> String {
-    let mut text = String::new();
-    for step in path {
-        match step.strip_prefix("f:") {
-            Some(name) => {
-                text.push('.');
-                text.push_str(name);
-            }
-            None => {
-                let key: Map<String, Value> =
-                    step.strip_prefix("k:").and_then(|k| serde_json::from_str(k).ok()).unwrap_or_default();
-                let parts: Vec<String> = key.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                text.push_str(&format!("[{}]", parts.join(",")));
-            }
-        }
-    }
-    text
-}
-
-fn decode(fields: &Value, path: &mut Path, paths: &mut BTreeSet<Path>) {
-    for (step, inner) in fields.as_object().into_iter().flatten() {
-        if step == "." {
-            paths.insert(path.clone());
-            continue;
-        }
-        path.push(step.clone());
-        if inner.as_object().is_none_or(Map::is_empty) {
-            paths.insert(path.clone());
-        }
-        decode(inner, path, paths);
-        path.pop();
-    }
-}
-
-fn encode(paths: &BTreeSet<Path>) -> Value {
-    let mut fields = json!({});
-    for path in paths {
-        let mut at = &mut fields;
-        for step in path {
-            at = &mut at[step.as_str()];
-            if !at.is_object() {
-                *at = json!({});
-            }
-        }
-        if path.last().is_some_and(|step| step.starts_with("k:")) {
-            at["."] = json!({});
-        }
-    }
-    fields
-}
-
-fn record(
-    merged: &mut Value,
-    live: &Value,
-    applier: &Applier<'_>,
-    applied: &BTreeSet<Path>,
-    others: &[(String, BTreeSet<Path>)],
-) {
-    let api_version = merged["apiVersion"].clone();
-    let entry = |manager: &str, paths: &BTreeSet<Path>| {
-        let fields = encode(paths);
-        let before = meta::items(live, "/metadata/managedFields")
-            .iter()
-            .find(|e| e["manager"] == manager && e["operation"] == "Apply" && e["fieldsV1"] == fields);
-        before.cloned().unwrap_or_else(|| {
-            json!({
-                "manager": manager,
-                "operation": "Apply",
-                "apiVersion": api_version,
-                "time": applier.time,
-                "fieldsType": "FieldsV1",
-                "fieldsV1": fields,
-            })
-        })
-    };
-    let mut entries: Vec<Value> = others
-        .iter()
-        .filter(|(_, paths)| !paths.is_empty())
-        .map(|(manager, paths)| entry(manager, paths))
-        .collect();
-    entries.push(entry(applier.manager, applied));
-    let updates =
-        meta::items(live, "/metadata/managedFields").iter().filter(|e| e["operation"] != "Apply").cloned();
-    entries.extend(updates);
-    meta::metadata(merged).insert("managedFields".to_owned(), Value::Array(entries));
 }
 
 #[cfg(test)]
@@ -312,11 +198,17 @@ mod tests {
     use super::*;
 
     fn by(manager: &'static str, force: Force) -> Applier<'static> {
-        Applier { manager, force, time: "2026-01-01T00:00:00Z".to_owned() }
+        let time = "2026-01-01T00:00:00Z".to_owned();
+        Applier { kind: registry::kind("configmaps"), part: Part::Main, manager, force, time }
     }
 
-    fn apply(live: &Value, configuration: &Value, applier: &Applier<'_>) -> Result<Value, StatusError> {
-        super::apply(live, configuration, configuration, applier)
+    fn update(live: &Value, body: &Value, applier: &Applier<'_>) -> Result<Value, StatusError> {
+        applier.update(live, &Configuration { written: body, decoded: body })
+    }
+
+    fn create(body: &Value, manager: &'static str) -> Value {
+        let live = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+        by(manager, Force::Refuse).create(&live, &Configuration { written: body, decoded: body }).unwrap()
     }
 
     fn config(data: &Value) -> Value {
@@ -325,30 +217,38 @@ mod tests {
 
     #[test]
     fn dropped_fields_are_removed_and_foreign_fields_stay() {
-        let live = apply(
-            &config(&json!({"foreign": "1"})),
-            &config(&json!({"a": "1", "b": "2"})),
-            &by("me", Force::Refuse),
-        )
-        .unwrap();
-        let live = apply(&live, &config(&json!({"a": "3"})), &by("me", Force::Refuse)).unwrap();
+        let foreign = config(&json!({"foreign": "1"}));
+        let live = update(&foreign, &config(&json!({"a": "1", "b": "2"})), &by("me", Force::Refuse)).unwrap();
+        let live = update(&live, &config(&json!({"a": "3"})), &by("me", Force::Refuse)).unwrap();
         assert_eq!(live["data"], json!({"foreign": "1", "a": "3"}));
+        let managers = managed_fields::read(&live);
+        let managers: Vec<&str> = managers.iter().map(|entry| entry.manager.as_str()).collect();
+        assert_eq!(managers, ["me", "before-first-apply"]);
     }
 
     #[test]
     fn fields_of_another_applier_are_taken_by_force_only() {
-        let live =
-            apply(&config(&json!({})), &config(&json!({"a": "1"})), &by("one", Force::Refuse)).unwrap();
-        let failure = apply(&live, &config(&json!({"a": "2"})), &by("two", Force::Refuse)).unwrap_err();
+        let live = create(&config(&json!({"a": "1"})), "one");
+        let failure = update(&live, &config(&json!({"a": "2"})), &by("two", Force::Refuse)).unwrap_err();
         assert_eq!(failure.message(), "Apply failed with 1 conflict: conflict with \"one\": .data.a");
-        let live = apply(&live, &config(&json!({"a": "2"})), &by("two", Force::TakeOver)).unwrap();
+        let live = update(&live, &config(&json!({"a": "2"})), &by("two", Force::TakeOver)).unwrap();
         assert_eq!(live["data"], json!({"a": "2"}));
     }
 
     #[test]
     fn reapplying_changes_nothing() {
         let applied = config(&json!({"a": "1"}));
-        let once = apply(&config(&json!({})), &applied, &by("me", Force::Refuse)).unwrap();
-        assert_eq!(apply(&once, &applied, &by("me", Force::Refuse)).unwrap(), once);
+        let once = create(&applied, "me");
+        assert_eq!(update(&once, &applied, &by("me", Force::Refuse)).unwrap(), once);
+    }
+
+    #[test]
+    fn dropping_everything_keeps_the_metadata() {
+        let mut applied = config(&json!({"a": "1"}));
+        applied["metadata"]["labels"] = json!({"b": "c"});
+        let once = create(&applied, "me");
+        let bare = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+        let live = update(&once, &bare, &by("me", Force::Refuse)).unwrap();
+        assert_eq!(live, bare);
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::api::route::{Query, Request};
+use crate::sandbox::api::route::{LONGEST_MANAGER, Query, Request};
 use crate::sandbox::fault::Verb;
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
@@ -11,9 +11,6 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::deletion::{DeleteOptions, Propagation};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::DryRun;
-
-/// The longest name of a field manager, in bytes.
-const LONGEST_MANAGER: usize = 128;
 
 /// The options of a create, an update or a patch.
 pub(crate) struct Options {

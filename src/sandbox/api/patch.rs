@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::sandbox::api::apply::{self, Applier, Force};
+use crate::sandbox::api::apply::{Applier, Configuration, Force};
 use crate::sandbox::api::options::Options;
 use crate::sandbox::api::route::Request;
 use crate::sandbox::api::{json_patch, merge_patch};
@@ -116,34 +116,38 @@ fn serve_apply(
             if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() },
         )));
     }
-    let configuration = kind.present(&checked.object);
+    let decoded = kind.present(&checked.object);
+    let configuration = Configuration { written: &body, decoded: &decoded };
     let force = if request.query.is_on("force") { Force::TakeOver } else { Force::Refuse };
-    let applier = Applier { manager, force, time: meta::format_time(store.now) };
+    let applier = Applier { kind, part, manager, force, time: meta::format_time(store.now) };
+    // The entries of the result are complete.
+    store.writer = None;
     if let Some(before) = store.object(key).cloned() {
         let live = kind.present(&before);
-        let mut after = apply::apply(&live, &configuration, &body, &applier)?;
+        let mut after = applier.update(&live, &configuration)?;
         for field in ["uid", "resourceVersion", "name", "namespace"] {
-            if let Some(value) = configuration["metadata"].get(field) {
+            if let Some(value) = decoded["metadata"].get(field) {
                 meta::metadata(&mut after).insert(field.to_owned(), value.clone());
             }
         }
         let refused = |cause: &str| StatusError::patched_object(&after, cause);
         let checked = (kind.check)(after.clone()).map_err(|cause| refused(&cause))?;
-        write::check_name(key, &configuration)?;
+        write::check_name(key, &decoded)?;
         write::check_name_and_namespace(key, &checked.object)?;
         return write::change(store, key, &before, checked.object, part, options.dry_run)
             .map(|o| (o, WriteOutcome::Changed));
     }
-    write::check_name(key, &configuration)?;
+    write::check_name(key, &decoded)?;
     if part == Part::Status {
         return Err(StatusError::not_found(kind, &key.name));
     }
-    let uid = meta::uid(&configuration);
+    let uid = meta::uid(&decoded);
     if !uid.is_empty() {
         return Err(StatusError::uid_of_nothing(kind, &key.name, uid));
     }
-    let live = json!({"apiVersion": configuration["apiVersion"], "kind": configuration["kind"], "metadata": {"name": key.name}});
-    let mut object = apply::apply(&live, &configuration, &body, &applier)?;
+    let live =
+        json!({"apiVersion": decoded["apiVersion"], "kind": decoded["kind"], "metadata": {"name": key.name}});
+    let mut object = applier.create(&live, &configuration)?;
     // A new object has no version that could differ.
     meta::metadata(&mut object).remove("resourceVersion");
     write::create(store, kind, &key.namespace, object, options.dry_run).map(|o| (o, WriteOutcome::Created))

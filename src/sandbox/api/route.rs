@@ -21,6 +21,7 @@ pub(crate) struct Request {
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
     path: String,
+    user_agent: String,
 }
 
 #[derive(Debug)]
@@ -89,7 +90,16 @@ impl Request {
         let header = parts.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let content_type = header.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
         let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        Self { verb, target, query, content_type, body, path }
+        let agent = parts.headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let user_agent = agent.unwrap_or_default().to_owned();
+        Self { verb, target, query, content_type, body, path, user_agent }
+    }
+
+    /// Who writes: the manager that the request names, or else the program that sent it.
+    pub(crate) fn manager(&self) -> String {
+        let program =
+            || self.user_agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown");
+        self.query.value("fieldManager").unwrap_or_else(program).chars().take(LONGEST_MANAGER).collect()
     }
 
     /// The request as faults see it.
@@ -149,6 +159,9 @@ impl Request {
         })
     }
 }
+
+/// The longest name of a field manager.
+pub(crate) const LONGEST_MANAGER: usize = 128;
 
 /// The content types that the server accepts. Protobuf is named as the server names it, but not read.
 const OBJECT_TYPES: [&str; 3] =

@@ -13,6 +13,7 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
@@ -61,6 +62,7 @@ pub(crate) fn serve(store: &mut Store, request: &Request, key: &Key) -> Result<R
         meta::metadata(&mut after).insert("resourceVersion".to_owned(), version.clone());
     }
     let dry_run = Options::of(request)?.dry_run;
+    store.writer = Some(Writer { manager: request.manager(), subresource: "scale" });
     let after = write::change(store, key, &before, after, Part::Main, dry_run)?;
     Ok(Response::Json(200, self::scale(&after)))
 }

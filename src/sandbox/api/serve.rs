@@ -18,6 +18,7 @@ use crate::sandbox::object::kind::{Kind, Persistence, Scope, StatusSubresource};
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::deletion;
+use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::watch_cache::WatchCache;
 use crate::sandbox::store::write::{self, Part, WriteOutcome};
@@ -34,6 +35,7 @@ pub(crate) fn serve(
         Target::NoSuchResource => return Err(StatusError::no_such_resource()),
         Target::NoSuchPath => return Ok(Response::Text(404, "404 page not found\n".to_owned())),
     };
+    store.writer = Some(Writer { manager: request.manager(), subresource: "" });
     let Some(name) = &resource.name else { return serve_collection(store, cache, request, resource) };
     if resource.kind.persistence == Persistence::Virtual {
         return Err(StatusError::no_such_resource());

@@ -31,12 +31,28 @@ use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::deletion::{FOREGROUND, ORPHAN};
+use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::objects::{Store, definition_of};
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task, WorkItem};
 use crate::sandbox::validation::registry;
 
 /// Runs a controller for one object.
 pub(crate) fn run(store: &mut Store, work: &WorkItem) {
+    store.writer = Some(Writer::named(match work.task {
+        Task::Kubelet => "kubelet",
+        Task::CloneSet => "manager",
+        Task::LoadBalancer => "cloud-controller-manager",
+        Task::Definition => "kube-apiserver",
+        Task::Deployment
+        | Task::ReplicaSet
+        | Task::StatefulSet
+        | Task::DaemonSet
+        | Task::Job
+        | Task::Claim
+        | Task::Collect
+        | Task::Finalize
+        | Task::Namespace => "kube-controller-manager",
+    }));
     match work.task {
         Task::Deployment => deployment::sync(store, &work.key),
         Task::ReplicaSet => replicaset::sync(store, &work.key),

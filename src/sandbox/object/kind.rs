@@ -37,6 +37,8 @@ pub(crate) struct Definition {
     pub(crate) default: fn(&mut Value),
     /// Sets, after the defaults, what the server derives from the object and the one that it replaces.
     pub(crate) derive: fn(&mut Value, Option<&Value>),
+    /// The same for what no field manager owns.
+    pub(crate) allocate: fn(&mut Value, Option<&Value>),
     /// The errors of an object, given the one that it replaces.
     pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<FieldError>,
     /// Converts an object from the version in which it is stored to this one, but for `apiVersion`.

@@ -8,6 +8,7 @@
 //! [API conventions]: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 
 pub(super) mod field_error;
+pub(super) mod field_set;
 pub(super) mod hash;
 pub(super) mod key;
 pub(super) mod kind;

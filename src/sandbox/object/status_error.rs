@@ -130,19 +130,27 @@ impl StatusError {
         Self { code: 409, reason: "Conflict", message, details: Some(details(name, kind.group, resource)) }
     }
 
-    /// 409: an applied field belongs to another manager.
+    /// 409: applied fields belong to other managers. The conflicts, each a manager and a field, are in order.
     pub(crate) fn apply_conflict(conflicts: &[(String, String)]) -> Self {
-        let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
-        let listed: Vec<String> =
-            conflicts.iter().map(|(m, f)| format!("conflict with \"{m}\": {f}")).collect();
-        let message = match listed.as_slice() {
-            [one] => format!("Apply failed with 1 {plural}: {one}"),
-            many => format!("Apply failed with {} {plural}: {}", many.len(), many.join(", ")),
+        let message = match conflicts {
+            [(manager, field)] => format!("Apply failed with 1 conflict: conflict with {manager}: {field}"),
+            many => {
+                let mut lines: Vec<String> = Vec::new();
+                let mut last = None;
+                for (manager, field) in many {
+                    if last != Some(manager) {
+                        lines.push(format!("conflicts with {manager}:"));
+                        last = Some(manager);
+                    }
+                    lines.push(format!("- {field}"));
+                }
+                format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+            }
         };
         let causes: Vec<Value> = conflicts
             .iter()
             .map(|(manager, field)| {
-                json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field})
+                json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field})
             })
             .collect();
         Self { code: 409, reason: "Conflict", message, details: Some(json!({"causes": causes})) }

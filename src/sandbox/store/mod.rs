@@ -10,6 +10,7 @@
 pub(super) mod change;
 pub(super) mod deletion;
 pub(super) mod file;
+pub(super) mod managed_fields;
 pub(super) mod objects;
 pub(super) mod queue;
 pub(super) mod watch_cache;

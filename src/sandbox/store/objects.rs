@@ -18,6 +18,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
+use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::queue::WorkQueue;
 use crate::sandbox::validation::{defined, registry};
 
@@ -59,6 +60,8 @@ pub(crate) struct Store {
     /// Who acts, and the verb of the request.
     pub(crate) actor: Actor,
     pub(crate) verb: Verb,
+    /// The manager that the running write is recorded for; none if its object already has all entries.
+    pub(crate) writer: Option<Writer>,
 }
 
 /// The version of an empty cluster. A list must not return zero, which means "any" to a watch.

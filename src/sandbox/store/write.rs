@@ -14,8 +14,10 @@ use crate::sandbox::object::kind::{
 };
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
+use crate::sandbox::store::change::Actor;
+use crate::sandbox::store::managed_fields;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::validation::metadata;
+use crate::sandbox::validation::{metadata, zero};
 
 /// `dryRun=All`: an accepted write is answered and not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +98,14 @@ fn create_object(
     {
         object.remove("status");
     }
+    let given = object.clone();
     (kind.default)(&mut object);
     (kind.derive)(&mut object, None);
+    // Controllers create too many objects to follow them all.
+    if store.actor == Actor::Client && kind.persistence == Persistence::Stored {
+        record(store, kind, Part::Main, &given, &zero::zero(kind), &mut object);
+    }
+    (kind.allocate)(&mut object, None);
     if kind.persistence == Persistence::Virtual {
         meta::metadata(&mut object).clear();
         return Ok(Arc::new(object));
@@ -184,8 +192,13 @@ pub(crate) fn change(
         }
     }
     keep_allocated_fields(before, &mut object);
+    let given = kind.is("services").then(|| object.clone());
     (kind.default)(&mut object);
     (kind.derive)(&mut object, Some(before));
+    if before["metadata"].get("managedFields").is_some() {
+        record(store, kind, part, given.as_ref().unwrap_or(&Value::Null), before, &mut object);
+    }
+    (kind.allocate)(&mut object, Some(before));
     let mut errors = metadata::on_update(&object, before);
     errors.extend((kind.validate)(&object, Some(before)));
     if !errors.is_empty() {
@@ -210,6 +223,14 @@ pub(crate) fn change(
         return Ok(Arc::new(object));
     }
     Ok(store.put(key.clone(), object))
+}
+
+/// Records who owns what a write changes. `given` is the object before it was completed.
+fn record(store: &Store, kind: Kind, part: Part, given: &Value, before: &Value, object: &mut Value) {
+    let Some(writer) = &store.writer else { return };
+    let seen = managed_fields::without_allocated(kind, object, given, before);
+    let now = meta::format_time(store.now);
+    managed_fields::record(kind, before, object, &seen, writer, part, &now);
 }
 
 /// The resource version that a body requires; zero and the empty text require none.

@@ -26,22 +26,24 @@ pub(crate) fn default(object: &mut Value) {
     let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     set(spec, "podReplacementPolicy", json!(replacement));
     template(spec);
+    if let (None, Some(labels)) =
+        (meta::labels(object), object.pointer("/spec/template/metadata/labels").cloned())
+    {
+        meta::metadata(object).insert("labels".to_owned(), labels);
+    }
     default_status(object, json!({}));
 }
 
 /// Generates the selector of a new Job, and the labels that it chooses.
-pub(crate) fn derive(object: &mut Value, before: Option<&Value>) {
+pub(crate) fn select(object: &mut Value, before: Option<&Value>) {
     if before.is_some() || object["spec"]["manualSelector"] == true {
-        let labels = object.pointer("/spec/template/metadata/labels").cloned();
-        if let (None, None, Some(labels)) = (before, meta::labels(object), labels) {
-            meta::metadata(object).insert("labels".to_owned(), labels);
-        }
         return;
     }
     let (uid, name) = (meta::uid(object).to_owned(), meta::name(object).to_owned());
-    let template = meta::object_mut(&mut object["spec"]["template"], "metadata");
-    let shared = template.contains_key("labels");
-    let labels = template.entry("labels").or_insert_with(|| json!({}));
+    let template = object.pointer("/spec/template/metadata/labels").cloned();
+    // Labels that were copied from the template get the generated ones as well.
+    let is_copied = template.is_some() && template.as_ref() == object.pointer("/metadata/labels");
+    let mut labels = template.unwrap_or_else(|| json!({}));
     for (label, value) in [
         (CONTROLLER_UID, &uid),
         ("controller-uid", &uid),
@@ -50,11 +52,11 @@ pub(crate) fn derive(object: &mut Value, before: Option<&Value>) {
     ] {
         labels[label] = json!(value);
     }
-    let labels = labels.clone();
-    object["spec"]["selector"]["matchLabels"][CONTROLLER_UID] = json!(uid);
-    if shared && meta::labels(object).is_none() {
-        meta::metadata(object).insert("labels".to_owned(), labels);
+    if is_copied {
+        object["metadata"]["labels"] = labels.clone();
     }
+    object["spec"]["template"]["metadata"]["labels"] = labels;
+    object["spec"]["selector"]["matchLabels"][CONTROLLER_UID] = json!(uid);
 }
 
 pub(crate) fn validate(object: &Value, before: Option<&Value>) -> Vec<FieldError> {

@@ -34,8 +34,10 @@ mod secret;
 mod service;
 mod simple;
 mod stateful_set;
+pub(super) mod structure;
 mod typed;
 mod workload;
+pub(super) mod zero;
 
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 const IMMUTABLE: &str = "field is immutable";

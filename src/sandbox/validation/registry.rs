@@ -56,6 +56,7 @@ pub(super) const PLAIN: Definition = Definition {
     check: typed::anything,
     default: |_| (),
     derive: |_, _| (),
+    allocate: |_, _| (),
     validate: |_, _| Vec::new(),
     convert: |object| object,
 };

@@ -3,8 +3,8 @@
 //! UIDs and resource versions become ordinals by their first appearance, so that equal stays equal; a version
 //! that is less than one seen before says so. The version of a list is compared by whether it is as late as
 //! everything seen. Times of today, addresses that were allotted, generated suffixes and tokens become
-//! placeholders. Of `managedFields` only what was applied is compared, by manager: the sandbox, as its
-//! documentation says, does not track others. What a decoder says about a text it cannot read, which names Go's
+//! placeholders. Of `managedFields` only what requests wrote is compared, by manager: the sandbox, as its
+//! documentation says, does not follow what controllers create. What a decoder says about a text it cannot read, which names Go's
 //! types and their places, is cut off behind the server's own words. A complaint that the server repeats because
 //! several of its layers look at the same field counts once.
 
@@ -72,6 +72,9 @@ fn meet(sides: &mut [Names; 2], next: &mut usize, field: &str, one: &Value, othe
     }
 }
 
+/// The managers of writes that no request of a script made. The sandbox does not follow objects that they create.
+const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "kube-apiserver", "kubelet", "control-plane"];
+
 /// What was seen so far on one side.
 #[derive(Default)]
 struct Names {
@@ -123,7 +126,9 @@ impl Names {
             } else {
                 self.value(field, value)
             };
-            alike.insert(field.clone(), value);
+            // Managers own items of lists by their keys.
+            let field = if field.starts_with("k:") { self.text(field) } else { field.clone() };
+            alike.insert(field, value);
         }
         if let Some(metadata) = map.get("metadata") {
             let mut holder = json!({"metadata": metadata});
@@ -133,8 +138,17 @@ impl Names {
             alike.insert("metadata".to_owned(), self.value("metadata", &holder["metadata"]));
         }
         if let Some(entries) = alike.get_mut("managedFields").and_then(Value::as_array_mut) {
-            entries.retain(|entry| entry["operation"] == "Apply");
-            entries.sort_by_key(|entry| entry["manager"].to_string());
+            let is_controller = |entry: &Value| CONTROLLERS.iter().any(|name| entry["manager"] == *name);
+            entries.retain(|entry| !is_controller(entry));
+            entries.sort_by_key(|entry| {
+                ["operation", "manager", "subresource", "apiVersion"].map(|field| entry[field].to_string())
+            });
+        }
+        // Reviews are not stored.
+        if alike.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("Review"))
+            && let Some(metadata) = alike.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            metadata.remove("managedFields");
         }
         if alike.get("field").is_some_and(|field| field == "patch")
             && let Some(Value::String(message)) = map.get("message")

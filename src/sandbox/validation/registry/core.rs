@@ -84,7 +84,7 @@ pub(super) static TABLE: &[Definition] = &[
         delete_response: DeleteResponse::Object,
         check: typed::check_workload::<PersistentVolumeClaim>,
         default: claim::default,
-        derive: claim::protect,
+        allocate: claim::protect,
         validate: claim::validate,
         ..PLAIN
     },

@@ -78,7 +78,7 @@ pub(super) static TABLE: &[Definition] = &[
         status: StatusSubresource::Present,
         check: typed::check_workload::<Job>,
         default: job::default,
-        derive: job::derive,
+        allocate: job::select,
         validate: job::validate,
         ..PLAIN
     },
