@@ -9,8 +9,8 @@
 //! `tests/real/conformance` sends the same requests to both and compares. It leaves out
 //!
 //! * protobuf, `Table` and `PartialObjectMetadata` responses, compression, OpenAPI and aggregated discovery;
-//! * field managers other than appliers: `managedFields` lists appliers only, and an apply conflicts with them only;
-//!   apply to `/scale`;
+//! * the field managers of objects that controllers create (ReplicaSets, their pods, events): the objects of clients have
+//!   all of them; apply to `/scale`; field by field ownership of lists in custom resources;
 //! * authentication, authorization and admission: every request is allowed, and access reviews answer so; quotas,
 //!   limits, disruption budgets, autoscalers, cron jobs, ingresses, network policies and roles are stored and have no
 //!   effect;

@@ -56,8 +56,15 @@ fn retain_sent(decoded: &mut Value, sent: &Value) {
     match (decoded, sent) {
         (Value::Object(decoded), Value::Object(sent)) => {
             decoded.retain(|name, _| sent.contains_key(name));
-            for (name, value) in decoded.iter_mut() {
-                retain_sent(value, &sent[name]);
+            for (name, value) in sent {
+                match decoded.get_mut(name) {
+                    Some(decoded) => retain_sent(decoded, value),
+                    // Decoding drops what is empty.
+                    None if *value == json!([]) || *value == json!({}) => {
+                        decoded.insert(name.clone(), value.clone());
+                    }
+                    None => (),
+                }
             }
         }
         (Value::Array(decoded), Value::Array(sent)) if decoded.len() == sent.len() => {
@@ -135,8 +142,18 @@ impl Applier<'_> {
         if is_same {
             return Ok(live.clone());
         }
-        others.push(self.entry(fields));
-        managed_fields::write(&mut object, others);
+        // The time is that of the last change of the object, not of its owners.
+        let last = own.into_iter().next().map(|last| last.time).unwrap_or_default();
+        let time = if changes.is_empty() { last } else { self.time.clone() };
+        others.push(Entry {
+            manager: self.manager.to_owned(),
+            operation: Operation::Apply,
+            api_version: self.kind.api_version(),
+            subresource: self.subresource().to_owned(),
+            time,
+            fields,
+        });
+        managed_fields::write(&mut object, &others);
         Ok(object)
     }
 
@@ -150,17 +167,6 @@ impl Applier<'_> {
         match self.part {
             Part::Main => "",
             Part::Status => "status",
-        }
-    }
-
-    fn entry(&self, fields: FieldSet) -> Entry {
-        Entry {
-            manager: self.manager.to_owned(),
-            operation: Operation::Apply,
-            api_version: self.kind.api_version(),
-            subresource: self.subresource().to_owned(),
-            time: self.time.clone(),
-            fields,
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct FieldSet {
     /// Whether the node itself is in the set.
     pub(crate) is_member: bool,
     /// What is below it, by step: `f:spec`, `k:{"name":"web"}`, `v:"text"`.
-    pub(crate) children: BTreeMap<String, FieldSet>,
+    pub(crate) children: BTreeMap<String, Self>,
 }
 
 impl FieldSet {
@@ -29,7 +29,7 @@ impl FieldSet {
     /// Adds what is below a step.
     pub(crate) fn add(&mut self, step: String, below: Self) {
         if !below.is_empty() {
-            self.children.entry(step).or_default().extend(&below);
+            self.children.entry(step).and_modify(|there| there.extend(&below)).or_insert(below);
         }
     }
 
@@ -63,6 +63,17 @@ impl FieldSet {
             is_member: self.is_member && other.is_member,
             children: self.children.iter().filter_map(below).collect(),
         }
+    }
+
+    /// Whether a member is in FieldsV1 as well.
+    pub(crate) fn meets(&self, fields: &Value) -> bool {
+        let Some(map) = fields.as_object() else { return false };
+        let is_other = map.is_empty() || map.contains_key(".");
+        (self.is_member && is_other)
+            || self
+                .children
+                .iter()
+                .any(|(step, below)| map.get(step).is_some_and(|fields| below.meets(fields)))
     }
 
     /// Every member as messages write it: `.spec.containers[name="web"].image`.

@@ -9,7 +9,6 @@ pub(crate) mod comparison;
 
 use serde_json::{Value, json};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use self::comparison::Comparison;
 use crate::sandbox::object::field_set::{FieldSet, field};
@@ -66,25 +65,22 @@ pub(crate) fn read(object: &Value) -> Vec<Entry> {
 }
 
 /// Writes the entries that own something, in the server's order.
-pub(crate) fn write(object: &mut Value, mut entries: Vec<Entry>) {
-    entries.retain(|entry| !entry.fields.is_empty());
-    entries.sort_by(Entry::order);
-    let entry = |entry: &Entry| {
-        let mut written = json!({
-            "operation": if entry.operation == Operation::Apply { "Apply" } else { "Update" },
-            "apiVersion": entry.api_version,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": entry.fields.written(),
-        });
-        let Entry { manager, subresource, time, .. } = entry;
-        for (field, text) in [("manager", manager), ("subresource", subresource), ("time", time)] {
-            if !text.is_empty() {
-                written[field] = json!(text);
-            }
-        }
-        written
-    };
-    let entries: Vec<Value> = entries.iter().map(entry).collect();
+pub(crate) fn write(object: &mut Value, entries: &[Entry]) {
+    let entries = entries.iter().filter(|entry| !entry.fields.is_empty()).map(Entry::written).collect();
+    write_in_order(object, entries);
+}
+
+fn write_in_order(object: &mut Value, mut entries: Vec<Value>) {
+    entries.sort_by(|one, other| {
+        // The names of the operations are in their order.
+        let fields = ["operation", "time", "manager", "apiVersion", "subresource"];
+        let key = |entry: &Value, field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+        fields
+            .iter()
+            .map(|field| key(one, field).cmp(&key(other, field)))
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
+    });
     if entries.is_empty() {
         meta::metadata(object).remove("managedFields");
     } else {
@@ -93,12 +89,20 @@ pub(crate) fn write(object: &mut Value, mut entries: Vec<Entry>) {
 }
 
 impl Entry {
-    fn order(&self, other: &Self) -> Ordering {
-        let key = |entry: &Self| {
-            let Entry { manager, operation, api_version, subresource, time, .. } = entry;
-            (*operation, time.clone(), manager.clone(), api_version.clone(), subresource.clone())
-        };
-        key(self).cmp(&key(other))
+    fn written(&self) -> Value {
+        let mut written = json!({
+            "operation": if self.operation == Operation::Apply { "Apply" } else { "Update" },
+            "apiVersion": self.api_version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": self.fields.written(),
+        });
+        let Self { manager, subresource, time, .. } = self;
+        for (field, text) in [("manager", manager), ("subresource", subresource), ("time", time)] {
+            if !text.is_empty() {
+                written[field] = json!(text);
+            }
+        }
+        written
     }
 
     /// The manager as messages name it.
@@ -114,88 +118,103 @@ impl Entry {
     }
 }
 
-/// Gives a writer the fields in which `seen` differs from `before`.
+/// A write: what there was, and what there is now but for what belongs to no manager.
+pub(crate) struct Change<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) before: &'a Value,
+    pub(crate) after: &'a Value,
+    pub(crate) part: Part,
+}
+
+/// The entries of an object after a write, for [`set`]; nothing if the write changes no field. `entries` are those that
+/// it had.
 pub(crate) fn record(
-    kind: Kind,
-    before: &Value,
-    after: &mut Value,
-    seen: &Value,
+    change: &Change<'_>,
+    entries: &[Value],
     writer: &Writer,
-    part: Part,
     now: &str,
-) {
-    let subresource = match part {
+) -> Option<Vec<Value>> {
+    let subresource = match change.part {
         Part::Main => writer.subresource,
         Part::Status => "status",
     };
-    let version = kind.api_version();
-    let mut changes = Changes { kind, before, after: seen, part, by_version: BTreeMap::new() };
-    let own = changes.in_version(&version).clone();
-    if own.is_empty() {
-        return;
-    }
-    let mut entries = read(after);
+    let version = change.kind.api_version();
+    let own = change.in_version(change.kind);
     // An entry without anything is how a client asks to forget all managers.
-    entries.retain(|entry| !entry.api_version.is_empty());
-    let has_owner = entries.iter().any(|entry| !entry.fields.common(&own.touched()).is_empty());
-    for entry in &mut entries {
-        let changes = changes.in_version(&entry.api_version);
-        entry.fields = entry.fields.without(&changes.touched()).without(&changes.removed);
+    let is_entry = |entry: &&Value| entry.get("apiVersion").is_some();
+    if own.is_empty() && entries.iter().all(|entry| is_entry(&entry)) {
+        return None;
     }
-    let mut touched = own.touched();
-    let mut now = now;
-    if subresource == "scale" {
-        // As the server records a size: without a time, and not at all if it is zero or had no owner.
-        now = "";
-        if !has_owner || meta::number(seen, "/spec/replicas") == 0 {
-            touched = FieldSet::default();
-        }
-    }
-    if !touched.is_empty() {
-        let is_own = |entry: &&mut Entry| {
-            entry.operation == Operation::Update
-                && entry.manager == writer.manager
-                && entry.api_version == version
-                && entry.subresource == subresource
+    let (mut touched, all) = (own.touched(), own.all());
+    let (mut left, mut has_owner) = (Vec::new(), false);
+    for entry in entries.iter().filter(is_entry) {
+        has_owner |= touched.meets(&entry["fieldsV1"]);
+        let lost = match change.other_version(meta::text(entry, "/apiVersion")) {
+            None => all.meets(&entry["fieldsV1"]).then(|| all.clone()),
+            Some(other) => Some(change.in_version(other).all()),
         };
-        match entries.iter_mut().find(is_own) {
-            Some(entry) => {
-                entry.fields.extend(&touched);
-                now.clone_into(&mut entry.time);
+        let mut entry = entry.clone();
+        if let Some(lost) = lost {
+            let fields = FieldSet::read(&entry["fieldsV1"]).without(&lost);
+            if fields.is_empty() {
+                continue;
             }
-            None => entries.push(Entry {
-                manager: writer.manager.clone(),
-                operation: Operation::Update,
-                api_version: version,
-                subresource: subresource.to_owned(),
-                time: now.to_owned(),
-                fields: touched,
-            }),
+            entry["fieldsV1"] = fields.written();
         }
+        left.push(entry);
     }
-    write(after, entries);
+    let is_scale = subresource == "scale";
+    if is_scale && (!has_owner || meta::number(change.after, "/spec/replicas") == 0) {
+        // As the server records a size: not at all if it is zero or had no owner.
+        touched = FieldSet::default();
+    }
+    let mine = Entry {
+        manager: writer.manager.clone(),
+        operation: Operation::Update,
+        api_version: version,
+        subresource: subresource.to_owned(),
+        time: if is_scale { String::new() } else { now.to_owned() },
+        fields: touched,
+    };
+    if !mine.fields.is_empty() {
+        add(&mut left, mine);
+    }
+    Some(left)
 }
 
-/// What a write changes, in each version in which managers know the object.
-struct Changes<'a> {
-    kind: Kind,
-    before: &'a Value,
-    after: &'a Value,
-    part: Part,
-    by_version: BTreeMap<String, Comparison>,
+/// Adds an entry, or its fields to the one of the same manager.
+fn add(entries: &mut Vec<Value>, mut mine: Entry) {
+    let is_mine = |entry: &Value| {
+        let text = |field: &str| entry[field].as_str().unwrap_or_default();
+        text("operation") == "Update"
+            && text("manager") == mine.manager
+            && text("apiVersion") == mine.api_version
+            && text("subresource") == mine.subresource
+    };
+    if let Some(at) = entries.iter().position(is_mine) {
+        mine.fields.extend(&FieldSet::read(&entries.remove(at)["fieldsV1"]));
+    }
+    entries.push(mine.written());
 }
 
-impl Changes<'_> {
-    fn in_version(&mut self, version: &str) -> &Comparison {
-        let Self { kind, before, after, part, by_version } = self;
-        by_version.entry(version.to_owned()).or_insert_with(|| {
-            let kind = registry::find_kind(version, kind.kind).unwrap_or(*kind);
-            let mut changes = comparison::compare(kind, &kind.present(before), &kind.present(after));
-            for set in [&mut changes.added, &mut changes.modified, &mut changes.removed] {
-                strip(kind, set, *part);
-            }
-            changes
-        })
+/// Writes recorded entries.
+pub(crate) fn set(object: &mut Value, entries: Vec<Value>) {
+    write_in_order(object, entries);
+}
+
+impl Change<'_> {
+    /// The kind in which a manager of another version knows the object.
+    fn other_version(&self, version: &str) -> Option<Kind> {
+        let is_own = version == self.kind.version || version == self.kind.api_version();
+        if is_own { None } else { registry::find_kind(version, self.kind.kind) }
+    }
+
+    fn in_version(&self, kind: Kind) -> Comparison {
+        let mut found = comparison::compare(kind, &kind.present(self.before), &kind.present(self.after));
+        for set in [&mut found.added, &mut found.modified, &mut found.removed] {
+            strip(kind, set, self.part);
+        }
+        found
     }
 }
 
@@ -227,39 +246,43 @@ pub(crate) fn strip(kind: Kind, fields: &mut FieldSet, part: Part) {
     }
     match part {
         Part::Main if kind.status == StatusSubresource::Present => {
-            drop(fields.children.remove(&field("status")))
+            fields.children.remove(&field("status"));
         }
         Part::Main => (),
         Part::Status => drop(fields.children.remove(&field("spec"))),
     }
 }
 
-/// A new object without what the server allocated for it, as `given` was before. Of a change, what the object had
-/// before stays.
-pub(crate) fn without_allocated(kind: Kind, object: &Value, given: &Value, before: &Value) -> Value {
-    let mut object = object.clone();
+/// An object without what the server allocated for it, which it did not have when it was `given`; nothing if that is the
+/// object itself. What the object had before a change stays.
+pub(crate) fn without_allocated(
+    kind: Kind,
+    object: &Value,
+    given: Option<&Value>,
+    before: &Value,
+) -> Option<Value> {
+    let given = given?;
     let is_allocated = |path: &str| given.pointer(path).is_none() && before.pointer(path).is_none();
+    let mut object = object.clone();
+    let spec = meta::object_mut(&mut object, "spec");
     let allocated: &[&str] = match kind.plural {
-        "services" => &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
         "namespaces" => &["finalizers"],
-        _ => &[],
+        _ => &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
     };
     for name in allocated.iter().filter(|name| is_allocated(&format!("/spec/{name}"))) {
-        meta::object_mut(&mut object, "spec").remove(*name);
+        spec.remove(*name);
     }
-    let ports = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
-    for (at, port) in ports.into_iter().flatten().enumerate().filter(|_| kind.is("services")) {
-        if let Some(port) =
-            port.as_object_mut().filter(|_| is_allocated(&format!("/spec/ports/{at}/nodePort")))
-        {
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for (at, port) in ports.into_iter().flatten().enumerate() {
+        let port = port.as_object_mut();
+        if let Some(port) = port.filter(|_| is_allocated(&format!("/spec/ports/{at}/nodePort"))) {
             port.remove("nodePort");
         }
     }
-    if kind.is("namespaces")
-        && object["spec"] == json!({})
-        && let Some(object) = object.as_object_mut()
-    {
-        object.remove("spec");
-    }
-    object
+    Some(object)
+}
+
+/// Whether the server allocates fields of a kind while it completes an object.
+pub(crate) fn allocates(kind: Kind) -> bool {
+    kind.is("services") || kind.is("namespaces")
 }

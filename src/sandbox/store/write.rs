@@ -15,7 +15,7 @@ use crate::sandbox::object::kind::{
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::change::Actor;
-use crate::sandbox::store::managed_fields;
+use crate::sandbox::store::managed_fields::{self, Change};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation::{metadata, zero};
 
@@ -98,12 +98,12 @@ fn create_object(
     {
         object.remove("status");
     }
-    let given = object.clone();
+    let given = managed_fields::allocates(kind).then(|| object.clone());
     (kind.default)(&mut object);
     (kind.derive)(&mut object, None);
     // Controllers create too many objects to follow them all.
     if store.actor == Actor::Client && kind.persistence == Persistence::Stored {
-        record(store, kind, Part::Main, &given, &zero::zero(kind), &mut object);
+        record(store, kind, Part::Main, given.as_ref(), &zero::zero(kind), &mut object);
     }
     (kind.allocate)(&mut object, None);
     if kind.persistence == Persistence::Virtual {
@@ -192,11 +192,11 @@ pub(crate) fn change(
         }
     }
     keep_allocated_fields(before, &mut object);
-    let given = kind.is("services").then(|| object.clone());
+    let given = managed_fields::allocates(kind).then(|| object.clone());
     (kind.default)(&mut object);
     (kind.derive)(&mut object, Some(before));
     if before["metadata"].get("managedFields").is_some() {
-        record(store, kind, part, given.as_ref().unwrap_or(&Value::Null), before, &mut object);
+        record(store, kind, part, given.as_ref(), before, &mut object);
     }
     (kind.allocate)(&mut object, Some(before));
     let mut errors = metadata::on_update(&object, before);
@@ -226,11 +226,15 @@ pub(crate) fn change(
 }
 
 /// Records who owns what a write changes. `given` is the object before it was completed.
-fn record(store: &Store, kind: Kind, part: Part, given: &Value, before: &Value, object: &mut Value) {
+fn record(store: &Store, kind: Kind, part: Part, given: Option<&Value>, before: &Value, object: &mut Value) {
     let Some(writer) = &store.writer else { return };
     let seen = managed_fields::without_allocated(kind, object, given, before);
     let now = meta::format_time(store.now);
-    managed_fields::record(kind, before, object, &seen, writer, part, &now);
+    let change = Change { kind, before, after: seen.as_ref().unwrap_or(object), part };
+    let entries = meta::items(object, "/metadata/managedFields");
+    if let Some(entries) = managed_fields::record(&change, entries, writer, &now) {
+        managed_fields::set(object, entries);
+    }
 }
 
 /// The resource version that a body requires; zero and the empty text require none.

@@ -88,6 +88,9 @@ const WHOLE: [&str; 21] = [
     "selector",
 ];
 
+/// Lists whose items are owned as a whole.
+const WHOLE_ITEMS: [&str; 3] = ["imagePullSecrets", "ownerReferences", "secrets"];
+
 impl Place<'_> {
     /// An object of a kind.
     pub(crate) fn root(kind: Kind) -> Self {
@@ -97,7 +100,9 @@ impl Place<'_> {
     /// Whether a field of this place is declared. The key of a map is not.
     pub(crate) fn declares(self, field: &str) -> bool {
         match self.naming {
-            Naming::Record => self.kind.origin != Origin::Defined || self.name != "" || field == "metadata",
+            Naming::Record => {
+                self.kind.origin != Origin::Defined || !self.name.is_empty() || field == "metadata"
+            }
             Naming::Map | Naming::Unknown => false,
         }
     }
@@ -126,7 +131,7 @@ impl Place<'_> {
             Value::Object(_) if self.is_whole(name) => Structure::Whole,
             Value::Object(_) => Structure::Fields(self.field(name)),
             Value::Array(_) => match self.list(name) {
-                Some(keys) if keys.is_empty() || name == "ownerReferences" => Structure::WholeItems(keys),
+                Some(keys) if keys.is_empty() || WHOLE_ITEMS.contains(&name) => Structure::WholeItems(keys),
                 Some(keys) => Structure::Items(keys, self.field(name)),
                 None => Structure::Whole,
             },

@@ -4,9 +4,9 @@
 //! that is less than one seen before says so. The version of a list is compared by whether it is as late as
 //! everything seen. Times of today, addresses that were allotted, generated suffixes and tokens become
 //! placeholders. Of `managedFields` only what requests wrote is compared, by manager: the sandbox, as its
-//! documentation says, does not follow what controllers create. What a decoder says about a text it cannot read, which names Go's
-//! types and their places, is cut off behind the server's own words. A complaint that the server repeats because
-//! several of its layers look at the same field counts once.
+//! documentation says, does not follow what controllers create. What a decoder says about a text it cannot read,
+//! which names Go's types and their places, is cut off behind the server's own words. A complaint that the server
+//! repeats because several of its layers look at the same field counts once.
 
 use std::collections::HashMap;
 

@@ -3,7 +3,7 @@
 //! It stands for `sigs.k8s.io/structured-merge-diff`. It must not know about managers.
 
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::object::field_set::{FieldSet, field};
 use crate::sandbox::object::kind::Kind;
@@ -20,6 +20,13 @@ pub(crate) struct Comparison {
 impl Comparison {
     pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
+
+    /// Everything that differs.
+    pub(crate) fn all(&self) -> FieldSet {
+        let mut all = self.touched();
+        all.extend(&self.removed);
+        all
     }
 
     /// What a writer of the second object becomes the owner of.
@@ -58,11 +65,15 @@ fn fields(
     after: Option<&Map<String, Value>>,
 ) -> Comparison {
     let mut found = Comparison::default();
-    let names: BTreeSet<&String> = before.into_iter().chain(after).flat_map(Map::keys).collect();
-    for name in names {
-        let (before, after) = (before.and_then(|map| map.get(name)), after.and_then(|map| map.get(name)));
-        if before != after {
-            found.add(&field(name), value(place, name, before, after));
+    for (name, after) in after.into_iter().flatten() {
+        let before = before.and_then(|map| map.get(name));
+        if before != Some(after) {
+            found.add(&field(name), value(place, name, before, Some(after)));
+        }
+    }
+    for (name, before) in before.into_iter().flatten() {
+        if after.is_none_or(|map| !map.contains_key(name)) {
+            found.add(&field(name), value(place, name, Some(before), None));
         }
     }
     found
@@ -110,26 +121,26 @@ fn items(
     below: impl Fn(Option<&Value>, Option<&Value>) -> Comparison,
 ) -> Comparison {
     let mut found = Comparison::default();
-    let of = |list: Option<&Value>| -> Vec<(String, Value)> {
-        let items = list.and_then(Value::as_array).into_iter().flatten();
-        items.map(|item| (item_step(keys, item), item.clone())).collect()
-    };
-    let (before, after) = (of(before), of(after));
-    let at = |items: &[(String, Value)], step: &str| {
-        items.iter().find(|(other, _)| other == step).map(|(_, item)| item.clone())
-    };
-    let steps: BTreeSet<&String> = before.iter().chain(&after).map(|(step, _)| step).collect();
-    for step in steps {
-        let (before, after) = (at(&before, step), at(&after, step));
+    let before = steps(before, keys);
+    let after = steps(after, keys);
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for step in all {
+        let (before, after) = (before.get(step).copied(), after.get(step).copied());
         if before == after {
             continue;
         }
-        let mut item = below(before.as_ref(), after.as_ref());
+        let mut item = below(before, after);
         item.added.is_member |= before.is_none();
         item.removed.is_member |= after.is_none();
         found.add(step, item);
     }
     found
+}
+
+/// The items of a list by their steps. Of several with one key, the last counts.
+fn steps<'a>(list: Option<&'a Value>, keys: &[&str]) -> BTreeMap<String, &'a Value> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items.map(|item| (item_step(keys, item), item)).collect()
 }
 
 /// The fields that an applied configuration contains.
@@ -274,7 +285,7 @@ pub(crate) fn remove(place: Place<'_>, object: &mut Map<String, Value>, set: &Fi
                     if let Some(map) = item.as_object_mut() {
                         remove(deeper, map, set);
                     }
-                })
+                });
             }
             (Structure::WholeItems(keys), Value::Array(items)) => remove_items(items, keys, below, |_, _| ()),
             _ => (),
