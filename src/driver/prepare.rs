@@ -230,7 +230,7 @@ fn prepare_component(
         None => PreparedObjects::new(owner, &outputs.bodies, &earlier, snapshot.objects())?,
     };
     let adopted = objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
-    let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, adopted);
+    let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let bystanders = objects::check_foreign(
         &component.name,
         &ownership.foreign(&snapshot.labelled(&component.name)),

@@ -299,7 +299,7 @@ pub fn adopted_revision(
     application: &str,
     component: &str,
     namespace: &str,
-    objects: Vec<Value>,
+    objects: &[Value],
 ) -> Option<NewRevision> {
     let name = format!("{component}-v0");
     if objects.is_empty() || stored.iter().any(|one| one.name == name) {
