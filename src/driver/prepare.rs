@@ -122,10 +122,15 @@ impl PreparedComponent {
         let whole = self.objects.iter().chain([&self.trait_objects]);
         let objects = whole.flat_map(|objects| &objects.objects);
         let in_namespace = objects.filter(|one| one.reference.namespace.as_deref() == Some(&self.namespace));
-        in_namespace.filter_map(|one| one.kind.as_ref()).flat_map(|ServedKind { resource, .. }| {
-            let verbs = ["get", "list", "watch", "create", "patch"];
-            verbs.map(|verb| Right { verb, group: &resource.group, resource: &resource.plural })
-        })
+        in_namespace.filter_map(|one| Some((one.kind.as_ref()?, one.is_awaited()))).flat_map(
+            |(ServedKind { resource, .. }, is_awaited)| {
+                let verbs: &[&str] = match is_awaited {
+                    true => &["get", "list", "watch", "create", "patch"],
+                    false => &["get", "create", "patch"],
+                };
+                verbs.iter().map(|verb| Right { verb, group: &resource.group, resource: &resource.plural })
+            },
+        )
     }
 
     /// Whether something besides the workloads has to be written.

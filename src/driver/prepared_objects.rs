@@ -23,7 +23,7 @@ use crate::oam::object::ObjectRef;
 use crate::oam::policies::{GarbageStrategy, ObjectSelector, Policies};
 use crate::oam::revision::is_concealed;
 use crate::plan::epoch::Epoch;
-use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
+use crate::plan::object_readiness::{Readiness, has_readiness_rule, object_pods, object_readiness};
 use crate::plan::objects::ObservedObject;
 use crate::plan::observed::Workload;
 
@@ -344,6 +344,12 @@ impl PreparedObject {
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body
+    }
+
+    /// Whether it may have to be waited for once it is applied.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        has_readiness_rule(self.reference.group(), &self.reference.kind)
     }
 
     /// Whether pods may need it before they start.

@@ -23,6 +23,7 @@ use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::ops::status::component_status;
 use crate::ops::status::objects::{applied_objects, status_of_objects};
+use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
 /// The components of a namespace, as its watches report them.
@@ -151,6 +152,9 @@ impl<'a> StatusWatch<'a> {
             // A kind that cannot be asked about now is asked about again with the next change.
             if let Ok(kinds) = find_kinds(self.session, &wanted).await {
                 let scope = |one: &ObjectRef| {
+                    if !has_readiness_rule(one.group(), &one.kind) {
+                        return None;
+                    }
                     let kind = kinds.get(&(one.api_version.clone(), one.kind.clone()))?.clone()?;
                     Some(ObjectScope { kind, namespace: one.namespace.clone() })
                 };

@@ -48,6 +48,22 @@ impl PodCount {
 /// KubeVela's annotation of a workload that counts as ready as soon as it is applied.
 const UNCHECKED: &str = "app.oam.dev/disable-health-check";
 
+/// Whether objects of a kind may have to be waited for after the server has accepted them.
+#[must_use]
+pub fn has_readiness_rule(group: &str, kind: &str) -> bool {
+    match group {
+        "apps" => matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet"),
+        "apps.kruise.io" => kind == "CloneSet",
+        "batch" => kind == "Job",
+        "" => matches!(
+            kind,
+            "Pod" | "ReplicationController" | "Service" | "PersistentVolumeClaim" | "Namespace"
+        ),
+        "apiextensions.k8s.io" => kind == "CustomResourceDefinition",
+        _ => false,
+    }
+}
+
 /// Whether an object is ready.
 #[must_use]
 pub fn object_readiness(object: &Value) -> Readiness {
@@ -428,6 +444,8 @@ mod tests {
                 Readiness::Failed(reason) => format!("failed: {reason}"),
             };
             assert_eq!(found, expected, "{object}");
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            assert!(found == "ready" || has_readiness_rule(group, kind), "{kind} is watched");
         }
     }
 

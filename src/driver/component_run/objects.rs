@@ -133,7 +133,8 @@ impl ComponentRun<'_> {
 
     /// Has the kinds of the objects watched from now on.
     fn watch_kinds(&self, objects: &PreparedObjects) {
-        let scopes = objects.objects.iter().filter_map(|object| {
+        let awaited = objects.objects.iter().filter(|object| object.is_awaited());
+        let scopes = awaited.filter_map(|object| {
             Some(ObjectScope { kind: object.kind.clone()?, namespace: object.reference.namespace.clone() })
         });
         self.watch.objects.watch_scopes(scopes);
@@ -156,7 +157,10 @@ impl ComponentRun<'_> {
             match written {
                 Ok(Answer::Applied(change, live)) => {
                     self.watch.objects.cache.apply(&object.reference, &live);
-                    self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
+                    // One that was as rendered has only been claimed.
+                    if !object.before.as_ref().is_some_and(|before| object.is_same(before)) {
+                        self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
+                    }
                     self.changed = true;
                     self.conflicts = 0;
                     self.last_error = None;
