@@ -31,6 +31,9 @@ mod kubelet;
 #[path = "sandbox/lists.rs"]
 mod lists;
 #[cfg(test)]
+#[path = "sandbox/managers.rs"]
+mod managers;
+#[cfg(test)]
 #[path = "sandbox/mutated_bodies.rs"]
 mod mutated_bodies;
 #[cfg(test)]
