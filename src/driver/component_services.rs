@@ -30,6 +30,8 @@ pub struct Asked {
     pub exposure: Option<Exposure>,
     /// What the Services have from the application.
     pub inherited: Inherited,
+    /// What the workload has from the application and from its traits.
+    pub workload_metadata: Inherited,
     /// The objects of its traits; `None` where the target is another revision than the one that the manifest renders.
     pub outputs: Option<Vec<Value>>,
     /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` likewise.

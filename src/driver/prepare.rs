@@ -254,7 +254,8 @@ fn prepare_component(
     };
     let asked = resolved.asked.filter(|_| objects.is_none());
     let inherited_metadata = asked.as_ref().map(|asked| {
-        InheritedMetadata::new(asked.inherited.clone(), resolved.desired.kind, &resolved.target, &stored)
+        let wanted = asked.workload_metadata.clone();
+        InheritedMetadata::new(wanted, resolved.desired.kind, &resolved.target, &stored)
     });
     let component_services = match objects {
         None => ComponentServices::new(known, asked, snapshot.services())?

@@ -31,5 +31,6 @@ mod status_until;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod traits;
 mod undo;
 mod whole_components;

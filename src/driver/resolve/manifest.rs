@@ -56,6 +56,7 @@ pub(super) fn resolve_manifest(
     let asked = Asked {
         exposure: is_rendered.then(|| Exposure::of(component)),
         inherited: Inherited::of(application),
+        workload_metadata: Inherited::of_workload(application, component, namespace),
         objects: (is_rendered && is_whole)
             .then(|| render::render_objects(application, component, namespace, &target.name)),
         outputs: (is_rendered && !is_whole)

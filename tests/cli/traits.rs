@@ -1,0 +1,90 @@
+//! Traits, with the `rollout` trait beside them and without it.
+
+use crate::support::test_env::TestEnv;
+
+/// The application `shop` of the component `web` with these traits.
+fn shop(traits: &[&str]) -> String {
+    let traits: String = traits.iter().map(|one| format!("        - {one}\n")).collect();
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop, labels: {{team: tea}}}}\nspec:\n  \
+         components:\n    - name: web\n      type: webservice\n      properties: {{image: 'web:1'}}\n      traits:\n{traits}"
+    )
+}
+
+const ROLLOUT: &str =
+    "{type: rollout, properties: {targetSize: 2, rolloutBatches: [{replicas: 1}, {replicas: 1}]}}";
+const SIDECAR: &str = "{type: sidecar, properties: {name: logger, image: 'logger:1'}}";
+const LABELS: &str = "{type: labels, properties: {tier: front}}";
+const GATEWAY: &str = "{type: gateway, properties: {domain: shop.example, http: {/: 80}}}";
+const STORAGE: &str = "{type: storage, properties: {configMap: [{name: settings, mountPath: /s, data: {a: b}}], \
+     secret: [{name: keys, mountPath: /k, stringData: {a: b}}]}}";
+const ACCOUNT: &str = "{type: service-account, properties: {name: web, create: true, privileges: [{verbs: [get], \
+     apiGroups: [''], resources: [pods]}]}}";
+
+/// Names of the objects of a kind.
+fn names(env: &TestEnv, kind: &str) -> Vec<String> {
+    env.objects(kind).iter().map(|one| one["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_component_in_batches_has_its_traits_and_applying_it_again_writes_nothing() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop(&[ROLLOUT, SIDECAR, LABELS, GATEWAY]));
+    env.run_ok("apply app.yaml");
+    let workload = &env.objects("Deployment")[0];
+    let labels = &workload["metadata"]["labels"];
+    assert_eq!((&labels["tier"], &labels["team"]), (&"front".into(), &"tea".into()));
+    assert_eq!(workload["spec"]["template"]["metadata"]["labels"]["tier"], "front");
+    assert_eq!(workload["spec"]["template"]["spec"]["containers"][1]["name"], "logger");
+    assert_eq!((names(&env, "Service"), names(&env, "Ingress")), (vec!["web".into()], vec!["web".into()]));
+    let service = &env.objects("Service")[0];
+    assert!(
+        service["metadata"]["labels"].get("tier").is_none(),
+        "labels of the workload are not the Service's"
+    );
+
+    let before = env.bytes();
+    env.run_ok("apply app.yaml").says("web: nothing to do");
+    assert_eq!(env.bytes(), before);
+
+    env.write("app.yaml", shop(&[ROLLOUT, SIDECAR, &LABELS.replace("front", "back"), GATEWAY]));
+    env.run_ok("apply app.yaml");
+    let tiers: Vec<_> =
+        env.objects("Deployment").iter().map(|one| one["metadata"]["labels"]["tier"].clone()).collect();
+    assert_eq!(tiers, ["back"]);
+}
+
+#[test]
+fn a_plain_component_has_the_objects_of_its_traits_and_nothing_is_left_of_them() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop(&[SIDECAR, LABELS, GATEWAY, STORAGE, ACCOUNT]));
+    env.run_ok("apply app.yaml");
+    let kinds =
+        ["Deployment", "Service", "Ingress", "ConfigMap", "Secret", "ServiceAccount", "Role", "RoleBinding"];
+    let own = |env: &TestEnv, kind: &str| -> Vec<String> {
+        let names = names(env, kind);
+        names.into_iter().filter(|name| !name.starts_with("rollout")).collect()
+    };
+    let expected = ["web", "web", "web", "settings", "keys", "web", "web", "web"];
+    for (kind, name) in kinds.into_iter().zip(expected) {
+        assert_eq!(own(&env, kind), [name], "{kind}");
+    }
+    let before = env.bytes();
+    env.run_ok("apply app.yaml").says("web: nothing to do");
+    assert_eq!(env.bytes(), before);
+    env.run_ok("delete shop --yes");
+    for kind in kinds {
+        assert_eq!(own(&env, kind), [""; 0], "{kind}");
+    }
+}
+
+#[test]
+fn traits_that_contradict_each_other_are_refused_with_their_lines() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop(&[SIDECAR, "{type: sidecar, properties: {name: logger, image: 'logger:2'}}"]));
+    let ran = env.run_to("apply app.yaml", 2);
+    ran.says(
+        "app.yaml:11:11: spec.components[0].traits[1]: trait `sidecar` sets \
+         `spec.template.spec.containers[logger].image` to `logger:2`, but trait `sidecar` in line 10 sets it to `logger:1`",
+    );
+}
