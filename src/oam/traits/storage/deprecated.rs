@@ -10,7 +10,7 @@ use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{Created, add_output};
 use crate::oam::traits::storage::{add_to_first, add_volumes, claim_spec, files_of};
 
-/// `volumes`: volumes that nothing mounts.
+/// `volumes`: volumes that the component may mount by their names.
 pub(in crate::oam::traits) fn volumes(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let volumes: Vec<Value> = list(properties, "volumes")
         .iter()
@@ -24,7 +24,22 @@ pub(in crate::oam::traits) fn volumes(properties: &Value, workload: &mut Value) 
             json!({"name": one["name"], field: source})
         })
         .collect();
+    give_way(workload, &volumes);
     add_volumes(workload, &volumes)
+}
+
+/// A component may mount volumes that this trait declares. It then has a directory of each name by default, which gives
+/// way: a volume with two sources would be refused.
+fn give_way(workload: &mut Value, volumes: &[Value]) {
+    let Some(existing) = workload.pointer_mut("/spec/template/spec/volumes").and_then(Value::as_array_mut)
+    else {
+        return;
+    };
+    let by_default = json!({"medium": ""});
+    existing.retain(|one| {
+        let is_declared = volumes.iter().any(|other| other["name"] == one["name"]);
+        one["emptyDir"] != by_default || !is_declared
+    });
 }
 
 /// `configmap`: ConfigMaps mounted in the first container, and created if they have data.
