@@ -3,6 +3,7 @@
 use rollout::oam::application::Application;
 use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::policies::{ApplyOnceRule, GarbageStrategy, ObjectSelector};
+use rollout::oam::render::render_objects;
 use rollout::oam::workflow::StepAction;
 
 use crate::parsing::{one, refused};
@@ -385,4 +386,26 @@ spec:
             .replace("name: after", "name: After.It"),
     );
     assert!(said.contains("spec.components[1].name: found `After.It`, expected a DNS label"), "{said}");
+}
+
+/// As deep as the schemas of widespread definitions that describe whole pods.
+#[test]
+fn an_object_may_be_deep() {
+    let levels = 38;
+    let schema = format!("{}1{}", "{a: ".repeat(levels), "}".repeat(levels));
+    let text = format!(
+        "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: shop}}
+spec:
+  components:
+    - name: definitions
+      type: k8s-objects
+      properties: {{objects: [{{apiVersion: v1, kind: Deep, metadata: {{name: a}}, spec: {schema}}}]}}
+"
+    );
+    let application = one(&text);
+    let rendered = render_objects(&application, &application.components[0], "prod", "");
+    let pointer = format!("/spec{}", "/a".repeat(levels));
+    assert_eq!(rendered[0].pointer(&pointer), Some(&serde_json::json!(1)));
 }

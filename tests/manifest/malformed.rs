@@ -59,8 +59,8 @@ fn hostile_input_is_refused_with_its_place() {
             bomb(12).into_bytes(),
             "app.yaml:6:25: aliases expand to too much\n    write out the repeated parts",
         ),
-        ("brackets", "[".repeat(100_000).into_bytes(), "app.yaml:1:33: nested deeper than 32 levels"),
-        ("mappings", nested(500).into_bytes(), "app.yaml:33:33: nested deeper than 32 levels"),
+        ("brackets", "[".repeat(100_000).into_bytes(), "app.yaml:1:49: nested deeper than 48 levels"),
+        ("mappings", nested(500).into_bytes(), "app.yaml:49:49: nested deeper than 48 levels"),
         (
             "a long list",
             "- 1\n".repeat(200_000).into_bytes(),
