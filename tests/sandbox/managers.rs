@@ -227,3 +227,23 @@ async fn texts_of_a_secret_can_be_applied() {
     let (code, changed) = apply(&client, path, &body(json!({"a": "2"}))).await;
     assert_eq!((code, &changed["data"]), (200, &json!({"a": "Mg=="})));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_update_may_hand_fields_to_others() {
+    let (_sandbox, client) = client();
+    let mut object = made(&client, MAPS, &map("one", &json!({"a": "1"}))).await;
+    let entry = json!({
+        "manager": "other",
+        "operation": "Apply",
+        "apiVersion": "v1",
+        "time": "2025-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:data": {"f:a": {}}},
+    });
+    object["metadata"]["managedFields"] = json!([entry]);
+    let (code, object) = put(&client, &format!("{MAPS}/one"), &object).await;
+    assert_eq!((code, &object["metadata"]["managedFields"]), (200, &json!([entry])));
+    let reset = json!({"metadata": {"managedFields": [{}]}});
+    let (_, object) = patch(&client, &format!("{MAPS}/one"), MERGE_PATCH, &reset).await;
+    assert_eq!(managers(&object), Vec::<String>::new());
+}
