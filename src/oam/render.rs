@@ -64,7 +64,7 @@ pub struct Rendered {
 /// An object beside a component's workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
-    /// Which of the outputs it is, such as `service` or `objects-1`; unique within the component.
+    /// Which of its trait's or component's outputs it is, such as `service` or `objects-1`.
     pub name: String,
     /// The type of the trait that it comes from; `AuxiliaryWorkload` where it comes from the component itself.
     pub trait_type: String,
