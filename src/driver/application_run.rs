@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::cluster::access_review::AccessReview;
+use crate::cluster::error::ClusterError;
 use crate::cluster::lease::Acquisition;
 use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::record_store::{self, StoredRecord};
@@ -71,6 +72,12 @@ impl Rejected {
     /// A failure that is reported once, with the first component.
     fn of_first(request: &RolloutRequest, failure: Failure) -> Self {
         Self::Components(vec![Rejection { component: request.components[0].name.clone(), failure }])
+    }
+}
+
+impl From<ClusterError> for Rejected {
+    fn from(error: ClusterError) -> Self {
+        Self::Application(error.into())
     }
 }
 
@@ -142,7 +149,7 @@ impl<'a> ApplicationRun<'a> {
 
     /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one, and that
     /// nothing that can be known beforehand stops it. Returns the views that the run may update.
-    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Failure> {
+    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
         let Self { context, request, .. } = self;
         let (session, kinds) = (&context.session, request.kinds());
         let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
@@ -162,13 +169,18 @@ impl<'a> ApplicationRun<'a> {
             }
         }
         if let Some(reason) = access.missing_permissions(rights.into_iter()).await? {
-            return Err(Failure::refused(reason).hint(
-                "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`",
-            ));
+            let hint = "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`";
+            return Err(Failure::refused(reason).hint(hint).into());
         }
         self.check_cluster(components).await?;
-        let judged = components.iter().map(|prepared| dry_run_objects(session, prepared));
-        join_all(judged).await.into_iter().collect::<Result<(), Failure>>()?;
+        let judged = components.iter().map(|prepared| async {
+            let judged = dry_run_objects(session, prepared).await;
+            judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
+        });
+        let refused: Vec<Rejection> = join_all(judged).await.into_iter().filter_map(Result::err).collect();
+        if !refused.is_empty() {
+            return Err(refused.into());
+        }
         let Some(lack) = access.missing_permissions(mirror.rights()).await? else { return Ok(mirror) };
         let message = format!(
             "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"

@@ -53,7 +53,9 @@ impl LiveObjects {
         });
         let found = try_join_all(reads).await?;
         drop(groups);
-        live.objects = found.into_iter().flatten().collect();
+        // A namespace that only is assumed to exist, as in the sandbox, has no identity.
+        let exists = |(_, object): &(ObjectRef, DynamicObject)| object.metadata.uid.is_some();
+        live.objects = found.into_iter().flatten().filter(exists).collect();
         Ok(live)
     }
 

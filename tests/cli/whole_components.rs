@@ -263,3 +263,28 @@ fn the_values_of_secrets_are_in_no_revision() {
     let secrets = json!(env.objects("Secret")).to_string();
     assert!(!secrets.contains("canary-one"), "{secrets}");
 }
+
+#[test]
+fn two_components_with_one_object_are_refused() {
+    let env = TestEnv::new();
+    let settings = |name: &str| {
+        format!(
+            "{{name: {name}, type: k8s-objects, properties: {{objects: [{{apiVersion: v1, kind: ConfigMap, \
+             metadata: {{name: settings}}, data: {{from: {name}}}}}]}}}}"
+        )
+    };
+    env.write("app.yaml", shop(&[&settings("one"), &settings("two")]));
+    env.run_to("apply app.yaml", 2).says("components `one` and `two` both create configmap `settings`");
+}
+
+#[test]
+fn a_namespace_can_be_among_the_objects() {
+    let env = TestEnv::new();
+    let objects = "{name: team, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: ConfigMap, \
+         metadata: {name: settings, namespace: team}}, {apiVersion: v1, kind: Namespace, metadata: {name: team}}]}}";
+    env.write("app.yaml", shop(&[objects]));
+    let ran = env.run_ok("apply app.yaml");
+    let namespace = ran.stderr.find("namespace/team created").unwrap();
+    assert!(ran.stderr.find("configmap/settings created").unwrap() > namespace, "{}", ran.stderr);
+    assert!(env.run_ok("apply app.yaml").stderr.contains("nothing to do"));
+}

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::driver::request::{Intent, RolloutRequest};
-use crate::oam::application::Component;
+use crate::oam::application::{Application, Component};
 use crate::oam::exposure::{Exposure, Offer};
-use crate::oam::render::services;
+use crate::oam::object::ObjectRef;
+use crate::oam::render::{render_objects, render_trait_objects, services};
 
 /// The first collision, in words; `None` where there is none.
 #[must_use]
@@ -22,18 +23,44 @@ pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
             return Some(format!("application `{application}` appears twice in namespace `{namespace}`"));
         }
     }
-    let components =
-        || requests.iter().flat_map(|request| components(request).map(move |component| (request, component)));
-    let mut rendered: BTreeMap<(&str, &'static str, String), &str> = BTreeMap::new();
-    for (request, component) in components() {
-        for (kind, name) in objects(component) {
-            let owner = rendered.entry((&request.namespace, kind, name.clone())).or_insert(&component.name);
-            if *owner != component.name {
-                return Some(collision(kind, &name, owner, &component.name));
+    let mut rendered: BTreeMap<(String, String, String), &str> = BTreeMap::new();
+    for request in requests {
+        for (application, component) in components(request) {
+            let batched = objects(component).into_iter();
+            let batched = batched.map(|(kind, name)| (request.namespace.clone(), kind.to_owned(), name));
+            let whole = whole_objects(application, component, &request.namespace);
+            for (namespace, kind, name) in batched.chain(whole) {
+                let key = (namespace, kind.clone(), name.clone());
+                let owner = rendered.entry(key).or_insert(&component.name);
+                if *owner != component.name {
+                    return Some(collision(&kind, &name, owner, &component.name));
+                }
             }
         }
     }
     None
+}
+
+/// The objects of a component that are applied as a whole: namespace, kind and name. One that names no namespace is in the
+/// application's, or in none.
+fn whole_objects(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+) -> impl Iterator<Item = (String, String, String)> {
+    let objects = match component.rollout {
+        Some(_) => render_trait_objects(application, component, namespace),
+        None => render_objects(application, component, namespace, ""),
+    };
+    let key = |reference: ObjectRef| {
+        let of_group = match reference.group() {
+            // As the workloads and Services of rollouts are called.
+            "" | "apps" | "apps.kruise.io" => reference.kind.to_lowercase(),
+            group => format!("{}.{group}", reference.kind.to_lowercase()),
+        };
+        (reference.namespace.unwrap_or_else(|| namespace.to_owned()), of_group, reference.name)
+    };
+    objects.iter().filter_map(ObjectRef::of).map(key).collect::<Vec<_>>().into_iter()
 }
 
 /// Two components that would record one revision, in words, with the second of them: an automatic name is known only when
@@ -56,9 +83,9 @@ fn collision(kind: &str, name: &str, one: &str, other: &str) -> String {
     format!("components `{one}` and `{other}` both create {kind} `{name}`")
 }
 
-fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {
+fn components(request: &RolloutRequest) -> impl Iterator<Item = (&Application, &Component)> {
     request.components.iter().filter_map(|component| match &component.intent {
-        Intent::Manifest { component, .. } => Some(&**component),
+        Intent::Manifest { application, component } => Some((&**application, &**component)),
         Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
             None
         }
@@ -68,8 +95,11 @@ fn components(request: &RolloutRequest) -> impl Iterator<Item = &Component> {
 /// The objects that a component makes under names that its manifest gives, by kind. The names of its record and of its
 /// application's Lease are as unique as its own.
 fn objects(component: &Component) -> Vec<(&'static str, String)> {
-    let kind = component.kind.workload().unwrap_or_default();
     let mut objects = Vec::new();
+    if component.rollout.is_none() {
+        return component.external_revision.iter().map(|revision| ("revision", revision.clone())).collect();
+    }
+    let kind = component.kind.workload().unwrap_or_default();
     for (name, offer) in services::service_names(&component.name, kind) {
         if offer == Offer::All || !Exposure::of(component).ports.is_empty() {
             objects.push(("service", name));

@@ -32,7 +32,12 @@ pub async fn dry_run_objects(session: &Session, prepared: &PreparedComponent) ->
             Ok(()) => {}
             Err(DryRunError::Cluster(ClusterError::NotFound(_))) if is_premature => {}
             Err(DryRunError::Cluster(ClusterError::Invalid(message) | ClusterError::Rejected(message))) => {
-                return Err(Failure::refused(message).hint("correct the manifest; nothing was changed"));
+                let hint = if message.contains("field is immutable") {
+                    "what cannot change needs another object: delete this one, or rename the component"
+                } else {
+                    "correct the manifest; nothing was changed"
+                };
+                return Err(Failure::refused(message).hint(hint));
             }
             Err(DryRunError::Cluster(error)) => return Err(error.into()),
             Err(DryRunError::Refused(failure)) => return Err(failure),
