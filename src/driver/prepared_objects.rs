@@ -129,7 +129,7 @@ impl ObjectOwner<'_> {
                 let reason = format!(
                     "{reference} does not exist, and a `read-only` policy keeps it from being created"
                 );
-                return Err(Failure::refused(reason).hint("create it, or leave it out of the policy"));
+                return Err(Failure::refused(reason).hint("create it, or remove it from the policy"));
             }
             return Ok(Handling::Apply);
         };

@@ -35,7 +35,7 @@ pub struct ApplyArgs {
 
     /// Take over objects that exist and belong to no application
     ///
-    /// Takes over all their fields, whoever manages them, and records each object as it was: `rollout undo` restores it.
+    /// Takes over all their fields and records each object as it was: `rollout undo` restores it.
     /// Without this flag such an object is rejected. Objects of another application are always rejected.
     #[arg(long)]
     pub take_over: bool,
