@@ -11,7 +11,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::session::Session;
-use crate::cluster::workload_writer::delete_params;
+use crate::cluster::workload_writer::{delete_params, json_patch, patch_params};
 
 /// The names under which KubeVela's controller has written objects.
 pub const KUBEVELA_MANAGERS: [&str; 3] = ["vela-core", "kubevela", "manager"];
@@ -52,8 +52,11 @@ pub enum Execution {
     DryRun,
 }
 
-/// Applies an object under this program's field manager. `seen` is the resource version that must not have changed; without
-/// one, the object is created, or changed whatever it is.
+/// A version that no object has: an apply that names it creates the object, or conflicts with the one that exists.
+const VERSION_OF_NONE: &str = "1";
+
+/// Applies an object under this program's field manager. `seen` must not have changed, and must not have been recreated;
+/// without it, the object must not exist.
 ///
 /// # Errors
 /// A conflict means that the object has changed since it was seen. Otherwise see [`Session::request_once`].
@@ -62,13 +65,18 @@ pub async fn apply_object(
     kind: &ServedKind,
     namespace: Option<&str>,
     mut object: Value,
-    seen: Option<&str>,
+    seen: Option<&DynamicObject>,
     ownership: Ownership,
     execution: Execution,
 ) -> Result<Applying, ClusterError> {
     let api = session.objects(&kind.resource, namespace);
-    if let Some(version) = seen {
-        object["metadata"]["resourceVersion"] = json!(version);
+    match seen {
+        Some(seen) => {
+            // The version alone would have an object recreated that was deleted since.
+            object["metadata"]["uid"] = json!(seen.uid());
+            object["metadata"]["resourceVersion"] = json!(seen.resource_version());
+        }
+        None => object["metadata"]["resourceVersion"] = json!(VERSION_OF_NONE),
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let params = PatchParams {
@@ -108,6 +116,25 @@ fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
 fn quoted(message: &str) -> String {
     let manager = message.split('"').nth(1).unwrap_or(message);
     manager.to_owned()
+}
+
+/// Gives a workload a size, if it still is as it was seen. The size is not applied, so that others may change it.
+///
+/// # Errors
+/// A conflict means that it has changed since.
+pub async fn resize_object(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+    replicas: u32,
+) -> Result<DynamicObject, ClusterError> {
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
+        {"op": "add", "path": "/spec/replicas", "value": replicas},
+    ]);
+    let api = session.objects(&kind.resource, seen.namespace().as_deref());
+    session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
 }
 
 /// Deletes an object as it was seen; what it owns is deleted in the background.

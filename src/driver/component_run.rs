@@ -35,6 +35,7 @@ use crate::report::event::{EventKind, Progress};
 
 use crate::plan::action::Action;
 use deadline::NextDeadline;
+use objects::Cleanup;
 use services::Written;
 use wait::{BatchProgress, WaitNotice};
 
@@ -253,7 +254,9 @@ impl<'a> ComponentRun<'a> {
         {
             return Ok(Written::Something);
         }
-        self.delete_left_objects(&self.prepared.trait_objects).await?;
+        if self.delete_left_objects(&self.prepared.trait_objects, held).await? == Cleanup::Unfinished {
+            return Ok(Written::Something);
+        }
         self.apply_inherited_metadata(held).await
     }
 

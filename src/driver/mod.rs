@@ -11,6 +11,7 @@ pub mod context;
 pub mod control;
 pub mod evidence;
 pub mod inherited_metadata;
+pub mod leftovers;
 pub mod live_objects;
 pub mod namespace_watch;
 pub mod outcome;

@@ -17,6 +17,7 @@ use crate::driver::checks::target::{image_drift, partition_out_of_range, refuse_
 use crate::driver::checks::{collisions, objects};
 use crate::driver::component_services::{self, ComponentServices, Known};
 use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
+use crate::driver::leftovers::objects_of_batches;
 use crate::driver::outcome::Failure;
 use crate::driver::prepared_objects::{ObjectOwner, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
@@ -221,8 +222,10 @@ fn prepare_component(
         None => (ownership, None),
         Some(recorded) => {
             let asked = resolved.asked.as_ref().and_then(|asked| asked.objects.as_deref());
-            let bodies = asked.unwrap_or(recorded);
-            let objects = PreparedObjects::new(owner, bodies, &earlier, snapshot.objects())?;
+            let left = objects_of_batches(&component.name, &stored, resolved.desired.kind);
+            let objects =
+                PreparedObjects::new(owner, asked.unwrap_or(recorded), &earlier, snapshot.objects())?
+                    .replacing_batches(owner, left, snapshot.objects());
             // Its workload is named after the component.
             (ownership.with_revision(&component.name), Some(objects))
         }
@@ -242,7 +245,8 @@ fn prepare_component(
         &resolved,
     )?;
     let workloads = cache.workloads(&ownership);
-    let objects = objects.map(|objects| objects.replacing(&workloads));
+    let objects =
+        objects.map(|objects| objects.replacing(&workloads, record.as_ref().map(|one| &one.record.run)));
     let known = Known {
         application: &request.application,
         component: &component.name,

@@ -12,6 +12,7 @@ use crate::cluster::managed_fields::owns_applied_fields;
 use crate::cluster::object_cache::ObjectCache;
 use crate::cluster::served_kind::ServedKind;
 use crate::driver::component_services::ComponentServices;
+use crate::driver::leftovers::{Leftover, find_leftovers};
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::driver::request::Adoption;
@@ -26,6 +27,7 @@ use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::{Readiness, has_readiness_rule, object_pods, object_readiness};
 use crate::plan::objects::ObservedObject;
 use crate::plan::observed::Workload;
+use crate::plan::run::Run;
 
 /// What a component consists of that is applied as a whole, and what goes.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +36,8 @@ pub struct PreparedObjects {
     pub objects: Vec<PreparedObject>,
     /// Objects that other revisions of the component have left, and that the target lacks.
     pub leftovers: Vec<Leftover>,
-    /// The replicas that a new workload starts with where the manifest says none: those that the component has.
+    /// The replicas that the workload has before it replaces others, where the manifest says none: those that the component
+    /// has.
     pub kept_size: Option<u32>,
     /// Whether the component has workloads that the target lacks.
     replaces_workloads: bool,
@@ -72,17 +75,6 @@ pub enum Handling {
     Adopt,
     /// Leaves it as it is.
     Keep,
-}
-
-/// An object that another revision of the component has left.
-#[derive(Debug, Clone)]
-pub struct Leftover {
-    /// Which object it is, with its namespace.
-    pub reference: ObjectRef,
-    /// How its kind is served.
-    pub kind: ServedKind,
-    /// The object before the run.
-    pub before: DynamicObject,
 }
 
 /// Whose the objects are, and what the application's policies say about them.
@@ -177,7 +169,7 @@ impl PreparedObjects {
         let kept: BTreeSet<ObjectRef> = objects.iter().map(|one| one.reference.clone()).collect();
         Ok(Self {
             objects,
-            leftovers: find_leftovers(owner, earlier, &kept, live),
+            leftovers: find_leftovers(owner, earlier.iter().copied().filter_map(ObjectRef::of), &kept, live),
             kept_size: None,
             replaces_workloads: false,
         })
@@ -192,6 +184,26 @@ impl PreparedObjects {
             other => other == kind.as_str() && reference.api_version == kind.api_version(),
         };
         self.leftovers.retain(|leftover| !is_batched(&leftover.reference));
+        self
+    }
+
+    /// Adds what revisions that were rolled out in batches have left, see [`objects_of_batches`](crate::driver::leftovers::objects_of_batches).
+    #[must_use]
+    pub fn replacing_batches(
+        mut self,
+        owner: ObjectOwner<'_>,
+        references: BTreeSet<ObjectRef>,
+        live: &LiveObjects,
+    ) -> Self {
+        let known: BTreeSet<ObjectRef> = self
+            .objects
+            .iter()
+            .map(|one| one.reference.clone())
+            .chain(self.leftovers.iter().map(|one| one.reference.clone()))
+            .collect();
+        let mut found = find_leftovers(owner, references.into_iter(), &known, live);
+        found.retain(|leftover| stamp(&leftover.before).is_some());
+        self.leftovers.extend(found);
         self
     }
 
@@ -215,16 +227,29 @@ impl PreparedObjects {
         adopted.filter_map(|object| Some(as_found(object.before.as_ref()?, &object.body))).collect()
     }
 
-    /// Notes the component's workloads, of which those of other revisions go. A new workload starts with their size, where
-    /// the manifest gives none.
+    /// Notes the component's workloads, of which those of other revisions go. The workload of the target has the size of the
+    /// component before they do, where the manifest gives none.
     #[must_use]
-    pub fn replacing(mut self, workloads: &[Workload]) -> Self {
+    pub fn replacing(mut self, workloads: &[Workload], run: Option<&Run>) -> Self {
         let Some(workload) = self.objects.first() else { return self };
-        let replaced = workloads.iter().filter(|one| !one.deleting && one.name != workload.reference.name);
-        let size = replaced.map(|one| one.replicas).reduce(u32::saturating_add);
-        self.replaces_workloads = size.is_some();
-        self.kept_size = size.filter(|_| workload.before.is_none() && workload.is_resizable());
+        let mut present = workloads.iter().filter(|one| !one.deleting);
+        self.replaces_workloads = present.clone().any(|one| one.name != workload.reference.name);
+        if self.replaces_workloads && workload.is_resizable() {
+            let total = present.by_ref().map(|one| one.replicas).fold(0, u32::saturating_add);
+            // In the middle of a run, pods of both sides are more than the component has.
+            let most = run.filter(|run| run.outcome.is_resumable());
+            let most = most.map_or(u32::MAX, |run| run.spec.original_size.max(run.spec.target_size));
+            self.kept_size = Some(total.min(most));
+        }
         self
+    }
+
+    /// The size that an object still is to be given, as it is now.
+    #[must_use]
+    pub fn size_to_give(&self, object: &PreparedObject, live: &DynamicObject) -> Option<u32> {
+        let is_workload = self.objects.first().is_some_and(|first| first.reference == object.reference);
+        let size = live.data.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+        self.kept_size.filter(|kept| is_workload && size < u64::from(*kept))
     }
 
     /// Whether every object was as it was rendered before the run, and nothing was left of other revisions.
@@ -232,7 +257,9 @@ impl PreparedObjects {
     pub fn were_applied(&self) -> bool {
         let is_same =
             |object: &PreparedObject| object.before.as_ref().is_some_and(|live| object.is_same(live));
-        self.leftovers.is_empty() && !self.replaces_workloads && self.objects.iter().all(is_same)
+        self.leftovers.iter().all(Leftover::holds_data)
+            && !self.replaces_workloads
+            && self.objects.iter().all(is_same)
     }
 
     /// Whether every object was ready before the run.
@@ -251,7 +278,7 @@ impl PreparedObjects {
         let observe = |object: &PreparedObject| {
             let live = cache.get(&object.reference);
             let is_applied = live.as_ref().is_some_and(|live| match claimed {
-                Some(epoch) => object.is_stamped(live, epoch),
+                Some(epoch) => object.is_stamped(live, epoch) && self.size_to_give(object, live).is_none(),
                 None => object.is_same(live),
             });
             let live = live.and_then(|live| serde_json::to_value(live).ok());
@@ -274,8 +301,9 @@ impl PreparedObjects {
     /// The newest epoch that an object is stamped with; zero where none is.
     #[must_use]
     pub fn newest_stamp(&self, cache: &ObjectCache) -> Epoch {
-        let stamp = |object: &PreparedObject| stamp(&cache.get(&object.reference)?);
-        self.objects.iter().filter_map(stamp).max().unwrap_or(Epoch(0))
+        let of_objects = self.objects.iter().filter_map(|object| stamp(&cache.get(&object.reference)?));
+        let of_leftovers = self.leftovers.iter().filter_map(|leftover| stamp(&leftover.before));
+        of_objects.chain(of_leftovers).max().unwrap_or(Epoch(0))
     }
 }
 
@@ -283,7 +311,8 @@ fn absent() -> Readiness {
     Readiness::Unready("does not exist".to_owned())
 }
 
-fn stamp(object: &DynamicObject) -> Option<Epoch> {
+/// The epoch that an object is stamped with.
+pub(in crate::driver) fn stamp(object: &DynamicObject) -> Option<Epoch> {
     object.annotations().get(keys::EPOCH)?.parse().ok().map(Epoch)
 }
 
@@ -442,7 +471,11 @@ fn in_namespace(body: &Value, namespace: Option<&str>) -> Value {
 }
 
 /// Why an object is not the component's; `None` where it is.
-fn foreign_reason(live: &DynamicObject, reference: &ObjectRef, owner: ObjectOwner<'_>) -> Option<String> {
+pub(super) fn foreign_reason(
+    live: &DynamicObject,
+    reference: &ObjectRef,
+    owner: ObjectOwner<'_>,
+) -> Option<String> {
     let label = |key: &str| live.labels().get(key).map(String::as_str);
     let of_component = label(labels::COMPONENT);
     match (label(labels::NAME), of_component) {
@@ -474,27 +507,4 @@ fn managers(live: &DynamicObject) -> Vec<String> {
     let of_object = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
     let names: BTreeSet<String> = of_object.filter_map(|entry| entry.manager.clone()).collect();
     names.into_iter().collect()
-}
-
-/// The objects that the other revisions name, that exist, are the component's, and are not kept.
-fn find_leftovers(
-    owner: ObjectOwner<'_>,
-    earlier: &[&Value],
-    kept: &BTreeSet<ObjectRef>,
-    live: &LiveObjects,
-) -> Vec<Leftover> {
-    let named = earlier.iter().copied().filter_map(ObjectRef::of);
-    let located: BTreeSet<ObjectRef> =
-        named.map(|reference| live.locate(&reference, owner.namespace)).collect();
-    let gone = located.into_iter().filter(|one| !kept.iter().any(|kept| kept.is_same(one)));
-    gone.filter_map(|reference| {
-        let before = live.get(&reference)?.clone();
-        let kind = live.kind(&reference.api_version, &reference.kind)?.clone();
-        let policy = owner.policies.map(|policies| policies.garbage_strategy(&json!(before)));
-        let is_kept = before.annotations().contains_key(keys::KEPT)
-            || policy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate);
-        let is_ours = foreign_reason(&before, &reference, owner).is_none();
-        (is_ours && !is_kept).then_some(Leftover { reference, kind, before })
-    })
-    .collect()
 }

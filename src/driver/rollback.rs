@@ -3,12 +3,15 @@
 //! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven on.
 //! Whoever has claimed the component since keeps it.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::component_services::{ComponentServices, Known};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
@@ -110,7 +113,11 @@ async fn prepared(
     };
     let stored_revisions = with_target(failed);
     let earlier = earlier_objects(&stored_revisions, Some(&stored.record));
-    let references = earlier.iter().copied().filter_map(ObjectRef::of).collect();
+    let left = match resolved.target.objects() {
+        Some(_) => objects_of_batches(component, &stored_revisions, kind),
+        None => BTreeSet::new(),
+    };
+    let references = earlier.iter().copied().filter_map(ObjectRef::of).chain(left.iter().cloned()).collect();
     let live = LiveObjects::read(&context.session, namespace, &references).await?;
     let owner = ObjectOwner {
         application: &failed.application,
@@ -144,8 +151,9 @@ async fn prepared(
         };
     if let Some(bodies) = resolved.target.objects() {
         let ownership = ownership.with_revision(component);
-        let objects = PreparedObjects::new(owner, bodies, &earlier, &live)?;
-        let objects = objects.replacing(&watch.cache.workloads(&ownership));
+        let objects =
+            PreparedObjects::new(owner, bodies, &earlier, &live)?.replacing_batches(owner, left, &live);
+        let objects = objects.replacing(&watch.cache.workloads(&ownership), Some(&stored.record.run));
         let services = ComponentServices::none(known);
         return Ok(Some(rolled_back(ownership, services, Some(objects), PreparedObjects::default())));
     }

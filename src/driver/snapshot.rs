@@ -15,6 +15,7 @@ use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{revision_store, service, workload};
 use crate::driver::checks::objects;
+use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
@@ -276,7 +277,15 @@ impl<'a> Snapshot<'a> {
         let records = self.records.values().filter_map(|record| record.as_ref().ok());
         let recorded = records.flat_map(|stored| stored.record.outputs.values().flatten());
         let objects = of_targets.chain(asked).chain(of_revisions).chain(recorded);
-        let references: BTreeSet<ObjectRef> = objects.filter_map(ObjectRef::of).collect();
+        let mut references: BTreeSet<ObjectRef> = objects.filter_map(ObjectRef::of).collect();
+        for (component, resolved) in &self.resolved {
+            if let Ok(resolved) = resolved
+                && resolved.target.objects().is_some()
+            {
+                let stored = self.revisions(component);
+                references.extend(objects_of_batches(component, &stored, resolved.desired.kind));
+            }
+        }
         self.objects = LiveObjects::read(session, &request.namespace, &references).await?;
         Ok(())
     }

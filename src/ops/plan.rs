@@ -133,7 +133,8 @@ fn planned_objects(objects: &PreparedObjects) -> Vec<PlannedObject> {
         };
         PlannedObject { name: object.reference.to_string(), change, objects }
     });
-    let leftovers = objects.leftovers.iter().map(|leftover| PlannedObject {
+    let deleted = objects.leftovers.iter().filter(|leftover| !leftover.holds_data());
+    let leftovers = deleted.map(|leftover| PlannedObject {
         name: leftover.reference.to_string(),
         change: PlannedChange::Delete,
         objects: (None, None),

@@ -12,3 +12,4 @@ mod external_changes;
 mod foreign_workloads;
 mod rollback;
 mod siblings;
+mod transitions;

@@ -45,6 +45,15 @@ fn rows() -> Vec<Row> {
         ("undo", STATEFUL_SET, upgraded(), Undo, vec![first()]),
         ("undo_now", CLONE_SET, upgraded(), UndoNow, vec![first()]),
         ("undo_now_a_held_run", None, held(), UndoNow, vec![first()]),
+        ("undo_of_a_whole", None, wholes(), Undo, vec![whole(1)]),
+        (
+            "undo_to_a_whole",
+            None,
+            vec![Apply(vec![whole(1)]), Apply(vec![web(2, 4)])],
+            UndoNow,
+            vec![whole(1)],
+        ),
+        ("delete_a_whole", None, wholes(), Delete, vec![]),
         ("delete", STATEFUL_SET, held(), Delete, vec![]),
         ("delete_an_exposed_component", None, vec![Apply(vec![web(1, 2).exposing(80)])], Delete, vec![]),
         ("delete_a_component", None, held(), DeleteComponent, vec![]),
@@ -88,6 +97,15 @@ fn held() -> Vec<Act> {
 /// In its first batch, its process killed.
 fn interrupted() -> Vec<Act> {
     [released(), vec![ApplyUntil(vec![next()], 1)]].concat()
+}
+
+/// A component that is applied as a whole.
+fn whole(version: u32) -> Component {
+    web(version, 4).plain().exposing(80).storing(&version.to_string())
+}
+
+fn wholes() -> Vec<Act> {
+    vec![Apply(vec![whole(1)]), Apply(vec![whole(2)])]
 }
 
 fn upgraded() -> Vec<Act> {

@@ -24,11 +24,11 @@ fn any(_: &RequestInfo) -> bool {
 }
 
 fn changes(seen: &RequestInfo) -> bool {
-    matches!(seen.verb, Verb::Patch | Verb::Delete)
+    is_write(seen) && matches!(seen.verb, Verb::Patch | Verb::Delete)
 }
 
 fn patches(seen: &RequestInfo) -> bool {
-    seen.verb == Verb::Patch
+    is_write(seen) && seen.verb == Verb::Patch
 }
 
 /// A read that fails is made again whatever the failure was; a few kinds stand for all there.

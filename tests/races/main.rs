@@ -9,4 +9,5 @@ mod deleted_objects;
 mod late_writes;
 mod lock_queue;
 mod takeover;
+mod whole_components;
 mod write_counts;

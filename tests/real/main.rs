@@ -31,6 +31,7 @@ mod real_env;
 mod seed;
 mod services;
 mod traces;
+mod whole_components;
 mod write_counts;
 
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 59] = [
+const TESTS: [(&str, &[Need], TestFn); 62] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -125,6 +126,9 @@ const TESTS: [(&str, &[Need], TestFn); 59] = [
     ("a_plugins_token_is_renewed_in_mid_run", PODS_AND_AUDIT, kubeconfigs::plugins_whose_tokens_expire),
     ("proxies_are_used", PODS_AND_AUDIT, kubeconfigs::proxies),
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
+    ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
+    ("whole_components_drop_what_batches_had", PODS, whole_components::batches_become_whole),
+    ("whole_objects_of_every_type_and_trait_are_valid", PODS_AND_DEFINITIONS, whole_components::golden),
 ];
 
 /// A test that breaks its control plane.

@@ -50,8 +50,9 @@ impl Request {
 pub(crate) fn is_write(seen: &RequestInfo) -> bool {
     match seen.verb {
         Verb::Get | Verb::List | Verb::Watch => false,
-        // A question that is put as an object; nothing is kept.
-        Verb::Create if seen.kind.ends_with("reviews") || seen.path.contains("dryRun=All") => false,
+        // A question; nothing is kept.
+        Verb::Create if seen.kind.ends_with("reviews") => false,
+        Verb::Create | Verb::Patch if seen.path.contains("dryRun=All") => false,
         Verb::Create | Verb::Update | Verb::Patch | Verb::Delete => true,
     }
 }

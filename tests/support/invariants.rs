@@ -164,6 +164,8 @@ fn hands_off(change: &Change) -> Result<(), String> {
         | "configmaps"
         | "controllerrevisions"
         | "services"
+        | "ingresses"
+        | "persistentvolumeclaims"
         | "leases" => {}
         _ => return Err("an object of another's was touched".to_owned()),
     }
@@ -268,7 +270,11 @@ impl Judge {
         if object.and_then(component) != Some(&name) {
             return Ok(());
         }
-        reachable(world, &name)?;
+        if self.allowance.is_plain {
+            self.check_whole(world, change)?;
+        } else {
+            reachable(world, &name)?;
+        }
         if world.ready(&name) < self.floor {
             return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));
         }
@@ -286,6 +292,36 @@ impl Judge {
         self.check_epochs(world, change)?;
         self.check_gate(world, change)?;
         self.check_direction(change)
+    }
+
+    /// A component that is applied as a whole: every write is of the claim that the record has, and what is no longer
+    /// rendered goes only when the pods of the workload that is are ready.
+    fn check_whole(&self, world: &World, change: &Change) -> Result<(), String> {
+        let is_record = change.kind == "configmaps" && change.name.starts_with("rollout-");
+        if change.actor != Actor::Client || is_record || change.kind == "controllerrevisions" {
+            return Ok(());
+        }
+        let name = &self.allowance.component;
+        let recorded = world.recorded(name);
+        if change.verb != Verb::Delete {
+            let written = change.after.as_deref().and_then(epoch);
+            let is_current = written.is_some() && written == recorded;
+            return match is_current {
+                true => Ok(()),
+                false => Err(format!(
+                    "an object is written by claim {written:?}, and the record is at {recorded:?}"
+                )),
+            };
+        }
+        let is_target = |one: &&Value| one["metadata"]["name"] == **name && epoch(one) == recorded;
+        for target in world.workloads(name).filter(is_target) {
+            let image = &target["spec"]["template"]["spec"]["containers"][0]["image"];
+            let (ready, wanted) = (world.moved_ready(name, image), size(target));
+            if ready < wanted {
+                return Err(format!("an object is deleted while {ready} of {wanted} pods are ready"));
+            }
+        }
+        Ok(())
     }
 
     fn check_epochs(&mut self, world: &World, change: &Change) -> Result<(), String> {
@@ -371,10 +407,16 @@ pub(crate) fn trace(history: &[Change], from: usize) -> Vec<String> {
 fn deed(change: &Change) -> Option<String> {
     let name = &change.name;
     match (change.kind.as_str(), &change.before, &change.after) {
-        ("leases" | "configmaps", _, _) => None,
+        ("leases", _, _) => None,
+        ("configmaps", _, _) if name.starts_with("rollout-") => None,
         ("deployments", Some(before), Some(after)) if change.verb != Verb::Delete => {
             let (from, to) = (size(before), size(after));
-            (from != to).then(|| format!("{name} {from}->{to}"))
+            let image = |one: &Value| one["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+            match (from != to, image(before) != image(after)) {
+                (false, false) => None,
+                (true, false) => Some(format!("{name} {from}->{to}")),
+                (_, true) => Some(format!("{name} {from}->{to} {}", image(after))),
+            }
         }
         ("clonesets" | "statefulsets", Some(before), Some(after)) if change.verb != Verb::Delete => {
             let image = &after["spec"]["template"]["spec"]["containers"][0]["image"];
@@ -390,10 +432,22 @@ fn deed(change: &Change) -> Option<String> {
         {
             None
         }
+        (_, Some(before), Some(after))
+            if change.verb != Verb::Delete && content(before) == content(after) =>
+        {
+            None
+        }
         (kind, None, Some(_)) => Some(format!("{name} made ({kind})")),
         (kind, Some(_), _) if change.verb == Verb::Delete => Some(format!("{name} deleted ({kind})")),
         (kind, _, _) => Some(format!("{name} changed ({kind})")),
     }
+}
+
+/// What an object says, without what each write leaves on it.
+fn content(object: &Value) -> Value {
+    let mut content = object.clone();
+    content["metadata"] = object["metadata"]["labels"].clone();
+    content
 }
 
 /// Panics unless nothing is left but the targets, with what belongs to them.

@@ -21,6 +21,9 @@ pub(crate) struct Component {
     decrease_first: bool,
     rollout: Vec<String>,
     properties: Vec<String>,
+    /// Whether it is applied as a whole.
+    is_plain: bool,
+    traits: Vec<String>,
     depends_on: Option<String>,
 }
 
@@ -43,6 +46,8 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         decrease_first: false,
         rollout: Vec::new(),
         properties: Vec::new(),
+        is_plain: false,
+        traits: Vec::new(),
         depends_on: None,
     }
 }
@@ -113,6 +118,32 @@ impl Component {
         self
     }
 
+    /// Without the `rollout` trait: it is applied as a whole, in its size.
+    pub(crate) fn plain(self) -> Self {
+        let size = self.size;
+        self.of_any_size().with_trait(format!("{{type: scaler, properties: {{replicas: {size}}}}}"))
+    }
+
+    /// The same, of the size that it has.
+    pub(crate) fn of_any_size(mut self) -> Self {
+        self.is_plain = true;
+        self.unnamed()
+    }
+
+    /// With one more trait.
+    pub(crate) fn with_trait(mut self, text: impl Into<String>) -> Self {
+        self.traits.push(text.into());
+        self
+    }
+
+    /// With a ConfigMap that its pods mount.
+    pub(crate) fn storing(self, value: &str) -> Self {
+        let name = format!("{}-settings", self.name);
+        self.with_trait(format!(
+            "{{type: storage, properties: {{configMap: [{{name: {name}, mountPath: /etc/settings, data: {{level: '{value}'}}}}]}}}}"
+        ))
+    }
+
     /// With one more line among the properties of its `rollout` trait.
     pub(crate) fn rollout(mut self, line: impl Into<String>) -> Self {
         self.rollout.push(line.into());
@@ -131,13 +162,20 @@ impl Component {
             Some(percent) => (percent.parse::<u32>().unwrap() * self.size).div_ceil(100),
             None => batch.parse().unwrap(),
         });
-        Allowance {
+        let allowance = Allowance {
             component: self.name.clone(),
             size: self.size,
             largest: sizes.max().unwrap_or(self.size),
             tolerated: self.max_unavailable,
             // Where a pod makes way for another one in its place, a batch is down before it is up.
             decrease_first: self.decrease_first || self.kind != "webservice",
+            is_plain: self.is_plain,
+        };
+        // Its controller replaces the pods: a quarter of a Deployment's may be missing, one of a StatefulSet's.
+        let missing = if self.kind == "statefulset" { 1 } else { self.size / 4 };
+        match self.is_plain {
+            true => Allowance { tolerated: missing, decrease_first: false, ..allowance },
+            false => allowance,
         }
     }
 
@@ -147,8 +185,14 @@ impl Component {
         lines.extend(self.depends_on.iter().map(|name| format!("      dependsOn: [{name}]")));
         lines.extend(["      properties:".to_owned(), format!("        image: {}", self.image)]);
         lines.extend(self.properties.iter().map(|line| format!("        {line}")));
-        lines
-            .extend(["      traits:", "        - type: rollout", "          properties:"].map(str::to_owned));
+        if !self.traits.is_empty() || !self.is_plain {
+            lines.push("      traits:".to_owned());
+        }
+        lines.extend(self.traits.iter().map(|text| format!("        - {text}")));
+        if self.is_plain {
+            return lines;
+        }
+        lines.extend(["        - type: rollout", "          properties:"].map(str::to_owned));
         lines.push(format!("            targetSize: {}", self.size));
         lines.extend(self.rollout.iter().map(|line| format!("            {line}")));
         if !self.batches.is_empty() {
@@ -174,6 +218,8 @@ pub(crate) struct Allowance {
     pub(crate) largest: u32,
     pub(crate) tolerated: u32,
     pub(crate) decrease_first: bool,
+    /// Whether it is applied as a whole.
+    pub(crate) is_plain: bool,
 }
 
 /// The manifest of an application with these components.

@@ -18,6 +18,9 @@ pub(crate) fn check(requests: &[Request]) {
             Verb::Create => seen.name.is_none().then_some("a create without a name"),
             Verb::Update => Some("a replacement of a whole object"),
             Verb::Delete => unconditional_delete(seen.body.as_ref()),
+            Verb::Patch if seen.body.as_ref().is_some_and(Value::is_object) => {
+                unconditional_apply(seen.body.as_ref())
+            }
             Verb::Patch => unconditional_patch(&seen.kind, seen.body.as_ref()),
         };
         if let Some(problem) = problem {
@@ -32,6 +35,14 @@ fn unconditional_delete(body: Option<&Value>) -> Option<&'static str> {
         value.is_some_and(|value| !value.is_empty())
     };
     (!has("uid") || !has("resourceVersion")).then_some("a delete without uid and resourceVersion")
+}
+
+/// An apply names the object that it changes, in its version; or a version that none has, so that it only creates.
+fn unconditional_apply(body: Option<&Value>) -> Option<&'static str> {
+    let metadata = &body?["metadata"];
+    let is_creation = metadata["uid"].is_null() && metadata["resourceVersion"] == "1";
+    let is_change = metadata["uid"].is_string() && metadata["resourceVersion"].is_string();
+    (!is_creation && !is_change).then_some("an apply whatever there is")
 }
 
 fn unconditional_patch(kind: &str, body: Option<&Value>) -> Option<&'static str> {

@@ -151,8 +151,62 @@ pub(crate) fn in_place() -> Vec<Scenario> {
     clone_sets.chain(stateful_sets).collect()
 }
 
+/// Scenarios of components that are applied as a whole, and of objects of traits beside batches.
+pub(crate) fn whole() -> Vec<Scenario> {
+    let shown = |version, size| web(version, size).plain().exposing(80).storing("info");
+    let sized = |version, size| web(version, size).of_any_size();
+    let beside = |version| vec![component("api", version, 2).plain(), halves(web(version, 5))];
+    let full = |version: u32| {
+        halves(web(version, 5))
+            .property("ports: [{port: 80, name: hidden}]")
+            .storing(&version.to_string())
+            .with_trait("{type: expose, properties: {port: [80]}}")
+    };
+    let gateway = "{type: gateway, properties: {domain: shop.example.com, http: {/: 80}}}";
+    let claiming = "{type: storage, properties: {pvc: [{name: data, mountPath: /data}]}}";
+    vec![
+        scenario("whole_first_release", [], [shown(1, 2)]).with_errors().dying_twice(7),
+        scenario("whole_image", [Apply(vec![shown(1, 4)])], [shown(2, 4)]).with_errors(),
+        scenario("whole_image_and_size", [Apply(vec![shown(1, 2)])], [shown(2, 4)]),
+        scenario(
+            "whole_settings",
+            [Apply(vec![shown(1, 2)])],
+            [web(1, 2).plain().exposing(80).storing("debug")],
+        ),
+        scenario("whole_exposed_no_more", [Apply(vec![shown(1, 2)])], [web(2, 2).plain().storing("info")])
+            .with_errors(),
+        scenario("whole_stores_no_more", [Apply(vec![shown(1, 2)])], [web(1, 2).plain().exposing(80)]),
+        // A claim stays, whatever becomes of its component.
+        scenario(
+            "whole_claim_is_kept",
+            [Apply(vec![web(1, 2).plain().with_trait(claiming)])],
+            [web(2, 2).plain()],
+        ),
+        scenario("whole_beside_batches", [Apply(beside(1))], beside(2)),
+        scenario("whole_takes_over_from_batches", [Apply(vec![web(1, 4)])], [sized(2, 4)])
+            .with_errors()
+            .dying_twice(7),
+        scenario(
+            "whole_takes_over_in_mid_rollout",
+            [Apply(vec![web(1, 4)]), ApplyUntil(vec![web(2, 4).batches(&["1", "3"])], 3)],
+            [sized(3, 4)],
+        ),
+        scenario("whole_takes_over_what_is_exposed", [Apply(vec![web(1, 3).exposing(80)])], [sized(2, 3)]),
+        scenario(
+            "batches_take_over_from_whole",
+            [Apply(vec![web(1, 4).plain()])],
+            [web(2, 4).batches(&["1", "3"])],
+        )
+        .with_errors(),
+        scenario("traits_first_release", [], [full(1).with_trait(gateway)]).with_errors(),
+        scenario("traits_change", [Apply(vec![full(1).with_trait(gateway)])], [full(2)]).with_errors(),
+        scenario("traits_alone_change", [Apply(vec![full(1)])], [full(1).with_trait(gateway)]),
+        scenario("traits_alone_go", [Apply(vec![full(1).with_trait(gateway)])], [full(1)]).with_errors(),
+    ]
+}
+
 pub(crate) fn all() -> Vec<Scenario> {
-    [of_deployments(), in_place()].concat()
+    [of_deployments(), in_place(), whole()].concat()
 }
 
 pub(crate) fn named(name: &str) -> Scenario {

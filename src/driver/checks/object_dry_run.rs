@@ -2,7 +2,6 @@
 //! validates each, asks its webhooks, and finds the fields that other managers own.
 
 use futures::future::join_all;
-use kube::ResourceExt;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
@@ -54,14 +53,13 @@ enum DryRunError {
 
 async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Result<(), DryRunError> {
     let Some(kind) = &object.kind else { return Ok(()) };
-    let seen = object.before.as_ref().and_then(ResourceExt::resource_version);
     loop {
         let answer = apply_object(
             session,
             kind,
             object.reference.namespace.as_deref(),
             object.stamped_body(object.before.as_ref(), epoch),
-            seen.as_deref(),
+            object.before.as_ref(),
             Ownership::Respect,
             Execution::DryRun,
         );

@@ -7,7 +7,6 @@
 use futures::future::join_all;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::json;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -16,12 +15,14 @@ use crate::cluster::managed_fields::field_at;
 use crate::cluster::object_watch::ObjectScope;
 use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
+    resize_object,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
+use crate::driver::leftovers::Leftover;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::prepared_objects::{Handling, PreparedObject, PreparedObjects};
+use crate::driver::prepared_objects::{Handling, PreparedObject, PreparedObjects, stamp};
 use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
@@ -37,6 +38,17 @@ enum Answer {
     Applied(ObjectChange, Box<DynamicObject>),
     /// It is in the way of somebody else's.
     Refused(Failure),
+    /// A later claim has written it.
+    Superseded,
+}
+
+/// Whether leftovers are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cleanup {
+    /// All that go are.
+    Done,
+    /// One could not be deleted yet.
+    Unfinished,
 }
 
 impl ComponentRun<'_> {
@@ -59,13 +71,19 @@ impl ComponentRun<'_> {
             self.has_prerequisites = false;
             return Ok(None);
         }
+        // No run before this one may change what this one replaces.
+        let is_behind = |one: &Workload| one.epoch != Some(epoch) && !one.deleting;
+        if let Some(behind) = self.left_workloads(objects).into_iter().find(is_behind) {
+            let observed = self.observe();
+            return self.act(&observed, Step::Stamp { workload: behind.name }).await.map(|()| None);
+        }
         let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
         match next_object_action(&seen, !self.are_leftovers_gone) {
             ObjectAction::Apply(due) => self.apply_objects(objects, &due, epoch).await?,
             ObjectAction::Wait { object, reason } => {
                 self.wait_for_object(objects, &seen, object, reason).await?;
             }
-            ObjectAction::DeleteLeftovers => self.delete_leftovers(objects).await?,
+            ObjectAction::DeleteLeftovers => self.delete_leftovers(objects, epoch).await?,
             ObjectAction::Finish => {
                 self.observe_again().await?;
                 let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
@@ -88,6 +106,7 @@ impl ComponentRun<'_> {
         if is_unclaimed && self.prepared.are_objects_at_rest() == Some(true) {
             return match next_object_action(&seen, false) {
                 ObjectAction::Wait { object, reason } => {
+                    self.enter_only_batch();
                     self.wait_for_object(objects, &seen, object, reason).await.map(|()| None)
                 }
                 ObjectAction::Apply(_) | ObjectAction::DeleteLeftovers | ObjectAction::Finish => {
@@ -101,20 +120,31 @@ impl ComponentRun<'_> {
         self.check_claim()?;
         self.act(&observed, Step::Claim { spec, resumes }).await?;
         if self.claimed_epoch.is_some() {
+            self.batch = None;
+            self.enter_only_batch();
+            self.watch_kinds(objects);
+        }
+        Ok(None)
+    }
+
+    /// Starts the clock of the one batch that the objects are.
+    fn enter_only_batch(&mut self) {
+        if self.batch.is_none() {
             let clock = self.context.session.clock();
             let deadline = clock.moment().after(self.context.limits.batch);
             self.batch = Some(Entered { index: 0, at: clock.elapsed(), deadline });
             self.move_deadline();
-            self.watch_kinds(objects);
         }
-        Ok(None)
     }
 
     /// The run to claim: one batch of everything.
     fn framed(&self, objects: &PreparedObjects, seen: &[ObservedObject], recorded: Option<&Run>) -> RunSpec {
         let target = &self.prepared.desired.target;
         let wanted = count_progress(seen).wanted;
-        let before: u32 = self.workloads_seen().iter().map(|workload| workload.replicas).sum();
+        let present: u32 = self.workloads_seen().iter().map(|workload| workload.replicas).sum();
+        // In the middle of a run, there are more pods than any run asks for.
+        let unfinished = recorded.filter(|run| run.outcome.is_resumable());
+        let before = unfinished.map_or(present, |run| run.spec.original_size);
         let source = recorded.map(|run| &run.spec.target).filter(|source| *source != target);
         RunSpec {
             mode: Mode::Apply,
@@ -149,10 +179,14 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let due: Vec<&PreparedObject> = due.iter().filter_map(|index| objects.objects.get(*index)).collect();
-        let written =
-            join_all(due.iter().map(|object| self.apply_one(object, objects.kept_size, epoch))).await;
+        // The server cannot reject the late create of an object that a later claim does not have.
+        if due.iter().any(|object| self.watch.objects.cache.get(&object.reference).is_none()) {
+            self.confirm_epoch(epoch).await?;
+        }
+        let written = join_all(due.iter().map(|object| self.apply_one(objects, object, epoch))).await;
         self.pass_on_warnings();
         let (mut refused, mut failed) = (None, None);
+        let mut is_superseded = false;
         for (object, written) in due.iter().zip(written) {
             match written {
                 Ok(Answer::Applied(change, live)) => {
@@ -166,8 +200,12 @@ impl ComponentRun<'_> {
                     self.last_error = None;
                 }
                 Ok(Answer::Refused(failure)) => refused = refused.or(Some(failure)),
+                Ok(Answer::Superseded) => is_superseded = true,
                 Err(error) => failed = failed.or(Some(error)),
             }
+        }
+        if is_superseded {
+            return Err(self.superseded().await);
         }
         match (refused, failed) {
             (Some(failure), _) => Err(failure),
@@ -178,18 +216,20 @@ impl ComponentRun<'_> {
 
     async fn apply_one(
         &self,
+        objects: &PreparedObjects,
         object: &PreparedObject,
-        kept_size: Option<u32>,
         epoch: Epoch,
     ) -> Result<Answer, ClusterError> {
         let session = &self.context.session;
         let kind = self.served(object).await?;
         let namespace = object.reference.namespace.as_deref();
         let live = self.watch.objects.cache.get(&object.reference);
-        let version = live.as_ref().and_then(ResourceExt::resource_version);
+        if live.as_ref().and_then(stamp) > Some(epoch) {
+            return Ok(Answer::Superseded);
+        }
         let apply = |ownership| {
             let body = object.stamped_body(live.as_ref(), epoch);
-            apply_object(session, &kind, namespace, body, version.as_deref(), ownership, Execution::Real)
+            apply_object(session, &kind, namespace, body, live.as_ref(), ownership, Execution::Real)
         };
         let mut answer = apply(Ownership::Respect).await?;
         let mut reclaimed = Vec::new();
@@ -209,16 +249,13 @@ impl ComponentRun<'_> {
             return Err(ClusterError::Conflict(format!("{} has changed", object.reference)));
         };
         let change = if live.is_some() { ObjectChange::Configured } else { ObjectChange::Created };
-        let replicas = kept_size.filter(|_| live.is_none() && object.is_resizable());
-        let Some(replicas) = replicas else { return Ok(Answer::Applied(change, applied)) };
-        // The size is not the manifest's, so it is not applied with it.
-        let scale = json!({"spec": {"replicas": replicas}});
-        let patch = kube::api::Patch::Merge(&scale);
-        let params =
-            kube::api::PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..Default::default() };
-        let api = session.objects(&kind.resource, namespace);
-        let scaled = session.request_once(api.patch(&object.reference.name, &params, &patch)).await?;
-        Ok(Answer::Applied(change, Box::new(scaled)))
+        match objects.size_to_give(object, &applied) {
+            None => Ok(Answer::Applied(change, applied)),
+            Some(size) => {
+                let resized = resize_object(session, &kind, &applied, size).await?;
+                Ok(Answer::Applied(change, Box::new(resized)))
+            }
+        }
     }
 
     /// How the kind of an object is served; it may have been defined by a stage before.
@@ -263,7 +300,7 @@ impl ComponentRun<'_> {
     }
 
     /// Deletes what other revisions have left, now that nothing needs it any more.
-    async fn delete_leftovers(&mut self, objects: &PreparedObjects) -> Result<(), Failure> {
+    async fn delete_leftovers(&mut self, objects: &PreparedObjects, epoch: Epoch) -> Result<(), Failure> {
         self.ensure_leader().await?;
         for workload in self.left_workloads(objects) {
             match self.workloads().delete(&workload).await {
@@ -275,7 +312,7 @@ impl ComponentRun<'_> {
                 Err(error) => return self.recover(error).await,
             }
         }
-        self.delete_left_objects(objects).await
+        self.delete_left_objects(objects, epoch).await.map(drop)
     }
 
     /// Applies those objects of traits that are due and not as rendered, stage by stage.
@@ -297,33 +334,57 @@ impl ComponentRun<'_> {
     }
 
     /// Deletes the objects that other revisions have left, once.
-    pub(super) async fn delete_left_objects(&mut self, objects: &PreparedObjects) -> Result<(), Failure> {
+    pub(super) async fn delete_left_objects(
+        &mut self,
+        objects: &PreparedObjects,
+        epoch: Epoch,
+    ) -> Result<Cleanup, Failure> {
         if self.are_leftovers_gone {
-            return Ok(());
+            return Ok(Cleanup::Done);
         }
         for leftover in &objects.leftovers {
-            let reference = &leftover.reference;
-            if reference.kind == "PersistentVolumeClaim" {
-                let message = format!("{reference} is no longer used and is kept: it may hold data");
-                self.emit(EventKind::Warned { message });
-                continue;
-            }
-            match delete_object(&self.context.session, &leftover.kind, &leftover.before).await {
-                Ok(()) => {
-                    self.changed = true;
-                    self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
-                }
-                // Somebody has changed it since; what it is now is for the next run to see.
-                Err(ClusterError::Conflict(_)) => {
-                    let message =
-                        format!("{reference} is no longer rendered and was changed meanwhile; it is kept");
-                    self.emit(EventKind::Warned { message });
-                }
-                Err(error) => return self.recover(error).await,
+            if let Err(error) = self.delete_leftover(leftover, epoch).await? {
+                self.recover(error).await?;
+                return Ok(Cleanup::Unfinished);
             }
         }
         self.are_leftovers_gone = true;
-        Ok(())
+        Ok(Cleanup::Done)
+    }
+
+    /// Deletes an object as it is now: its status may have changed since the run began.
+    async fn delete_leftover(
+        &mut self,
+        leftover: &Leftover,
+        epoch: Epoch,
+    ) -> Result<Result<(), ClusterError>, Failure> {
+        let Leftover { reference, kind, before } = leftover;
+        if leftover.holds_data() {
+            let message = format!("{reference} is no longer used and is kept: it may hold data");
+            self.emit(EventKind::Warned { message });
+            return Ok(Ok(()));
+        }
+        let session = &self.context.session;
+        let api = session.objects(&kind.resource, reference.namespace.as_deref());
+        let live = match session.request_once(api.get_opt(&reference.name)).await {
+            Ok(Some(live)) if live.metadata.deletion_timestamp.is_none() => live,
+            Ok(_) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        };
+        if stamp(&live) > Some(epoch) {
+            return Err(self.superseded().await);
+        }
+        if live.uid() != before.uid() || live.labels() != before.labels() {
+            let message = format!("{reference} is no longer rendered and was changed meanwhile; it is kept");
+            self.emit(EventKind::Warned { message });
+            return Ok(Ok(()));
+        }
+        if let Err(error) = delete_object(session, kind, &live).await {
+            return Ok(Err(error));
+        }
+        self.changed = true;
+        self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
+        Ok(Ok(()))
     }
 
     /// Reads the objects again, by a quorum read.
@@ -348,10 +409,9 @@ impl ComponentRun<'_> {
 
     /// The newest epoch that an object is stamped with.
     pub(super) fn newest_object_stamp(&self) -> Epoch {
-        self.prepared
-            .objects
-            .as_ref()
-            .map_or(Epoch(0), |objects| objects.newest_stamp(&self.watch.objects.cache))
+        let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
+        let stamps = whole.map(|objects| objects.newest_stamp(&self.watch.objects.cache));
+        stamps.max().unwrap_or(Epoch(0))
     }
 
     /// Where the objects stand.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::objects::Cleanup;
 use crate::driver::component_run::services::Written;
 use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -88,8 +89,12 @@ impl ComponentRun<'_> {
                     return Err(self.superseded().await);
                 }
             }
-            if is_only_write {
-                self.delete_left_objects(trait_objects).await?;
+            while is_only_write
+                && self.delete_left_objects(trait_objects, epoch).await? == Cleanup::Unfinished
+            {
+                if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
+                    return Err(self.superseded().await);
+                }
             }
             self.apply_services(epoch, &others).await?;
             if metadata_change {
@@ -105,7 +110,7 @@ impl ComponentRun<'_> {
     /// way, can change no Service after it. `None` where the record has moved on, and everything has to be observed again.
     async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
         let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
-        let newest = self.observe().newest_stamp();
+        let newest = self.observe().newest_stamp().max(self.newest_object_stamp());
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
         record.exposes = self.prepared.component_services.recorded(&record.exposes, others);

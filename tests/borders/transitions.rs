@@ -1,0 +1,77 @@
+//! Components that gain and lose the `rollout` trait, and change image, size and ports meanwhile.
+
+use crate::support::invariants;
+use crate::support::manifest::{Component, request_for, web};
+use crate::support::pod_rules;
+use crate::support::random::Rng;
+use crate::support::scenario::{allowances, process};
+use crate::support::test_cluster::{BYSTANDER, TestCluster};
+use crate::support::trial::case;
+
+/// How many histories are tried, of so many manifests each.
+const SEEDS: u64 = 40;
+const LENGTH: usize = 6;
+
+fn manifest(rng: &mut Rng, kind: &'static str) -> Component {
+    let (version, size) = (1 + rng.below(3), 1 + rng.below(6));
+    let web = web(version, size).of(kind).unnamed();
+    let web = if rng.one_in(2) { web.exposing(80) } else { web };
+    match rng.below(3) {
+        0 => web.plain(),
+        1 => web.plain().storing(&version.to_string()),
+        _ => web,
+    }
+}
+
+/// What exists besides the cluster's own, by kind and name.
+fn remaining(cluster: &TestCluster) -> Vec<String> {
+    let kinds = ["Deployment", "StatefulSet", "Service", "ConfigMap"];
+    let mut names: Vec<String> = kinds
+        .into_iter()
+        .flat_map(|kind| cluster.objects(kind))
+        .map(|object| format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', ""))
+        .filter(|name| !name.ends_with(BYSTANDER) && !name.contains("rollout-"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The objects of a manifest alone, on a cluster of its own.
+async fn objects_of(component: &Component) -> usize {
+    let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
+    cluster.apply(std::slice::from_ref(component)).await;
+    cluster.settle().await;
+    remaining(&cluster).len()
+}
+
+async fn play(seed: u64, kind: &'static str) {
+    let mut rng = Rng(seed);
+    let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
+    for step in 0..LENGTH {
+        let component = manifest(&mut rng, kind);
+        case(&format!("seed {seed}, step {step}: {}", component.line()));
+        let from = cluster.mark().await;
+        let manifest = [component];
+        let run = cluster.run(&process(), &request_for(&manifest)).await.succeeded();
+        cluster.settle().await;
+        invariants::check(&cluster.history(), from, &allowances(&manifest));
+        let remaining = remaining(&cluster);
+        assert_eq!(remaining.len(), objects_of(&manifest[0]).await, "{remaining:?}\n{}", run.transcript());
+        let again = cluster.run(&process(), &request_for(&manifest)).await.succeeded();
+        assert!(again.writes().is_empty(), "a further run writes: {}", again.transcript());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deployments_keep_their_pods_and_leave_nothing() {
+    for seed in 0..SEEDS {
+        play(seed, "webservice").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stateful_sets_keep_their_pods_and_leave_nothing() {
+    for seed in 0..SEEDS {
+        play(seed, "statefulset").await;
+    }
+}

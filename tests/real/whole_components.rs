@@ -1,0 +1,146 @@
+//! Components that are applied as a whole, on a server that validates what it is given.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::real_env::RealEnv;
+
+/// An application of components of several types, with traits.
+const SHOP: &str = "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+    - name: web
+      type: webservice
+      properties:
+        image: shop/web:1
+        env: [{name: A, value: '1'}, {name: B, value: '2'}]
+        ports: [{port: 80, expose: true}]
+      traits:
+        - {type: storage, properties: {configMap: [{name: settings, mountPath: /etc/settings, data: {level: info}}]}}
+        - {type: gateway, properties: {domain: shop.example.com, http: {/: 80}}}
+        - {type: labels, properties: {team: shop}}
+        - {type: sidecar, properties: {name: logger, image: 'shop/logger:1'}}
+    - {name: queue, type: worker, properties: {image: 'shop/queue:1'}}
+    - {name: db, type: statefulset, properties: {image: 'shop/db:1', ports: [{port: 5432, expose: true}]}}
+    - {name: report, type: cron-task, properties: {image: 'shop/report:1', schedule: '0 3 * * *', restart: Never}}
+";
+
+fn shop(env: &RealEnv, text: &str) -> String {
+    env.file("shop.yaml", text).to_str().unwrap().to_owned()
+}
+
+/// How many writes this namespace has seen.
+fn writes(env: &RealEnv) -> usize {
+    env.requests().iter().filter(|request| request.is_write()).count()
+}
+
+pub(crate) fn walk(env: &RealEnv) {
+    let file = shop(env, SHOP);
+    let applied = env.rollout(&["apply", &file]);
+    assert_eq!(applied.code, Some(0), "{applied:#?}");
+    let before = writes(env);
+    let again = env.rollout(&["apply", &file]);
+    assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
+
+    // A field that was changed since is set again, and one that is dropped goes.
+    env.kubectl(&["set", "image", "deployment/web", "web=shop/web:9"]);
+    let file = shop(env, &SHOP.replace(", {name: B, value: '2'}", ""));
+    let applied = env.rollout(&["apply", &file]);
+    assert_eq!(applied.code, Some(0), "{applied:#?}");
+    assert!(applied.stderr.contains("was changed by `kubectl-set`, and is set again"), "{applied:#?}");
+    let spec =
+        "jsonpath={.spec.template.spec.containers[0].image} {.spec.template.spec.containers[0].env[*].name}";
+    assert_eq!(env.kubectl(&["get", "deployment", "web", "-o", spec]), "shop/web:1 A");
+
+    // A field that the manifest asks for at last, and that somebody else has.
+    env.kubectl(&["scale", "deployment/queue", "--replicas=2"]);
+    let sized = SHOP.replace(
+        "{image: 'shop/queue:1'}}",
+        "{image: 'shop/queue:1'}, traits: [{type: scaler, properties: {replicas: 3}}]}",
+    );
+    let file = shop(env, &sized);
+    let before = writes(env);
+    let refused = env.rollout(&["apply", &file]);
+    assert_eq!((refused.code, writes(env)), (Some(4), before), "{refused:#?}");
+    assert!(refused.stderr.contains("field `.spec.replicas` is managed by `kubectl`"), "{refused:#?}");
+
+    let deleted = env.rollout(&["delete", "shop", "--yes"]);
+    assert_eq!(deleted.code, Some(0), "{deleted:#?}");
+    env.until("the end of everything", || {
+        let kinds = "deployments,statefulsets,cronjobs,services,ingresses,configmaps,controllerrevisions";
+        let left = env.kubectl(&["get", kinds, "-l", "app.oam.dev/name=shop", "-o", "name"]);
+        left.is_empty()
+    });
+}
+
+/// The trait is lost with fields of its last revision, which must not stay.
+pub(crate) fn batches_become_whole(env: &RealEnv) {
+    let component = |image: &str, env: &str, ports: &str, traits: &str| {
+        format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
+             - {{name: web, type: statefulset, properties: {{image: '{image}'{env}, ports: [{ports}]}}{traits}}}\n"
+        )
+    };
+    let batched = component(
+        "shop/web:1",
+        ", env: [{name: A, value: '1'}]",
+        "{port: 80, expose: true}, {port: 81, expose: true}",
+        ", traits: [{type: rollout, properties: {targetSize: 2}}]",
+    );
+    let applied = env.rollout(&["apply", &shop(env, &batched)]);
+    assert_eq!(applied.code, Some(0), "{applied:#?}");
+    let applied =
+        env.rollout(&["apply", &shop(env, &component("shop/web:2", "", "{port: 80, expose: true}", ""))]);
+    assert_eq!(applied.code, Some(0), "{applied:#?}");
+    let found =
+        |kind: &str, path: &str| env.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={path}")]);
+    assert_eq!(found("statefulset", "{.spec.template.spec.containers[0].env}"), "");
+    assert_eq!(found("service", "{.spec.ports[*].port}"), "80");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Every object that a type or a trait is expected to become passes the server's strict validation.
+pub(crate) fn golden(env: &RealEnv) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest/golden");
+    let served: BTreeSet<String> = env
+        .kubectl(&["api-resources", "--no-headers"])
+        .lines()
+        .filter_map(|line| line.split_whitespace().last().map(str::to_owned))
+        .collect();
+    let mut paths = files(&root);
+    paths.sort();
+    assert!(paths.len() > 50, "{paths:?}");
+    let mut refused = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let documents = text.split("\n---\n").skip(1);
+        let objects = documents.map(|text| serde_yaml::from_str::<Value>(text).unwrap());
+        let is_served = |object: &Value| object["kind"].as_str().is_some_and(|kind| served.contains(kind));
+        let items: Vec<Value> = objects.filter(is_served).collect();
+        if items.is_empty() {
+            continue;
+        }
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let file = env.file("golden.yaml", &list.to_string());
+        let output = env.try_kubectl(&[
+            "apply",
+            "--server-side",
+            "--dry-run=server",
+            "--validate=strict",
+            "-f",
+            file.to_str().unwrap(),
+        ]);
+        if !output.status.success() {
+            refused.push(format!("{}: {}", path.display(), String::from_utf8_lossy(&output.stderr)));
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
