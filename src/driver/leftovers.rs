@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cluster::keys;
 use crate::cluster::served_kind::ServedKind;
 use crate::driver::live_objects::LiveObjects;
-use crate::driver::prepared_objects::{ObjectOwner, foreign_reason};
+use crate::driver::object_owner::{ObjectOwner, foreign_reason};
 use crate::oam::exposure::declared_ports;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;

@@ -14,6 +14,7 @@ pub mod inherited_metadata;
 pub mod leftovers;
 pub mod live_objects;
 pub mod namespace_watch;
+pub mod object_owner;
 pub mod outcome;
 pub mod prepare;
 pub mod prepared_objects;

@@ -14,14 +14,13 @@ use crate::cluster::served_kind::ServedKind;
 use crate::driver::component_services::ComponentServices;
 use crate::driver::leftovers::{Leftover, find_leftovers};
 use crate::driver::live_objects::LiveObjects;
+use crate::driver::object_owner::{Handling, ObjectOwner, pointer};
 use crate::driver::outcome::Failure;
-use crate::driver::request::Adoption;
 use crate::oam::apply_order::apply_rank;
 use crate::oam::hash::hash_json;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
-use crate::oam::policies::{GarbageStrategy, ObjectSelector, Policies};
 use crate::oam::revision::is_concealed;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::{Readiness, has_readiness_rule, object_pods, object_readiness};
@@ -64,85 +63,6 @@ pub struct PreparedObject {
     pub handling: Handling,
     /// Fields that are left to others once it exists, such as `spec.replicas`.
     left_alone: Vec<String>,
-}
-
-/// What a run does to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handling {
-    /// Applies it, and takes over fields of others only where they were the component's.
-    Apply,
-    /// Takes it over: it exists and belongs to no application.
-    Adopt,
-    /// Leaves it as it is.
-    Keep,
-}
-
-/// Whose the objects are, and what the application's policies say about them.
-#[derive(Debug, Clone, Copy)]
-pub struct ObjectOwner<'a> {
-    /// The application.
-    pub application: &'a str,
-    /// The component.
-    pub component: &'a str,
-    /// The application's namespace.
-    pub namespace: &'a str,
-    /// The policies; `None` where no manifest gives any.
-    pub policies: Option<&'a Policies>,
-    /// What becomes of objects that belong to no application.
-    pub adoption: Adoption,
-}
-
-impl ObjectOwner<'_> {
-    /// What a run does to an object that is rendered so and exists so.
-    fn handling(
-        &self,
-        body: &Value,
-        before: Option<&DynamicObject>,
-        reference: &ObjectRef,
-    ) -> Result<Handling, Failure> {
-        let is_selected =
-            |selectors: &[ObjectSelector]| selectors.iter().any(|selector| selector.selects(body));
-        let policies = self.policies;
-        if is_concealed(body) {
-            return match before {
-                Some(before) => match foreign_reason(before, reference, *self) {
-                    None => Ok(Handling::Keep),
-                    Some(reason) => Err(Failure::refused(reason).hint("rename the component or the object")),
-                },
-                None => Err(Failure::refused(format!(
-                    "{reference} does not exist, and revisions do not record what it kept"
-                ))
-                .hint("create it, or apply the manifest that has its values")),
-            };
-        }
-        let is_read_only = policies.is_some_and(|policies| is_selected(&policies.read_only));
-        let Some(before) = before else {
-            if is_read_only {
-                let reason = format!(
-                    "{reference} does not exist, and a `read-only` policy keeps it from being created"
-                );
-                return Err(Failure::refused(reason).hint("create it, or remove it from the policy"));
-            }
-            return Ok(Handling::Apply);
-        };
-        if is_read_only
-            || policies.is_some_and(|policies| policies.fields_left_alone(body).iter().any(|one| one == "*"))
-        {
-            return Ok(Handling::Keep);
-        }
-        let may_adopt = self.adoption == Adoption::TakeOver
-            || policies.is_some_and(|policies| is_selected(&policies.take_over));
-        match foreign_reason(before, reference, *self) {
-            None => Ok(Handling::Apply),
-            Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
-            Some(reason) if before.labels().contains_key(labels::NAME) => {
-                Err(Failure::refused(reason).hint("rename the component or the object"))
-            }
-            Some(reason) => Err(Failure::refused(reason).hint(
-                "rename the component or the object, delete that object, or take it over with `--take-over`",
-            )),
-        }
-    }
 }
 
 impl PreparedObjects {
@@ -255,8 +175,10 @@ impl PreparedObjects {
     /// Whether every object was as it was rendered before the run, and nothing was left of other revisions.
     #[must_use]
     pub fn were_applied(&self) -> bool {
-        let is_same =
-            |object: &PreparedObject| object.before.as_ref().is_some_and(|live| object.is_same(live));
+        let is_same = |object: &PreparedObject| {
+            object.handling == Handling::Keep
+                || object.before.as_ref().is_some_and(|live| object.is_same(live))
+        };
         self.leftovers.iter().all(Leftover::holds_data)
             && !self.replaces_workloads
             && self.objects.iter().all(is_same)
@@ -277,20 +199,29 @@ impl PreparedObjects {
     pub fn observe(&self, cache: &ObjectCache, claimed: Option<Epoch>) -> Vec<ObservedObject> {
         let observe = |object: &PreparedObject| {
             let live = cache.get(&object.reference);
-            let is_applied = live.as_ref().is_some_and(|live| match claimed {
-                Some(epoch) => object.is_stamped(live, epoch) && self.size_to_give(object, live).is_none(),
-                None => object.is_same(live),
-            });
+            let is_kept = object.handling == Handling::Keep;
+            let is_applied = is_kept
+                || live.as_ref().is_some_and(|live| match claimed {
+                    Some(epoch) => {
+                        object.is_stamped(live, epoch) && self.size_to_give(object, live).is_none()
+                    }
+                    None => object.is_same(live),
+                });
             let live = live.and_then(|live| serde_json::to_value(live).ok());
             ObservedObject {
                 reference: object.reference.clone(),
                 stage: object.stage,
                 is_applied,
                 readiness: match (&live, object.handling) {
-                    (None, _) => absent(),
+                    (None, Handling::Keep) => {
+                        Readiness::Unready("does not exist, and is not created".to_owned())
+                    }
+                    (None, Handling::Apply | Handling::Adopt | Handling::Recreate) => absent(),
                     // What it waits for is for its owner to say.
                     (Some(_), Handling::Keep) => Readiness::Ready,
-                    (Some(live), Handling::Apply | Handling::Adopt) => object_readiness(live),
+                    (Some(live), Handling::Apply | Handling::Adopt | Handling::Recreate) => {
+                        object_readiness(live)
+                    }
                 },
                 pods: object_pods(live.as_ref().unwrap_or(&object.body)),
             }
@@ -331,7 +262,7 @@ impl PreparedObject {
         let handling = owner.handling(body, before.as_ref(), &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
-        if let Some(kept) = owner.policies.and_then(|policies| kept(policies.garbage_strategy(&body))) {
+        if let Some(kept) = owner.kept(&body) {
             body["metadata"]["annotations"][keys::KEPT] = json!(kept);
         }
         let is_same = |other: &&&Value| {
@@ -370,6 +301,11 @@ impl PreparedObject {
                 *value = found;
             }
         }
+        // Kruise's controller needs a size, which its webhook fills in only where that is installed.
+        if self.lacks_clone_set_size() {
+            let size = live.and_then(|live| live.data.pointer("/spec/replicas").cloned());
+            body["spec"]["replicas"] = size.unwrap_or_else(|| json!(1));
+        }
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body
@@ -379,6 +315,17 @@ impl PreparedObject {
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         has_readiness_rule(self.reference.group(), &self.reference.kind)
+    }
+
+    fn lacks_clone_set_size(&self) -> bool {
+        self.reference.kind == "CloneSet" && self.body["spec"]["replicas"].is_null()
+    }
+
+    /// Whether this still is the object that has to be deleted before it is created again.
+    #[must_use]
+    pub fn is_to_be_recreated(&self, live: &DynamicObject) -> bool {
+        let is_same = self.before.as_ref().is_some_and(|before| before.uid() == live.uid());
+        self.handling == Handling::Recreate && is_same
     }
 
     /// Whether pods may need it before they start.
@@ -409,6 +356,9 @@ impl PreparedObject {
         let Some(epoch) = stamp(live) else { return false };
         let mut body = self.stamped_body(Some(live), epoch);
         self.left_alone.iter().for_each(|path| remove(&mut body, path));
+        if self.lacks_clone_set_size() {
+            remove(&mut body, "spec.replicas");
+        }
         self.is_stamped(live, epoch)
             && live.metadata.deletion_timestamp.is_none()
             && owns_applied_fields(live, keys::FIELD_MANAGER, &body)
@@ -436,25 +386,11 @@ fn as_found(live: &DynamicObject, body: &Value) -> Value {
     found
 }
 
-/// A path such as `spec.replicas` as a JSON Pointer.
-fn pointer(path: &str) -> String {
-    path.split('.').map(|field| format!("/{}", keys::escape_pointer(field))).collect()
-}
-
 fn remove(body: &mut Value, path: &str) {
     let pointer = pointer(path);
     let Some((parent, field)) = pointer.rsplit_once('/') else { return };
     if let Some(fields) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
         fields.remove(field);
-    }
-}
-
-/// What an annotation says of an object that stays when its component no longer renders it.
-fn kept(strategy: GarbageStrategy) -> Option<&'static str> {
-    match strategy {
-        GarbageStrategy::OnAppUpdate => None,
-        GarbageStrategy::OnAppDelete => Some("onAppDelete"),
-        GarbageStrategy::Never => Some("never"),
     }
 }
 
@@ -468,43 +404,4 @@ fn in_namespace(body: &Value, namespace: Option<&str>) -> Value {
         }
     }
     body
-}
-
-/// Why an object is not the component's; `None` where it is.
-pub(super) fn foreign_reason(
-    live: &DynamicObject,
-    reference: &ObjectRef,
-    owner: ObjectOwner<'_>,
-) -> Option<String> {
-    let label = |key: &str| live.labels().get(key).map(String::as_str);
-    let of_component = label(labels::COMPONENT);
-    match (label(labels::NAME), of_component) {
-        (Some(application), _) if application != owner.application => {
-            Some(format!("{reference} belongs to application `{application}`"))
-        }
-        (Some(_), Some(component)) if component != owner.component => {
-            Some(format!("{reference} belongs to component `{component}`"))
-        }
-        (Some(_), Some(_))
-            if label(labels::NAMESPACE).is_none_or(|namespace| namespace == owner.namespace) =>
-        {
-            None
-        }
-        (Some(application), Some(_)) => {
-            let namespace = label(labels::NAMESPACE).unwrap_or_default();
-            Some(format!("{reference} belongs to application `{application}` in namespace `{namespace}`"))
-        }
-        (Some(_), None) | (None, _) => Some(match managers(live).as_slice() {
-            [] => format!("{reference} exists and is not managed by this application"),
-            managers => format!("{reference} exists and is managed by `{}`", managers.join("`, `")),
-        }),
-    }
-}
-
-/// Who has written the fields of an object, its status apart.
-fn managers(live: &DynamicObject) -> Vec<String> {
-    let entries = live.managed_fields().iter();
-    let of_object = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
-    let names: BTreeSet<String> = of_object.filter_map(|entry| entry.manager.clone()).collect();
-    names.into_iter().collect()
 }

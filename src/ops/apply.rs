@@ -12,8 +12,7 @@ use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
 use crate::driver::request::{Overrides, RolloutRequest};
-use crate::oam::application::Application;
-use crate::oam::policies::Policies;
+use crate::oam::application::{Application, Origin};
 use crate::oam::workflow::StepAction;
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
@@ -51,21 +50,12 @@ pub fn requests<'a>(
     }
 }
 
-/// The first part of an application that is understood and that a run does not carry out.
+/// The first step of an application that is understood and that a run does not carry out.
 fn not_carried_out(application: &Application) -> Option<String> {
-    let Policies { shared_resource, recreate, .. } = &application.policies;
-    let policies =
-        [("shared-resource", !shared_resource.is_empty()), ("resource-update", !recreate.is_empty())];
-    let policy = policies.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
-    let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }));
-    let name = &application.name;
-    let of_policy =
-        policy.map(|policy| format!("policy `{policy}` of application `{name}` is not supported"));
-    of_policy.or_else(|| {
-        let step = step?;
-        let kind = step.action.as_str();
-        Some(format!("step `{}` ({kind}) of application `{name}` is not supported", step.name))
-    })
+    let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }))?;
+    let Origin { file, line, column } = &step.origin;
+    let kind = step.action.as_str();
+    Some(format!("{file}:{line}:{column}: step `{}` ({kind}) is not supported", step.name))
 }
 
 /// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests' order.

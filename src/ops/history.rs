@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::{record_store, revision_store};
@@ -25,7 +25,7 @@ pub struct RevisionBody {
     pub name: String,
     /// The kind of the workload.
     pub kind: WorkloadKind,
-    /// The workload.
+    /// The workload; the objects of a revision that is applied as a whole, in a list.
     pub workload: Value,
 }
 
@@ -104,6 +104,12 @@ fn body(reference: &str, record: &Record, stored: &[StoredRevision]) -> Result<R
             None => failure,
         }
     })?;
+    if let Some(objects) = found.objects() {
+        let items: Vec<&Value> = objects.iter().collect();
+        let workload =
+            json!({"apiVersion": "v1", "kind": "List", "metadata": {"name": found.name}, "items": items});
+        return Ok(RevisionBody { name: found.name.clone(), kind: record.run.spec.kind, workload });
+    }
     let workload = revision::render_revision(found, record.run.spec.target_size, 0).ok_or_else(|| {
         Failure::refused(format!("revision `{}` contains no workload that can be rolled out", found.name))
     })?;

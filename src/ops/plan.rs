@@ -6,9 +6,9 @@ use crate::cluster::service::Change;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
-use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
+use crate::plan::observed::Workload;
 use crate::plan::step::{Refusal, Step};
 use crate::report::plan::{
     ComponentPlan, PlannedChange, PlannedObject, PlannedRevision, PlannedService, ServiceChange,
@@ -98,7 +98,7 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
         services: prepared.service_changes.iter().filter_map(planned_service).collect(),
         metadata: prepared.metadata_change.as_ref().map(|(before, after)| (shown(before), shown(after))),
         is_whole: prepared.objects.is_some(),
-        objects: planned_objects(prepared.objects.as_ref().unwrap_or(&prepared.trait_objects)),
+        objects: planned_objects(forecast),
         workloads: if prepared.objects.is_some() { (None, None) } else { forecast.workloads() },
         purpose: prepared.purpose,
         steps: forecast.steps.clone(),
@@ -117,7 +117,9 @@ fn planned_service(change: &Change) -> Option<PlannedService> {
     Some(PlannedService { name: change.name()?, change: kind, objects: change.difference()? })
 }
 
-fn planned_objects(objects: &PreparedObjects) -> Vec<PlannedObject> {
+fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
+    let prepared = &forecast.prepared;
+    let objects = prepared.objects.as_ref().unwrap_or(&prepared.trait_objects);
     let applied = objects.objects.iter().map(|object| {
         let change = match &object.before {
             None => PlannedChange::Create,
@@ -139,7 +141,16 @@ fn planned_objects(objects: &PreparedObjects) -> Vec<PlannedObject> {
         change: PlannedChange::Delete,
         objects: (None, None),
     });
-    applied.chain(leftovers).collect()
+    // The workloads of revisions that were rolled out in batches go with the others.
+    let is_left =
+        |workload: &&Workload| prepared.objects.is_some() && workload.name != prepared.desired.workload;
+    let kind = prepared.desired.kind;
+    let workloads = forecast.observed.workloads.iter().filter(is_left).map(|workload| PlannedObject {
+        name: format!("{}.{}/{}", kind.noun(), kind.group(), workload.name),
+        change: PlannedChange::Delete,
+        objects: (None, None),
+    });
+    applied.chain(leftovers).chain(workloads).collect()
 }
 
 /// The object as it may be shown: without what a Secret keeps.

@@ -176,7 +176,8 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     let read_only =
         "{name: read, type: read-only, properties: {rules: [{selector: {resourceTypes: [Service]}}]}}";
     env.write("app.yaml", under_policies(read_only));
-    env.run_to("apply app.yaml", 4).says("service/queue does not exist, and a `read-only` policy keeps it");
+    let ran = env.run_to("apply app.yaml --batch-timeout 100ms", 3);
+    ran.says("`service/queue`: does not exist, and is not created");
 
     let env = TestEnv::new();
     let once = "{name: once, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [queue]}, \

@@ -7,6 +7,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
 use crate::cluster::session::Session;
 use crate::driver::component_run::objects::{conflict_failure, may_take};
+use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
@@ -53,6 +54,9 @@ enum DryRunError {
 
 async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Result<(), DryRunError> {
     let Some(kind) = &object.kind else { return Ok(()) };
+    if object.handling == Handling::Recreate {
+        return Ok(());
+    }
     loop {
         let answer = apply_object(
             session,

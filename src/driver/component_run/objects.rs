@@ -21,8 +21,9 @@ use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
 use crate::driver::leftovers::Leftover;
+use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::driver::prepared_objects::{Handling, PreparedObject, PreparedObjects, stamp};
+use crate::driver::prepared_objects::{PreparedObject, PreparedObjects, stamp};
 use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
@@ -226,6 +227,10 @@ impl ComponentRun<'_> {
         let live = self.watch.objects.cache.get(&object.reference);
         if live.as_ref().and_then(stamp) > Some(epoch) {
             return Ok(Answer::Superseded);
+        }
+        if let Some(old) = live.as_ref().filter(|live| object.is_to_be_recreated(live)) {
+            delete_object(session, &kind, old).await?;
+            return Err(ClusterError::transient(format!("{} is being recreated", object.reference)));
         }
         let apply = |ownership| {
             let body = object.stamped_body(live.as_ref(), epoch);
@@ -436,7 +441,7 @@ pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConfl
     let said_before = || object.earlier.iter().any(|earlier| field_at(earlier, &conflict.field).is_some());
     match object.handling {
         Handling::Adopt => true,
-        Handling::Apply | Handling::Keep => is_own(conflict) || said_before(),
+        Handling::Apply | Handling::Keep | Handling::Recreate => is_own(conflict) || said_before(),
     }
 }
 

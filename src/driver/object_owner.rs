@@ -1,0 +1,179 @@
+//! Whose an object is that a component renders, and what a run does to it: by its labels, by what the application's policies
+//! say, and by what the command line allows.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::cluster::keys;
+use crate::driver::outcome::Failure;
+use crate::driver::request::Adoption;
+use crate::oam::labels;
+use crate::oam::object::ObjectRef;
+use crate::oam::policies::{GarbageStrategy, ObjectSelector, Policies};
+use crate::oam::revision::is_concealed;
+
+/// What a run does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handling {
+    /// Applies it, and takes over fields of others only where they were the component's.
+    Apply,
+    /// Takes it over: it exists and belongs to no application.
+    Adopt,
+    /// Leaves it as it is.
+    Keep,
+    /// Deletes it and creates it again: a field changes that a `resource-update` policy names.
+    Recreate,
+}
+
+/// Whose the objects are, and what the application's policies say about them.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectOwner<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The component.
+    pub component: &'a str,
+    /// The application's namespace.
+    pub namespace: &'a str,
+    /// The policies; `None` where no manifest gives any.
+    pub policies: Option<&'a Policies>,
+    /// What becomes of objects that belong to no application.
+    pub adoption: Adoption,
+}
+
+impl ObjectOwner<'_> {
+    /// What a run does to an object that is rendered so and exists so.
+    pub(super) fn handling(
+        &self,
+        body: &Value,
+        before: Option<&DynamicObject>,
+        reference: &ObjectRef,
+    ) -> Result<Handling, Failure> {
+        let is_selected =
+            |selectors: &[ObjectSelector]| selectors.iter().any(|selector| selector.selects(body));
+        let policies = self.policies;
+        if is_concealed(body) {
+            return match before {
+                Some(before) => match foreign_reason(before, reference, *self) {
+                    None => Ok(Handling::Keep),
+                    Some(reason) => Err(Failure::refused(reason).hint("rename the component or the object")),
+                },
+                None => Err(Failure::refused(format!(
+                    "{reference} does not exist, and revisions do not record what it kept"
+                ))
+                .hint("create it, or apply the manifest that has its values")),
+            };
+        }
+        // One that does not exist yet is waited for.
+        if policies.is_some_and(|policies| is_selected(&policies.read_only)) {
+            return Ok(Handling::Keep);
+        }
+        let Some(before) = before else { return Ok(Handling::Apply) };
+        if policies.is_some_and(|policies| policies.fields_left_alone(body).iter().any(|one| one == "*")) {
+            return Ok(Handling::Keep);
+        }
+        let may_adopt = self.adoption == Adoption::TakeOver
+            || policies.is_some_and(|policies| is_selected(&policies.take_over));
+        let is_shared = policies.is_some_and(|policies| is_selected(&policies.shared_resource));
+        match foreign_reason(before, reference, *self) {
+            None if self.is_recreated(body, before) => Ok(Handling::Recreate),
+            None => Ok(Handling::Apply),
+            // The application that it belongs to writes it.
+            Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
+            Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
+            Some(reason) if before.labels().contains_key(labels::NAME) => {
+                Err(Failure::refused(reason).hint("rename the component or the object"))
+            }
+            Some(reason) => Err(Failure::refused(reason).hint(
+                "rename the component or the object, delete that object, or take it over with `--take-over`",
+            )),
+        }
+    }
+
+    /// Whether a field changes that can only change with the object.
+    fn is_recreated(&self, body: &Value, before: &DynamicObject) -> bool {
+        let rules = self.policies.map_or(&[][..], |policies| policies.recreate.as_slice());
+        let mut fields =
+            rules.iter().filter(|rule| rule.selector.selects(body)).flat_map(|rule| &rule.fields);
+        fields.any(|field| {
+            let pointer = pointer(field);
+            let wanted = body.pointer(&pointer);
+            wanted.is_some_and(|wanted| {
+                before.data.pointer(&pointer).is_none_or(|live| !contains(live, wanted))
+            })
+        })
+    }
+
+    /// What an annotation says of an object that stays when its component no longer renders it; `None` where it goes. What
+    /// applications share is not one's to delete.
+    pub(super) fn kept(&self, body: &Value) -> Option<&'static str> {
+        let policies = self.policies?;
+        if policies.shared_resource.iter().any(|selector| selector.selects(body)) {
+            return Some("never");
+        }
+        match policies.garbage_strategy(body) {
+            GarbageStrategy::OnAppUpdate => None,
+            GarbageStrategy::OnAppDelete => Some("onAppDelete"),
+            GarbageStrategy::Never => Some("never"),
+        }
+    }
+}
+
+/// A path such as `spec.replicas` as a JSON Pointer.
+pub(super) fn pointer(path: &str) -> String {
+    path.split('.').map(|field| format!("/{}", keys::escape_pointer(field))).collect()
+}
+
+/// Whether a live value contains a wanted one: the server adds defaults.
+fn contains(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(field, value)| live.get(field).is_some_and(|live| contains(live, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| contains(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// Why an object is not the component's; `None` where it is.
+pub(super) fn foreign_reason(
+    live: &DynamicObject,
+    reference: &ObjectRef,
+    owner: ObjectOwner<'_>,
+) -> Option<String> {
+    let label = |key: &str| live.labels().get(key).map(String::as_str);
+    let of_component = label(labels::COMPONENT);
+    match (label(labels::NAME), of_component) {
+        (Some(application), _) if application != owner.application => {
+            Some(format!("{reference} belongs to application `{application}`"))
+        }
+        (Some(_), Some(component)) if component != owner.component => {
+            Some(format!("{reference} belongs to component `{component}`"))
+        }
+        (Some(_), Some(_))
+            if label(labels::NAMESPACE).is_none_or(|namespace| namespace == owner.namespace) =>
+        {
+            None
+        }
+        (Some(application), Some(_)) => {
+            let namespace = label(labels::NAMESPACE).unwrap_or_default();
+            Some(format!("{reference} belongs to application `{application}` in namespace `{namespace}`"))
+        }
+        (Some(_), None) | (None, _) => Some(match managers(live).as_slice() {
+            [] => format!("{reference} exists and is not managed by this application"),
+            managers => format!("{reference} exists and is managed by `{}`", managers.join("`, `")),
+        }),
+    }
+}
+
+/// Who has written the fields of an object, its status apart.
+fn managers(live: &DynamicObject) -> Vec<String> {
+    let entries = live.managed_fields().iter();
+    let of_object = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let names: BTreeSet<String> = of_object.filter_map(|entry| entry.manager.clone()).collect();
+    names.into_iter().collect()
+}
