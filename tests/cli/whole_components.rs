@@ -256,7 +256,7 @@ fn the_values_of_secrets_are_in_no_revision() {
     assert!(plan.contains("revision `queue-v2` is new") && !plan.contains("canary"), "{plan}");
     env.run_ok("apply app.yaml");
     env.run_ok("undo queue").says("secret/keys keeps its present values");
-    env.run_to("plan app.yaml --detailed-exitcode", 10);
+    env.run_to("plan app.yaml --detailed-exitcode", 8);
     for kind in ["ControllerRevision", "ConfigMap"] {
         let objects = json!(env.objects(kind)).to_string();
         assert!(!objects.contains("canary"), "{objects}");

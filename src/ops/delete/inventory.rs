@@ -148,7 +148,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     };
     let services: Vec<OwnedObject> = services
         .into_iter()
-        .filter(|service| !is_needed(service) && !is_found(&found, service) && !is_found(&kept, service))
+        .filter(|service| !is_needed(service) && !is_found(&found, service) && !is_kept(service))
         .collect();
     found.extend(services);
     found.extend(revisions);
@@ -190,11 +190,12 @@ async fn applied_objects(
             && owned.is_marked(keys::EPOCH)
             && records.iter().any(|record| component == Some(&record.component))
     };
-    let is_kept = |owned: &OwnedObject| {
-        owned.annotation(keys::KEPT) == Some("never")
-            || owned.to_string().starts_with("persistentvolumeclaim/")
-    };
     Ok(owned.filter(is_owned).partition(|owned| !is_kept(owned)))
+}
+
+/// Whether an object stays although its application goes.
+fn is_kept(owned: &OwnedObject) -> bool {
+    owned.annotation(keys::KEPT) == Some("never") || owned.to_string().starts_with("persistentvolumeclaim/")
 }
 
 /// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
