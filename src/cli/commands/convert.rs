@@ -30,9 +30,9 @@ pub struct ConvertArgs {
 
 const EXAMPLES: &str = "\
 Examples:
+  $ rollout convert deployment.yaml service.yaml --rollout
   $ kubectl get deploy,service web -o yaml | rollout convert - > app.yaml
-  $ helm template shop ./chart | rollout convert - --name shop
-  $ rollout convert deployment.yaml service.yaml --rollout";
+  $ helm template shop ./chart | rollout convert - --name shop";
 
 /// Runs the command.
 ///
