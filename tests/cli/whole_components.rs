@@ -184,7 +184,7 @@ fn policies_say_what_stays_and_what_is_left_alone() {
          strategy: {path: [spec.replicas]}}]}}";
     let sized = |policies: &str| {
         under_policies(policies)
-            .replace("}}}\n", "}}, traits: [{type: scaler, properties: {replicas: 2}}]}\n")
+            .replace("]}}\n", "]}, traits: [{type: scaler, properties: {replicas: 2}}]}\n")
     };
     env.write("app.yaml", sized(once));
     env.run_ok("apply app.yaml");
@@ -207,7 +207,9 @@ fn losing_and_gaining_the_trait_moves_the_pods_over() {
     env.write("plain.yaml", shop(&[&plain]));
     env.run_ok("apply batched.yaml");
     let plan = env.run_ok("plan plain.yaml").stdout;
-    assert!(plan.contains("deployment.apps/web   create"), "{plan}");
+    let changes: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(changes.contains(&vec!["deployment.apps/web", "create"]), "{plan}");
+    assert!(changes.contains(&vec!["deployment.apps/web-v1", "delete"]), "{plan}");
     env.run_ok("apply plain.yaml").says("web: workload `web-v1` deleted");
     assert_eq!(env.deployments(), ["web 2/2"], "the size that no manifest gives stays");
     let plan = env.run_ok("plan batched.yaml").stdout;
