@@ -1,9 +1,10 @@
 //! Which fields of an object are whose, by `metadata.managedFields`
 //! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Whether a manager still owns, by its last apply, every field of what it applied: a field that somebody else has changed
 /// since is owned by them.
@@ -25,6 +26,85 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
         metadata.retain(|field, _| field == "labels" || field == "annotations");
     }
     covers(&owned.0, &applied)
+}
+
+/// The managed fields of an object after a manager has taken over, as its own applied fields, those that it or the managers
+/// before it have written by other means; `None` where there are none. A field that an apply drops is removed only if no
+/// other manager has it, and the same manager counts as another where it has not applied the field.
+///
+/// The size is left out: it is given apart from what is applied.
+#[must_use]
+pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]) -> Option<Value> {
+    let is_of_object =
+        |entry: &ManagedFieldsEntry| entry.subresource.as_deref().unwrap_or_default().is_empty();
+    let is_applied = |entry: &ManagedFieldsEntry| {
+        is_of_object(entry)
+            && entry.manager.as_deref() == Some(manager)
+            && entry.operation.as_deref() == Some("Apply")
+    };
+    let entries = live.managed_fields();
+    let has_applied = entries.iter().any(is_applied);
+    let is_taken = |entry: &ManagedFieldsEntry| {
+        let by = entry.manager.as_deref().unwrap_or_default();
+        is_of_object(entry)
+            && entry.operation.as_deref() == Some("Update")
+            && (by == manager || (!has_applied && before.contains(&by)))
+    };
+    let (mut kept, mut taken) = (Vec::new(), Value::Null);
+    for entry in entries {
+        let fields = entry.fields_v1.as_ref().map(|fields| fields.0.clone()).unwrap_or_default();
+        let (size, others) = split_size(fields);
+        if is_applied(entry) {
+            merge_fields(&mut taken, others);
+            merge_fields(&mut taken, size.unwrap_or_default());
+        } else if is_taken(entry) && has_steps(&others) {
+            merge_fields(&mut taken, others);
+            let size =
+                size.map(|size| ManagedFieldsEntry { fields_v1: Some(FieldsV1(size)), ..entry.clone() });
+            kept.extend(size);
+        } else {
+            kept.push(entry.clone());
+        }
+    }
+    if !entries.iter().any(|entry| is_taken(entry) && !kept.contains(entry)) {
+        return None;
+    }
+    let newest = entries.iter().find(|entry| is_applied(entry) || is_taken(entry))?;
+    kept.push(ManagedFieldsEntry {
+        manager: Some(manager.to_owned()),
+        operation: Some("Apply".to_owned()),
+        fields_v1: Some(FieldsV1(taken)),
+        ..newest.clone()
+    });
+    serde_json::to_value(kept).ok()
+}
+
+/// The size among the fields that a manager owns, and the others.
+fn split_size(mut fields: Value) -> (Option<Value>, Value) {
+    let size =
+        fields.get_mut("f:spec").and_then(Value::as_object_mut).and_then(|spec| spec.remove("f:replicas"));
+    if fields.get("f:spec").is_some_and(|spec| !has_steps(spec))
+        && let Some(fields) = fields.as_object_mut()
+    {
+        fields.remove("f:spec");
+    }
+    (size.map(|size| json!({"f:spec": {"f:replicas": size}})), fields)
+}
+
+fn has_steps(fields: &Value) -> bool {
+    fields.as_object().is_some_and(|steps| !steps.is_empty())
+}
+
+fn merge_fields(into: &mut Value, more: Value) {
+    match (into.as_object_mut(), more) {
+        (Some(into), Value::Object(more)) => {
+            for (step, below) in more {
+                merge_fields(into.entry(step).or_insert_with(|| json!({})), below);
+            }
+        }
+        (None, more) => *into = more,
+        (Some(_), _) => {}
+    }
 }
 
 /// Whether a set of owned fields has every leaf of a value. Steps are `f:<field>`, `k:<keys of a list's item>` and
@@ -111,7 +191,6 @@ fn item_at<'a>(list: &'a Value, keys: &str) -> Option<&'a Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn live(fields: &Value) -> DynamicObject {
         serde_json::from_value(json!({
@@ -160,6 +239,41 @@ mod tests {
         let container = &mut image["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"web\"}"];
         container.as_object_mut().unwrap().remove("f:image");
         assert!(!owns_applied_fields(&live(&image), "rollout", &applied()));
+    }
+
+    #[test]
+    fn updates_become_applied_and_the_size_stays() {
+        let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let object = |entries: Value| -> DynamicObject {
+            serde_json::from_value(json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "managedFields": entries},
+            }))
+            .unwrap()
+        };
+        let size = || json!({"f:spec": {"f:replicas": {}}});
+        let other = || entry("kubectl", "Update", json!({"f:spec": {"f:paused": {}}}));
+        let owned = |manager| {
+            entry(manager, "Update", json!({"f:spec": {"f:replicas": {}, "f:template": {"f:a": {}}}}))
+        };
+        let template = |fields: Value| json!({"f:spec": {"f:template": fields}});
+        let found = |entries: Value| with_updates_applied(&object(entries), "rollout", &["vela"]);
+        assert_eq!(
+            found(json!([other(), owned("vela")])),
+            Some(json!([
+                other(),
+                entry("vela", "Update", size()),
+                entry("rollout", "Apply", template(json!({"f:a": {}}))),
+            ]))
+        );
+        let applied = || entry("rollout", "Apply", template(json!({"f:b": {}})));
+        assert_eq!(
+            found(json!([applied(), owned("rollout")])),
+            Some(json!([
+                entry("rollout", "Update", size()),
+                entry("rollout", "Apply", template(json!({"f:a": {}, "f:b": {}}))),
+            ]))
+        );
+        assert_eq!(found(json!([applied(), owned("vela"), entry("rollout", "Update", size())])), None);
     }
 
     #[test]

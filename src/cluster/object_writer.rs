@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
+use crate::cluster::managed_fields::with_updates_applied;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{delete_params, json_patch, patch_params};
@@ -116,6 +117,31 @@ fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
 fn quoted(message: &str) -> String {
     let manager = message.split('"').nth(1).unwrap_or(message);
     manager.to_owned()
+}
+
+/// Has what this program, or KubeVela, has written to an object by other means count as applied, see
+/// [`with_updates_applied`]. Returns the object as it is then; `None` where there is nothing of the kind.
+///
+/// # Errors
+/// A conflict means that it has changed since it was seen.
+pub async fn take_over_updates(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+) -> Result<Option<DynamicObject>, ClusterError> {
+    let Some(fields) = with_updates_applied(seen, keys::FIELD_MANAGER, &KUBEVELA_MANAGERS) else {
+        return Ok(None);
+    };
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
+        {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+    ]);
+    let api = session.objects(&kind.resource, seen.namespace().as_deref());
+    session
+        .request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?))
+        .await
+        .map(Some)
 }
 
 /// Gives a workload a size, if it still is as it was seen. The size is not applied, so that others may change it.

@@ -12,9 +12,9 @@ use crate::support::trial::case;
 const SEEDS: u64 = 40;
 const LENGTH: usize = 6;
 
-fn manifest(rng: &mut Rng, kind: &'static str) -> Component {
+fn manifest(rng: &mut Rng) -> Component {
     let (version, size) = (1 + rng.below(3), 1 + rng.below(6));
-    let web = web(version, size).of(kind).unnamed();
+    let web = web(version, size).unnamed();
     let web = if rng.one_in(2) { web.exposing(80) } else { web };
     match rng.below(3) {
         0 => web.plain(),
@@ -44,11 +44,11 @@ async fn objects_of(component: &Component) -> usize {
     remaining(&cluster).len()
 }
 
-async fn play(seed: u64, kind: &'static str) {
+async fn play(seed: u64) {
     let mut rng = Rng(seed);
     let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
     for step in 0..LENGTH {
-        let component = manifest(&mut rng, kind);
+        let component = manifest(&mut rng);
         case(&format!("seed {seed}, step {step}: {}", component.line()));
         let from = cluster.mark().await;
         let manifest = [component];
@@ -65,13 +65,6 @@ async fn play(seed: u64, kind: &'static str) {
 #[tokio::test(start_paused = true)]
 async fn deployments_keep_their_pods_and_leave_nothing() {
     for seed in 0..SEEDS {
-        play(seed, "webservice").await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn stateful_sets_keep_their_pods_and_leave_nothing() {
-    for seed in 0..SEEDS {
-        play(seed, "statefulset").await;
+        play(seed).await;
     }
 }

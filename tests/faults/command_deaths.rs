@@ -45,11 +45,11 @@ fn rows() -> Vec<Row> {
         ("undo", STATEFUL_SET, upgraded(), Undo, vec![first()]),
         ("undo_now", CLONE_SET, upgraded(), UndoNow, vec![first()]),
         ("undo_now_a_held_run", None, held(), UndoNow, vec![first()]),
-        ("undo_of_a_whole", None, wholes(), Undo, vec![whole(1)]),
+        ("undo_of_a_whole", None, wholes(), Undo, vec![]),
         (
             "undo_to_a_whole",
             None,
-            vec![Apply(vec![whole(1)]), Apply(vec![web(2, 4)])],
+            vec![Apply(vec![whole(1)]), Apply(vec![web(2, 4).exposing(80)])],
             UndoNow,
             vec![whole(1)],
         ),

@@ -127,7 +127,11 @@ const TESTS: [(&str, &[Need], TestFn); 62] = [
     ("proxies_are_used", PODS_AND_AUDIT, kubeconfigs::proxies),
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
     ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
-    ("whole_components_drop_what_batches_had", PODS, whole_components::batches_become_whole),
+    (
+        "whole_components_drop_what_batches_had",
+        &[Need::Pods, Need::CloneSets],
+        whole_components::batches_become_whole,
+    ),
     ("whole_objects_of_every_type_and_trait_are_valid", PODS_AND_DEFINITIONS, whole_components::golden),
 ];
 

@@ -57,6 +57,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
     if object.handling == Handling::Recreate {
         return Ok(());
     }
+    let mut ownership = Ownership::Respect;
     loop {
         let answer = apply_object(
             session,
@@ -64,17 +65,21 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
             object.reference.namespace.as_deref(),
             object.stamped_body(object.before.as_ref(), epoch),
             object.before.as_ref(),
-            Ownership::Respect,
+            ownership,
             Execution::DryRun,
         );
         match answer.await {
             // Somebody changes it just now; the run reads it again.
             Ok(Applying::Applied(_)) | Err(ClusterError::Conflict(_)) => return Ok(()),
             Ok(Applying::Conflicts(conflicts)) => {
-                let conflict = conflicts.iter().find(|conflict| !may_take(object, conflict));
-                return conflict.map_or(Ok(()), |conflict| {
-                    Err(DryRunError::Refused(conflict_failure(object, conflict)))
-                });
+                if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
+                    return Err(DryRunError::Refused(conflict_failure(object, conflict)));
+                }
+                if ownership == Ownership::Force {
+                    return Ok(());
+                }
+                // Conflicts are found before anything else is judged.
+                ownership = Ownership::Force;
             }
             Err(error) => session.wait_before_retry(&error).await.map_err(DryRunError::Cluster)?,
         }

@@ -15,7 +15,7 @@ use crate::cluster::managed_fields::field_at;
 use crate::cluster::object_watch::ObjectScope;
 use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
-    resize_object,
+    resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::Written;
@@ -232,6 +232,11 @@ impl ComponentRun<'_> {
             delete_object(session, &kind, old).await?;
             return Err(ClusterError::transient(format!("{} is being recreated", object.reference)));
         }
+        let existed = live.is_some();
+        let live = match live {
+            Some(seen) => Some(take_over_updates(session, &kind, &seen).await?.unwrap_or(seen)),
+            None => None,
+        };
         let apply = |ownership| {
             let body = object.stamped_body(live.as_ref(), epoch);
             apply_object(session, &kind, namespace, body, live.as_ref(), ownership, Execution::Real)
@@ -253,7 +258,7 @@ impl ComponentRun<'_> {
         let Applying::Applied(applied) = answer else {
             return Err(ClusterError::Conflict(format!("{} has changed", object.reference)));
         };
-        let change = if live.is_some() { ObjectChange::Configured } else { ObjectChange::Created };
+        let change = if existed { ObjectChange::Configured } else { ObjectChange::Created };
         match objects.size_to_give(object, &applied) {
             None => Ok(Answer::Applied(change, applied)),
             Some(size) => {
