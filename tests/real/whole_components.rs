@@ -57,24 +57,16 @@ pub(crate) fn walk(env: &RealEnv) {
     assert_eq!(env.kubectl(&["get", "deployment", "web", "-o", spec]), "shop/web:1 A");
 
     // A field that the manifest asks for at last, and that somebody else has.
-    env.kubectl(&["scale", "deployment/queue", "--replicas=2"]);
+    env.kubectl(&["patch", "deployment", "queue", "-p", r#"{"spec": {"replicas": 2}}"#]);
     let sized = SHOP.replace(
         "{image: 'shop/queue:1'}}",
         "{image: 'shop/queue:1'}, traits: [{type: scaler, properties: {replicas: 3}}]}",
     );
-    let fields = env.kubectl(&[
-        "get",
-        "deployment",
-        "queue",
-        "--show-managed-fields",
-        "-o",
-        "jsonpath={.metadata.managedFields}",
-    ]);
     let file = shop(env, &sized);
     let before = writes(env);
     let refused = env.rollout(&["apply", &file]);
-    assert_eq!((refused.code, writes(env)), (Some(4), before), "{refused:#?}\n{fields}");
-    assert!(refused.stderr.contains("field `.spec.replicas` is managed by `kubectl`"), "{refused:#?}");
+    assert_eq!((refused.code, writes(env)), (Some(4), before), "{refused:#?}");
+    assert!(refused.stderr.contains("field `.spec.replicas` is managed by `kubectl-patch`"), "{refused:#?}");
 
     let deleted = env.rollout(&["delete", "shop", "--yes"]);
     assert_eq!(deleted.code, Some(0), "{deleted:#?}");
@@ -87,27 +79,23 @@ pub(crate) fn walk(env: &RealEnv) {
 
 /// The trait is lost with fields of its last revision, which must not stay.
 pub(crate) fn batches_become_whole(env: &RealEnv) {
-    let component = |image: &str, env: &str, ports: &str, traits: &str| {
-        format!(
-            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
-             - {{name: web, type: cloneset-service, properties: {{image: '{image}'{env}, ports: [{ports}]}}{traits}}}\n"
-        )
+    let apply = |kind: &str, properties: &str, traits: &str| {
+        let text = format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: {kind}}}\nspec:\n  components:\n    \
+             - {{name: of-{kind}, type: {kind}, properties: {{image: 'shop/web:1', {properties}}}{traits}}}\n"
+        );
+        let applied = env.rollout(&["apply", &shop(env, &text)]);
+        assert_eq!(applied.code, Some(0), "{applied:#?}");
     };
-    let batched = component(
-        "shop/web:1",
-        ", env: [{name: A, value: '1'}]",
-        "{port: 80, expose: true}, {port: 81, expose: true}",
-        ", traits: [{type: rollout, properties: {targetSize: 2}}]",
-    );
-    let applied = env.rollout(&["apply", &shop(env, &batched)]);
-    assert_eq!(applied.code, Some(0), "{applied:#?}");
-    let applied =
-        env.rollout(&["apply", &shop(env, &component("shop/web:2", "", "{port: 80, expose: true}", ""))]);
-    assert_eq!(applied.code, Some(0), "{applied:#?}");
-    let found =
-        |kind: &str, path: &str| env.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={path}")]);
-    assert_eq!(found("clonesets.apps.kruise.io", "{.spec.template.spec.containers[0].env}"), "");
-    assert_eq!(found("service", "{.spec.ports[*].port}"), "80");
+    let batches = ", traits: [{type: rollout, properties: {targetSize: 2}}]";
+    let found = |object: &str, path: &str| env.kubectl(&["get", object, "-o", &format!("jsonpath={path}")]);
+    apply("cloneset-service", "env: [{name: A, value: '1'}, {name: B, value: '2'}]", batches);
+    apply("cloneset-service", "env: [{name: B, value: '2'}]", "");
+    let names = "{.spec.template.spec.containers[0].env[*].name}";
+    assert_eq!(found("clonesets.apps.kruise.io/of-cloneset-service", names), "B");
+    apply("webservice", "ports: [{port: 80, expose: true}, {port: 81, expose: true}]", batches);
+    apply("webservice", "ports: [{port: 80, expose: true}]", "");
+    assert_eq!(found("service/of-webservice", "{.spec.ports[*].port}"), "80");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
