@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, TypeMeta};
 use tokio::sync::watch;
 
 use crate::cluster::error::ClusterError;
@@ -93,7 +93,11 @@ impl ObjectCache {
         {
             return false;
         }
-        let sighting = Sighting { object: object.clone(), seen: state.sightings };
+        let mut object = object.clone();
+        // The items of a list do not say what they are, and an object of no kind counts as ready.
+        object.types =
+            Some(TypeMeta { api_version: reference.api_version.clone(), kind: reference.kind.clone() });
+        let sighting = Sighting { object, seen: state.sightings };
         state.objects.insert(reference.clone(), sighting);
         true
     }

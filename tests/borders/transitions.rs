@@ -20,8 +20,9 @@ enum Exposure {
     Port,
 }
 
-fn manifest(rng: &mut Rng, exposure: Exposure) -> Component {
-    let (version, size) = (1 + rng.below(3), 1 + rng.below(6));
+/// One manifest of a history. Its image is that of the one before, or a new one.
+fn manifest(rng: &mut Rng, version: u32, exposure: Exposure) -> Component {
+    let size = 1 + rng.below(6);
     let web = web(version, size).unnamed();
     let web = match exposure {
         Exposure::Port => web.exposing(80),
@@ -58,8 +59,10 @@ async fn objects_of(component: &Component) -> usize {
 async fn play(seed: u64, exposure: Exposure) {
     let mut rng = Rng(seed);
     let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
+    let mut version = 1;
     for step in 0..LENGTH {
-        let component = manifest(&mut rng, exposure);
+        version += u32::from(!rng.one_in(3));
+        let component = manifest(&mut rng, version, exposure);
         case(&format!("seed {seed}, step {step}: {}", component.line()));
         let from = cluster.mark().await;
         let manifest = [component];

@@ -45,7 +45,7 @@ fn rows() -> Vec<Row> {
         ("undo", STATEFUL_SET, upgraded(), Undo, vec![first()]),
         ("undo_now", CLONE_SET, upgraded(), UndoNow, vec![first()]),
         ("undo_now_a_held_run", None, held(), UndoNow, vec![first()]),
-        ("undo_of_a_whole", None, wholes(), Undo, vec![]),
+        ("undo_of_a_whole", None, wholes(), Undo, vec![whole(1)]),
         (
             "undo_to_a_whole",
             None,
