@@ -135,13 +135,22 @@ impl PreparedComponent {
         )
     }
 
+    /// Whether the objects of its traits need no write. While the run is held at its gate, what leads to pods waits for its
+    /// end.
+    fn are_trait_objects_at_rest(&self) -> bool {
+        let run = self.record.as_ref().map(|stored| &stored.record.run);
+        let is_held =
+            run.is_some_and(|run| run.outcome == Outcome::Held && run.spec.target == self.desired.target);
+        self.trait_objects.were_applied() || (is_held && self.trait_objects.were_needs_applied())
+    }
+
     /// Whether something besides the workloads has to be written.
     #[must_use]
     pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
             || self.component_services.is_news()
             || self.metadata_change.is_some()
-            || !self.trait_objects.were_applied()
+            || !self.are_trait_objects_at_rest()
             || self.service_changes.iter().any(Change::is_pending)
     }
 }

@@ -184,6 +184,13 @@ impl PreparedObjects {
             && self.objects.iter().all(is_same)
     }
 
+    /// Whether those objects that pods may need before they start were as rendered before the run.
+    #[must_use]
+    pub fn were_needs_applied(&self) -> bool {
+        let mut needed = self.objects.iter().filter(|object| object.is_needed_by_pods());
+        needed.all(|object| object.before.as_ref().is_some_and(|live| object.is_same(live)))
+    }
+
     /// Whether every object was ready before the run.
     #[must_use]
     pub fn were_ready(&self) -> bool {

@@ -88,3 +88,17 @@ fn traits_that_contradict_each_other_are_refused_with_their_lines() {
          `spec.template.spec.containers[logger].image` to `logger:2`, but trait `sidecar` in line 10 sets it to `logger:1`",
     );
 }
+
+#[test]
+fn a_held_run_leaves_what_leads_to_pods_to_its_end() {
+    let env = TestEnv::new();
+    let held = ROLLOUT.replace("targetSize: 2", "targetSize: 2, batchPartition: 0");
+    env.write("app.yaml", shop(&[&held, "{type: expose, properties: {ports: [{port: 80}]}}"]));
+    env.run_ok("apply app.yaml");
+    assert!(env.objects("Service").is_empty());
+    let held = env.bytes();
+    env.run_ok("apply app.yaml");
+    assert_eq!(env.bytes(), held, "a held run that is applied again writes nothing");
+    env.run_ok("promote web --full");
+    assert_eq!(env.objects("Service").len(), 1);
+}
