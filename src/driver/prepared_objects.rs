@@ -269,7 +269,10 @@ impl PreparedObject {
         let handling = owner.handling(body, before.as_ref(), &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
-        if let Some(kept) = owner.kept(&body) {
+        // Commands without a manifest know no policies: what the object says of itself stays.
+        let noted = before.as_ref().filter(|_| owner.policies.is_none());
+        let noted = noted.and_then(|live| live.annotations().get(keys::KEPT).cloned());
+        if let Some(kept) = owner.kept(&body).map(str::to_owned).or(noted) {
             body["metadata"]["annotations"][keys::KEPT] = json!(kept);
         }
         let is_same = |other: &&&Value| {

@@ -169,6 +169,9 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     env.write("app.yaml", under_policies(keep).replace(", expose: true", ""));
     env.run_ok("apply app.yaml");
     assert_eq!(env.objects("Service").len(), 1, "it is no longer rendered, and stays");
+    env.run_ok("undo queue");
+    env.run_ok("undo queue");
+    assert_eq!(env.objects("Service").len(), 1, "a command without a manifest keeps it as well");
     env.run_ok("delete shop --yes").says("service/queue is kept");
     assert_eq!(env.objects("Service").len(), 1);
 
