@@ -8,6 +8,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::keys;
+use crate::driver::checks::objects::contains;
 use crate::driver::outcome::Failure;
 use crate::driver::request::Adoption;
 use crate::oam::labels;
@@ -124,19 +125,6 @@ impl ObjectOwner<'_> {
 /// A path such as `spec.replicas` as a JSON Pointer.
 pub(super) fn pointer(path: &str) -> String {
     path.split('.').map(|field| format!("/{}", keys::escape_pointer(field))).collect()
-}
-
-/// Whether a live value contains a wanted one: the server adds defaults.
-fn contains(live: &Value, wanted: &Value) -> bool {
-    match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(field, value)| live.get(field).is_some_and(|live| contains(live, value)))
-        }
-        (Value::Array(live), Value::Array(wanted)) => {
-            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| contains(live, wanted))
-        }
-        (live, wanted) => live == wanted,
-    }
 }
 
 /// Why an object is not the component's; `None` where it is.

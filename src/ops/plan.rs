@@ -130,7 +130,7 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
         let objects = match change {
             PlannedChange::Keep => (None, None),
             PlannedChange::Create | PlannedChange::Configure | PlannedChange::Delete => {
-                (before.map(concealed), Some(concealed(&object.body)))
+                (before.map(without_secret_values), Some(without_secret_values(&object.body)))
             }
         };
         PlannedObject { name: object.reference.to_string(), change, objects }
@@ -154,7 +154,7 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
 }
 
 /// The object as it may be shown: without what a Secret keeps.
-fn concealed(object: &Value) -> Value {
+fn without_secret_values(object: &Value) -> Value {
     let mut object = object.clone();
     if object["kind"] == "Secret" {
         for field in ["data", "stringData"] {

@@ -164,7 +164,7 @@ fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'s
 }
 
 /// Whether a live value contains a wanted one. The cluster adds defaults.
-fn contains(live: &Value, wanted: &Value) -> bool {
+pub(in crate::driver) fn contains(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             wanted.iter().all(|(field, value)| live.get(field).is_some_and(|live| contains(live, value)))

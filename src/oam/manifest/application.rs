@@ -17,7 +17,7 @@ const API_VERSION: &str = "core.oam.dev/v1beta1";
 const KIND: &str = "Application";
 
 /// Fields of metadata that the API server fills in, and that exported manifests therefore carry.
-const EXPORTED: [&str; 7] = [
+pub(super) const EXPORTED: [&str; 7] = [
     "uid",
     "resourceVersion",
     "generation",

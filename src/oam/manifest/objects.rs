@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::manifest::application::EXPORTED;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
@@ -82,22 +83,13 @@ fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<
 
 /// Removes what only the API server writes, and refuses to be sent.
 fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
-    const OF_METADATA: [&str; 7] = [
-        "uid",
-        "resourceVersion",
-        "generation",
-        "creationTimestamp",
-        "managedFields",
-        "selfLink",
-        "ownerReferences",
-    ];
     let mut removed: Vec<&str> = Vec::new();
     let mut remove = |parent: Option<&mut Map<String, Value>>, name: &'static str| {
         if parent.and_then(|fields| fields.remove(name)).is_some_and(|value| !value.is_null()) {
             removed.push(name);
         }
     };
-    for name in OF_METADATA {
+    for name in EXPORTED {
         remove(object.get_mut("metadata").and_then(Value::as_object_mut), name);
     }
     remove(object.as_object_mut(), "status");
