@@ -87,6 +87,9 @@ pub enum Fault {
     NotApiServer,
 }
 
+/// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
 /// Where the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
@@ -103,11 +106,11 @@ impl ClusterError {
         matches!(self, Self::Transient { .. })
     }
 
-    /// How long the server asks to wait.
+    /// How long the server asks to wait, as far as that is honoured.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::Transient { retry_after, .. } => retry_after.unwrap_or_default(),
+            Self::Transient { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
             Self::NotFound(_)
             | Self::AlreadyExists(_)
             | Self::Conflict(_)

@@ -26,6 +26,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::process::Process;
 use crate::cluster::session::Session;
+use crate::cluster::watch_loop::classify_watch_error;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 use crate::oam::labels;
 use crate::plan::record::Record;
@@ -334,7 +335,10 @@ impl LeaseLock {
                 Ok(watcher::Event::Delete(_)) => return,
                 Ok(watcher::Event::InitDone) if !is_listed => return,
                 Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
-                Err(_) => self.session.clock().pause(backoff.next_delay()).await,
+                Err(error) => {
+                    let error = classify_watch_error(&self.session, error);
+                    self.session.clock().pause(backoff.next_delay_after(error.retry_after())).await;
+                }
             }
         }
     }

@@ -53,8 +53,8 @@ pub async fn watch_records(
                 backoff.reset();
                 version = Some(last);
             }
-            Err(_) => {
-                session.clock().pause(backoff.next_delay()).await;
+            Err(error) => {
+                session.clock().pause(backoff.next_delay_after(error.retry_after())).await;
                 version = None;
             }
         }

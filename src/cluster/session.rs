@@ -21,8 +21,6 @@ use crate::cluster::response::{self, ServerWarnings};
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
 /// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
-/// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
-pub(in crate::cluster) const MOST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -322,7 +320,7 @@ impl Session {
             return Err(error.exhausted(spent));
         }
         let before = self.clock.elapsed();
-        let delay = streak.backoff.next_delay_after(asked.min(MOST_RETRY_AFTER));
+        let delay = streak.backoff.next_delay_after(asked);
         self.notify_retry(&error.to_string(), delay);
         tokio::select! {
             () = self.clock.pause(delay) => {}

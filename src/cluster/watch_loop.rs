@@ -15,7 +15,7 @@ use kube::runtime::watcher::{self, Event};
 use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::{MOST_RETRY_AFTER, Session};
+use crate::cluster::session::Session;
 use crate::plan::observed::Uid;
 
 /// How long the server keeps a watch open, in seconds. A dead connection is noticed five seconds later.
@@ -74,7 +74,7 @@ pub(in crate::cluster) async fn run_watch(
                     apply_event(sink, event, &mut listing);
                 }
                 Err(error) => {
-                    let error = classify(session, error);
+                    let error = classify_watch_error(session, error);
                     let is_hopeless = !sink.has_synced() && backoff.failures() >= FAILURES_BEFORE_FIRST_LIST;
                     if !session.is_retryable(&error) || is_hopeless {
                         sink.fail(error);
@@ -87,7 +87,7 @@ pub(in crate::cluster) async fn run_watch(
                         sink.fail(error);
                         return;
                     }
-                    let delay = backoff.next_delay_after(error.retry_after().min(MOST_RETRY_AFTER));
+                    let delay = backoff.next_delay_after(error.retry_after());
                     // One failure is the ordinary end of a connection.
                     if backoff.failures() > 1 {
                         session.notify_retry(&error.to_string(), delay);
@@ -144,7 +144,8 @@ fn apply_event<S: WatchSink>(sink: &S, event: Event<DynamicObject>, listing: &mu
     }
 }
 
-fn classify(session: &Session, error: watcher::Error) -> ClusterError {
+/// What the failure of a watcher means.
+pub(in crate::cluster) fn classify_watch_error(session: &Session, error: watcher::Error) -> ClusterError {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -44,7 +44,8 @@ pub struct LeaseGuard {
 /// What one try to renew the Lease came to.
 enum Renewal {
     Done,
-    Failed,
+    /// Another try may succeed, after the delay that the server asks for.
+    Failed(Duration),
     /// The server takes none, now or later.
     Refused(ClusterError),
     LostTo(String),
@@ -141,16 +142,18 @@ impl LeaseGuard {
         let clock = session.clock();
         let backoff = session.backoff(RENEW_AGAIN);
         let mut next = self.granted.get().plus(RENEW_EVERY);
+        let mut asked_to_wait = Duration::ZERO;
         loop {
             tokio::select! {
                 () = clock.until(Some(next)) => {}
-                () = self.doubted.notified() => {}
+                () = self.doubted.notified(), if asked_to_wait.is_zero() => {}
             }
             let asked = clock.moment();
             let renewal = tokio::select! {
                 renewal = self.try_to_renew() => renewal,
-                () = clock.until(Some(self.give_up_at(asked))) => Renewal::Failed,
+                () = clock.until(Some(self.give_up_at(asked))) => Renewal::Failed(Duration::ZERO),
             };
+            asked_to_wait = Duration::ZERO;
             next = match renewal {
                 Renewal::Done => {
                     self.extend(asked);
@@ -161,7 +164,11 @@ impl LeaseGuard {
                     self.refused.notify_waiters();
                     clock.moment().plus(backoff.next_delay())
                 }
-                Renewal::Failed => clock.moment().plus(backoff.next_delay()),
+                // A server that is overloaded is left alone even if the Lease expires meanwhile.
+                Renewal::Failed(delay) => {
+                    asked_to_wait = delay;
+                    clock.moment().plus(backoff.next_delay_after(delay))
+                }
                 Renewal::LostTo(holder) => return holder,
             };
         }
@@ -171,19 +178,22 @@ impl LeaseGuard {
         match self.renew().await {
             Ok(()) => Renewal::Done,
             Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => {
-                if let Ok(Some(holder)) = self.current_holder_if_lost().await {
-                    return Renewal::LostTo(holder);
+                match self.current_holder_if_lost().await {
+                    Ok(Some(holder)) => return Renewal::LostTo(holder),
+                    Ok(None) => {}
+                    Err(error) => return Renewal::Failed(error.retry_after()),
                 }
                 // Deleted by hand: taken again.
                 match self.queue.look(|holder, _| holder == self.queue.identity).await {
                     Ok(AcquireAttempt::Acquired) => Renewal::Done,
-                    Ok(AcquireAttempt::HeldByOther { .. } | AcquireAttempt::Retry) | Err(_) => {
-                        Renewal::Failed
+                    Ok(AcquireAttempt::HeldByOther { .. } | AcquireAttempt::Retry) => {
+                        Renewal::Failed(Duration::ZERO)
                     }
+                    Err(error) => Renewal::Failed(error.retry_after()),
                 }
             }
             Err(error @ ClusterError::Rejected(_)) => Renewal::Refused(error),
-            Err(_) => Renewal::Failed,
+            Err(error) => Renewal::Failed(error.retry_after()),
         }
     }
 
