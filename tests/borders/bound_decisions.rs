@@ -1,12 +1,17 @@
 //! Decisions about a run, carried out after another has followed it: they do nothing and report that.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use rollout::driver::context::Context;
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
 use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
+use crate::support::fault::{Fate, PASS, status};
 use crate::support::manifest::{NAMESPACE, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
@@ -120,6 +125,39 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
             let again = cluster.run(&process(), &request_for(&[web(2, 2)])).await;
             assert!(again.is_success() && again.writes().is_empty(), "{}", again.transcript());
         }
+    }
+}
+
+/// Whether the Lease is still held is asked before each object; as long as that is not answered, nothing goes.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
+    for kind in ["leases", "configmaps"] {
+        let cluster = released().await;
+        let inventory = take(&cluster, Some("web")).await;
+        let out = Duration::from_secs(20);
+        let (clock, down) = (cluster.clock.clone(), cluster.clock.elapsed().unsigned_abs() + out);
+        let is_read = move |seen: &RequestInfo| seen.verb == Verb::Get && seen.kind == kind;
+        // The first finds the Lease free.
+        let reads = AtomicUsize::new(usize::from(kind == "configmaps"));
+        let remover = Process::with("remover", move |seen| {
+            let is_out = is_read(seen) && reads.fetch_add(1, Ordering::Relaxed) > 0;
+            if is_out && clock.elapsed().unsigned_abs() < down {
+                return Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")));
+            }
+            PASS
+        });
+        let work = async |context: &Context| {
+            let removed = delete::delete(context, &inventory, Extent::Scope, |_| {}).await;
+            assert!(matches!(removed, Ok(Removed::Everything)), "{removed:?}");
+            Vec::new()
+        };
+        let run = cluster.perform(&remover, work).await;
+        let early = run
+            .effects()
+            .into_iter()
+            .filter(|request| request.seen.verb == Verb::Delete && request.at < down);
+        assert_eq!(early.count(), 0, "{kind}: {}", run.transcript());
+        assert!(cluster.sizes().is_empty() && cluster.record("web").is_none());
     }
 }
 

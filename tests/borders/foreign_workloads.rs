@@ -1,12 +1,18 @@
 //! Workloads that carry the labels of a component and belong to somebody else.
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
+use crate::support::command::Command;
 use crate::support::foreign::foreign;
 use crate::support::invariants::{self, FOREIGN};
-use crate::support::manifest::web;
+use crate::support::manifest::{component, web};
+use crate::support::pod_rules;
 use crate::support::scenario::{Act, Scenario, process};
 use crate::support::scenarios::{self, scenario};
+use crate::support::test_cluster::TestCluster;
 
 /// As `kubectl get -o yaml`, another name and `kubectl apply` make it.
 #[tokio::test(start_paused = true)]
@@ -74,4 +80,61 @@ async fn the_output_of_a_trait_survives_an_unchanged_apply_and_a_removal() {
     scene.cluster.settle().await;
     invariants::check(&scene.cluster.history(), from, &scenario.allowances());
     assert_eq!(foreign(&scene.cluster), before);
+}
+
+/// What carries the labels of a component and its very names was made by others all the same, unless it has our mark: a
+/// `kubectl apply` of what KubeVela rendered, for one.
+#[tokio::test(start_paused = true)]
+async fn a_removal_leaves_what_has_our_names_and_labels_and_not_our_mark() {
+    let plain = component("api", 1, 1).plain().storing("1");
+    for command in [Command::Delete, Command::DeleteComponent] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 2), plain.clone()]).await;
+        cluster.apply(&[web(2, 2), plain.clone()]).await;
+        let metadata = |name: &str, component: &str| {
+            json!({
+                "name": name,
+                "labels": {
+                    "app.oam.dev/component": component, "app.oam.dev/name": "shop",
+                    "app.oam.dev/resourceType": "WORKLOAD",
+                },
+                "annotations": {FOREIGN: "true"},
+            })
+        };
+        let own = json!({"app": "copy"});
+        // The revision `web-v1` is recorded, and its Deployment is gone.
+        cluster
+            .create(json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata("web-v1", "web"),
+                "spec": {
+                    "replicas": 1, "selector": {"matchLabels": own},
+                    "template": {
+                        "metadata": {"labels": own},
+                        "spec": {"containers": [{"name": "main", "image": "copy:1"}]},
+                    },
+                },
+            }))
+            .await;
+        cluster
+            .create(json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": metadata("web", "web"),
+                "spec": {"selector": own, "ports": [{"port": 80}]},
+            }))
+            .await;
+        let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+        maps.delete("api-settings", &DeleteParams::default()).await.unwrap();
+        cluster
+            .create(json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("api-settings", "api"),
+                "data": {"level": "9"},
+            }))
+            .await;
+        cluster.settle().await;
+        let before = foreign(&cluster);
+        assert!(before.len() >= 3, "{before:#?}");
+        command.run(&cluster, &process()).await.succeeded();
+        cluster.settle().await;
+        assert_eq!(foreign(&cluster), before, "{command:?}");
+        assert!(cluster.record("web").is_none());
+    }
 }

@@ -28,6 +28,22 @@ async fn open() -> TestCluster {
     cluster
 }
 
+/// A dependency that is held at its gate is not done: what depends on it does not begin.
+#[tokio::test(start_paused = true)]
+async fn what_depends_on_a_held_component_does_not_begin() {
+    let release = |version, api: Component| [api.batches(&["1", "1"]), web(version, 2).depends_on("api")];
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&release(1, component("api", 1, 2))).await;
+    let held = release(2, component("api", 2, 2).partition(0));
+    let run = cluster.run(&process(), &request_for(&held)).await;
+    assert!(matches!(end(&run, "api"), ComponentOutcome::Held { .. }), "{}", run.transcript());
+    assert!(matches!(end(&run, "web"), ComponentOutcome::Skipped { .. }), "{}", run.transcript());
+    let size = |name: &str, size| (name.to_owned(), size);
+    assert_eq!(cluster.sizes(), [size("api-v1", 1), size("api-v2", 1), size("web-v1", 2)]);
+    cluster.apply(&release(2, component("api", 2, 2))).await;
+    assert_eq!(cluster.sizes(), [size("api-v2", 2), size("web-v2", 2)]);
+}
+
 fn is_scaled(what: &EventKind) -> bool {
     matches!(what, EventKind::WorkloadScaled { .. })
 }

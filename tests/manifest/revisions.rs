@@ -14,6 +14,7 @@ use rollout::oam::revision::{
 use serde_json::{Value, json};
 
 use crate::parsing::one;
+use crate::support::manifest::{application as shop_of, web};
 
 const SEED: &str = include_str!("seed/1-first-release.yaml");
 
@@ -163,6 +164,37 @@ fn rollout_and_application_labels_make_no_revision() {
         decide_revision(&[v1], &changed, &changed.components[0], "default"),
         Ok(Decision::Reuse { name: "express-server-v1".to_owned() })
     );
+}
+
+/// The order of a list says something: the later of two variables can refer to the earlier, and arguments are positional.
+#[test]
+fn another_order_of_a_list_is_another_revision() {
+    let of = |properties: &str, plain: bool| {
+        let component = web(1, 1).unnamed().property(properties);
+        let component = if plain { component.plain() } else { component };
+        one(&shop_of("shop", &[component]))
+    };
+    for (before, after) in [
+        (
+            "env: [{name: A, value: '1'}, {name: B, value: '2'}]",
+            "env: [{name: B, value: '2'}, {name: A, value: '1'}]",
+        ),
+        ("cmd: [run, --fast, --far]", "cmd: [run, --far, --fast]"),
+        ("ports: [{port: 80}, {port: 81}]", "ports: [{port: 81}, {port: 80}]"),
+    ] {
+        for plain in [false, true] {
+            let decide = |stored: &[StoredRevision], application: &Application| {
+                decide_revision(stored, application, &application.components[0], "default")
+            };
+            let v1 = created(decide(&[], &of(before, plain)));
+            assert_eq!(
+                decide(std::slice::from_ref(&v1), &of(before, plain)),
+                Ok(Decision::Reuse { name: v1.name.clone() })
+            );
+            let decided = decide(&[v1], &of(after, plain));
+            assert!(matches!(decided, Ok(Decision::Create(_))), "{before}: {decided:?}");
+        }
+    }
 }
 
 #[test]

@@ -376,27 +376,6 @@ fn a_stale_status_passes_no_batch() {
 }
 
 #[test]
-fn max_unavailable_lets_a_batch_pass_early() {
-    let mut world = released();
-    let batch = |replicas, unready| Batch {
-        replicas: Amount::Count(replicas),
-        max_unavailable: Amount::Count(unready),
-    };
-    let request = Desired { batches: Some(vec![batch(2, 1), batch(3, 0)]), ..desired("v2", 5, &[]) };
-    loop {
-        match world.plan(&request) {
-            Step::Act(Action::Wait { .. }) => break,
-            step => world.perform(&request, &step),
-        }
-    }
-    world.sync(1);
-    assert!(matches!(world.plan(&request), Step::Act(Action::Wait { .. })));
-    world.progress(1);
-    let Step::Act(Action::Scale { scaling, .. }) = world.plan(&request) else { panic!() };
-    assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
-}
-
-#[test]
 fn a_higher_epoch_stops_everything() {
     let mut world = held();
     let request = desired("v2", 5, &[2, 3]);

@@ -7,3 +7,4 @@ mod histories;
 mod in_place;
 mod in_place_model;
 mod model;
+mod tolerance;

@@ -7,7 +7,9 @@ mod support;
 
 mod deleted_objects;
 mod late_writes;
+mod lease_validity;
 mod lock_queue;
+mod overtaken;
 mod takeover;
 mod whole_components;
 mod write_counts;

@@ -1,0 +1,99 @@
+//! `maxUnavailable`: how many pods of a batch may be unready for it to pass, the last batch included.
+
+use rollout::oam::application::{Amount, Batch};
+use rollout::oam::kind::WorkloadKind;
+use rollout::plan::action::Action;
+use rollout::plan::desired::Desired;
+use rollout::plan::step::Step;
+
+use crate::in_place_model::Replica;
+use crate::model::{World, desired};
+
+fn batch(replicas: u32, unready: u32) -> Batch {
+    Batch { replicas: Amount::Count(replicas), max_unavailable: Amount::Count(unready) }
+}
+
+/// Waits that are enough for any of these runs.
+const MOST_STEPS: usize = 100;
+
+#[test]
+fn max_unavailable_lets_a_batch_pass_early() {
+    let mut world = World::default();
+    world.run(&desired("v1", 5, &[2, 3]));
+    let request = Desired { batches: Some(vec![batch(2, 1), batch(3, 0)]), ..desired("v2", 5, &[]) };
+    loop {
+        match world.plan(&request) {
+            Step::Act(Action::Wait { .. }) => break,
+            step => world.perform(&request, &step),
+        }
+    }
+    world.sync(1);
+    assert!(matches!(world.plan(&request), Step::Act(Action::Wait { .. })));
+    world.progress(1);
+    let Step::Act(Action::Scale { scaling, .. }) = world.plan(&request) else { panic!() };
+    assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
+}
+
+/// One pod never becomes ready, and the last batch may do without it: the run ends, and is done when it is planned again.
+#[test]
+fn the_last_batch_passes_with_a_pod_that_never_becomes_ready() {
+    for (name, size) in [("v2", 5), ("v1", 7)] {
+        let mut world = World::default();
+        world.run(&desired("v1", 5, &[]));
+        let batches = if size == 5 { vec![batch(2, 0), batch(3, 1)] } else { vec![batch(1, 0), batch(1, 1)] };
+        let request = Desired { batches: Some(batches), ..desired(name, size, &[]) };
+        let mut ended = false;
+        for _ in 0..MOST_STEPS {
+            match world.plan(&request) {
+                Step::Act(Action::Wait { .. }) => {
+                    world.settle();
+                    let target = world.observed.workloads.iter_mut().find(|one| one.name == name).unwrap();
+                    target.ready_replicas = target.ready_replicas.min(size - 1);
+                }
+                step @ Step::Act(Action::Finish) => {
+                    world.perform(&request, &step);
+                    ended = true;
+                    break;
+                }
+                step => world.perform(&request, &step),
+            }
+        }
+        assert!(ended, "the run does not end: {:?}", world.plan(&request));
+        assert_eq!(world.ready(), size - 1);
+        world.observed.claimed_epoch = None;
+        assert_eq!(world.plan(&request), Step::Nothing, "what it may do without is not waited for later");
+    }
+}
+
+#[test]
+fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
+    for kind in [WorkloadKind::CloneSet, WorkloadKind::StatefulSet] {
+        let mut replica = Replica::new(kind);
+        replica.run(&replica.desired("v1", 5, &[]));
+        let request =
+            Desired { batches: Some(vec![batch(2, 0), batch(3, 1)]), ..replica.desired("v2", 5, &[]) };
+        let mut ended = false;
+        for _ in 0..MOST_STEPS {
+            match replica.plan(&request) {
+                Step::Act(Action::Wait { .. }) => {
+                    replica.settle();
+                    if replica.of("v2").0 == 5 {
+                        // The last to be replaced, by which a StatefulSet begins.
+                        replica.pods[0].is_ready = false;
+                        replica.reconcile();
+                    }
+                }
+                step @ Step::Act(Action::Finish) => {
+                    replica.perform(&request, &step);
+                    ended = true;
+                    break;
+                }
+                step => replica.perform(&request, &step),
+            }
+        }
+        assert!(ended, "the run does not end: {:?}", replica.plan(&request));
+        assert_eq!(replica.ready(), 4);
+        replica.observed.claimed_epoch = None;
+        assert_eq!(replica.plan(&request), Step::Nothing);
+    }
+}

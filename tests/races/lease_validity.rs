@@ -1,0 +1,138 @@
+//! What a process writes while its Lease may have expired: nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rollout::driver::outcome::FailureKind;
+use rollout::report::event::EventKind;
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
+
+use super::lock_queue::{is_scaled, released};
+use crate::support::command::Command;
+use crate::support::delayed_request::DelayedRequest;
+use crate::support::fault::{Fate, PASS, Request, status};
+use crate::support::manifest::{request_for, web};
+use crate::support::pod_rules;
+use crate::support::process::{Process, Run};
+use crate::support::test_cluster::TestCluster;
+use crate::support::trial::case;
+
+/// How long after the request for the last renewal a process still writes.
+const VALID: Duration = Duration::from_secs(10);
+
+fn is_renewal(seen: &RequestInfo) -> bool {
+    let body = seen.body.as_ref().map(ToString::to_string).unwrap_or_default();
+    seen.kind == "leases" && seen.verb == Verb::Patch && body.contains("/spec/renewTime")
+}
+
+fn no_leader() -> Fate {
+    Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
+}
+
+/// The writes between two moments, in which no renewal was asked for that could have been granted.
+fn written(run: &Run, from: Duration, until: Duration) -> Vec<String> {
+    let late = run.effects().into_iter().filter(|request| (from..until).contains(&request.at));
+    late.map(Request::line).collect()
+}
+
+/// The answer to a renewal takes five seconds, and no later one succeeds: the five seconds count.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_valid_from_the_request_for_its_renewal() {
+    let cluster = released(pod_rules::ready_after("16s")).await;
+    let begun = cluster.clock.elapsed().unsigned_abs();
+    let is_cut_off = Arc::new(AtomicBool::new(false));
+    let cut_off = is_cut_off.clone();
+    let alice = Process::with("alice", move |seen| {
+        if is_renewal(seen) && cut_off.swap(true, Ordering::Relaxed) { no_leader() } else { PASS }
+    });
+    let answer = DelayedRequest::of_answer(|request| {
+        request.method() == "PATCH" && request.uri().path().contains("/leases/")
+    });
+    let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
+    let client = cluster.delayed_client(&alice, answer.clone());
+    let slow = async {
+        answer.reached().await;
+        cluster.clock.pause(Duration::from_secs(5)).await;
+        answer.release();
+        std::future::pending::<()>().await;
+    };
+    let run = tokio::select! {
+        run = alice.apply(client, &cluster.clock, &manifest) => run,
+        () = slow => unreachable!(),
+    };
+    let granted = run.requests.iter().find(|request| is_renewal(&request.seen)).unwrap().at;
+    assert!(granted < begun + VALID, "{}", run.transcript());
+    assert_eq!(run.failures()[0].kind, FailureKind::Cluster, "{}", run.transcript());
+    let late = written(&run, granted + VALID, Duration::MAX);
+    assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
+}
+
+/// The same for the answer to the request that acquires the Lease.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_valid_from_the_request_that_acquires_it() {
+    let cluster = released(pod_rules::READY).await;
+    let alice = Process::with("alice", |seen| if is_renewal(seen) { no_leader() } else { PASS });
+    let answer = DelayedRequest::of_answer(|request| {
+        request.method() == "PATCH" && request.uri().path().contains("/leases/")
+    });
+    let client = cluster.delayed_client(&alice, answer.clone());
+    let manifest = request_for(&[web(2, 5)]);
+    let (run, ()) = tokio::join!(alice.apply(client, &cluster.clock, &manifest), async {
+        answer.reached().await;
+        cluster.clock.pause(Duration::from_secs(12)).await;
+        answer.release();
+    });
+    assert!(run.effects().is_empty(), "{}", run.transcript());
+}
+
+/// The Lease cannot be renewed from any second of a run on, for a while: whichever write would be next, the record of
+/// the end included.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_on_a_lost_lease_whenever_it_was_lost() {
+    for seconds in 0..40 {
+        case(&format!("lost after {seconds}s"));
+        let cluster = released(pod_rules::ready_after("15s")).await;
+        let begun = cluster.clock.elapsed().unsigned_abs();
+        let out = Duration::from_secs(seconds)..Duration::from_secs(seconds + 40);
+        let run = cluster
+            .run(&cut_off(&cluster, out.clone()), &request_for(&[web(2, 2).batches(&["1", "1"])]))
+            .await
+            .succeeded();
+        check(&run, begun, out);
+    }
+}
+
+/// A process without the server for its Lease in such a time from now on.
+fn cut_off(cluster: &TestCluster, out: std::ops::Range<Duration>) -> Process {
+    let (begun, clock) = (cluster.clock.elapsed().unsigned_abs(), cluster.clock.clone());
+    Process::with("alice", move |seen| {
+        let is_out = out.contains(&(clock.elapsed().unsigned_abs() - begun));
+        if seen.kind == "leases" && is_out { no_leader() } else { PASS }
+    })
+}
+
+fn check(run: &Run, begun: Duration, out: std::ops::Range<Duration>) {
+    let late = written(run, begun + out.start + VALID, begun + out.end);
+    assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
+}
+
+/// That a run is paused is noted under its Lease as well: another process may have claimed since.
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_noted_under_the_lease() {
+    let cluster = released(pod_rules::slow("web:2", "2m")).await;
+    let begun = cluster.clock.elapsed().unsigned_abs();
+    let out = Duration::from_secs(5)..Duration::from_secs(60);
+    let alice = cut_off(&cluster, out.clone());
+    let manifest = request_for(&[web(2, 2).batches(&["1", "1"])]);
+    let (run, paused) = tokio::join!(cluster.run(&alice, &manifest), async {
+        alice.heard(1, is_scaled).await;
+        cluster.clock.pause(Duration::from_secs(30)).await;
+        let paused = Command::Pause.run(&cluster, &Process::new("joe")).await;
+        alice.heard(1, |what| matches!(what, EventKind::Paused { .. })).await;
+        Command::Resume.run(&cluster, &Process::new("joe")).await.succeeded();
+        paused
+    });
+    assert!(paused.is_success(), "{}", paused.transcript());
+    check(&run.succeeded(), begun, out);
+}
