@@ -1,7 +1,8 @@
 //! One application: its Lease, its components side by side, those with `dependsOn` after what they name.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use futures::future::join_all;
 use tokio::sync::watch;
@@ -16,10 +17,10 @@ use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::object_dry_run::dry_run_objects;
 use crate::driver::checks::{Warning, check_cluster};
-use crate::driver::component_run::{ComponentRun, Leadership};
+use crate::driver::component_run::{ComponentRun, Leadership, Predecessors};
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::preview::PlannedComponent;
@@ -27,6 +28,7 @@ use crate::driver::publish::Publisher;
 use crate::driver::request::RolloutRequest;
 use crate::driver::rollback::{self, Failed};
 use crate::driver::snapshot::Snapshot;
+use crate::driver::workflow::held_components;
 use crate::plan::run::LeaseScope;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::EventKind;
@@ -52,6 +54,13 @@ pub enum Rejected {
     Components(Vec<Rejection>),
     /// The same for all of them.
     Application(Failure),
+}
+
+/// Where a component stands in the workflow when its turn comes.
+struct Place {
+    predecessors: Predecessors,
+    /// The steps that this process has passed.
+    passed: Rc<RefCell<BTreeSet<String>>>,
 }
 
 /// The Lease that was taken.
@@ -138,7 +147,11 @@ impl<'a> ApplicationRun<'a> {
 
     /// Whether nothing would be written.
     pub fn is_at_rest(&self, components: &[PreparedComponent]) -> bool {
+        let held = held_components(components, &self.watch.cache);
         components.iter().all(|prepared| {
+            if held.contains(prepared.component.as_str()) {
+                return true;
+            }
             if let Some(is_at_rest) = prepared.are_objects_at_rest() {
                 return is_at_rest && prepared.objects.as_ref().is_some_and(PreparedObjects::were_ready);
             }
@@ -292,10 +305,16 @@ impl<'a> ApplicationRun<'a> {
             .map(|prepared| (prepared.component.as_str(), watch::Sender::new(None)))
             .collect();
         let ended = &ended;
+        let passed = components.iter().filter_map(|prepared| prepared.workflow.as_ref());
+        let passed: BTreeSet<String> = passed.flat_map(|place| &place.passed).cloned().collect();
+        let passed = &Rc::new(RefCell::new(passed));
         join_all(components.iter().map(|prepared| async move {
             let end = match self.await_dependencies(prepared, ended).await {
-                Some(end) => end,
-                None => self.drive_component(leadership, prepared).await,
+                Err(end) => end,
+                Ok(predecessors) => {
+                    let place = Place { predecessors, passed: Rc::clone(passed) };
+                    self.drive_component(leadership, prepared, place).await
+                }
             };
             ended[prepared.component.as_str()].send_replace(Some(end.clone()));
             (prepared.component.clone(), end)
@@ -303,12 +322,12 @@ impl<'a> ApplicationRun<'a> {
         .await
     }
 
-    /// Waits for what a component depends on. Returns its outcome if one of them did not complete.
+    /// Waits for what a component depends on. Its outcome is the error if one of them did not complete.
     async fn await_dependencies(
         &self,
         prepared: &PreparedComponent,
         ended: &BTreeMap<&str, watch::Sender<Option<ComponentOutcome>>>,
-    ) -> Option<ComponentOutcome> {
+    ) -> Result<Predecessors, ComponentOutcome> {
         let component = Some(prepared.component.as_str());
         let pending: Vec<String> = prepared
             .depends_on
@@ -319,24 +338,39 @@ impl<'a> ApplicationRun<'a> {
         if !pending.is_empty() {
             self.emit(component, EventKind::DependencyAwaited { on: pending });
         }
+        let mut predecessors = Predecessors::Done;
         for name in &prepared.depends_on {
             let Some(sender) = ended.get(name.as_str()) else { continue };
             let mut receiver = sender.subscribe();
             let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-            if !matches!(end, Some(ComponentOutcome::Succeeded { .. })) {
-                let message =
-                    format!("`{}` skipped: dependency `{name}` did not complete", prepared.component);
-                self.emit(component, EventKind::Warned { message });
-                return Some(ComponentOutcome::Skipped { waiting_for: name.clone() });
+            match end {
+                Some(ComponentOutcome::Succeeded { .. }) => continue,
+                Some(
+                    ComponentOutcome::Held { at: HoldPoint::Step { step, .. } }
+                    | ComponentOutcome::Skipped { held_at: Some(step), .. },
+                ) if prepared.workflow.is_some() => {
+                    predecessors = Predecessors::HeldAt { step, component: name.clone() };
+                    continue;
+                }
+                Some(
+                    ComponentOutcome::Held { .. }
+                    | ComponentOutcome::Skipped { .. }
+                    | ComponentOutcome::Failed(_),
+                )
+                | None => {}
             }
+            let message = format!("`{}` skipped: dependency `{name}` did not complete", prepared.component);
+            self.emit(component, EventKind::Warned { message });
+            return Err(ComponentOutcome::Skipped { waiting_for: name.clone(), held_at: None });
         }
-        None
+        Ok(predecessors)
     }
 
     async fn drive_component(
         &self,
         leadership: Option<&Leadership<'_>>,
         prepared: &PreparedComponent,
+        Place { predecessors, passed }: Place,
     ) -> ComponentOutcome {
         for message in &prepared.warnings {
             self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
@@ -344,7 +378,8 @@ impl<'a> ApplicationRun<'a> {
         // Its retries have a budget of their own.
         let context =
             &Context { session: self.context.session.with_separate_budget(), ..self.context.clone() };
-        let (end, claimed) = ComponentRun::new(context, self.watch, leadership, prepared).run().await;
+        let run = ComponentRun::new(context, self.watch, leadership, prepared);
+        let (end, claimed) = run.in_workflow(predecessors, passed).run().await;
         if let (Some(leadership), Some(epoch)) = (leadership, claimed) {
             let failed = Failed { end: &end, epoch };
             rollback::after_failure(context, self.watch, leadership, prepared, failed).await;

@@ -10,8 +10,11 @@ mod prerequisites;
 mod services;
 mod wait;
 mod wait_while_paused;
+mod workflow;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use jiff::SignedDuration;
 use kube::api::DynamicObject;
@@ -23,12 +26,12 @@ use crate::cluster::record_store::StoredRecord;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Uid, Workload};
-use crate::plan::run::LeaseScope;
+use crate::plan::run::{LeaseScope, WorkflowPlace};
 use crate::plan::run_status::run_status;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
@@ -82,6 +85,31 @@ pub struct ComponentRun<'a> {
     ready_batch: Option<usize>,
     /// Whether what other revisions of a component that is applied as a whole have left is gone.
     are_leftovers_gone: bool,
+    /// Where it stands in the workflow, as its next claim records it.
+    place: Option<WorkflowPlace>,
+    /// What became of the components before it in the workflow.
+    predecessors: Predecessors,
+    /// The steps of the workflow that this process has passed.
+    passed_steps: Rc<RefCell<BTreeSet<String>>>,
+    /// What was reported of a wait at a gate, and when to report it again.
+    gate_notice: Option<(String, Moment)>,
+    /// What it waits for at a gate.
+    gate_wait: Option<String>,
+    is_target_recorded: bool,
+}
+
+/// What became of the components that one depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Predecessors {
+    /// They are done.
+    Done,
+    /// One of them is held at a step of the workflow, or waits behind one that is.
+    HeldAt {
+        /// The step.
+        step: String,
+        /// That component.
+        component: String,
+    },
 }
 
 /// Where a run has nothing left to do.
@@ -144,7 +172,19 @@ impl<'a> ComponentRun<'a> {
             counted: None,
             ready_batch: None,
             are_leftovers_gone: false,
+            place: prepared.workflow.clone(),
+            predecessors: Predecessors::Done,
+            passed_steps: Rc::default(),
+            gate_notice: None,
+            gate_wait: None,
+            is_target_recorded: false,
         }
+    }
+
+    /// The same run in a workflow, of which some steps are passed.
+    #[must_use]
+    pub fn in_workflow(self, predecessors: Predecessors, passed: Rc<RefCell<BTreeSet<String>>>) -> Self {
+        Self { predecessors, passed_steps: passed, ..self }
     }
 
     /// Drives to the end. The claim that it drove under is `None` where it made none.
@@ -163,6 +203,21 @@ impl<'a> ComponentRun<'a> {
 
     async fn drive(&mut self) -> Result<ComponentOutcome, Failure> {
         let (deadline, clock) = (self.next_deadline.clone(), self.context.session.clock().clone());
+        loop {
+            let passed = tokio::select! {
+                biased;
+                passed = self.pass_gates() => Some(passed?),
+                () = deadline.passed(&clock) => {
+                    self.check_deadline(&self.gate_obstacle())?;
+                    None
+                }
+            };
+            match passed {
+                None => {}
+                Some(Some(end)) => return Ok(end),
+                Some(None) => break,
+            }
+        }
         loop {
             let turn = tokio::select! {
                 biased;
@@ -304,7 +359,12 @@ impl<'a> ComponentRun<'a> {
             ComponentOutcome::Succeeded { changed } => {
                 self.emit(EventKind::Succeeded { progress, changed: *changed });
             }
-            ComponentOutcome::Held { batch } => {
+            ComponentOutcome::Held { at: HoldPoint::Step { step, message } } => {
+                let application = &self.prepared.application;
+                let hints = vec![format!("continue with `rollout promote {application}`")];
+                self.emit(EventKind::Suspended { step: step.clone(), message: message.clone(), hints });
+            }
+            ComponentOutcome::Held { at: HoldPoint::Batch(batch) } => {
                 let hints = vec![format!("continue with `rollout promote {}`", self.prepared.component)];
                 self.emit(EventKind::Held { progress: Progress { batch: *batch, ..progress }, hints });
             }
@@ -313,6 +373,11 @@ impl<'a> ComponentRun<'a> {
                 self.emit(failure.event(observed.record.is_some().then_some(progress)));
             }
         }
+    }
+
+    fn progress_now(&mut self) -> Progress {
+        let observed = self.observe();
+        self.progress(&observed)
     }
 
     pub(super) fn progress(&self, observed: &Observed) -> Progress {

@@ -15,18 +15,34 @@ pub enum ComponentOutcome {
         /// Whether anything had to be written for that.
         changed: bool,
     },
-    /// It stopped at its gate as asked; `batch` is zero-based.
+    /// It is held at a gate as asked.
     Held {
-        /// The last batch done.
-        batch: usize,
+        /// The gate.
+        at: HoldPoint,
     },
     /// It was not begun, because a component that it depends on is not done.
     Skipped {
         /// That component.
         waiting_for: String,
+        /// The step of the workflow at which that one is held, if it is.
+        held_at: Option<String>,
     },
     /// It did not get there.
     Failed(Failure),
+}
+
+/// Where a run is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HoldPoint {
+    /// After this batch (zero-based).
+    Batch(usize),
+    /// At a step of the workflow, before anything of it is applied.
+    Step {
+        /// The step.
+        step: String,
+        /// What the step says to the user.
+        message: Option<String>,
+    },
 }
 
 /// How the components of an application ended.

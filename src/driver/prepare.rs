@@ -23,6 +23,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
+use crate::driver::workflow;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision, concealed};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
@@ -30,7 +31,7 @@ use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::preview::preview_steps;
 use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
-use crate::plan::run::{Mode, Outcome, Purpose};
+use crate::plan::run::{Mode, Outcome, Purpose, WorkflowPlace};
 use crate::plan::step::Step;
 
 /// Everything that driving a component needs.
@@ -80,6 +81,8 @@ pub struct PreparedComponent {
     pub owner: Option<Value>,
     /// What the run is asked for as.
     pub purpose: Purpose,
+    /// Where the run stands in the workflow; `None` where no step is a gate before it.
+    pub workflow: Option<WorkflowPlace>,
     /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
@@ -305,6 +308,8 @@ fn prepare_component(
     if objects.is_none() {
         warnings.extend(image_drift(&desired, &resolved.target, &workloads));
     }
+    let workflow =
+        workflow::place_in_workflow(snapshot, request, component, record.as_ref().map(|one| &one.record.run));
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
@@ -328,6 +333,7 @@ fn prepare_component(
         warnings,
         owner: None,
         purpose: resolved.purpose,
+        workflow,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })

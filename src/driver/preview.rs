@@ -17,6 +17,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
 use crate::driver::snapshot::Snapshot;
+use crate::driver::workflow::held_components;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::action::{Action, Side};
 use crate::plan::observed::{Observed, Workload};
@@ -35,6 +36,8 @@ pub struct PlannedComponent {
     pub steps: Vec<PreviewStep>,
     /// What the cluster says to it.
     pub warnings: Vec<String>,
+    /// Whether it is held at a gate of the workflow already, or behind a component that is.
+    pub is_held: bool,
 }
 
 /// Foresees a request.
@@ -49,8 +52,13 @@ pub async fn preview_request(
     let cache = look(session, request).await.map_err(all)?;
     let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
     let components = prepare(&snapshot, request)?;
-    let mut planned: Vec<PlannedComponent> =
-        components.into_iter().map(|prepared| PlannedComponent::of(prepared, &cache)).collect();
+    let held: BTreeSet<String> =
+        held_components(&components, &cache).into_iter().map(str::to_owned).collect();
+    let planned = components.into_iter().map(|prepared| {
+        let is_held = held.contains(&prepared.component);
+        PlannedComponent { is_held, ..PlannedComponent::of(prepared, &cache) }
+    });
+    let mut planned: Vec<PlannedComponent> = planned.collect();
     let warnings = check_cluster(session, &request.namespace, &planned).await.map_err(all)?;
     for Warning { component, message } in warnings {
         // A warning about all of them is reported with the first, once.
@@ -158,12 +166,15 @@ impl PlannedComponent {
             None => preview_steps(&observed, &prepared.desired),
             Some(_) => Vec::new(),
         };
-        Self { prepared, observed, steps, warnings: Vec::new() }
+        Self { prepared, observed, steps, warnings: Vec::new(), is_held: false }
     }
 
     /// Whether something would be written. Whatever is written to workloads is claimed first.
     #[must_use]
     pub fn is_pending(&self) -> bool {
+        if self.is_held {
+            return false;
+        }
         if let Some(is_at_rest) = self.prepared.are_objects_at_rest() {
             return !is_at_rest;
         }

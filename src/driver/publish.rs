@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cluster::error::ClusterError;
 use crate::cluster::status_mirror::{self, MirrorKind, StatusMirror};
 use crate::driver::context::Context;
-use crate::driver::outcome::ComponentOutcome;
+use crate::driver::outcome::{ComponentOutcome, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::request::{Intent, RolloutRequest};
 use crate::plan::observed::Observed;
@@ -41,7 +41,16 @@ impl<'a> Publisher<'a> {
             ComponentOutcome::Skipped { .. } | ComponentOutcome::Failed(_) => false,
         };
         let is_healthy = |name: &str| ends.iter().any(|(of, end)| of == name && is_well(end));
-        let phase = if ends.iter().all(|(_, end)| is_well(end)) { "running" } else { "unhealthy" };
+        let is_suspended = |(_, end): &(String, ComponentOutcome)| {
+            matches!(end, ComponentOutcome::Held { at: HoldPoint::Step { .. } })
+        };
+        let phase = if ends.iter().any(is_suspended) {
+            "workflowSuspending"
+        } else if ends.iter().all(|(_, end)| is_well(end)) {
+            "running"
+        } else {
+            "unhealthy"
+        };
         self.application(&json!({"status": phase, "services": self.services(is_healthy)})).await;
     }
 

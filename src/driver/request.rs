@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use crate::cluster::lease::Acquisition;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
+use crate::oam::render;
+use crate::oam::workflow::{StepGate, gates_before};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
+use crate::plan::run::WorkflowPlace;
 
 /// What is asked of one application.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct RolloutRequest {
     pub overrides: Overrides,
     /// Whether it waits for a run that is under way.
     pub turn: Acquisition,
+    /// Steps of the application's workflow that are passed, besides those that the records of its components name.
+    pub passed: BTreeSet<String>,
 }
 
 /// What is asked of one component.
@@ -32,6 +37,8 @@ pub struct ComponentRequest {
     pub depends_on: Vec<String>,
     /// Where the desired state comes from.
     pub intent: Intent,
+    /// Where a manifest puts it in the workflow; `None` where no step is a gate before it.
+    pub workflow: Option<WorkflowPlace>,
     /// The claim that the decision is about: where another has followed it, nothing is done. `None` where it is about no
     /// particular run.
     pub bound_to: Option<Epoch>,
@@ -119,6 +126,18 @@ impl Intent {
 }
 
 impl ComponentRequest {
+    /// Asks for something of a component that has been rolled out.
+    #[must_use]
+    pub fn of_record(record: &Record, intent: Intent) -> Self {
+        Self {
+            name: record.component.clone(),
+            depends_on: Vec::new(),
+            workflow: None,
+            bound_to: intent.is_about_a_run().then_some(record.epoch),
+            intent,
+        }
+    }
+
     /// The kind of workload that the component is to run as.
     #[must_use]
     pub fn kind(&self) -> WorkloadKind {
@@ -159,9 +178,12 @@ impl RolloutRequest {
     /// Asks for what a manifest says.
     #[must_use]
     pub fn of_manifest(application: &Application, namespace: String, overrides: Overrides) -> Self {
+        let has_gates = application.steps.iter().any(|step| StepGate::of(step).is_some());
+        let content = if has_gates { render::content_hash(application, &namespace) } else { String::new() };
         let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
+            workflow: workflow_place(application, component, &content),
             bound_to: None,
             intent: Intent::Manifest {
                 application: Box::new(application.clone()),
@@ -174,17 +196,21 @@ impl RolloutRequest {
             components: components.collect(),
             overrides,
             turn: Acquisition::Wait,
+            passed: BTreeSet::new(),
         }
     }
 
     /// Asks for something of one component that has been rolled out.
     #[must_use]
     pub fn of_record(record: &Record, namespace: String, intent: Intent, overrides: Overrides) -> Self {
-        let bound_to = intent.is_about_a_run().then_some(record.epoch);
-        let component =
-            ComponentRequest { name: record.component.clone(), depends_on: Vec::new(), intent, bound_to };
-        let application = record.application.clone();
-        Self { application, namespace, components: vec![component], overrides, turn: Acquisition::Wait }
+        Self {
+            application: record.application.clone(),
+            namespace,
+            components: vec![ComponentRequest::of_record(record, intent)],
+            overrides,
+            turn: Acquisition::Wait,
+            passed: BTreeSet::new(),
+        }
     }
 
     /// The one component that it is about, where it is about a component and not about a manifest.
@@ -208,4 +234,15 @@ impl RolloutRequest {
     pub fn component_names(&self) -> Vec<String> {
         self.components.iter().map(|component| component.name.clone()).collect()
     }
+}
+
+fn workflow_place(application: &Application, component: &Component, content: &str) -> Option<WorkflowPlace> {
+    let gates = gates_before(&application.steps, &component.name);
+    (!gates.is_empty()).then(|| WorkflowPlace {
+        application: content.to_owned(),
+        depends_on: component.depends_on.clone(),
+        gates,
+        is_waiting: true,
+        ..WorkflowPlace::default()
+    })
 }

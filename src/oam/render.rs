@@ -14,10 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::oam::application::{Application, Component, ComponentKind};
+use crate::oam::hash::hash_json;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::properties::Properties;
 use crate::oam::properties::volumes::ClaimTemplate;
+use crate::oam::revision::concealed;
+use crate::oam::workflow::StepGate;
 
 pub use services::render_services;
 pub use traited::{check_traits, render_trait_outputs};
@@ -112,6 +115,33 @@ pub fn render_objects(
 pub fn render_trait_objects(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
     let outputs = traited::render_trait_outputs(application, component, namespace).into_iter();
     outputs.map(|output| marked_output(application, component, namespace, output)).collect()
+}
+
+/// A hash of everything that an application asks for, but for its own labels and annotations: the same for manifests that
+/// differ in order or spelling only.
+#[must_use]
+pub fn content_hash(application: &Application, namespace: &str) -> String {
+    let plain = Application { labels: BTreeMap::new(), annotations: BTreeMap::new(), ..application.clone() };
+    let of_component = |component: &Component| {
+        let Rendered { workload, outputs } = render_component(&plain, component, namespace, "");
+        let rollout = component.rollout.as_ref();
+        json!({
+            "name": component.name,
+            "dependsOn": component.depends_on,
+            "objects": std::iter::once(&workload)
+                .chain(outputs.iter().map(|output| &output.object))
+                .map(concealed)
+                .collect::<Vec<Value>>(),
+            "size": rollout.map(|rollout| rollout.target_size),
+            "revision": rollout.and_then(|rollout| rollout.target_revision.clone()),
+            "externalRevision": component.external_revision,
+        })
+    };
+    let gates: Vec<StepGate> = application.steps.iter().filter_map(StepGate::of).collect();
+    hash_json(&json!({
+        "components": application.components.iter().map(of_component).collect::<Vec<Value>>(),
+        "gates": gates,
+    }))
 }
 
 /// An object beside a workload, with what it has from its application.

@@ -1,5 +1,7 @@
 //! The steps of an application's workflow: what is applied in which order, and what it waits for in between.
 
+use serde::{Deserialize, Serialize};
+
 use crate::oam::application::Origin;
 
 /// A step. Each begins when the one before it is done.
@@ -46,5 +48,110 @@ impl StepAction {
             Self::Suspend { .. } => "suspend",
             Self::DependsOnApp { .. } => "depends-on-app",
         }
+    }
+}
+
+/// A step that stands between components: those of later steps start when it has been passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepGate {
+    /// The step's name.
+    pub step: String,
+    /// What it waits for.
+    pub condition: GateCondition,
+}
+
+/// What a gate waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum GateCondition {
+    /// A user's promotion, or some time.
+    Promotion {
+        /// What that user should know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Seconds after which it needs no promotion.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_seconds: Option<u64>,
+    },
+    /// The components of another application.
+    Application {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+impl StepGate {
+    /// The gate that a step is; `None` for a step that applies components.
+    #[must_use]
+    pub fn of(step: &WorkflowStep) -> Option<Self> {
+        let condition = match &step.action {
+            StepAction::Apply { .. } => return None,
+            StepAction::Suspend { message, duration_seconds } => {
+                GateCondition::Promotion { message: message.clone(), after_seconds: *duration_seconds }
+            }
+            StepAction::DependsOnApp { name, namespace } => {
+                GateCondition::Application { name: name.clone(), namespace: namespace.clone() }
+            }
+        };
+        Some(Self { step: step.name.clone(), condition })
+    }
+
+    /// Whether only a user's promotion passes it.
+    #[must_use]
+    pub fn needs_promotion(&self) -> bool {
+        match &self.condition {
+            GateCondition::Promotion { after_seconds, .. } => after_seconds.is_none(),
+            GateCondition::Application { .. } => false,
+        }
+    }
+}
+
+/// The gates before a component, in order.
+#[must_use]
+pub fn gates_before(steps: &[WorkflowStep], component: &str) -> Vec<StepGate> {
+    let applies = |step: &WorkflowStep| match &step.action {
+        StepAction::Apply { components } => components.iter().any(|name| name == component),
+        StepAction::Suspend { .. } | StepAction::DependsOnApp { .. } => false,
+    };
+    let place = steps.iter().position(applies).unwrap_or(0);
+    steps.iter().take(place).filter_map(StepGate::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(name: &str, action: StepAction) -> WorkflowStep {
+        WorkflowStep { name: name.to_owned(), action, origin: Origin::default() }
+    }
+
+    fn apply(components: &[&str]) -> WorkflowStep {
+        let components = components.iter().map(|name| (*name).to_owned()).collect();
+        step("apply", StepAction::Apply { components })
+    }
+
+    #[test]
+    fn a_component_has_the_gates_of_all_steps_before_its_own() {
+        let suspend = |name| step(name, StepAction::Suspend { message: None, duration_seconds: None });
+        let app = StepAction::DependsOnApp { name: "db".to_owned(), namespace: "data".to_owned() };
+        let steps = [
+            step("data", app),
+            apply(&["a", "b"]),
+            suspend("first"),
+            apply(&["c"]),
+            apply(&["d"]),
+            suspend("idle"),
+        ];
+        let names = |component| -> Vec<String> {
+            gates_before(&steps, component).into_iter().map(|gate| gate.step).collect()
+        };
+        assert_eq!(names("a"), ["data"]);
+        assert_eq!(names("b"), ["data"]);
+        assert_eq!(names("c"), ["data", "first"]);
+        assert_eq!(names("d"), ["data", "first"]);
+        assert!(names("other").is_empty());
     }
 }

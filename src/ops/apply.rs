@@ -13,7 +13,8 @@ use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
 use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::{Application, Origin};
-use crate::oam::workflow::StepAction;
+use crate::oam::render;
+use crate::oam::workflow::gates_before;
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
@@ -37,8 +38,9 @@ pub fn requests<'a>(
                     .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
-        if let Some(reason) = not_carried_out(application) {
-            return Err(Failure::new(FailureKind::Invalid, reason).hint("omit it; nothing was changed"));
+        if let Some(reason) = secret_behind_promotion(application, namespace) {
+            let hint = "apply it in a component before the step; nothing was changed";
+            return Err(Failure::new(FailureKind::Invalid, reason).hint(hint));
         }
         requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
@@ -50,12 +52,24 @@ pub fn requests<'a>(
     }
 }
 
-/// The first step of an application that is understood and that a run does not carry out.
-fn not_carried_out(application: &Application) -> Option<String> {
-    let step = application.steps.iter().find(|step| !matches!(step.action, StepAction::Apply { .. }))?;
-    let Origin { file, line, column } = &step.origin;
-    let kind = step.action.as_str();
-    Some(format!("{file}:{line}:{column}: step `{}` ({kind}) is not supported", step.name))
+/// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its values.
+fn secret_behind_promotion(application: &Application, namespace: &str) -> Option<String> {
+    application.components.iter().find_map(|component| {
+        let gates = gates_before(&application.steps, &component.name);
+        let gate = gates.iter().rev().find(|gate| gate.needs_promotion())?;
+        let objects = match component.rollout {
+            None => render::render_objects(application, component, namespace, ""),
+            Some(_) => render::render_trait_objects(application, component, namespace),
+        };
+        let secret = objects.iter().find(|object| object["kind"] == "Secret")?;
+        let name = secret["metadata"]["name"].as_str().unwrap_or_default();
+        let Origin { file, line, column } = &component.origin;
+        let (component, step) = (&component.name, &gate.step);
+        Some(format!(
+            "{file}:{line}:{column}: component `{component}` has secret `{name}`, and comes after step `{step}`: what \
+             `rollout promote` continues with is recorded, and no value of a secret is"
+        ))
+    })
 }
 
 /// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests' order.

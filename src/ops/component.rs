@@ -1,9 +1,12 @@
 //! Which component an operation is about.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
+use crate::driver::workflow::passed_steps;
 use crate::oam::application::{Amount, Batch};
 use crate::plan::record::Record;
 use crate::report::text::list_literals;
@@ -36,14 +39,26 @@ impl ComponentSelector {
         intent: impl FnOnce(&Record) -> Intent,
         overrides: Overrides,
     ) -> Result<RolloutRequest, Failure> {
-        let record = self.load_record(context).await?;
-        let intent = intent(&record);
-        Ok(RolloutRequest::of_record(&record, self.namespace.clone(), intent, overrides))
+        let records = record_store::load_records(&context.session, &self.namespace).await?;
+        let record = pick(&records, self.name.as_deref(), &self.namespace)?;
+        let request = RolloutRequest::of_record(record, self.namespace.clone(), intent(record), overrides);
+        Ok(RolloutRequest { passed: passed_of_application(&records, record), ..request })
     }
 }
 
+/// The steps of the workflow that components have passed beside this one.
+pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -> BTreeSet<String> {
+    let Some(place) = &record.run.workflow else { return BTreeSet::new() };
+    let beside = records.iter().filter(|stored| stored.record.application == record.application);
+    passed_steps(beside.map(|stored| &stored.record.run), &place.application)
+}
+
 /// The record of a component by its name, or of the only one.
-fn pick<'a>(records: &'a [StoredRecord], name: Option<&str>, namespace: &str) -> Result<&'a Record, Failure> {
+pub(super) fn pick<'a>(
+    records: &'a [StoredRecord],
+    name: Option<&str>,
+    namespace: &str,
+) -> Result<&'a Record, Failure> {
     let names: Vec<&str> = records.iter().map(|stored| stored.record.component.as_str()).collect();
     match (name.map(without_prefix), records) {
         (Some(name), _) => {

@@ -104,6 +104,11 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
         steps: forecast.steps.clone(),
         peak: forecast.peak(),
         is_pending: forecast.is_pending(),
+        gates: match forecast.is_held || forecast.is_pending() {
+            true => prepared.workflow.iter().flat_map(|place| &place.gates).cloned().collect(),
+            false => Vec::new(),
+        },
+        is_held: forecast.is_held,
     }
 }
 

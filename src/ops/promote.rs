@@ -1,10 +1,16 @@
-//! Continuing a run that is held at its gate.
+//! Continuing a run that is held at its gate, or an application that is held at a step of its workflow.
 
+use std::collections::BTreeSet;
+
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
-use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
-use crate::ops::component::ComponentSelector;
+use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
+use crate::ops::component::{ComponentSelector, passed_of_application, pick, without_prefix};
+use crate::ops::pause::{ComponentRef, amend_record};
 use crate::ops::{apply, resume};
+use crate::plan::record::Record;
+use crate::plan::run::{Outcome, Purpose, WorkflowPlace};
 
 /// How far a run is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +21,7 @@ pub enum Promotion {
     Full,
 }
 
-/// Promotes a run. Ends a pause.
+/// Promotes a run, or the workflow of its application. Ends a pause.
 ///
 /// # Errors
 /// No such component, and a run record that cannot be written.
@@ -26,6 +32,7 @@ pub async fn promote(
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let request = promote_request(context, component, promotion).await?;
     resume::end_pause(context, &request).await?;
+    pass_gates(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }
 
@@ -38,10 +45,124 @@ pub async fn promote_request(
     component: &ComponentSelector,
     promotion: Promotion,
 ) -> Result<RolloutRequest, Failure> {
+    let namespace = &component.namespace;
+    let records = record_store::load_records(&context.session, namespace).await?;
+    if let Some(record) = find_in_workflow(&records, component.name.as_deref()) {
+        return workflow_request(&records, record, namespace, promotion);
+    }
+    let record = pick(&records, component.name.as_deref(), namespace)?;
     let gate = match promotion {
         Promotion::NextBatch => Gate::Next,
         Promotion::Full => Gate::Open,
     };
-    let intent = |kind| Intent::Recorded { gate, kind };
-    component.request(context, |record| intent(record.run.spec.kind), Overrides::default()).await
+    let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
+    let request = RolloutRequest::of_record(record, namespace.clone(), intent, Overrides::default());
+    Ok(RolloutRequest { passed: passed_of_application(&records, record), ..request })
+}
+
+/// The place of a run in a workflow that is not at its end.
+fn open_place(record: &Record) -> Option<&WorkflowPlace> {
+    record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
+}
+
+/// A component in a workflow: the one that is named if it waits, or one of the named application. Without a name, there has
+/// to be one application, of which a component waits.
+fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Option<&'a Record> {
+    let name = name.map(without_prefix);
+    let records = || records.iter().map(|stored| &stored.record);
+    let is_waiting = |record: &&Record| open_place(record).is_some_and(|place| place.is_waiting);
+    if let Some(named) = records().find(|record| Some(record.component.as_str()) == name) {
+        return Some(named).filter(is_waiting);
+    }
+    let applications: BTreeSet<&str> = records().map(|record| record.application.as_str()).collect();
+    let application = match name {
+        Some(name) => name,
+        None => applications.first().copied().filter(|_| applications.len() == 1)?,
+    };
+    let of_application = || records().filter(|record| record.application == application);
+    let waiting = of_application().filter(is_waiting);
+    let waiting = waiting.max_by_key(|record| open_place(record).and_then(|place| place.reached));
+    let others = || of_application().filter(|record| record.run.workflow.is_some());
+    let open = || others().find(|record| record.run.outcome.is_resumable());
+    waiting
+        .or_else(|| name.and_then(|_| open().or_else(|| others().max_by_key(|record| record.run.finished))))
+}
+
+/// Continues all components that wait in a workflow or have been promoted before: past the gate that they are held at.
+fn workflow_request(
+    records: &[StoredRecord],
+    of: &Record,
+    namespace: &str,
+    promotion: Promotion,
+) -> Result<RolloutRequest, Failure> {
+    let content = of.run.workflow.as_ref().map(|place| &place.application);
+    let of_application =
+        || records.iter().map(|stored| &stored.record).filter(|record| record.application == of.application);
+    let is_member = |record: &&Record| {
+        open_place(record).is_some_and(|place| Some(&place.application) == content)
+            || record.component == of.component
+    };
+    let members: Vec<&Record> = of_application().filter(is_member).collect();
+    let mut passed = passed_of_application(records, of);
+    let places = || members.iter().filter_map(|record| open_place(record)).map(|place| place.past(&passed));
+    let opened: BTreeSet<String> = match promotion {
+        Promotion::NextBatch => {
+            places().filter_map(|place| place.held_at().map(|gate| gate.step.clone())).collect()
+        }
+        Promotion::Full => places().flat_map(|place| place.gates).map(|gate| gate.step).collect(),
+    };
+    let gate = match promotion {
+        Promotion::Full => Gate::Open,
+        // What is held after a batch goes on only if the workflow is at no gate.
+        Promotion::NextBatch if opened.is_empty() => Gate::Next,
+        Promotion::NextBatch => Gate::Stay,
+    };
+    passed.extend(opened);
+    let mut components = Vec::new();
+    for record in &members {
+        let place = open_place(record).cloned().unwrap_or_default();
+        let is_member = |name: &String| members.iter().any(|record| record.component == *name);
+        let (within, before): (Vec<String>, Vec<String>) = place.depends_on.into_iter().partition(is_member);
+        let is_done = |name: &String| {
+            let found = of_application().find(|record| record.component == *name);
+            found.is_some_and(|record| {
+                record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
+            })
+        };
+        if let Some(name) = before.iter().find(|name| place.is_waiting && !is_done(name)) {
+            let reason =
+                format!("component `{}` waits for component `{name}`, which is not done", record.component);
+            return Err(Failure::refused(reason)
+                .hint(format!("see `rollout status {name}`, and apply the manifest again")));
+        }
+        let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
+        components
+            .push(ComponentRequest { depends_on: within, ..ComponentRequest::of_record(record, intent) });
+    }
+    let request = RolloutRequest::of_record(
+        of,
+        namespace.to_owned(),
+        Intent::Recorded { gate, kind: of.run.spec.kind },
+        Overrides::default(),
+    );
+    Ok(RolloutRequest { components, passed, ..request })
+}
+
+/// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another decision.
+async fn pass_gates(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
+    for component in &request.components {
+        let at = ComponentRef { namespace: &request.namespace, component: &component.name };
+        amend_record(&context.session, at, |record| {
+            let place = record.run.workflow.as_ref().filter(|_| Some(record.epoch) == component.bound_to);
+            let promoted =
+                place.filter(|place| place.held_at().is_some()).map(|place| place.past(&request.passed));
+            if let Some(place) = promoted.filter(|place| place.held_at().is_none()) {
+                record.run.workflow = Some(place);
+                record.run.outcome = Outcome::Running;
+                record.run.finished = None;
+            }
+        })
+        .await?;
+    }
+    Ok(())
 }

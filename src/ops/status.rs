@@ -17,13 +17,16 @@ use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::workflow::{GateCondition, StepGate};
 use crate::ops::component::{unknown_name, without_prefix};
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
+use crate::plan::phrase;
 use crate::plan::replica_split::{ReplicaSplit, source_names};
-use crate::plan::run::{Outcome, Run};
+use crate::plan::run::{Outcome, Run, WorkflowPlace};
 use crate::plan::run_status::run_status;
 use crate::report::status::ComponentStatus;
+use crate::report::text::list_literals;
 
 /// Every component of a namespace that has a run record, by name.
 ///
@@ -183,15 +186,41 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         created,
         driver: None,
         is_whole: status.drift.is_none(),
-        message: message(run, status.batch).or(status.drift),
+        is_held_in_workflow: is_held_in_workflow(run),
+        message: message(run, status.batch, &record.application).or(status.drift),
         component: record.component,
         application: record.application,
     }
 }
 
-fn message(run: &Run, batch: usize) -> Option<String> {
+/// What a run waits for that is held in a workflow.
+fn waiting_message(place: &WorkflowPlace, application: &str) -> String {
+    match place.held_at() {
+        Some(StepGate { step, condition: GateCondition::Promotion { message, after_seconds } }) => {
+            let held = phrase::held_at_step(step, message.as_deref());
+            match after_seconds {
+                None => format!("{held}; continue with `rollout promote {application}`"),
+                Some(_) => held,
+            }
+        }
+        Some(StepGate { step, .. }) => phrase::held_at_step(step, None),
+        None => format!("waits for {} in the workflow", list_literals(&place.depends_on)),
+    }
+}
+
+/// Whether a run has not started because of the workflow.
+fn is_held_in_workflow(run: &Run) -> bool {
+    run.outcome == Outcome::Held && run.workflow.as_ref().is_some_and(|place| place.is_waiting)
+}
+
+fn message(run: &Run, batch: usize, application: &str) -> Option<String> {
     if let Some(pause) = &run.paused {
         return Some(format!("paused by `{}`", pause.by));
+    }
+    if let Some(place) =
+        run.workflow.as_ref().filter(|place| place.is_waiting && run.outcome == Outcome::Held)
+    {
+        return Some(waiting_message(place, application));
     }
     match run.outcome {
         Outcome::Held => {

@@ -34,6 +34,9 @@ pub fn has_run_failed(item: &ComponentStatus) -> bool {
 impl Until {
     /// Whether a component is so far.
     pub fn judge(self, item: &ComponentStatus) -> Verdict {
+        if item.is_held_in_workflow {
+            return if self == Self::Gate { Verdict::Reached } else { Verdict::Awaited };
+        }
         let reached = match item.rolling_state {
             RollingState::RolloutFailed => return Verdict::Failed,
             RollingState::RolloutSucceed => item.is_whole,

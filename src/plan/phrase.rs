@@ -66,6 +66,12 @@ pub fn batch(index: usize, batches: usize) -> String {
     format!("batch {} of {batches}", index + 1)
 }
 
+/// A run that has not started: "held at step `approve` of the workflow: check the dashboard".
+pub fn held_at_step(step: &str, message: Option<&str>) -> String {
+    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+    format!("held at step `{step}` of the workflow{message}")
+}
+
 /// Pods wanted: "5 replicas".
 pub fn replicas(count: u32) -> String {
     plural(count as usize, "replica", "replicas")

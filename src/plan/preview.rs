@@ -75,7 +75,7 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
             let (by, at) = (String::new(), jiff::Timestamp::UNIX_EPOCH);
             let (newest_stamp, purpose) = (world.newest_stamp(), Purpose::Forward);
             let lease = LeaseScope::default();
-            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease };
+            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease, workflow: None };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
             world.claimed_epoch = Some(record.epoch);
             world.record = Some(record);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::oam::exposure::Exposure;
 use crate::plan::epoch::Epoch;
-use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec};
+use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec, WorkflowPlace};
 
 /// How many past runs a record keeps.
 pub const PAST_RUNS: usize = 10;
@@ -95,6 +95,7 @@ impl Record {
                 purpose: claim.purpose,
                 outcome: Outcome::Running,
                 paused: None,
+                workflow: claim.workflow,
                 lease: claim.lease,
                 by: claim.by,
                 started: claim.at,
@@ -164,4 +165,6 @@ pub struct Claim {
     pub purpose: Purpose,
     /// Which Lease the claiming process holds.
     pub lease: LeaseScope,
+    /// Where the run stands in the workflow of its application.
+    pub workflow: Option<WorkflowPlace>,
 }

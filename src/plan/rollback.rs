@@ -117,6 +117,7 @@ mod tests {
             purpose,
             outcome,
             paused: None,
+            workflow: None,
             size_before,
             lease,
             by,
@@ -150,6 +151,7 @@ mod tests {
                 resumes: false,
                 purpose: run.purpose,
                 lease: run.lease,
+                workflow: None,
             };
             let mut next = Record::claim(Some(&record), "shop", "web", run.spec.clone(), claim);
             next.run.outcome = run.outcome;

@@ -1,11 +1,14 @@
 //! One run: what it froze when it was claimed, and how it stands.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Strategy;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
+use crate::oam::workflow::StepGate;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct Run {
     /// Replicas of the component before the first run since the last success: what a rollback returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_before: Option<u32>,
+    /// Where it stands in the workflow of its application; `None` where no step is a gate before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowPlace>,
     /// Which Lease its process holds.
     #[serde(default)]
     pub lease: LeaseScope,
@@ -72,6 +78,51 @@ pub struct Pause {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// Where a run stands in the workflow of its application: nothing of it is applied before it has passed its gates.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowPlace {
+    /// A hash of what the application asks for. What one of its components has passed, all of them have passed; a changed
+    /// application begins its workflow again.
+    pub application: String,
+    /// Components that must be done first.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// The gates that are still before it, in order.
+    #[serde(default)]
+    pub gates: Vec<StepGate>,
+    /// The steps that it has passed.
+    #[serde(default)]
+    pub passed: BTreeSet<String>,
+    /// When it came to the first of its gates; `None` while it waits for other components, and after the last gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Timestamp>,
+    /// Whether nothing of it has been applied yet.
+    #[serde(default)]
+    pub is_waiting: bool,
+}
+
+impl WorkflowPlace {
+    /// Where it stands once these steps are passed.
+    #[must_use]
+    pub fn past(&self, steps: &BTreeSet<String>) -> Self {
+        let is_past = |gate: &StepGate| steps.contains(&gate.step);
+        let mut place = self.clone();
+        if place.gates.first().is_some_and(is_past) {
+            place.reached = None;
+        }
+        place.passed.extend(self.gates.iter().filter(|gate| is_past(gate)).map(|gate| gate.step.clone()));
+        place.gates.retain(|gate| !is_past(gate));
+        place
+    }
+
+    /// The gate that it has come to and not passed.
+    #[must_use]
+    pub fn held_at(&self) -> Option<&StepGate> {
+        self.gates.first().filter(|_| self.is_waiting && self.reached.is_some())
+    }
 }
 
 /// What a run does, frozen at its claim. Only a user's command changes it: another batch, gate or strategy.

@@ -135,6 +135,10 @@ impl Bars {
             EventKind::Held { progress, .. } | EventKind::Succeeded { progress, .. } => {
                 self.bar(event).advance(BarState::Done, progress, now);
             }
+            EventKind::Suspended { step, .. } => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (BarState::Paused, format!("held at step `{step}`"));
+            }
             EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
                 self.bar(event).state = BarState::Failed;
             }

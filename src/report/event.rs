@@ -138,6 +138,15 @@ pub enum EventKind {
         /// What to do next, one line each.
         hints: Vec<String>,
     },
+    /// The run is held at a step of the workflow, before anything of the component is applied.
+    Suspended {
+        /// The step.
+        step: String,
+        /// What the step says to the user.
+        message: Option<String>,
+        /// What to do next, one line each.
+        hints: Vec<String>,
+    },
     /// A drained source was deleted.
     WorkloadDeleted {
         /// Its name.

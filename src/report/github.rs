@@ -106,6 +106,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::Paused { .. }
             | EventKind::Resumed
             | EventKind::Held { .. }
+            | EventKind::Suspended { .. }
             | EventKind::WorkloadDeleted { .. }
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }

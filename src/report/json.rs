@@ -111,6 +111,11 @@ enum Payload<'a> {
         progress: JsonProgress,
         hints: &'a [String],
     },
+    Suspended {
+        step: &'a str,
+        message: Option<&'a str>,
+        hints: &'a [String],
+    },
     WorkloadDeleted {
         workload: &'a str,
     },
@@ -256,6 +261,9 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::Held { progress, hints } => {
                 Self::Held { progress: JsonProgress::from(progress), hints }
             }
+            EventKind::Suspended { step, message, hints } => {
+                Self::Suspended { step, message: message.as_deref(), hints }
+            }
             EventKind::WorkloadDeleted { workload } => Self::WorkloadDeleted { workload },
             EventKind::RevisionsPruned { revisions } => Self::RevisionsPruned { revisions },
             EventKind::ServiceApplied { service } => Self::ServiceApplied { service },
@@ -346,22 +354,24 @@ mod tests {
         {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
         {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"resumed"}
         {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["continue with `rollout promote web`"]}
-        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
-        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
-        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0","web-v1"]}
-        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
-        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"serviceRemoved","service":"web"}
-        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"objectApplied","object":"deployment.apps/web","change":"created"}
-        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"objectDeleted","object":"ingress.networking.k8s.io/web"}
-        {"version":1,"elapsedSeconds":25.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
-        {"version":1,"elapsedSeconds":26.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
-        {"version":1,"elapsedSeconds":27.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
-        {"version":1,"elapsedSeconds":28.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
-        {"version":1,"elapsedSeconds":29.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["rerun the same command"]}
-        {"version":1,"elapsedSeconds":30.0,"application":"shop","component":"web","event":"interrupted","progress":null,"hints":[]}
-        {"version":1,"elapsedSeconds":31.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["roll back with `rollout undo web`"]}
-        {"version":1,"elapsedSeconds":32.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch 1 of 2 was not ready after 10m","evidence":[],"hints":[]}
-        {"version":1,"elapsedSeconds":33.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"suspended","step":"approve","message":"check the dashboard","hints":["continue with `rollout promote shop`"]}
+        {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"suspended","step":"approve","message":null,"hints":[]}
+        {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"workloadDeleted","workload":"web-v1"}
+        {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0"]}
+        {"version":1,"elapsedSeconds":22.0,"application":"shop","component":"web","event":"revisionsPruned","revisions":["web-v0","web-v1"]}
+        {"version":1,"elapsedSeconds":23.0,"application":"shop","component":"web","event":"serviceApplied","service":"web"}
+        {"version":1,"elapsedSeconds":24.0,"application":"shop","component":"web","event":"serviceRemoved","service":"web"}
+        {"version":1,"elapsedSeconds":25.0,"application":"shop","component":"web","event":"objectApplied","object":"deployment.apps/web","change":"created"}
+        {"version":1,"elapsedSeconds":26.0,"application":"shop","component":"web","event":"objectDeleted","object":"ingress.networking.k8s.io/web"}
+        {"version":1,"elapsedSeconds":27.0,"application":"shop","component":"web","event":"retrying","error":"connection reset","delaySeconds":2.0}
+        {"version":1,"elapsedSeconds":28.0,"application":"shop","component":"web","event":"warned","message":"the image has no tag"}
+        {"version":1,"elapsedSeconds":29.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":true}
+        {"version":1,"elapsedSeconds":30.0,"application":"shop","component":"web","event":"succeeded","progress":{"batch":1,"batches":2,"targetSize":5,"upgraded":5,"ready":5,"source":0},"changed":false}
+        {"version":1,"elapsedSeconds":31.0,"application":"shop","component":"web","event":"interrupted","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"hints":["rerun the same command"]}
+        {"version":1,"elapsedSeconds":32.0,"application":"shop","component":"web","event":"interrupted","progress":null,"hints":[]}
+        {"version":1,"elapsedSeconds":33.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["roll back with `rollout undo web`"]}
+        {"version":1,"elapsedSeconds":34.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch 1 of 2 was not ready after 10m","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":35.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
         "#);
     }
 }

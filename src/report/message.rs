@@ -62,7 +62,7 @@ pub fn event_lines(event: &Event) -> Vec<Line> {
     let mut all = vec![line(severity, text)];
     let detail = |severity, text: String| Line { severity, text };
     all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
-    if let EventKind::Held { hints, .. } = &event.what {
+    if let EventKind::Held { hints, .. } | EventKind::Suspended { hints, .. } = &event.what {
         // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
         all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
     }
@@ -142,6 +142,9 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
                 standing(progress)
             ),
         ),
+        EventKind::Suspended { step, message, .. } => {
+            (Severity::Success, phrase::held_at_step(step, message.as_deref()))
+        }
         EventKind::WorkloadDeleted { workload } => (Severity::Info, format!("workload `{workload}` deleted")),
         EventKind::RevisionsPruned { revisions } => {
             let noun = match revisions.len() {
@@ -240,17 +243,18 @@ mod tests {
             EventKind::Paused { .. } => 10,
             EventKind::Resumed => 11,
             EventKind::Held { .. } => 12,
-            EventKind::WorkloadDeleted { .. } => 13,
-            EventKind::RevisionsPruned { .. } => 14,
-            EventKind::ServiceApplied { .. } => 15,
-            EventKind::ServiceRemoved { .. } => 16,
-            EventKind::ObjectApplied { .. } => 17,
-            EventKind::ObjectDeleted { .. } => 18,
-            EventKind::Retrying { .. } => 19,
-            EventKind::Warned { .. } => 20,
-            EventKind::Succeeded { .. } => 21,
-            EventKind::Interrupted { .. } => 22,
-            EventKind::Failed { .. } => 23,
+            EventKind::Suspended { .. } => 13,
+            EventKind::WorkloadDeleted { .. } => 14,
+            EventKind::RevisionsPruned { .. } => 15,
+            EventKind::ServiceApplied { .. } => 16,
+            EventKind::ServiceRemoved { .. } => 17,
+            EventKind::ObjectApplied { .. } => 18,
+            EventKind::ObjectDeleted { .. } => 19,
+            EventKind::Retrying { .. } => 20,
+            EventKind::Warned { .. } => 21,
+            EventKind::Succeeded { .. } => 22,
+            EventKind::Interrupted { .. } => 23,
+            EventKind::Failed { .. } => 24,
         }
     }
 

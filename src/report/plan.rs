@@ -2,9 +2,11 @@
 
 mod document;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
+use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::action::{Action, RollExtent, Rolling, Waiting};
 use crate::plan::phrase;
 use crate::plan::preview::PreviewStep;
@@ -12,7 +14,7 @@ use crate::plan::run::{Purpose, RunSpec};
 use crate::plan::step::Step;
 use crate::report::format::Format;
 use crate::report::table::Table;
-use crate::report::text::{list_literals, plural, sanitise};
+use crate::report::text::{format_duration, list_literals, plural, sanitise};
 use crate::report::{diff, structured as documents};
 
 /// What `apply` would do to a component.
@@ -52,6 +54,10 @@ pub struct ComponentPlan {
     pub peak: u32,
     /// Whether `apply` would change anything.
     pub is_pending: bool,
+    /// The steps of the workflow that are still before it.
+    pub gates: Vec<StepGate>,
+    /// Whether it is held at the first of them already, or behind a component that is.
+    pub is_held: bool,
 }
 
 /// Whether a revision would be recorded.
@@ -157,6 +163,7 @@ fn plan_text(plan: &ComponentPlan) -> String {
         text.push('\n');
     };
     line(&mut text, revision_line(plan));
+    gate_lines(plan).into_iter().for_each(|words| line(&mut text, words));
     for service in &plan.services {
         line(&mut text, service_line(service));
     }
@@ -207,10 +214,8 @@ fn whole_text(plan: &ComponentPlan) -> String {
     let objects = &plan.objects;
     let mut text = String::new();
     if !plan.is_pending {
-        return format!(
-            "  applied as a whole: {}; nothing to do\n\n",
-            plural(objects.len(), "object", "objects")
-        );
+        let rest = if plan.is_held { "" } else { "; nothing to do" };
+        return format!("  applied as a whole: {}{rest}\n\n", plural(objects.len(), "object", "objects"));
     }
     text.push_str(&format!("  applied as a whole: {}\n\n", plural(objects.len(), "object", "objects")));
     let mut table = Table::new(&["OBJECT", "CHANGE"]);
@@ -258,6 +263,31 @@ fn revision_line(plan: &ComponentPlan) -> String {
     }
 }
 
+/// What is before the component in the workflow.
+fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
+    let words = |gate: &StepGate| {
+        let step = &gate.step;
+        match &gate.condition {
+            GateCondition::Promotion { after_seconds: None, message } => format!(
+                "{}; continue with `rollout promote {}`",
+                phrase::held_at_step(step, message.as_deref()),
+                plan.application
+            ),
+            GateCondition::Promotion { after_seconds: Some(seconds), .. } => {
+                let time =
+                    format_duration(SignedDuration::from_secs(i64::try_from(*seconds).unwrap_or(i64::MAX)));
+                format!("waits {time} at step `{step}` of the workflow")
+            }
+            GateCondition::Application { name, namespace } => {
+                format!(
+                    "waits at step `{step}` of the workflow for application `{name}` in namespace `{namespace}`"
+                )
+            }
+        }
+    };
+    plan.gates.iter().map(words).collect()
+}
+
 fn service_line(service: &PlannedService) -> String {
     let what = match service.change {
         ServiceChange::Create => "is new",
@@ -281,7 +311,9 @@ fn at_rest(plan: &ComponentPlan) -> String {
 
 /// Whether the run is one that was begun before.
 fn is_resumed(plan: &ComponentPlan) -> bool {
-    plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
+    // What is held before it starts is claimed already.
+    plan.gates.is_empty()
+        && plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 
 fn action_lines(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {

@@ -55,6 +55,9 @@ pub struct ComponentStatus {
     /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.
     #[serde(skip)]
     pub is_whole: bool,
+    /// Whether the run has not started because the workflow is held. The message says it to programs.
+    #[serde(skip)]
+    pub is_held_in_workflow: bool,
 }
 
 /// Renders components in a form; every form ends with a newline, or is empty.
@@ -157,6 +160,7 @@ mod tests {
             driver: Some("ci/job-1".to_owned()),
             message: None,
             is_whole: true,
+            is_held_in_workflow: false,
         }
     }
 

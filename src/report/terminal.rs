@@ -83,6 +83,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::BatchReady { .. }
             | EventKind::Resumed
             | EventKind::Held { .. }
+            | EventKind::Suspended { .. }
             | EventKind::WorkloadDeleted { .. }
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }

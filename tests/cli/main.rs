@@ -34,3 +34,4 @@ mod support;
 mod traits;
 mod undo;
 mod whole_components;
+mod workflow;

@@ -11,11 +11,14 @@ use crate::support::invariants;
 use crate::support::manifest::{Component, web};
 use crate::support::process::Run;
 use crate::support::scenario::{Act, Reference, Scenario, Scene, dying_at, process};
-use crate::support::scenarios::scenario;
+use crate::support::scenarios::{scenario, workflow};
 use crate::support::trial::{case, trial};
 
 use Act::{Apply, ApplyUntil};
-use Command::{Abort, Delete, DeleteComponent, Pause, Promote, PromoteFull, Resume, Scale, Undo, UndoNow};
+use Command::{
+    Abort, Delete, DeleteComponent, Pause, Promote, PromoteFull, PromoteWorkflow, Resume, Scale, Undo,
+    UndoNow,
+};
 
 const CLONE_SET: Option<&str> = Some("cloneset-service");
 const STATEFUL_SET: Option<&str> = Some("statefulset");
@@ -38,6 +41,7 @@ fn rows() -> Vec<Row> {
         ("promote", CLONE_SET, held(), Promote, vec![next()]),
         ("promote_full", STATEFUL_SET, held(), PromoteFull, vec![next()]),
         ("promote_a_paused_run", None, paused(held()), Promote, vec![next()]),
+        ("promote_a_workflow", None, vec![Apply(workflow(1))], PromoteWorkflow, workflow(1)[1..].to_vec()),
         ("abort", CLONE_SET, held(), Abort, vec![first()]),
         ("abort_after_a_death", None, interrupted(), Abort, vec![first()]),
         ("scale_out", CLONE_SET, released(), Scale(7), vec![scaled(7)]),

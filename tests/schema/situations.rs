@@ -9,7 +9,7 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 15] = [
+pub(crate) const SITUATIONS: [Situation; 16] = [
     planned,
     to_and_fro,
     going_back,
@@ -22,6 +22,7 @@ pub(crate) const SITUATIONS: [Situation; 15] = [
     one_object_for_all_revisions,
     several_components,
     applied_as_a_whole,
+    held_in_a_workflow,
     refused,
     many_revisions,
     no_server,
@@ -215,6 +216,22 @@ fn applied_as_a_whole(schemas: &Schemas) {
     checked_env.drive("apply v2.yaml", 0);
     checked_env.look();
     checked_env.drive("undo web", 0);
+}
+
+fn held_in_a_workflow(schemas: &Schemas) {
+    let checked_env = CheckedEnv::new(schemas);
+    let steps = [
+        "    - {name: first, type: apply-component, properties: {component: web}}",
+        "    - {name: approve, type: suspend, properties: {message: check the dashboard}}",
+        "    - {name: second, type: apply-component, properties: {component: api}}",
+        "    - {name: third, type: apply-component, properties: {component: job}}",
+    ];
+    let components = application("shop", &["web", "api", "job"].map(|name| component(name, 1, 1)));
+    checked_env.env.write("v1.yaml", format!("{components}  workflow:\n    steps:\n{}\n", steps.join("\n")));
+    checked_env.plan("v1.yaml");
+    checked_env.drive("apply v1.yaml", 0);
+    checked_env.look();
+    checked_env.drive("promote shop", 0);
 }
 
 fn refused(schemas: &Schemas) {

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Resume,
     Promote,
     PromoteFull,
+    /// Of the application, which is held at a step of its workflow.
+    PromoteWorkflow,
     Abort,
     /// To so many pods, one at a time.
     Scale(u32),
@@ -42,6 +44,7 @@ impl Command {
             Self::Pause
             | Self::Resume
             | Self::PromoteFull
+            | Self::PromoteWorkflow
             | Self::Abort
             | Self::Scale(_)
             | Self::UndoTo(_)
@@ -70,6 +73,10 @@ impl Command {
             Self::Resume => resume::resume(context, &web).await,
             Self::Promote => promote::promote(context, &web, Promotion::NextBatch).await,
             Self::PromoteFull => promote::promote(context, &web, Promotion::Full).await,
+            Self::PromoteWorkflow => {
+                let shop = ComponentSelector { name: Some("shop".to_owned()), ..web.clone() };
+                promote::promote(context, &shop, Promotion::NextBatch).await
+            }
             Self::Abort => abort::abort(context, &web, &Overrides::default()).await,
             Self::Scale(replicas) => scale::scale(context, &web, replicas, &one_by_one()).await,
             Self::Undo => undo(None, UndoPace::InBatches(Overrides::default())).await,

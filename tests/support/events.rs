@@ -65,6 +65,12 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             progress: progress.clone(),
             hints: vec![word("continue with `rollout promote web`")],
         },
+        EventKind::Suspended {
+            step: word("approve"),
+            message: Some(word("check the dashboard")),
+            hints: vec![word("continue with `rollout promote shop`")],
+        },
+        EventKind::Suspended { step: word("approve"), message: None, hints: Vec::new() },
         EventKind::WorkloadDeleted { workload: word("web-v1") },
         EventKind::RevisionsPruned { revisions: vec![word("web-v0")] },
         EventKind::RevisionsPruned { revisions: vec![word("web-v0"), word("web-v1")] },

@@ -25,6 +25,8 @@ pub(crate) struct Component {
     is_plain: bool,
     traits: Vec<String>,
     depends_on: Option<String>,
+    /// The steps of the workflow right before its own.
+    gates: Vec<&'static str>,
 }
 
 /// The component `web` in a version and a size, in one batch.
@@ -49,6 +51,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         is_plain: false,
         traits: Vec::new(),
         depends_on: None,
+        gates: Vec::new(),
     }
 }
 
@@ -105,6 +108,12 @@ impl Component {
 
     pub(crate) fn depends_on(mut self, name: &str) -> Self {
         self.depends_on = Some(name.to_owned());
+        self
+    }
+
+    /// After one more step of the workflow, in which the components come one after the other.
+    pub(crate) fn behind(mut self, step: &'static str) -> Self {
+        self.gates.push(step);
         self
     }
 
@@ -228,6 +237,16 @@ pub(crate) fn application(name: &str, components: &[Component]) -> String {
     lines.extend(["metadata:".to_owned(), format!("  name: {name}")]);
     lines.extend(["spec:", "  components:"].map(str::to_owned));
     lines.extend(components.iter().flat_map(Component::lines));
+    if components.iter().any(|component| !component.gates.is_empty()) {
+        lines.extend(["  workflow:", "    steps:"].map(str::to_owned));
+    }
+    for component in components.iter().filter(|_| components.iter().any(|one| !one.gates.is_empty())) {
+        lines.extend(component.gates.iter().map(|step| format!("      - {step}")));
+        let name = &component.name;
+        lines.push(format!(
+            "      - {{name: {name}, type: apply-component, properties: {{component: {name}}}}}"
+        ));
+    }
     lines.join("\n") + "\n"
 }
 

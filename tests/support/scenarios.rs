@@ -201,7 +201,36 @@ pub(crate) fn whole() -> Vec<Scenario> {
         scenario("traits_first_release", [], [full(1).with_trait(gateway)]).with_errors(),
         scenario("traits_change", [Apply(vec![full(1).with_trait(gateway)])], [full(2)]).with_errors(),
         scenario("traits_alone_change", [Apply(vec![full(1)])], [full(1).with_trait(gateway)]),
+        scenario("workflow_release", [], workflow(1)).with_errors().dying_twice(41),
+        scenario("workflow_upgrade", [Apply(without_gates(1).into())], workflow(2)),
+        scenario(
+            "workflow_changes_while_held",
+            [Apply(without_gates(1).into()), Apply(workflow(2))],
+            workflow(3),
+        ),
+        scenario("workflow_loses_its_gate", [Apply(workflow(1))], without_gates(1)),
+        scenario(
+            "workflow_goes_on_by_itself",
+            [Apply(without_gates(1).into())],
+            [component("api", 2, 2).plain(), halves(web(2, 5)).behind(TIMED)],
+        ),
         scenario("traits_alone_go", [Apply(vec![full(1).with_trait(gateway)])], [full(1)]).with_errors(),
+    ]
+}
+
+const TIMED: &str = "{name: pause, type: suspend, properties: {duration: 5s}}";
+
+/// Three components, of which the second is behind a gate and the third behind the second.
+pub(crate) fn workflow(version: u32) -> Vec<Component> {
+    let [api, web, job] = without_gates(version);
+    vec![api, web.behind("{name: approve, type: suspend}"), job]
+}
+
+fn without_gates(version: u32) -> [Component; 3] {
+    [
+        component("api", version, 2).plain(),
+        halves(web(version, 5)).exposing(80),
+        component("job", version, 1).plain(),
     ]
 }
 

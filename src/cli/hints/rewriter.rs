@@ -33,6 +33,7 @@ impl Reporter for HintRewriter {
         let mut event = event.clone();
         if let EventKind::Failed { hints, .. }
         | EventKind::Held { hints, .. }
+        | EventKind::Suspended { hints, .. }
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {
             match self.reach {

@@ -4,7 +4,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::record_store::{self, RecordError};
+use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::workload::{self, observe_workload};
 use crate::cluster::workload_watch;
 use crate::cluster::workload_writer::WorkloadWriter;
@@ -25,6 +25,15 @@ use crate::report::event::EventKind;
 
 /// After so many conflicts in a row, another client keeps changing the same objects.
 pub(super) const MOST_CONFLICTS: u32 = 20;
+
+/// Whether a run starts afresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing of it was applied before.
+    Afresh,
+    /// An earlier process has begun it.
+    Resumed,
+}
 
 impl ComponentRun<'_> {
     /// Performs one write and handles its error.
@@ -269,6 +278,13 @@ impl ComponentRun<'_> {
             resumes,
             purpose: self.prepared.purpose,
             lease: self.leadership.map(|leadership| leadership.scope).unwrap_or_default(),
+            workflow: self.place.clone(),
+        };
+        let was_waiting =
+            |record: &Record| record.run.workflow.as_ref().is_some_and(|place| place.is_waiting);
+        let start = match resumes && !observed.record.as_ref().is_some_and(was_waiting) {
+            true => Start::Resumed,
+            false => Start::Afresh,
         };
         let mut record = Record::claim(
             observed.record.as_ref(),
@@ -290,32 +306,40 @@ impl ComponentRun<'_> {
         let stored =
             record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
                 .await?;
-        let spec = &stored.record.run.spec;
-        let limits = self.context.limits;
-        self.emit(EventKind::RunStarted {
-            action: spec.mode,
-            purpose: stored.record.run.purpose,
-            from: spec.sources.clone(),
-            to: spec.target.clone(),
-            original_size: spec.original_size,
-            target_size: spec.target_size,
-            goals: spec.goals(),
-            resumed: resumes,
-            batch_timeout: limits.batch.try_into().unwrap_or_default(),
-            timeout: limits.run.try_into().unwrap_or_default(),
-        });
         if resumes {
+            let spec = &stored.record.run.spec;
             // Batches that an earlier process completed are not reported again.
             self.ready_batch = next_action(spec, &observed.workloads).batch(spec).checked_sub(1);
         }
         self.claimed_epoch = Some(stored.record.epoch);
         self.record = Some(stored);
+        if !self.place.as_ref().is_some_and(|place| place.is_waiting) {
+            self.report_start(start);
+        }
         // Every claim fences the Services, also those that stay as they are.
         self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
         // The watch may not have delivered a workload that an earlier run created just before this claim. It must be
         // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
+    }
+
+    /// Reports that the claimed run starts.
+    pub(super) fn report_start(&self, start: Start) {
+        let Some(StoredRecord { record: Record { run, .. }, .. }) = &self.record else { return };
+        let (spec, limits) = (&run.spec, self.context.limits);
+        self.emit(EventKind::RunStarted {
+            action: spec.mode,
+            purpose: run.purpose,
+            from: spec.sources.clone(),
+            to: spec.target.clone(),
+            original_size: spec.original_size,
+            target_size: spec.target_size,
+            goals: spec.goals(),
+            resumed: start == Start::Resumed,
+            batch_timeout: limits.batch.try_into().unwrap_or_default(),
+            timeout: limits.run.try_into().unwrap_or_default(),
+        });
     }
 
     /// Notes what the objects of the target's traits are, where its revision says something else.

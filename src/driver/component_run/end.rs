@@ -7,7 +7,7 @@ use crate::cluster::revision_store;
 use crate::driver::checks::target::image_drift;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::in_use;
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
 use crate::plan::action::Action;
@@ -30,7 +30,7 @@ impl ComponentRun<'_> {
         if self.claimed_epoch.is_some() {
             self.conclude(Outcome::Held, None).await?;
         }
-        Ok(ComponentOutcome::Held { batch })
+        Ok(ComponentOutcome::Held { at: HoldPoint::Batch(batch) })
     }
 
     pub(super) async fn finish(&mut self) -> Result<ComponentOutcome, Failure> {
@@ -118,7 +118,8 @@ impl ComponentRun<'_> {
             let lost = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
             failure.evidence.extend(lost);
         }
-        if matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
+        let may_have_pods = self.gate_wait.is_none();
+        if may_have_pods && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
             failure.evidence.extend(evidence::collect_diagnostics(self).await);
         }
         failure.hints.extend(evidence::next_steps(self, failure.kind));

@@ -28,7 +28,7 @@ use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
 use crate::plan::objects::{ObjectAction, ObservedObject, count_progress, next_object_action};
-use crate::plan::observed::Workload;
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode, Run, RunSpec};
 use crate::plan::step::Step;
 use crate::report::event::{EventKind, ObjectChange, Progress};
@@ -62,14 +62,9 @@ impl ComponentRun<'_> {
         if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
             return Err(self.superseded().await);
         }
-        if let Some(new) = self.prepared.new_revision.as_ref().filter(|_| self.has_prerequisites) {
+        if self.prepared.new_revision.is_some() && !self.is_target_recorded {
             self.ensure_leader().await?;
-            if let Some(adopted) = &self.prepared.adopted_revision {
-                self.record_revision(adopted).await?;
-            }
-            self.record_revision(new).await?;
-            self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
-            self.has_prerequisites = false;
+            self.record_target().await?;
             return Ok(None);
         }
         // No run before this one may change what this one replaces.
@@ -99,9 +94,6 @@ impl ComponentRun<'_> {
     /// Before the claim: whether there is anything to write, or only something to wait for.
     async fn begin_objects(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
         let observed = self.observe();
-        let target = &self.prepared.desired.target;
-        let recorded = observed.record.as_ref().map(|record| &record.run);
-        let same = recorded.filter(|run| run.spec.mode == Mode::Apply && run.spec.target == *target);
         let seen = objects.observe(&self.watch.objects.cache, None);
         let is_unclaimed = self.record == self.prepared.record;
         if is_unclaimed && self.prepared.are_objects_at_rest() == Some(true) {
@@ -115,21 +107,35 @@ impl ComponentRun<'_> {
                 }
             };
         }
-        let resumes = same.is_some_and(|run| run.outcome.is_resumable());
-        let spec = same.filter(|_| resumes).map(|run| run.spec.clone());
-        let spec = spec.unwrap_or_else(|| self.framed(objects, &seen, recorded));
         self.check_claim()?;
-        self.act(&observed, Step::Claim { spec, resumes }).await?;
+        let step = self.claim_of_objects(objects, &observed);
+        self.act(&observed, step).await?;
         if self.claimed_epoch.is_some() {
-            self.batch = None;
-            self.enter_only_batch();
-            self.watch_kinds(objects);
+            self.begin_only_batch(objects);
         }
         Ok(None)
     }
 
+    /// The claim of a run of everything, or of the rest of one.
+    pub(super) fn claim_of_objects(&self, objects: &PreparedObjects, observed: &Observed) -> Step {
+        let target = &self.prepared.desired.target;
+        let recorded = observed.record.as_ref().map(|record| &record.run);
+        let same = recorded.filter(|run| run.spec.mode == Mode::Apply && run.spec.target == *target);
+        let seen = objects.observe(&self.watch.objects.cache, None);
+        let resumed = same.filter(|run| run.outcome.is_resumable()).map(|run| run.spec.clone());
+        let resumes = resumed.is_some();
+        Step::Claim { spec: resumed.unwrap_or_else(|| self.framed(objects, &seen, recorded)), resumes }
+    }
+
+    /// Starts the one batch under a new claim.
+    pub(super) fn begin_only_batch(&mut self, objects: &PreparedObjects) {
+        self.batch = None;
+        self.enter_only_batch();
+        self.watch_kinds(objects);
+    }
+
     /// Starts the clock of the one batch that the objects are.
-    fn enter_only_batch(&mut self) {
+    pub(super) fn enter_only_batch(&mut self) {
         if self.batch.is_none() {
             let clock = self.context.session.clock();
             let deadline = clock.moment().after(self.context.limits.batch);

@@ -65,10 +65,7 @@ impl ComponentRun<'_> {
             | Step::ExternalChange { .. }
             | Step::Refuse(_) => component_services::other_revisions(observed, desired.kind, &desired.target),
         };
-        if let Some(new) = &self.prepared.new_revision {
-            self.record_revision(new).await?;
-            self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
-        }
+        self.record_target().await?;
         // A target that does not exist yet is given its metadata when the run ends.
         let metadata_change = self.claimed_epoch.is_none() && self.prepared.metadata_change.is_some();
         let trait_objects = &self.prepared.trait_objects;
@@ -136,7 +133,21 @@ impl ComponentRun<'_> {
         }
     }
 
-    pub(super) async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
+    /// Records the target's revision, once, and before it what it takes over.
+    pub(super) async fn record_target(&mut self) -> Result<(), Failure> {
+        let Some(new) = self.prepared.new_revision.as_ref().filter(|_| !self.is_target_recorded) else {
+            return Ok(());
+        };
+        if let Some(adopted) = &self.prepared.adopted_revision {
+            self.record_revision(adopted).await?;
+        }
+        self.record_revision(new).await?;
+        self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
+        self.is_target_recorded = true;
+        Ok(())
+    }
+
+    async fn record_revision(&mut self, new: &NewRevision) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let object = self.owned(new);
         while let Err(error) =

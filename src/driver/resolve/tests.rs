@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::*;
@@ -31,14 +33,20 @@ fn revisions() -> Vec<StoredRevision> {
 
 /// Where an intent leads: the revision, the size, the gate and the purpose; or why it is refused.
 fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -> String {
-    let component =
-        ComponentRequest { name: "web".to_owned(), depends_on: Vec::new(), intent, bound_to: None };
+    let component = ComponentRequest {
+        name: "web".to_owned(),
+        depends_on: Vec::new(),
+        intent,
+        workflow: None,
+        bound_to: None,
+    };
     let request = RolloutRequest {
         application: "shop".to_owned(),
         namespace: "default".to_owned(),
         components: vec![component],
         overrides: Overrides::default(),
         turn: crate::cluster::lease::Acquisition::Wait,
+        passed: BTreeSet::new(),
     };
     let workload = |(name, replicas): &(&str, u32)| Workload {
         name: (*name).to_owned(),

@@ -96,6 +96,16 @@ impl Planning<'_> {
     fn carry_out(&mut self, walk: &mut Walk<'_>, steps: Vec<ReadStep<'_>>) -> Option<Vec<WorkflowStep>> {
         let mut carried_out = Vec::new();
         let mut good = true;
+        let is_gate = |step: &ReadStep<'_>| {
+            matches!(step.action, ReadAction::Suspend { .. } | ReadAction::DependsOnApp { .. })
+        };
+        let idle = steps.iter().rev().take_while(|step| is_gate(step)).count();
+        for step in steps.iter().rev().take(idle) {
+            walk.warn(
+                &step.at,
+                format!("step {} is ignored: no component comes after it", quoted(&step.name)),
+            );
+        }
         for ReadStep { name, action, at } in steps {
             let action = match action {
                 ReadAction::Apply(components) => {

@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use crate::cluster::keys;
 use crate::cluster::record_store::StoredRecord;
 use crate::oam::object::ObjectRef;
-use crate::ops::status::message;
+use crate::ops::status::{is_held_in_workflow, message};
 use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
 use crate::plan::objects::{ObservedObject, count_progress};
 use crate::plan::record::Record;
@@ -46,6 +46,7 @@ pub(in crate::ops) fn status_of_objects(
         Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
         Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
         Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
+        Outcome::Held if is_held_in_workflow(run) => (RollingState::Initializing, BatchState::Initializing),
         Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => {
             let is_applied = seen.iter().all(|object| object.is_applied);
             (
@@ -65,7 +66,8 @@ pub(in crate::ops) fn status_of_objects(
         rolling_state,
         created: *created,
         is_whole: drift.is_none(),
-        message: message(run, 0).or(drift),
+        is_held_in_workflow: is_held_in_workflow(run),
+        message: message(run, 0, &record.application).or(drift),
         ..ComponentStatus::default()
     })
 }

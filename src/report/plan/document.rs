@@ -37,6 +37,8 @@ struct ComponentDocument {
     services: Vec<String>,
     /// The objects of a component that is applied as a whole, or of the traits of another.
     objects: Vec<ObjectDocument>,
+    /// The steps of the workflow that are still before it.
+    gates: Vec<String>,
     /// The run; none where nothing would be driven.
     run: Option<RunDocument>,
     /// What changes in Services and the workload, as `diff -u` has it, in YAML.
@@ -96,6 +98,7 @@ fn component_document(plan: &ComponentPlan) -> ComponentDocument {
         new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
         services: plan.services.iter().map(|service| service.name.clone()).collect(),
         objects: plan.objects.iter().map(object).collect(),
+        gates: plan.gates.iter().map(|gate| gate.step.clone()).collect(),
         run: plan.steps.iter().find_map(claimed).map(|spec| run_document(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }

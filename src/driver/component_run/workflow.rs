@@ -1,0 +1,215 @@
+//! The gates of the workflow before a component: what is waited for here, and where the run is held until a user promotes it.
+//!
+//! A run that is held is claimed like any other, and its revision is recorded, but nothing of it is applied. So what
+//! continues it later needs no manifest.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::driver::component_run::act::Start;
+use crate::driver::component_run::wait::REMIND_EVERY;
+use crate::driver::component_run::{ComponentRun, Predecessors};
+use crate::driver::other_application::{OtherApplication, find_application};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
+use crate::driver::workflow::behind;
+use crate::oam::workflow::{GateCondition, StepGate};
+use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec, WorkflowPlace};
+use crate::plan::step::{Refusal, Step, plan};
+use crate::report::event::{EventKind, Progress};
+use crate::report::text::format_duration;
+
+/// How often it is read whether another application is done: it may be in a namespace that nothing here watches.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl ComponentRun<'_> {
+    /// Passes the gates before the component, or holds it at one. Returns how the run ends, if it does.
+    pub(super) async fn pass_gates(&mut self) -> Result<Option<ComponentOutcome>, Failure> {
+        let Some(mut place) = self.place.clone().filter(|place| place.is_waiting) else { return Ok(None) };
+        let is_settled = self.prepared.is_settled(&self.watch.cache);
+        if let Predecessors::HeldAt { step, component } = self.predecessors.clone() {
+            if is_settled {
+                return Ok(Some(ComponentOutcome::Skipped { waiting_for: component, held_at: Some(step) }));
+            }
+            self.hold_in_workflow(behind(&place)).await?;
+            return Ok(Some(self.held(step, None)));
+        }
+        if is_settled {
+            return Ok(None);
+        }
+        loop {
+            place = place.past(&self.passed_steps.borrow());
+            let Some(gate) = place.gates.first().cloned() else { break };
+            match &gate.condition {
+                GateCondition::Application { name, namespace } => {
+                    self.await_application(name, namespace).await?;
+                }
+                GateCondition::Promotion { after_seconds, message } => {
+                    place.reached = place.reached.or_else(|| Some(self.context.session.clock().now()));
+                    self.hold_in_workflow(place.clone()).await?;
+                    match after_seconds.zip(place.reached) {
+                        None => return Ok(Some(self.held(gate.step.clone(), message.clone()))),
+                        Some((seconds, reached)) => self.await_time(&gate, reached, seconds).await?,
+                    }
+                }
+            }
+            self.gate_wait = None;
+            self.passed_steps.borrow_mut().insert(gate.step);
+        }
+        place.is_waiting = false;
+        self.place = Some(place.clone());
+        if self.claimed_epoch.is_some() {
+            self.amend(|run| {
+                run.outcome = Outcome::Running;
+                run.finished = None;
+                run.workflow = Some(place.clone());
+            })
+            .await?;
+            self.report_start(Start::Afresh);
+            if let Some(objects) = &self.prepared.objects {
+                self.begin_only_batch(objects);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a run that is late waits for before it starts.
+    pub(super) fn gate_obstacle(&self) -> String {
+        self.gate_wait.clone().unwrap_or_else(|| self.obstacle())
+    }
+
+    fn held(&self, step: String, message: Option<String>) -> ComponentOutcome {
+        ComponentOutcome::Held { at: HoldPoint::Step { step, message } }
+    }
+
+    /// Claims the run and records that it is held there, unless the record says so already.
+    async fn hold_in_workflow(&mut self, place: WorkflowPlace) -> Result<(), Failure> {
+        let recorded = self.record.as_ref().map(|stored| &stored.record.run);
+        if self.prepared.is_held_at(&place, recorded) {
+            return Ok(());
+        }
+        self.place = Some(place.clone());
+        while self.claimed_epoch.is_none() {
+            if self.context.control.is_stopped() {
+                return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
+            }
+            self.check_deadline(&self.obstacle())?;
+            self.check_claim()?;
+            let observed = self.observe();
+            let step = match &self.prepared.objects {
+                Some(objects) => self.claim_of_objects(objects, &observed),
+                None => match plan(&observed, &self.prepared.desired) {
+                    Step::Refuse(Refusal::BatchSumError(misfit)) => return Err(Failure::from(&misfit)),
+                    step @ Step::Claim { .. } => step,
+                    // Only Services or the objects of traits change.
+                    Step::Nothing
+                    | Step::Stamp { .. }
+                    | Step::Act(_)
+                    | Step::Superseded { .. }
+                    | Step::ExternalChange { .. } => {
+                        let spec = observed.record.as_ref().map(|record| unchanged(&record.run));
+                        let Some((spec, resumes)) = spec else { return Err(self.superseded().await) };
+                        Step::Claim { spec, resumes }
+                    }
+                },
+            };
+            self.act(&observed, step).await?;
+        }
+        self.record_target().await?;
+        let finished = Some(self.context.session.clock().now());
+        self.amend(|run| {
+            run.outcome = Outcome::Held;
+            run.finished = finished;
+            run.workflow = Some(place.clone());
+        })
+        .await
+    }
+
+    /// Waits until a step's time has passed, or a user has promoted it.
+    async fn await_time(&mut self, gate: &StepGate, reached: Timestamp, seconds: u64) -> Result<(), Failure> {
+        let clock = self.context.session.clock().clone();
+        let whole = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let end = reached.saturating_add(whole).unwrap_or(Timestamp::MAX);
+        loop {
+            let left = Duration::try_from(end.duration_since(clock.now())).unwrap_or_default();
+            if left.is_zero() || self.is_promoted(gate) {
+                return Ok(());
+            }
+            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+            let shown =
+                format_duration(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
+            let on = format!("step `{}` of the workflow, {shown} left", gate.step);
+            self.pause_at_gate(&gate.step, on, left.min(REMIND_EVERY)).await?;
+        }
+    }
+
+    /// Whether a user has promoted the run past a gate since it was claimed.
+    fn is_promoted(&mut self, gate: &StepGate) -> bool {
+        self.apply_watched_record();
+        let record = self.record.as_ref().map(|stored| &stored.record);
+        let place = record.filter(|record| Some(record.epoch) == self.claimed_epoch);
+        let place = place.and_then(|record| record.run.workflow.as_ref());
+        place.is_some_and(|place| place.passed.contains(&gate.step))
+    }
+
+    /// Waits until the components of another application are done.
+    async fn await_application(&mut self, name: &str, namespace: &str) -> Result<(), Failure> {
+        self.enter_only_batch();
+        loop {
+            let session = &self.context.session;
+            let missing = match find_application(session, namespace, name).await? {
+                OtherApplication::Done => break,
+                OtherApplication::Missing(missing) => missing,
+            };
+            let on = format!("application `{name}` in namespace `{namespace}`: {missing}");
+            self.pause_at_gate(&on.clone(), on, LOOK_EVERY).await?;
+        }
+        (self.batch, self.gate_notice) = (None, None);
+        self.move_deadline();
+        Ok(())
+    }
+
+    /// Waits for a while at a gate, and reports for what: at once where that is something else, and now and then.
+    async fn pause_at_gate(&mut self, what: &str, on: String, at_most: Duration) -> Result<(), Failure> {
+        self.check_deadline(&on)?;
+        let mut changes = self.watch.records.changes();
+        let clock = self.context.session.clock().clone();
+        let now = clock.moment();
+        if self.gate_notice.as_ref().is_none_or(|(reported, due)| reported != what || now >= *due) {
+            let progress = Progress { batches: 0, ..self.progress_now() };
+            self.emit(EventKind::Waiting { progress, on: on.clone() });
+            self.gate_notice = Some((what.to_owned(), now.plus(REMIND_EVERY)));
+        }
+        self.gate_wait = Some(on);
+        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
+        tokio::select! {
+            () = clock.pause(at_most) => {}
+            _ = changes.changed() => {}
+            () = clock.until(batch_deadline) => {}
+            () = clock.until(self.run_deadline) => {}
+            () = self.context.control.stopped() => {
+                return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run that changes no size and no template: only Services or the objects of traits change. The second value says whether
+/// it is the recorded one.
+fn unchanged(recorded: &Run) -> (RunSpec, bool) {
+    if recorded.outcome.is_resumable() {
+        return (recorded.spec.clone(), true);
+    }
+    let size = recorded.spec.target_size;
+    let spec = RunSpec {
+        mode: Mode::Scale,
+        sources: Vec::new(),
+        original_size: size,
+        target_start: size,
+        batches: vec![FrozenBatch { size: 0, max_unavailable: 0 }],
+        partition: None,
+        ..recorded.spec.clone()
+    };
+    (spec, false)
+}
