@@ -20,10 +20,11 @@ use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
-use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
+use crate::oam::policies::Policies;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision, concealed};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
@@ -73,6 +74,10 @@ pub struct PreparedComponent {
     pub inherited_metadata: Option<InheritedMetadata>,
     /// The labels and annotations of the target's workload before and after, where they change.
     pub metadata_change: Option<(Metadata, Metadata)>,
+    /// The policies of the manifest, to record; `None` where there is no manifest.
+    pub policies: Option<Policies>,
+    /// Whether they say something else about an object of the component than those that are recorded.
+    pub have_policies_changed: bool,
     /// The run record as it was.
     pub record: Option<StoredRecord>,
     /// What the user should know.
@@ -119,7 +124,8 @@ impl PreparedComponent {
                 && run.spec.target == self.desired.target
                 && run.outcome == Outcome::Succeeded
         });
-        Some(is_done && self.new_revision.is_none() && objects.were_applied())
+        let is_recorded = self.new_revision.is_none() && !self.have_policies_changed;
+        Some(is_done && is_recorded && objects.were_applied())
     }
 
     /// The rights that applying its objects takes, as far as they are in its namespace.
@@ -151,6 +157,7 @@ impl PreparedComponent {
     #[must_use]
     pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
+            || self.have_policies_changed
             || self.component_services.is_news()
             || self.metadata_change.is_some()
             || !self.are_trait_objects_at_rest()
@@ -222,12 +229,14 @@ fn prepare_component(
     }
     let ownership = ownership.with_revision(&resolved.desired.target);
     let (application, namespace) = (&request.application, &request.namespace);
-    let policies = match &component.intent {
+    let recorded = record.as_ref().map(|stored| &stored.record.policies);
+    let asked_policies = match &component.intent {
         Intent::Manifest { application, .. } => Some(&application.policies),
         Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
             None
         }
     };
+    let policies = asked_policies.or(recorded.filter(|policies| !policies.is_empty()));
     let adoption = request.overrides.adoption;
     let owner = ObjectOwner { application, component: &component.name, namespace, policies, adoption };
     let earlier = earlier_objects(&stored, record.as_ref().map(|stored| &stored.record));
@@ -250,6 +259,13 @@ fn prepare_component(
         Some(_) => PreparedObjects::default(),
         None => PreparedObjects::new(owner, &outputs.bodies, &earlier, snapshot.objects())?,
     };
+    let no_policies = Policies::default();
+    let differ = |object: &PreparedObject| {
+        asked_policies.is_some_and(|asked| asked.differ_about(&object.body, recorded.unwrap_or(&no_policies)))
+    };
+    let have_policies_changed =
+        record.is_some() && objects.iter().chain([&trait_objects]).flat_map(|one| &one.objects).any(differ);
+    let recorded_policies = asked_policies.cloned();
     let adopted = objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let bystanders = objects::check_foreign(
@@ -329,6 +345,8 @@ fn prepare_component(
         service_changes: services,
         metadata_change: metadata_change.filter(|(before, after)| before != after),
         inherited_metadata,
+        policies: recorded_policies,
+        have_policies_changed,
         record,
         warnings,
         owner: None,

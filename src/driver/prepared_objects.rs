@@ -269,7 +269,7 @@ impl PreparedObject {
         let handling = owner.handling(body, before.as_ref(), &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
-        // Commands without a manifest know no policies: what the object says of itself stays.
+        // Where no policies are known, what the object says of itself stays.
         let noted = before.as_ref().filter(|_| owner.policies.is_none());
         let noted = noted.and_then(|live| live.annotations().get(keys::KEPT).cloned());
         if let Some(kept) = owner.kept(&body).map(str::to_owned).or(noted) {

@@ -124,7 +124,7 @@ async fn prepared(
         application: &failed.application,
         component,
         namespace,
-        policies: None,
+        policies: Some(&stored.record.policies).filter(|policies| !policies.is_empty()),
         adoption: Adoption::Refuse,
     };
     let outputs = TraitOutputs::new(None, &resolved.target, Some(&stored.record));
@@ -137,6 +137,8 @@ async fn prepared(
             objects,
             trait_objects,
             recorded_outputs: outputs.recorded.clone(),
+            policies: None,
+            have_policies_changed: false,
             metadata_change: None,
             inherited_metadata: None,
             new_revision: None,

@@ -1,13 +1,14 @@
 //! The policies of an application, as far as they say something about single objects. Policies that change components or
 //! move them are carried out while the manifest is read.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::oam::labels;
 
 /// What an application's policies ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Policies {
     /// `garbage-collect`: what becomes of objects that are no longer in the manifest.
     pub garbage_collect: Option<GarbageCollect>,
@@ -24,7 +25,8 @@ pub struct Policies {
 }
 
 /// Fields of some objects that cannot be changed in place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RecreateRule {
     /// The objects.
     pub selector: ObjectSelector,
@@ -33,7 +35,7 @@ pub struct RecreateRule {
 }
 
 /// What becomes of objects that are no longer in the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GarbageCollect {
     /// Whether all of them stay.
@@ -48,7 +50,7 @@ pub struct GarbageCollect {
 }
 
 /// The order in which objects are removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbageOrder {
     /// Those that depend on others go before them.
@@ -56,7 +58,7 @@ pub enum GarbageOrder {
 }
 
 /// What becomes of some objects when they leave the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GarbageRule {
     /// The objects.
@@ -70,7 +72,7 @@ pub struct GarbageRule {
 }
 
 /// When an object that has left the manifest goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbageStrategy {
     /// With the update that it is no longer in.
@@ -83,7 +85,7 @@ pub enum GarbageStrategy {
 }
 
 /// What becomes of the objects that a removed object owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbagePropagation {
     /// They stay.
@@ -93,8 +95,8 @@ pub enum GarbagePropagation {
 }
 
 /// Fields of some objects that are left to others.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "StoredApplyOnceRule")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredApplyOnceRule", into = "StoredApplyOnceRule")]
 pub struct ApplyOnceRule {
     /// The objects.
     pub selector: ObjectSelector,
@@ -102,14 +104,14 @@ pub struct ApplyOnceRule {
     pub paths: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct StoredApplyOnceRule {
     #[serde(default)]
     selector: ObjectSelector,
     strategy: StoredApplyOnceStrategy,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct StoredApplyOnceStrategy {
     path: Vec<String>,
 }
@@ -120,21 +122,33 @@ impl From<StoredApplyOnceRule> for ApplyOnceRule {
     }
 }
 
+impl From<ApplyOnceRule> for StoredApplyOnceRule {
+    fn from(rule: ApplyOnceRule) -> Self {
+        Self { selector: rule.selector, strategy: StoredApplyOnceStrategy { path: rule.paths } }
+    }
+}
+
 /// Some objects of an application: those that are in each of the lists that say anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectSelector {
     /// Names of components.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub component_names: Vec<String>,
     /// Types of components; select workloads only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub component_types: Vec<String>,
     /// `WORKLOAD` or `TRAIT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub oam_types: Vec<String>,
     /// Types of traits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trait_types: Vec<String>,
     /// Kinds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_types: Vec<String>,
     /// Names of objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_names: Vec<String>,
 }
 
@@ -168,6 +182,29 @@ impl Policies {
         let of_rules = of_rules.chain(apply_once.iter_mut().map(|rule| &mut rule.selector));
         let of_rules = of_rules.chain(recreate.iter_mut().map(|rule| &mut rule.selector));
         of_rules.chain(read_only).chain(take_over).chain(shared_resource)
+    }
+
+    /// Whether they say nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether they say something else about an object than others do.
+    #[must_use]
+    pub fn differ_about(&self, object: &Value, other: &Self) -> bool {
+        let is_selected = |selectors: &[ObjectSelector]| selectors.iter().any(|one| one.selects(object));
+        let said = |policies: &Self| {
+            let recreate = policies.recreate.iter().filter(|rule| rule.selector.selects(object));
+            (
+                policies.garbage_strategy(object),
+                policies.fields_left_alone(object).to_vec(),
+                [&policies.read_only, &policies.take_over, &policies.shared_resource]
+                    .map(|one| is_selected(one)),
+                recreate.flat_map(|rule| rule.fields.clone()).collect::<Vec<String>>(),
+            )
+        };
+        said(self) != said(other)
     }
 
     /// What becomes of an object when it leaves the manifest.

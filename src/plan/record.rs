@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::oam::exposure::Exposure;
+use crate::oam::policies::Policies;
 use crate::plan::epoch::Epoch;
 use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec, WorkflowPlace};
 
@@ -45,6 +46,9 @@ pub struct Record {
     /// recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Vec<Value>>,
+    /// The policies of the last manifest, for commands without one.
+    #[serde(default, skip_serializing_if = "Policies::is_empty")]
+    pub policies: Policies,
 }
 
 impl Record {
@@ -106,6 +110,7 @@ impl Record {
             succeeded: previous.map(Self::succeeded_revisions).unwrap_or_default(),
             exposes: previous.map(|previous| previous.exposes.clone()).unwrap_or_default(),
             outputs: previous.map(|previous| previous.outputs.clone()).unwrap_or_default(),
+            policies: previous.map(|previous| previous.policies.clone()).unwrap_or_default(),
         };
         record.succeeded.truncate(SUCCEEDED_REVISIONS);
         if let Some(previous) = previous {

@@ -89,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::oam::kind::WorkloadKind;
+    use crate::oam::policies::Policies;
     use crate::plan::epoch::Epoch;
     use crate::plan::record::{Claim, PAST_RUNS};
     use crate::plan::run::{FrozenBatch, FrozenStrategy, LeaseScope, Purpose, RunSpec};
@@ -142,6 +143,7 @@ mod tests {
             succeeded,
             exposes,
             outputs,
+            policies: Policies::default(),
         };
         runs.fold(first, |record, run| {
             let claim = Claim {

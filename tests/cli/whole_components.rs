@@ -200,6 +200,13 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     env.write("app.yaml", sized(once).replace("queue:1", "queue:2"));
     env.run_ok("apply app.yaml");
     assert_eq!(env.deployments(), ["queue 3/3"], "the size is somebody else's after the first time");
+    env.run_ok("undo queue");
+    assert_eq!(image_of(&env, "queue"), "queue:1");
+    assert_eq!(env.deployments(), ["queue 3/3"], "a command without a manifest knows the policy as well");
+    // A policy alone is recorded, too.
+    env.write("app.yaml", sized("{name: idle, type: health}"));
+    env.run_ok("apply app.yaml").says("queue: done: 2 of 2 upgraded");
+    env.run_ok("apply app.yaml").says("queue: nothing to do");
 }
 
 #[test]

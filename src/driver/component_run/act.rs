@@ -300,6 +300,9 @@ impl ComponentRun<'_> {
         );
         record.exposes = self.prepared.component_services.recorded(&record.exposes, &others);
         self.note_outputs(&mut record, &others);
+        if let Some(policies) = &self.prepared.policies {
+            record.policies = policies.clone();
+        }
         if let (Some(adopted), true) = (&self.prepared.adopted_revision, record.succeeded.is_empty()) {
             record.succeeded.push(adopted.name.clone());
         }

@@ -112,6 +112,9 @@ impl ComponentRun<'_> {
         record.epoch = record.epoch.max(newest).next();
         record.exposes = self.prepared.component_services.recorded(&record.exposes, others);
         self.note_outputs(&mut record, others);
+        if let Some(policies) = &self.prepared.policies {
+            record.policies = policies.clone();
+        }
         match record_store::claim_record(
             &self.context.session,
             &self.prepared.namespace,
