@@ -301,3 +301,31 @@ fn a_namespace_can_be_among_the_objects() {
     assert!(ran.stderr.find("configmap/settings created").unwrap() > namespace, "{}", ran.stderr);
     assert!(env.run_ok("apply app.yaml").stderr.contains("nothing to do"));
 }
+
+#[test]
+fn the_readmes_first_example_is_planned_and_applied() {
+    let env = TestEnv::new();
+    let plan = env.run_ok("plan examples/shop.yaml").stdout;
+    for line in [
+        "revision `queue-v1` is new, number 1",
+        "first release of `web-v1`",
+        "5 replicas in 2 batches (2 and 3)",
+    ] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    env.run_ok("apply examples/shop.yaml");
+    assert_eq!(env.deployments(), ["api 2/2", "queue 1/1", "web-v1 5/5"]);
+    assert_eq!(env.objects("Ingress").len(), 1);
+    env.run_to("plan examples/shop.yaml --detailed-exitcode", 0);
+    env.run_ok("delete shop --yes");
+    assert!(env.deployments().is_empty() && env.objects("Service").is_empty());
+
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let example =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop.yaml")).unwrap();
+    let shown: Vec<&str> = example.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(
+        readme.contains(&format!("```yaml\n{}\n```", shown.join("\n"))),
+        "the README shows another manifest"
+    );
+}

@@ -76,6 +76,9 @@ fn applying_the_same_stays_at_the_step_and_writes_nothing() {
     env.run_to("resume web", 0).says("web: held at step `approve` of the workflow");
     env.run_to("plan app.yaml --detailed-exitcode", 0);
     assert_eq!(env.bytes(), before);
+    env.run_to("scale web --replicas 3", 4)
+        .says("component `web` waits in the workflow of application `shop`");
+    assert_eq!(env.bytes(), before);
     env.run_to("status shop --until gate --timeout 1s", 0);
 }
 

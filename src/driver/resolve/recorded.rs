@@ -147,10 +147,35 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
     }
     let observed =
         Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None };
+    let run = &record.run;
+    if run.outcome.is_resumable() && run.workflow.as_ref().is_some_and(|place| place.is_waiting) {
+        let application = &record.application;
+        return Err(Failure::refused(format!(
+            "component `{component}` waits in the workflow of application `{application}`"
+        ))
+        .hint(format!("continue with `rollout promote {application}`")));
+    }
     if ReplicaSplit::of(&observed, spec.kind, &spec.target).has_sources {
-        return Err(Failure::refused(format!("component `{component}` is in the middle of an upgrade")).hint(format!(
-            "finish it with `rollout promote {component} --full`, or roll it back with `rollout abort {component}`"
-        )));
+        let (reason, hint) = match (run.outcome.is_resumable(), run.purpose) {
+            (true, Purpose::Forward) => (
+                "is in the middle of an upgrade".to_owned(),
+                format!(
+                    "finish it with `rollout promote {component} --full`, or roll it back with `rollout abort {component}`"
+                ),
+            ),
+            (true, Purpose::Undo | Purpose::Abort) => (
+                "is in the middle of a rollback".to_owned(),
+                format!("finish it with `rollout resume {component}`"),
+            ),
+            (false, _) => (
+                format!(
+                    "has a workload of another revision than `{}`, which was rolled out last",
+                    spec.target
+                ),
+                format!("replace it with `rollout resume {component}`"),
+            ),
+        };
+        return Err(Failure::refused(format!("component `{component}` {reason}")).hint(hint));
     }
     let target = target(present, spec)?;
     Ok(resolved_target(desired(present, spec, target, replicas), target, Purpose::Forward))

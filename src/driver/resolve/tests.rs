@@ -98,11 +98,27 @@ fn each_intent_leads_to_a_revision_and_a_size() {
         ("scale", scale.clone(), "Succeeded", "Forward", done, "web-v2 7 Forward"),
         (
             "scale amid an upgrade",
-            scale,
+            scale.clone(),
             "Interrupted",
             "Forward",
             midway,
             "component `web` is in the middle of an upgrade",
+        ),
+        (
+            "scale amid a rollback",
+            scale.clone(),
+            "Interrupted",
+            "Undo",
+            midway,
+            "component `web` is in the middle of a rollback",
+        ),
+        (
+            "scale beside what another client has created",
+            scale,
+            "Succeeded",
+            "Forward",
+            midway,
+            "component `web` has a workload of another revision than `web-v2`, which was rolled out last",
         ),
     ];
     for (what, intent, outcome, purpose, replicas, expected) in cases {

@@ -75,9 +75,9 @@ fn read_port(walk: &mut Walk<'_>, at: &At<'_>, form: PortForm) -> Option<Port> {
     };
     let object = walk.open_object_of(at, known, |name| match (name, form) {
         ("containerPort" | "nodePort", PortForm::Daemon) => Some("a `daemon` has one number for a port"),
-        ("containerPort" | "targetPort", PortForm::RolledOut) => {
-            Some("beside `rollout`, the Service offers a port under its own number: `port` is the container's")
-        }
+        ("containerPort" | "targetPort", PortForm::RolledOut) => Some(
+            "beside `rollout`, the Service offers a port under its own number: `port` is the container's",
+        ),
         ("nodePort", PortForm::RolledOut) => {
             Some("beside `rollout`, the cluster chooses the node port; the trait `expose` can set `nodePort`")
         }
