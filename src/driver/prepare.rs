@@ -198,7 +198,7 @@ fn prepare_component(
     component: &ComponentRequest,
 ) -> Result<PreparedComponent, Failure> {
     let record = snapshot.record(&component.name)?.cloned();
-    let stored = snapshot.revisions(&component.name);
+    let stored = snapshot.revisions(&component.name).to_vec();
     let cache = snapshot.cache;
     if let Some(owner) = record
         .as_ref()

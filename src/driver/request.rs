@@ -1,6 +1,7 @@
 //! What a command asks for, before the cluster is read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::cluster::lease::Acquisition;
 use crate::oam::application::{Application, Batch, Component};
@@ -50,9 +51,9 @@ pub enum Intent {
     /// The manifest.
     Manifest {
         /// The application, for its labels.
-        application: Box<Application>,
+        application: Arc<Application>,
         /// The component.
-        component: Box<Component>,
+        component: Arc<Component>,
     },
     /// An earlier revision.
     Revision {
@@ -180,14 +181,16 @@ impl RolloutRequest {
     pub fn of_manifest(application: &Application, namespace: String, overrides: Overrides) -> Self {
         let has_gates = application.steps.iter().any(|step| StepGate::of(step).is_some());
         let content = if has_gates { render::content_hash(application, &namespace) } else { String::new() };
+        // What does not change is shared: a clone for each component would grow with their square.
+        let shared = Arc::new(application.clone());
         let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
             workflow: workflow_place(application, component, &content),
             bound_to: None,
             intent: Intent::Manifest {
-                application: Box::new(application.clone()),
-                component: Box::new(component.clone()),
+                application: Arc::clone(&shared),
+                component: Arc::new(component.clone()),
             },
         });
         Self {

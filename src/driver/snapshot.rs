@@ -32,8 +32,8 @@ pub struct Snapshot<'a> {
     /// Their workloads, as they are watched or were listed.
     pub cache: &'a WorkloadCache,
     records: BTreeMap<String, Result<StoredRecord, Failure>>,
-    /// The components' own revisions.
-    revisions: Vec<StoredRevision>,
+    /// The components' own revisions, by component.
+    revisions: BTreeMap<String, Vec<StoredRevision>>,
     /// Revisions of others that have a name which a manifest leads to.
     taken: Vec<StoredRevision>,
     /// Workloads of kinds that the cache does not hold, with a component's label.
@@ -88,7 +88,7 @@ impl<'a> Snapshot<'a> {
             objects::unwatched_workloads(session, namespace, &names, &kinds),
         );
         // Whether there is a server at all is known from here on.
-        let revisions = revisions?;
+        let revisions = by_component(revisions?);
         for kind in kinds {
             objects::check_served(session, namespace, kind).await?;
         }
@@ -130,12 +130,8 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The revisions of a component.
-    pub fn revisions(&self, component: &str) -> Vec<StoredRevision> {
-        self.own_revisions(component).cloned().collect()
-    }
-
-    fn own_revisions(&self, component: &str) -> impl Iterator<Item = &StoredRevision> {
-        self.revisions.iter().filter(move |one| one.component.as_deref() == Some(component))
+    pub fn revisions(&self, component: &str) -> &[StoredRevision] {
+        self.revisions.get(component).map_or(&[], Vec::as_slice)
     }
 
     /// Revisions of others that have a name which a manifest leads to.
@@ -183,7 +179,7 @@ impl<'a> Snapshot<'a> {
         component: &ComponentRequest,
     ) -> Result<ComponentOwner, Failure> {
         let record = self.record(&component.name)?.map(|stored| &stored.record);
-        let names = self.own_revisions(&component.name).map(|one| one.name.clone());
+        let names = self.revisions(&component.name).iter().map(|one| one.name.clone());
         let owner = ComponentOwner::new(&request.application, &component.name, component.kind(), names);
         Ok(owner.with_record(record))
     }
@@ -198,9 +194,11 @@ impl<'a> Snapshot<'a> {
             if names.is_empty() {
                 return Ok(());
             }
-            self.taken.extend(self.revisions.iter().filter(|one| names.contains(&one.name)).cloned());
-            let unlisted = |name: &String| !self.revisions.iter().any(|one| one.name == *name);
-            let names: BTreeSet<String> = names.into_iter().filter(unlisted).collect();
+            let listed = self.revisions.values().flatten().filter(|one| names.contains(&one.name));
+            let listed: Vec<StoredRevision> = listed.cloned().collect();
+            let names: BTreeSet<String> =
+                names.into_iter().filter(|name| !listed.iter().any(|one| one.name == *name)).collect();
+            self.taken.extend(listed);
             self.taken.extend(revision_store::find_revisions(session, &request.namespace, &names).await?);
         }
     }
@@ -208,7 +206,7 @@ impl<'a> Snapshot<'a> {
     /// The name of the revision that a component would record. A problem with it is reported where it is resolved.
     fn new_revision_name(&self, request: &RolloutRequest, request_of: &ComponentRequest) -> Option<String> {
         let Intent::Manifest { application, component } = &request_of.intent else { return None };
-        let mut stored = self.revisions(&component.name);
+        let mut stored = self.revisions(&component.name).to_vec();
         stored.extend(self.taken.iter().cloned());
         match revision::decide_revision(&stored, application, component, &request.namespace) {
             Ok(Decision::Create(new)) => Some(new.name),
@@ -232,7 +230,7 @@ impl<'a> Snapshot<'a> {
         let present = Present {
             component: &component.name,
             record: self.record(&component.name)?.map(|stored| &stored.record),
-            stored: &self.revisions(&component.name),
+            stored: self.revisions(&component.name),
             taken: &self.taken,
             workloads: self.cache.workloads(&self.owner(request, component)?),
         };
@@ -273,7 +271,7 @@ impl<'a> Snapshot<'a> {
         let resolved = || self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
         let of_targets = resolved().flat_map(|resolved| resolved.target.whole_objects());
         let asked = resolved().filter_map(|resolved| resolved.asked.as_ref()?.outputs.as_ref()).flatten();
-        let of_revisions = self.revisions.iter().flat_map(StoredRevision::whole_objects);
+        let of_revisions = self.revisions.values().flatten().flat_map(StoredRevision::whole_objects);
         let records = self.records.values().filter_map(|record| record.as_ref().ok());
         let recorded = records.flat_map(|stored| stored.record.outputs.values().flatten());
         let objects = of_targets.chain(asked).chain(of_revisions).chain(recorded);
@@ -283,7 +281,7 @@ impl<'a> Snapshot<'a> {
                 && resolved.target.objects().is_some()
             {
                 let stored = self.revisions(component);
-                references.extend(objects_of_batches(component, &stored, resolved.desired.kind));
+                references.extend(objects_of_batches(component, stored, resolved.desired.kind));
             }
         }
         self.objects = LiveObjects::read(session, &request.namespace, &references).await?;
@@ -306,10 +304,21 @@ impl<'a> Snapshot<'a> {
             |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
         if !has_ports
             && kind != WorkloadKind::StatefulSet
-            && !self.own_revisions(&component.name).any(declares)
+            && !self.revisions(&component.name).iter().any(declares)
         {
             return Vec::new();
         }
         services::service_names(&component.name, kind).into_iter().map(|(name, _)| name).collect()
     }
+}
+
+/// Revisions by their component; the list is by the components' label.
+fn by_component(revisions: Vec<StoredRevision>) -> BTreeMap<String, Vec<StoredRevision>> {
+    let mut found: BTreeMap<String, Vec<StoredRevision>> = BTreeMap::new();
+    for revision in revisions {
+        if let Some(component) = revision.component.clone() {
+            found.entry(component).or_default().push(revision);
+        }
+    }
+    found
 }
