@@ -1,9 +1,10 @@
-//! Finding objects by name: one by one, or in one list if they are many.
+//! Finding objects by name: one by one, or in one list if they are many; and those that a label names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::{Expression, Selector};
 use kube::{Api, ResourceExt};
 
 use crate::cluster::error::ClusterError;
@@ -11,6 +12,24 @@ use crate::cluster::session::Session;
 
 /// With more names, one list is cheaper than a GET for each.
 const MAX_GETS: usize = 8;
+
+/// How long the values of a selector may be together, in bytes. It is part of the URI, of which servers and proxies accept
+/// 8 KiB at least.
+const MOST_SELECTOR_BYTES: usize = 4096;
+
+/// Selects the objects whose label has one of these values. Of more values than a URI can hold, it selects every object that
+/// has the label: the caller leaves out what it has not asked for.
+#[must_use]
+pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a String>) -> Selector {
+    let values: BTreeSet<String> = values.into_iter().cloned().collect();
+    // A comma is encoded in three bytes.
+    let length: usize = values.iter().map(|value| value.len() + 3).sum();
+    let expression = match length <= MOST_SELECTOR_BYTES {
+        true => Expression::In(label.to_owned(), values),
+        false => Expression::Exists(label.to_owned()),
+    };
+    expression.into()
+}
 
 /// Reads those objects of these names that exist, by name. `selector` must match all of them; it keeps the list small if
 /// one is made.
@@ -46,4 +65,19 @@ pub async fn find_objects(
         list.items.into_iter().filter(|object| names.contains(&object.name_any())).collect()
     };
     Ok(found.into_iter().map(|object| (object.name_any(), object)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_fits_into_a_uri() {
+        let names = |count: usize| (0..count).map(|index| format!("component-{index}")).collect::<Vec<_>>();
+        assert_eq!(label_selector("of", &names(2)).to_string(), "of in (component-0,component-1)");
+        for count in [1, 100, 300, 3_000] {
+            assert!(label_selector("of", &names(count)).to_string().len() < 8_000, "{count}");
+        }
+        assert_eq!(label_selector("of", &names(3_000)).to_string(), "of");
+    }
 }

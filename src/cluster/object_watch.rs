@@ -1,18 +1,26 @@
 //! Watches of the objects of components that are applied as a whole: one for each kind and namespace, begun when a
 //! component needs it. They feed an [`ObjectCache`].
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
 use futures::StreamExt;
+use futures::future::try_join_all;
 use futures::stream::FuturesUnordered;
-use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use kube::core::Selector;
+use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
+use crate::cluster::batched_read::BatchedRead;
 use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::label_selector;
 use crate::cluster::object_cache::ObjectCache;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::session::Session;
 use crate::cluster::watch_loop::{WatchSink, run_watch};
+use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::plan::observed::Uid;
 
@@ -33,13 +41,35 @@ pub struct ObjectWatch {
     selector: Selector,
     /// What is watched; it grows.
     wanted: watch::Sender<Vec<ObjectScope>>,
+    /// Reads of single objects, by group and version, kind and namespace.
+    reads: RefCell<BTreeMap<ReadScope, Rc<ObjectReads>>>,
+}
+
+/// Group and version, kind, and namespace.
+type ReadScope = (String, String, Option<String>);
+
+/// Reads of objects, by component and name.
+type ObjectReads = BatchedRead<(String, String), DynamicObject>;
+
+/// How several objects of a kind are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadAs {
+    /// In one list, by the label of their components.
+    List,
+    /// One by one: the run need not be allowed to list the kind.
+    Single,
 }
 
 impl ObjectWatch {
     /// Watches nothing yet, and then only what the selector matches.
     #[must_use]
     pub fn new(selector: Selector) -> Self {
-        Self { cache: ObjectCache::default(), selector, wanted: watch::Sender::new(Vec::new()) }
+        Self {
+            cache: ObjectCache::default(),
+            selector,
+            wanted: watch::Sender::new(Vec::new()),
+            reads: RefCell::default(),
+        }
     }
 
     /// Has these objects watched as well, as long as [`ObjectWatch::feed`] is polled.
@@ -50,6 +80,30 @@ impl ObjectWatch {
                 self.wanted.send_modify(|wanted| wanted.push(scope));
             }
         }
+    }
+
+    /// Reads an object of a component again, by a quorum read. Components that ask at about the same time share one list.
+    ///
+    /// # Errors
+    /// See [`Session::read`].
+    pub async fn refresh_object(
+        &self,
+        session: &Session,
+        kind: &ServedKind,
+        reference: &ObjectRef,
+        component: &str,
+        read_as: ReadAs,
+    ) -> Result<(), ClusterError> {
+        let scope = (reference.api_version.clone(), reference.kind.clone(), reference.namespace.clone());
+        let reads = Rc::clone(self.reads.borrow_mut().entry(scope).or_default());
+        let api = session.objects(&kind.resource, reference.namespace.as_deref());
+        let session = session.clone();
+        let read = move |names| read_objects(session, api, names, read_as);
+        match reads.read((component.to_owned(), reference.name.clone()), read).await? {
+            Some(found) => self.cache.apply(reference, &found),
+            None => self.cache.forget(reference),
+        }
+        Ok(())
     }
 
     /// Feeds the cache for as long as it is polled.
@@ -72,6 +126,35 @@ impl ObjectWatch {
             }
         }
     }
+}
+
+/// Reads objects, by component and name. Those that a list lacks are read one by one: what is taken over has no label.
+async fn read_objects(
+    session: Session,
+    api: Api<DynamicObject>,
+    names: BTreeSet<(String, String)>,
+    read_as: ReadAs,
+) -> Result<BTreeMap<(String, String), DynamicObject>, ClusterError> {
+    let mut found = BTreeMap::new();
+    if read_as == ReadAs::List && names.len() > 1 {
+        let selector = label_selector(labels::COMPONENT, names.iter().map(|(component, _)| component));
+        let params = ListParams::default().labels_from(&selector);
+        for object in session.read(|| api.list(&params)).await?.items {
+            let component = object.labels().get(labels::COMPONENT).cloned().unwrap_or_default();
+            let key = (component, object.name_any());
+            if names.contains(&key) {
+                found.insert(key, object);
+            }
+        }
+    }
+    let unlisted = names.into_iter().filter(|key| !found.contains_key(key));
+    let unlisted = unlisted.map(|key| async {
+        let object = session.read(|| api.get_opt(&key.1)).await?;
+        Ok::<_, ClusterError>(object.map(|object| (key, object)))
+    });
+    let unlisted = try_join_all(unlisted.collect::<Vec<_>>()).await?;
+    found.extend(unlisted.into_iter().flatten());
+    Ok(found)
 }
 
 /// The part of a cache that one watch feeds.

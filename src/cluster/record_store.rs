@@ -1,17 +1,19 @@
 //! The run record's home: a ConfigMap `rollout-<component>`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 use thiserror::Error;
 
+use crate::cluster::batched_read::BatchedRead;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::lookup::find_by_name;
+use crate::cluster::lookup::{find_by_name, label_selector};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::is_older;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
@@ -47,7 +49,7 @@ impl StoredRecord {
 }
 
 /// Why a record cannot be used.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum RecordError {
     /// The request failed.
     #[error(transparent)]
@@ -83,6 +85,52 @@ pub async fn load_record(
         Some(object) => parse_record(&object).map(Some),
         None => Ok(None),
     }
+}
+
+/// Reads of records, by component.
+pub type RecordReads = BatchedRead<String, Result<StoredRecord, RecordError>>;
+
+/// Reads a component's record. Components that ask at about the same time share one list.
+///
+/// # Errors
+/// [`RecordError`]
+pub async fn reload_record(
+    session: &Session,
+    namespace: &str,
+    reads: &RecordReads,
+    component: &str,
+) -> Result<Option<StoredRecord>, RecordError> {
+    let (session, api) = (session.clone(), session.api::<ConfigMap>(namespace));
+    let read = |components| read_records(session, api, components);
+    reads.read(component.to_owned(), read).await?.transpose()
+}
+
+/// Reads several records in one list, and a single one by name.
+async fn read_records(
+    session: Session,
+    api: Api<ConfigMap>,
+    components: BTreeSet<String>,
+) -> Result<BTreeMap<String, Result<StoredRecord, RecordError>>, ClusterError> {
+    let mut found = BTreeMap::new();
+    if components.len() > 1 {
+        let selector = label_selector(keys::RECORD_COMPONENT, &components);
+        let params = ListParams::default().labels_from(&selector);
+        let list = session.read(|| api.list(&params)).await?;
+        let named: BTreeMap<String, &ConfigMap> =
+            list.items.iter().map(|object| (object.name_any(), object)).collect();
+        let of = |component: &String| named.get(&record_name(component)).copied().map(parse_record);
+        found.extend(components.iter().filter_map(|one| Some((one.clone(), of(one)?))));
+    }
+    // One that has lost its label is in no list.
+    let unlisted = components.into_iter().filter(|component| !found.contains_key(component));
+    let unlisted = unlisted.map(|component| async {
+        let name = record_name(&component);
+        let object = session.read(|| api.get_opt(&name)).await?;
+        Ok::<_, ClusterError>(object.map(|object| (component, parse_record(&object))))
+    });
+    let unlisted = try_join_all(unlisted.collect::<Vec<_>>()).await?;
+    found.extend(unlisted.into_iter().flatten());
+    Ok(found)
 }
 
 /// Reads the records of components, by component. One that cannot be used is an error of its own.

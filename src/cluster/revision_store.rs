@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions};
-use kube::core::Expression;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::lookup::find_by_name;
+use crate::cluster::lookup::{find_by_name, label_selector};
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::create_params;
 use crate::oam::labels;
@@ -28,11 +27,14 @@ pub async fn list_revisions(
     components: &[String],
 ) -> Result<Vec<StoredRevision>, ClusterError> {
     let api = session.dynamic(namespace, &revision_resource());
-    let selector =
-        Expression::In(labels::REVISION_COMPONENT.to_owned(), components.iter().cloned().collect());
-    let params = ListParams::default().labels_from(&selector.into());
+    let params = ListParams::default().labels_from(&label_selector(labels::REVISION_COMPONENT, components));
     let list = session.read(|| api.list(&params)).await?;
-    let mut revisions: Vec<StoredRevision> = list.items.iter().filter_map(read_revision).collect();
+    let wanted: BTreeSet<&str> = components.iter().map(String::as_str).collect();
+    let is_wanted = |revision: &StoredRevision| {
+        revision.component.as_deref().is_some_and(|component| wanted.contains(component))
+    };
+    let revisions = list.items.iter().filter_map(read_revision);
+    let mut revisions: Vec<StoredRevision> = revisions.filter(is_wanted).collect();
     revisions.sort_by(|a, b| (a.revision, &a.name).cmp(&(b.revision, &b.name)));
     Ok(revisions)
 }

@@ -2,10 +2,11 @@
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::{Expression, GroupVersionKind, Selector};
+use kube::core::{GroupVersionKind, Selector};
 use serde_json::{Value, json};
 
 use crate::cluster::keys;
+use crate::cluster::lookup::label_selector;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::container_images;
@@ -19,10 +20,10 @@ pub fn workload_resource(kind: WorkloadKind) -> ApiResource {
     ApiResource::from_gvk_with_plural(&named, kind.plural())
 }
 
-/// The label selector of some components' workloads.
+/// The label selector of some components' workloads, see [`label_selector`].
 #[must_use]
-pub fn component_selector(components: &[String]) -> Selector {
-    Expression::In(labels::COMPONENT.to_owned(), components.iter().cloned().collect()).into()
+pub fn component_selector<'a>(components: impl IntoIterator<Item = &'a String>) -> Selector {
+    label_selector(labels::COMPONENT, components)
 }
 
 /// What the planner reads of a workload.

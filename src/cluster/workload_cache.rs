@@ -3,13 +3,15 @@
 //! An older state never replaces a newer one: a late watch event or a lagging server cannot override the response to a
 //! write. A workload counts as deleted only after a list that began later than it was last seen.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use tokio::sync::watch;
 
+use crate::cluster::batched_read::BatchedRead;
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::workload;
@@ -20,14 +22,28 @@ use crate::plan::observed::{Uid, Workload};
 #[derive(Debug)]
 pub struct WorkloadCache {
     state: RefCell<CacheState>,
+    /// The components that it is about; `None` for all.
+    components: Option<BTreeSet<String>>,
+    /// How many states were applied.
+    sightings: Rc<Cell<u64>>,
+    refreshes: BTreeMap<WorkloadKind, WorkloadReads>,
     changed: watch::Sender<u64>,
+}
+
+/// Lists of components' workloads, by component.
+pub(in crate::cluster) type WorkloadReads = BatchedRead<String, Rc<WorkloadList>>;
+
+/// The workloads of a component at one moment.
+#[derive(Debug)]
+pub(in crate::cluster) struct WorkloadList {
+    pub(in crate::cluster) objects: Vec<DynamicObject>,
+    pub(in crate::cluster) mark: ListMark,
 }
 
 #[derive(Debug, Default)]
 struct CacheState {
     entries: BTreeMap<(String, WorkloadKind, String), Entry>,
     deleted: BTreeSet<Uid>,
-    sightings: u64,
     /// The kinds whose first complete list is still to come.
     pending: BTreeSet<WorkloadKind>,
     failure: Option<ClusterError>,
@@ -47,8 +63,21 @@ impl WorkloadCache {
     /// An empty cache of these kinds.
     #[must_use]
     pub fn of(kinds: impl IntoIterator<Item = WorkloadKind>) -> Self {
-        let state = CacheState { pending: kinds.into_iter().collect(), ..CacheState::default() };
-        Self { state: RefCell::new(state), changed: watch::Sender::new(0) }
+        let pending: BTreeSet<WorkloadKind> = kinds.into_iter().collect();
+        let refreshes = pending.iter().map(|kind| (*kind, WorkloadReads::default())).collect();
+        Self {
+            state: RefCell::new(CacheState { pending, ..CacheState::default() }),
+            components: None,
+            sightings: Rc::default(),
+            refreshes,
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// The same cache, which takes in the workloads of these components only.
+    #[must_use]
+    pub fn of_components(self, components: impl IntoIterator<Item = String>) -> Self {
+        Self { components: Some(components.into_iter().collect()), ..self }
     }
 
     /// Applies the state of one object, unless a newer one is known.
@@ -62,6 +91,9 @@ impl WorkloadCache {
         let Some(component) = workload::component_label(object) else {
             return false;
         };
+        if self.components.as_ref().is_some_and(|components| !components.contains(&component)) {
+            return false;
+        }
         let labelled = LabelledWorkload::of(kind, object);
         let seen = &labelled.workload;
         let state = &mut *self.state.borrow_mut();
@@ -69,7 +101,7 @@ impl WorkloadCache {
             return false;
         }
         let key = (component, kind, seen.name.clone());
-        state.sightings += 1;
+        self.sightings.set(self.sightings.get() + 1);
         if let Some(Entry { labelled: LabelledWorkload { workload: known, .. }, .. }) =
             state.entries.get(&key)
             && known.uid == seen.uid
@@ -77,7 +109,7 @@ impl WorkloadCache {
         {
             return false;
         }
-        state.entries.insert(key, Entry { labelled, seen: state.sightings });
+        state.entries.insert(key, Entry { labelled, seen: self.sightings.get() });
         true
     }
 
@@ -92,7 +124,18 @@ impl WorkloadCache {
     /// Marks the moment before a list is asked for.
     #[must_use]
     pub fn mark(&self) -> ListMark {
-        ListMark(self.state.borrow().sightings)
+        ListMark(self.sightings.get())
+    }
+
+    /// Marks such moments from now on, also where the cache is not at hand.
+    pub(in crate::cluster) fn marker(&self) -> impl Fn() -> ListMark + 'static {
+        let sightings = Rc::clone(&self.sightings);
+        move || ListMark(sightings.get())
+    }
+
+    /// The lists of a kind that components ask for.
+    pub(in crate::cluster) fn refreshes(&self, kind: WorkloadKind) -> Option<&WorkloadReads> {
+        self.refreshes.get(&kind)
     }
 
     /// Applies a complete list of a kind that was requested after `mark`: what it lacks and has not been seen since is

@@ -1,5 +1,8 @@
 //! One watch per kind of workload and namespace, however many components; it feeds a [`WorkloadCache`].
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
 use kube::api::{DynamicObject, ListParams};
 use kube::core::Selector;
 
@@ -7,7 +10,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::watch_loop::{WatchSink, run_watch};
 use crate::cluster::workload;
-use crate::cluster::workload_cache::{ListMark, WorkloadCache};
+use crate::cluster::workload_cache::{ListMark, WorkloadCache, WorkloadList};
 use crate::oam::kind::WorkloadKind;
 use crate::plan::observed::Uid;
 
@@ -28,7 +31,7 @@ pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &Work
     run_watch(session, &api, &scope.selector, &OneKind { kind: scope.kind, cache }).await;
 }
 
-/// Reads a component's workloads again, by a quorum read.
+/// Reads a component's workloads again, by a quorum read. Components that ask at about the same time share one list.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -38,12 +41,28 @@ pub async fn refresh_workloads(
     cache: &WorkloadCache,
     component: &str,
 ) -> Result<(), ClusterError> {
+    let Some(refreshes) = cache.refreshes(scope.kind) else { return Ok(()) };
+    let session = session.clone();
     let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
-    let selector = workload::component_selector(&[component.to_owned()]);
-    let mark = cache.mark();
-    let params = ListParams::default().labels_from(&selector);
-    let list = session.read(|| api.list(&params)).await?;
-    cache.replace(scope.kind, &list.items, mark, Some(component));
+    let mark = cache.marker();
+    let list = |components: BTreeSet<String>| async move {
+        let params = ListParams::default().labels_from(&workload::component_selector(&components));
+        let mark = mark();
+        let list = session.read(|| api.list(&params)).await?;
+        let mut found: BTreeMap<String, Vec<DynamicObject>> =
+            components.into_iter().map(|component| (component, Vec::new())).collect();
+        for object in list.items {
+            let component = workload::component_label(&object).unwrap_or_default();
+            if let Some(of_component) = found.get_mut(&component) {
+                of_component.push(object);
+            }
+        }
+        let list = |objects| Rc::new(WorkloadList { objects, mark });
+        Ok(found.into_iter().map(|(component, objects)| (component, list(objects))).collect())
+    };
+    if let Some(found) = refreshes.read(component.to_owned(), list).await? {
+        cache.replace(scope.kind, &found.objects, found.mark, Some(component));
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use kube::core::Expression;
 
 use crate::cluster::object_watch::ObjectWatch;
+use crate::cluster::record_store::RecordReads;
 use crate::cluster::record_watch::{self, RecordCache};
 use crate::cluster::workload;
 use crate::cluster::workload_cache::WorkloadCache;
@@ -24,6 +25,8 @@ pub struct NamespaceWatch {
     pub cache: WorkloadCache,
     /// The run records.
     pub records: RecordCache,
+    /// Reads of single run records.
+    pub record_reads: RecordReads,
     /// The objects of components that are applied as a whole.
     pub objects: ObjectWatch,
 }
@@ -51,7 +54,8 @@ impl NamespaceWatch {
         by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>,
         applications: BTreeSet<String>,
     ) -> Self {
-        let cache = WorkloadCache::of(by_kind.keys().copied());
+        let names = by_kind.values().flatten().cloned();
+        let cache = WorkloadCache::of(by_kind.keys().copied()).of_components(names);
         let scope = |(kind, names): (WorkloadKind, BTreeSet<String>)| {
             let names: Vec<String> = names.into_iter().collect();
             WatchScope {
@@ -64,6 +68,7 @@ impl NamespaceWatch {
             scopes: by_kind.into_iter().map(scope).collect(),
             cache,
             records: RecordCache::default(),
+            record_reads: RecordReads::default(),
             objects: ObjectWatch::new(Expression::In(labels::NAME.to_owned(), applications).into()),
         }
     }

@@ -145,7 +145,7 @@ async fn try_create(
 
 async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCache, Failure> {
     let kinds = request.kinds();
-    let cache = WorkloadCache::of(kinds.iter().copied());
+    let cache = WorkloadCache::of(kinds.iter().copied()).of_components(request.component_names());
     let params = ListParams::default().labels_from(&workload::component_selector(&request.component_names()));
     for kind in kinds {
         objects::check_served(session, &request.namespace, kind).await?;

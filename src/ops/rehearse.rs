@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::clock::Clock;
 use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::label_selector;
 use crate::cluster::session::{Session, Timeouts};
 use crate::cluster::{keys, workload};
 use crate::driver::context::Context;
@@ -135,21 +136,23 @@ type Copied = (ApiResource, DynamicObject);
 /// What a run of a request may see, dependents after what they depend on.
 async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
     let components = request.component_names();
-    let names = components.join(",");
     let mut lists = vec![
-        (ApiResource::erase::<ConfigMap>(&()), format!("{} in ({names})", keys::RECORD_COMPONENT)),
+        (ApiResource::erase::<ConfigMap>(&()), label_selector(keys::RECORD_COMPONENT, &components)),
         (
             ApiResource::erase::<ControllerRevision>(&()),
-            format!("{} in ({names})", labels::REVISION_COMPONENT),
+            label_selector(labels::REVISION_COMPONENT, &components),
         ),
     ];
-    lists.extend(request.kinds().into_iter().map(|kind| {
-        (workload::workload_resource(kind), workload::component_selector(&components).to_string())
-    }));
+    lists.extend(
+        request
+            .kinds()
+            .into_iter()
+            .map(|kind| (workload::workload_resource(kind), workload::component_selector(&components))),
+    );
     let mut objects = Vec::new();
     for (resource, selector) in lists {
         let api = session.dynamic(&request.namespace, &resource);
-        let params = ListParams::default().labels(&selector);
+        let params = ListParams::default().labels_from(&selector);
         let list = session.read(|| api.list(&params)).await?;
         objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
     }

@@ -157,13 +157,14 @@ impl ComponentRun<'_> {
         self.watch.cache.apply(self.prepared.desired.kind, object);
     }
 
+    async fn read_record(&self) -> Result<Option<StoredRecord>, RecordError> {
+        let Self { context, watch, prepared, .. } = self;
+        let (namespace, component) = (&prepared.namespace, &prepared.component);
+        record_store::reload_record(&context.session, namespace, &watch.record_reads, component).await
+    }
+
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        self.record = record_store::load_record(
-            &self.context.session,
-            &self.prepared.namespace,
-            &self.prepared.component,
-        )
-        .await?;
+        self.record = self.read_record().await?;
         Ok(())
     }
 
@@ -396,12 +397,7 @@ impl ComponentRun<'_> {
     /// A later claim finds the target, which exists by now, and stamps it; then the writes of this run to it fail.
     pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
         if !self.is_confirmed {
-            self.record = record_store::load_record(
-                &self.context.session,
-                &self.prepared.namespace,
-                &self.prepared.component,
-            )
-            .await?;
+            self.record = self.read_record().await?;
             let epoch = self.record.as_ref().map(|stored| stored.record.epoch);
             self.is_confirmed = epoch == self.claimed_epoch;
         }

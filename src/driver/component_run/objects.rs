@@ -10,9 +10,8 @@ use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::lookup::find_objects;
 use crate::cluster::managed_fields::field_at;
-use crate::cluster::object_watch::ObjectScope;
+use crate::cluster::object_watch::{ObjectScope, ReadAs};
 use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
     resize_object, take_over_updates,
@@ -409,16 +408,9 @@ impl ComponentRun<'_> {
         let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
         let reads = whole.flat_map(|objects| &objects.objects).filter_map(|object| {
             let kind = object.kind.as_ref()?;
-            let api = session.objects(&kind.resource, object.reference.namespace.as_deref());
-            Some(async move {
-                let name = [object.reference.name.clone()].into();
-                let found = find_objects(session, &api, &name, "").await?;
-                match found.into_values().next() {
-                    Some(found) => self.watch.objects.cache.apply(&object.reference, &found),
-                    None => self.watch.objects.cache.forget(&object.reference),
-                }
-                Ok(())
-            })
+            let read_as = if object.is_awaited() { ReadAs::List } else { ReadAs::Single };
+            let component = &self.prepared.component;
+            Some(self.watch.objects.refresh_object(session, kind, &object.reference, component, read_as))
         });
         join_all(reads).await.into_iter().collect()
     }
