@@ -1,4 +1,4 @@
-//! From objects that somebody has to an application that renders them.
+//! From existing objects to an application that renders them.
 //!
 //! A workload becomes a component of the type that fits. What the type has no properties for becomes traits, at last
 //! patches; the objects that are no workload become a `k8s-objects` component. Each component is rendered and compared
@@ -58,7 +58,7 @@ pub fn convert(
     Ok(conversion.carried_out(comments))
 }
 
-/// Whether an object is somebody's to write; why not is in `comments`.
+/// Whether a user writes such an object; why not is in `comments`.
 fn is_wanted(object: &Value, comments: &mut Vec<String>) -> bool {
     let metadata = &object["metadata"];
     let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
@@ -365,9 +365,11 @@ impl Conversion {
             let problem = errors.problems.first();
             problem.map(|problem| format!("{}: {}", problem.path, problem.message)).unwrap_or_default()
         })?;
-        let Some(application) = applications.first() else { return Err("it cannot be read".to_owned()) };
+        let Some(application) = applications.first() else {
+            return Err("it is not a valid application".to_owned());
+        };
         let Some(component) = application.components.first() else {
-            return Err("it cannot be read".to_owned());
+            return Err("it is not a valid application".to_owned());
         };
         Ok(render_objects(application, component, "default", ""))
     }

@@ -91,7 +91,7 @@ impl Exposure {
         }
     }
 
-    /// What a revision exposes that does not say so: of its ports those that its component's Service offers or, where it
+    /// What a revision exposes that has no record of it: of its ports those that its component's Service offers or, where it
     /// offers none of them, all that have a name.
     #[must_use]
     pub fn guessed(declared: &[Declared], live: Option<&Value>) -> Self {
@@ -158,7 +158,7 @@ pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
 
 /// The ports of a Service that serves the target's pods and those of other revisions.
 ///
-/// While there are others, a port that the Service has keeps its name: whatever routes by name goes on undisturbed. A port
+/// While there are others, a port that the Service has keeps its name: clients that route by name are not disturbed. A port
 /// that is new then gets the name of its container's port where that is free.
 #[must_use]
 pub fn union_ports(

@@ -14,7 +14,7 @@ pub fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
-/// The hash of a JSON value, whatever order its maps have, as 16 hexadecimal digits.
+/// The hash of a JSON value, the same for any order of its keys, as 16 hexadecimal digits.
 #[must_use]
 pub fn hash_json(value: &Value) -> String {
     let mut text = String::new();
@@ -22,7 +22,7 @@ pub fn hash_json(value: &Value) -> String {
     format!("{:016x}", fnv1a(&text))
 }
 
-/// Writes JSON without spaces and with sorted keys, whatever order the map type keeps.
+/// Writes JSON without spaces and with sorted keys: the map type may keep another order.
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {

@@ -141,8 +141,8 @@ fn syntax(source: &Source, document: Document<'_>, error: &serde_yaml::Error) ->
     Problem { file: source.name.clone(), line, column, path: String::new(), message, hint }
 }
 
-/// What a parser's error means for somebody who wrote a manifest.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser's other errors are told by their text")]
+/// What a parser's error means for the author of a manifest.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser's other errors are reported by their text")]
 fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;
     let nested = || format!("nested deeper than {MAX_DEPTH} levels");

@@ -133,8 +133,8 @@ pub fn number(name: &str) -> i64 {
 /// holds a kind that is not rolled out here. `partition` pods stay on the template before, which a Deployment
 /// has no use for.
 ///
-/// A Deployment is named like its revision, the other kinds like their component. The strategy is always said in
-/// full: where Kruise's webhook is absent nobody fills it in, and its controller needs the replicas.
+/// A Deployment is named like its revision, the other kinds like their component. The strategy is always written in
+/// full: where Kruise's webhook is absent, nothing fills it in, and its controller needs the replicas.
 pub fn render_revision(stored: &StoredRevision, replicas: u32, partition: u32) -> Option<Value> {
     let mut workload = stored.workload()?.clone();
     let kind = WorkloadKind::of(&workload)?;

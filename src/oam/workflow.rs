@@ -23,9 +23,9 @@ pub enum StepAction {
         /// Their names; no other step applies them.
         components: Vec<String>,
     },
-    /// Waits until somebody resumes the run.
+    /// Waits until a user promotes the run.
     Suspend {
-        /// What that person should know.
+        /// What that user should know.
         message: Option<String>,
         /// Seconds after which the run resumes by itself.
         duration_seconds: Option<u64>,

@@ -16,6 +16,7 @@ use crate::plan::action::Shape;
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::record::Record;
+use crate::report::diff;
 use crate::report::history::{History, PastRun, Revision};
 
 /// A revision's workload at the size that the component has.
@@ -27,6 +28,27 @@ pub struct RevisionBody {
     pub kind: WorkloadKind,
     /// The workload; the objects of a revision that is applied as a whole, in a list.
     pub workload: Value,
+    /// Its objects one by one: the workload of a revision that is rolled out in batches is not among them.
+    pub objects: Vec<Value>,
+    /// Whether it is applied as a whole.
+    pub is_whole: bool,
+}
+
+impl RevisionBody {
+    /// What changes from this revision to another.
+    #[must_use]
+    pub fn difference(&self, to: &Self) -> String {
+        if !self.is_whole && !to.is_whole {
+            let workloads = diff::diff_workloads(self.kind, Some(&self.workload), Some(&to.workload));
+            return workloads + &diff::diff_object_lists(&self.objects, &to.objects);
+        }
+        diff::diff_object_lists(&self.all_objects(), &to.all_objects())
+    }
+
+    fn all_objects(&self) -> Vec<Value> {
+        let workload = (!self.is_whole).then(|| self.workload.clone());
+        workload.into_iter().chain(self.objects.iter().cloned()).collect()
+    }
 }
 
 /// The history of a component.
@@ -108,12 +130,16 @@ fn body(reference: &str, record: &Record, stored: &[StoredRevision]) -> Result<R
         let items: Vec<&Value> = objects.iter().collect();
         let workload =
             json!({"apiVersion": "v1", "kind": "List", "metadata": {"name": found.name}, "items": items});
-        return Ok(RevisionBody { name: found.name.clone(), kind: record.run.spec.kind, workload });
+        let (name, kind) = (found.name.clone(), record.run.spec.kind);
+        return Ok(RevisionBody { name, kind, workload, objects: objects.to_vec(), is_whole: true });
     }
     let workload = revision::render_revision(found, record.run.spec.target_size, 0).ok_or_else(|| {
         Failure::refused(format!("revision `{}` contains no workload that can be rolled out", found.name))
     })?;
-    Ok(RevisionBody { name: found.name.clone(), kind: record.run.spec.kind, workload })
+    let (name, kind) = (found.name.clone(), record.run.spec.kind);
+    let noted = record.outputs.get(&name).cloned();
+    let objects = noted.unwrap_or_else(|| found.outputs().to_vec());
+    Ok(RevisionBody { name, kind, workload, objects, is_whole: false })
 }
 
 fn entry(revision: &StoredRevision, stored: &[StoredRevision], live: &[Workload]) -> Revision {

@@ -11,6 +11,7 @@ use similar::TextDiff;
 
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::object::ObjectRef;
 use crate::report::text::{sanitise, sanitise_block};
 
 /// Lines of context around each difference.
@@ -36,6 +37,26 @@ pub fn diff_objects(noun: &str, before: Option<&Value>, after: Option<&Value>) -
     unified(&header(noun, before), &header(noun, after), &text(before), &text(after))
 }
 
+/// The differences between the objects of two revisions, each with the object of its kind and name. Safe to show.
+pub fn diff_object_lists(before: &[Value], after: &[Value]) -> String {
+    let find = |objects: &[Value], name: &ObjectRef| {
+        let found = objects.iter().find(|object| ObjectRef::of(object).as_ref() == Some(name));
+        found.map(without_revision_labels)
+    };
+    let mut names: Vec<ObjectRef> = Vec::new();
+    for name in after.iter().chain(before).filter_map(ObjectRef::of) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let differences = names.iter().map(|name| {
+        let (shown, before, after) = (name.to_string(), find(before, name), find(after, name));
+        let noun = shown.split('/').next().unwrap_or(&shown);
+        diff_objects(noun, before.as_ref(), after.as_ref())
+    });
+    differences.collect()
+}
+
 fn header(noun: &str, object: Option<&Value>) -> String {
     let name = object.and_then(|object| object.pointer("/metadata/name")?.as_str());
     name.map_or_else(|| "/dev/null".to_owned(), |name| format!("{noun}/{}", sanitise(name)))
@@ -51,13 +72,19 @@ fn without_revision(workload: &Value) -> Value {
     if let Some(metadata) = workload.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         metadata.remove("name");
     }
+    without_revision_labels(&workload)
+}
+
+/// An object without the labels that name its revision.
+fn without_revision_labels(object: &Value) -> Value {
+    let mut object = object.clone();
     for path in ["/metadata/labels", "/spec/template/metadata/labels"] {
-        if let Some(map) = workload.pointer_mut(path).and_then(Value::as_object_mut) {
+        if let Some(map) = object.pointer_mut(path).and_then(Value::as_object_mut) {
             map.remove(labels::REVISION);
             map.remove(labels::APP_REVISION);
         }
     }
-    workload
+    object
 }
 
 fn unified(from: &str, to: &str, before: &str, after: &str) -> String {

@@ -76,6 +76,17 @@ fn a_change_is_a_revision_that_can_be_undone() {
     assert_eq!(image_of(&env, "queue"), "queue:2");
     env.run_ok("undo queue").says("queue: rollback to `queue-v1`");
     assert_eq!(image_of(&env, "queue"), "queue:1");
+    let diff = env.run_ok("history queue --diff v1 v2").stdout;
+    let changed: Vec<&str> = diff.lines().filter(|line| line.starts_with(['-', '+'])).collect();
+    assert_eq!(
+        changed,
+        [
+            "--- deployment.apps/queue",
+            "+++ deployment.apps/queue",
+            "-      - image: queue:1",
+            "+      - image: queue:2"
+        ]
+    );
     let history = env.run_ok("history queue").stdout;
     assert!(history.contains("Rollback   queue-v2 → queue-v1"), "{history}");
 }
@@ -179,7 +190,7 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     let read_only =
         "{name: read, type: read-only, properties: {rules: [{selector: {resourceTypes: [Service]}}]}}";
     env.write("app.yaml", under_policies(read_only));
-    let ran = env.run_to("apply app.yaml --batch-timeout 100ms", 3);
+    let ran = env.run_to("apply app.yaml --batch-timeout 2s", 3);
     ran.says("`service/queue`: does not exist, and is not created");
 
     let env = TestEnv::new();

@@ -9,7 +9,7 @@ use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
 use crate::report::format::Format;
 use crate::report::text::sanitise;
-use crate::report::{diff, history as table, structured};
+use crate::report::{history as table, structured};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
@@ -27,9 +27,10 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
 
-    /// Show the diff between the workloads of two revisions
+    /// Show the diff between two revisions, object by object
     ///
-    /// Prints nothing if they are identical. Ignores the size and names derived from revisions.
+    /// Prints nothing if they are identical. Ignores the size of a workload that is rolled out in batches, and names
+    /// derived from revisions.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["revision", "output"])]
     pub diff: Option<Vec<String>>,
 
@@ -60,7 +61,7 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
         }
         (None, Some([before, after])) => {
             let [before, after] = history::revision_bodies(context, &component, [before, after]).await?;
-            diff::diff_workloads(before.kind, Some(&before.workload), Some(&after.workload))
+            before.difference(&after)
         }
         (None, _) => {
             let history = history::history(context, &component).await?;

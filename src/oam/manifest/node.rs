@@ -1,7 +1,7 @@
 //! A document as a tree in which every value knows its place.
 //!
 //! Decides what the parser may spend on a document and how its scalars read; must not know what any
-//! field means. Duplicate and merge keys stay in the tree: whoever walks it reports them, so that one
+//! field means. Duplicate and merge keys stay in the tree: the code that walks it reports them, so that one
 //! of them does not hide the next problem.
 
 use std::fmt;

@@ -175,7 +175,7 @@ fn is_kind(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// What a name must not contain whatever the kind, because it is part of the object's URL.
+/// What a name must not contain, of any kind, because it is part of the object's URL.
 fn is_path_segment(text: &str) -> bool {
     !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '%'])
 }

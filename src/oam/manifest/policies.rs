@@ -267,7 +267,7 @@ fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, table: &Table)
     match serde_json::from_value(value) {
         Ok(read) => Some(read),
         Err(error) => {
-            walk.refuse(at, format!("cannot be read: {error}"));
+            walk.refuse(at, format!("invalid value: {error}"));
             None
         }
     }

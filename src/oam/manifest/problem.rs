@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// Problems listed for one source at most; more would help nobody.
+/// Problems listed for one source at most; more would not help.
 pub const MAX_PROBLEMS: usize = 100;
 
 /// Everything that is wrong with the manifests of one run.

@@ -1,6 +1,6 @@
 //! The `rollout` trait's properties.
 //!
-//! Decides what of a plan is wrong whatever the cluster holds. Sums of whole numbers depend on what runs
+//! Decides what of a plan is wrong in any cluster. Sums of whole numbers depend on what runs
 //! and are judged when that is known.
 
 use crate::oam::application::{Amount, Batch, RolloutTrait, Strategy};
@@ -124,7 +124,7 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
             match text.strip_suffix('%').map(digits) {
                 Some(Some(percent @ 0..=100)) => return Some(Amount::Percent(percent)),
                 Some(_) => {}
-                // KubeVela reads a number in quotes as a percentage, and hardly anybody means that.
+                // KubeVela reads a number in quotes as a percentage, which is hardly ever meant.
                 None => {
                     if let Some(number) = digits(text) {
                         let message = format!("found the string {}, expected {expected}", quoted(text));
@@ -148,7 +148,7 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
     None
 }
 
-/// Refuses percentages that cannot add up, whatever they are percentages of.
+/// Refuses percentages that cannot add up, of any number.
 fn check_percentages(walk: &mut Walk<'_>, at: &At<'_>, batches: &[Batch]) -> Option<()> {
     let percent = |batch: &Batch| match batch.replicas {
         Amount::Percent(percent) => Some(percent),

@@ -34,7 +34,7 @@ struct Name {
 pub(super) enum SharedName {
     /// An application's name.
     Application,
-    /// A component's name: selectors and revisions go by it, whatever the application.
+    /// A component's name: selectors and revisions use it, without the application.
     Component,
     /// A revision's name: a Deployment of that name will be.
     ExternalRevision,

@@ -45,7 +45,7 @@ pub struct JobSchedule {
     pub successful_jobs_history_limit: u32,
     /// Failed Jobs that are kept; 1 where not given.
     pub failed_jobs_history_limit: u32,
-    /// Seconds after which a missed Job is not started any more.
+    /// Seconds after which a missed Job is no longer started.
     pub starting_deadline_seconds: Option<u32>,
     /// Seconds after which a finished Job is deleted.
     pub ttl_seconds_after_finished: Option<u32>,

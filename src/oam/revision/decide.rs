@@ -98,8 +98,8 @@ pub enum RevisionError {
 /// Decides which revision the component is, after KubeVela's rules for names, numbers and re-use.
 ///
 /// `stored` holds the namespace's revisions, those of other components included where their names might be
-/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that nobody has;
-/// a revision without an application counts as anybody's. A revision that another application owns is never re-used, and refused
+/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that no revision has;
+/// a revision without an application counts as one of this application. A revision that another application owns is never re-used, and refused
 /// where the manifest names it.
 pub fn decide_revision(
     stored: &[StoredRevision],
@@ -151,7 +151,7 @@ impl RevisionRequest<'_> {
         Ok(Decision::Create(self.create(&self.next_name()?)?))
     }
 
-    /// `<component>-v<K>` with the next number that no revision of the component has, and whose name nobody has.
+    /// `<component>-v<K>` with the next number that no revision of the component has, and whose name is free.
     fn next_name(&self) -> Result<String, RevisionError> {
         let component = &self.component.name;
         let mut number = self.next_number()?;
@@ -175,7 +175,7 @@ impl RevisionRequest<'_> {
     /// One more than every number of the component.
     fn next_number(&self) -> Result<i64, RevisionError> {
         let component = &self.component.name;
-        // A revision's field and the number in its name agree, unless somebody edited one of them.
+        // A revision's field and the number in its name agree, unless one of them was edited.
         let largest = self
             .of_component()
             .map(|revision| {

@@ -1,4 +1,4 @@
-//! Finding the stored revision that somebody means.
+//! Finding the stored revision that a reference means.
 
 use std::fmt;
 

@@ -117,7 +117,7 @@ impl<'t> Hooks<'t> {
     }
 }
 
-/// The error with whoever set the field before.
+/// The error, with the trait or the component that has set the field before.
 fn explained(
     traits: &[Trait],
     index: usize,

@@ -16,7 +16,7 @@ pub(super) enum PortForm {
     Mapped,
     /// It has one number; what KubeVela ignores has no effect.
     Daemon,
-    /// It has one number, by which the revisions that share a Service are told apart.
+    /// It has one number, which the ports of revisions that share a Service are compared by.
     RolledOut,
 }
 
