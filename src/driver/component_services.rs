@@ -21,7 +21,7 @@ use crate::oam::render::services::Outline;
 use crate::oam::revision::StoredRevision;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
-use crate::plan::run::Outcome;
+use crate::plan::run::{Mode, Outcome};
 
 /// What a manifest says of a component besides its revision: of its Services and of the objects of its traits.
 #[derive(Debug, Clone)]
@@ -72,6 +72,8 @@ pub struct ComponentServices {
     inherited: Option<BTreeSet<String>>,
     seen: BTreeMap<String, DynamicObject>,
     is_news: bool,
+    /// Ports of the Services of revisions that are applied as a whole which lead to another number of the pods, by revision.
+    mapped: BTreeMap<String, (u64, u64)>,
 }
 
 impl ComponentServices {
@@ -96,6 +98,9 @@ impl ComponentServices {
             inherited: asked.as_ref().map(|_| revisions().flat_map(handed_keys).collect()),
             seen: BTreeMap::new(),
             is_news: false,
+            mapped: revisions()
+                .filter_map(|one| Some((one.name.clone(), mapped_port(one, component)?)))
+                .collect(),
         };
         let wanted = asked.and_then(|asked| asked.exposure);
         let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
@@ -154,6 +159,7 @@ impl ComponentServices {
             inherited: None,
             seen: BTreeMap::new(),
             is_news: false,
+            mapped: BTreeMap::new(),
         }
     }
 
@@ -228,21 +234,35 @@ impl ComponentServices {
         outline.service(widest_exposure(&all), &ports)
     }
 
-    /// Why one Service cannot serve the pods of all these revisions.
+    /// Why one Service cannot serve the pods of all these revisions, and what to do.
     #[must_use]
-    pub fn conflict(&self, others: &[String]) -> Option<String> {
+    pub fn conflict(&self, others: &[String]) -> Option<(String, String)> {
+        if let Some((revision, (port, number))) =
+            others.iter().find_map(|name| self.mapped.get_key_value(name))
+        {
+            let reason = format!(
+                "service `{}` leads port {port} to port {number} of the pods of `{revision}`, and in batches a port has one number",
+                self.component
+            );
+            let hint = format!(
+                "first apply the component as a whole with `port: {number}`, without `containerPort`"
+            );
+            return Some((reason, hint));
+        }
         let target = self.ports.get(&self.target)?;
         let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
         let conflicts = union_ports(Offer::Exposed, target, &known, None).conflicts;
         let conflict = conflicts.first()?;
         let port = conflict.key.port;
         let names: Vec<String> = conflict.names.iter().map(|name| format!("`{name}`")).collect();
-        Some(format!(
+        let reason = format!(
             "port {port} is named {} in revisions of component `{}` that have pods, and another of them has no port {port}: one \
              service cannot serve them all",
             names.join(" and "),
             self.component
-        ))
+        );
+        let hint = "finish or abort the run under way first, or name the port as in the other revision";
+        Some((reason, hint.to_owned()))
     }
 
     /// What the record has to keep: what the target and `others` expose, as far as they do not say it themselves.
@@ -267,6 +287,15 @@ impl ComponentServices {
     }
 }
 
+/// A port of the Service of a revision that is applied as a whole, and the other number of the pods that it leads to.
+fn mapped_port(revision: &StoredRevision, component: &str) -> Option<(u64, u64)> {
+    let is_service = |object: &&Value| object["kind"] == "Service" && object["metadata"]["name"] == component;
+    let service = revision.objects()?.iter().find(is_service)?;
+    let numbers = |entry: &Value| Some((entry["port"].as_u64()?, entry["targetPort"].as_u64()?));
+    let mut entries = service["spec"]["ports"].as_array()?.iter().filter_map(numbers);
+    entries.find(|(port, number)| port != number)
+}
+
 /// The keys of labels and annotations that a revision's workload has from its application.
 fn handed_keys(revision: &StoredRevision) -> Vec<String> {
     let inherited = revision.workload().map(Inherited::stored).unwrap_or_default();
@@ -284,13 +313,23 @@ pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) ->
         return listed(names, target);
     };
     let run = &record.run;
+    let runs = || std::iter::once(&record.run).chain(&record.past);
     let has_sources = names.iter().any(|name| *name != target);
     if has_sources && run.spec.target == target && run.outcome.is_resumable() {
         // Sources that are gone count as long as there are others: a Service is trimmed once.
         names.extend(run.spec.sources.iter().map(String::as_str));
     }
+    if !kind.is_in_place() && names.remove(record.component.as_str()) {
+        // The Deployment of a component that is applied as a whole is named after the component.
+        for run in runs().filter(|run| run.spec.mode == Mode::Apply) {
+            names.insert(&run.spec.target);
+            if run.outcome == Outcome::Succeeded {
+                break;
+            }
+        }
+    }
     if kind.is_in_place() {
-        for run in std::iter::once(&record.run).chain(&record.past) {
+        for run in runs() {
             names.insert(&run.spec.target);
             if run.outcome == Outcome::Succeeded {
                 break;

@@ -367,11 +367,10 @@ pub(super) fn planned_services(
     let others = component_services::other_revisions(observed, desired.kind, &desired.target);
     let steps = preview_steps(observed, desired);
     let is_run = steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
-    if let (true, Intent::Manifest { .. }, Some(reason)) =
+    if let (true, Intent::Manifest { .. }, Some((reason, hint))) =
         (is_run, intent, component_services.conflict(&others))
     {
-        return Err(Failure::refused(reason)
-            .hint("finish or abort the run under way first, or name the port as in the other revision"));
+        return Err(Failure::refused(reason).hint(hint));
     }
     let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Act(Action::Hold { .. })));
     let changes = component_services.changes(if is_held { &others } else { &[] });

@@ -83,3 +83,35 @@ async fn deployments_keep_their_pods_and_leave_nothing() {
         play(seed, Exposure::Port).await;
     }
 }
+
+/// A run in batches after a component that was applied as a whole, with other ports: each ready pod is reachable under the
+/// ports of its revision, and under no others.
+#[tokio::test(start_paused = true)]
+async fn batches_with_other_ports_serve_the_pods_of_the_whole() {
+    let ports = |text: &str| format!("ports: [{text}]");
+    let eighty = "{port: 80, expose: true}";
+    let cases = [
+        ("another number", eighty, "{port: 8080, expose: true}"),
+        ("one more", eighty, "{port: 80, expose: true}, {port: 81, expose: true}"),
+        ("none", eighty, "{port: 80, name: hidden}"),
+        ("one less", "{port: 80, expose: true}, {port: 81, expose: true}", eighty),
+        ("another name", "{port: 80, name: http, expose: true}", "{port: 80, name: web, expose: true}"),
+        (
+            "the name of another",
+            "{port: 80, name: http, expose: true}",
+            "{port: 81, name: http, expose: true}",
+        ),
+        ("another protocol", "{port: 53, protocol: UDP, expose: true}", "{port: 53, expose: true}"),
+    ];
+    for (name, before, after) in cases {
+        case(name);
+        let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
+        cluster.apply(&[web(1, 4).plain().property(ports(before))]).await;
+        cluster.settle().await;
+        let from = cluster.mark().await;
+        let manifest = [web(2, 4).property(ports(after)).batches(&["1", "3"])];
+        cluster.run(&process(), &request_for(&manifest)).await.succeeded();
+        cluster.settle().await;
+        invariants::check(&cluster.history(), from, &allowances(&manifest));
+    }
+}

@@ -340,3 +340,22 @@ fn the_readmes_first_example_is_planned_and_applied() {
         "the README shows another manifest"
     );
 }
+
+#[test]
+fn a_mapped_port_is_not_carried_into_batches() {
+    let env = TestEnv::new();
+    let whole = WEB.split(", traits:").next().unwrap().to_owned() + "}";
+    let ports = |component: &str, ports: &str| {
+        component.replace("'web:1'", &format!("'web:1', ports: [{{{ports}}}]"))
+    };
+    env.write("app.yaml", shop(&[&ports(&whole, "port: 80, containerPort: 8080, expose: true")]));
+    env.run_ok("apply app.yaml");
+    env.write("batched.yaml", shop(&[&ports(WEB, "port: 8080, expose: true")]));
+    env.run_to("apply batched.yaml", 4)
+        .says("service `web` leads port 80 to port 8080 of the pods of `web-v1`")
+        .says("first apply the component as a whole with `port: 8080`, without `containerPort`");
+    env.write("app.yaml", shop(&[&ports(&whole, "port: 8080, expose: true")]));
+    env.run_ok("apply app.yaml");
+    env.run_ok("apply batched.yaml").says("web: done");
+    assert_eq!(env.deployments().len(), 1);
+}
