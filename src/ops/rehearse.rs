@@ -201,10 +201,12 @@ async fn open_copy(
         clock,
         Timeouts { request: Duration::ZERO, ..Timeouts::default() },
     );
+    // What is applied as a whole is applied to fields that are known as the program's own.
+    let params = PostParams { field_manager: Some(keys::FIELD_MANAGER.to_owned()), ..PostParams::default() };
     for (resource, object) in objects {
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         let api = session.dynamic(&namespace, &resource);
-        session.request_once(api.create(&PostParams::default(), &bare(object))).await?;
+        session.request_once(api.create(&params, &bare(object))).await?;
     }
     for _ in 0..MOST_READS {
         if sandbox.objects().iter().all(has_all_pods) {

@@ -80,3 +80,14 @@ fn what_would_be_refused_is_refused() {
     env.run_to("rehearse v2.yaml --inject Gone", 2).says("`--inject`: ").says("NeverReady");
     env.run_to("rehearse v2.yaml --batches 1,1", 4);
 }
+
+#[test]
+fn components_that_are_applied_as_a_whole_are_rehearsed_again() {
+    let env = TestEnv::new();
+    env.run_ok("apply examples/shop.yaml");
+    let shop = std::fs::read_to_string(env.path("examples/shop.yaml")).unwrap();
+    env.write("v2.yaml", shop.replace("redis:7.4", "redis:8.0"));
+    let before = env.bytes();
+    env.run_ok("rehearse v2.yaml").says("queue: done").says("api: done").says("web: ");
+    assert_eq!(env.bytes(), before);
+}
