@@ -4,6 +4,8 @@
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
 
+use serde_json::Value;
+
 use crate::cluster::error::ClusterError;
 use crate::cluster::record_store;
 use crate::cluster::session::Session;
@@ -54,11 +56,15 @@ pub(super) async fn find_application(
         Err(error) => return Err(forbidden(error, namespace)),
     };
     let Some(found) = found else { return Ok(OtherApplication::Missing("it does not exist".to_owned())) };
-    Ok(match found.data.pointer("/status/status").and_then(|phase| phase.as_str()) {
+    Ok(judge_phase(found.data.pointer("/status/status").and_then(Value::as_str)))
+}
+
+fn judge_phase(phase: Option<&str>) -> OtherApplication {
+    match phase {
         Some(RUNNING) => OtherApplication::Done,
         Some(phase) => OtherApplication::Missing(format!("its status is `{phase}`")),
         None => OtherApplication::Missing("it has no status yet".to_owned()),
-    })
+    }
 }
 
 fn judge(records: &[&Record]) -> OtherApplication {
@@ -78,4 +84,44 @@ fn forbidden(error: ClusterError, namespace: &str) -> Failure {
         return failure;
     }
     failure.hint(format!("a step `depends-on-app` reads configmaps in namespace `{namespace}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(component: &str, outcome: &str) -> Record {
+        let spec = json!({
+            "mode": "Release", "target": "v1", "sources": [], "originalSize": 0, "targetStart": 0, "targetSize": 1,
+            "batches": [{"size": 1, "maxUnavailable": 0}], "partition": null, "strategy": "IncreaseFirst",
+        });
+        let run = json!({"spec": spec, "outcome": outcome, "by": "ci", "started": "2026-03-04T20:00:00Z"});
+        let record = json!({"application": "db", "component": component, "epoch": 1, "run": run});
+        serde_json::from_value(record).expect("it is a record")
+    }
+
+    #[test]
+    fn all_recorded_components_have_to_be_done() {
+        let missing = |text: &str| OtherApplication::Missing(text.to_owned());
+        let cases = [
+            (vec!["Succeeded", "Succeeded"], OtherApplication::Done),
+            (vec!["Succeeded", "Held"], missing("component `c1` is not done")),
+            (vec!["Failed", "Running"], missing("components `c0` and `c1` are not done")),
+        ];
+        for (outcomes, expected) in cases {
+            let record = |(index, outcome): (usize, &&str)| record(&format!("c{index}"), outcome);
+            let records: Vec<Record> = outcomes.iter().enumerate().map(record).collect();
+            assert_eq!(judge(&records.iter().collect::<Vec<_>>()), expected, "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn an_application_of_kubevela_has_to_be_running() {
+        let missing = |text: &str| OtherApplication::Missing(text.to_owned());
+        assert_eq!(judge_phase(Some("running")), OtherApplication::Done);
+        assert_eq!(judge_phase(Some("unhealthy")), missing("its status is `unhealthy`"));
+        assert_eq!(judge_phase(None), missing("it has no status yet"));
+    }
 }

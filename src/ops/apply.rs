@@ -14,7 +14,7 @@ use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
 use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::{Application, Origin};
 use crate::oam::render;
-use crate::oam::workflow::gates_before;
+use crate::oam::workflow::{StepAction, WorkflowStep, gates_before};
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
@@ -38,6 +38,9 @@ pub fn requests<'a>(
                     .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
+        if let Some(reason) = self_dependency(application, namespace) {
+            return Err(Failure::new(FailureKind::Invalid, reason).hint("omit the step; nothing was changed"));
+        }
         if let Some(reason) = secret_behind_promotion(application, namespace) {
             let hint = "apply it in a component before the step; nothing was changed";
             return Err(Failure::new(FailureKind::Invalid, reason).hint(hint));
@@ -50,6 +53,17 @@ pub fn requests<'a>(
             Err(Failure::new(FailureKind::Invalid, collision).hint("rename one of them; nothing was changed"))
         }
     }
+}
+
+/// A step that waits for the application that it is a step of.
+fn self_dependency(application: &Application, namespace: &str) -> Option<String> {
+    let is_itself = |step: &&WorkflowStep| match &step.action {
+        StepAction::DependsOnApp { name, namespace: of } => *name == application.name && of == namespace,
+        StepAction::Apply { .. } | StepAction::Suspend { .. } => false,
+    };
+    let WorkflowStep { name, origin: Origin { file, line, column }, .. } =
+        application.steps.iter().find(is_itself)?;
+    Some(format!("{file}:{line}:{column}: step `{name}` waits for the application that it belongs to"))
 }
 
 /// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its values.

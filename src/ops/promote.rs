@@ -65,14 +65,17 @@ fn open_place(record: &Record) -> Option<&WorkflowPlace> {
     record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
 }
 
-/// A component in a workflow: the one that is named if it waits, or one of the named application. Without a name, there has
-/// to be one application, of which a component waits.
+/// A component in a workflow: the one that is named if it waits or others wait for it, or one of the named application.
+/// Without a name, there has to be one application, of which a component waits.
 fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Option<&'a Record> {
     let name = name.map(without_prefix);
     let records = || records.iter().map(|stored| &stored.record);
     let is_waiting = |record: &&Record| open_place(record).is_some_and(|place| place.is_waiting);
     if let Some(named) = records().find(|record| Some(record.component.as_str()) == name) {
-        return Some(named).filter(is_waiting);
+        let content = |record: &Record| open_place(record).map(|place| place.application.clone());
+        let is_followed = content(named).is_some()
+            && records().any(|other| is_waiting(&other) && content(other) == content(named));
+        return Some(named).filter(|named| is_waiting(named) || is_followed);
     }
     let applications: BTreeSet<&str> = records().map(|record| record.application.as_str()).collect();
     let application = match name {

@@ -263,3 +263,24 @@ fn another_application_is_waited_for() {
     env.run_ok("apply db.yaml");
     env.run_ok("apply app.yaml").says("api: done");
 }
+
+#[test]
+fn an_application_does_not_wait_for_itself() {
+    let env = TestEnv::new();
+    let wait = "{name: data, type: depends-on-app, properties: {name: shop, namespace: default}}";
+    env.write("app.yaml", shop(&[API], &[wait, &apply("api")]));
+    env.run_to("apply app.yaml", 2).says("step `data` waits for the application that it belongs to");
+}
+
+#[test]
+fn batches_and_steps_are_promoted_in_turn() {
+    let env = TestEnv::new();
+    let web = WEB.replace("targetSize: 2,", "targetSize: 2, batchPartition: 0,");
+    env.write("app.yaml", three(API, &web));
+    env.run_to("apply app.yaml", 0).says("web: held at step `approve`");
+    env.run_to("promote shop", 0).says("web: held after batch 1 of 2");
+    assert_eq!(env.deployments(), ["api 1/1", "web-v1 1/1"]);
+    // What waits for the component continues with it.
+    env.run_to("promote web", 0).says("web: done").says("job: done");
+    assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
+}
