@@ -7,6 +7,7 @@ pub mod access_review;
 pub mod autoscalers;
 pub mod backoff;
 pub mod batched_read;
+pub mod change_signal;
 pub mod classify;
 pub mod clock;
 pub mod constraints;

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, TypeMeta};
 use tokio::sync::watch;
 
+use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::workload_cache::is_older;
 use crate::oam::labels;
@@ -18,7 +19,9 @@ use crate::oam::object::ObjectRef;
 #[derive(Debug, Default)]
 pub struct ObjectCache {
     state: RefCell<CachedObjects>,
-    changed: watch::Sender<u64>,
+    /// The components that wait for an object.
+    followers: RefCell<BTreeMap<ObjectRef, BTreeSet<String>>>,
+    changed: ChangeSignal,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +45,15 @@ impl ObjectCache {
         self.state.borrow().objects.get(reference).map(|sighting| sighting.object.clone())
     }
 
+    /// Has changes of an object wake a component, see [`ObjectCache::changes_of`].
+    pub fn follow(&self, reference: &ObjectRef, component: &str) {
+        self.followers.borrow_mut().entry(reference.clone()).or_default().insert(component.to_owned());
+    }
+
     /// Takes the state of an object, unless a newer one is known.
     pub fn apply(&self, reference: &ObjectRef, object: &DynamicObject) {
         if self.apply_unannounced(reference, object) {
-            self.touch();
+            self.touch(reference);
         }
     }
 
@@ -56,16 +64,24 @@ impl ObjectCache {
         mark: u64,
         includes: impl Fn(&ObjectRef) -> bool,
     ) {
+        let mut changed = BTreeSet::new();
         for (reference, object) in listed {
-            self.apply_unannounced(reference, object);
+            if self.apply_unannounced(reference, object) {
+                changed.insert(reference.clone());
+            }
         }
         let names: BTreeSet<&ObjectRef> = listed.iter().map(|(reference, _)| reference).collect();
         self.state.borrow_mut().objects.retain(|reference, sighting| {
             // What carries no application is in no list.
             let is_listable = sighting.object.labels().contains_key(labels::NAME);
-            !includes(reference) || !is_listable || names.contains(reference) || sighting.seen > mark
+            let is_known =
+                !includes(reference) || !is_listable || names.contains(reference) || sighting.seen > mark;
+            if !is_known {
+                changed.insert(reference.clone());
+            }
+            is_known
         });
-        self.touch();
+        changed.iter().for_each(|reference| self.touch(reference));
     }
 
     /// Marks the moment before a list is asked for.
@@ -76,7 +92,7 @@ impl ObjectCache {
     /// Takes note that a watch has ended for good.
     pub(in crate::cluster) fn fail(&self, error: ClusterError) {
         self.state.borrow_mut().failure.get_or_insert(error);
-        self.touch();
+        self.changed.touch_all();
     }
 
     fn apply_unannounced(&self, reference: &ObjectRef, object: &DynamicObject) -> bool {
@@ -105,15 +121,21 @@ impl ObjectCache {
     /// Takes note that an object is gone.
     pub fn remove(&self, uid: &str) {
         let state = &mut *self.state.borrow_mut();
-        state.objects.retain(|_, sighting| sighting.object.uid().unwrap_or_default() != uid);
+        let is_gone =
+            |sighting: &Sighting| sighting.object.metadata.uid.as_deref().unwrap_or_default() == uid;
+        let gone = state.objects.iter().find(|(_, sighting)| is_gone(sighting));
+        let gone = gone.map(|(reference, _)| reference.clone());
         state.deleted.insert(uid.to_owned());
-        self.touch();
+        if let Some(reference) = gone {
+            state.objects.remove(&reference);
+            self.touch(&reference);
+        }
     }
 
     /// Takes note that a quorum read has not found an object.
     pub fn forget(&self, reference: &ObjectRef) {
         if self.state.borrow_mut().objects.remove(reference).is_some() {
-            self.touch();
+            self.touch(reference);
         }
     }
 
@@ -129,7 +151,14 @@ impl ObjectCache {
         self.changed.subscribe()
     }
 
-    fn touch(&self) {
-        self.changed.send_modify(|count| *count += 1);
+    /// Subscribes to the later changes of the objects that a component follows.
+    #[must_use]
+    pub fn changes_of(&self, component: &str) -> watch::Receiver<u64> {
+        self.changed.subscribe_to(component)
+    }
+
+    fn touch(&self, reference: &ObjectRef) {
+        let followers = self.followers.borrow();
+        self.changed.touch(followers.get(reference).into_iter().flatten().map(String::as_str));
     }
 }

@@ -13,6 +13,7 @@ use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::watch;
 
 use crate::cluster::backoff::Pace;
+use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::record_store::{self, RecordList, StoredRecord};
@@ -111,28 +112,31 @@ fn gone(object: &ConfigMap) -> RecordEvent {
 }
 
 /// The newest run records by component, and which were deleted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
     gone: RefCell<BTreeSet<String>>,
-    changed: watch::Sender<u64>,
-}
-
-impl Default for RecordCache {
-    fn default() -> Self {
-        Self { heard: RefCell::default(), gone: RefCell::default(), changed: watch::Sender::new(0) }
-    }
+    changed: ChangeSignal,
 }
 
 impl RecordCache {
     /// Applies a change.
     pub fn apply(&self, heard: RecordEvent) {
         match heard {
-            RecordEvent::Listed(all) => all.into_iter().for_each(|stored| self.see(stored)),
-            RecordEvent::Applied(stored) => self.see(*stored),
-            RecordEvent::Deleted(component) => drop(self.gone.borrow_mut().insert(component)),
+            RecordEvent::Listed(all) => {
+                all.into_iter().for_each(|stored| self.see(stored));
+                self.changed.touch_all();
+            }
+            RecordEvent::Applied(stored) => {
+                let component = stored.record.component.clone();
+                self.see(*stored);
+                self.changed.touch([component.as_str()]);
+            }
+            RecordEvent::Deleted(component) => {
+                self.changed.touch([component.as_str()]);
+                self.gone.borrow_mut().insert(component);
+            }
         }
-        self.changed.send_modify(|count| *count += 1);
     }
 
     fn see(&self, stored: StoredRecord) {
@@ -154,9 +158,9 @@ impl RecordCache {
         heard.get(&known.record.component).filter(|stored| stored.is_newer_than(known)).cloned()
     }
 
-    /// Subscribes to every later change.
+    /// Subscribes to every later change of a component's record.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    pub fn changes_of(&self, component: &str) -> watch::Receiver<u64> {
+        self.changed.subscribe_to(component)
     }
 }

@@ -12,6 +12,7 @@ use kube::api::DynamicObject;
 use tokio::sync::watch;
 
 use crate::cluster::batched_read::BatchedRead;
+use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::workload;
@@ -27,7 +28,7 @@ pub struct WorkloadCache {
     /// How many states were applied.
     sightings: Rc<Cell<u64>>,
     refreshes: BTreeMap<WorkloadKind, WorkloadReads>,
-    changed: watch::Sender<u64>,
+    changed: ChangeSignal,
 }
 
 /// Lists of components' workloads, by component.
@@ -42,7 +43,8 @@ pub(in crate::cluster) struct WorkloadList {
 
 #[derive(Debug, Default)]
 struct CacheState {
-    entries: BTreeMap<(String, WorkloadKind, String), Entry>,
+    /// By component, then by kind and name.
+    entries: BTreeMap<String, BTreeMap<(WorkloadKind, String), Entry>>,
     deleted: BTreeSet<Uid>,
     /// The kinds whose first complete list is still to come.
     pending: BTreeSet<WorkloadKind>,
@@ -70,7 +72,7 @@ impl WorkloadCache {
             components: None,
             sightings: Rc::default(),
             refreshes,
-            changed: watch::Sender::new(0),
+            changed: ChangeSignal::default(),
         }
     }
 
@@ -82,43 +84,48 @@ impl WorkloadCache {
 
     /// Applies the state of one object, unless a newer one is known.
     pub fn apply(&self, kind: WorkloadKind, object: &DynamicObject) {
-        if self.apply_unannounced(kind, object) {
-            self.touch();
+        if let Some(component) = self.apply_unannounced(kind, object) {
+            self.changed.touch([component.as_str()]);
         }
     }
 
-    fn apply_unannounced(&self, kind: WorkloadKind, object: &DynamicObject) -> bool {
-        let Some(component) = workload::component_label(object) else {
-            return false;
-        };
+    /// Applies the state of one object. Returns its component, unless a newer state is known.
+    fn apply_unannounced(&self, kind: WorkloadKind, object: &DynamicObject) -> Option<String> {
+        let component = workload::component_label(object)?;
         if self.components.as_ref().is_some_and(|components| !components.contains(&component)) {
-            return false;
+            return None;
         }
         let labelled = LabelledWorkload::of(kind, object);
         let seen = &labelled.workload;
         let state = &mut *self.state.borrow_mut();
         if state.deleted.contains(&seen.uid) {
-            return false;
+            return None;
         }
-        let key = (component, kind, seen.name.clone());
+        let key = (kind, seen.name.clone());
         self.sightings.set(self.sightings.get() + 1);
         if let Some(Entry { labelled: LabelledWorkload { workload: known, .. }, .. }) =
-            state.entries.get(&key)
+            state.entries.get(&component).and_then(|entries| entries.get(&key))
             && known.uid == seen.uid
             && is_older(&seen.resource_version, &known.resource_version)
         {
-            return false;
+            return None;
         }
-        state.entries.insert(key, Entry { labelled, seen: self.sightings.get() });
-        true
+        let entry = Entry { labelled, seen: self.sightings.get() };
+        state.entries.entry(component.clone()).or_default().insert(key, entry);
+        Some(component)
     }
 
     /// Removes an object; a late event does not bring it back.
     pub fn remove(&self, uid: &Uid) {
         let state = &mut *self.state.borrow_mut();
-        state.entries.retain(|_, entry| entry.labelled.workload.uid != *uid);
         state.deleted.insert(uid.clone());
-        self.touch();
+        for (component, entries) in &mut state.entries {
+            let known = entries.len();
+            entries.retain(|_, entry| entry.labelled.workload.uid != *uid);
+            if entries.len() < known {
+                self.changed.touch([component.as_str()]);
+            }
+        }
     }
 
     /// Marks the moment before a list is asked for.
@@ -147,27 +154,39 @@ impl WorkloadCache {
         mark: ListMark,
         component: Option<&str>,
     ) {
-        for object in objects {
-            self.apply_unannounced(kind, object);
-        }
+        let mut changed: BTreeSet<String> =
+            objects.iter().filter_map(|object| self.apply_unannounced(kind, object)).collect();
         let listed: BTreeSet<Uid> = objects.iter().filter_map(ResourceExt::uid).map(Uid).collect();
         let state = &mut *self.state.borrow_mut();
-        state.entries.retain(|(owner, of_kind, _), entry| {
-            *of_kind != kind
-                || component.is_some_and(|component| component != owner)
-                || listed.contains(&entry.labelled.workload.uid)
-                || entry.seen > mark.0
-        });
-        if component.is_none() {
-            state.pending.remove(&kind);
+        let mut remove_unlisted = |component: &str, entries: &mut BTreeMap<_, Entry>| {
+            let known = entries.len();
+            entries.retain(|(of_kind, _), entry| {
+                *of_kind != kind || listed.contains(&entry.labelled.workload.uid) || entry.seen > mark.0
+            });
+            if entries.len() < known {
+                changed.insert(component.to_owned());
+            }
+        };
+        match component {
+            Some(component) => {
+                if let Some(entries) = state.entries.get_mut(component) {
+                    remove_unlisted(component, entries);
+                }
+            }
+            None => {
+                state.entries.iter_mut().for_each(|(component, entries)| remove_unlisted(component, entries));
+                if state.pending.remove(&kind) {
+                    return self.changed.touch_all();
+                }
+            }
         }
-        self.touch();
+        self.changed.touch(changed.iter().map(String::as_str));
     }
 
     /// Reports that a watch has ended for good. No list revokes that: the cache would no longer be updated.
     pub fn fail(&self, error: ClusterError) {
         self.state.borrow_mut().failure.get_or_insert(error);
-        self.touch();
+        self.changed.touch_all();
     }
 
     /// Why the watch has ended, if it has.
@@ -192,8 +211,8 @@ impl WorkloadCache {
     #[must_use]
     pub fn labelled(&self, component: &str) -> Vec<LabelledWorkload> {
         let state = self.state.borrow();
-        let found = state.entries.iter().filter(|((of, _, _), _)| of == component);
-        found.map(|(_, entry)| entry.labelled.clone()).collect()
+        let found = state.entries.get(component).into_iter().flat_map(BTreeMap::values);
+        found.map(|entry| entry.labelled.clone()).collect()
     }
 
     /// The labels and annotations of a workload, as far as it is known.
@@ -205,7 +224,7 @@ impl WorkloadCache {
         name: &str,
     ) -> Option<(BTreeMap<String, String>, BTreeMap<String, String>)> {
         let state = self.state.borrow();
-        let entry = state.entries.get(&(component.to_owned(), kind, name.to_owned()))?;
+        let entry = state.entries.get(component)?.get(&(kind, name.to_owned()))?;
         Some(entry.labelled.labels_and_annotations())
     }
 
@@ -225,8 +244,10 @@ impl WorkloadCache {
         self.changed.subscribe()
     }
 
-    fn touch(&self) {
-        self.changed.send_modify(|count| *count += 1);
+    /// Subscribes to the later changes of a component's workloads.
+    #[must_use]
+    pub fn changes_of(&self, component: &str) -> watch::Receiver<u64> {
+        self.changed.subscribe_to(component)
     }
 }
 

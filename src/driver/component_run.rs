@@ -144,6 +144,7 @@ impl<'a> ComponentRun<'a> {
     ) -> Self {
         let whole = prepared.objects.iter().chain([&prepared.trait_objects]);
         for object in whole.flat_map(|objects| &objects.objects) {
+            watch.objects.cache.follow(&object.reference, &prepared.component);
             if let Some(before) = &object.before {
                 watch.objects.cache.apply(&object.reference, before);
             }

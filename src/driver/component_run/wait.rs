@@ -90,9 +90,9 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
-        let mut changes = self.watch.cache.changes();
-        let mut words = self.watch.records.changes();
-        let mut objects = self.watch.objects.cache.changes();
+        let mut changes = self.watch.cache.changes_of(&self.prepared.component);
+        let mut words = self.watch.records.changes_of(&self.prepared.component);
+        let mut objects = self.watch.objects.cache.changes_of(&self.prepared.component);
         // Whatever changed between the observation and this line must not be missed.
         let has_news =
             self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());

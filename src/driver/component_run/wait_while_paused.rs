@@ -34,7 +34,7 @@ impl ComponentRun<'_> {
         .await?;
         let mut remind = None;
         loop {
-            let mut changes = self.watch.records.changes();
+            let mut changes = self.watch.records.changes_of(&self.prepared.component);
             self.apply_watched_record();
             let pause = self.record.as_ref().and_then(|stored| stored.record.run.paused.clone());
             let Some(pause) = pause.filter(|_| self.is_paused()) else { break };

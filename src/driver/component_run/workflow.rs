@@ -172,7 +172,7 @@ impl ComponentRun<'_> {
     /// Waits for a while at a gate, and reports for what: at once where that is something else, and now and then.
     async fn pause_at_gate(&mut self, what: &str, on: String, at_most: Duration) -> Result<(), Failure> {
         self.check_deadline(&on)?;
-        let mut changes = self.watch.records.changes();
+        let mut changes = self.watch.records.changes_of(&self.prepared.component);
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
         if self.gate_notice.as_ref().is_none_or(|(reported, due)| reported != what || now >= *due) {
