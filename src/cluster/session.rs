@@ -9,7 +9,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, Resource};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::cluster::backoff::{Backoff, Jitter, Pace};
 use crate::cluster::classify::{self, ServerName};
@@ -21,6 +21,10 @@ use crate::cluster::response::{self, ServerWarnings};
 const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
 /// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
+
+/// How many requests of a process are under way at once, watches and the Lease apart. Each takes a connection, and a server
+/// that is asked for more at a time answers none of them sooner.
+const MOST_REQUESTS: usize = 16;
 
 /// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +66,10 @@ pub struct Session {
     was_connected: Rc<Cell<bool>>,
     observer: Option<Rc<RetryObserver>>,
     stop: Option<watch::Receiver<bool>>,
+    /// In which requests wait for others to end; `None` where they do not.
+    queue: Option<Rc<Semaphore>>,
+    /// Whether writes may be sent.
+    may_write: Option<Rc<dyn Fn() -> bool>>,
     part: Rc<Part>,
 }
 
@@ -121,8 +129,22 @@ impl Session {
         let jitter = Jitter::seeded(seed);
         let part = Rc::new(Part::new(&jitter));
         let (server, was_connected) = (ServerName::default(), Rc::default());
-        let (observer, stop) = (None, None);
-        Self { client, clock, timeouts, server, warnings, jitter, was_connected, observer, stop, part }
+        let (observer, stop, may_write) = (None, None, None);
+        let queue = Some(Rc::new(Semaphore::new(MOST_REQUESTS)));
+        Self {
+            client,
+            clock,
+            timeouts,
+            server,
+            warnings,
+            jitter,
+            was_connected,
+            observer,
+            stop,
+            queue,
+            may_write,
+            part,
+        }
     }
 
     /// The same session, whose errors name the server.
@@ -136,6 +158,18 @@ impl Session {
     #[must_use]
     pub fn with_separate_budget(&self) -> Self {
         Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
+    }
+
+    /// The same session, whose requests do not wait for others to end: those of a Lease, which expires meanwhile.
+    #[must_use]
+    pub fn without_queue(&self) -> Self {
+        Self { queue: None, ..self.clone() }
+    }
+
+    /// The same session, which sends a write only if this holds by the time that it is the write's turn.
+    #[must_use]
+    pub fn with_condition_of_writes(&self, may_write: impl Fn() -> bool + 'static) -> Self {
+        Self { may_write: Some(Rc::new(may_write)), ..self.clone() }
     }
 
     /// A backoff with the delays of this session's seed.
@@ -234,7 +268,8 @@ impl Session {
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
-        let answer = self.request_untracked(request).await;
+        let may_write = || self.may_write.as_ref().is_none_or(|may_write| may_write());
+        let answer = self.send(request, may_write).await;
         if !answer.as_ref().is_err_and(|error| self.is_retryable(error)) {
             self.recovered();
         }
@@ -249,8 +284,25 @@ impl Session {
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ClusterError> {
+        self.send(request, || true).await
+    }
+
+    async fn send<T>(
+        &self,
+        request: impl Future<Output = Result<T, kube::Error>>,
+        may_send: impl FnOnce() -> bool,
+    ) -> Result<T, ClusterError> {
+        // The deadline is the server's: it does not run while a request waits in the queue.
+        let turn = match &self.queue {
+            Some(queue) => queue.acquire().await.ok(),
+            None => None,
+        };
+        if !may_send() {
+            return Err(ClusterError::transient("the lease was not renewed while the request was queued"));
+        }
         let asked = self.clock.elapsed();
         let answer = self.clock.within(self.timeouts.request, request).await;
+        drop(turn);
         self.part.took.set((self.clock.elapsed() - asked).unsigned_abs());
         let Some(answer) = answer else {
             return Err(classify::timed_out(self.timeouts.request, &self.server));

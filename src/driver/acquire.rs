@@ -104,6 +104,6 @@ impl Claimant<'_> {
     }
 
     fn lock(&self, key: LeaseKey) -> LeaseLock {
-        LeaseLock::new(self.session.clone(), self.namespace, key, self.identity)
+        LeaseLock::new(self.session.without_queue(), self.namespace, key, self.identity)
     }
 }

@@ -376,8 +376,12 @@ impl<'a> ApplicationRun<'a> {
             self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
         }
         // Its retries have a budget of their own.
-        let context =
-            &Context { session: self.context.session.with_separate_budget(), ..self.context.clone() };
+        let session = self.context.session.with_separate_budget();
+        let session = match leadership {
+            Some(Leadership { lease, .. }) => session.with_condition_of_writes(lease.validity()),
+            None => session,
+        };
+        let context = &Context { session, ..self.context.clone() };
         let run = ComponentRun::new(context, self.watch, leadership, prepared);
         let (end, claimed) = run.in_workflow(predecessors, passed).run().await;
         if let (Some(leadership), Some(epoch)) = (leadership, claimed) {

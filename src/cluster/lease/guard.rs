@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -33,7 +34,7 @@ const RENEW_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::
 pub struct LeaseGuard {
     queue: LeaseLock,
     /// When the server was asked for the renewal that it granted last.
-    granted: Cell<Moment>,
+    granted: Rc<Cell<Moment>>,
     renewed: Notify,
     doubted: Notify,
     /// What the server said to the last renewal, if it can take none.
@@ -56,7 +57,7 @@ impl LeaseGuard {
     pub(super) fn taken(queue: LeaseLock, asked: Moment) -> Self {
         Self {
             queue,
-            granted: Cell::new(asked),
+            granted: Rc::new(Cell::new(asked)),
             renewed: Notify::new(),
             doubted: Notify::new(),
             refusal: RefCell::default(),
@@ -74,6 +75,12 @@ impl LeaseGuard {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.queue.session.clock().moment() < self.valid_until()
+    }
+
+    /// The same question, for whoever does not hold the guard.
+    pub fn validity(&self) -> impl Fn() -> bool + 'static {
+        let (granted, clock) = (Rc::clone(&self.granted), self.queue.session.clock().clone());
+        move || clock.moment() < granted.get().plus(RENEW_DEADLINE)
     }
 
     /// Waits until the Lease is renewed the next time.

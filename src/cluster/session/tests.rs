@@ -150,3 +150,53 @@ async fn the_failures_of_another_part_use_up_no_budget() {
         assert!(lasted >= session.outage(), "{lasted:?}");
     }
 }
+
+/// The deadline of a request begins when it is sent.
+#[tokio::test(start_paused = true)]
+async fn requests_wait_for_others_to_end_and_the_lease_does_not() {
+    let session = answering(1, 503);
+    let (under_way, most) = (Cell::new(0), Cell::new(0));
+    let request = |session: Session| {
+        let (under_way, most) = (&under_way, &most);
+        async move {
+            let answer = async {
+                under_way.set(under_way.get() + 1);
+                most.set(most.get().max(under_way.get()));
+                session.clock().pause(Duration::from_secs(20)).await;
+                under_way.set(under_way.get() - 1);
+                Ok(())
+            };
+            session.request_untracked(answer).await
+        }
+    };
+    let requests = (0..5 * MOST_REQUESTS).map(|_| request(session.clone()));
+    let answers = futures::future::join_all(requests).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(most.get(), MOST_REQUESTS);
+    let requests = (0..2 * MOST_REQUESTS).map(|_| request(session.without_queue()));
+    futures::future::join_all(requests).await;
+    assert_eq!(most.get(), 2 * MOST_REQUESTS);
+}
+
+/// The Lease may have expired by the time that it is a write's turn.
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_turn_is_too_late_is_not_sent() {
+    let may_write = Rc::new(Cell::new(true));
+    let asked = Rc::clone(&may_write);
+    let session = answering(1, 503).with_condition_of_writes(move || asked.get());
+    let sent = Cell::new(0);
+    let write = || async {
+        sent.set(sent.get() + 1);
+        session.clock().pause(Duration::from_secs(20)).await;
+        Ok(())
+    };
+    let writes = futures::future::join_all((0..=MOST_REQUESTS).map(|_| session.request_once(write())));
+    let expire = async {
+        session.clock().pause(Duration::from_secs(10)).await;
+        may_write.set(false);
+    };
+    let (written, ()) = tokio::join!(writes, expire);
+    assert_eq!(sent.get(), MOST_REQUESTS);
+    assert!(matches!(written.last(), Some(Err(ClusterError::Transient { .. }))), "{written:?}");
+    assert_eq!(session.request_untracked(write()).await, Ok(()), "what only reads is sent");
+}
