@@ -54,7 +54,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 62] = [
+const TESTS: [(&str, &[Need], TestFn); 63] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -127,6 +127,7 @@ const TESTS: [(&str, &[Need], TestFn); 62] = [
     ("proxies_are_used", PODS_AND_AUDIT, kubeconfigs::proxies),
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
     ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
+    ("a_workflow_is_held_until_it_is_promoted", PODS_AND_AUDIT, whole_components::workflow),
     (
         "whole_components_drop_what_batches_had",
         &[Need::Pods, Need::CloneSets],

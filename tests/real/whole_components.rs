@@ -77,6 +77,42 @@ pub(crate) fn walk(env: &RealEnv) {
     });
 }
 
+/// A workflow is held at its step, and waits for another application, of which the server knows no kind.
+pub(crate) fn workflow(env: &RealEnv) {
+    let namespace = &env.namespace;
+    let text = |wait: &str| {
+        format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
+             - {{name: queue, type: worker, properties: {{image: 'shop/queue:1'}}}}\n    \
+             - {{name: web, type: webservice, properties: {{image: 'shop/web:1', ports: [{{port: 80, expose: true}}]}}, \
+             traits: [{{type: rollout, properties: {{targetSize: 2}}}}]}}\n  workflow:\n    steps:\n{wait}      \
+             - {{name: first, type: apply-component, properties: {{component: queue}}}}\n      \
+             - {{name: approve, type: suspend}}\n      \
+             - {{name: second, type: apply-component, properties: {{component: web}}}}\n"
+        )
+    };
+    let wait = format!(
+        "      - {{name: data, type: depends-on-app, properties: {{name: db, namespace: {namespace}}}}}\n"
+    );
+    let late = env.rollout(&["apply", &shop(env, &text(&wait)), "--batch-timeout", "1s"]);
+    assert_eq!(late.code, Some(3), "{late:#?}");
+    assert!(late.stderr.contains("application `db` in namespace"), "{late:#?}");
+
+    let file = shop(env, &text(""));
+    let held = env.rollout(&["apply", &file]);
+    assert_eq!(held.code, Some(0), "{held:#?}");
+    assert!(held.stderr.contains("web: held at step `approve` of the workflow"), "{held:#?}");
+    let before = writes(env);
+    let again = env.rollout(&["apply", &file]);
+    assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
+    assert_eq!(env.kubectl(&["get", "deployments", "-o", "name"]).trim(), "deployment.apps/queue");
+    let promoted = env.rollout(&["promote", "shop"]);
+    assert_eq!(promoted.code, Some(0), "{promoted:#?}");
+    let before = writes(env);
+    let again = env.rollout(&["apply", &file]);
+    assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
+}
+
 /// The trait is lost with fields of its last revision, which must not stay.
 pub(crate) fn batches_become_whole(env: &RealEnv) {
     let apply = |kind: &str, properties: &str, traits: &str| {
