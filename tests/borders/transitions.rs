@@ -12,23 +12,29 @@ use crate::support::trial::case;
 const SEEDS: u64 = 15;
 const LENGTH: usize = 6;
 
-/// Whether the component exposes a port. The Service of a component that is applied as a whole leads to the port of every
-/// pod, so it is the same throughout.
+/// Whether the component exposes a port, and which. The Service of a component that is applied as a whole leads to the port
+/// of every pod, so only batches change it.
 #[derive(Clone, Copy)]
 enum Exposure {
     None,
-    Port,
+    Port(u16),
 }
 
 /// One manifest of a history. Its image is that of the one before, or a new one.
-fn manifest(rng: &mut Rng, version: u32, exposure: Exposure) -> Component {
+fn manifest(rng: &mut Rng, version: u32, exposure: &mut Exposure) -> Component {
     let size = 1 + rng.below(6);
     let web = web(version, size).unnamed();
+    let form = rng.below(3);
     let web = match exposure {
-        Exposure::Port => web.exposing(80),
+        Exposure::Port(port) => {
+            if form == 2 && rng.one_in(2) {
+                *port = if *port == 80 { 8080 } else { 80 };
+            }
+            web.exposing(*port)
+        }
         Exposure::None => web,
     };
-    match rng.below(3) {
+    match form {
         0 => web.plain(),
         1 => web.plain().storing(&version.to_string()),
         _ => web,
@@ -56,13 +62,13 @@ async fn objects_of(component: &Component) -> usize {
     remaining(&cluster).len()
 }
 
-async fn play(seed: u64, exposure: Exposure) {
+async fn play(seed: u64, mut exposure: Exposure) {
     let mut rng = Rng(seed);
     let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
     let mut version = 1;
     for step in 0..LENGTH {
         version += u32::from(!rng.one_in(3));
-        let component = manifest(&mut rng, version, exposure);
+        let component = manifest(&mut rng, version, &mut exposure);
         case(&format!("seed {seed}, step {step}: {}", component.line()));
         let from = cluster.mark().await;
         let manifest = [component];
@@ -80,7 +86,7 @@ async fn play(seed: u64, exposure: Exposure) {
 async fn deployments_keep_their_pods_and_leave_nothing() {
     for seed in 0..SEEDS {
         play(seed, Exposure::None).await;
-        play(seed, Exposure::Port).await;
+        play(seed, Exposure::Port(80)).await;
     }
 }
 
