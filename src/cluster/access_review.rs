@@ -63,7 +63,7 @@ pub fn rights_of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<
     let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
     // A removal claims what it removes.
     let writes = [
-        ("", "configmaps", &["patch"][..]),
+        ("", "configmaps", &["get", "patch"][..]),
         ("coordination.k8s.io", "leases", &["get", "create", "patch", "delete"]),
     ];
     let writes = writes

@@ -1,4 +1,5 @@
-//! Finding objects by name: one by one, or in one list if they are many; and those that a label names.
+//! Finding objects by name: one by one, or in one list if they are many and the user may list them; and those that a label
+//! names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,13 +57,22 @@ pub async fn find_objects(
     names: &BTreeSet<String>,
     selector: &str,
 ) -> Result<BTreeMap<String, DynamicObject>, ClusterError> {
-    let found: Vec<DynamicObject> = if names.len() <= MAX_GETS {
-        let found = names.iter().map(|name| session.read(|| api.get_opt(name)));
-        try_join_all(found).await?.into_iter().flatten().collect()
-    } else {
+    let listed = if names.len() > MAX_GETS {
         let params = ListParams::default().labels(selector);
-        let list = session.read(|| api.list(&params)).await?;
-        list.items.into_iter().filter(|object| names.contains(&object.name_any())).collect()
+        match session.read(|| api.list(&params)).await {
+            // To read each of them takes fewer rights.
+            Err(ClusterError::Forbidden(_)) => None,
+            list => Some(list?.items),
+        }
+    } else {
+        None
+    };
+    let found: Vec<DynamicObject> = match listed {
+        Some(all) => all.into_iter().filter(|object| names.contains(&object.name_any())).collect(),
+        None => {
+            let found = names.iter().map(|name| session.read(|| api.get_opt(name)));
+            try_join_all(found).await?.into_iter().flatten().collect()
+        }
     };
     Ok(found.into_iter().map(|object| (object.name_any(), object)).collect())
 }

@@ -31,12 +31,27 @@ pub enum RightPurpose {
     Diagnosis,
     /// A run foresees with them what would stop it.
     Checks,
-    /// Removing needs them besides.
-    Removal,
     /// A run shows itself in the optional views with them.
     Views,
-    /// Removing the views needs them.
-    RemovalOfViews,
+}
+
+/// What is done, as far as it needs rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// A run of a manifest.
+    Apply,
+    /// A run of what is recorded: a rollback, a promotion, another size.
+    Rerun,
+    /// Removing components, and whole applications.
+    Delete,
+    /// Pausing a run.
+    Pause,
+    /// Finding out what a run would do.
+    Plan,
+    /// Watching where components stand.
+    Status,
+    /// Listing revisions and runs.
+    History,
 }
 
 /// Rights of one purpose.
@@ -48,46 +63,81 @@ struct RightRow {
     verbs: &'static [&'static str],
     /// Verbs that are used where they are granted.
     optional: &'static [&'static str],
+    /// The verbs of other operations than runs.
+    others: &'static [(Operation, &'static [&'static str])],
     /// What the printed Role says beside it.
     note: &'static str,
 }
 
 const fn row(purpose: RightPurpose, group: &'static str, resources: &'static [&'static str]) -> RightRow {
-    RightRow { purpose, group, resources, verbs: &[], optional: &[], note: "" }
+    RightRow { purpose, group, resources, verbs: &[], optional: &[], others: &[], note: "" }
 }
 
 const COMMON: &[&str] = &["get", "list", "watch", "create", "patch"];
+
+/// What operations other than runs do with workloads.
+const OTHERS: &[(Operation, &[&str])] = &[
+    (Operation::Delete, &["list", "delete"]),
+    (Operation::Pause, &["list"]),
+    (Operation::Plan, &["get", "list"]),
+    (Operation::Status, &["list", "watch"]),
+    (Operation::History, &["list"]),
+];
 
 /// The table. Its order is that of the printed Role.
 static TABLE: &[RightRow] = &[
     RightRow {
         verbs: &["get", "list", "watch", "create", "patch", "delete"],
+        others: OTHERS,
         ..row(RightPurpose::Workloads(WorkloadKind::Deployment), "apps", &["deployments"])
     },
     RightRow {
         verbs: COMMON,
+        others: OTHERS,
         note: "only for CloneSets",
         ..row(RightPurpose::Workloads(WorkloadKind::CloneSet), "apps.kruise.io", &["clonesets"])
     },
     RightRow {
         verbs: COMMON,
+        others: OTHERS,
         note: "only for StatefulSets",
         ..row(RightPurpose::Workloads(WorkloadKind::StatefulSet), "apps", &["statefulsets"])
     },
     RightRow {
         verbs: &["get", "list", "create"],
         optional: &["delete"],
+        others: &[
+            (Operation::Delete, &["list", "delete"]),
+            (Operation::Plan, &["get", "list"]),
+            (Operation::History, &["list"]),
+        ],
         ..row(RightPurpose::Runs, "apps", &["controllerrevisions"])
     },
-    RightRow { verbs: COMMON, ..row(RightPurpose::Runs, "", &["configmaps"]) },
+    RightRow {
+        verbs: COMMON,
+        others: &[
+            (Operation::Delete, &["get", "list", "patch", "delete"]),
+            (Operation::Pause, &["get", "list", "patch"]),
+            (Operation::Plan, &["get", "list"]),
+            (Operation::Status, &["list", "watch"]),
+            (Operation::History, &["list"]),
+        ],
+        ..row(RightPurpose::Runs, "", &["configmaps"])
+    },
     RightRow {
         verbs: &["get", "create", "patch"],
         optional: &["list", "watch"],
+        others: &[
+            (Operation::Delete, &["get", "list", "watch", "create", "patch", "delete"]),
+            (Operation::Pause, &["get"]),
+            (Operation::Status, &["get"]),
+        ],
         ..row(RightPurpose::Runs, "coordination.k8s.io", &["leases"])
     },
     RightRow {
         verbs: &["get", "create", "patch"],
         optional: &["delete"],
+        others: &[(Operation::Delete, &["list", "delete"]), (Operation::Plan, &["get"])],
         note: "only for components that expose ports",
         ..row(RightPurpose::Services, "", &["services"])
     },
@@ -103,51 +153,47 @@ static TABLE: &[RightRow] = &[
     },
     RightRow {
         optional: &["list"],
+        others: &[(Operation::Plan, &["list"])],
         note: "for preflight checks",
         ..row(RightPurpose::Checks, "autoscaling", &["horizontalpodautoscalers"])
     },
     RightRow {
         optional: &["list"],
+        others: &[(Operation::Plan, &["list"])],
         note: "for preflight checks",
         ..row(RightPurpose::Checks, "", &["resourcequotas"])
     },
     RightRow {
         optional: &["list"],
+        others: &[(Operation::Plan, &["list"])],
         note: "for preflight checks",
         ..row(RightPurpose::Checks, "policy", &["poddisruptionbudgets"])
     },
     RightRow {
         optional: &["get"],
+        others: &[(Operation::Plan, &["get"])],
         note: "for preflight checks",
         ..row(RightPurpose::Checks, "", &["namespaces"])
     },
     RightRow {
         optional: &["create"],
+        others: &[(Operation::Plan, &["create"])],
         note: "for preflight checks: creates a pod in a dry run",
         ..row(RightPurpose::Checks, "", &["pods"])
     },
     RightRow {
-        verbs: &["delete"],
-        note: "the rest is for `rollout delete`",
-        ..row(RightPurpose::Removal, "apps", &["statefulsets"])
-    },
-    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "apps.kruise.io", &["clonesets"]) },
-    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "", &["configmaps"]) },
-    RightRow { verbs: &["list"], ..row(RightPurpose::Removal, "", &["services"]) },
-    RightRow { verbs: &["delete"], ..row(RightPurpose::Removal, "coordination.k8s.io", &["leases"]) },
-    RightRow {
         verbs: &["get", "create", "patch"],
+        others: &[(Operation::Delete, &["get", "delete"])],
         note: "to show runs in the kinds of `rollout crds`",
         ..row(RightPurpose::Views, "core.oam.dev", &["applications"])
     },
     RightRow { verbs: &["patch"], ..row(RightPurpose::Views, "core.oam.dev", &["applications/status"]) },
     RightRow {
         verbs: &["get", "create", "patch"],
+        others: &[(Operation::Delete, &["get", "delete"])],
         ..row(RightPurpose::Views, "standard.oam.dev", &["rollouts"])
     },
     RightRow { verbs: &["patch"], ..row(RightPurpose::Views, "standard.oam.dev", &["rollouts/status"]) },
-    RightRow { verbs: &["delete"], ..row(RightPurpose::RemovalOfViews, "core.oam.dev", &["applications"]) },
-    RightRow { verbs: &["delete"], ..row(RightPurpose::RemovalOfViews, "standard.oam.dev", &["rollouts"]) },
 ];
 
 /// The order in which verbs are printed.
@@ -166,30 +212,87 @@ pub fn used_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>
 
 /// The rights that a run of these kinds of workload needs.
 pub fn rights_of_run(
+    operation: Operation,
     kinds: &BTreeSet<WorkloadKind>,
     exposes: Option<RightPurpose>,
 ) -> impl Iterator<Item = Right<'static>> + use<> {
     let workloads: Vec<RightPurpose> = kinds.iter().copied().map(RightPurpose::Workloads).collect();
-    workloads.into_iter().chain([RightPurpose::Runs]).chain(exposes).flat_map(required_rights)
+    let rights = workloads.into_iter().chain([RightPurpose::Runs]).chain(exposes).flat_map(required_rights);
+    rights.filter(move |right| operation != Operation::Rerun || !is_for_manifests(*right))
 }
 
-/// The rules of a Role with the rights of some purposes, as YAML, each with what it is for.
+/// Whether only a run of a manifest needs it: it records revisions.
+fn is_for_manifests(right: Right<'_>) -> bool {
+    (right.verb, right.resource) == ("create", "controllerrevisions")
+}
+
+/// Every right that an operation uses for a purpose.
+pub fn rights_of(operation: Operation, purpose: RightPurpose) -> Vec<Right<'static>> {
+    let rows = TABLE.iter().filter(|row| row.purpose == purpose);
+    rows.flat_map(|row| row.rights_of(operation)).collect()
+}
+
+/// The rules of a Role with the rights of operations for some purposes, as YAML, each with what it is for. `objects` are
+/// rights on other kinds, in their order.
 #[must_use]
-pub fn role_rules(is_wanted: impl Fn(RightPurpose) -> bool) -> String {
+pub fn role_rules(
+    operations: &[Operation],
+    is_wanted: impl Fn(RightPurpose) -> bool,
+    objects: &[ObjectRights],
+) -> String {
     let mut text = "rules:\n".to_owned();
-    for RightRow { group, resources, verbs, optional, note, .. } in
-        TABLE.iter().filter(|row| is_wanted(row.purpose))
-    {
-        let group = if group.is_empty() { "\"\"" } else { group };
-        let resources = resources.join(", ");
-        let is_granted = |verb: &&&str| verbs.contains(verb) || optional.contains(verb);
-        let verbs: Vec<&str> = ORDER.iter().filter(is_granted).copied().collect();
-        let verbs = verbs.join(", ");
-        let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
-        let _ =
-            writeln!(text, "  - {{apiGroups: [{group}], resources: [{resources}], verbs: [{verbs}]}}{note}");
+    for row in TABLE.iter().filter(|row| is_wanted(row.purpose)) {
+        let rights: Vec<Right<'_>> = operations.iter().flat_map(|one| row.rights_of(*one)).collect();
+        let verbs: Vec<&str> = rights.iter().map(|right| right.verb).collect();
+        add_rule(&mut text, row.group, row.resources, &verbs, row.note);
+    }
+    let granted = granted_rights(operations, &is_wanted);
+    for ObjectRights { group, resource, verbs } in objects {
+        let is_new = |verb: &&str| !granted.contains(&Right { verb, group, resource });
+        let verbs: Vec<&str> = verbs.iter().copied().filter(is_new).collect();
+        add_rule(&mut text, group, &[resource], &verbs, "for objects of the manifest");
     }
     text
+}
+
+fn granted_rights(operations: &[Operation], is_wanted: impl Fn(RightPurpose) -> bool) -> Vec<Right<'static>> {
+    let rows = TABLE.iter().filter(|row| is_wanted(row.purpose));
+    rows.flat_map(|row| operations.iter().flat_map(|one| row.rights_of(*one))).collect()
+}
+
+/// What an operation does with objects that are applied as a whole, and with those of traits.
+#[must_use]
+pub fn verbs_on_objects(operation: Operation, is_awaited: bool) -> &'static [&'static str] {
+    match (operation, is_awaited) {
+        (Operation::Apply | Operation::Rerun, true) => &ORDER,
+        (Operation::Apply | Operation::Rerun, false) => &["get", "create", "patch", "delete"],
+        (Operation::Status, true) => &["get", "list", "watch"],
+        (Operation::Status, false) | (Operation::Plan, _) => &["get"],
+        (Operation::Delete, _) => &["get", "delete"],
+        (Operation::Pause | Operation::History, _) => &[],
+    }
+}
+
+/// What the rules of a Role say about the kind of objects of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRights {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The plural.
+    pub resource: String,
+    /// What is done.
+    pub verbs: Vec<&'static str>,
+}
+
+fn add_rule(text: &mut String, group: &str, resources: &[&str], verbs: &[&str], note: &str) {
+    let verbs: Vec<&str> = ORDER.into_iter().filter(|verb| verbs.contains(verb)).collect();
+    if verbs.is_empty() {
+        return;
+    }
+    let group = if group.is_empty() { "\"\"" } else { group };
+    let (resources, verbs) = (resources.join(", "), verbs.join(", "));
+    let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
+    let _ = writeln!(text, "  - {{apiGroups: [{group}], resources: [{resources}], verbs: [{verbs}]}}{note}");
 }
 
 /// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
@@ -213,6 +316,24 @@ pub fn describe_rights(rights: &[Right<'_>]) -> String {
 }
 
 impl RightRow {
+    fn rights_of(&self, operation: Operation) -> Vec<Right<'static>> {
+        match operation {
+            Operation::Apply => self.rights(self.verbs).chain(self.rights(self.optional)).collect(),
+            Operation::Rerun => {
+                let rights = self.rights(self.verbs).chain(self.rights(self.optional));
+                rights.filter(|right| !is_for_manifests(*right)).collect()
+            }
+            Operation::Delete
+            | Operation::Pause
+            | Operation::Plan
+            | Operation::Status
+            | Operation::History => {
+                let others = self.others.iter().filter(|(of, _)| *of == operation);
+                others.flat_map(|(_, verbs)| self.rights(verbs)).collect()
+            }
+        }
+    }
+
     fn rights(&self, verbs: &'static [&'static str]) -> impl Iterator<Item = Right<'static>> {
         let (group, resources) = (self.group, self.resources);
         let of_resource = move |resource: &'static &'static str| {
@@ -240,7 +361,9 @@ mod tests {
     #[test]
     fn every_verb_of_the_table_is_printed() {
         for row in TABLE {
-            for verb in row.verbs.iter().chain(row.optional) {
+            for verb in
+                row.verbs.iter().chain(row.optional).chain(row.others.iter().flat_map(|(_, verbs)| *verbs))
+            {
                 assert!(ORDER.contains(verb), "{verb}");
             }
         }
@@ -249,12 +372,13 @@ mod tests {
     #[test]
     fn a_run_needs_what_its_kinds_take() {
         let kinds = BTreeSet::from([WorkloadKind::StatefulSet]);
-        let rights: Vec<Right<'_>> = rights_of_run(&kinds, None).collect();
+        let rights: Vec<Right<'_>> = rights_of_run(Operation::Apply, &kinds, None).collect();
         let has = |verb, group, resource| rights.contains(&Right { verb, group, resource });
         assert!(has("patch", "apps", "statefulsets") && has("create", "coordination.k8s.io", "leases"));
         assert!(!has("get", "apps", "deployments") && !has("get", "", "services"));
         assert!(!has("delete", "apps", "controllerrevisions"), "pruning is no reason to refuse a run");
-        let of_services: Vec<Right<'_>> = rights_of_run(&kinds, Some(RightPurpose::Services)).collect();
+        let of_services: Vec<Right<'_>> =
+            rights_of_run(Operation::Apply, &kinds, Some(RightPurpose::Services)).collect();
         assert!(of_services.contains(&Right { verb: "get", group: "", resource: "services" }));
     }
 }

@@ -81,6 +81,27 @@ pub async fn find_kinds<'a>(
     Ok(wanted.into_iter().zip(found).collect())
 }
 
+/// How a kind is named in the API, as far as that is known without asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KindNames {
+    /// It is a kind of Kubernetes itself.
+    Known(ServedKind),
+    /// It is another: its plural is what its name suggests, and its objects have a namespace, as most have.
+    Assumed(ServedKind),
+}
+
+/// How a kind is named in the API, without asking.
+#[must_use]
+pub fn guess_kind(api_version: &str, kind: &str) -> KindNames {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    if BUILT_IN.contains(&group) {
+        let scope = if CLUSTER_SCOPED.contains(&kind) { KindScope::Cluster } else { KindScope::Namespaced };
+        return KindNames::Known(ServedKind { resource, scope });
+    }
+    KindNames::Assumed(ServedKind { resource, scope: KindScope::Namespaced })
+}
+
 /// Finds how a kind is served; `None` where it is not.
 ///
 /// # Errors
@@ -90,12 +111,11 @@ pub async fn find_kind(
     api_version: &str,
     kind: &str,
 ) -> Result<Option<ServedKind>, ClusterError> {
+    if let KindNames::Known(kind) = guess_kind(api_version, kind) {
+        return Ok(Some(kind));
+    }
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let named = GroupVersionKind::gvk(group, version, kind);
-    if BUILT_IN.contains(&group) {
-        let scope = if CLUSTER_SCOPED.contains(&kind) { KindScope::Cluster } else { KindScope::Namespaced };
-        return Ok(Some(ServedKind { resource: ApiResource::from_gvk(&named), scope }));
-    }
     let list = match session.read(|| session.discover(api_version)).await {
         Ok(list) => list,
         Err(ClusterError::NotFound(_)) => return Ok(None),

@@ -82,6 +82,17 @@ impl Rejected {
     fn of_first(request: &RolloutRequest, failure: Failure) -> Self {
         Self::Components(vec![Rejection { component: request.components[0].name.clone(), failure }])
     }
+
+    /// The failure of all of them, or of the first.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Application(failure) => failure,
+            Self::Components(rejections) => match rejections.into_iter().next() {
+                Some(first) => first.failure,
+                None => Failure::new(FailureKind::Internal, "a request was rejected without a reason"),
+            },
+        }
+    }
 }
 
 impl From<ClusterError> for Rejected {
@@ -160,22 +171,19 @@ impl<'a> ApplicationRun<'a> {
         })
     }
 
-    /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one, and that
-    /// nothing that can be known beforehand stops it. Returns the views that the run may update.
-    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
-        let Self { context, request, .. } = self;
-        let (session, kinds) = (&context.session, request.kinds());
+    /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one.
+    pub async fn check_rights(&self, components: &[PreparedComponent]) -> Result<AccessReview<'a>, Rejected> {
+        let (request, kinds) = (self.request, self.request.kinds());
         let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
         let exposes = is_touched.then_some(RightPurpose::Services);
-        let (access, mirror) =
-            tokio::join!(AccessReview::load(session, &request.namespace), StatusMirror::discover(session));
-        let access = access?;
+        let access = AccessReview::load(&self.context.session, &request.namespace).await?;
         let removes = components
             .iter()
             .flat_map(|prepared| &prepared.service_changes)
             .any(|change| matches!(change, Change::Remove(_)));
         let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
-        let mut rights: Vec<Right<'_>> = permissions::rights_of_run(&kinds, exposes).chain(removal).collect();
+        let mut rights: Vec<Right<'_>> =
+            permissions::rights_of_run(request.operation(), &kinds, exposes).chain(removal).collect();
         for right in components.iter().flat_map(PreparedComponent::rights_on_objects) {
             if !rights.contains(&right) {
                 rights.push(right);
@@ -185,6 +193,15 @@ impl<'a> ApplicationRun<'a> {
             let hint = "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`";
             return Err(Failure::refused(reason).hint(hint).into());
         }
+        Ok(access)
+    }
+
+    /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it. Returns
+    /// the views that the run may update.
+    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
+        let session = &self.context.session;
+        let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
+        let access = access?;
         self.check_cluster(components).await?;
         let judged = components.iter().map(|prepared| async {
             let judged = dry_run_objects(session, prepared).await;

@@ -108,7 +108,18 @@ impl ComponentServices {
         // Whatever was asked of it before, a revision without ports has never had a Service.
         let may_expose =
             |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
-        let must_look = wanted.as_ref().is_some_and(is_exposing) || kind == WorkloadKind::StatefulSet;
+        // Those of revisions that may have pods, which a run without a manifest would leave without their ports.
+        let is_concerned = |one: &&StoredRevision| {
+            let run = record.map(|record| &record.run.spec);
+            one.name == target.name
+                || run.is_some_and(|run| run.target == one.name || run.sources.contains(&one.name))
+        };
+        let is_known_to_expose =
+            |one: &StoredRevision| recorded(&one.name).or(one.exposes.as_ref()).is_some_and(is_exposing);
+        let must_look = match &wanted {
+            Some(wanted) => is_exposing(wanted),
+            None => revisions().filter(is_concerned).any(is_known_to_expose),
+        } || kind == WorkloadKind::StatefulSet;
         if !must_look && !revisions().any(may_expose) {
             component_services.outlines.clear();
             return Ok(component_services);

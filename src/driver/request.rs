@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::cluster::lease::Acquisition;
+use crate::cluster::permissions::Operation;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::render;
@@ -230,6 +231,13 @@ impl RolloutRequest {
     #[must_use]
     pub fn kinds(&self) -> BTreeSet<WorkloadKind> {
         self.components.iter().map(ComponentRequest::kind).collect()
+    }
+
+    /// What it needs rights for: only manifests lead to new revisions.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        let is_manifest = |one: &ComponentRequest| matches!(one.intent, Intent::Manifest { .. });
+        if self.components.iter().any(is_manifest) { Operation::Apply } else { Operation::Rerun }
     }
 
     /// The components' names.

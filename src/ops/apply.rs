@@ -105,6 +105,24 @@ pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<Applic
     }
 }
 
+/// Makes sure that a request is not rejected, for want of rights or for another reason that is known beforehand.
+///
+/// # Errors
+/// The first rejection, and the server's last error.
+pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
+    let watches = NamespaceWatch::of_requests(std::slice::from_ref(request));
+    let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
+    let work = async {
+        let components = run.read_and_resolve().await?;
+        run.check_rights(&components).await.map(drop)
+    };
+    let checked = tokio::select! {
+        checked = work => checked,
+        () = namespace_watch::feed_all(context, &watches) => Ok(()),
+    };
+    checked.map_err(Rejected::into_failure)
+}
+
 /// Rolls one application out: the pipeline.
 ///
 /// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::application::Application;
 use crate::oam::hash::fnv1a;
-use crate::ops::rbac::{self, Rights, Views};
+use crate::ops::rbac::{self, Operation, RoleRequest, Views};
 use crate::report::structured;
 
 /// The service account of the Job's pods.
@@ -35,7 +35,7 @@ pub struct JobRequest<'a> {
     /// The identity of its runs; `None` is one after the Job's name.
     pub identity: Option<&'a str>,
     /// What its service account may do.
-    pub rights: Rights,
+    pub operations: &'a [Operation],
     /// Exit codes with which the Job fails; with any other, its pod is replaced.
     pub final_exit_codes: &'a [u8],
 }
@@ -54,8 +54,14 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     let name = job_name(&request);
     let job = job_object(&name, &request);
     let documents = [manifests(&name, request.namespace, request.manifests), job];
-    let mut text = rbac::role(Some(request.namespace), request.rights, Views::None)
-        + &rbac::binding(ACCOUNT, request.namespace);
+    let role = RoleRequest {
+        name: ACCOUNT,
+        namespace: Some(request.namespace),
+        operations: request.operations,
+        views: Views::None,
+        applications: request.applications,
+    };
+    let mut text = rbac::roles(role, Some(ACCOUNT));
     text.extend(documents.iter().map(|document| format!("---\n{}", structured::to_yaml(document))));
     Ok(text)
 }

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use crate::cluster::access_review::AccessReview;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, Expiry, LeaseKey};
+use crate::cluster::permissions::{self, Operation, RightPurpose};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::context::Context;
@@ -49,6 +51,14 @@ pub enum Paused {
 pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<Paused, Failure> {
     let session = &context.session;
     let found = component.load_record(context).await?;
+    // Whether the run has stopped is known from its Lease, so that must be readable before anything is written.
+    let access = AccessReview::load(session, &component.namespace).await?;
+    let purposes = [RightPurpose::Runs, RightPurpose::Workloads(found.run.spec.kind)];
+    let rights = purposes.into_iter().flat_map(|purpose| permissions::rights_of(Operation::Pause, purpose));
+    if let Some(reason) = access.missing_permissions(rights).await? {
+        let hint = "ask for the Role that `rollout rbac --for pause` prints";
+        return Err(Failure::refused(reason).hint(hint));
+    }
     let at = ComponentRef { namespace: &component.namespace, component: &found.component };
     let pause = Pause { by: context.identity.clone(), at: session.clock().now() };
     let is_open = |record: &Record| record.run.outcome.is_resumable();

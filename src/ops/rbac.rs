@@ -1,21 +1,22 @@
-//! The Role that an operation needs, and its binding to a service account, as YAML documents.
+//! The Roles that operations need, and their bindings to a service account, as YAML documents.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::ApiResource;
 use serde_json::{Value, json};
 
-use crate::cluster::permissions::{self, RightPurpose};
+use crate::cluster::permissions::{self, ObjectRights, RightPurpose};
+use crate::cluster::served_kind::{KindNames, guess_kind};
+use crate::oam::application::Application;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::object::ObjectRef;
+use crate::oam::render::{render_objects, render_trait_objects, services};
+use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::structured;
 
-/// The Role's name.
-const NAME: &str = "rollout";
+pub use crate::cluster::permissions::Operation;
 
-/// Which operations the Role permits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
-    /// Those that roll out.
-    Rolling,
-    /// Deletion as well, for `rollout delete` and `apply --prune`.
-    Removing,
-}
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// Whether the Role permits to write the optional views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,50 +27,152 @@ pub enum Views {
     Shown,
 }
 
-/// The Role, in a namespace or without one.
-#[must_use]
-pub fn role(namespace: Option<&str>, rights: Rights, views: Views) -> String {
-    let mut metadata = json!({"name": NAME});
-    if let Some(namespace) = namespace {
-        metadata["namespace"] = json!(namespace);
-    }
-    let head = structured::to_yaml(&json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": metadata,
-    }));
-    let (removes, shows) = (rights == Rights::Removing, views == Views::Shown);
-    let is_wanted = |purpose: RightPurpose| match purpose {
-        RightPurpose::Runs
-        | RightPurpose::Workloads(_)
-        | RightPurpose::Services
-        | RightPurpose::Diagnosis
-        | RightPurpose::Checks => true,
-        RightPurpose::Removal => removes,
-        RightPurpose::Views => shows,
-        RightPurpose::RemovalOfViews => removes && shows,
-    };
-    head + &permissions::role_rules(is_wanted)
+/// What a Role is for.
+#[derive(Debug, Clone, Copy)]
+pub struct RoleRequest<'a> {
+    /// The Role's name.
+    pub name: &'a str,
+    /// The namespace; `None` is that of the manifests, or whichever the Role is applied to.
+    pub namespace: Option<&'a str>,
+    /// What it permits.
+    pub operations: &'a [Operation],
+    /// Whether that includes the views.
+    pub views: Views,
+    /// The applications that it is for; with none, it has the rules for every kind of workload, and none for objects.
+    pub applications: &'a [Application],
 }
 
-/// A service account and the binding of the Role to it, as further documents.
+/// Where a Role is needed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// In this namespace; `None` is whichever it is applied to.
+    Namespace(Option<String>),
+    /// Outside of namespaces.
+    Cluster,
+}
+
+/// What is needed in a place.
+#[derive(Debug, Default)]
+struct Needs {
+    /// Whether applications are there, and not only some of their objects.
+    is_home: bool,
+    /// The kinds that components run as.
+    kinds: BTreeSet<WorkloadKind>,
+    has_services: bool,
+    objects: Vec<ObjectRights>,
+}
+
+/// The Role, and those on objects elsewhere: in other namespaces, and a ClusterRole for objects without one. With an
+/// account, it follows, and the bindings of the Roles to it.
 #[must_use]
-pub fn binding(account: &str, namespace: &str) -> String {
-    let documents: [Value; 2] = [
-        json!({
+pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
+    let RoleRequest { name, operations, .. } = request;
+    let needs = needs_of(request);
+    let (homes, others): (Vec<_>, Vec<_>) = needs.iter().partition(|(_, needs)| needs.is_home);
+    let mut documents = Vec::new();
+    for (place, needs) in homes.iter().chain(&others) {
+        let is_any = request.applications.is_empty();
+        let is_wanted = |purpose: RightPurpose| match purpose {
+            RightPurpose::Runs | RightPurpose::Diagnosis | RightPurpose::Checks => needs.is_home,
+            RightPurpose::Workloads(kind) => is_any || needs.kinds.contains(&kind),
+            RightPurpose::Services => is_any || needs.has_services,
+            RightPurpose::Views => needs.is_home && request.views == Views::Shown,
+        };
+        let metadata = place.metadata(name);
+        let head = json!({"apiVersion": RBAC, "kind": place.role_kind(), "metadata": metadata});
+        let rules = permissions::role_rules(operations, is_wanted, &needs.objects);
+        documents.push(structured::to_yaml(&head) + &rules);
+    }
+    if let (Some(account), Some((Place::Namespace(Some(home)), _))) = (account, homes.first()) {
+        let account_object = json!({
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": {"name": account, "namespace": namespace},
-        }),
+            "metadata": {"name": account, "namespace": home},
+        });
+        documents.push(structured::to_yaml(&account_object));
+        let places = homes.iter().chain(&others).map(|(place, _)| place);
+        documents.extend(places.map(|place| structured::to_yaml(&place.binding(name, account, home))));
+    }
+    documents.join("---\n")
+}
+
+/// What the applications need, by place.
+fn needs_of(request: RoleRequest<'_>) -> BTreeMap<Place, Needs> {
+    let mut needs: BTreeMap<Place, Needs> = BTreeMap::new();
+    if request.applications.is_empty() {
+        let home = Place::Namespace(request.namespace.map(str::to_owned));
+        needs.insert(home, Needs { is_home: true, ..Needs::default() });
+    }
+    for application in request.applications {
+        let namespace = request.namespace.or(application.namespace.as_deref());
+        // No object says it, so it may be any.
+        let rendered_in = namespace.unwrap_or("default");
+        let home = Place::Namespace(namespace.map(str::to_owned));
+        for component in &application.components {
+            let of_home = needs.entry(home.clone()).or_default();
+            of_home.is_home = true;
+            of_home.kinds.insert(component.kind.workload().unwrap_or_default());
+            of_home.has_services |=
+                !services::render_services(application, component, rendered_in).is_empty();
+            let objects = match component.rollout {
+                Some(_) => render_trait_objects(application, component, rendered_in),
+                None => render_objects(application, component, rendered_in, ""),
+            };
+            for reference in objects.iter().filter_map(ObjectRef::of) {
+                let (KindNames::Known(kind) | KindNames::Assumed(kind)) =
+                    guess_kind(&reference.api_version, &reference.kind);
+                let place = match kind.namespace_of(&reference, rendered_in) {
+                    None => Place::Cluster,
+                    Some(found) if found == rendered_in => home.clone(),
+                    Some(found) => Place::Namespace(Some(found.to_owned())),
+                };
+                needs.entry(place).or_default().add(&kind.resource, request.operations);
+            }
+        }
+    }
+    needs
+}
+
+impl Needs {
+    fn add(&mut self, kind: &ApiResource, operations: &[Operation]) {
+        let is_awaited = has_readiness_rule(&kind.group, &kind.kind);
+        let verbs: Vec<&str> = operations
+            .iter()
+            .flat_map(|one| permissions::verbs_on_objects(*one, is_awaited))
+            .copied()
+            .collect();
+        let rights = ObjectRights { group: kind.group.clone(), resource: kind.plural.clone(), verbs };
+        if !self.objects.contains(&rights) {
+            self.objects.push(rights);
+        }
+    }
+}
+
+impl Place {
+    fn role_kind(&self) -> &'static str {
+        match self {
+            Self::Namespace(_) => "Role",
+            Self::Cluster => "ClusterRole",
+        }
+    }
+
+    fn metadata(&self, name: &str) -> Value {
+        match self {
+            Self::Namespace(Some(namespace)) => json!({"name": name, "namespace": namespace}),
+            Self::Namespace(None) | Self::Cluster => json!({"name": name}),
+        }
+    }
+
+    /// The binding of its Role to an account of the namespace `home`.
+    fn binding(&self, role: &str, account: &str, home: &str) -> Value {
         json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": account, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        }),
-    ];
-    documents.iter().map(|document| format!("---\n{}", structured::to_yaml(document))).collect()
+            "apiVersion": RBAC,
+            "kind": format!("{}Binding", self.role_kind()),
+            "metadata": self.metadata(account),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": self.role_kind(), "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
+        })
+    }
 }
 
 #[cfg(test)]
@@ -78,7 +181,14 @@ mod tests {
 
     #[test]
     fn readme_has_the_same_role() {
-        let role = role(None, Rights::Rolling, Views::None);
+        let request = RoleRequest {
+            name: "rollout",
+            namespace: None,
+            operations: &[Operation::Apply],
+            views: Views::None,
+            applications: &[],
+        };
+        let role = roles(request, None);
         assert!(include_str!("../../README.md").contains(&role), "{role}");
     }
 }

@@ -24,10 +24,224 @@ fn the_role_is_for_whichever_namespace_it_is_applied_to() {
     assert_eq!(env.run("rbac --service-account ci").code, Some(2));
     let rules = |line: &str| env.run_ok(line).stdout;
     let views = "{apiGroups: [standard.oam.dev], resources: [rollouts], verbs: [get, create, patch]}";
-    let removal = "{apiGroups: [standard.oam.dev], resources: [rollouts], verbs: [delete]}";
+    let removal =
+        "{apiGroups: [standard.oam.dev], resources: [rollouts], verbs: [get, create, patch, delete]}";
     assert!(!rules("rbac --with-delete").contains("oam.dev"));
     assert!(rules("rbac --with-views").contains(views) && !rules("rbac --with-views").contains(removal));
     assert!(rules("rbac --with-views --with-delete").contains(removal));
+}
+
+/// Each command has a Role of its own, with a name of its own.
+#[test]
+fn a_role_for_a_command_has_what_the_command_needs() {
+    let env = TestEnv::new();
+    insta::assert_snapshot!(env.run_ok("rbac --for read-only").stdout, @r#"
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout-read-only
+    rules:
+      - {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch]}
+      - {apiGroups: [apps.kruise.io], resources: [clonesets], verbs: [get, list, watch]} # only for CloneSets
+      - {apiGroups: [apps], resources: [statefulsets], verbs: [get, list, watch]} # only for StatefulSets
+      - {apiGroups: [apps], resources: [controllerrevisions], verbs: [get, list]}
+      - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}
+      - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get]}
+      - {apiGroups: [""], resources: [services], verbs: [get]} # only for components that expose ports
+      - {apiGroups: [autoscaling], resources: [horizontalpodautoscalers], verbs: [list]} # for preflight checks
+      - {apiGroups: [""], resources: [resourcequotas], verbs: [list]} # for preflight checks
+      - {apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list]} # for preflight checks
+      - {apiGroups: [""], resources: [namespaces], verbs: [get]} # for preflight checks
+      - {apiGroups: [""], resources: [pods], verbs: [create]} # for preflight checks: creates a pod in a dry run
+    "#);
+    insta::assert_snapshot!(env.run_ok("rbac --for pause -n shop").stdout, @r#"
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout-pause
+      namespace: shop
+    rules:
+      - {apiGroups: [apps], resources: [deployments], verbs: [list]}
+      - {apiGroups: [apps.kruise.io], resources: [clonesets], verbs: [list]} # only for CloneSets
+      - {apiGroups: [apps], resources: [statefulsets], verbs: [list]} # only for StatefulSets
+      - {apiGroups: [""], resources: [configmaps], verbs: [get, list, patch]}
+      - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get]}
+    "#);
+    insta::assert_snapshot!(env.run_ok("rbac --for status,history").stdout, @r#"
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout-status-history
+    rules:
+      - {apiGroups: [apps], resources: [deployments], verbs: [list, watch]}
+      - {apiGroups: [apps.kruise.io], resources: [clonesets], verbs: [list, watch]} # only for CloneSets
+      - {apiGroups: [apps], resources: [statefulsets], verbs: [list, watch]} # only for StatefulSets
+      - {apiGroups: [apps], resources: [controllerrevisions], verbs: [list]}
+      - {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}
+      - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get]}
+    "#);
+    for command in ["status", "history", "plan", "rehearse", "read-only"] {
+        let role = env.run_ok(&format!("rbac --for {command}")).stdout;
+        for verb in ["patch", "delete"] {
+            assert!(!role.contains(verb), "{command}: {role}");
+        }
+        // The pod of a check, in a dry run.
+        let creates = role.lines().filter(|line| line.contains("create"));
+        assert!(creates.into_iter().all(|line| line.ends_with("creates a pod in a dry run")), "{role}");
+    }
+    for command in ["undo", "abort", "promote", "resume", "scale"] {
+        let role = env.run_ok(&format!("rbac --for {command}")).stdout;
+        assert!(role.contains("[controllerrevisions], verbs: [get, list, delete]"), "{command}: {role}");
+    }
+    assert_eq!(env.run("rbac --for everything").code, Some(2));
+}
+
+/// What a manifest renders decides which rules there are.
+#[test]
+fn a_role_for_a_manifest_has_the_kinds_of_its_objects() {
+    let env = TestEnv::new();
+    env.write(
+        "app.yaml",
+        "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop}
+spec:
+  components:
+    - name: web
+      type: webservice
+      properties: {image: 'web:1'}
+      traits:
+        - {type: storage, properties: {configMap: [{name: c, mountPath: /c, data: {a: b}}], secret: [{name: s, mountPath: /s}]}}
+        - {type: rollout, properties: {targetSize: 2}}
+    - name: agent
+      type: daemon
+      properties: {image: 'agent:1'}
+    - name: objects
+      type: k8s-objects
+      properties:
+        objects:
+          - {apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}
+          - {apiVersion: v1, kind: ConfigMap, metadata: {name: m, namespace: other}}
+          - {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r}, rules: []}
+          - {apiVersion: example.com/v1, kind: Proxy, metadata: {name: p}}
+",
+    );
+    insta::assert_snapshot!(env.run_ok("rbac app.yaml -n shop --service-account ci").stdout, @r#"
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout
+      namespace: shop
+    rules:
+      - {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, create, patch, delete]}
+      - {apiGroups: [apps], resources: [controllerrevisions], verbs: [get, list, create, delete]}
+      - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch, create, patch]}
+      - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, list, watch, create, patch]}
+      - {apiGroups: [""], resources: [pods, events], verbs: [list]} # to explain why a batch is late
+      - {apiGroups: [""], resources: [pods/log], verbs: [get]} # to explain why a batch is late
+      - {apiGroups: [autoscaling], resources: [horizontalpodautoscalers], verbs: [list]} # for preflight checks
+      - {apiGroups: [""], resources: [resourcequotas], verbs: [list]} # for preflight checks
+      - {apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list]} # for preflight checks
+      - {apiGroups: [""], resources: [namespaces], verbs: [get]} # for preflight checks
+      - {apiGroups: [""], resources: [pods], verbs: [create]} # for preflight checks: creates a pod in a dry run
+      - {apiGroups: [""], resources: [configmaps], verbs: [delete]} # for objects of the manifest
+      - {apiGroups: [""], resources: [secrets], verbs: [get, create, patch, delete]} # for objects of the manifest
+      - {apiGroups: [apps], resources: [daemonsets], verbs: [get, list, watch, create, patch, delete]} # for objects of the manifest
+      - {apiGroups: [batch], resources: [jobs], verbs: [get, list, watch, create, patch, delete]} # for objects of the manifest
+      - {apiGroups: [example.com], resources: [proxies], verbs: [get, create, patch, delete]} # for objects of the manifest
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout
+      namespace: other
+    rules:
+      - {apiGroups: [""], resources: [configmaps], verbs: [get, create, patch, delete]} # for objects of the manifest
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: ClusterRole
+    metadata:
+      name: rollout
+    rules:
+      - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [get, create, patch, delete]} # for objects of the manifest
+    ---
+    apiVersion: v1
+    kind: ServiceAccount
+    metadata:
+      name: ci
+      namespace: shop
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: RoleBinding
+    metadata:
+      name: ci
+      namespace: shop
+    roleRef:
+      apiGroup: rbac.authorization.k8s.io
+      kind: Role
+      name: rollout
+    subjects:
+    - kind: ServiceAccount
+      name: ci
+      namespace: shop
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: RoleBinding
+    metadata:
+      name: ci
+      namespace: other
+    roleRef:
+      apiGroup: rbac.authorization.k8s.io
+      kind: Role
+      name: rollout
+    subjects:
+    - kind: ServiceAccount
+      name: ci
+      namespace: shop
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: ClusterRoleBinding
+    metadata:
+      name: ci
+    roleRef:
+      apiGroup: rbac.authorization.k8s.io
+      kind: ClusterRole
+      name: rollout
+    subjects:
+    - kind: ServiceAccount
+      name: ci
+      namespace: shop
+    "#);
+    insta::assert_snapshot!(env.run_ok("rbac -f app.yaml --for status").stdout, @r#"
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout-status
+    rules:
+      - {apiGroups: [apps], resources: [deployments], verbs: [list, watch]}
+      - {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}
+      - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get]}
+      - {apiGroups: [""], resources: [configmaps], verbs: [get]} # for objects of the manifest
+      - {apiGroups: [""], resources: [secrets], verbs: [get]} # for objects of the manifest
+      - {apiGroups: [apps], resources: [daemonsets], verbs: [get, list, watch]} # for objects of the manifest
+      - {apiGroups: [batch], resources: [jobs], verbs: [get, list, watch]} # for objects of the manifest
+      - {apiGroups: [example.com], resources: [proxies], verbs: [get]} # for objects of the manifest
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: rollout-status
+      namespace: other
+    rules:
+      - {apiGroups: [""], resources: [configmaps], verbs: [get]} # for objects of the manifest
+    ---
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: ClusterRole
+    metadata:
+      name: rollout-status
+    rules:
+      - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [get]} # for objects of the manifest
+    "#);
 }
 
 #[test]
@@ -83,7 +297,9 @@ fn a_job_that_removes_may_remove() {
         documents(&text).swap_remove(0)
     };
     let line = "job examples/express-server-v1.yaml --image x -n shop";
-    let (rolling, removing) = (first("rbac -n shop"), first("rbac -n shop --with-delete"));
+    let manifest = "examples/express-server-v1.yaml";
+    let rolling = first(&format!("rbac {manifest} -n shop"));
+    let removing = first(&format!("rbac -f {manifest} -n shop --with-delete"));
     assert_eq!(first(line), rolling);
     assert_eq!(first(&format!("{line} -- --prune -y")), removing);
     assert_eq!(first(&format!("{line} -- --identity=--prune")), rolling);

@@ -10,3 +10,4 @@ mod outages;
 mod preflight;
 mod rejections;
 mod retry_after;
+mod rights;

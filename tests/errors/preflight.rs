@@ -1,15 +1,12 @@
 //! Preflight checks: what would stop a run is reported before its first write, by `plan` and by the run.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use http::Response;
 use kube::Client;
-use rollout::cluster::permissions::{self, RightPurpose};
+
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::outcome::FailureKind;
 use rollout::driver::preview::preview_request;
-use rollout::oam::kind::WorkloadKind;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use serde_json::{Value, json};
@@ -230,55 +227,4 @@ async fn what_may_not_be_asked_is_reported_once() {
                  `horizontalpodautoscalers.autoscaling`, list `poddisruptionbudgets.policy`; the preflight checks that need \
                  them are skipped: `rollout rbac` prints the permissions";
     warns(&scenarios::named("upgrade"), script, words).await;
-}
-
-/// What a run asks of the server is what the table of rights says.
-#[tokio::test(start_paused = true)]
-async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
-    let kinds = [WorkloadKind::Deployment, WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
-    let purposes =
-        [RightPurpose::Runs, RightPurpose::Services, RightPurpose::Diagnosis, RightPurpose::Checks];
-    let purposes = kinds.map(RightPurpose::Workloads).into_iter().chain(purposes);
-    let rights: BTreeSet<(&str, &str)> =
-        purposes.flat_map(permissions::used_rights).map(|right| (right.verb, right.resource)).collect();
-    let mut asked = BTreeSet::new();
-    let mut process = Process::new(IDENTITY);
-    process.limits.batch = std::time::Duration::from_secs(60);
-    let cluster = TestCluster::open(
-        "- {image: '*:9', fail: CrashLoopBackOff, log: 'no'}\n- {image: '*', readyAfter: 1s}",
-    )
-    .await;
-    let all = |version: u32| {
-        [
-            web(version, 2).exposing(80),
-            component("db", version, 2).of("statefulset"),
-            component("set", version, 2).of("cloneset-service"),
-        ]
-    };
-    let verb = |verb: Verb| match verb {
-        Verb::Get => "get",
-        Verb::List => "list",
-        Verb::Watch => "watch",
-        Verb::Create => "create",
-        Verb::Update => "update",
-        Verb::Patch => "patch",
-        Verb::Delete => "delete",
-    };
-    for version in [1, 2, 9] {
-        let run = cluster.run(&process, &request_for(&all(version))).await;
-        asked.extend(run.requests.into_iter().map(|request| (verb(request.seen.verb), request.seen.kind)));
-    }
-    // Everybody may ask what is served, and what they may do.
-    asked.retain(|(_, kind)| !kind.is_empty() && !kind.ends_with("reviews"));
-    for (asked, kind) in &asked {
-        assert!(rights.contains(&(*asked, kind.as_str())), "{asked} {kind} is not in the table");
-    }
-    let used = |purpose| {
-        permissions::used_rights(purpose)
-            .all(|right| asked.iter().any(|(asked, kind)| *asked == right.verb && *kind == right.resource))
-    };
-    assert!(
-        used(RightPurpose::Checks) && used(RightPurpose::Diagnosis),
-        "the table has more than is asked: {asked:?}"
-    );
 }

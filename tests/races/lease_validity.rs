@@ -1,7 +1,7 @@
 //! What a process writes while its Lease may have expired: nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
@@ -46,8 +46,11 @@ async fn a_lease_is_valid_from_the_request_for_its_renewal() {
     let alice = Process::with("alice", move |seen| {
         if is_renewal(seen) && cut_off.swap(true, Ordering::Relaxed) { no_leader() } else { PASS }
     });
-    let answer = DelayedRequest::of_answer(|request| {
-        request.method() == "PATCH" && request.uri().path().contains("/leases/")
+    // The first acquires the Lease.
+    let writes = AtomicUsize::new(0);
+    let answer = DelayedRequest::of_answer(move |request| {
+        let is_write = request.method() == "PATCH" && request.uri().path().contains("/leases/");
+        is_write && writes.fetch_add(1, Ordering::Relaxed) == 1
     });
     let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
     let client = cluster.delayed_client(&alice, answer.clone());

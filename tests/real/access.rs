@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rollout::cluster::permissions::{self, Right, RightPurpose};
+use rollout::cluster::permissions::{self, Operation, Right, RightPurpose};
 use rollout::oam::kind::WorkloadKind;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn ran_limited(env: &RealEnv, command: &mut Command) -> CommandOutput {
     CommandOutput::of(command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
 }
 
-fn grant(env: &RealEnv, rules: &str) {
+pub(crate) fn grant(env: &RealEnv, rules: &str) {
     let namespace = &env.namespace;
     env.put(&format!(
         "{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: driver, namespace: {namespace}}}, rules: [{rules}]}}
@@ -33,16 +33,18 @@ subjects: [{{kind: User, name: limited, apiGroup: rbac.authorization.k8s.io}}]
 }
 
 /// Grants what `rollout rbac` prints.
-fn grant_printed(env: &RealEnv, flags: &[&str]) {
+pub(crate) fn grant_printed(env: &RealEnv, flags: &[&str]) {
     let namespace = &env.namespace;
     let printed = env.rollout(&[&["rbac"], flags].concat());
     assert_eq!(printed.code, Some(0), "{printed:#?}");
+    let role: serde_json::Value = serde_yaml::from_str(&printed.stdout).unwrap();
+    let name = role["metadata"]["name"].as_str().unwrap();
     env.put(&format!(
         "{}---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {{name: rollout, namespace: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: rollout}}
+metadata: {{name: {name}, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {name}}}
 subjects: [{{kind: User, name: limited, apiGroup: rbac.authorization.k8s.io}}]
 ",
         printed.stdout
@@ -52,11 +54,12 @@ subjects: [{{kind: User, name: limited, apiGroup: rbac.authorization.k8s.io}}]
 const READING: &str = "{apiGroups: [apps], resources: [deployments, controllerrevisions], verbs: [get, list, watch]}, \
                        {apiGroups: [''], resources: [configmaps], verbs: [get, list]}";
 
+fn rule(Right { verb, group, resource }: Right<'_>) -> String {
+    format!("{{apiGroups: ['{group}'], resources: [{resource}], verbs: [{verb}]}}")
+}
+
 /// Rules with some of the rights of the table.
 fn rules(purposes: &[RightPurpose]) -> String {
-    let rule = |Right { verb, group, resource }: Right<'_>| {
-        format!("{{apiGroups: ['{group}'], resources: [{resource}], verbs: [{verb}]}}")
-    };
     let rights = purposes.iter().copied().flat_map(permissions::used_rights);
     rights.map(rule).collect::<Vec<_>>().join(", ")
 }
@@ -144,7 +147,10 @@ pub(crate) fn rights_to_remove(env: &RealEnv) {
     let driving = rules(&DRIVING);
     grant(env, &format!("{driving}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
     is_refused("delete `configmaps`");
-    grant(env, &format!("{driving}, {}", rules(&[RightPurpose::Removal])));
+    let removing = [DRIVING[0], DRIVING[1], RightPurpose::Services];
+    let removing =
+        removing.into_iter().flat_map(|purpose| permissions::rights_of(Operation::Delete, purpose));
+    grant(env, &removing.map(rule).collect::<Vec<_>>().join(", "));
     let removed = delete();
     assert_eq!(removed.code, Some(0), "{removed:#?}");
     is_untouched(env);

@@ -23,6 +23,7 @@ mod engine;
 mod in_place;
 mod kills;
 mod kubeconfigs;
+mod least_privilege;
 mod outages;
 mod paired_sandbox;
 mod policies;
@@ -104,6 +105,7 @@ const TESTS: [(&str, &[Need], TestFn); 63] = [
         access::rights_on_views,
     ),
     ("a_namespace_that_does_not_exist_is_refused_by_a_plan_too", &[], policies::missing_namespace),
+    ("each_command_needs_what_its_role_has", &[Need::Pods, Need::User], least_privilege::every_command),
     (
         "a_removal_without_rights_removes_nothing",
         &[Need::Pods, Need::User, Need::Definitions],

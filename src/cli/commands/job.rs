@@ -15,12 +15,12 @@ use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::job::{self, JobRequest, MOUNT};
 use crate::ops::manifest::Application;
-use crate::ops::rbac::Rights;
+use crate::ops::rbac::Operation;
 use crate::report::text::list_literals;
 
 /// Print a Job that applies manifests from inside the cluster
 ///
-/// Also prints a ConfigMap with the manifests and a service account with the Role of `rollout rbac`. The Job's name is
+/// Also prints a ConfigMap with the manifests and a service account with the Role of `rollout rbac FILE`. The Job's name is
 /// derived from the manifests and flags: the same input gives the same Job. If its pod is lost, a new pod resumes the
 /// run; the Job fails if the run is rejected or pods do not become ready.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,7 +65,7 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
         image: &args.image,
         flags: &args.flags,
         identity: flags.identity.as_deref(),
-        rights: flags.rights,
+        operations: flags.operations,
         final_exit_codes: &FINAL,
     })?);
     Ok(exit::SUCCESS)
@@ -85,13 +85,14 @@ fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
         return Err(CommandError::message(Kind::Usage, "a Job runs `rollout apply`"));
     };
     refuse_misplaced(&cli.global, &apply.manifests)?;
-    let rights = if apply.prune { Rights::Removing } else { Rights::Rolling };
-    Ok(JobFlags { rights, identity: cli.global.identity })
+    let operations: &[Operation] =
+        if apply.prune { &[Operation::Apply, Operation::Delete] } else { &[Operation::Apply] };
+    Ok(JobFlags { operations, identity: cli.global.identity })
 }
 
 /// What the flags of the Job's `apply` ask for.
 struct JobFlags {
-    rights: Rights,
+    operations: &'static [Operation],
     identity: Option<String>,
 }
 

@@ -1,0 +1,139 @@
+//! With the Role that `rollout rbac --for COMMAND` prints, the command works; with any verb less that it needs, it is
+//! refused before its first write, and says which verb on which resource in which namespace.
+
+use std::process::Command;
+
+use rollout::cluster::permissions::{Operation, Right, RightPurpose, rights_of, rights_of_run};
+use rollout::oam::kind::WorkloadKind;
+use serde_json::Value;
+
+use crate::access::{grant, grant_printed};
+use crate::real_env::{RealEnv, v1, v2};
+use crate::support::manifest::Component;
+use crate::support::test_env::CommandOutput;
+
+const DEPLOYMENTS: RightPurpose = RightPurpose::Workloads(WorkloadKind::Deployment);
+
+fn exposed(component: Component) -> Component {
+    component.exposing(80)
+}
+
+/// A command of a user who has only what was granted.
+fn run(env: &RealEnv, mut command: Command) -> CommandOutput {
+    CommandOutput::of(command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
+}
+
+/// What a run cannot do without.
+fn of_run(operation: Operation) -> Vec<Right<'static>> {
+    let kinds = [WorkloadKind::Deployment].into();
+    rights_of_run(operation, &kinds, Some(RightPurpose::Services)).collect()
+}
+
+/// What an operation other than a run cannot do without: what it uses, but for the checks.
+fn of_other(operation: Operation, purposes: &[RightPurpose]) -> Vec<Right<'static>> {
+    let rights = purposes.iter().flat_map(|purpose| rights_of(operation, *purpose));
+    rights.filter(|right| !is_optional(operation, *right)).collect()
+}
+
+/// Leases are listed and watched by one that waits in line, `status` goes without the name of the process that drives,
+/// only `status --watch` watches, and few records are read one by one.
+fn is_optional(operation: Operation, right: Right<'_>) -> bool {
+    match (right.resource, right.verb) {
+        (_, "watch") | ("leases", "list") => true,
+        ("leases", _) => operation == Operation::Status,
+        ("configmaps", "list") => operation == Operation::Plan,
+        _ => false,
+    }
+}
+
+/// Everything that rollouts write, as it is now.
+fn state(env: &RealEnv) -> Value {
+    let kinds = "deployments,controllerrevisions,configmaps,services,leases";
+    let mut list: Value = serde_json::from_str(&env.kubectl(&["get", kinds, "-o", "json"])).unwrap();
+    list["metadata"] = Value::Null;
+    for item in list["items"].as_array_mut().into_iter().flatten() {
+        // What controllers write.
+        item["status"] = Value::Null;
+        item["metadata"]["resourceVersion"] = Value::Null;
+        item["metadata"]["managedFields"] = Value::Null;
+        item["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = Value::Null;
+    }
+    list
+}
+
+fn is_allowed(env: &RealEnv, right: Right<'_>) -> bool {
+    let Right { verb, group, resource } = right;
+    let kind = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
+    let asked = env.try_kubectl(&["auth", "can-i", verb, &kind, "--as=limited"]);
+    String::from_utf8_lossy(&asked.stdout).trim() == "yes"
+}
+
+/// A command, without each of its rights and then with what is printed for it.
+fn each(env: &RealEnv, name: &str, needed: &[Right<'_>], command: impl Fn() -> Command) {
+    each_of(env, name, needed, needed, command);
+}
+
+/// The same without each of some of its rights.
+fn each_of(
+    env: &RealEnv,
+    name: &str,
+    needed: &[Right<'_>],
+    some: &[Right<'_>],
+    command: impl Fn() -> Command,
+) {
+    for missing in some {
+        let Right { verb, group, resource } = *missing;
+        let rules = needed.iter().filter(|right| *right != missing).map(|Right { verb, group, resource }| {
+            format!("{{apiGroups: ['{group}'], resources: [{resource}], verbs: [{verb}]}}")
+        });
+        grant(env, &rules.collect::<Vec<_>>().join(", "));
+        // The server hears of it a moment later.
+        env.until("the right is taken away", || !is_allowed(env, *missing));
+        let before = state(env);
+        let refused = run(env, command());
+        let what = format!("{name} without {verb} {resource}.{group}");
+        assert_eq!(refused.code, Some(4), "{what}: {refused:#?}");
+        let is_named = [verb, resource, &env.namespace].iter().all(|word| refused.stderr.contains(word));
+        assert!(is_named, "{what}: {refused:#?}");
+        assert!(state(env) == before, "{what} has written: {refused:#?}");
+    }
+    env.kubectl(&["delete", "rolebinding", "driver"]);
+    grant_printed(env, &["--for", name]);
+    env.until("the rights are granted", || needed.iter().all(|right| is_allowed(env, *right)));
+    let done = run(env, command());
+    assert_eq!(done.code, Some(0), "{name}: {done:#?}");
+    assert!(!done.stderr.contains("forbidden"), "{name}: {done:#?}");
+    env.kubectl(&["delete", "rolebinding", "--all"]);
+    env.kubectl(&["delete", "role", "--all"]);
+}
+
+pub(crate) fn every_command(env: &RealEnv) {
+    let applying = |component: Component, more: &'static [&'static str]| {
+        move || env.applying(&exposed(component.clone()), more)
+    };
+    let commanding = |arguments: &'static [&'static str]| move || env.command(arguments);
+    let runs = RightPurpose::Runs;
+    each(env, "apply", &of_run(Operation::Apply), applying(v1(), &[]));
+    each(env, "status", &of_other(Operation::Status, &[DEPLOYMENTS, runs]), commanding(&["status"]));
+    let history = of_other(Operation::History, &[DEPLOYMENTS, runs]);
+    each(env, "history", &history, commanding(&["history", "express-server"]));
+    let plan = of_other(Operation::Plan, &[DEPLOYMENTS, runs, RightPurpose::Services]);
+    let file =
+        env.file("plan.yaml", &crate::support::manifest::application("rollout-trait-test", &[exposed(v2())]));
+    let file = file.to_str().unwrap().to_owned();
+    each(env, "plan", &plan, || env.command(&["plan", &file]));
+    env.apply(&exposed(v2()), &["--partition", "0"]);
+    each(env, "pause", &of_other(Operation::Pause, &[DEPLOYMENTS, runs]), commanding(&["pause"]));
+    let rerun = of_run(Operation::Rerun);
+    each(env, "resume", &rerun, commanding(&["resume"]));
+    // The others share their rights, so that a part of them suffices for each.
+    let part = |number: usize| -> Vec<Right<'_>> { rerun.iter().copied().skip(number).step_by(4).collect() };
+    each_of(env, "promote", &rerun, &part(0), commanding(&["promote", "--full"]));
+    each_of(env, "undo", &rerun, &part(1), commanding(&["undo", "express-server"]));
+    let scale = commanding(&["scale", "express-server", "--replicas", "3"]);
+    each_of(env, "scale", &rerun, &part(2), scale);
+    env.apply(&exposed(v2()), &["--partition", "0"]);
+    each_of(env, "abort", &rerun, &part(3), commanding(&["abort"]));
+    let delete = of_other(Operation::Delete, &[DEPLOYMENTS, runs, RightPurpose::Services]);
+    each(env, "delete", &delete, commanding(&["delete", "express-server", "--yes"]));
+}
