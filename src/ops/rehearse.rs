@@ -1,11 +1,13 @@
 //! Rehearsing: applying requests in a sandbox that begins with a copy of the cluster's state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use serde_json::Value;
 
@@ -16,8 +18,10 @@ use crate::cluster::session::{Session, Timeouts};
 use crate::cluster::{keys, workload};
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepare::PreparedComponent;
 use crate::driver::preview::{PlannedComponent, preview_request};
 use crate::driver::request::{Intent, RolloutRequest};
+use crate::oam::apply_order::apply_rank;
 use crate::oam::exposure::Exposure;
 use crate::oam::{labels, render};
 use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
@@ -51,13 +55,14 @@ pub async fn rehearse(
     requests: &[RolloutRequest],
     injections: &[Injection],
 ) -> Result<Rehearsal, Failure> {
-    let (mut targets, mut warnings) = (Vec::new(), Vec::new());
+    let (mut targets, mut warnings, mut objects) = (Vec::new(), Vec::new(), Vec::<Copied>::new());
     for request in requests {
         // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
                 warnings.extend(forecasts.iter().flat_map(|forecast| forecast.warnings.iter().cloned()));
                 targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
+                objects.extend(forecasts.iter().flat_map(|forecast| applied_objects(&forecast.prepared)));
             }
             Err(rejections) => {
                 if let Some(first) = rejections.into_iter().next() {
@@ -66,13 +71,16 @@ pub async fn rehearse(
             }
         }
     }
-    let mut objects = Vec::new();
+    // What others need comes before them.
+    objects.sort_by_key(|(kind, _)| apply_rank(&kind.kind));
     for request in requests {
         objects.extend(read_objects(&context.session, request).await?);
     }
-    let copied = objects.len();
-    let (sandbox, context) = open_copy(context, objects, injections, &targets).await?;
-    Ok(Rehearsal { context, sandbox, copied, warnings })
+    let mut known = BTreeSet::new();
+    objects.retain(|(_, object)| object.metadata.uid.as_ref().is_none_or(|uid| known.insert(uid.clone())));
+    let copy = open_copy(context, objects, injections, &targets).await?;
+    warnings.extend(copy.warnings);
+    Ok(Rehearsal { warnings, ..copy })
 }
 
 /// A failure of pods to inject.
@@ -133,6 +141,17 @@ fn pod_rules(injections: &[Injection], targets: &[Target], since: Timestamp, usu
 /// An object to copy, with its kind.
 type Copied = (ApiResource, DynamicObject);
 
+/// The objects that are applied as a whole, those of traits, and what a run would delete, as they are.
+fn applied_objects(prepared: &PreparedComponent) -> impl Iterator<Item = Copied> {
+    let whole = prepared.objects.iter().chain([&prepared.trait_objects]);
+    whole.flat_map(|objects| {
+        let applied = objects.objects.iter();
+        let applied = applied.filter_map(|one| Some((one.kind.as_ref()?, one.before.as_ref()?)));
+        let left = objects.leftovers.iter().map(|left| (&left.kind, &left.before));
+        applied.chain(left).map(|(kind, object)| (kind.resource.clone(), object.clone()))
+    })
+}
+
 /// What a run of a request may see, dependents after what they depend on.
 async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
     let components = request.component_names();
@@ -184,7 +203,7 @@ async fn open_copy(
     objects: Vec<Copied>,
     injections: &[Injection],
     targets: &[Target],
-) -> Result<(Sandbox, Context), ClusterError> {
+) -> Result<Rehearsal, ClusterError> {
     let clock = Clock::system();
     let now = clock.clone();
     let usual = parse_rules("usual", USUAL).map_err(|error| ClusterError::Other(error.to_string()))?;
@@ -201,12 +220,17 @@ async fn open_copy(
         clock,
         Timeouts { request: Duration::ZERO, ..Timeouts::default() },
     );
-    // What is applied as a whole is applied to fields that are known as the program's own.
-    let params = PostParams { field_manager: Some(keys::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let (mut copied, mut warnings) = (0, Vec::new());
     for (resource, object) in objects {
-        let namespace = object.metadata.namespace.clone().unwrap_or_default();
-        let api = session.dynamic(&namespace, &resource);
-        session.request_once(api.create(&params, &bare(object))).await?;
+        let name = format!("{} `{}`", resource.kind.to_lowercase(), object.name_any());
+        match copy_object(&session, &resource, object).await {
+            Ok(()) => copied += 1,
+            // A kind that the sandbox lacks, or a rule of it that the cluster does not have.
+            Err(ClusterError::NotFound(reason) | ClusterError::Invalid(reason)) => {
+                warnings.push(format!("{name} is not in the copy: {reason}"));
+            }
+            Err(error) => return Err(error),
+        }
     }
     for _ in 0..MOST_READS {
         if sandbox.objects().iter().all(has_all_pods) {
@@ -215,7 +239,32 @@ async fn open_copy(
         session.clock().pause(READ_EVERY).await;
     }
     sandbox.set_rules(pod_rules(injections, targets, session.clock().now(), &usual));
-    Ok((sandbox, Context::new(session, real.identity.clone())))
+    let context = Context::new(session, real.identity.clone());
+    Ok(Rehearsal { context, sandbox, copied, warnings })
+}
+
+/// Creates the copy of an object. Where its fields belong to somebody who applies it, they do so in the copy: otherwise
+/// each of them would be in conflict with the next apply.
+async fn copy_object(
+    session: &Session,
+    resource: &ApiResource,
+    object: DynamicObject,
+) -> Result<(), ClusterError> {
+    let managers = object.metadata.managed_fields.clone().unwrap_or_default();
+    let api = session.objects(resource, object.metadata.namespace.as_deref());
+    let params = PostParams::default();
+    let mut copy = session.request_once(api.create(&params, &bare(object))).await?;
+    if !managers.iter().any(|entry| entry.operation.as_deref() == Some("Apply")) {
+        return Ok(());
+    }
+    loop {
+        copy.metadata.managed_fields = Some(managers.clone());
+        match session.request_once(api.replace(&copy.name_any(), &params, &copy)).await {
+            // A controller has seen to it meanwhile.
+            Err(ClusterError::Conflict(_)) => copy = session.request_once(api.get(&copy.name_any())).await?,
+            answer => return answer.map(drop),
+        }
+    }
 }
 
 /// The fields that clients wrote. Owners have other uids in the copy.
@@ -232,6 +281,15 @@ fn bare(mut object: DynamicObject) -> DynamicObject {
         // A Service's addresses are the cluster's to give; `None` is no address.
         spec.remove("clusterIPs");
         spec.retain(|field, value| field != "clusterIP" || value == "None");
+        // A Job's selector is the cluster's to give as well, and so are the labels that it selects.
+        if object.types.as_ref().is_some_and(|types| types.kind == "Job") {
+            spec.remove("selector");
+            let labels =
+                spec.get_mut("template").and_then(|template| template.pointer_mut("/metadata/labels"));
+            if let Some(labels) = labels.and_then(Value::as_object_mut) {
+                labels.retain(|label, _| !label.ends_with("controller-uid") && !label.ends_with("job-name"));
+            }
+        }
     }
     object
 }

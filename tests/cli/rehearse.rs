@@ -74,6 +74,29 @@ fn services_are_copied_too() {
     assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 5 objects;"), "{}", ran.stderr);
 }
 
+/// Objects that are applied as a whole are in the copy with those to whom their fields belong: what has not changed is
+/// not written, and what has is nobody else's.
+#[test]
+fn whole_components_are_copied_with_the_managers_of_their_fields() {
+    let env = TestEnv::new();
+    let shop = |version: u32, level: &str| {
+        let plain = component("api", version, 2).plain().exposing(80).storing(level);
+        application("shop", &[plain, component("web", version, 2).storing(level)])
+    };
+    env.write("app.yaml", shop(1, "one"));
+    env.run_ok("apply app.yaml");
+    let before = env.bytes();
+    let ran = env.run_ok("rehearse app.yaml");
+    ran.says("api: nothing to do").says("web: nothing to do");
+    env.write("app.yaml", shop(2, "two"));
+    let ran = env.run_ok("rehearse app.yaml");
+    ran.says("api: configmap/api-settings configured").says("api: deployment.apps/api configured");
+    ran.says("web: configmap/web-settings configured");
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("service/api configured"), "{}", ran.stderr);
+    assert_eq!(env.bytes(), before);
+}
+
 #[test]
 fn what_would_be_refused_is_refused() {
     let env = open_shop();

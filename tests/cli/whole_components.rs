@@ -156,6 +156,18 @@ fn an_object_of_somebody_else_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn taking_over_can_be_planned_and_rehearsed() {
+    let env = shop_beside_another();
+    let before = env.bytes();
+    env.run_to("plan app.yaml", 4).says("not managed by this application");
+    let planned = env.run_ok("plan app.yaml --take-over");
+    assert!(planned.stdout.contains("image: cache:2"), "{}", planned.stdout);
+    env.run_to("rehearse app.yaml", 4).says("not managed by this application");
+    env.run_ok("rehearse app.yaml --take-over").says("cache: deployment.apps/cache configured");
+    assert_eq!(env.bytes(), before);
+}
+
+#[test]
 fn what_is_taken_over_can_be_restored() {
     let env = shop_beside_another();
     env.run_ok("apply app.yaml --take-over").says("cache: deployment.apps/cache configured");

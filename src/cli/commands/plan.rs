@@ -9,7 +9,7 @@ use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun};
-use crate::ops::{FailureKind, RolloutRequest, apply};
+use crate::ops::{Adoption, FailureKind, Overrides, RolloutRequest, apply};
 use crate::report::format::Format;
 use crate::report::plan::render_plan;
 
@@ -32,6 +32,10 @@ pub struct PlanArgs {
     /// Accept different content under an existing `externalRevision`
     #[arg(long)]
     pub reuse_revision: bool,
+
+    /// Take over objects that exist and belong to no application
+    #[arg(long)]
+    pub take_over: bool,
 
     /// Exit with 8 if there are changes to make, with 0 if there are none
     #[arg(long)]
@@ -58,7 +62,8 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     let applications = input::applications(&args.manifests.paths(), ui)?;
     input::warn_of(&applications, ui);
     let env = Env::open(global, Access::Read, ui).await?;
-    let overrides = args.batches.overrides(args.reuse_revision);
+    let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
+    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
     let pending = show(&env, &requests, DryRun::Client, args.output, ui).await?;
     prune::report_leftovers(&env, &requests, ui).await?;

@@ -10,12 +10,12 @@ use crate::cli::flags::{states, values};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::{FailFast, LOG_LINES, Limits, OnFailure, apply, rehearse};
+use crate::ops::{Adoption, FailFast, LOG_LINES, Limits, OnFailure, Overrides, apply, rehearse};
 use crate::report::text::plural;
 
 /// Roll out manifests in a sandbox with a copy of the current state
 ///
-/// Only reads the cluster: copies its workloads, revisions, Services and run records to a sandbox inside this process,
+/// Only reads the cluster: copies its workloads, revisions, Services, other objects and run records to a sandbox inside this process,
 /// where pods become ready at once, and drives the run there to its end. With `--inject`, pods fail as they would in the
 /// cluster: this shows the messages, how the run ends, and what runs afterwards. Quotas, admission webhooks and policies,
 /// and the scheduler are not copied: what they would reject succeeds here.
@@ -50,6 +50,10 @@ pub struct RehearseArgs {
     #[arg(long)]
     pub reuse_revision: bool,
 
+    /// Take over objects that exist and belong to no application
+    #[arg(long)]
+    pub take_over: bool,
+
     /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = states::run_output())]
     pub output: RunOutput,
@@ -70,7 +74,8 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
     let applications = input::applications(&args.manifests.paths(), ui)?;
     input::warn_of(&applications, ui);
     let env = Env::open(global, Access::Read, ui).await?;
-    let overrides = args.batches.overrides(args.reuse_revision);
+    let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
+    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
     let injections = rehearse::parse_injections(&args.inject)?;
     let rehearsal = rehearse::rehearse(&env.context, &requests, &injections).await?;
