@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::Path;
 
 #[path = "../fuzz/src/lib.rs"]
@@ -17,9 +18,9 @@ fn replay(target: &str, run: fn(&[u8])) {
     let mut inputs = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        println!("{}", path.display());
         let bytes = fs::read(&path).unwrap();
-        run(&bytes);
+        let tried = catch_unwind(|| run(&bytes));
+        assert!(tried.is_ok(), "{}", path.display());
         let mut random = fastrand::Rng::with_seed(bytes.len() as u64);
         for _ in 0..VARIATIONS {
             let mut varied = bytes.clone();

@@ -228,7 +228,7 @@ fn desired(numbers: &mut Numbers<'_>, kind: WorkloadKind) -> Desired {
     let target = format!("v{}", numbers.below(4));
     let amount = |numbers: &mut Numbers<'_>| match numbers.is_so() {
         true => Amount::Count(numbers.count()),
-        false => Amount::Percent(u32::from(numbers.byte() % 101).try_into().unwrap_or_default()),
+        false => Amount::Percent(u32::from(numbers.byte() % 101)),
     };
     let batches = numbers.below(6);
     let batches: Vec<Batch> =
