@@ -55,7 +55,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 63] = [
+const TESTS: [(&str, &[Need], TestFn); 64] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
