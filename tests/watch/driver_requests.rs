@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::fault::{Fate, PASS, Request};
-use crate::support::manifest::{request_for, web};
+use crate::support::manifest::{Component, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
@@ -69,4 +69,31 @@ async fn a_failure_is_reported_even_if_it_cannot_be_recorded() {
     assert!(scenario.contains("not ready after 1m40s"), "{scenario}");
     let last = run.events.last().unwrap().elapsed.as_secs();
     assert!((100..150).contains(&last), "{last}s\n{scenario}");
+}
+
+/// What many components ask for at one moment is one request: the reads of an application do not grow with it. Only the
+/// events before a rollout's first write, and a drained source before its deletion, are read for each component.
+#[tokio::test(start_paused = true)]
+async fn an_application_reads_no_more_for_more_components() {
+    type Shape = fn(Component) -> Component;
+    let cases: [(&str, usize, Shape); 2] =
+        [("in batches", 2, |one| one.batches(&["1", "1"])), ("as a whole", 0, Component::plain)];
+    for (how, of_each, shape) in cases {
+        let mut counts = Vec::new();
+        for many in [10, 30] {
+            let cluster = TestCluster::open(pod_rules::READY).await;
+            let names: Vec<String> = (0..many).map(|index| format!("web-{index}")).collect();
+            let release = |version| {
+                let components = names.iter().map(|name| shape(component(name, version, 2)));
+                request_for(&components.collect::<Vec<_>>())
+            };
+            let process = Process::new(IDENTITY);
+            cluster.run(&process, &release(1)).await.succeeded();
+            let run = cluster.run(&process, &release(2)).await.succeeded();
+            let is_read =
+                |request: &&Request| matches!(request.seen.verb, Verb::Get | Verb::List | Verb::Watch);
+            counts.push(run.requests.iter().filter(is_read).count() - of_each * many);
+        }
+        assert!(counts[1] <= counts[0] + 10, "{how}: {counts:?}");
+    }
 }
