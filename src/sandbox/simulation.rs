@@ -273,8 +273,10 @@ fn differences(before: &Store, after: &Store) -> Vec<ChangeRecord> {
         let mut change = |version: u64, old: Option<&Arc<Value>>, new: Option<&Arc<Value>>| {
             changes.push(ChangeRecord {
                 version,
+                at: after.now,
                 key: key.clone(),
                 actor: Actor::Controller,
+                user_agent: None,
                 verb: Verb::Update,
                 before: old.cloned(),
                 after: new.cloned(),

@@ -85,6 +85,7 @@ impl Transport {
             };
         }
         let outcome = self.simulation.transact(Actor::Client, request.verb, |store, cache| {
+            store.user_agent = request.user_agent();
             let answer = serve::serve(store, cache, request);
             (answer, std::mem::take(&mut store.warnings))
         });

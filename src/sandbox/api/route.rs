@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use http::{Method, request::Parts};
 use serde_json::Value;
+use std::sync::Arc;
 
 use crate::sandbox::fault::{RequestInfo, Verb};
 use crate::sandbox::object::kind::{Kind, Origin, Scope};
@@ -100,6 +101,11 @@ impl Request {
         let program =
             || self.user_agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown");
         self.query.value("fieldManager").unwrap_or_else(program).chars().take(LONGEST_MANAGER).collect()
+    }
+
+    /// The program that sent it, if it says.
+    pub(crate) fn user_agent(&self) -> Option<Arc<str>> {
+        (!self.user_agent.is_empty()).then(|| Arc::from(self.user_agent.as_str()))
     }
 
     /// The request as faults see it.

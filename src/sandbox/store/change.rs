@@ -1,5 +1,6 @@
 //! Accepted changes, as the store records them and as tests read them.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -19,8 +20,12 @@ pub enum Actor {
 /// One accepted change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
+    /// When it was accepted.
+    pub at: Timestamp,
     /// Who made it.
     pub actor: Actor,
+    /// The `User-Agent` of the request; `None` where it named none, or where no request made the change.
+    pub user_agent: Option<Arc<str>>,
     /// The verb.
     pub verb: Verb,
     /// The plural name of the resource.
@@ -37,8 +42,10 @@ pub struct Change {
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeRecord {
     pub(crate) version: u64,
+    pub(crate) at: Timestamp,
     pub(crate) key: Key,
     pub(crate) actor: Actor,
+    pub(crate) user_agent: Option<Arc<str>>,
     pub(crate) verb: Verb,
     pub(crate) before: Option<Arc<Value>>,
     pub(crate) after: Option<Arc<Value>>,
@@ -46,7 +53,8 @@ pub(crate) struct ChangeRecord {
 
 impl From<ChangeRecord> for Change {
     fn from(change: ChangeRecord) -> Self {
-        let ChangeRecord { version: _, key, actor, verb, before, after } = change;
-        Self { actor, verb, kind: key.kind.plural.to_owned(), name: key.name, before, after }
+        let ChangeRecord { version: _, at, key, actor, user_agent, verb, before, after } = change;
+        let (kind, name) = (key.kind.plural.to_owned(), key.name);
+        Self { at, actor, user_agent, verb, kind, name, before, after }
     }
 }

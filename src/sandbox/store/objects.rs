@@ -57,8 +57,9 @@ pub(crate) struct Store {
     pub(crate) dirty: bool,
     /// The `Warning` headers of the response.
     pub(crate) warnings: Vec<String>,
-    /// Who acts, and the verb of the request.
+    /// Who acts, and the program and the verb of the request.
     pub(crate) actor: Actor,
+    pub(crate) user_agent: Option<Arc<str>>,
     pub(crate) verb: Verb,
     /// The manager that the running write is recorded for; none if its object already has all entries.
     pub(crate) writer: Option<Writer>,
@@ -182,7 +183,12 @@ impl Store {
             (Actor::Controller, Some(_), Some(_)) => Verb::Update,
             (Actor::Controller, Some(_), None) => Verb::Delete,
         };
-        self.changes.push(ChangeRecord { version, key, actor, verb, before, after });
+        let user_agent = match actor {
+            Actor::Client => self.user_agent.clone(),
+            Actor::Controller => None,
+        };
+        let at = self.now;
+        self.changes.push(ChangeRecord { version, at, key, actor, user_agent, verb, before, after });
     }
 
     /// The next UID: it looks random, and is the same in every run.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, ListParams, ObjectList, WatchEvent, WatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
@@ -95,7 +96,9 @@ impl History {
             };
             let actor = actor(&seen.kind, before.as_deref(), after.as_deref());
             let name = name(&seen.object);
-            Change { actor, verb, kind: seen.kind, name, before, after }
+            // A watch says neither when something was accepted nor who sent it.
+            let (at, user_agent) = (Timestamp::UNIX_EPOCH, None);
+            Change { at, actor, user_agent, verb, kind: seen.kind, name, before, after }
         });
         changes.collect()
     }
