@@ -236,6 +236,7 @@ impl LeaseLock {
                     }
                     let wake = deadline.map_or(until, |deadline| deadline.min(until));
                     tokio::select! {
+                        biased;
                         () = clock.until(Some(wake)) => {}
                         () = self.changed(&version) => {}
                     }

@@ -120,6 +120,7 @@ impl ObjectWatch {
                     .await;
             }));
             tokio::select! {
+                biased;
                 changed = changes.changed() => if changed.is_err() { return },
                 // A watch ends only where it fails for good, which the cache reports.
                 Some(()) = running.next() => {}

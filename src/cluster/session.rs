@@ -375,6 +375,7 @@ impl Session {
         let delay = streak.backoff.next_delay_after(asked);
         self.notify_retry(&error.to_string(), delay);
         tokio::select! {
+            biased;
             () = self.clock.pause(delay) => {}
             () = self.stopped() => return Err(ClusterError::Stopped),
         }

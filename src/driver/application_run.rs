@@ -249,6 +249,7 @@ impl<'a> ApplicationRun<'a> {
         };
         let claimant = self.claimant();
         let (lease, scope) = tokio::select! {
+            biased;
             acquired = claimant.acquire(self.acquisition(components), announce) => acquired?,
             () = self.context.control.stopped() => {
                 let reason = "interrupted before anything was changed";
@@ -448,6 +449,7 @@ impl Leadership<'_> {
         work: impl Future<Output = Result<T, Rejected>>,
     ) -> Result<T, Rejected> {
         tokio::select! {
+            biased;
             done = work => done,
             holder = self.lease.keep() => Err(Failure::taken_over(self.lease.key(), &holder).into()),
         }

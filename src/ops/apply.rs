@@ -100,6 +100,7 @@ pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<Applic
         ApplicationOutcome { namespace, application, components }
     });
     tokio::select! {
+        biased;
         outcomes = join_all(runs) => outcomes,
         () = namespace_watch::feed_all(context, &watches) => Vec::new(),
     }

@@ -157,6 +157,7 @@ pub async fn delete(
         remove_objects(session, &fenced, extent, &lease, &mut say).await
     };
     let removed = tokio::select! {
+        biased;
         removed = work => removed,
         holder = lease.keep() => Err(Failure::taken_over(lease.key(), &holder)),
     };

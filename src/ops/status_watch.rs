@@ -64,6 +64,7 @@ impl<'a> StatusWatch<'a> {
                 let scopes: Vec<WatchScope> = watched.iter().map(|kind| self.scope(*kind)).collect();
                 let feeds = scopes.iter().map(|scope| watch_workloads(self.session, scope, &self.cache));
                 tokio::select! {
+                    biased;
                     // A watch that failed for good has reported that to the cache.
                     _ = join_all(feeds) => return,
                     () = self.another_kind(&watched) => {}
@@ -189,6 +190,7 @@ impl Changes {
     /// Waits for the next change.
     pub async fn next(&mut self) {
         tokio::select! {
+            biased;
             _ = self.workloads.changed() => {}
             _ = self.objects.changed() => {}
             _ = self.records.changed() => {}

@@ -152,11 +152,13 @@ impl LeaseGuard {
         let mut asked_to_wait = Duration::ZERO;
         loop {
             tokio::select! {
+                biased;
                 () = clock.until(Some(next)) => {}
                 () = self.doubted.notified(), if asked_to_wait.is_zero() => {}
             }
             let asked = clock.moment();
             let renewal = tokio::select! {
+                biased;
                 renewal = self.try_to_renew() => renewal,
                 () = clock.until(Some(self.give_up_at(asked))) => Renewal::Failed(Duration::ZERO),
             };

@@ -27,6 +27,7 @@ impl NextDeadline {
         loop {
             let deadline = *changes.borrow_and_update();
             tokio::select! {
+                biased;
                 () = clock.until(deadline) => return,
                 changed = changes.changed() => if changed.is_err() { return },
             }

@@ -141,6 +141,7 @@ impl ComponentRun<'_> {
         let clock = self.context.session.clock();
         // A check that fails or takes too long reports nothing and delays nothing.
         let found = tokio::select! {
+            biased;
             found = clock.within(evidence::WITHIN, self.findings(look)) => found.flatten(),
             () = self.context.control.stopped() => None,
             () = clock.until(batch_deadline) => None,

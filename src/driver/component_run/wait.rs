@@ -61,6 +61,7 @@ impl ComponentRun<'_> {
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         while !lease.is_valid() {
             tokio::select! {
+                biased;
                 () = lease.renewal() => {}
                 () = lease.refused() => {
                     if let Some(error) = lease.refusal() {
@@ -143,6 +144,7 @@ impl ComponentRun<'_> {
         }
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         tokio::select! {
+            biased;
             _ = changes.changed() => {}
             _ = words.changed() => {}
             _ = objects.changed() => {}

@@ -45,6 +45,7 @@ impl ComponentRun<'_> {
                 remind = Some(clock.moment().plus(REMIND_EVERY));
             }
             tokio::select! {
+                biased;
                 _ = changes.changed() => self.check_record().await?,
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
