@@ -9,10 +9,12 @@ use kube::core::Selector;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::ownership::LabelledWorkload;
+use crate::cluster::revision_store::read_revision;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::delete_params;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
 
 /// An object with an owner.
@@ -73,6 +75,11 @@ impl OwnedObject {
     /// What it is as a workload of a kind.
     pub fn labelled(&self, kind: WorkloadKind) -> LabelledWorkload {
         LabelledWorkload::of(kind, &self.object)
+    }
+
+    /// What it says as a component revision; `None` where it is of another kind.
+    pub fn as_revision(&self) -> Option<StoredRevision> {
+        (self.kind() == ("apps", "controllerrevisions")).then(|| read_revision(&self.object)).flatten()
     }
 
     /// What it waits for, where it is being deleted: the finalizers that are not removed yet.

@@ -106,6 +106,6 @@ pub async fn delete_revision(
     }
 }
 
-fn read_revision(object: &DynamicObject) -> Option<StoredRevision> {
+pub(super) fn read_revision(object: &DynamicObject) -> Option<StoredRevision> {
     StoredRevision::from_object(&serde_json::to_value(object).ok()?)
 }

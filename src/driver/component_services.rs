@@ -19,6 +19,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::render::Inherited;
 use crate::oam::render::services::Outline;
 use crate::oam::revision::StoredRevision;
+use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Outcome};
@@ -196,6 +197,13 @@ impl ComponentServices {
     #[must_use]
     pub fn owns(&self, seen: &DynamicObject) -> bool {
         service::foreign_owner(seen, &self.application, &self.component).is_none()
+    }
+
+    /// The newest epoch that a Service of the component was seen to be stamped with: it outlives a record that is lost.
+    #[must_use]
+    pub fn newest_stamp(&self) -> Epoch {
+        let owned = self.seen.values().filter(|seen| self.owns(seen));
+        owned.filter_map(service::service_epoch).max().unwrap_or(Epoch(0))
     }
 
     /// Whether the target exposes something else than it was last asked to.

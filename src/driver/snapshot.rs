@@ -179,7 +179,12 @@ impl<'a> Snapshot<'a> {
         component: &ComponentRequest,
     ) -> Result<ComponentOwner, Failure> {
         let record = self.record(&component.name)?.map(|stored| &stored.record);
-        let names = self.revisions(&component.name).iter().map(|one| one.name.clone());
+        // What is applied as a whole is named after the component.
+        let name = |one: &StoredRevision| match one.objects() {
+            Some(_) => component.name.clone(),
+            None => one.name.clone(),
+        };
+        let names = self.revisions(&component.name).iter().map(name);
         let owner = ComponentOwner::new(&request.application, &component.name, component.kind(), names);
         Ok(owner.with_record(record))
     }

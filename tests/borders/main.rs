@@ -10,6 +10,7 @@ mod bound_decisions;
 mod deadlines;
 mod external_changes;
 mod foreign_workloads;
+mod lost_records;
 mod rollback;
 mod siblings;
 mod transitions;

@@ -55,11 +55,16 @@ impl Command {
 
     /// Runs to its end, or to the process's death.
     pub(crate) async fn run(self, cluster: &TestCluster, process: &Process) -> Run {
-        let work = async |context: &Context| match self.perform(context).await {
+        let work = async |context: &Context| self.perform_all(context).await;
+        cluster.perform(process, work).await
+    }
+
+    /// Does what it says, with a failure before its run as one of the component.
+    pub(crate) async fn perform_all(self, context: &Context) -> Vec<(String, ComponentOutcome)> {
+        match self.perform(context).await {
             Ok(ends) => ends,
             Err(failure) => vec![(COMPONENT.to_owned(), ComponentOutcome::Failed(failure))],
-        };
-        cluster.perform(process, work).await
+        }
     }
 
     async fn perform(self, context: &Context) -> Result<Vec<(String, ComponentOutcome)>, Failure> {

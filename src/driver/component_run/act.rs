@@ -40,6 +40,10 @@ impl ComponentRun<'_> {
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
+        // Nothing that was decided from the record is true of a component that has been deleted since.
+        if is_claim && self.record.is_none() && self.prepared.record.is_some() {
+            return Err(self.superseded().await);
+        }
         let performed = match (step, self.claimed_epoch) {
             (Step::Claim { spec, resumes }, _) => self.claim(observed, spec, resumes).await,
             (step, Some(epoch)) => self.perform(observed, step, epoch).await,

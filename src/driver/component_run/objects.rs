@@ -415,11 +415,12 @@ impl ComponentRun<'_> {
         join_all(reads).await.into_iter().collect()
     }
 
-    /// The newest epoch that an object is stamped with.
+    /// The newest epoch that a Service or another object is stamped with.
     pub(super) fn newest_object_stamp(&self) -> Epoch {
+        let of_services = self.prepared.component_services.newest_stamp();
         let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
         let stamps = whole.map(|objects| objects.newest_stamp(&self.watch.objects.cache));
-        stamps.max().unwrap_or(Epoch(0))
+        stamps.max().unwrap_or(Epoch(0)).max(of_services)
     }
 
     /// Where the objects stand.

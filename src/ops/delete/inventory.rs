@@ -23,6 +23,7 @@ use crate::driver::outcome::Failure;
 use crate::oam::apply_order::apply_rank;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
+use crate::oam::revision::StoredRevision;
 use crate::oam::{labels, render};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -129,7 +130,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         };
         found.extend(labelled.into_iter().filter(is_owned));
     }
-    let (applied, kept) = applied_objects(session, scope, &records).await?;
+    let (applied, kept) = applied_objects(session, scope, &records, &revisions).await?;
     let is_found =
         |found: &[OwnedObject], one: &OwnedObject| found.iter().any(|owned| owned.uid() == one.uid());
     let applied: Vec<OwnedObject> = applied.into_iter().filter(|one| !is_found(&found, one)).collect();
@@ -169,16 +170,22 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
 }
 
 /// The objects of components that are, or were, applied as a whole: those that go, what needs others first; and those that
-/// stay.
+/// stay. Where a record is lost, the revisions still name them.
 async fn applied_objects(
     session: &Session,
     scope: &Scope,
     records: &[Record],
+    revisions: &[OwnedObject],
 ) -> Result<(Vec<OwnedObject>, Vec<OwnedObject>), ClusterError> {
     let runs = records.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
-    let references: BTreeSet<ObjectRef> = runs.flat_map(|run| run.spec.objects.iter().cloned()).collect();
+    let of_runs = runs.flat_map(|run| run.spec.objects.iter().cloned());
+    let bodies: Vec<StoredRevision> = revisions.iter().filter_map(OwnedObject::as_revision).collect();
+    let of_revisions = bodies.iter().flat_map(StoredRevision::whole_objects).filter_map(ObjectRef::of);
+    let references: BTreeSet<ObjectRef> = of_runs.chain(of_revisions).collect();
     let live = LiveObjects::read(session, &scope.namespace, &references).await?;
-    let mut references: Vec<&ObjectRef> = references.iter().collect();
+    let located: BTreeSet<ObjectRef> =
+        references.iter().map(|reference| live.locate(reference, &scope.namespace)).collect();
+    let mut references: Vec<&ObjectRef> = located.iter().collect();
     references.sort_by_key(|reference| std::cmp::Reverse(apply_rank(&reference.kind)));
     let owned = references.into_iter().filter_map(|reference| {
         let kind = live.kind(&reference.api_version, &reference.kind)?;
@@ -188,7 +195,8 @@ async fn applied_objects(
         let component = owned.label(labels::COMPONENT);
         owned.label(labels::NAME) == Some(&scope.application)
             && owned.is_marked(keys::EPOCH)
-            && records.iter().any(|record| component == Some(&record.component))
+            && (records.iter().any(|record| component == Some(&record.component))
+                || revisions.iter().any(|revision| component == revision.component()))
     };
     Ok(owned.filter(is_owned).partition(|owned| !is_kept(owned)))
 }

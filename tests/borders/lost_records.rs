@@ -1,0 +1,94 @@
+//! What a component's record said is gone with it; what its objects carry is not.
+
+use kube::api::DeleteParams;
+use rollout::driver::outcome::FailureKind;
+
+use crate::support::command::Command;
+use crate::support::delayed_request::DelayedRequest;
+use crate::support::manifest::{component, request_for, web};
+use crate::support::pod_rules;
+use crate::support::process::Process;
+use crate::support::scenario::process;
+use crate::support::test_cluster::{BYSTANDER, TestCluster};
+
+/// Deletes an object as somebody else would.
+async fn delete<K>(cluster: &TestCluster, name: &str)
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let api: kube::Api<K> = kube::Api::default_namespaced(cluster.client());
+    api.delete(name, &DeleteParams::default()).await.unwrap();
+    cluster.settle().await;
+}
+
+type ConfigMap = k8s_openapi::api::core::v1::ConfigMap;
+type Deployment = k8s_openapi::api::apps::v1::Deployment;
+
+/// A Service keeps the stamp of the last claim, and the next claim is above it.
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_above_the_stamps_of_services() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    for version in 1..=3 {
+        cluster.apply(&[web(version, 2).exposing(80)]).await;
+    }
+    delete::<Deployment>(&cluster, "web-v3").await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    cluster.apply(&[web(4, 2).exposing(80)]).await;
+    assert_eq!(cluster.sizes(), [("web-v4".to_owned(), 2)]);
+}
+
+/// What was applied as a whole is named after its component; its revision says so where no record does.
+#[tokio::test(start_paused = true)]
+async fn a_component_that_was_applied_as_a_whole_is_rolled_out_in_batches() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2).plain()]).await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    cluster.apply(&[web(2, 2).revision("web-blue").batches(&["50%", "50%"])]).await;
+    assert_eq!(cluster.sizes(), [("web-blue".to_owned(), 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_takes_what_was_applied_as_a_whole() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let db = || component("db", 1, 1);
+    cluster.apply(&[web(1, 2).exposing(80).storing("1").plain(), db()]).await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    let removed = Command::Delete.run(&cluster, &process()).await;
+    assert!(removed.is_success(), "{}", removed.transcript());
+    cluster.settle().await;
+    let is_left =
+        |kind: &str| cluster.objects(kind).iter().any(|object| object["metadata"]["name"] != BYSTANDER);
+    let left: Vec<&str> = ["Deployment", "Service", "ConfigMap", "ControllerRevision"]
+        .into_iter()
+        .filter(|kind| is_left(kind))
+        .collect();
+    assert!(left.is_empty(), "{left:?} are left");
+}
+
+/// A command about the recorded run finds the component deleted when its turn has come.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_does_not_bring_a_deleted_component_back() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2)]).await;
+    cluster.apply(&[web(2, 2).batches(&["50%", "50%"]).partition(0)]).await;
+    let promoter = Process::new("promoter");
+    let lease = DelayedRequest::new(|request| request.uri().path().contains("/leases"));
+    let client = cluster.delayed_client(&promoter, lease.clone());
+    let promote = async |context: &_| Command::PromoteFull.perform_all(context).await;
+    let deletion = async {
+        lease.reached().await;
+        assert!(Command::Delete.run(&cluster, &process()).await.is_success());
+        lease.release();
+    };
+    let (promoted, ()) = tokio::join!(promoter.perform(client, &cluster.clock, promote), deletion);
+    assert!(cluster.sizes().is_empty(), "{}", promoted.transcript());
+    assert!(cluster.record("web").is_none(), "{}", promoted.transcript());
+    let kinds: Vec<FailureKind> = promoted.failures().iter().map(|failure| failure.kind).collect();
+    assert_eq!(kinds, [FailureKind::NotReady], "{}", promoted.transcript());
+    // An apply says what there is to be.
+    cluster.run(&process(), &request_for(&[web(1, 1)])).await.succeeded();
+}
