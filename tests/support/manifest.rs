@@ -117,6 +117,11 @@ impl Component {
         self
     }
 
+    /// Without the dependency on a component, if it has it.
+    pub(crate) fn forget_dependency(&mut self, name: &str) {
+        self.depends_on.take_if(|on| on == name);
+    }
+
     pub(crate) fn exposing(self, port: u16) -> Self {
         self.property(format!("ports: [{{port: {port}, expose: true}}]"))
     }
@@ -157,6 +162,16 @@ impl Component {
     pub(crate) fn rollout(mut self, line: impl Into<String>) -> Self {
         self.rollout.push(line.into());
         self
+    }
+
+    /// What its workload is called in the end.
+    pub(crate) fn workload_name(&self) -> String {
+        let is_by_component = self.is_plain || self.kind == "cloneset-service" || self.kind == "statefulset";
+        if is_by_component { self.name.clone() } else { self.target.clone() }
+    }
+
+    pub(crate) fn image_name(&self) -> &str {
+        &self.image
     }
 
     pub(crate) fn line(&self) -> String {

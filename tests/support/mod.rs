@@ -30,6 +30,7 @@ pub(crate) mod preconditions;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod redact;
+pub(crate) mod rules;
 pub(crate) mod scenario;
 pub(crate) mod scenarios;
 pub(crate) mod screen;

@@ -34,7 +34,7 @@ async fn pass(
 ) -> Result<Response<Body>, BoxError> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let seen = seen(index, &parts.method, &parts.uri, &body);
+    let seen = request_info(index, &parts.method, &parts.uri, &body);
     let request = Request::from_parts(parts, Body::from(body));
     match tap.fate(&seen) {
         Fate::DeathBefore => {
@@ -89,7 +89,7 @@ fn reset() -> BoxError {
 }
 
 /// A request in the sandbox's words.
-fn seen(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> RequestInfo {
+pub(crate) fn request_info(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> RequestInfo {
     let body: Option<Value> = serde_json::from_slice(body).ok();
     let (kind, in_path) = place(uri.path());
     let is_watch = uri.query().is_some_and(|query| query.split('&').any(|option| option == "watch=true"));

@@ -1,0 +1,142 @@
+//! What happens in the cluster beside the commands.
+
+use std::sync::Arc;
+
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use crate::network::Denials;
+use crate::script::{Disturbance, EnvironmentEvent};
+use crate::support::foreign;
+use crate::support::invariants::FOREIGN;
+use crate::support::pod_rules;
+use crate::support::random::Rng;
+use crate::support::test_cluster::TestCluster;
+
+/// What the requests of other people call themselves.
+pub(crate) const USER_AGENT: &str = "kubectl";
+
+/// The people and controllers beside the users.
+pub(crate) struct Environment<'a> {
+    pub(crate) cluster: &'a TestCluster,
+    /// A client that calls itself [`USER_AGENT`].
+    pub(crate) client: Client,
+    pub(crate) denials: Arc<Denials>,
+}
+
+impl Environment<'_> {
+    /// Lets everything happen at its time.
+    pub(crate) async fn happen(&self, begin: Instant, disturbances: &[Disturbance]) {
+        let mut sorted: Vec<&Disturbance> = disturbances.iter().collect();
+        sorted.sort_by_key(|disturbance| disturbance.at);
+        for disturbance in sorted {
+            sleep_until(begin + disturbance.at).await;
+            self.act(&disturbance.event).await;
+        }
+    }
+
+    /// Takes back what keeps commands from their end: pods get ready, and nobody is refused anything.
+    pub(crate) async fn calm_down(&self) {
+        self.cluster.set_pod_rules(pod_rules::READY);
+        self.denials.lift();
+        let is_planted = |object: &Value| object["metadata"]["annotations"][FOREIGN] == "true";
+        // A foreign workload keeps its name.
+        for object in self.cluster.all_objects().iter().filter(|object| is_planted(object)) {
+            self.delete(object).await;
+        }
+    }
+
+    async fn act(&self, event: &EnvironmentEvent) {
+        match event {
+            EnvironmentEvent::FailPods(images) => {
+                let failing =
+                    images.iter().map(|image| format!("- {{image: '{image}', fail: NeverReady}}\n"));
+                self.cluster.set_pod_rules(failing.collect::<String>() + pod_rules::READY);
+            }
+            EnvironmentEvent::SlowPods(time) => {
+                self.cluster.set_pod_rules(pod_rules::ready_after(&format!("{}s", time.as_secs())));
+            }
+            EnvironmentEvent::SetImage(component) => {
+                let Some(workload) = self.workload(component) else { return };
+                let name = &workload["spec"]["template"]["spec"]["containers"][0]["name"];
+                let containers = json!([{"name": name, "image": "edited:1"}]);
+                self.merge(&workload, json!({"spec": {"template": {"spec": {"containers": containers}}}}))
+                    .await;
+            }
+            EnvironmentEvent::Scale { component, replicas } => {
+                let Some(workload) = self.workload(component) else { return };
+                self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
+            }
+            EnvironmentEvent::PlantForeign(seed) => {
+                let object = foreign::plant(&mut Rng(*seed), *seed);
+                self.create(object).await;
+            }
+            EnvironmentEvent::DeleteWorkload(component) => {
+                let Some(workload) = self.workload(component) else { return };
+                self.delete(&workload).await;
+            }
+            EnvironmentEvent::DeletePod(component) => {
+                let pods = self.cluster.objects("Pod");
+                let pod = pods.iter().find(|pod| is_of(pod, component));
+                let Some(pod) = pod else { return };
+                self.delete(pod).await;
+            }
+            EnvironmentEvent::DeleteRecord(component) => {
+                let name = format!("rollout-{component}");
+                let records = self.cluster.objects("ConfigMap");
+                let record = records.iter().find(|record| record["metadata"]["name"] == *name);
+                let Some(record) = record else { return };
+                self.delete(record).await;
+            }
+            EnvironmentEvent::DeleteLease => {
+                let leases = self.cluster.objects("Lease");
+                let Some(lease) = leases.first() else { return };
+                self.delete(lease).await;
+            }
+            EnvironmentEvent::Deny { kind, lasting } => self.denials.deny(kind, *lasting),
+        }
+    }
+
+    /// The component's workload that is the largest.
+    fn workload(&self, component: &str) -> Option<Value> {
+        let is_workload = |object: &Value| {
+            ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
+        };
+        let is_planted = |object: &Value| object["metadata"]["annotations"][FOREIGN] == "true";
+        let all = self.cluster.all_objects().into_iter();
+        all.filter(|object| is_workload(object) && is_of(object, component) && !is_planted(object))
+            .max_by_key(|object| object["spec"]["replicas"].as_u64())
+    }
+
+    fn api(&self, object: &Value) -> Api<DynamicObject> {
+        let api_version = object["apiVersion"].as_str().unwrap();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let gvk = GroupVersionKind::gvk(group, version, object["kind"].as_str().unwrap());
+        Api::default_namespaced_with(self.client.clone(), &ApiResource::from_gvk(&gvk))
+    }
+
+    async fn create(&self, object: Value) {
+        let typed: DynamicObject = serde_json::from_value(object.clone()).unwrap();
+        // One of the same seed may be there.
+        self.api(&object).create(&PostParams::default(), &typed).await.ok();
+    }
+
+    async fn merge(&self, object: &Value, patch: Value) {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        // It may be gone.
+        self.api(object).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.ok();
+    }
+
+    async fn delete(&self, object: &Value) {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        // It may be gone.
+        self.api(object).delete(name, &DeleteParams::default()).await.ok();
+    }
+}
+
+fn is_of(object: &Value, component: &str) -> bool {
+    object["metadata"]["labels"]["app.oam.dev/component"] == component
+}

@@ -1,0 +1,266 @@
+//! Makes up the script of a seed.
+
+use std::time::Duration;
+
+use crate::script::{
+    Answer, Command, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Moment, Pace, Script, User,
+};
+use crate::support::manifest::{Component, component};
+use crate::support::random::Rng;
+
+/// The applications that scripts are about: names, and what depends on what.
+const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
+    &[("web", None)],
+    &[("web", None)],
+    &[("web", None)],
+    &[("db", None), ("web", Some("db"))],
+    &[("api", None), ("web", None)],
+];
+
+/// The types of components, with how they are rolled out.
+const TYPES: [(&str, Style); 8] = [
+    ("webservice", Style::Batches),
+    ("webservice", Style::Batches),
+    ("webservice", Style::Batches),
+    ("cloneset-service", Style::Batches),
+    ("statefulset", Style::Batches),
+    ("webservice", Style::Whole),
+    ("worker", Style::Batches),
+    ("webservice", Style::Either),
+];
+
+/// Whether a component has the `rollout` trait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Batches,
+    Whole,
+    /// It gains and loses it.
+    Either,
+}
+
+/// What is known of a component while its script is made up.
+struct Part {
+    name: &'static str,
+    depends_on: Option<&'static str>,
+    kind: &'static str,
+    style: Style,
+    /// The newest version.
+    version: u32,
+    size: u32,
+    stores: bool,
+}
+
+/// Lists of batches that fit most sizes.
+const PERCENTAGES: [&[&str]; 6] =
+    [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
+
+/// Most replicas of a component.
+const LARGEST: u32 = 4;
+
+/// The script of a seed.
+pub(crate) fn script(seed: u64) -> Script {
+    let mut rng = Rng(seed);
+    let application = *rng.pick(&APPLICATIONS);
+    let mut parts: Vec<Part> = application
+        .iter()
+        .map(|(name, depends_on)| {
+            let (kind, style) = *rng.pick(&TYPES);
+            let stores = rng.one_in(6);
+            Part { name, depends_on: *depends_on, kind, style, version: 0, size: 0, stores }
+        })
+        .collect();
+    let users = match rng.below(10) {
+        0..4 => 1,
+        4..8 => 2,
+        8 => 3,
+        _ => 4,
+    };
+    let shares_identity = rng.one_in(5);
+    let is_disturbed = rng.one_in(2);
+    let has_faults = rng.one_in(2);
+    let mut users: Vec<User> = (1..=users)
+        .map(|number| User {
+            identity: if shares_identity { "ci".to_owned() } else { format!("ci-{number}") },
+            invocations: Vec::new(),
+        })
+        .collect();
+    let most = if users.len() == 1 { 5 } else { 3 };
+    for index in 0..users.len() {
+        for number in 0..1 + rng.below(most) {
+            let is_first = index == 0 && number == 0;
+            let command = if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &mut parts) };
+            let invocation = Invocation {
+                after: delay(&mut rng),
+                command,
+                pace: *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
+                fault: (has_faults && rng.one_in(2)).then(|| fault(&mut rng)),
+                seed: u64::from(rng.below(u32::MAX)),
+            };
+            users[index].invocations.push(invocation);
+        }
+    }
+    let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
+    let environment = (0..disturbances).map(|_| disturbance(&mut rng, &parts)).collect();
+    let last = parts.iter_mut().map(|part| wanted(&mut rng, part, Purpose::Last)).collect();
+    Script { seed, users, environment, last }
+}
+
+fn delay(rng: &mut Rng) -> Duration {
+    let milliseconds = match rng.below(4) {
+        0 => 0,
+        1 => rng.below(100),
+        2 => rng.below(2_000),
+        _ => rng.below(20_000),
+    };
+    Duration::from_millis(u64::from(milliseconds))
+}
+
+fn fault(rng: &mut Rng) -> Fault {
+    let answer = *rng.pick(&[
+        Answer::Conflict,
+        Answer::TooManyRequests,
+        Answer::InternalError,
+        Answer::Unavailable,
+        Answer::Timeout,
+        Answer::Reset,
+    ]);
+    let seconds = |rng: &mut Rng| Duration::from_secs(u64::from(*rng.pick(&[1_u32, 7, 12, 16, 25, 60])));
+    let kind = match rng.below(8) {
+        0..3 => FaultKind::Death,
+        3 | 4 => FaultKind::Freeze(seconds(rng)),
+        5 => FaultKind::Outage(seconds(rng)),
+        6 => FaultKind::Answer(answer),
+        _ => FaultKind::AnswerAfterServing(match answer {
+            // The server has refused what it says this of.
+            Answer::Conflict | Answer::TooManyRequests => Answer::Timeout,
+            _ => answer,
+        }),
+    };
+    let moment = *rng.pick(&[Moment::Before, Moment::Sent, Moment::After]);
+    Fault { request: rng.below(45) as usize, moment, kind }
+}
+
+fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
+    let part = rng.pick(parts);
+    let name = part.name.to_owned();
+    let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
+    let event = match rng.below(12) {
+        0 | 1 => EnvironmentEvent::FailPods(vec![image]),
+        2 => EnvironmentEvent::FailPods(vec![]),
+        3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
+        4 => EnvironmentEvent::SetImage(name),
+        5 => EnvironmentEvent::Scale { component: name, replicas: rng.below(LARGEST + 2) },
+        6 => EnvironmentEvent::PlantForeign(u64::from(rng.below(1_000))),
+        7 => EnvironmentEvent::DeleteWorkload(name),
+        8 => EnvironmentEvent::DeletePod(name),
+        9 => EnvironmentEvent::DeleteRecord(name),
+        10 => EnvironmentEvent::DeleteLease,
+        _ => EnvironmentEvent::Deny {
+            kind: *rng.pick(&["deployments", "leases", "configmaps", "services", "controllerrevisions"]),
+            lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
+        },
+    };
+    Disturbance { at: Duration::from_millis(u64::from(rng.below(30_000))), event }
+}
+
+fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
+    let manifest = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Any)).collect();
+    Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(5) }
+}
+
+fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
+    let part = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
+    let (component, version) = (parts[part].name.to_owned(), parts[part].version);
+    match rng.below(20) {
+        0..8 => apply(rng, parts),
+        8 => {
+            let keeps = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
+            let all: Vec<Component> = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Any)).collect();
+            let is_alone = parts[keeps].depends_on.is_none();
+            let manifest = if is_alone { vec![all[keeps].clone()] } else { all };
+            Command::Apply { manifest, prune: true, undo_on_failure: false }
+        }
+        9 | 10 => Command::Undo { component, to_revision: None, now: rng.one_in(2) },
+        11 => {
+            let revision = format!("{component}-v{}", 1 + rng.below(version.max(1)));
+            Command::Undo { component, to_revision: Some(revision), now: rng.one_in(2) }
+        }
+        12 => Command::Abort(component),
+        13 => Command::Promote { component, full: false },
+        14 => Command::Promote { component, full: true },
+        15 => Command::Pause(component),
+        16 => Command::Resume(component),
+        17 => Command::Scale { component, replicas: rng.below(LARGEST + 1) },
+        18 => match rng.below(3) {
+            0 => Command::DeleteApplication,
+            _ => Command::DeleteComponent(component),
+        },
+        _ => Command::Status,
+    }
+}
+
+/// What a manifest is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It may be held, and may even be refused.
+    Any,
+    /// It goes through, whatever was before.
+    Last,
+}
+
+fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
+    if part.version == 0 || rng.one_in(2) || purpose == Purpose::Last {
+        part.version += 1;
+    }
+    if part.size == 0 || rng.one_in(3) {
+        part.size = rng.below(LARGEST + 1);
+    }
+    let older = 1 + rng.below(part.version);
+    let target = if purpose == Purpose::Any && rng.one_in(4) { older } else { part.version };
+    let mut wanted = component(part.name, target, part.size).of(part.kind);
+    // Content goes with the version, since a revision never changes.
+    if part.kind == "webservice" {
+        wanted = match target % 4 {
+            0 => wanted,
+            2 => wanted.exposing(81),
+            _ => wanted.exposing(80),
+        };
+    }
+    // Those that are applied as a whole take numbers of the same row.
+    if part.style == Style::Either {
+        wanted = wanted.revision(&format!("{}-r{target}", part.name));
+    }
+    if part.stores {
+        wanted = wanted.storing(&target.to_string());
+    }
+    if let Some(on) = part.depends_on {
+        wanted = wanted.depends_on(on);
+    }
+    let is_whole = match part.style {
+        Style::Batches => false,
+        Style::Whole => true,
+        Style::Either => rng.one_in(2),
+    };
+    if is_whole {
+        return wanted.plain();
+    }
+    if rng.one_in(4) {
+        wanted = wanted.decrease_first();
+    }
+    if rng.one_in(5) {
+        wanted = wanted.max_unavailable(1);
+    }
+    if purpose == Purpose::Last {
+        // What is left to do may be a single pod.
+        return wanted.batches(&["100%"]);
+    }
+    match rng.below(4) {
+        0 => wanted,
+        _ => {
+            let percentages = *rng.pick(&PERCENTAGES);
+            let gate = percentages.len() > 1 && rng.one_in(3);
+            let wanted = wanted.batches(percentages);
+            if gate { wanted.partition(0) } else { wanted }
+        }
+    }
+}

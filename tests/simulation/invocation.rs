@@ -1,0 +1,93 @@
+//! A command as a process runs it.
+
+use rollout::oam::application::{Amount, Batch};
+use rollout::ops::component::ComponentSelector;
+use rollout::ops::delete::{self, Extent, Removed, Scope};
+use rollout::ops::promote::Promotion;
+use rollout::ops::prune::{self, Pruning};
+use rollout::ops::undo::{UndoPace, UndoRequest};
+use rollout::ops::{
+    ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, abort, apply, pause, promote, resume,
+    scale, status, undo,
+};
+
+use crate::script::Command;
+use crate::support::manifest::{Component, NAMESPACE, request_for};
+use crate::support::process::components;
+
+const APPLICATION: &str = "shop";
+
+impl Command {
+    /// What the command does, as the program of that name does it.
+    pub(crate) async fn perform(&self, context: &Context) -> Vec<(String, ComponentOutcome)> {
+        match self.outcomes(context).await {
+            Ok(outcomes) => components(outcomes),
+            Err(failure) => vec![(String::new(), ComponentOutcome::Failed(failure))],
+        }
+    }
+
+    async fn outcomes(&self, context: &Context) -> Result<Vec<ApplicationOutcome>, Failure> {
+        match self {
+            Self::Apply { manifest, prune: false, .. } => {
+                Ok(apply::apply(context, &[request_for(manifest)]).await)
+            }
+            Self::Apply { manifest, prune: true, .. } => apply_and_prune(context, manifest).await,
+            Self::Undo { component, to_revision, now } => {
+                let overrides = Overrides::default();
+                let pace = if *now { UndoPace::Now } else { UndoPace::InBatches(overrides) };
+                let request = UndoRequest { to_revision: to_revision.clone(), pace };
+                undo::undo(context, &selector(component), &request).await
+            }
+            Self::Abort(component) => {
+                abort::abort(context, &selector(component), &Overrides::default()).await
+            }
+            Self::Promote { component, full } => {
+                let promotion = if *full { Promotion::Full } else { Promotion::NextBatch };
+                promote::promote(context, &selector(component), promotion).await
+            }
+            Self::Pause(component) => pause::pause(context, &selector(component)).await.map(|_| Vec::new()),
+            Self::Resume(component) => resume::resume(context, &selector(component)).await,
+            Self::Scale { component, replicas } => {
+                scale::scale(context, &selector(component), *replicas, &half_and_half()).await
+            }
+            Self::DeleteComponent(component) => remove(context, Some(component)).await,
+            Self::DeleteApplication => remove(context, None).await,
+            Self::Status => status::statuses(context, NAMESPACE).await.map(|_| Vec::new()),
+        }
+    }
+}
+
+fn selector(component: &str) -> ComponentSelector {
+    ComponentSelector { namespace: NAMESPACE.to_owned(), name: Some(component.to_owned()) }
+}
+
+fn half_and_half() -> Overrides {
+    let batch = |replicas| Batch { replicas, max_unavailable: Amount::Count(0) };
+    let batches = vec![batch(Amount::Percent(50)), batch(Amount::Percent(50))];
+    Overrides { batches: Some(batches), ..Overrides::default() }
+}
+
+async fn apply_and_prune(
+    context: &Context,
+    manifest: &[Component],
+) -> Result<Vec<ApplicationOutcome>, Failure> {
+    let requests = [request_for(manifest)];
+    let scopes = prune::find_leftovers(context, &requests).await?;
+    let inventories = delete::take_inventories(context, &scopes).await?;
+    let outcomes = apply::apply(context, &requests).await;
+    let pruning = Pruning { inventories, extent: Extent::Scope };
+    prune::prune(context, &requests, &pruning, |_| {}).await?;
+    Ok(outcomes)
+}
+
+async fn remove(context: &Context, component: Option<&str>) -> Result<Vec<ApplicationOutcome>, Failure> {
+    let scope = delete::find_scope(context, NAMESPACE, component.unwrap_or(APPLICATION)).await?;
+    let scopes: [Scope; 1] = [scope];
+    for inventory in &delete::take_inventories(context, &scopes).await? {
+        if let Removed::Overtaken(failure) = delete::delete(context, inventory, Extent::Scope, |_| {}).await?
+        {
+            return Err(failure);
+        }
+    }
+    Ok(Vec::new())
+}

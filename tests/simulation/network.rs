@@ -1,0 +1,224 @@
+//! The way between a process and the server: delays, outages, bad answers, deaths and stops.
+//!
+//! A request that has been sent arrives, whatever becomes of its process.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use kube::Client;
+use kube::client::Body;
+use rollout::sandbox::fault::{RequestInfo, Verb};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tower::BoxError;
+
+use crate::script::{Answer, Fault, FaultKind, Moment, Pace};
+use crate::support::fault::{Tap, is_write, page, status, test_failed, too_many_requests};
+use crate::support::random::Rng;
+use crate::support::tapped_client::request_info;
+
+/// The body of a response.
+type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The way of one process.
+pub(crate) struct Connection {
+    pub(crate) tap: Arc<Tap>,
+    /// What its requests call themselves.
+    pub(crate) user_agent: String,
+    pub(crate) pace: Pace,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) rng: Mutex<Rng>,
+    pub(crate) requests: AtomicUsize,
+    /// Until when the process is stopped.
+    pub(crate) frozen: Mutex<Option<Instant>>,
+    /// Until when nothing gets through.
+    pub(crate) outage: Mutex<Option<Instant>>,
+    pub(crate) denials: Arc<Denials>,
+}
+
+/// The writes that nobody has the right to.
+#[derive(Default)]
+pub(crate) struct Denials(Mutex<Vec<(&'static str, Instant)>>);
+
+impl Denials {
+    pub(crate) fn deny(&self, kind: &'static str, lasting: Duration) {
+        self.0.lock().unwrap().push((kind, Instant::now() + lasting));
+    }
+
+    pub(crate) fn lift(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    fn denies(&self, seen: &RequestInfo) -> bool {
+        let now = Instant::now();
+        is_write(seen)
+            && self.0.lock().unwrap().iter().any(|(kind, until)| *kind == seen.kind && now < *until)
+    }
+}
+
+impl Connection {
+    /// A client whose requests go this way.
+    pub(crate) fn client(self: &Arc<Self>, server: &Client) -> Client {
+        let (connection, server) = (self.clone(), server.clone());
+        let namespace = server.default_namespace().to_owned();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (connection, server) = (connection.clone(), server.clone());
+            async move { connection.pass(server, request).await }
+        });
+        Client::new(service, namespace)
+    }
+
+    async fn pass(
+        self: Arc<Self>,
+        server: Client,
+        request: Request<Body>,
+    ) -> Result<Response<ResponseBody>, BoxError> {
+        let (mut parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let index = self.requests.fetch_add(1, Ordering::Relaxed);
+        let seen = request_info(index, &parts.method, &parts.uri, &body);
+        // Notes it.
+        self.tap.fate(&seen);
+        parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
+        let request = Request::from_parts(parts, Body::from(body));
+        let fault = self.fault.filter(|fault| fault.request == index);
+        self.strike(fault, Moment::Before).await;
+        if let Some(FaultKind::Answer(answer)) = fault.map(|fault| fault.kind) {
+            return answer.response(&seen);
+        }
+        self.outage_is_over().await?;
+        if self.denials.denies(&seen) {
+            let message = format!("{} \"x\" is forbidden: User \"ci\" cannot do that", seen.kind);
+            return Ok(status(403, "Forbidden", &message).map(whole));
+        }
+        let (there, back) = (self.delay(), self.delay());
+        let sent = tokio::spawn(async move {
+            sleep(there).await;
+            server.send(request).await
+        });
+        self.strike(fault, Moment::Sent).await;
+        let response = sent.await??;
+        sleep(back).await;
+        self.outage_is_over().await?;
+        self.strike(fault, Moment::After).await;
+        if let Some(FaultKind::AnswerAfterServing(answer)) = fault.map(|fault| fault.kind) {
+            return answer.response(&seen);
+        }
+        Ok(match seen.verb {
+            Verb::Watch => self.lagging(response),
+            _ => response.map(streamed),
+        })
+    }
+
+    /// What the fault does to the process at this moment.
+    async fn strike(&self, fault: Option<Fault>, moment: Moment) {
+        let Some(fault) = fault.filter(|fault| fault.moment == moment) else { return };
+        match fault.kind {
+            FaultKind::Death => {
+                self.tap.kill();
+                std::future::pending().await
+            }
+            FaultKind::Freeze(lasting) => {
+                let until = Instant::now() + lasting;
+                *self.frozen.lock().unwrap() = Some(until);
+                sleep_until(until).await;
+            }
+            FaultKind::Outage(lasting) => *self.outage.lock().unwrap() = Some(Instant::now() + lasting),
+            FaultKind::Answer(_) | FaultKind::AnswerAfterServing(_) => {}
+        }
+    }
+
+    /// A request during an outage is never answered, or its connection is reset.
+    async fn outage_is_over(&self) -> Result<(), BoxError> {
+        let until = self.outage.lock().unwrap().filter(|until| Instant::now() < *until);
+        let Some(until) = until else { return Ok(()) };
+        if self.rng.lock().unwrap().one_in(2) {
+            sleep_until(until).await;
+        }
+        Err(reset())
+    }
+
+    fn delay(&self) -> Duration {
+        let mut rng = self.rng.lock().unwrap();
+        let milliseconds = match self.pace {
+            Pace::Instant => 0,
+            Pace::Fast => rng.below(8),
+            Pace::Slow if rng.one_in(20) => rng.below(4_000),
+            Pace::Slow => rng.below(400),
+        };
+        Duration::from_millis(u64::from(milliseconds))
+    }
+
+    /// The response of a watch, whose events take their time, and are held up by an outage.
+    fn lagging(self: Arc<Self>, response: Response<Body>) -> Response<ResponseBody> {
+        let (parts, body) = response.into_parts();
+        let frames = stream::unfold((self, body), |(connection, mut body)| async move {
+            let frame = body.frame().await?;
+            sleep(connection.delay()).await;
+            let until = *connection.outage.lock().unwrap();
+            if let Some(until) = until {
+                sleep_until(until).await;
+            }
+            Some((frame.map_err(BoxError::from), (connection, body)))
+        });
+        Response::from_parts(parts, StreamBody::new(frames).boxed_unsync())
+    }
+
+    /// Polls a process, but while it is stopped.
+    pub(crate) async fn run<F: Future>(&self, process: F) -> F::Output {
+        let mut process = pin!(process);
+        let mut stopped: Option<Pin<Box<Sleep>>> = None;
+        poll_fn(|context| {
+            loop {
+                if let Some(sleep) = &mut stopped {
+                    ready!(sleep.as_mut().poll(context));
+                    stopped = None;
+                }
+                if let Poll::Ready(output) = process.as_mut().poll(context) {
+                    return Poll::Ready(output);
+                }
+                match self.frozen.lock().unwrap().take() {
+                    Some(until) => stopped = Some(Box::pin(sleep_until(until))),
+                    None => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Answer {
+    fn response(self, seen: &RequestInfo) -> Result<Response<ResponseBody>, BoxError> {
+        let response = match self {
+            Self::Conflict if seen.verb == Verb::Patch && is_write(seen) => test_failed(),
+            Self::Conflict if is_write(seen) => status(409, "Conflict", "the object has been modified"),
+            Self::Conflict | Self::Unavailable => page(503),
+            Self::TooManyRequests => too_many_requests(3),
+            Self::InternalError => status(500, "InternalError", "etcdserver: leader changed"),
+            Self::Timeout => status(504, "Timeout", "request did not complete"),
+            Self::Reset => return Err(reset()),
+        };
+        Ok(response.map(whole))
+    }
+}
+
+fn whole(bytes: Bytes) -> ResponseBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+fn streamed(body: Body) -> ResponseBody {
+    body.map_err(BoxError::from).boxed_unsync()
+}
+
+fn reset() -> BoxError {
+    Box::new(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by peer"))
+}

@@ -1,0 +1,218 @@
+//! Plays a script on a cluster in this process.
+
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::join_all;
+use rollout::driver::context::{Context, OnFailure};
+use rollout::sandbox::Change;
+use tokio::time::{Instant, sleep};
+
+use crate::environment::{self, Environment};
+use crate::network::{Connection, Denials};
+use crate::script::{Command, Invocation, Pace, Script};
+use crate::support::fault::Tap;
+use crate::support::process::{Process, Run};
+use crate::support::random::Rng;
+use crate::support::rules::{self, Circumstances};
+use crate::support::test_cluster::TestCluster;
+use crate::support::trial::in_paused_time;
+use crate::support::{pod_rules, preconditions};
+use crate::verdict::{self, Failure};
+
+/// What came of a command.
+pub(crate) struct Played {
+    pub(crate) command: Command,
+    pub(crate) run: Run,
+}
+
+/// Everything that came of a script.
+pub(crate) struct Outcome {
+    pub(crate) history: Vec<Change>,
+    pub(crate) requests: usize,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// A game on its way.
+struct Game<'a> {
+    cluster: &'a TestCluster,
+    denials: Arc<Denials>,
+    circumstances: Circumstances,
+    requests: AtomicUsize,
+}
+
+/// Plays a script to its end.
+pub(crate) async fn play(script: &Script) -> Outcome {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let events = || script.environment.iter().map(|disturbance| &disturbance.event);
+    let game = Game {
+        cluster: &cluster,
+        denials: Arc::default(),
+        circumstances: Circumstances {
+            pods_are_harmed: events().any(|event| event.harms_pods()),
+            others_edit: events().any(|event| event.edits()),
+        },
+        requests: AtomicUsize::new(0),
+    };
+    let failure = game.play(script).await.err();
+    Outcome { history: cluster.history(), requests: game.requests.into_inner(), failure }
+}
+
+impl Game<'_> {
+    async fn play(&self, script: &Script) -> Result<(), Failure> {
+        let begin = Instant::now();
+        let environment = Environment {
+            cluster: self.cluster,
+            client: self.connection(environment::USER_AGENT, None, Tap::new(|_| crate::support::fault::PASS)),
+            denials: self.denials.clone(),
+        };
+        let users = script.users.iter().enumerate().map(async |(index, user)| {
+            let mut all = Vec::new();
+            for (number, invocation) in user.invocations.iter().enumerate() {
+                sleep(invocation.after).await;
+                let name = format!("{}-{number}", index + 1);
+                all.push(self.run(&user.identity, &name, invocation).await);
+            }
+            all
+        });
+        let (played, ()) = tokio::join!(join_all(users), environment.happen(begin, &script.environment));
+        environment.calm_down().await;
+        self.cluster.settle().await;
+        let played: Vec<Played> = played.into_iter().flatten().collect();
+        self.judge()?;
+        played.iter().try_for_each(|played| verdict::of_run(played, script))?;
+        // Whoever was interrupted reruns the last command.
+        for (index, user) in script.users.iter().enumerate() {
+            let Some(last) = user.invocations.last() else { continue };
+            if last.command.goes_further() {
+                continue;
+            }
+            let again = self.run_calm(&user.identity, &format!("{}-again", index + 1), &last.command).await;
+            verdict::of_rerun(&again)?;
+            self.judge()?;
+        }
+        self.conclude(script).await
+    }
+
+    /// The last manifest is rolled out, is then as it says, and goes without a trace.
+    async fn conclude(&self, script: &Script) -> Result<(), Failure> {
+        let last = Command::Apply { manifest: script.last.clone(), prune: true, undo_on_failure: false };
+        // What somebody has paused stays so.
+        for component in &script.last {
+            if self.cluster.record(&component.name).is_some_and(|record| record["run"]["paused"].is_object())
+            {
+                self.run_calm("last", "resume", &Command::Resume(component.name.clone())).await;
+            }
+        }
+        let applied = self.run_calm("last", "last", &last).await;
+        verdict::of_last(&applied)?;
+        self.judge()?;
+        self.cluster.settle().await;
+        verdict::of_end(&script.last, self.cluster)?;
+        let again = self.run_calm("last", "idle", &last).await;
+        verdict::of_idle(&again)?;
+        let removed = self.run_calm("last", "removal", &Command::DeleteApplication).await;
+        verdict::of_last(&removed)?;
+        self.judge()?;
+        self.cluster.settle().await;
+        verdict::of_removal(self.cluster)
+    }
+
+    async fn run(&self, identity: &str, name: &str, invocation: &Invocation) -> Played {
+        let command = &invocation.command;
+        let mut process = Process::new(identity);
+        process.limits.batch = Duration::from_secs(40);
+        process.limits.run = Duration::from_secs(200);
+        process.limits.lock = Duration::from_secs(90);
+        if let Command::Apply { undo_on_failure: true, .. } = command {
+            process.limits.on_failure = OnFailure::Undo;
+        }
+        let agent = format!("{}{identity}/{name} {}", rules::PROCESS, command.word());
+        let (client, connection) = self.connected(&agent, Some(invocation), process.tap.clone());
+        let work = async |context: &Context| command.perform(context).await;
+        let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
+        self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
+        Played { command: command.clone(), run }
+    }
+
+    async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {
+        let invocation = Invocation {
+            after: Duration::ZERO,
+            command: command.clone(),
+            pace: Pace::Instant,
+            fault: None,
+            seed: 0,
+        };
+        self.run(identity, name, &invocation).await
+    }
+
+    /// Whether everything up to now went by the rules.
+    fn judge(&self) -> Result<(), Failure> {
+        rules::check(&self.cluster.history(), self.circumstances).map_err(Failure::Rule)
+    }
+
+    fn connection(&self, agent: &str, invocation: Option<&Invocation>, tap: Arc<Tap>) -> kube::Client {
+        self.connected(agent, invocation, tap).0
+    }
+
+    fn connected(
+        &self,
+        agent: &str,
+        invocation: Option<&Invocation>,
+        tap: Arc<Tap>,
+    ) -> (kube::Client, Arc<Connection>) {
+        let connection = Arc::new(Connection {
+            tap,
+            user_agent: agent.to_owned(),
+            pace: invocation.map_or(Pace::Instant, |invocation| invocation.pace),
+            fault: invocation.and_then(|invocation| invocation.fault),
+            rng: Mutex::new(Rng(invocation.map_or(0, |invocation| invocation.seed))),
+            requests: AtomicUsize::new(0),
+            frozen: Mutex::default(),
+            outage: Mutex::default(),
+            denials: self.denials.clone(),
+        });
+        (connection.client(&self.cluster.client()), connection)
+    }
+}
+
+/// How a script failed.
+pub(crate) type Verdict = Failure;
+
+thread_local! {
+    /// Where this thread panicked last.
+    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Lets panics be reported with the script that they are part of, and not before.
+pub(crate) fn hush_panics() {
+    panic::set_hook(Box::new(|info| {
+        PANICKED_AT.set(info.location().map(ToString::to_string).unwrap_or_default())
+    }));
+}
+
+/// Plays a script on a clock of its own.
+pub(crate) fn play_through(script: &Script) -> Outcome {
+    in_paused_time(play(script))
+}
+
+/// How a script failed, if it did. A panic is a failure.
+pub(crate) fn verdict(script: &Script) -> Option<Verdict> {
+    match panic::catch_unwind(AssertUnwindSafe(|| play_through(script))) {
+        Ok(outcome) => outcome.failure,
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+            let detail = format!("{said}, at {}", PANICKED_AT.take());
+            Some(Failure::Other { what: "panic", detail })
+        }
+    }
+}
+
+/// The requests of a run have their preconditions.
+pub(crate) fn check_requests(run: &Run) {
+    preconditions::check(&run.requests);
+}

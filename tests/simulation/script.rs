@@ -1,0 +1,303 @@
+//! A script: who types which commands when, what happens to them on their way, and what happens beside them.
+//!
+//! Each part carries the seed of its own chance, so that taking one part away leaves the others as they are.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::support::manifest::{Component, application};
+
+/// Everything that happens.
+#[derive(Clone)]
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) users: Vec<User>,
+    pub(crate) environment: Vec<Disturbance>,
+    /// The manifest that is applied when all is calm again.
+    pub(crate) last: Vec<Component>,
+}
+
+/// Somebody who types one command after another.
+#[derive(Clone)]
+pub(crate) struct User {
+    /// The identity of the user's processes; two CI jobs may share one.
+    pub(crate) identity: String,
+    pub(crate) invocations: Vec<Invocation>,
+}
+
+/// A command line, and how its process fares.
+#[derive(Clone)]
+pub(crate) struct Invocation {
+    /// How long after the one before it.
+    pub(crate) after: Duration,
+    pub(crate) command: Command,
+    pub(crate) pace: Pace,
+    pub(crate) fault: Option<Fault>,
+    /// The seed of its delays.
+    pub(crate) seed: u64,
+}
+
+/// A command with its flags.
+#[derive(Clone)]
+pub(crate) enum Command {
+    Apply { manifest: Vec<Component>, prune: bool, undo_on_failure: bool },
+    Undo { component: String, to_revision: Option<String>, now: bool },
+    Abort(String),
+    Promote { component: String, full: bool },
+    Pause(String),
+    Resume(String),
+    Scale { component: String, replicas: u32 },
+    DeleteComponent(String),
+    DeleteApplication,
+    Status,
+}
+
+/// How fast requests and their responses travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// In no time.
+    Instant,
+    /// Within some milliseconds.
+    Fast,
+    /// Up to seconds.
+    Slow,
+}
+
+/// What happens to a process at one of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    /// How many requests it makes before.
+    pub(crate) request: usize,
+    pub(crate) moment: Moment,
+    pub(crate) kind: FaultKind,
+}
+
+/// The moments of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before it is sent.
+    Before,
+    /// While it travels: it arrives all the same.
+    Sent,
+    /// After its response.
+    After,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FaultKind {
+    /// `kill -9`.
+    Death,
+    /// `SIGSTOP`, and `SIGCONT` so much later.
+    Freeze(Duration),
+    /// Nothing gets through for so long.
+    Outage(Duration),
+    /// The request is answered so, and not served.
+    Answer(Answer),
+    /// The request is served, and the answer is so.
+    AnswerAfterServing(Answer),
+}
+
+/// A bad answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Conflict,
+    TooManyRequests,
+    InternalError,
+    Unavailable,
+    Timeout,
+    Reset,
+}
+
+/// Something that happens in the cluster at some time.
+#[derive(Clone)]
+pub(crate) struct Disturbance {
+    pub(crate) at: Duration,
+    pub(crate) event: EnvironmentEvent,
+}
+
+/// What other people and the cluster itself do.
+#[derive(Debug, Clone)]
+pub(crate) enum EnvironmentEvent {
+    /// The pods of these images do not get ready any more; those of all others do.
+    FailPods(Vec<String>),
+    /// Every pod gets ready after so long.
+    SlowPods(Duration),
+    /// `kubectl set image` of a workload of the component.
+    SetImage(String),
+    /// `kubectl scale` of a workload of the component.
+    Scale { component: String, replicas: u32 },
+    /// A foreign workload with our labels appears.
+    PlantForeign(u64),
+    /// `kubectl delete` of a workload of the component.
+    DeleteWorkload(String),
+    /// `kubectl delete pod` of the component.
+    DeletePod(String),
+    /// `kubectl delete configmap rollout-…`.
+    DeleteRecord(String),
+    /// `kubectl delete lease` of the application.
+    DeleteLease,
+    /// Every process is refused such writes for so long.
+    Deny { kind: &'static str, lasting: Duration },
+}
+
+impl EnvironmentEvent {
+    /// Whether it leaves pods that do not serve, or takes them away.
+    pub(crate) fn harms_pods(&self) -> bool {
+        match self {
+            Self::FailPods(images) => !images.is_empty(),
+            Self::SetImage(_) | Self::Scale { .. } | Self::DeleteWorkload(_) | Self::DeletePod(_) => true,
+            Self::SlowPods(_)
+            | Self::PlantForeign(_)
+            | Self::DeleteRecord(_)
+            | Self::DeleteLease
+            | Self::Deny { .. } => false,
+        }
+    }
+
+    /// Whether it changes what a run has written.
+    pub(crate) fn edits(&self) -> bool {
+        match self {
+            Self::SetImage(_) | Self::Scale { .. } | Self::DeleteWorkload(_) | Self::DeleteRecord(_) => true,
+            Self::FailPods(_)
+            | Self::SlowPods(_)
+            | Self::PlantForeign(_)
+            | Self::DeletePod(_)
+            | Self::DeleteLease
+            | Self::Deny { .. } => false,
+        }
+    }
+}
+
+impl Command {
+    /// The first word, which its process's requests carry.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Apply { prune: false, .. } => "apply",
+            Self::Apply { prune: true, .. } => "prune",
+            Self::Undo { .. } => "undo",
+            Self::Abort(_) => "abort",
+            Self::Promote { .. } => "promote",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Scale { .. } => "scale",
+            Self::DeleteComponent(_) | Self::DeleteApplication => "delete",
+            Self::Status => "status",
+        }
+    }
+
+    /// Whether rerunning it does more, since a rerun cannot be told from a second command.
+    pub(crate) fn goes_further(&self) -> bool {
+        match self {
+            Self::Promote { full: false, .. } | Self::Undo { to_revision: None, .. } => true,
+            Self::Apply { .. }
+            | Self::Undo { .. }
+            | Self::Abort(_)
+            | Self::Promote { .. }
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Scale { .. }
+            | Self::DeleteComponent(_)
+            | Self::DeleteApplication
+            | Self::Status => false,
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apply { manifest, prune, undo_on_failure } => {
+                let prune = if *prune { " --prune --yes" } else { "" };
+                let undo = if *undo_on_failure { " --on-failure undo" } else { "" };
+                writeln!(f, "rollout apply -{prune}{undo} <<'EOF'")?;
+                write!(f, "{}EOF", application("shop", manifest))
+            }
+            Self::Undo { component, to_revision, now } => {
+                write!(f, "rollout undo {component}")?;
+                if let Some(revision) = to_revision {
+                    write!(f, " --to-revision {revision}")?;
+                }
+                f.write_str(if *now { " --now" } else { "" })
+            }
+            Self::Abort(component) => write!(f, "rollout abort {component}"),
+            Self::Promote { component, full } => {
+                write!(f, "rollout promote {component}{}", if *full { " --full" } else { "" })
+            }
+            Self::Pause(component) => write!(f, "rollout pause {component}"),
+            Self::Resume(component) => write!(f, "rollout resume {component}"),
+            Self::Scale { component, replicas } => {
+                write!(f, "rollout scale {component} --replicas {replicas} --batches 50%,50%")
+            }
+            Self::DeleteComponent(component) => write!(f, "rollout delete {component} --yes"),
+            Self::DeleteApplication => f.write_str("rollout delete shop --yes"),
+            Self::Status => f.write_str("rollout status"),
+        }
+    }
+}
+
+impl fmt::Display for Disturbance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {:?}: ", self.at)?;
+        match &self.event {
+            EnvironmentEvent::FailPods(images) if images.is_empty() => f.write_str("all pods get ready"),
+            EnvironmentEvent::FailPods(images) => write!(f, "pods of {} do not get ready", images.join(", ")),
+            EnvironmentEvent::SlowPods(time) => write!(f, "pods get ready after {time:?}"),
+            EnvironmentEvent::SetImage(component) => {
+                write!(f, "kubectl set image (a workload of {component}) '*=edited:1'")
+            }
+            EnvironmentEvent::Scale { component, replicas } => {
+                write!(f, "kubectl scale (a workload of {component}) --replicas {replicas}")
+            }
+            EnvironmentEvent::PlantForeign(seed) => write!(f, "a foreign workload with our labels ({seed})"),
+            EnvironmentEvent::DeleteWorkload(component) => {
+                write!(f, "kubectl delete (a workload of {component})")
+            }
+            EnvironmentEvent::DeletePod(component) => write!(f, "kubectl delete pod (one of {component})"),
+            EnvironmentEvent::DeleteRecord(component) => {
+                write!(f, "kubectl delete configmap rollout-{component}")
+            }
+            EnvironmentEvent::DeleteLease => f.write_str("kubectl delete lease (of shop)"),
+            EnvironmentEvent::Deny { kind, lasting } => {
+                write!(f, "nobody may write {kind} for {lasting:?}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# seed {}", self.seed)?;
+        for (index, user) in self.users.iter().enumerate() {
+            writeln!(
+                f,
+                "\n# user {} of {}, ROLLOUT_IDENTITY={}",
+                index + 1,
+                self.users.len(),
+                user.identity
+            )?;
+            for Invocation { after, command, pace, fault, .. } in &user.invocations {
+                writeln!(f, "sleep {:.3}", after.as_secs_f64())?;
+                write!(f, "# requests travel {pace:?}")?;
+                match fault {
+                    Some(Fault { request, moment, kind }) => {
+                        writeln!(f, "; at request {request} ({moment:?}): {kind:?}")?;
+                    }
+                    None => writeln!(f)?,
+                }
+                writeln!(f, "{command}")?;
+            }
+        }
+        if !self.environment.is_empty() {
+            writeln!(f, "\n# meanwhile")?;
+        }
+        for disturbance in &self.environment {
+            writeln!(f, "# {disturbance}")?;
+        }
+        writeln!(
+            f,
+            "\n# at last, when all is calm\nrollout apply - <<'EOF'\n{}EOF",
+            application("shop", &self.last)
+        )
+    }
+}

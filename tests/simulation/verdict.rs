@@ -1,0 +1,168 @@
+//! What is wrong with how a script went.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use serde_json::Value;
+
+use crate::play::{Played, check_requests};
+use crate::script::Script;
+use crate::support::invariants::FOREIGN;
+use crate::support::manifest::Component;
+use crate::support::rules::Violation;
+use crate::support::test_cluster::{BYSTANDER, TestCluster};
+
+/// How a script failed.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// A rule of the history.
+    Rule(Violation),
+    /// Something about a command or the end: what, and how it came.
+    Other { what: &'static str, detail: String },
+}
+
+impl Failure {
+    /// What has to be the same for two scripts to fail alike.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Rule(violation) => violation.rule,
+            Self::Other { what, .. } => what,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(violation) => violation.fmt(f),
+            Self::Other { what, detail } => write!(f, "{what}: {detail}"),
+        }
+    }
+}
+
+fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
+    Err(Failure::Other { what, detail })
+}
+
+/// More requests than any command of a script needs, deadlines and retries included.
+const MOST_REQUESTS: usize = 2_500;
+
+/// A command may end in many ways, but not in a bug, and not after endless requests.
+pub(crate) fn of_run(played: &Played, _script: &Script) -> Result<(), Failure> {
+    check_requests(&played.run);
+    if played.run.requests.len() > MOST_REQUESTS {
+        return fail("requests", format!("{} requests of\n{}", played.run.requests.len(), played.command));
+    }
+    for failure in played.run.failures() {
+        match failure.kind {
+            FailureKind::Internal => return fail("internal", format!("{failure:?} of\n{}", played.command)),
+            FailureKind::Invalid
+            | FailureKind::Refused
+            | FailureKind::NotReady
+            | FailureKind::Superseded
+            | FailureKind::ExternalChange
+            | FailureKind::Cluster
+            | FailureKind::Denied
+            | FailureKind::Interrupted => {}
+        }
+    }
+    Ok(())
+}
+
+/// A command that is rerun when all is calm does what it says, or refuses before it writes.
+pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
+    check_requests(&played.run);
+    for failure in played.run.failures() {
+        match failure.kind {
+            FailureKind::Refused | FailureKind::Invalid => {}
+            FailureKind::NotReady
+            | FailureKind::Superseded
+            | FailureKind::ExternalChange
+            | FailureKind::Cluster
+            | FailureKind::Denied
+            | FailureKind::Interrupted
+            | FailureKind::Internal => {
+                return fail("rerun", format!("{} of\n{}", played.run.transcript(), played.command));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The last manifest is accepted, and goes to its end.
+pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
+    check_requests(&played.run);
+    let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
+    match played.run.ends.as_ref().is_some_and(|ends| ends.iter().all(|(_, end)| is_done(end))) {
+        true => Ok(()),
+        false => fail("convergence", format!("{} of\n{}", played.run.transcript(), played.command)),
+    }
+}
+
+/// What is there is what the last manifest says.
+pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Failure> {
+    let objects = cluster.all_objects();
+    let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
+    for component in last {
+        wanted.insert(component.workload_name(), u64::from(component.size));
+    }
+    let is_workload = |object: &&Value| {
+        ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
+            && !is_others(object)
+    };
+    let found: BTreeMap<String, u64> = objects
+        .iter()
+        .filter(is_workload)
+        .map(|object| (name(object), object["spec"]["replicas"].as_u64().unwrap_or_default()))
+        .collect();
+    if found != wanted {
+        return fail("end", format!("{found:?} instead of {wanted:?}"));
+    }
+    for object in objects.iter().filter(is_workload) {
+        let component = last.iter().find(|one| one.workload_name() == name(object)).unwrap();
+        let image = &object["spec"]["template"]["spec"]["containers"][0]["image"];
+        if *image != *component.image_name() {
+            return fail("end", format!("{} has the image {image}", name(object)));
+        }
+        let ready = object["status"]["readyReplicas"].as_u64().unwrap_or_default();
+        if ready != u64::from(component.size) {
+            return fail(
+                "end",
+                format!("{} of {} pods of {} are ready", ready, component.size, name(object)),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Applying it again writes nothing.
+pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
+    of_last(played)?;
+    match played.run.writes().is_empty() {
+        true => Ok(()),
+        false => fail("idle", format!("a rerun writes: {}", played.run.transcript())),
+    }
+}
+
+/// Nothing is left of the application.
+pub(crate) fn of_removal(cluster: &TestCluster) -> Result<(), Failure> {
+    let left: Vec<String> = cluster
+        .all_objects()
+        .iter()
+        .filter(|object| object["metadata"]["labels"]["app.oam.dev/name"] == "shop" && !is_others(object))
+        .map(|object| format!("{} {}", object["kind"], name(object)))
+        .collect();
+    match left.is_empty() {
+        true => Ok(()),
+        false => fail("leftovers", left.join(", ")),
+    }
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+fn is_others(object: &Value) -> bool {
+    object["metadata"]["annotations"][FOREIGN] == "true" || name(object) == BYSTANDER
+}

@@ -1,0 +1,137 @@
+//! What must hold in every history of the server, whoever did what: the invariants as one checker.
+//!
+//! It reads the accepted changes alone. What a run may do it takes from the run record that its claim wrote, as the
+//! server kept it, and never from what a client believes.
+//!
+//! | rule | what holds |
+//! |---|---|
+//! | `ownership` | no process changes or deletes an object of somebody else's, or one without the application's labels |
+//! | `epochs` | a record's epoch and a workload's stamp never go down, and no stamp is ahead of the record |
+//! | `record` | a record is written by the process that claimed it, but for a pause and its end |
+//! | `single writer` | effects come in the order of their claims, over workloads that carry the claim's stamp |
+//! | `direction` | within one claim, a workload does not grow and shrink |
+//! | `floor` | what a process writes leaves the ready pods that the claim found, but for those that the batches allow |
+//! | `ceiling` | a process asks for no more pods than the claim found or wants, and one batch |
+//! | `gate` | an upgrade does not go beyond the batch that its partition names |
+//! | `pause` | a paused run writes nothing, but for what was on its way |
+//! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |
+//! | `service` | every pod that serves is reached on its exposed ports, and is sent nothing for a port that it lacks |
+//! | `removal` | only a command that deletes takes away the Services and the record of a component |
+
+mod claim;
+mod record;
+mod service;
+mod workload;
+pub(crate) mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rollout::sandbox::{Actor, Change};
+
+use claim::Claim;
+use world::World;
+
+/// What is known of the circumstances of a history.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Circumstances {
+    /// Whether pods fail, or are taken away, by other hands than a process's.
+    pub(crate) pods_are_harmed: bool,
+    /// Whether others edit or delete what processes write.
+    pub(crate) others_edit: bool,
+}
+
+/// A rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) rule: &'static str,
+    pub(crate) problem: String,
+    /// The index of the change.
+    pub(crate) at: usize,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (change {})", self.rule, self.problem, self.at)
+    }
+}
+
+/// A rule, and how it is broken.
+type Broken = (&'static str, String);
+
+/// What the judge remembers of a component.
+#[derive(Default)]
+struct Memory {
+    claim: Option<Claim>,
+    /// The highest epoch that a size was changed or a workload deleted under.
+    acted: u64,
+    /// The sign of the size changes, by epoch and workload.
+    directions: BTreeMap<(u64, String), bool>,
+    /// The workloads that others have edited or deleted since the claim.
+    edited: BTreeSet<String>,
+}
+
+/// Follows a history.
+struct Judge {
+    circumstances: Circumstances,
+    world: World,
+    components: BTreeMap<String, Memory>,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author<'a> {
+    Controller,
+    /// A person or program beside the processes.
+    Other,
+    /// A process of the tool, by what its requests call themselves; empty where that is not known.
+    Process(&'a str),
+}
+
+/// How the requests of a process under test begin to call themselves.
+pub(crate) const PROCESS: &str = "rollout/";
+
+impl<'a> Author<'a> {
+    fn of(change: &'a Change) -> Self {
+        match (change.actor, change.user_agent.as_deref()) {
+            (Actor::Controller, _) => Self::Controller,
+            (Actor::Client, None) => Self::Process(""),
+            (Actor::Client, Some(agent)) if agent.starts_with(PROCESS) => Self::Process(agent),
+            (Actor::Client, Some(_)) => Self::Other,
+        }
+    }
+}
+
+/// Whether a process of this name runs one of these commands; unknown ones may.
+fn runs(agent: &str, commands: &[&str]) -> bool {
+    agent.is_empty() || commands.iter().any(|command| agent.ends_with(&format!(" {command}")))
+}
+
+/// The first rule of a history that does not hold.
+///
+/// # Errors
+/// That.
+pub(crate) fn check(history: &[Change], circumstances: Circumstances) -> Result<(), Violation> {
+    let mut judge = Judge { circumstances, world: World::default(), components: BTreeMap::new() };
+    for (at, change) in history.iter().enumerate() {
+        judge.look(change).map_err(|(rule, problem)| {
+            let by = change.user_agent.as_deref().unwrap_or("nobody known");
+            let what = format!("{:?} {} {} by {by} at {}", change.verb, change.kind, change.name, change.at);
+            Violation { rule, problem: format!("{problem}; {what}"), at }
+        })?;
+    }
+    Ok(())
+}
+
+impl Judge {
+    fn look(&mut self, change: &Change) -> Result<(), Broken> {
+        let author = Author::of(change);
+        if let Author::Process(_) = author {
+            world::check_ownership(change)?;
+        }
+        self.look_at_record(change, author)?;
+        self.world.take_in(change);
+        self.look_at_workload(change, author)?;
+        self.look_at_service(change, author)
+    }
+}

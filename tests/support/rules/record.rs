@@ -1,0 +1,108 @@
+//! The run record: who writes it, and what it says when.
+
+use jiff::Timestamp;
+use rollout::plan::record::Record;
+use rollout::plan::run::{Mode, Outcome};
+use rollout::sandbox::Change;
+
+use super::claim::Claim;
+use super::world::{self, size};
+use super::{Author, Broken, Judge, runs};
+
+impl Judge {
+    pub(super) fn look_at_record(&mut self, change: &Change, author: Author<'_>) -> Result<(), Broken> {
+        if change.kind != "configmaps" {
+            return Ok(());
+        }
+        let Some(component) = change.name.strip_prefix("rollout-") else { return Ok(()) };
+        let before = change.before.as_deref().and_then(world::record);
+        let after = change.after.as_deref().and_then(world::record);
+        let Author::Process(by) = author else {
+            // Where nothing is left that says which claims there were, the next one begins anew.
+            self.components.remove(component);
+            return Ok(());
+        };
+        match (before, after) {
+            (Some(_), None) if runs(by, &["delete", "prune"]) => {
+                self.components.remove(component);
+                Ok(())
+            }
+            (_, None) => Err(("removal", format!("the record of `{component}` was deleted by no deletion"))),
+            (None, Some(after)) => {
+                self.claimed(&after, by);
+                Ok(())
+            }
+            (Some(before), Some(after)) if after.epoch > before.epoch => {
+                self.claimed(&after, by);
+                Ok(())
+            }
+            (Some(before), Some(after)) if after.epoch < before.epoch => {
+                Err(("epochs", format!("the record went from {:?} to {:?}", before.epoch, after.epoch)))
+            }
+            (Some(before), Some(after)) => self.amended(&before, &after, by, change.at),
+        }
+    }
+
+    fn claimed(&mut self, record: &Record, by: &str) {
+        let claim = Claim::new(record, by, &self.world);
+        let memory = self.components.entry(record.component.clone()).or_default();
+        memory.claim = Some(claim);
+        memory.edited.clear();
+    }
+
+    fn amended(&mut self, before: &Record, after: &Record, by: &str, at: Timestamp) -> Result<(), Broken> {
+        let component = &after.component;
+        let Some(claim) = self.components.get_mut(component).and_then(|memory| memory.claim.as_mut()) else {
+            return Ok(());
+        };
+        claim.paused = match (&claim.paused, &after.run.paused) {
+            (Some(since), Some(_)) => Some(*since),
+            (None, Some(_)) => Some(at),
+            (_, None) => None,
+        };
+        // A record that was deleted and made again may have the epoch of an older claim's.
+        if claim.epoch != after.epoch.0 || claim.by.is_empty() {
+            return Ok(());
+        }
+        let only_pause = {
+            let mut amended = before.clone();
+            amended.run.paused.clone_from(&after.run.paused);
+            // A pause notes that no process is left to stop.
+            if after.run.outcome == Outcome::Paused {
+                amended.run.outcome = Outcome::Paused;
+            }
+            amended == *after
+        };
+        let may_pause = runs(by, &["pause", "resume", "promote"]) && only_pause;
+        if by != claim.by && !may_pause {
+            return Err(("record", format!("`{by}` amends the record that `{}` claimed", claim.by)));
+        }
+        let has_succeeded =
+            before.run.outcome != Outcome::Succeeded && after.run.outcome == Outcome::Succeeded;
+        if !has_succeeded || self.circumstances.pods_are_harmed || self.circumstances.others_edit {
+            return Ok(());
+        }
+        self.check_success(after)
+    }
+
+    fn check_success(&self, record: &Record) -> Result<(), Broken> {
+        let (component, spec) = (&record.component, &record.run.spec);
+        if spec.mode == Mode::Apply {
+            return Ok(());
+        }
+        let tolerated = spec.batches.last().map_or(0, |batch| batch.max_unavailable);
+        for workload in self.world.workloads(component) {
+            let name = workload["metadata"]["name"].as_str().unwrap();
+            let is_target = spec.kind.is_in_place() || name == spec.target;
+            let (size, ready) = (size(workload), self.world.ready_of(component, name));
+            if is_target && (size != spec.target_size || ready < size.saturating_sub(tolerated)) {
+                let of = spec.target_size;
+                return Err(("success", format!("`{name}` has {ready} of {size} pods, and {of} are wanted")));
+            }
+            if !is_target && size > 0 {
+                return Err(("success", format!("`{name}` still has {size} pods")));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Services: they lead to the pods that serve.
+
+use rollout::plan::run::Mode;
+use rollout::sandbox::Change;
+use rollout::sandbox::fault::Verb;
+use serde_json::{Value, json};
+
+use super::world::{World, component, is_foreign, is_ready};
+use super::{Author, Broken, Judge};
+
+/// How the name of a container's port begins that a Service need not offer.
+pub(crate) const HIDDEN: &str = "hidden";
+
+impl Judge {
+    pub(super) fn look_at_service(&self, change: &Change, _author: Author<'_>) -> Result<(), Broken> {
+        let either = change.after.as_deref().or(change.before.as_deref());
+        if !["pods", "services"].contains(&change.kind.as_str()) || either.is_some_and(is_foreign) {
+            return Ok(());
+        }
+        let Some(name) = either.and_then(component) else { return Ok(()) };
+        // A component that is being deleted has no Service any more.
+        let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
+        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone.
+        let record = self.world.record(name);
+        let mut runs = record.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
+        if runs.any(|run| run.spec.mode == Mode::Apply) {
+            return Ok(());
+        }
+        if is_removed.is_none_or(|claim| claim.removes)
+            || change.verb == Verb::Delete && change.kind == "pods"
+        {
+            return Ok(());
+        }
+        reachable(&self.world, name)
+    }
+}
+
+/// Every pod that serves is reached through the component's Service under each port of its own, and is sent nothing for a
+/// port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
+fn reachable(world: &World, component: &str) -> Result<(), Broken> {
+    let broken = |problem: String| Err(("service", problem));
+    let service = world.get("services", component);
+    let offered: Vec<&Value> = service
+        .filter(|service| service["spec"]["selector"] == json!({"app.oam.dev/component": component}))
+        .and_then(|service| service["spec"]["ports"].as_array())
+        .into_iter()
+        .flatten()
+        .collect();
+    // Pods of a workload that is gone go, too.
+    for pod in world.of("pods", component).filter(|pod| is_ready(pod) && world.has_workload(pod)) {
+        let name = &pod["metadata"]["name"];
+        let ports: Vec<&Value> = ports(pod).collect();
+        let is_exposed = |port: &&&Value| port["name"].as_str().is_some_and(|name| !name.starts_with(HIDDEN));
+        for port in ports.iter().filter(is_exposed) {
+            let reaches = |entry: &&&Value| {
+                entry["port"] == port["containerPort"]
+                    && protocol(entry) == protocol(port)
+                    && endpoint(entry, &ports) == port["containerPort"]
+            };
+            if !offered.iter().any(|entry| reaches(&entry)) {
+                return broken(format!("pod {name} is not reached on its port {}", port["containerPort"]));
+            }
+        }
+        for entry in &offered {
+            let number = endpoint(entry, &ports);
+            let has = |port: &&Value| port["containerPort"] == number && protocol(port) == protocol(entry);
+            if !number.is_null() && !ports.iter().any(has) {
+                return broken(format!("pod {name} is sent traffic for port {number}, which it lacks"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ports(pod: &Value) -> impl Iterator<Item = &Value> {
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    containers.filter_map(|container| container["ports"].as_array()).flatten()
+}
+
+fn protocol(port: &Value) -> &str {
+    port["protocol"].as_str().unwrap_or("TCP")
+}
+
+/// The port of a pod that a Service's port leads to: by number every pod's, by name that of a pod which has it.
+fn endpoint(entry: &Value, ports: &[&Value]) -> Value {
+    match &entry["targetPort"] {
+        Value::String(name) => {
+            let named = |port: &&&Value| port["name"] == *name && protocol(port) == protocol(entry);
+            ports.iter().find(named).map(|port| port["containerPort"].clone()).unwrap_or_default()
+        }
+        number => number.clone(),
+    }
+}

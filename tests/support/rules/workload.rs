@@ -1,0 +1,141 @@
+//! Workloads: whose claim changes them, and which pods that leaves.
+
+use jiff::SignedDuration;
+use rollout::plan::run::Mode;
+use rollout::sandbox::Change;
+use rollout::sandbox::fault::Verb;
+
+use super::world::{self, WORKLOADS, component, epoch, is_foreign, shape, size};
+use super::{Author, Broken, Judge, Memory};
+
+/// How long a write that a pause did not stop may be on its way: its delay and the watch's, with a margin.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(20);
+
+impl Judge {
+    pub(super) fn look_at_workload(&mut self, change: &Change, author: Author<'_>) -> Result<(), Broken> {
+        if !WORKLOADS.contains(&change.kind.as_str()) {
+            return Ok(());
+        }
+        let either = change.after.as_deref().or(change.before.as_deref());
+        let Some(name) = either.filter(|object| !is_foreign(object)).and_then(component) else {
+            return Ok(());
+        };
+        let name = name.to_owned();
+        match author {
+            Author::Controller => return Ok(()),
+            Author::Other => {
+                let memory = self.components.entry(name).or_default();
+                memory.edited.insert(change.name.clone());
+                return Ok(());
+            }
+            Author::Process(_) => {}
+        }
+        let mut memory = self.components.remove(&name).unwrap_or_default();
+        let judged = self.judge_write(change, author, &name, &mut memory);
+        self.components.insert(name, memory);
+        judged
+    }
+
+    fn judge_write(
+        &self,
+        change: &Change,
+        author: Author<'_>,
+        component: &str,
+        memory: &mut Memory,
+    ) -> Result<(), Broken> {
+        let before = change.before.as_deref().and_then(epoch);
+        let after = change.after.as_deref().and_then(epoch);
+        if change.after.is_some() && after.is_none() {
+            return Err(("epochs", "a workload lost its stamp or never had one".to_owned()));
+        }
+        if after.is_some() && before > after {
+            return Err(("epochs", format!("the stamp went down from {before:?} to {after:?}")));
+        }
+        let recorded = self.world.record(component).map(|record| record.epoch.0);
+        if after.or(before) > recorded && !self.circumstances.others_edit {
+            return Err(("epochs", format!("epoch {after:?} acts, and the record is at {recorded:?}")));
+        }
+        let is_effect = match change.verb {
+            // A target without pods does no harm.
+            Verb::Create => change.after.as_deref().is_some_and(|after| size(after) > 0),
+            Verb::Delete => true,
+            Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
+                change.before.as_deref().map(shape) != change.after.as_deref().map(shape)
+            }
+        };
+        if !is_effect {
+            return Ok(());
+        }
+        let acting = after.or(before).unwrap_or(0);
+        if acting < memory.acted {
+            let acted = memory.acted;
+            return Err(("single writer", format!("epoch {acting} acted after {acted}")));
+        }
+        memory.acted = acting;
+        let is_behind = |one: &&serde_json::Value| size(one) > 0 && epoch(one).unwrap_or(0) < acting;
+        if let Some(behind) = self.world.workloads(component).find(is_behind) {
+            let name = &behind["metadata"]["name"];
+            return Err(("single writer", format!("epoch {acting} acts, and {name} is not stamped")));
+        }
+        let Some(claim) = memory.claim.clone().filter(|claim| claim.epoch == acting) else { return Ok(()) };
+        if let Author::Process(by) = author
+            && by != claim.by
+        {
+            return Err(("single writer", format!("`{by}` acts under the claim of `{}`", claim.by)));
+        }
+        if claim.removes {
+            return Ok(());
+        }
+        if let Some(since) = claim.paused
+            && change.at.duration_since(since) > ON_ITS_WAY
+        {
+            return Err(("pause", format!("it acts, and is paused since {since}")));
+        }
+        self.check_direction(change, acting, memory)?;
+        if claim.spec.mode == Mode::Apply || !memory.edited.is_empty() {
+            return Ok(());
+        }
+        let wanted = self.world.wanted(component);
+        if wanted > claim.ceiling {
+            return Err(("ceiling", format!("{wanted} pods are wanted, more than {}", claim.ceiling)));
+        }
+        let kept = self.world.kept_ready(component);
+        if kept < claim.floor && !self.circumstances.pods_are_harmed {
+            return Err(("floor", format!("{kept} ready pods are left, fewer than {}", claim.floor)));
+        }
+        Self::check_gate(change, &claim)
+    }
+
+    fn check_direction(&self, change: &Change, acting: u64, memory: &mut Memory) -> Result<(), Broken> {
+        let (Some(before), Some(after)) = (&change.before, &change.after) else { return Ok(()) };
+        if size(before) == size(after) || memory.edited.contains(&change.name) {
+            return Ok(());
+        }
+        let grows = size(after) > size(before);
+        let known = memory.directions.insert((acting, change.name.clone()), grows);
+        match known.is_some_and(|known| known != grows) {
+            true => Err(("direction", "a workload grew and shrank within one claim".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// The target of an upgrade stays within the batches up to its gate.
+    fn check_gate(change: &Change, claim: &super::claim::Claim) -> Result<(), Broken> {
+        let spec = &claim.spec;
+        let (Mode::Upgrade, Some(partition), Some(after)) = (spec.mode, spec.partition, &change.after) else {
+            return Ok(());
+        };
+        let goals = spec.effective_goals();
+        let Some(most) = goals.get(partition as usize).copied() else { return Ok(()) };
+        let has_moved = match spec.kind.is_in_place() {
+            true => world::moved(after),
+            false if change.name == spec.target => size(after),
+            false => return Ok(()),
+        };
+        let before = change.before.as_deref().map_or(0, world::moved);
+        match has_moved > most.max(before) {
+            true => Err(("gate", format!("{has_moved} pods are of the target, and the gate allows {most}"))),
+            false => Ok(()),
+        }
+    }
+}
