@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
+use rollout::cluster::clock::Moment;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
 
 use crate::network::Denials;
 use crate::script::{Disturbance, EnvironmentEvent};
@@ -29,11 +29,11 @@ pub(crate) struct Environment<'a> {
 
 impl Environment<'_> {
     /// Lets everything happen at its time.
-    pub(crate) async fn happen(&self, begin: Instant, disturbances: &[Disturbance]) {
+    pub(crate) async fn happen(&self, begin: Moment, disturbances: &[Disturbance]) {
         let mut sorted: Vec<&Disturbance> = disturbances.iter().collect();
         sorted.sort_by_key(|disturbance| disturbance.at);
         for disturbance in sorted {
-            sleep_until(begin + disturbance.at).await;
+            self.cluster.clock.until(Some(begin.plus(disturbance.at))).await;
             self.act(&disturbance.event).await;
         }
     }
@@ -96,7 +96,9 @@ impl Environment<'_> {
                 let Some(lease) = leases.first() else { return };
                 self.delete(lease).await;
             }
-            EnvironmentEvent::Deny { kind, lasting } => self.denials.deny(kind, *lasting),
+            EnvironmentEvent::Deny { kind, lasting } => {
+                self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
+            }
         }
     }
 

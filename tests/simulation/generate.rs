@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::script::{
-    Answer, Command, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Moment, Pace, Script, User,
+    Answer, Command, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Pace, Script, Stage, User,
 };
 use crate::support::manifest::{Component, component};
 use crate::support::random::Rng;
@@ -54,6 +54,9 @@ struct Part {
 const PERCENTAGES: [&[&str]; 6] =
     [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
 
+/// The kinds that nobody may write for a while.
+const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
+
 /// Most replicas of a component.
 const LARGEST: u32 = 4;
 
@@ -85,7 +88,7 @@ pub(crate) fn script(seed: u64) -> Script {
         })
         .collect();
     let most = if users.len() == 1 { 5 } else { 3 };
-    for index in 0..users.len() {
+    for (index, user) in users.iter_mut().enumerate() {
         for number in 0..1 + rng.below(most) {
             let is_first = index == 0 && number == 0;
             let command = if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &mut parts) };
@@ -96,7 +99,7 @@ pub(crate) fn script(seed: u64) -> Script {
                 fault: (has_faults && rng.one_in(2)).then(|| fault(&mut rng)),
                 seed: u64::from(rng.below(u32::MAX)),
             };
-            users[index].invocations.push(invocation);
+            user.invocations.push(invocation);
         }
     }
     let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
@@ -136,8 +139,8 @@ fn fault(rng: &mut Rng) -> Fault {
             _ => answer,
         }),
     };
-    let moment = *rng.pick(&[Moment::Before, Moment::Sent, Moment::After]);
-    Fault { request: rng.below(45) as usize, moment, kind }
+    let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
+    Fault { request: rng.below(45) as usize, stage, kind }
 }
 
 fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
@@ -156,7 +159,7 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
         9 => EnvironmentEvent::DeleteRecord(name),
         10 => EnvironmentEvent::DeleteLease,
         _ => EnvironmentEvent::Deny {
-            kind: *rng.pick(&["deployments", "leases", "configmaps", "services", "controllerrevisions"]),
+            kind: DENIED[rng.below(5) as usize],
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
         },
     };

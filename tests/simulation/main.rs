@@ -22,7 +22,6 @@ mod script;
 mod shrink;
 mod verdict;
 
-use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -42,7 +41,6 @@ const TWICE: u64 = 100;
 
 fn main() -> ExitCode {
     play::hush_panics();
-    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     if let Some(seed) = number("ROLLOUT_SIMULATION_SEED") {
         return replay(seed);
     }
@@ -56,6 +54,12 @@ fn main() -> ExitCode {
     let repeats = Trial::test("the_same_seed_gives_the_same_history", || (0..TWICE).try_for_each(repeats));
     let trials = parts.chain([repeats]).chain(planted::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A number that the environment gives.
+#[expect(clippy::disallowed_methods, reason = "a test's options are variables")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 /// Plays a seed; a failure says how to replay it, and the shortest script that fails alike.
@@ -102,6 +106,7 @@ fn replay(seed: u64) -> ExitCode {
 }
 
 /// Plays seeds on every core until the time is over.
+#[expect(clippy::disallowed_methods, reason = "people wait for so long")]
 fn play_for(hours: u64, from: u64) -> ExitCode {
     let until = Instant::now() + Duration::from_secs(hours * 3_600);
     let (next, has_failed) = (AtomicU64::new(from), AtomicBool::new(false));

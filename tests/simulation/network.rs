@@ -4,24 +4,26 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::future::LocalBoxFuture;
+use futures::{FutureExt as _, stream};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use kube::Client;
 use kube::client::Body;
+use rollout::cluster::clock::{Clock, Moment};
 use rollout::sandbox::fault::{RequestInfo, Verb};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::sleep;
 use tower::BoxError;
 
-use crate::script::{Answer, Fault, FaultKind, Moment, Pace};
+use crate::script::{Answer, Fault, FaultKind, Pace, Stage};
 use crate::support::fault::{Tap, is_write, page, status, test_failed, too_many_requests};
 use crate::support::random::Rng;
 use crate::support::tapped_client::request_info;
@@ -32,6 +34,7 @@ type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 /// The way of one process.
 pub(crate) struct Connection {
     pub(crate) tap: Arc<Tap>,
+    pub(crate) clock: Clock,
     /// What its requests call themselves.
     pub(crate) user_agent: String,
     pub(crate) pace: Pace,
@@ -39,27 +42,26 @@ pub(crate) struct Connection {
     pub(crate) rng: Mutex<Rng>,
     pub(crate) requests: AtomicUsize,
     /// Until when the process is stopped.
-    pub(crate) frozen: Mutex<Option<Instant>>,
+    pub(crate) frozen: Mutex<Option<Moment>>,
     /// Until when nothing gets through.
-    pub(crate) outage: Mutex<Option<Instant>>,
+    pub(crate) outage: Mutex<Option<Moment>>,
     pub(crate) denials: Arc<Denials>,
 }
 
 /// The writes that nobody has the right to.
 #[derive(Default)]
-pub(crate) struct Denials(Mutex<Vec<(&'static str, Instant)>>);
+pub(crate) struct Denials(Mutex<Vec<(&'static str, Moment)>>);
 
 impl Denials {
-    pub(crate) fn deny(&self, kind: &'static str, lasting: Duration) {
-        self.0.lock().unwrap().push((kind, Instant::now() + lasting));
+    pub(crate) fn deny(&self, kind: &'static str, until: Moment) {
+        self.0.lock().unwrap().push((kind, until));
     }
 
     pub(crate) fn lift(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    fn denies(&self, seen: &RequestInfo) -> bool {
-        let now = Instant::now();
+    fn denies(&self, seen: &RequestInfo, now: Moment) -> bool {
         is_write(seen)
             && self.0.lock().unwrap().iter().any(|(kind, until)| *kind == seen.kind && now < *until)
     }
@@ -91,12 +93,12 @@ impl Connection {
         parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
         let request = Request::from_parts(parts, Body::from(body));
         let fault = self.fault.filter(|fault| fault.request == index);
-        self.strike(fault, Moment::Before).await;
+        self.strike(fault, Stage::Before).await;
         if let Some(FaultKind::Answer(answer)) = fault.map(|fault| fault.kind) {
             return answer.response(&seen);
         }
         self.outage_is_over().await?;
-        if self.denials.denies(&seen) {
+        if self.denials.denies(&seen, self.clock.moment()) {
             let message = format!("{} \"x\" is forbidden: User \"ci\" cannot do that", seen.kind);
             return Ok(status(403, "Forbidden", &message).map(whole));
         }
@@ -105,11 +107,11 @@ impl Connection {
             sleep(there).await;
             server.send(request).await
         });
-        self.strike(fault, Moment::Sent).await;
+        self.strike(fault, Stage::Sent).await;
         let response = sent.await??;
         sleep(back).await;
         self.outage_is_over().await?;
-        self.strike(fault, Moment::After).await;
+        self.strike(fault, Stage::After).await;
         if let Some(FaultKind::AnswerAfterServing(answer)) = fault.map(|fault| fault.kind) {
             return answer.response(&seen);
         }
@@ -119,30 +121,32 @@ impl Connection {
         })
     }
 
-    /// What the fault does to the process at this moment.
-    async fn strike(&self, fault: Option<Fault>, moment: Moment) {
-        let Some(fault) = fault.filter(|fault| fault.moment == moment) else { return };
+    /// What the fault does to the process at this stage.
+    async fn strike(&self, fault: Option<Fault>, stage: Stage) {
+        let Some(fault) = fault.filter(|fault| fault.stage == stage) else { return };
         match fault.kind {
             FaultKind::Death => {
                 self.tap.kill();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             FaultKind::Freeze(lasting) => {
-                let until = Instant::now() + lasting;
+                let until = self.clock.moment().plus(lasting);
                 *self.frozen.lock().unwrap() = Some(until);
-                sleep_until(until).await;
+                self.clock.until(Some(until)).await;
             }
-            FaultKind::Outage(lasting) => *self.outage.lock().unwrap() = Some(Instant::now() + lasting),
+            FaultKind::Outage(lasting) => {
+                *self.outage.lock().unwrap() = Some(self.clock.moment().plus(lasting));
+            }
             FaultKind::Answer(_) | FaultKind::AnswerAfterServing(_) => {}
         }
     }
 
     /// A request during an outage is never answered, or its connection is reset.
     async fn outage_is_over(&self) -> Result<(), BoxError> {
-        let until = self.outage.lock().unwrap().filter(|until| Instant::now() < *until);
+        let until = self.outage.lock().unwrap().filter(|until| self.clock.moment() < *until);
         let Some(until) = until else { return Ok(()) };
         if self.rng.lock().unwrap().one_in(2) {
-            sleep_until(until).await;
+            self.clock.until(Some(until)).await;
         }
         Err(reset())
     }
@@ -165,8 +169,8 @@ impl Connection {
             let frame = body.frame().await?;
             sleep(connection.delay()).await;
             let until = *connection.outage.lock().unwrap();
-            if let Some(until) = until {
-                sleep_until(until).await;
+            if until.is_some() {
+                connection.clock.until(until).await;
             }
             Some((frame.map_err(BoxError::from), (connection, body)))
         });
@@ -176,7 +180,7 @@ impl Connection {
     /// Polls a process, but while it is stopped.
     pub(crate) async fn run<F: Future>(&self, process: F) -> F::Output {
         let mut process = pin!(process);
-        let mut stopped: Option<Pin<Box<Sleep>>> = None;
+        let mut stopped: Option<LocalBoxFuture<'_, ()>> = None;
         poll_fn(|context| {
             loop {
                 if let Some(sleep) = &mut stopped {
@@ -187,7 +191,7 @@ impl Connection {
                     return Poll::Ready(output);
                 }
                 match self.frozen.lock().unwrap().take() {
-                    Some(until) => stopped = Some(Box::pin(sleep_until(until))),
+                    Some(until) => stopped = Some(self.clock.until(Some(until)).boxed_local()),
                     None => return Poll::Pending,
                 }
             }

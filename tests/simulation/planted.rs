@@ -24,7 +24,7 @@ const PLANTED: [Planted; 19] = [
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
         history: |history| {
-            history.deployment("other", "web-copy", 1, json!({"foreign": "true"}));
+            history.deployment("other", "web-copy", 1, &json!({"foreign": "true"}));
             history.scale("apply", "web-copy", 0);
         },
     },
@@ -48,33 +48,33 @@ const PLANTED: [Planted; 19] = [
         name: "a_record_goes_back",
         rule: "epochs",
         history: |history| {
-            history.claim("apply", 2, upgrade(2));
-            history.claim("apply", 1, upgrade(2));
+            history.claim("apply", 2, &upgrade(2));
+            history.claim("apply", 1, &upgrade(2));
         },
     },
     Planted {
         name: "a_stamp_goes_back",
         rule: "epochs",
         history: |history| {
-            history.claim("apply", 2, upgrade(2));
-            history.deployment("apply", "web-v1", 0, json!({"epoch": "2"}));
-            history.deployment("apply", "web-v1", 0, json!({"epoch": "1"}));
+            history.claim("apply", 2, &upgrade(2));
+            history.deployment("apply", "web-v1", 0, &json!({"epoch": "2"}));
+            history.deployment("apply", "web-v1", 0, &json!({"epoch": "1"}));
         },
     },
     Planted {
         name: "a_stamp_is_ahead_of_the_record",
         rule: "epochs",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.deployment("apply", "web-v1", 0, json!({"epoch": "2"}));
+            history.claim("apply", 1, &upgrade(2));
+            history.deployment("apply", "web-v1", 0, &json!({"epoch": "2"}));
         },
     },
     Planted {
         name: "a_superseded_run_amends_the_record",
         rule: "record",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.claim("undo", 2, upgrade(2));
+            history.claim("apply", 1, &upgrade(2));
+            history.claim("undo", 2, &upgrade(2));
             history.amend("apply", |record| record["run"]["outcome"] = json!("Failed"));
         },
     },
@@ -82,7 +82,7 @@ const PLANTED: [Planted; 19] = [
         name: "a_pause_changes_what_the_run_does",
         rule: "record",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
+            history.claim("apply", 1, &upgrade(2));
             history.amend("pause", |record| record["run"]["spec"]["targetSize"] = json!(9));
         },
     },
@@ -91,9 +91,9 @@ const PLANTED: [Planted; 19] = [
         rule: "single writer",
         history: |history| {
             history.released(2);
-            history.claim("undo", 2, upgrade(2));
-            history.deployment("undo", "web-v1", 3, json!({"epoch": "2"}));
-            history.deployment("apply", "web-v2", 1, json!({"epoch": "1"}));
+            history.claim("undo", 2, &upgrade(2));
+            history.deployment("undo", "web-v1", 3, &json!({"epoch": "2"}));
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
         },
     },
     Planted {
@@ -101,24 +101,24 @@ const PLANTED: [Planted; 19] = [
         rule: "single writer",
         history: |history| {
             history.released(2);
-            history.claim("apply", 2, upgrade(2));
-            history.deployment("apply", "web-v2", 1, json!({"epoch": "2"}));
+            history.claim("apply", 2, &upgrade(2));
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"}));
         },
     },
     Planted {
         name: "another_process_acts_under_a_claim",
         rule: "single writer",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.deployment("undo", "web-v2", 1, json!({"epoch": "1"}));
+            history.claim("apply", 1, &upgrade(2));
+            history.deployment("undo", "web-v2", 1, &json!({"epoch": "1"}));
         },
     },
     Planted {
         name: "a_target_shrinks_in_mid_run",
         rule: "direction",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.deployment("apply", "web-v2", 1, json!({"epoch": "1"}));
+            history.claim("apply", 1, &upgrade(2));
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
             history.scale("apply", "web-v2", 2);
             history.scale("apply", "web-v2", 1);
         },
@@ -128,17 +128,17 @@ const PLANTED: [Planted; 19] = [
         rule: "floor",
         history: |history| {
             history.released(2);
-            history.claim("apply", 2, upgrade(2));
-            history.deployment("apply", "web-v1", 2, json!({"epoch": "2"}));
-            history.deployment("apply", "web-v1", 1, json!({"epoch": "2"}));
+            history.claim("apply", 2, &upgrade(2));
+            history.deployment("apply", "web-v1", 2, &json!({"epoch": "2"}));
+            history.deployment("apply", "web-v1", 1, &json!({"epoch": "2"}));
         },
     },
     Planted {
         name: "a_target_is_larger_than_its_batches",
         rule: "ceiling",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.deployment("apply", "web-v2", 5, json!({"epoch": "1"}));
+            history.claim("apply", 1, &upgrade(2));
+            history.deployment("apply", "web-v2", 5, &json!({"epoch": "1"}));
         },
     },
     Planted {
@@ -147,27 +147,27 @@ const PLANTED: [Planted; 19] = [
         history: |history| {
             let mut spec = upgrade(2);
             spec["partition"] = json!(0);
-            history.claim("apply", 1, spec);
-            history.deployment("apply", "web-v2", 2, json!({"epoch": "1"}));
+            history.claim("apply", 1, &spec);
+            history.deployment("apply", "web-v2", 2, &json!({"epoch": "1"}));
         },
     },
     Planted {
         name: "a_paused_run_scales",
         rule: "pause",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
+            history.claim("apply", 1, &upgrade(2));
             let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
             history.amend("pause", |record| record["run"]["paused"] = pause);
             history.seconds += 60;
-            history.deployment("apply", "web-v2", 1, json!({"epoch": "1"}));
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
         },
     },
     Planted {
         name: "a_run_succeeds_without_its_pods",
         rule: "success",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
-            history.deployment("apply", "web-v2", 2, json!({"epoch": "1"}));
+            history.claim("apply", 1, &upgrade(2));
+            history.deployment("apply", "web-v2", 2, &json!({"epoch": "1"}));
             history.amend("apply", |record| record["run"]["outcome"] = json!("Succeeded"));
         },
     },
@@ -186,7 +186,7 @@ const PLANTED: [Planted; 19] = [
         name: "a_record_goes_with_a_scale",
         rule: "removal",
         history: |history| {
-            history.claim("apply", 1, upgrade(2));
+            history.claim("apply", 1, &upgrade(2));
             history.delete("scale", "configmaps", "rollout-web");
         },
     },
@@ -197,11 +197,11 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let right = Trial::test("a_right_history_holds", || {
         let mut history = History::default();
         history.released(2);
-        history.claim("apply", 2, upgrade(2));
-        history.deployment("apply", "web-v1", 2, json!({"epoch": "2"}));
-        history.deployment("apply", "web-v2", 1, json!({"epoch": "2"}));
+        history.claim("apply", 2, &upgrade(2));
+        history.deployment("apply", "web-v1", 2, &json!({"epoch": "2"}));
+        history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"}));
         history.pod("web-v2", 0);
-        history.deployment("apply", "web-v1", 1, json!({"epoch": "2"}));
+        history.deployment("apply", "web-v1", 1, &json!({"epoch": "2"}));
         rules::check(&history.changes, Circumstances::default())
             .map_err(|violation| violation.to_string().into())
     });
@@ -271,7 +271,7 @@ impl History {
     }
 
     /// A Deployment of `web`, with a stamp or the mark of a foreign object.
-    fn deployment(&mut self, command: &str, name: &str, replicas: u32, mark: Value) {
+    fn deployment(&mut self, command: &str, name: &str, replicas: u32, mark: &Value) {
         let annotations = match mark["epoch"].as_str() {
             Some(epoch) => json!({"batch-rollout.dev/epoch": epoch}),
             None => json!({FOREIGN: "true"}),
@@ -302,12 +302,12 @@ impl History {
         let mut spec = upgrade(size);
         (spec["mode"], spec["target"], spec["sources"]) = (json!("Release"), json!("web-v1"), json!([]));
         (spec["originalSize"], spec["batches"]) = (json!(0), json!([{"size": size, "maxUnavailable": 0}]));
-        self.claim("apply", 1, spec);
-        self.deployment("apply", "web-v1", size, json!({"epoch": "1"}));
+        self.claim("apply", 1, &spec);
+        self.deployment("apply", "web-v1", size, &json!({"epoch": "1"}));
         (0..size).for_each(|index| self.pod("web-v1", index));
     }
 
-    fn claim(&mut self, command: &str, epoch: u64, spec: Value) {
+    fn claim(&mut self, command: &str, epoch: u64, spec: &Value) {
         let run = json!({
             "spec": spec, "outcome": "Running", "by": "ci", "started": "2026-03-01T12:00:00Z",
         });

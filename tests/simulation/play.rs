@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
@@ -63,7 +63,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
 
 impl Game<'_> {
     async fn play(&self, script: &Script) -> Result<(), Failure> {
-        let begin = Instant::now();
+        let begin = self.cluster.clock.moment();
         let environment = Environment {
             cluster: self.cluster,
             client: self.connection(environment::USER_AGENT, None, Tap::new(|_| crate::support::fault::PASS)),
@@ -166,6 +166,7 @@ impl Game<'_> {
     ) -> (kube::Client, Arc<Connection>) {
         let connection = Arc::new(Connection {
             tap,
+            clock: self.cluster.clock.clone(),
             user_agent: agent.to_owned(),
             pace: invocation.map_or(Pace::Instant, |invocation| invocation.pace),
             fault: invocation.and_then(|invocation| invocation.fault),
@@ -190,7 +191,7 @@ thread_local! {
 /// Lets panics be reported with the script that they are part of, and not before.
 pub(crate) fn hush_panics() {
     panic::set_hook(Box::new(|info| {
-        PANICKED_AT.set(info.location().map(ToString::to_string).unwrap_or_default())
+        PANICKED_AT.set(info.location().map(ToString::to_string).unwrap_or_default());
     }));
 }
 

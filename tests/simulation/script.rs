@@ -68,13 +68,13 @@ pub(crate) enum Pace {
 pub(crate) struct Fault {
     /// How many requests it makes before.
     pub(crate) request: usize,
-    pub(crate) moment: Moment,
+    pub(crate) stage: Stage,
     pub(crate) kind: FaultKind,
 }
 
-/// The moments of a request.
+/// The stages of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum Stage {
     /// Before it is sent.
     Before,
     /// While it travels: it arrives all the same.
@@ -280,8 +280,8 @@ impl fmt::Display for Script {
                 writeln!(f, "sleep {:.3}", after.as_secs_f64())?;
                 write!(f, "# requests travel {pace:?}")?;
                 match fault {
-                    Some(Fault { request, moment, kind }) => {
-                        writeln!(f, "; at request {request} ({moment:?}): {kind:?}")?;
+                    Some(Fault { request, stage, kind }) => {
+                        writeln!(f, "; at request {request} ({stage:?}): {kind:?}")?;
                     }
                     None => writeln!(f)?,
                 }
