@@ -69,6 +69,8 @@ struct Memory {
     directions: BTreeMap<(u64, String), bool>,
     /// The workloads that others have edited or deleted since the claim.
     edited: BTreeSet<String>,
+    /// Whether others have deleted a record that said that it is applied as a whole.
+    has_lost_whole: bool,
 }
 
 /// Follows a history.

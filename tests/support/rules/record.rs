@@ -7,7 +7,7 @@ use rollout::sandbox::Change;
 
 use super::claim::Claim;
 use super::world::{self, size};
-use super::{Author, Broken, Judge, runs};
+use super::{Author, Broken, Judge, Memory, runs};
 
 impl Judge {
     pub(super) fn look_at_record(&mut self, change: &Change, author: Author<'_>) -> Result<(), Broken> {
@@ -19,7 +19,10 @@ impl Judge {
         let after = change.after.as_deref().and_then(world::record);
         let Author::Process(by) = author else {
             // Where nothing is left that says which claims there were, the next one begins anew.
-            self.components.remove(component);
+            let known = self.components.remove(component).unwrap_or_default();
+            let is_whole = known.claim.is_some_and(|claim| claim.spec.mode == Mode::Apply);
+            let memory = Memory { has_lost_whole: is_whole || known.has_lost_whole, ..Memory::default() };
+            self.components.insert(component.to_owned(), memory);
             return Ok(());
         };
         match (before, after) {

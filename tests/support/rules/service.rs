@@ -6,7 +6,7 @@ use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
 
 use super::world::{World, component, is_foreign, is_ready};
-use super::{Author, Broken, Judge};
+use super::{Author, Broken, Judge, Memory};
 
 /// How the name of a container's port begins that a Service need not offer.
 pub(crate) const HIDDEN: &str = "hidden";
@@ -21,9 +21,10 @@ impl Judge {
         // A component that is being deleted has no Service any more.
         let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
         // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone.
-        let record = self.world.record(name);
-        let mut runs = record.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
-        if runs.any(|run| run.spec.mode == Mode::Apply) {
+        let is_whole = |memory: &Memory| {
+            memory.has_lost_whole || memory.claim.as_ref().is_some_and(|claim| claim.spec.mode == Mode::Apply)
+        };
+        if self.components.get(name).is_some_and(is_whole) {
             return Ok(());
         }
         if is_removed.is_none_or(|claim| claim.removes)
