@@ -9,6 +9,7 @@ use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::driver::workflow::passed_steps;
 use crate::oam::application::{Amount, Batch};
 use crate::plan::record::Record;
+use crate::plan::run::{Outcome, Purpose};
 use crate::report::text::list_literals;
 
 /// A component that has been rolled out.
@@ -51,6 +52,15 @@ pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -
     let Some(place) = &record.run.workflow else { return BTreeSet::new() };
     let beside = records.iter().filter(|stored| stored.record.application == record.application);
     passed_steps(beside.map(|stored| &stored.record.run), &place.application)
+}
+
+/// Whether a component of an application is done, and not by a rollback.
+pub(super) fn is_done(records: &[StoredRecord], application: &str, component: &str) -> bool {
+    let mut records = records.iter().map(|stored| &stored.record);
+    let found = records.find(|record| record.application == application && record.component == component);
+    found.is_some_and(|record| {
+        record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
+    })
 }
 
 /// The record of a component by its name, or of the only one.

@@ -6,11 +6,11 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
 use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
-use crate::ops::component::{ComponentSelector, passed_of_application, pick, without_prefix};
+use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick, without_prefix};
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::ops::{apply, resume};
 use crate::plan::record::Record;
-use crate::plan::run::{Outcome, Purpose, WorkflowPlace};
+use crate::plan::run::{Outcome, WorkflowPlace};
 
 /// How far a run is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +126,7 @@ fn workflow_request(
         let place = open_place(record).cloned().unwrap_or_default();
         let is_member = |name: &String| members.iter().any(|record| record.component == *name);
         let (within, before): (Vec<String>, Vec<String>) = place.depends_on.into_iter().partition(is_member);
-        let is_done = |name: &String| {
-            let found = of_application().find(|record| record.component == *name);
-            found.is_some_and(|record| {
-                record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
-            })
-        };
+        let is_done = |name: &String| is_done(records, &of.application, name);
         if let Some(name) = before.iter().find(|name| place.is_waiting && !is_done(name)) {
             let reason =
                 format!("component `{}` waits for component `{name}`, which is not done", record.component);

@@ -5,8 +5,9 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
 use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use crate::ops::apply;
-use crate::ops::component::ComponentSelector;
+use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick};
 use crate::ops::pause::{ComponentRef, amend_record};
+use crate::report::text::list_literals;
 
 /// Ends a pause and drives the run, after the process that drives it if there is one. A gate stays closed.
 ///
@@ -16,9 +17,22 @@ pub async fn resume(
     context: &Context,
     component: &ComponentSelector,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    let intent = |kind| Intent::Recorded { gate: Gate::Stay, kind };
-    let overrides = Overrides::default();
-    let request = component.request(context, |record| intent(record.run.spec.kind), overrides).await?;
+    let records = record_store::load_records(&context.session, &component.namespace).await?;
+    let record = pick(&records, component.name.as_deref(), &component.namespace)?;
+    let place = record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable());
+    let before = place.filter(|place| place.is_waiting).map(|place| place.depends_on.clone());
+    let is_open = |name: &String| !is_done(&records, &record.application, name);
+    let before: Vec<String> = before.unwrap_or_default().into_iter().filter(is_open).collect();
+    if !before.is_empty() {
+        let (name, before) = (&record.component, list_literals(&before));
+        let reason = format!("component `{name}` waits for {before} in the workflow");
+        let hint = format!("continue with `rollout promote {}`", record.application);
+        return Err(Failure::refused(reason).hint(hint));
+    }
+    let intent = Intent::Recorded { gate: Gate::Stay, kind: record.run.spec.kind };
+    let request =
+        RolloutRequest::of_record(record, component.namespace.clone(), intent, Overrides::default());
+    let request = RolloutRequest { passed: passed_of_application(&records, record), ..request };
     end_pause(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }

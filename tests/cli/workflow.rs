@@ -76,6 +76,7 @@ fn applying_the_same_stays_at_the_step_and_writes_nothing() {
     env.run_to("resume web", 0).says("web: held at step `approve` of the workflow");
     env.run_to("plan app.yaml --detailed-exitcode", 0);
     assert_eq!(env.bytes(), before);
+    env.run_to("resume job", 4).says("component `job` waits for `web` in the workflow");
     env.run_to("scale web --replicas 3", 4)
         .says("component `web` waits in the workflow of application `shop`");
     assert_eq!(env.bytes(), before);
@@ -283,4 +284,17 @@ fn batches_and_steps_are_promoted_in_turn() {
     // What waits for the component continues with it.
     env.run_to("promote web", 0).says("web: done").says("job: done");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
+}
+
+#[test]
+fn a_promotion_from_beside_ends_the_wait_at_a_step() {
+    let env = TestEnv::new();
+    let pause = "{name: pause, type: suspend, properties: {duration: 1h}}";
+    env.write("app.yaml", shop(&[API, JOB], &[&apply("api"), pause, &apply("job")]));
+    let mut driver = env.start_as("ci", "apply app.yaml");
+    driver.until("job: waiting for step `pause` of the workflow, 1h left");
+    let promoted = env.start_as("jane", "promote shop").end_with(0);
+    driver.end_with(0).says("job: done: 1 of 1 upgraded");
+    promoted.says("job: nothing to do");
+    assert_eq!(env.deployments(), ["api 1/1", "job 1/1"]);
 }
