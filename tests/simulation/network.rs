@@ -20,7 +20,6 @@ use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::{Clock, Moment};
 use rollout::sandbox::fault::{RequestInfo, Verb};
-use tokio::time::sleep;
 use tower::BoxError;
 
 use crate::script::{Answer, Fault, FaultKind, Pace, Stage};
@@ -103,13 +102,14 @@ impl Connection {
             return Ok(status(403, "Forbidden", &message).map(whole));
         }
         let (there, back) = (self.delay(), self.delay());
+        let clock = self.clock.clone();
         let sent = tokio::spawn(async move {
-            sleep(there).await;
+            clock.pause(there).await;
             server.send(request).await
         });
         self.strike(fault, Stage::Sent).await;
         let response = sent.await??;
-        sleep(back).await;
+        self.clock.pause(back).await;
         self.outage_is_over().await?;
         self.strike(fault, Stage::After).await;
         if let Some(FaultKind::AnswerAfterServing(answer)) = fault.map(|fault| fault.kind) {
@@ -167,7 +167,7 @@ impl Connection {
         let (parts, body) = response.into_parts();
         let frames = stream::unfold((self, body), |(connection, mut body)| async move {
             let frame = body.frame().await?;
-            sleep(connection.delay()).await;
+            connection.clock.pause(connection.delay()).await;
             let until = *connection.outage.lock().unwrap();
             if until.is_some() {
                 connection.clock.until(until).await;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
-use tokio::time::sleep;
 
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
@@ -72,7 +71,7 @@ impl Game<'_> {
         let users = script.users.iter().enumerate().map(async |(index, user)| {
             let mut all = Vec::new();
             for (number, invocation) in user.invocations.iter().enumerate() {
-                sleep(invocation.after).await;
+                self.cluster.clock.pause(invocation.after).await;
                 let name = format!("{}-{number}", index + 1);
                 all.push(self.run(&user.identity, &name, invocation).await);
             }
