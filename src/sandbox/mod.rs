@@ -179,6 +179,11 @@ impl Sandbox {
         self.simulation.forget();
     }
 
+    /// Lets controllers and the kubelet do nothing for so long, as when they are restarted.
+    pub fn stall_controllers(&self, lasting: Duration) {
+        self.simulation.stall(lasting);
+    }
+
     /// Replaces the kubelet's rules, for existing pods as well.
     pub fn set_rules(&self, rules: Vec<Rule>) {
         // If the file cannot be written, the next request fails and reports it.

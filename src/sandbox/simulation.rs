@@ -51,6 +51,15 @@ struct State {
     file: Option<DataFile>,
     /// The last save failed, so this state has changes that were not accepted.
     stale: bool,
+    /// Until when controllers and the kubelet do nothing.
+    stalled_until: Option<Timestamp>,
+}
+
+impl State {
+    /// Whether controllers and the kubelet do nothing now.
+    fn is_stalled(&self, now: Timestamp) -> bool {
+        self.stalled_until.is_some_and(|until| now < until)
+    }
 }
 
 impl Simulation {
@@ -68,7 +77,7 @@ impl Simulation {
             store = file.load(&store)?.unwrap_or(store);
         }
         let cache = WatchCache::from(store.version);
-        let state = State { store, cache, history: Vec::new(), file, stale: false };
+        let state = State { store, cache, history: Vec::new(), file, stale: false, stalled_until: None };
         let simulation = Self { state: Mutex::new(state), wake: Notify::new(), now, recording };
         simulation.transact(Actor::Client, Verb::Get, |_, _| ())?;
         if let Some(rules) = rules {
@@ -90,7 +99,10 @@ impl Simulation {
         let _locked = state.file.as_ref().map(DataFile::lock).transpose()?;
         self.reload_if_changed(state)?;
         let now = (self.now)();
-        advance(&mut state.store, now);
+        match state.is_stalled(now) {
+            true => state.store.now = now,
+            false => advance(&mut state.store, now),
+        }
         self.commit(state)?;
         state.store.actor = actor;
         state.store.verb = verb;
@@ -205,6 +217,12 @@ impl Simulation {
         self.state().store.queue.next().is_some_and(|at| at <= soon)
     }
 
+    /// Lets controllers and the kubelet do nothing for so long.
+    pub(crate) fn stall(&self, lasting: Duration) {
+        let lasting = SignedDuration::try_from(lasting).unwrap_or(SignedDuration::MAX);
+        self.state().stalled_until = (self.now)().checked_add(lasting).ok();
+    }
+
     /// Runs the controllers as time passes, for as long as this future is polled.
     pub(crate) async fn run(&self) {
         loop {
@@ -221,7 +239,9 @@ impl Simulation {
         let (due, shared, changed) = {
             let state = self.state();
             let changed = state.file.as_ref().is_some_and(DataFile::is_changed);
-            (state.store.queue.next(), state.file.is_some(), changed)
+            let due = state.store.queue.next();
+            let due = due.map(|due| state.stalled_until.map_or(due, |until| due.max(until)));
+            (due, state.file.is_some(), changed)
         };
         let is_due = due.is_some_and(|at| at <= (self.now)());
         let next = if is_due || changed {

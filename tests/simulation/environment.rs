@@ -96,6 +96,7 @@ impl Environment<'_> {
                 let Some(lease) = leases.first() else { return };
                 self.delete(lease).await;
             }
+            EnvironmentEvent::StallControllers(lasting) => self.cluster.stall_controllers(*lasting),
             EnvironmentEvent::Deny { kind, lasting } => {
                 self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
             }

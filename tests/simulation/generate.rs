@@ -147,7 +147,7 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
     let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
-    let event = match rng.below(12) {
+    let event = match rng.below(13) {
         0 | 1 => EnvironmentEvent::FailPods(vec![image]),
         2 => EnvironmentEvent::FailPods(vec![]),
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
@@ -158,6 +158,7 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
         8 => EnvironmentEvent::DeletePod(name),
         9 => EnvironmentEvent::DeleteRecord(name),
         10 => EnvironmentEvent::DeleteLease,
+        11 => EnvironmentEvent::StallControllers(Duration::from_secs(u64::from(1 + rng.below(20)))),
         _ => EnvironmentEvent::Deny {
             kind: DENIED[rng.below(5) as usize],
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
 
@@ -25,6 +26,8 @@ use crate::verdict::{self, Failure};
 /// What came of a command.
 pub(crate) struct Played {
     pub(crate) command: Command,
+    /// What its requests call themselves.
+    pub(crate) user_agent: String,
     pub(crate) run: Run,
 }
 
@@ -82,7 +85,11 @@ impl Game<'_> {
         self.cluster.settle().await;
         let played: Vec<Played> = played.into_iter().flatten().collect();
         self.judge()?;
-        played.iter().try_for_each(|played| verdict::of_run(played, script))?;
+        let (history, start) = (self.cluster.history(), self.start());
+        for played in &played {
+            verdict::of_run(played)?;
+            verdict::of_lease(played, &history, start)?;
+        }
         // Whoever was interrupted reruns the last command.
         for (index, user) in script.users.iter().enumerate() {
             let Some(last) = user.invocations.last() else { continue };
@@ -134,7 +141,7 @@ impl Game<'_> {
         let work = async |context: &Context| command.perform(context).await;
         let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
         self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
-        Played { command: command.clone(), run }
+        Played { command: command.clone(), user_agent: agent, run }
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {
@@ -146,6 +153,12 @@ impl Game<'_> {
             seed: 0,
         };
         self.run(identity, name, &invocation).await
+    }
+
+    /// The time of day when the clock started.
+    fn start(&self) -> Timestamp {
+        let clock = &self.cluster.clock;
+        clock.now() - clock.elapsed()
     }
 
     /// Whether everything up to now went by the rules.

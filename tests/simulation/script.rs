@@ -137,6 +137,8 @@ pub(crate) enum EnvironmentEvent {
     DeleteRecord(String),
     /// `kubectl delete lease` of the application.
     DeleteLease,
+    /// Controllers and the kubelet do nothing for so long.
+    StallControllers(Duration),
     /// Every process is refused such writes for so long.
     Deny { kind: &'static str, lasting: Duration },
 }
@@ -151,6 +153,7 @@ impl EnvironmentEvent {
             | Self::PlantForeign(_)
             | Self::DeleteRecord(_)
             | Self::DeleteLease
+            | Self::StallControllers(_)
             | Self::Deny { .. } => false,
         }
     }
@@ -164,6 +167,7 @@ impl EnvironmentEvent {
             | Self::PlantForeign(_)
             | Self::DeletePod(_)
             | Self::DeleteLease
+            | Self::StallControllers(_)
             | Self::Deny { .. } => false,
         }
     }
@@ -258,6 +262,9 @@ impl fmt::Display for Disturbance {
                 write!(f, "kubectl delete configmap rollout-{component}")
             }
             EnvironmentEvent::DeleteLease => f.write_str("kubectl delete lease (of shop)"),
+            EnvironmentEvent::StallControllers(lasting) => {
+                write!(f, "controllers do nothing for {lasting:?}")
+            }
             EnvironmentEvent::Deny { kind, lasting } => {
                 write!(f, "nobody may write {kind} for {lasting:?}")
             }

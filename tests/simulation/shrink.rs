@@ -105,6 +105,7 @@ fn forget(script: &mut Script, component: &str) {
         | EnvironmentEvent::SlowPods(_)
         | EnvironmentEvent::PlantForeign(_)
         | EnvironmentEvent::DeleteLease
+        | EnvironmentEvent::StallControllers(_)
         | EnvironmentEvent::Deny { .. } => true,
     });
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use rollout::sandbox::Change;
 use serde_json::Value;
 
 use crate::play::{Played, check_requests};
-use crate::script::Script;
+use crate::support::fault::Request;
 use crate::support::invariants::FOREIGN;
 use crate::support::manifest::Component;
 use crate::support::rules::Violation;
@@ -49,7 +52,7 @@ fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
 const MOST_REQUESTS: usize = 2_500;
 
 /// A command may end in many ways, but not in a bug, and not after endless requests.
-pub(crate) fn of_run(played: &Played, _script: &Script) -> Result<(), Failure> {
+pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     if played.run.requests.len() > MOST_REQUESTS {
         return fail("requests", format!("{} requests of\n{}", played.run.requests.len(), played.command));
@@ -65,6 +68,35 @@ pub(crate) fn of_run(played: &Played, _script: &Script) -> Result<(), Failure> {
             | FailureKind::Cluster
             | FailureKind::Denied
             | FailureKind::Interrupted => {}
+        }
+    }
+    Ok(())
+}
+
+/// How long a process may write after its Lease was last granted (ARCHITECTURE.md, *The Lease*).
+const GRANTED_FOR: Duration = Duration::from_secs(10);
+
+/// No process sends a write of what serves after the Lease that it was granted has run out, nor without one.
+pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) -> Result<(), Failure> {
+    let is_grant = |change: &&Change| {
+        change.kind == "leases"
+            && change.user_agent.as_deref() == Some(&played.user_agent)
+            && change.after.is_some()
+    };
+    let granted: Vec<Duration> = history
+        .iter()
+        .filter(is_grant)
+        .map(|change| change.at.duration_since(begin).unsigned_abs())
+        .collect();
+    let serves = |request: &&&Request| {
+        ["deployments", "clonesets", "statefulsets", "services"].contains(&request.seen.kind.as_str())
+    };
+    for request in played.run.writes().iter().filter(serves) {
+        // The history has whole milliseconds.
+        let last = granted.iter().rfind(|at| **at <= request.at + Duration::from_millis(1));
+        if last.is_none_or(|last| request.at.saturating_sub(*last) > GRANTED_FOR) {
+            let detail = format!("{} of\n{}, granted at {granted:?}", request.line(), played.command);
+            return fail("lease", detail);
         }
     }
     Ok(())

@@ -33,6 +33,9 @@ pub(crate) trait Backend {
     /// Replaces the pod rules, also for existing pods.
     fn set_pod_rules(&self, rules: &str);
 
+    /// Lets controllers do nothing for so long, where this backend can.
+    fn stall_controllers(&self, _lasting: Duration) {}
+
     /// What the server has accepted, in its order.
     fn history(&self) -> Vec<Change>;
 
@@ -89,6 +92,10 @@ impl Backend for SandboxBackend {
 
     fn set_pod_rules(&self, rules: &str) {
         self.sandbox.set_rules(parse_rules("rules", rules).unwrap());
+    }
+
+    fn stall_controllers(&self, lasting: Duration) {
+        self.sandbox.stall_controllers(lasting);
     }
 
     fn history(&self) -> Vec<Change> {

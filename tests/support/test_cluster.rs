@@ -1,5 +1,7 @@
 //! A cluster for tests, with bystanders that no run may touch.
 
+use std::time::Duration;
+
 use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
@@ -45,6 +47,11 @@ impl TestCluster {
     /// Replaces the pod rules, also for existing pods.
     pub(crate) fn set_pod_rules(&self, rules: impl AsRef<str>) {
         self.backend.set_pod_rules(rules.as_ref());
+    }
+
+    /// Lets controllers do nothing for so long, where the backend can.
+    pub(crate) fn stall_controllers(&self, lasting: Duration) {
+        self.backend.stall_controllers(lasting);
     }
 
     /// A client of a process, some of whose requests are held back.
