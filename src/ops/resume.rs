@@ -1,6 +1,8 @@
 //! Resuming a run that was paused or interrupted, or whose process died.
 
-use crate::cluster::record_store;
+use std::collections::BTreeSet;
+
+use crate::cluster::{record_store, revision_store};
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
 use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
@@ -38,7 +40,8 @@ pub async fn resume(
 }
 
 /// Ends the pauses of a request's components, if the request can be carried out: a run that is no longer paused and
-/// that nobody may drive would be worse.
+/// that nobody may drive would be worse. The pause of a run that died before it recorded its revision ends in any case,
+/// since only another manifest can follow it.
 pub(super) async fn end_pause(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     let session = &context.session;
     let records = record_store::find_records(session, &request.namespace, &request.component_names()).await?;
@@ -46,7 +49,16 @@ pub(super) async fn end_pause(context: &Context, request: &RolloutRequest) -> Re
     if paused.all(|stored| stored.record.run.paused.is_none()) {
         return Ok(());
     }
-    apply::check_request(context, request).await?;
+    if let Err(failure) = apply::check_request(context, request).await {
+        let targets: BTreeSet<String> = records
+            .iter()
+            .filter_map(|(_, record)| Some(record.as_ref().ok()?.record.run.spec.target.clone()))
+            .collect();
+        let found = revision_store::find_revisions(session, &request.namespace, &targets).await?;
+        if found.len() == targets.len() {
+            return Err(failure);
+        }
+    }
     for component in &request.components {
         let at = ComponentRef { namespace: &request.namespace, component: &component.name };
         amend_record(&context.session, at, |record| record.run.paused = None).await?;

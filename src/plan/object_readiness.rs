@@ -2,8 +2,10 @@
 //!
 //! The rules for workloads are those of `kubectl rollout status`
 //! (<https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_status/>): no count is believed
-//! before the controller has observed the generation that it should be a count of. An object of a kind without a rule is
-//! ready once the server has accepted it.
+//! before the controller has observed the generation that it should be a count of. Besides, pods that a smaller size gives
+//! up have to be gone, as [kstatus] has it. An object of a kind without a rule is ready once the server has accepted it.
+//!
+//! [kstatus]: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
 
 use serde_json::Value;
 
@@ -138,7 +140,7 @@ fn deployment(object: &Value) -> Readiness {
                 Readiness::Ready if old > 0 => {
                     unready(&format!("{} to terminate", plural(old as usize, "old pod", "old pods")))
                 }
-                Readiness::Ready => Readiness::Ready,
+                Readiness::Ready => without_excess(object, wanted),
                 unready @ (Readiness::Unobserved | Readiness::Unready(_) | Readiness::Failed(_)) => unready,
             }
         };
@@ -162,7 +164,10 @@ fn stateful_set(object: &Value) -> Readiness {
         if !is_current && updated < due {
             return unready(&format!("{updated} of {due} updated"));
         }
-        ready_of(count(object, "/status/readyReplicas"), wanted)
+        match ready_of(count(object, "/status/readyReplicas"), wanted) {
+            Readiness::Ready => without_excess(object, wanted),
+            unready @ (Readiness::Unobserved | Readiness::Unready(_) | Readiness::Failed(_)) => unready,
+        }
     })
 }
 
@@ -174,8 +179,19 @@ fn clone_set(object: &Value) -> Readiness {
         if updated < due {
             return unready(&format!("{updated} of {due} updated"));
         }
-        ready_of(count(object, "/status/readyReplicas"), wanted)
+        match ready_of(count(object, "/status/readyReplicas"), wanted) {
+            Readiness::Ready => without_excess(object, wanted),
+            unready @ (Readiness::Unobserved | Readiness::Unready(_) | Readiness::Failed(_)) => unready,
+        }
     })
+}
+
+/// Ready, unless pods of an earlier, larger size are left.
+fn without_excess(object: &Value, wanted: u32) -> Readiness {
+    match count(object, "/status/replicas").saturating_sub(wanted) {
+        0 => Readiness::Ready,
+        excess => unready(&format!("{} to terminate", plural(excess as usize, "pod", "pods"))),
+    }
 }
 
 fn daemon_set(object: &Value) -> Readiness {

@@ -1,14 +1,17 @@
-//! What a component's record said is gone with it; what its objects carry is not.
+//! What a component's record said is gone with it; what its objects carry is not. And what a record names may never
+//! have come.
 
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
+use serde_json::json;
 
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
+use crate::support::fault::Fate;
 use crate::support::manifest::{component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::Process;
-use crate::support::scenario::process;
+use crate::support::scenario::{dying_at_effect, process};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
 /// Deletes an object as somebody else would.
@@ -91,4 +94,41 @@ async fn a_promotion_does_not_bring_a_deleted_component_back() {
     assert_eq!(kinds, [FailureKind::NotReady], "{}", promoted.transcript());
     // An apply says what there is to be.
     cluster.run(&process(), &request_for(&[web(1, 1)])).await.succeeded();
+}
+
+/// It can neither be resumed, nor be followed by another manifest while it is paused.
+#[tokio::test(start_paused = true)]
+async fn the_pause_of_a_run_that_never_recorded_its_revision_ends() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let dead = dying_at_effect(1, || Fate::DeathBefore);
+    let run = cluster.run(&dead, &request_for(&[web(1, 2)])).await;
+    assert!(run.ends.is_none() && cluster.objects("ControllerRevision").is_empty(), "{}", run.transcript());
+    assert!(Command::Pause.run(&cluster, &process()).await.is_success());
+    let resumed = Command::Resume.run(&cluster, &process()).await;
+    assert_eq!(resumed.failures()[0].reason, "revision `web-v1` is not recorded", "{}", resumed.transcript());
+    cluster.apply(&[web(1, 2)]).await;
+}
+
+/// Its deletion names the version that was seen; what says whose it is stays until it is gone.
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_is_edited_while_it_is_deleted_goes_all_the_same() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2)]).await;
+    let remover = process();
+    let deletion = DelayedRequest::new(|request| {
+        request.method() == http::Method::DELETE && request.uri().path().contains("/deployments/")
+    });
+    let client = cluster.delayed_client(&remover, deletion.clone());
+    let delete = async |context: &_| Command::Delete.perform_all(context).await;
+    let edit = async {
+        deletion.reached().await;
+        let api: kube::Api<Deployment> = kube::Api::default_namespaced(cluster.client());
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {"edited": "yes"}}}));
+        api.patch("web-v1", &PatchParams::default(), &patch).await.unwrap();
+        deletion.release();
+    };
+    let (removed, ()) = tokio::join!(remover.perform(client, &cluster.clock, delete), edit);
+    assert!(removed.is_success(), "{}", removed.transcript());
+    cluster.settle().await;
+    assert!(cluster.sizes().is_empty(), "{}", removed.transcript());
 }

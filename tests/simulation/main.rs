@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use play::{play_through, verdict};
+use play::{failure_of, play_through};
 
 /// How many seeds CI plays.
 const SEEDS: u64 = 2_000;
@@ -65,7 +65,7 @@ fn number(name: &str) -> Option<u64> {
 /// Plays a seed; a failure says how to replay it, and the shortest script that fails alike.
 fn holds(seed: u64) -> Result<(), Failed> {
     let script = generate::script(seed);
-    let Some(failure) = verdict(&script) else { return Ok(()) };
+    let Some(failure) = failure_of(&script) else { return Ok(()) };
     let (shortest, failure) = shrink::shrink(&script, failure);
     Err(Failed::from(format!(
         "{failure}\n\nReplay the seed with\n  ROLLOUT_SIMULATION_SEED={seed} cargo test --test simulation\n\n\

@@ -38,8 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<Failure>,
 }
 
-/// A game on its way.
-struct Game<'a> {
+/// A simulation under way.
+struct Simulation<'a> {
     cluster: &'a TestCluster,
     denials: Arc<Denials>,
     circumstances: Circumstances,
@@ -50,7 +50,7 @@ struct Game<'a> {
 pub(crate) async fn play(script: &Script) -> Outcome {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let events = || script.environment.iter().map(|disturbance| &disturbance.event);
-    let game = Game {
+    let simulation = Simulation {
         cluster: &cluster,
         denials: Arc::default(),
         circumstances: Circumstances {
@@ -59,11 +59,13 @@ pub(crate) async fn play(script: &Script) -> Outcome {
         },
         requests: AtomicUsize::new(0),
     };
-    let failure = game.play(script).await.err();
-    Outcome { history: cluster.history(), requests: game.requests.into_inner(), failure }
+    let failure = simulation.play(script).await.err();
+    // What breaks a rule of the history explains whatever else went wrong.
+    let failure = simulation.judge().err().or(failure);
+    Outcome { history: cluster.history(), requests: simulation.requests.into_inner(), failure }
 }
 
-impl Game<'_> {
+impl Simulation<'_> {
     async fn play(&self, script: &Script) -> Result<(), Failure> {
         let begin = self.cluster.clock.moment();
         let environment = Environment {
@@ -84,7 +86,6 @@ impl Game<'_> {
         environment.calm_down().await;
         self.cluster.settle().await;
         let played: Vec<Played> = played.into_iter().flatten().collect();
-        self.judge()?;
         let (history, start) = (self.cluster.history(), self.start());
         for played in &played {
             verdict::of_run(played)?;
@@ -98,7 +99,8 @@ impl Game<'_> {
             }
             let again = self.run_calm(&user.identity, &format!("{}-again", index + 1), &last.command).await;
             verdict::of_rerun(&again)?;
-            self.judge()?;
+            self.cluster.settle().await;
+            verdict::of_word(&again, self.cluster)?;
         }
         self.conclude(script).await
     }
@@ -115,14 +117,12 @@ impl Game<'_> {
         }
         let applied = self.run_calm("last", "last", &last).await;
         verdict::of_last(&applied)?;
-        self.judge()?;
         self.cluster.settle().await;
         verdict::of_end(&script.last, self.cluster)?;
         let again = self.run_calm("last", "idle", &last).await;
         verdict::of_idle(&again)?;
         let removed = self.run_calm("last", "removal", &Command::DeleteApplication).await;
         verdict::of_last(&removed)?;
-        self.judge()?;
         self.cluster.settle().await;
         verdict::of_removal(self.cluster)
     }
@@ -161,7 +161,7 @@ impl Game<'_> {
         clock.now() - clock.elapsed()
     }
 
-    /// Whether everything up to now went by the rules.
+    /// Whether everything went by the rules.
     fn judge(&self) -> Result<(), Failure> {
         rules::check(&self.cluster.history(), self.circumstances).map_err(Failure::Rule)
     }
@@ -192,9 +192,6 @@ impl Game<'_> {
     }
 }
 
-/// How a script failed.
-pub(crate) type Verdict = Failure;
-
 thread_local! {
     /// Where this thread panicked last.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
@@ -213,7 +210,7 @@ pub(crate) fn play_through(script: &Script) -> Outcome {
 }
 
 /// How a script failed, if it did. A panic is a failure.
-pub(crate) fn verdict(script: &Script) -> Option<Verdict> {
+pub(crate) fn failure_of(script: &Script) -> Option<Failure> {
     match panic::catch_unwind(AssertUnwindSafe(|| play_through(script))) {
         Ok(outcome) => outcome.failure,
         Err(panic) => {

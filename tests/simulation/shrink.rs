@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::play::{Verdict, verdict};
+use crate::play::failure_of;
 use crate::script::{Command, EnvironmentEvent, Pace, Script};
+use crate::verdict::Failure;
 
 /// How often a script is played at most to make it shorter.
 const MOST_PLAYS: usize = 400;
 
 /// The shortest script found whose failure is of the same kind, and its failure.
-pub(crate) fn shrink(script: &Script, failure: Verdict) -> (Script, Verdict) {
+pub(crate) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
     let (mut shortest, mut known) = (script.clone(), failure);
     let mut plays = 0;
     loop {
@@ -18,7 +19,7 @@ pub(crate) fn shrink(script: &Script, failure: Verdict) -> (Script, Verdict) {
             if plays > MOST_PLAYS {
                 return None;
             }
-            let failure = verdict(&candidate).filter(|failure| failure.kind() == known.kind())?;
+            let failure = failure_of(&candidate).filter(|failure| failure.kind() == known.kind())?;
             Some((candidate, failure))
         });
         match shorter {

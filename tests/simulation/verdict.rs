@@ -10,6 +10,7 @@ use rollout::sandbox::Change;
 use serde_json::Value;
 
 use crate::play::{Played, check_requests};
+use crate::script::Command;
 use crate::support::fault::Request;
 use crate::support::invariants::FOREIGN;
 use crate::support::manifest::Component;
@@ -139,10 +140,7 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
     for component in last {
         wanted.insert(component.workload_name(), u64::from(component.size));
     }
-    let is_workload = |object: &&Value| {
-        ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
-            && !is_others(object)
-    };
+    let is_workload = |object: &&Value| is_workload(object) && !is_others(object);
     let found: BTreeMap<String, u64> = objects
         .iter()
         .filter(is_workload)
@@ -162,6 +160,32 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
             return fail(
                 "end",
                 format!("{} of {} pods of {} are ready", ready, component.size, name(object)),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Where a manifest is reported as rolled out, its components have the sizes that it says, ready.
+pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Failure> {
+    let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
+    let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
+    for (name, _) in played.run.ends.iter().flatten().filter(|(_, end)| is_done(end)) {
+        let Some(component) = manifest.iter().find(|one| one.name == *name) else { continue };
+        let objects = cluster.all_objects();
+        let is_it = |object: &&Value| {
+            is_workload(object) && self::name(object) == component.workload_name() && !is_others(object)
+        };
+        let Some(workload) = objects.iter().find(is_it) else {
+            return fail("word", format!("`{name}` is done, and {} is not there", component.workload_name()));
+        };
+        let replicas = workload["spec"]["replicas"].as_u64().unwrap_or_default();
+        let ready = workload["status"]["readyReplicas"].as_u64().unwrap_or_default();
+        if replicas != u64::from(component.size) || ready != replicas {
+            let wanted = component.size;
+            return fail(
+                "word",
+                format!("`{name}` is done, with {ready} of {replicas} ready, {wanted} wanted"),
             );
         }
     }
@@ -193,6 +217,10 @@ pub(crate) fn of_removal(cluster: &TestCluster) -> Result<(), Failure> {
 
 fn name(object: &Value) -> String {
     object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+fn is_workload(object: &Value) -> bool {
+    ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
 }
 
 fn is_others(object: &Value) -> bool {

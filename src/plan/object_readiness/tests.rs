@@ -50,6 +50,20 @@ fn each_kind_by_its_rule() {
             json!({"updatedReplicas": 3, "replicas": 4, "availableReplicas": 4}),
             "1 old pod to terminate",
         ),
+        (
+            "apps/v1",
+            "Deployment",
+            json!({"replicas": 2}),
+            json!({"updatedReplicas": 3, "replicas": 3, "availableReplicas": 3}),
+            "1 pod to terminate",
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            json!({"replicas": 1}),
+            json!({"updateRevision": "a", "currentRevision": "a", "replicas": 3, "readyReplicas": 3}),
+            "2 pods to terminate",
+        ),
         ("apps/v1", "Deployment", json!({}), json!({"updatedReplicas": 1, "replicas": 1}), "0 of 1 ready"),
         (
             "apps/v1",

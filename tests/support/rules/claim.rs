@@ -1,7 +1,7 @@
 //! A claim, as the server accepted it: who made it, and what it allows.
 
 use rollout::plan::record::Record;
-use rollout::plan::run::{FrozenStrategy, Mode, RunSpec};
+use rollout::plan::run::{FrozenStrategy, Mode, Outcome, RunSpec};
 
 use super::runs;
 use super::world::World;
@@ -42,7 +42,10 @@ impl Claim {
             by: by.to_owned(),
             floor: ready.min(spec.target_size).saturating_sub(tolerated + out),
             ceiling: wanted.max(spec.target_size) + surge,
-            removes: runs(by, &["delete"]) && !by.is_empty(),
+            // A removal claims what it removes, and starts no run.
+            removes: !by.is_empty()
+                && runs(by, &["delete", "prune"])
+                && record.run.outcome != Outcome::Running,
             paused: None,
             spec,
         }

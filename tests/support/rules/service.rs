@@ -6,7 +6,7 @@ use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
 
 use super::world::{World, component, is_foreign, is_ready};
-use super::{Author, Broken, Judge, Memory};
+use super::{Author, Broken, Judge};
 
 /// How the name of a container's port begins that a Service need not offer.
 pub(crate) const HIDDEN: &str = "hidden";
@@ -20,11 +20,12 @@ impl Judge {
         let Some(name) = either.and_then(component) else { return Ok(()) };
         // A component that is being deleted has no Service any more.
         let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
-        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone.
-        let is_whole = |memory: &Memory| {
-            memory.has_lost_whole || memory.claim.as_ref().is_some_and(|claim| claim.spec.mode == Mode::Apply)
-        };
-        if self.components.get(name).is_some_and(is_whole) {
+        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A component
+        // that was is not judged either: a run that took over before it saw that offers what the Service had.
+        let record = self.world.record(name);
+        let mut runs = record.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
+        let has_lost_whole = self.components.get(name).is_some_and(|memory| memory.has_lost_whole);
+        if has_lost_whole || runs.any(|run| run.spec.mode == Mode::Apply) {
             return Ok(());
         }
         if is_removed.is_none_or(|claim| claim.removes)
