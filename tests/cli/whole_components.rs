@@ -267,6 +267,8 @@ fn deleting_leaves_nothing() {
     for name in ["deployment.apps/queue", "deployment.apps/api", "service/api", "deployment.apps/web-v1"] {
         assert!(ran.stdout.contains(&format!("{name} deleted")), "{}", ran.stdout);
     }
+    // Pods go after their workloads.
+    env.settle();
     let left: Vec<String> = ["Deployment", "Service", "ConfigMap", "ControllerRevision", "Lease", "Pod"]
         .iter()
         .flat_map(|kind| env.objects(kind))
