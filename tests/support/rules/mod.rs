@@ -16,7 +16,7 @@
 //! | `pause` | a paused run writes nothing, but for what was on its way |
 //! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |
 //! | `service` | every pod that serves is reached on its exposed ports, and is sent nothing for a port that it lacks |
-//! | `removal` | only a command that deletes takes away the Services and the record of a component |
+//! | `removal` | only a command that deletes takes away the record of a component |
 
 mod claim;
 mod record;
@@ -134,6 +134,6 @@ impl Judge {
         self.look_at_record(change, author)?;
         self.world.take_in(change);
         self.look_at_workload(change, author)?;
-        self.look_at_service(change, author)
+        self.look_at_service(change)
     }
 }

@@ -6,13 +6,13 @@ use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
 
 use super::world::{World, component, is_foreign, is_ready};
-use super::{Author, Broken, Judge};
+use super::{Broken, Judge};
 
 /// How the name of a container's port begins that a Service need not offer.
 pub(crate) const HIDDEN: &str = "hidden";
 
 impl Judge {
-    pub(super) fn look_at_service(&self, change: &Change, _author: Author<'_>) -> Result<(), Broken> {
+    pub(super) fn look_at_service(&self, change: &Change) -> Result<(), Broken> {
         let either = change.after.as_deref().or(change.before.as_deref());
         if !["pods", "services"].contains(&change.kind.as_str()) || either.is_some_and(is_foreign) {
             return Ok(());
