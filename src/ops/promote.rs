@@ -116,7 +116,7 @@ fn workflow_request(
     };
     let gate = match promotion {
         Promotion::Full => Gate::Open,
-        // What is held after a batch goes on only if the workflow is at no gate.
+        // What is held after a batch continues only if the workflow is at no gate.
         Promotion::NextBatch if opened.is_empty() => Gate::Next,
         Promotion::NextBatch => Gate::Stay,
     };

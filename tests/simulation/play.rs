@@ -91,7 +91,7 @@ impl Simulation<'_> {
             verdict::of_run(played)?;
             verdict::of_lease(played, &history, start)?;
         }
-        // Whoever was interrupted reruns the last command.
+        // Each user reruns the last command.
         for (index, user) in script.users.iter().enumerate() {
             let Some(last) = user.invocations.last() else { continue };
             if last.command.goes_further() {

@@ -77,7 +77,7 @@ impl LeaseGuard {
         self.queue.session.clock().moment() < self.valid_until()
     }
 
-    /// The same question, for whoever does not hold the guard.
+    /// The same question, for a caller that does not hold the guard.
     pub fn validity(&self) -> impl Fn() -> bool + 'static {
         let (granted, clock) = (Rc::clone(&self.granted), self.queue.session.clock().clone());
         move || clock.moment() < granted.get().plus(RENEW_DEADLINE)
