@@ -112,6 +112,13 @@ impl Failure {
         Self::new(FailureKind::Superseded, reason).hint("see `rollout status`")
     }
 
+    /// The Lease ran out and was not renewed for as long as an outage may last.
+    #[must_use]
+    pub fn lease_not_renewed() -> Self {
+        let reason = "the lease could not be renewed: the API server does not answer properly";
+        Self::new(FailureKind::Cluster, reason)
+    }
+
     /// The event that reports it.
     #[must_use]
     pub fn event(&self, progress: Option<Progress>) -> EventKind {

@@ -274,21 +274,13 @@ async fn remove_objects(
 
 /// Waits until the Lease is renewed, where it has run out during an outage: others may take it from then on.
 async fn ensure_lease(session: &Session, lease: &LeaseGuard) -> Result<(), Failure> {
-    let clock = session.clock();
-    let patience_ends = clock.moment().after(session.outage());
-    while !lease.is_valid() {
+    if !lease.is_valid() {
         lease.doubt();
-        tokio::select! {
-            biased;
-            () = lease.renewal() => {}
-            () = lease.refused() => if let Some(error) = lease.refusal() { return Err(error.into()) },
-            () = clock.until(patience_ends) => {
-                let reason = "the lease could not be renewed: the API server does not answer properly";
-                return Err(Failure::new(FailureKind::Cluster, reason));
-            }
-        }
     }
-    Ok(())
+    match session.clock().within(session.outage(), lease.await_validity()).await {
+        Some(valid) => Ok(valid?),
+        None => Err(Failure::lease_not_renewed()),
+    }
 }
 
 /// Why an object may no longer go: its component or the Lease was taken. A later run may have recreated it.

@@ -83,9 +83,23 @@ impl LeaseGuard {
         move || clock.moment() < granted.get().plus(RENEW_DEADLINE)
     }
 
-    /// Waits until the Lease is renewed the next time.
-    pub async fn renewal(&self) {
-        self.renewed.notified().await;
+    /// Waits until writes may be sent again, where the Lease was not renewed in time.
+    ///
+    /// # Errors
+    /// What the server said, if it rejected the renewal for good.
+    pub async fn await_validity(&self) -> Result<(), ClusterError> {
+        while !self.is_valid() {
+            tokio::select! {
+                biased;
+                () = self.renewed.notified() => {}
+                () = self.refused() => {
+                    if let Some(error) = self.refusal() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Renews the Lease now instead of when that is due: something suggests that it is lost.

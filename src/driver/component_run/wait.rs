@@ -59,27 +59,18 @@ impl ComponentRun<'_> {
         let clock = session.clock();
         let patience_ends = clock.moment().after(session.outage());
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
-        while !lease.is_valid() {
+        loop {
             tokio::select! {
                 biased;
-                () = lease.renewal() => {}
-                () = lease.refused() => {
-                    if let Some(error) = lease.refusal() {
-                        return Err(error.into());
-                    }
-                }
+                valid = lease.await_validity() => return valid.map_err(Failure::from),
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
                 () = clock.until(batch_deadline) => self.check_deadline("the lease cannot be renewed")?,
                 () = clock.until(self.run_deadline) => self.check_deadline("the lease cannot be renewed")?,
-                () = clock.until(patience_ends) => {
-                    let reason = "the lease could not be renewed: the API server does not answer properly";
-                    return Err(Failure::new(FailureKind::Cluster, reason));
-                }
+                () = clock.until(patience_ends) => return Err(Failure::lease_not_renewed()),
             }
         }
-        Ok(())
     }
 
     /// Waits until the Lease can be renewed no more.
