@@ -253,6 +253,18 @@ fn wording(source: &Source) -> Vec<String> {
     banned.map(|phrase| format!("{}: the phrase `{phrase}`", source.path)).collect()
 }
 
+/// What is replayed from a seed takes its turns in a fixed order. The command line waits for people and signals.
+fn turns(source: &Source) -> Vec<String> {
+    if source.is_test() || source.module() == Some("cli") {
+        return Vec::new();
+    }
+    let select = "select! {";
+    let branches =
+        source.code.match_indices(select).map(|(at, _)| source.code[at + select.len()..].trim_start());
+    let is_random = |branches: &&str| !branches.starts_with("biased;");
+    branches.filter(is_random).map(|_| format!("{}: `{select}` that is not biased", source.path)).collect()
+}
+
 fn length(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
     if lines <= MOST_LINES {
@@ -282,7 +294,7 @@ fn complaint(source: &Source, word: &str) -> String {
 }
 
 fn complaints(source: &Source) -> Vec<String> {
-    let rules = [direction, sandbox_layers, owners, purity, wording, length, leftovers];
+    let rules = [direction, sandbox_layers, owners, purity, wording, turns, length, leftovers];
     rules.iter().flat_map(|rule| rule(source)).collect()
 }
 
@@ -356,6 +368,7 @@ fn planted_violations_are_found() {
         ("src/cli/commands/apply.rs", "std::process::exit(1)", "decides the exit code"),
         ("src/plan/batch.rs", "pub async fn plan() {}", "in a pure module"),
         ("src/oam/render.rs", "use kube::Client;", "in a pure module"),
+        ("src/driver/drive.rs", "tokio::select! {\n    () = work => {}\n}", "not biased"),
         ("src/plan/long.rs", &"\n".repeat(MOST_LINES + 1), "501 lines"),
         (
             "src/cli/commands/apply.rs",
@@ -385,6 +398,7 @@ fn what_is_allowed_is_left_alone() {
         ("src/cli/commands/apply.rs", "/// The run goes on.\nlet hint = \"the cargoes on board\";"),
         ("src/cli/connect/env.rs", "use crate::cluster::session::Session;\nuse crate::cli::exit;"),
         ("src/cli/connect/client.rs", "let list = std::env::var_os(\"KUBECONFIG\");"),
+        ("src/driver/drive.rs", "tokio::select! {\n    biased;\n    () = work => {}\n}"),
         ("src/driver/drive.rs", "let name = my_crate::sandbox::name; pprintln!();"),
     ];
     for (path, text) in cases {

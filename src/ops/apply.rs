@@ -118,6 +118,7 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
         run.check_rights(&components).await.map(drop)
     };
     let checked = tokio::select! {
+        biased;
         checked = work => checked,
         () = namespace_watch::feed_all(context, &watches) => Ok(()),
     };

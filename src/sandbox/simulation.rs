@@ -228,6 +228,7 @@ impl Simulation {
         loop {
             let wait = self.run_due();
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(wait) => (),
                 () = self.wake.notified() => (),
             }

@@ -183,6 +183,7 @@ impl ComponentRun<'_> {
         self.gate_wait = Some(on);
         let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         tokio::select! {
+            biased;
             () = clock.pause(at_most) => {}
             _ = changes.changed() => {}
             () = clock.until(batch_deadline) => {}
