@@ -57,7 +57,7 @@ pub enum Rejected {
 }
 
 /// Where a component stands in the workflow when its turn comes.
-struct Place {
+struct WorkflowTurn {
     predecessors: Predecessors,
     /// The steps that this process has passed.
     passed: Rc<RefCell<BTreeSet<String>>>,
@@ -330,8 +330,8 @@ impl<'a> ApplicationRun<'a> {
             let end = match self.await_dependencies(prepared, ended).await {
                 Err(end) => end,
                 Ok(predecessors) => {
-                    let place = Place { predecessors, passed: Rc::clone(passed) };
-                    self.drive_component(leadership, prepared, place).await
+                    let turn = WorkflowTurn { predecessors, passed: Rc::clone(passed) };
+                    self.drive_component(leadership, prepared, turn).await
                 }
             };
             ended[prepared.component.as_str()].send_replace(Some(end.clone()));
@@ -388,7 +388,7 @@ impl<'a> ApplicationRun<'a> {
         &self,
         leadership: Option<&Leadership<'_>>,
         prepared: &PreparedComponent,
-        Place { predecessors, passed }: Place,
+        WorkflowTurn { predecessors, passed }: WorkflowTurn,
     ) -> ComponentOutcome {
         for message in &prepared.warnings {
             self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });

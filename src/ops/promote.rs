@@ -32,7 +32,7 @@ pub async fn promote(
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let request = promote_request(context, component, promotion).await?;
     resume::end_pause(context, &request).await?;
-    pass_gates(context, &request).await?;
+    record_passed_gates(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }
 
@@ -147,7 +147,7 @@ fn workflow_request(
 }
 
 /// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another decision.
-async fn pass_gates(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
+async fn record_passed_gates(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     for component in &request.components {
         let at = ComponentRef { namespace: &request.namespace, component: &component.name };
         amend_record(&context.session, at, |record| {

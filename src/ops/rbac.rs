@@ -44,14 +44,14 @@ pub struct RoleRequest<'a> {
 
 /// Where a Role is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum RoleScope {
     /// In this namespace; `None` is whichever it is applied to.
     Namespace(Option<String>),
     /// Outside of namespaces.
     Cluster,
 }
 
-/// What is needed in a place.
+/// What is needed in a scope.
 #[derive(Debug, Default)]
 struct Needs {
     /// Whether applications are there, and not only some of their objects.
@@ -83,7 +83,7 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
         let rules = permissions::role_rules(operations, is_wanted, &needs.objects);
         documents.push(structured::to_yaml(&head) + &rules);
     }
-    if let (Some(account), Some((Place::Namespace(Some(home)), _))) = (account, homes.first()) {
+    if let (Some(account), Some((RoleScope::Namespace(Some(home)), _))) = (account, homes.first()) {
         let account_object = json!({
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -97,17 +97,17 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
 }
 
 /// What the applications need, by place.
-fn needs_of(request: RoleRequest<'_>) -> BTreeMap<Place, Needs> {
-    let mut needs: BTreeMap<Place, Needs> = BTreeMap::new();
+fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
+    let mut needs: BTreeMap<RoleScope, Needs> = BTreeMap::new();
     if request.applications.is_empty() {
-        let home = Place::Namespace(request.namespace.map(str::to_owned));
+        let home = RoleScope::Namespace(request.namespace.map(str::to_owned));
         needs.insert(home, Needs { is_home: true, ..Needs::default() });
     }
     for application in request.applications {
         let namespace = request.namespace.or(application.namespace.as_deref());
         // No object says it, so it may be any.
         let rendered_in = namespace.unwrap_or("default");
-        let home = Place::Namespace(namespace.map(str::to_owned));
+        let home = RoleScope::Namespace(namespace.map(str::to_owned));
         for component in &application.components {
             let of_home = needs.entry(home.clone()).or_default();
             of_home.is_home = true;
@@ -122,9 +122,9 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<Place, Needs> {
                 let (KindNames::Known(kind) | KindNames::Assumed(kind)) =
                     guess_kind(&reference.api_version, &reference.kind);
                 let place = match kind.namespace_of(&reference, rendered_in) {
-                    None => Place::Cluster,
+                    None => RoleScope::Cluster,
                     Some(found) if found == rendered_in => home.clone(),
-                    Some(found) => Place::Namespace(Some(found.to_owned())),
+                    Some(found) => RoleScope::Namespace(Some(found.to_owned())),
                 };
                 needs.entry(place).or_default().add(&kind.resource, request.operations);
             }
@@ -148,7 +148,7 @@ impl Needs {
     }
 }
 
-impl Place {
+impl RoleScope {
     fn role_kind(&self) -> &'static str {
         match self {
             Self::Namespace(_) => "Role",
