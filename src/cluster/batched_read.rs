@@ -106,7 +106,7 @@ mod tests {
 
     type Sent = Rc<RefCell<Vec<Vec<u32>>>>;
 
-    /// A server that answers when it is told to.
+    /// A server that answers when the test lets it.
     #[derive(Clone, Default)]
     struct Server {
         sent: Sent,

@@ -121,7 +121,7 @@ fn notes(process: &Process) -> usize {
     requests.iter().filter(|request| request.is_write() && request.seen.kind == "configmaps").count()
 }
 
-/// Plays a script, and meanwhile whatever else goes on, to whatever end.
+/// Plays a script beside other work, whose end does not matter.
 async fn play(script: impl Future<Output = ()>, beside: impl Future) {
     tokio::select! {
         biased;
@@ -145,11 +145,11 @@ async fn a_superseded_run_does_not_record_the_pause_of_a_later_one() {
     let cluster = released(pod_rules::slow("web:2", "1m")).await;
     let (driver, joe, jill) = (Process::new("driver"), Process::new("joe"), Process::new("jill"));
     let (taken_over, frozen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (told, records) = (frozen.clone(), AtomicUsize::new(0));
+    let (hung, records) = (frozen.clone(), AtomicUsize::new(0));
     let jane = Process::with("jane", move |seen| {
         let is_record = seen.verb == Verb::Patch && seen.kind == "configmaps";
         if is_record && records.fetch_add(1, Ordering::Relaxed) == 1 {
-            told.notify_one();
+            hung.notify_one();
             return Fate::Verdict(Verdict::Hang);
         }
         PASS
