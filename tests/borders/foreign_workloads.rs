@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::support::command::Command;
 use crate::support::foreign::foreign;
-use crate::support::invariants::{self, FOREIGN};
+use crate::support::invariants;
 use crate::support::manifest::{component, web};
 use crate::support::pod_rules;
+use crate::support::rules::world::FOREIGN;
 use crate::support::scenario::{Act, Scenario, process};
 use crate::support::scenarios::{self, scenario};
 use crate::support::test_cluster::TestCluster;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::network::Denials;
 use crate::script::{Disturbance, EnvironmentEvent};
 use crate::support::foreign;
-use crate::support::invariants::FOREIGN;
 use crate::support::pod_rules;
 use crate::support::random::Rng;
+use crate::support::rules::world::is_foreign;
 use crate::support::test_cluster::TestCluster;
 
 /// What the requests of other people call themselves.
@@ -42,9 +42,8 @@ impl Environment<'_> {
     pub(crate) async fn calm_down(&self) {
         self.cluster.set_pod_rules(pod_rules::READY);
         self.denials.lift();
-        let is_planted = |object: &Value| object["metadata"]["annotations"][FOREIGN] == "true";
         // A foreign workload keeps its name.
-        for object in self.cluster.all_objects().iter().filter(|object| is_planted(object)) {
+        for object in self.cluster.all_objects().iter().filter(|object| is_foreign(object)) {
             self.delete(object).await;
         }
     }
@@ -108,9 +107,8 @@ impl Environment<'_> {
         let is_workload = |object: &Value| {
             ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
         };
-        let is_planted = |object: &Value| object["metadata"]["annotations"][FOREIGN] == "true";
         let all = self.cluster.all_objects().into_iter();
-        all.filter(|object| is_workload(object) && is_of(object, component) && !is_planted(object))
+        all.filter(|object| is_workload(object) && is_of(object, component) && !is_foreign(object))
             .max_by_key(|object| object["spec"]["replicas"].as_u64())
     }
 

@@ -7,7 +7,7 @@ use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
 
-use crate::support::invariants::FOREIGN;
+use crate::support::rules::world::FOREIGN;
 use crate::support::rules::{self, Circumstances, PROCESS};
 
 /// A history that breaks a rule.

@@ -197,7 +197,7 @@ thread_local! {
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Lets panics be reported with the script that they are part of, and not before.
+/// Silences panics: they are reported with their script.
 pub(crate) fn hush_panics() {
     panic::set_hook(Box::new(|info| {
         PANICKED_AT.set(info.location().map(ToString::to_string).unwrap_or_default());

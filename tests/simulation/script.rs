@@ -190,7 +190,7 @@ impl Command {
         }
     }
 
-    /// Whether rerunning it does more, since a rerun cannot be told from a second command.
+    /// Whether a rerun does more: nothing distinguishes it from a second command.
     pub(crate) fn goes_further(&self) -> bool {
         match self {
             Self::Promote { full: false, .. } | Self::Undo { to_revision: None, .. } => true,

@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::play::{Played, check_requests};
 use crate::script::Command;
 use crate::support::fault::Request;
-use crate::support::invariants::FOREIGN;
 use crate::support::manifest::Component;
 use crate::support::rules::Violation;
+use crate::support::rules::world::is_foreign;
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
 /// How a script failed.
@@ -133,7 +133,7 @@ pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
     }
 }
 
-/// What is there is what the last manifest says.
+/// The cluster has what the last manifest says.
 pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Failure> {
     let objects = cluster.all_objects();
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
@@ -224,5 +224,5 @@ fn is_workload(object: &Value) -> bool {
 }
 
 fn is_others(object: &Value) -> bool {
-    object["metadata"]["annotations"][FOREIGN] == "true" || name(object) == BYSTANDER
+    is_foreign(object) || name(object) == BYSTANDER
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::invariants::FOREIGN;
 use super::random::Rng;
+use super::rules::world::{FOREIGN, is_foreign};
 use super::test_cluster::TestCluster;
 
 /// A workload of somebody else's, which may carry anything that a component's carries, but never all of it.
@@ -46,8 +46,7 @@ pub(crate) fn plant(rng: &mut Rng, index: u64) -> Value {
 
 /// What is somebody else's, without what controllers write.
 pub(crate) fn foreign(cluster: &TestCluster) -> Vec<Value> {
-    let planted = |object: &Value| object["metadata"]["annotations"][FOREIGN] == "true";
-    let mut objects: Vec<Value> = cluster.all_objects().into_iter().filter(planted).collect();
+    let mut objects: Vec<Value> = cluster.all_objects().into_iter().filter(is_foreign).collect();
     for object in &mut objects {
         object["status"] = Value::Null;
         object["metadata"]["resourceVersion"] = Value::Null;

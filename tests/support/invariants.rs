@@ -1,129 +1,15 @@
 //! Checks the server's history. What a client believes does not count.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rollout::sandbox::fault::Verb;
 use rollout::sandbox::{Actor, Change};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::manifest::Allowance;
+use super::rules::service::reachable;
+use super::rules::world::{WORKLOADS, World, component, epoch, is_effect, is_foreign, moved, shape, size};
 use super::test_cluster::BYSTANDER;
-
-/// Kinds that run components.
-const WORKLOADS: [&str; 3] = ["clonesets", "deployments", "statefulsets"];
-
-/// The annotation that marks foreign objects for the tests; the program does not know it.
-pub(crate) const FOREIGN: &str = "test/foreign";
-
-/// The objects of the cluster at one moment of its history.
-#[derive(Default)]
-struct World(BTreeMap<(String, String), Arc<Value>>);
-
-impl World {
-    fn take_in(&mut self, change: &Change) {
-        let key = (change.kind.clone(), change.name.clone());
-        match &change.after {
-            Some(after) => drop(self.0.insert(key, after.clone())),
-            None => drop(self.0.remove(&key)),
-        }
-    }
-
-    fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, object)| &**object).filter(
-            move |object| {
-                object["metadata"]["labels"]["app.oam.dev/component"] == component
-                    && object["metadata"]["deletionTimestamp"].is_null()
-                    && !is_foreign(object)
-            },
-        )
-    }
-
-    fn workloads<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
-        WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component))
-    }
-
-    /// Sizes wanted, in total.
-    fn wanted(&self, component: &str) -> u32 {
-        self.workloads(component).map(size).sum()
-    }
-
-    /// The epoch that the run record is at.
-    fn recorded(&self, component: &str) -> Option<u64> {
-        let record = self.0.get(&("configmaps".to_owned(), format!("rollout-{component}")))?;
-        record["data"]["epoch"].as_str()?.parse().ok()
-    }
-
-    /// Pods that serve, in total.
-    fn ready(&self, component: &str) -> u32 {
-        count(self.of("pods", component).filter(|pod| is_ready(pod)))
-    }
-
-    /// Pods that would go on serving if every workload had just the size wanted of it.
-    fn kept_ready(&self, component: &str) -> u32 {
-        self.workloads(component)
-            .map(|workload| {
-                let name = workload["metadata"]["name"].as_str().unwrap();
-                let is_its =
-                    |pod: &&Value| self.workload_of(pod).is_some_and(|of| of == name) && is_ready(pod);
-                size(workload).min(count(self.of("pods", component).filter(is_its)))
-            })
-            .sum()
-    }
-
-    fn workload_of<'a>(&'a self, pod: &'a Value) -> Option<&'a str> {
-        let owner = pod["metadata"]["ownerReferences"][0]["name"].as_str()?;
-        match self.0.get(&("replicasets".to_owned(), owner.to_owned())) {
-            Some(set) => set["metadata"]["ownerReferences"][0]["name"].as_str(),
-            None => Some(owner),
-        }
-    }
-
-    /// Pods of an in-place workload's newest revision that serve.
-    fn moved_ready(&self, component: &str, image: &Value) -> u32 {
-        let is_new = |pod: &&Value| pod["spec"]["containers"][0]["image"] == *image && is_ready(pod);
-        count(self.of("pods", component).filter(is_new))
-    }
-}
-
-fn count<T>(items: impl Iterator<Item = T>) -> u32 {
-    u32::try_from(items.count()).unwrap()
-}
-
-fn size(deployment: &Value) -> u32 {
-    u32::try_from(deployment["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap()
-}
-
-/// How many pods may be of an in-place workload's newest template; of others all.
-fn moved(workload: &Value) -> u32 {
-    let strategy = &workload["spec"]["updateStrategy"];
-    let partition = strategy["rollingUpdate"]["partition"].as_u64().or(strategy["partition"].as_u64());
-    size(workload).saturating_sub(u32::try_from(partition.unwrap_or(0)).unwrap())
-}
-
-/// What of a workload's spec decides about its pods.
-fn shape(workload: &Value) -> (u32, u32, &Value) {
-    (size(workload), moved(workload), &workload["spec"]["template"])
-}
-
-fn is_ready(pod: &Value) -> bool {
-    pod["status"]["conditions"].as_array().is_some_and(|all| {
-        all.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
-    })
-}
-
-/// Whether the test planted it as a foreign object, whatever else it carries.
-fn is_foreign(object: &Value) -> bool {
-    object["metadata"]["annotations"][FOREIGN] == "true"
-}
-
-fn epoch(object: &Value) -> Option<u64> {
-    object["metadata"]["annotations"]["batch-rollout.dev/epoch"].as_str()?.parse().ok()
-}
-
-fn component(object: &Value) -> Option<&str> {
-    object["metadata"]["labels"]["app.oam.dev/component"].as_str()
-}
 
 /// Panics at the first accepted change, from the given one on, that breaks an invariant.
 pub(crate) fn check(history: &[Change], from: usize, allowances: &[Allowance]) {
@@ -179,64 +65,6 @@ fn hands_off(change: &Change) -> Result<(), String> {
     }
 }
 
-/// How the name of a container's port begins that a Service need not offer.
-pub(crate) const HIDDEN: &str = "hidden";
-
-/// Every pod that serves is reached through the component's Service under each port of its own, and is sent nothing for a
-/// port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
-fn reachable(world: &World, component: &str) -> Result<(), String> {
-    let service = world.0.get(&("services".to_owned(), component.to_owned()));
-    let offered: Vec<&Value> = service
-        .filter(|service| service["spec"]["selector"] == json!({"app.oam.dev/component": component}))
-        .and_then(|service| service["spec"]["ports"].as_array())
-        .into_iter()
-        .flatten()
-        .collect();
-    for pod in world.of("pods", component).filter(|pod| is_ready(pod)) {
-        let name = &pod["metadata"]["name"];
-        let ports: Vec<&Value> = ports(pod).collect();
-        let is_exposed = |port: &&&Value| port["name"].as_str().is_some_and(|name| !name.starts_with(HIDDEN));
-        for port in ports.iter().filter(is_exposed) {
-            let reaches = |entry: &&&Value| {
-                entry["port"] == port["containerPort"]
-                    && protocol(entry) == protocol(port)
-                    && endpoint(entry, &ports) == port["containerPort"]
-            };
-            if !offered.iter().any(|entry| reaches(&entry)) {
-                return Err(format!("pod {name} is not reached on its port {}", port["containerPort"]));
-            }
-        }
-        for entry in &offered {
-            let number = endpoint(entry, &ports);
-            let has = |port: &&Value| port["containerPort"] == number && protocol(port) == protocol(entry);
-            if !number.is_null() && !ports.iter().any(has) {
-                return Err(format!("pod {name} is sent traffic for port {number}, which it lacks"));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn ports(pod: &Value) -> impl Iterator<Item = &Value> {
-    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
-    containers.filter_map(|container| container["ports"].as_array()).flatten()
-}
-
-fn protocol(port: &Value) -> &str {
-    port["protocol"].as_str().unwrap_or("TCP")
-}
-
-/// The port of a pod that a Service's port leads to: by number every pod's, by name that of a pod which has it.
-fn endpoint(entry: &Value, ports: &[&Value]) -> Value {
-    match &entry["targetPort"] {
-        Value::String(name) => {
-            let named = |port: &&&Value| port["name"] == *name && protocol(port) == protocol(entry);
-            ports.iter().find(named).map(|port| port["containerPort"].clone()).unwrap_or_default()
-        }
-        number => number.clone(),
-    }
-}
-
 /// Watches over one component.
 struct Judge {
     allowance: Allowance,
@@ -273,7 +101,7 @@ impl Judge {
         if self.allowance.is_plain {
             self.check_whole(world, change)?;
         } else {
-            reachable(world, &name)?;
+            reachable(world, &name, world.ready_pods(&name))?;
         }
         // How many pods a rolling update of the controller's own takes down is the controller's affair: it goes by counts
         // that may be a moment old. A write must leave enough.
@@ -347,15 +175,7 @@ impl Judge {
         if after.or(before) > recorded {
             return Err(format!("epoch {after:?} acts, and the record is at {recorded:?}"));
         }
-        let is_effect = match change.verb {
-            // A target without pods does no harm.
-            Verb::Create => change.after.as_ref().is_some_and(|after| size(after) > 0),
-            Verb::Delete => true,
-            Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
-                change.before.as_deref().map(shape) != change.after.as_deref().map(shape)
-            }
-        };
-        if !is_effect {
+        if !is_effect(change) {
             return Ok(());
         }
         let acting = after.or(before).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What must hold in every history of the server, whoever did what: the invariants as one checker.
+//! The invariants of every history of the server, in one checker.
 //!
 //! It reads the accepted changes alone. What a run may do it takes from the run record that its claim wrote, as the
 //! server kept it, and never from what a client believes.
@@ -20,7 +20,7 @@
 
 mod claim;
 mod record;
-mod service;
+pub(crate) mod service;
 mod workload;
 pub(crate) mod world;
 

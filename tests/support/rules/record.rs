@@ -18,7 +18,7 @@ impl Judge {
         let before = change.before.as_deref().and_then(world::record);
         let after = change.after.as_deref().and_then(world::record);
         let Author::Process(by) = author else {
-            // Where nothing is left that says which claims there were, the next one begins anew.
+            // Without a record, nothing says which claims there were: the next one starts from the stamps.
             let known = self.components.remove(component).unwrap_or_default();
             let is_whole = known.claim.is_some_and(|claim| claim.spec.mode == Mode::Apply);
             let memory = Memory { has_lost_whole: is_whole || known.has_lost_whole, ..Memory::default() };

@@ -5,11 +5,11 @@ use rollout::sandbox::Change;
 use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
 
-use super::world::{World, component, is_foreign, is_ready};
+use super::world::{World, component, is_foreign};
 use super::{Broken, Judge};
 
 /// How the name of a container's port begins that a Service need not offer.
-pub(crate) const HIDDEN: &str = "hidden";
+const HIDDEN: &str = "hidden";
 
 impl Judge {
     pub(super) fn look_at_service(&self, change: &Change) -> Result<(), Broken> {
@@ -33,14 +33,19 @@ impl Judge {
         {
             return Ok(());
         }
-        reachable(&self.world, name)
+        // Pods of a workload that is gone go, too.
+        let pods = self.world.ready_pods(name).filter(|pod| self.world.has_workload(pod));
+        reachable(&self.world, name, pods).map_err(|problem| ("service", problem))
     }
 }
 
-/// Every pod that serves is reached through the component's Service under each port of its own, and is sent nothing for a
-/// port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
-fn reachable(world: &World, component: &str) -> Result<(), Broken> {
-    let broken = |problem: String| Err(("service", problem));
+/// Every one of these pods is reached through the component's Service under each port of its own, and is sent nothing for
+/// a port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
+pub(crate) fn reachable<'a>(
+    world: &World,
+    component: &str,
+    pods: impl Iterator<Item = &'a Value>,
+) -> Result<(), String> {
     let service = world.get("services", component);
     let offered: Vec<&Value> = service
         .filter(|service| service["spec"]["selector"] == json!({"app.oam.dev/component": component}))
@@ -48,8 +53,7 @@ fn reachable(world: &World, component: &str) -> Result<(), Broken> {
         .into_iter()
         .flatten()
         .collect();
-    // Pods of a workload that is gone go, too.
-    for pod in world.of("pods", component).filter(|pod| is_ready(pod) && world.has_workload(pod)) {
+    for pod in pods {
         let name = &pod["metadata"]["name"];
         let ports: Vec<&Value> = ports(pod).collect();
         let is_exposed = |port: &&&Value| port["name"].as_str().is_some_and(|name| !name.starts_with(HIDDEN));
@@ -60,14 +64,14 @@ fn reachable(world: &World, component: &str) -> Result<(), Broken> {
                     && endpoint(entry, &ports) == port["containerPort"]
             };
             if !offered.iter().any(|entry| reaches(&entry)) {
-                return broken(format!("pod {name} is not reached on its port {}", port["containerPort"]));
+                return Err(format!("pod {name} is not reached on its port {}", port["containerPort"]));
             }
         }
         for entry in &offered {
             let number = endpoint(entry, &ports);
             let has = |port: &&Value| port["containerPort"] == number && protocol(port) == protocol(entry);
             if !number.is_null() && !ports.iter().any(has) {
-                return broken(format!("pod {name} is sent traffic for port {number}, which it lacks"));
+                return Err(format!("pod {name} is sent traffic for port {number}, which it lacks"));
             }
         }
     }

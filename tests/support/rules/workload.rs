@@ -3,9 +3,8 @@
 use jiff::SignedDuration;
 use rollout::plan::run::Mode;
 use rollout::sandbox::Change;
-use rollout::sandbox::fault::Verb;
 
-use super::world::{self, WORKLOADS, component, epoch, is_foreign, shape, size};
+use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
 
 /// How long a write that a pause did not stop may be on its way: its delay and the watch's, with a margin.
@@ -55,15 +54,7 @@ impl Judge {
         if after.or(before) > recorded && !self.circumstances.others_edit {
             return Err(("epochs", format!("epoch {after:?} acts, and the record is at {recorded:?}")));
         }
-        let is_effect = match change.verb {
-            // A target without pods does no harm.
-            Verb::Create => change.after.as_deref().is_some_and(|after| size(after) > 0),
-            Verb::Delete => true,
-            Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
-                change.before.as_deref().map(shape) != change.after.as_deref().map(shape)
-            }
-        };
-        if !is_effect {
+        if !is_effect(change) {
             return Ok(());
         }
         let acting = after.or(before).unwrap_or(0);

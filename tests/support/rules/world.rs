@@ -5,21 +5,24 @@ use std::sync::Arc;
 
 use rollout::plan::record::Record;
 use rollout::sandbox::Change;
+use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::Broken;
-use crate::support::invariants::FOREIGN;
 use crate::support::test_cluster::BYSTANDER;
 
+/// The annotation that marks foreign objects for the tests; the program does not know it.
+pub(crate) const FOREIGN: &str = "test/foreign";
+
 /// The kinds of object that components run as.
-pub(super) const WORKLOADS: [&str; 3] = ["clonesets", "deployments", "statefulsets"];
+pub(crate) const WORKLOADS: [&str; 3] = ["clonesets", "deployments", "statefulsets"];
 
 /// The objects, by kind and name.
 #[derive(Default)]
-pub(super) struct World(BTreeMap<(String, String), Arc<Value>>);
+pub(crate) struct World(BTreeMap<(String, String), Arc<Value>>);
 
 impl World {
-    pub(super) fn take_in(&mut self, change: &Change) {
+    pub(crate) fn take_in(&mut self, change: &Change) {
         let key = (change.kind.clone(), change.name.clone());
         match &change.after {
             Some(after) => drop(self.0.insert(key, after.clone())),
@@ -27,12 +30,12 @@ impl World {
         }
     }
 
-    pub(super) fn get(&self, kind: &str, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Option<&Value> {
         self.0.get(&(kind.to_owned(), name.to_owned())).map(|object| &**object)
     }
 
     /// The component's objects of a kind that stay.
-    pub(super) fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
         let of_kind =
             self.0.range((kind.to_owned(), String::new())..).take_while(move |((of, _), _)| of == kind);
         of_kind.map(|(_, object)| &**object).filter(move |object| {
@@ -42,40 +45,58 @@ impl World {
         })
     }
 
-    /// The workloads that the component's processes have made.
-    pub(super) fn workloads<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
-        let all = WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component));
-        all.filter(|workload| epoch(workload).is_some())
+    /// Its workloads.
+    pub(crate) fn workloads<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
+        WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component))
     }
 
     /// The sizes of its workloads together.
-    pub(super) fn wanted(&self, component: &str) -> u32 {
+    pub(crate) fn wanted(&self, component: &str) -> u32 {
         self.workloads(component).map(size).sum()
     }
 
     /// The run record of a component.
-    pub(super) fn record(&self, component: &str) -> Option<Record> {
+    pub(crate) fn record(&self, component: &str) -> Option<Record> {
         record(self.get("configmaps", &format!("rollout-{component}"))?)
     }
 
-    /// Pods that would go on serving if every workload had just the size wanted of it.
-    pub(super) fn kept_ready(&self, component: &str) -> u32 {
+    /// The epoch that its run record is at.
+    pub(crate) fn recorded(&self, component: &str) -> Option<u64> {
+        self.get("configmaps", &format!("rollout-{component}"))?["data"]["epoch"].as_str()?.parse().ok()
+    }
+
+    /// Its pods that serve.
+    pub(crate) fn ready_pods<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.of("pods", component).filter(|pod| is_ready(pod))
+    }
+
+    /// How many pods serve.
+    pub(crate) fn ready(&self, component: &str) -> u32 {
+        count(self.ready_pods(component))
+    }
+
+    /// Pods of an in-place workload's newest revision that serve.
+    pub(crate) fn moved_ready(&self, component: &str, image: &Value) -> u32 {
+        count(self.ready_pods(component).filter(|pod| pod["spec"]["containers"][0]["image"] == *image))
+    }
+
+    /// Pods that would continue to serve if every workload had just the size wanted of it.
+    pub(crate) fn kept_ready(&self, component: &str) -> u32 {
         self.workloads(component)
             .map(|workload| {
                 let name = workload["metadata"]["name"].as_str().unwrap();
-                let is_its = |pod: &&Value| self.workload_of(pod) == Some(name) && is_ready(pod);
-                size(workload).min(count(self.of("pods", component).filter(is_its)))
+                size(workload).min(self.ready_of(component, name))
             })
             .sum()
     }
 
     /// Ready pods of a workload.
-    pub(super) fn ready_of(&self, component: &str, name: &str) -> u32 {
-        count(self.of("pods", component).filter(|pod| self.workload_of(pod) == Some(name) && is_ready(pod)))
+    pub(crate) fn ready_of(&self, component: &str, name: &str) -> u32 {
+        count(self.ready_pods(component).filter(|pod| self.workload_of(pod) == Some(name)))
     }
 
     /// Whether the workload of a pod is still there.
-    pub(super) fn has_workload(&self, pod: &Value) -> bool {
+    pub(crate) fn has_workload(&self, pod: &Value) -> bool {
         let name = self.workload_of(pod).unwrap_or_default();
         WORKLOADS.iter().any(|kind| self.get(kind, name).is_some())
     }
@@ -93,44 +114,56 @@ fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap()
 }
 
-pub(super) fn size(workload: &Value) -> u32 {
+pub(crate) fn size(workload: &Value) -> u32 {
     u32::try_from(workload["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap()
 }
 
 /// How many pods may be of an in-place workload's newest template; of others all.
-pub(super) fn moved(workload: &Value) -> u32 {
+pub(crate) fn moved(workload: &Value) -> u32 {
     let strategy = &workload["spec"]["updateStrategy"];
     let partition = strategy["rollingUpdate"]["partition"].as_u64().or(strategy["partition"].as_u64());
     size(workload).saturating_sub(u32::try_from(partition.unwrap_or(0)).unwrap())
 }
 
 /// What of a workload's spec decides about its pods.
-pub(super) fn shape(workload: &Value) -> (u32, u32, &Value) {
+pub(crate) fn shape(workload: &Value) -> (u32, u32, &Value) {
     (size(workload), moved(workload), &workload["spec"]["template"])
 }
 
-pub(super) fn is_ready(pod: &Value) -> bool {
+/// Whether a change of a workload changes what runs.
+pub(crate) fn is_effect(change: &Change) -> bool {
+    match change.verb {
+        // A target without pods does no harm.
+        Verb::Create => change.after.as_deref().is_some_and(|after| size(after) > 0),
+        Verb::Delete => true,
+        Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
+            change.before.as_deref().map(shape) != change.after.as_deref().map(shape)
+        }
+    }
+}
+
+fn is_ready(pod: &Value) -> bool {
     pod["status"]["conditions"].as_array().is_some_and(|all| {
         all.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     })
 }
 
 /// Whether a test planted it as a foreign object, whatever else it carries.
-pub(super) fn is_foreign(object: &Value) -> bool {
+pub(crate) fn is_foreign(object: &Value) -> bool {
     object["metadata"]["annotations"][FOREIGN] == "true"
 }
 
 /// The epoch that an object is stamped with.
-pub(super) fn epoch(object: &Value) -> Option<u64> {
+pub(crate) fn epoch(object: &Value) -> Option<u64> {
     object["metadata"]["annotations"]["batch-rollout.dev/epoch"].as_str()?.parse().ok()
 }
 
-pub(super) fn component(object: &Value) -> Option<&str> {
+pub(crate) fn component(object: &Value) -> Option<&str> {
     object["metadata"]["labels"]["app.oam.dev/component"].as_str()
 }
 
 /// The run record that a ConfigMap keeps.
-pub(super) fn record(config_map: &Value) -> Option<Record> {
+pub(crate) fn record(config_map: &Value) -> Option<Record> {
     serde_json::from_str(config_map["data"]["record"].as_str()?).ok()
 }
 
@@ -148,7 +181,7 @@ const LABELLED: [&str; 9] = [
 ];
 
 /// Objects of others, and those of controllers, are nobody's business.
-pub(super) fn check_ownership(change: &Change) -> Result<(), Broken> {
+pub(crate) fn check_ownership(change: &Change) -> Result<(), Broken> {
     let broken = |problem: &str| Err(("ownership", problem.to_owned()));
     if change.name == BYSTANDER {
         return if change.before.is_none() { Ok(()) } else { broken("a bystander was touched") };
