@@ -37,6 +37,9 @@ pub(crate) fn service(object: &Value, before: Option<&Value>) -> Vec<FieldError>
         let detail = "may only be used when `spec.type` is 'LoadBalancer'";
         errors.push(FieldError::forbidden("status.loadBalancer.ingress", detail));
     }
+    if matches!(kind, "NodePort" | "LoadBalancer") {
+        errors.extend(ports.iter().enumerate().filter_map(|(at, port)| node_port(at, &port["nodePort"])));
+    }
     errors.extend(addresses(spec, before.map(|before| &before["spec"])));
     errors
 }
@@ -79,6 +82,13 @@ fn port(path: &str, port: &Value, count: usize, seen: &[&str]) -> Vec<FieldError
 fn number(field: &str, number: &Value) -> Option<FieldError> {
     let good = number.as_i64().is_none_or(|number| (1..=65_535).contains(&number));
     (!good).then(|| FieldError::invalid(field, number, "must be between 1 and 65535, inclusive"))
+}
+
+/// The default of the API server's `--service-node-port-range`.
+fn node_port(at: usize, number: &Value) -> Option<FieldError> {
+    let good = number.as_i64().is_none_or(|number| (30_000..=32_767).contains(&number));
+    let detail = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+    (!good).then(|| FieldError::invalid(format!("spec.ports[{at}].nodePort"), number, detail))
 }
 
 /// Ports must differ by number or protocol.

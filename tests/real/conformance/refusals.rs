@@ -125,6 +125,8 @@ fn services(talk: &mut Talk) {
             ("/spec/selector", json!({"a b": "c"})),
             ("/spec/sessionAffinity", json!("Nobody")),
             ("/spec/clusterIP", json!("nonsense")),
+            ("/spec", json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]})),
+            ("/spec", json!({"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 32_768}]})),
         ],
     );
 }
