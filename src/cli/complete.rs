@@ -98,8 +98,9 @@ fn command(words: &[OsString]) -> clap::Command {
 }
 
 fn with_names(command: clap::Command, scope: &Arc<CompletionScope>) -> clap::Command {
+    let name = command.get_name().to_owned();
     command
-        .mut_args(|arg| match Names::of(arg.get_id().as_str()) {
+        .mut_args(|arg| match Names::of(&name, arg.get_id().as_str()) {
             Some(names) => arg.add(completer(names, Arc::clone(scope))),
             None => arg,
         })
@@ -130,9 +131,10 @@ enum Names {
 }
 
 impl Names {
-    /// Those of a flag or an argument, by its identifier in the command line.
-    fn of(arg: &str) -> Option<Self> {
+    /// Those of a flag or an argument, by its identifier in the command line of a command.
+    fn of(command: &str, arg: &str) -> Option<Self> {
         Some(match arg {
+            "component" if command == "promote" => Self::Rolled,
             "context" => Self::Contexts,
             "cluster" => Self::Clusters,
             "user" => Self::Users,

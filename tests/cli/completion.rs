@@ -58,7 +58,7 @@ fn rolled_out() -> TestEnv {
 #[test]
 fn names_in_the_cluster_are_completed() {
     let env = rolled_out();
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("rollout undo e", &["express-server"]),
         ("rollout undo x", &[]),
         ("rollout undo express-server --to-revision ", &["v1", "v2"]),
@@ -68,6 +68,7 @@ fn names_in_the_cluster_are_completed() {
         ("rollout undo other --to-revision ", &[]),
         ("rollout undo -n elsewhere e", &[]),
         ("rollout status r", &["rollout-trait-test"]),
+        ("rollout promote r", &["rollout-trait-test"]),
     ];
     for (line, names) in cases {
         answers(names, || offered(&env, line));
