@@ -73,8 +73,6 @@ pub struct ComponentServices {
     inherited: Option<BTreeSet<String>>,
     seen: BTreeMap<String, DynamicObject>,
     is_news: bool,
-    /// Ports of the Services of revisions that are applied as a whole which lead to another number of the pods, by revision.
-    mapped: BTreeMap<String, (u64, u64)>,
 }
 
 impl ComponentServices {
@@ -82,10 +80,10 @@ impl ComponentServices {
     ///
     /// # Errors
     /// Services that have to be known and that this user may not read.
-    pub fn new(known: Known<'_>, asked: Option<Asked>, services: &Services) -> Result<Self, ClusterError> {
+    pub fn new(known: Known<'_>, asked: Option<&Asked>, services: &Services) -> Result<Self, ClusterError> {
         let Known { application, component, namespace, kind, target, stored, record } = known;
         let revisions = || stored.iter().chain([target]);
-        let inherited = match &asked {
+        let inherited = match asked {
             Some(asked) => asked.inherited.clone(),
             None => target.workload().map(Inherited::stored).unwrap_or_default(),
         };
@@ -96,14 +94,11 @@ impl ComponentServices {
             outlines: Outline::all(application, component, kind, namespace, &inherited),
             ports: BTreeMap::new(),
             said: revisions().map(|one| (one.name.clone(), one.exposes.clone())).collect(),
-            inherited: asked.as_ref().map(|_| revisions().flat_map(handed_keys).collect()),
+            inherited: asked.map(|_| revisions().flat_map(handed_keys).collect()),
             seen: BTreeMap::new(),
             is_news: false,
-            mapped: revisions()
-                .filter_map(|one| Some((one.name.clone(), mapped_port(one, component)?)))
-                .collect(),
         };
-        let wanted = asked.and_then(|asked| asked.exposure);
+        let wanted = asked.and_then(|asked| asked.exposure.as_ref());
         let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
         let is_exposing = |exposure: &Exposure| !exposure.ports.is_empty();
         // Whatever was asked of it before, a revision without ports has never had a Service.
@@ -117,7 +112,7 @@ impl ComponentServices {
         };
         let is_known_to_expose =
             |one: &StoredRevision| recorded(&one.name).or(one.exposes.as_ref()).is_some_and(is_exposing);
-        let must_look = match &wanted {
+        let must_look = match wanted {
             Some(wanted) => is_exposing(wanted),
             None => revisions().filter(is_concerned).any(is_known_to_expose),
         } || kind == WorkloadKind::StatefulSet;
@@ -145,7 +140,7 @@ impl ComponentServices {
         for one in revisions() {
             let declared = one.workload().map(declared_ports).unwrap_or_default();
             let before = recorded(&one.name).or(one.exposes.as_ref());
-            let exposure = match (&wanted, before) {
+            let exposure = match (wanted, before) {
                 (Some(wanted), before) if one.name == target.name => {
                     component_services.is_news = before.is_some_and(|before| before != wanted);
                     wanted.clone()
@@ -171,7 +166,6 @@ impl ComponentServices {
             inherited: None,
             seen: BTreeMap::new(),
             is_news: false,
-            mapped: BTreeMap::new(),
         }
     }
 
@@ -256,31 +250,18 @@ impl ComponentServices {
     /// Why one Service cannot serve the pods of all these revisions, and what to do.
     #[must_use]
     pub fn conflict(&self, others: &[String]) -> Option<(String, String)> {
-        if let Some((revision, (port, number))) =
-            others.iter().find_map(|name| self.mapped.get_key_value(name))
-        {
-            let reason = format!(
-                "service `{}` leads port {port} to port {number} of the pods of `{revision}`, and in batches a port has one number",
-                self.component
-            );
-            let hint = format!(
-                "first apply the component as a whole with `port: {number}`, without `containerPort`"
-            );
-            return Some((reason, hint));
-        }
         let target = self.ports.get(&self.target)?;
         let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
         let conflicts = union_ports(Offer::Exposed, target, &known, None).conflicts;
         let conflict = conflicts.first()?;
         let port = conflict.key.port;
-        let names: Vec<String> = conflict.names.iter().map(|name| format!("`{name}`")).collect();
         let reason = format!(
-            "port {port} is named {} in revisions of component `{}` that have pods, and another of them has no port {port}: one \
-             service cannot serve them all",
-            names.join(" and "),
+            "port {port} leads to {} of the containers in revisions of component `{}` that have pods, and one service cannot serve \
+             them all",
+            conflict.targets.join(" and "),
             self.component
         );
-        let hint = "finish or abort the run under way first, or name the port as in the other revision";
+        let hint = "give the container's port the `name` that it has in the other revision, or finish or abort the run under way first";
         Some((reason, hint.to_owned()))
     }
 
@@ -304,15 +285,6 @@ impl ComponentServices {
         }
         kept
     }
-}
-
-/// A port of the Service of a revision that is applied as a whole, and the other number of the pods that it leads to.
-fn mapped_port(revision: &StoredRevision, component: &str) -> Option<(u64, u64)> {
-    let is_service = |object: &&Value| object["kind"] == "Service" && object["metadata"]["name"] == component;
-    let service = revision.objects()?.iter().find(is_service)?;
-    let numbers = |entry: &Value| Some((entry["port"].as_u64()?, entry["targetPort"].as_u64()?));
-    let mut entries = service["spec"]["ports"].as_array()?.iter().filter_map(numbers);
-    entries.find(|(port, number)| port != number)
 }
 
 /// The keys of labels and annotations that a revision's workload has from its application.

@@ -10,7 +10,7 @@ use crate::cluster::keys;
 use crate::cluster::served_kind::ServedKind;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::object_owner::{ObjectOwner, foreign_reason};
-use crate::oam::exposure::declared_ports;
+use crate::oam::exposure::{Offer, declared_ports};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::policies::GarbageStrategy;
@@ -56,7 +56,9 @@ pub fn objects_of_batches(
         let workload = (of != kind).then(|| reference(of.api_version(), of.as_str(), name));
         let has_services = of == WorkloadKind::StatefulSet
             || revision.workload().is_some_and(|body| !declared_ports(body).is_empty());
-        let names = if has_services { service_names(component, of) } else { Vec::new() };
+        let mut names = if has_services { service_names(component, of) } else { Vec::new() };
+        // A StatefulSet names the Service that gives its pods their names in DNS for good.
+        names.retain(|(_, offer)| *offer == Offer::Exposed || of != kind);
         let services = names.into_iter().map(|(name, _)| reference("v1".to_owned(), "Service", &name));
         Some(workload.into_iter().chain(services).collect::<Vec<_>>())
     };

@@ -2,6 +2,8 @@
 //!
 //! Everything that can be refused is refused here, for every component, before the first write.
 
+pub(super) mod target_parts;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -15,25 +17,22 @@ use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::checks::target::{image_drift, partition_out_of_range, refuse_other_kind};
 use crate::driver::checks::{collisions, objects};
-use crate::driver::component_services::{self, ComponentServices, Known};
+use crate::driver::component_services::ComponentServices;
 use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
-use crate::driver::leftovers::objects_of_batches;
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
+use crate::driver::prepare::target_parts::{Basis, TargetParts};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
 use crate::oam::policies::Policies;
-use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision, concealed};
-use crate::plan::action::Action;
+use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::preview::preview_steps;
-use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
+use crate::plan::record::SUCCEEDED_REVISIONS;
 use crate::plan::run::{Mode, Outcome, Purpose, WorkflowPlace};
-use crate::plan::step::Step;
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -227,9 +226,9 @@ fn prepare_component(
         ))
         .hint("only revisions of the same application are rolled out"));
     }
-    let ownership = ownership.with_revision(&resolved.desired.target);
+    let known_record = record.as_ref().map(|stored| &stored.record);
     let (application, namespace) = (&request.application, &request.namespace);
-    let recorded = record.as_ref().map(|stored| &stored.record.policies);
+    let recorded = known_record.map(|record| &record.policies);
     let asked_policies = match &component.intent {
         Intent::Manifest { application, .. } => Some(&application.policies),
         Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
@@ -238,114 +237,74 @@ fn prepare_component(
     };
     let policies = asked_policies.or(recorded.filter(|policies| !policies.is_empty()));
     let adoption = request.overrides.adoption;
-    let owner = ObjectOwner { application, component: &component.name, namespace, policies, adoption };
-    let earlier = earlier_objects(&stored, record.as_ref().map(|stored| &stored.record));
-    let (ownership, objects) = match resolved.target.objects() {
-        None => (ownership, None),
-        Some(recorded) => {
-            let asked = resolved.asked.as_ref().and_then(|asked| asked.objects.as_deref());
-            let left = objects_of_batches(&component.name, &stored, resolved.desired.kind);
-            let objects =
-                PreparedObjects::new(owner, asked.unwrap_or(recorded), &earlier, snapshot.objects())?
-                    .replacing_batches(owner, left, snapshot.objects());
-            // Its workload is named after the component.
-            (ownership.with_revision(&component.name), Some(objects))
-        }
+    let basis = Basis {
+        owner: ObjectOwner { application, component: &component.name, namespace, policies, adoption },
+        record: known_record,
+        stored: &stored,
+        cache,
+        objects: snapshot.objects(),
+        services: snapshot.services(),
     };
-    let asked_outputs = resolved.asked.as_ref().and_then(|asked| asked.outputs.clone());
-    let outputs =
-        TraitOutputs::new(asked_outputs, &resolved.target, record.as_ref().map(|stored| &stored.record));
-    let trait_objects = match objects {
-        Some(_) => PreparedObjects::default(),
-        None => PreparedObjects::new(owner, &outputs.bodies, &earlier, snapshot.objects())?,
-    };
+    let parts = TargetParts::new(basis, ownership, &resolved)?;
+    let objects = || parts.objects.iter().chain([&parts.trait_objects]);
     let no_policies = Policies::default();
     let differ = |object: &PreparedObject| {
         asked_policies.is_some_and(|asked| asked.differ_about(&object.body, recorded.unwrap_or(&no_policies)))
     };
-    let have_policies_changed =
-        record.is_some() && objects.iter().chain([&trait_objects]).flat_map(|one| &one.objects).any(differ);
-    let recorded_policies = asked_policies.cloned();
-    let adopted = objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
+    let have_policies_changed = record.is_some() && objects().flat_map(|one| &one.objects).any(differ);
+    let adopted = parts.objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let bystanders = objects::check_foreign(
         &component.name,
-        &ownership.foreign(&snapshot.labelled(&component.name)),
+        &parts.ownership.foreign(&snapshot.labelled(&component.name)),
         &resolved,
     )?;
-    let workloads = cache.workloads(&ownership);
-    let objects =
-        objects.map(|objects| objects.replacing(&workloads, record.as_ref().map(|one| &one.record.run)));
-    let known = Known {
-        application: &request.application,
-        component: &component.name,
-        namespace: &request.namespace,
-        kind: resolved.desired.kind,
-        target: &resolved.target,
-        stored: &stored,
-        record: record.as_ref().map(|stored| &stored.record),
-    };
-    let asked = resolved.asked.filter(|_| objects.is_none());
-    let inherited_metadata = asked.as_ref().map(|asked| {
-        let wanted = asked.workload_metadata.clone();
-        InheritedMetadata::new(wanted, resolved.desired.kind, &resolved.target, &stored)
+    let mut warnings = resolved.warnings;
+    warnings.extend(bystanders);
+    let inherited_metadata = resolved.asked.filter(|_| parts.objects.is_none()).map(|asked| {
+        InheritedMetadata::new(asked.workload_metadata, resolved.desired.kind, &resolved.target, &stored)
     });
-    let component_services = match objects {
-        None => ComponentServices::new(known, asked, snapshot.services())?
-            .without(|name| trait_objects.has("Service", name)),
-        Some(_) => ComponentServices::none(known),
-    };
-    let trait_objects = trait_objects.of_run_in_batches(resolved.desired.kind, &component_services);
-    let Desired { kind, workload, .. } = &resolved.desired;
-    if objects.is_none() && (kind.is_in_place() || !workloads.iter().any(|one| one.name == *workload)) {
-        let found = snapshot.workload(*kind, workload);
-        objects::check_object(&request.namespace, &ownership, &resolved.desired, &resolved.target, found)?;
-    }
     let desired = overridden(resolved.desired, &request.overrides);
-    let observed = Observed {
-        workloads: workloads.clone(),
-        record: record.as_ref().map(|stored| stored.record.clone()),
-        claimed_epoch: None,
-    };
-    let services = match objects {
-        None => planned_services(&component_services, &observed, &desired, &component.intent)?,
-        Some(_) => Vec::new(),
-    };
+    if parts.objects.is_none() {
+        let found = snapshot.workload(desired.kind, &desired.workload);
+        if desired.kind.is_in_place() || !parts.workloads.iter().any(|one| one.name == desired.workload) {
+            objects::check_object(namespace, &parts.ownership, &desired, &resolved.target, found)?;
+        }
+        if known_record.is_none_or(|record| record.run.spec.target != desired.target) {
+            warnings.extend(objects::service_name_warning(namespace, &desired, found));
+        }
+        warnings.extend(image_drift(&desired, &resolved.target, &parts.workloads));
+    }
+    warnings.extend(partition_out_of_range(&desired));
+    warnings.extend(objects().flat_map(PreparedObjects::unrestored));
+    let service_changes = parts.service_changes(known_record, &desired, &component.intent)?;
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
     let metadata_change = inherited_metadata.as_ref().zip(before).map(|(inherited_metadata, before)| {
         let after = inherited_metadata.applied(&before);
         (before, after)
     });
-    let mut warnings = resolved.warnings;
-    warnings.extend(bystanders);
-    warnings.extend(partition_out_of_range(&desired));
-    let whole = objects.iter().chain([&trait_objects]);
-    warnings.extend(whole.flat_map(PreparedObjects::unrestored));
-    if objects.is_none() {
-        warnings.extend(image_drift(&desired, &resolved.target, &workloads));
-    }
     let workflow =
-        workflow::place_in_workflow(snapshot, request, component, record.as_ref().map(|one| &one.record.run));
+        workflow::place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
         namespace: request.namespace.clone(),
         depends_on: component.depends_on.clone(),
-        ownership,
+        ownership: parts.ownership,
         desired,
         new_revision: resolved.new_revision,
         adopted_revision,
         target: resolved.target,
         manifest_revision: resolved.manifest_revision,
         stored,
-        objects,
-        trait_objects,
-        recorded_outputs: outputs.recorded,
-        component_services,
-        service_changes: services,
+        objects: parts.objects,
+        trait_objects: parts.trait_objects,
+        recorded_outputs: parts.recorded_outputs,
+        component_services: parts.component_services,
+        service_changes,
         metadata_change: metadata_change.filter(|(before, after)| before != after),
         inherited_metadata,
-        policies: recorded_policies,
+        policies: asked_policies.cloned(),
         have_policies_changed,
         record,
         warnings,
@@ -355,31 +314,6 @@ fn prepare_component(
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
-}
-
-/// What becomes of the Services until the run ends or is held. Refuses what cannot be done, but for a way back.
-pub(super) fn planned_services(
-    component_services: &ComponentServices,
-    observed: &Observed,
-    desired: &Desired,
-    intent: &Intent,
-) -> Result<Vec<Change>, Failure> {
-    let others = component_services::other_revisions(observed, desired.kind, &desired.target);
-    let steps = preview_steps(observed, desired);
-    let is_run = steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
-    if let (true, Intent::Manifest { .. }, Some((reason, hint))) =
-        (is_run, intent, component_services.conflict(&others))
-    {
-        return Err(Failure::refused(reason).hint(hint));
-    }
-    let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Act(Action::Hold { .. })));
-    let changes = component_services.changes(if is_held { &others } else { &[] });
-    match component_services::foreign_service(&changes) {
-        Some(reason) => {
-            Err(Failure::refused(reason).hint("give the component another name, or delete that service"))
-        }
-        None => Ok(changes),
-    }
 }
 
 fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
@@ -407,31 +341,4 @@ pub fn in_use(prepared: &PreparedComponent, observed: &Observed) -> BTreeSet<Str
         }
     }
     names
-}
-
-/// The objects of the traits of a target that is rolled out in batches.
-pub(super) struct TraitOutputs {
-    pub(super) bodies: Vec<Value>,
-    /// What the record notes of them, where the revision says something else.
-    pub(super) recorded: Option<Vec<Value>>,
-}
-
-impl TraitOutputs {
-    /// Those that the manifest asks for; without one, those that the target was given last.
-    pub(super) fn new(asked: Option<Vec<Value>>, target: &StoredRevision, record: Option<&Record>) -> Self {
-        let noted = || record.and_then(|record| record.outputs.get(&target.name)).cloned();
-        let bodies = asked.or_else(noted).unwrap_or_else(|| target.outputs().to_vec());
-        let noted: Vec<Value> = bodies.iter().map(concealed).collect();
-        let recorded = (noted != target.outputs()).then_some(noted);
-        Self { bodies, recorded }
-    }
-}
-
-/// Every object that the revisions of a component have had that is applied as a whole.
-pub(super) fn earlier_objects<'a>(
-    stored: &'a [StoredRevision],
-    record: Option<&'a Record>,
-) -> Vec<&'a Value> {
-    let recorded = record.into_iter().flat_map(|record| record.outputs.values().flatten());
-    stored.iter().flat_map(StoredRevision::whole_objects).chain(recorded).collect()
 }

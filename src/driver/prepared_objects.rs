@@ -316,6 +316,13 @@ impl PreparedObject {
             let size = live.and_then(|live| live.data.pointer("/spec/replicas").cloned());
             body["spec"]["replicas"] = size.unwrap_or_else(|| json!(1));
         }
+        // A StatefulSet that began in batches names its Service for good.
+        if self.reference.kind == "StatefulSet" && body["spec"]["serviceName"].is_null() {
+            let name = live.and_then(|live| live.data["spec"]["serviceName"].as_str());
+            if let Some(name) = name.filter(|name| !name.is_empty()) {
+                body["spec"]["serviceName"] = json!(name);
+            }
+        }
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body

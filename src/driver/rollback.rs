@@ -5,19 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::record_store;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
-use crate::driver::component_services::{ComponentServices, Known};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind};
-use crate::driver::prepare::{PreparedComponent, TraitOutputs, earlier_objects, planned_services};
-use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::prepare::PreparedComponent;
+use crate::driver::prepare::target_parts::{Basis, TargetParts, earlier_objects};
 use crate::driver::request::{Adoption, Intent};
 use crate::driver::resolve;
 use crate::driver::snapshot::Services;
@@ -25,7 +23,6 @@ use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
 use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
-use crate::plan::observed::Observed;
 use crate::plan::run::Mode;
 
 /// A run that ended, and its claim.
@@ -94,87 +91,59 @@ async fn prepared(
         return Ok(None);
     }
     let ownership = failed.ownership.with_record(Some(&stored.record));
+    let revisions = with_target(failed);
     let present = resolve::Present {
         component,
         record: Some(&stored.record),
-        stored: &failed.stored,
+        stored: &revisions,
         taken: &[],
         workloads: watch.cache.workloads(&ownership),
     };
     let resolved = resolve::resolve_abort(&present)?;
     let kind = resolved.desired.kind;
-    let known = Known {
-        application: &failed.application,
-        component,
-        namespace,
-        kind,
-        target: &resolved.target,
-        stored: &failed.stored,
-        record: Some(&stored.record),
-    };
-    let stored_revisions = with_target(failed);
-    let earlier = earlier_objects(&stored_revisions, Some(&stored.record));
-    let left = match resolved.target.objects() {
-        Some(_) => objects_of_batches(component, &stored_revisions, kind),
-        None => BTreeSet::new(),
-    };
-    let references = earlier.iter().copied().filter_map(ObjectRef::of).chain(left.iter().cloned()).collect();
-    let live = LiveObjects::read(&context.session, namespace, &references).await?;
-    let owner = ObjectOwner {
-        application: &failed.application,
-        component,
-        namespace,
-        policies: Some(&stored.record.policies).filter(|policies| !policies.is_empty()),
-        adoption: Adoption::Refuse,
-    };
-    let outputs = TraitOutputs::new(None, &resolved.target, Some(&stored.record));
-    let rolled_back =
-        |ownership: ComponentOwner, component_services, objects, trait_objects| PreparedComponent {
-            ownership,
-            desired: resolved.desired.clone(),
-            component_services,
-            service_changes: Vec::new(),
-            objects,
-            trait_objects,
-            recorded_outputs: outputs.recorded.clone(),
-            policies: None,
-            have_policies_changed: false,
-            metadata_change: None,
-            inherited_metadata: None,
-            new_revision: None,
-            adopted_revision: None,
-            target: resolved.target.clone(),
-            manifest_revision: failed.manifest_revision.clone(),
-            record: Some(stored.clone()),
-            warnings: Vec::new(),
-            purpose: resolved.purpose,
-            bound_to: Some(epoch),
-            respects_a_pause: false,
-            ..failed.clone()
-        };
-    if let Some(bodies) = resolved.target.objects() {
-        let ownership = ownership.with_revision(component);
-        let objects =
-            PreparedObjects::new(owner, bodies, &earlier, &live)?.replacing_batches(owner, left, &live);
-        let objects = objects.replacing(&watch.cache.workloads(&ownership), Some(&stored.record.run));
-        let services = ComponentServices::none(known);
-        return Ok(Some(rolled_back(ownership, services, Some(objects), PreparedObjects::default())));
+    let earlier = earlier_objects(&revisions, Some(&stored.record));
+    let mut references: BTreeSet<ObjectRef> = earlier.iter().copied().filter_map(ObjectRef::of).collect();
+    let mut services = BTreeSet::new();
+    if resolved.target.objects().is_some() {
+        references.extend(objects_of_batches(component, &revisions, kind));
+    } else {
+        services.extend(services::service_names(component, kind).into_iter().map(|(name, _)| name));
     }
-    let trait_objects = PreparedObjects::new(owner, &outputs.bodies, &earlier, &live)?;
-    let names = services::service_names(component, kind).into_iter().map(|(name, _)| name).collect();
-    let services = Services::read(&context.session, namespace, &names).await?;
-    let component_services =
-        ComponentServices::new(known, None, &services)?.without(|name| trait_objects.has("Service", name));
-    let trait_objects = trait_objects.of_run_in_batches(kind, &component_services);
-    let observed = Observed {
-        workloads: present.workloads.clone(),
-        record: Some(stored.record.clone()),
-        claimed_epoch: None,
+    let policies = Some(&stored.record.policies).filter(|policies| !policies.is_empty());
+    let application = &failed.application;
+    let basis = Basis {
+        owner: ObjectOwner { application, component, namespace, policies, adoption: Adoption::Refuse },
+        record: Some(&stored.record),
+        stored: &revisions,
+        cache: &watch.cache,
+        objects: &LiveObjects::read(&context.session, namespace, &references).await?,
+        services: &Services::read(&context.session, namespace, &services).await?,
     };
-    let services =
-        planned_services(&component_services, &observed, &resolved.desired, &Intent::Abort { kind })?;
-    let prepared = rolled_back(ownership, component_services, None, trait_objects);
-    Ok(Some(PreparedComponent { service_changes: services, ..prepared }))
+    let parts = TargetParts::new(basis, ownership, &resolved)?;
+    let service_changes =
+        parts.service_changes(Some(&stored.record), &resolved.desired, &Intent::Abort { kind })?;
+    Ok(Some(PreparedComponent {
+        ownership: parts.ownership,
+        desired: resolved.desired,
+        new_revision: None,
+        adopted_revision: None,
+        target: resolved.target,
+        objects: parts.objects,
+        trait_objects: parts.trait_objects,
+        recorded_outputs: parts.recorded_outputs,
+        component_services: parts.component_services,
+        service_changes,
+        metadata_change: None,
+        inherited_metadata: None,
+        policies: None,
+        have_policies_changed: false,
+        record: Some(stored),
+        warnings: Vec::new(),
+        purpose: resolved.purpose,
+        bound_to: Some(epoch),
+        respects_a_pause: false,
+        ..failed.clone()
+    }))
 }
 
 /// The revisions of a component, with the one that its run has recorded.

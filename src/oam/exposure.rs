@@ -5,6 +5,7 @@
 //! that it lacks. A target port by number would send it to every pod that the selector matches.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +23,23 @@ pub struct PortKey {
     pub protocol: Protocol,
 }
 
+/// A port of a revision that its component's Service offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExposedPort {
+    /// The Service's.
+    #[serde(flatten)]
+    pub key: PortKey,
+    /// The container's port, 1 to 65535; `None` where it is the Service's number.
+    #[serde(default, rename = "containerPort", skip_serializing_if = "Option::is_none")]
+    pub container_port: Option<u16>,
+    /// Its name in the Service; `None` where it is that of the container's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The port on every node, for a Service of type NodePort; `None` leaves it to the cluster.
+    #[serde(default, rename = "nodePort", skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
+}
+
 /// What a revision offers through its component's Service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exposure {
@@ -29,7 +47,7 @@ pub struct Exposure {
     #[serde(default, rename = "type")]
     pub service_type: ExposeType,
     /// The ports, in the manifest's order.
-    pub ports: Vec<PortKey>,
+    pub ports: Vec<ExposedPort>,
 }
 
 /// A port that the containers of a revision have.
@@ -62,10 +80,10 @@ pub enum Offer {
 /// A port that one Service cannot offer for all live revisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The port.
+    /// The Service's port.
     pub key: PortKey,
-    /// The names that the revisions which expose it give it.
-    pub names: Vec<String>,
+    /// The container's ports that the revisions which expose it lead to, by name or number.
+    pub targets: Vec<String>,
 }
 
 /// The ports of a Service.
@@ -82,13 +100,22 @@ impl Exposure {
     #[must_use]
     pub fn of(component: &Component) -> Self {
         let Some(properties) = component.properties() else { return Self::default() };
-        let exposed = properties.ports.iter().filter(|port| port.expose);
-        let key =
-            |port: u16, protocol: Option<Protocol>| PortKey { port, protocol: protocol.unwrap_or_default() };
-        Self {
-            service_type: properties.expose_type,
-            ports: exposed.map(|port| key(port.port, port.protocol)).collect(),
+        let mut targets = BTreeSet::new();
+        let mut ports = Vec::new();
+        for port in &properties.ports {
+            let protocol = port.protocol.unwrap_or_default();
+            // Ports that lead to one container port have its first name there, and each its own in the Service.
+            let is_further = !targets.insert((port.target(), protocol));
+            if port.expose {
+                ports.push(ExposedPort {
+                    key: PortKey { port: port.port, protocol },
+                    container_port: port.container_port.filter(|number| *number != port.port),
+                    name: port.name.clone().filter(|_| is_further),
+                    node_port: port.node_port,
+                });
+            }
         }
+        Self { service_type: properties.expose_type, ports }
     }
 
     /// What a revision exposes that has no record of it: of its ports those that its component's Service offers or, where it
@@ -96,16 +123,45 @@ impl Exposure {
     #[must_use]
     pub fn guessed(declared: &[Declared], live: Option<&Value>) -> Self {
         let Some(live) = live else { return Self::default() };
-        let offered: Vec<PortKey> = entries(live).filter_map(port_key).collect();
-        let keys = |is_such: &dyn Fn(&&Declared) -> bool| -> Vec<PortKey> {
-            declared.iter().filter(is_such).map(|one| one.key).collect()
-        };
-        let mut ports = keys(&|one| offered.contains(&one.key));
+        let mut ports: Vec<ExposedPort> =
+            entries(live).filter_map(|entry| offered_port(entry, declared)).collect();
         if ports.is_empty() {
-            ports = keys(&|one| one.name.is_some());
+            ports = declared.iter().filter(|one| one.name.is_some()).map(ExposedPort::from).collect();
         }
         let service_type = serde_json::from_value(live["spec"]["type"].clone()).unwrap_or_default();
         Self { service_type, ports }
+    }
+}
+
+/// The port of a revision that a Service's port leads to, if the revision has it.
+fn offered_port(entry: &Value, declared: &[Declared]) -> Option<ExposedPort> {
+    let key = port_key(entry)?;
+    let named = entry["targetPort"].as_str().and_then(|name| {
+        let is_such = |one: &&Declared| one.name.as_deref() == Some(name);
+        Some(declared.iter().find(is_such)?.key.port)
+    });
+    let numbered = entry["targetPort"].as_u64().and_then(|number| u16::try_from(number).ok());
+    let number = named.or(numbered).unwrap_or(key.port);
+    let target = PortKey { port: number, ..key };
+    declared.iter().any(|one| one.key == target).then(|| ExposedPort {
+        key,
+        container_port: (number != key.port).then_some(number),
+        name: None,
+        node_port: None,
+    })
+}
+
+impl ExposedPort {
+    /// The container's port.
+    #[must_use]
+    pub fn target(&self) -> PortKey {
+        PortKey { port: self.container_port.unwrap_or(self.key.port), ..self.key }
+    }
+}
+
+impl From<&Declared> for ExposedPort {
+    fn from(declared: &Declared) -> Self {
+        Self { key: declared.key, container_port: None, name: None, node_port: None }
     }
 }
 
@@ -135,11 +191,18 @@ impl RevisionPorts {
 
     /// The ports that a Service offers of it; what no container has is none.
     #[must_use]
-    pub fn offered(&self, offer: Offer) -> Vec<PortKey> {
+    pub fn offered(&self, offer: Offer) -> Vec<ExposedPort> {
         match offer {
-            Offer::Exposed => self.exposure.ports.iter().copied().filter(|key| self.declares(*key)).collect(),
-            Offer::All => self.declared.iter().map(|one| one.key).collect(),
+            Offer::Exposed => {
+                self.exposure.ports.iter().filter(|port| self.declares(port.target())).cloned().collect()
+            }
+            Offer::All => self.declared.iter().map(ExposedPort::from).collect(),
         }
+    }
+
+    /// What the Service offers of it under this number.
+    fn offered_at(&self, key: PortKey, offer: Offer) -> Option<ExposedPort> {
+        self.offered(offer).into_iter().find(|port| port.key == key)
     }
 }
 
@@ -158,8 +221,8 @@ pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
 
 /// The ports of a Service that serves the target's pods and those of other revisions.
 ///
-/// While there are others, a port that the Service has keeps its name: clients that route by name are not disturbed. A port
-/// that is new then gets the name of its container's port where that is free.
+/// While there are others, a port that the Service has keeps its name and its number on the nodes: clients that go by them
+/// are not disturbed. A port that is new then gets the name of its container's port where that is free.
 #[must_use]
 pub fn union_ports(
     offer: Offer,
@@ -167,11 +230,13 @@ pub fn union_ports(
     others: &[&RevisionPorts],
     live: Option<&Value>,
 ) -> Union {
-    let all: Vec<&RevisionPorts> = std::iter::once(target).chain(others.iter().copied()).collect();
+    let all: Vec<&RevisionPorts> = iter::once(target).chain(others.iter().copied()).collect();
+    let live = live.filter(|_| !others.is_empty());
+    let has_node_ports = widest_exposure(&all) == ExposeType::NodePort;
     let mut keys: Vec<PortKey> = Vec::new();
-    for key in all.iter().flat_map(|one| one.offered(offer)) {
-        if !keys.contains(&key) {
-            keys.push(key);
+    for port in all.iter().flat_map(|one| one.offered(offer)) {
+        if !keys.contains(&port.key) {
+            keys.push(port.key);
         }
     }
     let mut conflicts = Vec::new();
@@ -186,7 +251,7 @@ pub fn union_ports(
             }
         })
         .collect();
-    let names = names(&keys, &own, live.filter(|_| !others.is_empty()));
+    let names = names(&keys, &own, live);
     let ports = keys.iter().zip(targets).zip(names).map(|((key, target), name)| {
         let mut entry = json!({"port": key.port, "targetPort": target});
         if let Some(name) = name {
@@ -196,6 +261,11 @@ pub fn union_ports(
         if key.protocol != Protocol::Tcp {
             entry["protocol"] = json!(key.protocol.as_str());
         }
+        let is_kept = live_entry(live, *key).is_some_and(|entry| !entry["nodePort"].is_null());
+        let asked = || all.iter().find_map(|one| one.offered_at(*key, offer)?.node_port);
+        if let (true, false, Some(node_port)) = (has_node_ports, is_kept, asked()) {
+            entry["nodePort"] = json!(node_port);
+        }
         entry
     });
     Union { ports: ports.collect(), conflicts }
@@ -203,30 +273,38 @@ pub fn union_ports(
 
 /// The name of a port in the first revision that offers it.
 fn own_name(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Option<String> {
-    let offering = all.iter().find(|one| one.offered(offer).contains(&key))?;
-    offering.name_of(key).map(str::to_owned)
+    let (revision, port) = all.iter().find_map(|one| Some((one, one.offered_at(key, offer)?)))?;
+    let target = port.target();
+    port.name.or_else(|| revision.name_of(target).map(str::to_owned))
 }
 
 /// By name where all that offer the port call it alike; by number where every pod has it.
 fn target_port(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Result<Value, Conflict> {
-    let offering = all.iter().filter(|one| one.offered(offer).contains(&key));
-    let names: BTreeSet<Option<&str>> = offering.map(|one| one.name_of(key)).collect();
-    match names.first() {
-        Some(Some(name)) if names.len() == 1 => Ok(json!(name)),
-        _ if all.iter().all(|one| one.declares(key)) => Ok(json!(key.port)),
+    let offering = all.iter().filter_map(|one| Some((one, one.offered_at(key, offer)?.target())));
+    let targets: BTreeSet<(Option<&str>, PortKey)> =
+        offering.map(|(one, target)| (one.name_of(target), target)).collect();
+    let names: BTreeSet<Option<&str>> = targets.iter().map(|(name, _)| *name).collect();
+    let numbers: BTreeSet<PortKey> = targets.iter().map(|(_, number)| *number).collect();
+    if let (Some(Some(name)), 1) = (names.first(), names.len()) {
+        return Ok(json!(name));
+    }
+    match numbers.first() {
+        Some(number) if numbers.len() == 1 && all.iter().all(|one| one.declares(*number)) => {
+            Ok(json!(number.port))
+        }
         _ => {
-            let names = names.into_iter().map(|name| name.unwrap_or("(unnamed)").to_owned()).collect();
-            Err(Conflict { key, names })
+            let shown = |(name, PortKey { port, .. }): (Option<&str>, PortKey)| match name {
+                Some(name) => format!("`{name}`"),
+                None => format!("{port}"),
+            };
+            Err(Conflict { key, targets: targets.into_iter().map(shown).collect() })
         }
     }
 }
 
 /// A name for each port, each once; a single port may have none.
 fn names(keys: &[PortKey], own: &[Option<String>], live: Option<&Value>) -> Vec<Option<String>> {
-    let kept = |at: PortKey| {
-        let entry = entries(live?).find(|entry| port_key(entry) == Some(at))?;
-        entry["name"].as_str().map(str::to_owned)
-    };
+    let kept = |at: PortKey| live_entry(live, at)?["name"].as_str().map(str::to_owned);
     let mut names: Vec<Option<String>> = keys.iter().map(|key| kept(*key)).collect();
     let is_free = |names: &[Option<String>], name: &str| !names.iter().flatten().any(|taken| taken == name);
     for (index, name) in own.iter().enumerate() {
@@ -255,6 +333,10 @@ fn entries(service: &Value) -> impl Iterator<Item = &Value> {
     service["spec"]["ports"].as_array().into_iter().flatten()
 }
 
+fn live_entry(service: Option<&Value>, key: PortKey) -> Option<&Value> {
+    entries(service?).find(|entry| port_key(entry) == Some(key))
+}
+
 /// The number and protocol of a Service's port.
 #[must_use]
 pub fn port_key(entry: &Value) -> Option<PortKey> {
@@ -275,17 +357,25 @@ mod tests {
     /// A revision with ports that it exposes, by name and number, and others that it only has.
     fn revision(exposed: &[(&str, u16)], other: &[(&str, u16)]) -> RevisionPorts {
         let key = |port: u16| PortKey { port, protocol: TCP };
-        let declared = exposed.iter().chain(other).map(|(name, port)| Declared {
+        let declared = |(name, port): &(&str, u16)| Declared {
             key: key(*port),
             name: (!name.is_empty()).then(|| (*name).to_owned()),
-        });
+        };
         RevisionPorts {
-            declared: declared.collect(),
+            declared: exposed.iter().chain(other).map(declared).collect(),
             exposure: Exposure {
                 service_type: ExposeType::ClusterIp,
-                ports: exposed.iter().map(|(_, port)| key(*port)).collect(),
+                ports: exposed.iter().map(|port| ExposedPort::from(&declared(port))).collect(),
             },
         }
+    }
+
+    /// A revision whose only port leads from number `port` of the Service to its own.
+    fn mapped(port: u16, (name, container_port): (&str, u16)) -> RevisionPorts {
+        let mut mapped = revision(&[(name, container_port)], &[]);
+        mapped.exposure.ports[0].key.port = port;
+        mapped.exposure.ports[0].container_port = Some(container_port);
+        mapped
     }
 
     /// Name, port and target of each port.
@@ -327,9 +417,44 @@ mod tests {
         assert_eq!((shown(&both), both.conflicts.len()), (vec!["http 80->80".to_owned()], 0));
         let third = revision(&[], &[]);
         let conflicts = of(&new, &[&old, &third], &[]).conflicts;
-        assert_eq!(conflicts[0].names, ["http", "web"]);
+        assert_eq!(conflicts[0].targets, ["`http`", "`web`"]);
         let hidden = revision(&[], &[("x", 80)]);
         assert!(of(&new, &[&old, &hidden], &[]).conflicts.is_empty());
+    }
+
+    #[test]
+    fn a_port_leads_to_the_number_that_each_revision_gives_its_name() {
+        let (old, new) = (mapped(80, ("http", 8080)), mapped(80, ("http", 9090)));
+        assert_eq!(shown(&of(&new, &[&old], &[("http", 80)])), ["http 80->http"]);
+        let plain = revision(&[("http", 80)], &[]);
+        assert_eq!(shown(&of(&new, &[&plain], &[("http", 80)])), ["http 80->http"]);
+    }
+
+    #[test]
+    fn one_port_with_two_numbers_under_two_names_is_a_conflict() {
+        let (old, new) = (mapped(80, ("a", 8080)), mapped(80, ("b", 9090)));
+        assert_eq!(of(&new, &[&old], &[]).conflicts[0].targets, ["`a`", "`b`"]);
+        // Under one number, which every pod has, it is none.
+        let same = mapped(80, ("b", 8080));
+        assert_eq!(shown(&of(&same, &[&old], &[])), ["b 80->8080"]);
+    }
+
+    #[test]
+    fn a_port_on_the_nodes_changes_when_only_the_target_has_pods() {
+        let exposing = |node_port: u16| {
+            let mut one = revision(&[("http", 80)], &[]);
+            one.exposure.service_type = ExposeType::NodePort;
+            one.exposure.ports[0].node_port = Some(node_port);
+            one
+        };
+        let (old, new) = (exposing(30_001), exposing(30_002));
+        let live = json!({"spec": {"ports": [{"port": 80, "nodePort": 30_001}]}});
+        let node_port = |others: &[&RevisionPorts], live: Option<&Value>| {
+            union_ports(Offer::Exposed, &new, others, live).ports[0]["nodePort"].clone()
+        };
+        assert_eq!(node_port(&[&old], Some(&live)), Value::Null);
+        assert_eq!(node_port(&[&old], None), json!(30_002));
+        assert_eq!(node_port(&[], Some(&live)), json!(30_002));
     }
 
     #[test]
@@ -348,11 +473,13 @@ mod tests {
             json!({"spec": {"type": "NodePort", "ports": ports}})
         };
         let guessed = |live: Option<&Value>| -> Vec<u16> {
-            Exposure::guessed(&declared, live).ports.iter().map(|key| key.port).collect()
+            Exposure::guessed(&declared, live).ports.iter().map(|port| port.key.port).collect()
         };
         assert_eq!(guessed(Some(&live(&[81, 9]))), [81]);
         assert_eq!(guessed(Some(&live(&[9]))), [80, 81]);
         assert!(guessed(None).is_empty());
+        let mapping = json!({"spec": {"ports": [{"port": 8000, "targetPort": "admin"}]}});
+        assert_eq!(Exposure::guessed(&declared, Some(&mapping)).ports[0].target().port, 81);
         assert_eq!(Exposure::guessed(&declared, Some(&live(&[80]))).service_type, ExposeType::NodePort);
     }
 

@@ -356,20 +356,53 @@ fn the_readmes_first_example_is_planned_and_applied() {
 }
 
 #[test]
-fn a_mapped_port_is_not_carried_into_batches() {
+fn a_mapped_port_is_carried_into_batches() {
     let env = TestEnv::new();
     let whole = WEB.split(", traits:").next().unwrap().to_owned() + "}";
-    let ports = |component: &str, ports: &str| {
-        component.replace("'web:1'", &format!("'web:1', ports: [{{{ports}}}]"))
+    let apply = |component: &str, port: &str| {
+        let properties = format!("'web:1', ports: [{{{port}, expose: true}}], exposeType: NodePort");
+        env.write("app.yaml", shop(&[&component.replace("'web:1'", &properties)]));
+        env.run_ok("apply app.yaml").says("web: done");
+        env.run_to("plan app.yaml --detailed-exitcode", 0);
+        env.objects("Service")[0]["spec"]["ports"][0].clone()
     };
-    env.write("app.yaml", shop(&[&ports(&whole, "port: 80, containerPort: 8080, expose: true")]));
-    env.run_ok("apply app.yaml");
-    env.write("batched.yaml", shop(&[&ports(WEB, "port: 8080, expose: true")]));
-    env.run_to("apply batched.yaml", 4)
-        .says("service `web` leads port 80 to port 8080 of the pods of `web-v1`")
-        .says("first apply the component as a whole with `port: 8080`, without `containerPort`");
-    env.write("app.yaml", shop(&[&ports(&whole, "port: 8080, expose: true")]));
-    env.run_ok("apply app.yaml");
-    env.run_ok("apply batched.yaml").says("web: done");
+    apply(&whole, "port: 80, containerPort: 8080");
+    // On the way, both numbers of the Service lead to the one port of the pods, whose name both revisions have.
+    let port = apply(WEB, "port: 8080");
+    assert_eq!((&port["port"], &port["targetPort"]), (&json!(8080), &json!("port-8080")));
+    let port = apply(WEB, "port: 81, containerPort: 8080, nodePort: 30081");
+    assert_eq!((&port["port"], &port["targetPort"]), (&json!(81), &json!("port-8080")));
+    assert_eq!(port["nodePort"], 30_081);
     assert_eq!(env.deployments().len(), 1);
+}
+
+#[test]
+fn a_stateful_set_keeps_its_object_when_it_gains_and_loses_the_trait() {
+    let env = TestEnv::new();
+    let apply = |component: String| {
+        env.write("app.yaml", shop(&[&component.replace("webservice", "statefulset")]));
+        let output = env.run_ok("apply app.yaml");
+        output.says("web: done");
+        env.run_to("plan app.yaml --detailed-exitcode", 0);
+        let set = env.objects("StatefulSet").remove(0);
+        let image = set["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+        (output, set["metadata"]["uid"].clone(), set["spec"]["serviceName"].clone(), image)
+    };
+    let whole = |image: &str| WEB.split(", traits:").next().unwrap().replace("web:1", image) + "}";
+    let (_, uid, none, _) = apply(whole("web:1"));
+    let (output, same, service, image) = apply(WEB.replace("web:1", "web:2"));
+    output.says("statefulset `web` has no `serviceName`, which is immutable");
+    assert_eq!((&same, &service, image), (&uid, &none, json!("web:2")));
+    let (_, same, _, image) = apply(whole("web:3"));
+    assert_eq!((same, image), (uid, json!("web:3")));
+
+    // One that began in batches keeps the name of its Service, and the Service.
+    env.run_ok("delete shop --yes");
+    let (_, uid, service, _) = apply(WEB.to_owned());
+    assert_eq!(service, "web-headless");
+    let (_, same, service, _) = apply(whole("web:4"));
+    assert_eq!((same, service), (uid, json!("web-headless")));
+    assert_eq!(env.objects("Service").len(), 1);
+    env.run_ok("delete shop --yes");
+    assert!(env.objects("Service").is_empty());
 }

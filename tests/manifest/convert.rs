@@ -133,7 +133,7 @@ spec:
     let application = parse_manifest(&[source("app.yaml", &text)]).unwrap().remove(0);
     assert_eq!(application.components[0].rollout.as_ref().unwrap().target_size, 4);
 
-    // What the trait has no words for is reported.
+    // A port keeps what it is mapped to.
     let mapped = deployment.to_owned()
         + "---
 apiVersion: v1
@@ -143,9 +143,14 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
 ";
     let text = converted_as(&mapped, ConvertedRelease::Batches);
     assert!(
-        text.contains("#   not rolled out in batches: spec.components[0].properties.ports[0].containerPort"),
+        text.contains("- containerPort: 80\n            expose: true\n            port: 8080\n"),
         "{text}"
     );
+
+    // What cannot be rolled out in batches is reported.
+    let paused = deployment.replace("replicas: 4", "replicas: 4\n  paused: true");
+    let text = converted_as(&paused, ConvertedRelease::Batches);
+    assert!(text.contains("#   not rolled out in batches: "), "{text}");
 }
 
 #[test]

@@ -153,6 +153,7 @@ pub(in crate::driver) fn check_object(
 fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'static str> {
     let is_same = |field: &&str| match (*field, &wanted[*field]) {
         ("selector", wanted) => live["selector"] == *wanted,
+        ("serviceName", _) if lacks_service_name(live) => true,
         (_, _) if kind == WorkloadKind::CloneSet => true,
         ("podManagementPolicy", Value::Null) => {
             matches!(live["podManagementPolicy"].as_str(), None | Some(DEFAULT_POD_MANAGEMENT))
@@ -161,6 +162,30 @@ fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'s
         (field, wanted) => contains(&live[field], wanted),
     };
     IMMUTABLE_FIELDS.into_iter().find(|field| !is_same(field))
+}
+
+/// A StatefulSet that was first applied as a whole names no Service, and cannot be given one.
+fn lacks_service_name(live: &Value) -> bool {
+    live["serviceName"].as_str().is_none_or(str::is_empty)
+}
+
+/// What a StatefulSet without the name of a Service does not do for its pods.
+pub(in crate::driver) fn service_name_warning(
+    namespace: &str,
+    desired: &Desired,
+    found: Option<&DynamicObject>,
+) -> Option<String> {
+    let Desired { kind, workload: name, .. } = desired;
+    let is_without = match kind {
+        WorkloadKind::Deployment | WorkloadKind::CloneSet => false,
+        WorkloadKind::StatefulSet => found.is_some_and(|found| lacks_service_name(&found.data["spec"])),
+    };
+    is_without.then(|| {
+        format!(
+            "statefulset `{name}` has no `serviceName`, which is immutable: its pods get no names in DNS; for those, run \
+             `kubectl delete statefulset {name} -n {namespace} --cascade=orphan`, then reapply"
+        )
+    })
 }
 
 /// Whether a live value contains a wanted one. The cluster adds defaults.

@@ -16,7 +16,7 @@ pub(super) enum PortForm {
     Mapped,
     /// It has one number; what KubeVela ignores has no effect.
     Daemon,
-    /// It has one number, which the ports of revisions that share a Service are compared by.
+    /// The same, and its name does not tell the protocol, as in the original's trait.
     RolledOut,
 }
 
@@ -70,17 +70,13 @@ pub(super) fn read_port_number(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u16> 
 
 fn read_port(walk: &mut Walk<'_>, at: &At<'_>, form: PortForm) -> Option<Port> {
     let known: &[&str] = match form {
-        PortForm::Mapped => &["port", "name", "protocol", "expose", "containerPort", "nodePort"],
-        PortForm::Daemon | PortForm::RolledOut => &["port", "name", "protocol", "expose"],
+        PortForm::Mapped | PortForm::RolledOut => {
+            &["port", "name", "protocol", "expose", "containerPort", "nodePort"]
+        }
+        PortForm::Daemon => &["port", "name", "protocol", "expose"],
     };
     let object = walk.open_object_of(at, known, |name| match (name, form) {
         ("containerPort" | "nodePort", PortForm::Daemon) => Some("a `daemon` has one number for a port"),
-        ("containerPort" | "targetPort", PortForm::RolledOut) => Some(
-            "beside `rollout`, the Service offers a port under its own number: `port` is the container's",
-        ),
-        ("nodePort", PortForm::RolledOut) => {
-            Some("beside `rollout`, the cluster chooses the node port; the trait `expose` can set `nodePort`")
-        }
         ("targetPort", _) => Some("the container's port is `containerPort`"),
         _ => None,
     })?;

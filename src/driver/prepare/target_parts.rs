@@ -1,0 +1,152 @@
+//! What a target consists of beside its pods: which workloads are its component's, its objects, those of its traits, and its
+//! Services. Every command prepares it here, and so does the rollback of a failed run.
+
+use serde_json::Value;
+
+use crate::cluster::ownership::ComponentOwner;
+use crate::cluster::service::Change;
+use crate::cluster::workload_cache::WorkloadCache;
+use crate::driver::component_services::{self, ComponentServices, Known};
+use crate::driver::leftovers::objects_of_batches;
+use crate::driver::live_objects::LiveObjects;
+use crate::driver::object_owner::ObjectOwner;
+use crate::driver::outcome::Failure;
+use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::request::Intent;
+use crate::driver::resolve::ResolvedTarget;
+use crate::driver::snapshot::Services;
+use crate::oam::revision::{StoredRevision, concealed};
+use crate::plan::action::Action;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{Observed, Workload};
+use crate::plan::preview::preview_steps;
+use crate::plan::record::Record;
+use crate::plan::step::Step;
+
+/// What a target is prepared from.
+#[derive(Clone, Copy)]
+pub(in crate::driver) struct Basis<'a> {
+    pub(in crate::driver) owner: ObjectOwner<'a>,
+    pub(in crate::driver) record: Option<&'a Record>,
+    pub(in crate::driver) stored: &'a [StoredRevision],
+    pub(in crate::driver) cache: &'a WorkloadCache,
+    pub(in crate::driver) objects: &'a LiveObjects,
+    pub(in crate::driver) services: &'a Services,
+}
+
+/// See the fields of [`PreparedComponent`](super::PreparedComponent).
+pub(in crate::driver) struct TargetParts {
+    pub(in crate::driver) ownership: ComponentOwner,
+    pub(in crate::driver) workloads: Vec<Workload>,
+    pub(in crate::driver) objects: Option<PreparedObjects>,
+    pub(in crate::driver) trait_objects: PreparedObjects,
+    pub(in crate::driver) recorded_outputs: Option<Vec<Value>>,
+    pub(in crate::driver) component_services: ComponentServices,
+}
+
+impl TargetParts {
+    pub(in crate::driver) fn new(
+        basis: Basis<'_>,
+        ownership: ComponentOwner,
+        resolved: &ResolvedTarget,
+    ) -> Result<Self, Failure> {
+        let Basis { owner, record, stored, cache, objects: live, services } = basis;
+        let ResolvedTarget { desired, target, asked, .. } = resolved;
+        let ownership = ownership.with_revision(&desired.target);
+        let known = Known {
+            application: owner.application,
+            component: owner.component,
+            namespace: owner.namespace,
+            kind: desired.kind,
+            target,
+            stored,
+            record,
+        };
+        let earlier = earlier_objects(stored, record);
+        let asked_outputs = asked.as_ref().and_then(|asked| asked.outputs.clone());
+        let (outputs, recorded_outputs) = trait_outputs(asked_outputs, target, record);
+        let Some(recorded) = target.objects() else {
+            let trait_objects = PreparedObjects::new(owner, &outputs, &earlier, live)?;
+            let component_services = ComponentServices::new(known, asked.as_ref(), services)?
+                .without(|name| trait_objects.has("Service", name));
+            return Ok(Self {
+                workloads: cache.workloads(&ownership),
+                ownership,
+                objects: None,
+                trait_objects: trait_objects.of_run_in_batches(desired.kind, &component_services),
+                recorded_outputs,
+                component_services,
+            });
+        };
+        // Its workload is named after the component.
+        let ownership = ownership.with_revision(owner.component);
+        let workloads = cache.workloads(&ownership);
+        let asked = asked.as_ref().and_then(|asked| asked.objects.as_deref());
+        let left = objects_of_batches(owner.component, stored, desired.kind);
+        let objects = PreparedObjects::new(owner, asked.unwrap_or(recorded), &earlier, live)?
+            .replacing_batches(owner, left, live)
+            .replacing(&workloads, record.map(|record| &record.run));
+        Ok(Self {
+            ownership,
+            workloads,
+            objects: Some(objects),
+            trait_objects: PreparedObjects::default(),
+            recorded_outputs,
+            component_services: ComponentServices::none(known),
+        })
+    }
+
+    /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, but for a way back.
+    pub(in crate::driver) fn service_changes(
+        &self,
+        record: Option<&Record>,
+        desired: &Desired,
+        intent: &Intent,
+    ) -> Result<Vec<Change>, Failure> {
+        if self.objects.is_some() {
+            return Ok(Vec::new());
+        }
+        let observed =
+            Observed { workloads: self.workloads.clone(), record: record.cloned(), claimed_epoch: None };
+        let others = component_services::other_revisions(&observed, desired.kind, &desired.target);
+        let steps = preview_steps(&observed, desired);
+        let is_run = steps.iter().any(|step| matches!(step.step, Step::Claim { .. }));
+        if let (true, Intent::Manifest { .. }, Some((reason, hint))) =
+            (is_run, intent, self.component_services.conflict(&others))
+        {
+            return Err(Failure::refused(reason).hint(hint));
+        }
+        let is_held = matches!(steps.last().map(|step| &step.step), Some(Step::Act(Action::Hold { .. })));
+        let changes = self.component_services.changes(if is_held { &others } else { &[] });
+        match component_services::foreign_service(&changes) {
+            Some(reason) => {
+                Err(Failure::refused(reason).hint("give the component another name, or delete that service"))
+            }
+            None => Ok(changes),
+        }
+    }
+}
+
+/// The objects of the traits of a target that is rolled out in batches: those that the manifest asks for; without one, those
+/// that the target was given last. The second value is what the record notes of them, where the revision says something
+/// else.
+fn trait_outputs(
+    asked: Option<Vec<Value>>,
+    target: &StoredRevision,
+    record: Option<&Record>,
+) -> (Vec<Value>, Option<Vec<Value>>) {
+    let recorded = || record.and_then(|record| record.outputs.get(&target.name)).cloned();
+    let outputs = asked.or_else(recorded).unwrap_or_else(|| target.outputs().to_vec());
+    let recorded: Vec<Value> = outputs.iter().map(concealed).collect();
+    let recorded = (recorded != target.outputs()).then_some(recorded);
+    (outputs, recorded)
+}
+
+/// Every object that the revisions of a component have had that is applied as a whole.
+pub(in crate::driver) fn earlier_objects<'a>(
+    stored: &'a [StoredRevision],
+    record: Option<&'a Record>,
+) -> Vec<&'a Value> {
+    let recorded = record.into_iter().flat_map(|record| record.outputs.values().flatten());
+    stored.iter().flat_map(StoredRevision::whole_objects).chain(recorded).collect()
+}
