@@ -204,7 +204,8 @@ impl<'a> ApplicationRun<'a> {
         let access = access?;
         self.check_cluster(components).await?;
         let judged = components.iter().map(|prepared| async {
-            let judged = dry_run_objects(session, prepared).await;
+            let observed = prepared.observed(&self.watch.cache);
+            let judged = dry_run_objects(session, prepared, &observed).await;
             judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
         });
         let refused: Vec<Rejection> = join_all(judged).await.into_iter().filter_map(Result::err).collect();

@@ -9,10 +9,9 @@ use serde_json::Value;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::cluster::{keys, service, workload};
-use crate::driver::checks::object_dry_run::dry_run_objects;
+use crate::cluster::{keys, workload};
+use crate::driver::checks::object_dry_run::{dry_run_objects, refusal};
 use crate::driver::checks::{Warning, check_cluster, objects};
-use crate::driver::component_services;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::request::RolloutRequest;
@@ -80,38 +79,20 @@ pub async fn preview_request(
 /// The server's refusal.
 pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) -> Result<(), Failure> {
     let prepared = &planned.prepared;
+    dry_run_objects(session, prepared, &planned.observed).await?;
     if prepared.objects.is_some() {
-        return dry_run_objects(session, prepared).await;
-    }
-    let refused = |error: ClusterError| {
-        if let ClusterError::Invalid(message) | ClusterError::Rejected(message) = error {
-            return Failure::refused(message);
-        }
-        error.into()
-    };
-    let others = component_services::other_revisions(
-        &planned.observed,
-        prepared.desired.kind,
-        &prepared.desired.target,
-    );
-    let under_way = prepared.component_services.changes(&others);
-    for change in under_way.iter().chain(&prepared.service_changes) {
-        match service::try_change(session, &prepared.namespace, change).await {
-            // Another client is changing it; the run would observe again.
-            Ok(()) | Err(ClusterError::Conflict(_)) => {}
-            Err(error) => return Err(refused(error)),
-        }
+        return Ok(());
     }
     if let Some(new) = &prepared.new_revision {
         check_size(&new.name, &new.object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());
-        try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refused)?;
+        try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refusal)?;
     }
     let creates = planned.steps.iter().any(|step| step.step == Step::Act(Action::Create));
     let body = revision::render_revision(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
         let resource = workload::workload_resource(prepared.desired.kind);
-        try_create(session, &prepared.namespace, &resource, &body).await.map_err(refused)?;
+        try_create(session, &prepared.namespace, &resource, &body).await.map_err(refusal)?;
     }
     Ok(())
 }

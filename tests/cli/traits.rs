@@ -55,6 +55,22 @@ fn a_component_in_batches_has_its_traits_and_applying_it_again_writes_nothing() 
 }
 
 #[test]
+fn what_the_server_refuses_beside_a_rollout_is_refused_before_the_first_write() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop(&[ROLLOUT]));
+    env.run_ok("apply app.yaml");
+    let before = env.bytes();
+    let expose = "{type: expose, properties: {type: NodePort, ports: [{port: 80, nodePort: 80}]}}";
+    env.write("app.yaml", shop(&[ROLLOUT, expose]).replace("web:1", "web:2"));
+    env.run_to("apply app.yaml", 4).says("Service \"web\" is invalid");
+    assert_eq!(env.bytes(), before);
+    let port = "image: 'web:2', exposeType: NodePort, ports: [{port: 80, nodePort: 80, expose: true}]";
+    env.write("app.yaml", shop(&[ROLLOUT]).replace("image: 'web:1'", port));
+    env.run_to("apply app.yaml", 4).says("provided port is not in the valid range");
+    assert_eq!(env.bytes(), before);
+}
+
+#[test]
 fn a_plain_component_has_the_objects_of_its_traits_and_nothing_is_left_of_them() {
     let env = TestEnv::new();
     env.write("app.yaml", shop(&[SIDECAR, LABELS, GATEWAY, STORAGE, ACCOUNT]));

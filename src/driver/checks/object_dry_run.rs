@@ -1,46 +1,83 @@
-//! What the server says of the objects of a component that is applied as a whole, before any of them is written: it
-//! validates each, asks its webhooks, and finds the fields that other managers own.
+//! What the server says of the objects of a component, before any of them is written: it validates each, asks its webhooks,
+//! and finds the fields that other managers own.
+//!
+//! These are all objects of a component that is applied as a whole. Of one that is rolled out in batches, they are its
+//! Services and the objects of its traits.
 
 use futures::future::join_all;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
+use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::driver::component_run::objects::{conflict_failure, may_take};
+use crate::driver::component_services::other_revisions;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
+use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
+use crate::plan::observed::Observed;
 
 /// Has the server judge every object that would be written; it keeps nothing.
 ///
 /// # Errors
 /// The first refusal, and what the server answered at last.
-pub async fn dry_run_objects(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
-    let Some(objects) = &prepared.objects else { return Ok(()) };
+pub async fn dry_run_objects(
+    session: &Session,
+    prepared: &PreparedComponent,
+    observed: &Observed,
+) -> Result<(), Failure> {
+    let objects = || prepared.objects.iter().chain([&prepared.trait_objects]).flat_map(|all| &all.objects);
     let epoch = prepared.record.as_ref().map_or(Epoch(0), |stored| stored.record.epoch).next();
     // Objects in what the application itself creates cannot be judged before.
-    let creates =
-        |kind: &str| objects.objects.iter().any(|one| one.reference.kind == kind && one.before.is_none());
+    let creates = |kind: &str| objects().any(|one| one.reference.kind == kind && one.before.is_none());
     let is_premature = creates("Namespace") || creates("CustomResourceDefinition");
-    let pending =
-        objects.objects.iter().filter(|one| !one.before.as_ref().is_some_and(|live| one.is_same(live)));
+    let pending = objects().filter(|one| !one.before.as_ref().is_some_and(|live| one.is_same(live)));
     let judged = pending.map(|object| dry_run(session, object, epoch));
-    for judged in join_all(judged).await {
+    let (judged, services) = tokio::join!(join_all(judged), dry_run_services(session, prepared, observed));
+    for judged in judged {
         match judged {
-            Ok(()) => {}
             Err(DryRunError::Cluster(ClusterError::NotFound(_))) if is_premature => {}
-            Err(DryRunError::Cluster(ClusterError::Invalid(message) | ClusterError::Rejected(message))) => {
-                let hint = if message.contains("field is immutable") {
-                    "what cannot change needs another object: delete this one, or rename the component"
-                } else {
-                    "correct the manifest; nothing was changed"
-                };
-                return Err(Failure::refused(message).hint(hint));
-            }
-            Err(DryRunError::Cluster(error)) => return Err(error.into()),
+            Err(DryRunError::Cluster(error)) => return Err(refusal(error)),
             Err(DryRunError::Refused(failure)) => return Err(failure),
+            Ok(()) => {}
+        }
+    }
+    services.map_err(refusal)
+}
+
+/// What the server has said of an object.
+pub(in crate::driver) fn refusal(error: ClusterError) -> Failure {
+    let (ClusterError::Invalid(message) | ClusterError::Rejected(message)) = error else {
+        return error.into();
+    };
+    let hint = if message.contains("field is immutable") {
+        "what cannot change needs another object: delete this one, or rename the component"
+    } else {
+        "correct the manifest; nothing was changed"
+    };
+    Failure::refused(message).hint(hint)
+}
+
+/// Tries the changes of the Services: those while pods of other revisions live, and those at the end.
+async fn dry_run_services(
+    session: &Session,
+    prepared: &PreparedComponent,
+    observed: &Observed,
+) -> Result<(), ClusterError> {
+    let Desired { kind, target, .. } = &prepared.desired;
+    let others = other_revisions(observed, *kind, target);
+    let under_way = match others.is_empty() {
+        true => Vec::new(),
+        false => prepared.component_services.changes(&others),
+    };
+    for change in under_way.iter().chain(&prepared.service_changes) {
+        match service::try_change(session, &prepared.namespace, change).await {
+            // Another client is changing it; the run will observe it again.
+            Ok(()) | Err(ClusterError::Conflict(_)) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
