@@ -98,7 +98,7 @@ async fn a_workload_that_the_server_finds_wrong() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_may_not_be_made() {
-    fails("exposed", forbidden, |seen| makes("services", seen), Denied).await;
+    fails("exposed", forbidden, |seen| makes("services", seen), Refused).await;
 }
 
 /// A server error that no other try can cure is no outage.
