@@ -46,6 +46,7 @@ pub mod driver;
 pub mod oam;
 pub mod ops;
 pub mod plan;
+pub mod probe;
 pub mod report;
 // Its wildcard arms on its own enums are still to be written out.
 #[allow(clippy::wildcard_enum_match_arm)]

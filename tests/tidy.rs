@@ -15,15 +15,16 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 500;
 
 /// Which modules a module may use besides itself. What is missing here may be used by nobody.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("main", &["cli"]),
     ("cli", &["ops", "report", "sandbox"]),
     // The connection is made of a client and the session over it.
-    ("cli/connect", &["cli", "ops", "cluster", "report", "sandbox"]),
+    ("cli/connect", &["cli", "ops", "cluster", "probe", "report", "sandbox"]),
     ("ops", &["driver", "cluster", "plan", "oam", "report", "sandbox"]),
-    ("driver", &["cluster", "plan", "oam", "report"]),
+    ("driver", &["cluster", "probe", "plan", "oam", "report"]),
     ("report", &["plan", "oam"]),
     ("cluster", &["plan", "oam"]),
+    ("probe", &["plan", "oam"]),
     ("plan", &["oam"]),
     ("oam", &[]),
     ("sandbox", &[]),

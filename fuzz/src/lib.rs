@@ -21,6 +21,7 @@ use rollout::driver::context::Context;
 use rollout::driver::preview::preview_request;
 use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::oam::application::{Amount, Application, Batch, Strategy};
+use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::quantity::{Counts, format_quantity, is_quantity, likely_quantity, parse_quantity};
@@ -241,6 +242,7 @@ fn desired(numbers: &mut Numbers<'_>, kind: WorkloadKind) -> Desired {
         batches: (!batches.is_empty()).then_some(batches),
         partition: numbers.is_so().then(|| numbers.count()),
         strategy: if numbers.is_so() { Strategy::DecreaseFirst } else { Strategy::IncreaseFirst },
+        gates: BatchGates::default(),
     }
 }
 

@@ -25,10 +25,10 @@ pub const TERMINATED: u8 = 143;
 
 /// Every code with what it means, as help, man page and README have it.
 pub const TABLE: [(u8, &str); 10] = [
-    (SUCCESS, "target reached, held at the gate as requested, or nothing to do"),
+    (SUCCESS, "target reached, held at a gate, or nothing to do"),
     (FAILURE, "any other failure, including a bug in rollout"),
     (USAGE, "invalid usage or manifest; nothing was sent"),
-    (TIMEOUT, "not ready in time, or cannot become ready; resumable"),
+    (TIMEOUT, "not ready in time, cannot become ready, or stopped by a metric or a hook; resumable"),
     (REFUSED, "refused before any write: permissions, ownership, batches, unknown revision"),
     (CONFLICT, "taken over by another run, or waited too long for one"),
     (CLUSTER, "cluster unreachable or refusing (network, credentials, API errors)"),

@@ -160,7 +160,7 @@ impl From<ops::FailureKind> for Kind {
         match kind {
             ops::FailureKind::Invalid => Self::Usage,
             ops::FailureKind::Refused => Self::Refused,
-            ops::FailureKind::NotReady => Self::Timeout,
+            ops::FailureKind::NotReady | ops::FailureKind::GateFailed => Self::Timeout,
             ops::FailureKind::Superseded | ops::FailureKind::ExternalChange => Self::Conflict,
             ops::FailureKind::Cluster | ops::FailureKind::Denied => Self::Cluster,
             ops::FailureKind::Interrupted => Self::Interrupted(Signal::Interrupt),

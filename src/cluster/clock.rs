@@ -80,6 +80,12 @@ impl Moment {
         if limit.is_zero() { None } else { self.0.checked_add(limit).map(Self) }
     }
 
+    /// How much later it is than another; zero where it is not.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+
     /// The moment exactly so much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -18,7 +18,7 @@ use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::object_dry_run::dry_run_objects;
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership, Predecessors};
-use crate::driver::context::Context;
+use crate::driver::context::{Context, GateTrust};
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
@@ -199,6 +199,7 @@ impl<'a> ApplicationRun<'a> {
     /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it. Returns
     /// the views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
+        self.check_gates(components)?;
         let session = &self.context.session;
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
@@ -218,6 +219,21 @@ impl<'a> ApplicationRun<'a> {
         );
         self.warn_once(Warning { component: None, message });
         Ok(StatusMirror::disabled(session))
+    }
+
+    /// Refuses gates that use this machine, unless the user trusts them.
+    fn check_gates(&self, components: &[PreparedComponent]) -> Result<(), Rejected> {
+        if self.context.limits.gates == GateTrust::Trusted || self.context.probe.is_none() {
+            return Ok(());
+        }
+        let refused = components.iter().filter_map(|prepared| {
+            let what = prepared.desired.gates.local_access()?;
+            let failure = Failure::refused(format!("{what} on this machine"))
+                .hint("allow it with `--trust-gates` if the manifest is yours");
+            Some(Rejection { component: prepared.component.clone(), failure })
+        });
+        let refused: Vec<Rejection> = refused.collect();
+        if refused.is_empty() { Ok(()) } else { Err(refused.into()) }
     }
 
     /// Asks the cluster what would stop the runs, and reports what may.

@@ -1,6 +1,7 @@
 //! One component, from before its claim to its end.
 
 mod act;
+mod batch_gates;
 mod deadline;
 mod diagnose;
 mod end;
@@ -37,6 +38,7 @@ use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
 use crate::plan::action::Action;
+use batch_gates::{GateTurn, GateVisit};
 use deadline::NextDeadline;
 use objects::Cleanup;
 use services::Written;
@@ -96,6 +98,8 @@ pub struct ComponentRun<'a> {
     /// What it waits for at a gate.
     gate_wait: Option<String>,
     is_target_recorded: bool,
+    /// The gates between batches that it stands at.
+    gate_visit: Option<GateVisit>,
 }
 
 /// What became of the components that one depends on.
@@ -118,6 +122,8 @@ enum Ending {
     AtRest,
     /// The gate after this batch (zero-based) is closed.
     AtGate { batch: usize },
+    /// It is recorded as held there.
+    Held(HoldPoint),
     /// Everything is as wanted, by a quorum read.
     Final,
 }
@@ -179,6 +185,7 @@ impl<'a> ComponentRun<'a> {
             gate_notice: None,
             gate_wait: None,
             is_target_recorded: false,
+            gate_visit: None,
         }
     }
 
@@ -209,7 +216,7 @@ impl<'a> ComponentRun<'a> {
                 biased;
                 passed = self.pass_gates() => Some(passed?),
                 () = deadline.passed(&clock) => {
-                    self.check_deadline(&self.gate_obstacle())?;
+                    self.check_deadline(&self.obstacle())?;
                     None
                 }
             };
@@ -234,6 +241,7 @@ impl<'a> ComponentRun<'a> {
                 None => {}
                 Some(Ending::AtRest) => return Ok(ComponentOutcome::Succeeded { changed: self.changed }),
                 Some(Ending::AtGate { batch }) => return self.hold(batch).await,
+                Some(Ending::Held(at)) => return Ok(ComponentOutcome::Held { at }),
                 Some(Ending::Final) => return self.finish().await,
             }
         }
@@ -267,6 +275,13 @@ impl<'a> ComponentRun<'a> {
         }
         if let Step::Claim { .. } = &step {
             self.check_claim()?;
+        }
+        if let (Some(_), Step::Act(action)) = (self.claimed_epoch, &step) {
+            match self.gate_turn(&observed, action).await? {
+                GateTurn::Open => {}
+                GateTurn::Again => return Ok(None),
+                GateTurn::Held(at) => return Ok(Some(Ending::Held(at))),
+            }
         }
         if self.is_time_for_prerequisites(&step) {
             self.put_prerequisites(&observed, &step).await?;
@@ -364,6 +379,13 @@ impl<'a> ComponentRun<'a> {
                 let application = &self.prepared.application;
                 let hints = vec![format!("continue with `rollout promote {application}`")];
                 self.emit(EventKind::Suspended { step: step.clone(), message: message.clone(), hints });
+            }
+            ComponentOutcome::Held { at: HoldPoint::Gate { reason, .. } } => {
+                let hints = vec![
+                    format!("continue with `rollout promote {}`", self.prepared.component),
+                    "or rerun the same command to measure again".to_owned(),
+                ];
+                self.emit(EventKind::Inconclusive { progress, reason: reason.clone(), hints });
             }
             ComponentOutcome::Held { at: HoldPoint::Batch(batch) } => {
                 let hints = vec![format!("continue with `rollout promote {}`", self.prepared.component)];

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Unit};
 use crate::cluster::clock::Moment;
 use crate::cluster::session::Session;
 use crate::driver::control::{self, Control};
+use crate::probe::{LiveProbe, Probe};
 use crate::report::event::{Event, EventKind, Reporter};
 
 /// What every run of a process shares.
@@ -24,6 +25,8 @@ pub struct Context {
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
+    /// What asks hooks and measures; without it, no gate between batches is looked at.
+    pub probe: Option<Rc<dyn Probe>>,
     /// When the runs of the process may check pods again; see [`crate::driver::component_run`].
     pub next_check: Rc<Cell<Option<Moment>>>,
 }
@@ -43,6 +46,18 @@ pub struct Limits {
     pub on_failure: OnFailure,
     /// How many lines of a failing pod's log are shown.
     pub logs: u32,
+    /// What gates between batches may do on this machine.
+    pub gates: GateTrust,
+}
+
+/// What gates between batches may do on this machine: they come from a manifest, or from a record in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GateTrust {
+    /// Send requests without secrets.
+    #[default]
+    Untrusted,
+    /// Also run commands, and send variables and files in headers.
+    Trusted,
 }
 
 /// What becomes of a component whose pods do not become ready.
@@ -75,6 +90,7 @@ impl Context {
             control: control::control().1,
             identity,
             limits: Limits::default(),
+            probe: Some(Rc::new(LiveProbe::default())),
             next_check: Rc::default(),
         }
     }

@@ -148,20 +148,23 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     let prepared = drive.prepared;
     let resume = RESUME_HINT.to_owned();
     match kind {
-        FailureKind::NotReady | FailureKind::Denied
+        FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo
                 && record.run.spec.mode != Mode::Release =>
         {
             vec!["rolling back now (`--on-failure undo`)".to_owned()]
         }
-        FailureKind::NotReady | FailureKind::Denied => {
+        FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied => {
             let mut hints = vec![resume];
             if let Some(rollback) = rollback::rollback_target(record, &prepared.stored, None) {
                 let PreparedComponent { component, .. } = prepared;
                 let name = &rollback.revision.name;
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
-            hints.push(format!("see `{}`", describe_command(&drive.diagnosis, &prepared.component)));
+            if kind != FailureKind::GateFailed {
+                let describe = describe_command(&drive.diagnosis, &prepared.component);
+                hints.push(format!("see `{describe}`"));
+            }
             hints
         }
         FailureKind::Interrupted | FailureKind::Cluster => vec![resume],

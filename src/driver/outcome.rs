@@ -43,6 +43,13 @@ pub enum HoldPoint {
         /// What the step says to the user.
         message: Option<String>,
     },
+    /// After a batch, because a measurement was inconclusive.
+    Gate {
+        /// The metric.
+        metric: String,
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// How the components of an application ended.
@@ -78,6 +85,8 @@ pub enum FailureKind {
     Refused,
     /// It did not become ready in time, or cannot. Resumable.
     NotReady,
+    /// A gate between the batches is closed: a metric failed, or a hook says no. Resumable.
+    GateFailed,
     /// Another run took over, or would not end in time.
     Superseded,
     /// Somebody else changed the workload in mid-run. Resumable.

@@ -23,16 +23,18 @@ use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::target_parts::{Basis, TargetParts};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
-use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
+use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
 use crate::oam::policies::Policies;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
+use crate::plan::gate_point::{GatePlace, resumed_place};
+use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Workload};
-use crate::plan::record::SUCCEEDED_REVISIONS;
-use crate::plan::run::{Mode, Outcome, Purpose, WorkflowPlace};
+use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
+use crate::plan::run::{Mode, Outcome, Purpose, RunSpec, WorkflowPlace};
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -87,6 +89,8 @@ pub struct PreparedComponent {
     pub purpose: Purpose,
     /// Where the run stands in the workflow; `None` where no step is a gate before it.
     pub workflow: Option<WorkflowPlace>,
+    /// The gate that the run was held at and is promoted past, by its place in the order of the points of a run.
+    pub promoted_gate: Option<u32>,
     /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
@@ -150,6 +154,18 @@ impl PreparedComponent {
         let is_held =
             run.is_some_and(|run| run.outcome == Outcome::Held && run.spec.target == self.desired.target);
         self.trait_objects.were_applied() || (is_held && self.trait_objects.were_needs_applied())
+    }
+
+    /// How far the run has come through its gates, as a claim of `spec` records it.
+    #[must_use]
+    pub fn gate_place(&self, observed: &Observed, spec: &RunSpec, resumes: bool) -> GatePlace {
+        let Some(Record { run, .. }) = observed.record.as_ref().filter(|_| resumes) else {
+            return GatePlace::default();
+        };
+        let batch = next_action(spec, &observed.workloads).batch(spec);
+        let place = resumed_place(&run.spec, &run.gates, spec, batch);
+        let promoted = self.promoted_gate.map_or(0, |ordinal| ordinal.saturating_add(1));
+        GatePlace { passed: place.passed.max(promoted), ..place }
     }
 
     /// Whether something besides the workloads has to be written.
@@ -285,6 +301,16 @@ fn prepare_component(
     });
     let workflow =
         workflow::place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
+    let promoted_gate = match &component.intent {
+        Intent::Recorded { gate: Gate::Next | Gate::Open, .. } => known_record
+            .filter(|record| record.run.outcome == Outcome::Held)
+            .and_then(|record| record.run.gates.held_at),
+        Intent::Recorded { gate: Gate::Stay, .. }
+        | Intent::Manifest { .. }
+        | Intent::Revision { .. }
+        | Intent::Abort { .. }
+        | Intent::Scale { .. } => None,
+    };
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
@@ -311,6 +337,7 @@ fn prepare_component(
         owner: None,
         purpose: resolved.purpose,
         workflow,
+        promoted_gate,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })

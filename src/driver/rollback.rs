@@ -44,7 +44,7 @@ pub async fn after_failure(
 ) {
     let is_late = match failed.end {
         ComponentOutcome::Failed(failure) => {
-            matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied)
+            matches!(failure.kind, FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied)
         }
         ComponentOutcome::Succeeded { .. }
         | ComponentOutcome::Held { .. }
@@ -141,6 +141,7 @@ async fn prepared(
         warnings: Vec::new(),
         purpose: resolved.purpose,
         bound_to: Some(epoch),
+        promoted_gate: None,
         respects_a_pause: false,
         ..failed.clone()
     }))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::policies::Policies;
 use crate::oam::properties::Properties;
@@ -137,6 +138,8 @@ pub struct RolloutTrait {
     pub batch_partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: Strategy,
+    /// What is called, measured and waited for between the batches.
+    pub gates: BatchGates,
 }
 
 /// One entry of `rolloutBatches`.

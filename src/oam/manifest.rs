@@ -4,6 +4,7 @@
 //! come from, what is in the cluster, or what a terminal is.
 
 mod application;
+mod batch_gates;
 mod component;
 mod deployment;
 mod documents;

@@ -4,6 +4,7 @@
 
 pub mod application;
 pub mod apply_order;
+pub mod batch_gates;
 pub mod convert;
 pub mod exposure;
 pub mod hash;

@@ -26,7 +26,7 @@ pub mod undo;
 pub mod wait_for;
 
 pub use crate::cluster::pods::LOG_LINES;
-pub use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+pub use crate::driver::context::{Context, FailFast, GateTrust, Limits, OnFailure};
 pub use crate::driver::control::{Control, Stopper, control};
 pub use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
 pub use crate::driver::request::{Adoption, Overrides, RolloutRequest};

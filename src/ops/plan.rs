@@ -109,7 +109,17 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
             false => Vec::new(),
         },
         is_held: forecast.is_held,
+        passed_gates: passed_gates(forecast),
     }
+}
+
+/// How many points with gates the run has passed.
+fn passed_gates(forecast: &PlannedComponent) -> u32 {
+    let claimed = forecast.steps.iter().find_map(|foreseen| {
+        let Step::Claim { spec, resumes } = &foreseen.step else { return None };
+        Some(forecast.prepared.gate_place(&forecast.observed, spec, *resumes).passed)
+    });
+    claimed.unwrap_or(0)
 }
 
 fn planned_service(change: &Change) -> Option<PlannedService> {

@@ -20,7 +20,7 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::preview::{PlannedComponent, preview_request};
-use crate::driver::request::{Intent, RolloutRequest};
+use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::oam::apply_order::apply_rank;
 use crate::oam::exposure::Exposure;
 use crate::oam::{labels, render};
@@ -78,6 +78,18 @@ pub async fn rehearse(
     }
     let mut known = BTreeSet::new();
     objects.retain(|(_, object)| object.metadata.uid.as_ref().is_none_or(|uid| known.insert(uid.clone())));
+    let has_gates = |component: &ComponentRequest| match &component.intent {
+        Intent::Manifest { component, .. } => {
+            component.rollout.as_ref().is_some_and(|rollout| !rollout.gates.is_empty())
+        }
+        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
+            false
+        }
+    };
+    let gated = requests.iter().flat_map(|request| &request.components).filter(|one| has_gates(one));
+    warnings.extend(gated.map(|component| {
+        format!("the gates between the batches of component `{}` are not rehearsed", component.name)
+    }));
     let copy = open_copy(context, objects, injections, &targets).await?;
     warnings.extend(copy.warnings);
     Ok(Rehearsal { warnings, ..copy })
@@ -239,7 +251,8 @@ async fn open_copy(
         session.clock().pause(READ_EVERY).await;
     }
     sandbox.set_rules(pod_rules(injections, targets, session.clock().now(), &usual));
-    let context = Context::new(session, real.identity.clone());
+    // What is asked of others must not be asked for a rehearsal.
+    let context = Context { probe: None, ..Context::new(session, real.identity.clone()) };
     Ok(Rehearsal { context, sandbox, copied, warnings })
 }
 

@@ -185,6 +185,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         batch_partition: run.spec.partition,
         created,
         driver: None,
+        metrics: run.gates.results.clone(),
         is_whole: status.drift.is_none(),
         is_held_in_workflow: is_held_in_workflow(run),
         message: message(run, status.batch, &record.application).or(status.drift),
@@ -223,6 +224,10 @@ fn message(run: &Run, batch: usize, application: &str) -> Option<String> {
         return Some(waiting_message(place, application));
     }
     match run.outcome {
+        Outcome::Held if run.gates.held_at.is_some() => {
+            let reason = run.message.as_deref().unwrap_or("a measurement was inconclusive");
+            Some(format!("held: {reason}"))
+        }
         Outcome::Held => {
             Some(format!("held after batch {} of {} as requested", batch + 1, run.spec.batches.len()))
         }

@@ -1,6 +1,7 @@
 //! What the user wants of one component.
 
 use crate::oam::application::{Batch, Strategy};
+use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 
 /// The end that a run drives to, as the manifest or the command line gives it.
@@ -20,4 +21,6 @@ pub struct Desired {
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: Strategy,
+    /// What is called, measured and waited for between the batches.
+    pub gates: BatchGates,
 }

@@ -8,7 +8,9 @@ pub mod action;
 pub mod batch;
 pub mod desired;
 pub mod epoch;
+pub mod gate_point;
 pub mod in_place;
+pub mod metric;
 pub mod next_action;
 pub mod object_readiness;
 pub mod objects;
@@ -23,5 +25,6 @@ pub mod run;
 pub mod run_status;
 pub mod states;
 pub mod step;
+pub mod window;
 
 mod per_revision;

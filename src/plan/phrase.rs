@@ -2,6 +2,10 @@
 //!
 //! A caller puts a verb before a noun where it needs one: `scale` before what is planned, nothing before what was done.
 
+use jiff::SignedDuration;
+use jiff::fmt::friendly::{Spacing, SpanPrinter};
+
+use crate::oam::batch_gates::Window;
 use crate::plan::action::Waiting;
 use crate::plan::run::{Mode, Purpose};
 
@@ -70,6 +74,21 @@ pub fn batch(index: usize, batches: usize) -> String {
 pub fn held_at_step(step: &str, message: Option<&str>) -> String {
     let message = message.map(|message| format!(": {message}")).unwrap_or_default();
     format!("held at step `{step}` of the workflow{message}")
+}
+
+/// A duration as it is typed on the command line: `90s` is `1m30s`, ten minutes are `10m`.
+pub fn format_duration(duration: SignedDuration) -> String {
+    /// Hours to milliseconds, without spaces, as `--timeout` reads them.
+    const PRINTER: SpanPrinter = SpanPrinter::new().spacing(Spacing::None);
+    let duration = duration.max(SignedDuration::ZERO);
+    PRINTER.duration_to_string(&SignedDuration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000))
+}
+
+/// When a window is open: "Mon, Tue 09:00–16:00 (Europe/Berlin)".
+pub fn window(window: &Window) -> String {
+    let days: Vec<String> = window.days.iter().map(|day| format!("{day:?}")).collect();
+    let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    format!("{} {}–{} ({})", days.join(", "), time(window.from), time(window.to), window.zone)
 }
 
 /// Pods wanted: "5 replicas".

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::plan::action::{Action, RollExtent, Shape, Waiting};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
+use crate::plan::gate_point::GatePlace;
 use crate::plan::observed::{InPlace, Observed, SpecStamp, Uid, Workload};
 use crate::plan::record::{Claim, Record};
 use crate::plan::replica_split::ReplicaSplit;
@@ -74,8 +75,9 @@ pub fn assume(world: &mut Observed, desired: &Desired, step: &Step) {
         Step::Claim { spec, resumes } => {
             let (by, at) = (String::new(), jiff::Timestamp::UNIX_EPOCH);
             let (newest_stamp, purpose) = (world.newest_stamp(), Purpose::Forward);
-            let lease = LeaseScope::default();
-            let claim = Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease, workflow: None };
+            let (lease, gates) = (LeaseScope::default(), GatePlace::default());
+            let claim =
+                Claim { by, at, newest_stamp, resumes: *resumes, purpose, lease, workflow: None, gates };
             let record = Record::claim(world.record.as_ref(), "", "", spec.clone(), claim);
             world.claimed_epoch = Some(record.epoch);
             world.record = Some(record);

@@ -1,6 +1,6 @@
 //! The run record: what a run froze when it was claimed, and how the last runs ended.
 //!
-//! It is written when a run is claimed and when it ends, never for progress: progress is observed.
+//! It is written when a run is claimed, when it passes gates, and when it ends, never for progress: progress is observed.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::oam::batch_gates::BatchGates;
 use crate::oam::exposure::Exposure;
 use crate::oam::policies::Policies;
 use crate::plan::epoch::Epoch;
+use crate::plan::gate_point::GatePlace;
 use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec, WorkflowPlace};
 
 /// How many past runs a record keeps.
@@ -100,6 +102,7 @@ impl Record {
                 outcome: Outcome::Running,
                 paused: None,
                 workflow: claim.workflow,
+                gates: claim.gates,
                 lease: claim.lease,
                 by: claim.by,
                 started: claim.at,
@@ -118,6 +121,8 @@ impl Record {
                 record.run.started = previous.run.started;
             } else {
                 let mut past = previous.run.clone();
+                // They are asked for the run under way alone.
+                past.spec.gates = BatchGates::default();
                 if past.outcome.is_resumable() && past.outcome != Outcome::Failed {
                     past.outcome = Outcome::Superseded;
                     past.finished = past.finished.or(Some(claim.at));
@@ -172,4 +177,6 @@ pub struct Claim {
     pub lease: LeaseScope,
     /// Where the run stands in the workflow of its application.
     pub workflow: Option<WorkflowPlace>,
+    /// How far the run has come through its gates.
+    pub gates: GatePlace,
 }

@@ -88,9 +88,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oam::batch_gates::BatchGates;
     use crate::oam::kind::WorkloadKind;
     use crate::oam::policies::Policies;
     use crate::plan::epoch::Epoch;
+    use crate::plan::gate_point::GatePlace;
     use crate::plan::record::{Claim, PAST_RUNS};
     use crate::plan::run::{FrozenBatch, FrozenStrategy, LeaseScope, Purpose, RunSpec};
 
@@ -108,6 +110,7 @@ mod tests {
             batches: vec![FrozenBatch { size: 4, max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            gates: BatchGates::default(),
             objects: Vec::new(),
         };
         let started = jiff::Timestamp::UNIX_EPOCH;
@@ -119,6 +122,7 @@ mod tests {
             outcome,
             paused: None,
             workflow: None,
+            gates: GatePlace::default(),
             size_before,
             lease,
             by,
@@ -154,6 +158,7 @@ mod tests {
                 purpose: run.purpose,
                 lease: run.lease,
                 workflow: None,
+                gates: run.gates.clone(),
             };
             let mut next = Record::claim(Some(&record), "shop", "web", run.spec.clone(), claim);
             next.run.outcome = run.outcome;

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Strategy;
+use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::workflow::StepGate;
+use crate::plan::gate_point::GatePlace;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Run {
     /// Where it stands in the workflow of its application; `None` where no step is a gate before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowPlace>,
+    /// How far it has come through the gates between its batches.
+    #[serde(default, skip_serializing_if = "GatePlace::is_new")]
+    pub gates: GatePlace,
     /// Which Lease its process holds.
     #[serde(default)]
     pub lease: LeaseScope,
@@ -150,6 +155,9 @@ pub struct RunSpec {
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: FrozenStrategy,
+    /// What is called, measured and waited for between the batches.
+    #[serde(default, skip_serializing_if = "BatchGates::is_empty")]
+    pub gates: BatchGates,
     /// The objects that are applied as a whole, each with the namespace that it is in: in other modes those of traits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectRef>,

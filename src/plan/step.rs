@@ -167,6 +167,7 @@ fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSp
     let mut spec = run.spec.clone();
     spec.partition = desired.partition;
     spec.strategy = desired.strategy.into();
+    spec.gates.clone_from(&desired.gates);
     spec.batches = freeze(&spec, desired).ok()?;
     Some(spec)
 }
@@ -207,6 +208,7 @@ fn new_run(
         batches: Vec::new(),
         partition: desired.partition,
         strategy: desired.strategy.into(),
+        gates: desired.gates.clone(),
         objects: Vec::new(),
     };
     spec.batches = match (freeze(&spec, desired), same) {

@@ -80,6 +80,35 @@ impl BarState {
     }
 }
 
+fn measured_text(metric: &str, values: &[String], value: &str) -> String {
+    match sparkline(values) {
+        bars if bars.is_empty() => format!("`{metric}` {value}"),
+        bars => format!("`{metric}` {bars} {value}"),
+    }
+}
+
+/// The numbers among the last values as a line of small bars; empty where there are fewer than two.
+fn sparkline(values: &[String]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let numbers: Vec<f64> = values
+        .iter()
+        .filter_map(|value| value.parse().ok())
+        .filter(|number: &f64| number.is_finite())
+        .collect();
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if numbers.len() < 2 {
+        return String::new();
+    }
+    let bar = |number: &f64| {
+        let thresholds = (1_u8..8).map(|step| least + (most - least) * f64::from(step) / 8.0);
+        let height =
+            if most > least { thresholds.filter(|threshold| number >= threshold).count() } else { 0 };
+        BARS.get(height).copied().unwrap_or(BARS[7])
+    };
+    numbers.iter().map(bar).collect()
+}
+
 impl Bars {
     /// Takes note of an event.
     pub fn event(&mut self, event: &Event) {
@@ -138,6 +167,17 @@ impl Bars {
             EventKind::Suspended { step, .. } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Paused, format!("held at step `{step}`"));
+            }
+            EventKind::Measured { metric, values, value, .. } => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (BarState::Ready, measured_text(metric, values, value));
+            }
+            EventKind::GatePassed { point } => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (BarState::Ready, format!("gates {point} passed"));
+            }
+            EventKind::Inconclusive { progress, .. } => {
+                self.bar(event).advance(BarState::Done, progress, now);
             }
             EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
                 self.bar(event).state = BarState::Failed;

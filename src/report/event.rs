@@ -5,6 +5,7 @@
 //! one-based in text.
 
 use crate::plan::action::Side;
+use crate::plan::gate_point::Phase;
 use crate::plan::run::{Mode, Purpose};
 use jiff::SignedDuration;
 
@@ -121,6 +122,37 @@ pub enum EventKind {
     BatchReady {
         /// Where the run stands.
         progress: Progress,
+    },
+    /// Something was measured after a batch.
+    Measured {
+        /// The metric.
+        metric: String,
+        /// Whether the value is good.
+        phase: Phase,
+        /// The value; where there is none, why.
+        value: String,
+        /// How many measurements had a value so far.
+        taken: u32,
+        /// How many are taken.
+        count: u32,
+        /// The last values, the newest last.
+        values: Vec<String>,
+        /// Where in the run: "after batch 1 of 3".
+        point: String,
+    },
+    /// All gates at a point of the run are passed.
+    GatePassed {
+        /// Where in the run: "after batch 1 of 3".
+        point: String,
+    },
+    /// The run is held between two batches, because a measurement was neither good nor bad.
+    Inconclusive {
+        /// Where the run stands.
+        progress: Progress,
+        /// Why.
+        reason: String,
+        /// What to do next, one line each.
+        hints: Vec<String>,
     },
     /// A user has paused the run; the process waits.
     Paused {

@@ -94,6 +94,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
                 (Level::Warning, format!("not progressing:\n{}", evidence.join("\n")))
             }
             EventKind::Warned { message } => (Level::Warning, message.clone()),
+            EventKind::Inconclusive { reason, .. } => (Level::Warning, format!("held: {reason}")),
             EventKind::Queued { .. }
             | EventKind::DependencyAwaited { .. }
             | EventKind::RevisionCreated { .. }
@@ -103,6 +104,8 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::WorkloadRolled { .. }
             | EventKind::Waiting { .. }
             | EventKind::BatchReady { .. }
+            | EventKind::Measured { .. }
+            | EventKind::GatePassed { .. }
             | EventKind::Paused { .. }
             | EventKind::Resumed
             | EventKind::Held { .. }

@@ -3,10 +3,12 @@
 //! One event becomes one or more lines: lower case, object first, literals in backticks, batches counted
 //! from one. Nothing here knows time or colour; the severity says what a line is, the display how that looks.
 
+use crate::plan::gate_point::Phase;
+use crate::plan::phrase::format_duration;
 use crate::plan::phrase::{self, batch};
 use crate::plan::run::Mode;
 use crate::report::event::{Event, EventKind, Progress};
-use crate::report::text::{format_duration, list_literals, sanitise};
+use crate::report::text::{list_literals, sanitise};
 
 /// One line of text that is safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +64,10 @@ pub fn event_lines(event: &Event) -> Vec<Line> {
     let mut all = vec![line(severity, text)];
     let detail = |severity, text: String| Line { severity, text };
     all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
-    if let EventKind::Held { hints, .. } | EventKind::Suspended { hints, .. } = &event.what {
+    if let EventKind::Held { hints, .. }
+    | EventKind::Suspended { hints, .. }
+    | EventKind::Inconclusive { hints, .. } = &event.what
+    {
         // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
         all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
     }
@@ -142,6 +147,15 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
                 standing(progress)
             ),
         ),
+        EventKind::Measured { metric, phase, value, taken, count, point, .. } => {
+            let severity = match phase {
+                Phase::Successful => Severity::Info,
+                Phase::Inconclusive | Phase::Error | Phase::Failed => Severity::Warning,
+            };
+            (severity, format!("metric `{metric}` {point}: {value}, {taken} of {count}: {}", phase.as_str()))
+        }
+        EventKind::GatePassed { point } => (Severity::Info, format!("gates {point} passed")),
+        EventKind::Inconclusive { reason, .. } => (Severity::Warning, format!("held: {reason}")),
         EventKind::Suspended { step, message, .. } => {
             (Severity::Success, phrase::held_at_step(step, message.as_deref()))
         }
@@ -181,8 +195,9 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         }
         EventKind::Failed { progress: Some(progress), reason, .. } => {
             let place = batch(progress.batch, progress.batches);
-            // Many a reason begins with the batch already.
-            let place = if reason.starts_with(&place) { String::new() } else { format!(" in {place}") };
+            // Many a reason begins with the batch already, or with the point after it.
+            let is_said = reason.starts_with(&place) || reason.starts_with("after batch ");
+            let place = if is_said { String::new() } else { format!(" in {place}") };
             (Severity::Error, format!("failed{place}: {reason}"))
         }
     }
@@ -244,17 +259,20 @@ mod tests {
             EventKind::Resumed => 11,
             EventKind::Held { .. } => 12,
             EventKind::Suspended { .. } => 13,
-            EventKind::WorkloadDeleted { .. } => 14,
-            EventKind::RevisionsPruned { .. } => 15,
-            EventKind::ServiceApplied { .. } => 16,
-            EventKind::ServiceRemoved { .. } => 17,
-            EventKind::ObjectApplied { .. } => 18,
-            EventKind::ObjectDeleted { .. } => 19,
-            EventKind::Retrying { .. } => 20,
-            EventKind::Warned { .. } => 21,
-            EventKind::Succeeded { .. } => 22,
-            EventKind::Interrupted { .. } => 23,
-            EventKind::Failed { .. } => 24,
+            EventKind::Measured { .. } => 14,
+            EventKind::GatePassed { .. } => 15,
+            EventKind::Inconclusive { .. } => 16,
+            EventKind::WorkloadDeleted { .. } => 17,
+            EventKind::RevisionsPruned { .. } => 18,
+            EventKind::ServiceApplied { .. } => 19,
+            EventKind::ServiceRemoved { .. } => 20,
+            EventKind::ObjectApplied { .. } => 21,
+            EventKind::ObjectDeleted { .. } => 22,
+            EventKind::Retrying { .. } => 23,
+            EventKind::Warned { .. } => 24,
+            EventKind::Succeeded { .. } => 25,
+            EventKind::Interrupted { .. } => 26,
+            EventKind::Failed { .. } => 27,
         }
     }
 
@@ -279,6 +297,6 @@ mod tests {
     fn quiet_leaves_trouble() {
         let loud =
             every_event().iter().flat_map(event_lines).filter(|line| line.severity.is_trouble()).count();
-        assert_eq!(loud, 11);
+        assert_eq!(loud, 13);
     }
 }

@@ -27,5 +27,6 @@ pub mod text;
 #[cfg(test)]
 use crate::plan::{
     action::Side,
+    gate_point::Phase,
     run::{Mode, Purpose},
 };

@@ -8,13 +8,15 @@ use serde_json::Value;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::action::{Action, RollExtent, Rolling, Waiting};
+use crate::plan::gate_point::{due_point, gates_at};
 use crate::plan::phrase;
+use crate::plan::phrase::format_duration;
 use crate::plan::preview::PreviewStep;
 use crate::plan::run::{Purpose, RunSpec};
 use crate::plan::step::Step;
 use crate::report::format::Format;
 use crate::report::table::Table;
-use crate::report::text::{format_duration, list_literals, plural, sanitise};
+use crate::report::text::{list_literals, plural, sanitise};
 use crate::report::{diff, structured as documents};
 
 /// What `apply` would do to a component.
@@ -58,6 +60,8 @@ pub struct ComponentPlan {
     pub gates: Vec<StepGate>,
     /// Whether it is held at the first of them already, or behind a component that is.
     pub is_held: bool,
+    /// How many points with gates between batches the run has passed.
+    pub passed_gates: u32,
 }
 
 /// Whether a revision would be recorded.
@@ -351,9 +355,24 @@ struct StepRow {
 
 /// The steps that change something or wait.
 fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<StepRow> = Vec::new();
     let mut batch = 0;
+    let mut passed = plan.passed_gates;
+    let spec = plan.steps.iter().find_map(claimed);
     for PreviewStep { step, target, sources } in &plan.steps {
+        if let (Step::Act(action), Some(spec)) = (step, spec) {
+            while let Some(point) = due_point(spec, passed, action) {
+                let (target, source) = rows.last().map_or((0, *sources), |row| (row.target, row.source));
+                let of = point.batch().unwrap_or(batch);
+                rows.extend(gates_at(&spec.gates, point).iter().map(|gate| StepRow {
+                    batch: of,
+                    words: gate.phrase(),
+                    target,
+                    source,
+                }));
+                passed = point.ordinal(spec) + 1;
+            }
+        }
         let words = match step {
             Step::Act(Action::Create) => format!("create `{}`", plan.workload),
             Step::Act(Action::Roll { rolling, batch: of }) => {

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::plan::gate_point::MetricResult;
 use crate::plan::states::{BatchState, RollingState};
 use crate::report::format::Format;
 use crate::report::structured;
@@ -52,6 +53,8 @@ pub struct ComponentStatus {
     pub driver: Option<String>,
     /// What a person should know, such as why the run stands still.
     pub message: Option<String>,
+    /// How the metrics after the last batches ended, the newest last.
+    pub metrics: Vec<MetricResult>,
     /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.
     #[serde(skip)]
     pub is_whole: bool,
@@ -159,6 +162,7 @@ mod tests {
             created: Some("2026-03-02T00:00:00Z".parse().unwrap()),
             driver: Some("ci/job-1".to_owned()),
             message: None,
+            metrics: Vec::new(),
             is_whole: true,
             is_held_in_workflow: false,
         }
@@ -208,7 +212,8 @@ mod tests {
               "batchPartition": 0,
               "created": "2026-03-02T00:00:00Z",
               "driver": "ci/job-1",
-              "message": null
+              "message": null,
+              "metrics": []
             }
           ]
         }
@@ -239,6 +244,7 @@ mod tests {
           created: "2026-03-02T00:00:00Z"
           driver: ci/job-1
           message: null
+          metrics: []
         "#);
     }
 

@@ -12,6 +12,7 @@ use anstyle::AnsiColor;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
+use crate::plan::gate_point::Phase;
 use crate::report::bars::Bars;
 use crate::report::canvas::Size;
 use crate::report::event::{Event, EventKind, Reporter};
@@ -74,6 +75,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::WorkloadScaled { .. }
             | EventKind::WorkloadRolled { .. }
             | EventKind::Waiting { .. }
+            | EventKind::Measured { phase: Phase::Successful, .. }
             // Draws, unless it was drawn just now; then the next tick does.
             | EventKind::Paused { .. } => self.drawing.set_message(""),
             EventKind::RevisionCreated { .. }
@@ -81,6 +83,9 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::WorkloadCreated { .. }
             | EventKind::Diagnosed { .. }
             | EventKind::BatchReady { .. }
+            | EventKind::Measured { phase: Phase::Inconclusive | Phase::Error | Phase::Failed, .. }
+            | EventKind::GatePassed { .. }
+            | EventKind::Inconclusive { .. }
             | EventKind::Resumed
             | EventKind::Held { .. }
             | EventKind::Suspended { .. }

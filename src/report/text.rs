@@ -7,10 +7,9 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
-use jiff::fmt::friendly::{Spacing, SpanPrinter};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::plan::phrase::{list, list_literals, plural};
+pub use crate::plan::phrase::{format_duration, list, list_literals, plural};
 
 /// Makes text safe for one line: whatever could move the cursor, change colours or reorder the line
 /// becomes visible, so that the evidence stays and the effect does not.
@@ -107,14 +106,6 @@ pub fn elapsed(since: SignedDuration) -> String {
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
     }
-}
-
-/// A duration as it is typed on the command line: `90s` is `1m30s`, ten minutes are `10m`.
-pub fn format_duration(duration: SignedDuration) -> String {
-    /// Hours to milliseconds, without spaces, as `--timeout` reads them.
-    const PRINTER: SpanPrinter = SpanPrinter::new().spacing(Spacing::None);
-    let duration = duration.max(SignedDuration::ZERO);
-    PRINTER.duration_to_string(&SignedDuration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000))
 }
 
 /// How many columns a terminal needs for text, at most: some draw what is joined as one, others side by side.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod batch_gates;
 mod ci_output;
 mod completion;
 mod concurrent_commands;

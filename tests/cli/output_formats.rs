@@ -43,6 +43,7 @@ fn the_final_state_has_every_form() {
       batchPartition: null
       driver: null
       message: null
+      metrics: []
     $ name
     rollout/web
     ");

@@ -19,6 +19,7 @@ use std::path::Path;
 use rollout::cli::commands::{completions, man};
 // What `events` is made of.
 use rollout::plan::action::Side;
+use rollout::plan::gate_point::Phase;
 use rollout::plan::run::{Mode, Purpose};
 use rollout::report::event;
 

@@ -3,6 +3,7 @@
 use rollout::oam::application::{
     Amount, Application, Batch, Component, ComponentKind, Origin, RolloutTrait, Strategy,
 };
+use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::properties::volumes::{Medium, VolumeSource};
@@ -78,7 +79,8 @@ fn the_seeds_manifests() {
                 target_size,
                 batches,
                 batch_partition,
-                strategy
+                strategy,
+                gates: BatchGates::default(),
             })
         );
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use rollout::oam::application::{Amount, Batch, Strategy};
+use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
 use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
@@ -36,6 +37,7 @@ pub(crate) fn desired(target: &str, target_size: u32, batches: &[u32]) -> Desire
         batches: (!batches.is_empty()).then_some(batches),
         partition: None,
         strategy: Strategy::IncreaseFirst,
+        gates: BatchGates::default(),
     }
 }
 

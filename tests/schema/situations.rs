@@ -9,7 +9,7 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 16] = [
+pub(crate) const SITUATIONS: [Situation; 17] = [
     planned,
     to_and_fro,
     going_back,
@@ -23,6 +23,7 @@ pub(crate) const SITUATIONS: [Situation; 16] = [
     several_components,
     applied_as_a_whole,
     held_in_a_workflow,
+    measured,
     refused,
     many_revisions,
     no_server,
@@ -232,6 +233,19 @@ fn held_in_a_workflow(schemas: &Schemas) {
     checked_env.drive("apply v1.yaml", 0);
     checked_env.look();
     checked_env.drive("promote shop", 0);
+}
+
+fn measured(schemas: &Schemas) {
+    let checked_env = CheckedEnv::new(schemas);
+    let metric = "analysis: [{name: errors, successCondition: result < 1, failureCondition: result > 2, \
+         consecutiveErrorLimit: 0, provider: {exec: {command: [cat, errors.json]}}}]";
+    let gated = component("web", 1, 2).batches(&["1", "1"]).rollout(metric);
+    checked_env.env.write("v1.yaml", application("shop", &[gated]));
+    for (value, code) in [("nothing", 3), ("2.5", 3), ("1.5", 0), ("0", 0)] {
+        checked_env.env.write("errors.json", value);
+        checked_env.drive("apply v1.yaml --trust-gates", code);
+        checked_env.look();
+    }
 }
 
 fn refused(schemas: &Schemas) {

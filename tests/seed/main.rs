@@ -72,6 +72,7 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
         "batchPartition": null,
         "driver": null,
         "message": null,
+        "metrics": [],
     }]})
 }
 

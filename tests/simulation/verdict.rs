@@ -64,6 +64,7 @@ pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
             FailureKind::Invalid
             | FailureKind::Refused
             | FailureKind::NotReady
+            | FailureKind::GateFailed
             | FailureKind::Superseded
             | FailureKind::ExternalChange
             | FailureKind::Cluster
@@ -110,6 +111,7 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
         match failure.kind {
             FailureKind::Refused | FailureKind::Invalid => {}
             FailureKind::NotReady
+            | FailureKind::GateFailed
             | FailureKind::Superseded
             | FailureKind::ExternalChange
             | FailureKind::Cluster

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::event::{Event, EventKind, ObjectChange, Progress};
-use super::{Mode, Purpose, Side};
+use super::{Mode, Phase, Purpose, Side};
 
 /// An event of every kind, in an order that could happen.
 pub(crate) fn every_event() -> Vec<Event> {
@@ -71,6 +71,30 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             hints: vec![word("continue with `rollout promote shop`")],
         },
         EventKind::Suspended { step: word("approve"), message: None, hints: Vec::new() },
+        EventKind::Measured {
+            metric: word("errors"),
+            phase: Phase::Successful,
+            value: word("0.02"),
+            taken: 2,
+            count: 5,
+            values: vec![word("0.01"), word("0.02")],
+            point: word("after batch 1 of 2"),
+        },
+        EventKind::Measured {
+            metric: word("errors"),
+            phase: Phase::Error,
+            value: word("no answer after 10s"),
+            taken: 0,
+            count: 5,
+            values: Vec::new(),
+            point: word("after batch 1 of 2"),
+        },
+        EventKind::GatePassed { point: word("after batch 1 of 2") },
+        EventKind::Inconclusive {
+            progress: progress.clone(),
+            reason: word("metric `errors` is inconclusive after batch 1 of 2: NaN"),
+            hints: vec![word("continue with `rollout promote web`")],
+        },
         EventKind::WorkloadDeleted { workload: word("web-v1") },
         EventKind::RevisionsPruned { revisions: vec![word("web-v0")] },
         EventKind::RevisionsPruned { revisions: vec![word("web-v0"), word("web-v1")] },

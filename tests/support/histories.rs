@@ -207,6 +207,7 @@ fn is_legitimate(run: &Run, failing: &[String]) {
                 FailureKind::Refused => true,
                 FailureKind::NotReady => !failing.is_empty(),
                 FailureKind::Invalid
+                | FailureKind::GateFailed
                 | FailureKind::Superseded
                 | FailureKind::ExternalChange
                 | FailureKind::Cluster

@@ -9,7 +9,7 @@
 //! of them on its way. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`]
 //! adds bystanders to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check what
 //! the server saw: [`invariants`] its history, [`preconditions`] the requests, [`end_state`] what is left.
-//! [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] makes up from a seed.
+//! [`probe`] answers hooks and measurements, [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] makes up from a seed.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
@@ -27,6 +27,7 @@ pub(crate) mod invariants;
 pub(crate) mod manifest;
 pub(crate) mod pod_rules;
 pub(crate) mod preconditions;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod redact;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use rollout::cluster::clock::Clock;
 use rollout::cluster::session::{Session, Timeouts};
-use rollout::driver::context::{Context, FailFast, Limits, OnFailure};
+use rollout::driver::context::{Context, FailFast, GateTrust, Limits, OnFailure};
 use rollout::driver::control::{self, Control, Stopper};
 use rollout::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
 use rollout::driver::request::RolloutRequest;
@@ -18,6 +18,7 @@ use rollout::sandbox::fault::RequestInfo;
 use tokio::sync::watch;
 
 use super::fault::{Fate, PASS, Request, Tap, is_effect};
+use super::probe::ScriptedProbe;
 
 /// A process: who it says it is, how long it waits, and what becomes of its requests.
 pub(crate) struct Process {
@@ -25,6 +26,8 @@ pub(crate) struct Process {
     pub(crate) limits: Limits,
     pub(crate) stopper: Stopper,
     pub(crate) tap: Arc<Tap>,
+    /// What answers its hooks and measurements.
+    pub(crate) probe: Rc<ScriptedProbe>,
     control: Control,
     recorder: Rc<RefCell<Recorder>>,
     heard: watch::Receiver<usize>,
@@ -81,9 +84,11 @@ impl Process {
                 fail_fast: FailFast::Off,
                 on_failure: OnFailure::Hold,
                 logs: 8,
+                gates: GateTrust::Trusted,
             },
             stopper,
             tap: Tap::new(script),
+            probe: ScriptedProbe::good(),
             control,
             recorder: Rc::new(RefCell::new(Recorder { events: Vec::new(), heard: sender })),
             heard,
@@ -112,6 +117,7 @@ impl Process {
             control: self.control.clone(),
             identity: self.identity.clone(),
             limits: self.limits,
+            probe: Some(self.probe.clone()),
         };
         let ends = tokio::select! {
             biased;

@@ -8,6 +8,15 @@ use super::scenario::{Act, Scenario, Tried};
 
 use Act::{Apply, ApplyInVain, ApplyUntil, Pods};
 
+const SOAK: &str = "soak: 20s";
+
+const METRIC: &str = "analysis: [{name: errors, interval: 5s, count: 2, metricsRange: {max: 1}, provider: {exec: {command: [errors]}}}]";
+
+const HOOKS: &str = "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
+     {type: pre-batch-rollout, name: before, url: 'http://hooks/before'}, \
+     {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
+     {type: finalize-rollout, name: end, url: 'http://hooks/end'}]";
+
 /// Scenarios of Deployments, one for each revision.
 pub(crate) fn of_deployments() -> Vec<Scenario> {
     let exposing = |version, size, ports| web(version, size).property(ports);
@@ -111,6 +120,14 @@ pub(crate) fn of_deployments() -> Vec<Scenario> {
             [exposing(1, 2, "ports: [{port: 80, expose: true}, {port: 81, name: hidden, expose: true}]")],
         )
         .with_errors(),
+        // Hooks at every point, a soak time and a metric.
+        scenario(
+            "gated",
+            [Apply(vec![web(1, 5)])],
+            [halves(web(2, 5)).rollout(SOAK).rollout(HOOKS).rollout(METRIC)],
+        )
+        .with_errors()
+        .dying_twice(12),
         scenario("tolerant", [Apply(vec![web(1, 4)])], [web(2, 4).batches(&["2", "2"]).max_unavailable(1)]),
     ]
 }

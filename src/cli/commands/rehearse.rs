@@ -10,7 +10,7 @@ use crate::cli::flags::{states, values};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::{Adoption, FailFast, LOG_LINES, Limits, OnFailure, Overrides, apply, rehearse};
+use crate::ops::{Adoption, FailFast, GateTrust, LOG_LINES, Limits, OnFailure, Overrides, apply, rehearse};
 use crate::report::text::plural;
 
 /// Roll out manifests in a sandbox with a copy of the current state
@@ -91,6 +91,7 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
         fail_fast: FailFast::Off,
         on_failure: args.on_failure,
         logs: LOG_LINES,
+        gates: GateTrust::Untrusted,
     };
     let settings = Settings { limits, output: args.output };
     run::run(&copy, settings, ui, async |context| Ok(apply::apply(context, &requests).await)).await

@@ -1,5 +1,6 @@
 //! What every command that talks to an API needs: the connection, and the context of operations over it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cli::connect::client::{self, Access, Connection};
@@ -10,6 +11,7 @@ use crate::cluster::clock::Clock;
 use crate::cluster::session::{Session, Timeouts};
 use crate::ops::Context;
 use crate::ops::component::ComponentSelector;
+use crate::probe::{LiveProbe, Probe};
 
 /// A command's environment.
 pub struct Env {
@@ -33,7 +35,8 @@ impl Env {
         let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
             .with_server(connection.server.clone());
         let identity = global.identity.clone().unwrap_or_else(default_identity);
-        Ok(Self { connection, context: Context::new(session, identity) })
+        let probe: Rc<dyn Probe> = Rc::new(LiveProbe::new(Rc::new(variable)));
+        Ok(Self { connection, context: Context { probe: Some(probe), ..Context::new(session, identity) } })
     }
 
     /// The namespace of names that do not specify one.
@@ -52,10 +55,14 @@ impl Env {
     }
 }
 
+/// A variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// User, host and process: different for every run, and readable for those who wait for it.
 fn default_identity() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "someone".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}/{}", std::process::id())

@@ -14,7 +14,7 @@ use crate::cli::flags::states;
 use crate::cli::flags::values::{self, Batches};
 use crate::ops::manifest::{Amount, Batch};
 use crate::ops::plan::DryRun;
-use crate::ops::{FailFast, Limits, OnFailure, Overrides};
+use crate::ops::{FailFast, GateTrust, Limits, OnFailure, Overrides};
 use crate::report::format::Format;
 
 /// Flags of every command.
@@ -212,6 +212,14 @@ pub struct DeadlineArgs {
     #[arg(default_value = "8", value_parser = values::log_lines, allow_hyphen_values = true)]
     pub logs: u32,
 
+    /// Let gates between batches run commands, and send variables and files in headers
+    ///
+    /// Gates come from the manifest, or from the record of the run in the cluster. Without this flag, a run with such a
+    /// gate is refused.
+    #[arg(long, env = "ROLLOUT_TRUST_GATES", hide_env_values = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::boolean)]
+    pub trust_gates: bool,
+
     /// How long to wait in line.
     #[command(flatten)]
     pub lock: LockArg,
@@ -261,6 +269,7 @@ impl DeadlineArgs {
             fail_fast: if self.fail_fast { FailFast::On } else { FailFast::Off },
             on_failure: OnFailure::Hold,
             logs: self.logs,
+            gates: if self.trust_gates { GateTrust::Trusted } else { GateTrust::Untrusted },
         }
     }
 }

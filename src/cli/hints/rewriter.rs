@@ -34,6 +34,7 @@ impl Reporter for HintRewriter {
         if let EventKind::Failed { hints, .. }
         | EventKind::Held { hints, .. }
         | EventKind::Suspended { hints, .. }
+        | EventKind::Inconclusive { hints, .. }
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {
             match self.reach {

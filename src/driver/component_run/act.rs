@@ -284,6 +284,7 @@ impl ComponentRun<'_> {
             purpose: self.prepared.purpose,
             lease: self.leadership.map(|leadership| leadership.scope).unwrap_or_default(),
             workflow: self.place.clone(),
+            gates: self.prepared.gate_place(observed, &spec, resumes),
         };
         let was_waiting =
             |record: &Record| record.run.workflow.as_ref().is_some_and(|place| place.is_waiting);

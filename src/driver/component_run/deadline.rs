@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use crate::cluster::clock::{Clock, Moment};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::report::text::format_duration;
+use crate::plan::phrase::format_duration;
 
 /// The earliest deadline of a component, which moves with its batches.
 #[derive(Debug, Clone)]
@@ -59,6 +59,9 @@ impl ComponentRun<'_> {
 
     /// What a run that is late was doing, where it was not waiting for pods.
     pub(super) fn obstacle(&self) -> String {
+        if let Some(gate) = &self.gate_wait {
+            return gate.clone();
+        }
         match &self.last_error {
             Some(error) => format!("its writes keep failing: {error}"),
             None => "the API server does not answer".to_owned(),

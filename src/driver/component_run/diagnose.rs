@@ -19,8 +19,8 @@ use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::plan::action::{Action, Waiting};
 use crate::plan::next_action::next_action;
+use crate::plan::phrase::format_duration;
 use crate::report::event::EventKind;
-use crate::report::text::format_duration;
 
 /// When a wait first checks pods. What cannot succeed, such as a wrong image name, shows by then.
 pub(super) const FIRST_CHECK: Duration = Duration::from_secs(3);

@@ -93,6 +93,7 @@ impl ComponentRun<'_> {
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
             FailureKind::NotReady
+            | FailureKind::GateFailed
             | FailureKind::Denied
             | FailureKind::ExternalChange
             | FailureKind::Internal => Some(Outcome::Failed),
@@ -117,6 +118,9 @@ impl ComponentRun<'_> {
             };
             let lost = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
             failure.evidence.extend(lost);
+            if outcome == Outcome::Failed {
+                self.call_final_hooks().await;
+            }
         }
         let may_have_pods = self.gate_wait.is_none();
         if may_have_pods && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {

@@ -23,6 +23,7 @@ use crate::driver::leftovers::Leftover;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects, stamp};
+use crate::oam::batch_gates::BatchGates;
 use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
@@ -163,6 +164,7 @@ impl ComponentRun<'_> {
             batches: vec![FrozenBatch { size: objects.kept_size.unwrap_or(wanted), max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            gates: BatchGates::default(),
             objects: objects.objects.iter().map(|object| object.reference.clone()).collect(),
         }
     }

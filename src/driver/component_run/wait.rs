@@ -74,7 +74,7 @@ impl ComponentRun<'_> {
     }
 
     /// Waits until the Lease can be renewed no more.
-    async fn lease_refused(&self) {
+    pub(super) async fn lease_refused(&self) {
         match self.leadership {
             Some(Leadership { lease, .. }) => lease.refused().await,
             None => std::future::pending().await,

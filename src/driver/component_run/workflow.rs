@@ -14,10 +14,10 @@ use crate::driver::other_application::{OtherApplication, find_application};
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::workflow::behind;
 use crate::oam::workflow::{GateCondition, StepGate};
+use crate::plan::phrase::format_duration;
 use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec, WorkflowPlace};
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
-use crate::report::text::format_duration;
 
 /// How often it is read whether another application is done: it may be in a namespace that nothing here watches.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -71,11 +71,6 @@ impl ComponentRun<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// What a run that is late waits for before it starts.
-    pub(super) fn gate_obstacle(&self) -> String {
-        self.gate_wait.clone().unwrap_or_else(|| self.obstacle())
     }
 
     fn held(&self, step: String, message: Option<String>) -> ComponentOutcome {

@@ -71,6 +71,7 @@ pub(super) fn resolve_manifest(
             batches: rollout.and_then(|rollout| rollout.batches.clone()),
             partition: rollout.and_then(|rollout| rollout.batch_partition),
             strategy: rollout.map(|rollout| rollout.strategy).unwrap_or_default(),
+            gates: rollout.map(|rollout| rollout.gates.clone()).unwrap_or_default(),
         },
         new_revision,
         target,

@@ -4,6 +4,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::request::Gate;
 use crate::driver::resolve::{Present, ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Amount, Batch, Strategy};
+use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::action::Action;
@@ -79,6 +80,7 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
     let desired = Desired {
         batches: Some(batches(spec)),
         partition,
+        gates: spec.gates.clone(),
         ..desired(present, spec, target, spec.target_size)
     };
     Ok(resolved_target(desired, target, run.purpose))
@@ -132,6 +134,7 @@ fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>
         batches: None,
         partition: None,
         strategy: Strategy::IncreaseFirst,
+        gates: BatchGates::default(),
     }
 }
 
@@ -208,7 +211,7 @@ fn batches(spec: &RunSpec) -> Vec<Batch> {
     spec.batches.iter().map(|frozen| batch(frozen.size, frozen.max_unavailable)).collect()
 }
 
-/// In one batch, without a gate, as the recorded run goes about it.
+/// In one batch, without gates, as the recorded run goes about it.
 fn desired(present: &Present<'_>, spec: &RunSpec, target: &StoredRevision, target_size: u32) -> Desired {
     Desired {
         kind: spec.kind,
@@ -221,6 +224,7 @@ fn desired(present: &Present<'_>, spec: &RunSpec, target: &StoredRevision, targe
             FrozenStrategy::IncreaseFirst => Strategy::IncreaseFirst,
             FrozenStrategy::DecreaseFirst => Strategy::DecreaseFirst,
         },
+        gates: BatchGates::default(),
     }
 }
 

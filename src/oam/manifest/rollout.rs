@@ -3,8 +3,12 @@
 //! Decides what of a plan is wrong in any cluster. Sums of whole numbers depend on what runs
 //! and are judged when that is known.
 
+use std::collections::BTreeMap;
+
 use crate::oam::application::{Amount, Batch, RolloutTrait, Strategy};
+use crate::oam::batch_gates::{BatchGates, OneBatchGates};
 use crate::oam::kind::WorkloadKind;
+use crate::oam::manifest::batch_gates;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
@@ -21,12 +25,12 @@ const STRATEGIES: [(&str, Strategy); 2] =
 
 /// Reads the trait's properties; `None` where something is wrong with them.
 pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind) -> Option<RolloutTrait> {
-    let known = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
+    let own = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
+    let known = [&own[..], &batch_gates::OF_TRAIT].concat();
     let object = walk.object_of(at, &known, |name| match name {
         "replicas" => Some("the number of replicas is `targetSize`"),
         "numBatches" => Some("list the batches in `rolloutBatches`"),
         "paused" => Some("stop after a batch with `batchPartition`"),
-        "rolloutWebhooks" | "canaryMetric" => Some("omit it: webhooks and metrics are not supported"),
         _ => None,
     })?;
     let target_revision = match object.get("targetRevision") {
@@ -40,8 +44,8 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind)
         .required(&object, "targetSize", "an integer from 0 to 2147483647")
         .and_then(|at| walk.integer(&at, 0..=MAX_REPLICAS, "an integer"));
     let batches = match object.get("rolloutBatches") {
-        None => Some(None),
-        Some(at) => read_batches(walk, &at).map(Some),
+        None => Some((None, BTreeMap::new())),
+        Some(at) => read_batches(walk, &at).map(|(batches, gates)| (Some(batches), gates)),
     };
     let batch_partition = match object.get("batchPartition") {
         None => Some(None),
@@ -51,13 +55,16 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind)
         None => Some(Strategy::default()),
         Some(at) => walk.choice(&at, &STRATEGIES),
     };
+    let gates = batch_gates::read_gates(walk, &object);
+    let (batches, of_batches) = batches?;
     Some(RolloutTrait {
         kind,
         target_revision: target_revision?,
         target_size: target_size?,
-        batches: batches?,
+        batches,
         batch_partition: batch_partition?,
         strategy: strategy?,
+        gates: BatchGates { batches: of_batches, ..gates? },
     })
 }
 
@@ -73,7 +80,7 @@ fn read_partition(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u32> {
     walk.integer(at, 0..=MAX_REPLICAS, "an integer")
 }
 
-fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Batch>> {
+fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<(Vec<Batch>, BTreeMap<u32, OneBatchGates>)> {
     let items = walk.list(at, "a list of batches")?;
     if items.is_empty() {
         walk.refuse_with(
@@ -87,15 +94,18 @@ fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Batch>> {
         walk.refuse(at, format!("found {} batches, expected at most {MAX_BATCHES}", items.len()));
         return None;
     }
-    let batches: Vec<Option<Batch>> = items.iter().map(|item| read_batch(walk, item)).collect();
-    let batches: Vec<Batch> = batches.into_iter().collect::<Option<_>>()?;
+    let read: Vec<Option<(Batch, OneBatchGates)>> = items.iter().map(|item| read_batch(walk, item)).collect();
+    let (batches, gates): (Vec<Batch>, Vec<OneBatchGates>) = read.into_iter().collect::<Option<_>>()?;
     check_percentages(walk, at, &batches)?;
-    Some(batches)
+    let gates = (0..).zip(gates).filter(|(_, gates)| *gates != OneBatchGates::default()).collect();
+    Some((batches, gates))
 }
 
-fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Batch> {
-    let object = walk.object_of(at, &["replicas", "maxUnavailable"], |name| match name {
-        "batchRolloutWebhooks" | "podList" | "instanceInterval" | "canaryMetric" => Some("omit it"),
+fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<(Batch, OneBatchGates)> {
+    let known = [&["replicas", "maxUnavailable"][..], &batch_gates::OF_BATCH].concat();
+    let object = walk.object_of(at, &known, |name| match name {
+        "instanceInterval" => Some("omit it; `soak` waits after the batch"),
+        "podList" => Some("omit it"),
         _ => None,
     })?;
     let replicas = walk
@@ -105,7 +115,8 @@ fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Batch> {
         None => Some(Amount::Count(0)),
         Some(at) => read_amount(walk, &at),
     };
-    Some(Batch { replicas: replicas?, max_unavailable: max_unavailable? })
+    let gates = batch_gates::read_batch_gates(walk, &object);
+    Some((Batch { replicas: replicas?, max_unavailable: max_unavailable? }, gates?))
 }
 
 fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {

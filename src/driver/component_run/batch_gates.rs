@@ -1,0 +1,227 @@
+//! The gates between the batches: hooks are called, metrics measured, and time passes.
+//!
+//! A gate is part of the run's turn: after every change of the component, the planner decides again whether the batch still
+//! is ready. What a point has led to is recorded when all its gates are passed, so a process that resumes the run begins
+//! the point under way again.
+
+mod hooks;
+mod metrics;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cluster::clock::Moment;
+use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::wait::REMIND_EVERY;
+use crate::driver::outcome::{Failure, FailureKind, HoldPoint};
+use crate::oam::batch_gates::Window;
+use crate::plan::action::Action;
+use crate::plan::gate_point::{BatchGate, GatePoint, due_point, gates_at};
+use crate::plan::observed::Observed;
+use crate::plan::phrase::format_duration;
+use crate::plan::run::RunSpec;
+use crate::plan::window::next_opening;
+use crate::report::event::{EventKind, Progress};
+
+use metrics::MetricProgress;
+
+/// How long a request or a command may take.
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the gates say about an action.
+pub(super) enum GateTurn {
+    /// It may be taken.
+    Open,
+    /// Something has happened at a gate: plan again.
+    Again,
+    /// The run is held there.
+    Held(HoldPoint),
+}
+
+/// The gates of the point under way.
+pub(super) struct GateVisit {
+    point: GatePoint,
+    /// The index of the gate under way.
+    gate: usize,
+    /// When that was begun, or the soak time last began.
+    since: Moment,
+    /// When the hook under way is called, or called again.
+    due: Moment,
+    /// Why the hook did not let the run continue.
+    obstacle: Option<String>,
+    metrics: Vec<MetricProgress>,
+    /// What was reported of the wait, and when to report it again.
+    notice: Option<(String, Moment)>,
+}
+
+impl GateVisit {
+    fn new(point: GatePoint, now: Moment) -> Self {
+        Self { point, gate: 0, since: now, due: now, obstacle: None, metrics: Vec::new(), notice: None }
+    }
+
+    fn advance(&mut self, gates: usize, now: Moment) {
+        *self = Self { gate: self.gate + gates, ..Self::new(self.point, now) };
+    }
+}
+
+impl ComponentRun<'_> {
+    /// Passes the gates before an action, a step at a time.
+    pub(super) async fn gate_turn(
+        &mut self,
+        observed: &Observed,
+        action: &Action,
+    ) -> Result<GateTurn, Failure> {
+        let Some(run) = observed.record.as_ref().map(|record| &record.run) else { return Ok(GateTurn::Open) };
+        let Some(probe) = self.context.probe.clone().filter(|_| !run.spec.gates.is_empty()) else {
+            return Ok(GateTurn::Open);
+        };
+        let now = self.context.session.clock().moment();
+        let Some(point) = due_point(&run.spec, run.gates.passed, action) else {
+            // A pod that becomes unready restarts the soak time.
+            if let Some(visit) = &mut self.gate_visit {
+                visit.since = now;
+            }
+            self.gate_wait = None;
+            return Ok(GateTurn::Open);
+        };
+        // The deadline of a batch is for its pods.
+        self.batch = None;
+        self.move_deadline();
+        if self.gate_visit.as_ref().is_none_or(|visit| visit.point != point) {
+            self.gate_visit = Some(GateVisit::new(point, now));
+        }
+        let gates = gates_at(&run.spec.gates, point);
+        let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate);
+        match gates.get(at) {
+            None => self.leave_point(point, &run.spec).await.map(|()| GateTurn::Again),
+            Some(BatchGate::Window(window)) => self.window_turn(observed, point, window).await,
+            Some(BatchGate::Soak(seconds)) => self.soak_turn(observed, point, *seconds).await,
+            Some(BatchGate::Hook(hook)) => self.hook_turn(&*probe, observed, point, hook).await,
+            Some(BatchGate::Metric(_)) => {
+                let is_metric = |gate: &&BatchGate<'_>| matches!(gate, BatchGate::Metric(_));
+                let metrics: Vec<_> = gates[at..]
+                    .iter()
+                    .take_while(is_metric)
+                    .filter_map(|gate| match gate {
+                        BatchGate::Metric(metric) => Some(*metric),
+                        BatchGate::Window(_) | BatchGate::Soak(_) | BatchGate::Hook(_) => None,
+                    })
+                    .collect();
+                self.metrics_turn(&*probe, observed, point, &metrics).await
+            }
+        }
+    }
+
+    /// Records that all gates of a point are passed.
+    async fn leave_point(&mut self, point: GatePoint, spec: &RunSpec) -> Result<(), Failure> {
+        let passed = point.ordinal(spec).saturating_add(1);
+        self.amend(|run| {
+            run.gates.passed = run.gates.passed.max(passed);
+            run.gates.held_at = None;
+        })
+        .await?;
+        (self.gate_visit, self.gate_wait) = (None, None);
+        self.emit(EventKind::GatePassed { point: point.phrase(spec.batches.len()) });
+        Ok(())
+    }
+
+    async fn window_turn(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        window: &Window,
+    ) -> Result<GateTurn, Failure> {
+        let now = self.context.session.clock().now();
+        let opening =
+            next_opening(window, now).map_err(|reason| Failure::new(FailureKind::GateFailed, reason))?;
+        let left = Duration::try_from(opening.duration_since(now)).unwrap_or_default();
+        if left.is_zero() {
+            self.advance_gate(1);
+            return Ok(GateTurn::Again);
+        }
+        let on = format!("the window, which opens at {},", shown_time(opening));
+        self.wait_at_gate(observed, point, on, left).await?;
+        Ok(GateTurn::Again)
+    }
+
+    async fn soak_turn(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        seconds: u64,
+    ) -> Result<GateTurn, Failure> {
+        let now = self.context.session.clock().moment();
+        let since = self.gate_visit.as_ref().map_or(now, |visit| visit.since);
+        let end = since.plus(Duration::from_secs(seconds));
+        let left = end.saturating_since(now);
+        if left.is_zero() {
+            self.advance_gate(1);
+            return Ok(GateTurn::Again);
+        }
+        let whole = Duration::from_secs(seconds).try_into().unwrap_or_default();
+        let on = format!("the soak time of {}", format_duration(whole));
+        self.wait_at_gate(observed, point, on, left).await?;
+        Ok(GateTurn::Again)
+    }
+
+    fn advance_gate(&mut self, gates: usize) {
+        let now = self.context.session.clock().moment();
+        if let Some(visit) = &mut self.gate_visit {
+            visit.advance(gates, now);
+        }
+        self.gate_wait = None;
+    }
+
+    /// Waits at a gate, until something changes or for so long, and reports for what.
+    async fn wait_at_gate(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        on: String,
+        at_most: Duration,
+    ) -> Result<(), Failure> {
+        let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
+        let on = format!("{on} {}", point.phrase(batches));
+        let mut changes = self.watch.cache.changes_of(&self.prepared.component);
+        let mut words = self.watch.records.changes_of(&self.prepared.component);
+        // Whatever changed between the observation and this line must not be missed.
+        let has_news =
+            self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());
+        if has_news || self.workloads_seen() != observed.workloads {
+            return Ok(());
+        }
+        self.check_deadline(&on)?;
+        let clock = self.context.session.clock();
+        let now = clock.moment();
+        let reported = self.gate_visit.as_mut().and_then(|visit| visit.notice.take());
+        let notice = match reported.filter(|(reported, due)| *reported == on && now < *due) {
+            Some(notice) => notice,
+            None => {
+                let progress = Progress { batches: 0, ..self.progress(observed) };
+                self.emit(EventKind::Waiting { progress, on: on.clone() });
+                (on.clone(), now.plus(REMIND_EVERY))
+            }
+        };
+        let until = now.plus(at_most).min(notice.1);
+        if let Some(visit) = &mut self.gate_visit {
+            visit.notice = Some(notice);
+        }
+        self.gate_wait = Some(on);
+        tokio::select! {
+            biased;
+            _ = changes.changed() => {}
+            _ = words.changed() => {}
+            () = self.context.control.stopped() => {}
+            () = clock.until(Some(until)) => {}
+            () = self.lease_refused() => {}
+            () = clock.until(self.run_deadline) => {}
+        }
+        Ok(())
+    }
+}
+
+/// A moment to the minute, in UTC.
+fn shown_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

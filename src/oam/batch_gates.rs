@@ -1,0 +1,359 @@
+//! Gates of a run in batches: what it calls, measures and waits for between its batches.
+//!
+//! Hooks are those of the `rollout` trait of KubeVela 1.3. Metrics have the names and the meaning that they have in an
+//! AnalysisTemplate of Argo Rollouts. A run keeps its gates in its record, so they hold no secret: a header's value may be
+//! read from the environment or from a file when it is sent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+/// The gates of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BatchGates {
+    /// Hooks of the run, and of each batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// How long each batch must stay ready, in seconds; 0 is not at all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub soak_seconds: u64,
+    /// What is measured after each batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+    /// When batches may begin; `None` is at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Those of single batches, by their zero-based index.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub batches: BTreeMap<u32, OneBatchGates>,
+}
+
+/// The gates of one batch, beside those of each.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OneBatchGates {
+    /// Its hooks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// How long it must stay ready, in seconds; `None` is as long as each batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soak_seconds: Option<u64>,
+    /// What is measured after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl BatchGates {
+    /// A gate that uses the machine of `rollout`: it runs a command, or sends a variable or a file in a header.
+    #[must_use]
+    pub fn local_access(&self) -> Option<String> {
+        let single = || self.batches.values();
+        let hooks = self.hooks.iter().chain(single().flat_map(|batch| &batch.hooks));
+        let metrics = self.metrics.iter().chain(single().flat_map(|batch| &batch.metrics));
+        let of_hook =
+            |hook: &Hook| local_header(&hook.headers).map(|what| format!("hook `{}` {what}", hook.name));
+        let of_metric = |metric: &Metric| {
+            let what = match &metric.provider {
+                Provider::Prometheus { headers, .. } | Provider::Web { headers, .. } => local_header(headers),
+                Provider::Exec { command } => {
+                    command.first().map(|program| format!("runs the command `{program}`"))
+                }
+            };
+            what.map(|what| format!("metric `{}` {what}", metric.name))
+        };
+        hooks.filter_map(of_hook).chain(metrics.filter_map(of_metric)).next()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn local_header(headers: &[Header]) -> Option<String> {
+    headers.iter().find_map(|header| match &header.value {
+        HeaderValue::Text(_) => None,
+        HeaderValue::Env(name) => Some(format!("sends the variable `{name}`")),
+        HeaderValue::File(path) => Some(format!("sends the file `{path}`")),
+    })
+}
+
+/// When a hook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookType {
+    /// Before the run changes anything.
+    InitializeRollout,
+    /// Before a batch.
+    PreBatchRollout,
+    /// After a batch, when its pods are ready.
+    PostBatchRollout,
+    /// At the end of the run, whether it succeeded or failed.
+    FinalizeRollout,
+}
+
+impl HookType {
+    /// As the manifest spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InitializeRollout => "initialize-rollout",
+            Self::PreBatchRollout => "pre-batch-rollout",
+            Self::PostBatchRollout => "post-batch-rollout",
+            Self::FinalizeRollout => "finalize-rollout",
+        }
+    }
+}
+
+/// An HTTP request that has to be answered before the run continues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hook {
+    /// When it is called.
+    #[serde(rename = "type")]
+    pub hook_type: HookType,
+    /// Its name.
+    pub name: String,
+    /// Where it is: an `http` or `https` address.
+    pub url: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The statuses that let the run continue; empty is every one up to 202. From 500 on, none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected_status: Vec<u16>,
+    /// What its body carries besides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// Its headers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+}
+
+/// A header of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name.
+    pub key: String,
+    /// What it says.
+    pub value: HeaderValue,
+}
+
+/// What a header says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HeaderValue {
+    /// This text.
+    Text(String),
+    /// What a variable of the environment of `rollout` says.
+    Env(String),
+    /// What a file says on the machine of `rollout`, without white space around it.
+    File(String),
+}
+
+/// Something that is measured, and what is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metric {
+    /// Its name.
+    pub name: String,
+    /// Seconds before the first measurement, counted from when the batch is ready.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub initial_delay_seconds: u64,
+    /// Seconds between measurements.
+    pub interval_seconds: u64,
+    /// How many measurements are taken; at least 1.
+    pub count: u32,
+    /// What is good of a value.
+    #[serde(default)]
+    pub condition: Condition,
+    /// How many measurements may fail.
+    #[serde(default)]
+    pub failure_limit: u32,
+    /// How many measurements may be inconclusive.
+    #[serde(default)]
+    pub inconclusive_limit: u32,
+    /// How many measurements in a row may have no value.
+    pub consecutive_error_limit: u32,
+    /// Where its values come from.
+    pub provider: Provider,
+}
+
+/// What is good of a value. Where nothing is given, every value is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition {
+    /// The least that each number of the result may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<Number>,
+    /// The most that each number of the result may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<Number>,
+    /// An expression over `result` that is true of a good value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<String>,
+    /// An expression over `result` that is true of a bad value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// Where values come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Provider {
+    /// An instant query to Prometheus; the result is a list of numbers, or one number.
+    Prometheus {
+        /// The server, such as `http://prometheus:9090`.
+        address: String,
+        /// The query. See [`crate::oam::batch_gates::PLACEHOLDERS`].
+        query: String,
+        /// Headers of the request.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        headers: Vec<Header>,
+    },
+    /// JSON over HTTP.
+    Web {
+        /// Where it is.
+        url: String,
+        /// The HTTP method.
+        method: String,
+        /// Headers of the request.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        headers: Vec<Header>,
+        /// What is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+        /// Which part of the answer is the result, such as `{$.data.rate}`; `None` is all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        json_path: Option<String>,
+    },
+    /// A command that runs where `rollout` runs. Its JSON on stdout is the result; where it exits with another code than 0,
+    /// there is none.
+    Exec {
+        /// The program and its arguments; never empty.
+        command: Vec<String>,
+    },
+}
+
+/// What queries, addresses, bodies and arguments may name in double braces, such as `{{revision}}`.
+pub const PLACEHOLDERS: [&str; 6] = ["application", "component", "namespace", "revision", "source", "batch"];
+
+/// When batches may begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    /// The days, Monday first; never empty.
+    pub days: Vec<Weekday>,
+    /// From when, in minutes since midnight.
+    pub from: u16,
+    /// Until when, exclusive; more than `from`.
+    pub to: u16,
+    /// The time zone, an IANA name such as `Europe/Berlin`.
+    pub zone: String,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Weekday {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
+}
+
+/// The JSON pointer of a path such as `{$.data.items[0].rate}`; `None` where it is no such path.
+#[must_use]
+pub fn json_pointer(path: &str) -> Option<String> {
+    let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
+    let mut rest = inner.strip_prefix('$').unwrap_or(inner);
+    let mut pointer = String::new();
+    while !rest.is_empty() {
+        let (segment, after) = if let Some(inner) = rest.strip_prefix('[') {
+            let (index, after) = inner.split_once(']')?;
+            (index.parse::<usize>().ok()?.to_string(), after)
+        } else {
+            let name = rest.strip_prefix('.')?;
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            let (name, after) = name.split_at(end);
+            let is_name = !name.is_empty() && !name.contains(['*', '?', '(', ' ']);
+            (is_name.then(|| name.replace('~', "~0").replace('/', "~1"))?, after)
+        };
+        pointer.push('/');
+        pointer.push_str(&segment);
+        rest = after;
+    }
+    Some(pointer)
+}
+
+/// The first name in double braces that is none of [`PLACEHOLDERS`].
+#[must_use]
+pub fn unknown_placeholder(text: &str) -> Option<String> {
+    let names = text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()));
+    names.into_iter().find(|name| !PLACEHOLDERS.contains(name)).map(str::to_owned)
+}
+
+/// A text with the names in double braces filled in.
+#[must_use]
+pub fn fill_in(text: &str, values: &BTreeMap<&str, String>) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, inside, after)) = rest.split_once("{{").and_then(|(before, rest)| {
+        let (inside, after) = rest.split_once("}}")?;
+        Some((before, inside, after))
+    }) {
+        filled.push_str(before);
+        match values.get(inside.trim()) {
+            Some(value) => filled.push_str(value),
+            None => filled.push_str(&format!("{{{{{inside}}}}}")),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_pointers() {
+        let cases = [
+            ("{$.data.rate}", Some("/data/rate")),
+            ("$.items[0].a/b", Some("/items/0/a~1b")),
+            ("{$}", Some("")),
+            ("{.a}", Some("/a")),
+            ("data", None),
+            ("{$.items[*].a}", None),
+            ("{$..a}", None),
+        ];
+        for (path, pointer) in cases {
+            assert_eq!(json_pointer(path).as_deref(), pointer, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_in_braces_are_filled_in() {
+        let values = BTreeMap::from([("revision", "web-v2".to_owned())]);
+        let query = "rate{pod=~\"{{ revision }}-.*\"} {{other}}";
+        assert_eq!(fill_in(query, &values), "rate{pod=~\"web-v2-.*\"} {{other}}");
+        assert_eq!(unknown_placeholder(query).as_deref(), Some("other"));
+        assert_eq!(unknown_placeholder("{{revision}} {{batch}}"), None);
+    }
+}

@@ -1,0 +1,265 @@
+//! The gates of the `rollout` trait: hooks, metrics, soak times and windows.
+
+mod metrics;
+
+use std::collections::BTreeMap;
+
+use crate::oam::batch_gates::{
+    BatchGates, Header, HeaderValue, Hook, HookType, OneBatchGates, Weekday, Window,
+};
+use crate::oam::manifest::names;
+use crate::oam::manifest::walk::{At, Object, Walk};
+
+/// The fields of the trait that are gates.
+pub(super) const OF_TRAIT: [&str; 5] = ["rolloutWebhooks", "canaryMetric", "analysis", "soak", "window"];
+
+/// The fields of a batch that are gates.
+pub(super) const OF_BATCH: [&str; 4] = ["batchRolloutWebhooks", "canaryMetric", "analysis", "soak"];
+
+const TYPES: [(&str, HookType); 4] = [
+    ("initialize-rollout", HookType::InitializeRollout),
+    ("pre-batch-rollout", HookType::PreBatchRollout),
+    ("post-batch-rollout", HookType::PostBatchRollout),
+    ("finalize-rollout", HookType::FinalizeRollout),
+];
+
+const OF_BATCH_TYPES: [(&str, HookType); 2] = [TYPES[1], TYPES[2]];
+
+const METHODS: [(&str, &str); 5] =
+    [("POST", "POST"), ("GET", "GET"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE")];
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("Mon", Weekday::Mon),
+    ("Tue", Weekday::Tue),
+    ("Wed", Weekday::Wed),
+    ("Thu", Weekday::Thu),
+    ("Fri", Weekday::Fri),
+    ("Sat", Weekday::Sat),
+    ("Sun", Weekday::Sun),
+];
+
+const ADDRESS: &str = "an address such as `https://example.com/hook`";
+
+const DURATION: &str = "a duration such as `30s` or `1h30m`";
+
+/// Reads the gates of the trait, but for those of single batches.
+pub(super) fn read_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<BatchGates> {
+    let hooks = read_hooks(walk, object, "rolloutWebhooks", &TYPES);
+    let metrics = metrics::read_metrics(walk, object);
+    let soak = optional(object, "soak", |at| read_duration(walk, at));
+    let window = optional(object, "window", |at| read_window(walk, at));
+    Some(BatchGates {
+        hooks: hooks?,
+        soak_seconds: soak?.unwrap_or(0),
+        metrics: metrics?,
+        window: window?,
+        batches: BTreeMap::new(),
+    })
+}
+
+/// Reads the gates of one batch.
+pub(super) fn read_batch_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<OneBatchGates> {
+    let hooks = read_hooks(walk, object, "batchRolloutWebhooks", &OF_BATCH_TYPES);
+    let metrics = metrics::read_metrics(walk, object);
+    let soak = optional(object, "soak", |at| read_duration(walk, at));
+    Some(OneBatchGates { hooks: hooks?, soak_seconds: soak?, metrics: metrics? })
+}
+
+/// A field that may be absent: `Some(None)` then, and `None` where it is wrong.
+fn optional<'n, T>(
+    object: &Object<'n>,
+    name: &str,
+    read: impl FnOnce(&At<'n>) -> Option<T>,
+) -> Option<Option<T>> {
+    match object.get(name) {
+        None => Some(None),
+        Some(at) => read(&at).map(Some),
+    }
+}
+
+/// The entries of a list that may be absent.
+fn read_list<'n, T>(
+    walk: &mut Walk<'_>,
+    object: &Object<'n>,
+    (name, expected): (&str, &str),
+    mut read: impl FnMut(&mut Walk<'_>, &At<'n>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(at) = object.get(name) else { return Some(Vec::new()) };
+    let items = walk.list(&at, expected)?;
+    let entries: Vec<Option<T>> = items.iter().map(|item| read(walk, item)).collect();
+    entries.into_iter().collect()
+}
+
+fn read_hooks(
+    walk: &mut Walk<'_>,
+    object: &Object<'_>,
+    field: &str,
+    types: &[(&str, HookType)],
+) -> Option<Vec<Hook>> {
+    read_list(walk, object, (field, "a list of hooks"), |walk, at| read_hook(walk, at, types))
+}
+
+fn read_hook(walk: &mut Walk<'_>, at: &At<'_>, types: &[(&str, HookType)]) -> Option<Hook> {
+    let known = ["type", "name", "url", "method", "expectedStatus", "metadata", "headers"];
+    let object = walk.object_of(at, &known, |_| None)?;
+    let hook_type =
+        walk.required(&object, "type", "the type of the hook").and_then(|at| walk.choice(&at, types));
+    let name = read_name(walk, &object);
+    let url = walk.required(&object, "url", ADDRESS).and_then(|at| read_address(walk, &at));
+    let method = optional(&object, "method", |at| walk.choice(at, &METHODS));
+    let expected_status =
+        read_list(walk, &object, ("expectedStatus", "a list of HTTP statuses"), |walk, at| {
+            walk.integer(at, 100..=599, "a status").and_then(|status| u16::try_from(status).ok())
+        });
+    let metadata = match object.get("metadata") {
+        None => Some(BTreeMap::new()),
+        Some(at) => read_texts(walk, &at),
+    };
+    let headers = read_headers(walk, &object);
+    Some(Hook {
+        hook_type: hook_type?,
+        name: name?,
+        url: url?,
+        method: method?.unwrap_or("POST").to_owned(),
+        expected_status: expected_status?,
+        metadata: metadata?,
+        headers: headers?,
+    })
+}
+
+fn read_texts(walk: &mut Walk<'_>, at: &At<'_>) -> Option<BTreeMap<String, String>> {
+    let object = walk.object(at)?;
+    let entries: Vec<Option<(String, String)>> = object
+        .entries()
+        .map(|(name, _, value)| Some((name.to_owned(), walk.text(&value, "a string")?.to_owned())))
+        .collect();
+    entries.into_iter().collect()
+}
+
+fn read_name(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<String> {
+    let at = walk.required(object, "name", names::LABEL)?;
+    walk.checked(&at, names::LABEL, names::is_label).map(str::to_owned)
+}
+
+fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
+    let text = walk.text(at, ADDRESS)?;
+    if is_address(text) {
+        return Some(text.to_owned());
+    }
+    walk.refuse(at, format!("found {}, expected {ADDRESS}", walk.found(at.node)));
+    None
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|address| {
+        address.host().is_some() && matches!(address.scheme_str(), Some("http" | "https"))
+    })
+}
+
+/// A duration in whole seconds.
+fn read_duration(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
+    let text = walk.text(at, DURATION)?;
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let seconds = parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok());
+    if seconds.is_none() {
+        walk.refuse(at, format!("found {}, expected {DURATION}", walk.found(at.node)));
+    }
+    seconds
+}
+
+fn read_headers(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Header>> {
+    read_list(walk, object, ("headers", "a list of headers"), read_header)
+}
+
+fn read_header(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Header> {
+    let object = walk.object_of(at, &["key", "value", "valueFrom"], |_| None)?;
+    let key = walk.required(&object, "key", "a header's name").and_then(|at| {
+        let expected = "a header's name, such as `Authorization`";
+        walk.checked(&at, expected, |text| text.parse::<http::HeaderName>().is_ok())
+    });
+    let value = match (object.get("value"), object.get("valueFrom")) {
+        (Some(at), None) => {
+            let expected = "text without line breaks";
+            let is_value = |text: &str| text.parse::<http::HeaderValue>().is_ok();
+            walk.checked(&at, expected, is_value).map(|text| HeaderValue::Text(text.to_owned()))
+        }
+        (None, Some(at)) => read_source(walk, &at),
+        (Some(_), Some(at)) => {
+            walk.refuse_with(&at, "found beside `value`", "omit one of them");
+            None
+        }
+        (None, None) => {
+            walk.refuse(at, "missing one of `value`, `valueFrom`");
+            None
+        }
+    };
+    Some(Header { key: key?.to_owned(), value: value? })
+}
+
+fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HeaderValue> {
+    let object = walk.object_of(at, &["env", "file"], |name| match name {
+        "secretKeyRef" => Some("the secret is read on the machine of `rollout`: name a variable or a file"),
+        _ => None,
+    })?;
+    match (object.get("env"), object.get("file")) {
+        (Some(at), None) => {
+            walk.checked(&at, names::ENV, names::is_env).map(|name| HeaderValue::Env(name.to_owned()))
+        }
+        (None, Some(at)) => walk.text(&at, "a path").map(|path| HeaderValue::File(path.to_owned())),
+        (Some(_), Some(_)) | (None, None) => {
+            walk.refuse(at, "expected one of `env`, `file`");
+            None
+        }
+    }
+}
+
+fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
+    let object = walk.object_of(at, &["days", "from", "to", "zone"], |_| None)?;
+    let days = match object.get("days") {
+        None => Some(DAYS[..5].iter().map(|(_, day)| *day).collect()),
+        Some(at) => read_days(walk, &at),
+    };
+    let mut time = |name: &str| {
+        let expected = "a time of day such as \"09:00\", in quotes";
+        let at = walk.required(&object, name, expected)?;
+        let text = walk.text(&at, expected)?;
+        let minutes = minutes(text);
+        if minutes.is_none() {
+            walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
+        }
+        minutes
+    };
+    let (from, to) = (time("from"), time("to"));
+    let zone = walk.required(&object, "zone", "a time zone such as `Europe/Berlin`").and_then(|at| {
+        let expected = "a time zone such as `Europe/Berlin` or `UTC`";
+        walk.checked(&at, expected, |name| jiff::tz::TimeZone::get(name).is_ok())
+    });
+    let window = Window { days: days?, from: from?, to: to?, zone: zone?.to_owned() };
+    if window.from >= window.to {
+        walk.refuse_with(at, "`from` is not before `to`", "a window ends on the day on which it begins");
+        return None;
+    }
+    Some(window)
+}
+
+fn read_days(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Weekday>> {
+    let items = walk.list(at, "a list of days such as [Mon, Tue]")?;
+    if items.is_empty() {
+        walk.refuse(at, "found an empty list, expected at least one day");
+        return None;
+    }
+    let days: Vec<Option<Weekday>> = items.iter().map(|item| walk.choice(item, &DAYS)).collect();
+    let mut days = days.into_iter().collect::<Option<Vec<Weekday>>>()?;
+    days.sort_unstable();
+    days.dedup();
+    Some(days)
+}
+
+/// Minutes since midnight; 24:00 is the end of the day.
+fn minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |text: &str| (text.len() == 2).then(|| text.parse::<u16>().ok()).flatten();
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let all = hours * 60 + minutes;
+    (minutes < 60 && all <= 24 * 60).then_some(all)
+}

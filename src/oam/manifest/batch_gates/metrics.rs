@@ -1,0 +1,229 @@
+//! `analysis` and `canaryMetric`: what is measured after a batch.
+
+use serde_json::Number;
+
+use super::{ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name};
+use crate::oam::batch_gates::{
+    Condition, Metric, PLACEHOLDERS, Provider, fill_in, json_pointer, unknown_placeholder,
+};
+use crate::oam::manifest::node::NodeValue;
+use crate::oam::manifest::walk::{At, Object, Walk};
+
+/// How many measurements in a row may have no value, unless the manifest says otherwise: as in Argo Rollouts.
+const CONSECUTIVE_ERROR_LIMIT: u32 = 4;
+
+/// Measurements are this far apart, unless the manifest says otherwise.
+const INTERVAL_SECONDS: u64 = 60;
+
+/// The most measurements of a metric.
+const MOST: u32 = 10_000;
+
+/// Which field a metric stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `analysis`.
+    Analysis,
+    /// `canaryMetric`, as the original spells it.
+    Canary,
+}
+
+/// Reads both lists.
+pub(super) fn read_metrics(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Metric>> {
+    let mut read = |field, form| {
+        read_list(walk, object, (field, "a list of metrics"), |walk, at| read_metric(walk, at, form))
+    };
+    let (analysis, canary) = (read("analysis", Form::Analysis), read("canaryMetric", Form::Canary));
+    let metrics = [analysis?, canary?].concat();
+    let repeated = metrics
+        .iter()
+        .enumerate()
+        .find(|(index, metric)| metrics[..*index].iter().any(|other| other.name == metric.name));
+    if let Some((_, metric)) = repeated {
+        walk.refuse(&object.at, format!("the metric `{}` appears twice", metric.name));
+        return None;
+    }
+    Some(metrics)
+}
+
+fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
+    let known: &[&str] = match form {
+        Form::Analysis => &[
+            "name",
+            "interval",
+            "initialDelay",
+            "count",
+            "successCondition",
+            "failureCondition",
+            "failureLimit",
+            "inconclusiveLimit",
+            "consecutiveErrorLimit",
+            "metricsRange",
+            "provider",
+        ],
+        Form::Canary => &["name", "interval", "metricsRange", "provider"],
+    };
+    let object = walk.object_of(at, known, |name| match (name, form) {
+        ("templateRef", Form::Canary) => Some("write the query in `provider`"),
+        _ => None,
+    })?;
+    let name = read_name(walk, &object);
+    let interval = optional(&object, "interval", |at| read_duration(walk, at));
+    let initial_delay = optional(&object, "initialDelay", |at| read_duration(walk, at));
+    let mut number =
+        |name: &str, least: u32| optional(&object, name, |at| walk.integer(at, least..=MOST, "an integer"));
+    let (count, failure_limit) = (number("count", 1), number("failureLimit", 0));
+    let (inconclusive_limit, errors) = (number("inconclusiveLimit", 0), number("consecutiveErrorLimit", 0));
+    let condition = read_condition(walk, &object, form);
+    let provider = walk
+        .required(&object, "provider", "one of `prometheus`, `web`, `exec`")
+        .and_then(|at| read_provider(walk, &at));
+    Some(Metric {
+        name: name?,
+        initial_delay_seconds: initial_delay?.unwrap_or(0),
+        interval_seconds: interval?.unwrap_or(INTERVAL_SECONDS).max(1),
+        count: count?.unwrap_or(1),
+        condition: condition?,
+        failure_limit: failure_limit?.unwrap_or(0),
+        inconclusive_limit: inconclusive_limit?.unwrap_or(0),
+        consecutive_error_limit: errors?.unwrap_or(CONSECUTIVE_ERROR_LIMIT),
+        provider: provider?,
+    })
+}
+
+fn read_condition(walk: &mut Walk<'_>, object: &Object<'_>, form: Form) -> Option<Condition> {
+    let (mut min, mut max) = (Some(None), Some(None));
+    if let Some(at) = object.get("metricsRange") {
+        let range = walk.object_of(&at, &["min", "max"], |_| None)?;
+        min = optional(&range, "min", |at| read_bound(walk, at));
+        max = optional(&range, "max", |at| read_bound(walk, at));
+    }
+    let success = optional(object, "successCondition", |at| read_expression(walk, at));
+    let failure = optional(object, "failureCondition", |at| read_expression(walk, at));
+    let condition = Condition { min: min?, max: max?, success: success?, failure: failure? };
+    if condition == Condition::default() {
+        let expected = match form {
+            Form::Analysis => "missing one of `successCondition`, `failureCondition`, `metricsRange`",
+            Form::Canary => "missing `metricsRange` with `min` or `max`",
+        };
+        walk.refuse(&object.at, expected);
+        return None;
+    }
+    Some(condition)
+}
+
+/// A bound, which the original takes as a number or as text.
+fn read_bound(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Number> {
+    let number = match &at.node.value {
+        NodeValue::Int(number) => i64::try_from(*number).ok().map(Number::from),
+        NodeValue::Float(number) => Number::from_f64(*number),
+        NodeValue::Text(text) => text.parse().ok().and_then(Number::from_f64),
+        NodeValue::Null | NodeValue::Bool(_) | NodeValue::List(_) | NodeValue::Map(_) => None,
+    };
+    if number.is_none() {
+        walk.mismatch(at, "a number");
+    }
+    number
+}
+
+fn read_expression(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
+    let expected = "an expression over `result`, such as `result[0] < 0.05`";
+    let text = walk.text(at, expected)?;
+    match expr::compile(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(_) => {
+            walk.refuse_with(
+                at,
+                format!("found {}, expected {expected}", walk.found(at.node)),
+                "the language is that of Argo Rollouts' conditions: https://expr-lang.org",
+            );
+            None
+        }
+    }
+}
+
+fn read_provider(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
+    let object = walk.object_of(at, &["prometheus", "web", "exec"], |name| match name {
+        "job" | "kayenta" | "datadog" | "newRelic" | "wavefront" | "cloudWatch" | "graphite" | "influxdb"
+        | "skywalking" | "plugin" => Some("ask it with `web`, or with a command in `exec`"),
+        _ => None,
+    })?;
+    let mut given = object.entries();
+    let (Some((name, _, value)), None) = (given.next(), given.next()) else {
+        walk.refuse(at, "expected one of `prometheus`, `web`, `exec`");
+        return None;
+    };
+    match name {
+        "prometheus" => read_prometheus(walk, &value),
+        "web" => read_web(walk, &value),
+        "exec" => read_exec(walk, &value),
+        _ => None,
+    }
+}
+
+fn read_prometheus(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
+    let object = walk.object_of(at, &["address", "query", "headers"], |_| None)?;
+    let address = walk
+        .required(&object, "address", "the address of the server, such as `http://prometheus:9090`")
+        .and_then(|at| read_address_template(walk, &at));
+    let query = walk.required(&object, "query", "a query").and_then(|at| read_template(walk, &at, "a query"));
+    let headers = read_headers(walk, &object);
+    Some(Provider::Prometheus { address: address?, query: query?, headers: headers? })
+}
+
+fn read_web(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
+    let object =
+        walk.object_of(at, &["url", "method", "headers", "body", "jsonPath"], |name| match name {
+            "jsonBody" => Some("write it as text in `body`"),
+            "timeoutSeconds" => Some("a request may take 10 seconds"),
+            "insecure" => Some("certificates are always checked"),
+            _ => None,
+        })?;
+    let url = walk.required(&object, "url", ADDRESS).and_then(|at| read_address_template(walk, &at));
+    let method = optional(&object, "method", |at| walk.choice(at, &METHODS));
+    let body = optional(&object, "body", |at| read_template(walk, at, "text"));
+    let json_path = optional(&object, "jsonPath", |at| {
+        let expected = "a path such as `{$.data.rate}` or `{$.items[0].value}`";
+        walk.checked(at, expected, |text| json_pointer(text).is_some()).map(str::to_owned)
+    });
+    let headers = read_headers(walk, &object);
+    Some(Provider::Web {
+        url: url?,
+        method: method?.unwrap_or("GET").to_owned(),
+        headers: headers?,
+        body: body?,
+        json_path: json_path?,
+    })
+}
+
+fn read_exec(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
+    let object = walk.object_of(at, &["command"], |_| None)?;
+    let expected = "a list of the program and its arguments";
+    let at = walk.required(&object, "command", expected)?;
+    let command =
+        read_list(walk, &object, ("command", expected), |walk, at| read_template(walk, at, "an argument"))?;
+    if command.is_empty() {
+        walk.refuse(&at, format!("found an empty list, expected {expected}"));
+        return None;
+    }
+    Some(Provider::Exec { command })
+}
+
+/// An address that may name what is filled in.
+fn read_address_template(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
+    let text = read_template(walk, at, ADDRESS)?;
+    let filled = fill_in(&text, &PLACEHOLDERS.iter().map(|name| (*name, "x".to_owned())).collect());
+    if is_address(&filled) {
+        return Some(text);
+    }
+    walk.refuse(at, format!("found {}, expected {ADDRESS}", walk.found(at.node)));
+    None
+}
+
+/// Text that may name what is filled in.
+fn read_template(walk: &mut Walk<'_>, at: &At<'_>, expected: &str) -> Option<String> {
+    let text = walk.text(at, expected)?;
+    let Some(unknown) = unknown_placeholder(text) else { return Some(text.to_owned()) };
+    let known: Vec<String> = PLACEHOLDERS.iter().map(|name| format!("`{{{{{name}}}}}`")).collect();
+    walk.refuse(at, format!("found `{{{{{unknown}}}}}`, expected one of {}", known.join(", ")));
+    None
+}

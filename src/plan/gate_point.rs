@@ -1,0 +1,341 @@
+//! Where in a run its gates are, which of them is due, and how far the run has come through them.
+//!
+//! | point | gates, in order |
+//! |---|---|
+//! | start | hooks of type `initialize-rollout` |
+//! | before a batch | the window, hooks of type `pre-batch-rollout` |
+//! | after a batch | the soak time, all metrics at once, hooks of type `post-batch-rollout` |
+//! | end | hooks of type `finalize-rollout` |
+//!
+//! Points are passed in order. What is recorded of a run is how many it has passed: a gate under way is begun again by the
+//! process that resumes the run.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::oam::batch_gates::{BatchGates, Hook, HookType, Metric, Window};
+use crate::plan::action::Action;
+use crate::plan::phrase;
+use crate::plan::run::RunSpec;
+
+/// A point of a run where gates are. Batches count from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatePoint {
+    /// Before anything changes.
+    Start,
+    /// Before the first write of a batch.
+    Before(usize),
+    /// When a batch is ready, before anything else changes.
+    After(usize),
+    /// When everything is as wanted, before that is recorded.
+    End,
+}
+
+/// A gate at a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchGate<'a> {
+    /// A window that has to be open.
+    Window(&'a Window),
+    /// A hook that has to be answered.
+    Hook(&'a Hook),
+    /// Seconds for which the batch has to stay ready.
+    Soak(u64),
+    /// Something to measure.
+    Metric(&'a Metric),
+}
+
+impl BatchGate<'_> {
+    /// What is done there: "measure `errors`, 3 times, every 10s".
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        let time = |seconds: u64| {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            phrase::format_duration(SignedDuration::from_secs(seconds))
+        };
+        match self {
+            Self::Window(window) => format!("wait for the window {}", phrase::window(window)),
+            Self::Hook(hook) => format!("call hook `{}`", hook.name),
+            Self::Soak(seconds) => format!("stay ready for {}", time(*seconds)),
+            Self::Metric(Metric { name, count: 1, .. }) => format!("measure `{name}`"),
+            Self::Metric(Metric { name, count, interval_seconds, .. }) => {
+                format!("measure `{name}`, {count} times, every {}", time(*interval_seconds))
+            }
+        }
+    }
+}
+
+/// How far a run has come through its gates.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GatePlace {
+    /// How many points it has passed, those without gates included.
+    pub passed: u32,
+    /// Where it is held because a result was inconclusive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<u32>,
+    /// What was measured last, the newest last, at most [`MOST_RESULTS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<MetricResult>,
+}
+
+impl GatePlace {
+    /// Whether a run stands before all its gates.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many results a record keeps.
+pub const MOST_RESULTS: usize = 10;
+
+/// How measuring a metric after a batch has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricResult {
+    /// The metric.
+    pub name: String,
+    /// The batch, counted from zero.
+    pub batch: u32,
+    /// How it ended.
+    pub phase: Phase,
+    /// The last values, the newest last.
+    pub values: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a measurement, or all of a metric, has ended. The names are those of Argo Rollouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Phase {
+    /// The value is good.
+    Successful,
+    /// Neither good nor bad.
+    Inconclusive,
+    /// There is no value.
+    Error,
+    /// The value is bad.
+    Failed,
+}
+
+impl Phase {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Successful => "Successful",
+            Self::Inconclusive => "Inconclusive",
+            Self::Error => "Error",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+impl GatePoint {
+    /// Its place in the order of the points.
+    #[must_use]
+    pub fn ordinal(self, spec: &RunSpec) -> u32 {
+        let ordinal = match self {
+            Self::Start => 0,
+            Self::Before(batch) => 2 * batch + 1,
+            Self::After(batch) => 2 * batch + 2,
+            Self::End => 2 * spec.batches.len() + 1,
+        };
+        u32::try_from(ordinal).unwrap_or(u32::MAX)
+    }
+
+    fn at(ordinal: u32, spec: &RunSpec) -> Self {
+        let (ordinal, batches) = (ordinal as usize, spec.batches.len());
+        match ordinal {
+            0 => Self::Start,
+            _ if ordinal > 2 * batches => Self::End,
+            _ if ordinal % 2 == 1 => Self::Before(ordinal / 2),
+            _ => Self::After(ordinal / 2 - 1),
+        }
+    }
+
+    /// The batch that it belongs to, if it is of one.
+    #[must_use]
+    pub fn batch(self) -> Option<usize> {
+        match self {
+            Self::Before(batch) | Self::After(batch) => Some(batch),
+            Self::Start | Self::End => None,
+        }
+    }
+
+    /// In words: "after batch 2 of 3".
+    #[must_use]
+    pub fn phrase(self, batches: usize) -> String {
+        match self {
+            Self::Start => "before the first batch".to_owned(),
+            Self::Before(batch) => format!("before {}", phrase::batch(batch, batches)),
+            Self::After(batch) => format!("after {}", phrase::batch(batch, batches)),
+            Self::End => "at the end of the run".to_owned(),
+        }
+    }
+}
+
+/// The gates at a point, in order.
+#[must_use]
+pub fn gates_at(gates: &BatchGates, point: GatePoint) -> Vec<BatchGate<'_>> {
+    let of_batch = |batch: usize| u32::try_from(batch).ok().and_then(|batch| gates.batches.get(&batch));
+    let hooks = |of_type: HookType, batch: Option<usize>| {
+        let single = batch.and_then(of_batch).into_iter().flat_map(|batch| &batch.hooks);
+        let all = gates.hooks.iter().chain(single);
+        all.filter(move |hook| hook.hook_type == of_type).map(BatchGate::Hook)
+    };
+    match point {
+        GatePoint::Start => hooks(HookType::InitializeRollout, None).collect(),
+        GatePoint::End => hooks(HookType::FinalizeRollout, None).collect(),
+        GatePoint::Before(batch) => {
+            let window = gates.window.iter().map(BatchGate::Window);
+            window.chain(hooks(HookType::PreBatchRollout, Some(batch))).collect()
+        }
+        GatePoint::After(batch) => {
+            let single = of_batch(batch);
+            let soak = single.and_then(|single| single.soak_seconds).unwrap_or(gates.soak_seconds);
+            let metrics = gates.metrics.iter().chain(single.into_iter().flat_map(|single| &single.metrics));
+            (soak > 0)
+                .then_some(BatchGate::Soak(soak))
+                .into_iter()
+                .chain(metrics.map(BatchGate::Metric))
+                .chain(hooks(HookType::PostBatchRollout, Some(batch)))
+                .collect()
+        }
+    }
+}
+
+/// The point whose gates have to be passed before this action, if there is one.
+#[must_use]
+pub fn due_point(spec: &RunSpec, passed: u32, action: &Action) -> Option<GatePoint> {
+    let last = match action {
+        Action::Create => GatePoint::Start,
+        Action::Scale { batch, .. } | Action::Roll { batch, .. } => GatePoint::Before(*batch),
+        Action::Hold { batch } => GatePoint::After(*batch),
+        Action::Delete { .. } => GatePoint::After(spec.last_batch()),
+        Action::Finish => GatePoint::End,
+        Action::Wait { .. } => return None,
+    };
+    (passed..=last.ordinal(spec))
+        .map(|ordinal| GatePoint::at(ordinal, spec))
+        .find(|point| !gates_at(&spec.gates, *point).is_empty())
+}
+
+/// Where the gates of a run begin that resumes another with the same end.
+///
+/// The points before the batch under way count as passed where the batches are other ones now.
+#[must_use]
+pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, batch: usize) -> GatePlace {
+    if before.batches == spec.batches {
+        return GatePlace { held_at: None, ..place.clone() };
+    }
+    let passed = if place.passed == 0 { 0 } else { GatePoint::Before(batch).ordinal(spec) };
+    GatePlace { passed, held_at: None, results: place.results.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oam::batch_gates::OneBatchGates;
+    use crate::oam::kind::WorkloadKind;
+    use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode};
+
+    fn hook(hook_type: HookType) -> Hook {
+        Hook {
+            hook_type,
+            name: hook_type.as_str().to_owned(),
+            url: "http://hooks".to_owned(),
+            method: "POST".to_owned(),
+            expected_status: Vec::new(),
+            metadata: std::collections::BTreeMap::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// An upgrade in three batches.
+    fn spec(gates: BatchGates) -> RunSpec {
+        RunSpec {
+            mode: Mode::Upgrade,
+            kind: WorkloadKind::Deployment,
+            target: "web-v2".to_owned(),
+            sources: vec!["web-v1".to_owned()],
+            original_size: 6,
+            target_start: 0,
+            target_size: 6,
+            batches: vec![FrozenBatch { size: 2, max_unavailable: 0 }; 3],
+            partition: None,
+            strategy: FrozenStrategy::IncreaseFirst,
+            gates,
+            objects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn points_are_in_the_order_of_the_run() {
+        let spec = spec(BatchGates::default());
+        let ordinals = |point: GatePoint| point.ordinal(&spec);
+        let points = [
+            GatePoint::Start,
+            GatePoint::Before(0),
+            GatePoint::After(0),
+            GatePoint::Before(1),
+            GatePoint::After(1),
+            GatePoint::Before(2),
+            GatePoint::After(2),
+            GatePoint::End,
+        ];
+        assert_eq!(points.map(ordinals), [0, 1, 2, 3, 4, 5, 6, 7]);
+        for point in points {
+            assert_eq!(GatePoint::at(point.ordinal(&spec), &spec), point);
+        }
+    }
+
+    #[test]
+    fn the_first_point_that_is_not_passed_is_due() {
+        let hooks = vec![hook(HookType::PreBatchRollout), hook(HookType::FinalizeRollout)];
+        let gated = spec(BatchGates { hooks, soak_seconds: 5, ..BatchGates::default() });
+        let due = |passed, action: &Action| due_point(&gated, passed, action);
+        let hold = Action::Hold { batch: 1 };
+        // A target is created before its first batch begins, and nothing is asked before that here.
+        assert_eq!(due(0, &Action::Create), None);
+        assert_eq!(due(0, &hold), Some(GatePoint::Before(0)));
+        assert_eq!(due(2, &hold), Some(GatePoint::After(0)));
+        assert_eq!(due(4, &hold), Some(GatePoint::After(1)));
+        assert_eq!(due(5, &hold), None);
+        assert_eq!(due(6, &Action::Finish), Some(GatePoint::After(2)));
+        assert_eq!(due(7, &Action::Finish), Some(GatePoint::End));
+        assert_eq!(due(8, &Action::Finish), None);
+        assert_eq!(due_point(&spec(BatchGates::default()), 0, &Action::Finish), None);
+    }
+
+    #[test]
+    fn a_batch_has_gates_of_its_own_beside_those_of_each() {
+        let single = OneBatchGates {
+            hooks: vec![hook(HookType::PostBatchRollout)],
+            soak_seconds: Some(0),
+            metrics: Vec::new(),
+        };
+        let gates = BatchGates {
+            hooks: vec![hook(HookType::PostBatchRollout)],
+            soak_seconds: 30,
+            batches: [(1, single)].into(),
+            ..BatchGates::default()
+        };
+        let post = gates.hooks[0].clone();
+        assert_eq!(gates_at(&gates, GatePoint::After(0)), [BatchGate::Soak(30), BatchGate::Hook(&post)]);
+        assert_eq!(gates_at(&gates, GatePoint::After(1)), [BatchGate::Hook(&post), BatchGate::Hook(&post)]);
+        assert!(gates_at(&gates, GatePoint::Before(1)).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_resumes_with_other_batches_has_passed_those_before() {
+        let before = spec(BatchGates::default());
+        let mut other = before.clone();
+        other.batches.pop();
+        let place = GatePlace { passed: 5, held_at: Some(4), results: Vec::new() };
+        assert_eq!(resumed_place(&before, &place, &before, 1).passed, 5);
+        assert_eq!(resumed_place(&before, &place, &other, 1).passed, 3);
+        assert_eq!(resumed_place(&before, &GatePlace::default(), &other, 1).passed, 0);
+        assert_eq!(resumed_place(&before, &place, &before, 1).held_at, None);
+    }
+}

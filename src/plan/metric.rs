@@ -1,0 +1,327 @@
+//! Judging what is measured: one value by its metric's conditions, and all of them by its limits.
+//!
+//! Conditions, limits and outcomes mean what they mean in an AnalysisTemplate of Argo Rollouts. `metricsRange` is a shorter
+//! form: each number of the result has to lie between its bounds. A number that is none, as a rate over no requests is, lies
+//! nowhere: it is inconclusive.
+
+use expr::{Context, Environment, Value as ExprValue};
+use serde_json::{Number, Value};
+
+use crate::oam::batch_gates::{Condition, Metric};
+use crate::plan::gate_point::Phase;
+
+/// How many values of a metric are kept and shown.
+const MOST_VALUES: usize = 10;
+
+/// The longest that a value is shown.
+const MOST_CHARACTERS: usize = 40;
+
+/// What a provider answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    /// Numbers, as Prometheus has them: also such that JSON cannot hold.
+    Numbers(Vec<f64>),
+    /// One number.
+    Number(f64),
+    /// JSON.
+    Json(Value),
+}
+
+/// Judges one value.
+///
+/// # Errors
+/// Why the value cannot be judged.
+pub fn judge(condition: &Condition, measured: &Measured) -> Result<Phase, String> {
+    if condition.min.is_some() || condition.max.is_some() {
+        let phase = judge_range(condition, measured)?;
+        if phase != Phase::Successful || (condition.success.is_none() && condition.failure.is_none()) {
+            return Ok(phase);
+        }
+    }
+    let holds = |expression: &Option<String>| {
+        expression.as_ref().map(|expression| evaluate(expression, measured)).transpose()
+    };
+    Ok(match (holds(&condition.failure)?, holds(&condition.success)?) {
+        (Some(true), _) => Phase::Failed,
+        (_, Some(true)) | (Some(false), None) | (None, None) => Phase::Successful,
+        (None, Some(false)) => Phase::Failed,
+        (Some(false), Some(false)) => Phase::Inconclusive,
+    })
+}
+
+fn judge_range(condition: &Condition, measured: &Measured) -> Result<Phase, String> {
+    let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
+    let (min, max) = (bound(&condition.min), bound(&condition.max));
+    let is_outside = |number: f64| min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max);
+    let numbers = numbers(measured)?;
+    Ok(if numbers.iter().any(|number| is_outside(*number)) {
+        Phase::Failed
+    } else if numbers.iter().any(|number| number.is_nan()) {
+        Phase::Inconclusive
+    } else {
+        Phase::Successful
+    })
+}
+
+fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
+    let number = |value: &Value| match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let numbers = match measured {
+        Measured::Numbers(numbers) => Some(numbers.clone()),
+        Measured::Number(number) => Some(vec![*number]),
+        Measured::Json(Value::Array(items)) => items.iter().map(number).collect(),
+        Measured::Json(value) => number(value).map(|number| vec![number]),
+    };
+    match numbers {
+        Some(numbers) if numbers.is_empty() => Err("the result is empty".to_owned()),
+        Some(numbers) => Ok(numbers),
+        None => Err(format!("the result is no number: {}", shown(measured))),
+    }
+}
+
+/// Whether an expression holds of a value.
+fn evaluate(expression: &str, measured: &Measured) -> Result<bool, String> {
+    let result = match measured {
+        Measured::Numbers(numbers) => {
+            ExprValue::Array(numbers.iter().map(|one| ExprValue::Float(*one)).collect())
+        }
+        Measured::Number(number) => ExprValue::Float(*number),
+        Measured::Json(value) => expr::to_value(value).map_err(|error| error.to_string())?,
+    };
+    let mut context = Context::default();
+    context.insert("result", result);
+    match environment().eval(expression, &context) {
+        Ok(ExprValue::Bool(holds)) => Ok(holds),
+        Ok(other) => Err(format!("`{expression}` is `{other}`, which is neither true nor false")),
+        Err(error) => Err(format!("`{expression}` cannot be evaluated: {error}")),
+    }
+}
+
+/// The functions that Argo Rollouts adds to the language.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    let number = |value: Option<&ExprValue>| match value {
+        Some(ExprValue::Float(number)) => Some(*number),
+        Some(ExprValue::Integer(number)) => format!("{number}").parse().ok(),
+        Some(ExprValue::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    environment
+        .add_function("isNaN", move |call| Ok(number(call.args.first()).is_some_and(f64::is_nan).into()));
+    environment.add_function("isInf", move |call| {
+        Ok(number(call.args.first()).is_some_and(f64::is_infinite).into())
+    });
+    environment.add_function("isNil", |call| Ok(matches!(call.args.first(), Some(ExprValue::Nil)).into()));
+    environment.add_function("asFloat", move |call| {
+        Ok(number(call.args.first()).map_or(ExprValue::Nil, ExprValue::Float))
+    });
+    environment.add_function("asInt", move |call| {
+        let whole =
+            number(call.args.first()).and_then(|number| format!("{:.0}", number.trunc()).parse().ok());
+        Ok(whole.map_or(ExprValue::Nil, ExprValue::Integer))
+    });
+    environment.add_function("default", |call| {
+        let mut args = call.args.into_iter();
+        let (first, second) = (args.next().unwrap_or_default(), args.next().unwrap_or_default());
+        Ok(if first == ExprValue::Nil { second } else { first })
+    });
+    environment
+}
+
+/// A value as it is shown.
+#[must_use]
+pub fn shown(measured: &Measured) -> String {
+    let text = match measured {
+        Measured::Number(number) => round(*number),
+        Measured::Numbers(numbers) => numbers.iter().map(|one| round(*one)).collect::<Vec<_>>().join(", "),
+        Measured::Json(Value::Number(number)) => number.as_f64().map_or_else(|| number.to_string(), round),
+        Measured::Json(value) => value.to_string(),
+    };
+    let text = if text.is_empty() { "no value".to_owned() } else { text };
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+fn round(number: f64) -> String {
+    let digits = format!("{number:.4}");
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
+}
+
+/// The measurements of a metric so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetricRun {
+    /// How many had a value.
+    pub taken: u32,
+    failed: u32,
+    inconclusive: u32,
+    errors_in_row: u32,
+    /// The last values, the newest last.
+    pub values: Vec<String>,
+}
+
+/// One measurement, judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// How it ended.
+    pub phase: Phase,
+    /// The value; where there is none, why.
+    pub value: String,
+}
+
+impl Judged {
+    /// Judges what a provider answered.
+    #[must_use]
+    pub fn new(condition: &Condition, answer: Result<Measured, String>) -> Self {
+        let judged = answer.and_then(|measured| Ok((judge(condition, &measured)?, shown(&measured))));
+        match judged {
+            Ok((phase, value)) => Self { phase, value },
+            Err(reason) => Self { phase: Phase::Error, value: reason },
+        }
+    }
+}
+
+impl MetricRun {
+    /// Counts one measurement. Returns how the metric ends, if it does.
+    pub fn take(&mut self, metric: &Metric, judged: &Judged) -> Option<Phase> {
+        match judged.phase {
+            Phase::Error => {
+                self.errors_in_row += 1;
+                return (self.errors_in_row > metric.consecutive_error_limit).then_some(Phase::Error);
+            }
+            Phase::Failed => self.failed += 1,
+            Phase::Inconclusive => self.inconclusive += 1,
+            Phase::Successful => {}
+        }
+        self.errors_in_row = 0;
+        self.taken += 1;
+        self.values.push(judged.value.clone());
+        if self.values.len() > MOST_VALUES {
+            self.values.remove(0);
+        }
+        if self.failed > metric.failure_limit {
+            Some(Phase::Failed)
+        } else if self.inconclusive > metric.inconclusive_limit {
+            Some(Phase::Inconclusive)
+        } else {
+            (self.taken >= metric.count).then_some(Phase::Successful)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oam::batch_gates::Provider;
+    use serde_json::json;
+
+    fn condition(success: Option<&str>, failure: Option<&str>) -> Condition {
+        Condition {
+            success: success.map(str::to_owned),
+            failure: failure.map(str::to_owned),
+            ..Condition::default()
+        }
+    }
+
+    fn range(min: Option<f64>, max: Option<f64>) -> Condition {
+        let bound = |bound: Option<f64>| bound.and_then(Number::from_f64);
+        Condition { min: bound(min), max: bound(max), ..Condition::default() }
+    }
+
+    #[test]
+    fn conditions_mean_what_they_mean_in_argo() {
+        let numbers = |numbers: &[f64]| Measured::Numbers(numbers.to_vec());
+        let both = condition(Some("result[0] >= 0.95"), Some("result[0] < 0.9"));
+        let good = condition(Some("result[0] >= 0.95"), None);
+        let bad = condition(None, Some("result[0] >= 0.05"));
+        let cases = [
+            (&good, numbers(&[0.97]), Phase::Successful),
+            (&good, numbers(&[0.94]), Phase::Failed),
+            (&good, numbers(&[f64::NAN]), Phase::Failed),
+            (&bad, numbers(&[0.01]), Phase::Successful),
+            (&bad, numbers(&[0.06]), Phase::Failed),
+            (&both, numbers(&[0.96]), Phase::Successful),
+            (&both, numbers(&[0.92]), Phase::Inconclusive),
+            (&both, numbers(&[0.5]), Phase::Failed),
+            (
+                &condition(Some("isNaN(result[0]) || result[0] > 1"), None),
+                numbers(&[f64::NAN]),
+                Phase::Successful,
+            ),
+            (&condition(Some("len(result) == 0"), None), numbers(&[]), Phase::Successful),
+            (&condition(Some("result > 3"), None), Measured::Number(4.0), Phase::Successful),
+            (
+                &condition(Some("result.ok && result.rate < 0.5"), None),
+                Measured::Json(json!({"ok": true, "rate": 0.25})),
+                Phase::Successful,
+            ),
+            (
+                &condition(Some("asFloat(result) > 1.5"), None),
+                Measured::Json(json!("1.75")),
+                Phase::Successful,
+            ),
+        ];
+        for (condition, measured, phase) in cases {
+            assert_eq!(judge(condition, &measured), Ok(phase), "{condition:?} {measured:?}");
+        }
+        for expression in ["result[0] > 1", "result", "nothing(result)"] {
+            assert!(judge(&condition(Some(expression), None), &numbers(&[])).is_err(), "{expression}");
+        }
+    }
+
+    #[test]
+    fn each_number_lies_between_the_bounds() {
+        let of = |measured| judge(&range(Some(1.0), Some(2.0)), &measured);
+        assert_eq!(of(Measured::Numbers(vec![1.0, 2.0])), Ok(Phase::Successful));
+        assert_eq!(of(Measured::Numbers(vec![1.5, 2.1])), Ok(Phase::Failed));
+        assert_eq!(of(Measured::Number(f64::NAN)), Ok(Phase::Inconclusive));
+        assert_eq!(of(Measured::Json(json!("1.5"))), Ok(Phase::Successful));
+        assert_eq!(of(Measured::Numbers(Vec::new())), Err("the result is empty".to_owned()));
+        assert!(of(Measured::Json(json!({}))).is_err());
+        assert_eq!(judge(&range(Some(1.0), None), &Measured::Number(9.0)), Ok(Phase::Successful));
+    }
+
+    fn metric(count: u32, failure_limit: u32) -> Metric {
+        Metric {
+            name: "errors".to_owned(),
+            initial_delay_seconds: 0,
+            interval_seconds: 1,
+            count,
+            condition: range(None, Some(1.0)),
+            failure_limit,
+            inconclusive_limit: 0,
+            consecutive_error_limit: 1,
+            provider: Provider::Exec { command: vec!["true".to_owned()] },
+        }
+    }
+
+    /// How a metric ends after these answers; `None` is no value.
+    fn end(metric: &Metric, answers: &[Option<f64>]) -> Vec<Option<Phase>> {
+        let mut run = MetricRun::default();
+        let answer = |one: &Option<f64>| one.map(Measured::Number).ok_or_else(|| "no answer".to_owned());
+        answers.iter().map(|one| run.take(metric, &Judged::new(&metric.condition, answer(one)))).collect()
+    }
+
+    #[test]
+    fn limits_end_a_metric() {
+        assert_eq!(end(&metric(2, 0), &[Some(0.5), Some(0.5)]), [None, Some(Phase::Successful)]);
+        assert_eq!(end(&metric(3, 1), &[Some(2.0), Some(0.5), Some(2.0)]), [None, None, Some(Phase::Failed)]);
+        assert_eq!(end(&metric(1, 0), &[Some(f64::NAN)]), [Some(Phase::Inconclusive)]);
+        // What has no value is not counted, and ends the metric only where it goes on.
+        let answers = [None, Some(0.5), None, Some(0.5)];
+        assert_eq!(end(&metric(2, 0), &answers), [None, None, None, Some(Phase::Successful)]);
+        assert_eq!(end(&metric(2, 0), &[None, None]), [None, Some(Phase::Error)]);
+    }
+
+    #[test]
+    fn values_are_short() {
+        assert_eq!(shown(&Measured::Number(0.031_249_9)), "0.0312");
+        assert_eq!(shown(&Measured::Numbers(vec![1.0, f64::NAN])), "1, NaN");
+        assert_eq!(shown(&Measured::Numbers(Vec::new())), "no value");
+        assert_eq!(shown(&Measured::Json(json!("x".repeat(100)))).chars().count(), 41);
+    }
+}

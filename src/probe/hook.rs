@@ -1,0 +1,118 @@
+//! What a hook is sent, and which answers let the run continue.
+
+use serde_json::json;
+
+use crate::oam::batch_gates::{Header, HeaderValue, Hook};
+use crate::probe::{Answer, ProbeError, Question};
+
+/// The header that names a call: it is the same for every try, also those of a process that resumes the run.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// What a call of a hook is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCall<'a> {
+    /// The component; it is also the name of its view for kubectl.
+    pub component: &'a str,
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The state of the run, as the original names it.
+    pub phase: &'a str,
+    /// What tells this call from all others.
+    pub key: String,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookAnswer {
+    /// The run may continue.
+    Accepted,
+    /// It may not: the status is not one of those expected.
+    Refused(i32),
+    /// There was no answer, or the server had an error of its own.
+    Unreached(String),
+}
+
+/// The request of a call.
+#[must_use]
+pub fn hook_question(hook: &Hook, call: &HookCall<'_>) -> Question {
+    let mut body = json!({"name": call.component, "namespace": call.namespace, "phase": call.phase});
+    if !hook.metadata.is_empty() {
+        body["metadata"] = json!(hook.metadata);
+    }
+    let key = Header { key: IDEMPOTENCY_KEY.to_owned(), value: HeaderValue::Text(call.key.clone()) };
+    Question::Http {
+        method: hook.method.clone(),
+        url: hook.url.clone(),
+        headers: std::iter::once(key).chain(hook.headers.iter().cloned()).collect(),
+        body: Some(body.to_string()),
+    }
+}
+
+/// Judges what came back. As in the original, a status from 500 on is an error even where it is expected, and without
+/// `expectedStatus` every status up to 202 is good.
+#[must_use]
+pub fn hook_answer(hook: &Hook, answer: Result<Answer, ProbeError>) -> HookAnswer {
+    let status = match answer {
+        Ok(answer) => answer.status,
+        Err(ProbeError(reason)) => return HookAnswer::Unreached(reason),
+    };
+    let is_expected = match hook.expected_status.is_empty() {
+        true => status <= 202,
+        false => hook.expected_status.iter().any(|expected| i32::from(*expected) == status),
+    };
+    if status >= 500 {
+        HookAnswer::Unreached(format!("it answered with status {status}"))
+    } else if is_expected {
+        HookAnswer::Accepted
+    } else {
+        HookAnswer::Refused(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oam::batch_gates::HookType;
+
+    fn hook(expected_status: &[u16]) -> Hook {
+        Hook {
+            hook_type: HookType::PreBatchRollout,
+            name: "check".to_owned(),
+            url: "http://10.0.0.1/check".to_owned(),
+            method: "POST".to_owned(),
+            expected_status: expected_status.to_vec(),
+            metadata: [("team".to_owned(), "tea".to_owned())].into(),
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn statuses_are_judged_as_in_the_original() {
+        let of = |expected: &[u16], status| {
+            let answer = Answer { status, body: String::new(), complaint: String::new() };
+            hook_answer(&hook(expected), Ok(answer))
+        };
+        assert_eq!(of(&[], 200), HookAnswer::Accepted);
+        assert_eq!(of(&[], 202), HookAnswer::Accepted);
+        assert_eq!(of(&[], 204), HookAnswer::Refused(204));
+        assert_eq!(of(&[], 302), HookAnswer::Refused(302));
+        assert_eq!(of(&[204, 409], 409), HookAnswer::Accepted);
+        assert_eq!(of(&[204], 200), HookAnswer::Refused(200));
+        assert!(matches!(of(&[503], 503), HookAnswer::Unreached(_)));
+        let lost = hook_answer(&hook(&[]), Err(ProbeError("connection refused".to_owned())));
+        assert_eq!(lost, HookAnswer::Unreached("connection refused".to_owned()));
+    }
+
+    #[test]
+    fn a_call_says_what_it_is_about() {
+        let call =
+            HookCall { component: "web", namespace: "shop", phase: "batchInitializing", key: "k".to_owned() };
+        let Question::Http { method, headers, body, .. } = hook_question(&hook(&[]), &call) else { panic!() };
+        assert_eq!((method.as_str(), headers[0].key.as_str()), ("POST", IDEMPOTENCY_KEY));
+        let body: serde_json::Value = serde_json::from_str(&body.unwrap()).unwrap();
+        let wanted = json!({
+            "name": "web", "namespace": "shop", "phase": "batchInitializing", "metadata": {"team": "tea"},
+        });
+        assert_eq!(body, wanted);
+    }
+}

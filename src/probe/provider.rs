@@ -1,0 +1,154 @@
+//! What a provider of metrics is asked, and what its answer says.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::oam::batch_gates::{Provider, fill_in, json_pointer};
+use crate::plan::metric::Measured;
+use crate::probe::{Answer, Question};
+
+/// The question whose answer is one measurement, with these values for what its text names in braces.
+#[must_use]
+pub fn metric_question(provider: &Provider, values: &BTreeMap<&str, String>) -> Question {
+    match provider {
+        Provider::Prometheus { address, query, headers } => {
+            let query = fill_in(query, values);
+            let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
+            Question::Http {
+                method: "GET".to_owned(),
+                url: format!("{}/api/v1/query?query={query}", fill_in(address, values).trim_end_matches('/')),
+                headers: headers.clone(),
+                body: None,
+            }
+        }
+        Provider::Web { url, method, headers, body, .. } => Question::Http {
+            method: method.clone(),
+            url: fill_in(url, values),
+            headers: headers.clone(),
+            body: body.as_ref().map(|body| fill_in(body, values)),
+        },
+        Provider::Exec { command } => {
+            Question::Exec { command: command.iter().map(|part| fill_in(part, values)).collect() }
+        }
+    }
+}
+
+/// What an answer says.
+///
+/// # Errors
+/// Why it says nothing.
+pub fn metric_answer(provider: &Provider, answer: &Answer) -> Result<Measured, String> {
+    match provider {
+        Provider::Prometheus { .. } => of_prometheus(answer),
+        Provider::Web { json_path, .. } => {
+            if !(200..300).contains(&answer.status) {
+                return Err(format!("the server answered with status {}", answer.status));
+            }
+            let value = json(&answer.body)?;
+            let Some(path) = json_path else { return Ok(Measured::Json(value)) };
+            let found = json_pointer(path).and_then(|pointer| value.pointer(&pointer).cloned());
+            found.map(Measured::Json).ok_or_else(|| format!("the answer has nothing at `{path}`"))
+        }
+        Provider::Exec { command } => {
+            if answer.status != 0 {
+                let program = command.first().map(String::as_str).unwrap_or_default();
+                let complaint = match answer.complaint.trim() {
+                    "" => String::new(),
+                    complaint => format!(": {complaint}"),
+                };
+                return Err(format!("`{program}` exited with code {}{complaint}", answer.status));
+            }
+            json(answer.body.trim()).map(Measured::Json)
+        }
+    }
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("the answer is no JSON: {error}"))
+}
+
+/// The format is Prometheus's HTTP API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
+fn of_prometheus(answer: &Answer) -> Result<Measured, String> {
+    let body = json(&answer.body)
+        .map_err(|reason| format!("Prometheus answered with status {}: {reason}", answer.status))?;
+    if body["status"] != "success" {
+        let reason = body["error"].as_str().unwrap_or("no reason is given");
+        return Err(format!("Prometheus refuses the query: {reason}"));
+    }
+    let sample = |value: &Value| value[1].as_str().and_then(|number| number.parse::<f64>().ok());
+    let result = &body["data"]["result"];
+    let measured = match body["data"]["resultType"].as_str() {
+        Some("vector") => result.as_array().and_then(|samples| {
+            samples
+                .iter()
+                .map(|one| sample(&one["value"]))
+                .collect::<Option<Vec<f64>>>()
+                .map(Measured::Numbers)
+        }),
+        Some("scalar") => sample(result).map(Measured::Number),
+        Some(other) => return Err(format!("the query's result is a {other}, expected a vector or a scalar")),
+        None => None,
+    };
+    measured.ok_or_else(|| "the answer of Prometheus cannot be read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: i32, body: &str) -> Answer {
+        Answer { status, body: body.to_owned(), complaint: "no such host".to_owned() }
+    }
+
+    fn prometheus() -> Provider {
+        Provider::Prometheus {
+            address: "http://prometheus:9090/".to_owned(),
+            query: "sum(rate(x{revision=\"{{revision}}\"}[1m]))".to_owned(),
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn prometheus_is_asked_for_the_revision() {
+        let values = BTreeMap::from([("revision", "web-v2".to_owned())]);
+        let Question::Http { url, .. } = metric_question(&prometheus(), &values) else { panic!() };
+        let wanted = "http://prometheus:9090/api/v1/query?query=\
+             sum%28rate%28x%7Brevision%3D%22web%2Dv2%22%7D%5B1m%5D%29%29";
+        assert_eq!(url, wanted);
+    }
+
+    #[test]
+    fn answers_of_prometheus_are_numbers() {
+        let of = |body: &str| metric_answer(&prometheus(), &answer(200, body));
+        let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.5"]}]}}"#;
+        assert_eq!(of(vector), Ok(Measured::Numbers(vec![0.5])));
+        let scalar = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}"#;
+        assert_eq!(of(scalar), Ok(Measured::Number(2.0)));
+        let refused = r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#;
+        assert_eq!(of(refused), Err("Prometheus refuses the query: parse error".to_owned()));
+        let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+        assert!(of(matrix).unwrap_err().contains("matrix"));
+        assert!(of("<html>").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn a_path_leads_into_an_answer() {
+        let json_path = Some("{$.data[0].rate}".to_owned());
+        let (url, method) = ("http://a".to_owned(), "GET".to_owned());
+        let provider = Provider::Web { url, method, headers: Vec::new(), body: None, json_path };
+        let of = |status, body| metric_answer(&provider, &answer(status, body));
+        assert_eq!(of(200, r#"{"data":[{"rate":3}]}"#), Ok(Measured::Json(3.into())));
+        assert!(of(200, "{}").unwrap_err().contains("{$.data[0].rate}"));
+        assert!(of(404, "{}").unwrap_err().contains("404"));
+    }
+
+    #[test]
+    fn a_command_says_why_it_failed() {
+        let provider = Provider::Exec { command: vec!["probe".to_owned()] };
+        assert_eq!(metric_answer(&provider, &answer(0, " 4\n")), Ok(Measured::Json(4.into())));
+        let failed = metric_answer(&provider, &answer(2, ""));
+        assert_eq!(failed, Err("`probe` exited with code 2: no such host".to_owned()));
+    }
+}

@@ -1,0 +1,295 @@
+//! The gates between batches: what hooks and metrics say, and what becomes of a run that dies at one.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollout::driver::context::{GateTrust, OnFailure};
+use rollout::driver::outcome::{ComponentOutcome, FailureKind, HoldPoint};
+use rollout::oam::batch_gates::HeaderValue;
+use rollout::probe::Question;
+use rollout::report::event::EventKind;
+use rollout::sandbox::fault::{RequestInfo, Verb};
+
+use crate::support::command::Command;
+use crate::support::fault::{Fate, PASS};
+use crate::support::manifest::{Component, request_for, web};
+use crate::support::pod_rules;
+use crate::support::probe::{ScriptedProbe, answer};
+use crate::support::process::{Process, Run};
+use crate::support::scenario::IDENTITY;
+use crate::support::test_cluster::TestCluster;
+
+const METRIC: &str = "analysis: [{name: errors, interval: 10s, count: 2, successCondition: result < 1, \
+     failureCondition: result > 2, provider: {exec: {command: [errors, '{{revision}}', '{{source}}', '{{batch}}']}}}]";
+
+const HOOKS: &str = "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
+     {type: pre-batch-rollout, name: before, url: 'http://hooks/before'}, \
+     {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
+     {type: finalize-rollout, name: end, url: 'http://hooks/end'}]";
+
+/// Four pods in two batches, with such gates.
+fn gated(version: u32, gates: &str) -> Component {
+    web(version, 4).batches(&["1", "3"]).rollout(gates)
+}
+
+fn process(probe: &Rc<ScriptedProbe>) -> Process {
+    let mut process = Process::new(IDENTITY);
+    process.probe = probe.clone();
+    process
+}
+
+/// Values one after the other, the last for ever.
+fn values(values: &'static [&'static str]) -> Rc<ScriptedProbe> {
+    let next = Cell::new(0);
+    ScriptedProbe::new(move |_| {
+        let at = next.replace(next.get() + 1);
+        answer(0, values[at.min(values.len() - 1)])
+    })
+}
+
+fn commands(probe: &ScriptedProbe) -> Vec<Vec<String>> {
+    let command = |question| match question {
+        Question::Exec { command } => Some(command),
+        Question::Http { .. } => None,
+    };
+    probe.asked().into_iter().filter_map(command).collect()
+}
+
+async fn open() -> TestCluster {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 4)]).await;
+    cluster
+}
+
+fn sizes(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+    pairs.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_value_stops_the_run_between_batches_and_a_rerun_measures_again() {
+    let cluster = open().await;
+    let probe = values(&["0", "3"]);
+    let run = cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await;
+    let failures = run.failures();
+    assert_eq!(failures[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+    assert!(
+        failures[0].reason.starts_with("after batch 1 of 2, metric `errors` was 3"),
+        "{}",
+        failures[0].reason
+    );
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]));
+    assert_eq!(commands(&probe)[0], ["errors", "web-v2", "web-v1", "1"]);
+    let record = cluster.record("web").unwrap();
+    assert_eq!(record["run"]["outcome"], "Failed");
+    assert_eq!(record["run"]["gates"]["results"][0]["phase"], "Failed");
+    assert_eq!(record["run"]["gates"]["results"][0]["values"], serde_json::json!(["0", "3"]));
+
+    let probe = ScriptedProbe::good();
+    cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
+    assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]));
+    assert_eq!(commands(&probe).len(), 4);
+    // Where nothing is to be done, nothing is asked.
+    cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
+    assert_eq!(commands(&probe).len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_value_takes_the_run_back_where_that_is_asked_for() {
+    let cluster = open().await;
+    let probe = values(&["3"]);
+    let mut process = process(&probe);
+    process.limits.on_failure = OnFailure::Undo;
+    let run = cluster.run(&process, &request_for(&[gated(2, METRIC)])).await;
+    assert_eq!(run.failures()[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]));
+    // The way back is not measured.
+    assert_eq!(commands(&probe).len(), 1);
+    assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubtful_value_holds_the_run_until_it_is_promoted() {
+    let cluster = open().await;
+    let held = |run: &Run| {
+        let ends = run.ends.as_ref().unwrap();
+        matches!(&ends[0].1, ComponentOutcome::Held { at: HoldPoint::Gate { metric, .. } } if metric == "errors")
+    };
+    // A rerun measures again.
+    for _ in 0..2 {
+        let run = cluster.run(&process(&values(&["1.5"])), &request_for(&[gated(2, METRIC)])).await;
+        assert!(held(&run), "{}", run.transcript());
+        assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]));
+        assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Held");
+    }
+    let probe = ScriptedProbe::good();
+    let promoted = cluster
+        .perform(&process(&probe), async |context| Command::Promote.perform_all(context).await)
+        .await
+        .succeeded();
+    assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]), "{}", promoted.transcript());
+    // Only what comes after the gate is measured.
+    let batches: Vec<String> = commands(&probe).into_iter().map(|command| command[3].clone()).collect();
+    assert_eq!(batches, ["2", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_measured_ends_the_run_after_its_limit() {
+    let cluster = open().await;
+    let probe = ScriptedProbe::new(|_| answer(1, ""));
+    let run = cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await;
+    let failures = run.failures();
+    assert_eq!(failures[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+    assert!(failures[0].reason.contains("metric `errors` could not be measured"), "{}", failures[0].reason);
+    assert_eq!(commands(&probe).len(), 5);
+}
+
+/// Path and key of each call of a hook.
+fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
+    let call = |question| match question {
+        Question::Http { url, headers, .. } => {
+            let key = match &headers[0].value {
+                HeaderValue::Text(key) => key.clone(),
+                other => panic!("{other:?}"),
+            };
+            Some((url.trim_start_matches("http://hooks/").to_owned(), key))
+        }
+        Question::Exec { .. } => None,
+    };
+    probe.asked().into_iter().filter_map(call).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_are_called_in_order_and_a_refusal_is_called_again() {
+    let cluster = open().await;
+    let tries = Cell::new(0);
+    let probe = ScriptedProbe::new(move |question| match question {
+        Question::Http { url, .. } if url.ends_with("before") && tries.replace(tries.get() + 1) < 2 => {
+            answer(409, "")
+        }
+        _ => answer(200, ""),
+    });
+    let began = cluster.clock.elapsed();
+    let run = cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await.succeeded();
+    let calls = calls(&probe);
+    let paths: Vec<&str> = calls.iter().map(|(path, _)| path.as_str()).collect();
+    let wanted = ["start", "before", "before", "before", "after", "before", "after", "end"];
+    assert_eq!(paths, wanted, "{}", run.transcript());
+    // Each try of a call has its key, and each call another.
+    let keys: BTreeSet<&String> = calls.iter().map(|(_, key)| key).collect();
+    assert_eq!((keys.len(), &calls[1].1), (6, &calls[3].1));
+    assert!((cluster.clock.elapsed() - began).unsigned_abs() >= Duration::from_secs(10));
+    let waits = run.events.iter().filter(|event| {
+        matches!(&event.what, EventKind::Waiting { on, .. } if on.contains("answers with status 409"))
+    });
+    assert_eq!(waits.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_of_it() {
+    let cluster = open().await;
+    for (refusal, words) in [(answer(409, ""), "status 409"), (answer(503, ""), "cannot be reached")] {
+        let probe = ScriptedProbe::new(move |question| match question {
+            Question::Http { url, .. } if url.ends_with("start") => refusal.clone(),
+            _ => answer(200, ""),
+        });
+        let run = cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await;
+        let failures = run.failures();
+        assert_eq!(failures[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+        assert!(failures[0].reason.contains(words), "{}", failures[0].reason);
+        assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
+        assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]), "nothing has changed");
+        let last = probe.asked().pop().unwrap();
+        let Question::Http { url, body: Some(body), .. } = last else { panic!("{last:?}") };
+        assert!(url.ends_with("end") && body.contains("rolloutFailing"), "{url} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_point_that_was_passed_is_not_asked_again_after_a_death() {
+    let cluster = open().await;
+    let is_second_batch = |seen: &RequestInfo| {
+        seen.verb == Verb::Patch && seen.name.as_deref() == Some("web-v2") && seen.kind == "deployments"
+    };
+    let probe = ScriptedProbe::good();
+    let scalings = AtomicUsize::new(0);
+    let mut first = Process::with(IDENTITY, move |seen| {
+        let count = usize::from(is_second_batch(seen));
+        let before = scalings.fetch_add(count, Ordering::Relaxed);
+        // The target is stamped or scaled for the first batch, then for the second.
+        if count == 1 && before == 1 { Fate::DeathBefore } else { PASS }
+    });
+    first.probe = probe.clone();
+    let component = || web(2, 4).batches(&["1", "3"]).rollout(HOOKS).rollout(METRIC);
+    let run = cluster.run(&first, &request_for(&[component()])).await;
+    assert!(run.ends.is_none(), "it did not die\n{}", run.transcript());
+    assert_eq!(commands(&probe).len(), 2);
+    cluster.run(&process(&probe), &request_for(&[component()])).await.succeeded();
+    assert_eq!(commands(&probe).len(), 4);
+    let paths: Vec<String> = calls(&probe).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["start", "before", "after", "before", "after", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_has_to_stay_ready_for_its_soak_time() {
+    let cluster = open().await;
+    let began = cluster.clock.elapsed();
+    let run = cluster.run(&Process::new(IDENTITY), &request_for(&[gated(2, "soak: 15m")])).await.succeeded();
+    let took = (cluster.clock.elapsed() - began).unsigned_abs();
+    assert!(took >= Duration::from_secs(30 * 60), "{took:?}: {}", run.transcript());
+    assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_becomes_unready_restarts_the_soak_time() {
+    let cluster = open().await;
+    let process = Process::new(IDENTITY);
+    let request = request_for(&[gated(2, "soak: 10m")]);
+    let began = cluster.clock.elapsed();
+    let disturb = async {
+        process.heard(1, |what| matches!(what, EventKind::Waiting { on, .. } if on.contains("soak"))).await;
+        cluster.clock.pause(Duration::from_secs(9 * 60)).await;
+        cluster.set_pod_rules(pod_rules::failing("web:2", "CrashLoopBackOff"));
+        cluster.clock.pause(Duration::from_secs(60)).await;
+        cluster.set_pod_rules(pod_rules::READY);
+    };
+    let (run, ()) = tokio::join!(cluster.run(&process, &request), disturb);
+    let took = (cluster.clock.elapsed() - began).unsigned_abs();
+    assert!(run.is_success(), "{}", run.transcript());
+    assert!(took >= Duration::from_secs((9 + 10 + 10) * 60), "{took:?}: {}", run.transcript());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_asks_nothing() {
+    let cluster = open().await;
+    let probe = ScriptedProbe::good();
+    cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
+    let asked = probe.asked().len();
+    cluster
+        .perform(&process(&probe), async |context| Command::Undo.perform_all(context).await)
+        .await
+        .succeeded();
+    assert_eq!((probe.asked().len(), cluster.sizes()), (asked, sizes(&[("web-v1", 4)])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_uses_this_machine_is_refused_unless_it_is_trusted() {
+    let cluster = open().await;
+    let secret = "rolloutWebhooks: [{type: pre-batch-rollout, name: before, url: 'http://hooks/before', \
+         headers: [{key: Authorization, valueFrom: {env: TOKEN}}]}]";
+    for (gates, words) in [
+        (METRIC, "metric `errors` runs the command `errors` on this machine"),
+        (secret, "hook `before` sends the variable `TOKEN` on this machine"),
+    ] {
+        let probe = ScriptedProbe::good();
+        let mut process = process(&probe);
+        process.limits.gates = GateTrust::Untrusted;
+        let run = cluster.run(&process, &request_for(&[gated(2, gates)])).await;
+        let failures = run.failures();
+        assert_eq!(failures[0].kind, FailureKind::Refused, "{}", run.transcript());
+        assert_eq!(failures[0].reason, words);
+        assert!(run.effects().is_empty() && probe.asked().is_empty(), "{}", run.transcript());
+    }
+}

@@ -1,0 +1,147 @@
+//! Gates between batches, over real HTTP and with real commands.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::test_env::TestEnv;
+
+/// A request that arrived: its first line and headers, and its body.
+type Arrived = (String, String);
+
+/// A server that answers each request by its path, for as long as the test lives.
+fn serve(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<Arrived>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&arrived);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+            let length = head.lines().find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length: ").map(|length| length.parse().unwrap())
+            });
+            let mut body = vec![0; length.unwrap_or(0)];
+            reader.read_exact(&mut body).unwrap();
+            let (status, text) = answer(head.split(' ').nth(1).unwrap_or_default());
+            kept.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
+            let length = text.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+            )
+            .unwrap();
+        }
+    });
+    (address, arrived)
+}
+
+/// `web` in a version, of three pods in two batches, with such gates.
+fn gated(version: u32, gates: &str) -> String {
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - name: web\n      \
+         type: webservice\n      properties: {{image: 'web:{version}'}}\n      traits:\n        - type: rollout\n          \
+         properties:\n            targetSize: 3\n            rolloutBatches: [{{replicas: 1}}, {{replicas: 2}}]\n            {gates}\n"
+    )
+}
+
+const ERRORS: &str = "analysis: [{name: errors, successCondition: result < 1, failureCondition: result > 2, \
+     provider: {exec: {command: [cat, errors.json]}}}]";
+
+/// The sizes of the workloads, by name.
+fn sizes(env: &TestEnv) -> Vec<(String, u64)> {
+    let size = |one: &Value| {
+        (one["metadata"]["name"].as_str().unwrap().to_owned(), one["spec"]["replicas"].as_u64().unwrap())
+    };
+    env.objects("Deployment").iter().map(size).collect()
+}
+
+#[test]
+fn a_value_that_turns_bad_is_rolled_back() {
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ERRORS));
+    env.run_to("apply app.yaml", 4).says("`--trust-gates`");
+    env.write("errors.json", "0.5");
+    env.run_ok("apply app.yaml --trust-gates")
+        .says("metric `errors` after batch 1 of 2: 0.5, 1 of 1: Successful");
+
+    env.write("app.yaml", gated(2, ERRORS));
+    let plan = env.run_ok("plan app.yaml").stdout;
+    assert_eq!(plan.matches("measure `errors`").count(), 2, "{plan}");
+    env.write("errors.json", "2.5");
+    env.run_to("apply app.yaml --trust-gates --on-failure undo", 3)
+        .says(
+            "failed: after batch 1 of 2, metric `errors` was 2.5, expected `result < 1` and not `result > 2`",
+        )
+        .says("rollback to `web-v1`");
+    assert_eq!(sizes(&env), [("web-v1".to_owned(), 3)]);
+}
+
+#[test]
+fn a_doubtful_value_holds_the_run_for_a_user() {
+    let env = TestEnv::new();
+    env.write("errors.json", "0");
+    env.write("app.yaml", gated(1, ERRORS));
+    env.run_ok("apply app.yaml --trust-gates");
+    env.write("errors.json", "1.5");
+    env.write("app.yaml", gated(2, ERRORS));
+    env.run_ok("apply app.yaml --trust-gates")
+        .says("held: after batch 1 of 2, metric `errors` was inconclusive: 1.5")
+        .says("rollout promote web");
+    assert_eq!(sizes(&env), [("web-v1".to_owned(), 2), ("web-v2".to_owned(), 1)]);
+    env.write("errors.json", "0");
+    env.run_ok("promote web --trust-gates").says("web: done: 3 of 3 upgraded, 3 ready");
+    assert_eq!(sizes(&env), [("web-v2".to_owned(), 3)]);
+}
+
+#[test]
+fn hooks_and_prometheus_are_asked_over_http() {
+    let (address, arrived) = serve(|path| {
+        let result = json!({"resultType": "vector", "result": [{"metric": {}, "value": [1, "0.25"]}]});
+        let body = json!({"status": "success", "data": result}).to_string();
+        if path.starts_with("/api/v1/query") { (200, body) } else { (204, String::new()) }
+    });
+    let env = TestEnv::new();
+    let hook = format!(
+        "{{type: pre-batch-rollout, name: check, url: '{address}/check?a=b', expectedStatus: [204], metadata: {{team: tea}}}}"
+    );
+    let metric = format!(
+        "{{name: rate, metricsRange: {{min: 0.2, max: 0.3}}, provider: {{prometheus: {{address: '{address}', query: 'rate(x{{r=\"{{{{revision}}}}\"}}[1m])'}}}}}}"
+    );
+    env.write("app.yaml", gated(1, &format!("rolloutWebhooks: [{hook}]\n            analysis: [{metric}]")));
+    env.run_ok("apply app.yaml").says("metric `rate` after batch 2 of 2: 0.25, 1 of 1: Successful");
+    let arrived = arrived.lock().unwrap();
+    let firsts: Vec<&str> = arrived.iter().map(|(head, _)| head.lines().next().unwrap()).collect();
+    let query = "GET /api/v1/query?query=rate%28x%7Br%3D%22web%2Dv1%22%7D%5B1m%5D%29 HTTP/1.1";
+    let call = "POST /check?a=b HTTP/1.1";
+    assert_eq!(firsts, [call, query, call, query]);
+    let (head, body) = &arrived[0];
+    assert!(head.to_lowercase().contains("\r\nidempotency-key: shop/web/"), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    let wanted = json!({"name": "web", "namespace": "default", "phase": "batchInitializing", "metadata": {"team": "tea"}});
+    assert_eq!(body, wanted);
+}
+
+#[test]
+fn a_secret_is_read_from_the_environment_and_printed_nowhere() {
+    let (address, arrived) = serve(|_| (200, "7".to_owned()));
+    let env = TestEnv::new();
+    let header = "headers: [{key: Authorization, valueFrom: {file: token}}]";
+    let metric = format!(
+        "{{name: rate, successCondition: result == 7, provider: {{web: {{url: '{address}/', {header}}}}}}}"
+    );
+    env.write("app.yaml", gated(1, &format!("analysis: [{metric}]")));
+    env.write("token", "Bearer hush-hush\n");
+    let output = env.run_ok("apply app.yaml --trust-gates -o ndjson");
+    assert!(arrived.lock().unwrap()[0].0.contains("Bearer hush-hush\r\n"));
+    let kept = env.bytes();
+    assert!(!output.stdout.contains("hush") && !output.stderr.contains("hush") && !kept.contains("hush"));
+    let measured = output.stdout.lines().filter(|line| line.contains("\"event\":\"measured\""));
+    assert_eq!(measured.count(), 2);
+}
