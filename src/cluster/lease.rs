@@ -35,7 +35,7 @@ use crate::plan::run::LeaseScope;
 pub use guard::LeaseGuard;
 
 /// How long a Lease lasts without being renewed: as long as client-go's.
-const DURATION: Duration = Duration::from_secs(15);
+pub const DURATION: Duration = Duration::from_secs(15);
 /// How soon after a watch of it failed the next begins.
 const WATCH_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(5) };
 /// On a Lease, an annotation: which process holds it, since when.
@@ -178,8 +178,17 @@ pub enum Attempt {
     },
 }
 
+/// What is known of the process that held a Lease before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Predecessor {
+    /// It sends no write any more: it has given the Lease back, is dead, or has not renewed it in time.
+    Gone,
+    /// It may live, and learns only from its next request that it has lost the Lease.
+    MayLive,
+}
+
 enum AcquireAttempt {
-    Acquired,
+    Acquired(Predecessor),
     HeldByOther { holder: String, version: String },
     Retry,
 }
@@ -213,16 +222,18 @@ impl LeaseLock {
         let mut expiry = Expiry::default();
         let mut announced: Option<String> = None;
         loop {
-            let is_free = |holder: &str, version: &str| {
-                turn == Acquisition::TakeOver
-                    || holder == self.identity
-                    || expiry.has_expired(version, &clock)
+            let displaced = |holder: &str, version: &str| {
+                if expiry.has_expired(version, &clock) {
+                    return Some(Predecessor::Gone);
+                }
+                let takes_over = turn == Acquisition::TakeOver || holder == self.identity;
+                takes_over.then_some(Predecessor::MayLive)
             };
             let asked = clock.moment();
-            match self.look(is_free).await {
-                Ok(AcquireAttempt::Acquired) => {
+            match self.look(displaced).await {
+                Ok(AcquireAttempt::Acquired(predecessor)) => {
                     self.session.recovered();
-                    return Ok(LeaseGuard::taken(self, asked));
+                    return Ok(LeaseGuard::taken(self, asked, predecessor));
                 }
                 Ok(AcquireAttempt::Retry) => {}
                 Ok(AcquireAttempt::HeldByOther { holder, version }) => {
@@ -257,10 +268,10 @@ impl LeaseLock {
     pub async fn try_acquire(self) -> Result<Attempt, LeaseError> {
         loop {
             let asked = self.session.clock().moment();
-            match self.look(|_, _| false).await {
-                Ok(AcquireAttempt::Acquired) => {
+            match self.look(|_, _| None).await {
+                Ok(AcquireAttempt::Acquired(predecessor)) => {
                     self.session.recovered();
-                    return Ok(Attempt::Acquired(Box::new(LeaseGuard::taken(self, asked))));
+                    return Ok(Attempt::Acquired(Box::new(LeaseGuard::taken(self, asked, predecessor))));
                 }
                 Ok(AcquireAttempt::HeldByOther { holder, .. }) => return Ok(Attempt::Busy { holder }),
                 Ok(AcquireAttempt::Retry) => {}
@@ -272,8 +283,12 @@ impl LeaseLock {
         }
     }
 
-    /// Looks at the Lease once and takes it if it is free; whether one that is held is, depends on its holder and version.
-    async fn look(&self, is_free: impl Fn(&str, &str) -> bool) -> Result<AcquireAttempt, ClusterError> {
+    /// Looks at the Lease once and takes it if it is free. `displaced` says of the holder and version of one that is held
+    /// what becomes of the process that loses it; `None` if it keeps it.
+    async fn look(
+        &self,
+        displaced: impl Fn(&str, &str) -> Option<Predecessor>,
+    ) -> Result<AcquireAttempt, ClusterError> {
         let api = self.session.api::<Lease>(&self.namespace);
         let name = self.name();
         let Some(lease) = self.session.request_untracked(api.get_opt(&name)).await? else {
@@ -288,7 +303,7 @@ impl LeaseLock {
             .map_err(|error| ClusterError::Other(error.to_string()))?;
             let params = create_params();
             return match self.session.request_untracked(api.create(&params, &object)).await {
-                Ok(_) => Ok(AcquireAttempt::Acquired),
+                Ok(_) => Ok(AcquireAttempt::Acquired(Predecessor::Gone)),
                 Err(ClusterError::AlreadyExists(_)) => Ok(AcquireAttempt::Retry),
                 // A create is in conflict with whatever else counts against a quota at that moment.
                 Err(ClusterError::Conflict(message)) => Err(ClusterError::transient(message)),
@@ -298,13 +313,14 @@ impl LeaseLock {
         let spec = lease.spec.clone().unwrap_or_default();
         let holder = spec.holder_identity.filter(|holder| !holder.is_empty());
         let version = lease.resource_version().unwrap_or_default();
-        let is_free = match &holder {
-            None => true,
-            Some(holder) => is_abandoned(&lease) || is_free(holder, &version),
+        let predecessor = match holder {
+            None => Predecessor::Gone,
+            Some(_) if is_abandoned(&lease) => Predecessor::Gone,
+            Some(holder) => match displaced(&holder, &version) {
+                Some(predecessor) => predecessor,
+                None => return Ok(AcquireAttempt::HeldByOther { holder, version }),
+            },
         };
-        if let (Some(holder), false) = (holder, is_free) {
-            return Ok(AcquireAttempt::HeldByOther { holder, version });
-        }
         let patch = json_patch(json!([
             {"op": "test", "path": "/metadata/uid", "value": lease.uid()},
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
@@ -312,7 +328,7 @@ impl LeaseLock {
             {"op": "add", "path": "/spec", "value": self.spec(spec.lease_transitions.unwrap_or(0) + 1)},
         ]))?;
         match self.session.request_untracked(api.patch(&name, &patch_params(), &patch)).await {
-            Ok(_) => Ok(AcquireAttempt::Acquired),
+            Ok(_) => Ok(AcquireAttempt::Acquired(predecessor)),
             Err(ClusterError::Conflict(_) | ClusterError::NotFound(_)) => Ok(AcquireAttempt::Retry),
             Err(error) => Err(error),
         }

@@ -41,6 +41,12 @@ impl StoredRecord {
         &self.uid
     }
 
+    /// The same object, as if it said this.
+    #[must_use]
+    pub fn saying(&self, record: Record) -> Self {
+        Self { record, ..self.clone() }
+    }
+
     /// Whether this is a later state of the same object.
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {

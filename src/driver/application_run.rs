@@ -8,7 +8,6 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::cluster::access_review::AccessReview;
-use crate::cluster::error::ClusterError;
 use crate::cluster::lease::Acquisition;
 use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::record_store::{self, StoredRecord};
@@ -17,7 +16,7 @@ use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::object_dry_run::dry_run_objects;
 use crate::driver::checks::{Warning, check_cluster};
-use crate::driver::component_run::{ComponentRun, Leadership, Predecessors};
+use crate::driver::component_run::{ComponentRun, Leadership, Predecessors, RunEnd};
 use crate::driver::context::{Context, GateTrust};
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
@@ -25,6 +24,7 @@ use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::preview::PlannedComponent;
 use crate::driver::publish::Publisher;
+use crate::driver::rejected::Rejected;
 use crate::driver::request::RolloutRequest;
 use crate::driver::rollback::{self, Failed};
 use crate::driver::snapshot::Snapshot;
@@ -36,6 +36,9 @@ use crate::report::event::EventKind;
 /// The outcome of each component of an application by name, in the request's order.
 pub type Outcomes = Vec<(String, ComponentOutcome)>;
 
+/// How often a component is prepared at most: again for each run that has claimed it in the meantime.
+const MOST_PREPARATIONS: u32 = 5;
+
 /// A request under way.
 #[derive(Clone, Copy)]
 pub struct ApplicationRun<'a> {
@@ -45,15 +48,6 @@ pub struct ApplicationRun<'a> {
     pub watch: &'a NamespaceWatch,
     /// The request.
     pub request: &'a RolloutRequest,
-}
-
-/// Why nothing of an application is driven.
-#[derive(Debug)]
-pub enum Rejected {
-    /// Some of its components cannot be.
-    Components(Vec<Rejection>),
-    /// The same for all of them.
-    Application(Failure),
 }
 
 /// Where a component stands in the workflow when its turn comes.
@@ -69,42 +63,6 @@ pub struct Acquired<'a> {
     pub leadership: Leadership<'a>,
     /// Whether another process was waited for.
     pub has_waited: bool,
-}
-
-impl From<Vec<Rejection>> for Rejected {
-    fn from(rejections: Vec<Rejection>) -> Self {
-        Self::Components(rejections)
-    }
-}
-
-impl Rejected {
-    /// A failure that is reported once, with the first component.
-    fn of_first(request: &RolloutRequest, failure: Failure) -> Self {
-        Self::Components(vec![Rejection { component: request.components[0].name.clone(), failure }])
-    }
-
-    /// The failure of all of them, or of the first.
-    pub fn into_failure(self) -> Failure {
-        match self {
-            Self::Application(failure) => failure,
-            Self::Components(rejections) => match rejections.into_iter().next() {
-                Some(first) => first.failure,
-                None => Failure::new(FailureKind::Internal, "a request was rejected without a reason"),
-            },
-        }
-    }
-}
-
-impl From<ClusterError> for Rejected {
-    fn from(error: ClusterError) -> Self {
-        Self::Application(error.into())
-    }
-}
-
-impl From<Failure> for Rejected {
-    fn from(failure: Failure) -> Self {
-        Self::Application(failure)
-    }
 }
 
 impl<'a> ApplicationRun<'a> {
@@ -140,15 +98,24 @@ impl<'a> ApplicationRun<'a> {
         Some(Rejection { component: prepared.component.clone(), failure: Failure::from(&misfit) })
     }
 
-    /// Whether the request is rejected only for as long as another process drives the component. A paused run may stay
-    /// paused for ever, so it is not waited for.
-    pub async fn waits_for_other_run(&self) -> bool {
+    /// Whether a request that is rejected may be accepted later: another run has claimed a component since the snapshot was
+    /// taken, or drives it. A paused run may stay paused for ever, so it is not waited for.
+    pub async fn may_be_accepted_later(&self, snapshot: Option<&Snapshot<'_>>) -> bool {
         let Self { context, request, .. } = self;
+        let names = request.component_names();
+        let found = record_store::find_records(&context.session, &request.namespace, &names).await;
+        let records = found.into_iter().flatten().filter_map(|(name, record)| Some((name, record.ok()?)));
+        let records: BTreeMap<String, StoredRecord> = records.collect();
+        let is_news = |(name, stored): (&String, &StoredRecord)| {
+            let seen = snapshot.and_then(|snapshot| snapshot.record(name).ok());
+            seen.is_some_and(|seen| seen.is_none_or(|seen| seen.record.epoch < stored.record.epoch))
+        };
+        if records.iter().any(is_news) {
+            return true;
+        }
         for component in request.components.iter().filter(|component| component.intent.waits_for_a_run()) {
-            let record =
-                record_store::load_record(&context.session, &request.namespace, &component.name).await;
-            let is_paused = |stored: &StoredRecord| stored.record.run.paused.is_some();
-            let is_open = record.is_ok_and(|record| record.is_some_and(|stored| !is_paused(&stored)));
+            let record = records.get(&component.name).map(|stored| &stored.record);
+            let is_open = record.is_some_and(|record| record.run.paused.is_none());
             if is_open && self.claimant().is_driven().await.unwrap_or(false) {
                 return true;
             }
@@ -417,13 +384,53 @@ impl<'a> ApplicationRun<'a> {
             None => session,
         };
         let context = &Context { session, ..self.context.clone() };
-        let run = ComponentRun::new(context, self.watch, leadership, prepared);
-        let (end, claimed) = run.in_workflow(predecessors, passed).run().await;
-        if let (Some(leadership), Some(epoch)) = (leadership, claimed) {
-            let failed = Failed { end: &end, epoch };
-            rollback::after_failure(context, self.watch, leadership, prepared, failed).await;
+        let mut prepared_again: Option<PreparedComponent> = None;
+        for _ in 0..MOST_PREPARATIONS {
+            let prepared = prepared_again.as_ref().unwrap_or(prepared);
+            let run = ComponentRun::new(context, self.watch, leadership, prepared);
+            match run.in_workflow(predecessors.clone(), Rc::clone(&passed)).run().await {
+                RunEnd::Ended(end, claimed) => {
+                    if let (Some(leadership), Some(epoch)) = (leadership, claimed) {
+                        let failed = Failed { end: &end, epoch };
+                        rollback::after_failure(context, self.watch, leadership, prepared, failed).await;
+                    }
+                    return end;
+                }
+                RunEnd::Outdated => match self.prepare_again(prepared).await {
+                    Ok(again) => prepared_again = Some(again),
+                    Err(failure) => return self.rejected(&prepared.component, failure),
+                },
+            }
         }
-        end
+        let reason = format!("component `{}` was modified concurrently", prepared.component);
+        let failure = Failure::new(FailureKind::Superseded, reason).hint("rerun the same command");
+        self.rejected(&prepared.component, failure)
+    }
+
+    /// Reads and resolves a component that another run has claimed since it was prepared.
+    async fn prepare_again(&self, outdated: &PreparedComponent) -> Result<PreparedComponent, Failure> {
+        let components = match self.read_and_resolve().await {
+            Ok(components) => components,
+            Err(rejected) => return Err(rejected.into_failure_of(&outdated.component)),
+        };
+        let is_it = |prepared: &PreparedComponent| prepared.component == outdated.component;
+        let Some(mut prepared) = components.into_iter().find(is_it) else {
+            let reason = format!("component `{}` was not prepared", outdated.component);
+            return Err(Failure::new(FailureKind::Internal, reason));
+        };
+        prepared.owner.clone_from(&outdated.owner);
+        self.check_cluster(std::slice::from_ref(&prepared)).await?;
+        let is_news = |message: &&String| !outdated.warnings.contains(message);
+        for message in prepared.warnings.iter().filter(is_news) {
+            self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
+        }
+        Ok(prepared)
+    }
+
+    /// Reports why a component is not driven.
+    fn rejected(&self, component: &str, failure: Failure) -> ComponentOutcome {
+        self.emit(Some(component), failure.event(None));
+        ComponentOutcome::Failed(failure)
     }
 
     /// Shows the outcomes in the views, and gives the Lease back.
@@ -440,8 +447,8 @@ impl<'a> ApplicationRun<'a> {
             Rejected::Components(rejections) => rejections
                 .into_iter()
                 .map(|Rejection { component, failure }| {
-                    self.emit(Some(&component), failure.event(None));
-                    (component, ComponentOutcome::Failed(failure))
+                    let outcome = self.rejected(&component, failure);
+                    (component, outcome)
                 })
                 .collect(),
             Rejected::Application(failure) => {

@@ -32,17 +32,20 @@ use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Uid, Workload};
+use crate::plan::record::Record;
 use crate::plan::run::{LeaseScope, WorkflowPlace};
 use crate::plan::run_status::run_status;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
 use crate::plan::action::Action;
+use act::Framing;
 use batch_gates::{GateTurn, GateVisit};
 use deadline::NextDeadline;
 use objects::Cleanup;
 use services::Written;
 use wait::{BatchProgress, WaitNotice};
+use workflow::Gates;
 
 /// What the runs of one application hold together.
 pub struct Leadership<'a> {
@@ -62,6 +65,10 @@ pub struct ComponentRun<'a> {
     pub(super) prepared: &'a PreparedComponent,
     pub(super) record: Option<StoredRecord>,
     pub(super) claimed_epoch: Option<Epoch>,
+    /// The record as this run has last claimed it, whether that was answered or not.
+    sent_claim: Option<Record>,
+    /// What the claim was framed from, until it is compared with what is observed after it.
+    framing: Option<Framing>,
     /// The target that this run has observed. Another object of its name is not the target.
     known_target: Option<Uid>,
     /// Whether the claim was confirmed after the target was created.
@@ -116,8 +123,18 @@ pub enum Predecessors {
     },
 }
 
+/// How a run came to its end.
+pub enum RunEnd {
+    /// With this outcome, and the claim that it drove under; `None` where it made none.
+    Ended(ComponentOutcome, Option<Epoch>),
+    /// Another run has claimed the component since this one was prepared: it has to be prepared again.
+    Outdated,
+}
+
 /// Where a run has nothing left to do.
 enum Ending {
+    /// Another run has claimed the component since this one was prepared.
+    Outdated,
     /// Everything is as wanted, and was.
     AtRest,
     /// The gate after this batch (zero-based) is closed.
@@ -163,6 +180,8 @@ impl<'a> ComponentRun<'a> {
             prepared,
             record: prepared.record.clone(),
             claimed_epoch: None,
+            sent_claim: None,
+            framing: None,
             known_target: None,
             is_confirmed: false,
             conflicts: 0,
@@ -195,10 +214,11 @@ impl<'a> ComponentRun<'a> {
         Self { predecessors, passed_steps: passed, ..self }
     }
 
-    /// Drives to the end. The claim that it drove under is `None` where it made none.
-    pub async fn run(mut self) -> (ComponentOutcome, Option<Epoch>) {
+    /// Drives to the end.
+    pub async fn run(mut self) -> RunEnd {
         let end = match self.drive().await {
-            Ok(end) => end,
+            Ok(Some(end)) => end,
+            Ok(None) => return RunEnd::Outdated,
             Err(failure) => self.fail(failure).await,
         };
         self.report_outcome(&end);
@@ -206,10 +226,11 @@ impl<'a> ComponentRun<'a> {
             let observed = self.observe();
             self.publish(&observed).await;
         }
-        (end, self.claimed_epoch)
+        RunEnd::Ended(end, self.claimed_epoch)
     }
 
-    async fn drive(&mut self) -> Result<ComponentOutcome, Failure> {
+    /// Drives to the outcome; there is none where the run is outdated.
+    async fn drive(&mut self) -> Result<Option<ComponentOutcome>, Failure> {
         let (deadline, clock) = (self.next_deadline.clone(), self.context.session.clock().clone());
         loop {
             let passed = tokio::select! {
@@ -222,8 +243,9 @@ impl<'a> ComponentRun<'a> {
             };
             match passed {
                 None => {}
-                Some(Some(end)) => return Ok(end),
-                Some(None) => break,
+                Some(Gates::Held(end)) => return Ok(Some(end)),
+                Some(Gates::Outdated) => return Ok(None),
+                Some(Gates::Passed) => break,
             }
         }
         loop {
@@ -239,10 +261,13 @@ impl<'a> ComponentRun<'a> {
             // What is reached is recorded, however late.
             match turn {
                 None => {}
-                Some(Ending::AtRest) => return Ok(ComponentOutcome::Succeeded { changed: self.changed }),
-                Some(Ending::AtGate { batch }) => return self.hold(batch).await,
-                Some(Ending::Held(at)) => return Ok(ComponentOutcome::Held { at }),
-                Some(Ending::Final) => return self.finish().await,
+                Some(Ending::Outdated) => return Ok(None),
+                Some(Ending::AtRest) => {
+                    return Ok(Some(ComponentOutcome::Succeeded { changed: self.changed }));
+                }
+                Some(Ending::AtGate { batch }) => return self.hold(batch).await.map(Some),
+                Some(Ending::Held(at)) => return Ok(Some(ComponentOutcome::Held { at })),
+                Some(Ending::Final) => return self.finish().await.map(Some),
             }
         }
     }
@@ -258,12 +283,18 @@ impl<'a> ComponentRun<'a> {
         if self.context.control.is_stopped() {
             return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
         }
+        if let Some(framing) = self.framing.take() {
+            self.begin_claimed(framing);
+        }
         if self.claimed_epoch.is_some() {
             self.apply_watched_record();
             if self.is_paused() {
                 self.wait_while_paused().await?;
                 return Ok(None);
             }
+        }
+        if self.is_outdated() {
+            return Ok(Some(Ending::Outdated));
         }
         if let Some(objects) = &self.prepared.objects {
             return self.object_turn(objects).await;
@@ -307,6 +338,18 @@ impl<'a> ComponentRun<'a> {
             )) => self.act(&observed, step).await?,
         }
         Ok(None)
+    }
+
+    /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services are
+    /// not those that this one knows. What is bound to a claim ends instead.
+    fn is_outdated(&self) -> bool {
+        let Some(StoredRecord { record, .. }) = &self.record else { return false };
+        let prepared_from = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
+        self.claimed_epoch.is_none()
+            && self.leadership.is_some()
+            && self.prepared.bound_to.is_none()
+            && prepared_from != Some(record.epoch)
+            && self.sent_claim.as_ref() != Some(record)
     }
 
     /// Refuses to claim a component that was claimed, or paused, since the run was decided.

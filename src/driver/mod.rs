@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod prepared_objects;
 pub mod preview;
 pub mod publish;
+pub mod rejected;
 pub mod request;
 pub mod resolve;
 pub mod rollback;

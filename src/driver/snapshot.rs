@@ -83,6 +83,10 @@ impl<'a> Snapshot<'a> {
         request: &RolloutRequest,
     ) -> Result<Self, Failure> {
         let (namespace, names, kinds) = (&request.namespace, request.component_names(), request.kinds());
+        // The records come first: a claim tests that no other has followed the record, so what was read after it is what the
+        // run before has left.
+        let records = record_store::find_records(session, namespace, &names).await?;
+        let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let (revisions, unwatched) = tokio::join!(
             revision_store::list_revisions(session, namespace, &names),
             objects::unwatched_workloads(session, namespace, &names, &kinds),
@@ -96,8 +100,6 @@ impl<'a> Snapshot<'a> {
         if let Some(error) = cache.failure() {
             return Err(error.into());
         }
-        let records = record_store::find_records(session, namespace, &names).await?;
-        let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let mut snapshot = Self {
             cache,
             records: records.collect(),

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
-use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes, Rejected};
+use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes};
 use crate::driver::checks::collisions;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
+use crate::driver::rejected::Rejected;
 use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::{Application, Origin};
 use crate::oam::render;
@@ -130,14 +131,15 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
 /// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the
 /// component.
 async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
-    let resolved = match run.read().await {
-        Ok(snapshot) => run.resolve(&snapshot),
-        Err(rejected) => Err(rejected),
+    let snapshot = run.read().await;
+    let resolved = match &snapshot {
+        Ok(snapshot) => run.resolve(snapshot),
+        Err(rejected) => Err(rejected.clone()),
     };
     let components = match resolved {
         Ok(components) => Some(components),
         // What is rejected beside a run may be accepted after it.
-        Err(_) if run.waits_for_other_run().await => None,
+        Err(_) if run.may_be_accepted_later(snapshot.as_ref().ok()).await => None,
         Err(rejected) => return Err(rejected),
     };
     // If nothing changes, nothing is written, the Lease included.

@@ -8,10 +8,12 @@ mod finalizers;
 pub mod inventory;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::cluster::access_review::{self, AccessReview};
+use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{Acquisition, LeaseGuard};
+use crate::cluster::lease::{Acquisition, LeaseGuard, Predecessor};
 use crate::cluster::owned_objects::{self, Removal};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
@@ -23,6 +25,7 @@ use crate::ops::delete::finalizers::Finalization;
 use crate::ops::delete::inventory::{RIGHTS, discard_leases};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
+use crate::plan::run::{LeaseScope, Outcome, Run};
 
 pub use crate::cluster::owned_objects::OwnedObject;
 pub use inventory::{Inventory, Scope};
@@ -34,6 +37,8 @@ pub enum DeleteEvent<'a> {
     Waiting(&'a str),
     /// An object is gone.
     Removed(&'a OwnedObject),
+    /// A run was superseded whose process may still have a write on its way: for how long that is waited for.
+    Superseding(Duration),
     /// An object is on its way out and stays until its finalizers are taken off.
     Awaited(&'a OwnedObject, &'a [String]),
 }
@@ -45,6 +50,18 @@ pub enum Extent {
     Scope,
     /// What a person has seen in the inventory, and nothing that came since.
     Inventory,
+}
+
+/// How long after a claim a write of the run before it may still arrive: for ten seconds its process may believe that it
+/// holds the Lease, and the write may take as long on its way.
+const LATE_WRITES: Duration = Duration::from_secs(20);
+
+/// Under what objects are removed.
+struct Permission<'a> {
+    extent: Extent,
+    lease: &'a LeaseGuard,
+    /// Until when writes of a superseded run may arrive; `None` where there is no such run.
+    late_until: Option<Moment>,
 }
 
 /// How a removal ended that nothing went wrong with.
@@ -135,7 +152,7 @@ pub async fn delete(
         identity: &context.identity,
         lock_timeout: context.limits.lock,
     };
-    let (lease, _) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
+    let (lease, scope) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
     let work = async {
         if turn == Acquisition::Wait {
             let records = records.iter().map(|stored| &stored.record);
@@ -145,6 +162,8 @@ pub async fn delete(
             Ok(records) => records,
             Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
         };
+        let is_open = records.iter().any(|stored| may_be_driven(&stored.record.run));
+        let may_live = scope == LeaseScope::Component || lease.predecessor() == Predecessor::MayLive;
         let mut fenced = inventory.clone();
         for stored in records {
             let record = stored.record.clone();
@@ -154,7 +173,9 @@ pub async fn delete(
                 None => return Ok(Removed::Overtaken(overtaken(&record))),
             }
         }
-        remove_objects(session, &fenced, extent, &lease, &mut say).await
+        let late_until = (is_open && may_live).then(|| session.clock().moment().plus(LATE_WRITES));
+        let permission = Permission { extent, lease: &lease, late_until };
+        remove_objects(session, &fenced, permission, &mut say).await
     };
     let removed = tokio::select! {
         biased;
@@ -164,7 +185,7 @@ pub async fn delete(
     lease.release().await;
     let removed = removed?;
     if matches!(removed, Removed::Everything) {
-        discard_leases(session, inventory).await?;
+        discard_leases(session, inventory, say).await?;
     }
     Ok(removed)
 }
@@ -218,12 +239,21 @@ async fn fence(
     }
 }
 
+/// Whether a process may have been driving a run when its component was claimed for a removal, this or an earlier one.
+fn may_be_driven(run: &Run) -> bool {
+    match run.outcome {
+        Outcome::Running | Outcome::Superseded => true,
+        Outcome::Succeeded | Outcome::Held | Outcome::Failed | Outcome::Interrupted | Outcome::Paused => {
+            false
+        }
+    }
+}
+
 /// Removes what may go, one object after the other, for as long as the claims stand.
 async fn remove_objects(
     session: &Session,
     inventory: &Inventory,
-    extent: Extent,
-    lease: &LeaseGuard,
+    Permission { extent, lease, mut late_until }: Permission<'_>,
     say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
@@ -249,6 +279,18 @@ async fn remove_objects(
             finalization.wait(session, &held, say).await?;
             continue;
         }
+        // What a superseded run creates late is found as long as the records are there.
+        if due.is_empty()
+            && let Some(late_until) = late_until.take()
+        {
+            let left = late_until.saturating_since(session.clock().moment());
+            if !left.is_zero() {
+                say(DeleteEvent::Superseding(left));
+                session.clock().until(Some(late_until)).await;
+                continue;
+            }
+        }
+        let records = if late_until.is_none() { records } else { Vec::new() };
         for owned in due.into_iter().chain(records) {
             if owned.is_record() && !held.is_empty() {
                 break;

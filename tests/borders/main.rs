@@ -14,4 +14,5 @@ mod foreign_workloads;
 mod lost_records;
 mod rollback;
 mod siblings;
+mod stale_decisions;
 mod transitions;

@@ -1,9 +1,14 @@
 //! Components that gain and lose the `rollout` trait, and change image, size and settings meanwhile.
 
+use std::time::Duration;
+
+use rollout::driver::context::OnFailure;
+
 use crate::support::invariants;
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::random::Rng;
+use crate::support::rules::{self, Circumstances};
 use crate::support::scenario::{allowances, process};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 use crate::support::trial::case;
@@ -120,4 +125,19 @@ async fn batches_with_other_ports_serve_the_pods_of_the_whole() {
         cluster.settle().await;
         invariants::check(&cluster.history(), from, &allowances(&manifest));
     }
+}
+
+/// The revision that failed as a whole was recorded by the very run that is rolled back.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_into_batches_leads_no_traffic_to_ports_that_pods_lack() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2).exposing(80)]).await;
+    cluster.set_pod_rules(pod_rules::slow("*:2", "10m"));
+    let mut failing = process();
+    (failing.limits.batch, failing.limits.on_failure) = (Duration::from_secs(30), OnFailure::Undo);
+    let run = cluster.run(&failing, &request_for(&[web(2, 2).exposing(81).plain()])).await;
+    cluster.settle().await;
+    assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v1", "{}", run.transcript());
+    rules::check(&cluster.history(), Circumstances::default())
+        .unwrap_or_else(|violation| panic!("{violation}\n{}", run.transcript()));
 }

@@ -3,8 +3,12 @@
 //!
 //! * `cargo test --test simulation` plays the seeds that CI plays.
 //! * `ROLLOUT_SIMULATION_SEED=7 cargo test --test simulation` replays one, and prints its script and its history.
+//! * `ROLLOUT_SIMULATION_SEEDS=20000 cargo test --test simulation` plays so many, until `ROLLOUT_SIMULATION_FAILURES` of
+//!   them have failed: one, where it is not set.
 //! * `ROLLOUT_SIMULATION_HOURS=8 cargo test --release --test simulation` plays further ones for so long, and prints how
-//!   many there were and which of them failed. `ROLLOUT_SIMULATION_FROM` is where it begins.
+//!   many there were and which of them failed.
+//!
+//! `ROLLOUT_SIMULATION_FROM` is the first seed of the last two.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what is asked for by hand is printed")]
@@ -22,13 +26,17 @@ mod script;
 mod shrink;
 mod verdict;
 
+use std::ops::{ControlFlow, Range};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use rollout::plan::record::Record;
+
 use play::{failure_of, play_through};
+use support::rules::world;
 
 /// How many seeds CI plays.
 const SEEDS: u64 = 2_000;
@@ -44,8 +52,13 @@ fn main() -> ExitCode {
     if let Some(seed) = number("ROLLOUT_SIMULATION_SEED") {
         return replay(seed);
     }
+    let from = number("ROLLOUT_SIMULATION_FROM");
+    if let Some(seeds) = number("ROLLOUT_SIMULATION_SEEDS") {
+        let from = from.unwrap_or(0);
+        return play_range(from..from + seeds, number("ROLLOUT_SIMULATION_FAILURES").unwrap_or(1));
+    }
     if let Some(hours) = number("ROLLOUT_SIMULATION_HOURS") {
-        return play_for(hours, number("ROLLOUT_SIMULATION_FROM").unwrap_or(SEEDS));
+        return play_for(hours, from.unwrap_or(SEEDS));
     }
     let parts = (0..SEEDS / EACH).map(|part| {
         let (from, to) = (part * EACH, (part + 1) * EACH);
@@ -91,7 +104,12 @@ fn replay(seed: u64) -> ExitCode {
     let outcome = play_through(&script);
     for (index, change) in outcome.history.iter().enumerate() {
         let by = change.user_agent.as_deref().unwrap_or("-");
-        println!("{index:>5} {} {by}: {:?} {} {}", change.at, change.verb, change.kind, change.name);
+        print!("{index:>5} {} {by}: {:?} {} {}", change.at, change.verb, change.kind, change.name);
+        let record = change.after.as_deref().filter(|_| change.kind == "configmaps").and_then(world::record);
+        match record {
+            Some(Record { epoch, run, .. }) => println!(" ({epoch:?}, {:?}, {:?})", run.outcome, run.spec),
+            None => println!(),
+        }
     }
     match outcome.failure {
         None => {
@@ -99,29 +117,64 @@ fn replay(seed: u64) -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(failure) => {
-            println!("\nseed {seed}: {failure}");
+            let (shortest, as_well) = shrink::shrink(&script, failure.clone());
+            println!(
+                "\nThe shortest script that fails alike:\n{shortest}\n{as_well}\n\nseed {seed}: {failure}"
+            );
             ExitCode::FAILURE
         }
     }
+}
+
+/// Plays seeds on every core until so many of them have failed.
+fn play_range(seeds: Range<u64>, most_failures: u64) -> ExitCode {
+    let failures = AtomicU64::new(0);
+    let played = play_on_every_core(seeds.start, |seed| {
+        if seed >= seeds.end || failures.load(Ordering::Relaxed) >= most_failures {
+            return ControlFlow::Break(());
+        }
+        if let Some(failure) = failure_of(&generate::script(seed)) {
+            failures.fetch_add(1, Ordering::Relaxed);
+            println!("seed {seed}: {failure}\n");
+        }
+        ControlFlow::Continue(())
+    });
+    let failures = failures.into_inner();
+    println!("{played} seeds from {} on, {failures} failures", seeds.start);
+    if failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Plays seeds on every core until the time is over.
 #[expect(clippy::disallowed_methods, reason = "people wait for so long")]
 fn play_for(hours: u64, from: u64) -> ExitCode {
     let until = Instant::now() + Duration::from_secs(hours * 3_600);
-    let (next, has_failed) = (AtomicU64::new(from), AtomicBool::new(false));
+    let failures = AtomicU64::new(0);
+    let played = play_on_every_core(from, |seed| {
+        if Instant::now() >= until {
+            return ControlFlow::Break(());
+        }
+        if let Err(failed) = holds(seed) {
+            failures.fetch_add(1, Ordering::Relaxed);
+            println!("{}\n", failed.message().unwrap_or_default());
+        }
+        ControlFlow::Continue(())
+    });
+    let failures = failures.into_inner();
+    println!("{played} seeds from {from} on in {hours} h, {failures} failures");
+    if failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Plays one seed after the other on every core, and says how many there were.
+fn play_on_every_core(from: u64, play: impl Fn(u64) -> ControlFlow<()> + Sync) -> u64 {
+    let (next, played) = (AtomicU64::new(from), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while Instant::now() < until {
-                    if let Err(failed) = holds(next.fetch_add(1, Ordering::Relaxed)) {
-                        has_failed.store(true, Ordering::Relaxed);
-                        println!("{}\n", failed.message().unwrap_or_default());
-                    }
+                while play(next.fetch_add(1, Ordering::Relaxed)).is_continue() {
+                    played.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     });
-    println!("{} seeds from {from} on in {hours} h", next.into_inner() - from);
-    if has_failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    played.into_inner()
 }

@@ -1,6 +1,7 @@
 //! `rollout delete`: deletes what an application owns, after listing it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
@@ -15,7 +16,7 @@ use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, OwnedObject, Removed, Scope};
 use crate::ops::{Context, Limits};
 use crate::report::message;
-use crate::report::text::sanitise;
+use crate::report::text::{format_duration, sanitise};
 
 /// Delete applications or components, with everything that they own
 ///
@@ -128,6 +129,7 @@ async fn delete_inventory(
     let report = |event: DeleteEvent<'_>| match event {
         DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
         DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
+        DeleteEvent::Superseding(time) => ui.status(&superseding(application, time)),
         DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
     };
     match delete::delete(context, inventory, extent, report).await? {
@@ -144,6 +146,12 @@ fn kept(owned: &OwnedObject) -> String {
 /// The line about a run that a deletion waits for.
 pub fn waiting(application: &str, holder: &str) -> String {
     format!("{application}: {}", message::queued(holder))
+}
+
+/// The line about a run that was superseded.
+pub fn superseding(application: &str, time: Duration) -> String {
+    let time = format_duration(time.try_into().unwrap_or_default());
+    format!("{application}: waiting {time} for late writes of the run that was in progress")
 }
 
 /// The line about an object that finalizers keep.

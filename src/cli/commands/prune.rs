@@ -80,6 +80,7 @@ pub async fn prune(
         PruneEvent::Deletion(application, event) => match event {
             DeleteEvent::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
             DeleteEvent::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
+            DeleteEvent::Superseding(time) => ui.status(&delete::superseding(application, time)),
             DeleteEvent::Awaited(owned, finalizers) => ui.status(&delete::held(owned, finalizers)),
         },
         PruneEvent::Skipped(failure) => ui.warn(&format!("{}; `--prune` skips it", failure.reason)),

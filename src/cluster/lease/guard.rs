@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{AcquireAttempt, DURATION, HOLDER, LeaseKey, LeaseLock};
+use super::{AcquireAttempt, DURATION, HOLDER, LeaseKey, LeaseLock, Predecessor};
 use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
@@ -33,6 +33,7 @@ const RENEW_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::
 #[derive(Debug)]
 pub struct LeaseGuard {
     queue: LeaseLock,
+    predecessor: Predecessor,
     /// When the server was asked for the renewal that it granted last.
     granted: Rc<Cell<Moment>>,
     renewed: Notify,
@@ -54,9 +55,10 @@ enum Renewal {
 
 impl LeaseGuard {
     /// The Lease, for which the server was asked at this moment.
-    pub(super) fn taken(queue: LeaseLock, asked: Moment) -> Self {
+    pub(super) fn taken(queue: LeaseLock, asked: Moment, predecessor: Predecessor) -> Self {
         Self {
             queue,
+            predecessor,
             granted: Rc::new(Cell::new(asked)),
             renewed: Notify::new(),
             doubted: Notify::new(),
@@ -69,6 +71,12 @@ impl LeaseGuard {
     #[must_use]
     pub fn key(&self) -> &LeaseKey {
         &self.queue.key
+    }
+
+    /// What is known of the process that held it before.
+    #[must_use]
+    pub fn predecessor(&self) -> Predecessor {
+        self.predecessor
     }
 
     /// Whether writes may be sent: the Lease was renewed recently enough.
@@ -207,8 +215,10 @@ impl LeaseGuard {
                     Err(error) => return Renewal::Failed(error.retry_after()),
                 }
                 // Deleted by hand: taken again.
-                match self.queue.look(|holder, _| holder == self.queue.identity).await {
-                    Ok(AcquireAttempt::Acquired) => Renewal::Done,
+                let is_own =
+                    |holder: &str, _: &str| (holder == self.queue.identity).then_some(Predecessor::MayLive);
+                match self.queue.look(is_own).await {
+                    Ok(AcquireAttempt::Acquired(_)) => Renewal::Done,
                     Ok(AcquireAttempt::HeldByOther { .. } | AcquireAttempt::Retry) => {
                         Renewal::Failed(Duration::ZERO)
                     }

@@ -20,11 +20,21 @@ use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Uid};
 use crate::plan::record::{Claim, Record};
 use crate::plan::run::{LeaseScope, Mode, RunSpec};
-use crate::plan::step::Step;
+use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
 /// After so many conflicts in a row, another client keeps changing the same objects.
 pub(super) const MOST_CONFLICTS: u32 = 20;
+
+/// What a claim was framed from.
+#[derive(Debug)]
+pub(super) struct Framing {
+    /// The record before the claim.
+    before: Option<Record>,
+    /// The step that was planned.
+    claim: Step,
+    start: Start,
+}
 
 /// Whether a run starts afresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,6 +302,7 @@ impl ComponentRun<'_> {
             true => Start::Resumed,
             false => Start::Afresh,
         };
+        let claim_step = Step::Claim { spec: spec.clone(), resumes };
         let mut record = Record::claim(
             observed.record.as_ref(),
             &self.prepared.application,
@@ -312,6 +323,7 @@ impl ComponentRun<'_> {
         if let (Some(adopted), true) = (&self.prepared.adopted_revision, record.succeeded.is_empty()) {
             record.succeeded.push(adopted.name.clone());
         }
+        self.sent_claim = Some(record.clone());
         let stored =
             record_store::claim_record(session, &self.prepared.namespace, self.record.as_ref(), &record)
                 .await?;
@@ -323,7 +335,7 @@ impl ComponentRun<'_> {
         self.claimed_epoch = Some(stored.record.epoch);
         self.record = Some(stored);
         if !self.place.as_ref().is_some_and(|place| place.is_waiting) {
-            self.report_start(start);
+            self.framing = Some(Framing { before: observed.record.clone(), claim: claim_step, start });
         }
         // Every claim fences the Services, also those that stay as they are.
         self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
@@ -331,6 +343,25 @@ impl ComponentRun<'_> {
         // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
+    }
+
+    /// Begins the claimed run, unless it was framed from workloads that are older than the record: the watch may lag behind
+    /// what the run before did. Then the next turn claims again, from what was recorded before and is observed now.
+    pub(super) fn begin_claimed(&mut self, Framing { before, claim, start }: Framing) {
+        let observed = Observed { claimed_epoch: None, record: before, ..self.observe() };
+        let reframed = plan(&observed, &self.prepared.desired);
+        let is_other = matches!(reframed, Step::Claim { .. }) && reframed != claim;
+        if self.prepared.objects.is_none()
+            && is_other
+            && let (Some(stored), Some(before)) = (&self.record, observed.record)
+        {
+            let before = Record { epoch: stored.record.epoch, ..before };
+            self.sent_claim = Some(before.clone());
+            self.record = Some(stored.saying(before));
+            self.claimed_epoch = None;
+            return;
+        }
+        self.report_start(start);
     }
 
     /// Reports that the claimed run starts.

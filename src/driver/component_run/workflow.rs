@@ -22,20 +22,32 @@ use crate::report::event::{EventKind, Progress};
 /// How often it is read whether another application is done: it may be in a namespace that nothing here watches.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// What came of the gates before a component.
+pub(super) enum Gates {
+    /// There is none, or none any more.
+    Passed,
+    /// The run ends here.
+    Held(ComponentOutcome),
+    /// Another run has claimed the component since this one was prepared.
+    Outdated,
+}
+
 impl ComponentRun<'_> {
-    /// Passes the gates before the component, or holds it at one. Returns how the run ends, if it does.
-    pub(super) async fn pass_gates(&mut self) -> Result<Option<ComponentOutcome>, Failure> {
-        let Some(mut place) = self.place.clone().filter(|place| place.is_waiting) else { return Ok(None) };
+    /// Passes the gates before the component, or holds it at one.
+    pub(super) async fn pass_gates(&mut self) -> Result<Gates, Failure> {
+        let Some(mut place) = self.place.clone().filter(|place| place.is_waiting) else {
+            return Ok(Gates::Passed);
+        };
         let is_settled = self.prepared.is_settled(&self.watch.cache);
         if let Predecessors::HeldAt { step, component } = self.predecessors.clone() {
             if is_settled {
-                return Ok(Some(ComponentOutcome::Skipped { waiting_for: component, held_at: Some(step) }));
+                let skipped = ComponentOutcome::Skipped { waiting_for: component, held_at: Some(step) };
+                return Ok(Gates::Held(skipped));
             }
-            self.hold_in_workflow(behind(&place)).await?;
-            return Ok(Some(self.held(step, None)));
+            return self.hold_in_workflow(behind(&place), self.held(step, None)).await;
         }
         if is_settled {
-            return Ok(None);
+            return Ok(Gates::Passed);
         }
         loop {
             place = place.past(&self.passed_steps.borrow());
@@ -46,10 +58,13 @@ impl ComponentRun<'_> {
                 }
                 GateCondition::Promotion { after_seconds, message } => {
                     place.reached = place.reached.or_else(|| Some(self.context.session.clock().now()));
-                    self.hold_in_workflow(place.clone()).await?;
-                    match after_seconds.zip(place.reached) {
-                        None => return Ok(Some(self.held(gate.step.clone(), message.clone()))),
-                        Some((seconds, reached)) => self.await_time(&gate, reached, seconds).await?,
+                    let held = self.held(gate.step.clone(), message.clone());
+                    let held = self.hold_in_workflow(place.clone(), held).await?;
+                    match (held, after_seconds.zip(place.reached)) {
+                        (held @ (Gates::Passed | Gates::Outdated), _) | (held, None) => return Ok(held),
+                        (Gates::Held(_), Some((seconds, reached))) => {
+                            self.await_time(&gate, reached, seconds).await?;
+                        }
                     }
                 }
             }
@@ -70,18 +85,22 @@ impl ComponentRun<'_> {
                 self.begin_only_batch(objects);
             }
         }
-        Ok(None)
+        Ok(Gates::Passed)
     }
 
     fn held(&self, step: String, message: Option<String>) -> ComponentOutcome {
         ComponentOutcome::Held { at: HoldPoint::Step { step, message } }
     }
 
-    /// Claims the run and records that it is held there, unless the record says so already.
-    async fn hold_in_workflow(&mut self, place: WorkflowPlace) -> Result<(), Failure> {
+    /// Claims the run and records that it is held there, unless the record says so already. It then ends so.
+    async fn hold_in_workflow(
+        &mut self,
+        place: WorkflowPlace,
+        held: ComponentOutcome,
+    ) -> Result<Gates, Failure> {
         let recorded = self.record.as_ref().map(|stored| &stored.record.run);
         if self.prepared.is_held_at(&place, recorded) {
-            return Ok(());
+            return Ok(Gates::Held(held));
         }
         self.place = Some(place.clone());
         while self.claimed_epoch.is_none() {
@@ -89,6 +108,9 @@ impl ComponentRun<'_> {
                 return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
             }
             self.check_deadline(&self.obstacle())?;
+            if self.is_outdated() {
+                return Ok(Gates::Outdated);
+            }
             self.check_claim()?;
             let observed = self.observe();
             let step = match &self.prepared.objects {
@@ -117,7 +139,8 @@ impl ComponentRun<'_> {
             run.finished = finished;
             run.workflow = Some(place.clone());
         })
-        .await
+        .await?;
+        Ok(Gates::Held(held))
     }
 
     /// Waits until a step's time has passed, or a user has promoted it.

@@ -25,6 +25,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::revision::StoredRevision;
 use crate::oam::{labels, render};
+use crate::ops::delete::DeleteEvent;
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
@@ -263,8 +264,13 @@ async fn find_lease(
     owned_objects::get_owned(session, namespace, ApiResource::erase::<Lease>(&()), &key.name()).await
 }
 
-/// Removes the Leases of components that are gone, and that of an application whose last component is.
-pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> Result<(), ClusterError> {
+/// Removes the Leases of components that are gone, and that of an application whose last component is. The component's
+/// Lease of a process that died stays held: it goes when it has expired. `say` hears what is waited for.
+pub(super) async fn discard_leases(
+    session: &Session,
+    inventory: &Inventory,
+    mut say: impl FnMut(DeleteEvent<'_>),
+) -> Result<(), ClusterError> {
     let Scope { namespace, application, component } = &inventory.scope;
     let names = inventory.epochs.keys().chain(component);
     let mut keys: Vec<LeaseKey> = names.map(|name| LeaseKey::of_component(application, name)).collect();
@@ -273,10 +279,27 @@ pub(super) async fn discard_leases(session: &Session, inventory: &Inventory) -> 
     if component.is_none() || known.iter().all(|stored| stored.record.application != *application) {
         keys.push(LeaseKey::of_application(application));
     }
+    let mut held = Vec::new();
     for key in keys {
-        // Somebody may have taken it since.
-        if let Some(seen) = find_lease(session, namespace, &key).await?
-            && lease::lease_holder(session, namespace, &key).await?.is_none()
+        let Some(seen) = find_lease(session, namespace, &key).await? else { continue };
+        match lease::lease_holder(session, namespace, &key).await? {
+            None => drop(owned_objects::delete_owned(session, &seen).await?),
+            // Somebody may have taken it since.
+            Some((holder, version)) if key != LeaseKey::of_application(application) => {
+                say(DeleteEvent::Waiting(&holder));
+                held.push((key, version));
+            }
+            Some(_) => {}
+        }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    session.clock().pause(lease::DURATION).await;
+    for (key, version) in held {
+        let holder = lease::lease_holder(session, namespace, &key).await?;
+        if holder.is_none_or(|(_, now)| now == version)
+            && let Some(seen) = find_lease(session, namespace, &key).await?
         {
             owned_objects::delete_owned(session, &seen).await?;
         }

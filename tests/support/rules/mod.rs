@@ -71,6 +71,8 @@ struct Memory {
     edited: BTreeSet<String>,
     /// Whether others have deleted a record that said that it is applied as a whole.
     has_lost_whole: bool,
+    /// Whether others have deleted the record, and no run has been claimed since that knew of one.
+    has_lost_record: bool,
 }
 
 /// Follows a history.
@@ -126,6 +128,15 @@ pub(crate) fn check(history: &[Change], circumstances: Circumstances) -> Result<
 }
 
 impl Judge {
+    /// Where neither a record nor a workload of a component is left, nothing says which epochs there were.
+    fn forget_removed(&mut self, change: &Change) {
+        let before = change.before.as_deref().filter(|_| change.after.is_none());
+        let Some(component) = before.and_then(world::component) else { return };
+        if self.world.recorded(component).is_none() && self.world.workloads(component).next().is_none() {
+            self.components.remove(component);
+        }
+    }
+
     fn look(&mut self, change: &Change) -> Result<(), Broken> {
         let author = Author::of(change);
         if let Author::Process(_) = author {
@@ -134,6 +145,7 @@ impl Judge {
         self.look_at_record(change, author)?;
         self.world.take_in(change);
         self.look_at_workload(change, author)?;
+        self.forget_removed(change);
         self.look_at_service(change)
     }
 }

@@ -21,7 +21,11 @@ impl Judge {
             // Without a record, nothing says which claims there were: the next one starts from the stamps.
             let known = self.components.remove(component).unwrap_or_default();
             let is_whole = known.claim.is_some_and(|claim| claim.spec.mode == Mode::Apply);
-            let memory = Memory { has_lost_whole: is_whole || known.has_lost_whole, ..Memory::default() };
+            let memory = Memory {
+                has_lost_whole: is_whole || known.has_lost_whole,
+                has_lost_record: true,
+                ..Memory::default()
+            };
             self.components.insert(component.to_owned(), memory);
             return Ok(());
         };
@@ -36,6 +40,7 @@ impl Judge {
                 Ok(())
             }
             (Some(before), Some(after)) if after.epoch > before.epoch => {
+                self.components.entry(component.to_owned()).or_default().has_lost_record = false;
                 self.claimed(&after, by);
                 Ok(())
             }

@@ -1,6 +1,6 @@
 //! Services: they lead to the pods that serve.
 
-use rollout::plan::run::Mode;
+use rollout::plan::run::{Mode, Run};
 use rollout::sandbox::Change;
 use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
@@ -20,12 +20,16 @@ impl Judge {
         let Some(name) = either.and_then(component) else { return Ok(()) };
         // A component that is being deleted has no Service any more.
         let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
-        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A component
-        // that was is not judged either: a run that took over before it saw that offers what the Service had.
+        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A run in
+        // batches that follows has the Service right before it changes a workload.
         let record = self.world.record(name);
-        let mut runs = record.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
-        let has_lost_whole = self.components.get(name).is_some_and(|memory| memory.has_lost_whole);
-        if has_lost_whole || runs.any(|run| run.spec.mode == Mode::Apply) {
+        let is_whole = |run: &Run| run.spec.mode == Mode::Apply;
+        let memory = self.components.get(name);
+        let was_whole = memory.is_some_and(|memory| memory.has_lost_whole)
+            || record.as_ref().is_some_and(|record| record.past.iter().any(is_whole));
+        let has_acted =
+            memory.zip(record.as_ref()).is_some_and(|(memory, record)| memory.acted >= record.epoch.0);
+        if record.as_ref().is_some_and(|record| is_whole(&record.run)) || (was_whole && !has_acted) {
             return Ok(());
         }
         if is_removed.is_none_or(|claim| claim.removes)
