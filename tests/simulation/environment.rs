@@ -13,7 +13,7 @@ use crate::script::{Disturbance, EnvironmentEvent};
 use crate::support::foreign;
 use crate::support::pod_rules;
 use crate::support::random::Rng;
-use crate::support::rules::world::is_foreign;
+use crate::support::rules::world::{FOREIGN, is_foreign};
 use crate::support::test_cluster::TestCluster;
 
 /// What the requests of other people call themselves.
@@ -42,7 +42,7 @@ impl Environment<'_> {
     pub(crate) async fn calm_down(&self) {
         self.cluster.set_pod_rules(pod_rules::READY);
         self.denials.lift();
-        // A foreign workload keeps its name.
+        // A foreign workload keeps its name, and an autoscaler and a quota are in the way.
         for object in self.cluster.all_objects().iter().filter(|object| is_foreign(object)) {
             self.delete(object).await;
         }
@@ -50,9 +50,9 @@ impl Environment<'_> {
 
     async fn act(&self, event: &EnvironmentEvent) {
         match event {
-            EnvironmentEvent::FailPods(images) => {
+            EnvironmentEvent::FailPods { images, failure } => {
                 let failing =
-                    images.iter().map(|image| format!("- {{image: '{image}', fail: NeverReady}}\n"));
+                    images.iter().map(|image| format!("- {{image: '{image}', fail: {failure}}}\n"));
                 self.cluster.set_pod_rules(failing.collect::<String>() + pod_rules::READY);
             }
             EnvironmentEvent::SlowPods(time) => {
@@ -95,6 +95,21 @@ impl Environment<'_> {
                 let Some(lease) = leases.first() else { return };
                 self.delete(lease).await;
             }
+            EnvironmentEvent::FillQuota => {
+                let hard = json!({"pods": "1", "requests.cpu": "1"});
+                self.create(foreign("v1", "ResourceQuota", "full", json!({"hard": hard}))).await;
+                let Some(quota) = self.cluster.objects("ResourceQuota").first().cloned() else { return };
+                let status = Patch::Merge(json!({"status": {"hard": hard, "used": hard}}));
+                self.api(&quota).patch_status("full", &PatchParams::default(), &status).await.ok();
+            }
+            EnvironmentEvent::Autoscale { component, replicas } => {
+                let Some(workload) = self.workload(component) else { return };
+                let (kind, name) = (&workload["kind"], &workload["metadata"]["name"]);
+                let target = json!({"apiVersion": workload["apiVersion"], "kind": kind, "name": name});
+                let spec = json!({"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9});
+                self.create(foreign("autoscaling/v2", "HorizontalPodAutoscaler", "scaler", spec)).await;
+                self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
+            }
             EnvironmentEvent::StallControllers(lasting) => self.cluster.stall_controllers(*lasting),
             EnvironmentEvent::Deny { kind, lasting } => {
                 self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
@@ -136,6 +151,12 @@ impl Environment<'_> {
         // It may be gone.
         self.api(object).delete(name, &DeleteParams::default()).await.ok();
     }
+}
+
+/// An object of somebody else's.
+fn foreign(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+    let metadata = json!({"name": name, "annotations": {FOREIGN: "true"}});
+    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
 }
 
 fn is_of(object: &Value, component: &str) -> bool {

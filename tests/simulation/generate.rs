@@ -18,7 +18,7 @@ const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
 ];
 
 /// The types of components, with how they are rolled out.
-const TYPES: [(&str, Style); 8] = [
+const TYPES: [(&str, Style); 15] = [
     ("webservice", Style::Batches),
     ("webservice", Style::Batches),
     ("webservice", Style::Batches),
@@ -27,6 +27,13 @@ const TYPES: [(&str, Style); 8] = [
     ("webservice", Style::Whole),
     ("worker", Style::Batches),
     ("webservice", Style::Either),
+    ("webservice", Style::Batches),
+    ("worker", Style::Either),
+    ("statefulset", Style::Whole),
+    ("daemon", Style::Whole),
+    ("task", Style::Whole),
+    ("k8s-objects", Style::Whole),
+    ("cloneset-service", Style::Batches),
 ];
 
 /// Whether a component has the `rollout` trait.
@@ -53,6 +60,10 @@ struct Part {
 /// Lists of batches that fit most sizes.
 const PERCENTAGES: [&[&str]; 6] =
     [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
+
+/// How pods fail.
+const FAILURES: [&str; 6] =
+    ["NeverReady", "ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable", "FailedMount"];
 
 /// The kinds that nobody may write for a while.
 const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
@@ -147,9 +158,9 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
     let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
-    let event = match rng.below(13) {
-        0 | 1 => EnvironmentEvent::FailPods(vec![image]),
-        2 => EnvironmentEvent::FailPods(vec![]),
+    let event = match rng.below(15) {
+        0 | 1 => EnvironmentEvent::FailPods { images: vec![image], failure: *rng.pick(&FAILURES) },
+        2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
         4 => EnvironmentEvent::SetImage(name),
         5 => EnvironmentEvent::Scale { component: name, replicas: rng.below(LARGEST + 2) },
@@ -158,7 +169,9 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
         8 => EnvironmentEvent::DeletePod(name),
         9 => EnvironmentEvent::DeleteRecord(name),
         10 => EnvironmentEvent::DeleteLease,
-        11 => EnvironmentEvent::StallControllers(Duration::from_secs(u64::from(1 + rng.below(20)))),
+        11 => EnvironmentEvent::FillQuota,
+        12 => EnvironmentEvent::Autoscale { component: name, replicas: 1 + rng.below(LARGEST) },
+        13 => EnvironmentEvent::StallControllers(Duration::from_secs(u64::from(1 + rng.below(20)))),
         _ => EnvironmentEvent::Deny {
             kind: DENIED[rng.below(5) as usize],
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
@@ -221,6 +234,8 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     }
     let older = 1 + rng.below(part.version);
     let target = if purpose == Purpose::Any && rng.one_in(4) { older } else { part.version };
+    // A Job never changes, and pods of a list of objects are none.
+    let target = if part.kind == "task" { 1 } else { target };
     let mut wanted = component(part.name, target, part.size).of(part.kind);
     // Content goes with the version, since a revision never changes.
     if part.kind == "webservice" {
@@ -234,7 +249,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     if part.style == Style::Either {
         wanted = wanted.revision(&format!("{}-r{target}", part.name));
     }
-    if part.stores {
+    if part.stores && part.kind != "k8s-objects" && part.kind != "task" {
         wanted = wanted.storing(&target.to_string());
     }
     if let Some(on) = part.depends_on {
@@ -246,7 +261,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         Style::Either => rng.one_in(2),
     };
     if is_whole {
-        return wanted.plain();
+        return if wanted.is_sized() { wanted.plain() } else { wanted.of_any_size() };
     }
     if rng.one_in(4) {
         wanted = wanted.decrease_first();

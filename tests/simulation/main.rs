@@ -22,6 +22,7 @@ mod invocation;
 mod network;
 mod planted;
 mod play;
+mod reach;
 mod script;
 mod shrink;
 mod verdict;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Trial::test(format!("seeds_from_{from}"), move || (from..to).try_for_each(holds))
     });
     let repeats = Trial::test("the_same_seed_gives_the_same_history", || (0..TWICE).try_for_each(repeats));
-    let trials = parts.chain([repeats]).chain(planted::trials()).collect();
+    let trials = parts.chain([repeats, reach::trial(SEEDS)]).chain(planted::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -140,6 +141,9 @@ fn play_range(seeds: Range<u64>, most_failures: u64) -> ExitCode {
         ControlFlow::Continue(())
     });
     let failures = failures.into_inner();
+    for (feature, scripts) in reach::counts(seeds.start..seeds.start + played) {
+        println!("{scripts:>7} {feature}");
+    }
     println!("{played} seeds from {} on, {failures} failures", seeds.start);
     if failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

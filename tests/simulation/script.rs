@@ -119,8 +119,8 @@ pub(crate) struct Disturbance {
 /// What other people and the cluster itself do.
 #[derive(Debug, Clone)]
 pub(crate) enum EnvironmentEvent {
-    /// The pods of these images do not get ready any more; those of all others do.
-    FailPods(Vec<String>),
+    /// The pods of these images fail so from now on; those of all others get ready.
+    FailPods { images: Vec<String>, failure: &'static str },
     /// Every pod gets ready after so long.
     SlowPods(Duration),
     /// `kubectl set image` of a workload of the component.
@@ -137,6 +137,10 @@ pub(crate) enum EnvironmentEvent {
     DeleteRecord(String),
     /// `kubectl delete lease` of the application.
     DeleteLease,
+    /// A quota of the namespace has no room left.
+    FillQuota,
+    /// An autoscaler of a workload of the component appears, and sets its size.
+    Autoscale { component: String, replicas: u32 },
     /// Controllers and the kubelet do nothing for so long.
     StallControllers(Duration),
     /// Every process is refused such writes for so long.
@@ -147,12 +151,17 @@ impl EnvironmentEvent {
     /// Whether it leaves pods that do not serve, or takes them away.
     pub(crate) fn harms_pods(&self) -> bool {
         match self {
-            Self::FailPods(images) => !images.is_empty(),
-            Self::SetImage(_) | Self::Scale { .. } | Self::DeleteWorkload(_) | Self::DeletePod(_) => true,
+            Self::FailPods { images, .. } => !images.is_empty(),
+            Self::SetImage(_)
+            | Self::Scale { .. }
+            | Self::Autoscale { .. }
+            | Self::DeleteWorkload(_)
+            | Self::DeletePod(_) => true,
             Self::SlowPods(_)
             | Self::PlantForeign(_)
             | Self::DeleteRecord(_)
             | Self::DeleteLease
+            | Self::FillQuota
             | Self::StallControllers(_)
             | Self::Deny { .. } => false,
         }
@@ -161,8 +170,13 @@ impl EnvironmentEvent {
     /// Whether it changes what a run has written.
     pub(crate) fn edits(&self) -> bool {
         match self {
-            Self::SetImage(_) | Self::Scale { .. } | Self::DeleteWorkload(_) | Self::DeleteRecord(_) => true,
-            Self::FailPods(_)
+            Self::SetImage(_)
+            | Self::Scale { .. }
+            | Self::Autoscale { .. }
+            | Self::DeleteWorkload(_)
+            | Self::DeleteRecord(_) => true,
+            Self::FailPods { .. }
+            | Self::FillQuota
             | Self::SlowPods(_)
             | Self::PlantForeign(_)
             | Self::DeletePod(_)
@@ -244,8 +258,16 @@ impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at {:?}: ", self.at)?;
         match &self.event {
-            EnvironmentEvent::FailPods(images) if images.is_empty() => f.write_str("all pods get ready"),
-            EnvironmentEvent::FailPods(images) => write!(f, "pods of {} do not get ready", images.join(", ")),
+            EnvironmentEvent::FailPods { images, .. } if images.is_empty() => {
+                f.write_str("all pods get ready")
+            }
+            EnvironmentEvent::FailPods { images, failure } => {
+                write!(f, "pods of {} fail with {failure}", images.join(", "))
+            }
+            EnvironmentEvent::FillQuota => f.write_str("a quota of the namespace is used up"),
+            EnvironmentEvent::Autoscale { component, replicas } => {
+                write!(f, "kubectl autoscale (a workload of {component}), which becomes {replicas}")
+            }
             EnvironmentEvent::SlowPods(time) => write!(f, "pods get ready after {time:?}"),
             EnvironmentEvent::SetImage(component) => {
                 write!(f, "kubectl set image (a workload of {component}) '*=edited:1'")

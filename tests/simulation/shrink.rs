@@ -99,10 +99,12 @@ fn forget(script: &mut Script, component: &str) {
     script.environment.retain(|disturbance| match &disturbance.event {
         EnvironmentEvent::SetImage(component)
         | EnvironmentEvent::Scale { component, .. }
+        | EnvironmentEvent::Autoscale { component, .. }
         | EnvironmentEvent::DeleteWorkload(component)
         | EnvironmentEvent::DeletePod(component)
         | EnvironmentEvent::DeleteRecord(component) => is_other(component),
-        EnvironmentEvent::FailPods(_)
+        EnvironmentEvent::FailPods { .. }
+        | EnvironmentEvent::FillQuota
         | EnvironmentEvent::SlowPods(_)
         | EnvironmentEvent::PlantForeign(_)
         | EnvironmentEvent::DeleteLease

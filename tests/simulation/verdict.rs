@@ -139,7 +139,7 @@ pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
 pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Failure> {
     let objects = cluster.all_objects();
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
-    for component in last {
+    for component in last.iter().filter(|component| component.is_sized()) {
         wanted.insert(component.workload_name(), u64::from(component.size));
     }
     let is_workload = |object: &&Value| is_workload(object) && !is_others(object);
@@ -165,6 +165,14 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
             );
         }
     }
+    for component in last.iter().filter(|component| !component.is_sized()) {
+        let (kind, object, at, version) = component.shown_version();
+        let found = objects.iter().find(|one| one["kind"] == kind && name(one) == object);
+        let shown = found.and_then(|found| found.pointer(at)).and_then(Value::as_str);
+        if shown != Some(&version) {
+            return fail("end", format!("{kind} {object} shows {shown:?} instead of {version}"));
+        }
+    }
     Ok(())
 }
 
@@ -173,7 +181,8 @@ pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Fail
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
     for (name, _) in played.run.ends.iter().flatten().filter(|(_, end)| is_done(end)) {
-        let Some(component) = manifest.iter().find(|one| one.name == *name) else { continue };
+        let is_it = |one: &&Component| one.name == *name && one.is_sized();
+        let Some(component) = manifest.iter().find(is_it) else { continue };
         let objects = cluster.all_objects();
         let is_it = |object: &&Value| {
             is_workload(object) && self::name(object) == component.workload_name() && !is_others(object)

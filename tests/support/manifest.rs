@@ -174,6 +174,38 @@ impl Component {
         &self.image
     }
 
+    /// Whether it is applied as a whole.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Whether it has traits besides those that give its size.
+    pub(crate) fn has_traits(&self) -> bool {
+        self.traits.iter().any(|text| !text.contains("scaler"))
+    }
+
+    /// Whether it runs as a workload that has a size.
+    pub(crate) fn is_sized(&self) -> bool {
+        !["daemon", "task", "k8s-objects"].contains(&self.kind)
+    }
+
+    /// The object that shows which version of it is applied, where it has no size: its kind and name, where it shows that,
+    /// and how.
+    pub(crate) fn shown_version(&self) -> (&'static str, String, &'static str, String) {
+        let image = "/spec/template/spec/containers/0/image";
+        match self.kind {
+            "daemon" => ("DaemonSet", self.name.clone(), image, self.image.clone()),
+            "task" => ("Job", format!("shop-{}", self.name), image, self.image.clone()),
+            _ => ("ConfigMap", format!("{}-objects", self.name), "/data/image", self.image.clone()),
+        }
+    }
+
+    /// The object of a component that is a list of objects.
+    fn object(&self) -> String {
+        let Self { name, image, .. } = self;
+        format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}-objects}}, data: {{image: '{image}'}}}}")
+    }
+
     pub(crate) fn line(&self) -> String {
         let Self { name, image, size, rollout, batches, max_unavailable, .. } = self;
         let (batches, rollout) = (batches.join(","), rollout.join(", "));
@@ -207,7 +239,11 @@ impl Component {
         let mut lines = vec![format!("    - name: {}", self.name), format!("      type: {}", self.kind)];
         lines.extend(self.revision.iter().map(|revision| format!("      externalRevision: {revision}")));
         lines.extend(self.depends_on.iter().map(|name| format!("      dependsOn: [{name}]")));
-        lines.extend(["      properties:".to_owned(), format!("        image: {}", self.image)]);
+        lines.push("      properties:".to_owned());
+        lines.push(match self.kind {
+            "k8s-objects" => format!("        objects: [{}]", self.object()),
+            _ => format!("        image: {}", self.image),
+        });
         lines.extend(self.properties.iter().map(|line| format!("        {line}")));
         if !self.traits.is_empty() || !self.is_plain {
             lines.push("      traits:".to_owned());

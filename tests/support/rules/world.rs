@@ -168,8 +168,10 @@ pub(crate) fn record(config_map: &Value) -> Option<Record> {
 }
 
 /// The kinds that a process writes only where they carry the application's name.
-const LABELLED: [&str; 9] = [
+const LABELLED: [&str; 11] = [
+    "daemonsets",
     "deployments",
+    "jobs",
     "clonesets",
     "statefulsets",
     "configmaps",

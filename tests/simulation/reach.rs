@@ -1,0 +1,164 @@
+//! What scripts have in them, so that nothing of it is lost from the generator unnoticed.
+
+use std::collections::BTreeMap;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::generate;
+use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
+
+/// Everything that some script has to have.
+const ALL: [&str; 53] = [
+    "abort",
+    "apply",
+    "apply --on-failure undo",
+    "apply --prune",
+    "delete a component",
+    "delete the application",
+    "pause",
+    "promote",
+    "promote --full",
+    "resume",
+    "scale",
+    "status",
+    "undo",
+    "undo --now",
+    "undo --to-revision",
+    "cloneset-service in batches",
+    "daemon as a whole",
+    "k8s-objects as a whole",
+    "statefulset as a whole",
+    "statefulset in batches",
+    "task as a whole",
+    "webservice as a whole",
+    "webservice in batches",
+    "worker as a whole",
+    "worker in batches",
+    "with storage",
+    "1 users",
+    "2 users",
+    "3 users",
+    "4 users",
+    "fault: death",
+    "fault: freeze",
+    "fault: outage",
+    "fault: conflict",
+    "fault: too many requests",
+    "fault: internal error",
+    "fault: unavailable",
+    "fault: timeout",
+    "fault: reset",
+    "event: pods fail",
+    "event: pods recover",
+    "event: slow pods",
+    "event: set image",
+    "event: scale",
+    "event: foreign workload",
+    "event: delete workload",
+    "event: delete pod",
+    "event: delete record",
+    "event: delete lease",
+    "event: quota",
+    "event: autoscaler",
+    "event: stalled controllers",
+    "event: missing right",
+];
+
+/// How many scripts have what.
+pub(crate) fn counts(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for seed in seeds {
+        let mut found = features(&generate::script(seed));
+        found.sort();
+        found.dedup();
+        for feature in found {
+            *counts.entry(feature).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Whether the scripts of these seeds have everything.
+pub(crate) fn trial(seeds: u64) -> Trial {
+    Trial::test("every_command_component_fault_and_event_is_played", move || {
+        let counts = counts(0..seeds);
+        let missing: Vec<&str> = ALL.into_iter().filter(|one| !counts.contains_key(*one)).collect();
+        let unknown: Vec<&String> = counts.keys().filter(|one| !ALL.contains(&one.as_str())).collect();
+        match missing.is_empty() && unknown.is_empty() {
+            true => Ok(()),
+            false => Err(Failed::from(format!("missing: {missing:?}, not listed: {unknown:?}"))),
+        }
+    })
+}
+
+fn features(script: &Script) -> Vec<String> {
+    let mut all = vec![format!("{} users", script.users.len())];
+    for invocation in script.users.iter().flat_map(|user| &user.invocations) {
+        all.push(of_command(&invocation.command).to_owned());
+        if let Command::Apply { manifest, .. } = &invocation.command {
+            for component in manifest {
+                let how = if component.is_plain() { "as a whole" } else { "in batches" };
+                all.push(format!("{} {how}", component.kind));
+                all.extend(component.has_traits().then(|| "with storage".to_owned()));
+            }
+        }
+        all.extend(invocation.fault.map(|fault| format!("fault: {}", of_fault(fault.kind))));
+    }
+    all.extend(script.environment.iter().map(|one| format!("event: {}", of_event(&one.event))));
+    all
+}
+
+fn of_command(command: &Command) -> &'static str {
+    match command {
+        Command::Apply { prune: true, .. } => "apply --prune",
+        Command::Apply { undo_on_failure: true, .. } => "apply --on-failure undo",
+        Command::Apply { .. } => "apply",
+        Command::Undo { to_revision: Some(_), .. } => "undo --to-revision",
+        Command::Undo { now: true, .. } => "undo --now",
+        Command::Undo { .. } => "undo",
+        Command::Abort(_) => "abort",
+        Command::Promote { full: true, .. } => "promote --full",
+        Command::Promote { full: false, .. } => "promote",
+        Command::Pause(_) => "pause",
+        Command::Resume(_) => "resume",
+        Command::Scale { .. } => "scale",
+        Command::DeleteComponent(_) => "delete a component",
+        Command::DeleteApplication => "delete the application",
+        Command::Status => "status",
+    }
+}
+
+fn of_fault(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Death => "death",
+        FaultKind::Freeze(_) => "freeze",
+        FaultKind::Outage(_) => "outage",
+        FaultKind::Answer(answer) | FaultKind::AnswerAfterServing(answer) => match answer {
+            Answer::Conflict => "conflict",
+            Answer::TooManyRequests => "too many requests",
+            Answer::InternalError => "internal error",
+            Answer::Unavailable => "unavailable",
+            Answer::Timeout => "timeout",
+            Answer::Reset => "reset",
+        },
+    }
+}
+
+fn of_event(event: &EnvironmentEvent) -> &'static str {
+    match event {
+        EnvironmentEvent::FailPods { images, .. } if images.is_empty() => "pods recover",
+        EnvironmentEvent::FailPods { .. } => "pods fail",
+        EnvironmentEvent::SlowPods(_) => "slow pods",
+        EnvironmentEvent::SetImage(_) => "set image",
+        EnvironmentEvent::Scale { .. } => "scale",
+        EnvironmentEvent::PlantForeign(_) => "foreign workload",
+        EnvironmentEvent::DeleteWorkload(_) => "delete workload",
+        EnvironmentEvent::DeletePod(_) => "delete pod",
+        EnvironmentEvent::DeleteRecord(_) => "delete record",
+        EnvironmentEvent::DeleteLease => "delete lease",
+        EnvironmentEvent::FillQuota => "quota",
+        EnvironmentEvent::Autoscale { .. } => "autoscaler",
+        EnvironmentEvent::StallControllers(_) => "stalled controllers",
+        EnvironmentEvent::Deny { .. } => "missing right",
+    }
+}
