@@ -51,8 +51,7 @@ impl Environment<'_> {
     async fn act(&self, event: &EnvironmentEvent) {
         match event {
             EnvironmentEvent::FailPods { images, failure } => {
-                let failing =
-                    images.iter().map(|image| format!("- {{image: '{image}', fail: {failure}}}\n"));
+                let failing = images.iter().map(|image| format!("- {{image: '{image}', fail: {failure}}}\n"));
                 self.cluster.set_pod_rules(failing.collect::<String>() + pod_rules::READY);
             }
             EnvironmentEvent::SlowPods(time) => {

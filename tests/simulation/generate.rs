@@ -61,6 +61,10 @@ struct Part {
 const PERCENTAGES: [&[&str]; 6] =
     [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
 
+/// Steps of a workflow that hold what comes after them.
+const GATES: [&str; 2] =
+    ["{name: check, type: suspend}", "{name: check, type: suspend, properties: {duration: 5s}}"];
+
 /// How pods fail.
 const FAILURES: [&str; 6] =
     ["NeverReady", "ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable", "FailedMount"];
@@ -177,12 +181,19 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
         },
     };
-    Disturbance { at: Duration::from_millis(u64::from(rng.below(30_000))), event }
+    let latest = *rng.pick(&[1_000, 10_000, 30_000]);
+    Disturbance { at: Duration::from_millis(u64::from(rng.below(latest))), event }
 }
 
 fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
-    let manifest = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Any)).collect();
-    Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(5) }
+    let mut manifest: Vec<Component> = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Any)).collect();
+    if rng.one_in(8) {
+        // A step of the workflow before the last component.
+        let gate = *rng.pick(&GATES);
+        manifest =
+            manifest.into_iter().map(|one| if one.name == "web" { one.behind(gate) } else { one }).collect();
+    }
+    Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(3) }
 }
 
 fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
@@ -203,7 +214,10 @@ fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
             Command::Undo { component, to_revision: Some(revision), now: rng.one_in(2) }
         }
         12 => Command::Abort(component),
-        13 => Command::Promote { component, full: false },
+        13 => {
+            let component = if rng.one_in(3) { "shop".to_owned() } else { component };
+            Command::Promote { component, full: false }
+        }
         14 => Command::Promote { component, full: true },
         15 => Command::Pause(component),
         16 => Command::Resume(component),

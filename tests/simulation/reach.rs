@@ -8,7 +8,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 53] = [
+const ALL: [&str; 55] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -18,6 +18,7 @@ const ALL: [&str; 53] = [
     "pause",
     "promote",
     "promote --full",
+    "promote the application",
     "resume",
     "scale",
     "status",
@@ -35,6 +36,7 @@ const ALL: [&str; 53] = [
     "worker as a whole",
     "worker in batches",
     "with storage",
+    "with a gate",
     "1 users",
     "2 users",
     "3 users",
@@ -99,6 +101,7 @@ fn features(script: &Script) -> Vec<String> {
             for component in manifest {
                 let how = if component.is_plain() { "as a whole" } else { "in batches" };
                 all.push(format!("{} {how}", component.kind));
+                all.extend(component.has_gates().then(|| "with a gate".to_owned()));
                 all.extend(component.has_traits().then(|| "with storage".to_owned()));
             }
         }
@@ -118,6 +121,7 @@ fn of_command(command: &Command) -> &'static str {
         Command::Undo { .. } => "undo",
         Command::Abort(_) => "abort",
         Command::Promote { full: true, .. } => "promote --full",
+        Command::Promote { component, full: false } if component == "shop" => "promote the application",
         Command::Promote { full: false, .. } => "promote",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",

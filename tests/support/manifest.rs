@@ -179,6 +179,11 @@ impl Component {
         self.is_plain
     }
 
+    /// Whether a step of the workflow holds it.
+    pub(crate) fn has_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
     /// Whether it has traits besides those that give its size.
     pub(crate) fn has_traits(&self) -> bool {
         self.traits.iter().any(|text| !text.contains("scaler"))
@@ -203,7 +208,9 @@ impl Component {
     /// The object of a component that is a list of objects.
     fn object(&self) -> String {
         let Self { name, image, .. } = self;
-        format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}-objects}}, data: {{image: '{image}'}}}}")
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}-objects}}, data: {{image: '{image}'}}}}"
+        )
     }
 
     pub(crate) fn line(&self) -> String {

@@ -75,6 +75,13 @@ impl Judge {
         let only_pause = {
             let mut amended = before.clone();
             amended.run.paused.clone_from(&after.run.paused);
+            // A promotion notes the step of the workflow that it passes, at which the run is held no more.
+            if runs(by, &["promote"]) && before.run.workflow != after.run.workflow {
+                amended.run.workflow.clone_from(&after.run.workflow);
+                if before.run.outcome == Outcome::Held {
+                    (amended.run.outcome, amended.run.finished) = (Outcome::Running, None);
+                }
+            }
             // A pause notes that no process is left to stop.
             if after.run.outcome == Outcome::Paused {
                 amended.run.outcome = Outcome::Paused;
