@@ -2,6 +2,7 @@
 //!
 //! A request that has been sent arrives, whatever becomes of its process.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -20,11 +21,13 @@ use kube::Client;
 use kube::client::Body;
 use rollout::cluster::clock::{Clock, Moment};
 use rollout::sandbox::fault::{RequestInfo, Verb};
+use serde_json::Value;
 use tower::BoxError;
 
 use crate::script::{Answer, Fault, FaultKind, Pace, Stage};
 use crate::support::fault::{Tap, is_write, page, status, test_failed, too_many_requests};
 use crate::support::random::Rng;
+use crate::support::rules::world;
 use crate::support::tapped_client::request_info;
 
 /// The body of a response.
@@ -45,6 +48,8 @@ pub(crate) struct Connection {
     /// Until when nothing gets through.
     pub(crate) outage: Mutex<Option<Moment>>,
     pub(crate) denials: Arc<Denials>,
+    /// The epochs of the records that the process has read first, by component.
+    pub(crate) decided_from: Mutex<Option<BTreeMap<String, u64>>>,
 }
 
 /// The writes that nobody has the right to.
@@ -117,8 +122,22 @@ impl Connection {
         }
         Ok(match seen.verb {
             Verb::Watch => self.lagging(response),
+            Verb::List if seen.kind == "configmaps" => self.noted(response).await?,
             _ => response.map(streamed),
         })
+    }
+
+    /// The response of a list of records, the first of which is what the process decides from.
+    async fn noted(&self, response: Response<Body>) -> Result<Response<ResponseBody>, BoxError> {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await?.to_bytes();
+        let list: Value = serde_json::from_slice(&bytes)?;
+        if let Some(items) = list["items"].as_array() {
+            let records = items.iter().filter_map(world::record);
+            let epochs = records.map(|record| (record.component, record.epoch.0)).collect();
+            self.decided_from.lock().unwrap().get_or_insert(epochs);
+        }
+        Ok(Response::from_parts(parts, whole(bytes)))
     }
 
     /// What the fault does to the process at this stage.

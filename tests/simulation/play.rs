@@ -1,6 +1,7 @@
 //! Plays a script on a cluster in this process.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ pub(crate) struct Played {
     /// What its requests call themselves.
     pub(crate) user_agent: String,
     pub(crate) run: Run,
+    /// The epochs of the records that it read first, by component.
+    pub(crate) decided_from: Option<BTreeMap<String, u64>>,
 }
 
 /// Everything that came of a script.
@@ -90,6 +93,7 @@ impl Simulation<'_> {
         for played in &played {
             verdict::of_run(played)?;
             verdict::of_lease(played, &history, start)?;
+            verdict::of_decision(played, &history)?;
         }
         // Each user reruns the last command.
         for (index, user) in script.users.iter().enumerate() {
@@ -141,7 +145,8 @@ impl Simulation<'_> {
         let work = async |context: &Context| command.perform(context).await;
         let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
         self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
-        Played { command: command.clone(), user_agent: agent, run }
+        let decided_from = connection.decided_from.lock().unwrap().clone();
+        Played { command: command.clone(), user_agent: agent, run, decided_from }
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {
@@ -187,6 +192,7 @@ impl Simulation<'_> {
             frozen: Mutex::default(),
             outage: Mutex::default(),
             denials: self.denials.clone(),
+            decided_from: Mutex::default(),
         });
         (connection.client(&self.cluster.client()), connection)
     }

@@ -204,6 +204,23 @@ impl Command {
         }
     }
 
+    /// The component whose run it decides about, whichever that is.
+    pub(crate) fn bound_component(&self) -> Option<&str> {
+        match self {
+            Self::Undo { component, to_revision: None, .. }
+            | Self::Promote { component, .. }
+            | Self::Abort(component)
+            | Self::Resume(component) => Some(component),
+            Self::Apply { .. }
+            | Self::Undo { .. }
+            | Self::Pause(_)
+            | Self::Scale { .. }
+            | Self::DeleteComponent(_)
+            | Self::DeleteApplication
+            | Self::Status => None,
+        }
+    }
+
     /// Whether a rerun does more: nothing distinguishes it from a second command.
     pub(crate) fn goes_further(&self) -> bool {
         match self {

@@ -14,7 +14,7 @@ use crate::script::Command;
 use crate::support::fault::Request;
 use crate::support::manifest::Component;
 use crate::support::rules::Violation;
-use crate::support::rules::world::is_foreign;
+use crate::support::rules::world::{self, is_foreign};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
 /// How a script failed.
@@ -102,6 +102,35 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
         }
     }
     Ok(())
+}
+
+/// What a command decides about the run that it finds is done to that run, or not at all.
+pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    let Some(component) = played.command.bound_component() else { return Ok(()) };
+    let is_claim = |change: &&Change| {
+        change.name == format!("rollout-{component}")
+            && change.user_agent.as_deref() == Some(&played.user_agent)
+            && epochs(change).is_some_and(|(before, after)| before < after)
+    };
+    let Some((before, _)) = history.iter().find(is_claim).and_then(epochs) else { return Ok(()) };
+    let decided_from = played.decided_from.as_ref().and_then(|epochs| epochs.get(component));
+    match decided_from.is_some_and(|seen| *seen == before) {
+        true => Ok(()),
+        false => {
+            let command = &played.command;
+            fail(
+                "decision",
+                format!("{command} was decided from {decided_from:?} and follows epoch {before}"),
+            )
+        }
+    }
+}
+
+/// The epochs of a record before and after a change, where there was one.
+fn epochs(change: &Change) -> Option<(u64, u64)> {
+    let before = change.before.as_deref().and_then(world::record)?;
+    let after = change.after.as_deref().and_then(world::record)?;
+    Some((before.epoch.0, after.epoch.0))
 }
 
 /// A command that is rerun when all is calm does what it says, or refuses before it writes.
