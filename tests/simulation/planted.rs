@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 19] = [
+const PLANTED: [Planted; 20] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -76,6 +76,21 @@ const PLANTED: [Planted; 19] = [
             history.claim("apply", 1, &upgrade(2));
             history.claim("undo", 2, &upgrade(2));
             history.amend("apply", |record| record["run"]["outcome"] = json!("Failed"));
+        },
+    },
+    Planted {
+        name: "an_apply_rolls_back_the_run_that_took_over",
+        rule: "decision",
+        history: |history| {
+            history.claim("apply", 1, &upgrade(2));
+            history.claim("undo", 2, &upgrade(2));
+            history.claim("apply", 3, &upgrade(2));
+            let last = history.changes.last_mut().unwrap();
+            let mut object = (**last.after.as_ref().unwrap()).clone();
+            let mut record: Value = serde_json::from_str(object["data"]["record"].as_str().unwrap()).unwrap();
+            record["run"]["purpose"] = json!("Abort");
+            object["data"]["record"] = json!(record.to_string());
+            last.after = Some(Arc::new(object));
         },
     },
     Planted {

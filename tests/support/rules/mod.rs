@@ -16,6 +16,7 @@
 //! | `pause` | a paused run writes nothing, but for what was on its way |
 //! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |
 //! | `service` | every pod that serves is reached on its exposed ports, and is sent nothing for a port that it lacks |
+//! | `decision` | an apply rolls back no run but its own |
 //! | `removal` | only a command that deletes takes away the record of a component |
 
 mod claim;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rollout::plan::record::Record;
-use rollout::plan::run::{Mode, Outcome};
+use rollout::plan::run::{Mode, Outcome, Purpose};
 use rollout::sandbox::Change;
 
 use super::claim::Claim;
@@ -40,7 +40,13 @@ impl Judge {
                 Ok(())
             }
             (Some(before), Some(after)) if after.epoch > before.epoch => {
-                self.components.entry(component.to_owned()).or_default().has_lost_record = false;
+                let memory = self.components.entry(component.to_owned()).or_default();
+                memory.has_lost_record = false;
+                let is_own = memory.claim.as_ref().is_none_or(|claim| claim.by == by);
+                let rolls_back = runs(by, &["apply", "prune"]) && after.run.purpose != Purpose::Forward;
+                if rolls_back && !is_own && !by.is_empty() {
+                    return Err(("decision", format!("`{by}` rolls back a run that is not its own")));
+                }
                 self.claimed(&after, by);
                 Ok(())
             }
