@@ -48,6 +48,34 @@ impl Environment<'_> {
         }
     }
 
+    /// Creates what carries the labels of the application's components and the names of their revisions, and neither a
+    /// stamp nor a mark: a removal leaves it.
+    pub(crate) async fn plant_look_alikes(&self) {
+        let all = self.cluster.all_objects();
+        for revision in all.iter().filter(|object| object["kind"] == "ControllerRevision") {
+            let component = &revision["metadata"]["labels"]["controller.oam.dev/component"];
+            // Controllers keep revisions of their own.
+            if component.is_null() {
+                continue;
+            }
+            let labels = json!({"app.oam.dev/name": "shop", "app.oam.dev/component": component});
+            let name = revision["metadata"]["name"].as_str().unwrap();
+            let pod = json!({
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "main", "image": "foreign:1"}]},
+            });
+            let selector = json!({"matchLabels": {"app": name}});
+            let spec = json!({"replicas": 1, "selector": selector, "template": pod});
+            let mut workload = foreign("apps/v1", "Deployment", name, &spec);
+            workload["metadata"]["labels"] = labels.clone();
+            self.create(workload).await;
+            let spec = json!({"selector": {"app": name}, "ports": [{"port": 80}]});
+            let mut service = foreign("v1", "Service", &format!("{name}-copy"), &spec);
+            service["metadata"]["labels"] = labels;
+            self.create(service).await;
+        }
+    }
+
     async fn act(&self, event: &EnvironmentEvent) {
         match event {
             EnvironmentEvent::FailPods { images, failure } => {
@@ -69,7 +97,12 @@ impl Environment<'_> {
                 self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
             }
             EnvironmentEvent::PlantForeign(seed) => {
-                let object = foreign::plant(&mut Rng(*seed), *seed);
+                let mut rng = Rng(*seed);
+                let mut object = foreign::plant(&mut rng, *seed);
+                // What has the name of a revision, or of a component, is not the component's for that.
+                if rng.one_in(2) {
+                    object["metadata"]["name"] = json!(rng.pick(&["web-v1", "web-v2", "web-v3", "web"]));
+                }
                 self.create(object).await;
             }
             EnvironmentEvent::DeleteWorkload(component) => {
@@ -96,7 +129,7 @@ impl Environment<'_> {
             }
             EnvironmentEvent::FillQuota => {
                 let hard = json!({"pods": "1", "requests.cpu": "1"});
-                self.create(foreign("v1", "ResourceQuota", "full", json!({"hard": hard}))).await;
+                self.create(foreign("v1", "ResourceQuota", "full", &json!({"hard": hard}))).await;
                 let Some(quota) = self.cluster.objects("ResourceQuota").first().cloned() else { return };
                 let status = Patch::Merge(json!({"status": {"hard": hard, "used": hard}}));
                 self.api(&quota).patch_status("full", &PatchParams::default(), &status).await.ok();
@@ -106,7 +139,7 @@ impl Environment<'_> {
                 let (kind, name) = (&workload["kind"], &workload["metadata"]["name"]);
                 let target = json!({"apiVersion": workload["apiVersion"], "kind": kind, "name": name});
                 let spec = json!({"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9});
-                self.create(foreign("autoscaling/v2", "HorizontalPodAutoscaler", "scaler", spec)).await;
+                self.create(foreign("autoscaling/v2", "HorizontalPodAutoscaler", "scaler", &spec)).await;
                 self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
             }
             EnvironmentEvent::StallControllers(lasting) => self.cluster.stall_controllers(*lasting),
@@ -153,7 +186,7 @@ impl Environment<'_> {
 }
 
 /// An object of somebody else's.
-fn foreign(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+fn foreign(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
     let metadata = json!({"name": name, "annotations": {FOREIGN: "true"}});
     json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
 }

@@ -163,7 +163,9 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
     let name = part.name.to_owned();
     let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
     let event = match rng.below(15) {
-        0 | 1 => EnvironmentEvent::FailPods { images: vec![image], failure: *rng.pick(&FAILURES) },
+        0 | 1 => {
+            EnvironmentEvent::FailPods { images: vec![image], failure: rng.pick::<&'static str>(&FAILURES) }
+        }
         2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
         4 => EnvironmentEvent::SetImage(name),

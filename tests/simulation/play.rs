@@ -106,11 +106,11 @@ impl Simulation<'_> {
             self.cluster.settle().await;
             verdict::of_word(&again, self.cluster)?;
         }
-        self.conclude(script).await
+        self.conclude(script, &environment).await
     }
 
     /// The last manifest is rolled out, is then as it says, and goes without a trace.
-    async fn conclude(&self, script: &Script) -> Result<(), Failure> {
+    async fn conclude(&self, script: &Script, environment: &Environment<'_>) -> Result<(), Failure> {
         let last = Command::Apply { manifest: script.last.clone(), prune: true, undo_on_failure: false };
         // What somebody has paused stays so.
         for component in &script.last {
@@ -125,6 +125,8 @@ impl Simulation<'_> {
         verdict::of_end(&script.last, self.cluster)?;
         let again = self.run_calm("last", "idle", &last).await;
         verdict::of_idle(&again)?;
+        environment.plant_look_alikes().await;
+        self.cluster.settle().await;
         let removed = self.run_calm("last", "removal", &Command::DeleteApplication).await;
         verdict::of_last(&removed)?;
         self.cluster.settle().await;
