@@ -184,7 +184,9 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
         },
     };
     let latest = *rng.pick(&[1_000, 10_000, 30_000]);
-    Disturbance { at: Duration::from_millis(u64::from(rng.below(latest))), event }
+    let is_from_the_beginning = matches!(event, EnvironmentEvent::SlowPods(_)) && rng.one_in(2);
+    let at = if is_from_the_beginning { 0 } else { rng.below(latest) };
+    Disturbance { at: Duration::from_millis(u64::from(at)), event }
 }
 
 fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {

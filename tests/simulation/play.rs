@@ -14,7 +14,7 @@ use rollout::sandbox::Change;
 
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
-use crate::script::{Command, Invocation, Pace, Script};
+use crate::script::{Command, Disturbance, Invocation, Pace, Script};
 use crate::support::fault::Tap;
 use crate::support::process::{Process, Run};
 use crate::support::random::Rng;
@@ -57,7 +57,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
         cluster: &cluster,
         denials: Arc::default(),
         circumstances: Circumstances {
-            pods_are_harmed: events().any(|event| event.harms_pods()),
+            pods_are_harmed: script.environment.iter().any(Disturbance::harms_pods),
             others_edit: events().any(|event| event.edits()),
         },
         requests: AtomicUsize::new(0),

@@ -147,9 +147,18 @@ pub(crate) enum EnvironmentEvent {
     Deny { kind: &'static str, lasting: Duration },
 }
 
+impl Disturbance {
+    /// Whether it leaves pods that do not serve, or takes them away. Pods that are younger than all pods have to be from now
+    /// on are no longer ready.
+    pub(crate) fn harms_pods(&self) -> bool {
+        let is_late = matches!(self.event, EnvironmentEvent::SlowPods(_)) && !self.at.is_zero();
+        is_late || self.event.harms_pods()
+    }
+}
+
 impl EnvironmentEvent {
     /// Whether it leaves pods that do not serve, or takes them away.
-    pub(crate) fn harms_pods(&self) -> bool {
+    fn harms_pods(&self) -> bool {
         match self {
             Self::FailPods { images, .. } => !images.is_empty(),
             Self::SetImage(_)
