@@ -68,8 +68,13 @@ impl Clock {
     }
 
     /// Gives a future so long and no longer; `None` when time ran out. Zero is no limit.
-    pub async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
-        if limit.is_zero() { Some(future.await) } else { tokio::time::timeout(limit, future).await.ok() }
+    ///
+    /// The future is boxed, so that what waits for it has no room for it: there is one such wait for each component.
+    pub fn within<F: Future>(&self, limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {
+        let future = Box::pin(future);
+        async move {
+            if limit.is_zero() { Some(future.await) } else { tokio::time::timeout(limit, future).await.ok() }
+        }
     }
 }
 

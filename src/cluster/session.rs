@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -264,32 +265,37 @@ impl Session {
     /// # Errors
     /// The classified response; a deadline that ran out is `Transient`. After a `Transient` error of a write it is unknown
     /// whether it was applied.
-    pub async fn request_once<T>(
+    pub fn request_once<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, ClusterError> {
-        let may_write = || self.may_write.as_ref().is_none_or(|may_write| may_write());
-        let answer = self.send(request, may_write).await;
-        if !answer.as_ref().is_err_and(|error| self.is_retryable(error)) {
-            self.recovered();
+    ) -> impl Future<Output = Result<T, ClusterError>> {
+        // A request has some kilobytes, and there may be a thousand components that have none under way.
+        let request = Box::pin(request);
+        async move {
+            let may_write = || self.may_write.as_ref().is_none_or(|may_write| may_write());
+            let answer = self.send(request, may_write).await;
+            if !answer.as_ref().is_err_and(|error| self.is_retryable(error)) {
+                self.recovered();
+            }
+            answer
         }
-        answer
     }
 
     /// Makes a request once that says nothing about whether writes succeed: a look, or the Lease's renewal.
     ///
     /// # Errors
     /// Like [`Session::request_once`].
-    pub async fn request_untracked<T>(
+    pub fn request_untracked<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, ClusterError> {
-        self.send(request, || true).await
+    ) -> impl Future<Output = Result<T, ClusterError>> {
+        let request = Box::pin(request);
+        async move { self.send(request, || true).await }
     }
 
-    async fn send<T>(
+    async fn send<T, F: Future<Output = Result<T, kube::Error>>>(
         &self,
-        request: impl Future<Output = Result<T, kube::Error>>,
+        request: Pin<Box<F>>,
         may_send: impl FnOnce() -> bool,
     ) -> Result<T, ClusterError> {
         // The deadline is the server's: it does not run while a request waits in the queue.

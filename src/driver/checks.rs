@@ -14,11 +14,15 @@ mod quota;
 pub(in crate::driver) mod run_state;
 pub(in crate::driver) mod target;
 
-use futures::future::join_all;
+use std::rc::Rc;
+
+use futures::{FutureExt as _, StreamExt as _, stream};
+use k8s_openapi::api::core::v1::ResourceQuota;
 
 use crate::cluster::access_review;
 use crate::cluster::autoscalers::{self, AutoscaledWorkload};
 use crate::cluster::constraints::{self, IfPermitted, NamespacePhase};
+use crate::cluster::error::ClusterError;
 use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
 use crate::driver::outcome::Failure;
@@ -26,6 +30,9 @@ use crate::driver::preview::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 
 use pod_dry_run::PodVerdict;
+
+/// How many pods are tried at once: no more requests are under way in any case.
+const TRIALS: usize = 16;
 
 /// Something that a user should know before a run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +60,14 @@ pub async fn check_cluster(
     let is_batched = |planned: &&PlannedComponent| planned.prepared.objects.is_none();
     let pending: Vec<&PlannedComponent> = pending.into_iter().filter(is_batched).collect();
     let workloads = workloads(&pending);
+    let quotas = constraints::list_quotas(session, namespace).map(Rc::new).shared();
+    let trials = pending.iter().map(|planned| try_pod(session, namespace, planned, quotas.clone()));
     let (presence, autoscaled, quotas, budgets, trials) = tokio::join!(
         constraints::namespace_phase(session, namespace),
         autoscalers::list_autoscalers(session, namespace, &workloads),
-        constraints::list_quotas(session, namespace),
+        quotas.clone(),
         constraints::list_disruption_budgets(session, namespace),
-        join_all(pending.iter().map(|planned| pod_dry_run::run(session, namespace, planned))),
+        stream::iter(trials).buffered(TRIALS).collect::<Vec<_>>(),
     );
     let mut denied = Vec::new();
     refuse_absent(namespace, known(presence?, &mut denied))?;
@@ -71,25 +80,23 @@ pub async fn check_cluster(
         ))
         .hint("delete it for the duration of the rollout; otherwise each would undo the other's changes"));
     }
-    let quotas = known(quotas?, &mut denied);
+    let quotas = known(quotas.as_ref().clone()?, &mut denied);
     let budgets = known(budgets?, &mut denied).unwrap_or_default();
     let mut warnings = Vec::new();
-    let mut pods = Vec::new();
+    let mut demands = Vec::new();
     for (planned, tried) in pending.iter().zip(trials) {
-        let tried = known(tried?, &mut denied);
+        let Trial { verdict, demand } = tried?;
         let about = |message| Warning { component: Some(planned.prepared.component.clone()), message };
-        match tried.as_ref().map(|tried| tried.verdict(namespace, planned)) {
+        match known(verdict, &mut denied) {
             Some(PodVerdict::Refused(failure)) => return Err(failure),
             Some(PodVerdict::Doubtful(message)) => warnings.push(about(message)),
             // The sums below say how many pods a quota lacks.
             Some(PodVerdict::OverQuota(message)) if quotas.is_none() => warnings.push(about(message)),
             Some(PodVerdict::OverQuota(_) | PodVerdict::Fine) | None => {}
         }
-        pods.push(tried.and_then(pod_dry_run::DryRunPod::admitted));
+        demands.extend(demand);
         warnings.extend(budget::warnings(&budgets, planned).into_iter().map(about));
     }
-    let demands: Vec<quota::Demand> =
-        pending.iter().zip(&pods).map(|(planned, pod)| quota::demand(planned, pod.as_ref())).collect();
     let exceeded = quota::exceeded(&quotas.unwrap_or_default(), &demands);
     warnings.extend(exceeded.into_iter().map(|message| Warning { component: None, message }));
     denied.sort_unstable();
@@ -102,6 +109,35 @@ pub async fn check_cluster(
         warnings.push(Warning { component: None, message });
     }
     Ok(warnings)
+}
+
+/// What is known of a run's pods.
+struct Trial {
+    /// What admission says to one of them.
+    verdict: IfPermitted<PodVerdict>,
+    /// What they take; `None` where no quota limits that.
+    demand: Option<quota::Demand>,
+}
+
+/// The quotas, once they are listed.
+type ListedQuotas = Rc<Result<IfPermitted<Vec<ResourceQuota>>, ClusterError>>;
+
+/// Tries one pod of a component. The pod itself is kept no longer: there may be one for each of a thousand components.
+async fn try_pod(
+    session: &Session,
+    namespace: &str,
+    planned: &PlannedComponent,
+    quotas: impl Future<Output = ListedQuotas>,
+) -> Result<Trial, ClusterError> {
+    let tried = pod_dry_run::run(session, namespace, planned).await?;
+    let are_limited = matches!(quotas.await.as_ref(), Ok(IfPermitted::Known(quotas)) if !quotas.is_empty());
+    let (verdict, pod) = match tried {
+        IfPermitted::Known(tried) => {
+            (IfPermitted::Known(tried.verdict(namespace, planned)), tried.admitted())
+        }
+        IfPermitted::Denied(right) => (IfPermitted::Denied(right), None),
+    };
+    Ok(Trial { verdict, demand: are_limited.then(|| quota::demand(planned, pod.as_ref())) })
 }
 
 /// What is known; the right is noted where it was not granted.

@@ -84,9 +84,10 @@ pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) ->
         return Ok(());
     }
     if let Some(new) = &prepared.new_revision {
-        check_size(&new.name, &new.object)?;
+        let object = new.object();
+        check_size(&new.name, &object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());
-        try_create(session, &prepared.namespace, &resource, &new.object).await.map_err(refusal)?;
+        try_create(session, &prepared.namespace, &resource, &object).await.map_err(refusal)?;
     }
     let creates = planned.steps.iter().any(|step| step.step == Step::Act(Action::Create));
     let body = revision::render_revision(&prepared.target, prepared.desired.target_size, 0);

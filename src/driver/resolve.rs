@@ -11,7 +11,9 @@ use crate::driver::component_services::Asked;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::oam::kind::WorkloadKind;
-use crate::oam::revision::{NewRevision, StoredRevision, UnknownRevision};
+use crate::oam::revision::{
+    Decision, NewRevision, RevisionError, StoredRevision, UnknownRevision, decide_revision,
+};
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
 use crate::plan::record::Record;
@@ -38,6 +40,8 @@ pub(super) struct Present<'a> {
     /// Revisions of others that have a name which a manifest leads to.
     pub(super) taken: &'a [StoredRevision],
     pub(super) workloads: Vec<Workload>,
+    /// Which revision the manifest is; `None` where none is given.
+    pub(super) decision: Option<&'a Result<Decision, RevisionError>>,
 }
 
 /// Works out where a request leads.
@@ -49,8 +53,12 @@ pub(super) fn resolve(
     match &component.intent {
         Intent::Manifest { application, component } => {
             let known = [present.stored, present.taken].concat();
+            let decision = match present.decision {
+                Some(decision) => decision.clone(),
+                None => decide_revision(&known, application, component, &request.namespace),
+            };
             let reuse = request.overrides.reuse_revision;
-            manifest::resolve_manifest(application, component, &request.namespace, &known, reuse)
+            manifest::resolve_manifest(application, component, &request.namespace, &known, decision, reuse)
         }
         Intent::Revision { reference, .. } => recorded::resolve_revision(present, reference.as_deref()),
         Intent::Recorded { gate, .. } => recorded::resolve_resumption(present, *gate),

@@ -98,6 +98,7 @@ async fn prepared(
         stored: &revisions,
         taken: &[],
         workloads: watch.cache.workloads(&ownership),
+        decision: None,
     };
     let resolved = resolve::resolve_abort(&present)?;
     let kind = resolved.desired.kind;

@@ -24,7 +24,7 @@ use crate::oam::exposure::declared_ports;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
-use crate::oam::revision::{self, Decision, StoredRevision};
+use crate::oam::revision::{Decision, RevisionError, StoredRevision, decide_revision};
 use crate::plan::desired::Desired;
 
 /// What is known of a request's components.
@@ -38,6 +38,8 @@ pub struct Snapshot<'a> {
     taken: Vec<StoredRevision>,
     /// Workloads of kinds that the cache does not hold, with a component's label.
     unwatched: Vec<LabelledWorkload>,
+    /// Which revision the manifest of each component is.
+    decisions: BTreeMap<String, Result<Decision, RevisionError>>,
     /// Where the request leads each component.
     resolved: BTreeMap<String, Result<ResolvedTarget, Failure>>,
     /// Objects with the name of a component's workload.
@@ -106,6 +108,7 @@ impl<'a> Snapshot<'a> {
             revisions,
             taken: Vec::new(),
             unwatched,
+            decisions: BTreeMap::new(),
             resolved: BTreeMap::new(),
             workloads: BTreeMap::new(),
             objects: LiveObjects::default(),
@@ -196,28 +199,35 @@ impl<'a> Snapshot<'a> {
     async fn read_taken_names(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let mut known = BTreeSet::new();
         loop {
-            let new_names = request.components.iter().filter_map(|one| self.new_revision_name(request, one));
-            let names: BTreeSet<String> = new_names.filter(|name| known.insert(name.clone())).collect();
+            self.decide_revisions(request);
+            let created = self.decisions.values().filter_map(|decision| match decision {
+                Ok(Decision::Create(new)) => Some(new.name.clone()),
+                // A problem with it is reported where it is resolved.
+                Ok(Decision::Reuse { .. } | Decision::ReuseDiffering { .. }) | Err(_) => None,
+            });
+            let names: BTreeSet<String> = created.filter(|name| known.insert(name.clone())).collect();
             if names.is_empty() {
                 return Ok(());
             }
             let listed = self.revisions.values().flatten().filter(|one| names.contains(&one.name));
-            let listed: Vec<StoredRevision> = listed.cloned().collect();
+            let mut taken: Vec<StoredRevision> = listed.cloned().collect();
             let names: BTreeSet<String> =
-                names.into_iter().filter(|name| !listed.iter().any(|one| one.name == *name)).collect();
-            self.taken.extend(listed);
-            self.taken.extend(revision_store::find_revisions(session, &request.namespace, &names).await?);
+                names.into_iter().filter(|name| !taken.iter().any(|one| one.name == *name)).collect();
+            taken.extend(revision_store::find_revisions(session, &request.namespace, &names).await?);
+            if taken.is_empty() {
+                return Ok(());
+            }
+            self.taken.extend(taken);
         }
     }
 
-    /// The name of the revision that a component would record. A problem with it is reported where it is resolved.
-    fn new_revision_name(&self, request: &RolloutRequest, request_of: &ComponentRequest) -> Option<String> {
-        let Intent::Manifest { application, component } = &request_of.intent else { return None };
-        let mut stored = self.revisions(&component.name).to_vec();
-        stored.extend(self.taken.iter().cloned());
-        match revision::decide_revision(&stored, application, component, &request.namespace) {
-            Ok(Decision::Create(new)) => Some(new.name),
-            Ok(Decision::Reuse { .. } | Decision::ReuseDiffering { .. }) | Err(_) => None,
+    /// Decides which revision the manifest of each component is, from what was read so far.
+    fn decide_revisions(&mut self, request: &RolloutRequest) {
+        for ComponentRequest { name, intent, .. } in &request.components {
+            let Intent::Manifest { application, component } = intent else { continue };
+            let known = [self.revisions(name), self.taken()].concat();
+            let decision = decide_revision(&known, application, component, &request.namespace);
+            self.decisions.insert(name.clone(), decision);
         }
     }
 
@@ -240,6 +250,7 @@ impl<'a> Snapshot<'a> {
             stored: self.revisions(&component.name),
             taken: &self.taken,
             workloads: self.cache.workloads(&self.owner(request, component)?),
+            decision: self.decisions.get(&component.name),
         };
         resolve::resolve(request, component, &present)
     }

@@ -10,6 +10,7 @@ mod decide;
 mod lookup;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -43,8 +44,8 @@ pub struct StoredRevision {
     pub hash: Option<String>,
     /// `metadata.creationTimestamp`, as the cluster writes it; `None` before it is recorded.
     pub created: Option<String>,
-    /// The field `data`.
-    pub data: Value,
+    /// The field `data`, which is never changed once it is recorded.
+    pub data: Arc<Value>,
     /// What of its ports it exposes; `None` where it does not say.
     pub exposes: Option<Exposure>,
 }
@@ -52,6 +53,11 @@ pub struct StoredRevision {
 impl StoredRevision {
     /// Reads an `apps/v1 ControllerRevision`; `None` for an object that cannot be one from an API server.
     pub fn from_object(object: &Value) -> Option<Self> {
+        Self::read(object, Arc::new(object.get("data").cloned().unwrap_or_default()))
+    }
+
+    /// Reads an object without its `data`, which is this.
+    fn read(object: &Value, data: Arc<Value>) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let text = |field: &str| metadata.get(field)?.as_str().map(str::to_owned);
         let label = |key: &str| metadata.get("labels")?.get(key)?.as_str().map(str::to_owned);
@@ -64,7 +70,7 @@ impl StoredRevision {
             component: label(labels::REVISION_COMPONENT),
             application: label(labels::NAME),
             hash: label(labels::REVISION_HASH),
-            data: object.get("data").cloned().unwrap_or_default(),
+            data,
             exposes: metadata
                 .get("annotations")
                 .and_then(|annotations| annotations.get(labels::EXPOSES)?.as_str())

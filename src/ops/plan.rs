@@ -40,8 +40,9 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
     for request in requests {
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
-                for forecast in &forecasts {
-                    plan.add(context, forecast, dry_run).await;
+                // Each is dropped once it is added: with all its objects it is far larger than what is kept.
+                for forecast in forecasts {
+                    plan.add(context, &forecast, dry_run).await;
                 }
             }
             Err(rejections) => {

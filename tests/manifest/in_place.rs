@@ -33,7 +33,7 @@ fn running(text: &str, replicas: u32, partition: u32) -> Value {
     else {
         panic!("it is new");
     };
-    let stored = StoredRevision::from_object(&new.object).expect("it is an object");
+    let stored = StoredRevision::from_object(&new.object()).expect("it is an object");
     live(&stored, replicas, partition).expect("it holds a workload")
 }
 

@@ -138,7 +138,7 @@ spec:
     let Ok(Decision::Create(new)) = decide_revision(&[], &with, &with.components[0], "prod") else {
         panic!("it is new")
     };
-    let stored = [StoredRevision::from_object(&new.object).expect("it is one")];
+    let stored = [StoredRevision::from_object(&new.object()).expect("it is one")];
     let without = manifest("");
     let decision = decide_revision(&stored, &without, &without.components[0], "prod");
     assert!(matches!(decision, Ok(Decision::Create(_))), "{decision:?}");

@@ -1,6 +1,7 @@
 //! Component revisions: names, numbers, re-use, bodies, look-up, removal.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rollout::oam::application::Application;
@@ -8,8 +9,8 @@ use rollout::oam::application::{Component, ComponentBody};
 use rollout::oam::labels;
 use rollout::oam::properties::Properties;
 use rollout::oam::revision::{
-    Decision, NewRevision, RevisionError, StoredRevision, decide_revision, number, prunable,
-    render_revision as live, resolve_revision,
+    Decision, RevisionError, StoredRevision, decide_revision, number, prunable, render_revision as live,
+    resolve_revision,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +45,8 @@ fn decided(
 
 /// What the cluster has after the decision to create has been carried out.
 fn created(decision: Result<Decision, RevisionError>) -> StoredRevision {
-    let Ok(Decision::Create(NewRevision { mut object, .. })) = decision else { panic!("{decision:?}") };
+    let Ok(Decision::Create(new)) = decision else { panic!("{decision:?}") };
+    let mut object = new.object();
     object["metadata"]["uid"] = json!("uid");
     object["metadata"]["resourceVersion"] = json!("1");
     StoredRevision::from_object(&object).expect("a complete object")
@@ -144,8 +146,9 @@ fn the_same_content_is_reused() {
     let mut theirs = v1;
     theirs.hash = Some("4f3c".to_owned());
     theirs.application = None;
-    theirs.data["spec"]["workload"]["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
-    theirs.data["spec"]["workload"]["spec"]["template"]["spec"]["hostAliases"] = json!([]);
+    let data = Arc::make_mut(&mut theirs.data);
+    data["spec"]["workload"]["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
+    data["spec"]["workload"]["spec"]["template"]["spec"]["hostAliases"] = json!([]);
     assert_eq!(decided(&[theirs.clone()], None, "a"), reuse("express-server-v1"));
     // Of several with the same content the newest counts.
     theirs.name = "express-server-v7".to_owned();
@@ -226,7 +229,7 @@ fn what_belongs_to_others_is_refused() {
     let mut of_application = v1.clone();
     of_application.application = Some("another".to_owned());
     let mut broken = v1;
-    broken.data = json!({"spec": {"workload": 1}});
+    broken.data = Arc::new(json!({"spec": {"workload": 1}}));
     let name = "express-server-v1";
     for (revision, external, message) in [
         (
@@ -278,7 +281,7 @@ fn the_stored_object() {
         panic!("a new one")
     };
     assert_eq!(
-        new.object,
+        new.object(),
         json!({
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",
@@ -310,10 +313,11 @@ fn the_stored_object() {
 #[test]
 fn no_label_of_a_revision_is_in_a_selector() {
     let Ok(Decision::Create(new)) = decided(&[], None, "a") else { panic!("a new one") };
-    let workload = &new.object["data"]["spec"]["workload"];
+    let object = new.object();
+    let workload = &object["data"]["spec"]["workload"];
     let selector = workload["spec"]["selector"]["matchLabels"].as_object().unwrap();
     let pod_labels = workload["spec"]["template"]["metadata"]["labels"].as_object().unwrap();
-    let own = new.object["metadata"]["labels"].as_object().unwrap();
+    let own = object["metadata"]["labels"].as_object().unwrap();
     assert!(!selector.is_empty());
     assert!(own.keys().all(|key| !selector.contains_key(key)));
     assert!(!pod_labels.contains_key(labels::REVISION_COMPONENT));
@@ -334,7 +338,7 @@ fn objects_are_read() {
 #[test]
 fn a_deployment_comes_from_the_stored_body() {
     let mut v1 = stored("express-server-v1", 1, "a");
-    let workload = &mut v1.data["spec"]["workload"];
+    let workload = &mut Arc::make_mut(&mut v1.data)["spec"]["workload"];
     workload["spec"]["paused"] = json!(true);
     workload["spec"]["template"]["metadata"]["labels"][labels::REVISION] = json!("KUBEVELA_PLACEHOLDER");
     workload["metadata"]["annotations"] = Value::Null;
@@ -346,9 +350,9 @@ fn a_deployment_comes_from_the_stored_body() {
     assert_eq!(found["spec"]["replicas"], 3);
     assert_eq!(found["spec"]["paused"], Value::Null);
     assert_eq!(found["spec"]["template"]["metadata"]["labels"][labels::REVISION], "express-server-v1");
-    v1.data["spec"]["workload"]["kind"] = json!("CloneSet");
+    Arc::make_mut(&mut v1.data)["spec"]["workload"]["kind"] = json!("CloneSet");
     assert_eq!(live(&v1, 3, 0), None);
-    v1.data["spec"]["workload"] =
+    Arc::make_mut(&mut v1.data)["spec"]["workload"] =
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": 1}});
     assert_eq!(live(&v1, 3, 0), None);
 }
@@ -441,8 +445,8 @@ proptest! {
         let mut object = json!({"metadata": {"uid": "a", "resourceVersion": "1"}});
         let Ok(Decision::Create(new)) = decided(&[], None, "a") else { panic!("a new one") };
         object["metadata"]["name"] = json!(new.name);
-        object["metadata"]["labels"] = new.object["metadata"]["labels"].clone();
-        object["data"] = new.object["data"].clone();
+        object["metadata"]["labels"] = new.object()["metadata"]["labels"].clone();
+        object["data"] = new.object()["data"].clone();
         let path = ["data", "spec", "workload", "spec", "template", "metadata", "labels", "app.oam.dev/revision"];
         let mut place = &mut object;
         for part in &path[..=depth] {

@@ -95,7 +95,7 @@ fn a_changed_trait_makes_a_revision_and_a_trait_without_effect_on_pods_makes_non
         decide_revision(stored, &application, &application.components[0], "prod")
     };
     let Ok(Decision::Create(new)) = revision(&[], &[]) else { panic!("no first revision") };
-    let mut object = new.object;
+    let mut object = new.object();
     object["metadata"]["uid"] = json!("uid");
     object["metadata"]["resourceVersion"] = json!("1");
     let stored = [rollout::oam::revision::StoredRevision::from_object(&object).unwrap()];

@@ -158,7 +158,7 @@ impl ComponentRun<'_> {
         {
             match revision_store::get_revision(&session, &self.prepared.namespace, &new.name).await? {
                 // Ours, from a try that went unanswered or a run beside this one.
-                Some(found) if found.data == object["data"] => return Ok(()),
+                Some(found) if *found.data == *new.data() => return Ok(()),
                 Some(_) => {
                     let reason =
                         format!("revision `{}` was concurrently recorded with different content", new.name);
@@ -179,7 +179,7 @@ impl ComponentRun<'_> {
     /// The new revision with its owners, where a view controls it. The run record is a second one, so that
     /// the history survives when the views are removed.
     fn owned(&self, new: &NewRevision) -> Value {
-        let mut object = new.object.clone();
+        let mut object = new.object();
         if let (Some(owner), Some(stored)) = (&self.prepared.owner, &self.record) {
             let keeper = json!({
                 "apiVersion": "v1",

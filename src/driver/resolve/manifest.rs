@@ -6,7 +6,7 @@ use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Application, Component};
 use crate::oam::exposure::Exposure;
 use crate::oam::render::{self, Inherited};
-use crate::oam::revision::{self, Decision, StoredRevision};
+use crate::oam::revision::{self, Decision, RevisionError, StoredRevision};
 use crate::plan::desired::Desired;
 use crate::plan::run::Purpose;
 
@@ -15,12 +15,12 @@ pub(super) fn resolve_manifest(
     component: &Component,
     namespace: &str,
     stored: &[StoredRevision],
+    decision: Result<Decision, RevisionError>,
     reuse: bool,
 ) -> Result<ResolvedTarget, Failure> {
     let mut warnings = Vec::new();
     let mut is_rendered = true;
-    let decision = revision::decide_revision(stored, application, component, namespace)
-        .map_err(|error| Failure::refused(error.to_string()))?;
+    let decision = decision.map_err(|error| Failure::refused(error.to_string()))?;
     let (name, new_revision) = match decision {
         Decision::Reuse { name } => (name, None),
         Decision::Create(new) => (new.name.clone(), Some(new)),
@@ -43,7 +43,8 @@ pub(super) fn resolve_manifest(
     let target_name =
         rollout.and_then(|rollout| rollout.target_revision.clone()).unwrap_or_else(|| name.clone());
     let target = match (&new_revision, stored.iter().find(|one| one.name == target_name)) {
-        (Some(new), _) if new.name == target_name => StoredRevision::from_object(&new.object)
+        (Some(new), _) if new.name == target_name => new
+            .as_stored()
             .ok_or_else(|| Failure::new(FailureKind::Internal, "the new revision cannot be read back"))?,
         (_, Some(stored)) => stored.clone(),
         (_, None) => {

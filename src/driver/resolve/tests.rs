@@ -56,7 +56,8 @@ fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -
         ..Workload::default()
     };
     let (stored, workloads) = (revisions(), replicas.iter().map(workload).collect());
-    let present = Present { component: "web", record, stored: &stored, taken: &[], workloads };
+    let present =
+        Present { component: "web", record, stored: &stored, taken: &[], workloads, decision: None };
     match resolve(&request, &request.components[0], &present) {
         Ok(ResolvedTarget { desired, purpose, .. }) => {
             let gate = desired.partition.map_or(String::new(), |gate| format!(" to batch {gate}"));

@@ -1,7 +1,7 @@
 //! Which components are applied, in which form and in which order: the policies `override` and `topology`, and the steps
 //! of the workflow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::oam::application::Component;
 use crate::oam::manifest::names;
@@ -56,9 +56,12 @@ pub(super) fn plan_deployment(
         }
     };
     let Planning { applied, namespace, .. } = planning;
-    let place = |node: &Node| base.iter().position(|one| name_of(one) == name_of(node)).unwrap_or(base.len());
+    let mut places = BTreeMap::new();
+    for (place, node) in base.iter().enumerate() {
+        places.entry(name_of(node)).or_insert(place);
+    }
     let mut applied = applied;
-    applied.sort_by_key(place);
+    applied.sort_by_cached_key(|node| places.get(&name_of(node)).copied().unwrap_or(base.len()));
     let components = Node { value: NodeValue::List(applied), ..components.node.clone() };
     Some(Deployment { components, namespace: namespace.flatten(), steps })
 }

@@ -35,6 +35,9 @@ pub fn render_trait_outputs(
     component: &Component,
     namespace: &str,
 ) -> Vec<Output> {
+    if component.rollout.is_some() && component.traits.is_empty() {
+        return Vec::new();
+    }
     let Rendered { outputs, .. } = render_traited(application, component, namespace, "");
     outputs.into_iter().filter(|output| output.trait_type != super::AUXILIARY).collect()
 }

@@ -1,5 +1,7 @@
 //! Which revision a component of a manifest is: a stored one, or a new one.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::oam::application::{Application, Component};
@@ -39,8 +41,32 @@ pub struct NewRevision {
     pub name: String,
     /// Its number: the one in its name where no other revision of the component has it, else the next one.
     pub number: i64,
+    /// The `apps/v1 ControllerRevision` without its `data`.
+    head: Value,
+    /// Its `data`.
+    data: Arc<Value>,
+}
+
+impl NewRevision {
     /// The complete `apps/v1 ControllerRevision`.
-    pub object: Value,
+    #[must_use]
+    pub fn object(&self) -> Value {
+        let mut object = self.head.clone();
+        object["data"] = self.data.as_ref().clone();
+        object
+    }
+
+    /// Its `data`.
+    #[must_use]
+    pub fn data(&self) -> &Value {
+        &self.data
+    }
+
+    /// The revision as it will be read once it is recorded, but for what the server sets.
+    #[must_use]
+    pub fn as_stored(&self) -> Option<StoredRevision> {
+        StoredRevision::read(&self.head, Arc::clone(&self.data))
+    }
 }
 
 /// Why no revision can be chosen.
@@ -246,13 +272,13 @@ impl RevisionRequest<'_> {
             component: &self.component.name,
             namespace: self.namespace,
         };
-        let mut object = of.object(name, number, content);
+        let (mut head, data) = of.object(name, number, content);
         // A body without ports says by itself that nothing is exposed.
         let has_ports = self.component.properties().is_some_and(|properties| !properties.ports.is_empty());
         if let (true, Ok(exposes)) = (has_ports, exposes) {
-            object["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
+            head["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
         }
-        Ok(NewRevision { name: name.to_owned(), number, object })
+        Ok(NewRevision { name: name.to_owned(), number, head, data })
     }
 }
 
@@ -264,10 +290,10 @@ struct RevisionOf<'a> {
 }
 
 impl RevisionOf<'_> {
-    /// The ControllerRevision.
-    fn object(&self, name: &str, number: i64, content: Content) -> Value {
+    /// The ControllerRevision, without and with nothing but its `data`.
+    fn object(&self, name: &str, number: i64, content: Content) -> (Value, Arc<Value>) {
         // No label here may be one that a workload's selector uses.
-        json!({
+        let head = json!({
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",
             "metadata": {
@@ -280,14 +306,15 @@ impl RevisionOf<'_> {
                 },
             },
             "revision": number,
-            "data": {
-                "apiVersion": "core.oam.dev/v1alpha2",
-                "kind": "Component",
-                "metadata": {"name": self.component, "creationTimestamp": null},
-                "spec": content.into_spec(),
-                "status": {"observedGeneration": 0},
-            },
-        })
+        });
+        let data = json!({
+            "apiVersion": "core.oam.dev/v1alpha2",
+            "kind": "Component",
+            "metadata": {"name": self.component, "creationTimestamp": null},
+            "spec": content.into_spec(),
+            "status": {"observedGeneration": 0},
+        });
+        (head, Arc::new(data))
     }
 }
 
@@ -306,8 +333,8 @@ pub fn adopted_revision(
         return None;
     }
     let of = RevisionOf { application, component, namespace };
-    let object = of.object(&name, 0, Content::Objects(objects.iter().map(concealed).collect()));
-    Some(NewRevision { name, number: 0, object })
+    let (head, data) = of.object(&name, 0, Content::Objects(objects.iter().map(concealed).collect()));
+    Some(NewRevision { name, number: 0, head, data })
 }
 
 /// What a revision contains.
