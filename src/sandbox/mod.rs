@@ -98,12 +98,17 @@ pub struct Sandbox {
     _engine: Arc<Engine>,
 }
 
-/// The task that runs the controllers; aborted on drop.
-struct Engine(JoinHandle<()>);
+/// The task that runs the controllers; aborted on drop, when the file becomes one document again.
+struct Engine {
+    controllers: JoinHandle<()>,
+    simulation: Arc<Simulation>,
+}
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.0.abort();
+        self.controllers.abort();
+        // If the file cannot be written now, it stays as it is, and nothing is lost.
+        self.simulation.compact().ok();
     }
 }
 
@@ -125,8 +130,9 @@ impl Sandbox {
         let recording = if options.record_history { Recording::On } else { Recording::Off };
         let simulation = Arc::new(Simulation::open(file, rules, options.now, recording)?);
         let running = Arc::clone(&simulation);
-        let engine = tokio::spawn(async move { running.run().await });
-        Ok(Self { simulation, is_persistent, _engine: Arc::new(Engine(engine)) })
+        let controllers = tokio::spawn(async move { running.run().await });
+        let engine = Engine { controllers, simulation: Arc::clone(&simulation) };
+        Ok(Self { simulation, is_persistent, _engine: Arc::new(engine) })
     }
 
     /// Whether its state outlives this process, in a file.

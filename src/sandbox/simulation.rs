@@ -21,6 +21,7 @@ use crate::sandbox::rules::Rule;
 use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::file::DataFile;
+use crate::sandbox::store::journal::SettingsChange;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
 use crate::sandbox::store::watch_cache::WatchCache;
@@ -75,6 +76,7 @@ impl Simulation {
         if let Some(file) = &mut file {
             let _locked = file.lock()?;
             store = file.load(&store)?.unwrap_or(store);
+            store.queue.keep_log();
         }
         let cache = WatchCache::from(store.version);
         let state = State { store, cache, history: Vec::new(), file, stale: false, stalled_until: None };
@@ -125,15 +127,27 @@ impl Simulation {
         let Some(file) = state.file.as_mut().filter(|file| state.stale || file.is_changed()) else {
             return Ok(());
         };
+        if !state.stale
+            && let Some(before) = file.catch_up(&mut state.store)?
+        {
+            let (store, cache) = (&state.store, &mut state.cache);
+            let known = |key: &Key| (before[key].as_ref(), store.object(key));
+            differences(before.keys(), known, store).iter().for_each(|change| cache.publish(change));
+            return Ok(());
+        }
         let mut store = match file.load(&state.store)? {
             Some(store) => store,
             // What could not be saved was not accepted, and there is no earlier state.
             None if state.stale => Store::empty().with_rules(state.store.rules.clone()),
             None => return Ok(()),
         };
+        store.queue.keep_log();
         state.stale = false;
         store.now = state.store.now;
-        for change in differences(&state.store, &store) {
+        let before = &state.store;
+        let keys: BTreeSet<&Key> = before.objects().chain(store.objects()).map(|(key, _)| key).collect();
+        let known = |key: &Key| (before.object(key), store.object(key));
+        for change in differences(keys, known, &store) {
             state.cache.publish(&change);
         }
         state.store = store;
@@ -145,10 +159,12 @@ impl Simulation {
         let changes = std::mem::take(&mut state.store.changes);
         state.store.delivered = 0;
         let grown = state.store.queue.take_grown();
-        let touched = std::mem::take(&mut state.store.dirty) || grown;
+        let is_dirty = std::mem::take(&mut state.store.dirty);
+        let touched = is_dirty || grown;
+        let settings = if is_dirty { SettingsChange::Changed } else { SettingsChange::Kept };
         let news = !changes.is_empty() || (touched && state.file.as_ref().is_some_and(DataFile::exists));
         if let (true, Some(file)) = (news, state.file.as_mut())
-            && let Err(error) = file.save(&state.store)
+            && let Err(error) = file.save(&mut state.store, &changes, settings)
         {
             state.stale = true;
             return Err(error);
@@ -160,6 +176,21 @@ impl Simulation {
             state.history.extend(changes);
         }
         Ok(())
+    }
+
+    /// Replaces the file by one document, without the lines that transactions have added.
+    pub(crate) fn compact(&self) -> Result<(), SandboxError> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.file.is_none() {
+            return Ok(());
+        }
+        let _locked = state.file.as_ref().map(DataFile::lock).transpose()?;
+        self.reload_if_changed(state)?;
+        match &mut state.file {
+            Some(file) => file.compact(&mut state.store),
+            None => Ok(()),
+        }
     }
 
     /// Replaces the rules and has the kubelet sync every pod.
@@ -278,12 +309,16 @@ fn deliver_changes(store: &mut Store) {
     }
 }
 
-/// The changes from one state to another, as far as two states show them: several changes of one object are one.
-fn differences(before: &Store, after: &Store) -> Vec<ChangeRecord> {
-    let keys: BTreeSet<&Key> = before.objects().chain(after.objects()).map(|(key, _)| key).collect();
+/// The changes of these objects from one state to another, as far as two states show them: several changes of one object
+/// are one.
+fn differences<'a>(
+    keys: impl IntoIterator<Item = &'a Key>,
+    known: impl Fn(&Key) -> (Option<&'a Arc<Value>>, Option<&'a Arc<Value>>),
+    after: &Store,
+) -> Vec<ChangeRecord> {
     let mut changes = Vec::new();
     for key in keys {
-        let (old, new) = (before.object(key), after.object(key));
+        let (old, new) = known(key);
         if old == new {
             continue;
         }
@@ -304,7 +339,7 @@ fn differences(before: &Store, after: &Store) -> Vec<ChangeRecord> {
             });
         };
         let gone = || {
-            let deletion = after.deletions.iter().rev().find(|(_, deleted)| *deleted == key);
+            let deletion = after.deletions.iter().rev().find(|(_, deleted)| **deleted == *key);
             deletion.map_or(after.version, |(version, _)| *version)
         };
         match version {

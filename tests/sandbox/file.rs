@@ -24,9 +24,37 @@ fn rules(text: &str) -> RulesSource {
     RulesSource::Given(parse_rules("rules", text).unwrap())
 }
 
+/// The objects of the document with the changes in the lines behind it, in no particular order.
 fn objects(path: &Path) -> Vec<Value> {
-    let document: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    document["objects"].as_array().unwrap().clone()
+    let name = |object: &Value| (object["kind"].to_string(), object["metadata"]["name"].to_string());
+    let text = fs::read_to_string(path).unwrap();
+    let mut parts = serde_json::Deserializer::from_str(&text).into_iter::<Value>().map(Result::unwrap);
+    let document = parts.next().unwrap();
+    let mut objects: Vec<Value> = document["objects"].as_array().unwrap().clone();
+    for line in parts {
+        for removed in line["removed"].as_array().into_iter().flatten() {
+            let removed = (removed[1]["kind"].to_string(), removed[1]["name"].to_string());
+            objects.retain(|object| name(object) != removed);
+        }
+        for put in line["objects"].as_array().into_iter().flatten() {
+            match objects.iter_mut().find(|object| name(object) == name(put)) {
+                Some(object) => *object = put.clone(),
+                None => objects.push(put.clone()),
+            }
+        }
+    }
+    objects
+}
+
+fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
+    objects.sort_by_key(|object| object["metadata"]["uid"].to_string());
+    objects
+}
+
+/// How many lines there are behind the document.
+fn lines(path: &Path) -> usize {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| line.starts_with("{\"at\":")).count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +76,7 @@ async fn the_file_holds_the_objects_of_the_api() {
     let client = sandbox.client("default");
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
     pass(300).await;
-    assert_eq!(objects(&path), sandbox.objects());
+    assert_eq!(sorted(objects(&path)), sorted(sandbox.objects()));
     let web = objects(&path).into_iter().find(|o| o["kind"] == "Deployment").unwrap();
     assert_eq!(web, get(&client, &format!("{DEPLOYMENTS}/web")).await.1);
     assert_eq!(web["status"]["availableReplicas"], 2);
@@ -236,7 +264,11 @@ async fn a_write_that_cannot_be_saved_is_refused() {
     let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
-    made(&client, MAPS, &map("one", &json!({}))).await;
+    // Lines that have outgrown the document, which is to be replaced.
+    for name in ["one", "large"] {
+        made(&client, MAPS, &map(name, &json!({"text": "x".repeat(300_000)}))).await;
+    }
+    made(&client, MAPS, &map("larger", &json!({"text": "x".repeat(400_000)}))).await;
     fs::create_dir(directory.path().join("cluster.json.tmp")).unwrap();
     let (code, reason, message) = refusal(post(&client, MAPS, &map("two", &json!({}))).await);
     assert_eq!((code, reason.as_str()), (507, "InsufficientStorage"));
@@ -244,7 +276,7 @@ async fn a_write_that_cannot_be_saved_is_refused() {
     fs::remove_dir(directory.path().join("cluster.json.tmp")).unwrap();
     assert_eq!(get(&client, &format!("{MAPS}/two")).await.0, 404);
     made(&client, MAPS, &map("two", &json!({}))).await;
-    assert_eq!(objects(&path).len(), 2);
+    assert_eq!(objects(&path).len(), 4);
 }
 
 /// A sandbox may hold copies of a cluster's secrets.
@@ -317,4 +349,118 @@ fn concurrent_writers_lose_nothing() {
         }
     });
     assert_eq!(objects(&path)[0]["data"]["n"], "60");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_adds_what_it_changes() {
+    let (_directory, path) = temporary_file();
+    let sandbox = open(&path, rules(""), &clock()).unwrap();
+    let client = sandbox.client("default");
+    for nth in 0..50 {
+        made(&client, MAPS, &map(&format!("map-{nth}"), &json!({"text": "x".repeat(1_000)}))).await;
+    }
+    let before = fs::metadata(&path).unwrap().len();
+    patch(&client, &format!("{MAPS}/map-7"), MERGE_PATCH, &json!({"data": {"a": "b"}})).await;
+    let added = fs::metadata(&path).unwrap().len() - before;
+    assert!((1_000..2_000).contains(&added), "{added} bytes for one object of 1,000");
+    assert!(lines(&path) > 0);
+    drop((client, sandbox));
+    assert_eq!(lines(&path), 0, "a document alone is left behind");
+    assert_eq!(objects(&path).len(), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_that_outgrow_the_document_become_part_of_it() {
+    let (_directory, path) = temporary_file();
+    let (now, text) = (clock(), "x".repeat(1_000));
+    let one = open(&path, rules(""), &now).unwrap();
+    let client = one.client("default");
+    made(&client, MAPS, &map("counter", &json!({"text": text}))).await;
+    let two = open(&path, RulesSource::Stored, &now).unwrap();
+    let mut most = 0;
+    for nth in 0..600 {
+        let change = json!({"data": {"n": nth.to_string()}});
+        patch(&client, &format!("{MAPS}/counter"), MERGE_PATCH, &change).await;
+        most = most.max(fs::metadata(&path).unwrap().len());
+    }
+    assert!(most < 300_000, "{most} bytes for an object of 1,000");
+    let (_, counter) = get(&two.client("default"), &format!("{MAPS}/counter")).await;
+    assert_eq!(counter["data"]["n"], "599");
+}
+
+/// Whatever is left of the last write, everything before it is there, and the next write follows.
+#[tokio::test(start_paused = true)]
+async fn a_writer_killed_at_any_byte_loses_its_last_write_alone() {
+    let (_directory, path) = temporary_file();
+    let now = clock();
+    let sandbox = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &now).unwrap();
+    let client = sandbox.client("default");
+    made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
+    pass(300).await;
+    made(&client, MAPS, &map("kept", &json!({}))).await;
+    let whole = fs::read(&path).unwrap();
+    made(&client, MAPS, &map("last", &json!({"a": "b"}))).await;
+    let longer = fs::read(&path).unwrap();
+    assert_eq!(&longer[..whole.len()], whole, "a write is added");
+    let kept = sorted(sandbox.objects()).len() - 1;
+    drop((client, sandbox));
+    for end in whole.len()..=longer.len() {
+        fs::write(&path, &longer[..end]).unwrap();
+        let sandbox = open(&path, RulesSource::Stored, &now).unwrap();
+        let client = sandbox.client("default");
+        let expected = if end == longer.len() { 200 } else { 404 };
+        assert_eq!(get(&client, &format!("{MAPS}/last")).await.0, expected, "cut at {end}");
+        assert_eq!(get(&client, &format!("{MAPS}/kept")).await.0, 200, "cut at {end}");
+        made(&client, MAPS, &map("next", &json!({}))).await;
+        let reopened = open(&path, RulesSource::Stored, &now).unwrap();
+        let expected = kept + usize::from(end == longer.len()) + 1;
+        assert_eq!(reopened.objects().len(), expected, "cut at {end}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_processes_add_to_one_file_and_compact_it() {
+    let (_directory, path) = temporary_file();
+    let now = clock();
+    let (one, two) = (open(&path, rules(""), &now).unwrap(), open(&path, RulesSource::Stored, &now).unwrap());
+    let clients = [one.client("default"), two.client("default")];
+    for nth in 0..20 {
+        let (writer, reader) = (&clients[nth % 2], &clients[1 - nth % 2]);
+        made(writer, MAPS, &map(&format!("map-{nth}"), &json!({}))).await;
+        assert_eq!(get(reader, &format!("{MAPS}/map-{nth}")).await.0, 200);
+        if nth % 3 == 0 {
+            delete(reader, &format!("{MAPS}/map-{nth}"), &Value::Null).await;
+            assert_eq!(get(writer, &format!("{MAPS}/map-{nth}")).await.0, 404);
+        }
+        if nth == 11 {
+            let third = open(&path, RulesSource::Stored, &now).unwrap();
+            made(&third.client("default"), MAPS, &map("third", &json!({}))).await;
+            drop(third);
+            assert_eq!(lines(&path), 0);
+        }
+    }
+    assert_eq!(sorted(one.objects()), sorted(two.objects()));
+    assert_eq!(sorted(objects(&path)), sorted(one.objects()));
+    assert!(lines(&path) > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_was_moved_is_an_error() {
+    let (_directory, path) = temporary_file();
+    let sandbox = open(&path, rules(""), &clock()).unwrap();
+    let client = sandbox.client("default");
+    for name in ["one", "two"] {
+        made(&client, MAPS, &map(name, &json!({}))).await;
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    drop((client, sandbox));
+    for (edited, part) in [
+        (text.replacen("{\"at\"", "\n{\"at\"", 1), "was moved"),
+        (format!("{text}more\n"), "behind its document"),
+        (format!("{text}more"), "behind its document"),
+    ] {
+        fs::write(&path, &edited).unwrap();
+        let error = open(&path, RulesSource::Stored, &clock()).err().unwrap().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }

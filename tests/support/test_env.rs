@@ -133,16 +133,42 @@ impl TestEnv {
         fs::read_to_string(self.path(FILE)).unwrap()
     }
 
+    /// The sandbox's document, with what the lines behind it have put and removed. The rest of them is left out.
+    fn document(&self) -> Value {
+        let name = |object: &Value| {
+            let metadata = &object["metadata"];
+            [&object["kind"], &metadata["namespace"], &metadata["name"]]
+                .map(|part| part.as_str().unwrap_or("").to_owned())
+        };
+        let text = self.bytes();
+        let mut parts = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+        let mut document = parts.next().unwrap().unwrap();
+        let objects = document["objects"].as_array_mut().unwrap();
+        // The last line may be what is left of a killed process's write.
+        for line in parts.map_while(Result::ok) {
+            for removed in line["removed"].as_array().into_iter().flatten().map(|removed| &removed[1]) {
+                let removed =
+                    ["kind", "namespace", "name"].map(|part| removed[part].as_str().unwrap_or("").to_owned());
+                objects.retain(|object| name(object) != removed);
+            }
+            for put in line["objects"].as_array().into_iter().flatten() {
+                objects.retain(|object| name(object) != name(put));
+                objects.push(put.clone());
+            }
+        }
+        document
+    }
+
     /// Changes the objects in the sandbox's file, as nobody's command would.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut Vec<Value>)) {
-        let mut document: Value = serde_json::from_str(&self.bytes()).unwrap();
+        let mut document = self.document();
         change(document["objects"].as_array_mut().unwrap());
         self.write(FILE, document.to_string());
     }
 
     /// The objects of a kind in the sandbox's file.
     pub(crate) fn objects(&self, kind: &str) -> Vec<Value> {
-        let document: Value = serde_json::from_str(&self.bytes()).unwrap();
+        let document = self.document();
         let objects = document["objects"].as_array().unwrap();
         objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
     }

@@ -1,15 +1,15 @@
 //! The file that keeps the sandbox between processes and shares it among them.
 //!
-//! It is one JSON document, replaced as a whole, under the lock of a file beside it. This module reads and writes it;
-//! it must not know what happens in between.
+//! It is one JSON document, and behind it a line for each transaction since the document was written, so that a write
+//! costs as much as it changes. The document is replaced as a whole once the lines have outgrown it, and when a process
+//! ends. All of that happens under the lock of a file beside it. This module reads and writes; it must not know what happens
+//! in between.
 
-use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +17,10 @@ use std::sync::Arc;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
-use crate::sandbox::rules::StoredRule;
+use crate::sandbox::store::change::ChangeRecord;
+use crate::sandbox::store::document::{ChangeLine, Document, SandboxState};
+use crate::sandbox::store::journal::{self, BEGINNING, DecodedLine, SettingsChange};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::queue::Task;
 use crate::sandbox::validation::{defined, registry};
 
 /// The file and its last known state.
@@ -31,9 +32,16 @@ pub(crate) struct DataFile {
     temporary: PathBuf,
     lock: File,
     seen: Option<Stamp>,
-    /// Each object's JSON as it was last written, with its version.
-    serialised: BTreeMap<Key, (u64, Vec<u8>)>,
+    /// The bytes of the document; 0 before it is read or written.
+    document: u64,
+    /// The bytes that are known: the document and the lines behind it.
+    end: u64,
+    /// Whether this process has added lines.
+    has_added: bool,
 }
+
+/// Lines that are no longer than this are kept, however small the document is.
+const MOST_LINES: u64 = 256 * 1024;
 
 /// Distinguishes versions of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,61 +65,10 @@ impl Drop for Locked {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    objects: Vec<Value>,
-    #[serde(default)]
-    sandbox: SandboxState,
-}
-
-/// What the file keeps besides the objects.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct SandboxState {
-    resource_version: u64,
-    issued: u64,
-    rules: Vec<StoredRule>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    absent: BTreeSet<String>,
-    queue: Vec<Entry>,
-    pods_created: BTreeMap<String, Timestamp>,
-    deletions: Vec<(u64, ObjectReference)>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Entry {
-    at: Timestamp,
-    task: Task,
-    object: ObjectReference,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectReference {
-    api_version: String,
-    kind: String,
-    #[serde(default)]
-    namespace: String,
-    name: String,
-}
-
-impl From<&Key> for ObjectReference {
-    fn from(key: &Key) -> Self {
-        Self {
-            api_version: key.kind.api_version(),
-            kind: key.kind.kind.to_owned(),
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-        }
-    }
-}
-
-impl ObjectReference {
-    fn key(&self) -> Option<Key> {
-        let kind = registry::find_kind(&self.api_version, &self.kind)?;
-        Some(Key::new(kind, &self.namespace, &self.name))
-    }
+/// Lines behind the document, and where they end.
+struct Lines {
+    lines: Vec<DecodedLine>,
+    end: u64,
 }
 
 /// The lock beside a sandbox's file.
@@ -153,7 +110,7 @@ impl DataFile {
             .write(true)
             .open(&lock)
             .map_err(|source| SandboxError::Lock { path: lock, source })?;
-        Ok(Self { name, path, temporary, lock, seen: None, serialised: BTreeMap::new() })
+        Ok(Self { name, path, temporary, lock, seen: None, document: 0, end: 0, has_added: false })
     }
 
     pub(crate) fn lock(&self) -> Result<Locked, SandboxError> {
@@ -190,7 +147,12 @@ impl DataFile {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let document: Document = serde_json::from_str(&text).map_err(|e| self.broken(&e.to_string()))?;
+        let mut documents = serde_json::Deserializer::from_str(&text).into_iter::<Document>();
+        let document = match documents.next() {
+            Some(document) => document.map_err(|e| self.broken(&e.to_string()))?,
+            None => return Ok(None),
+        };
+        let end = documents.byte_offset();
         let mut store = Store::default();
         // The kinds of the other objects may be among them.
         for definition in document.objects.iter().filter(|o| o["kind"] == "CustomResourceDefinition") {
@@ -204,21 +166,81 @@ impl DataFile {
             store.version = store.version.max(meta::version(&object));
             store.replace(key, Some(object));
         }
-        let rest = document.sandbox;
-        store.version = store.version.max(rest.resource_version);
-        store.issued = rest.issued;
-        store.rules = rest.rules.into_iter().filter_map(StoredRule::rule).collect();
-        store.missing_groups = rest.absent;
-        store.pod_starts = rest.pods_created;
-        store.deletions = rest.deletions.iter().filter_map(|(v, r)| Some((*v, r.key()?))).collect();
-        for entry in &rest.queue {
-            if let Some(key) = entry.object.key() {
-                store.queue.add(entry.task, &key, entry.at);
-            }
-        }
+        document.sandbox.restore(&mut store);
+        // A document that was written by hand may not end with a line break.
+        let line_break = usize::from(text[end..].starts_with('\n'));
+        let document = (end + line_break) as u64;
+        let Lines { lines, end } = self.read_lines(&text[end + line_break..], document, known)?;
+        lines.into_iter().for_each(|line| line.apply(&mut store));
         store.queue.take_grown();
+        store.queue.keep_log();
+        (self.document, self.end) = (document, end);
         self.seen = stamp;
         Ok(Some(store))
+    }
+
+    /// Takes in what other processes have added since the file was last read: the objects that have changed, as they were
+    /// before. `None` where the file has to be read as a whole.
+    pub(crate) fn catch_up(
+        &mut self,
+        store: &mut Store,
+    ) -> Result<Option<BTreeMap<Key, Option<Arc<Value>>>>, SandboxError> {
+        let (Some(seen), Some(stamp)) = (self.seen, self.stamp()) else { return Ok(None) };
+        let is_same = stamp.replaced == seen.replaced && stamp.inode == seen.inode;
+        if !is_same || stamp.size < self.end {
+            return Ok(None);
+        }
+        let read = || -> io::Result<String> {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(self.end))?;
+            let mut text = String::new();
+            file.read_to_string(&mut text).map(|_| text)
+        };
+        // What was edited by hand is read as a whole, and judged there.
+        let Ok(text) = read() else { return Ok(None) };
+        let Ok(Lines { lines, end }) = self.read_lines(&text, self.end, store) else { return Ok(None) };
+        if lines.is_empty() && !text.is_empty() && stamp.size != seen.size {
+            return Ok(None);
+        }
+        let mut before = BTreeMap::new();
+        for line in lines {
+            for key in line.keys() {
+                let known = store.object(&key).cloned();
+                before.entry(key).or_insert(known);
+            }
+            line.apply(store);
+        }
+        (self.end, self.seen) = (end, Some(stamp));
+        Ok(Some(before))
+    }
+
+    /// Reads the lines behind the document, which begin here. The last may be what is left of a write.
+    fn read_lines(&self, text: &str, begin: u64, known: &Store) -> Result<Lines, SandboxError> {
+        let mut lines = Vec::new();
+        let mut at = begin;
+        for text in text.split_inclusive('\n') {
+            if !text.ends_with('\n') && (text.starts_with(BEGINNING) || BEGINNING.starts_with(text)) {
+                break;
+            }
+            if text.trim().is_empty() && lines.is_empty() {
+                at += text.len() as u64;
+                continue;
+            }
+            let mut line: ChangeLine =
+                serde_json::from_str(text).map_err(|e| self.broken(&format!("behind its document: {e}")))?;
+            if line.at != at {
+                return Err(self.broken("a line behind its document was moved"));
+            }
+            at += text.len() as u64;
+            let objects = std::mem::take(&mut line.objects);
+            for definition in objects.iter().filter(|o| o["kind"] == "CustomResourceDefinition") {
+                defined::add(definition);
+            }
+            let objects = objects.into_iter().map(|object| self.decode_object(object, known));
+            let objects = objects.collect::<Result<Vec<_>, SandboxError>>()?;
+            lines.push(DecodedLine { line, objects });
+        }
+        Ok(Lines { lines, end: at })
     }
 
     /// Checks an object of the file, unless `known` has the same.
@@ -241,41 +263,57 @@ impl DataFile {
         Ok((key, Arc::new(object)))
     }
 
-    /// Replaces the file atomically: readers and crashes see the old document or the new one.
-    pub(crate) fn save(&mut self, store: &Store) -> Result<(), SandboxError> {
-        let rest = SandboxState {
-            resource_version: store.version,
-            issued: store.issued,
-            rules: store.rules.iter().map(StoredRule::from).collect(),
-            absent: store.missing_groups.clone(),
-            queue: store
-                .queue
-                .entries()
-                .map(|(at, work)| Entry {
-                    at: *at,
-                    task: work.task,
-                    object: ObjectReference::from(&work.key),
-                })
-                .collect(),
-            pods_created: store.pod_starts.clone(),
-            deletions: store.deletions.iter().map(|(v, key)| (*v, ObjectReference::from(key))).collect(),
-        };
-        // Few objects change from one write to the next, so most of the JSON is reused.
-        let mut known = std::mem::take(&mut self.serialised);
-        for (key, object) in store.objects() {
-            let version = meta::version(object);
-            let text = match known.remove(key) {
-                Some((same, text)) if same == version => text,
-                Some(_) | None => object.to_string().into_bytes(),
-            };
-            self.serialised.insert(key.clone(), (version, text));
+    /// Saves what a transaction has changed.
+    pub(crate) fn save(
+        &mut self,
+        store: &mut Store,
+        changes: &[ChangeRecord],
+        settings: SettingsChange,
+    ) -> Result<(), SandboxError> {
+        let lines = self.end.saturating_sub(self.document);
+        if self.document == 0 || lines > self.document.max(MOST_LINES) {
+            return self.replace(store);
         }
-        let serialised = &self.serialised;
-        let write = || -> io::Result<()> {
+        let line = journal::line(self.end, store, changes, settings);
+        match self.append(&line) {
+            Ok(()) => Ok(()),
+            // It was removed, so there is nothing to add to.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => self.replace(store),
+            Err(source) => Err(SandboxError::Write { path: self.name.clone(), source }),
+        }
+    }
+
+    /// Replaces the document, if this process has added lines to it. One that has only read leaves the file as it is.
+    pub(crate) fn compact(&mut self, store: &mut Store) -> Result<(), SandboxError> {
+        if self.has_added && self.end > self.document { self.replace(store) } else { Ok(()) }
+    }
+
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let file = File::options().write(true).open(&self.path)?;
+        // What a killed process has left of its write was not accepted.
+        if file.metadata()?.len() > self.end {
+            file.set_len(self.end)?;
+        }
+        if let Err(error) = file.write_all_at(line, self.end) {
+            // A part of a line is useless, and takes space on a full disk.
+            file.set_len(self.end).ok();
+            return Err(error);
+        }
+        self.end += line.len() as u64;
+        self.has_added = true;
+        self.seen = self.stamp();
+        Ok(())
+    }
+
+    /// Replaces the file atomically: readers and crashes see the old document or the new one.
+    fn replace(&mut self, store: &mut Store) -> Result<(), SandboxError> {
+        let rest = SandboxState::of(store);
+        store.queue.keep_log();
+        let write = || -> io::Result<u64> {
             let mut text = b"{\"objects\":[".to_vec();
-            for (at, (_, object)) in serialised.values().enumerate() {
+            for (at, (_, object)) in store.objects().enumerate() {
                 text.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
-                text.extend_from_slice(object);
+                serde_json::to_writer(&mut text, object.as_ref())?;
             }
             text.extend_from_slice(b"\n],\n\"sandbox\":");
             serde_json::to_writer(&mut text, &rest)?;
@@ -283,18 +321,21 @@ impl DataFile {
             self.create_temporary()?.write_all(&text)?;
             // Counted first: a process killed in between only makes others read the same file again.
             self.lock.write_all_at(&(self.replaced() + 1).to_le_bytes(), 0)?;
-            fs::rename(&self.temporary, &self.path)
+            fs::rename(&self.temporary, &self.path)?;
+            Ok(text.len() as u64)
         };
-        if let Err(source) = write() {
-            // Half a document is useless, and takes space on a full disk.
-            fs::remove_file(&self.temporary).ok();
-            // Changes that were not saved are discarded and their versions reused, so versions no longer identify the
-            // texts.
-            self.serialised.clear();
-            return Err(SandboxError::Write { path: self.name.clone(), source });
+        match write() {
+            Ok(bytes) => {
+                (self.document, self.end) = (bytes, bytes);
+                self.seen = self.stamp();
+                Ok(())
+            }
+            Err(source) => {
+                // Half a document is useless, and takes space on a full disk.
+                fs::remove_file(&self.temporary).ok();
+                Err(SandboxError::Write { path: self.name.clone(), source })
+            }
         }
-        self.seen = self.stamp();
-        Ok(())
     }
 
     /// Creates the file that replaces the other, with the same permissions from the start, so that no one else can

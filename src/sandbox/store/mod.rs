@@ -9,7 +9,9 @@
 
 pub(super) mod change;
 pub(super) mod deletion;
+mod document;
 pub(super) mod file;
+pub(super) mod journal;
 pub(super) mod managed_fields;
 pub(super) mod objects;
 pub(super) mod queue;

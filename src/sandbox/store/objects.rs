@@ -143,15 +143,23 @@ impl Store {
 
     /// Removes an object; its last state carries the resource version of the removal.
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
-        let before = self.replace(key.clone(), None)?;
+        let before = Arc::clone(self.objects.get(key)?);
         self.version += 1;
-        self.pod_starts.remove(meta::uid(&before));
-        self.deletions.insert(self.version, key.clone());
+        self.note_removal(self.version, key);
+        self.replace(key.clone(), None);
+        self.record_change(key.clone(), Some(Arc::clone(&before)), None);
+        Some(before)
+    }
+
+    /// Notes that an object is removed in a version, before it is.
+    pub(crate) fn note_removal(&mut self, version: u64, key: &Key) {
+        if let Some(object) = self.objects.get(key) {
+            self.pod_starts.remove(meta::uid(object));
+        }
+        self.deletions.insert(version, key.clone());
         while self.deletions.len() > REMEMBERED_DELETIONS {
             self.deletions.pop_first();
         }
-        self.record_change(key.clone(), Some(Arc::clone(&before)), None);
-        Some(before)
     }
 
     /// Puts or removes an object and updates the indexes, without recording a change.

@@ -51,6 +51,8 @@ pub(crate) struct WorkQueue {
     due: BTreeMap<WorkItem, Timestamp>,
     order: BTreeSet<(Timestamp, WorkItem)>,
     grown: bool,
+    /// What has changed since it was saved; `None` where nothing is saved.
+    log: Option<BTreeSet<WorkItem>>,
 }
 
 impl WorkQueue {
@@ -63,9 +65,21 @@ impl WorkQueue {
             }
             self.order.remove(&(*already, work.clone()));
         }
+        self.log(&work);
         self.due.insert(work.clone(), at);
         self.order.insert((at, work));
         self.grown = true;
+    }
+
+    /// Queues an item for a time, whatever it was queued for; without a time, it is no longer queued.
+    pub(crate) fn set(&mut self, work: WorkItem, at: Option<Timestamp>) {
+        if let Some(already) = self.due.remove(&work) {
+            self.order.remove(&(already, work.clone()));
+        }
+        if let Some(at) = at {
+            self.due.insert(work.clone(), at);
+            self.order.insert((at, work));
+        }
     }
 
     /// When the next item is due.
@@ -80,7 +94,26 @@ impl WorkQueue {
         }
         let (at, work) = self.order.pop_first()?;
         self.due.remove(&work);
+        self.log(&work);
         Some((at, work))
+    }
+
+    /// Notes from here on what changes.
+    pub(crate) fn keep_log(&mut self) {
+        self.log = Some(BTreeSet::new());
+    }
+
+    /// What has changed since the last call: the items, with their times where they are queued.
+    pub(crate) fn take_log(&mut self) -> Vec<(WorkItem, Option<Timestamp>)> {
+        let Some(log) = &mut self.log else { return Vec::new() };
+        let changed = std::mem::take(log);
+        changed.into_iter().map(|work| (work.clone(), self.due.get(&work).copied())).collect()
+    }
+
+    fn log(&mut self, work: &WorkItem) {
+        if let Some(log) = &mut self.log {
+            log.insert(work.clone());
+        }
     }
 
     /// All items in order.

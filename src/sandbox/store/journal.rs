@@ -1,0 +1,106 @@
+//! The lines of changes behind the document: how a transaction becomes one, and how one changes the state.
+//!
+//! A line is written at once and ends with a line break. One without it is what a killed process has left of its last
+//! write, which was not accepted.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::sandbox::object::key::Key;
+use crate::sandbox::object::meta;
+use crate::sandbox::store::change::ChangeRecord;
+use crate::sandbox::store::document::{ChangeLine, ObjectReference, QueueChange, Settings};
+use crate::sandbox::store::objects::Store;
+
+/// How each line begins, so that what is left of one is recognised.
+pub(super) const BEGINNING: &str = "{\"at\":";
+
+/// Whether rules or groups have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SettingsChange {
+    /// They have.
+    Changed,
+    /// They have not.
+    Kept,
+}
+
+/// The line that says what a transaction has changed, for a place in the file.
+pub(super) fn line(
+    at: u64,
+    store: &mut Store,
+    changes: &[ChangeRecord],
+    settings: SettingsChange,
+) -> Vec<u8> {
+    let mut put: BTreeMap<&Key, &Arc<Value>> = BTreeMap::new();
+    let mut removed = Vec::new();
+    for change in changes {
+        match &change.after {
+            Some(after) => drop(put.insert(&change.key, after)),
+            None => {
+                put.remove(&change.key);
+                removed.push((change.version, ObjectReference::from(&change.key)));
+            }
+        }
+    }
+    let starts = put.values().filter_map(|object| {
+        let uid = meta::uid(object);
+        Some((uid.to_owned(), *store.pod_starts.get(uid)?))
+    });
+    let line = ChangeLine {
+        at,
+        resource_version: store.version,
+        issued: store.issued,
+        pods_created: starts.collect(),
+        objects: Vec::new(),
+        removed,
+        queue: store.queue.take_log().iter().map(|(work, at)| QueueChange::of(work, *at)).collect(),
+        settings: (settings == SettingsChange::Changed).then(|| Settings::of(store)),
+    };
+    // The objects are written from where they are, without a copy of each.
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.pop();
+    for (nth, object) in put.values().enumerate() {
+        text.push_str(if nth == 0 { ",\"objects\":[" } else { "," });
+        text.push_str(&object.to_string());
+    }
+    text.push_str(if put.is_empty() { "}\n" } else { "]}\n" });
+    text.into_bytes()
+}
+
+/// A line whose objects are decoded.
+pub(super) struct DecodedLine {
+    pub(super) line: ChangeLine,
+    pub(super) objects: Vec<(Key, Arc<Value>)>,
+}
+
+impl DecodedLine {
+    /// The objects that it is about.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        let removed = self.line.removed.iter().filter_map(|(_, object)| object.key());
+        self.objects.iter().map(|(key, _)| key.clone()).chain(removed)
+    }
+
+    /// Makes the changes.
+    pub(super) fn apply(self, store: &mut Store) {
+        let Self { line, objects } = self;
+        let put: BTreeSet<&Key> = objects.iter().map(|(key, _)| key).collect();
+        for (version, object) in &line.removed {
+            let Some(key) = object.key() else { continue };
+            store.note_removal(*version, &key);
+            if !put.contains(&key) {
+                store.replace(key, None);
+            }
+        }
+        for (key, object) in objects {
+            store.replace(key, Some(object));
+        }
+        store.pod_starts.extend(line.pods_created);
+        line.queue.iter().for_each(|change| change.apply(store));
+        if let Some(settings) = line.settings {
+            settings.restore(store);
+        }
+        store.version = line.resource_version;
+        store.issued = line.issued;
+    }
+}
