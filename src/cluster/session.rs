@@ -23,9 +23,9 @@ const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::fro
 /// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 
-/// How many requests of a process are under way at once, watches and the Lease apart. Each takes a connection, and a server
-/// that is asked for more at a time answers none of them sooner.
-const MOST_REQUESTS: usize = 16;
+/// How many requests of a process are under way at once unless the user decides otherwise, watches and the Lease apart: a
+/// server that is asked for more at a time answers none of them sooner.
+pub const MOST_REQUESTS: u16 = 16;
 
 /// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ impl Session {
         let part = Rc::new(Part::new(&jitter));
         let (server, was_connected) = (ServerName::default(), Rc::default());
         let (observer, stop, may_write) = (None, None, None);
-        let queue = Some(Rc::new(Semaphore::new(MOST_REQUESTS)));
+        let queue = Some(Rc::new(Semaphore::new(usize::from(MOST_REQUESTS))));
         Self {
             client,
             clock,
@@ -152,6 +152,12 @@ impl Session {
     #[must_use]
     pub fn with_server(self, server: ServerName) -> Self {
         Self { server, ..self }
+    }
+
+    /// The same session with another number of requests at once.
+    #[must_use]
+    pub fn with_most_requests(self, most: u16) -> Self {
+        Self { queue: Some(Rc::new(Semaphore::new(usize::from(most)))), ..self }
     }
 
     /// A part of this session with a retry budget of its own, such as for one component: the success

@@ -16,6 +16,10 @@ pub const MOUNT: &str = "/manifests";
 const MOST_BYTES: usize = 1_000_000;
 /// How long a finished Job is kept: a day.
 const KEPT_SECONDS: u32 = 86_400;
+/// How often a pod that was lost is replaced.
+const TRIES: u32 = 6;
+/// The variable that holds the index of a pod of an indexed Job (kubernetes.io, "Jobs").
+const INDEX: &str = "JOB_COMPLETION_INDEX";
 /// The user of the Job's pods, of no rights: `nonroot` of many images.
 const USER: u32 = 65_532;
 
@@ -34,6 +38,8 @@ pub struct JobRequest<'a> {
     pub flags: &'a [String],
     /// The identity of its runs; `None` is one after the Job's name.
     pub identity: Option<&'a str>,
+    /// How many pods share the applications; `None` is one pod for all of them.
+    pub shards: Option<u16>,
     /// What its service account may do.
     pub operations: &'a [Operation],
     /// Exit codes with which the Job fails; with any other, its pod is replaced.
@@ -68,7 +74,11 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
 
 /// A name that differs between Jobs, and is the same for the same request.
 fn job_name(request: &JobRequest<'_>) -> String {
-    let work = json!([request.manifests, request.image, request.flags]).to_string();
+    let work = match request.shards {
+        None => json!([request.manifests, request.image, request.flags]),
+        Some(shards) => json!([request.manifests, request.image, request.flags, shards]),
+    };
+    let work = work.to_string();
     let application = request.applications.first().map_or("", |application| &application.name);
     // The pods' names, and a label's value, have room for no more.
     let application: String = application.chars().take(40).collect();
@@ -88,20 +98,25 @@ fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
 }
 
 fn job_object(name: &str, request: &JobRequest<'_>) -> Value {
-    let identity = request.identity.is_none().then(|| format!("--identity=job/{name}"));
-    let words = ["apply", MOUNT, "--namespace", request.namespace].into_iter().chain(identity.as_deref());
+    // Kubernetes replaces what looks like this by the variable that an indexed Job gives each of its pods.
+    let index = format!("$({INDEX})");
+    let identity = request.identity.is_none().then(|| match request.shards {
+        None => format!("--identity=job/{name}"),
+        Some(_) => format!("--identity=job/{name}/{index}"),
+    });
+    let shard = request.shards.map(|shards| format!("--shard={index}/{shards}"));
+    let words = ["apply", MOUNT, "--namespace", request.namespace].into_iter();
+    let words = words.chain(identity.as_deref()).chain(shard.as_deref());
     let words: Vec<&str> = words.chain(request.flags.iter().map(String::as_str)).collect();
-    json!({
+    let on_exit_codes =
+        json!({"containerName": "rollout", "operator": "In", "values": request.final_exit_codes});
+    let rules = |action: &str| json!({"rules": [{"action": action, "onExitCodes": on_exit_codes}]});
+    let mut job = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name, "namespace": request.namespace},
         "spec": {
-            "backoffLimit": 6,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "podFailurePolicy": {"rules": [{
-                "action": "FailJob",
-                "onExitCodes": {"containerName": "rollout", "operator": "In", "values": request.final_exit_codes},
-            }]},
             "template": {"spec": {
                 "serviceAccountName": ACCOUNT,
                 "restartPolicy": "Never",
@@ -124,5 +139,21 @@ fn job_object(name: &str, request: &JobRequest<'_>) -> Value {
                 "volumes": [{"name": "manifests", "configMap": {"name": name}}],
             }},
         },
-    })
+    });
+    let spec = &mut job["spec"];
+    match request.shards {
+        None => {
+            spec["backoffLimit"] = json!(TRIES);
+            spec["podFailurePolicy"] = rules("FailJob");
+        }
+        // What one shard cannot do is no reason to stop the others.
+        Some(shards) => {
+            spec["completionMode"] = json!("Indexed");
+            spec["completions"] = json!(shards);
+            spec["parallelism"] = json!(shards);
+            spec["backoffLimitPerIndex"] = json!(TRIES);
+            spec["podFailurePolicy"] = rules("FailIndex");
+        }
+    }
+    job
 }

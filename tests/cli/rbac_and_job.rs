@@ -266,6 +266,45 @@ fn a_job_applies_the_manifests_and_keeps_its_name_while_they_stay() {
     assert!(!String::from_utf8(other).unwrap().contains(name));
 }
 
+#[test]
+fn a_job_of_shards_gives_each_pod_its_share() {
+    let env = TestEnv::new();
+    let of = |name: &str| {
+        let text = std::fs::read_to_string(env.path("examples/express-server-v1.yaml")).unwrap();
+        text.replace("rollout-trait-test", name).replace("express-server", name)
+    };
+    env.write("all.yaml", format!("{}\n---\n{}\n---\n{}", of("one"), of("two"), of("three")));
+    let line = "job all.yaml --image rollout:1 -n shop --shards 2 -- --fail-fast";
+    let text = String::from_utf8(env.bare(line).output().unwrap().stdout).unwrap();
+    let job = documents(&text).swap_remove(4);
+    let (spec, name) = (&job["spec"], job["metadata"]["name"].as_str().unwrap());
+    assert_eq!(spec["completionMode"], "Indexed");
+    assert_eq!((&spec["completions"], &spec["parallelism"]), (&2.into(), &2.into()));
+    assert_eq!(spec["backoffLimitPerIndex"], 6);
+    assert_eq!(spec["podFailurePolicy"]["rules"][0]["action"], "FailIndex");
+    assert!(spec.get("backoffLimit").is_none(), "{spec}");
+    let identity = format!("--identity=job/{name}/$(JOB_COMPLETION_INDEX)");
+    let shard = "--shard=$(JOB_COMPLETION_INDEX)/2";
+    let wanted = ["apply", "/manifests", "--namespace", "shop", &identity, shard, "--fail-fast"];
+    assert_eq!(spec["template"]["spec"]["containers"][0]["args"], serde_json::json!(wanted));
+    // The pods' shares.
+    for (index, mut expected) in [(0, vec!["one-v1", "three-v1"]), (1, vec!["two-v1"])] {
+        let file = format!("box-{index}.json");
+        let mut command = env.bare(&format!("apply all.yaml --sandbox={file} --shard {index}/2"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let document: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(env.path(&file)).unwrap()).unwrap();
+        let objects = document["objects"].as_array().unwrap().iter();
+        let deployments = objects.filter(|object| object["kind"] == "Deployment");
+        let mut names: Vec<&str> =
+            deployments.map(|object| object["metadata"]["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+}
+
 /// Two of them would end each pod of the Job with a wrong command line.
 #[test]
 fn a_job_goes_by_the_identity_that_its_flags_give() {
@@ -328,6 +367,11 @@ fn a_job_that_could_not_work_is_not_printed() {
         ("job examples/express-server-v1.yaml --image x -- --kubeconfig here", "`--kubeconfig` after `--`"),
         ("job examples/express-server-v1.yaml --image x -- --context there", "`--context` after `--`"),
         ("job examples/express-server-v1.yaml --image=", "--image"),
+        (
+            "job examples/express-server-v1.yaml --image x --shards 2",
+            "fewer applications (1) than shards (2)",
+        ),
+        ("job examples/express-server-v1.yaml --image x -- --shard 0/2", "`--shard` after `--`"),
         ("rbac -n shop --service-account=A_B", "--service-account"),
     ];
     for (line, reason) in cases {

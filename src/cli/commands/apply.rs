@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::cli::commands::prune::{self, Consent};
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunArgs};
+use crate::cli::flags::shard::Shard;
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
@@ -52,6 +53,13 @@ pub struct ApplyArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub prune: bool,
 
+    /// Apply only this share of the applications, such as `0/4`
+    ///
+    /// Of the applications in the manifests, in their order, every fourth from the first. Processes with the same
+    /// manifests and different indexes share the work, as the pods of `rollout job --shards` do.
+    #[arg(long, value_name = "INDEX/COUNT")]
+    pub shard: Option<Shard>,
+
     /// Do not ask for confirmation before `--prune` deletes components
     #[arg(short, long)]
     pub yes: bool,
@@ -83,7 +91,12 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     let env = run::open(global, dry_run, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
+    // All of them, so that what contradicts the application of another shard is found as well.
     let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
+    let requests = match args.shard {
+        Some(shard) => shard.select(requests),
+        None => requests,
+    };
     if let Some(dry_run) = dry_run {
         let code = run::plan(&env, &requests, dry_run, ui).await?;
         prune::report_leftovers(&env, &requests, ui).await?;

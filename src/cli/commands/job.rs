@@ -34,6 +34,13 @@ pub struct JobArgs {
     #[arg(long, value_name = "IMAGE", value_parser = values::image)]
     pub image: String,
 
+    /// Share the applications among this many pods
+    ///
+    /// Prints an indexed Job, whose pods run side by side. Each applies its share of the applications; if one of them
+    /// fails, the others continue.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub shards: Option<u16>,
+
     /// Pass these flags to `rollout apply`
     #[arg(last = true, value_name = "FLAG")]
     pub flags: Vec<String>,
@@ -42,6 +49,7 @@ pub struct JobArgs {
 const EXAMPLES: &str = "\
 Examples:
   $ rollout job app.yaml --image registry.example/rollout:0.1.0 | kubectl apply -f -
+  $ rollout job deploy/ --image registry.example/rollout:0.1.0 --shards 4 | kubectl apply -f -
   $ rollout job deploy/ --image registry.example/rollout:0.1.0 -n shop -- --batch-timeout 5m --fail-fast";
 
 /// The exit codes after which another pod would do no better.
@@ -57,6 +65,14 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
     let applications = input::parse(&sources)?;
     let flags = parsed(&args.flags)?;
     let namespace = namespace(&applications, global)?;
+    if let Some(shards) = args.shards.filter(|shards| usize::from(*shards) > applications.len()) {
+        let found = applications.len();
+        return Err(CommandError::message(
+            Kind::Usage,
+            format!("the manifests have fewer applications ({found}) than shards ({shards}) share them"),
+        )
+        .hint("an application is driven by one process; request as many shards as there are applications at most"));
+    }
     let manifests = sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned());
     ui.data(&job::job(JobRequest {
         namespace: &namespace,
@@ -65,6 +81,7 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
         image: &args.image,
         flags: &args.flags,
         identity: flags.identity.as_deref(),
+        shards: args.shards,
         operations: flags.operations,
         final_exit_codes: &FINAL,
     })?);
@@ -85,6 +102,10 @@ fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
         return Err(CommandError::message(Kind::Usage, "a Job runs `rollout apply`"));
     };
     refuse_misplaced(&cli.global, &apply.manifests)?;
+    if apply.shard.is_some() {
+        return Err(CommandError::message(Kind::Usage, "`--shard` after `--`: the Job sets it")
+            .hint("give `--shards` before `--`"));
+    }
     let operations: &[Operation] =
         if apply.prune { &[Operation::Apply, Operation::Delete] } else { &[Operation::Apply] };
     Ok(JobFlags { operations, identity: cli.global.identity })

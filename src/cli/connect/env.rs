@@ -33,7 +33,8 @@ impl Env {
         let request = connection.request_timeout.unwrap_or(Duration::ZERO);
         let patience = Timeouts { request, ..Timeouts::default() };
         let session = Session::seeded(fastrand::u64(..), connection.client.clone(), clock, patience)
-            .with_server(connection.server.clone());
+            .with_server(connection.server.clone())
+            .with_most_requests(global.max_requests);
         let identity = global.identity.clone().unwrap_or_else(default_identity);
         let probe: Rc<dyn Probe> = Rc::new(LiveProbe::new(Rc::new(variable)));
         Ok(Self { connection, context: Context { probe: Some(probe), ..Context::new(session, identity) } })

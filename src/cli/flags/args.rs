@@ -67,6 +67,14 @@ pub struct GlobalArgs {
     #[arg(value_parser = values::request_timeout, allow_hyphen_values = true)]
     pub request_timeout: SignedDuration,
 
+    /// Send at most this many API requests at a time
+    ///
+    /// Watches and the renewal of leases are not counted. From 1 to 1000.
+    #[arg(long, global = true, env = "ROLLOUT_MAX_REQUESTS", hide_env_values = true)]
+    #[arg(value_name = "N", default_value_t = 16, help_heading = CONNECTION)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_requests: u16,
+
     /// Use a sandbox instead of a cluster
     ///
     /// The sandbox is a Kubernetes API inside this process, with controllers and a kubelet. FILE keeps its

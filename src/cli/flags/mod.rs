@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod dry_run;
+pub mod shard;
 pub mod states;
 pub mod values;
 pub(in crate::cli) mod variables;
