@@ -1,7 +1,7 @@
 //! Running a process and measuring it: wall time, CPU, peak memory, connections.
 //!
-//! CPU is what the kernel accounts for the process when it ends. Peak memory (`VmHWM`) and the number of sockets are
-//! read every few milliseconds, so what happens just before the end may be missed.
+//! CPU is what the kernel accounts for the process when it ends. Peak memory (`VmHWM`) and the number of connections
+//! are read every few milliseconds, so what happens just before the end may be missed.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// How often a process is looked at.
-const INTERVAL: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a process cost.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct Measured {
     /// Of the process and of those that it waited for.
     pub(crate) cpu: f64,
     pub(crate) peak_mib: f64,
-    pub(crate) sockets: usize,
+    pub(crate) connections: usize,
 }
 
 /// Runs a command to its end, which has to be a success.
@@ -49,10 +49,10 @@ pub(crate) fn follow(mut child: Child, begun: Instant) -> (bool, Measured) {
     waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
     let wall = begun.elapsed().as_secs_f64();
     has_ended.store(true, Ordering::Relaxed);
-    let (peak_mib, sockets) = sampler.join().unwrap();
+    let (peak_mib, connections) = sampler.join().unwrap();
     let cpu = cpu_seconds(pid);
     let is_success = child.wait().unwrap().success();
-    (is_success, Measured { wall, cpu, peak_mib, sockets })
+    (is_success, Measured { wall, cpu, peak_mib, connections })
 }
 
 /// The CPU time of a process so far, with that of its children that have ended.
@@ -68,7 +68,7 @@ fn sample(pid: u32, has_ended: &AtomicBool) -> (f64, usize) {
     let (mut peak, mut most) = (0.0_f64, 0);
     while !has_ended.load(Ordering::Relaxed) {
         peak = peak.max(peak_mib(pid));
-        most = most.max(sockets(pid));
+        most = most.max(connections(pid));
         thread::sleep(INTERVAL);
     }
     (peak, most)
@@ -82,10 +82,18 @@ pub(crate) fn peak_mib(pid: u32) -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
-fn sockets(pid: u32) -> usize {
+/// The TCP connections of a process.
+fn connections(pid: u32) -> usize {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
     let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    let sockets: Vec<String> = links
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    // The tenth column is the inode (proc_pid_net(5)).
+    let table = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+    let tables = table("tcp") + &table("tcp6");
+    let inodes = tables.lines().filter_map(|line| line.split_whitespace().nth(9));
+    inodes.filter(|inode| sockets.iter().any(|socket| socket == inode)).count()
 }
 
 fn last_lines(log: &Path) -> String {

@@ -31,6 +31,7 @@ mod random;
 mod real_env;
 mod seed;
 mod services;
+mod sharded_job;
 mod traces;
 mod whole_components;
 mod write_counts;
@@ -55,7 +56,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 64] = [
+const TESTS: [(&str, &[Need], TestFn); 65] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -128,6 +129,7 @@ const TESTS: [(&str, &[Need], TestFn); 64] = [
     ("a_plugins_token_is_renewed_in_mid_run", PODS_AND_AUDIT, kubeconfigs::plugins_whose_tokens_expire),
     ("proxies_are_used", PODS_AND_AUDIT, kubeconfigs::proxies),
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
+    ("the_pods_of_a_job_take_their_shares", PODS, sharded_job::pods_take_their_shares),
     ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
     ("a_workflow_is_held_until_it_is_promoted", PODS_AND_AUDIT, whole_components::workflow),
     (

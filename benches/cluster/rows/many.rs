@@ -52,14 +52,14 @@ pub(crate) fn run(bench: &mut Bench) {
                 Samples::new(of(|(run, _)| run.cpu)).to_string(),
                 Samples::new(of(|(run, _)| run.peak_mib)).to_string(),
                 Samples::new(of(|(_, requests)| *requests as f64)).to_string(),
-                format!("{:.0}", Samples::new(of(|(run, _)| run.sockets as f64)).most()),
+                format!("{:.0}", Samples::new(of(|(run, _)| run.connections as f64)).most()),
             ]
         })
         .collect();
     let title = format!("{components} components of {REPLICAS} pods in four namespaces, {BATCHES} batches");
     let mut section = Section::new("many", &title);
     section.text(&conditions(pairs));
-    let header = ["driver", "seconds", "× null driver", "its CPU, s", "peak, MiB", "requests", "sockets"];
+    let header = ["driver", "seconds", "× null driver", "its CPU, s", "peak, MiB", "requests", "connections"];
     section.table(&header, &rows);
     section.text("Goals of `rollout`: ≤ 1.15 × null, CPU ≤ 10 s, ≤ 64 MiB, ≤ 10 connections.");
     section.publish();
