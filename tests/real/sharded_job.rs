@@ -17,8 +17,7 @@ pub(crate) fn pods_take_their_shares(env: &RealEnv) {
     env.script("- {image: 'rollout:*', fail: Unschedulable}\n- {image: '*', readyAfter: 100ms}\n");
     let manifest = APPLICATIONS.map(|name| application(name, &[component(name, 1, 2)])).join("\n---\n");
     let file = env.file("all.yaml", &manifest);
-    let printed =
-        env.rollout(&["job", file.to_str().unwrap(), "--image", "rollout:1", "--shards", "2"]);
+    let printed = env.rollout(&["job", file.to_str().unwrap(), "--image", "rollout:1", "--shards", "2"]);
     assert_eq!(printed.code, Some(0), "{printed:#?}");
     env.put(&printed.stdout);
     let job = name_of_job(env);
@@ -72,8 +71,7 @@ fn with_index(pods: &[Value], wanted: usize) -> &Value {
 
 /// The ConfigMap's files, as a container would find them.
 fn mounted(env: &RealEnv, job: &str) -> PathBuf {
-    let config: Value =
-        serde_json::from_str(&env.kubectl(&["get", "configmap", job, "-o", "json"])).unwrap();
+    let config: Value = serde_json::from_str(&env.kubectl(&["get", "configmap", job, "-o", "json"])).unwrap();
     let folder = env.file("mounted", "").with_file_name("manifests");
     fs::create_dir_all(&folder).unwrap();
     for (name, text) in config["data"].as_object().unwrap() {

@@ -29,8 +29,8 @@ pub(super) fn claim(
     if !meta::is_terminating(owner) {
         let selector = Selector::of(&owner["spec"]["selector"]);
         let orphans: Vec<Key> = store
-            .selected(kind, &key.namespace, &selector)
-            .filter(|(key, object)| meta::controller(object).is_none() && is_adoptable(key, object))
+            .orphans(kind, &key.namespace, &selector)
+            .filter(|(key, object)| is_adoptable(key, object))
             .map(|(key, _)| key.clone())
             .collect();
         for orphan in orphans {

@@ -32,6 +32,8 @@ pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     by_uid: HashMap<String, Key>,
     owned: HashMap<String, BTreeSet<Key>>,
+    /// The objects that no other controls.
+    uncontrolled: BTreeSet<Key>,
     /// The last resource version. One counter for all kinds, as in etcd.
     pub(crate) version: u64,
     /// How many UIDs and generated names were issued.
@@ -121,6 +123,19 @@ impl Store {
         self.of_kind(kind, Some(namespace)).filter(|(_, object)| selector.matches(meta::labels(object)))
     }
 
+    /// The objects of one kind in a namespace that no other object controls, and that a selector matches.
+    pub(crate) fn orphans<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        let orphans = self.uncontrolled.range(Key::new(kind, namespace, "")..);
+        let orphans = orphans.take_while(move |key| key.kind == kind && key.namespace == namespace);
+        let objects = orphans.filter_map(|key| self.objects.get_key_value(key));
+        objects.filter(|(_, object)| selector.matches(meta::labels(object)))
+    }
+
     /// The objects that name the owner with this UID.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
         self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get_key_value(key))
@@ -172,10 +187,17 @@ impl Store {
                 }
             }
         }
-        let Some(object) = object else { return self.objects.remove(&key) };
+        let Some(object) = object else {
+            self.uncontrolled.remove(&key);
+            return self.objects.remove(&key);
+        };
         if key.kind.is("customresourcedefinitions") {
             defined::add(&object);
         }
+        match meta::controller(&object) {
+            None => self.uncontrolled.insert(key.clone()),
+            Some(_) => self.uncontrolled.remove(&key),
+        };
         self.by_uid.insert(meta::uid(&object).to_owned(), key.clone());
         for owner in meta::owners(&object) {
             self.owned.entry(meta::text(owner, "/uid").to_owned()).or_default().insert(key.clone());
