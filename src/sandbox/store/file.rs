@@ -65,6 +65,9 @@ impl Drop for Locked {
     }
 }
 
+/// Objects as they were before they changed; `None` where there was none.
+pub(crate) type Before = BTreeMap<Key, Option<Arc<Value>>>;
+
 /// Lines behind the document, and where they end.
 struct Lines {
     lines: Vec<DecodedLine>,
@@ -181,10 +184,7 @@ impl DataFile {
 
     /// Takes in what other processes have added since the file was last read: the objects that have changed, as they were
     /// before. `None` where the file has to be read as a whole.
-    pub(crate) fn catch_up(
-        &mut self,
-        store: &mut Store,
-    ) -> Result<Option<BTreeMap<Key, Option<Arc<Value>>>>, SandboxError> {
+    pub(crate) fn catch_up(&mut self, store: &mut Store) -> Result<Option<Before>, SandboxError> {
         let (Some(seen), Some(stamp)) = (self.seen, self.stamp()) else { return Ok(None) };
         let is_same = stamp.replaced == seen.replaced && stamp.inode == seen.inode;
         if !is_same || stamp.size < self.end {
