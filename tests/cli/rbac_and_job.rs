@@ -4,7 +4,7 @@ use crate::support::test_env::TestEnv;
 
 /// The documents of a YAML text.
 fn documents(text: &str) -> Vec<serde_json::Value> {
-    text.split("---\n").map(|document| serde_yaml::from_str(document).unwrap()).collect()
+    text.split("\n---\n").map(|document| serde_yaml::from_str(document).unwrap()).collect()
 }
 
 #[test]
