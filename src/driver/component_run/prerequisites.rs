@@ -115,6 +115,7 @@ impl ComponentRun<'_> {
         if let Some(policies) = &self.prepared.policies {
             record.policies = policies.clone();
         }
+        self.sent_claim = Some(record.clone());
         match record_store::claim_record(
             &self.context.session,
             &self.prepared.namespace,
