@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-/// How often a process is looked at.
+/// How often a process is sampled.
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a process cost.

@@ -25,7 +25,7 @@ pub struct Context {
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
-    /// What asks hooks and measures; without it, no gate between batches is looked at.
+    /// What asks hooks and measures; without it, runs skip the gates between batches.
     pub probe: Option<Rc<dyn Probe>>,
     /// When the runs of the process may check pods again; see [`crate::driver::component_run`].
     pub next_check: Rc<Cell<Option<Moment>>>,

@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(end(&metric(2, 0), &[Some(0.5), Some(0.5)]), [None, Some(Phase::Successful)]);
         assert_eq!(end(&metric(3, 1), &[Some(2.0), Some(0.5), Some(2.0)]), [None, None, Some(Phase::Failed)]);
         assert_eq!(end(&metric(1, 0), &[Some(f64::NAN)]), [Some(Phase::Inconclusive)]);
-        // What has no value is not counted, and ends the metric only where it goes on.
+        // A measurement without a value is not counted, and ends the metric only after several in a row.
         let answers = [None, Some(0.5), None, Some(0.5)];
         assert_eq!(end(&metric(2, 0), &answers), [None, None, None, Some(Phase::Successful)]);
         assert_eq!(end(&metric(2, 0), &[None, None]), [None, Some(Phase::Error)]);

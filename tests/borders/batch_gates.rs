@@ -105,7 +105,7 @@ async fn a_bad_value_takes_the_run_back_where_that_is_asked_for() {
     let run = cluster.run(&process, &request_for(&[gated(2, METRIC)])).await;
     assert_eq!(run.failures()[0].kind, FailureKind::GateFailed, "{}", run.transcript());
     assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]));
-    // The way back is not measured.
+    // The rollback is not measured.
     assert_eq!(commands(&probe).len(), 1);
     assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
 }

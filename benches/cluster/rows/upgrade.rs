@@ -99,7 +99,7 @@ pub(crate) fn run(bench: &mut Bench) {
             lanes.push(Lane { contestant, most, runs: Vec::new() });
         }
         for round in 0..pairs {
-            // Whoever comes first meets a cluster that has rested, so each does once.
+            // The first driver of a pair finds an idle cluster, so the order alternates.
             let count = lanes.len();
             for nth in 0..count {
                 run_once(bench, &mut lanes[(nth + round) % count]);

@@ -22,12 +22,13 @@ use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
 use crate::plan::run::RunSpec;
 use crate::plan::window::next_opening;
+use crate::probe::{Answer, Probe, ProbeError, Question};
 use crate::report::event::{EventKind, Progress};
 
 use metrics::MetricProgress;
 
 /// How long a request or a command may take.
-pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the gates say about an action.
 pub(super) enum GateTurn {
@@ -163,6 +164,12 @@ impl ComponentRun<'_> {
         let on = format!("the soak time of {}", format_duration(whole));
         self.wait_at_gate(observed, point, on, left).await?;
         Ok(GateTurn::Again)
+    }
+
+    /// Asks a question outside the cluster, for as long as an answer may take.
+    async fn ask(&self, probe: &dyn Probe, question: Question) -> Result<Answer, ProbeError> {
+        let answer = self.context.session.clock().within(ANSWERED_WITHIN, probe.ask(question)).await;
+        answer.unwrap_or_else(|| Err(ProbeError(format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))))
     }
 
     fn advance_gate(&mut self, gates: usize) {

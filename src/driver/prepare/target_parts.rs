@@ -96,7 +96,7 @@ impl TargetParts {
         })
     }
 
-    /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, but for a way back.
+    /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, except in a rollback.
     pub(in crate::driver) fn service_changes(
         &self,
         record: Option<&Record>,

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::batch_gates::{ANSWERED_WITHIN, GateTurn};
+use crate::driver::component_run::batch_gates::GateTurn;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::batch_gates::{Hook, HookType};
 use crate::plan::gate_point::GatePoint;
 use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
+use crate::probe::Probe;
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_question};
-use crate::probe::{Probe, ProbeError};
 use crate::report::event::EventKind;
 
 /// How often a hook that cannot be reached is tried at once, and the pause after the first try: as in the original.
@@ -102,16 +102,13 @@ impl ComponentRun<'_> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
         loop {
-            let asked = clock.within(ANSWERED_WITHIN, probe.ask(hook_question(hook, &call)));
             let answer = tokio::select! {
                 biased;
-                answer = asked => answer,
+                answer = self.ask(probe, hook_question(hook, &call)) => hook_answer(hook, answer),
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
             };
-            let no_answer = || ProbeError(format!("no answer after {}s", ANSWERED_WITHIN.as_secs()));
-            let answer = hook_answer(hook, answer.unwrap_or_else(|| Err(no_answer())));
             tries += 1;
             if tries >= TRIES || !matches!(answer, HookAnswer::Unreached(_)) {
                 return Ok(answer);

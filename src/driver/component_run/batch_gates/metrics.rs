@@ -7,11 +7,11 @@ use futures::future::join_all;
 
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::batch_gates::{ANSWERED_WITHIN, GateTurn};
+use crate::driver::component_run::batch_gates::GateTurn;
 use crate::driver::outcome::{Failure, FailureKind, HoldPoint};
 use crate::oam::batch_gates::Metric;
 use crate::plan::gate_point::{GatePoint, MOST_RESULTS, MetricResult, Phase};
-use crate::plan::metric::{Judged, Measured, MetricRun};
+use crate::plan::metric::{Judged, MetricRun};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::list_literals;
 use crate::plan::run::{Outcome, RunSpec};
@@ -120,17 +120,12 @@ impl ComponentRun<'_> {
             ("source", spec.sources.first().cloned().unwrap_or_default()),
             ("batch", point.batch().map_or(0, |batch| batch + 1).to_string()),
         ]);
-        let clock = self.context.session.clock();
         let measured = join_all(due.iter().map(|at| async {
             let metric = metrics[*at];
             let question = metric_question(&metric.provider, &values);
-            let answer = match clock.within(ANSWERED_WITHIN, probe.ask(question)).await {
-                None => Err(format!("no answer after {}s", ANSWERED_WITHIN.as_secs())),
-                Some(Err(error)) => Err(error.to_string()),
-                Some(Ok(answer)) => metric_answer(&metric.provider, &answer),
-            };
-            let answer: Result<Measured, String> = answer;
-            Judged::new(&metric.condition, answer)
+            let answer = self.ask(probe, question).await.map_err(|error| error.to_string());
+            let measured = answer.and_then(|answer| metric_answer(&metric.provider, &answer));
+            Judged::new(&metric.condition, measured)
         }));
         tokio::select! {
             biased;
