@@ -70,11 +70,27 @@ pub async fn find_objects(
     let found: Vec<DynamicObject> = match listed {
         Some(all) => all.into_iter().filter(|object| names.contains(&object.name_any())).collect(),
         None => {
-            let found = names.iter().map(|name| session.read(|| api.get_opt(name)));
+            let found = names.iter().map(|name| find_object(session, api, name));
             try_join_all(found).await?.into_iter().flatten().collect()
         }
     };
     Ok(found.into_iter().map(|object| (object.name_any(), object)).collect())
+}
+
+/// Reads one object. An answer about another object would be taken for it, and its absence for a reason to create it.
+async fn find_object(
+    session: &Session,
+    api: &Api<DynamicObject>,
+    name: &str,
+) -> Result<Option<DynamicObject>, ClusterError> {
+    let found = session.read(|| api.get_opt(name)).await?;
+    match found {
+        Some(object) if object.name_any() != name => {
+            let other = object.name_any();
+            Err(ClusterError::Other(format!("the server was asked for `{name}` and answered with `{other}`")))
+        }
+        found => Ok(found),
+    }
 }
 
 #[cfg(test)]
