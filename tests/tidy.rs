@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("cli", &["ops", "report", "sandbox"]),
     // The connection is made of a client and the session over it.
     ("cli/connect", &["cli", "ops", "cluster", "probe", "report", "sandbox"]),
-    ("ops", &["driver", "cluster", "plan", "oam", "report", "sandbox"]),
+    ("ops", &["driver", "cluster", "plan", "probe", "oam", "report", "sandbox"]),
     ("driver", &["cluster", "probe", "plan", "oam", "report"]),
     ("report", &["plan", "oam"]),
     ("cluster", &["plan", "oam"]),

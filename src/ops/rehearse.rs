@@ -1,6 +1,10 @@
 //! Rehearsing: applying requests in a sandbox that begins with a copy of the cluster's state.
 
+mod gates;
+mod injection;
+
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,15 +21,20 @@ use crate::cluster::lookup::label_selector;
 use crate::cluster::session::{Session, Timeouts};
 use crate::cluster::{keys, workload};
 use crate::driver::context::Context;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::preview::{PlannedComponent, preview_request};
-use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
+use crate::driver::request::{Intent, RolloutRequest};
 use crate::oam::apply_order::apply_rank;
 use crate::oam::exposure::Exposure;
 use crate::oam::{labels, render};
+use crate::probe::script::ScriptedGates;
 use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
+
+use gates::scripted_requests;
+use injection::PodInjection;
+pub use injection::{Injections, parse_injections};
 
 /// What pods do that nothing is injected into.
 const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
@@ -38,6 +47,8 @@ const MOST_READS: usize = 500;
 pub struct Rehearsal {
     /// The context to apply the requests with.
     pub context: Context,
+    /// The requests, with the gates that have an answer here.
+    pub requests: Vec<RolloutRequest>,
     /// The sandbox. It lives as long as this does.
     pub sandbox: Sandbox,
     /// How many objects were copied.
@@ -49,12 +60,13 @@ pub struct Rehearsal {
 /// Copies what the requests are about to a sandbox. PodMatch reads the cluster.
 ///
 /// # Errors
-/// A rejection before the first write, and the server's last error.
+/// A rejection before the first write, an injection that fits nothing, and the server's last error.
 pub async fn rehearse(
     context: &Context,
     requests: &[RolloutRequest],
-    injections: &[Injection],
+    injections: &Injections,
 ) -> Result<Rehearsal, Failure> {
+    let scripted = scripted_requests(requests, &injections.gates)?;
     let (mut targets, mut warnings, mut objects) = (Vec::new(), Vec::new(), Vec::<Copied>::new());
     for request in requests {
         // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
@@ -78,46 +90,10 @@ pub async fn rehearse(
     }
     let mut known = BTreeSet::new();
     objects.retain(|(_, object)| object.metadata.uid.as_ref().is_none_or(|uid| known.insert(uid.clone())));
-    let has_gates = |component: &ComponentRequest| match &component.intent {
-        Intent::Manifest { component, .. } => {
-            component.rollout.as_ref().is_some_and(|rollout| !rollout.gates.is_empty())
-        }
-        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
-            false
-        }
-    };
-    let gated = requests.iter().flat_map(|request| &request.components).filter(|one| has_gates(one));
-    warnings.extend(gated.map(|component| {
-        format!("the gates between the batches of component `{}` are not rehearsed", component.name)
-    }));
+    warnings.extend(scripted.warnings);
     let copy = open_copy(context, objects, injections, &targets).await?;
     warnings.extend(copy.warnings);
-    Ok(Rehearsal { warnings, ..copy })
-}
-
-/// A failure of pods to inject.
-#[derive(Debug, Clone)]
-pub struct Injection {
-    rule: Rule,
-    /// Whether it is about the pods that the run makes, with any image.
-    is_of_run: bool,
-}
-
-/// Parses failures to inject: `FAILURE` for the pods that the run creates, `IMAGE=FAILURE` for those of an image.
-///
-/// # Errors
-/// [`FailureKind::Invalid`], with the failures that exist.
-pub fn parse_injections(words: &[String]) -> Result<Vec<Injection>, Failure> {
-    let read = |word: &String| {
-        let (image, failure) = word.rsplit_once('=').unwrap_or(("*", word));
-        // JSON's strings are YAML's.
-        let text = format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure));
-        let rules = parse_rules("--inject", &text)
-            .map_err(|error| Failure::new(FailureKind::Invalid, format!("`--inject`: {}", error.problem)))?;
-        let is_of_run = !word.contains('=');
-        Ok(rules.into_iter().map(move |rule| Injection { rule, is_of_run }).collect::<Vec<_>>())
-    };
-    Ok(words.iter().map(read).collect::<Result<Vec<_>, Failure>>()?.into_iter().flatten().collect())
+    Ok(Rehearsal { warnings, requests: scripted.requests, ..copy })
 }
 
 /// A revision that a run goes to.
@@ -142,12 +118,12 @@ impl Target {
 }
 
 /// The kubelet's rules for pods from a moment on: what is injected, and the usual after it.
-fn pod_rules(injections: &[Injection], targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
-    let of = |Injection { rule, is_of_run }: &Injection| match is_of_run {
+fn pod_rules(injections: &Injections, targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
+    let of = |PodInjection { rule, is_of_run }: &PodInjection| match is_of_run {
         false => vec![rule.clone()],
         true => targets.iter().map(|one| Rule { only: Some(one.pods(since)), ..rule.clone() }).collect(),
     };
-    injections.iter().flat_map(of).chain(usual.iter().cloned()).collect()
+    injections.pods.iter().flat_map(of).chain(usual.iter().cloned()).collect()
 }
 
 /// An object to copy, with its kind.
@@ -213,7 +189,7 @@ async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec
 async fn open_copy(
     real: &Context,
     objects: Vec<Copied>,
-    injections: &[Injection],
+    injections: &Injections,
     targets: &[Target],
 ) -> Result<Rehearsal, ClusterError> {
     let clock = Clock::system();
@@ -252,8 +228,9 @@ async fn open_copy(
     }
     sandbox.set_rules(pod_rules(injections, targets, session.clock().now(), &usual));
     // What is asked of others must not be asked for a rehearsal.
-    let context = Context { probe: None, ..Context::new(session, real.identity.clone()) };
-    Ok(Rehearsal { context, sandbox, copied, warnings })
+    let probe = Rc::new(ScriptedGates::new(injections.gates.clone()));
+    let context = Context { probe: Some(probe), ..Context::new(session, real.identity.clone()) };
+    Ok(Rehearsal { context, requests: Vec::new(), sandbox, copied, warnings })
 }
 
 /// Creates the copy of an object. Where its fields belong to somebody who applies it, they do so in the copy: otherwise
@@ -330,15 +307,5 @@ mod tests {
         };
         let about: Vec<String> = rules.iter().map(about).collect();
         assert_eq!(about, ["web:5* ", "* web web-v2", "* api api-v2", "* "]);
-    }
-
-    #[test]
-    fn an_unknown_failure_is_refused_with_those_that_there_are() {
-        let Err(failure) = parse_injections(&["*=Gone".to_owned()]) else {
-            panic!("there is no such failure")
-        };
-        let text = failure.reason;
-        assert!(text.starts_with("`--inject`: ") && text.contains("NeverReady"), "{text}");
-        assert_eq!(failure.kind, FailureKind::Invalid);
     }
 }

@@ -14,7 +14,7 @@ use kube::{Client, Config};
 use tokio::process::Command;
 
 use crate::oam::batch_gates::{Header, HeaderValue};
-use crate::probe::{Answer, Probe, ProbeError, Question};
+use crate::probe::{Answer, ProbeError, Question, Transport};
 
 /// The most that an answer may say, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -36,7 +36,7 @@ impl Default for LiveProbe {
     }
 }
 
-impl Probe for LiveProbe {
+impl Transport for LiveProbe {
     fn ask(&self, question: Question) -> LocalBoxFuture<'_, Result<Answer, ProbeError>> {
         match question {
             Question::Http { method, url, headers, body } => {

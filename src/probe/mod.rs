@@ -1,21 +1,63 @@
 //! What a run asks outside the cluster: hooks, and the providers of metrics.
 //!
 //! It asks from where `rollout` runs, so a private address is as good as any. Certificates are checked, no redirect is
-//! followed, and no proxy is used.
+//! followed, and no proxy is used. A rehearsal asks a script instead.
 
 pub mod hook;
 mod live;
 pub mod provider;
+pub mod script;
 
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use thiserror::Error;
 
-use crate::oam::batch_gates::Header;
+use crate::oam::batch_gates::{Header, Hook, Metric};
+use crate::plan::metric::Measured;
+use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_question};
+use crate::probe::provider::{metric_answer, metric_question};
 
 pub use live::{Environment, LiveProbe};
 
-/// Asks questions.
+/// What texts of a gate may name in double braces, and what it stands for: see
+/// [`PLACEHOLDERS`](crate::oam::batch_gates::PLACEHOLDERS).
+pub type GateValues = BTreeMap<&'static str, String>;
+
+/// Calls hooks and measures, however long that takes.
 pub trait Probe {
+    /// Calls a hook once.
+    fn call_hook<'a>(&'a self, hook: &'a Hook, call: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer>;
+
+    /// Takes one measurement. Where there is no value, it says why.
+    fn measure<'a>(
+        &'a self,
+        metric: &'a Metric,
+        values: &'a GateValues,
+    ) -> LocalBoxFuture<'a, Result<Measured, String>>;
+}
+
+impl<T: Transport> Probe for T {
+    fn call_hook<'a>(&'a self, hook: &'a Hook, call: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer> {
+        async move { hook_answer(hook, self.ask(hook_question(hook, call)).await) }.boxed_local()
+    }
+
+    fn measure<'a>(
+        &'a self,
+        metric: &'a Metric,
+        values: &'a GateValues,
+    ) -> LocalBoxFuture<'a, Result<Measured, String>> {
+        async move {
+            let answer = self.ask(metric_question(&metric.provider, values)).await;
+            metric_answer(&metric.provider, &answer.map_err(|error| error.to_string())?)
+        }
+        .boxed_local()
+    }
+}
+
+/// Asks questions.
+pub trait Transport {
     /// Asks one and waits for its answer, however long that takes.
     ///
     /// # Errors

@@ -1,17 +1,15 @@
 //! What a provider of metrics is asked, and what its answer says.
 
-use std::collections::BTreeMap;
-
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::oam::batch_gates::{Provider, fill_in, json_pointer};
 use crate::plan::metric::Measured;
-use crate::probe::{Answer, Question};
+use crate::probe::{Answer, GateValues, Question};
 
 /// The question whose answer is one measurement, with these values for what its text names in braces.
 #[must_use]
-pub fn metric_question(provider: &Provider, values: &BTreeMap<&str, String>) -> Question {
+pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
     match provider {
         Provider::Prometheus { address, query, headers } => {
             let query = fill_in(query, values);
@@ -112,7 +110,7 @@ mod tests {
 
     #[test]
     fn prometheus_is_asked_for_the_revision() {
-        let values = BTreeMap::from([("revision", "web-v2".to_owned())]);
+        let values = GateValues::from([("revision", "web-v2".to_owned())]);
         let Question::Http { url, .. } = metric_question(&prometheus(), &values) else { panic!() };
         let wanted = "http://prometheus:9090/api/v1/query?query=\
              sum%28rate%28x%7Brevision%3D%22web%2Dv2%22%7D%5B1m%5D%29%29";

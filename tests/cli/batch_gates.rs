@@ -145,3 +145,30 @@ fn a_secret_is_read_from_the_environment_and_printed_nowhere() {
     let measured = output.stdout.lines().filter(|line| line.contains("\"event\":\"measured\""));
     assert_eq!(measured.count(), 2);
 }
+
+#[test]
+fn a_rehearsal_asks_a_script() {
+    let env = TestEnv::new();
+    env.write("errors.json", "0");
+    let gates = format!(
+        "soak: 1h\n            rolloutWebhooks: [{{type: pre-batch-rollout, name: check, url: 'http://hooks.invalid/'}}]\n            {}",
+        ERRORS.replace("name: errors", "name: errors, interval: 1h, count: 2")
+    );
+    env.write("app.yaml", gated(1, ERRORS));
+    env.run_ok("apply app.yaml --trust-gates");
+    env.write("app.yaml", gated(2, &gates));
+    let before = env.bytes();
+    let rehearsal = "rehearse app.yaml --inject metric/errors=0.5,0.5,0.5,2.5 --inject hook/check=200";
+    env.run_to(&format!("{rehearsal} --on-failure undo"), 3)
+        .says("of the gates of component `web`, these are not rehearsed: soak times;")
+        .says("metric `errors` after batch 1 of 2: 0.5, 2 of 2: Successful")
+        .says("failed: after batch 2 of 2, metric `errors` was 2.5")
+        .says("rollback to `web-v1`");
+    env.run_ok("rehearse app.yaml --inject metric/errors=0,1.5 --inject hook/check=200")
+        .says("held: after batch 1 of 2, metric `errors` was inconclusive: 1.5");
+    env.run_to("rehearse app.yaml --inject hook/check=403 --batch-timeout 1s", 3)
+        .says("hook `check`, which answers with status 403, before batch 1 of 2");
+    env.run_to("rehearse app.yaml --inject metric/error=1", 2)
+        .says("`--inject metric/error=…`: there is no metric `error`: expected `errors`");
+    assert_eq!(env.bytes(), before);
+}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use rollout::probe::{Answer, Probe, ProbeError, Question};
+use rollout::probe::{Answer, ProbeError, Question, Transport};
 
 type Script = Box<dyn FnMut(&Question) -> Result<Answer, ProbeError>>;
 
@@ -34,7 +34,7 @@ impl ScriptedProbe {
     }
 }
 
-impl Probe for ScriptedProbe {
+impl Transport for ScriptedProbe {
     fn ask(&self, question: Question) -> LocalBoxFuture<'_, Result<Answer, ProbeError>> {
         let answer = (self.script.borrow_mut())(&question);
         self.asked.borrow_mut().push(question);

@@ -26,11 +26,16 @@ pub struct RehearseArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// Make pods fail with FAILURE; can be repeated
+    /// Make pods fail, or script the answers of a gate; can be repeated
     ///
-    /// FAILURE is any failure that `--sandbox-rules` supports, such as `ImagePullBackOff` or `NeverReady`. IMAGE is a
-    /// pattern with `*` and `?`; without it, the new pods of the target revisions fail.
-    #[arg(long, value_name = "[IMAGE=]FAILURE")]
+    /// `FAILURE` and `IMAGE=FAILURE` make pods fail: with any failure that `--sandbox-rules` supports, such as
+    /// `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern with `*` and `?`; without it, the new pods of the target
+    /// revisions fail.
+    ///
+    /// `metric/NAME=VALUE,...` is what a metric measures, one value after the other and the last for ever: numbers, JSON,
+    /// `NaN`, or `error` for no value. `hook/NAME=STATUS,...` is what a hook answers. These gates are passed without
+    /// their delays; others are left out.
+    #[arg(long, value_name = "WHAT")]
     pub inject: Vec<String>,
 
     /// How it is cut.
@@ -63,7 +68,8 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout rehearse app.yaml
   $ rollout rehearse app.yaml --inject ImagePullBackOff
-  $ rollout rehearse app.yaml --inject 'web:5*=NeverReady' --on-failure undo";
+  $ rollout rehearse app.yaml --inject 'web:5*=NeverReady' --on-failure undo
+  $ rollout rehearse app.yaml --inject metric/errors=0.01,0.2 --on-failure undo";
 
 /// Runs the command.
 ///
@@ -91,8 +97,9 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
         fail_fast: FailFast::Off,
         on_failure: args.on_failure,
         logs: LOG_LINES,
-        gates: GateTrust::Untrusted,
+        // No gate is asked; the script answers for it.
+        gates: GateTrust::Trusted,
     };
     let settings = Settings { limits, output: args.output };
-    run::run(&copy, settings, ui, async |context| Ok(apply::apply(context, &requests).await)).await
+    run::run(&copy, settings, ui, async |context| Ok(apply::apply(context, &rehearsal.requests).await)).await
 }

@@ -22,7 +22,6 @@ use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
 use crate::plan::run::RunSpec;
 use crate::plan::window::next_opening;
-use crate::probe::{Answer, Probe, ProbeError, Question};
 use crate::report::event::{EventKind, Progress};
 
 use metrics::MetricProgress;
@@ -166,10 +165,10 @@ impl ComponentRun<'_> {
         Ok(GateTurn::Again)
     }
 
-    /// Asks a question outside the cluster, for as long as an answer may take.
-    async fn ask(&self, probe: &dyn Probe, question: Question) -> Result<Answer, ProbeError> {
-        let answer = self.context.session.clock().within(ANSWERED_WITHIN, probe.ask(question)).await;
-        answer.unwrap_or_else(|| Err(ProbeError(format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))))
+    /// Waits for an answer from outside the cluster, for as long as it may take.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, String> {
+        let answer = self.context.session.clock().within(ANSWERED_WITHIN, answer).await;
+        answer.ok_or_else(|| format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))
     }
 
     fn advance_gate(&mut self, gates: usize) {

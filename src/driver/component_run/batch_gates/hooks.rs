@@ -10,7 +10,7 @@ use crate::plan::gate_point::GatePoint;
 use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
 use crate::probe::Probe;
-use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_question};
+use crate::probe::hook::{HookAnswer, HookCall};
 use crate::report::event::EventKind;
 
 /// How often a hook that cannot be reached is tried at once, and the pause after the first try: as in the original.
@@ -104,7 +104,9 @@ impl ComponentRun<'_> {
         loop {
             let answer = tokio::select! {
                 biased;
-                answer = self.ask(probe, hook_question(hook, &call)) => hook_answer(hook, answer),
+                answer = self.in_time(probe.call_hook(hook, &call)) => {
+                    answer.unwrap_or_else(HookAnswer::Unreached)
+                }
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }

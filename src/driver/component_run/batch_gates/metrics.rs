@@ -1,6 +1,5 @@
 //! Measuring: all metrics of a point side by side, each by its own interval.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,8 +14,7 @@ use crate::plan::metric::{Judged, MetricRun};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::list_literals;
 use crate::plan::run::{Outcome, RunSpec};
-use crate::probe::Probe;
-use crate::probe::provider::{metric_answer, metric_question};
+use crate::probe::{GateValues, Probe};
 use crate::report::event::EventKind;
 
 /// A metric under way.
@@ -112,7 +110,7 @@ impl ComponentRun<'_> {
         point: GatePoint,
     ) -> Result<Vec<Judged>, Failure> {
         let prepared = self.prepared;
-        let values = BTreeMap::from([
+        let values = GateValues::from([
             ("application", prepared.application.clone()),
             ("component", prepared.component.clone()),
             ("namespace", prepared.namespace.clone()),
@@ -122,10 +120,8 @@ impl ComponentRun<'_> {
         ]);
         let measured = join_all(due.iter().map(|at| async {
             let metric = metrics[*at];
-            let question = metric_question(&metric.provider, &values);
-            let answer = self.ask(probe, question).await.map_err(|error| error.to_string());
-            let measured = answer.and_then(|answer| metric_answer(&metric.provider, &answer));
-            Judged::new(&metric.condition, measured)
+            let measured = self.in_time(probe.measure(metric, &values)).await;
+            Judged::new(&metric.condition, measured.and_then(|measured| measured))
         }));
         tokio::select! {
             biased;

@@ -1,0 +1,115 @@
+//! The gates of a rehearsal: those that the script answers, without the time that passes at them in the cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::request::{Intent, RolloutRequest};
+use crate::oam::batch_gates::{BatchGates, Hook, Metric, OneBatchGates};
+use crate::plan::phrase::list_literals;
+use crate::probe::script::GateScript;
+
+/// Requests as they are rehearsed.
+pub(super) struct ScriptedRequests {
+    pub(super) requests: Vec<RolloutRequest>,
+    /// Which gates are left out, for the user.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The requests with the gates that a script answers.
+///
+/// # Errors
+/// A script for a gate that no component has.
+pub(super) fn scripted_requests(
+    requests: &[RolloutRequest],
+    script: &GateScript,
+) -> Result<ScriptedRequests, Failure> {
+    let mut scripted = ScriptedRequests { requests: requests.to_vec(), warnings: Vec::new() };
+    let (mut metrics, mut hooks) = (BTreeSet::new(), BTreeSet::new());
+    for request in &mut scripted.requests {
+        for one in &mut request.components {
+            let Intent::Manifest { component, .. } = &mut one.intent else { continue };
+            let Some(rollout) = component.rollout.as_ref().filter(|rollout| !rollout.gates.is_empty()) else {
+                continue;
+            };
+            let gates = &rollout.gates;
+            metrics.extend(all_metrics(gates).map(|metric| metric.name.clone()));
+            hooks.extend(all_hooks(gates).map(|hook| hook.name.clone()));
+            let left_out = left_out(gates, script);
+            if !left_out.is_empty() {
+                let names = left_out.join(", ");
+                scripted.warnings.push(format!(
+                    "of the gates of component `{}`, these are not rehearsed: {names}; `--inject` scripts the answers of \
+                     metrics and hooks",
+                    one.name
+                ));
+            }
+            if let Some(rollout) = &mut Arc::make_mut(component).rollout {
+                rollout.gates = scripted_gates(&rollout.gates, script);
+            }
+        }
+    }
+    let unknown =
+        |kind: &str, mut scripted: Box<dyn Iterator<Item = &String> + '_>, known: &BTreeSet<String>| {
+            let name = scripted.find(|name| !known.contains(*name))?;
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let there = match known.is_empty() {
+                true => format!("no component has a {kind}"),
+                false => format!("expected {}", list_literals(&known)),
+            };
+            Some(format!("`--inject {kind}/{name}=…`: there is no {kind} `{name}`: {there}"))
+        };
+    let unknown = unknown("metric", Box::new(script.metrics.keys()), &metrics)
+        .or_else(|| unknown("hook", Box::new(script.hooks.keys()), &hooks));
+    match unknown {
+        Some(reason) => Err(Failure::new(FailureKind::Invalid, reason)),
+        None => Ok(scripted),
+    }
+}
+
+fn all_metrics(gates: &BatchGates) -> impl Iterator<Item = &Metric> {
+    gates.metrics.iter().chain(gates.batches.values().flat_map(|batch| &batch.metrics))
+}
+
+fn all_hooks(gates: &BatchGates) -> impl Iterator<Item = &Hook> {
+    gates.hooks.iter().chain(gates.batches.values().flat_map(|batch| &batch.hooks))
+}
+
+/// The gates that the script does not answer, in words.
+fn left_out(gates: &BatchGates, script: &GateScript) -> Vec<String> {
+    let is_soaking =
+        gates.soak_seconds > 0 || gates.batches.values().any(|batch| batch.soak_seconds.is_some());
+    let times = [is_soaking.then_some("soak times"), gates.window.as_ref().map(|_| "the window")];
+    let metrics = all_metrics(gates).filter(|metric| !script.metrics.contains_key(&metric.name));
+    let hooks = all_hooks(gates).filter(|hook| !script.hooks.contains_key(&hook.name));
+    let metrics: BTreeSet<String> = metrics.map(|metric| format!("metric `{}`", metric.name)).collect();
+    let hooks: BTreeSet<String> = hooks.map(|hook| format!("hook `{}`", hook.name)).collect();
+    times.into_iter().flatten().map(str::to_owned).chain(metrics).chain(hooks).collect()
+}
+
+fn scripted_gates(gates: &BatchGates, script: &GateScript) -> BatchGates {
+    let metrics = |all: &[Metric]| {
+        let scripted = all.iter().filter(|metric| script.metrics.contains_key(&metric.name));
+        let at_once =
+            |metric: &Metric| Metric { initial_delay_seconds: 0, interval_seconds: 0, ..metric.clone() };
+        scripted.map(at_once).collect()
+    };
+    let hooks = |all: &[Hook]| {
+        all.iter().filter(|hook| script.hooks.contains_key(&hook.name)).cloned().collect::<Vec<_>>()
+    };
+    let batches = gates.batches.iter().map(|(index, batch)| {
+        let gates = OneBatchGates {
+            hooks: hooks(&batch.hooks),
+            soak_seconds: None,
+            metrics: metrics(&batch.metrics),
+        };
+        (*index, gates)
+    });
+    BatchGates {
+        hooks: hooks(&gates.hooks),
+        soak_seconds: 0,
+        metrics: metrics(&gates.metrics),
+        window: None,
+        batches: batches.collect(),
+    }
+}

@@ -1,0 +1,135 @@
+//! What hooks and metrics answer in a rehearsal: a script, by the name of the gate.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use serde_json::Value;
+
+use crate::oam::batch_gates::{Hook, Metric, Provider};
+use crate::plan::metric::Measured;
+use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
+use crate::probe::{Answer, GateValues, Probe};
+
+/// What a gate answers: one entry a time, and the last for ever.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScriptedAnswers<T> {
+    answers: Vec<T>,
+}
+
+impl<T> ScriptedAnswers<T> {
+    /// Answers of a gate; `None` where there is none.
+    #[must_use]
+    pub fn new(answers: Vec<T>) -> Option<Self> {
+        (!answers.is_empty()).then_some(Self { answers })
+    }
+
+    fn nth(&self, index: usize) -> &T {
+        &self.answers[index.min(self.answers.len() - 1)]
+    }
+}
+
+/// A value of a metric; `Err` is why there is none.
+pub type ScriptedValue = Result<Value, String>;
+
+/// What the gates of a run answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GateScript {
+    /// Values, by the name of the metric.
+    pub metrics: BTreeMap<String, ScriptedAnswers<ScriptedValue>>,
+    /// HTTP statuses, by the name of the hook.
+    pub hooks: BTreeMap<String, ScriptedAnswers<i32>>,
+}
+
+/// Answers by a script.
+#[derive(Debug)]
+pub struct ScriptedGates {
+    script: GateScript,
+    /// How many answers each gate has given: hooks and metrics may share a name.
+    given: RefCell<BTreeMap<(GateKind, String), usize>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum GateKind {
+    Hook,
+    Metric,
+}
+
+impl ScriptedGates {
+    /// Begins with the first answers.
+    #[must_use]
+    pub fn new(script: GateScript) -> Self {
+        Self { script, given: RefCell::default() }
+    }
+
+    /// The index of the next answer.
+    fn next(&self, kind: GateKind, name: &str) -> usize {
+        let mut given = self.given.borrow_mut();
+        let count = given.entry((kind, name.to_owned())).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+impl Probe for ScriptedGates {
+    fn call_hook<'a>(&'a self, hook: &'a Hook, _: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer> {
+        let index = self.next(GateKind::Hook, &hook.name);
+        let status = self.script.hooks.get(&hook.name).map_or(200, |answers| *answers.nth(index));
+        let answer = Answer { status, body: String::new(), complaint: String::new() };
+        async move { hook_answer(hook, Ok(answer)) }.boxed_local()
+    }
+
+    fn measure<'a>(
+        &'a self,
+        metric: &'a Metric,
+        _: &'a GateValues,
+    ) -> LocalBoxFuture<'a, Result<Measured, String>> {
+        let index = self.next(GateKind::Metric, &metric.name);
+        let value = self.script.metrics.get(&metric.name).map(|answers| answers.nth(index).clone());
+        let value = value.unwrap_or_else(|| Err("it is not in the script".to_owned()));
+        async move { value.map(|value| measured(&metric.provider, value)) }.boxed_local()
+    }
+}
+
+/// A value in the form in which its provider has it: Prometheus answers a query with a list.
+fn measured(provider: &Provider, value: Value) -> Measured {
+    let number = |value: &Value| match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let numbers = match (provider, &value) {
+        (Provider::Prometheus { .. }, Value::Array(items)) => items.iter().map(number).collect(),
+        (Provider::Prometheus { .. }, value) => number(value).map(|number| vec![number]),
+        (Provider::Web { .. } | Provider::Exec { .. }, _) => None,
+    };
+    numbers.map_or(Measured::Json(value), Measured::Numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn prometheus() -> Provider {
+        let (address, query) = ("http://prometheus".to_owned(), "up".to_owned());
+        Provider::Prometheus { address, query, headers: Vec::new() }
+    }
+
+    #[test]
+    fn values_have_the_form_of_their_provider() {
+        let exec = Provider::Exec { command: vec!["true".to_owned()] };
+        assert_eq!(measured(&prometheus(), json!(0.5)), Measured::Numbers(vec![0.5]));
+        assert_eq!(measured(&prometheus(), json!([1, "2"])), Measured::Numbers(vec![1.0, 2.0]));
+        assert!(matches!(measured(&prometheus(), json!("NaN")), Measured::Numbers(one) if one[0].is_nan()));
+        assert_eq!(measured(&exec, json!({"ok": true})), Measured::Json(json!({"ok": true})));
+    }
+
+    #[test]
+    fn the_last_answer_is_given_for_ever() {
+        let answers = ScriptedAnswers::new(vec![1, 2]).unwrap();
+        assert_eq!([0, 1, 2, 9].map(|index| *answers.nth(index)), [1, 2, 2, 2]);
+        assert_eq!(ScriptedAnswers::<i32>::new(Vec::new()), None);
+    }
+}
