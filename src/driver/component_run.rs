@@ -27,7 +27,7 @@ use crate::cluster::record_store::StoredRecord;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, GateCause, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
 use crate::plan::epoch::Epoch;
@@ -423,16 +423,27 @@ impl<'a> ComponentRun<'a> {
                 let hints = vec![format!("continue with `rollout promote {application}`")];
                 self.emit(EventKind::Suspended { step: step.clone(), message: message.clone(), hints });
             }
-            ComponentOutcome::Held { at: HoldPoint::Gate { reason, .. } } => {
-                let hints = vec![
-                    format!("continue with `rollout promote {}`", self.prepared.component),
-                    "or rerun the same command to measure again".to_owned(),
-                ];
-                self.emit(EventKind::Inconclusive { progress, reason: reason.clone(), hints });
+            ComponentOutcome::Held { at: HoldPoint::Gate { cause, reason } } => {
+                let promote = format!("continue with `rollout promote {}`", self.prepared.component);
+                let reason = reason.clone();
+                match cause {
+                    GateCause::Inconclusive { .. } => {
+                        let hints = vec![promote, "or rerun the same command to measure again".to_owned()];
+                        self.emit(EventKind::Inconclusive { progress, reason, hints });
+                    }
+                    GateCause::Closed => {
+                        let hints = vec![
+                            "rerun the same command when the window is open".to_owned(),
+                            format!("or {promote}"),
+                        ];
+                        self.emit(EventKind::Held { progress, reason: Some(reason), hints });
+                    }
+                }
             }
             ComponentOutcome::Held { at: HoldPoint::Batch(batch) } => {
                 let hints = vec![format!("continue with `rollout promote {}`", self.prepared.component)];
-                self.emit(EventKind::Held { progress: Progress { batch: *batch, ..progress }, hints });
+                let progress = Progress { batch: *batch, ..progress };
+                self.emit(EventKind::Held { progress, reason: None, hints });
             }
             ComponentOutcome::Skipped { .. } => {}
             ComponentOutcome::Failed(failure) => {

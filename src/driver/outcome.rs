@@ -43,13 +43,25 @@ pub enum HoldPoint {
         /// What the step says to the user.
         message: Option<String>,
     },
-    /// After a batch, because a measurement was inconclusive.
+    /// At a gate, which a user may pass.
     Gate {
-        /// The metric.
-        metric: String,
+        /// Why it holds.
+        cause: GateCause,
         /// Why, in words.
         reason: String,
     },
+}
+
+/// Why a gate holds a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GateCause {
+    /// The measurements of this metric were inconclusive.
+    Inconclusive {
+        /// The metric.
+        metric: String,
+    },
+    /// The window is closed.
+    Closed,
 }
 
 /// How the components of an application ended.

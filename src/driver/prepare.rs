@@ -30,7 +30,7 @@ use crate::oam::policies::Policies;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
-use crate::plan::gate_point::{GatePlace, resumed_place};
+use crate::plan::gate_point::{GatePlace, HeldGate, promoted_place, resumed_place};
 use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
@@ -90,7 +90,7 @@ pub struct PreparedComponent {
     /// Where the run stands in the workflow; `None` where no step is a gate before it.
     pub workflow: Option<WorkflowPlace>,
     /// The gate that the run was held at and is promoted past, by its place in the order of the points of a run.
-    pub promoted_gate: Option<u32>,
+    pub promoted_gate: Option<HeldGate>,
     /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
@@ -164,8 +164,10 @@ impl PreparedComponent {
         };
         let batch = next_action(spec, &observed.workloads).batch(spec);
         let place = resumed_place(&run.spec, &run.gates, spec, batch);
-        let promoted = self.promoted_gate.map_or(0, |ordinal| ordinal.saturating_add(1));
-        GatePlace { passed: place.passed.max(promoted), ..place }
+        match self.promoted_gate {
+            Some(gate) => promoted_place(place, gate),
+            None => place,
+        }
     }
 
     /// Whether something besides the workloads has to be written.

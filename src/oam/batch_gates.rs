@@ -173,6 +173,9 @@ pub struct Metric {
     /// What is good of a value.
     #[serde(default)]
     pub condition: Condition,
+    /// What is good of the value of the target divided by that of the source; `None` where they are not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Bounds>,
     /// How many measurements may fail.
     #[serde(default)]
     pub failure_limit: u32,
@@ -189,18 +192,50 @@ pub struct Metric {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
-    /// The least that each number of the result may be.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min: Option<Number>,
-    /// The most that each number of the result may be.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<Number>,
+    /// Where each number of the result has to lie.
+    #[serde(flatten)]
+    pub range: Bounds,
     /// An expression over `result` that is true of a good value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
     /// An expression over `result` that is true of a bad value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// Where a number has to lie.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Bounds {
+    /// The least that it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<Number>,
+    /// The most that it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<Number>,
+}
+
+impl Bounds {
+    /// Whether every number lies between them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.min.is_none() && self.max.is_none()
+    }
+
+    /// Whether a number lies outside. One that is none lies nowhere, and so not outside.
+    #[must_use]
+    pub fn excludes(&self, number: f64) -> bool {
+        let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
+        bound(&self.min).is_some_and(|min| number < min) || bound(&self.max).is_some_and(|max| number > max)
+    }
+
+    /// In words, without a verb: "at least 1", "at most 2".
+    #[must_use]
+    pub fn phrases(&self) -> Vec<String> {
+        let min = self.min.as_ref().map(|min| format!("at least {min}"));
+        let max = self.max.as_ref().map(|max| format!("at most {max}"));
+        min.into_iter().chain(max).collect()
+    }
 }
 
 /// Where values come from.
@@ -241,6 +276,18 @@ pub enum Provider {
     },
 }
 
+impl Provider {
+    /// Its texts that may name what is filled in.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        let (single, list): (Vec<&String>, &[String]) = match self {
+            Self::Prometheus { address, query, .. } => (vec![address, query], &[]),
+            Self::Web { url, body, .. } => (std::iter::once(url).chain(body).collect(), &[]),
+            Self::Exec { command } => (Vec::new(), command),
+        };
+        single.into_iter().chain(list)
+    }
+}
+
 /// What queries, addresses, bodies and arguments may name in double braces, such as `{{revision}}`.
 pub const PLACEHOLDERS: [&str; 6] = ["application", "component", "namespace", "revision", "source", "batch"];
 
@@ -256,6 +303,26 @@ pub struct Window {
     pub to: u16,
     /// The time zone, an IANA name such as `Europe/Berlin`.
     pub zone: String,
+    /// What a run does that comes to a batch while it is closed.
+    #[serde(default, skip_serializing_if = "WhenClosed::is_wait")]
+    pub when_closed: WhenClosed,
+}
+
+/// What a run does while its window is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WhenClosed {
+    /// It waits.
+    #[default]
+    Wait,
+    /// It ends, held, until it is rerun or promoted.
+    Hold,
+}
+
+impl WhenClosed {
+    fn is_wait(&self) -> bool {
+        *self == Self::Wait
+    }
 }
 
 /// A day of the week.
@@ -301,11 +368,15 @@ pub fn json_pointer(path: &str) -> Option<String> {
     Some(pointer)
 }
 
+/// The names in double braces.
+pub fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
+}
+
 /// The first name in double braces that is none of [`PLACEHOLDERS`].
 #[must_use]
 pub fn unknown_placeholder(text: &str) -> Option<String> {
-    let names = text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()));
-    names.into_iter().find(|name| !PLACEHOLDERS.contains(name)).map(str::to_owned)
+    placeholders(text).find(|name| !PLACEHOLDERS.contains(name)).map(str::to_owned)
 }
 
 /// A text with the names in double braces filled in.

@@ -225,7 +225,7 @@ fn message(run: &Run, batch: usize, application: &str) -> Option<String> {
     }
     match run.outcome {
         Outcome::Held if run.gates.held_at.is_some() => {
-            let reason = run.message.as_deref().unwrap_or("a measurement was inconclusive");
+            let reason = run.message.as_deref().unwrap_or("at a gate between its batches");
             Some(format!("held: {reason}"))
         }
         Outcome::Held => {

@@ -70,9 +70,12 @@ impl BatchGate<'_> {
 pub struct GatePlace {
     /// How many points it has passed, those without gates included.
     pub passed: u32,
-    /// Where it is held because a result was inconclusive.
+    /// How many gates of the point after them a user has passed with a promotion.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub promoted: u32,
+    /// The gate that holds it, until a user passes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub held_at: Option<u32>,
+    pub held_at: Option<HeldGate>,
     /// What was measured last, the newest last, at most [`MOST_RESULTS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<MetricResult>,
@@ -84,6 +87,20 @@ impl GatePlace {
     pub fn is_new(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A gate that holds a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldGate {
+    /// The ordinal of its point.
+    pub point: u32,
+    /// How many gates of the point a promotion passes, this one included.
+    pub gates: u32,
 }
 
 /// How many results a record keeps.
@@ -230,7 +247,22 @@ pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, batch:
         return GatePlace { held_at: None, ..place.clone() };
     }
     let passed = if place.passed == 0 { 0 } else { GatePoint::Before(batch).ordinal(spec) };
-    GatePlace { passed, held_at: None, results: place.results.clone() }
+    GatePlace { passed, promoted: 0, held_at: None, results: place.results.clone() }
+}
+
+/// Where a run stands once a user has passed the gate that held it.
+#[must_use]
+pub fn promoted_place(place: GatePlace, gate: HeldGate) -> GatePlace {
+    if place.passed > gate.point {
+        return place;
+    }
+    GatePlace { passed: gate.point, promoted: gate.gates, ..place }
+}
+
+/// How many gates of a point are passed already when the run comes to it.
+#[must_use]
+pub fn promoted_gates(place: &GatePlace, point: GatePoint, spec: &RunSpec) -> usize {
+    if point.ordinal(spec) == place.passed { place.promoted as usize } else { 0 }
 }
 
 #[cfg(test)]
@@ -332,10 +364,23 @@ mod tests {
         let before = spec(BatchGates::default());
         let mut other = before.clone();
         other.batches.pop();
-        let place = GatePlace { passed: 5, held_at: Some(4), results: Vec::new() };
+        let held = HeldGate { point: 4, gates: 1 };
+        let place = GatePlace { passed: 5, promoted: 0, held_at: Some(held), results: Vec::new() };
         assert_eq!(resumed_place(&before, &place, &before, 1).passed, 5);
         assert_eq!(resumed_place(&before, &place, &other, 1).passed, 3);
         assert_eq!(resumed_place(&before, &GatePlace::default(), &other, 1).passed, 0);
         assert_eq!(resumed_place(&before, &place, &before, 1).held_at, None);
+    }
+
+    #[test]
+    fn a_promotion_passes_the_gates_up_to_the_one_that_holds() {
+        let spec = spec(BatchGates::default());
+        let place = GatePlace { passed: 1, ..GatePlace::default() };
+        let promoted = promoted_place(place.clone(), HeldGate { point: 2, gates: 3 });
+        assert_eq!((promoted.passed, promoted.promoted), (2, 3));
+        assert_eq!(promoted_gates(&promoted, GatePoint::After(0), &spec), 3);
+        assert_eq!(promoted_gates(&promoted, GatePoint::Before(1), &spec), 0);
+        // One that it has passed since holds it no more.
+        assert_eq!(promoted_place(place.clone(), HeldGate { point: 0, gates: 1 }), place);
     }
 }

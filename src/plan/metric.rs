@@ -5,9 +5,9 @@
 //! nowhere: it is inconclusive.
 
 use expr::{Context, Environment, Value as ExprValue};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use crate::oam::batch_gates::{Condition, Metric};
+use crate::oam::batch_gates::{Bounds, Condition, Metric};
 use crate::plan::gate_point::Phase;
 
 /// How many values of a metric are kept and shown.
@@ -32,8 +32,8 @@ pub enum Measured {
 /// # Errors
 /// Why the value cannot be judged.
 pub fn judge(condition: &Condition, measured: &Measured) -> Result<Phase, String> {
-    if condition.min.is_some() || condition.max.is_some() {
-        let phase = judge_range(condition, measured)?;
+    if !condition.range.is_empty() {
+        let phase = judge_range(&condition.range, measured)?;
         if phase != Phase::Successful || (condition.success.is_none() && condition.failure.is_none()) {
             return Ok(phase);
         }
@@ -49,18 +49,30 @@ pub fn judge(condition: &Condition, measured: &Measured) -> Result<Phase, String
     })
 }
 
-fn judge_range(condition: &Condition, measured: &Measured) -> Result<Phase, String> {
-    let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
-    let (min, max) = (bound(&condition.min), bound(&condition.max));
-    let is_outside = |number: f64| min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max);
-    let numbers = numbers(measured)?;
-    Ok(if numbers.iter().any(|number| is_outside(*number)) {
+fn judge_range(range: &Bounds, measured: &Measured) -> Result<Phase, String> {
+    Ok(judge_numbers(range, &numbers(measured)?))
+}
+
+fn judge_numbers(range: &Bounds, numbers: &[f64]) -> Phase {
+    if numbers.iter().any(|number| range.excludes(*number)) {
         Phase::Failed
     } else if numbers.iter().any(|number| number.is_nan()) {
         Phase::Inconclusive
     } else {
         Phase::Successful
-    })
+    }
+}
+
+/// Judges the target's value divided by the source's, and returns the ratio. Two zeros are equal.
+fn judge_ratio(range: &Bounds, target: &Measured, source: &Measured) -> Result<(Phase, f64), String> {
+    let single = |measured| match numbers(measured)?.as_slice() {
+        [number] => Ok(*number),
+        numbers => Err(format!("{} numbers cannot be compared, only one", numbers.len())),
+    };
+    let target = single(target)?;
+    let source = single(source).map_err(|reason| format!("of the source: {reason}"))?;
+    let ratio = if target == 0.0 && source == 0.0 { 1.0 } else { target / source };
+    Ok((judge_numbers(range, &[ratio]), ratio))
 }
 
 fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
@@ -174,15 +186,36 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Judges what a provider answered.
+    /// Judges what a provider answered of the target, and of the source where they are compared.
     #[must_use]
-    pub fn new(condition: &Condition, answer: Result<Measured, String>) -> Self {
-        let judged = answer.and_then(|measured| Ok((judge(condition, &measured)?, shown(&measured))));
-        match judged {
+    pub fn new(
+        metric: &Metric,
+        target: Result<Measured, String>,
+        source: Option<Result<Measured, String>>,
+    ) -> Self {
+        match judge_answers(metric, target, source) {
             Ok((phase, value)) => Self { phase, value },
             Err(reason) => Self { phase: Phase::Error, value: reason },
         }
     }
+}
+
+fn judge_answers(
+    metric: &Metric,
+    target: Result<Measured, String>,
+    source: Option<Result<Measured, String>>,
+) -> Result<(Phase, String), String> {
+    let target = target?;
+    let phase = judge(&metric.condition, &target)?;
+    let (Some(range), Some(source)) = (&metric.baseline, source) else { return Ok((phase, shown(&target))) };
+    let source = source.map_err(|reason| format!("of the source: {reason}"))?;
+    let (compared, ratio) = judge_ratio(range, &target, &source)?;
+    let value = format!("{} ({} × source)", shown(&target), round(ratio));
+    let worse = |phase: Phase| matches!(phase, Phase::Failed).then_some(phase);
+    let doubtful = |phase: Phase| matches!(phase, Phase::Inconclusive).then_some(phase);
+    let phases = [phase, compared];
+    let worst = phases.into_iter().find_map(worse).or_else(|| phases.into_iter().find_map(doubtful));
+    Ok((worst.unwrap_or(Phase::Successful), value))
 }
 
 impl MetricRun {
@@ -217,7 +250,7 @@ impl MetricRun {
 mod tests {
     use super::*;
     use crate::oam::batch_gates::Provider;
-    use serde_json::json;
+    use serde_json::{Number, json};
 
     fn condition(success: Option<&str>, failure: Option<&str>) -> Condition {
         Condition {
@@ -229,7 +262,7 @@ mod tests {
 
     fn range(min: Option<f64>, max: Option<f64>) -> Condition {
         let bound = |bound: Option<f64>| bound.and_then(Number::from_f64);
-        Condition { min: bound(min), max: bound(max), ..Condition::default() }
+        Condition { range: Bounds { min: bound(min), max: bound(max) }, ..Condition::default() }
     }
 
     #[test]
@@ -292,6 +325,7 @@ mod tests {
             interval_seconds: 1,
             count,
             condition: range(None, Some(1.0)),
+            baseline: None,
             failure_limit,
             inconclusive_limit: 0,
             consecutive_error_limit: 1,
@@ -303,7 +337,7 @@ mod tests {
     fn end(metric: &Metric, answers: &[Option<f64>]) -> Vec<Option<Phase>> {
         let mut run = MetricRun::default();
         let answer = |one: &Option<f64>| one.map(Measured::Number).ok_or_else(|| "no answer".to_owned());
-        answers.iter().map(|one| run.take(metric, &Judged::new(&metric.condition, answer(one)))).collect()
+        answers.iter().map(|one| run.take(metric, &Judged::new(metric, answer(one), None))).collect()
     }
 
     #[test]
@@ -315,6 +349,33 @@ mod tests {
         let answers = [None, Some(0.5), None, Some(0.5)];
         assert_eq!(end(&metric(2, 0), &answers), [None, None, None, Some(Phase::Successful)]);
         assert_eq!(end(&metric(2, 0), &[None, None]), [None, Some(Phase::Error)]);
+    }
+
+    #[test]
+    fn a_value_is_compared_with_that_of_the_source() {
+        let bound = |number: f64| Number::from_f64(number);
+        let compared = Metric {
+            baseline: Some(Bounds { min: bound(0.5), max: bound(1.5) }),
+            condition: range(None, Some(10.0)),
+            ..metric(1, 0)
+        };
+        let of = |target: f64, source: Result<f64, &str>| {
+            let source = source.map(Measured::Number).map_err(str::to_owned);
+            let judged = Judged::new(&compared, Ok(Measured::Numbers(vec![target])), Some(source));
+            (judged.phase, judged.value)
+        };
+        assert_eq!(of(3.0, Ok(2.0)), (Phase::Successful, "3 (1.5 × source)".to_owned()));
+        assert_eq!(of(4.0, Ok(2.0)).0, Phase::Failed);
+        assert_eq!(of(11.0, Ok(11.0)).0, Phase::Failed);
+        assert_eq!(of(0.0, Ok(0.0)).0, Phase::Successful);
+        assert_eq!(of(1.0, Ok(0.0)), (Phase::Failed, "1 (inf × source)".to_owned()));
+        assert_eq!(of(1.0, Ok(f64::NAN)).0, Phase::Inconclusive);
+        assert_eq!(of(1.0, Err("no answer")), (Phase::Error, "of the source: no answer".to_owned()));
+        let several =
+            Judged::new(&compared, Ok(Measured::Numbers(vec![1.0, 2.0])), Some(Ok(Measured::Number(1.0))));
+        assert_eq!(several.value, "2 numbers cannot be compared, only one");
+        // Without a source, only the value itself counts.
+        assert_eq!(Judged::new(&compared, Ok(Measured::Number(3.0)), None).phase, Phase::Successful);
     }
 
     #[test]

@@ -48,9 +48,16 @@ fn civil(day: Weekday) -> CivilWeekday {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oam::batch_gates::WhenClosed;
 
     fn opening(days: &[Weekday], zone: &str, now: &str) -> String {
-        let window = Window { days: days.to_vec(), from: 9 * 60, to: 16 * 60, zone: zone.to_owned() };
+        let window = Window {
+            days: days.to_vec(),
+            from: 9 * 60,
+            to: 16 * 60,
+            zone: zone.to_owned(),
+            when_closed: WhenClosed::Wait,
+        };
         next_opening(&window, now.parse().unwrap()).unwrap().to_string()
     }
 

@@ -163,10 +163,12 @@ pub enum EventKind {
     },
     /// A paused run was resumed.
     Resumed,
-    /// The run is held at its gate, as requested.
+    /// The run is held between two batches, as requested.
     Held {
         /// Where the run stands; `progress.batch` is the last one done.
         progress: Progress,
+        /// The gate that asks for it, in words; `None` is `batchPartition`.
+        reason: Option<String>,
         /// What to do next, one line each.
         hints: Vec<String>,
     },

@@ -139,7 +139,8 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
             (Severity::Warning, format!("paused by `{by}`{place}: {}", standing(progress)))
         }
         EventKind::Resumed => (Severity::Info, "resumed".to_owned()),
-        EventKind::Held { progress, .. } => (
+        EventKind::Held { reason: Some(reason), .. } => (Severity::Success, format!("held: {reason}")),
+        EventKind::Held { progress, reason: None, .. } => (
             Severity::Success,
             format!(
                 "held after {} as requested: {}",

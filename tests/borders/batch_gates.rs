@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::ToSpan as _;
 use rollout::driver::context::{GateTrust, OnFailure};
-use rollout::driver::outcome::{ComponentOutcome, FailureKind, HoldPoint};
+use rollout::driver::outcome::{ComponentOutcome, FailureKind, GateCause, HoldPoint};
 use rollout::oam::batch_gates::HeaderValue;
 use rollout::probe::Question;
 use rollout::report::event::EventKind;
@@ -115,7 +116,7 @@ async fn a_doubtful_value_holds_the_run_until_it_is_promoted() {
     let cluster = open().await;
     let held = |run: &Run| {
         let ends = run.ends.as_ref().unwrap();
-        matches!(&ends[0].1, ComponentOutcome::Held { at: HoldPoint::Gate { metric, .. } } if metric == "errors")
+        matches!(&ends[0].1, ComponentOutcome::Held { at: HoldPoint::Gate { cause: GateCause::Inconclusive { metric }, .. } } if metric == "errors")
     };
     // A rerun measures again.
     for _ in 0..2 {
@@ -133,6 +134,80 @@ async fn a_doubtful_value_holds_the_run_until_it_is_promoted() {
     // Only what comes after the gate is measured.
     let batches: Vec<String> = commands(&probe).into_iter().map(|command| command[3].clone()).collect();
     assert_eq!(batches, ["2", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_past_a_metric_still_calls_the_hooks_behind_it() {
+    let cluster = open().await;
+    let component = || gated(2, METRIC).rollout(HOOKS);
+    cluster.run(&process(&values(&["1.5"])), &request_for(&[component()])).await;
+    let probe = ScriptedProbe::good();
+    let promote = async |context: &_| Command::Promote.perform_all(context).await;
+    // The promotion dies before it has called one; what it has passed stays passed.
+    let mut first = Process::with(IDENTITY, |seen| {
+        let is_scaling = seen.verb == Verb::Patch && seen.name.as_deref() == Some("web-v2");
+        if is_scaling && seen.kind == "deployments" { Fate::DeathBefore } else { PASS }
+    });
+    first.probe = probe.clone();
+    let died = cluster.perform(&first, promote).await;
+    assert!(died.ends.is_none(), "it did not die\n{}", died.transcript());
+    cluster.perform(&process(&probe), promote).await.succeeded();
+    let paths: Vec<String> = calls(&probe).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["after", "before", "after", "end"]);
+    let batches: Vec<String> = commands(&probe).into_iter().map(|command| command[3].clone()).collect();
+    assert_eq!(batches, ["2", "2"], "the metric is measured again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_window_holds_the_run_where_that_is_asked_for() {
+    let cluster = open().await;
+    let in_two_days = cluster.clock.now() + 48.hours();
+    let day = in_two_days.strftime("%a");
+    let window =
+        format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: hold}}");
+    let component = || gated(2, HOOKS).rollout(&window);
+    let probe = ScriptedProbe::good();
+    let run = cluster.run(&process(&probe), &request_for(&[component()])).await;
+    let held = run.ends.as_ref().map(|ends| ends[0].1.clone());
+    let Some(ComponentOutcome::Held { at: HoldPoint::Gate { cause: GateCause::Closed, reason } }) = held
+    else {
+        panic!("{}", run.transcript())
+    };
+    assert!(reason.starts_with("before batch 1 of 2, the window is closed until "), "{reason}");
+    assert_eq!((calls(&probe).len(), cluster.sizes()), (1, sizes(&[("web-v1", 4), ("web-v2", 0)])));
+    // A promotion passes the window of one batch, and the hooks behind it are called.
+    let promote = async |context: &_| Command::Promote.perform_all(context).await;
+    let promoted = cluster.perform(&process(&probe), promote).await;
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]), "{}", promoted.transcript());
+    cluster.clock.pause(Duration::from_secs(48 * 3600)).await;
+    cluster.run(&process(&probe), &request_for(&[component()])).await.succeeded();
+    let paths: Vec<String> = calls(&probe).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["start", "before", "after", "before", "after", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_is_compared_with_its_source() {
+    const COMPARED: &str = "analysis: [{name: errors, baselineRange: {max: 2}, provider: {exec: {command: [errors, \
+         '{{revision}}']}}}]";
+    let cluster = open().await;
+    let probe = |of_target: &'static str| {
+        ScriptedProbe::new(move |question| match question {
+            Question::Exec { command } if command[1] == "web-v1" => answer(0, "0.1"),
+            _ => answer(0, of_target),
+        })
+    };
+    let bad = probe("0.21");
+    let run = cluster.run(&process(&bad), &request_for(&[gated(2, COMPARED)])).await;
+    let reason = &run.failures()[0].reason;
+    assert_eq!(
+        reason,
+        "after batch 1 of 2, metric `errors` was 0.21 (2.1 × source), expected at most 2 × source"
+    );
+    let good = probe("0.2");
+    cluster.run(&process(&good), &request_for(&[gated(2, COMPARED)])).await.succeeded();
+    let asked: Vec<String> = commands(&good).into_iter().map(|command| command[1].clone()).collect();
+    // After the last batch there is nothing to compare with.
+    assert_eq!(asked, ["web-v2", "web-v1", "web-v2"]);
 }
 
 #[tokio::test(start_paused = true)]

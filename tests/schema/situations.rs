@@ -246,6 +246,13 @@ fn measured(schemas: &Schemas) {
         checked_env.drive("apply v1.yaml --trust-gates", code);
         checked_env.look();
     }
+    // Closed today, whatever day it is until midnight passes.
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72)).strftime("%a");
+    let window =
+        format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: hold}}");
+    let closed = component("web", 2, 2).batches(&["1", "1"]).rollout(&window);
+    checked_env.env.write("v2.yaml", application("shop", &[closed]));
+    checked_env.drive("apply v2.yaml", 0);
 }
 
 fn refused(schemas: &Schemas) {

@@ -63,6 +63,12 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
         EventKind::Resumed,
         EventKind::Held {
             progress: progress.clone(),
+            reason: None,
+            hints: vec![word("continue with `rollout promote web`")],
+        },
+        EventKind::Held {
+            progress: progress.clone(),
+            reason: Some(word("before batch 2 of 2, the window opens at 2026-11-30 09:00 UTC")),
             hints: vec![word("continue with `rollout promote web`")],
         },
         EventKind::Suspended {

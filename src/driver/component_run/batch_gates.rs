@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
-use crate::driver::outcome::{Failure, FailureKind, HoldPoint};
-use crate::oam::batch_gates::Window;
+use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
+use crate::oam::batch_gates::{WhenClosed, Window};
 use crate::plan::action::Action;
-use crate::plan::gate_point::{BatchGate, GatePoint, due_point, gates_at};
+use crate::plan::gate_point::{BatchGate, GatePoint, HeldGate, due_point, gates_at, promoted_gates};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
-use crate::plan::run::RunSpec;
+use crate::plan::run::{Outcome, Run, RunSpec};
 use crate::plan::window::next_opening;
 use crate::report::event::{EventKind, Progress};
 
@@ -89,7 +89,8 @@ impl ComponentRun<'_> {
         self.batch = None;
         self.move_deadline();
         if self.gate_visit.as_ref().is_none_or(|visit| visit.point != point) {
-            self.gate_visit = Some(GateVisit::new(point, now));
+            let gate = promoted_gates(&run.gates, point, &run.spec);
+            self.gate_visit = Some(GateVisit { gate, ..GateVisit::new(point, now) });
         }
         let gates = gates_at(&run.spec.gates, point);
         let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate);
@@ -117,7 +118,9 @@ impl ComponentRun<'_> {
     async fn leave_point(&mut self, point: GatePoint, spec: &RunSpec) -> Result<(), Failure> {
         let passed = point.ordinal(spec).saturating_add(1);
         self.amend(|run| {
-            run.gates.passed = run.gates.passed.max(passed);
+            if run.gates.passed < passed {
+                (run.gates.passed, run.gates.promoted) = (passed, 0);
+            }
             run.gates.held_at = None;
         })
         .await?;
@@ -140,9 +143,42 @@ impl ComponentRun<'_> {
             self.advance_gate(1);
             return Ok(GateTurn::Again);
         }
+        match window.when_closed {
+            WhenClosed::Wait => {}
+            WhenClosed::Hold => {
+                let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
+                let place = point.phrase(batches);
+                let reason = format!("{place}, the window is closed until {}", shown_time(opening));
+                self.hold_at_gate(observed, point, 1, &reason, |_| {}).await?;
+                return Ok(GateTurn::Held(HoldPoint::Gate { cause: GateCause::Closed, reason }));
+            }
+        }
         let on = format!("the window, which opens at {},", shown_time(opening));
         self.wait_at_gate(observed, point, on, left).await?;
         Ok(GateTurn::Again)
+    }
+
+    /// Records that a gate, the last of so many from the present one on, holds the run.
+    async fn hold_at_gate(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        gates: usize,
+        reason: &str,
+        change: impl Fn(&mut Run),
+    ) -> Result<(), Failure> {
+        let Some(spec) = observed.record.as_ref().map(|record| &record.run.spec) else { return Ok(()) };
+        let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate) + gates;
+        let gate = HeldGate { point: point.ordinal(spec), gates: u32::try_from(at).unwrap_or(u32::MAX) };
+        let now = self.context.session.clock().now();
+        self.amend(|run| {
+            change(run);
+            run.gates.held_at = Some(gate);
+            run.outcome = Outcome::Held;
+            run.finished = Some(now);
+            run.message = Some(reason.to_owned());
+        })
+        .await
     }
 
     async fn soak_turn(

@@ -5,7 +5,7 @@ mod metrics;
 use std::collections::BTreeMap;
 
 use crate::oam::batch_gates::{
-    BatchGates, Header, HeaderValue, Hook, HookType, OneBatchGates, Weekday, Window,
+    BatchGates, Header, HeaderValue, Hook, HookType, OneBatchGates, Weekday, WhenClosed, Window,
 };
 use crate::oam::manifest::names;
 use crate::oam::manifest::walk::{At, Object, Walk};
@@ -37,6 +37,8 @@ const DAYS: [(&str, Weekday); 7] = [
     ("Sat", Weekday::Sat),
     ("Sun", Weekday::Sun),
 ];
+
+const WHEN_CLOSED: [(&str, WhenClosed); 2] = [("wait", WhenClosed::Wait), ("hold", WhenClosed::Hold)];
 
 const ADDRESS: &str = "an address such as `https://example.com/hook`";
 
@@ -214,7 +216,7 @@ fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HeaderValue> {
 }
 
 fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
-    let object = walk.object_of(at, &["days", "from", "to", "zone"], |_| None)?;
+    let object = walk.object_of(at, &["days", "from", "to", "zone", "whenClosed"], |_| None)?;
     let days = match object.get("days") {
         None => Some(DAYS[..5].iter().map(|(_, day)| *day).collect()),
         Some(at) => read_days(walk, &at),
@@ -234,7 +236,14 @@ fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
         let expected = "a time zone such as `Europe/Berlin` or `UTC`";
         walk.checked(&at, expected, |name| jiff::tz::TimeZone::get(name).is_ok())
     });
-    let window = Window { days: days?, from: from?, to: to?, zone: zone?.to_owned() };
+    let when_closed = optional(&object, "whenClosed", |at| walk.choice(at, &WHEN_CLOSED));
+    let window = Window {
+        days: days?,
+        from: from?,
+        to: to?,
+        zone: zone?.to_owned(),
+        when_closed: when_closed?.unwrap_or_default(),
+    };
     if window.from >= window.to {
         walk.refuse_with(at, "`from` is not before `to`", "a window ends on the day on which it begins");
         return None;

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::batch_gates::GateTurn;
-use crate::driver::outcome::{Failure, FailureKind, HoldPoint};
-use crate::oam::batch_gates::Metric;
+use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
+use crate::oam::batch_gates::{Bounds, Metric};
 use crate::plan::gate_point::{GatePoint, MOST_RESULTS, MetricResult, Phase};
 use crate::plan::metric::{Judged, MetricRun};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::list_literals;
-use crate::plan::run::{Outcome, RunSpec};
+use crate::plan::run::{Run, RunSpec};
 use crate::probe::{GateValues, Probe};
 use crate::report::event::EventKind;
 
@@ -24,6 +24,29 @@ pub(super) struct MetricProgress {
     end: Option<Phase>,
     /// The last measurement.
     last: Option<Judged>,
+}
+
+/// How far the metrics of a point have come.
+enum Verdict {
+    /// This one, by index, ends the run.
+    Bad(usize),
+    /// All have ended, and this one was neither good nor bad.
+    Doubtful(usize),
+    /// All have ended well.
+    Good,
+    /// Measurements are due, the next of them then.
+    Open(Moment),
+}
+
+fn verdict(progress: &[MetricProgress]) -> Verdict {
+    let ended = |phase: Phase| progress.iter().position(|one| one.end == Some(phase));
+    if let Some(at) = ended(Phase::Failed).or_else(|| ended(Phase::Error)) {
+        return Verdict::Bad(at);
+    }
+    match progress.iter().filter(|one| one.end.is_none()).map(|one| one.due).min() {
+        Some(next) => Verdict::Open(next),
+        None => ended(Phase::Inconclusive).map_or(Verdict::Good, Verdict::Doubtful),
+    }
 }
 
 impl ComponentRun<'_> {
@@ -38,24 +61,102 @@ impl ComponentRun<'_> {
         let Some(spec) = observed.record.as_ref().map(|record| record.run.spec.clone()) else {
             return Ok(GateTurn::Open);
         };
-        let now = self.context.session.clock().moment();
-        let mut progress =
-            self.gate_visit.as_mut().map(|visit| std::mem::take(&mut visit.metrics)).unwrap_or_default();
-        if progress.is_empty() {
-            let begun = |metric: &&Metric| MetricProgress {
-                run: MetricRun::default(),
-                due: now.plus(Duration::from_secs(metric.initial_delay_seconds)),
-                end: None,
-                last: None,
-            };
-            progress = metrics.iter().map(begun).collect();
+        let mut progress = self.metrics_under_way(metrics);
+        self.take_measurements(probe, observed, point, (metrics, &mut progress)).await?;
+        match verdict(&progress) {
+            Verdict::Bad(at) => {
+                let results = self.results(point, metrics, &progress);
+                self.amend(|run| keep_results(run, &results)).await?;
+                let reason = explanation(metrics[at], &progress[at], point, &spec);
+                Err(Failure::new(FailureKind::GateFailed, reason))
+            }
+            Verdict::Doubtful(at) => {
+                let results = self.results(point, metrics, &progress);
+                let reason = explanation(metrics[at], &progress[at], point, &spec);
+                let keep = |run: &mut Run| keep_results(run, &results);
+                self.hold_at_gate(observed, point, metrics.len(), &reason, keep).await?;
+                let cause = GateCause::Inconclusive { metric: metrics[at].name.clone() };
+                Ok(GateTurn::Held(HoldPoint::Gate { cause, reason }))
+            }
+            Verdict::Good => {
+                let results = self.results(point, metrics, &progress);
+                self.amend(|run| keep_results(run, &results)).await?;
+                self.advance_gate(metrics.len());
+                Ok(GateTurn::Again)
+            }
+            Verdict::Open(next) => {
+                let open = metrics.iter().zip(&progress).filter(|(_, one)| one.end.is_none());
+                let names: Vec<&str> = open.map(|(metric, _)| metric.name.as_str()).collect();
+                let on = format!("measurements of {}", list_literals(&names));
+                if let Some(visit) = &mut self.gate_visit {
+                    visit.metrics = progress;
+                }
+                let left = next.saturating_since(self.context.session.clock().moment());
+                if !left.is_zero() {
+                    self.wait_at_gate(observed, point, on, left).await?;
+                }
+                Ok(GateTurn::Again)
+            }
         }
+    }
+
+    /// How far the metrics of this visit have come; at its start, nowhere.
+    fn metrics_under_way(&mut self, metrics: &[&Metric]) -> Vec<MetricProgress> {
+        let now = self.context.session.clock().moment();
+        let progress =
+            self.gate_visit.as_mut().map(|visit| std::mem::take(&mut visit.metrics)).unwrap_or_default();
+        if !progress.is_empty() {
+            return progress;
+        }
+        let begun = |metric: &&Metric| MetricProgress {
+            run: MetricRun::default(),
+            due: now.plus(Duration::from_secs(metric.initial_delay_seconds)),
+            end: None,
+            last: None,
+        };
+        metrics.iter().map(begun).collect()
+    }
+
+    /// Takes the measurements that are due, all at once.
+    async fn take_measurements(
+        &self,
+        probe: &dyn Probe,
+        observed: &Observed,
+        point: GatePoint,
+        (metrics, progress): (&[&Metric], &mut [MetricProgress]),
+    ) -> Result<(), Failure> {
+        let now = self.context.session.clock().moment();
         let due: Vec<usize> =
             (0..metrics.len()).filter(|at| progress[*at].end.is_none() && progress[*at].due <= now).collect();
-        let measured = self.measure(probe, &due, metrics, &spec, point).await;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let of_target = self.gate_values(observed, point);
+        let of_source = self.source_values(observed, &of_target);
+        let measured = join_all(due.iter().map(|at| async {
+            let metric = metrics[*at];
+            let measure = async |values| {
+                self.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
+            };
+            match of_source.as_ref().filter(|_| metric.baseline.is_some()) {
+                None => Judged::new(metric, measure(&of_target).await, None),
+                Some(of_source) => {
+                    let (target, source) = join(measure(&of_target), measure(of_source)).await;
+                    Judged::new(metric, target, Some(source))
+                }
+            }
+        }));
+        let measured = tokio::select! {
+            biased;
+            measured = measured => measured,
+            () = self.context.control.stopped() => {
+                return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
+            }
+        };
         let taken = self.context.session.clock().moment();
-        for (at, judged) in due.iter().zip(measured?) {
-            let (metric, one) = (metrics[*at], &mut progress[*at]);
+        let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
+        for (at, judged) in due.into_iter().zip(measured) {
+            let (metric, one) = (metrics[at], &mut progress[at]);
             one.end = one.run.take(metric, &judged);
             one.due = taken.plus(Duration::from_secs(metric.interval_seconds));
             self.emit(EventKind::Measured {
@@ -65,106 +166,61 @@ impl ComponentRun<'_> {
                 taken: one.run.taken,
                 count: metric.count,
                 values: one.run.values.clone(),
-                point: point.phrase(spec.batches.len()),
+                point: point.phrase(batches),
             });
             one.last = Some(judged);
         }
-        let ended = |phase: Phase| (0..metrics.len()).find(|at| progress[*at].end == Some(phase));
-        let bad = ended(Phase::Failed).or_else(|| ended(Phase::Error));
-        let is_over = progress.iter().all(|one| one.end.is_some());
-        let doubtful = ended(Phase::Inconclusive).filter(|_| is_over && bad.is_none());
-        if let Some(at) = bad.or(doubtful) {
-            let reason = explanation(metrics[at], &progress[at], point, &spec);
-            self.record_results(point, metrics, &progress, &spec, doubtful.map(|_| reason.clone())).await?;
-            if bad.is_some() {
-                return Err(Failure::new(FailureKind::GateFailed, reason));
-            }
-            return Ok(GateTurn::Held(HoldPoint::Gate { metric: metrics[at].name.clone(), reason }));
-        }
-        if is_over {
-            self.record_results(point, metrics, &progress, &spec, None).await?;
-            self.advance_gate(metrics.len());
-            return Ok(GateTurn::Again);
-        }
-        let open = || (0..metrics.len()).filter(|at| progress[*at].end.is_none());
-        let next = open().map(|at| progress[at].due).min().unwrap_or(taken);
-        let names: Vec<&str> = open().map(|at| metrics[at].name.as_str()).collect();
-        if let Some(visit) = &mut self.gate_visit {
-            visit.metrics = progress;
-        }
-        let left = next.saturating_since(self.context.session.clock().moment());
-        if !left.is_zero() {
-            let on = format!("measurements of {}", list_literals(&names));
-            self.wait_at_gate(observed, point, on, left).await?;
-        }
-        Ok(GateTurn::Again)
+        Ok(())
     }
 
-    /// Measures these metrics at once.
-    async fn measure(
-        &self,
-        probe: &dyn Probe,
-        due: &[usize],
-        metrics: &[&Metric],
-        spec: &RunSpec,
-        point: GatePoint,
-    ) -> Result<Vec<Judged>, Failure> {
+    /// What texts of a gate may name.
+    pub(super) fn gate_values(&self, observed: &Observed, point: GatePoint) -> GateValues {
         let prepared = self.prepared;
-        let values = GateValues::from([
+        let spec = observed.record.as_ref().map(|record| &record.run.spec);
+        GateValues::from([
             ("application", prepared.application.clone()),
             ("component", prepared.component.clone()),
             ("namespace", prepared.namespace.clone()),
-            ("revision", spec.target.clone()),
-            ("source", spec.sources.first().cloned().unwrap_or_default()),
+            ("revision", spec.map(|spec| spec.target.clone()).unwrap_or_default()),
+            ("source", spec.and_then(|spec| spec.sources.first().cloned()).unwrap_or_default()),
             ("batch", point.batch().map_or(0, |batch| batch + 1).to_string()),
-        ]);
-        let measured = join_all(due.iter().map(|at| async {
-            let metric = metrics[*at];
-            let measured = self.in_time(probe.measure(metric, &values)).await;
-            Judged::new(&metric.condition, measured.and_then(|measured| measured))
-        }));
-        tokio::select! {
-            biased;
-            measured = measured => Ok(measured),
-            () = self.context.control.stopped() => Err(Failure::new(FailureKind::Interrupted, "interrupted")),
-        }
+        ])
     }
 
-    /// Keeps how the metrics ended in the record, and why they hold the run, if they do.
-    async fn record_results(
-        &mut self,
+    /// The same with the source as the revision; `None` where the source has no pods to compare with.
+    fn source_values(&self, observed: &Observed, of_target: &GateValues) -> Option<GateValues> {
+        let source = of_target.get("source").filter(|source| !source.is_empty())?;
+        let has_pods = self.progress(observed).source > 0;
+        has_pods.then(|| {
+            let mut values = of_target.clone();
+            values.insert("revision", source.clone());
+            values
+        })
+    }
+
+    /// How the metrics ended, for the record.
+    fn results(
+        &self,
         point: GatePoint,
         metrics: &[&Metric],
         progress: &[MetricProgress],
-        spec: &RunSpec,
-        held: Option<String>,
-    ) -> Result<(), Failure> {
+    ) -> Vec<MetricResult> {
         let at = self.context.session.clock().now();
         let batch = point.batch().and_then(|batch| u32::try_from(batch).ok()).unwrap_or(0);
-        let held_at = held.is_some().then(|| point.ordinal(spec));
-        let results: Vec<MetricResult> = metrics
-            .iter()
-            .zip(progress)
-            .filter_map(|(metric, one)| {
-                let (phase, values) = (one.end?, one.run.values.clone());
-                Some(MetricResult { name: metric.name.clone(), batch, phase, values, at })
-            })
-            .collect();
-        self.amend(|run| {
-            let kept = &mut run.gates.results;
-            kept.retain(|old| !results.iter().any(|new| (&new.name, new.batch) == (&old.name, old.batch)));
-            kept.extend(results.clone());
-            let surplus = kept.len().saturating_sub(MOST_RESULTS);
-            kept.drain(..surplus);
-            run.gates.held_at = held_at;
-            if held_at.is_some() {
-                run.outcome = Outcome::Held;
-                run.finished = Some(at);
-                run.message.clone_from(&held);
-            }
-        })
-        .await
+        let result = |(metric, one): (&&Metric, &MetricProgress)| {
+            let (phase, values) = (one.end?, one.run.values.clone());
+            Some(MetricResult { name: metric.name.clone(), batch, phase, values, at })
+        };
+        metrics.iter().zip(progress).filter_map(result).collect()
     }
+}
+
+fn keep_results(run: &mut Run, results: &[MetricResult]) {
+    let kept = &mut run.gates.results;
+    kept.retain(|old| !results.iter().any(|new| (&new.name, new.batch) == (&old.name, old.batch)));
+    kept.extend(results.iter().cloned());
+    let surplus = kept.len().saturating_sub(MOST_RESULTS);
+    kept.drain(..surplus);
 }
 
 /// Why a metric ends the run, or holds it.
@@ -183,14 +239,14 @@ fn explanation(metric: &Metric, progress: &MetricProgress, point: GatePoint, spe
 /// What would have been good.
 fn bounds(metric: &Metric) -> String {
     let condition = &metric.condition;
-    let parts: Vec<String> = [
-        condition.min.as_ref().map(|min| format!("at least {min}")),
-        condition.max.as_ref().map(|max| format!("at most {max}")),
-        condition.success.as_ref().map(|success| format!("`{success}`")),
-        condition.failure.as_ref().map(|failure| format!("not `{failure}`")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let of_source = metric.baseline.iter().flat_map(Bounds::phrases);
+    let parts: Vec<String> = condition
+        .range
+        .phrases()
+        .into_iter()
+        .chain(condition.success.as_ref().map(|success| format!("`{success}`")))
+        .chain(condition.failure.as_ref().map(|failure| format!("not `{failure}`")))
+        .chain(of_source.map(|phrase| format!("{phrase} × source")))
+        .collect();
     if parts.is_empty() { String::new() } else { format!(", expected {}", parts.join(" and ")) }
 }

@@ -4,7 +4,8 @@ use serde_json::Number;
 
 use super::{ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name};
 use crate::oam::batch_gates::{
-    Condition, Metric, PLACEHOLDERS, Provider, fill_in, json_pointer, unknown_placeholder,
+    Bounds, Condition, Metric, PLACEHOLDERS, Provider, fill_in, json_pointer, placeholders,
+    unknown_placeholder,
 };
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::walk::{At, Object, Walk};
@@ -58,6 +59,7 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
             "inconclusiveLimit",
             "consecutiveErrorLimit",
             "metricsRange",
+            "baselineRange",
             "provider",
         ],
         Form::Canary => &["name", "interval", "metricsRange", "provider"],
@@ -73,16 +75,28 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
         |name: &str, least: u32| optional(&object, name, |at| walk.integer(at, least..=MOST, "an integer"));
     let (count, failure_limit) = (number("count", 1), number("failureLimit", 0));
     let (inconclusive_limit, errors) = (number("inconclusiveLimit", 0), number("consecutiveErrorLimit", 0));
+    let baseline = optional(&object, "baselineRange", |at| read_bounds(walk, at));
     let condition = read_condition(walk, &object, form);
     let provider = walk
         .required(&object, "provider", "one of `prometheus`, `web`, `exec`")
         .and_then(|at| read_provider(walk, &at));
+    if let (Some(at), Some(provider)) = (object.get("baselineRange"), &provider)
+        && !provider.texts().any(|text| placeholders(text).any(|name| name == "revision"))
+    {
+        walk.refuse_with(
+            &at,
+            "the provider measures the same for the target and the source",
+            "name `{{revision}}` in its query, address or arguments: it is filled in with the one and the other",
+        );
+        return None;
+    }
     Some(Metric {
         name: name?,
         initial_delay_seconds: initial_delay?.unwrap_or(0),
         interval_seconds: interval?.unwrap_or(INTERVAL_SECONDS).max(1),
         count: count?.unwrap_or(1),
         condition: condition?,
+        baseline: baseline?,
         failure_limit: failure_limit?.unwrap_or(0),
         inconclusive_limit: inconclusive_limit?.unwrap_or(0),
         consecutive_error_limit: errors?.unwrap_or(CONSECUTIVE_ERROR_LIMIT),
@@ -91,24 +105,33 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
 }
 
 fn read_condition(walk: &mut Walk<'_>, object: &Object<'_>, form: Form) -> Option<Condition> {
-    let (mut min, mut max) = (Some(None), Some(None));
-    if let Some(at) = object.get("metricsRange") {
-        let range = walk.object_of(&at, &["min", "max"], |_| None)?;
-        min = optional(&range, "min", |at| read_bound(walk, at));
-        max = optional(&range, "max", |at| read_bound(walk, at));
-    }
+    let range = optional(object, "metricsRange", |at| read_bounds(walk, at));
     let success = optional(object, "successCondition", |at| read_expression(walk, at));
     let failure = optional(object, "failureCondition", |at| read_expression(walk, at));
-    let condition = Condition { min: min?, max: max?, success: success?, failure: failure? };
-    if condition == Condition::default() {
+    let condition = Condition { range: range?.unwrap_or_default(), success: success?, failure: failure? };
+    if condition == Condition::default() && object.get("baselineRange").is_none() {
         let expected = match form {
-            Form::Analysis => "missing one of `successCondition`, `failureCondition`, `metricsRange`",
+            Form::Analysis => {
+                "missing one of `successCondition`, `failureCondition`, `metricsRange`, `baselineRange`"
+            }
             Form::Canary => "missing `metricsRange` with `min` or `max`",
         };
         walk.refuse(&object.at, expected);
         return None;
     }
     Some(condition)
+}
+
+fn read_bounds(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Bounds> {
+    let range = walk.object_of(at, &["min", "max"], |_| None)?;
+    let min = optional(&range, "min", |at| read_bound(walk, at));
+    let max = optional(&range, "max", |at| read_bound(walk, at));
+    let bounds = Bounds { min: min?, max: max? };
+    if bounds.is_empty() {
+        walk.refuse(at, "missing one of `min`, `max`");
+        return None;
+    }
+    Some(bounds)
 }
 
 /// A bound, which the original takes as a number or as text.
