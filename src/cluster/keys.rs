@@ -16,6 +16,8 @@ pub const APPLIED: &str = "batch-rollout.dev/applied";
 pub const KEPT: &str = "batch-rollout.dev/kept";
 /// In the selector of a Service that has been created and not yet opened: no pod has this label.
 pub const INERT: &str = "batch-rollout.dev/inert";
+/// On the Jobs of smoke tests, a label: the component.
+pub const SMOKE_TEST: &str = "batch-rollout.dev/smoke-test";
 /// The name of this program's writes in `metadata.managedFields`.
 pub const FIELD_MANAGER: &str = "rollout";
 

@@ -33,6 +33,7 @@ pub mod revision_store;
 pub mod served_kind;
 pub mod service;
 pub mod session;
+pub mod smoke_job;
 pub mod status_mirror;
 mod watch_loop;
 pub mod workload;

@@ -27,6 +27,8 @@ pub enum RightPurpose {
     Workloads(WorkloadKind),
     /// Runs that expose ports need them.
     Services,
+    /// Runs with smoke tests need them.
+    SmokeTests,
     /// A run says with them why a batch is late.
     Diagnosis,
     /// A run foresees with them what would stop it.
@@ -142,6 +144,12 @@ static TABLE: &[RightRow] = &[
         ..row(RightPurpose::Services, "", &["services"])
     },
     RightRow {
+        verbs: &["get", "list", "create", "delete"],
+        others: &[(Operation::Plan, &["create"])],
+        note: "only for smoke tests",
+        ..row(RightPurpose::SmokeTests, "batch", &["jobs"])
+    },
+    RightRow {
         optional: &["list"],
         note: "to explain why a batch is late",
         ..row(RightPurpose::Diagnosis, "", &["pods", "events"])
@@ -214,11 +222,12 @@ pub fn used_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>
 pub fn rights_of_run(
     operation: Operation,
     kinds: &BTreeSet<WorkloadKind>,
-    exposes: Option<RightPurpose>,
-) -> impl Iterator<Item = Right<'static>> + use<> {
+    besides: impl IntoIterator<Item = RightPurpose>,
+) -> impl Iterator<Item = Right<'static>> {
     let workloads: Vec<RightPurpose> = kinds.iter().copied().map(RightPurpose::Workloads).collect();
-    let rights = workloads.into_iter().chain([RightPurpose::Runs]).chain(exposes).flat_map(required_rights);
-    rights.filter(move |right| operation != Operation::Rerun || !is_for_manifests(*right))
+    let rights = workloads.into_iter().chain([RightPurpose::Runs]).chain(besides).flat_map(required_rights);
+    let rights: Vec<Right<'static>> = rights.collect();
+    rights.into_iter().filter(move |right| operation != Operation::Rerun || !is_for_manifests(*right))
 }
 
 /// Whether only a run of a manifest needs it: it records revisions.

@@ -142,7 +142,10 @@ impl<'a> ApplicationRun<'a> {
     pub async fn check_rights(&self, components: &[PreparedComponent]) -> Result<AccessReview<'a>, Rejected> {
         let (request, kinds) = (self.request, self.request.kinds());
         let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
+        let has_smoke_tests =
+            components.iter().any(|prepared| prepared.desired.gates.all_smoke_tests().next().is_some());
         let exposes = is_touched.then_some(RightPurpose::Services);
+        let besides = exposes.into_iter().chain(has_smoke_tests.then_some(RightPurpose::SmokeTests));
         let access = AccessReview::load(&self.context.session, &request.namespace).await?;
         let removes = components
             .iter()
@@ -150,7 +153,7 @@ impl<'a> ApplicationRun<'a> {
             .any(|change| matches!(change, Change::Remove(_)));
         let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
         let mut rights: Vec<Right<'_>> =
-            permissions::rights_of_run(request.operation(), &kinds, exposes).chain(removal).collect();
+            permissions::rights_of_run(request.operation(), &kinds, besides).chain(removal).collect();
         for right in components.iter().flat_map(PreparedComponent::rights_on_objects) {
             if !rights.contains(&right) {
                 rights.push(right);

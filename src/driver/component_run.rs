@@ -107,6 +107,8 @@ pub struct ComponentRun<'a> {
     is_target_recorded: bool,
     /// The gates between batches that it stands at.
     gate_visit: Option<GateVisit>,
+    /// Whether Jobs of smoke tests that another process has left were removed.
+    has_swept_smoke_jobs: bool,
 }
 
 /// What became of the components that one depends on.
@@ -205,6 +207,7 @@ impl<'a> ComponentRun<'a> {
             gate_wait: None,
             is_target_recorded: false,
             gate_visit: None,
+            has_swept_smoke_jobs: false,
         }
     }
 

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use crate::oam::smoke_test::SmokeTest;
+
 /// The gates of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -19,6 +21,9 @@ pub struct BatchGates {
     /// How long each batch must stay ready, in seconds; 0 is not at all.
     #[serde(skip_serializing_if = "is_zero")]
     pub soak_seconds: u64,
+    /// Jobs that run before or after each batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub smoke_tests: Vec<SmokeTest>,
     /// What is measured after each batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
@@ -40,6 +45,9 @@ pub struct OneBatchGates {
     /// How long it must stay ready, in seconds; `None` is as long as each batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soak_seconds: Option<u64>,
+    /// Jobs that run before or after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub smoke_tests: Vec<SmokeTest>,
     /// What is measured after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
@@ -68,6 +76,11 @@ impl BatchGates {
             what.map(|what| format!("metric `{}` {what}", metric.name))
         };
         hooks.filter_map(of_hook).chain(metrics.filter_map(of_metric)).next()
+    }
+
+    /// The smoke tests of the run and of single batches.
+    pub fn all_smoke_tests(&self) -> impl Iterator<Item = &SmokeTest> {
+        self.smoke_tests.iter().chain(self.batches.values().flat_map(|batch| &batch.smoke_tests))
     }
 
     /// Whether there is none.

@@ -2,8 +2,10 @@
 //!
 //! A workload becomes a component of the type that fits. What the type has no properties for becomes traits, at last
 //! patches; the objects that are no workload become a `k8s-objects` component. Each component is rendered and compared
-//! with the object that it comes from: what differs is reported.
+//! with the object that it comes from: what differs is reported. AnalysisTemplates of Argo Rollouts become gates of the
+//! `rollout` trait.
 
+mod analysis;
 mod difference;
 mod normal;
 mod service;
@@ -15,10 +17,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::oam::apply_order::apply_rank;
+use crate::oam::convert::analysis::{ConvertedAnalysis, is_analysis_template};
 use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
 use crate::oam::convert::normal::{cleaned, without_server_fields};
 use crate::oam::convert::workload::{fit, further_traits, template};
-use crate::oam::convert::write::{WrittenComponent, written};
+use crate::oam::convert::write::{WrittenComponent, written, written_gates};
 use crate::oam::manifest::{Source, names, parse_manifest};
 use crate::oam::render::render_objects;
 
@@ -53,8 +56,21 @@ pub fn convert(
     release: ConvertedRelease,
 ) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
-    let wanted = objects.iter().filter(|object| is_wanted(object, &mut comments));
-    let conversion = Conversion::new(wanted.map(without_server_fields).collect(), name, release)?;
+    let (templates, objects): (Vec<&Value>, Vec<&Value>) =
+        objects.iter().partition(|object| is_analysis_template(object));
+    let analysis = ConvertedAnalysis::of(templates.into_iter());
+    comments.extend(analysis.comments.iter().cloned());
+    if objects.is_empty() && !analysis.is_empty() {
+        return Ok(written_gates(&comments, &analysis.properties()));
+    }
+    if !analysis.is_empty() && release == ConvertedRelease::Whole {
+        comments.push(
+            "AnalysisTemplates become gates of the `rollout` trait: convert with `--rollout`".to_owned(),
+        );
+    }
+    let wanted = objects.into_iter().filter(|object| is_wanted(object, &mut comments));
+    let given = wanted.map(without_server_fields).collect();
+    let conversion = Conversion { gates: analysis.properties(), ..Conversion::new(given, name, release)? };
     Ok(conversion.carried_out(comments))
 }
 
@@ -98,6 +114,8 @@ struct Conversion {
     /// The same objects as they are compared.
     objects: Vec<Value>,
     release: ConvertedRelease,
+    /// Gates between the batches, as properties of the `rollout` trait.
+    gates: Map<String, Value>,
 }
 
 impl Conversion {
@@ -143,7 +161,7 @@ impl Conversion {
             }
         }
         let objects = given.iter().map(cleaned).collect();
-        Ok(Self { name, namespace, labels, given, objects, release })
+        Ok(Self { name, namespace, labels, given, objects, release, gates: Map::new() })
     }
 
     fn carried_out(self, mut comments: Vec<String>) -> String {
@@ -304,10 +322,15 @@ impl Conversion {
         let mut rolled_out = component.clone();
         rolled_out.traits.retain(|(kind, _)| *kind != "scaler");
         rolled_out.traits.push(("rollout", json!({"targetSize": replicas})));
-        match self.parsed(&rolled_out) {
-            Ok(_) => *component = rolled_out,
-            Err(reason) => component.comments.push(format!("not rolled out in batches: {reason}")),
+        if let Err(reason) = self.parsed(&rolled_out) {
+            component.comments.push(format!("not rolled out in batches: {reason}"));
+            return;
         }
+        // Gates stay as they are: where an argument has no value yet, a user replaces it.
+        for (_, properties) in rolled_out.traits.iter_mut().filter(|(kind, _)| *kind == "rollout") {
+            properties.as_object_mut().into_iter().for_each(|fields| fields.extend(self.gates.clone()));
+        }
+        *component = rolled_out;
     }
 
     /// Where the component differs from its objects once it is rendered.

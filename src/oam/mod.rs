@@ -18,5 +18,6 @@ pub mod quantity;
 pub mod render;
 pub mod revision;
 pub mod schema;
+pub mod smoke_test;
 pub mod traits;
 pub mod workflow;

@@ -59,6 +59,7 @@ struct Needs {
     /// The kinds that components run as.
     kinds: BTreeSet<WorkloadKind>,
     has_services: bool,
+    has_smoke_tests: bool,
     objects: Vec<ObjectRights>,
 }
 
@@ -76,6 +77,7 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
             RightPurpose::Runs | RightPurpose::Diagnosis | RightPurpose::Checks => needs.is_home,
             RightPurpose::Workloads(kind) => is_any || needs.kinds.contains(&kind),
             RightPurpose::Services => is_any || needs.has_services,
+            RightPurpose::SmokeTests => is_any || needs.has_smoke_tests,
             RightPurpose::Views => needs.is_home && request.views == Views::Shown,
         };
         let metadata = place.metadata(name);
@@ -114,6 +116,8 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
             of_home.kinds.insert(component.kind.workload().unwrap_or_default());
             of_home.has_services |=
                 !services::render_services(application, component, rendered_in).is_empty();
+            let gates = component.rollout.as_ref().map(|rollout| &rollout.gates);
+            of_home.has_smoke_tests |= gates.is_some_and(|gates| gates.all_smoke_tests().next().is_some());
             let objects = match component.rollout {
                 Some(_) => render_trait_objects(application, component, rendered_in),
                 None => render_objects(application, component, rendered_in, ""),

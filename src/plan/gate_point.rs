@@ -3,8 +3,8 @@
 //! | point | gates, in order |
 //! |---|---|
 //! | start | hooks of type `initialize-rollout` |
-//! | before a batch | the window, hooks of type `pre-batch-rollout` |
-//! | after a batch | the soak time, all metrics at once, hooks of type `post-batch-rollout` |
+//! | before a batch | the window, smoke tests of that side, hooks of type `pre-batch-rollout` |
+//! | after a batch | the soak time, smoke tests of that side, all metrics at once, hooks of type `post-batch-rollout` |
 //! | end | hooks of type `finalize-rollout` |
 //!
 //! Points are passed in order. What is recorded of a run is how many it has passed: a gate under way is begun again by the
@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::oam::batch_gates::{BatchGates, Hook, HookType, Metric, Window};
+use crate::oam::smoke_test::{BatchSide, SmokeTest};
 use crate::plan::action::Action;
 use crate::plan::phrase;
 use crate::plan::run::RunSpec;
@@ -40,6 +41,8 @@ pub enum BatchGate<'a> {
     Hook(&'a Hook),
     /// Seconds for which the batch has to stay ready.
     Soak(u64),
+    /// A Job that has to succeed.
+    SmokeTest(&'a SmokeTest),
     /// Something to measure.
     Metric(&'a Metric),
 }
@@ -56,6 +59,7 @@ impl BatchGate<'_> {
             Self::Window(window) => format!("wait for the window {}", phrase::window(window)),
             Self::Hook(hook) => format!("call hook `{}`", hook.name),
             Self::Soak(seconds) => format!("stay ready for {}", time(*seconds)),
+            Self::SmokeTest(test) => format!("run smoke test `{}`", test.name),
             Self::Metric(Metric { name, count: 1, .. }) => format!("measure `{name}`"),
             Self::Metric(Metric { name, count, interval_seconds, .. }) => {
                 format!("measure `{name}`, {count} times, every {}", time(*interval_seconds))
@@ -201,12 +205,20 @@ pub fn gates_at(gates: &BatchGates, point: GatePoint) -> Vec<BatchGate<'_>> {
         let all = gates.hooks.iter().chain(single);
         all.filter(move |hook| hook.hook_type == of_type).map(BatchGate::Hook)
     };
+    let smoke_tests = |side: BatchSide, batch: usize| {
+        let single = of_batch(batch).into_iter().flat_map(|batch| &batch.smoke_tests);
+        let all = gates.smoke_tests.iter().chain(single);
+        all.filter(move |test| test.when == side).map(BatchGate::SmokeTest)
+    };
     match point {
         GatePoint::Start => hooks(HookType::InitializeRollout, None).collect(),
         GatePoint::End => hooks(HookType::FinalizeRollout, None).collect(),
         GatePoint::Before(batch) => {
             let window = gates.window.iter().map(BatchGate::Window);
-            window.chain(hooks(HookType::PreBatchRollout, Some(batch))).collect()
+            window
+                .chain(smoke_tests(BatchSide::Before, batch))
+                .chain(hooks(HookType::PreBatchRollout, Some(batch)))
+                .collect()
         }
         GatePoint::After(batch) => {
             let single = of_batch(batch);
@@ -215,6 +227,7 @@ pub fn gates_at(gates: &BatchGates, point: GatePoint) -> Vec<BatchGate<'_>> {
             (soak > 0)
                 .then_some(BatchGate::Soak(soak))
                 .into_iter()
+                .chain(smoke_tests(BatchSide::After, batch))
                 .chain(metrics.map(BatchGate::Metric))
                 .chain(hooks(HookType::PostBatchRollout, Some(batch)))
                 .collect()
@@ -233,9 +246,14 @@ pub fn due_point(spec: &RunSpec, passed: u32, action: &Action) -> Option<GatePoi
         Action::Finish => GatePoint::End,
         Action::Wait { .. } => return None,
     };
-    (passed..=last.ordinal(spec))
-        .map(|ordinal| GatePoint::at(ordinal, spec))
+    points_from(spec, passed)
+        .take_while(|point| point.ordinal(spec) <= last.ordinal(spec))
         .find(|point| !gates_at(&spec.gates, *point).is_empty())
+}
+
+/// The points of a run from one on, in order.
+pub fn points_from(spec: &RunSpec, ordinal: u32) -> impl Iterator<Item = GatePoint> {
+    (ordinal..=GatePoint::End.ordinal(spec)).map(|ordinal| GatePoint::at(ordinal, spec))
 }
 
 /// Where the gates of a run begin that resumes another with the same end.
@@ -345,7 +363,7 @@ mod tests {
         let single = OneBatchGates {
             hooks: vec![hook(HookType::PostBatchRollout)],
             soak_seconds: Some(0),
-            metrics: Vec::new(),
+            ..OneBatchGates::default()
         };
         let gates = BatchGates {
             hooks: vec![hook(HookType::PostBatchRollout)],

@@ -14,5 +14,6 @@ mod foreign_workloads;
 mod lost_records;
 mod rollback;
 mod siblings;
+mod smoke_tests;
 mod stale_decisions;
 mod transitions;

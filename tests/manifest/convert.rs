@@ -206,3 +206,74 @@ fn texts_are_quoted_where_they_would_read_as_something_else() {
     let rendered = render_objects(&application, &application.components[0], "prod", "");
     assert_eq!(rendered[0]["data"], given[0]["data"], "{text}");
 }
+
+/// A template with an argument that has a value and one that has none, and a metric of each kind of provider.
+const TEMPLATE: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: errors}
+spec:
+  args: [{name: service}, {name: prometheus, value: 'http://prometheus:9090'}]
+  metrics:
+    - name: rate
+      interval: 5m
+      count: "3"
+      failureLimit: 1
+      successCondition: result[0] < 0.05
+      provider:
+        prometheus: {address: '{{args.prometheus}}', timeout: 40, query: 'rate(errors{service="{{args.service}}"}[5m])'}
+    - name: page
+      successCondition: result.ok
+      provider: {web: {url: 'http://web/', jsonBody: {a: 1}, jsonPath: '{$.data}'}}
+    - name: ping
+      provider: {job: {spec: {backoffLimit: 1, template: {spec: {restartPolicy: Never, containers: [{name: t, image: curl}]}}}}}
+    - name: cpu
+      interval: 1m
+      provider: {datadog: {query: cpu}}
+"#;
+
+#[test]
+fn an_analysis_template_becomes_gates() {
+    let gates = r#"# For the properties of a `rollout` trait, beside `targetSize`.
+# AnalysisTemplate errors: replace `{{args.service}}` by values; `{{revision}}`, `{{component}}` and `{{namespace}}` are filled in
+# metric rate: `prometheus.timeout` left out
+# metric cpu: left out, as provider datadog is not supported: ask it with `web` or `exec`
+analysis:
+  - name: rate
+    count: 3
+    failureLimit: 1
+    interval: "5m"
+    provider:
+      prometheus:
+        address: http://prometheus:9090
+        query: "rate(errors{service=\"{{args.service}}\"}[5m])"
+    successCondition: "result[0] < 0.05"
+  - name: page
+    provider:
+      web:
+        body: "{\"a\":1}"
+        jsonPath: "{$.data}"
+        url: http://web/
+    successCondition: result.ok
+smokeTests:
+  - name: ping
+    spec:
+      backoffLimit: 1
+      template:
+        spec:
+          containers:
+            - name: t
+              image: curl
+          restartPolicy: Never
+"#;
+    assert_eq!(converted(TEMPLATE), gates);
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 4\n  selector: \
+         {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'web:1'}]}\n";
+    let both = format!("{deployment}---\n{}", TEMPLATE.replace("{{args.service}}", "web"));
+    let application = converted_as(&both, ConvertedRelease::Batches);
+    let parsed = parse_manifest(&[source("app.yaml", &application)]);
+    let parsed = parsed.unwrap_or_else(|errors| panic!("{errors}\n{application}"));
+    let gates = &parsed[0].components[0].rollout.as_ref().unwrap().gates;
+    assert_eq!((gates.metrics.len(), gates.smoke_tests.len()), (2, 1), "{application}");
+    assert!(converted(&both).contains("convert with `--rollout`"));
+}

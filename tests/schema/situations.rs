@@ -247,7 +247,8 @@ fn measured(schemas: &Schemas) {
         checked_env.look();
     }
     // Closed today, whatever day it is until midnight passes.
-    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72)).strftime("%a");
+    let now = rollout::cluster::clock::Clock::system().now();
+    let day = (now + jiff::SignedDuration::from_hours(72)).strftime("%a");
     let window =
         format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: hold}}");
     let closed = component("web", 2, 2).batches(&["1", "1"]).rollout(&window);

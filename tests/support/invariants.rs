@@ -48,6 +48,7 @@ fn hands_off(change: &Change) -> Result<(), String> {
         | "clonesets"
         | "statefulsets"
         | "configmaps"
+        | "jobs"
         | "controllerrevisions"
         | "services"
         | "ingresses"
@@ -266,6 +267,11 @@ fn deed(change: &Change) -> Option<String> {
             if change.verb != Verb::Delete && content(before) == content(after) =>
         {
             None
+        }
+        // Its name ends in a hash of when the run started.
+        ("jobs", before, _) => {
+            let deed = if before.is_none() { "made" } else { "deleted" };
+            Some(format!("{} {deed} (jobs)", name.rsplit_once('-').map_or(name.as_str(), |(test, _)| test)))
         }
         (kind, None, Some(_)) => Some(format!("{name} made ({kind})")),
         (kind, Some(_), _) if change.verb == Verb::Delete => Some(format!("{name} deleted ({kind})")),

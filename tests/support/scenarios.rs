@@ -12,6 +12,9 @@ const SOAK: &str = "soak: 20s";
 
 const METRIC: &str = "analysis: [{name: errors, interval: 5s, count: 2, metricsRange: {max: 1}, provider: {exec: {command: [errors]}}}]";
 
+const SMOKE_TESTS: &str = "smokeTests: [{name: ping, when: before, spec: {template: {spec: {containers: \
+     [{name: ping, image: 'curl:1'}]}}}}]";
+
 const HOOKS: &str = "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
      {type: pre-batch-rollout, name: before, url: 'http://hooks/before'}, \
      {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
@@ -128,6 +131,12 @@ pub(crate) fn of_deployments() -> Vec<Scenario> {
         )
         .with_errors()
         .dying_twice(12),
+        scenario(
+            "smoke_tested",
+            [Apply(vec![web(1, 2)])],
+            [web(2, 2).batches(&["1", "1"]).rollout(SMOKE_TESTS)],
+        )
+        .with_errors(),
         scenario("tolerant", [Apply(vec![web(1, 4)])], [web(2, 4).batches(&["2", "2"]).max_unavailable(1)]),
     ]
 }

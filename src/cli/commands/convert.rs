@@ -11,7 +11,8 @@ use crate::ops::convert::{self, ConvertedRelease};
 ///
 /// Reads YAML or JSON, also lists and the output of `helm template` and `kustomize build`. Workloads become components
 /// of the type that fits, with traits for what the type has no properties for; other objects become a `k8s-objects`
-/// component. Comments say what could not be carried over. Sends nothing.
+/// component. AnalysisTemplates of Argo Rollouts become gates of the `rollout` trait; alone, they become the properties to
+/// put there. Comments say what could not be carried over. Sends nothing.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {
@@ -32,7 +33,8 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout convert deployment.yaml service.yaml --rollout
   $ kubectl get deploy,service web -o yaml | rollout convert - > app.yaml
-  $ helm template shop ./chart | rollout convert - --name shop";
+  $ helm template shop ./chart | rollout convert - --name shop
+  $ kubectl get deploy/web analysistemplate/errors -o yaml | rollout convert - --rollout";
 
 /// Runs the command.
 ///

@@ -61,7 +61,8 @@ const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 impl PodProblem {
     /// Why this pod is not ready.
-    pub(super) fn of(pod: &Pod) -> Self {
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
         let blamed = status.and_then(FaultyContainer::of);
         let (phase, message) = match (&blamed, status) {

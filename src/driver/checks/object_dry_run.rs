@@ -10,12 +10,14 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
 use crate::cluster::service;
 use crate::cluster::session::Session;
+use crate::cluster::smoke_job::{SmokeJobOwner, dry_run_smoke_job, smoke_job_body};
 use crate::driver::component_run::objects::{conflict_failure, may_take};
 use crate::driver::component_services::other_revisions;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
+use crate::oam::smoke_test::{smoke_job_name, smoke_job_spec};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
@@ -36,7 +38,11 @@ pub async fn dry_run_objects(
     let is_premature = creates("Namespace") || creates("CustomResourceDefinition");
     let pending = objects().filter(|one| !one.before.as_ref().is_some_and(|live| one.is_same(live)));
     let judged = pending.map(|object| dry_run(session, object, epoch));
-    let (judged, services) = tokio::join!(join_all(judged), dry_run_services(session, prepared, observed));
+    let (judged, services, smoke_tests) = tokio::join!(
+        join_all(judged),
+        dry_run_services(session, prepared, observed),
+        dry_run_smoke_tests(session, prepared)
+    );
     for judged in judged {
         match judged {
             Err(DryRunError::Cluster(ClusterError::NotFound(_))) if is_premature => {}
@@ -45,7 +51,31 @@ pub async fn dry_run_objects(
             Ok(()) => {}
         }
     }
+    smoke_tests?;
     services.map_err(refusal)
+}
+
+/// Tries the Jobs of the smoke tests.
+async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
+    for test in prepared.desired.gates.all_smoke_tests() {
+        let (name, spec) =
+            (smoke_job_name(&prepared.component, &test.name, ""), smoke_job_spec(test, &Vec::new()));
+        let owner = SmokeJobOwner {
+            application: &prepared.application,
+            component: &prepared.component,
+            record: prepared.record.as_ref(),
+        };
+        let job = smoke_job_body(&name, owner, &spec);
+        match dry_run_smoke_job(session, &prepared.namespace, &job).await {
+            Ok(()) => {}
+            Err(error) => {
+                let failure = refusal(error);
+                let reason = format!("smoke test `{}`: {}", test.name, failure.reason);
+                return Err(Failure { reason, ..failure });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the server has said of an object.

@@ -1,4 +1,4 @@
-//! The gates between the batches: hooks are called, metrics measured, and time passes.
+//! The gates between the batches: hooks are called, smoke tests run, metrics measured, and time passes.
 //!
 //! A gate is part of the run's turn: after every change of the component, the planner decides again whether the batch still
 //! is ready. What a point has led to is recorded when all its gates are passed, so a process that resumes the run begins
@@ -6,6 +6,7 @@
 
 mod hooks;
 mod metrics;
+mod smoke_tests;
 
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ impl ComponentRun<'_> {
         let Some(probe) = self.context.probe.clone().filter(|_| !run.spec.gates.is_empty()) else {
             return Ok(GateTurn::Open);
         };
+        self.sweep_smoke_jobs(&run.spec, &run.gates).await?;
         let now = self.context.session.clock().moment();
         let Some(point) = due_point(&run.spec, run.gates.passed, action) else {
             // A pod that becomes unready restarts the soak time.
@@ -95,9 +97,10 @@ impl ComponentRun<'_> {
         let gates = gates_at(&run.spec.gates, point);
         let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate);
         match gates.get(at) {
-            None => self.leave_point(point, &run.spec).await.map(|()| GateTurn::Again),
+            None => self.leave_point(point, &run.spec, &gates).await.map(|()| GateTurn::Again),
             Some(BatchGate::Window(window)) => self.window_turn(observed, point, window).await,
             Some(BatchGate::Soak(seconds)) => self.soak_turn(observed, point, *seconds).await,
+            Some(BatchGate::SmokeTest(test)) => self.smoke_turn(observed, point, test).await,
             Some(BatchGate::Hook(hook)) => self.hook_turn(&*probe, observed, point, hook).await,
             Some(BatchGate::Metric(_)) => {
                 let is_metric = |gate: &&BatchGate<'_>| matches!(gate, BatchGate::Metric(_));
@@ -106,7 +109,10 @@ impl ComponentRun<'_> {
                     .take_while(is_metric)
                     .filter_map(|gate| match gate {
                         BatchGate::Metric(metric) => Some(*metric),
-                        BatchGate::Window(_) | BatchGate::Soak(_) | BatchGate::Hook(_) => None,
+                        BatchGate::Window(_)
+                        | BatchGate::Soak(_)
+                        | BatchGate::SmokeTest(_)
+                        | BatchGate::Hook(_) => None,
                     })
                     .collect();
                 self.metrics_turn(&*probe, observed, point, &metrics).await
@@ -115,7 +121,12 @@ impl ComponentRun<'_> {
     }
 
     /// Records that all gates of a point are passed.
-    async fn leave_point(&mut self, point: GatePoint, spec: &RunSpec) -> Result<(), Failure> {
+    async fn leave_point(
+        &mut self,
+        point: GatePoint,
+        spec: &RunSpec,
+        gates: &[BatchGate<'_>],
+    ) -> Result<(), Failure> {
         let passed = point.ordinal(spec).saturating_add(1);
         self.amend(|run| {
             if run.gates.passed < passed {
@@ -124,6 +135,9 @@ impl ComponentRun<'_> {
             run.gates.held_at = None;
         })
         .await?;
+        for name in self.smoke_jobs(spec, point, gates) {
+            self.remove_smoke_job(&name).await?;
+        }
         (self.gate_visit, self.gate_wait) = (None, None);
         self.emit(EventKind::GatePassed { point: point.phrase(spec.batches.len()) });
         Ok(())

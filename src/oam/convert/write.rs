@@ -61,6 +61,14 @@ pub(super) fn written(
     text
 }
 
+/// Gates of a `rollout` trait alone.
+pub(super) fn written_gates(comments: &[String], gates: &Map<String, Value>) -> String {
+    let mut text = "# For the properties of a `rollout` trait, beside `targetSize`.\n".to_owned();
+    write_comments(&mut text, "#", comments);
+    write_map(&mut text, "", gates);
+    text
+}
+
 fn write_comments(text: &mut String, start: &str, comments: &[String]) {
     for line in comments.iter().flat_map(|comment| comment.lines()) {
         let _ = writeln!(text, "{start} {line}");

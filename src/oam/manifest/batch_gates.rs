@@ -1,6 +1,7 @@
-//! The gates of the `rollout` trait: hooks, metrics, soak times and windows.
+//! The gates of the `rollout` trait: hooks, smoke tests, metrics, soak times and windows.
 
 mod metrics;
+mod smoke_tests;
 
 use std::collections::BTreeMap;
 
@@ -11,10 +12,12 @@ use crate::oam::manifest::names;
 use crate::oam::manifest::walk::{At, Object, Walk};
 
 /// The fields of the trait that are gates.
-pub(super) const OF_TRAIT: [&str; 5] = ["rolloutWebhooks", "canaryMetric", "analysis", "soak", "window"];
+pub(super) const OF_TRAIT: [&str; 6] =
+    ["rolloutWebhooks", "canaryMetric", "analysis", "smokeTests", "soak", "window"];
 
 /// The fields of a batch that are gates.
-pub(super) const OF_BATCH: [&str; 4] = ["batchRolloutWebhooks", "canaryMetric", "analysis", "soak"];
+pub(super) const OF_BATCH: [&str; 5] =
+    ["batchRolloutWebhooks", "canaryMetric", "analysis", "smokeTests", "soak"];
 
 const TYPES: [(&str, HookType); 4] = [
     ("initialize-rollout", HookType::InitializeRollout),
@@ -47,12 +50,14 @@ const DURATION: &str = "a duration such as `30s` or `1h30m`";
 /// Reads the gates of the trait, but for those of single batches.
 pub(super) fn read_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<BatchGates> {
     let hooks = read_hooks(walk, object, "rolloutWebhooks", &TYPES);
+    let smoke_tests = smoke_tests::read_smoke_tests(walk, object);
     let metrics = metrics::read_metrics(walk, object);
     let soak = optional(object, "soak", |at| read_duration(walk, at));
     let window = optional(object, "window", |at| read_window(walk, at));
     Some(BatchGates {
         hooks: hooks?,
         soak_seconds: soak?.unwrap_or(0),
+        smoke_tests: smoke_tests?,
         metrics: metrics?,
         window: window?,
         batches: BTreeMap::new(),
@@ -62,9 +67,10 @@ pub(super) fn read_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Bat
 /// Reads the gates of one batch.
 pub(super) fn read_batch_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<OneBatchGates> {
     let hooks = read_hooks(walk, object, "batchRolloutWebhooks", &OF_BATCH_TYPES);
+    let smoke_tests = smoke_tests::read_smoke_tests(walk, object);
     let metrics = metrics::read_metrics(walk, object);
     let soak = optional(object, "soak", |at| read_duration(walk, at));
-    Some(OneBatchGates { hooks: hooks?, soak_seconds: soak?, metrics: metrics? })
+    Some(OneBatchGates { hooks: hooks?, soak_seconds: soak?, smoke_tests: smoke_tests?, metrics: metrics? })
 }
 
 /// A field that may be absent: `Some(None)` then, and `None` where it is wrong.

@@ -1,4 +1,5 @@
-//! The gates of a rehearsal: those that the script answers, without the time that passes at them in the cluster.
+//! The gates of a rehearsal: smoke tests, and those that the script answers, without the time that passes at them in the
+//! cluster.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -101,6 +102,7 @@ fn scripted_gates(gates: &BatchGates, script: &GateScript) -> BatchGates {
         let gates = OneBatchGates {
             hooks: hooks(&batch.hooks),
             soak_seconds: None,
+            smoke_tests: batch.smoke_tests.clone(),
             metrics: metrics(&batch.metrics),
         };
         (*index, gates)
@@ -108,6 +110,7 @@ fn scripted_gates(gates: &BatchGates, script: &GateScript) -> BatchGates {
     BatchGates {
         hooks: hooks(&gates.hooks),
         soak_seconds: 0,
+        smoke_tests: gates.smoke_tests.clone(),
         metrics: metrics(&gates.metrics),
         window: None,
         batches: batches.collect(),

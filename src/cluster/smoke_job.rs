@@ -1,0 +1,227 @@
+//! The Jobs of smoke tests: starting them once, finding out how they ended, and removing them.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::core::Expression;
+use serde_json::{Value, json};
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::keys;
+use crate::cluster::pods::diagnosis::PodProblem;
+use crate::cluster::pods::tail_log;
+use crate::cluster::record_store::{StoredRecord, record_name};
+use crate::cluster::session::Session;
+use crate::oam::labels;
+
+/// The label that the Job controller gives the pods of a Job.
+const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+
+/// The Job of a smoke test, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmokeJob {
+    /// Its name.
+    pub name: String,
+    /// How it stands.
+    pub state: JobState,
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+/// How a Job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobState {
+    /// It has not ended.
+    Running,
+    /// It has succeeded.
+    Succeeded,
+    /// It has failed, and why.
+    Failed(String),
+    /// It is somebody else's.
+    Foreign,
+}
+
+/// What the Job of a smoke test belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct SmokeJobOwner<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The component.
+    pub component: &'a str,
+    /// The component's run record, where there is one: the Job goes with it.
+    pub record: Option<&'a StoredRecord>,
+}
+
+/// The body of a smoke test's Job. Its pods have the labels of the spec alone: those of the component would add them to
+/// its Services.
+#[must_use]
+pub fn smoke_job_body(name: &str, owner: SmokeJobOwner<'_>, spec: &Value) -> Value {
+    let SmokeJobOwner { application, component, record } = owner;
+    let owner = record.map(|record| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "name": record_name(component), "uid": record.uid()})
+    });
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "labels": {labels::NAME: application, keys::SMOKE_TEST: component},
+            "ownerReferences": owner.into_iter().collect::<Vec<Value>>(),
+        },
+        "spec": spec,
+    })
+}
+
+/// Has the server judge a Job; it keeps nothing.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn dry_run_smoke_job(session: &Session, namespace: &str, job: &Value) -> Result<(), ClusterError> {
+    let job = parse(job)?;
+    let api = session.api::<Job>(namespace);
+    let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
+    match session.read(|| api.create(&params, &job)).await {
+        Ok(_) | Err(ClusterError::AlreadyExists(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a Job.
+///
+/// # Errors
+/// See [`Session::request_once`].
+pub async fn create_smoke_job(session: &Session, namespace: &str, job: &Value) -> Result<(), ClusterError> {
+    let job = parse(job)?;
+    let params = PostParams { dry_run: false, field_manager: Some(keys::FIELD_MANAGER.into()) };
+    session.request_once(session.api::<Job>(namespace).create(&params, &job)).await.map(drop)
+}
+
+fn parse(job: &Value) -> Result<Job, ClusterError> {
+    serde_json::from_value(job.clone()).map_err(|error| {
+        ClusterError::Invalid(format!("the spec of the smoke test is not that of a Job: {error}"))
+    })
+}
+
+/// A component's Job of that name; `None` where there is none.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn find_smoke_job(
+    session: &Session,
+    namespace: &str,
+    component: &str,
+    name: &str,
+) -> Result<Option<SmokeJob>, ClusterError> {
+    let api = session.api::<Job>(namespace);
+    let found = session.read(|| api.get_opt(name)).await?;
+    Ok(found.map(|job| SmokeJob::of(&job, component)))
+}
+
+impl SmokeJob {
+    fn of(job: &Job, component: &str) -> Self {
+        let is_own = job.labels().get(keys::SMOKE_TEST).is_some_and(|of| of == component);
+        Self {
+            name: job.name_any(),
+            state: if is_own { state(job) } else { JobState::Foreign },
+            uid: job.uid(),
+            resource_version: job.resource_version(),
+        }
+    }
+}
+
+/// The conditions are those of `batch/v1`: a Job that has ended has one of the two.
+fn state(job: &Job) -> JobState {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut held = conditions.filter(|condition| condition.status == "True");
+    let ended = held.find(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"));
+    match ended {
+        None => JobState::Running,
+        Some(condition) if condition.type_ == "Complete" => JobState::Succeeded,
+        Some(condition) => {
+            let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+            let parts = [text(&condition.reason), text(&condition.message)];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            JobState::Failed(parts.join(": "))
+        }
+    }
+}
+
+/// Removes a Job exactly as it was read, with its pods; that it is gone already is no error.
+///
+/// # Errors
+/// See [`Session::request_once`].
+pub async fn delete_smoke_job(
+    session: &Session,
+    namespace: &str,
+    job: &SmokeJob,
+) -> Result<(), ClusterError> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: job.uid.clone(),
+            resource_version: job.resource_version.clone(),
+        }),
+        ..DeleteParams::background()
+    };
+    match session.request_once(session.api::<Job>(namespace).delete(&job.name, &params)).await {
+        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// All Jobs of a component's smoke tests.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn list_smoke_jobs(
+    session: &Session,
+    namespace: &str,
+    component: &str,
+) -> Result<Vec<SmokeJob>, ClusterError> {
+    let api = session.api::<Job>(namespace);
+    let selector = Expression::Equal(keys::SMOKE_TEST.to_owned(), component.to_owned());
+    let params = ListParams::default().labels_from(&selector.into());
+    let list = session.read(|| api.list(&params)).await?;
+    Ok(list.items.iter().map(|job| SmokeJob::of(job, component)).collect())
+}
+
+/// Why a Job does not succeed, as its pods say it, with the last lines of a log. It is a courtesy: where they cannot be
+/// read, there are none.
+pub async fn explain_smoke_job(session: &Session, namespace: &str, name: &str, lines: u32) -> Vec<String> {
+    let Ok(pods) = pods_of(session, namespace, Expression::Equal(JOB_NAME.to_owned(), name.to_owned())).await
+    else {
+        return Vec::new();
+    };
+    let newest = pods.iter().max_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
+    let Some(problem) = newest.map(PodProblem::of) else { return Vec::new() };
+    let printed = tail_log(session, namespace, &problem, lines).await;
+    let first = format!("pod `{}`: {}", problem.pod, problem.reason);
+    let log = printed.iter().map(|line| format!("log of pod `{}`: {line}", problem.pod));
+    std::iter::once(first).chain(log).collect()
+}
+
+/// The addresses of a revision's pods that are ready, in order; none where they cannot be read.
+pub async fn revision_addresses(
+    session: &Session,
+    namespace: &str,
+    component: &str,
+    revision: &str,
+) -> Vec<String> {
+    let selector = Expression::Equal(labels::COMPONENT.to_owned(), component.to_owned());
+    let pods = pods_of(session, namespace, selector).await.unwrap_or_default();
+    let is_of = |pod: &&Pod| pod.labels().get(labels::REVISION).is_some_and(|of| of == revision);
+    let is_ready = |pod: &&Pod| {
+        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        pod.metadata.deletion_timestamp.is_none()
+            && conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
+    };
+    let ready = pods.iter().filter(is_of).filter(is_ready);
+    let mut addresses: Vec<String> = ready.filter_map(|pod| pod.status.as_ref()?.pod_ip.clone()).collect();
+    addresses.sort();
+    addresses
+}
+
+async fn pods_of(session: &Session, namespace: &str, selector: Expression) -> Result<Vec<Pod>, ClusterError> {
+    let params = ListParams::default().labels_from(&selector.into());
+    session.request_untracked(session.api::<Pod>(namespace).list(&params)).await.map(|list| list.items)
+}

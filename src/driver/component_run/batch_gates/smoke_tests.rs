@@ -1,0 +1,180 @@
+//! Smoke tests: a Job for each, started once and found again by its name.
+//!
+//! The Job stays until its point of the run is recorded as passed: a process that dies before that finds how it ended.
+//! Jobs that a dead process has left are removed when the run is resumed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::smoke_job::{
+    JobState, SmokeJobOwner, create_smoke_job, delete_smoke_job, explain_smoke_job, find_smoke_job,
+    list_smoke_jobs, revision_addresses, smoke_job_body,
+};
+use crate::driver::component_run::ComponentRun;
+use crate::driver::component_run::batch_gates::GateTurn;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::smoke_test::{SmokeTest, SmokeVariables, smoke_job_name, smoke_job_spec};
+use crate::plan::gate_point::{BatchGate, GatePlace, GatePoint, gates_at, points_from};
+use crate::plan::observed::Observed;
+use crate::plan::phrase::format_duration;
+use crate::plan::run::RunSpec;
+use crate::probe::GateValues;
+
+/// How often a Job under way is read.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
+impl ComponentRun<'_> {
+    /// Starts a smoke test, or waits for its end. There is as much time for it as for a batch.
+    pub(super) async fn smoke_turn(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        test: &SmokeTest,
+    ) -> Result<GateTurn, Failure> {
+        let Some(spec) = observed.record.as_ref().map(|record| record.run.spec.clone()) else {
+            return Ok(GateTurn::Open);
+        };
+        let clock = self.context.session.clock().clone();
+        let (now, on) = (clock.moment(), format!("smoke test `{}`", test.name));
+        let (due, since) = self.gate_visit.as_ref().map_or((now, now), |visit| (visit.due, visit.since));
+        if now < due {
+            self.wait_at_gate(observed, point, on, due.saturating_since(now)).await?;
+            return Ok(GateTurn::Again);
+        }
+        if let Some(visit) = &mut self.gate_visit {
+            visit.due = now.plus(READ_EVERY);
+        }
+        let (prepared, session) = (self.prepared, self.context.session.clone());
+        let name = self.smoke_job(&spec, point, test);
+        let place = point.phrase(spec.batches.len());
+        let found = find_smoke_job(&session, &prepared.namespace, &prepared.component, &name).await?;
+        let reason = match found.map(|job| job.state) {
+            None => {
+                self.start_smoke_test(observed, point, test, &name).await?;
+                return Ok(GateTurn::Again);
+            }
+            Some(JobState::Succeeded) => {
+                self.advance_gate(1);
+                return Ok(GateTurn::Again);
+            }
+            Some(JobState::Running) => {
+                let limit = self.context.limits.batch;
+                if since.after(limit).is_none_or(|deadline| clock.moment() < deadline) {
+                    return Ok(GateTurn::Again);
+                }
+                let limit = format_duration(limit.try_into().unwrap_or_default());
+                format!("{place}, {on} has not ended after {limit} (`--batch-timeout`)")
+            }
+            Some(JobState::Failed(reason)) => format!("{place}, {on} failed: {reason}"),
+            Some(JobState::Foreign) => {
+                let reason = format!("{place}, {on} cannot start: job `{name}` exists and is not its own");
+                return Err(Failure::new(FailureKind::GateFailed, reason).hint("delete or rename the job"));
+            }
+        };
+        let lines = self.context.limits.logs;
+        let evidence = explain_smoke_job(&session, &prepared.namespace, &name, lines).await;
+        self.remove_smoke_job(&name).await?;
+        Err(Failure { evidence, ..Failure::new(FailureKind::GateFailed, reason) })
+    }
+
+    /// The name of a test's Job. A run that resumes another keeps the time at which that started.
+    fn smoke_job(&self, spec: &RunSpec, point: GatePoint, test: &SmokeTest) -> String {
+        let started = self.record.as_ref().map(|stored| stored.record.run.started.to_string());
+        let (application, component) = (&self.prepared.application, &self.prepared.component);
+        let started = started.unwrap_or_default();
+        let key = format!("{application}/{component}/{started}/{}/{}", point.ordinal(spec), test.name);
+        smoke_job_name(component, &test.name, &key)
+    }
+
+    async fn start_smoke_test(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        test: &SmokeTest,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let (prepared, session) = (self.prepared, self.context.session.clone());
+        let Some(stored) = self.record.clone() else { return Ok(()) };
+        let revision = &stored.record.run.spec.target;
+        let addresses =
+            revision_addresses(&session, &prepared.namespace, &prepared.component, revision).await;
+        let mut variables = smoke_variables(&self.gate_values(observed, point));
+        variables.push(("ROLLOUT_ADDRESSES", addresses.join(",")));
+        let owner = SmokeJobOwner {
+            application: &prepared.application,
+            component: &prepared.component,
+            record: Some(&stored),
+        };
+        let job = smoke_job_body(name, owner, &smoke_job_spec(test, &variables));
+        self.await_lease().await?;
+        match create_smoke_job(&session, &prepared.namespace, &job).await {
+            // The next look finds it, also where it comes from a request that went unanswered.
+            Ok(()) | Err(ClusterError::AlreadyExists(_)) => Ok(()),
+            Err(error) => self.recover(error).await,
+        }
+    }
+
+    /// The names of the Jobs of a point.
+    pub(super) fn smoke_jobs(
+        &self,
+        spec: &RunSpec,
+        point: GatePoint,
+        gates: &[BatchGate<'_>],
+    ) -> BTreeSet<String> {
+        let name = |gate: &BatchGate<'_>| match gate {
+            BatchGate::SmokeTest(test) => Some(self.smoke_job(spec, point, test)),
+            BatchGate::Window(_) | BatchGate::Hook(_) | BatchGate::Soak(_) | BatchGate::Metric(_) => None,
+        };
+        gates.iter().filter_map(name).collect()
+    }
+
+    /// Removes the Jobs that a process has left at points that are passed, once.
+    pub(super) async fn sweep_smoke_jobs(
+        &mut self,
+        spec: &RunSpec,
+        place: &GatePlace,
+    ) -> Result<(), Failure> {
+        let is_needless = place.is_new() || spec.gates.all_smoke_tests().next().is_none();
+        if std::mem::replace(&mut self.has_swept_smoke_jobs, true) || is_needless {
+            return Ok(());
+        }
+        let (prepared, session) = (self.prepared, self.context.session.clone());
+        let ahead = points_from(spec, place.passed);
+        let kept: BTreeSet<String> =
+            ahead.flat_map(|point| self.smoke_jobs(spec, point, &gates_at(&spec.gates, point))).collect();
+        let found = list_smoke_jobs(&session, &prepared.namespace, &prepared.component).await?;
+        for job in found.iter().filter(|job| !kept.contains(&job.name)) {
+            self.remove_smoke_job(&job.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a Job, unless it is somebody else's.
+    pub(super) async fn remove_smoke_job(&mut self, name: &str) -> Result<(), Failure> {
+        let (prepared, session) = (self.prepared, self.context.session.clone());
+        loop {
+            let found = find_smoke_job(&session, &prepared.namespace, &prepared.component, name).await?;
+            let Some(job) = found.filter(|job| job.state != JobState::Foreign) else { return Ok(()) };
+            self.await_lease().await?;
+            match delete_smoke_job(&session, &prepared.namespace, &job).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.recover(error).await?,
+            }
+        }
+    }
+}
+
+/// What a test is told about its batch, but for the addresses of the pods.
+fn smoke_variables(values: &GateValues) -> SmokeVariables {
+    const NAMES: [(&str, &str); 6] = [
+        ("ROLLOUT_APPLICATION", "application"),
+        ("ROLLOUT_COMPONENT", "component"),
+        ("ROLLOUT_NAMESPACE", "namespace"),
+        ("ROLLOUT_REVISION", "revision"),
+        ("ROLLOUT_SOURCE", "source"),
+        ("ROLLOUT_BATCH", "batch"),
+    ];
+    let value = |name: &str| values.get(name).cloned().unwrap_or_default();
+    NAMES.into_iter().map(|(variable, name)| (variable, value(name))).collect()
+}
