@@ -84,6 +84,17 @@ impl CommandError {
         self
     }
 
+    /// The failure with what it is about before it.
+    #[must_use]
+    pub fn prefixed(mut self, subject: &str) -> Self {
+        // The kind of the error decides how a manifest's problems are printed, and those name their place.
+        if self.error.downcast_ref::<ManifestErrors>().is_none() {
+            let message = format!("{subject}: {}", self.error);
+            self.error = self.error.context(message);
+        }
+        self
+    }
+
     /// The exit code of this kind of failure.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

@@ -114,9 +114,14 @@ fn history_in(format: Format, said: &str) -> String {
         finished: None,
         message: Some(said()),
     };
-    let history =
-        History { component: said(), application: said(), revisions: vec![revision], runs: vec![run] };
-    history::render_history(&history, format, now())
+    let history = History {
+        cluster: None,
+        component: said(),
+        application: said(),
+        revisions: vec![revision],
+        runs: vec![run],
+    };
+    history::render_histories(&[history], format, now())
 }
 
 #[test]

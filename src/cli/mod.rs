@@ -9,6 +9,7 @@ pub mod connect;
 pub mod exit;
 pub mod failure;
 pub mod flags;
+pub mod fleet;
 pub mod hints;
 #[cfg(test)]
 mod hostile;

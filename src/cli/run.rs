@@ -14,6 +14,7 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Signal};
 use crate::cli::flags::args::{GlobalArgs, RunArgs, RunOutput};
 use crate::cli::flags::dry_run::DryRunPlan;
+use crate::cli::fleet::Cluster;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::hints::rewriter::{HintRewriter, Reach};
 use crate::cli::terminal::signals::{Ended, Signals};
@@ -28,10 +29,10 @@ use crate::report::message::RESUME_HINT;
 use crate::report::status::{self as table, ComponentStatus};
 
 /// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues anyway.
-const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
+pub(in crate::cli) const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a pipeline waits for something that is printed after the outcome is known.
-const AFTERWARDS: Duration = Duration::from_secs(10);
+pub(in crate::cli) const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// How a run is bounded and printed.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +58,13 @@ pub async fn open(
     global: &GlobalArgs,
     dry_run: Option<DryRunPlan>,
     ui: &mut Ui,
-) -> Result<Env, CommandError> {
-    let access = if dry_run.is_some() { Access::Read } else { Access::Write };
-    Env::open(global, access, ui).await
+) -> Result<Cluster, CommandError> {
+    Cluster::only(global, access_of(dry_run), ui).await
+}
+
+/// What a command does to the cluster that drives a run, or only plans it.
+pub fn access_of(dry_run: Option<DryRunPlan>) -> Access {
+    if dry_run.is_some() { Access::Read } else { Access::Write }
 }
 
 /// Plans a request instead of applying it.
@@ -68,12 +73,12 @@ pub async fn open(
 ///
 /// Whatever would stop the rollout before its first write.
 pub async fn plan(
-    env: &Env,
+    cluster: &Cluster,
     requests: &[RolloutRequest],
     dry_run: DryRunPlan,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    plan::show(env, requests, dry_run.dry_run, dry_run.output, ui).await?;
+    plan::show(&[(cluster, requests)], dry_run.dry_run, dry_run.output, ui).await?;
     Ok(exit::SUCCESS)
 }
 
@@ -90,12 +95,13 @@ pub async fn plan_or_run(
     operation: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<u8, CommandError> {
     let dry_run = args.dry_run_plan()?;
-    let env = open(global, dry_run, ui).await?;
+    let cluster = open(global, dry_run, ui).await?;
+    let env = &cluster.env;
     let component = env.component(component);
     if let Some(dry_run) = dry_run {
-        return plan(&env, &[request(&env.context, &component).await?], dry_run, ui).await;
+        return plan(&cluster, &[request(&env.context, &component).await?], dry_run, ui).await;
     }
-    run(&env, args.into(), ui, async |context| operation(context, &component).await).await
+    run(env, args.into(), ui, async |context| operation(context, &component).await).await
 }
 
 /// Runs an operation about the namespace of the command line, and prints the final table.
@@ -138,12 +144,7 @@ async fn drive(
 ) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
     let narration = if output.is_some() { Narration::Words } else { Narration::Events };
     let inner = ui.reporter(narration, env.context.session.clock().now());
-    let reach = match &env.connection.sandbox {
-        None => Reach::Everything,
-        Some(sandbox) if sandbox.is_persistent() => Reach::OwnCommands,
-        Some(_) => Reach::Nothing,
-    };
-    let rewriter = HintRewriter { inner, reach, flags, default_flags: ui.flags().clone() };
+    let rewriter = HintRewriter { inner, reach: reach(env), flags, default_flags: ui.flags().clone() };
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
     let (stopper, control) = ops::control();
     let session = env.context.session.with_stop(control.receiver());
@@ -162,6 +163,32 @@ async fn drive(
     }
 }
 
+/// Which commands reach a cluster once the process has ended.
+pub(in crate::cli) fn reach(env: &Env) -> Reach {
+    match &env.connection.sandbox {
+        None => Reach::Everything,
+        Some(sandbox) if sandbox.is_persistent() => Reach::OwnCommands,
+        Some(_) => Reach::Nothing,
+    }
+}
+
+/// The failure that decides the exit code: that of the first component that has one.
+pub(in crate::cli) fn first_failure(outcomes: &[ApplicationOutcome]) -> Option<FailureKind> {
+    outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
+        ComponentOutcome::Failed(failure) => Some(failure.kind),
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => None,
+    })
+}
+
+/// The failure of a command that a signal ended before the final state was printed.
+pub(in crate::cli) fn interrupted_afterwards(signal: Signal, kind: Option<Kind>) -> CommandError {
+    let message = "interrupted before the final state was reported";
+    let interrupted = CommandError::message(Kind::Interrupted(signal), message);
+    kind.map_or(interrupted, CommandError::reported)
+}
+
 async fn conclude(
     env: &Env,
     outcomes: &[ApplicationOutcome],
@@ -169,12 +196,7 @@ async fn conclude(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    let failed = outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
-        ComponentOutcome::Failed(failure) => Some(failure.kind),
-        ComponentOutcome::Succeeded { .. }
-        | ComponentOutcome::Held { .. }
-        | ComponentOutcome::Skipped { .. } => None,
-    });
+    let failed = first_failure(outcomes);
     let kind = failed.map(|failed| match (Kind::from(failed), signal) {
         (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
         (kind, _) => kind,
@@ -207,13 +229,10 @@ async fn conclude(
 /// A signal.
 pub async fn afterwards<T>(env: &Env, read: impl Future<Output = T>) -> Result<Option<T>, CommandError> {
     let read = env.context.session.clock().within(AFTERWARDS, read);
-    let interrupted = |signal| {
-        CommandError::message(Kind::Interrupted(signal), "interrupted before the final state was reported")
-    };
-    signals()?.interrupt(read).await.map_err(interrupted)
+    signals()?.interrupt(read).await.map_err(|signal| interrupted_afterwards(signal, None))
 }
 
-fn signals() -> Result<Signals, CommandError> {
+pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
     Ok(Signals::listen().context("signal handlers cannot be installed")?)
 }
 

@@ -138,6 +138,14 @@ impl<'a> ApplicationRun<'a> {
         })
     }
 
+    /// Whether a run of one of the components would be resumed.
+    pub fn resumes(&self, components: &[PreparedComponent]) -> bool {
+        components.iter().filter(|prepared| prepared.objects.is_none()).any(|prepared| {
+            let step = plan(&prepared.observed(&self.watch.cache), &prepared.desired);
+            matches!(step, Step::Claim { resumes: true, .. })
+        })
+    }
+
     /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one.
     pub async fn check_rights(&self, components: &[PreparedComponent]) -> Result<AccessReview<'a>, Rejected> {
         let (request, kinds) = (self.request, self.request.kinds());

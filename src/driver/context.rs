@@ -110,6 +110,7 @@ impl Context {
     pub fn emit(&self, application: &str, component: Option<&str>, what: EventKind) {
         let event = Event {
             elapsed: self.session.clock().elapsed(),
+            cluster: None,
             application: application.to_owned(),
             component: component.map(str::to_owned),
             what,

@@ -9,6 +9,7 @@ mod component;
 mod deployment;
 mod documents;
 mod fields;
+mod fleet;
 mod kinds;
 mod loose;
 pub(crate) mod names;
@@ -25,6 +26,7 @@ mod traits;
 mod walk;
 mod workflow;
 
+pub use fleet::parse_fleet;
 pub use loose::parse_objects;
 pub(in crate::oam) use problem::nearest;
 pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};

@@ -7,6 +7,7 @@ pub mod apply_order;
 pub mod batch_gates;
 pub mod convert;
 pub mod exposure;
+pub mod fleet;
 pub mod hash;
 pub mod kind;
 pub mod labels;

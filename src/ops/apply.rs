@@ -107,6 +107,65 @@ pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<Applic
     }
 }
 
+/// Where a request stands before its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing would be written.
+    AtRest,
+    /// A run that was begun would be resumed.
+    Resumed,
+    /// A run would begin.
+    Pending,
+}
+
+/// Makes every check that is made before the first write, and writes nothing.
+///
+/// # Errors
+/// The outcomes of the requests that are rejected, which have been reported.
+pub async fn check(
+    context: &Context,
+    requests: &[RolloutRequest],
+) -> Result<Vec<Standing>, Vec<ApplicationOutcome>> {
+    let Some(first) = requests.first() else { return Ok(Vec::new()) };
+    let context = &context.reporting_retries(&first.application);
+    let watches = NamespaceWatch::of_requests(requests);
+    let checks = requests.iter().map(|request| async {
+        let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
+        check_one(&run).await.map_err(|rejected| {
+            let (namespace, application) = (request.namespace.clone(), request.application.clone());
+            ApplicationOutcome { namespace, application, components: run.report(rejected) }
+        })
+    });
+    let checked = tokio::select! {
+        biased;
+        checked = join_all(checks) => checked,
+        () = namespace_watch::feed_all(context, &watches) => Vec::new(),
+    };
+    let (standings, rejected): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
+    if rejected.is_empty() {
+        return Ok(standings.into_iter().flatten().collect());
+    }
+    Err(rejected.into_iter().filter_map(Result::err).collect())
+}
+
+async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
+    let snapshot = run.read().await;
+    let resolved = match &snapshot {
+        Ok(snapshot) => run.resolve(snapshot),
+        Err(rejected) => Err(rejected.clone()),
+    };
+    let components = match resolved {
+        Ok(components) => components,
+        Err(_) if run.may_be_accepted_later(snapshot.as_ref().ok()).await => return Ok(Standing::Pending),
+        Err(rejected) => return Err(rejected),
+    };
+    if run.is_at_rest(&components) {
+        return Ok(Standing::AtRest);
+    }
+    run.check(&components).await?;
+    Ok(if run.resumes(&components) { Standing::Resumed } else { Standing::Pending })
+}
+
 /// Makes sure that a request is not rejected, for want of rights or for another reason that is known beforehand.
 ///
 /// # Errors

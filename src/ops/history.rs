@@ -62,6 +62,7 @@ pub async fn history(context: &Context, component: &ComponentSelector) -> Result
     let labelled = workloads.remove(&record.component).unwrap_or_default();
     let live = ComponentOwner::of_record(&record).owned(&labelled);
     Ok(History {
+        cluster: None,
         component: record.component.clone(),
         application: record.application.clone(),
         revisions: stored.iter().map(|revision| entry(revision, &stored, &live)).collect(),

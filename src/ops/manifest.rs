@@ -5,6 +5,7 @@ use crate::oam::manifest;
 pub(crate) use crate::oam::manifest::names;
 
 pub use crate::oam::application::{Amount, Application, Batch, Origin};
+pub use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};
 pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Source};
 
 /// Parses manifests, each a name for messages and its bytes.
@@ -13,4 +14,12 @@ pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Sour
 /// Every problem of every manifest, with its file, line and field.
 pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
     manifest::parse_manifest(sources)
+}
+
+/// Parses the file of a fleet.
+///
+/// # Errors
+/// Every problem with its line and field.
+pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
+    manifest::parse_fleet(source)
 }

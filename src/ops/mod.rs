@@ -9,6 +9,7 @@ pub mod apply;
 pub mod component;
 pub mod convert;
 pub mod delete;
+pub mod fleet;
 pub mod history;
 pub mod job;
 pub mod manifest;

@@ -82,6 +82,7 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
     let prepared = &forecast.prepared;
     let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
     ComponentPlan {
+        cluster: None,
         component: prepared.component.clone(),
         application: prepared.application.clone(),
         namespace: prepared.namespace.clone(),

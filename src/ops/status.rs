@@ -172,6 +172,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         Vec::new()
     };
     ComponentStatus {
+        cluster: None,
         revision: run.spec.target.clone(),
         rollout_target_size: i64::from(status.target_size),
         upgraded_replicas: status.upgraded,

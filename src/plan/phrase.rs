@@ -70,6 +70,11 @@ pub fn batch(index: usize, batches: usize) -> String {
     format!("batch {} of {batches}", index + 1)
 }
 
+/// The wave of a fleet (zero-based), counted from one: "wave 2 of 3".
+pub fn wave(index: usize, waves: usize) -> String {
+    format!("wave {} of {waves}", index + 1)
+}
+
 /// A run that has not started: "held at step `approve` of the workflow: check the dashboard".
 pub fn held_at_step(step: &str, message: Option<&str>) -> String {
     let message = message.map(|message| format!(": {message}")).unwrap_or_default();

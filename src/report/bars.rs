@@ -115,7 +115,7 @@ impl Bars {
         let now = event.elapsed;
         // Whatever comes after the queue means that its turn has come.
         if !matches!(event.what, EventKind::Queued { .. }) {
-            self.0.remove(&(event.application.clone(), None));
+            self.0.remove(&(bar_key(event).0, None));
         }
         match &event.what {
             EventKind::Queued { .. } | EventKind::DependencyAwaited { .. } => {
@@ -172,6 +172,8 @@ impl Bars {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, measured_text(metric, values, value));
             }
+            // After a wave nothing of the application is under way.
+            EventKind::GatePassed { .. } if event.component.is_none() => {}
             EventKind::GatePassed { point } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, format!("gates {point} passed"));
@@ -182,7 +184,9 @@ impl Bars {
             EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
                 self.bar(event).state = BarState::Failed;
             }
-            EventKind::WorkloadScaled { .. }
+            EventKind::WaveStarted { .. }
+            | EventKind::WaveSkipped { .. }
+            | EventKind::WorkloadScaled { .. }
             | EventKind::WorkloadRolled { .. }
             | EventKind::RevisionCreated { .. }
             | EventKind::WorkloadCreated { .. }
@@ -251,7 +255,8 @@ impl Bars {
 }
 
 fn bar_key(event: &Event) -> Key {
-    (event.application.clone(), event.component.clone())
+    let named = |name: &str| message::in_cluster(event.cluster.as_deref(), name);
+    (named(&event.application), event.component.as_deref().map(named))
 }
 
 impl Bar {

@@ -128,6 +128,7 @@ mod tests {
         for (second, what) in (0..).zip(whats) {
             folded.event(&Event {
                 elapsed: SignedDuration::from_secs(second),
+                cluster: None,
                 application: "shop".to_owned(),
                 component: Some("web".to_owned()),
                 what,

@@ -20,6 +20,8 @@ pub trait Reporter {
 pub struct Event {
     /// Time since the process began to drive.
     pub elapsed: SignedDuration,
+    /// The cluster concerned, where a command acts on several.
+    pub cluster: Option<String>,
     /// The application concerned.
     pub application: String,
     /// The component concerned; `None` when it is about the application as a whole.
@@ -31,6 +33,22 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
+    /// The cluster's turn in a fleet has come.
+    WaveStarted {
+        /// Its wave, zero-based.
+        wave: usize,
+        /// How many waves the fleet has.
+        waves: usize,
+    },
+    /// The cluster's turn in a fleet does not come.
+    WaveSkipped {
+        /// Its wave, zero-based.
+        wave: usize,
+        /// How many waves the fleet has.
+        waves: usize,
+        /// Why.
+        reason: String,
+    },
     /// Another run holds the application's Lease; this one waits its turn.
     Queued {
         /// The other run's identity.

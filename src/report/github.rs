@@ -95,7 +95,9 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             }
             EventKind::Warned { message } => (Level::Warning, message.clone()),
             EventKind::Inconclusive { reason, .. } => (Level::Warning, format!("held: {reason}")),
-            EventKind::Queued { .. }
+            EventKind::WaveStarted { .. }
+            | EventKind::WaveSkipped { .. }
+            | EventKind::Queued { .. }
             | EventKind::DependencyAwaited { .. }
             | EventKind::RevisionCreated { .. }
             | EventKind::RunStarted { .. }
@@ -120,7 +122,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::Succeeded { .. }
             | EventKind::Interrupted { .. } => return,
         };
-        let line = annotation(level, subject(event), None, &message);
+        let line = annotation(level, &subject(event), None, &message);
         self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()).ok();
     }
 }

@@ -16,6 +16,9 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
+    /// The cluster, where a command shows several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// The component's name.
     pub component: String,
     /// The application it belongs to.
@@ -131,44 +134,67 @@ struct HistoryDocument<'a> {
     history: &'a History,
 }
 
-/// Renders a history in a form; every form ends with a newline, or is empty.
+/// Renders the histories of a component, one for each cluster, in a form; every form ends with a newline, or is empty. Of
+/// several there is one table, and a document for each.
 #[must_use]
-pub fn render_history(history: &History, format: Format, now: Timestamp) -> String {
-    let document = HistoryDocument { version: VERSION, history };
+pub fn render_histories(histories: &[History], format: Format, now: Timestamp) -> String {
+    let document = |history| HistoryDocument { version: VERSION, history };
     match format {
-        Format::Table | Format::Wide => history_tables(history, now),
-        Format::Json => structured::to_json(&document),
-        Format::Yaml => structured::to_yaml(&document),
-        Format::Name => history
-            .revisions
-            .iter()
-            .map(|one| format!("controllerrevision/{}\n", sanitise(&one.name)))
-            .collect(),
+        Format::Table | Format::Wide => history_tables(histories, now),
+        Format::Json => histories.iter().map(|one| structured::to_json(&document(one))).collect(),
+        Format::Yaml => {
+            let documents: Vec<String> =
+                histories.iter().map(|one| structured::to_yaml(&document(one))).collect();
+            documents.join("---\n")
+        }
+        Format::Name => histories.iter().map(names).collect(),
     }
 }
 
-fn history_tables(history: &History, now: Timestamp) -> String {
-    let age = |since: Timestamp| duration_ago(now.duration_since(since));
-    let mut revisions = Table::new(&["REVISION", "NAME", "IMAGE", "READY", "AGE"]);
-    for one in &history.revisions {
-        let ready = if one.replicas == 0 {
-            "-".to_owned()
-        } else {
-            format!("{}/{}", one.ready_replicas, one.replicas)
-        };
-        let age = one.created.map_or_else(|| "<unknown>".to_owned(), age);
-        let number = one.number.map_or_else(|| "<none>".to_owned(), |number| number.to_string());
-        revisions.row([number, one.name.clone(), one.image.clone(), ready, age]);
-    }
-    let mut runs = Table::new(&["RUN", "REVISIONS", "SIZE", "OUTCOME", "BY", "AGE"]);
-    for run in &history.runs {
-        let size = match run.original_size {
-            original if original == run.target_size => original.to_string(),
-            original => format!("{original} → {}", run.target_size),
-        };
-        let cells =
-            [run.noun, &run.path(), &size, run.outcome, &run.by, &age(run.started)].map(str::to_owned);
-        runs.row(cells);
+fn names(history: &History) -> String {
+    let cluster = history.cluster.as_ref().map_or_else(String::new, |name| format!("{} ", sanitise(name)));
+    let line = |one: &Revision| format!("{cluster}controllerrevision/{}\n", sanitise(&one.name));
+    history.revisions.iter().map(line).collect()
+}
+
+fn history_tables(histories: &[History], now: Timestamp) -> String {
+    let has_clusters = histories.iter().any(|history| history.cluster.is_some());
+    let table = |headers: &[&'static str]| {
+        let cluster = has_clusters.then_some("CLUSTER");
+        Table::new(&cluster.into_iter().chain(headers.iter().copied()).collect::<Vec<_>>())
+    };
+    let mut revisions = table(&["REVISION", "NAME", "IMAGE", "READY", "AGE"]);
+    let mut runs = table(&["RUN", "REVISIONS", "SIZE", "OUTCOME", "BY", "AGE"]);
+    for history in histories {
+        let cluster = || has_clusters.then(|| history.cluster.clone().unwrap_or_default());
+        for one in &history.revisions {
+            revisions.row(cluster().into_iter().chain(revision_cells(one, now)));
+        }
+        for run in &history.runs {
+            runs.row(cluster().into_iter().chain(run_cells(run, now)));
+        }
     }
     format!("{}\n{}", revisions.render(), runs.render())
+}
+
+fn revision_cells(one: &Revision, now: Timestamp) -> [String; 5] {
+    let ready = match one.replicas {
+        0 => "-".to_owned(),
+        replicas => format!("{}/{replicas}", one.ready_replicas),
+    };
+    let age = one.created.map_or_else(|| "<unknown>".to_owned(), |created| age(created, now));
+    let number = one.number.map_or_else(|| "<none>".to_owned(), |number| number.to_string());
+    [number, one.name.clone(), one.image.clone(), ready, age]
+}
+
+fn run_cells(run: &PastRun, now: Timestamp) -> [String; 6] {
+    let size = match run.original_size {
+        original if original == run.target_size => original.to_string(),
+        original => format!("{original} → {}", run.target_size),
+    };
+    [run.noun, &run.path(), &size, run.outcome, &run.by, &age(run.started, now)].map(str::to_owned)
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    duration_ago(now.duration_since(since))
 }

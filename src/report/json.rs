@@ -2,7 +2,7 @@
 //!
 //! The shapes here are twins of the events, so that renaming something inside changes nothing outside.
 //! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which says which
-//! other keys there are. Batches are zero-based, as in a manifest's `batchPartition`. Keys may be added
+//! other keys there are; in a fleet also `cluster`. Batches are zero-based, as in a manifest's `batchPartition`. Keys may be added
 //! without a new version; readers skip those they do not know.
 
 use std::io::Write;
@@ -43,6 +43,8 @@ impl<W: Write> Reporter for Json<W> {
 struct Envelope<'a> {
     version: u32,
     elapsed_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a str>,
     application: &'a str,
     component: Option<&'a str>,
     #[serde(flatten)]
@@ -52,6 +54,15 @@ struct Envelope<'a> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Payload<'a> {
+    WaveStarted {
+        wave: usize,
+        waves: usize,
+    },
+    WaveSkipped {
+        wave: usize,
+        waves: usize,
+        reason: &'a str,
+    },
     Queued {
         holder: &'a str,
     },
@@ -212,6 +223,7 @@ impl<'a> From<&'a Event> for Envelope<'a> {
         Self {
             version: VERSION,
             elapsed_seconds: seconds(event.elapsed),
+            cluster: event.cluster.as_deref(),
             application: &event.application,
             component: event.component.as_deref(),
             payload: Payload::from(&event.what),
@@ -222,6 +234,10 @@ impl<'a> From<&'a Event> for Envelope<'a> {
 impl<'a> From<&'a EventKind> for Payload<'a> {
     fn from(what: &'a EventKind) -> Self {
         match what {
+            EventKind::WaveStarted { wave, waves } => Self::WaveStarted { wave: *wave, waves: *waves },
+            EventKind::WaveSkipped { wave, waves, reason } => {
+                Self::WaveSkipped { wave: *wave, waves: *waves, reason }
+            }
             EventKind::Queued { holder } => Self::Queued { holder },
             EventKind::DependencyAwaited { on } => Self::DependencyAwaited { on },
             EventKind::RevisionCreated { revision, number } => {
@@ -407,7 +423,9 @@ mod tests {
         {"version":1,"elapsedSeconds":37.0,"application":"shop","component":"web","event":"interrupted","progress":null,"hints":[]}
         {"version":1,"elapsedSeconds":38.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"not ready after 10m","evidence":["pod `web-v2-x`: ImagePullBackOff \u001b[31m"],"hints":["roll back with `rollout undo web`"]}
         {"version":1,"elapsedSeconds":39.0,"application":"shop","component":"web","event":"failed","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"batch 1 of 2 was not ready after 10m","evidence":[],"hints":[]}
-        {"version":1,"elapsedSeconds":40.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
+        {"version":1,"elapsedSeconds":40.0,"application":"shop","component":"web","event":"waveStarted","wave":0,"waves":2}
+        {"version":1,"elapsedSeconds":41.0,"application":"shop","component":"web","event":"waveSkipped","wave":1,"waves":2,"reason":"the wave before failed"}
+        {"version":1,"elapsedSeconds":42.0,"application":"shop","component":"web","event":"failed","progress":null,"reason":"no such revision","evidence":[],"hints":[]}
         "#);
     }
 }

@@ -49,37 +49,48 @@ impl Severity {
 /// What to do about a run that stopped in the middle.
 pub const RESUME_HINT: &str = "the run is recorded: rerun the same command to resume it";
 
-/// Whom an event is about: the component, or else the application.
-pub fn subject(event: &Event) -> &str {
-    event.component.as_deref().unwrap_or(&event.application)
+/// Whom an event is about: the component, or else the application; in a fleet after the cluster, as in `eu/web`.
+pub fn subject(event: &Event) -> String {
+    in_cluster(event.cluster.as_deref(), event.component.as_deref().unwrap_or(&event.application))
+}
+
+/// A name after that of its cluster, where there are several clusters.
+pub fn in_cluster(cluster: Option<&str>, name: &str) -> String {
+    cluster.map_or_else(|| name.to_owned(), |cluster| format!("{cluster}/{name}"))
 }
 
 /// An event in words. The first line begins with the subject; evidence and hints follow, hints last.
 pub fn event_lines(event: &Event) -> Vec<Line> {
     let line = |severity, text: String| Line {
         severity,
-        text: format!("{}: {}", sanitise(subject(event)), sanitise(&text)),
+        text: format!("{}: {}", sanitise(&subject(event)), sanitise(&text)),
     };
     let (severity, text) = sentence(&event.what);
     let mut all = vec![line(severity, text)];
-    let detail = |severity, text: String| Line { severity, text };
-    all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, format!("  {}", sanitise(&text)))));
+    // Of several clusters, each line names its own.
+    let cluster = event.cluster.as_ref().map_or_else(String::new, |cluster| format!("{cluster}: "));
+    let detail = |severity, text: String| {
+        let text = format!("  {}{}", sanitise(&cluster), sanitise(&text));
+        Line { severity, text }
+    };
+    let hint = |severity, text: &String| detail(severity, format!("hint: {text}"));
+    all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, text)));
     if let EventKind::Held { hints, .. }
     | EventKind::Suspended { hints, .. }
     | EventKind::Inconclusive { hints, .. } = &event.what
     {
         // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
-        all.extend(hints.iter().map(|hint| detail(Severity::Info, format!("  hint: {}", sanitise(hint)))));
+        all.extend(hints.iter().map(|text| hint(Severity::Info, text)));
     }
     if let EventKind::Interrupted { hints, .. } = &event.what {
-        all.extend(hints.iter().map(|hint| detail(Severity::Hint, format!("  hint: {}", sanitise(hint)))));
+        all.extend(hints.iter().map(|text| hint(Severity::Hint, text)));
     }
     if let EventKind::Diagnosed { evidence } = &event.what {
-        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, format!("  {}", sanitise(fact)))));
+        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, fact.clone())));
     }
     if let EventKind::Failed { evidence, hints, .. } = &event.what {
-        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, format!("  {}", sanitise(fact)))));
-        all.extend(hints.iter().map(|hint| detail(Severity::Hint, format!("  hint: {}", sanitise(hint)))));
+        all.extend(evidence.iter().map(|fact| detail(Severity::Evidence, fact.clone())));
+        all.extend(hints.iter().map(|text| hint(Severity::Hint, text)));
     }
     all
 }
@@ -101,6 +112,10 @@ pub fn standing(progress: &Progress) -> String {
 /// An event as a sentence without its subject, not yet made safe.
 pub fn sentence(what: &EventKind) -> (Severity, String) {
     match what {
+        EventKind::WaveStarted { wave, waves } => (Severity::Info, phrase::wave(*wave, *waves)),
+        EventKind::WaveSkipped { wave, waves, reason } => {
+            (Severity::Info, format!("not started, {}: {reason}", phrase::wave(*wave, *waves)))
+        }
         EventKind::Queued { holder } => (Severity::Info, queued(holder)),
         EventKind::DependencyAwaited { on } => {
             (Severity::Info, format!("waiting for {} to complete", list_literals(on)))
@@ -246,34 +261,36 @@ mod tests {
     /// then to [`every_event`], which the test below holds to it.
     fn place(what: &EventKind) -> usize {
         match what {
-            EventKind::Queued { .. } => 0,
-            EventKind::DependencyAwaited { .. } => 1,
-            EventKind::RevisionCreated { .. } => 2,
-            EventKind::RunStarted { .. } => 3,
-            EventKind::WorkloadCreated { .. } => 4,
-            EventKind::WorkloadScaled { .. } => 5,
-            EventKind::WorkloadRolled { .. } => 6,
-            EventKind::Waiting { .. } => 7,
-            EventKind::Diagnosed { .. } => 8,
-            EventKind::BatchReady { .. } => 9,
-            EventKind::Paused { .. } => 10,
-            EventKind::Resumed => 11,
-            EventKind::Held { .. } => 12,
-            EventKind::Suspended { .. } => 13,
-            EventKind::Measured { .. } => 14,
-            EventKind::GatePassed { .. } => 15,
-            EventKind::Inconclusive { .. } => 16,
-            EventKind::WorkloadDeleted { .. } => 17,
-            EventKind::RevisionsPruned { .. } => 18,
-            EventKind::ServiceApplied { .. } => 19,
-            EventKind::ServiceRemoved { .. } => 20,
-            EventKind::ObjectApplied { .. } => 21,
-            EventKind::ObjectDeleted { .. } => 22,
-            EventKind::Retrying { .. } => 23,
-            EventKind::Warned { .. } => 24,
-            EventKind::Succeeded { .. } => 25,
-            EventKind::Interrupted { .. } => 26,
-            EventKind::Failed { .. } => 27,
+            EventKind::WaveStarted { .. } => 0,
+            EventKind::WaveSkipped { .. } => 1,
+            EventKind::Queued { .. } => 2,
+            EventKind::DependencyAwaited { .. } => 3,
+            EventKind::RevisionCreated { .. } => 4,
+            EventKind::RunStarted { .. } => 5,
+            EventKind::WorkloadCreated { .. } => 6,
+            EventKind::WorkloadScaled { .. } => 7,
+            EventKind::WorkloadRolled { .. } => 8,
+            EventKind::Waiting { .. } => 9,
+            EventKind::Diagnosed { .. } => 10,
+            EventKind::BatchReady { .. } => 11,
+            EventKind::Paused { .. } => 12,
+            EventKind::Resumed => 13,
+            EventKind::Held { .. } => 14,
+            EventKind::Suspended { .. } => 15,
+            EventKind::Measured { .. } => 16,
+            EventKind::GatePassed { .. } => 17,
+            EventKind::Inconclusive { .. } => 18,
+            EventKind::WorkloadDeleted { .. } => 19,
+            EventKind::RevisionsPruned { .. } => 20,
+            EventKind::ServiceApplied { .. } => 21,
+            EventKind::ServiceRemoved { .. } => 22,
+            EventKind::ObjectApplied { .. } => 23,
+            EventKind::ObjectDeleted { .. } => 24,
+            EventKind::Retrying { .. } => 25,
+            EventKind::Warned { .. } => 26,
+            EventKind::Succeeded { .. } => 27,
+            EventKind::Interrupted { .. } => 28,
+            EventKind::Failed { .. } => 29,
         }
     }
 
@@ -291,6 +308,17 @@ mod tests {
         for event in events.iter().filter(|event| matches!(event.what, EventKind::RunStarted { .. })) {
             let line = format!("[   0s] {}", event_lines(event)[0].text);
             assert!(line.len() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_several_clusters_names_its_own() {
+        for event in every_event() {
+            let event = Event { cluster: Some("eu".to_owned()), ..event };
+            for (index, line) in event_lines(&event).iter().enumerate() {
+                let start = if index == 0 { "eu/" } else { "  eu: " };
+                assert!(line.text.starts_with(start), "{}", line.text);
+            }
         }
     }
 

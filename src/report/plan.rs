@@ -22,6 +22,8 @@ use crate::report::{diff, structured as documents};
 /// What `apply` would do to a component.
 #[derive(Debug, Clone)]
 pub struct ComponentPlan {
+    /// The cluster, where several are planned.
+    pub cluster: Option<String>,
     /// The component.
     pub component: String,
     /// The application.
@@ -148,7 +150,12 @@ pub fn render_plan(plans: &[ComponentPlan], format: Format) -> String {
         Format::Yaml => documents::to_yaml(&document::PlanDocument::of(plans)),
         Format::Name => {
             let changing = plans.iter().filter(|plan| plan.is_pending);
-            changing.map(|plan| format!("rollout/{}\n", sanitise(&plan.component))).collect()
+            let cluster = |plan: &ComponentPlan| plan.cluster.as_ref().map(|cluster| format!("{cluster} "));
+            let line = |plan| {
+                let cluster = cluster(plan).unwrap_or_default();
+                format!("{}rollout/{}\n", sanitise(&cluster), sanitise(&plan.component))
+            };
+            changing.map(line).collect()
         }
     }
 }
@@ -156,10 +163,13 @@ pub fn render_plan(plans: &[ComponentPlan], format: Format) -> String {
 /// A plan in words, a diff and a table. Ends with an empty line.
 fn plan_text(plan: &ComponentPlan) -> String {
     let mut text = format!(
-        "component `{}` of application `{}` in namespace `{}`\n",
+        "component `{}` of application `{}` in namespace `{}`{}\n",
         sanitise(&plan.component),
         sanitise(&plan.application),
-        sanitise(&plan.namespace)
+        sanitise(&plan.namespace),
+        sanitise(
+            &plan.cluster.as_ref().map_or_else(String::new, |cluster| format!(" of cluster `{cluster}`"))
+        )
     );
     let line = |text: &mut String, line: String| {
         text.push_str("  ");

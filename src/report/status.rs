@@ -20,6 +20,9 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
+    /// The cluster that it is in, where a command shows several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// The component's name.
     pub component: String,
     /// The application it belongs to.
@@ -70,8 +73,14 @@ pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) 
         Format::Wide => wide_table(items, now),
         Format::Json => structured::to_json(&StatusList { version: VERSION, items }),
         Format::Yaml => structured::to_yaml(&StatusList { version: VERSION, items }),
-        Format::Name => items.iter().map(|item| format!("rollout/{}\n", sanitise(&item.component))).collect(),
+        Format::Name => items.iter().map(name_line).collect(),
     }
+}
+
+/// `rollout/web`; in a fleet after the cluster, as in `eu rollout/web`.
+fn name_line(item: &ComponentStatus) -> String {
+    let cluster = item.cluster.as_ref().map_or_else(String::new, |cluster| format!("{} ", sanitise(cluster)));
+    format!("{cluster}rollout/{}\n", sanitise(&item.component))
 }
 
 #[derive(Serialize)]
@@ -88,29 +97,35 @@ fn rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::
     }
 }
 
+/// The columns of the table.
+const COLUMNS: [&str; 7] = ["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE", "AGE"];
+
+/// The columns that `-o wide` adds.
+const MORE_COLUMNS: [&str; 2] = ["BATCH", "REVISION"];
+
 fn status_table(items: &[ComponentStatus], now: Timestamp) -> String {
-    let mut table =
-        Table::new(&["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE", "AGE"]);
-    for item in items {
-        table.row(status_cells(item, now));
-    }
-    table.render()
+    table_of(items, &[], |item| status_cells(item, now).to_vec())
 }
 
 fn wide_table(items: &[ComponentStatus], now: Timestamp) -> String {
-    let mut table = Table::new(&[
-        "NAME",
-        "TARGET",
-        "UPGRADED",
-        "READY",
-        "BATCH-STATE",
-        "ROLLING-STATE",
-        "AGE",
-        "BATCH",
-        "REVISION",
-    ]);
+    table_of(items, &MORE_COLUMNS, |item| {
+        status_cells(item, now).into_iter().chain([batch_cell(item), item.revision.clone()]).collect()
+    })
+}
+
+/// A row for each component. Where the components are in several clusters, the first column names the cluster.
+fn table_of(
+    items: &[ComponentStatus],
+    more: &[&str],
+    cells: impl Fn(&ComponentStatus) -> Vec<String>,
+) -> String {
+    let has_clusters = items.iter().any(|item| item.cluster.is_some());
+    let cluster = has_clusters.then_some("CLUSTER");
+    let headers: Vec<&str> = cluster.into_iter().chain(COLUMNS).chain(more.iter().copied()).collect();
+    let mut table = Table::new(&headers);
     for item in items {
-        table.row(status_cells(item, now).into_iter().chain([batch_cell(item), item.revision.clone()]));
+        let cluster = has_clusters.then(|| item.cluster.clone().unwrap_or_default());
+        table.row(cluster.into_iter().chain(cells(item)));
     }
     table.render()
 }
@@ -146,6 +161,7 @@ mod tests {
 
     fn canary() -> ComponentStatus {
         ComponentStatus {
+            cluster: None,
             component: "express-server".to_owned(),
             application: "rollout-trait-test".to_owned(),
             revision: "express-server-v2".to_owned(),
@@ -183,6 +199,22 @@ mod tests {
         express-server   5        2          2       batchReady          rollingInBatches   2d20h       1/2      express-server-v2
                          0        0          0       batchInitializing   initializing       <unknown>   <none>
         "#);
+    }
+
+    #[test]
+    fn several_clusters_have_a_column() {
+        let in_cluster = |cluster: &str| ComponentStatus { cluster: Some(cluster.to_owned()), ..canary() };
+        let items = [in_cluster("eu"), in_cluster("us-east")];
+        insta::assert_snapshot!(render_status(&items, Format::Table, now()), @r#"
+        CLUSTER   NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+        eu        express-server   5        2          2       batchReady    rollingInBatches   2d20h
+        us-east   express-server   5        2          2       batchReady    rollingInBatches   2d20h
+        "#);
+        assert_eq!(
+            render_status(&items, Format::Name, now()),
+            "eu rollout/express-server\nus-east rollout/express-server\n"
+        );
+        assert!(render_status(&items, Format::Json, now()).contains("\"cluster\": \"us-east\""));
     }
 
     #[test]

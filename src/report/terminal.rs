@@ -78,7 +78,9 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::Measured { phase: Phase::Successful, .. }
             // Draws, unless it was drawn just now; then the next tick does.
             | EventKind::Paused { .. } => self.drawing.set_message(""),
-            EventKind::RevisionCreated { .. }
+            EventKind::WaveStarted { .. }
+            | EventKind::WaveSkipped { .. }
+            | EventKind::RevisionCreated { .. }
             | EventKind::RunStarted { .. }
             | EventKind::WorkloadCreated { .. }
             | EventKind::Diagnosed { .. }

@@ -10,6 +10,7 @@ mod batch_gates;
 mod bound_decisions;
 mod deadlines;
 mod external_changes;
+mod fleet;
 mod foreign_workloads;
 mod lost_records;
 mod rollback;

@@ -11,6 +11,7 @@ mod convert;
 mod delete;
 mod exit_codes;
 mod exit_table;
+mod fleet;
 mod help;
 mod hostile_text;
 mod lock_queue;

@@ -133,7 +133,8 @@ fn omitted(schema: &Value, path: &str, omissions: &mut Vec<String>) {
             if !text(property) {
                 omissions.push(format!("{path}.{key} has no description"));
             }
-            if !required.contains(key.as_str()) {
+            // Only what acts on several clusters names one.
+            if !required.contains(key.as_str()) && key != "cluster" {
                 omissions.push(format!("{path}.{key} is not required"));
             }
         }

@@ -9,7 +9,8 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 17] = [
+pub(crate) const SITUATIONS: [Situation; 18] = [
+    several_clusters,
     planned,
     to_and_fro,
     going_back,
@@ -55,6 +56,25 @@ fn stuck(schemas: &Schemas) -> CheckedEnv<'_> {
 fn exposed(revision: &str, image: &str) -> String {
     let ports = format!("image: {image}\n        ports: [{{port: 80, expose: true}}]");
     shop(revision, image).replace(&format!("image: {image}"), &ports)
+}
+
+fn several_clusters(schemas: &Schemas) {
+    let checked_env = written(schemas);
+    let of_fleet = |line: &str| format!("{line} --context eu --context us");
+    let events = |line: &str, code: i32| {
+        let line = of_fleet(line);
+        checked_env.ended(checked_env.env.command(&format!("{line} -o ndjson")), &line, code);
+    };
+    events("apply v1.yaml", 0);
+    checked_env.plan(&of_fleet("v2.yaml"));
+    checked_env.show(&of_fleet("status"), 0);
+    let history = checked_env.env.run_ok(&of_fleet("history -o json")).stdout;
+    let documents: Vec<Value> =
+        serde_json::Deserializer::from_str(&history).into_iter().map(Result::unwrap).collect();
+    assert_eq!(documents.iter().map(|one| &one["cluster"]).collect::<Vec<_>>(), ["eu", "us"]);
+    documents.iter().for_each(|document| schemas.history.check(document, "history"));
+    checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    events("apply v2.yaml --batch-timeout 300ms", 3);
 }
 
 fn planned(schemas: &Schemas) {

@@ -129,6 +129,8 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             evidence: vec![],
             hints: vec![],
         },
+        EventKind::WaveStarted { wave: 0, waves: 2 },
+        EventKind::WaveSkipped { wave: 1, waves: 2, reason: word("the wave before failed") },
         EventKind::Failed {
             progress: None,
             reason: word("no such revision"),
@@ -138,6 +140,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
     ];
     let event = |(second, what)| Event {
         elapsed: SignedDuration::from_secs(second),
+        cluster: None,
         application: word("shop"),
         component: (second > 0).then(|| word("web")),
         what,

@@ -1,15 +1,21 @@
 //! `rollout apply`: from a manifest to the target, or to the gate.
 
-use std::collections::BTreeMap;
+use jiff::SignedDuration;
 
+use crate::cli::commands::plan;
 use crate::cli::commands::prune::{self, Consent};
-use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunArgs};
+use crate::cli::exit;
+use crate::cli::failure::{CommandError, Kind};
+use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::flags::shard::Shard;
+use crate::cli::flags::values;
+use crate::cli::fleet::run::{FleetRun, flags_of_applications};
+use crate::cli::fleet::{self, Cluster, Clusters, choice};
 use crate::cli::input;
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::{Adoption, Limits, OnFailure, Overrides, apply};
+use crate::ops::fleet::FleetFailure;
+use crate::ops::{Adoption, Limits, Overrides, RolloutRequest, apply};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -44,7 +50,14 @@ pub struct ApplyArgs {
     /// What to do when a component's pods do not become ready
     #[arg(long, env = "ROLLOUT_ON_FAILURE", hide_env_values = true, value_name = "WHAT")]
     #[arg(default_value = "hold")]
-    pub on_failure: OnFailure,
+    pub on_failure: FleetFailure,
+
+    /// Start the next wave of a fleet only after all components of this one have stayed ready for so long
+    ///
+    /// Counts from the end of the wave's last run. `soak` of the fleet's file overrides it for a wave.
+    #[arg(long, value_name = "DURATION", default_value = "0", help_heading = FLEET)]
+    #[arg(value_parser = values::duration, allow_hyphen_values = true)]
+    pub wave_gate: SignedDuration,
 
     /// Delete components that are no longer in the manifest
     ///
@@ -76,6 +89,7 @@ Examples:
   $ rollout apply app.yaml --fail-fast --on-failure undo
   $ rollout apply app.yaml --prune            also delete removed components
   $ rollout apply app.yaml --batches 20%,80%  override the manifest's batches
+  $ rollout apply app.yaml --context eu --context us --wave-gate 10m
   $ envsubst < app.yaml | rollout apply -
   $ rollout apply examples/express-server-v1.yaml --sandbox";
 
@@ -86,43 +100,101 @@ Examples:
 /// Whatever stops the rollout.
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.run.dry_run_plan()?;
+    refuse_misplaced(args, global)?;
     let applications = input::applications(&args.manifests.paths(), ui)?;
     input::warn_of(&applications, ui);
-    let env = run::open(global, dry_run, ui).await?;
+    let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     // All of them, so that what contradicts the application of another shard is found as well.
-    let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
+    let mut requests = clusters.requests(&applications, &overrides)?;
+    if let Some(dry_run) = dry_run {
+        let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
+        plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;
+        for (cluster, requests) in planned {
+            prune::report_leftovers(cluster, requests, ui).await?;
+        }
+        return Ok(exit::SUCCESS);
+    }
+    if clusters.is_fleet() {
+        return apply_to_fleet(args, &clusters, requests, ui).await;
+    }
+    let (Some(cluster), Some(requests)) = (clusters.all.first(), requests.pop()) else {
+        return Ok(exit::SUCCESS);
+    };
     let requests = match args.shard {
         Some(shard) => shard.select(requests),
         None => requests,
     };
-    if let Some(dry_run) = dry_run {
-        let code = run::plan(&env, &requests, dry_run, ui).await?;
-        prune::report_leftovers(&env, &requests, ui).await?;
-        return Ok(code);
+    apply_to_one(args, cluster, &requests, ui).await
+}
+
+/// Refuses what makes sense for one cluster alone, or for several.
+fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), CommandError> {
+    let wrong = |message: String, hint: &str| Err(CommandError::message(Kind::Usage, message).hint(hint));
+    if choice::is_fleet(global) {
+        let of_one = [("--prune", args.prune), ("--shard", args.shard.is_some())];
+        return match of_one.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => wrong(
+                format!("`{flag}` acts on one cluster, and the flags name a fleet"),
+                "run it for each cluster, with one `--context`",
+            ),
+        };
     }
-    let limits = Limits { on_failure: args.on_failure, ..args.run.deadlines.limits() };
+    let is_of_a_fleet = matches!(args.on_failure, FleetFailure::UndoWave | FleetFailure::UndoAll);
+    let of_several = [("--wave-gate", !args.wave_gate.is_zero()), ("--on-failure", is_of_a_fleet)];
+    match of_several.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => wrong(
+            format!("`{flag}` is about the waves of a fleet, and the flags name one cluster"),
+            "name several with `--context`, or with `--fleet`",
+        ),
+    }
+}
+
+async fn apply_to_fleet(
+    args: &ApplyArgs,
+    clusters: &Clusters,
+    requests: Vec<Vec<RolloutRequest>>,
+    ui: &mut Ui,
+) -> Result<u8, CommandError> {
+    let gate = args.wave_gate.unsigned_abs();
+    let soaks = clusters.waves.soaks.iter().map(|soak| soak.unwrap_or(gate)).collect();
+    let settings = Settings { limits: args.run.deadlines.limits(), output: args.run.output };
+    let fleet = FleetRun { requests, soaks, on_failure: args.on_failure };
+    let code = fleet::run::run(clusters, &fleet, settings, ui).await?;
+    for (cluster, requests) in clusters.all.iter().zip(&fleet.requests) {
+        let report = prune::report_leftovers(cluster, requests, ui);
+        run::afterwards(&cluster.env, report).await?;
+    }
+    Ok(code)
+}
+
+async fn apply_to_one(
+    args: &ApplyArgs,
+    cluster: &Cluster,
+    requests: &[RolloutRequest],
+    ui: &mut Ui,
+) -> Result<u8, CommandError> {
+    let env = &cluster.env;
+    let limits = Limits { on_failure: args.on_failure.in_cluster(), ..args.run.deadlines.limits() };
     let pruning = if args.prune {
         let consent = if args.yes { Consent::Given } else { Consent::Asked };
-        Some(prune::decide(&env, &requests, consent, ui).await?)
+        Some(prune::decide(env, requests, consent, ui).await?)
     } else {
         None
     };
     // A manifest's namespace is in no variable.
-    let flags = requests
-        .iter()
-        .filter(|request| request.namespace != env.namespace())
-        .map(|request| (request.application.clone(), ui.flags().in_namespace(&request.namespace)));
-    let flags: BTreeMap<_, _> = flags.collect();
+    let flags = flags_of_applications(cluster, requests);
     let settings = Settings { limits, output: args.run.output };
-    let applied = async |context: &_| Ok(apply::apply(context, &requests).await);
-    let code = run::run_with_flags(&env, settings, flags, ui, applied).await?;
+    let applied = async |context: &_| Ok(apply::apply(context, requests).await);
+    let code = run::run_with_flags(env, settings, flags, ui, applied).await?;
     match &pruning {
-        Some(pruning) => prune::prune(&env, &requests, pruning, limits, ui).await?,
+        Some(pruning) => prune::prune(env, requests, pruning, limits, ui).await?,
         None => {
-            let report = prune::report_leftovers(&env, &requests, ui);
-            run::afterwards(&env, report).await?;
+            let report = prune::report_leftovers(cluster, requests, ui);
+            run::afterwards(env, report).await?;
         }
     }
     Ok(code)

@@ -1,15 +1,19 @@
 //! `rollout history`: the revisions and runs of a component, and what a revision contains.
 
+use futures::future::join_all;
+
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
+use crate::cli::fleet::{Clusters, all_or_failure};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
 use crate::report::format::Format;
+use crate::report::history::{self as table, History};
+use crate::report::structured;
 use crate::report::text::sanitise;
-use crate::report::{history as table, structured};
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
@@ -43,6 +47,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout history
   $ rollout history express-server -o json
+  $ rollout history express-server --context eu --context us
   $ rollout history express-server --revision v1
   $ rollout history express-server --diff v1 v2";
 
@@ -52,6 +57,10 @@ Examples:
 ///
 /// A cluster that cannot be read, and a component or revision that does not exist.
 pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
+    if args.revision.is_none() && args.diff.is_none() {
+        let clusters = Clusters::open(global, Access::Read, ui).await?;
+        return show(args, &clusters, ui).await;
+    }
     let env = Env::open(global, Access::Read, ui).await?;
     let (context, component) = (&env.context, env.component(args.component.as_deref()));
     let text = match (&args.revision, args.diff.as_deref()) {
@@ -63,12 +72,27 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
             let [before, after] = history::revision_bodies(context, &component, [before, after]).await?;
             before.difference(&after)
         }
-        (None, _) => {
-            let history = history::history(context, &component).await?;
-            table::render_history(&history, args.output, context.session.clock().now())
-        }
+        (None, _) => String::new(),
     };
     ui.data(&text);
+    Ok(exit::SUCCESS)
+}
+
+/// The histories of the component in all clusters: those that can be read, before a failure ends the command.
+async fn show(args: &HistoryArgs, clusters: &Clusters, ui: &mut Ui) -> Result<u8, CommandError> {
+    let read = join_all(clusters.all.iter().map(|cluster| async {
+        let component = cluster.env.component(args.component.as_deref());
+        let history = history::history(&cluster.env.context, &component).await;
+        let history = history.map_err(|failure| cluster.blamed(failure))?;
+        Ok::<_, CommandError>(History { cluster: cluster.name.clone(), ..history })
+    }));
+    let (read, failures): (Vec<_>, Vec<_>) = read.await.into_iter().partition(Result::is_ok);
+    let histories: Vec<History> = read.into_iter().flatten().collect();
+    if !histories.is_empty() {
+        let now = clusters.all[0].env.context.session.clock().now();
+        ui.data(&table::render_histories(&histories, args.output, now));
+    }
+    all_or_failure(failures.into_iter().filter_map(Result::err).collect(), ui)?;
     Ok(exit::SUCCESS)
 }
 

@@ -1,17 +1,19 @@
 //! `rollout plan`: what `apply` would do, without a write.
 
+use futures::future::join_all;
+
 use crate::cli::commands::prune;
 use crate::cli::connect::client::Access;
-use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
+use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::plan::{self, DryRun};
-use crate::ops::{Adoption, FailureKind, Overrides, RolloutRequest, apply};
+use crate::ops::plan::{self, DryRun, Plan};
+use crate::ops::{Adoption, Failure, FailureKind, Overrides, RolloutRequest};
 use crate::report::format::Format;
-use crate::report::plan::render_plan;
+use crate::report::plan::{ComponentPlan, render_plan};
 
 /// Show what `rollout apply` would do, without changing anything
 ///
@@ -51,6 +53,7 @@ Examples:
   $ rollout plan app.yaml
   $ rollout plan app.yaml --batches 1,4
   $ rollout plan deploy/ --detailed-exitcode
+  $ rollout plan app.yaml --context eu --context us
   $ rollout plan app.yaml -o json | jq '.items[].run.batches'";
 
 /// Runs the command.
@@ -61,12 +64,15 @@ Examples:
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let applications = input::applications(&args.manifests.paths(), ui)?;
     input::warn_of(&applications, ui);
-    let env = Env::open(global, Access::Read, ui).await?;
+    let clusters = Clusters::open(global, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
-    let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
-    let pending = show(&env, &requests, DryRun::Client, args.output, ui).await?;
-    prune::report_leftovers(&env, &requests, ui).await?;
+    let requests = clusters.requests(&applications, &overrides)?;
+    let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
+    let pending = show(&planned, DryRun::Client, args.output, ui).await?;
+    for (cluster, requests) in &planned {
+        prune::report_leftovers(cluster, requests, ui).await?;
+    }
     Ok(match (args.detailed_exitcode, pending) {
         (true, Pending::Changes) => exit::CHANGES,
         (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
@@ -88,20 +94,33 @@ pub enum Pending {
 ///
 /// Every rejection at once.
 pub async fn show(
-    env: &Env,
-    requests: &[RolloutRequest],
+    planned: &[(&Cluster, &[RolloutRequest])],
     dry_run: DryRun,
     output: Format,
     ui: &mut Ui,
 ) -> Result<Pending, CommandError> {
-    let plan = plan::plan(&env.context, requests, dry_run).await;
-    plan.warnings.iter().for_each(|warning| ui.warn(warning));
-    ui.data(&render_plan(&plan.components, output));
-    let Some(first) = plan.rejections.first() else {
-        return Ok(if plan.is_pending() { Pending::Changes } else { Pending::Nothing });
-    };
+    let plans = planned
+        .iter()
+        .map(|(cluster, requests)| async { plan::plan(&cluster.env.context, requests, dry_run).await });
+    let mut plans = join_all(plans).await;
+    let mut failures = Vec::new();
+    for (plan, (cluster, _)) in plans.iter_mut().zip(planned) {
+        plan.warnings.iter().for_each(|warning| ui.warn(&cluster.sentence(warning)));
+        plan.components.iter_mut().for_each(|component| component.cluster.clone_from(&cluster.name));
+        failures.extend(rejection(&plan.rejections).map(|failure| cluster.blamed(failure)));
+    }
+    let is_pending = plans.iter().any(Plan::is_pending);
+    let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();
+    ui.data(&render_plan(&components, output));
+    all_or_failure(failures, ui)?;
+    Ok(if is_pending { Pending::Changes } else { Pending::Nothing })
+}
+
+/// The rejections of a cluster as one failure.
+fn rejection(rejections: &[Failure]) -> Option<CommandError> {
+    let first = rejections.first()?;
     let kind = if first.kind == FailureKind::Refused { Kind::Refused } else { Kind::Cluster };
-    let reasons: Vec<&str> = plan.rejections.iter().map(|failure| failure.reason.as_str()).collect();
-    let hints = plan.rejections.iter().flat_map(|failure| &failure.hints);
-    Err(hints.fold(CommandError::message(kind, reasons.join("\n")), |failure, hint| failure.hint(hint)))
+    let reasons: Vec<&str> = rejections.iter().map(|failure| failure.reason.as_str()).collect();
+    let hints = rejections.iter().flat_map(|failure| &failure.hints);
+    Some(hints.fold(CommandError::message(kind, reasons.join("\n")), |failure, hint| failure.hint(hint)))
 }

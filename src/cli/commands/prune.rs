@@ -3,6 +3,7 @@
 use crate::cli::commands::delete;
 use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
+use crate::cli::fleet::Cluster;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteEvent, Extent, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
@@ -23,17 +24,19 @@ pub enum Consent {
 ///
 /// A cluster that cannot be read.
 pub async fn report_leftovers(
-    env: &Env,
+    cluster: &Cluster,
     requests: &[RolloutRequest],
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    for scope in prune::find_leftovers(&env.context, requests).await? {
+    let leftovers = prune::find_leftovers(&cluster.env.context, requests).await;
+    for scope in leftovers.map_err(|failure| cluster.blamed(failure))? {
         let component = scope.component.as_deref().unwrap_or_default();
         let hint = format!("delete it with `apply --prune` or `rollout delete {component}`");
         ui.warn(&format!(
-            "component `{component}` of application `{}` is no longer in the manifest and is kept; {}",
+            "{}component `{component}` of application `{}` is no longer in the manifest and is kept; {}",
+            cluster.prefix(),
             scope.application,
-            ui.flags().in_namespace(&scope.namespace).repeated(&hint)
+            cluster.flags.in_namespace(&scope.namespace).repeated(&hint)
         ));
     }
     Ok(())

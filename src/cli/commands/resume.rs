@@ -38,7 +38,7 @@ Examples:
 ///
 /// Whatever stops the rollout.
 pub async fn run(args: &ResumeArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let env = run::open(global, None, ui).await?;
+    let env = run::open(global, None, ui).await?.env;
     let component = env.component(args.component.component.as_deref());
     let settings = Settings { limits: args.deadlines.limits(), output: args.output };
     run::run(&env, settings, ui, async |context| resume::resume(context, &component).await).await

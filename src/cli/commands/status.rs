@@ -1,18 +1,20 @@
 //! `rollout status`: where components stand.
 
+use futures::future::{join_all, select_all};
 use jiff::SignedDuration;
 
 use crate::cli::connect::client::Access;
-use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
+use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::status::{select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, Verdict};
 use crate::report::format::Format;
+use crate::report::message;
 use crate::report::status::{self, ComponentStatus};
 use crate::report::text::{format_duration, list_literals};
 
@@ -56,6 +58,7 @@ Examples:
   $ rollout status
   $ rollout status express-server --watch
   $ rollout status express-server --until done --timeout 20m
+  $ rollout status --context eu --context us
   $ rollout status -o json | jq -r '.items[].rollingState'";
 
 /// Runs the command.
@@ -64,24 +67,74 @@ Examples:
 ///
 /// A cluster that cannot be read, and a name that is not there.
 pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let env = Env::open(global, Access::Read, ui).await?;
-    let namespace = env.namespace().to_owned();
+    let clusters = Clusters::open(global, Access::Read, ui).await?;
     if args.watch || args.until.is_some() {
-        follow(&env, &namespace, args, ui).await?;
+        follow(&clusters.all, args, ui).await?;
         return Ok(exit::SUCCESS);
     }
-    let items = statuses_with_drivers(&env.context, &namespace).await?;
-    let items = select(items, args.name.as_deref(), &namespace)?;
-    if items.is_empty() {
-        ui.status(&format!("nothing has been rolled out in namespace `{namespace}`"));
-        // The other forms are for programs, which take an empty list.
-        if matches!(args.output, Format::Table | Format::Wide) {
-            return Ok(exit::SUCCESS);
+    let read = join_all(clusters.all.iter().map(|cluster| async {
+        let items = statuses_with_drivers(&cluster.env.context, cluster.env.namespace()).await;
+        items.map_err(|failure| cluster.blamed(failure))
+    }));
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for (cluster, read) in clusters.all.iter().zip(read.await) {
+        match read {
+            Ok(items) => found.push((cluster, items)),
+            Err(failure) => failures.push(failure),
         }
     }
-    ui.data(&status::render_status(&items, args.output, env.context.session.clock().now()));
-    explain(&items, args.output, ui);
+    let items = selected(found.clone(), args.name.as_deref(), ui)?;
+    let is_table = matches!(args.output, Format::Table | Format::Wide);
+    for (cluster, _) in found.iter().filter(|(_, items)| items.is_empty()) {
+        let namespace = cluster.env.namespace();
+        ui.status(&cluster.sentence(&format!("nothing has been rolled out in namespace `{namespace}`")));
+    }
+    // The other forms are for programs, which take an empty list.
+    if !(items.is_empty() && is_table) {
+        let now = clusters.all[0].env.context.session.clock().now();
+        ui.data(&status::render_status(&items, args.output, now));
+        explain(&items, args.output, &clusters.all, ui);
+    }
+    all_or_failure(failures, ui)?;
     Ok(exit::SUCCESS)
+}
+
+/// The components of clusters that a name selects, and which of the clusters do not have it.
+fn selected(
+    found: Vec<(&Cluster, Vec<ComponentStatus>)>,
+    name: Option<&str>,
+    ui: &mut Ui,
+) -> Result<Vec<ComponentStatus>, CommandError> {
+    let (items, lacking) = select_in(found, name)?;
+    lacking.iter().for_each(|sentence| ui.status(sentence));
+    Ok(items)
+}
+
+/// The components of clusters that a name selects, each with its cluster, and sentences about the clusters that do not
+/// have it: of several, one at least has to.
+fn select_in(
+    found: Vec<(&Cluster, Vec<ComponentStatus>)>,
+    name: Option<&str>,
+) -> Result<(Vec<ComponentStatus>, Vec<String>), CommandError> {
+    let (mut shown, mut unknown) = (Vec::new(), Vec::new());
+    for (cluster, items) in found {
+        match select(items, name, cluster.env.namespace()) {
+            Ok(items) => shown.push((cluster, items)),
+            Err(failure) => unknown.push((cluster, failure)),
+        }
+    }
+    let mut lacking = Vec::new();
+    for (cluster, failure) in unknown {
+        if shown.is_empty() {
+            return Err(cluster.blamed(failure));
+        }
+        lacking.push(cluster.sentence(&failure.reason));
+    }
+    let named = |cluster: &Cluster, item| ComponentStatus { cluster: cluster.name.clone(), ..item };
+    let named = shown
+        .into_iter()
+        .flat_map(|(cluster, items)| items.into_iter().map(move |item| named(cluster, item)));
+    Ok((named.collect(), lacking))
 }
 
 fn name(until: Until) -> &'static str {
@@ -92,14 +145,17 @@ fn name(until: Until) -> &'static str {
     }
 }
 
-/// Whether what is waited for has come.
-fn reached(args: &StatusArgs, items: &[ComponentStatus]) -> Result<bool, CommandError> {
+/// Whether what is waited for has come, in each of the clusters.
+fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -> Result<bool, CommandError> {
+    let is_empty = |cluster: &Cluster| !items.iter().any(|item| item.cluster == cluster.name);
     match args.until.map(|until| until.judge_all(items)) {
+        Some(Verdict::Reached) if clusters.iter().any(is_empty) => Ok(false),
         None | Some(Verdict::Awaited) => Ok(false),
         Some(Verdict::Reached) => Ok(true),
         Some(Verdict::Failed) => {
             let failed = items.iter().filter(|item| wait_for::has_run_failed(item));
-            let names: Vec<&str> = failed.map(|item| item.component.as_str()).collect();
+            let name = |item: &ComponentStatus| message::in_cluster(item.cluster.as_deref(), &item.component);
+            let names: Vec<String> = failed.map(name).collect();
             Err(CommandError::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
                 .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
         }
@@ -107,66 +163,84 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus]) -> Result<bool, Command
 }
 
 /// Says why components stand still, where the form is for people.
-fn explain(items: &[ComponentStatus], output: Format, ui: &mut Ui) {
-    if matches!(output, Format::Table | Format::Wide) {
-        for item in items {
-            if let Some(message) = &item.message {
-                let message = ui.flags().repeated(message);
-                ui.status(&format!("{}: {message}", item.component));
-            }
+fn explain(items: &[ComponentStatus], output: Format, clusters: &[Cluster], ui: &mut Ui) {
+    if !matches!(output, Format::Table | Format::Wide) {
+        return;
+    }
+    for item in items {
+        let cluster = clusters.iter().find(|cluster| cluster.name == item.cluster);
+        if let (Some(message), Some(cluster)) = (&item.message, cluster) {
+            let message = cluster.flags.repeated(message);
+            ui.status(&format!("{}: {message}", cluster.qualified(&item.component)));
         }
     }
 }
 
 /// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
 /// the user has enough.
-async fn follow(env: &Env, namespace: &str, args: &StatusArgs, ui: &mut Ui) -> Result<(), CommandError> {
-    let (context, session) = (&env.context, &env.context.session);
-    let followed = StatusWatch::open(context, namespace).await?;
+async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<(), CommandError> {
+    let mut followed = Vec::new();
+    for cluster in clusters {
+        let watch = StatusWatch::open(&cluster.env.context, cluster.env.namespace()).await;
+        followed.push((cluster, watch.map_err(|failure| cluster.blamed(failure))?));
+    }
+    let clock = clusters[0].env.context.session.clock();
+    let name = args.name.as_deref();
     let print = async {
-        let mut changes = followed.changes();
-        let items = followed.first().await?;
-        let mut shown = select(items, args.name.as_deref(), namespace)?;
-        ui.data(&status::render_status(&shown, args.output, session.clock().now()));
-        explain(&shown, args.output, ui);
-        if ui.reader_is_gone() || reached(args, &shown)? {
+        let mut changes: Vec<_> = followed.iter().map(|(_, watch)| watch.changes()).collect();
+        let mut found = Vec::new();
+        for (cluster, watch) in &followed {
+            found.push((*cluster, watch.first().await.map_err(|failure| cluster.blamed(failure))?));
+        }
+        let mut shown = selected(found, name, ui)?;
+        ui.data(&status::render_status(&shown, args.output, clock.now()));
+        explain(&shown, args.output, clusters, ui);
+        if ui.reader_is_gone() || reached(args, &shown, clusters)? {
             return Ok(());
         }
-        let deadline = args.until.and_then(|_| session.clock().moment().after(args.timeout.unsigned_abs()));
+        let deadline = args.until.and_then(|_| clock.moment().after(args.timeout.unsigned_abs()));
         if let Some(until) = args.until.filter(|_| !args.timeout.is_zero()) {
             ui.status(&format!(
                 "waiting until {}, for at most {}",
-                name(until),
+                self::name(until),
                 format_duration(args.timeout)
             ));
         }
         loop {
+            let changed = select_all(changes.iter_mut().map(|changes| Box::pin(changes.next())));
             tokio::select! {
-                () = changes.next() => {}
-                () = session.clock().until(deadline) => return Err(late(args)),
+                _ = changed => {}
+                () = clock.until(deadline) => return Err(late(args)),
             }
-            let items = followed.items()?;
-            let mut items = select(items, args.name.as_deref(), namespace)?;
+            let mut found = Vec::new();
+            for (cluster, watch) in &followed {
+                found.push((*cluster, watch.items().map_err(|failure| cluster.blamed(failure))?));
+            }
+            let mut items = select_in(found, name)?.0;
             // Records and workloads come by different watches: what ends this has to be so at one time.
-            if !matches!(reached(args, &items), Ok(false)) {
-                let current = statuses(context, namespace).await?;
-                items = select(current, args.name.as_deref(), namespace)?;
+            if !matches!(reached(args, &items, clusters), Ok(false)) {
+                let mut found = Vec::new();
+                for cluster in clusters {
+                    let current = statuses(&cluster.env.context, cluster.env.namespace()).await;
+                    found.push((cluster, current.map_err(|failure| cluster.blamed(failure))?));
+                }
+                items = select_in(found, name)?.0;
             }
             let changed: Vec<ComponentStatus> =
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
-                let text = status::render_status(&changed, args.output, session.clock().now());
+                let text = status::render_status(&changed, args.output, clock.now());
                 ui.data(rows(&text, args.output, shown.is_empty()));
-                explain(&changed, args.output, ui);
+                explain(&changed, args.output, clusters, ui);
             }
             shown = items;
-            if ui.reader_is_gone() || reached(args, &shown)? {
+            if ui.reader_is_gone() || reached(args, &shown, clusters)? {
                 return Ok(());
             }
         }
     };
     let feed = async {
-        followed.feed().await;
+        join_all(followed.iter().map(|(_, watch)| watch.feed())).await;
         // A watch that failed for good has reported why, and that is printed.
         std::future::pending::<()>().await;
     };

@@ -1,14 +1,23 @@
 //! `rollout undo`: back to an earlier revision, in batches.
 
-use crate::cli::failure::CommandError;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::cli::commands::plan;
+use crate::cli::exit;
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};
-use crate::cli::run::plan_or_run;
+use crate::cli::fleet::run::FleetRun;
+use crate::cli::fleet::{self, Clusters, all_or_failure, choice};
+use crate::cli::run::{self, Settings, plan_or_run};
 use crate::cli::terminal::ui::Ui;
+use crate::ops::fleet::FleetFailure;
 use crate::ops::undo::{self, UndoPace, UndoRequest};
 
 /// Roll back to an earlier revision, in batches
 ///
-/// Needs no manifest: the workload is rendered from the recorded revision.
+/// Needs no manifest: the workload is rendered from the recorded revision. In several clusters, all roll back at once.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct UndoArgs {
@@ -41,6 +50,7 @@ Examples:
   $ rollout undo
   $ rollout undo express-server --to-revision v1
   $ rollout undo express-server --now
+  $ rollout undo express-server --context eu --context us
   $ rollout undo express-server --to-revision express-server-v1 --batches 2,3";
 
 /// Runs the command.
@@ -51,6 +61,9 @@ Examples:
 pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides(false)) };
     let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
+    if choice::is_fleet(global) {
+        return undo_fleet(args, &request, global, ui).await;
+    }
     plan_or_run(
         (&args.run, args.component.as_deref()),
         global,
@@ -59,4 +72,36 @@ pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
         async |context, component| undo::undo(context, component, &request).await,
     )
     .await
+}
+
+/// Rolls back in all clusters at once: what is wrong must not wait for its wave.
+async fn undo_fleet(
+    args: &UndoArgs,
+    request: &UndoRequest,
+    global: &GlobalArgs,
+    ui: &mut Ui,
+) -> Result<u8, CommandError> {
+    // A cluster that the last rollout has not reached would be rolled back past it.
+    if global.context.is_empty() && request.to_revision.is_none() {
+        let message = "`undo` with `--fleet` needs the clusters, or `--to-revision`";
+        return Err(CommandError::message(Kind::Usage, message)
+            .hint("see `rollout status`, and name each cluster to roll back with `--context`"));
+    }
+    let dry_run = args.run.dry_run_plan()?;
+    let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
+    let found = join_all(clusters.all.iter().map(|cluster| async {
+        let component = cluster.env.component(args.component.as_deref());
+        let found = undo::undo_request(&cluster.env.context, &component, request).await;
+        found.map_err(|failure| cluster.blamed(failure))
+    }));
+    let (found, failures): (Vec<_>, Vec<_>) = found.await.into_iter().partition(Result::is_ok);
+    all_or_failure(failures.into_iter().filter_map(Result::err).collect(), ui)?;
+    let requests: Vec<_> = found.into_iter().flatten().map(|request| vec![request]).collect();
+    if let Some(dry_run) = dry_run {
+        let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
+        plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;
+        return Ok(exit::SUCCESS);
+    }
+    let fleet = FleetRun { requests, soaks: vec![Duration::ZERO], on_failure: FleetFailure::Hold };
+    fleet::run::run(&clusters, &fleet, Settings::from(&args.run), ui).await
 }

@@ -24,6 +24,7 @@ use crate::cli::connect::token_file::TokenFile;
 use crate::cli::connect::trace::traced;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
+use crate::cli::fleet::choice;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::classify::ServerName;
 use crate::cluster::clock::Clock;
@@ -68,8 +69,9 @@ pub enum Access {
 ///
 /// A kubeconfig that cannot be read, or whose namespace cannot be one.
 pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
+    let args = &choice::only(args)?;
     let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
-    let context = args.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let context = args.context.first().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
     let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
     Namespaces::new(args.namespace.clone(), namespace.unwrap_or_else(|| "default".to_owned()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::connect::client::{self, Access, Connection};
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
+use crate::cli::fleet::choice;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
 use crate::cluster::session::{Session, Timeouts};
@@ -28,7 +29,26 @@ impl Env {
     ///
     /// Whatever keeps a client from being built.
     pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
-        let clock = Clock::system();
+        let only = choice::only(global)?;
+        if choice::is_fleet(global) {
+            // The file of the fleet says nothing to kubectl.
+            ui.set_flags(ui.flags().in_cluster(&only));
+        }
+        Self::open_with(&only, access, None, ui).await
+    }
+
+    /// Connects to one cluster as the flags say, with the clock of another environment if there is one. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps a client from being built.
+    pub async fn open_with(
+        global: &GlobalArgs,
+        access: Access,
+        clock: Option<Clock>,
+        ui: &mut Ui,
+    ) -> Result<Self, CommandError> {
+        let clock = clock.unwrap_or_else(Clock::system);
         let connection = client::connect(global, access, &clock, ui).await?;
         let request = connection.request_timeout.unwrap_or(Duration::ZERO);
         let patience = Timeouts { request, ..Timeouts::default() };

@@ -35,7 +35,7 @@ pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, CommandError> {
 pub async fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     let kubeconfig = read(args)?;
     let has_context = |kubeconfig: &Kubeconfig| {
-        args.context.is_some() || kubeconfig.current_context.as_ref().is_some_and(|name| !name.is_empty())
+        !args.context.is_empty() || kubeconfig.current_context.as_ref().is_some_and(|name| !name.is_empty())
     };
     match kubeconfig {
         Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig).await,
@@ -46,7 +46,7 @@ pub async fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
             None if kubeconfig.contexts.is_empty() => in_cluster(no_cluster("no cluster is configured")),
             None => in_cluster(without_context("the kubeconfig", &kubeconfig)),
         },
-        None => match &args.context {
+        None => match args.context.first() {
             Some(context) => {
                 Err(no_cluster(&format!("context `{context}` not found: there is no kubeconfig")))
             }
@@ -72,7 +72,7 @@ fn without_context(which: &str, kubeconfig: &Kubeconfig) -> CommandError {
 /// What a kubeconfig says about the context that is asked for.
 async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config, CommandError> {
     let options = KubeConfigOptions {
-        context: args.context.clone(),
+        context: args.context.first().cloned(),
         cluster: args.cluster.clone(),
         user: args.user.clone(),
     };

@@ -28,9 +28,20 @@ pub struct GlobalArgs {
     pub namespace: Option<String>,
 
     /// Use this context from the kubeconfig
+    ///
+    /// `apply`, `plan`, `status`, `undo` and `history` take several, each a wave of a fleet. With `--fleet`, selects
+    /// clusters of the file.
     #[arg(long, global = true, env = "ROLLOUT_CONTEXT", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]
-    pub context: Option<String>,
+    pub context: Vec<String>,
+
+    /// Act on the clusters in this file, one wave after the other
+    ///
+    /// `apply`, `plan`, `status`, `undo` and `history` act on all of them, or on those that `--context` selects. Other
+    /// commands act on the one that `--context` selects.
+    #[arg(long, global = true, env = "ROLLOUT_FLEET", hide_env_values = true)]
+    #[arg(value_name = "FILE", help_heading = CONNECTION)]
+    pub fleet: Option<PathBuf>,
 
     /// Use this cluster from the kubeconfig
     #[arg(long, global = true, env = "ROLLOUT_CLUSTER", hide_env_values = true)]
@@ -121,6 +132,8 @@ const CONNECTION: &str = "Connection";
 const SANDBOX: &str = "Sandbox";
 /// The heading of the flags about what is printed.
 const CONVERSATION: &str = "Output";
+/// The heading of the flags about fleets.
+pub const FLEET: &str = "Fleet";
 /// The heading of the flags that shape and bound a run.
 const DRIVING: &str = "Rollout";
 

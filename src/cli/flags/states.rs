@@ -5,6 +5,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::flags::args::RunOutput;
 use crate::ops::OnFailure;
+use crate::ops::fleet::FleetFailure;
 use crate::ops::wait_for::Until;
 use crate::report::format::Format;
 
@@ -20,6 +21,27 @@ impl ValueEnum for OnFailure {
                 "Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3",
             ),
         })
+    }
+}
+
+impl ValueEnum for FleetFailure {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Hold, Self::UndoComponent, Self::UndoWave, Self::UndoAll]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Hold => OnFailure::Hold.to_possible_value(),
+            Self::UndoComponent => OnFailure::Undo.to_possible_value(),
+            Self::UndoWave => Some(
+                PossibleValue::new("undo-wave")
+                    .help("Also roll back what this command has changed in the clusters of the same wave"),
+            ),
+            Self::UndoAll => Some(
+                PossibleValue::new("undo-all")
+                    .help("Also roll back what this command has changed in all clusters"),
+            ),
+        }
     }
 }
 

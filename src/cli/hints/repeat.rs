@@ -6,16 +6,22 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use crate::cli::flags::args::GlobalArgs;
+
 /// The flags that say where, with the identifiers that they have in the command line.
-const FLAGS: [(&str, &str); 6] = [
+const FLAGS: [(&str, &str); 7] = [
     ("namespace", NAMESPACE),
-    ("context", "--context "),
+    ("context", CONTEXT),
+    ("fleet", FLEET),
     ("cluster", "--cluster "),
     ("user", "--user "),
     ("kubeconfig", "--kubeconfig "),
     ("as_user", "--as "),
 ];
 const NAMESPACE: &str = "-n ";
+const CONTEXT: &str = "--context ";
+const FLEET: &str = "--fleet ";
+const SANDBOX: &str = "--sandbox=";
 
 /// Commands of kubectl about what is in no namespace.
 const CLUSTER_WIDE: [&str; 4] =
@@ -31,21 +37,48 @@ pub struct Flags {
 impl Flags {
     /// Those that were given.
     pub fn given(matches: &ArgMatches) -> Self {
-        let value = |id: &str| {
-            let value = matches.try_get_raw(id).ok().flatten().and_then(|mut values| values.next())?;
-            Some(quoted(&value.to_string_lossy()))
+        let values = |id: &str| -> Vec<String> {
+            let values = matches.try_get_raw(id).ok().flatten();
+            values.into_iter().flatten().map(|value| quoted(&value.to_string_lossy())).collect()
         };
+        let value = |id: &str| values(id).into_iter().next();
         let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         let is_given = |id: &str| is_typed(id) || matches.value_source(id) == Some(ValueSource::EnvVariable);
         let flags = |is_meant: &dyn Fn(&str) -> bool| -> Vec<String> {
             let meant = FLAGS.iter().filter(|(id, _)| is_meant(id));
-            meant.filter_map(|(id, flag)| Some(format!("{flag}{}", value(id)?))).collect()
+            // Several contexts are one flag: a command has all of them or none.
+            let shown = |(id, flag): &(&str, &str)| {
+                let values: Vec<String> =
+                    values(id).into_iter().map(|value| format!("{flag}{value}")).collect();
+                (!values.is_empty()).then(|| values.join(" "))
+            };
+            meant.filter_map(shown).collect()
         };
         let mut ours = flags(&is_typed);
         // A sandbox without a file is gone when the command ends, and so is what a hint would be about.
         let sandbox = value("sandbox").filter(|_| is_typed("sandbox"));
-        ours.extend(sandbox.map(|file| format!("--sandbox={file}")));
-        Self { ours, of_kubectl: flags(&is_given) }
+        ours.extend(sandbox.map(|file| format!("{SANDBOX}{file}")));
+        let mut of_kubectl = flags(&is_given);
+        of_kubectl.retain(|flag| !flag.starts_with(FLEET));
+        Self { ours, of_kubectl }
+    }
+
+    /// These for one of several clusters, which its own flags select.
+    #[must_use]
+    pub fn in_cluster(&self, args: &GlobalArgs) -> Self {
+        let chosen =
+            |flag: &String| [NAMESPACE, CONTEXT, FLEET, SANDBOX].iter().any(|one| flag.starts_with(one));
+        let context = args.context.first().map(|context| format!("{CONTEXT}{}", quoted(context)));
+        let namespace = args.namespace.as_ref().map(|namespace| format!("{NAMESPACE}{}", quoted(namespace)));
+        let selection: Vec<String> = namespace.into_iter().chain(context).collect();
+        let others = |flags: &[String]| -> Vec<String> {
+            let others = flags.iter().filter(|flag| !chosen(flag)).cloned();
+            selection.iter().cloned().chain(others).collect()
+        };
+        let (mut ours, of_kubectl) = (others(&self.ours), others(&self.of_kubectl));
+        let sandbox = args.sandbox.iter().flatten();
+        ours.extend(sandbox.map(|file| format!("{SANDBOX}{}", quoted(&file.to_string_lossy()))));
+        Self { ours, of_kubectl }
     }
 
     /// These, and the namespace, unless one was given.
@@ -125,6 +158,23 @@ mod tests {
         for (sentence, wanted) in cases {
             assert_eq!(flags.repeated(sentence), wanted);
         }
+    }
+
+    #[test]
+    fn a_command_about_one_of_several_clusters_selects_it_alone() {
+        let typed = typed(&["rollout", "status", "--context", "eu", "--context", "us", "--user", "ci"]);
+        assert_eq!(
+            typed.repeated("`rollout status`"),
+            "`rollout status --context eu --context us --user ci`"
+        );
+        let line = ["rollout", "status", "--context", "us", "-n", "shop", "--sandbox=box.us.json"];
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(line).unwrap();
+        let in_us = typed.in_cluster(&cli.global);
+        assert_eq!(
+            in_us.repeated("`rollout undo`, `kubectl get pods`"),
+            "`rollout undo -n shop --context us --user ci --sandbox=box.us.json`, \
+             `kubectl get pods -n shop --context us --user ci`"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum Reach {
 /// A reporter that adds flags to the commands of hints, and omits commands that reach nothing.
 pub struct HintRewriter {
     /// The reporter of the rewritten events.
-    pub inner: Box<dyn Reporter + Send>,
+    pub inner: Box<dyn Reporter>,
     /// Which commands are kept.
     pub reach: Reach,
     /// The flags for commands about an application, by its name.

@@ -130,6 +130,11 @@ impl Ui {
         &self.flags
     }
 
+    /// Changes the flags that the commands of hints have.
+    pub fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags;
+    }
+
     /// Prints data on stdout, as it is.
     pub fn data(&mut self, text: &str) {
         self.stdout.say(text);
@@ -256,14 +261,19 @@ impl Ui {
             Err(mut failure) => {
                 failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
                 if failure.reported == Reported::NotYet {
-                    for (label, text) in failure.lines() {
-                        self.stderr.say(&labelled(label, &text));
-                    }
-                    self.annotate_failure(&failure);
+                    self.fail(&failure);
                 }
                 failure.exit_code()
             }
         }
+    }
+
+    /// Prints a failure.
+    pub(crate) fn fail(&mut self, failure: &CommandError) {
+        for (label, text) in failure.lines() {
+            self.stderr.say(&labelled(label, &text));
+        }
+        self.annotate_failure(failure);
     }
 
     /// A manifest's problems each at its line.

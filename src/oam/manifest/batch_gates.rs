@@ -165,7 +165,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// A duration in whole seconds.
-fn read_duration(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
+pub(super) fn read_duration(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
     let text = walk.text(at, DURATION)?;
     let parsed = text.parse::<jiff::SignedDuration>().ok();
     let seconds = parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok());

@@ -9,6 +9,7 @@ fn bars(events: &[(i64, &str, EventKind)]) -> Bars {
     for (second, component, what) in events {
         bars.event(&Event {
             elapsed: SignedDuration::from_secs(*second),
+            cluster: None,
             application: "shop".to_owned(),
             component: (!component.is_empty()).then(|| (*component).to_owned()),
             what: what.clone(),

@@ -24,6 +24,9 @@ pub(super) struct PlanDocument {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ComponentDocument {
+    /// The cluster, where several are planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
     component: String,
     application: String,
     namespace: String,
@@ -90,6 +93,7 @@ impl PlanDocument {
 
 fn component_document(plan: &ComponentPlan) -> ComponentDocument {
     ComponentDocument {
+        cluster: plan.cluster.clone(),
         component: plan.component.clone(),
         application: plan.application.clone(),
         namespace: plan.namespace.clone(),

@@ -78,7 +78,7 @@ mod tests {
                 section.starts_with(".SH OUTPUT\nWith \\fB\\-o ndjson\\fR, prints every event"),
                 "{section}"
             );
-            assert_eq!(section.matches(".TP\n\\fB").count(), 28, "{section}");
+            assert_eq!(section.matches(".TP\n\\fB").count(), 30, "{section}");
             assert!(section.contains("\\fBbatchReady\\fR\nA batch is complete\n"), "{section}");
         }
     }

@@ -1,0 +1,174 @@
+//! The clusters that a command acts on: one, or those of several contexts or of a fleet's file.
+
+pub mod choice;
+pub mod run;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::connect::client::Access;
+use crate::cli::connect::env::Env;
+use crate::cli::failure::{CommandError, Kind};
+use crate::cli::flags::args::GlobalArgs;
+use crate::cli::fleet::choice::{ChosenCluster, Waves, choose};
+use crate::cli::hints::repeat::Flags;
+use crate::cli::terminal::ui::Ui;
+use crate::ops::manifest::Application;
+use crate::ops::{Overrides, RolloutRequest, apply};
+use crate::report::message::in_cluster;
+
+/// One of the clusters that a command acts on.
+pub struct Cluster {
+    /// Its name; `None` where the command acts on one cluster alone.
+    pub name: Option<String>,
+    /// The connection to it.
+    pub env: Env,
+    /// The flags that the commands of its hints have.
+    pub flags: Flags,
+    /// Its wave, zero-based.
+    pub wave: usize,
+}
+
+/// The clusters that a command acts on.
+pub struct Clusters {
+    /// Each of them, in the order of the waves.
+    pub all: Vec<Cluster>,
+    /// The waves.
+    pub waves: Waves,
+}
+
+impl Clusters {
+    /// Connects to the clusters that the flags select. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// A choice that contradicts itself, and whatever keeps a client from being built.
+    pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
+        let Some(chosen) = choose(global)? else {
+            let only = Cluster::only(global, access, ui).await?;
+            return Ok(Self { all: vec![only], waves: Waves::default() });
+        };
+        let mut all: Vec<Cluster> = Vec::new();
+        for ChosenCluster { name, args, wave, origin } in chosen.clusters {
+            // All events count from the same moment.
+            let clock = all.first().map(|first| first.env.context.session.clock().clone());
+            let opened = Env::open_with(&args, access, clock, ui).await;
+            let env = opened.map_err(|failure| match &origin {
+                Some(origin) => failure.prefixed(&format!("{}:{}", origin.file, origin.line)),
+                None => failure.prefixed(&format!("cluster `{name}`")),
+            })?;
+            let flags = ui.flags().in_cluster(&args);
+            let cluster = Cluster { name: Some(name), env, flags, wave };
+            if let Some(twin) = all.iter().find(|other| other.is_at_same_place(&cluster)) {
+                return Err(same_place(twin.label(), cluster.label()));
+            }
+            all.push(cluster);
+        }
+        Ok(Self { all, waves: chosen.waves })
+    }
+
+    /// What manifests ask of each cluster, in the order of the clusters.
+    ///
+    /// # Errors
+    ///
+    /// Manifests that contradict each other, and two clusters that are one for an application.
+    pub fn requests(
+        &self,
+        applications: &[Application],
+        overrides: &Overrides,
+    ) -> Result<Vec<Vec<RolloutRequest>>, CommandError> {
+        let mut places: BTreeMap<(String, String), &str> = BTreeMap::new();
+        let mut requests = Vec::new();
+        for cluster in &self.all {
+            let resolve = |namespace| cluster.env.resolve(namespace);
+            let asked = apply::requests(applications, overrides, resolve);
+            let asked = asked.map_err(|failure| cluster.blamed(failure))?;
+            let connection = &cluster.env.connection;
+            let namespaces = asked.iter().map(|request| request.namespace.as_str());
+            // A manifest may name a namespace for two contexts of one server.
+            for namespace in namespaces.filter(|_| connection.sandbox.is_none()).collect::<BTreeSet<_>>() {
+                let place = (connection.server.to_string(), namespace.to_owned());
+                if let Some(twin) = places.insert(place, cluster.label()) {
+                    return Err(same_place(twin, cluster.label()));
+                }
+            }
+            requests.push(asked);
+        }
+        Ok(requests)
+    }
+
+    /// Whether there may be several, which output tells apart.
+    pub fn is_fleet(&self) -> bool {
+        self.all.iter().any(|cluster| cluster.name.is_some())
+    }
+}
+
+impl Cluster {
+    /// Its name for messages.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or("the cluster")
+    }
+
+    /// Connects to the one cluster that the flags select. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Env::open`].
+    pub async fn only(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
+        let env = Env::open(global, access, ui).await?;
+        Ok(Self { name: None, env, flags: ui.flags().clone(), wave: 0 })
+    }
+
+    /// What a sentence about it begins with, where the command acts on several clusters.
+    pub fn prefix(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |name| format!("{name}: "))
+    }
+
+    /// A sentence about it.
+    pub fn sentence(&self, text: &str) -> String {
+        format!("{}{text}", self.prefix())
+    }
+
+    /// The name of a component in it, as events have it.
+    pub fn qualified(&self, component: &str) -> String {
+        in_cluster(self.name.as_deref(), component)
+    }
+
+    /// A failure that names it, with hints about it.
+    pub fn blamed(&self, failure: impl Into<CommandError>) -> CommandError {
+        let failure = failure.into();
+        let Some(name) = &self.name else { return failure };
+        let mut failure = failure.prefixed(&format!("cluster `{name}`"));
+        failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
+        failure
+    }
+
+    fn is_at_same_place(&self, other: &Self) -> bool {
+        let (one, other) = (&self.env, &other.env);
+        // Each sandbox is a cluster of its own.
+        one.connection.sandbox.is_none()
+            && one.connection.server.to_string() == other.connection.server.to_string()
+            && one.namespace() == other.namespace()
+    }
+}
+
+fn same_place(one: &str, other: &str) -> CommandError {
+    let message = format!("`{one}` and `{other}` lead to one cluster and namespace");
+    CommandError::message(Kind::Usage, message).hint("omit one of them")
+}
+
+/// The failures of clusters as one. Several are printed; the command ends with the highest of their exit codes.
+///
+/// # Errors
+///
+/// If there is any.
+pub fn all_or_failure(mut failures: Vec<CommandError>, ui: &mut Ui) -> Result<(), CommandError> {
+    match failures.len() {
+        0 => Ok(()),
+        1 => Err(failures.remove(0)),
+        _ => {
+            failures.iter().for_each(|failure| ui.fail(failure));
+            let worst = failures.iter().max_by_key(|failure| failure.exit_code());
+            Err(CommandError::reported(worst.map_or(Kind::Internal, |failure| failure.kind)))
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Which clusters the flags select: several `--context`, or a fleet's file, of which `--context` selects a part.
+//!
+//! Everything that is wrong with the choice itself is refused here, before the first request.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::failure::{CommandError, Kind};
+use crate::cli::flags::args::GlobalArgs;
+use crate::cli::input;
+use crate::ops::manifest::{self, Fleet, FleetCluster, ManifestErrors, Origin, Problem};
+use crate::report::text::list_literals;
+
+/// The clusters that the flags select.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Each of them, in the order of the waves.
+    pub clusters: Vec<ChosenCluster>,
+    /// The waves.
+    pub waves: Waves,
+}
+
+/// One of the clusters.
+#[derive(Debug)]
+pub struct ChosenCluster {
+    /// Its name.
+    pub name: String,
+    /// The flags that select it alone.
+    pub args: GlobalArgs,
+    /// Its wave, zero-based.
+    pub wave: usize,
+    /// Where the file has it.
+    pub origin: Option<Origin>,
+}
+
+/// The waves of a fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waves {
+    /// How long each must stay ready before the next one; `None` is as long as the command line says.
+    pub soaks: Vec<Option<Duration>>,
+}
+
+/// Whether the flags select several clusters, or may.
+pub fn is_fleet(global: &GlobalArgs) -> bool {
+    global.fleet.is_some() || global.context.len() > 1
+}
+
+/// The clusters of a fleet; `None` where the flags select one cluster.
+///
+/// # Errors
+///
+/// A file that is wrong, and a choice that contradicts itself.
+pub fn choose(global: &GlobalArgs) -> Result<Option<Chosen>, CommandError> {
+    if !is_fleet(global) {
+        return Ok(None);
+    }
+    if let Some(first) = first_twice(&global.context) {
+        return Err(usage(format!("context `{first}` appears twice")).hint("omit one of them"));
+    }
+    let chosen = match &global.fleet {
+        None => of_contexts(global),
+        Some(file) => of_file(global, file)?,
+    };
+    if global.cluster.is_some() && chosen.clusters.len() > 1 {
+        let message = "`--cluster` names one cluster, and the contexts name several";
+        return Err(usage(message).hint("omit it: each context has its cluster"));
+    }
+    let files: BTreeSet<_> = chosen.clusters.iter().map(|cluster| cluster.args.sandbox.clone()).collect();
+    let is_persistent = matches!(global.sandbox, Some(Some(_)));
+    if is_persistent && files.len() < chosen.clusters.len() {
+        return Err(usage("two clusters have the same file of the sandbox")
+            .hint("their names must differ in letters or digits"));
+    }
+    Ok(Some(chosen))
+}
+
+/// The flags of a command that acts on one cluster.
+///
+/// # Errors
+///
+/// Several clusters, and those of [`choose`].
+pub fn only(global: &GlobalArgs) -> Result<GlobalArgs, CommandError> {
+    let Some(mut chosen) = choose(global)? else { return Ok(global.clone()) };
+    if chosen.clusters.len() == 1 {
+        return Ok(chosen.clusters.remove(0).args);
+    }
+    let names: Vec<&str> = chosen.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    let message = format!("this command acts on one cluster, and the flags name {}", list_literals(&names));
+    Err(usage(message).hint("choose one with `--context`"))
+}
+
+fn usage(message: impl Into<String>) -> CommandError {
+    CommandError::message(Kind::Usage, message)
+}
+
+fn first_twice(names: &[String]) -> Option<&String> {
+    let mut seen = BTreeSet::new();
+    names.iter().find(|name| !seen.insert(*name))
+}
+
+/// A wave for each context.
+fn of_contexts(global: &GlobalArgs) -> Chosen {
+    let clusters = global.context.iter().enumerate().map(|(wave, context)| ChosenCluster {
+        name: context.clone(),
+        args: args_of(global, context, context, None),
+        wave,
+        origin: None,
+    });
+    Chosen { clusters: clusters.collect(), waves: Waves { soaks: vec![None; global.context.len()] } }
+}
+
+fn of_file(global: &GlobalArgs, file: &Path) -> Result<Chosen, CommandError> {
+    if file == Path::new("-") {
+        return Err(usage("the file of a fleet cannot be read from stdin"));
+    }
+    let sources = input::read(&[file.to_owned()], std::io::empty())?;
+    let [source] = sources.as_slice() else {
+        return Err(usage(format!("`--fleet` takes one file, and `{}` is a directory", file.display())));
+    };
+    let wrong = |errors: ManifestErrors| CommandError::new(Kind::Manifest, errors);
+    let Fleet { waves } = manifest::parse_fleet(source).map_err(wrong)?;
+    let all: Vec<&FleetCluster> = waves.iter().flat_map(|wave| &wave.clusters).collect();
+    let mut selected: BTreeSet<&str> = BTreeSet::new();
+    for wanted in &global.context {
+        let of_name = all.iter().filter(|cluster| cluster.name == *wanted);
+        let mut found: Vec<&str> = of_name.map(|cluster| cluster.name.as_str()).collect();
+        if found.is_empty() {
+            let of_context = all.iter().filter(|cluster| cluster.context == *wanted);
+            found = of_context.map(|cluster| cluster.name.as_str()).collect();
+        }
+        if found.is_empty() {
+            let names: Vec<&str> = all.iter().map(|cluster| cluster.name.as_str()).collect();
+            return Err(usage(format!("fleet `{}` has no cluster `{wanted}`", source.name))
+                .hint(format!("it has {}", list_literals(&names))));
+        }
+        selected.extend(found);
+    }
+    check_namespaces(global, &all).map_err(wrong)?;
+    let is_selected =
+        |cluster: &&FleetCluster| selected.is_empty() || selected.contains(cluster.name.as_str());
+    let waves = waves.iter().map(|wave| (wave, wave.clusters.iter().filter(is_selected).collect::<Vec<_>>()));
+    let mut chosen = Chosen { clusters: Vec::new(), waves: Waves::default() };
+    for (wave, clusters) in waves.filter(|(_, clusters)| !clusters.is_empty()) {
+        let place = chosen.waves.soaks.len();
+        chosen.waves.soaks.push(wave.soak_seconds.map(Duration::from_secs));
+        chosen.clusters.extend(clusters.into_iter().map(|cluster| ChosenCluster {
+            name: cluster.name.clone(),
+            args: args_of(global, &cluster.context, &cluster.name, cluster.namespace.as_ref()),
+            wave: place,
+            origin: Some(cluster.origin.clone()),
+        }));
+    }
+    Ok(chosen)
+}
+
+/// `--namespace` is no other than that of the file.
+fn check_namespaces(global: &GlobalArgs, all: &[&FleetCluster]) -> Result<(), ManifestErrors> {
+    let Some(flag) = &global.namespace else { return Ok(()) };
+    let problems = all.iter().filter_map(|cluster| {
+        let namespace = cluster.namespace.as_ref().filter(|namespace| *namespace != flag)?;
+        let Origin { file, line, column } = cluster.origin.clone();
+        let message = format!("`{namespace}` for cluster `{}`, and `--namespace` is `{flag}`", cluster.name);
+        let hint = Some("omit one of them".to_owned());
+        Some(Problem { file, line, column, path: "namespace".to_owned(), message, hint })
+    });
+    let problems: Vec<Problem> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(ManifestErrors { problems }) }
+}
+
+/// The flags that select one of the clusters.
+fn args_of(global: &GlobalArgs, context: &str, name: &str, namespace: Option<&String>) -> GlobalArgs {
+    let sandbox = global.sandbox.as_ref().map(|file| file.as_ref().map(|file| sandbox_file(file, name)));
+    GlobalArgs {
+        context: vec![context.to_owned()],
+        namespace: namespace.or(global.namespace.as_ref()).cloned(),
+        fleet: None,
+        sandbox,
+        ..global.clone()
+    }
+}
+
+/// The file of a cluster's sandbox: `box.json` of cluster `eu` is `box.eu.json`.
+fn sandbox_file(file: &Path, name: &str) -> PathBuf {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let name: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let end = file.extension().map_or_else(String::new, |end| format!(".{}", end.to_string_lossy()));
+    file.with_file_name(format!("{stem}.{name}{end}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    fn chosen(flags: &[&str]) -> Result<Option<Chosen>, String> {
+        let typed = ["rollout", "status"].iter().chain(flags);
+        let cli = crate::cli::Cli::try_parse_from(typed).unwrap();
+        choose(&cli.global).map_err(|failure| failure.error.to_string())
+    }
+
+    #[test]
+    fn each_context_is_a_wave() {
+        let fleet = chosen(&["--context", "eu", "--context", "us", "--sandbox=d/box.json"]).unwrap().unwrap();
+        let shown = |one: &ChosenCluster| {
+            (one.name.clone(), one.args.context.clone(), one.wave, one.args.sandbox.clone().flatten())
+        };
+        let expected = |name: &str, wave, file: &str| {
+            (name.to_owned(), vec![name.to_owned()], wave, Some(PathBuf::from(file)))
+        };
+        let shown: Vec<_> = fleet.clusters.iter().map(shown).collect();
+        assert_eq!(shown, [expected("eu", 0, "d/box.eu.json"), expected("us", 1, "d/box.us.json")]);
+        assert_eq!(fleet.waves.soaks, [None, None]);
+    }
+
+    #[test]
+    fn one_context_is_no_fleet() {
+        assert!(chosen(&["--context", "eu"]).unwrap().is_none());
+        assert!(chosen(&[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_choice_that_contradicts_itself_is_refused() {
+        let cases: [(&[&str], &str); 3] = [
+            (&["--context", "eu", "--context", "eu"], "context `eu` appears twice"),
+            (
+                &["--context", "eu", "--context", "us", "--cluster", "x"],
+                "`--cluster` names one cluster, and the contexts name several",
+            ),
+            (
+                &["--context", "a/b", "--context", "a.b", "--sandbox=box.json"],
+                "two clusters have the same file of the sandbox",
+            ),
+        ];
+        for (flags, message) in cases {
+            assert_eq!(chosen(flags).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn a_file_names_clusters_of_which_some_are_selected() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("fleet.yaml");
+        let text = "waves:\n- clusters: [{name: eu, context: c-eu, namespace: shop}]\n  soak: 1m\n\
+                    - clusters: [{name: us, context: c-us}, {name: asia, context: c-asia}]\n";
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        let all = chosen(&["--fleet", file]).unwrap().unwrap();
+        let waves: Vec<_> = all.clusters.iter().map(|one| (one.name.as_str(), one.wave)).collect();
+        assert_eq!(waves, [("eu", 0), ("us", 1), ("asia", 1)]);
+        assert_eq!(all.waves.soaks, [Some(Duration::from_mins(1)), None]);
+        let some = chosen(&["--fleet", file, "--context", "asia", "-n", "shop"]).unwrap().unwrap();
+        let [asia] = some.clusters.as_slice() else { panic!("{some:?}") };
+        assert_eq!((asia.args.context.as_slice(), asia.wave), (["c-asia".to_owned()].as_slice(), 0));
+        let problem = chosen(&["--fleet", file, "--context", "mars"]).unwrap_err();
+        assert!(problem.ends_with("has no cluster `mars`"), "{problem}");
+        let problem = chosen(&["--fleet", file, "-n", "other"]).unwrap_err();
+        assert!(problem.contains("fleet.yaml:2:14: namespace: `shop` for cluster `eu`"), "{problem}");
+    }
+}

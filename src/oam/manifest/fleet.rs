@@ -1,0 +1,184 @@
+//! The file of a fleet: its waves and their clusters.
+
+use std::collections::BTreeMap;
+
+use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};
+use crate::oam::manifest::batch_gates::read_duration;
+use crate::oam::manifest::problem::{ManifestErrors, quoted};
+use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::{Source, documents, names, node, of_file, syntax, text};
+
+/// Reads the file of a fleet.
+///
+/// # Errors
+/// Everything that is wrong with it, with line and field.
+pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
+    let refused = |problem| ManifestErrors { problems: vec![problem] };
+    let text = text(source).map_err(refused)?;
+    let mut documents = documents::split(text);
+    let Some(document) = documents.next() else {
+        let message = "found no document, expected a fleet with `waves`".to_owned();
+        return Err(refused(of_file(source, 1, message, None)));
+    };
+    if let Some(second) = documents.next() {
+        let message = "found a second document, expected one fleet".to_owned();
+        return Err(refused(of_file(source, second.lines_before + 1, message, None)));
+    }
+    let root = node::parse(document.text).map_err(|error| refused(syntax(source, document, &error)))?;
+    let mut walk = Walk::new(&source.name, document.text, document.lines_before);
+    let fleet = read_fleet(&mut walk, &At { node: &root, path: String::new() });
+    let problems = walk.finish();
+    match fleet {
+        Some(fleet) if problems.is_empty() => Ok(fleet),
+        Some(_) | None => Err(ManifestErrors { problems }),
+    }
+}
+
+fn read_fleet(walk: &mut Walk<'_>, root: &At<'_>) -> Option<Fleet> {
+    let explain = |name: &str| match name {
+        "apiVersion" | "kind" | "metadata" | "spec" => {
+            Some("the file of a fleet has `waves`, and is no object")
+        }
+        _ => None,
+    };
+    let object = walk.object_of(root, &["waves"], explain)?;
+    let at = walk.required(&object, "waves", "a list of waves")?;
+    let mut seen = Seen::default();
+    let waves = filled_list(walk, &at, "a list of waves")?;
+    let waves: Vec<Option<FleetWave>> = waves.iter().map(|at| read_wave(walk, at, &mut seen)).collect();
+    Some(Fleet { waves: waves.into_iter().collect::<Option<_>>()? })
+}
+
+fn read_wave(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<FleetWave> {
+    let object = walk.object_of(at, &["clusters", "soak"], |_| None)?;
+    let soak_seconds = match object.get("soak") {
+        None => Some(None),
+        Some(at) => read_duration(walk, &at).map(Some),
+    };
+    let at = walk.required(&object, "clusters", "a list of clusters")?;
+    let clusters = filled_list(walk, &at, "a list of clusters")?;
+    let clusters: Vec<Option<FleetCluster>> =
+        clusters.iter().map(|at| read_cluster(walk, at, seen)).collect();
+    Some(FleetWave { clusters: clusters.into_iter().collect::<Option<_>>()?, soak_seconds: soak_seconds? })
+}
+
+fn filled_list<'n>(walk: &mut Walk<'_>, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
+    let items = walk.list(at, expected)?;
+    if items.is_empty() {
+        walk.mismatch(at, expected);
+        return None;
+    }
+    Some(items)
+}
+
+/// What may be in a fleet once, with the line of the first.
+#[derive(Default)]
+struct Seen {
+    names: BTreeMap<String, usize>,
+    places: BTreeMap<(String, Option<String>), usize>,
+}
+
+fn read_cluster(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<FleetCluster> {
+    let object = walk.object_of(at, &["name", "context", "namespace"], |_| None)?;
+    let context = walk.required(&object, "context", "a context of the kubeconfig").and_then(|at| {
+        let context = walk.checked(&at, "a context of the kubeconfig", |text| !text.is_empty())?;
+        Some((at, context.to_owned()))
+    });
+    let name = match object.get("name") {
+        None => Some(None),
+        Some(at) => {
+            walk.checked(&at, names::LABEL, names::is_label).map(|name| Some((at.clone(), name.to_owned())))
+        }
+    };
+    let namespace = match object.get("namespace") {
+        None => Some(None),
+        Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
+    };
+    let ((context_at, context), namespace) = (context?, namespace?);
+    let origin = walk.origin(at);
+    let (name_at, name) = name?.unwrap_or_else(|| (context_at.clone(), context.clone()));
+    if let Some(first) = seen.names.insert(name.clone(), origin.line) {
+        let message = format!("cluster {} appears twice, first in line {first}", quoted(&name));
+        walk.refuse_with(&name_at, message, "give one of them another `name`");
+        return None;
+    }
+    let place = (context.clone(), namespace.clone());
+    if let Some(first) = seen.places.insert(place, origin.line) {
+        let message = format!(
+            "context {} appears twice with the same namespace, first in line {first}",
+            quoted(&context)
+        );
+        walk.refuse_with(&context_at, message, "use another context or `namespace` for one of them");
+        return None;
+    }
+    Some(FleetCluster { name, context, namespace, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Fleet, String> {
+        let source = Source { name: "fleet.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+        parse_fleet(&source).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn waves_have_clusters() {
+        let fleet = parse(
+            "waves:\n\
+             - clusters:\n  - {name: eu, context: gke_prod_eu, namespace: shop}\n  soak: 10m\n\
+             - clusters: [{context: us}, {context: asia}]\n",
+        )
+        .unwrap();
+        let names = |wave: &FleetWave| wave.clusters.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        let waves: Vec<_> = fleet.waves.iter().map(|wave| (names(wave), wave.soak_seconds)).collect();
+        let us = vec!["us".to_owned(), "asia".to_owned()];
+        assert_eq!(waves, [(vec!["eu".to_owned()], Some(600)), (us, None)]);
+        let eu = &fleet.waves[0].clusters[0];
+        assert_eq!((eu.context.as_str(), eu.namespace.as_deref()), ("gke_prod_eu", Some("shop")));
+        assert_eq!(eu.origin.line, 3);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_line_and_field() {
+        let cases = [
+            ("", "fleet.yaml:1:1: found no document, expected a fleet with `waves`"),
+            ("waves: []", "fleet.yaml:1:8: waves: found an empty list, expected a list of waves"),
+            (
+                "kind: Fleet\nwaves: []",
+                "fleet.yaml:1:1: kind: not supported\n    the file of a fleet has `waves`, and is no object\nfleet.yaml:2:8: waves: found an empty list, expected a list of waves",
+            ),
+            (
+                "waves:\n- clusters: [{context: a}]\n  soka: 1m",
+                "fleet.yaml:3:3: waves[0].soka: unknown field\n    did you mean `soak`?",
+            ),
+            (
+                "waves:\n- clusters: [{context: a}]\n- clusters: [{context: a}]",
+                "fleet.yaml:3:24: waves[1].clusters[0].context: cluster `a` appears twice, first in line 2\n    give one of them another `name`",
+            ),
+            (
+                "waves:\n- clusters: [{context: a}, {name: b, context: a}]",
+                "fleet.yaml:2:47: waves[0].clusters[1].context: context `a` appears twice with the same namespace, first in line 2\n    use another context or `namespace` for one of them",
+            ),
+            (
+                "waves:\n- clusters: [{name: b}]",
+                "fleet.yaml:2:14: waves[0].clusters[0].context: missing, expected a context of the kubeconfig",
+            ),
+            (
+                "waves: [{clusters: [{context: a}]}]\n---\nwaves: []",
+                "fleet.yaml:2:1: found a second document, expected one fleet",
+            ),
+        ];
+        for (text, problems) in cases {
+            assert_eq!(parse(text).unwrap_err(), problems, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_context_may_have_two_namespaces() {
+        let two =
+            "waves: [{clusters: [{context: a, namespace: one}, {name: b, context: a, namespace: two}]}]";
+        assert!(parse(two).is_ok());
+    }
+}

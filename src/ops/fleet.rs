@@ -1,0 +1,211 @@
+//! A fleet: the same operation in several clusters, one wave after the other.
+//!
+//! A fleet has no state of its own. What each cluster says is the state: every cluster is driven as it would be alone, so
+//! running the same fleet again finds the first waves done, and continues in the first cluster that is not.
+
+mod rollback;
+mod soak;
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::driver::context::{Context, Limits, OnFailure};
+use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
+use crate::driver::request::RolloutRequest;
+use crate::ops::apply::{self, Standing};
+use crate::report::event::EventKind;
+
+/// What is done in one cluster.
+#[derive(Clone)]
+pub struct ClusterRequest {
+    /// The context of operations in it.
+    pub context: Context,
+    /// What is asked of it; at least one request.
+    pub requests: Vec<RolloutRequest>,
+}
+
+/// Clusters that are driven side by side.
+#[derive(Clone)]
+pub struct Wave {
+    /// The clusters; at least one.
+    pub clusters: Vec<ClusterRequest>,
+    /// How long all of them must stay ready before the next wave.
+    pub soak: Duration,
+}
+
+/// What becomes of the clusters when a component's pods do not become ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FleetFailure {
+    /// All stay as they are.
+    #[default]
+    Hold,
+    /// The component is rolled back in its cluster.
+    UndoComponent,
+    /// What has been changed in the clusters of its wave is rolled back.
+    UndoWave,
+    /// What has been changed in any cluster is rolled back.
+    UndoAll,
+}
+
+impl FleetFailure {
+    /// What becomes of the component that failed.
+    #[must_use]
+    pub fn in_cluster(self) -> OnFailure {
+        match self {
+            Self::Hold => OnFailure::Hold,
+            Self::UndoComponent | Self::UndoWave | Self::UndoAll => OnFailure::Undo,
+        }
+    }
+}
+
+/// How one cluster ended: its applications; none where it was not begun.
+pub type ClusterOutcomes = Vec<ApplicationOutcome>;
+
+/// Why a fleet stops after a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Something did not become ready.
+    Failed,
+    /// A cluster is held at a gate.
+    Held,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Drives a fleet. The outcomes come in the order of the waves and clusters.
+///
+/// All clusters of all waves are checked before the first write in any.
+pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterOutcomes>> {
+    let mut outcomes: Vec<Vec<ClusterOutcomes>> =
+        waves.iter().map(|wave| vec![Vec::new(); wave.clusters.len()]).collect();
+    let checked = join_all(waves.iter().map(|wave| join_all(wave.clusters.iter().map(check)))).await;
+    if checked.iter().flatten().any(Result::is_err) {
+        for (place, wave) in checked.into_iter().enumerate() {
+            for (index, checked) in wave.into_iter().enumerate() {
+                match checked {
+                    Err(refused) => outcomes[place][index] = refused,
+                    Ok(_) => skip(
+                        waves,
+                        place,
+                        &waves[place].clusters[index],
+                        "another cluster did not pass its checks",
+                    ),
+                }
+            }
+        }
+        return outcomes;
+    }
+    let standings: Vec<Vec<Standing>> =
+        checked.into_iter().map(|wave| wave.into_iter().flatten().flatten().collect()).collect();
+    for (place, wave) in waves.iter().enumerate() {
+        let mut stop = None;
+        let ended = join_all(wave.clusters.iter().map(|cluster| drive(waves, place, cluster, on_failure)));
+        outcomes[place] = ended.await;
+        let changed: Vec<Vec<Vec<String>>> = outcomes[..=place].iter().map(|wave| changes_of(wave)).collect();
+        // What has been begun behind a gate has passed it.
+        let is_before_a_gate =
+            standings.get(place + 1).is_some_and(|next| !next.contains(&Standing::Resumed))
+                && standings[place + 1..].iter().flatten().any(|standing| *standing != Standing::AtRest);
+        if let Some(found) = stop_of(&outcomes[place]) {
+            stop = Some(found);
+        } else if is_before_a_gate && !wave.soak.is_zero() {
+            soak::soak(waves, place, &mut outcomes[place]).await;
+            stop = stop_of(&outcomes[place]);
+        }
+        let Some(stop) = stop else { continue };
+        skip_rest(waves, place, stop);
+        if stop == Stop::Failed {
+            rollback::roll_back(&waves[..=place], &changed, on_failure).await;
+        }
+        break;
+    }
+    outcomes
+}
+
+/// The names of the components that a cluster's run has changed, of each application.
+fn changes_of(wave: &[ClusterOutcomes]) -> Vec<Vec<String>> {
+    let of_cluster = |applications: &ClusterOutcomes| {
+        let components = applications.iter().flat_map(|application| &application.components);
+        let is_changed = |end: &ComponentOutcome| match end {
+            ComponentOutcome::Succeeded { changed } => *changed,
+            ComponentOutcome::Held { .. } => true,
+            // It has been rolled back in its cluster.
+            ComponentOutcome::Failed(_) | ComponentOutcome::Skipped { .. } => false,
+        };
+        components.filter(|(_, end)| is_changed(end)).map(|(name, _)| name.clone()).collect()
+    };
+    wave.iter().map(of_cluster).collect()
+}
+
+/// Makes sure that a cluster would accept everything that is asked of it.
+async fn check(cluster: &ClusterRequest) -> Result<Vec<Standing>, ClusterOutcomes> {
+    apply::check(&cluster.context, &cluster.requests).await
+}
+
+async fn drive(
+    waves: &[Wave],
+    place: usize,
+    cluster: &ClusterRequest,
+    on_failure: FleetFailure,
+) -> ClusterOutcomes {
+    if waves.len() > 1 {
+        let started = EventKind::WaveStarted { wave: place, waves: waves.len() };
+        cluster.requests.iter().for_each(|request| emit(cluster, request, started.clone()));
+    }
+    let limits = Limits { on_failure: on_failure.in_cluster(), ..cluster.context.limits };
+    let context = Context { limits, ..cluster.context.clone() };
+    apply::apply(&context, &cluster.requests).await
+}
+
+/// Whether a wave ended so that the next one does not begin.
+fn stop_of(wave: &[ClusterOutcomes]) -> Option<Stop> {
+    let ends = || wave.iter().flatten().flat_map(|application| &application.components).map(|(_, end)| end);
+    let failures = || {
+        ends().filter_map(|end| match end {
+            ComponentOutcome::Failed(failure) => Some(failure.kind),
+            ComponentOutcome::Succeeded { .. }
+            | ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. } => None,
+        })
+    };
+    if failures().any(|kind| kind == FailureKind::Interrupted) {
+        Some(Stop::Interrupted)
+    } else if failures().next().is_some() {
+        Some(Stop::Failed)
+    } else {
+        ends().any(|end| !matches!(end, ComponentOutcome::Succeeded { .. })).then_some(Stop::Held)
+    }
+}
+
+/// Reports of the waves after one that their turn does not come.
+fn skip_rest(waves: &[Wave], place: usize, stop: Stop) {
+    let wave = crate::plan::phrase::wave(place, waves.len());
+    let reason = match stop {
+        Stop::Failed => format!("{wave} failed"),
+        Stop::Held => format!("{wave} is held"),
+        Stop::Interrupted => "interrupted".to_owned(),
+    };
+    for (place, wave) in waves.iter().enumerate().skip(place + 1) {
+        wave.clusters.iter().for_each(|cluster| skip(waves, place, cluster, &reason));
+    }
+}
+
+fn skip(waves: &[Wave], place: usize, cluster: &ClusterRequest, reason: &str) {
+    let skipped = EventKind::WaveSkipped { wave: place, waves: waves.len(), reason: reason.to_owned() };
+    cluster.requests.iter().for_each(|request| emit(cluster, request, skipped.clone()));
+}
+
+fn emit(cluster: &ClusterRequest, request: &RolloutRequest, what: EventKind) {
+    cluster.context.emit(&request.application, None, what);
+}
+
+/// Reports a failure of a component, and makes it the component's outcome.
+fn fail(cluster: &ClusterRequest, outcomes: &mut ClusterOutcomes, component: &str, failure: &Failure) {
+    for ApplicationOutcome { application, components, .. } in outcomes {
+        for (name, end) in components.iter_mut().filter(|(name, _)| name == component) {
+            cluster.context.emit(application, Some(name), failure.event(None));
+            *end = ComponentOutcome::Failed(failure.clone());
+        }
+    }
+}

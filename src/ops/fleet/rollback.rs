@@ -1,0 +1,84 @@
+//! `--on-failure undo-wave` and `undo-all`: what this command has changed in other clusters is rolled back.
+//!
+//! Only what the record says that this process did: a component that another run has claimed since is left to it, and one
+//! that was as wanted before this command began stays.
+
+use futures::future::join_all;
+
+use crate::cluster::record_store;
+use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+use crate::driver::outcome::Failure;
+use crate::driver::request::{Intent, Overrides, RolloutRequest};
+use crate::ops::apply;
+use crate::ops::fleet::{ClusterRequest, FleetFailure, Wave};
+use crate::plan::record::Record;
+use crate::plan::run::{Mode, Purpose};
+use crate::report::event::EventKind;
+
+/// Rolls back what was changed: the components by name, for each wave and cluster.
+pub(super) async fn roll_back(waves: &[Wave], changed: &[Vec<Vec<String>>], on_failure: FleetFailure) {
+    let first = match on_failure {
+        FleetFailure::Hold | FleetFailure::UndoComponent => return,
+        FleetFailure::UndoWave => waves.len().saturating_sub(1),
+        FleetFailure::UndoAll => 0,
+    };
+    // A rollback must not wait for the one of another cluster, and so has no waves.
+    let clusters = waves.iter().zip(changed).skip(first).flat_map(|(wave, changed)| {
+        wave.clusters.iter().zip(changed).map(|(cluster, changed)| roll_back_cluster(cluster, changed))
+    });
+    join_all(clusters).await;
+}
+
+async fn roll_back_cluster(cluster: &ClusterRequest, changed: &[String]) {
+    let limits = Limits { fail_fast: FailFast::Off, on_failure: OnFailure::Hold, ..cluster.context.limits };
+    let context = Context { limits, ..cluster.context.clone() };
+    for request in &cluster.requests {
+        // What depends on others goes before them.
+        for component in request.component_names().iter().rev().filter(|name| changed.contains(name)) {
+            match rollback_request(&context, request, component).await {
+                Ok(Some(rollback)) => drop(apply::apply(&context, &[rollback]).await),
+                Ok(None) => {}
+                Err(failure) => context.emit(&request.application, Some(component), failure.event(None)),
+            }
+        }
+    }
+}
+
+/// The rollback of a component; `None` where there is none, which is reported.
+async fn rollback_request(
+    context: &Context,
+    request: &RolloutRequest,
+    component: &str,
+) -> Result<Option<RolloutRequest>, Failure> {
+    let kept = |why: String| {
+        let message = format!("not rolled back: {why}");
+        context.emit(&request.application, Some(component), EventKind::Warned { message });
+        Ok(None)
+    };
+    let Some(stored) = record_store::load_record(&context.session, &request.namespace, component).await?
+    else {
+        return kept("its run record does not exist".to_owned());
+    };
+    let record = stored.record;
+    if record.run.by != context.identity || record.run.purpose != Purpose::Forward {
+        return kept(format!("a run of `{}` has followed", record.run.by));
+    }
+    let Some(intent) = rollback_intent(&record) else {
+        return kept("it is the first release".to_owned());
+    };
+    let overrides = Overrides::default();
+    Ok(Some(RolloutRequest::of_record(&record, request.namespace.clone(), intent, overrides)))
+}
+
+/// What leads to where the run began; `None` for a first release.
+fn rollback_intent(record: &Record) -> Option<Intent> {
+    let (spec, kind) = (&record.run.spec, record.run.spec.kind);
+    match spec.mode {
+        Mode::Release => None,
+        Mode::Scale => Some(Intent::Scale { replicas: spec.size_before(), kind }),
+        Mode::Upgrade | Mode::Apply => {
+            let has_earlier = record.succeeded_revisions().iter().any(|name| *name != spec.target);
+            has_earlier.then_some(Intent::Revision { reference: None, kind })
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The time for which a wave must stay ready before the next one begins.
+//!
+//! It counts from the end of the wave's last run, as the records have it, so a rerun does not wait for the same time again.
+//! While a component is not ready, the time does not count, and starts again when the component is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::{join_all, select_all};
+use jiff::Timestamp;
+
+use crate::cluster::clock::Moment;
+use crate::cluster::record_store;
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::ops::fleet::{ClusterOutcomes, ClusterRequest, Wave, emit, fail};
+use crate::ops::status_watch::StatusWatch;
+use crate::ops::wait_for::{Until, Verdict, has_run_failed};
+use crate::plan::phrase::{format_duration, wave as wave_phrase};
+use crate::report::event::{EventKind, Progress};
+use crate::report::status::ComponentStatus;
+
+/// The components of a cluster in one namespace, followed.
+struct Followed<'a> {
+    cluster: usize,
+    watch: StatusWatch<'a>,
+    components: BTreeSet<String>,
+}
+
+/// A component that is not ready.
+struct Unready {
+    cluster: usize,
+    component: String,
+    failure: Failure,
+}
+
+/// Waits until a wave has stayed ready for its time. What does not stay ready is a failure of its component.
+pub(super) async fn soak(waves: &[Wave], place: usize, outcomes: &mut [ClusterOutcomes]) {
+    let wave = &waves[place];
+    let point = format!("after {}", wave_phrase(place, waves.len()));
+    let time = wave.soak.try_into().unwrap_or_default();
+    let on = format!("the soak time of {} {point}", format_duration(time));
+    report(wave, &EventKind::Waiting { progress: Progress::default(), on });
+    match stay_ready(wave, &point).await {
+        Ok(()) => report(wave, &EventKind::GatePassed { point }),
+        Err(Unready { cluster, component, failure }) => {
+            fail(&wave.clusters[cluster], &mut outcomes[cluster], &component, &failure);
+        }
+    }
+}
+
+fn report(wave: &Wave, what: &EventKind) {
+    for cluster in &wave.clusters {
+        cluster.requests.iter().for_each(|request| emit(cluster, request, what.clone()));
+    }
+}
+
+/// The first component of a cluster, of which a failure of the whole cluster is reported.
+fn first_component(cluster: &ClusterRequest) -> String {
+    let mut names = cluster.requests.iter().flat_map(|request| request.component_names());
+    names.next().unwrap_or_default()
+}
+
+async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
+    let of_cluster = |index: usize, failure: Failure| Unready {
+        cluster: index,
+        component: first_component(&wave.clusters[index]),
+        failure,
+    };
+    let mut ended: Option<Timestamp> = None;
+    let mut followed = Vec::new();
+    for (index, cluster) in wave.clusters.iter().enumerate() {
+        let at = last_end(cluster).await.map_err(|failure| of_cluster(index, failure))?;
+        ended = ended.max(at);
+        followed.extend(follow(index, cluster).await.map_err(|failure| of_cluster(index, failure))?);
+    }
+    let context = &wave.clusters[0].context;
+    let clock = context.session.clock();
+    let passed = ended.map_or(Duration::ZERO, |ended| {
+        Duration::try_from(clock.now().duration_since(ended)).unwrap_or_default()
+    });
+    let mut end = clock.moment().plus(wave.soak.saturating_sub(passed));
+    let feed = join_all(followed.iter().map(|one| one.watch.feed()));
+    let wait = async {
+        for one in &followed {
+            one.watch.first().await.map_err(|failure| of_cluster(one.cluster, failure))?;
+        }
+        let mut unready_until: Option<Moment> = None;
+        loop {
+            let mut changes: Vec<_> = followed.iter().map(|one| one.watch.changes()).collect();
+            let now = clock.moment();
+            let late = find_unready(&followed, point)?;
+            match (&late, unready_until) {
+                (None, None) if now >= end => return Ok(()),
+                (None, None) => {}
+                // Ready again: the time starts again.
+                (None, Some(_)) => (end, unready_until) = (now.plus(wave.soak), None),
+                (Some(_), None) => unready_until = now.after(context.limits.batch),
+                (Some(_), Some(_)) => {}
+            }
+            if let Some(unready) = late.filter(|_| unready_until.is_some_and(|until| now >= until)) {
+                return Err(unready);
+            }
+            let next = unready_until.unwrap_or(end);
+            let changed = select_all(changes.iter_mut().map(|changes| Box::pin(changes.next())));
+            tokio::select! {
+                biased;
+                _ = changed => {}
+                () = context.control.stopped() => {
+                    let failure = Failure::new(FailureKind::Interrupted, "interrupted");
+                    return Err(of_cluster(0, failure.hint(RERUN_HINT)));
+                }
+                () = clock.until(Some(next)) => {}
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = wait => ended,
+        _ = feed => Ok(()),
+    }
+}
+
+const RERUN_HINT: &str = "rerun the same command to continue with the next wave";
+
+/// When the last run of a cluster ended; `None` where the records do not say.
+async fn last_end(cluster: &ClusterRequest) -> Result<Option<Timestamp>, Failure> {
+    let mut last = None;
+    for request in &cluster.requests {
+        let names = request.component_names();
+        for stored in record_store::load_records(&cluster.context.session, &request.namespace).await? {
+            if names.contains(&stored.record.component) {
+                last = last.max(stored.record.run.finished);
+            }
+        }
+    }
+    Ok(last)
+}
+
+async fn follow(index: usize, cluster: &ClusterRequest) -> Result<Vec<Followed<'_>>, Failure> {
+    let namespaces: BTreeSet<&str> =
+        cluster.requests.iter().map(|request| request.namespace.as_str()).collect();
+    let mut followed = Vec::new();
+    for namespace in namespaces {
+        let of_namespace = cluster.requests.iter().filter(|request| request.namespace == namespace);
+        let components = of_namespace.flat_map(|request| request.component_names()).collect();
+        let watch = StatusWatch::open(&cluster.context, namespace).await?;
+        followed.push(Followed { cluster: index, watch, components });
+    }
+    Ok(followed)
+}
+
+/// The first component that is not ready.
+fn find_unready(followed: &[Followed<'_>], point: &str) -> Result<Option<Unready>, Unready> {
+    for Followed { cluster, watch, components } in followed {
+        let items = watch.items().map_err(|failure| Unready {
+            cluster: *cluster,
+            component: components.first().cloned().unwrap_or_default(),
+            failure,
+        })?;
+        let of_wave = items.iter().filter(|item| components.contains(&item.component));
+        for item in of_wave {
+            let unready = Unready {
+                cluster: *cluster,
+                component: item.component.clone(),
+                failure: unready_failure(item, point),
+            };
+            if has_run_failed(item) {
+                return Err(unready);
+            }
+            if Until::Done.judge(item) != Verdict::Reached {
+                return Ok(Some(unready));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn unready_failure(item: &ComponentStatus, point: &str) -> Failure {
+    let reason = format!("`{}` did not stay ready {point}", item.component);
+    let mut failure = Failure::new(FailureKind::NotReady, reason).hint(RERUN_HINT);
+    failure.evidence.extend(item.message.clone());
+    failure
+}
