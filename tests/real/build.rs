@@ -111,7 +111,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn variable(name: &str) -> Option<String> {
+/// What a variable of the environment says.
+pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "tests are steered by the environment")]
     let found = std::env::var(name);
     found.ok().filter(|found| !found.is_empty())

@@ -4,6 +4,8 @@
 //! The program is built first where `CI=true` or `ROLLOUT_TEST_CLUSTER=build` asks for it, used where it has
 //! been built, and otherwise these tests are skipped, loudly. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG` those tests run
 //! on that cluster that can run there. With `CI=true` a skip is a failure.
+//!
+//! `soak` says how to play races, kills and outages in great numbers instead.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,6 +34,7 @@ mod real_env;
 mod seed;
 mod services;
 mod sharded_job;
+mod soak;
 mod traces;
 mod whole_components;
 mod write_counts;
@@ -218,6 +221,9 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let cluster = if arguments.list { Err(String::new()) } else { build::cluster() };
+    if let Some(asked) = soak::Asked::by_environment() {
+        return soak::run(&cluster.unwrap_or_else(|why| panic!("{why}")), asked);
+    }
     let why = cluster.as_ref().err().cloned();
     let mut all = Trials { cluster: cluster.ok(), trials: Vec::new(), skipped: BTreeMap::new() };
     let (users, engine) = (Shared::default(), Shared::default());

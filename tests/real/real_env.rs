@@ -68,7 +68,7 @@ impl<'a> RealEnv<'a> {
     }
 
     /// The same in another namespace.
-    fn command_in(&self, namespace: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_in(&self, namespace: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));
         command
             .env_clear()

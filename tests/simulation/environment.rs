@@ -52,7 +52,8 @@ impl Environment<'_> {
     /// stamp nor a mark: a removal leaves it.
     pub(crate) async fn plant_look_alikes(&self) {
         let all = self.cluster.all_objects();
-        for revision in all.iter().filter(|object| object["kind"] == "ControllerRevision") {
+        let revisions = all.iter().filter(|object| object["kind"] == "ControllerRevision");
+        for (number, revision) in revisions.enumerate() {
             let component = &revision["metadata"]["labels"]["controller.oam.dev/component"];
             // Controllers keep revisions of their own.
             if component.is_null() {
@@ -68,6 +69,10 @@ impl Environment<'_> {
             let spec = json!({"replicas": 1, "selector": selector, "template": pod});
             let mut workload = foreign("apps/v1", "Deployment", name, &spec);
             workload["metadata"]["labels"] = labels.clone();
+            // What KubeVela made is taken over by a run, and not by a removal.
+            if number % 2 == 0 {
+                workload["metadata"]["labels"]["app.oam.dev/resourceType"] = json!("WORKLOAD");
+            }
             self.create(workload).await;
             let spec = json!({"selector": {"app": name}, "ports": [{"port": 80}]});
             let mut service = foreign("v1", "Service", &format!("{name}-copy"), &spec);
@@ -102,6 +107,7 @@ impl Environment<'_> {
                 // What has the name of a revision, or of a component, is not the component's for that.
                 if rng.one_in(2) {
                     object["metadata"]["name"] = json!(rng.pick(&["web-v1", "web-v2", "web-v3", "web"]));
+                    lack_something(&mut rng, &mut object["metadata"]);
                 }
                 self.create(object).await;
             }
@@ -183,6 +189,16 @@ impl Environment<'_> {
         // It may be gone.
         self.api(object).delete(name, &DeleteParams::default()).await.ok();
     }
+}
+
+/// Without a mark, or of another application: with all of it and the name, it would be the component's.
+fn lack_something(rng: &mut Rng, metadata: &mut Value) {
+    if rng.one_in(2) {
+        metadata["labels"]["app.oam.dev/name"] = json!("other");
+        return;
+    }
+    metadata["labels"].as_object_mut().unwrap().remove("app.oam.dev/resourceType");
+    metadata["annotations"].as_object_mut().unwrap().remove("batch-rollout.dev/epoch");
 }
 
 /// An object of somebody else's.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::script::{
-    Answer, Command, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Pace, Script, Stage, User,
+    Answer, Command, Counted, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Pace, Script,
+    Stage, User,
 };
 use crate::support::manifest::{Component, component};
 use crate::support::random::Rng;
@@ -93,9 +94,11 @@ pub(crate) fn script(seed: u64) -> Script {
         8 => 3,
         _ => 4,
     };
-    let shares_identity = rng.one_in(5);
+    // What happens to one process is what others wait for.
+    let is_duel = users > 1 && rng.one_in(3);
+    let shares_identity = rng.one_in(if is_duel { 2 } else { 5 });
     let is_disturbed = rng.one_in(2);
-    let has_faults = rng.one_in(2);
+    let has_faults = is_duel || rng.one_in(2);
     let mut users: Vec<User> = (1..=users)
         .map(|number| User {
             identity: if shares_identity { "ci".to_owned() } else { format!("ci-{number}") },
@@ -109,9 +112,10 @@ pub(crate) fn script(seed: u64) -> Script {
             let command = if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &mut parts) };
             let invocation = Invocation {
                 after: delay(&mut rng),
+                at_fault: is_duel && index > 0 && rng.one_in(2),
                 command,
                 pace: *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
-                fault: (has_faults && rng.one_in(2)).then(|| fault(&mut rng)),
+                fault: (has_faults && (is_duel && index == 0 || rng.one_in(2))).then(|| fault(&mut rng)),
                 seed: u64::from(rng.below(u32::MAX)),
             };
             user.invocations.push(invocation);
@@ -143,11 +147,12 @@ fn fault(rng: &mut Rng) -> Fault {
         Answer::Reset,
     ]);
     let seconds = |rng: &mut Rng| Duration::from_secs(u64::from(*rng.pick(&[1_u32, 7, 12, 16, 25, 60])));
-    let kind = match rng.below(8) {
+    let kind = match rng.below(9) {
         0..3 => FaultKind::Death,
         3 | 4 => FaultKind::Freeze(seconds(rng)),
         5 => FaultKind::Outage(seconds(rng)),
         6 => FaultKind::Answer(answer),
+        7 => FaultKind::LateAnswer(seconds(rng)),
         _ => FaultKind::AnswerAfterServing(match answer {
             // The server has refused what it says this of.
             Answer::Conflict | Answer::TooManyRequests => Answer::Timeout,
@@ -155,7 +160,15 @@ fn fault(rng: &mut Rng) -> Fault {
         }),
     };
     let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
-    Fault { request: rng.below(45) as usize, stage, kind }
+    let (counted, most) = *rng.pick(&[
+        (Counted::All, 45),
+        (Counted::All, 45),
+        (Counted::Leases, 6),
+        (Counted::Records, 8),
+        (Counted::Workloads, 20),
+        (Counted::Removals, 3),
+    ]);
+    Fault { counted, request: rng.below(most) as usize, stage, kind }
 }
 
 fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
@@ -279,13 +292,18 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         Style::Either => rng.one_in(2),
     };
     if is_whole {
+        // Each second version has only its variables in another order.
+        if part.kind != "task" && part.kind != "k8s-objects" {
+            let variables = if target % 2 == 0 { ["A", "B"] } else { ["B", "A"] };
+            wanted = wanted.image(&format!("{}:{}", part.name, target & !1)).variables(variables);
+        }
         return if wanted.is_sized() { wanted.plain() } else { wanted.of_any_size() };
     }
     if rng.one_in(4) {
         wanted = wanted.decrease_first();
     }
     if rng.one_in(5) {
-        wanted = wanted.max_unavailable(1);
+        wanted = wanted.max_unavailable(*rng.pick(&[1, LARGEST]));
     }
     if purpose == Purpose::Last {
         // What is left to do may be a single pod.

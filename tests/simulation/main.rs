@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conduct;
 mod environment;
 mod generate;
 mod invocation;
@@ -66,7 +67,11 @@ fn main() -> ExitCode {
         Trial::test(format!("seeds_from_{from}"), move || (from..to).try_for_each(holds))
     });
     let repeats = Trial::test("the_same_seed_gives_the_same_history", || (0..TWICE).try_for_each(repeats));
-    let trials = parts.chain([repeats, reach::trial(SEEDS)]).chain(planted::trials()).collect();
+    let trials = parts
+        .chain([repeats, reach::trial(SEEDS)])
+        .chain(planted::trials())
+        .chain(conduct::trials())
+        .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A request that has been sent arrives, whatever becomes of its process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -22,12 +22,13 @@ use kube::client::Body;
 use rollout::cluster::clock::{Clock, Moment};
 use rollout::sandbox::fault::{RequestInfo, Verb};
 use serde_json::Value;
+use tokio::sync::Notify;
 use tower::BoxError;
 
-use crate::script::{Answer, Fault, FaultKind, Pace, Stage};
+use crate::script::{Answer, Counted, Fault, FaultKind, Pace, Stage};
 use crate::support::fault::{Tap, is_write, page, status, test_failed, too_many_requests};
 use crate::support::random::Rng;
-use crate::support::rules::world;
+use crate::support::rules::world::{self, WORKLOADS};
 use crate::support::tapped_client::request_info;
 
 /// The body of a response.
@@ -43,6 +44,12 @@ pub(crate) struct Connection {
     pub(crate) fault: Option<Fault>,
     pub(crate) rng: Mutex<Rng>,
     pub(crate) requests: AtomicUsize,
+    /// How many of them there were that the fault counts.
+    pub(crate) counted: AtomicUsize,
+    /// The requests that got no answer, or none that says something.
+    pub(crate) unanswered: Mutex<BTreeSet<usize>>,
+    /// Wakes those that wait for a fault of another process.
+    pub(crate) struck: Arc<Notify>,
     /// Until when the process is stopped.
     pub(crate) frozen: Mutex<Option<Moment>>,
     /// Until when nothing gets through.
@@ -78,25 +85,37 @@ impl Connection {
         let namespace = server.default_namespace().to_owned();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (connection, server) = (connection.clone(), server.clone());
-            async move { connection.pass(server, request).await }
+            async move {
+                let index = connection.requests.fetch_add(1, Ordering::Relaxed);
+                let response = connection.clone().pass(index, server, request).await;
+                let says_something = |response: &Response<ResponseBody>| {
+                    response.status().is_success() || response.status() == http::StatusCode::NOT_FOUND
+                };
+                if !response.as_ref().is_ok_and(says_something) {
+                    connection.unanswered.lock().unwrap().insert(index);
+                }
+                response
+            }
         });
         Client::new(service, namespace)
     }
 
     async fn pass(
         self: Arc<Self>,
+        index: usize,
         server: Client,
         request: Request<Body>,
     ) -> Result<Response<ResponseBody>, BoxError> {
         let (mut parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        let index = self.requests.fetch_add(1, Ordering::Relaxed);
         let seen = request_info(index, &parts.method, &parts.uri, &body);
         // Notes it.
         self.tap.fate(&seen);
         parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
         let request = Request::from_parts(parts, Body::from(body));
-        let fault = self.fault.filter(|fault| fault.request == index);
+        let is_counted = |fault: &Fault| fault.counted.counts(&seen);
+        let fault = self.fault.filter(is_counted);
+        let fault = fault.filter(|fault| self.counted.fetch_add(1, Ordering::Relaxed) == fault.request);
         self.strike(fault, Stage::Before).await;
         if let Some(FaultKind::Answer(answer)) = fault.map(|fault| fault.kind) {
             return answer.response(&seen);
@@ -115,6 +134,9 @@ impl Connection {
         self.strike(fault, Stage::Sent).await;
         let response = sent.await??;
         self.clock.pause(back).await;
+        if let Some(FaultKind::LateAnswer(lasting)) = fault.map(|fault| fault.kind) {
+            self.clock.pause(lasting).await;
+        }
         self.outage_is_over().await?;
         self.strike(fault, Stage::After).await;
         if let Some(FaultKind::AnswerAfterServing(answer)) = fault.map(|fault| fault.kind) {
@@ -143,6 +165,7 @@ impl Connection {
     /// What the fault does to the process at this stage.
     async fn strike(&self, fault: Option<Fault>, stage: Stage) {
         let Some(fault) = fault.filter(|fault| fault.stage == stage) else { return };
+        self.struck.notify_waiters();
         match fault.kind {
             FaultKind::Death => {
                 self.tap.kill();
@@ -156,7 +179,7 @@ impl Connection {
             FaultKind::Outage(lasting) => {
                 *self.outage.lock().unwrap() = Some(self.clock.moment().plus(lasting));
             }
-            FaultKind::Answer(_) | FaultKind::AnswerAfterServing(_) => {}
+            FaultKind::Answer(_) | FaultKind::AnswerAfterServing(_) | FaultKind::LateAnswer(_) => {}
         }
     }
 
@@ -216,6 +239,19 @@ impl Connection {
             }
         })
         .await
+    }
+}
+
+impl Counted {
+    /// Whether a request is one of these.
+    fn counts(self, seen: &RequestInfo) -> bool {
+        match self {
+            Self::All => true,
+            Self::Leases => seen.kind == "leases",
+            Self::Records => seen.kind == "configmaps",
+            Self::Workloads => WORKLOADS.contains(&seen.kind.as_str()),
+            Self::Removals => seen.verb == Verb::Delete,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plays a script on a cluster in this process.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,9 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
+use tokio::sync::Notify;
 
+use crate::conduct;
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
 use crate::script::{Command, Disturbance, Invocation, Pace, Script};
@@ -32,6 +34,8 @@ pub(crate) struct Played {
     pub(crate) run: Run,
     /// The epochs of the records that it read first, by component.
     pub(crate) decided_from: Option<BTreeMap<String, u64>>,
+    /// The requests that got no answer, or none that says something.
+    pub(crate) unanswered: BTreeSet<usize>,
 }
 
 /// Everything that came of a script.
@@ -47,6 +51,8 @@ struct Simulation<'a> {
     denials: Arc<Denials>,
     circumstances: Circumstances,
     requests: AtomicUsize,
+    /// Wakes those that wait for a fault of another process.
+    struck: Arc<Notify>,
 }
 
 /// Plays a script to its end.
@@ -61,6 +67,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
             others_edit: events().any(|event| event.edits()),
         },
         requests: AtomicUsize::new(0),
+        struck: Arc::default(),
     };
     let failure = simulation.play(script).await.err();
     // What breaks a rule of the history explains whatever else went wrong.
@@ -79,7 +86,7 @@ impl Simulation<'_> {
         let users = script.users.iter().enumerate().map(async |(index, user)| {
             let mut all = Vec::new();
             for (number, invocation) in user.invocations.iter().enumerate() {
-                self.cluster.clock.pause(invocation.after).await;
+                self.wait_for(invocation).await;
                 let name = format!("{}-{number}", index + 1);
                 all.push(self.run(&user.identity, &name, invocation).await);
             }
@@ -94,6 +101,11 @@ impl Simulation<'_> {
             verdict::of_run(played)?;
             verdict::of_lease(played, &history, start)?;
             verdict::of_decision(played, &history)?;
+            conduct::of_removal(played)?;
+            conduct::of_dependency(played, &history)?;
+            if script.has_only_failing_pods() {
+                conduct::of_tolerance(played)?;
+            }
         }
         // Each user reruns the last command.
         for (index, user) in script.users.iter().enumerate() {
@@ -133,6 +145,19 @@ impl Simulation<'_> {
         verdict::of_removal(self.cluster)
     }
 
+    /// Lets the time pass until somebody types a command.
+    async fn wait_for(&self, invocation: &Invocation) {
+        let until = self.cluster.clock.pause(invocation.after);
+        if !invocation.at_fault {
+            return until.await;
+        }
+        tokio::select! {
+            biased;
+            () = self.struck.notified() => {}
+            () = until => {}
+        }
+    }
+
     async fn run(&self, identity: &str, name: &str, invocation: &Invocation) -> Played {
         let command = &invocation.command;
         let mut process = Process::new(identity);
@@ -148,12 +173,14 @@ impl Simulation<'_> {
         let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
         self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
         let decided_from = connection.decided_from.lock().unwrap().clone();
-        Played { command: command.clone(), user_agent: agent, run, decided_from }
+        let unanswered = connection.unanswered.lock().unwrap().clone();
+        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered }
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {
         let invocation = Invocation {
             after: Duration::ZERO,
+            at_fault: false,
             command: command.clone(),
             pace: Pace::Instant,
             fault: None,
@@ -191,6 +218,9 @@ impl Simulation<'_> {
             fault: invocation.and_then(|invocation| invocation.fault),
             rng: Mutex::new(Rng(invocation.map_or(0, |invocation| invocation.seed))),
             requests: AtomicUsize::new(0),
+            counted: AtomicUsize::new(0),
+            unanswered: Mutex::default(),
+            struck: self.struck.clone(),
             frozen: Mutex::default(),
             outage: Mutex::default(),
             denials: self.denials.clone(),

@@ -8,7 +8,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 55] = [
+const ALL: [&str; 57] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -50,6 +50,8 @@ const ALL: [&str; 55] = [
     "fault: unavailable",
     "fault: timeout",
     "fault: reset",
+    "fault: late answer",
+    "at a fault of another",
     "event: pods fail",
     "event: pods recover",
     "event: slow pods",
@@ -105,6 +107,7 @@ fn features(script: &Script) -> Vec<String> {
                 all.extend(component.has_traits().then(|| "with storage".to_owned()));
             }
         }
+        all.extend(invocation.at_fault.then(|| "at a fault of another".to_owned()));
         all.extend(invocation.fault.map(|fault| format!("fault: {}", of_fault(fault.kind))));
     }
     all.extend(script.environment.iter().map(|one| format!("event: {}", of_event(&one.event))));
@@ -137,6 +140,7 @@ fn of_fault(kind: FaultKind) -> &'static str {
         FaultKind::Death => "death",
         FaultKind::Freeze(_) => "freeze",
         FaultKind::Outage(_) => "outage",
+        FaultKind::LateAnswer(_) => "late answer",
         FaultKind::Answer(answer) | FaultKind::AnswerAfterServing(answer) => match answer {
             Answer::Conflict => "conflict",
             Answer::TooManyRequests => "too many requests",

@@ -30,6 +30,8 @@ pub(crate) struct User {
 pub(crate) struct Invocation {
     /// How long after the one before it.
     pub(crate) after: Duration,
+    /// Whether it does not wait so long where another process is killed, stopped or cut off before.
+    pub(crate) at_fault: bool,
     pub(crate) command: Command,
     pub(crate) pace: Pace,
     pub(crate) fault: Option<Fault>,
@@ -66,10 +68,22 @@ pub(crate) enum Pace {
 /// What happens to a process at one of its requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fault {
-    /// How many requests it makes before.
+    /// Which requests count.
+    pub(crate) counted: Counted,
+    /// How many of them it makes before.
     pub(crate) request: usize,
     pub(crate) stage: Stage,
     pub(crate) kind: FaultKind,
+}
+
+/// Requests of a process, some of which are few and of consequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    All,
+    Leases,
+    Records,
+    Workloads,
+    Removals,
 }
 
 /// The stages of a request.
@@ -96,6 +110,8 @@ pub(crate) enum FaultKind {
     Answer(Answer),
     /// The request is served, and the answer is so.
     AnswerAfterServing(Answer),
+    /// The request is served, and its answer takes so long.
+    LateAnswer(Duration),
 }
 
 /// A bad answer.
@@ -145,6 +161,19 @@ pub(crate) enum EnvironmentEvent {
     StallControllers(Duration),
     /// Every process is refused such writes for so long.
     Deny { kind: &'static str, lasting: Duration },
+}
+
+impl Script {
+    /// Whether nothing happens but that pods fail or are slow, to the only user.
+    pub(crate) fn has_only_failing_pods(&self) -> bool {
+        let mut invocations = self.users.iter().flat_map(|user| &user.invocations);
+        let is_about_pods = |one: &Disturbance| {
+            matches!(one.event, EnvironmentEvent::FailPods { .. } | EnvironmentEvent::SlowPods(_))
+        };
+        self.users.len() == 1
+            && invocations.all(|invocation| invocation.fault.is_none())
+            && self.environment.iter().all(is_about_pods)
+    }
 }
 
 impl Disturbance {
@@ -331,12 +360,13 @@ impl fmt::Display for Script {
                 self.users.len(),
                 user.identity
             )?;
-            for Invocation { after, command, pace, fault, .. } in &user.invocations {
-                writeln!(f, "sleep {:.3}", after.as_secs_f64())?;
+            for Invocation { after, at_fault, command, pace, fault, .. } in &user.invocations {
+                let unless = if *at_fault { " # or until something happens to another process" } else { "" };
+                writeln!(f, "sleep {:.3}{unless}", after.as_secs_f64())?;
                 write!(f, "# requests travel {pace:?}")?;
                 match fault {
-                    Some(Fault { request, stage, kind }) => {
-                        writeln!(f, "; at request {request} ({stage:?}): {kind:?}")?;
+                    Some(Fault { counted, request, stage, kind }) => {
+                        writeln!(f, "; at request {request} of {counted:?} ({stage:?}): {kind:?}")?;
                     }
                     None => writeln!(f)?,
                 }

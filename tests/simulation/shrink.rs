@@ -62,6 +62,9 @@ fn candidates(script: &Script) -> Vec<Script> {
         if invocation.pace != Pace::Instant {
             changed(&|script| script.users[user].invocations[number].pace = Pace::Instant);
         }
+        if invocation.at_fault {
+            changed(&|script| script.users[user].invocations[number].at_fault = false);
+        }
         if invocation.after > Duration::ZERO {
             changed(&|script| script.users[user].invocations[number].after = Duration::ZERO);
         }

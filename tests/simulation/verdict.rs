@@ -45,7 +45,7 @@ impl fmt::Display for Failure {
     }
 }
 
-fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
+pub(crate) fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
     Err(Failure::Other { what, detail })
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
 /// How long a process may write after its Lease was last granted (ARCHITECTURE.md, *The Lease*).
 const GRANTED_FOR: Duration = Duration::from_secs(10);
 
-/// No process sends a write of what serves after the Lease that it was granted has run out, nor without one.
+/// No process sends a write of what serves, or of a record, after the Lease that it was granted has run out, nor without one.
 pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) -> Result<(), Failure> {
     let is_grant = |change: &&Change| {
         change.kind == "leases"
@@ -90,8 +90,12 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
         .filter(is_grant)
         .map(|change| change.at.duration_since(begin).unsigned_abs())
         .collect();
-    let serves = |request: &&&Request| {
-        ["deployments", "clonesets", "statefulsets", "services"].contains(&request.seen.kind.as_str())
+    // A pause, and the end of one, are notes about a run that another process may drive.
+    let is_note = matches!(played.command, Command::Pause(_) | Command::Resume(_) | Command::Promote { .. });
+    let serves = |request: &&&Request| match request.seen.kind.as_str() {
+        "deployments" | "clonesets" | "statefulsets" | "services" => true,
+        "configmaps" => !is_note,
+        _ => false,
     };
     for request in played.run.writes().iter().filter(serves) {
         // The history has whole milliseconds.
@@ -185,6 +189,10 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
         let image = &object["spec"]["template"]["spec"]["containers"][0]["image"];
         if *image != *component.image_name() {
             return fail("end", format!("{} has the image {image}", name(object)));
+        }
+        let first = &object["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"];
+        if component.first_variable().is_some_and(|name| *first != *name) {
+            return fail("end", format!("{} has {first} as its first variable", name(object)));
         }
         let ready = object["status"]["readyReplicas"].as_u64().unwrap_or_default();
         if ready != u64::from(component.size) {

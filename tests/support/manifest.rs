@@ -27,6 +27,7 @@ pub(crate) struct Component {
     depends_on: Option<String>,
     /// The steps of the workflow right before its own.
     gates: Vec<&'static str>,
+    first_variable: Option<&'static str>,
 }
 
 /// The component `web` in a version and a size, in one batch.
@@ -52,6 +53,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         traits: Vec::new(),
         depends_on: None,
         gates: Vec::new(),
+        first_variable: None,
     }
 }
 
@@ -124,6 +126,27 @@ impl Component {
 
     pub(crate) fn exposing(self, port: u16) -> Self {
         self.property(format!("ports: [{{port: {port}, expose: true}}]"))
+    }
+
+    /// With two variables in this order.
+    pub(crate) fn variables(mut self, [first, second]: [&'static str; 2]) -> Self {
+        self.first_variable = Some(first);
+        self.property(format!("env: [{{name: {first}, value: x}}, {{name: {second}, value: x}}]"))
+    }
+
+    /// The first of its variables, where it has some.
+    pub(crate) fn first_variable(&self) -> Option<&'static str> {
+        self.first_variable
+    }
+
+    /// Whether its batches tolerate that no pod is ready.
+    pub(crate) fn tolerates_everything(&self) -> bool {
+        !self.batches.is_empty() && self.max_unavailable >= self.size
+    }
+
+    /// Whether it waits for another component.
+    pub(crate) fn dependency(&self) -> Option<&str> {
+        self.depends_on.as_deref()
     }
 
     /// With one more line among its properties.

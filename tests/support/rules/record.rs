@@ -43,7 +43,10 @@ impl Judge {
                 let memory = self.components.entry(component.to_owned()).or_default();
                 memory.has_lost_record = false;
                 let is_own = memory.claim.as_ref().is_none_or(|claim| claim.by == by);
-                let rolls_back = runs(by, &["apply", "prune"]) && after.run.purpose != Purpose::Forward;
+                // A removal claims what it removes, and starts no run.
+                let rolls_back = runs(by, &["apply", "prune"])
+                    && after.run.purpose != Purpose::Forward
+                    && after.run.outcome == Outcome::Running;
                 if rolls_back && !is_own && !by.is_empty() {
                     return Err(("decision", format!("`{by}` rolls back a run that is not its own")));
                 }

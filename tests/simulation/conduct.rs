@@ -1,0 +1,187 @@
+//! What is wrong with how a command went about it, beside what the server's history shows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use rollout::driver::outcome::{ComponentOutcome, Failure as CommandFailure, FailureKind};
+use rollout::plan::run::Outcome;
+use rollout::sandbox::fault::{RequestInfo, Verb};
+use rollout::sandbox::{Actor, Change};
+use serde_json::{Value, json};
+
+use crate::play::Played;
+use crate::script::Command;
+use crate::support::fault::Request;
+use crate::support::manifest::{Component, web};
+use crate::support::process::Run;
+use crate::support::rules::world::{self, WORKLOADS, is_effect};
+use crate::verdict::{Failure, fail};
+
+/// A removal asks for the Lease and for the record before each object, and removes nothing without an answer.
+pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
+    if !matches!(played.command, Command::DeleteComponent(_) | Command::DeleteApplication) {
+        return Ok(());
+    }
+    let mut since = Vec::new();
+    for request in &played.run.requests {
+        let seen = &request.seen;
+        if seen.verb != Verb::Delete || seen.kind == "leases" {
+            since.push(seen);
+            continue;
+        }
+        for kind in ["leases", "configmaps"] {
+            let is_read = |seen: &&&RequestInfo| seen.verb == Verb::Get && seen.kind == kind;
+            let mut reads = since.iter().filter(is_read).peekable();
+            // Objects without a component have no record.
+            let is_due = kind == "leases" || reads.peek().is_some();
+            if is_due && reads.all(|seen| played.unanswered.contains(&seen.index)) {
+                return fail("removal", format!("{} without an answer about {kind}", request.line()));
+            }
+        }
+        since.clear();
+    }
+    Ok(())
+}
+
+/// A component is changed only once what it depends on has succeeded, where the same process has claimed both.
+pub(crate) fn of_dependency(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
+    let is_own = |change: &&Change| change.user_agent.as_deref() == Some(&played.user_agent);
+    for (component, on) in manifest.iter().filter_map(|one| Some((one, one.dependency()?))) {
+        let is_first = |change: &Change| {
+            let object = change.after.as_deref().or(change.before.as_deref());
+            is_own(&change)
+                && WORKLOADS.contains(&change.kind.as_str())
+                && is_effect(change)
+                && object.and_then(world::component) == Some(&component.name)
+        };
+        let Some(first) = history.iter().position(is_first) else { continue };
+        let name = format!("rollout-{on}");
+        let mut records = history[..first].iter().rev().filter(|change| change.name == name);
+        let record = |change: &Change| change.after.as_deref().and_then(world::record);
+        let Some(last) = records.next().filter(is_own).and_then(record) else { continue };
+        if last.run.outcome != Outcome::Succeeded {
+            let detail = format!("`{}` is changed, and `{on}` is {:?}", component.name, last.run.outcome);
+            return fail("dependency", format!("{detail}, by\n{}", played.command));
+        }
+    }
+    Ok(())
+}
+
+/// A run does not wait for pods that each of its batches can do without. This holds where nothing but pods fails.
+pub(crate) fn of_tolerance(played: &Played) -> Result<(), Failure> {
+    let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
+    for (name, end) in played.run.ends.iter().flatten() {
+        let is_tolerant = |one: &&Component| {
+            one.name == *name && ["webservice", "worker"].contains(&one.kind) && one.tolerates_everything()
+        };
+        let ComponentOutcome::Failed(failure) = end else { continue };
+        if failure.kind == FailureKind::NotReady && manifest.iter().any(|one| is_tolerant(&one)) {
+            return fail("tolerance", format!("{failure:?} of\n{}", played.command));
+        }
+    }
+    Ok(())
+}
+
+/// One test for each of these: something that is wrong, and is found.
+pub(crate) fn trials() -> impl Iterator<Item = Trial> {
+    let removal = || {
+        let mut played = played(Command::DeleteComponent("web".to_owned()));
+        played.run.requests = vec![
+            request(0, Verb::Get, "configmaps"),
+            request(1, Verb::Get, "leases"),
+            request(2, Verb::Delete, "deployments"),
+        ];
+        of_removal(&played).map_err(|failure| failure.to_string())?;
+        played.unanswered = BTreeSet::from([1]);
+        found("removal", of_removal(&played))
+    };
+    let dependency = || {
+        let mut played = played(Command::Apply {
+            manifest: vec![web(1, 1).depends_on("db")],
+            prune: false,
+            undo_on_failure: false,
+        });
+        played.user_agent = "rollout/ci/1-1 apply".to_owned();
+        let history = |outcome: &str| vec![claim_of_db(outcome), creation_of_web()];
+        of_dependency(&played, &history("Succeeded")).map_err(|failure| failure.to_string())?;
+        found("dependency", of_dependency(&played, &history("Held")))
+    };
+    let tolerance = || {
+        let apply = |tolerated| Command::Apply {
+            manifest: vec![web(1, 2).batches(&["2"]).max_unavailable(tolerated)],
+            prune: false,
+            undo_on_failure: false,
+        };
+        let ended = |command| {
+            let mut played = played(command);
+            let failure = CommandFailure::new(FailureKind::NotReady, "0 of 2 ready");
+            played.run.ends = Some(vec![("web".to_owned(), ComponentOutcome::Failed(failure))]);
+            of_tolerance(&played)
+        };
+        ended(apply(1)).map_err(|failure| failure.to_string())?;
+        found("tolerance", ended(apply(2)))
+    };
+    [
+        Trial::test("conduct::a_removal_without_an_answer_about_the_lease_is_found", removal),
+        Trial::test("conduct::a_change_before_its_dependency_is_found", dependency),
+        Trial::test("conduct::a_run_that_waits_for_pods_it_can_do_without_is_found", tolerance),
+    ]
+    .into_iter()
+}
+
+fn found(what: &str, verdict: Result<(), Failure>) -> Result<(), Failed> {
+    match verdict {
+        Err(failure) if failure.kind() == what => Ok(()),
+        Err(failure) => Err(failure.to_string().into()),
+        Ok(()) => Err("it is not found".into()),
+    }
+}
+
+fn played(command: Command) -> Played {
+    Played {
+        command,
+        user_agent: String::new(),
+        run: Run { ends: None, events: Vec::new(), requests: Vec::new() },
+        decided_from: None,
+        unanswered: BTreeSet::new(),
+    }
+}
+
+fn request(index: usize, verb: Verb, kind: &str) -> Request {
+    let seen =
+        RequestInfo { index, verb, kind: kind.to_owned(), name: None, path: String::new(), body: None };
+    Request { at: Duration::ZERO, seen }
+}
+
+fn change(kind: &str, name: &str, after: Value) -> Change {
+    Change {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        actor: Actor::Client,
+        user_agent: Some(Arc::from("rollout/ci/1-1 apply")),
+        verb: Verb::Create,
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        before: None,
+        after: Some(Arc::new(after)),
+    }
+}
+
+/// The record of a run of `db` that ended so.
+fn claim_of_db(outcome: &str) -> Change {
+    let spec = json!({
+        "mode": "Release", "kind": "Deployment", "target": "db-v1", "sources": [], "originalSize": 0,
+        "targetStart": 0, "targetSize": 1, "batches": [{"size": 1, "maxUnavailable": 0}], "partition": null,
+        "strategy": "IncreaseFirst",
+    });
+    let run = json!({"spec": spec, "outcome": outcome, "by": "ci", "started": "2026-03-01T12:00:00Z"});
+    let record = json!({"application": "shop", "component": "db", "epoch": 1, "run": run});
+    change("configmaps", "rollout-db", json!({"data": {"record": record.to_string()}}))
+}
+
+fn creation_of_web() -> Change {
+    let labels = json!({"app.oam.dev/component": "web"});
+    change("deployments", "web-v1", json!({"metadata": {"labels": labels}, "spec": {"replicas": 1}}))
+}
