@@ -56,6 +56,8 @@ struct Part {
     version: u32,
     size: u32,
     stores: bool,
+    /// Whether its revisions are numbered instead of named, where its workload has another name than they.
+    is_numbered: bool,
 }
 
 /// Lists of batches that fit most sizes.
@@ -73,6 +75,18 @@ const FAILURES: [&str; 6] =
 /// The kinds that nobody may write for a while.
 const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
 
+/// Which requests faults count, and how many of them at most.
+const COUNTED: [(Counted, u32); 8] = [
+    (Counted::All, 45),
+    (Counted::All, 45),
+    (Counted::Leases, 6),
+    (Counted::Records, 8),
+    (Counted::Workloads, 20),
+    (Counted::Looks, 5),
+    (Counted::Creations, 5),
+    (Counted::Removals, 3),
+];
+
 /// Most replicas of a component.
 const LARGEST: u32 = 4;
 
@@ -85,7 +99,8 @@ pub(crate) fn script(seed: u64) -> Script {
         .map(|(name, depends_on)| {
             let (kind, style) = *rng.pick(&TYPES);
             let stores = rng.one_in(6);
-            Part { name, depends_on: *depends_on, kind, style, version: 0, size: 0, stores }
+            let is_numbered = ["cloneset-service", "statefulset"].contains(&kind) && rng.one_in(2);
+            Part { name, depends_on: *depends_on, kind, style, version: 0, size: 0, stores, is_numbered }
         })
         .collect();
     let users = match rng.below(10) {
@@ -95,8 +110,8 @@ pub(crate) fn script(seed: u64) -> Script {
         _ => 4,
     };
     // What happens to one process is what others wait for.
-    let is_duel = users > 1 && rng.one_in(3);
-    let shares_identity = rng.one_in(if is_duel { 2 } else { 5 });
+    let is_duel = users > 1 && rng.one_in(2);
+    let shares_identity = if is_duel { !rng.one_in(3) } else { rng.one_in(5) };
     let is_disturbed = rng.one_in(2);
     let has_faults = is_duel || rng.one_in(2);
     let mut users: Vec<User> = (1..=users)
@@ -112,10 +127,14 @@ pub(crate) fn script(seed: u64) -> Script {
             let command = if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &mut parts) };
             let invocation = Invocation {
                 after: delay(&mut rng),
-                at_fault: is_duel && index > 0 && rng.one_in(2),
+                at_fault: is_duel && index > 0 && (number == 0 || rng.one_in(3)),
                 command,
                 pace: *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
-                fault: (has_faults && (is_duel && index == 0 || rng.one_in(2))).then(|| fault(&mut rng)),
+                fault: if is_duel && index == 0 {
+                    Some(duel_fault(&mut rng))
+                } else {
+                    (has_faults && rng.one_in(2)).then(|| fault(&mut rng))
+                },
                 seed: u64::from(rng.below(u32::MAX)),
             };
             user.invocations.push(invocation);
@@ -160,15 +179,20 @@ fn fault(rng: &mut Rng) -> Fault {
         }),
     };
     let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
-    let (counted, most) = *rng.pick(&[
-        (Counted::All, 45),
-        (Counted::All, 45),
-        (Counted::Leases, 6),
-        (Counted::Records, 8),
-        (Counted::Workloads, 20),
-        (Counted::Removals, 3),
-    ]);
+    let (counted, most) = *rng.pick(&COUNTED);
     Fault { counted, request: rng.below(most) as usize, stage, kind }
+}
+
+/// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of the
+/// requests after which it acts on what it has read.
+fn duel_fault(rng: &mut Rng) -> Fault {
+    if rng.one_in(3) {
+        return fault(rng);
+    }
+    let (counted, most) = *rng.pick(&COUNTED[2..]);
+    let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
+    let lasting = Duration::from_secs(u64::from(*rng.pick(&[1_u32, 2, 3, 7, 16])));
+    Fault { counted, request: rng.below(most) as usize, stage, kind: FaultKind::Freeze(lasting) }
 }
 
 fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
@@ -291,13 +315,16 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         Style::Whole => true,
         Style::Either => rng.one_in(2),
     };
+    // Each second version has only its variables in another order.
+    if (is_whole || part.is_numbered) && part.kind != "task" && part.kind != "k8s-objects" {
+        let variables = if target % 2 == 0 { ["A", "B"] } else { ["B", "A"] };
+        wanted = wanted.image(&format!("{}:{}", part.name, target & !1)).variables(variables);
+    }
     if is_whole {
-        // Each second version has only its variables in another order.
-        if part.kind != "task" && part.kind != "k8s-objects" {
-            let variables = if target % 2 == 0 { ["A", "B"] } else { ["B", "A"] };
-            wanted = wanted.image(&format!("{}:{}", part.name, target & !1)).variables(variables);
-        }
         return if wanted.is_sized() { wanted.plain() } else { wanted.of_any_size() };
+    }
+    if part.is_numbered {
+        wanted = wanted.unnamed();
     }
     if rng.one_in(4) {
         wanted = wanted.decrease_first();

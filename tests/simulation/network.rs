@@ -250,6 +250,8 @@ impl Counted {
             Self::Leases => seen.kind == "leases",
             Self::Records => seen.kind == "configmaps",
             Self::Workloads => WORKLOADS.contains(&seen.kind.as_str()),
+            Self::Looks => seen.verb == Verb::Get && WORKLOADS.contains(&seen.kind.as_str()),
+            Self::Creations => seen.verb == Verb::Create && is_write(seen),
             Self::Removals => seen.verb == Verb::Delete,
         }
     }

@@ -83,6 +83,9 @@ pub(crate) enum Counted {
     Leases,
     Records,
     Workloads,
+    /// Reads of one workload.
+    Looks,
+    Creations,
     Removals,
 }
 

@@ -21,7 +21,7 @@ use crate::build::{self, Cluster};
 use crate::control_plane::ControlPlane;
 
 /// How many namespaces are played in at a time.
-const AT_A_TIME: usize = 2;
+const AT_A_TIME: usize = 3;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, Default)]
