@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cluster::{keys, workload};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::plan::observed::Workload;
+use crate::plan::observed::{Uid, Workload};
 use crate::plan::record::Record;
 
 /// The value of [`labels::RESOURCE_TYPE`] on a workload that KubeVela or this program rendered.
@@ -154,6 +154,15 @@ impl ComponentOwner {
             })
         });
         foreign.collect()
+    }
+
+    /// Those that are not, although a run of `rollout` has stamped them, by uid: a revision may have been recorded since, or
+    /// somebody has copied an object.
+    #[must_use]
+    pub fn stamped_strangers(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
+        let is_stamped = |one: &&LabelledWorkload| one.annotations.contains_key(keys::EPOCH);
+        let strangers = labelled.iter().filter(is_stamped).filter(|one| !self.owns(one));
+        strangers.map(|one| one.workload.uid.clone()).collect()
     }
 
     /// Whether an object is the component's.

@@ -345,14 +345,18 @@ impl<'a> ComponentRun<'a> {
 
     /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services are
     /// not those that this one knows. What is bound to a claim ends instead.
+    ///
+    /// Where there is no record, somebody may have deleted that of another run: its workloads show that.
     fn is_outdated(&self) -> bool {
-        let Some(StoredRecord { record, .. }) = &self.record else { return false };
+        if self.claimed_epoch.is_some() || self.leadership.is_none() || self.prepared.bound_to.is_some() {
+            return false;
+        }
+        let Some(StoredRecord { record, .. }) = &self.record else {
+            let PreparedComponent { ownership, strangers, component, .. } = self.prepared;
+            return !ownership.stamped_strangers(&self.watch.cache.labelled(component)).is_subset(strangers);
+        };
         let prepared_from = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
-        self.claimed_epoch.is_none()
-            && self.leadership.is_some()
-            && self.prepared.bound_to.is_none()
-            && prepared_from != Some(record.epoch)
-            && self.sent_claim.as_ref() != Some(record)
+        prepared_from != Some(record.epoch) && self.sent_claim.as_ref() != Some(record)
     }
 
     /// Refuses to claim a component that was claimed, or paused, since the run was decided.

@@ -32,7 +32,7 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::gate_point::{GatePlace, HeldGate, promoted_place, resumed_place};
 use crate::plan::next_action::next_action;
-use crate::plan::observed::{Observed, Workload};
+use crate::plan::observed::{Observed, Uid, Workload};
 use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
 use crate::plan::run::{Mode, Outcome, Purpose, RunSpec, WorkflowPlace};
 
@@ -91,6 +91,8 @@ pub struct PreparedComponent {
     pub workflow: Option<WorkflowPlace>,
     /// The gate that the run was held at and is promoted past, by its place in the order of the points of a run.
     pub promoted_gate: Option<HeldGate>,
+    /// Workloads that a run has stamped and that are not the component's, as far as was known.
+    pub strangers: BTreeSet<Uid>,
     /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
@@ -313,6 +315,7 @@ fn prepare_component(
         | Intent::Abort { .. }
         | Intent::Scale { .. } => None,
     };
+    let strangers = parts.ownership.stamped_strangers(&cache.labelled(&component.name));
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
@@ -340,6 +343,7 @@ fn prepare_component(
         purpose: resolved.purpose,
         workflow,
         promoted_gate,
+        strangers,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
