@@ -145,7 +145,6 @@ static TABLE: &[RightRow] = &[
     },
     RightRow {
         verbs: &["get", "list", "create", "delete"],
-        others: &[(Operation::Plan, &["create"])],
         note: "only for smoke tests",
         ..row(RightPurpose::SmokeTests, "batch", &["jobs"])
     },
