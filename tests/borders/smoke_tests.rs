@@ -1,4 +1,4 @@
-//! Smoke tests: Jobs before and after a batch, what they are told, and what is left of them.
+//! Smoke tests: Jobs before and after a batch, what their variables say, and what is left of them.
 
 use std::time::Duration;
 

@@ -165,7 +165,7 @@ impl ComponentRun<'_> {
     }
 }
 
-/// What a test is told about its batch, but for the addresses of the pods.
+/// What the variables of a test say about its batch, but for the addresses of the pods.
 fn smoke_variables(values: &GateValues) -> SmokeVariables {
     const NAMES: [(&str, &str); 6] = [
         ("ROLLOUT_APPLICATION", "application"),
