@@ -84,7 +84,7 @@ pub async fn inspect_workload(
     let WorkloadRef { namespace, component, kind, name } = workload_ref;
     let workload =
         session.request_untracked(session.dynamic(namespace, &workload_resource(kind)).get(name)).await?;
-    let pods = pods(session, namespace, component).await?;
+    let pods = list_pods(session, namespace, labels::COMPONENT, component).await?;
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
     let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
     let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
@@ -114,10 +114,18 @@ pub async fn inspect_workload(
     })
 }
 
-/// The pods of a component, page by page.
-async fn pods(session: &Session, namespace: &str, component: &str) -> Result<Vec<Pod>, ClusterError> {
+/// The pods that have a label, read page by page.
+///
+/// # Errors
+/// See [`Session::request_untracked`].
+pub async fn list_pods(
+    session: &Session,
+    namespace: &str,
+    label: &str,
+    value: &str,
+) -> Result<Vec<Pod>, ClusterError> {
     let api = session.api::<Pod>(namespace);
-    let selector = Expression::Equal(labels::COMPONENT.to_owned(), component.to_owned());
+    let selector = Expression::Equal(label.to_owned(), value.to_owned());
     let first = ListParams::default().labels_from(&selector.into()).limit(PAGE);
     let mut params = first.clone();
     let mut pods = Vec::new();
@@ -205,7 +213,9 @@ fn is_of(pod: &Pod, revision: &str) -> bool {
     pod.labels().get("controller-revision-hash").is_some_and(|label| hash(label) == hash(revision))
 }
 
-fn is_pod_ready(pod: &Pod) -> bool {
+/// Whether a pod is ready, as its condition has it.
+#[must_use]
+pub fn is_pod_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::pods::diagnosis::PodProblem;
-use crate::cluster::pods::tail_log;
+use crate::cluster::pods::{is_pod_ready, list_pods, tail_log};
 use crate::cluster::record_store::{StoredRecord, record_name};
 use crate::cluster::session::Session;
+use crate::cluster::workload_writer::create_params;
 use crate::oam::labels;
 
 /// The label that the Job controller gives the pods of a Job.
@@ -80,7 +81,7 @@ pub fn smoke_job_body(name: &str, owner: SmokeJobOwner<'_>, spec: &Value) -> Val
 pub async fn dry_run_smoke_job(session: &Session, namespace: &str, job: &Value) -> Result<(), ClusterError> {
     let job = parse(job)?;
     let api = session.api::<Job>(namespace);
-    let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
+    let params = PostParams { dry_run: true, ..create_params() };
     match session.read(|| api.create(&params, &job)).await {
         Ok(_) | Err(ClusterError::AlreadyExists(_)) => Ok(()),
         Err(error) => Err(error),
@@ -93,8 +94,7 @@ pub async fn dry_run_smoke_job(session: &Session, namespace: &str, job: &Value) 
 /// See [`Session::request_once`].
 pub async fn create_smoke_job(session: &Session, namespace: &str, job: &Value) -> Result<(), ClusterError> {
     let job = parse(job)?;
-    let params = PostParams { dry_run: false, field_manager: Some(keys::FIELD_MANAGER.into()) };
-    session.request_once(session.api::<Job>(namespace).create(&params, &job)).await.map(drop)
+    session.request_once(session.api::<Job>(namespace).create(&create_params(), &job)).await.map(drop)
 }
 
 fn parse(job: &Value) -> Result<Job, ClusterError> {
@@ -188,10 +188,7 @@ pub async fn list_smoke_jobs(
 /// Why a Job does not succeed, as its pods say it, with the last lines of a log. It is a courtesy: where they cannot be
 /// read, there are none.
 pub async fn explain_smoke_job(session: &Session, namespace: &str, name: &str, lines: u32) -> Vec<String> {
-    let Ok(pods) = pods_of(session, namespace, Expression::Equal(JOB_NAME.to_owned(), name.to_owned())).await
-    else {
-        return Vec::new();
-    };
+    let Ok(pods) = list_pods(session, namespace, JOB_NAME, name).await else { return Vec::new() };
     let newest = pods.iter().max_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
     let Some(problem) = newest.map(PodProblem::of) else { return Vec::new() };
     let printed = tail_log(session, namespace, &problem, lines).await;
@@ -207,21 +204,11 @@ pub async fn revision_addresses(
     component: &str,
     revision: &str,
 ) -> Vec<String> {
-    let selector = Expression::Equal(labels::COMPONENT.to_owned(), component.to_owned());
-    let pods = pods_of(session, namespace, selector).await.unwrap_or_default();
+    let pods = list_pods(session, namespace, labels::COMPONENT, component).await.unwrap_or_default();
     let is_of = |pod: &&Pod| pod.labels().get(labels::REVISION).is_some_and(|of| of == revision);
-    let is_ready = |pod: &&Pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        pod.metadata.deletion_timestamp.is_none()
-            && conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
-    };
+    let is_ready = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && is_pod_ready(pod);
     let ready = pods.iter().filter(is_of).filter(is_ready);
     let mut addresses: Vec<String> = ready.filter_map(|pod| pod.status.as_ref()?.pod_ip.clone()).collect();
     addresses.sort();
     addresses
-}
-
-async fn pods_of(session: &Session, namespace: &str, selector: Expression) -> Result<Vec<Pod>, ClusterError> {
-    let params = ListParams::default().labels_from(&selector.into());
-    session.request_untracked(session.api::<Pod>(namespace).list(&params)).await.map(|list| list.items)
 }

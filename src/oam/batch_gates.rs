@@ -61,9 +61,6 @@ impl BatchGates {
     /// A gate that uses the machine of `rollout`: it runs a command, or sends a variable or a file in a header.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
-        let single = || self.batches.values();
-        let hooks = self.hooks.iter().chain(single().flat_map(|batch| &batch.hooks));
-        let metrics = self.metrics.iter().chain(single().flat_map(|batch| &batch.metrics));
         let of_hook =
             |hook: &Hook| local_header(&hook.headers).map(|what| format!("hook `{}` {what}", hook.name));
         let of_metric = |metric: &Metric| {
@@ -75,7 +72,17 @@ impl BatchGates {
             };
             what.map(|what| format!("metric `{}` {what}", metric.name))
         };
-        hooks.filter_map(of_hook).chain(metrics.filter_map(of_metric)).next()
+        self.all_hooks().filter_map(of_hook).chain(self.all_metrics().filter_map(of_metric)).next()
+    }
+
+    /// The hooks of the run and of single batches.
+    pub fn all_hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.hooks.iter().chain(self.batches.values().flat_map(|batch| &batch.hooks))
+    }
+
+    /// The metrics of the run and of single batches.
+    pub fn all_metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.metrics.iter().chain(self.batches.values().flat_map(|batch| &batch.metrics))
     }
 
     /// The smoke tests of the run and of single batches.
@@ -169,6 +176,19 @@ pub enum HeaderValue {
     /// What a file says on the machine of `rollout`, without white space around it.
     File(String),
 }
+
+/// The fields of a metric that an AnalysisTemplate of Argo Rollouts has with the same meaning.
+pub const TEMPLATE_FIELDS: [&str; 9] = [
+    "name",
+    "interval",
+    "initialDelay",
+    "count",
+    "successCondition",
+    "failureCondition",
+    "failureLimit",
+    "inconclusiveLimit",
+    "consecutiveErrorLimit",
+];
 
 /// Something that is measured, and what is good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use crate::driver::checks::collisions;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
+use crate::driver::prepare::PreparedComponent;
 use crate::driver::rejected::Rejected;
 use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::{Application, Origin};
@@ -149,16 +150,7 @@ pub async fn check(
 }
 
 async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
-    let snapshot = run.read().await;
-    let resolved = match &snapshot {
-        Ok(snapshot) => run.resolve(snapshot),
-        Err(rejected) => Err(rejected.clone()),
-    };
-    let components = match resolved {
-        Ok(components) => components,
-        Err(_) if run.may_be_accepted_later(snapshot.as_ref().ok()).await => return Ok(Standing::Pending),
-        Err(rejected) => return Err(rejected),
-    };
+    let Some(components) = resolve(run).await? else { return Ok(Standing::Pending) };
     if run.is_at_rest(&components) {
         return Ok(Standing::AtRest);
     }
@@ -185,22 +177,26 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
     checked.map_err(Rejected::into_failure)
 }
 
-/// Rolls one application out: the pipeline.
-///
-/// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the
-/// component.
-async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
+/// Reads and resolves what a request is about; `None` where what is rejected beside a run may be accepted after it.
+async fn resolve(run: &ApplicationRun<'_>) -> Result<Option<Vec<PreparedComponent>>, Rejected> {
     let snapshot = run.read().await;
     let resolved = match &snapshot {
         Ok(snapshot) => run.resolve(snapshot),
         Err(rejected) => Err(rejected.clone()),
     };
-    let components = match resolved {
-        Ok(components) => Some(components),
-        // What is rejected beside a run may be accepted after it.
-        Err(_) if run.may_be_accepted_later(snapshot.as_ref().ok()).await => None,
-        Err(rejected) => return Err(rejected),
-    };
+    match resolved {
+        Ok(components) => Ok(Some(components)),
+        Err(_) if run.may_be_accepted_later(snapshot.as_ref().ok()).await => Ok(None),
+        Err(rejected) => Err(rejected),
+    }
+}
+
+/// Rolls one application out: the pipeline.
+///
+/// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the
+/// component.
+async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
+    let components = resolve(run).await?;
     // If nothing changes, nothing is written, the Lease included.
     if let Some(components) = components.as_ref().filter(|components| run.is_at_rest(components)) {
         return Ok(run.drive(None, components).await);

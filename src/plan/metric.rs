@@ -75,12 +75,17 @@ fn judge_ratio(range: &Bounds, target: &Measured, source: &Measured) -> Result<(
     Ok((judge_numbers(range, &[ratio]), ratio))
 }
 
-fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
-    let number = |value: &Value| match value {
+/// The number that a value is, as text or as such.
+#[must_use]
+pub fn number(value: &Value) -> Option<f64> {
+    match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
+    }
+}
+
+fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
     let numbers = match measured {
         Measured::Numbers(numbers) => Some(numbers.clone()),
         Measured::Number(number) => Some(vec![*number]),

@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
 use crate::oam::batch_gates::{Hook, Metric, Provider};
-use crate::plan::metric::Measured;
+use crate::plan::metric::{Measured, number};
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
 use crate::probe::{Answer, GateValues, Probe};
 
@@ -94,11 +94,6 @@ impl Probe for ScriptedGates {
 
 /// A value in the form in which its provider has it: Prometheus answers a query with a list.
 fn measured(provider: &Provider, value: Value) -> Measured {
-    let number = |value: &Value| match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
     let numbers = match (provider, &value) {
         (Provider::Prometheus { .. }, Value::Array(items)) => items.iter().map(number).collect(),
         (Provider::Prometheus { .. }, value) => number(value).map(|number| vec![number]),

@@ -160,8 +160,7 @@ impl ComponentRun<'_> {
         match window.when_closed {
             WhenClosed::Wait => {}
             WhenClosed::Hold => {
-                let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
-                let place = point.phrase(batches);
+                let place = place(observed, point);
                 let reason = format!("{place}, the window is closed until {}", shown_time(opening));
                 self.hold_at_gate(observed, point, 1, &reason, |_| {}).await?;
                 return Ok(GateTurn::Held(HoldPoint::Gate { cause: GateCause::Closed, reason }));
@@ -221,6 +220,14 @@ impl ComponentRun<'_> {
         answer.ok_or_else(|| format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))
     }
 
+    /// The limit of a batch, in words, where the gate under way has taken longer.
+    fn exceeded_limit(&self) -> Option<String> {
+        let limit = self.context.limits.batch;
+        let deadline = self.gate_visit.as_ref()?.since.after(limit)?;
+        let is_late = self.context.session.clock().moment() >= deadline;
+        is_late.then(|| format_duration(limit.try_into().unwrap_or_default()))
+    }
+
     fn advance_gate(&mut self, gates: usize) {
         let now = self.context.session.clock().moment();
         if let Some(visit) = &mut self.gate_visit {
@@ -237,8 +244,7 @@ impl ComponentRun<'_> {
         on: String,
         at_most: Duration,
     ) -> Result<(), Failure> {
-        let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
-        let on = format!("{on} {}", point.phrase(batches));
+        let on = format!("{on} {}", place(observed, point));
         let mut changes = self.watch.cache.changes_of(&self.prepared.component);
         let mut words = self.watch.records.changes_of(&self.prepared.component);
         // Whatever changed between the observation and this line must not be missed.
@@ -275,6 +281,11 @@ impl ComponentRun<'_> {
         }
         Ok(())
     }
+}
+
+/// A point in words, such as "after batch 2 of 3".
+fn place(observed: &Observed, point: GatePoint) -> String {
+    point.phrase(observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len()))
 }
 
 /// A moment to the minute, in UTC.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::batch_gates::TEMPLATE_FIELDS;
+
 /// The gates of a template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ConvertedAnalysis {
@@ -17,20 +19,7 @@ pub(super) struct ConvertedAnalysis {
     pub(super) comments: Vec<String>,
 }
 
-/// Fields of a metric that mean the same here.
-const SAME: [&str; 9] = [
-    "name",
-    "interval",
-    "initialDelay",
-    "count",
-    "successCondition",
-    "failureCondition",
-    "failureLimit",
-    "inconclusiveLimit",
-    "consecutiveErrorLimit",
-];
-
-/// Those of them that Argo Rollouts takes as a number or as text.
+/// Fields of a metric that Argo Rollouts takes as a number or as text.
 const NUMBERS: [&str; 4] = ["count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit"];
 
 /// Whether an object is such a template.
@@ -114,7 +103,7 @@ impl ConvertedAnalysis {
             None => return,
         };
         let mut fields = Map::new();
-        for field in SAME.iter().filter(|field| !metric[**field].is_null()) {
+        for field in TEMPLATE_FIELDS.iter().filter(|field| !metric[**field].is_null()) {
             let value = &metric[*field];
             let number =
                 value.as_str().filter(|_| NUMBERS.contains(field)).and_then(|text| text.parse::<i64>().ok());

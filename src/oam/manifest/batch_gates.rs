@@ -3,7 +3,7 @@
 mod metrics;
 mod smoke_tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::oam::batch_gates::{
     BatchGates, Header, HeaderValue, Hook, HookType, OneBatchGates, Weekday, WhenClosed, Window,
@@ -96,6 +96,24 @@ fn read_list<'n, T>(
     let items = walk.list(&at, expected)?;
     let entries: Vec<Option<T>> = items.iter().map(|item| read(walk, item)).collect();
     entries.into_iter().collect()
+}
+
+/// The entries of a list, unless two have one name.
+fn without_twins<T>(
+    walk: &mut Walk<'_>,
+    object: &Object<'_>,
+    noun: &str,
+    entries: Vec<T>,
+    name: impl Fn(&T) -> &String,
+) -> Option<Vec<T>> {
+    let mut known = BTreeSet::new();
+    match entries.iter().map(name).find(|name| !known.insert(*name)) {
+        None => Some(entries),
+        Some(twin) => {
+            walk.refuse(&object.at, format!("the {noun} `{twin}` appears twice"));
+            None
+        }
+    }
 }
 
 fn read_hooks(

@@ -1,7 +1,7 @@
 //! The gates of a rehearsal: smoke tests, and those that the script answers, without the time that passes at them in the
 //! cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::driver::outcome::{Failure, FailureKind};
@@ -34,8 +34,8 @@ pub(super) fn scripted_requests(
                 continue;
             };
             let gates = &rollout.gates;
-            metrics.extend(all_metrics(gates).map(|metric| metric.name.clone()));
-            hooks.extend(all_hooks(gates).map(|hook| hook.name.clone()));
+            metrics.extend(gates.all_metrics().map(|metric| metric.name.clone()));
+            hooks.extend(gates.all_hooks().map(|hook| hook.name.clone()));
             let left_out = left_out(gates, script);
             if !left_out.is_empty() {
                 let names = left_out.join(", ");
@@ -50,30 +50,22 @@ pub(super) fn scripted_requests(
             }
         }
     }
-    let unknown =
-        |kind: &str, mut scripted: Box<dyn Iterator<Item = &String> + '_>, known: &BTreeSet<String>| {
-            let name = scripted.find(|name| !known.contains(*name))?;
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let there = match known.is_empty() {
-                true => format!("no component has a {kind}"),
-                false => format!("expected {}", list_literals(&known)),
-            };
-            Some(format!("`--inject {kind}/{name}=…`: there is no {kind} `{name}`: {there}"))
-        };
-    let unknown = unknown("metric", Box::new(script.metrics.keys()), &metrics)
-        .or_else(|| unknown("hook", Box::new(script.hooks.keys()), &hooks));
+    let unknown = unknown_gate("metric", &script.metrics, &metrics)
+        .or_else(|| unknown_gate("hook", &script.hooks, &hooks));
     match unknown {
         Some(reason) => Err(Failure::new(FailureKind::Invalid, reason)),
         None => Ok(scripted),
     }
 }
 
-fn all_metrics(gates: &BatchGates) -> impl Iterator<Item = &Metric> {
-    gates.metrics.iter().chain(gates.batches.values().flat_map(|batch| &batch.metrics))
-}
-
-fn all_hooks(gates: &BatchGates) -> impl Iterator<Item = &Hook> {
-    gates.hooks.iter().chain(gates.batches.values().flat_map(|batch| &batch.hooks))
+/// Why a script is about no gate of a kind, if it is.
+fn unknown_gate<T>(kind: &str, scripted: &BTreeMap<String, T>, known: &BTreeSet<String>) -> Option<String> {
+    let name = scripted.keys().find(|name| !known.contains(*name))?;
+    let there = match known.is_empty() {
+        true => format!("no component has a {kind}"),
+        false => format!("expected {}", list_literals(&known.iter().collect::<Vec<_>>())),
+    };
+    Some(format!("`--inject {kind}/{name}=…`: there is no {kind} `{name}`: {there}"))
 }
 
 /// The gates that the script does not answer, in words.
@@ -81,8 +73,8 @@ fn left_out(gates: &BatchGates, script: &GateScript) -> Vec<String> {
     let is_soaking =
         gates.soak_seconds > 0 || gates.batches.values().any(|batch| batch.soak_seconds.is_some());
     let times = [is_soaking.then_some("soak times"), gates.window.as_ref().map(|_| "the window")];
-    let metrics = all_metrics(gates).filter(|metric| !script.metrics.contains_key(&metric.name));
-    let hooks = all_hooks(gates).filter(|hook| !script.hooks.contains_key(&hook.name));
+    let metrics = gates.all_metrics().filter(|metric| !script.metrics.contains_key(&metric.name));
+    let hooks = gates.all_hooks().filter(|hook| !script.hooks.contains_key(&hook.name));
     let metrics: BTreeSet<String> = metrics.map(|metric| format!("metric `{}`", metric.name)).collect();
     let hooks: BTreeSet<String> = hooks.map(|hook| format!("hook `{}`", hook.name)).collect();
     times.into_iter().flatten().map(str::to_owned).chain(metrics).chain(hooks).collect()

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::batch_gates::GateTurn;
+use crate::driver::component_run::batch_gates::{GateTurn, place};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::batch_gates::{Hook, HookType};
 use crate::plan::gate_point::GatePoint;
 use crate::plan::observed::Observed;
-use crate::plan::phrase::format_duration;
 use crate::probe::Probe;
 use crate::probe::hook::{HookAnswer, HookCall};
 use crate::report::event::EventKind;
@@ -45,7 +44,7 @@ impl ComponentRun<'_> {
     ) -> Result<GateTurn, Failure> {
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
-        let (due, since) = self.gate_visit.as_ref().map_or((now, now), |visit| (visit.due, visit.since));
+        let due = self.gate_visit.as_ref().map_or(now, |visit| visit.due);
         if now < due {
             let obstacle = self.gate_visit.as_ref().and_then(|visit| visit.obstacle.clone());
             let on = obstacle.unwrap_or_else(|| format!("hook `{}`", hook.name));
@@ -65,12 +64,9 @@ impl ComponentRun<'_> {
                 format!("hook `{}`, which cannot be reached ({reason}),", hook.name)
             }
         };
-        let limit = self.context.limits.batch;
-        if since.after(limit).is_some_and(|deadline| clock.moment() >= deadline) {
-            let limit = format_duration(limit.try_into().unwrap_or_default());
-            let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
-            let reason =
-                format!("not passed after {limit} (`--batch-timeout`): {obstacle} {}", point.phrase(batches));
+        if let Some(limit) = self.exceeded_limit() {
+            let place = place(observed, point);
+            let reason = format!("not passed after {limit} (`--batch-timeout`): {obstacle} {place}");
             return Err(Failure::new(FailureKind::GateFailed, reason));
         }
         if let Some(visit) = &mut self.gate_visit {

@@ -6,7 +6,7 @@ use futures::future::{join, join_all};
 
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::batch_gates::GateTurn;
+use crate::driver::component_run::batch_gates::{GateTurn, place};
 use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
 use crate::oam::batch_gates::{Bounds, Metric};
 use crate::plan::gate_point::{GatePoint, MOST_RESULTS, MetricResult, Phase};
@@ -154,7 +154,7 @@ impl ComponentRun<'_> {
             }
         };
         let taken = self.context.session.clock().moment();
-        let batches = observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len());
+        let place = place(observed, point);
         for (at, judged) in due.into_iter().zip(measured) {
             let (metric, one) = (metrics[at], &mut progress[at]);
             one.end = one.run.take(metric, &judged);
@@ -166,7 +166,7 @@ impl ComponentRun<'_> {
                 taken: one.run.taken,
                 count: metric.count,
                 values: one.run.values.clone(),
-                point: point.phrase(batches),
+                point: place.clone(),
             });
             one.last = Some(judged);
         }

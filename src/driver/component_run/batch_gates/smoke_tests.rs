@@ -12,12 +12,11 @@ use crate::cluster::smoke_job::{
     list_smoke_jobs, revision_addresses, smoke_job_body,
 };
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::batch_gates::GateTurn;
+use crate::driver::component_run::batch_gates::{GateTurn, place};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::smoke_test::{SmokeTest, SmokeVariables, smoke_job_name, smoke_job_spec};
 use crate::plan::gate_point::{BatchGate, GatePlace, GatePoint, gates_at, points_from};
 use crate::plan::observed::Observed;
-use crate::plan::phrase::format_duration;
 use crate::plan::run::RunSpec;
 use crate::probe::GateValues;
 
@@ -35,9 +34,8 @@ impl ComponentRun<'_> {
         let Some(spec) = observed.record.as_ref().map(|record| record.run.spec.clone()) else {
             return Ok(GateTurn::Open);
         };
-        let clock = self.context.session.clock().clone();
-        let (now, on) = (clock.moment(), format!("smoke test `{}`", test.name));
-        let (due, since) = self.gate_visit.as_ref().map_or((now, now), |visit| (visit.due, visit.since));
+        let (now, on) = (self.context.session.clock().moment(), format!("smoke test `{}`", test.name));
+        let due = self.gate_visit.as_ref().map_or(now, |visit| visit.due);
         if now < due {
             self.wait_at_gate(observed, point, on, due.saturating_since(now)).await?;
             return Ok(GateTurn::Again);
@@ -47,7 +45,7 @@ impl ComponentRun<'_> {
         }
         let (prepared, session) = (self.prepared, self.context.session.clone());
         let name = self.smoke_job(&spec, point, test);
-        let place = point.phrase(spec.batches.len());
+        let place = place(observed, point);
         let found = find_smoke_job(&session, &prepared.namespace, &prepared.component, &name).await?;
         let reason = match found.map(|job| job.state) {
             None => {
@@ -59,11 +57,7 @@ impl ComponentRun<'_> {
                 return Ok(GateTurn::Again);
             }
             Some(JobState::Running) => {
-                let limit = self.context.limits.batch;
-                if since.after(limit).is_none_or(|deadline| clock.moment() < deadline) {
-                    return Ok(GateTurn::Again);
-                }
-                let limit = format_duration(limit.try_into().unwrap_or_default());
+                let Some(limit) = self.exceeded_limit() else { return Ok(GateTurn::Again) };
                 format!("{place}, {on} has not ended after {limit} (`--batch-timeout`)")
             }
             Some(JobState::Failed(reason)) => format!("{place}, {on} failed: {reason}"),

@@ -2,9 +2,11 @@
 
 use serde_json::Number;
 
-use super::{ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name};
+use super::{
+    ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name, without_twins,
+};
 use crate::oam::batch_gates::{
-    Bounds, Condition, Metric, PLACEHOLDERS, Provider, fill_in, json_pointer, placeholders,
+    Bounds, Condition, Metric, PLACEHOLDERS, Provider, TEMPLATE_FIELDS, fill_in, json_pointer, placeholders,
     unknown_placeholder,
 };
 use crate::oam::manifest::node::NodeValue;
@@ -34,37 +36,15 @@ pub(super) fn read_metrics(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<V
         read_list(walk, object, (field, "a list of metrics"), |walk, at| read_metric(walk, at, form))
     };
     let (analysis, canary) = (read("analysis", Form::Analysis), read("canaryMetric", Form::Canary));
-    let metrics = [analysis?, canary?].concat();
-    let repeated = metrics
-        .iter()
-        .enumerate()
-        .find(|(index, metric)| metrics[..*index].iter().any(|other| other.name == metric.name));
-    if let Some((_, metric)) = repeated {
-        walk.refuse(&object.at, format!("the metric `{}` appears twice", metric.name));
-        return None;
-    }
-    Some(metrics)
+    without_twins(walk, object, "metric", [analysis?, canary?].concat(), |metric| &metric.name)
 }
 
 fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
-    let known: &[&str] = match form {
-        Form::Analysis => &[
-            "name",
-            "interval",
-            "initialDelay",
-            "count",
-            "successCondition",
-            "failureCondition",
-            "failureLimit",
-            "inconclusiveLimit",
-            "consecutiveErrorLimit",
-            "metricsRange",
-            "baselineRange",
-            "provider",
-        ],
-        Form::Canary => &["name", "interval", "metricsRange", "provider"],
+    let known = match form {
+        Form::Analysis => [&TEMPLATE_FIELDS[..], &["metricsRange", "baselineRange", "provider"]].concat(),
+        Form::Canary => vec!["name", "interval", "metricsRange", "provider"],
     };
-    let object = walk.object_of(at, known, |name| match (name, form) {
+    let object = walk.object_of(at, &known, |name| match (name, form) {
         ("templateRef", Form::Canary) => Some("write the query in `provider`"),
         _ => None,
     })?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{optional, read_list, read_name};
+use super::{optional, read_list, read_name, without_twins};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::smoke_test::{BatchSide, SmokeTest};
@@ -11,15 +11,7 @@ const SIDES: [(&str, BatchSide); 2] = [("before", BatchSide::Before), ("after", 
 
 pub(super) fn read_smoke_tests(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<SmokeTest>> {
     let tests = read_list(walk, object, ("smokeTests", "a list of smoke tests"), read_smoke_test)?;
-    let repeated = tests
-        .iter()
-        .enumerate()
-        .find(|(index, test)| tests[..*index].iter().any(|other| other.name == test.name));
-    if let Some((_, test)) = repeated {
-        walk.refuse(&object.at, format!("the smoke test `{}` appears twice", test.name));
-        return None;
-    }
-    Some(tests)
+    without_twins(walk, object, "smoke test", tests, |test| &test.name)
 }
 
 fn read_smoke_test(walk: &mut Walk<'_>, at: &At<'_>) -> Option<SmokeTest> {
