@@ -41,6 +41,14 @@ async fn incomplete_objects_are_refused() {
             json!({"spec": {"maxReplicas": 0}}),
             "spec.maxReplicas: Required value: must be set and greater than 0",
         ),
+        (
+            "/api/v1/namespaces/default/pods",
+            json!({"spec": {"containers": containers, "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2},
+            ]}}),
+            "spec.topologySpreadConstraints[0].minDomains: Invalid value: 2: can only use minDomains if \
+             whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+        ),
         (claims, json!({"spec": {}}), "spec.accessModes: Required value: at least 1 access mode is required"),
         (
             jobs,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::oam::traits::containers::list;
-use crate::oam::traits::error::TraitError;
+use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::Mark;
 use crate::oam::traits::workload::merge_into_pod;
 
@@ -58,7 +58,15 @@ pub(super) fn node_affinity(properties: &Value, workload: &mut Value) -> Result<
 
 /// `topologyspreadconstraints`.
 pub(super) fn topology_spread(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
-    let patch = json!({"topologySpreadConstraints": list(properties, "constraints")});
+    let constraints = list(properties, "constraints");
+    let is_lenient = |one: &&Value| one["whenUnsatisfiable"] == "ScheduleAnyway";
+    if constraints.iter().filter(is_lenient).any(|one| one.get("minDomains").is_some()) {
+        return Err(refused(
+            "has `minDomains` beside `whenUnsatisfiable: ScheduleAnyway`, which Kubernetes does not support",
+            "remove `minDomains`, or set `whenUnsatisfiable: DoNotSchedule`",
+        ));
+    }
+    let patch = json!({"topologySpreadConstraints": constraints});
     merge_into_pod(workload, &patch, &[])
 }
 
