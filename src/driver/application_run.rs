@@ -14,7 +14,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
-use crate::driver::checks::object_dry_run::dry_run_objects;
+use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership, Predecessors, RunEnd};
 use crate::driver::context::{Context, GateTrust};
@@ -182,9 +182,10 @@ impl<'a> ApplicationRun<'a> {
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
         self.check_cluster(components).await?;
+        let created = NewNamespaces::of(components);
         let judged = components.iter().map(|prepared| async {
             let observed = prepared.observed(&self.watch.cache);
-            let judged = dry_run_objects(session, prepared, &observed).await;
+            let judged = dry_run_objects(session, prepared, &observed, &created).await;
             judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
         });
         let refused: Vec<Rejection> = join_all(judged).await.into_iter().filter_map(Result::err).collect();

@@ -165,10 +165,7 @@ fn workloads(pending: &[&PlannedComponent]) -> Vec<(WorkloadKind, String)> {
 fn refuse_absent(namespace: &str, presence: Option<NamespacePhase>) -> Result<(), Failure> {
     match presence {
         None | Some(NamespacePhase::Active) => Ok(()),
-        Some(NamespacePhase::Missing) => {
-            Err(Failure::refused(format!("namespace `{namespace}` does not exist"))
-                .hint(format!("create the namespace first: `kubectl create namespace {namespace}`")))
-        }
+        Some(NamespacePhase::Missing) => Err(Failure::missing_namespace(namespace)),
         Some(NamespacePhase::Terminating) => {
             Err(Failure::refused(format!("namespace `{namespace}` is being terminated"))
                 .hint("use another `--namespace`, or recreate this one once it is deleted"))

@@ -151,6 +151,13 @@ impl Failure {
         EventKind::Failed { progress, reason, evidence, hints }
     }
 
+    /// A namespace does not exist.
+    #[must_use]
+    pub fn missing_namespace(namespace: &str) -> Self {
+        Self::refused(format!("namespace `{namespace}` does not exist"))
+            .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -163,8 +170,9 @@ impl Failure {
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
         match error {
-            LeaseError::NoNamespace { namespace, message } => Self::refused(message)
-                .hint(format!("create the namespace first: `kubectl create namespace {namespace}`")),
+            LeaseError::NoNamespace { namespace, message } => {
+                Self { reason: message, ..Self::missing_namespace(&namespace) }
+            }
             LeaseError::Cluster(error) => error.into(),
             LeaseError::TimedOut { .. } => Self::new(FailureKind::Superseded, error.to_string())
                 .hint("wait longer with `--lock-timeout`, or take over with the `--identity` of that run"),

@@ -10,7 +10,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{keys, workload};
-use crate::driver::checks::object_dry_run::{dry_run_objects, refusal};
+use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects, refusal};
 use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
@@ -77,9 +77,13 @@ pub async fn preview_request(
 ///
 /// # Errors
 /// The server's refusal.
-pub async fn dry_run_on_server(session: &Session, planned: &PlannedComponent) -> Result<(), Failure> {
+pub async fn dry_run_on_server(
+    session: &Session,
+    planned: &PlannedComponent,
+    created: &NewNamespaces,
+) -> Result<(), Failure> {
     let prepared = &planned.prepared;
-    dry_run_objects(session, prepared, &planned.observed).await?;
+    dry_run_objects(session, prepared, &planned.observed, created).await?;
     if prepared.objects.is_some() {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
+use crate::driver::checks::object_dry_run::NewNamespaces;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
@@ -40,9 +41,10 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
     for request in requests {
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
+                let created = NewNamespaces::of(forecasts.iter().map(|forecast| &forecast.prepared));
                 // Each is dropped once it is added: with all its objects it is far larger than what is kept.
                 for forecast in forecasts {
-                    plan.add(context, &forecast, dry_run).await;
+                    plan.add(context, &forecast, dry_run, &created).await;
                 }
             }
             Err(rejections) => {
@@ -54,7 +56,13 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
 }
 
 impl Plan {
-    async fn add(&mut self, context: &Context, forecast: &PlannedComponent, dry_run: DryRun) {
+    async fn add(
+        &mut self,
+        context: &Context,
+        forecast: &PlannedComponent,
+        dry_run: DryRun,
+        created: &NewNamespaces,
+    ) {
         if let Some(Step::Refuse(Refusal::BatchSumError(misfit))) =
             forecast.steps.last().map(|foreseen| &foreseen.step)
         {
@@ -66,7 +74,7 @@ impl Plan {
         match dry_run {
             DryRun::Client => {}
             DryRun::Server => {
-                self.rejections.extend(dry_run_on_server(&context.session, forecast).await.err());
+                self.rejections.extend(dry_run_on_server(&context.session, forecast, created).await.err());
             }
         }
     }

@@ -12,7 +12,8 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::fault::{Fate, PASS, answer, status};
-use crate::support::manifest::{Component, component, request_for, web};
+use crate::support::manifest::{Component, component, request_for, request_for_entries, web};
+use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{Act, IDENTITY, Scenario};
 use crate::support::scenarios::{self, scenario};
@@ -163,6 +164,37 @@ async fn a_namespace_that_is_not_there_is_refused() {
     };
     let words = "namespace `default` does not exist";
     refuses(&scenarios::named("first_release"), script, words, "`kubectl create namespace default`").await;
+}
+
+const TEAM: &str = "{name: team, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: Namespace, \
+     metadata: {name: team}}]}}";
+const SETTINGS: &str = "{name: settings, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: ConfigMap, \
+     metadata: {name: settings, namespace: team}}]}, dependsOn: [team]}";
+
+/// A server that refuses what is in the namespace `team` as long as it does not exist, which dry runs do not change.
+fn without_team() -> Process {
+    answering(|seen| {
+        let is_tried = is(seen, Verb::Patch, "configmaps") && seen.path.contains("dryRun=All");
+        is_tried.then(|| status(404, "NotFound", "namespaces \"team\" not found"))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_in_a_namespace_that_is_not_there_is_refused() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let alone = SETTINGS.replace(", dependsOn: [team]", "");
+    let run = cluster.run(&without_team(), &request_for_entries(&[&alone])).await;
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::Refused, "{}", run.transcript());
+    assert_eq!(failure.reason, "configmap/settings: namespace `team` does not exist");
+    assert_eq!(failure.hints, ["create the namespace first: `kubectl create namespace team`"]);
+    assert_eq!(cluster.objects("ControllerRevision"), Vec::<Value>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_component_can_create_the_namespace() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.run(&without_team(), &request_for_entries(&[SETTINGS, TEAM])).await.succeeded();
 }
 
 #[tokio::test(start_paused = true)]

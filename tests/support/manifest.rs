@@ -338,8 +338,19 @@ pub(crate) fn shop(revision: &str, image: &str) -> String {
 
 /// What a manifest of the application `shop` with these components asks for.
 pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
-    let text = application("shop", components);
-    let source = Source { name: "app.yaml".to_owned(), bytes: text.clone().into_bytes() };
+    request_of(&application("shop", components))
+}
+
+/// The same with components as they are written in the list.
+pub(crate) fn request_for_entries(components: &[&str]) -> RolloutRequest {
+    let entries: String = components.iter().map(|component| format!("  - {component}\n")).collect();
+    let head =
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n";
+    request_of(&format!("{head}{entries}"))
+}
+
+fn request_of(text: &str) -> RolloutRequest {
+    let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
     let applications = parse_manifest(&[source]).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
     RolloutRequest::of_manifest(&applications[0], NAMESPACE.to_owned(), Overrides::default())
 }

@@ -4,7 +4,10 @@
 //! These are all objects of a component that is applied as a whole. Of one that is rolled out in batches, they are its
 //! Services and the objects of its traits.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
+use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
@@ -22,6 +25,24 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 
+/// The namespaces that the components of an application create: what is in one cannot be judged before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewNamespaces(BTreeSet<String>);
+
+impl NewNamespaces {
+    /// Those of all components of an application.
+    pub fn of<'a>(components: impl IntoIterator<Item = &'a PreparedComponent>) -> Self {
+        let created = components.into_iter().flat_map(objects).filter(|object| object.before.is_none());
+        let namespaces = created.filter(|object| object.reference.kind == "Namespace");
+        Self(namespaces.map(|object| object.reference.name.clone()).collect())
+    }
+}
+
+/// All objects of a component, those of its traits included.
+fn objects(prepared: &PreparedComponent) -> impl Iterator<Item = &PreparedObject> {
+    prepared.objects.iter().chain([&prepared.trait_objects]).flat_map(|all| &all.objects)
+}
+
 /// Has the server judge every object that would be written; it keeps nothing.
 ///
 /// # Errors
@@ -30,14 +51,15 @@ pub async fn dry_run_objects(
     session: &Session,
     prepared: &PreparedComponent,
     observed: &Observed,
+    created: &NewNamespaces,
 ) -> Result<(), Failure> {
-    let objects = || prepared.objects.iter().chain([&prepared.trait_objects]).flat_map(|all| &all.objects);
     let epoch = prepared.record.as_ref().map_or(Epoch(0), |stored| stored.record.epoch).next();
-    // Objects in what the application itself creates cannot be judged before.
-    let creates = |kind: &str| objects().any(|one| one.reference.kind == kind && one.before.is_none());
-    let is_premature = creates("Namespace") || creates("CustomResourceDefinition");
-    let pending = objects().filter(|one| !one.before.as_ref().is_some_and(|live| one.is_same(live)));
-    let judged = pending.map(|object| dry_run(session, object, epoch));
+    let is_pending = |one: &&PreparedObject| {
+        let is_in = |namespace: &String| created.0.contains(namespace);
+        let is_same = |live: &DynamicObject| one.is_same(live);
+        !one.reference.namespace.as_ref().is_some_and(is_in) && !one.before.as_ref().is_some_and(is_same)
+    };
+    let judged = objects(prepared).filter(is_pending).map(|object| dry_run(session, object, epoch));
     let (judged, services, smoke_tests) = tokio::join!(
         join_all(judged),
         dry_run_services(session, prepared, observed),
@@ -45,7 +67,6 @@ pub async fn dry_run_objects(
     );
     for judged in judged {
         match judged {
-            Err(DryRunError::Cluster(ClusterError::NotFound(_))) if is_premature => {}
             Err(DryRunError::Cluster(error)) => return Err(refusal(error)),
             Err(DryRunError::Refused(failure)) => return Err(failure),
             Ok(()) => {}
@@ -54,6 +75,9 @@ pub async fn dry_run_objects(
     smoke_tests?;
     services.map_err(refusal)
 }
+
+/// How the API server begins to say that the namespace of a new object does not exist.
+const NAMESPACES: &str = "namespaces ";
 
 /// Tries the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
@@ -147,6 +171,12 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
                 }
                 // Conflicts are found before anything else is judged.
                 ownership = Ownership::Force;
+            }
+            Err(ClusterError::NotFound(message)) if message.starts_with(NAMESPACES) => {
+                let namespace = object.reference.namespace.as_deref().unwrap_or_default();
+                let failure = Failure::missing_namespace(namespace);
+                let reason = format!("{}: {}", object.reference, failure.reason);
+                return Err(DryRunError::Refused(Failure { reason, ..failure }));
             }
             Err(error) => session.wait_before_retry(&error).await.map_err(DryRunError::Cluster)?,
         }
