@@ -2,23 +2,24 @@
 
 pub mod baseline;
 pub mod diagnosis;
+pub mod owner;
 
 use std::time::Duration;
 
 use diagnosis::{ContainerLog, Instance, PodProblem, with_message};
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, LogParams};
-use kube::core::Expression;
+use kube::core::Selector;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
-use crate::cluster::workload::workload_resource;
 use crate::oam::kind::WorkloadKind;
-use crate::oam::labels;
 
 use baseline::{Age, Baseline, Complaint};
+use owner::{PodOwner, PodOwnerKind};
 
 /// How many pods are asked for at a time.
 const PAGE: u32 = 500;
@@ -59,41 +60,38 @@ impl Findings {
     }
 }
 
-/// The workload to inspect.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkloadRef<'a> {
-    /// The namespace.
-    pub namespace: &'a str,
-    /// The component.
-    pub component: &'a str,
-    /// The workload's kind.
-    pub kind: WorkloadKind,
-    /// The workload.
-    pub name: &'a str,
-}
-
-/// Inspects a workload and its pods. Complaints of its controller that are part of the baseline are left out.
+/// Inspects a workload and the pods that it selects. Complaints of its controller that are part of the baseline are left out.
 ///
 /// # Errors
 /// See [`Session::request_untracked`].
 pub async fn inspect_workload(
     session: &Session,
-    workload_ref: WorkloadRef<'_>,
+    owner: PodOwner<'_>,
     baseline: &Baseline,
 ) -> Result<Findings, ClusterError> {
-    let WorkloadRef { namespace, component, kind, name } = workload_ref;
-    let workload =
-        session.request_untracked(session.dynamic(namespace, &workload_resource(kind)).get(name)).await?;
-    let pods = list_pods(session, namespace, labels::COMPONENT, component).await?;
+    let PodOwner { namespace, kind, name } = owner;
+    let workload = session.request_untracked(session.dynamic(namespace, &kind.resource()).get(name)).await?;
+    let pods = match selector(&workload) {
+        Some(selector) => list_pods(session, namespace, &selector).await?,
+        None => Vec::new(),
+    };
     let newest = workload.data.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default();
-    let stays = |pod: &&Pod| belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none();
-    let is_newest = |pod: &&Pod| !kind.is_in_place() || is_of(pod, newest);
+    let stays = |pod: &&Pod| {
+        belongs_to(pod, kind, name) && pod.metadata.deletion_timestamp.is_none() && !has_succeeded(pod)
+    };
+    let has_revisions = match kind {
+        PodOwnerKind::Workload(kind) => kind.is_in_place(),
+        // The status of a DaemonSet names no revision.
+        PodOwnerKind::DaemonSet | PodOwnerKind::Job => false,
+    };
+    let is_newest = |pod: &&Pod| !has_revisions || is_of(pod, newest);
     let (newest, mut earlier): (Vec<&Pod>, Vec<&Pod>) = pods.iter().filter(stays).partition(is_newest);
     let (ready, unready): (Vec<&Pod>, Vec<&Pod>) = newest.into_iter().partition(|pod| is_pod_ready(pod));
     earlier.retain(|pod| !is_pod_ready(pod));
     let mut problems: Vec<PodProblem> = unready.into_iter().map(PodProblem::of).collect();
     problems.sort_by(|a, b| (&a.reason, &a.pod).cmp(&(&b.reason, &b.pod)));
-    let is_ordered = kind == WorkloadKind::StatefulSet
+    let is_stateful_set = kind == PodOwnerKind::Workload(WorkloadKind::StatefulSet);
+    let is_ordered = is_stateful_set
         && workload.data.pointer("/spec/podManagementPolicy").is_none_or(|policy| policy != "Parallel");
     let blockers = if is_ordered { earlier.iter().map(|pod| pod.name_any()).collect() } else { Vec::new() };
     let mut complaints = baseline.complaints(&workload);
@@ -102,8 +100,8 @@ pub async fn inspect_workload(
             format!("it is paused: resume it with `kubectl rollout resume deployment/{name} -n {namespace}`");
         complaints.insert(0, Complaint { text, age: Age::New });
     }
-    if kind == WorkloadKind::StatefulSet && pods.iter().filter(stays).count() < wanted(&workload) {
-        complaints.extend(last_warning(session, workload_ref, baseline).await);
+    if is_stateful_set && pods.iter().filter(stays).count() < wanted(&workload) {
+        complaints.extend(last_warning(session, owner, baseline).await);
     }
     Ok(Findings {
         resource_version: workload.resource_version().unwrap_or_default(),
@@ -114,19 +112,17 @@ pub async fn inspect_workload(
     })
 }
 
-/// The pods that have a label, read page by page.
+/// The pods that a selector selects, read page by page.
 ///
 /// # Errors
 /// See [`Session::request_untracked`].
 pub async fn list_pods(
     session: &Session,
     namespace: &str,
-    label: &str,
-    value: &str,
+    selector: &Selector,
 ) -> Result<Vec<Pod>, ClusterError> {
     let api = session.api::<Pod>(namespace);
-    let selector = Expression::Equal(label.to_owned(), value.to_owned());
-    let first = ListParams::default().labels_from(&selector.into()).limit(PAGE);
+    let first = ListParams::default().labels_from(selector).limit(PAGE);
     let mut params = first.clone();
     let mut pods = Vec::new();
     loop {
@@ -170,12 +166,8 @@ fn wanted(workload: &DynamicObject) -> usize {
 
 /// Why pods cannot be made: a StatefulSet's controller says it in events alone. It is a courtesy: where they
 /// cannot be read, nothing is known.
-async fn last_warning(
-    session: &Session,
-    workload_ref: WorkloadRef<'_>,
-    baseline: &Baseline,
-) -> Option<Complaint> {
-    let mut events = list_warning_events(session, workload_ref).await;
+async fn last_warning(session: &Session, owner: PodOwner<'_>, baseline: &Baseline) -> Option<Complaint> {
+    let mut events = list_warning_events(session, owner).await;
     events.retain(|event| baseline.is_new(event));
     let time = |event: &Event| {
         let last = event.last_timestamp.as_ref().map(|time| time.0);
@@ -187,8 +179,8 @@ async fn last_warning(
 }
 
 /// The warnings about a workload itself; none where they cannot be read.
-pub async fn list_warning_events(session: &Session, workload_ref: WorkloadRef<'_>) -> Vec<Event> {
-    let WorkloadRef { namespace, kind, name, .. } = workload_ref;
+pub async fn list_warning_events(session: &Session, owner: PodOwner<'_>) -> Vec<Event> {
+    let PodOwner { namespace, kind, name } = owner;
     let api = session.api::<Event>(namespace);
     let about = format!("involvedObject.kind={},involvedObject.name={name},type=Warning", kind.as_str());
     let params = ListParams::default().fields(&about).limit(MAX_EVENTS);
@@ -196,15 +188,27 @@ pub async fn list_warning_events(session: &Session, workload_ref: WorkloadRef<'_
 }
 
 /// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those of other kinds by themselves.
-fn belongs_to(pod: &Pod, kind: WorkloadKind, workload: &str) -> bool {
+fn belongs_to(pod: &Pod, kind: PodOwnerKind, workload: &str) -> bool {
     pod.owner_references().iter().filter(|owner| owner.controller == Some(true)).any(|owner| match kind {
-        WorkloadKind::Deployment => {
+        PodOwnerKind::Workload(WorkloadKind::Deployment) => {
             owner.name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == workload)
         }
-        WorkloadKind::CloneSet | WorkloadKind::StatefulSet => {
-            owner.kind == kind.as_str() && owner.name == workload
-        }
+        PodOwnerKind::Workload(WorkloadKind::CloneSet | WorkloadKind::StatefulSet)
+        | PodOwnerKind::DaemonSet
+        | PodOwnerKind::Job => owner.kind == kind.as_str() && owner.name == workload,
     })
+}
+
+/// What a workload selects its pods by; `None` if it does not say.
+fn selector(workload: &DynamicObject) -> Option<Selector> {
+    let selector: LabelSelector =
+        serde_json::from_value(workload.data.pointer("/spec/selector")?.clone()).ok()?;
+    selector.try_into().ok().filter(|selector: &Selector| !selector.selects_all())
+}
+
+/// Whether a pod has done its work, as those of a Job do.
+fn has_succeeded(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
 }
 
 /// Whether an in-place workload's pod is of a revision. Kruise may write the hash alone, without the name.

@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
-use kube::core::Expression;
+use kube::core::{Expression, Selector};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
@@ -179,16 +179,19 @@ pub async fn list_smoke_jobs(
     component: &str,
 ) -> Result<Vec<SmokeJob>, ClusterError> {
     let api = session.api::<Job>(namespace);
-    let selector = Expression::Equal(keys::SMOKE_TEST.to_owned(), component.to_owned());
-    let params = ListParams::default().labels_from(&selector.into());
+    let params = ListParams::default().labels_from(&equals(keys::SMOKE_TEST, component));
     let list = session.read(|| api.list(&params)).await?;
     Ok(list.items.iter().map(|job| SmokeJob::of(job, component)).collect())
+}
+
+fn equals(label: &str, value: &str) -> Selector {
+    Expression::Equal(label.to_owned(), value.to_owned()).into()
 }
 
 /// Why a Job does not succeed, as its pods say it, with the last lines of a log. It is a courtesy: where they cannot be
 /// read, there are none.
 pub async fn explain_smoke_job(session: &Session, namespace: &str, name: &str, lines: u32) -> Vec<String> {
-    let Ok(pods) = list_pods(session, namespace, JOB_NAME, name).await else { return Vec::new() };
+    let Ok(pods) = list_pods(session, namespace, &equals(JOB_NAME, name)).await else { return Vec::new() };
     let newest = pods.iter().max_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
     let Some(problem) = newest.map(PodProblem::of) else { return Vec::new() };
     let printed = tail_log(session, namespace, &problem, lines).await;
@@ -204,10 +207,11 @@ pub async fn revision_addresses(
     component: &str,
     revision: &str,
 ) -> Vec<String> {
-    let pods = list_pods(session, namespace, labels::COMPONENT, component).await.unwrap_or_default();
-    let is_of = |pod: &&Pod| pod.labels().get(labels::REVISION).is_some_and(|of| of == revision);
+    let labels = [(labels::COMPONENT, component), (labels::REVISION, revision)];
+    let selector = Selector::from_iter(labels.map(|(label, value)| (label.to_owned(), value.to_owned())));
+    let pods = list_pods(session, namespace, &selector).await.unwrap_or_default();
     let is_ready = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && is_pod_ready(pod);
-    let ready = pods.iter().filter(is_of).filter(is_ready);
+    let ready = pods.iter().filter(is_ready);
     let mut addresses: Vec<String> = ready.filter_map(|pod| pod.status.as_ref()?.pod_ip.clone()).collect();
     addresses.sort();
     addresses

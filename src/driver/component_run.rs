@@ -30,6 +30,7 @@ use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, GateCause, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
+use crate::oam::object::ObjectRef;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Uid, Workload};
 use crate::plan::record::Record;
@@ -87,6 +88,8 @@ pub struct ComponentRun<'a> {
     notice: Option<WaitNotice>,
     /// The problems that the last check of the pods found.
     pub(super) diagnosis: Vec<String>,
+    /// The object that is waited for, of a component that is applied as a whole.
+    pub(super) awaited: Option<ObjectRef>,
     /// The symptoms that existed before the last write to the target.
     pub(super) baseline: Option<Baseline>,
     /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
@@ -196,6 +199,7 @@ impl<'a> ComponentRun<'a> {
             batch: None,
             notice: None,
             diagnosis: Vec::new(),
+            awaited: None,
             baseline: None,
             counted: None,
             ready_batch: None,

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use crate::cluster::events;
 use crate::cluster::pods::diagnosis::PodProblem;
+use crate::cluster::pods::owner::PodOwner;
 use crate::cluster::pods::{self, Findings};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::context::OnFailure;
 use crate::driver::outcome::FailureKind;
 use crate::driver::prepare::PreparedComponent;
+use crate::driver::prepared_objects::PreparedObject;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::action::Shape;
-use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
 use crate::plan::run::Mode;
 use crate::plan::{readiness, rollback};
@@ -51,38 +52,36 @@ pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
 
 /// Sends the requests, most important first: the responses so far are kept when time runs out.
 async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
-    let prepared = drive.prepared;
-    let workload = &prepared.desired.workload;
+    let Some(owner) = drive.pod_owner() else { return };
     let session = &drive.context.session;
     let baseline = drive.baseline.clone().unwrap_or_default();
-    let findings = match pods::inspect_workload(session, drive.workload_ref(), &baseline).await {
+    let findings = match pods::inspect_workload(session, owner, &baseline).await {
         Ok(findings) => findings,
         Err(error) => {
             lines.push(format!("the pods could not be listed: {error}"));
             return;
         }
     };
-    lines.extend(causes(prepared, &findings));
+    lines.extend(causes(owner, &findings));
     let with_log = by_reason(&findings.problems).concat().into_iter().find(|problem| problem.log.is_some());
     if let Some(problem) = with_log {
-        let printed = pods::tail_log(session, &prepared.namespace, problem, drive.context.limits.logs).await;
+        let printed = pods::tail_log(session, owner.namespace, problem, drive.context.limits.logs).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", problem.pod)));
     }
-    lines.extend(events::list_workload_warnings(session, &prepared.namespace, workload, &baseline).await);
+    lines.extend(events::list_workload_warnings(session, owner.namespace, owner.name, &baseline).await);
 }
 
 /// Why pods do not become ready, from the findings of a check.
-pub fn causes(prepared: &PreparedComponent, findings: &Findings) -> Vec<String> {
-    let Desired { kind, workload, .. } = &prepared.desired;
+pub fn causes(owner: PodOwner<'_>, findings: &Findings) -> Vec<String> {
+    let PodOwner { namespace, kind, name } = owner;
     let noun = kind.noun();
     let Findings { complaints, problems, blockers, .. } = findings;
     let mut lines = worst(problems);
-    lines.extend(complaints.iter().map(|complaint| format!("{noun} `{workload}`: {}", complaint.text)));
+    lines.extend(complaints.iter().map(|complaint| format!("{noun} `{name}`: {}", complaint.text)));
     lines.extend(blockers.iter().map(|pod| {
         format!(
             "pod `{pod}` of an earlier revision is not ready, which keeps the statefulset from replacing any \
-             pod: delete it with `kubectl delete pod {pod} -n {}`",
-            prepared.namespace
+             pod: delete it with `kubectl delete pod {pod} -n {namespace}`"
         )
     }));
     lines
@@ -162,7 +161,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
             if kind != FailureKind::GateFailed {
-                let describe = describe_command(&drive.diagnosis, &prepared.component);
+                let describe = describe_command(&drive.diagnosis, &pods_to_describe(drive));
                 hints.push(format!("see `{describe}`"));
             }
             hints
@@ -177,11 +176,31 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
 }
 
 /// The command that shows more about a diagnosis. Pods that a quota does not allow cannot be described.
-fn describe_command(diagnosis: &[String], component: &str) -> String {
+fn describe_command(diagnosis: &[String], described: &str) -> String {
     if diagnosis.iter().any(|line| line.contains(OVER_QUOTA)) {
         return "kubectl describe quota".to_owned();
     }
-    format!("kubectl describe pods -l {}={component}", labels::COMPONENT)
+    format!("kubectl describe {described}")
+}
+
+/// What to describe, as kubectl takes it: the component's pods by their label; where they have none, what makes them.
+fn pods_to_describe(drive: &ComponentRun<'_>) -> String {
+    let PreparedComponent { component, objects, .. } = drive.prepared;
+    let awaited = objects.as_ref().and_then(|objects| {
+        let awaited = drive.awaited.as_ref()?;
+        objects.objects.iter().find(|object| object.reference == *awaited)
+    });
+    let label = |object: &PreparedObject| {
+        let labels = object.body.pointer("/spec/template/metadata/labels")?;
+        labels.get(labels::COMPONENT).cloned()
+    };
+    match awaited {
+        Some(object) if label(object).is_none() => {
+            let namespace = object.reference.namespace.as_ref().map(|namespace| format!(" -n {namespace}"));
+            format!("{}{}", object.reference, namespace.unwrap_or_default())
+        }
+        _ => format!("pods -l {}={component}", labels::COMPONENT),
+    }
 }
 
 #[cfg(test)]
@@ -193,12 +212,12 @@ mod tests {
         let quota = "deployment `web-v2`: FailedCreate: pods \"x\" is forbidden: exceeded quota: few";
         let cases = [
             (&[quota][..], "kubectl describe quota"),
-            (&["pod `x`: CrashLoopBackOff"], "kubectl describe pods -l app.oam.dev/component=web"),
-            (&[], "kubectl describe pods -l app.oam.dev/component=web"),
+            (&["pod `x`: CrashLoopBackOff"], "kubectl describe pods"),
+            (&[], "kubectl describe pods"),
         ];
         for (reported, command) in cases {
             let reported: Vec<String> = reported.iter().map(ToString::to_string).collect();
-            assert_eq!(describe_command(&reported, "web"), command);
+            assert_eq!(describe_command(&reported, "pods"), command);
         }
     }
 

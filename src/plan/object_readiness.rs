@@ -20,7 +20,7 @@ pub enum Readiness {
     Unobserved,
     /// It is not yet; what it waits for, such as `1 of 3 ready`.
     Unready(String),
-    /// Its controller has given up; why.
+    /// It will not become ready unless somebody changes it; why.
     Failed(String),
 }
 
@@ -125,7 +125,8 @@ pub fn object_pods(object: &Value) -> Option<PodCount> {
 
 fn deployment(object: &Value) -> Readiness {
     observed(object, || {
-        let failed =
+        // Its pods may become ready all the same.
+        let late =
             condition(object, "Progressing").filter(|found| found["reason"] == "ProgressDeadlineExceeded");
         let (wanted, updated) = (size(object), count(object, "/status/updatedReplicas"));
         let total = count(object, "/status/replicas");
@@ -144,9 +145,9 @@ fn deployment(object: &Value) -> Readiness {
                 unready @ (Readiness::Unobserved | Readiness::Unready(_) | Readiness::Failed(_)) => unready,
             }
         };
-        match (standing, failed) {
+        match (standing, late) {
             (Readiness::Unready(reason), Some(_)) => {
-                Readiness::Failed(format!("{reason}: progress deadline exceeded"))
+                Readiness::Unready(format!("{reason}: progress deadline exceeded"))
             }
             (standing, _) => standing,
         }

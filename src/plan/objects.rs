@@ -37,6 +37,13 @@ pub enum ObjectAction {
         /// What it waits for, such as `1 of 3 ready`.
         reason: String,
     },
+    /// End the run at an object (zero-based) that will not become ready, for this reason.
+    Fail {
+        /// The first that has failed.
+        object: usize,
+        /// Why, such as `BackoffLimitExceeded: Job has reached the specified backoff limit`.
+        reason: String,
+    },
     /// Delete what is left of other revisions.
     DeleteLeftovers,
     /// Record that everything is done.
@@ -52,9 +59,8 @@ pub fn next_object_action(objects: &[ObservedObject], has_leftovers: bool) -> Ob
             object: index,
             reason: "not yet observed by its controller".to_owned(),
         }),
-        Readiness::Unready(reason) | Readiness::Failed(reason) => {
-            Some(ObjectAction::Wait { object: index, reason: reason.clone() })
-        }
+        Readiness::Unready(reason) => Some(ObjectAction::Wait { object: index, reason: reason.clone() }),
+        Readiness::Failed(reason) => Some(ObjectAction::Fail { object: index, reason: reason.clone() }),
     };
     let stage = objects.iter().filter(|object| !object.is_applied).map(|object| object.stage).min();
     if let Some(stage) = stage {
@@ -67,8 +73,11 @@ pub fn next_object_action(objects: &[ObservedObject], has_leftovers: bool) -> Ob
         let due = objects.iter().enumerate().filter(|(_, one)| one.stage == stage && !one.is_applied);
         return ObjectAction::Apply(due.map(|(index, _)| index).collect());
     }
-    if let Some(wait) = objects.iter().enumerate().find_map(|(index, object)| unready(index, object)) {
-        return wait;
+    let unready = objects.iter().enumerate().filter_map(|(index, object)| unready(index, object));
+    // One that has failed ends the run, whatever the others wait for.
+    let is_failure = |action: &ObjectAction| matches!(action, ObjectAction::Fail { .. });
+    if let Some(next) = unready.min_by_key(|action| !is_failure(action)) {
+        return next;
     }
     if has_leftovers { ObjectAction::DeleteLeftovers } else { ObjectAction::Finish }
 }
@@ -120,9 +129,10 @@ mod tests {
 
     #[test]
     fn stages_follow_each_other_and_ready_comes_last() {
-        use ObjectAction::{Apply, DeleteLeftovers, Finish, Wait};
+        use ObjectAction::{Apply, DeleteLeftovers, Fail, Finish, Wait};
         let wait = |object| Wait { object, reason: "0 of 1 ready".to_owned() };
         let ready = || Readiness::Ready;
+        let failed = || Readiness::Failed("deadline".to_owned());
         let cases = [
             (
                 vec![object("ConfigMap", 1, false, waiting()), object("Deployment", 2, false, waiting())],
@@ -146,6 +156,10 @@ mod tests {
                 Apply(vec![0, 1]),
             ),
             (vec![object("ConfigMap", 1, true, ready()), object("Deployment", 2, true, waiting())], wait(1)),
+            (
+                vec![object("Deployment", 2, true, waiting()), object("Job", 2, true, failed())],
+                Fail { object: 1, reason: "deadline".to_owned() },
+            ),
             (vec![object("Deployment", 2, true, ready())], Finish),
         ];
         for (objects, expected) in cases {

@@ -12,3 +12,4 @@ mod faults;
 mod missed_events;
 mod observer_requests;
 mod stale;
+mod whole_components;

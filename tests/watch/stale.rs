@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::Event;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use rollout::cluster::pods::baseline::Baseline;
-use rollout::cluster::pods::{WorkloadRef, inspect_workload};
+use rollout::cluster::pods::inspect_workload;
+use rollout::cluster::pods::owner::{PodOwner, PodOwnerKind};
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::FailFast;
 use rollout::oam::kind::WorkloadKind;
@@ -180,9 +181,9 @@ async fn pods_are_counted_over_all_pages() {
     });
     let client = tapped_client::tapped(cluster.client(), process.tap.clone());
     let session = Session::new(client, cluster.clock.clone(), Timeouts::default());
-    let workload_ref =
-        WorkloadRef { namespace: NAMESPACE, component: "db", kind: WorkloadKind::StatefulSet, name: "db" };
-    let findings = inspect_workload(&session, workload_ref, &Baseline::default()).await.unwrap();
+    let kind = PodOwnerKind::Workload(WorkloadKind::StatefulSet);
+    let owner = PodOwner { namespace: NAMESPACE, kind, name: "db" };
+    let findings = inspect_workload(&session, owner, &Baseline::default()).await.unwrap();
     assert_eq!(findings.ready, 3);
     assert_eq!(pages.lock().unwrap().len(), 2);
 }

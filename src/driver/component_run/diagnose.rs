@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 
+use crate::cluster::events;
 use crate::cluster::pods::baseline::{Age, Baseline};
-use crate::cluster::pods::{self, Findings, WorkloadRef};
-use crate::cluster::{events, workload};
+use crate::cluster::pods::owner::{PodOwner, PodOwnerKind};
+use crate::cluster::pods::{self, Findings};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::context::FailFast;
 use crate::driver::evidence;
@@ -57,10 +58,16 @@ pub(super) enum ReadyCount {
 }
 
 impl ComponentRun<'_> {
-    /// The workload that is waited for.
-    pub(in crate::driver) fn workload_ref(&self) -> WorkloadRef<'_> {
-        let PreparedComponent { namespace, component, desired, .. } = self.prepared;
-        WorkloadRef { namespace, component, kind: desired.kind, name: &desired.workload }
+    /// What makes the pods that are waited for; `None` where the object that is waited for makes none.
+    pub(in crate::driver) fn pod_owner(&self) -> Option<PodOwner<'_>> {
+        let PreparedComponent { namespace, desired, objects, .. } = self.prepared;
+        match objects {
+            None => {
+                let kind = PodOwnerKind::Workload(desired.kind);
+                Some(PodOwner { namespace, kind, name: &desired.workload })
+            }
+            Some(_) => PodOwner::of(self.awaited.as_ref()?, namespace),
+        }
     }
 
     /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
@@ -72,26 +79,23 @@ impl ComponentRun<'_> {
 
     /// Notes the signs of trouble where nothing was written: whatever changes from now on is news.
     async fn note_signs_unwritten(&mut self) {
-        let PreparedComponent { namespace, desired, .. } = self.prepared;
+        let Some(PodOwner { namespace, kind, name }) = self.pod_owner() else { return };
         let session = &self.context.session;
-        let api = session.dynamic(namespace, &workload::workload_resource(desired.kind));
-        let found = session.request_untracked(api.get(&desired.workload));
-        let found = session.clock().within(WARNINGS_WITHIN, found).await;
+        let api = session.dynamic(namespace, &kind.resource());
+        let found = session.clock().within(WARNINGS_WITHIN, session.request_untracked(api.get(name))).await;
         if let Some(Ok(object)) = found {
             let events = self.warnings_so_far().await;
-            self.note_signs(&object, &events);
+            self.baseline = Some(Baseline::of(&object).with_events(&events));
         }
     }
 
     /// The warnings about a workload that says what is wrong by nothing else.
     pub(super) async fn warnings_so_far(&self) -> Vec<Event> {
-        match self.prepared.desired.kind {
-            WorkloadKind::StatefulSet => {
-                let warnings = pods::list_warning_events(&self.context.session, self.workload_ref());
-                self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
-            }
-            WorkloadKind::Deployment | WorkloadKind::CloneSet => Vec::new(),
-        }
+        let is_silent =
+            |owner: &PodOwner<'_>| owner.kind == PodOwnerKind::Workload(WorkloadKind::StatefulSet);
+        let Some(owner) = self.pod_owner().filter(is_silent) else { return Vec::new() };
+        let warnings = pods::list_warning_events(&self.context.session, owner);
+        self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
     }
 
     /// What the current batch waits for, and for how long.
@@ -152,7 +156,7 @@ impl ComponentRun<'_> {
         };
         let permanent = findings.permanent_problem();
         let is_news = look == PodCheck::Repeat || permanent.is_some();
-        let lines = evidence::causes(self.prepared, &findings);
+        let lines = self.pod_owner().map(|owner| evidence::causes(owner, &findings)).unwrap_or_default();
         if let Some(reason) = permanent.filter(|_| self.context.limits.fail_fast == FailFast::On) {
             self.diagnosis = lines;
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
@@ -176,15 +180,15 @@ impl ComponentRun<'_> {
 
     /// The findings worth reporting. A pod that is only starting is none, unless a warning event shows what it waits for.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
-        let (namespace, session) = (&self.prepared.namespace, &self.context.session);
+        let (owner, session) = (self.pod_owner()?, &self.context.session);
         let baseline = self.baseline.clone().unwrap_or_default();
-        let mut findings = pods::inspect_workload(session, self.workload_ref(), &baseline).await.ok()?;
+        let mut findings = pods::inspect_workload(session, owner, &baseline).await.ok()?;
         // A controller may not have removed an old condition yet.
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
         let is_due = look == PodCheck::Repeat
             && findings.problems.iter().any(pods::diagnosis::PodProblem::is_starting);
         let unrelated =
-            if is_due { events::list_pod_warnings(session, namespace).await } else { BTreeMap::new() };
+            if is_due { events::list_pod_warnings(session, owner.namespace).await } else { BTreeMap::new() };
         findings.problems.retain_mut(|trouble| {
             if !trouble.is_starting() {
                 return true;

@@ -24,6 +24,7 @@ use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects, stamp};
 use crate::oam::batch_gates::BatchGates;
+use crate::oam::object::ObjectRef;
 use crate::plan::action::Waiting;
 use crate::plan::epoch::Epoch;
 use crate::plan::object_readiness::Readiness;
@@ -79,6 +80,7 @@ impl ComponentRun<'_> {
             ObjectAction::Wait { object, reason } => {
                 self.wait_for_object(objects, &seen, object, reason).await?;
             }
+            ObjectAction::Fail { object, reason } => return Err(self.object_failure(&seen, object, &reason)),
             ObjectAction::DeleteLeftovers => self.delete_leftovers(objects, epoch).await?,
             ObjectAction::Finish => {
                 self.observe_again().await?;
@@ -102,6 +104,7 @@ impl ComponentRun<'_> {
                     self.enter_only_batch();
                     self.wait_for_object(objects, &seen, object, reason).await.map(|()| None)
                 }
+                ObjectAction::Fail { object, reason } => Err(self.object_failure(&seen, object, &reason)),
                 ObjectAction::Apply(_) | ObjectAction::DeleteLeftovers | ObjectAction::Finish => {
                     Ok(Some(Ending::AtRest))
                 }
@@ -294,6 +297,7 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         self.watch_kinds(objects);
         let Some(object) = seen.get(index) else { return Ok(()) };
+        self.note_awaited(&object.reference);
         let name = object.reference.to_string();
         let waiting = match object.readiness {
             Readiness::Unobserved => Waiting::Generation { workload: name },
@@ -303,6 +307,26 @@ impl ComponentRun<'_> {
         };
         let observed = self.observe();
         self.wait(&observed, &waiting).await
+    }
+
+    /// Why the run ends at an object that will not become ready.
+    fn object_failure(&mut self, seen: &[ObservedObject], index: usize, reason: &str) -> Failure {
+        let Some(object) = seen.get(index).map(|object| &object.reference) else {
+            return Failure::new(FailureKind::NotReady, reason);
+        };
+        self.note_awaited(object);
+        let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}"));
+        let delete = format!("kubectl delete {object}{}", namespace.unwrap_or_default());
+        Failure::new(FailureKind::NotReady, format!("`{object}` has failed: {reason}"))
+            .hint(format!("correct the cause, delete it with `{delete}`, and rerun the same command"))
+    }
+
+    /// Notes which object is waited for: signs of trouble at another one are not its own.
+    fn note_awaited(&mut self, object: &ObjectRef) {
+        if self.awaited.as_ref() != Some(object) {
+            self.awaited = Some(object.clone());
+            self.baseline = None;
+        }
     }
 
     /// Workloads of the component that the target lacks: those of revisions that were rolled out in batches.

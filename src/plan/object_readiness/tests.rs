@@ -70,7 +70,7 @@ fn each_kind_by_its_rule() {
             "Deployment",
             json!({}),
             json!({"updatedReplicas": 1, "replicas": 1, "conditions": late}),
-            "failed: 0 of 1 ready: progress deadline exceeded",
+            "0 of 1 ready: progress deadline exceeded",
         ),
         (
             "apps/v1",
