@@ -1,5 +1,8 @@
 //! Preflight checks: what would stop a run is reported before its first write, by `plan` and by the run.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use http::Response;
 use kube::Client;
@@ -171,10 +174,14 @@ const TEAM: &str = "{name: team, type: k8s-objects, properties: {objects: [{apiV
 const SETTINGS: &str = "{name: settings, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: ConfigMap, \
      metadata: {name: settings, namespace: team}}]}, dependsOn: [team]}";
 
+fn is_settings(seen: &RequestInfo) -> bool {
+    is(seen, Verb::Patch, "configmaps") && seen.name.as_deref() == Some("settings")
+}
+
 /// A server that refuses what is in the namespace `team` as long as it does not exist, which dry runs do not change.
 fn without_team() -> Process {
     answering(|seen| {
-        let is_tried = is(seen, Verb::Patch, "configmaps") && seen.path.contains("dryRun=All");
+        let is_tried = is_settings(seen) && seen.path.contains("dryRun=All");
         is_tried.then(|| status(404, "NotFound", "namespaces \"team\" not found"))
     })
 }
@@ -195,6 +202,23 @@ async fn an_object_in_a_namespace_that_is_not_there_is_refused() {
 async fn another_component_can_create_the_namespace() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.run(&without_team(), &request_for_entries(&[SETTINGS, TEAM])).await.succeeded();
+}
+
+/// Without a dependency, the object may come before its namespace.
+#[tokio::test(start_paused = true)]
+async fn an_object_waits_for_the_namespace_that_another_component_creates() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let refused = Arc::new(AtomicUsize::new(0));
+    let process = answering({
+        let refused = Arc::clone(&refused);
+        move |seen| {
+            let is_early = is_settings(seen) && refused.fetch_add(1, Ordering::Relaxed) < 30;
+            is_early.then(|| status(404, "NotFound", "namespaces \"team\" not found"))
+        }
+    });
+    let alone = SETTINGS.replace(", dependsOn: [team]", "");
+    cluster.run(&process, &request_for_entries(&[&alone, TEAM])).await.succeeded();
+    assert!(refused.load(Ordering::Relaxed) > 30, "it was tried again until it was accepted");
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,7 +77,7 @@ pub async fn dry_run_objects(
 }
 
 /// How the API server begins to say that the namespace of a new object does not exist.
-const NAMESPACES: &str = "namespaces ";
+pub(in crate::driver) const NAMESPACES: &str = "namespaces ";
 
 /// Tries the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {

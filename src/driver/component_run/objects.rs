@@ -17,6 +17,7 @@ use crate::cluster::object_writer::{
     resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
+use crate::driver::checks::object_dry_run::NAMESPACES;
 use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
 use crate::driver::leftovers::Leftover;
@@ -212,6 +213,10 @@ impl ComponentRun<'_> {
                 }
                 Ok(Answer::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(Answer::Superseded) => is_superseded = true,
+                // Another component creates it.
+                Err(ClusterError::NotFound(message)) if message.starts_with(NAMESPACES) => {
+                    failed = failed.or(Some(ClusterError::transient(message)));
+                }
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -318,7 +323,7 @@ impl ComponentRun<'_> {
         let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}"));
         let delete = format!("kubectl delete {object}{}", namespace.unwrap_or_default());
         Failure::new(FailureKind::NotReady, format!("`{object}` has failed: {reason}"))
-            .hint(format!("correct the cause, delete it with `{delete}`, and rerun the same command"))
+            .hint(format!("it is not retried: correct the cause, and delete it with `{delete}`"))
     }
 
     /// Notes which object is waited for: signs of trouble at another one are not its own.
