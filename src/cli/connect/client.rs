@@ -22,6 +22,7 @@ use crate::cli::connect::kubeconfig;
 use crate::cli::connect::namespaces::Namespaces;
 use crate::cli::connect::token_file::TokenFile;
 use crate::cli::connect::trace::traced;
+use crate::cli::connect::transport;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::fleet::choice;
@@ -129,12 +130,18 @@ async fn silent(
     check_token(&config)?;
     let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
     let server = ServerName::at(config.cluster_url.to_string().trim_end_matches('/'));
-    let builder = ClientBuilder::try_from(config).map_err(unusable)?;
-    let client = match token_file {
-        Some(file) => {
-            builder.with_layer(&MapRequestLayer::new(move |request| file.authorise(request))).build()
+    let client = match config.proxy_url {
+        None => transport::client(&config, token_file).map_err(unusable)?,
+        // The library's client knows proxies, and HTTP/1.1 alone.
+        Some(_) => {
+            let builder = ClientBuilder::try_from(config).map_err(unusable)?;
+            match token_file {
+                Some(file) => {
+                    builder.with_layer(&MapRequestLayer::new(move |request| file.authorise(request))).build()
+                }
+                None => builder.build(),
+            }
         }
-        None => builder.build(),
     };
     let client = hide_credentials(client);
     let client = match plugin {

@@ -8,3 +8,4 @@ pub mod kubeconfig;
 pub mod namespaces;
 pub mod token_file;
 pub mod trace;
+mod transport;
