@@ -45,6 +45,11 @@ impl ControlPlane {
         Self::start_with(program, &[])
     }
 
+    /// One more like this one.
+    pub(crate) fn another(&self) -> Self {
+        Self::start(&self.own().program)
+    }
+
     /// With the CloneSet controller as one more part.
     pub(crate) fn start_with_kruise(program: &Path) -> Self {
         Self::start_with(program, &["--kruise".as_ref(), build::kruise(program).as_os_str()])

@@ -22,6 +22,7 @@ mod control;
 mod control_plane;
 mod diagnosis;
 mod engine;
+mod fleet;
 mod in_place;
 mod kills;
 mod kubeconfigs;
@@ -148,11 +149,12 @@ const TESTS: [(&str, &[Need], TestFn); 65] = [
 type Outage = fn(&ControlPlane);
 
 /// Each of these has a control plane of its own.
-const OUTAGES: [(&str, Outage); 4] = [
+const OUTAGES: [(&str, Outage); 5] = [
     ("the_server_is_away_for_one_and_for_ten_seconds", outages::one_and_ten_seconds),
     ("the_server_is_away_for_forty_seconds", outages::forty_seconds),
     ("the_server_is_frozen_and_etcd_compacted", outages::frozen),
     ("without_controllers_the_deadline_speaks", outages::no_controllers),
+    ("a_fleet_of_three_clusters", fleet::three_clusters),
 ];
 
 /// Tests wait for the cluster most of the time, so there may be more of them than processors.
