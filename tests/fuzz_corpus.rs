@@ -45,6 +45,11 @@ fn manifests() {
 }
 
 #[test]
+fn fleets() {
+    replay("fleet", rollout_fuzz::fleet);
+}
+
+#[test]
 fn traits() {
     replay("traits", rollout_fuzz::traits);
 }

@@ -23,7 +23,7 @@ use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::oam::application::{Amount, Application, Batch, Strategy};
 use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
-use rollout::oam::manifest::{Source, parse_manifest};
+use rollout::oam::manifest::{Source, parse_fleet, parse_manifest, parse_overridden};
 use rollout::oam::quantity::{Counts, format_quantity, is_quantity, likely_quantity, parse_quantity};
 use rollout::oam::render;
 use rollout::oam::revision::decide_revision;
@@ -62,6 +62,26 @@ pub fn manifest(data: &[u8]) {
     let source = Source { name: "app.yaml".to_owned(), bytes: data.to_vec() };
     match parse_manifest(&[source]) {
         Ok(applications) => applications.iter().for_each(rendered),
+        Err(errors) => drop(errors.to_string()),
+    }
+}
+
+/// The file of a fleet; its overrides change a manifest.
+pub fn fleet(data: &[u8]) {
+    let app = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: a}\nspec:\n  components:\n  \
+               - name: web\n    type: webservice\n    properties: {image: x}\n    \
+               traits: [{type: rollout, properties: {targetSize: 2}}]\n";
+    let app = [Source { name: "app.yaml".to_owned(), bytes: app.into() }];
+    match parse_fleet(&Source { name: "fleet.yaml".to_owned(), bytes: data.to_vec() }) {
+        Ok(fleet) => {
+            let clusters = fleet.waves.iter().flat_map(|wave| &wave.clusters);
+            for overrides in clusters.filter_map(|cluster| cluster.overrides.as_ref()) {
+                match parse_overridden(&app, overrides) {
+                    Ok(applications) => applications.iter().for_each(rendered),
+                    Err(errors) => drop(errors.to_string()),
+                }
+            }
+        }
         Err(errors) => drop(errors.to_string()),
     }
 }

@@ -3,6 +3,7 @@
 pub mod choice;
 pub mod run;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::connect::client::Access;
@@ -11,8 +12,9 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::fleet::choice::{ChosenCluster, Waves, choose};
 use crate::cli::hints::repeat::Flags;
+use crate::cli::input::Manifests;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::manifest::Application;
+use crate::ops::manifest::FileOverrides;
 use crate::ops::{Overrides, RolloutRequest, apply};
 use crate::report::message::in_cluster;
 
@@ -26,6 +28,8 @@ pub struct Cluster {
     pub flags: Flags,
     /// Its wave, zero-based.
     pub wave: usize,
+    /// How it changes the components of manifests.
+    overrides: Option<FileOverrides>,
 }
 
 /// The clusters that a command acts on.
@@ -48,7 +52,7 @@ impl Clusters {
             return Ok(Self { all: vec![only], waves: Waves::default() });
         };
         let mut all: Vec<Cluster> = Vec::new();
-        for ChosenCluster { name, args, wave, origin } in chosen.clusters {
+        for ChosenCluster { name, args, wave, overrides, origin } in chosen.clusters {
             // All events count from the same moment.
             let clock = all.first().map(|first| first.env.context.session.clock().clone());
             let opened = Env::open_with(&args, access, clock, ui).await;
@@ -57,7 +61,7 @@ impl Clusters {
                 None => failure.prefixed(&format!("cluster `{name}`")),
             })?;
             let flags = ui.flags().in_cluster(&args);
-            let cluster = Cluster { name: Some(name), env, flags, wave };
+            let cluster = Cluster { name: Some(name), env, flags, wave, overrides };
             if let Some(twin) = all.iter().find(|other| other.is_at_same_place(&cluster)) {
                 return Err(same_place(twin.label(), cluster.label()));
             }
@@ -73,14 +77,18 @@ impl Clusters {
     /// Manifests that contradict each other, and two clusters that are one for an application.
     pub fn requests(
         &self,
-        applications: &[Application],
+        manifests: &Manifests,
         overrides: &Overrides,
+        ui: &mut Ui,
     ) -> Result<Vec<Vec<RolloutRequest>>, CommandError> {
         let mut places: BTreeMap<(String, String), &str> = BTreeMap::new();
         let mut requests = Vec::new();
         for cluster in &self.all {
-            let resolve = |namespace| cluster.env.resolve(namespace);
-            let asked = apply::requests(applications, overrides, resolve);
+            let changed = match &cluster.overrides {
+                None => Cow::Borrowed(manifests.applications.as_slice()),
+                Some(changes) => Cow::Owned(manifests.overridden(changes, ui)?),
+            };
+            let asked = apply::requests(&changed, overrides, |namespace| cluster.env.resolve(namespace));
             let asked = asked.map_err(|failure| cluster.blamed(failure))?;
             let connection = &cluster.env.connection;
             let namespaces = asked.iter().map(|request| request.namespace.as_str());
@@ -115,7 +123,7 @@ impl Cluster {
     /// Those of [`Env::open`].
     pub async fn only(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         let env = Env::open(global, access, ui).await?;
-        Ok(Self { name: None, env, flags: ui.flags().clone(), wave: 0 })
+        Ok(Self { name: None, env, flags: ui.flags().clone(), wave: 0, overrides: None })
     }
 
     /// What a sentence about it begins with, where the command acts on several clusters.

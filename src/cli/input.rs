@@ -11,7 +11,9 @@ use anyhow::Context as _;
 
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::terminal::ui::Ui;
-use crate::ops::manifest::{self, Application, MAX_MANIFEST_BYTES, Origin, Source};
+use crate::ops::manifest::{
+    self, Application, FileOverrides, MAX_MANIFEST_BYTES, ManifestWarning, Origin, Source,
+};
 use crate::report::text::sanitise;
 
 /// How stdin is called in messages.
@@ -54,12 +56,55 @@ pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, Comm
     parse(&read(paths, ui.stdin())?)
 }
 
+/// Manifests, read and judged.
+pub struct Manifests {
+    sources: Vec<Source>,
+    /// Their applications.
+    pub applications: Vec<Application>,
+}
+
+impl Manifests {
+    /// Reads and judges every manifest that the paths name.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with them, at once.
+    pub fn read(paths: &[PathBuf], ui: &Ui) -> Result<Self, CommandError> {
+        let sources = read(paths, ui.stdin())?;
+        let applications = parse(&sources)?;
+        Ok(Self { sources, applications })
+    }
+
+    /// The applications as overrides change them. Prints what those should have otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the result.
+    pub fn overridden(
+        &self,
+        overrides: &FileOverrides,
+        ui: &mut Ui,
+    ) -> Result<Vec<Application>, CommandError> {
+        let parsed = manifest::parse_overridden(&self.sources, overrides);
+        let overridden = parsed.map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
+        let known = |warning: &ManifestWarning| warnings(&self.applications).any(|known| known == warning);
+        warnings(&overridden).filter(|warning| !known(warning)).for_each(|warning| warn(warning, ui));
+        Ok(overridden)
+    }
+}
+
 /// Prints what of the manifests should be written otherwise, or has no effect.
 pub fn warn_of(applications: &[Application], ui: &mut Ui) {
-    for warning in applications.iter().flat_map(|application| &application.warnings) {
-        let Origin { file, line, column } = &warning.origin;
-        ui.warn(&format!("{file}:{line}:{column}: {}: {}", warning.path, warning.message));
-    }
+    warnings(applications).for_each(|warning| warn(warning, ui));
+}
+
+fn warnings(applications: &[Application]) -> impl Iterator<Item = &ManifestWarning> {
+    applications.iter().flat_map(|application| &application.warnings)
+}
+
+fn warn(warning: &ManifestWarning, ui: &mut Ui) {
+    let Origin { file, line, column } = &warning.origin;
+    ui.warn(&format!("{file}:{line}:{column}: {}: {}", warning.path, warning.message));
 }
 
 /// Judges manifests.

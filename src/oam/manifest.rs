@@ -9,6 +9,7 @@ mod component;
 mod deployment;
 mod documents;
 mod fields;
+mod file_overrides;
 mod fleet;
 mod kinds;
 mod loose;
@@ -26,6 +27,7 @@ mod traits;
 mod walk;
 mod workflow;
 
+pub use file_overrides::FileOverrides;
 pub use fleet::parse_fleet;
 pub use loose::parse_objects;
 pub(in crate::oam) use problem::nearest;
@@ -56,6 +58,26 @@ pub struct Source {
 ///
 /// Sources without any application are a problem too: a rollout of nothing is a mistake.
 pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
+    parse_with(sources, None)
+}
+
+/// Like [`parse_manifest`], with components that overrides of another file have changed. Each of them has to be about a
+/// component.
+///
+/// # Errors
+/// Everything that is wrong with the manifests and the overrides.
+pub fn parse_overridden(
+    sources: &[Source],
+    overrides: &FileOverrides,
+) -> Result<Vec<Application>, ManifestErrors> {
+    parse_with(sources, Some(overrides))
+}
+
+fn parse_with(
+    sources: &[Source],
+    overrides: Option<&FileOverrides>,
+) -> Result<Vec<Application>, ManifestErrors> {
+    let mut matched = vec![false; overrides.map_or(0, FileOverrides::count)];
     let mut together = Together::default();
     let mut applications = Vec::new();
     let mut problems: Vec<(usize, Problem)> = Vec::new();
@@ -72,6 +94,7 @@ pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestEr
                     read_document(
                         source,
                         document,
+                        overrides.map(|overrides| (overrides, matched.as_mut_slice())),
                         &mut together.of_source(index),
                         &mut applications,
                         &mut found,
@@ -82,6 +105,10 @@ pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestEr
         problems.extend(found.into_iter().map(|problem| (index, problem)));
     }
     problems.extend(together.problems());
+    if let Some(overrides) = overrides.filter(|_| problems.is_empty()) {
+        let unmatched = (0..matched.len()).filter(|index| !matched[*index]);
+        problems.extend(unmatched.map(|index| (sources.len(), overrides.unmatched(index))));
+    }
     if problems.is_empty() && applications.is_empty() {
         problems.push((0, nothing(sources)));
     }
@@ -95,18 +122,23 @@ pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestEr
 fn read_document(
     source: &Source,
     document: Document<'_>,
+    overrides: Option<(&FileOverrides, &mut [bool])>,
     together: &mut together::OfSource<'_>,
     applications: &mut Vec<Application>,
     problems: &mut Vec<Problem>,
 ) {
-    let root = match node::parse(document.text) {
+    let mut root = match node::parse(document.text) {
         Ok(root) => root,
         Err(error) => {
             problems.push(syntax(source, document, &error));
             return;
         }
     };
-    let mut walk = Walk::new(&source.name, document.text, document.lines_before);
+    let overrides = overrides.map(|(overrides, matched)| {
+        overrides.apply(&mut root, matched);
+        overrides.document()
+    });
+    let mut walk = Walk::new(&source.name, document.text, document.lines_before).with_overrides(overrides);
     let root = At { node: &root, path: String::new() };
     applications.extend(application::read_application(&mut walk, &root, together));
     problems.extend(walk.finish());

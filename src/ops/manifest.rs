@@ -4,9 +4,9 @@ use crate::oam::manifest;
 
 pub(crate) use crate::oam::manifest::names;
 
-pub use crate::oam::application::{Amount, Application, Batch, Origin};
+pub use crate::oam::application::{Amount, Application, Batch, ManifestWarning, Origin};
 pub use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};
-pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Source};
+pub use crate::oam::manifest::{FileOverrides, MAX_MANIFEST_BYTES, ManifestErrors, Problem, Source};
 
 /// Parses manifests, each a name for messages and its bytes.
 ///
@@ -14,6 +14,17 @@ pub use crate::oam::manifest::{MAX_MANIFEST_BYTES, ManifestErrors, Problem, Sour
 /// Every problem of every manifest, with its file, line and field.
 pub fn parse(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
     manifest::parse_manifest(sources)
+}
+
+/// Parses manifests whose components overrides of a fleet change.
+///
+/// # Errors
+/// Every problem of every manifest and override, with its file, line and field.
+pub fn parse_overridden(
+    sources: &[Source],
+    overrides: &FileOverrides,
+) -> Result<Vec<Application>, ManifestErrors> {
+    manifest::parse_overridden(sources, overrides)
 }
 
 /// Parses the file of a fleet.

@@ -381,6 +381,21 @@ fn two_contexts_of_one_cluster_are_refused() {
 }
 
 #[test]
+fn a_cluster_of_the_file_changes_components() {
+    let env = shop_env();
+    let fleet = "waves:\n- clusters: [{context: eu}]\n- clusters:\n  - context: us\n    overrides:\n    \
+                 - name: web\n      traits: [{type: rollout, properties: {targetSize: 4, rolloutBatches: [{replicas: 4}]}}]\n";
+    env.write("fleet.yaml", fleet);
+    let status = env.run_ok("apply v1.yaml --fleet fleet.yaml").stdout;
+    let targets: Vec<_> = status.lines().skip(1).map(|row| row.split_whitespace().nth(2)).collect();
+    assert_eq!(targets, [Some("3"), Some("4")]);
+    env.run_ok("apply v1.yaml --fleet fleet.yaml").says("us/web: nothing to do: 4 of 4");
+    env.write("fleet.yaml", fleet.replace("name: web", "name: wbe"));
+    let ran = env.run_to("apply v1.yaml --fleet fleet.yaml", 2);
+    ran.says("fleet.yaml:6:7: waves[1].clusters[0].overrides[0]: matches no component of the manifests");
+}
+
+#[test]
 fn a_command_about_one_cluster_takes_it_from_the_file() {
     let env = shop_env();
     env.write(

@@ -11,7 +11,7 @@ use crate::cli::flags::shard::Shard;
 use crate::cli::flags::values;
 use crate::cli::fleet::run::{FleetRun, flags_of_applications};
 use crate::cli::fleet::{self, Cluster, Clusters, choice};
-use crate::cli::input;
+use crate::cli::input::{self, Manifests};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::fleet::FleetFailure;
@@ -101,13 +101,13 @@ Examples:
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.run.dry_run_plan()?;
     refuse_misplaced(args, global)?;
-    let applications = input::applications(&args.manifests.paths(), ui)?;
-    input::warn_of(&applications, ui);
+    let manifests = Manifests::read(&args.manifests.paths(), ui)?;
+    input::warn_of(&manifests.applications, ui);
     let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     // All of them, so that what contradicts the application of another shard is found as well.
-    let mut requests = clusters.requests(&applications, &overrides)?;
+    let mut requests = clusters.requests(&manifests, &overrides, ui)?;
     if let Some(dry_run) = dry_run {
         let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
         plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;

@@ -8,7 +8,7 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
 use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
-use crate::cli::input;
+use crate::cli::input::{self, Manifests};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun, Plan};
 use crate::ops::{Adoption, Failure, FailureKind, Overrides, RolloutRequest};
@@ -62,12 +62,12 @@ Examples:
 ///
 /// Whatever would stop the rollout before its first write.
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let applications = input::applications(&args.manifests.paths(), ui)?;
-    input::warn_of(&applications, ui);
+    let manifests = Manifests::read(&args.manifests.paths(), ui)?;
+    input::warn_of(&manifests.applications, ui);
     let clusters = Clusters::open(global, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
-    let requests = clusters.requests(&applications, &overrides)?;
+    let requests = clusters.requests(&manifests, &overrides, ui)?;
     let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     let pending = show(&planned, DryRun::Client, args.output, ui).await?;
     for (cluster, requests) in &planned {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::input;
-use crate::ops::manifest::{self, Fleet, FleetCluster, ManifestErrors, Origin, Problem};
+use crate::ops::manifest::{self, FileOverrides, Fleet, FleetCluster, ManifestErrors, Origin, Problem};
 use crate::report::text::list_literals;
 
 /// The clusters that the flags select.
@@ -30,6 +30,8 @@ pub struct ChosenCluster {
     pub args: GlobalArgs,
     /// Its wave, zero-based.
     pub wave: usize,
+    /// How it changes the components of manifests.
+    pub overrides: Option<FileOverrides>,
     /// Where the file has it.
     pub origin: Option<Origin>,
 }
@@ -105,6 +107,7 @@ fn of_contexts(global: &GlobalArgs) -> Chosen {
         name: context.clone(),
         args: args_of(global, context, context, None),
         wave,
+        overrides: None,
         origin: None,
     });
     Chosen { clusters: clusters.collect(), waves: Waves { soaks: vec![None; global.context.len()] } }
@@ -148,6 +151,7 @@ fn of_file(global: &GlobalArgs, file: &Path) -> Result<Chosen, CommandError> {
             name: cluster.name.clone(),
             args: args_of(global, &cluster.context, &cluster.name, cluster.namespace.as_ref()),
             wave: place,
+            overrides: cluster.overrides.clone(),
             origin: Some(cluster.origin.clone()),
         }));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};
 use crate::oam::manifest::batch_gates::read_duration;
+use crate::oam::manifest::file_overrides::{OverridesDocument, read_overrides};
 use crate::oam::manifest::problem::{ManifestErrors, quoted};
 use crate::oam::manifest::walk::{At, Walk};
 use crate::oam::manifest::{Source, documents, names, node, of_file, syntax, text};
@@ -26,7 +27,12 @@ pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
     }
     let root = node::parse(document.text).map_err(|error| refused(syntax(source, document, &error)))?;
     let mut walk = Walk::new(&source.name, document.text, document.lines_before);
-    let fleet = read_fleet(&mut walk, &At { node: &root, path: String::new() });
+    let document = OverridesDocument {
+        file: source.name.clone(),
+        text: document.text.into(),
+        lines_before: document.lines_before,
+    };
+    let fleet = read_fleet(&mut walk, &At { node: &root, path: String::new() }, &document);
     let problems = walk.finish();
     match fleet {
         Some(fleet) if problems.is_empty() => Ok(fleet),
@@ -34,7 +40,7 @@ pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
     }
 }
 
-fn read_fleet(walk: &mut Walk<'_>, root: &At<'_>) -> Option<Fleet> {
+fn read_fleet(walk: &mut Walk<'_>, root: &At<'_>, document: &OverridesDocument) -> Option<Fleet> {
     let explain = |name: &str| match name {
         "apiVersion" | "kind" | "metadata" | "spec" => {
             Some("the file of a fleet has `waves`, and is no object")
@@ -45,11 +51,17 @@ fn read_fleet(walk: &mut Walk<'_>, root: &At<'_>) -> Option<Fleet> {
     let at = walk.required(&object, "waves", "a list of waves")?;
     let mut seen = Seen::default();
     let waves = filled_list(walk, &at, "a list of waves")?;
-    let waves: Vec<Option<FleetWave>> = waves.iter().map(|at| read_wave(walk, at, &mut seen)).collect();
+    let waves: Vec<Option<FleetWave>> =
+        waves.iter().map(|at| read_wave(walk, at, &mut seen, document)).collect();
     Some(Fleet { waves: waves.into_iter().collect::<Option<_>>()? })
 }
 
-fn read_wave(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<FleetWave> {
+fn read_wave(
+    walk: &mut Walk<'_>,
+    at: &At<'_>,
+    seen: &mut Seen,
+    document: &OverridesDocument,
+) -> Option<FleetWave> {
     let object = walk.object_of(at, &["clusters", "soak"], |_| None)?;
     let soak_seconds = match object.get("soak") {
         None => Some(None),
@@ -58,7 +70,7 @@ fn read_wave(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<FleetW
     let at = walk.required(&object, "clusters", "a list of clusters")?;
     let clusters = filled_list(walk, &at, "a list of clusters")?;
     let clusters: Vec<Option<FleetCluster>> =
-        clusters.iter().map(|at| read_cluster(walk, at, seen)).collect();
+        clusters.iter().map(|at| read_cluster(walk, at, seen, document)).collect();
     Some(FleetWave { clusters: clusters.into_iter().collect::<Option<_>>()?, soak_seconds: soak_seconds? })
 }
 
@@ -78,8 +90,13 @@ struct Seen {
     places: BTreeMap<(String, Option<String>), usize>,
 }
 
-fn read_cluster(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<FleetCluster> {
-    let object = walk.object_of(at, &["name", "context", "namespace"], |_| None)?;
+fn read_cluster(
+    walk: &mut Walk<'_>,
+    at: &At<'_>,
+    seen: &mut Seen,
+    document: &OverridesDocument,
+) -> Option<FleetCluster> {
+    let object = walk.object_of(at, &["name", "context", "namespace", "overrides"], |_| None)?;
     let context = walk.required(&object, "context", "a context of the kubeconfig").and_then(|at| {
         let context = walk.checked(&at, "a context of the kubeconfig", |text| !text.is_empty())?;
         Some((at, context.to_owned()))
@@ -94,7 +111,11 @@ fn read_cluster(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<Fle
         None => Some(None),
         Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
     };
-    let ((context_at, context), namespace) = (context?, namespace?);
+    let overrides = match object.get("overrides") {
+        None => Some(None),
+        Some(at) => read_overrides(walk, &at, document).map(Some),
+    };
+    let ((context_at, context), namespace, overrides) = (context?, namespace?, overrides?);
     let origin = walk.origin(at);
     let (name_at, name) = name?.unwrap_or_else(|| (context_at.clone(), context.clone()));
     if let Some(first) = seen.names.insert(name.clone(), origin.line) {
@@ -111,12 +132,13 @@ fn read_cluster(walk: &mut Walk<'_>, at: &At<'_>, seen: &mut Seen) -> Option<Fle
         walk.refuse_with(&context_at, message, "use another context or `namespace` for one of them");
         return None;
     }
-    Some(FleetCluster { name, context, namespace, origin })
+    Some(FleetCluster { name, context, namespace, overrides, origin })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oam::manifest::parse_overridden;
 
     fn parse(text: &str) -> Result<Fleet, String> {
         let source = Source { name: "fleet.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
@@ -172,6 +194,60 @@ mod tests {
         ];
         for (text, problems) in cases {
             assert_eq!(parse(text).unwrap_err(), problems, "{text}");
+        }
+    }
+
+    fn overridden(overrides: &str) -> Result<Vec<crate::oam::application::Application>, String> {
+        let fleet = parse(&format!("waves:\n- clusters:\n  - context: eu\n    overrides:\n{overrides}"))?;
+        let app = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n\
+                   \x20 - name: web\n    type: webservice\n    properties: {image: web:1}\n\
+                   \x20   traits: [{type: rollout, properties: {targetSize: 3}}]\n";
+        let source = Source { name: "app.yaml".to_owned(), bytes: app.as_bytes().to_vec() };
+        let overrides = fleet.waves[0].clusters[0].overrides.clone().unwrap();
+        parse_overridden(&[source], &overrides).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn a_cluster_overrides_components_as_a_policy_does() {
+        let read = overridden(
+            "    - name: web\n      properties: {image: 'eu.registry/web:1'}\n\
+             \x20     traits: [{type: rollout, properties: {targetSize: 7}}]\n",
+        );
+        let web = &read.unwrap()[0].components[0];
+        assert_eq!(web.properties().unwrap().image, "eu.registry/web:1");
+        assert_eq!(web.rollout.as_ref().unwrap().target_size, 7);
+    }
+
+    #[test]
+    fn the_examples_belong_together() {
+        let example =
+            |name: &str, text: &str| Source { name: name.to_owned(), bytes: text.as_bytes().to_vec() };
+        let fleet = example("fleet.yaml", include_str!("../../../examples/fleet.yaml"));
+        let shop = example("shop.yaml", include_str!("../../../examples/shop.yaml"));
+        let fleet = parse_fleet(&fleet).unwrap();
+        let overrides = fleet.waves[1].clusters[1].overrides.as_ref().unwrap();
+        assert_eq!(parse_overridden(&[shop], overrides).unwrap()[0].components.len(), 3);
+    }
+
+    #[test]
+    fn a_problem_of_an_override_is_reported_where_it_stands() {
+        let cases = [
+            (
+                "    - name: web\n      properties: {image: 7}\n",
+                "fleet.yaml:6:27: spec.components[0].properties.image: found 7, expected",
+            ),
+            (
+                "    - name: api\n      properties: {image: x}\n",
+                "fleet.yaml:5:7: waves[0].clusters[0].overrides[0]: matches no component of the manifests",
+            ),
+            (
+                "    - name: web\n      image: x\n",
+                "fleet.yaml:6:7: waves[0].clusters[0].overrides[0].image: unknown field",
+            ),
+        ];
+        for (overrides, problem) in cases {
+            let found = overridden(overrides).unwrap_err();
+            assert!(found.contains(problem), "{found}");
         }
     }
 

@@ -31,6 +31,17 @@ pub(super) struct Node {
     pub(super) column: usize,
     /// Bytes of the text that a plain value takes up: start and end. Empty where that is unknown.
     pub(super) span: (usize, usize),
+    /// The text that line, column and bytes count in.
+    pub(super) text: Text,
+}
+
+/// Where a value was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    /// In the document itself.
+    Document,
+    /// In the document of the overrides that have changed it.
+    Overrides,
 }
 
 /// What YAML knows.
@@ -58,6 +69,12 @@ impl Node {
         let NodeValue::Map(entries) = &self.value else { return None };
         let named = |(key, _): &&(Self, Self)| matches!(&key.value, NodeValue::Text(text) if text == name);
         entries.iter().find(named).map(|(_, node)| node)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let NodeValue::Map(entries) = &mut self.value else { return None };
+        entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
     /// The text, if the value is one.
@@ -106,7 +123,8 @@ impl<'de> Deserialize<'de> for Node {
             (Some(start), Some(len)) => (small(start), small(start.saturating_add(len))),
             _ => (0, 0),
         };
-        Ok(Self { value: spanned.value, line: small(place.line()), column: small(place.column()), span })
+        let (line, column) = (small(place.line()), small(place.column()));
+        Ok(Self { value: spanned.value, line, column, span, text: Text::Document })
     }
 }
 

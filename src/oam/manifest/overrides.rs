@@ -37,7 +37,7 @@ pub(super) fn read_override<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Comp
     good.then_some(ComponentOverride { components, selector })
 }
 
-fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
+pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
     let object = walk.object_of(at, &["name", "type", "properties", "traits"], |_| None)?;
     if let Some(at) = object.get("name") {
         let expected = "a component's name, in which `*` stands for any text";
@@ -73,20 +73,26 @@ pub(super) fn overridden(base: &[Node], overrides: &[&ComponentOverride<'_>]) ->
 }
 
 fn change_components(components: &mut Vec<Node>, change: &Node) {
-    let (name, kind) = (text(change, "name").filter(|name| !name.is_empty()), text(change, "type"));
     let mut is_found = false;
-    for component in components.iter_mut() {
-        let is_meant = match name {
-            Some(name) => text(component, "name").is_some_and(|found| is_match(name, found)),
-            None => kind.is_none() || text(component, "type") == kind,
-        };
-        if is_meant {
-            is_found = true;
-            change_component(component, change);
-        }
+    for component in components.iter_mut().filter(|component| is_meant(component, change)) {
+        is_found = true;
+        change_component(component, change);
     }
-    if !is_found && name.is_some() {
+    if !is_found && wanted_name(change).is_some() {
         components.push(change.clone());
+    }
+}
+
+fn wanted_name(change: &Node) -> Option<&str> {
+    text(change, "name").filter(|name| !name.is_empty())
+}
+
+/// Whether a change is about a component.
+pub(super) fn is_meant(component: &Node, change: &Node) -> bool {
+    let kind = text(change, "type");
+    match wanted_name(change) {
+        Some(name) => text(component, "name").is_some_and(|found| is_match(name, found)),
+        None => kind.is_none() || text(component, "type") == kind,
     }
 }
 
@@ -102,7 +108,7 @@ fn is_match(pattern: &str, name: &str) -> bool {
     })
 }
 
-fn change_component(component: &mut Node, change: &Node) {
+pub(super) fn change_component(component: &mut Node, change: &Node) {
     let is_other_type = text(change, "type").is_some_and(|kind| text(component, "type") != Some(kind));
     if let (Some(kind), true) = (change.field("type"), is_other_type) {
         set(component, "type", kind.clone());

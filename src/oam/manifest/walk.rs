@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use crate::oam::application::{ManifestWarning, Origin};
-use crate::oam::manifest::node::{Node, NodeValue};
+use crate::oam::manifest::file_overrides::OverridesDocument;
+use crate::oam::manifest::node::{Node, NodeValue, Text};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
 
 /// A value and the path to it.
@@ -31,6 +32,8 @@ pub(super) struct Walk<'t> {
     text: &'t str,
     /// Lines of the source before the document.
     lines_before: usize,
+    /// The document of the overrides, if there are any.
+    overrides: Option<&'t OverridesDocument>,
     problems: Vec<Problem>,
     warnings: Vec<ManifestWarning>,
     release: Release,
@@ -81,11 +84,17 @@ impl<'t> Walk<'t> {
             file,
             text,
             lines_before,
+            overrides: None,
             problems: Vec::new(),
             warnings: Vec::new(),
             release: Release::InBatches,
             overflow: false,
         }
+    }
+
+    /// The same for a document that overrides have changed.
+    pub(super) fn with_overrides(self, overrides: Option<&'t OverridesDocument>) -> Self {
+        Self { overrides, ..self }
     }
 
     /// Decides what unknown properties of the component that is read next are.
@@ -127,10 +136,22 @@ impl<'t> Walk<'t> {
 
     /// Where a value stands in its source.
     pub(super) fn origin(&self, at: &At<'_>) -> Origin {
+        let (file, lines_before) = match self.overrides_of(at.node) {
+            None => (self.file, self.lines_before),
+            Some(overrides) => (overrides.file.as_str(), overrides.lines_before),
+        };
         Origin {
-            file: self.file.to_owned(),
-            line: at.node.line.saturating_add(self.lines_before),
+            file: file.to_owned(),
+            line: at.node.line.saturating_add(lines_before),
             column: at.node.column,
+        }
+    }
+
+    /// The document of the overrides, if a value stands there.
+    fn overrides_of(&self, node: &Node) -> Option<&'t OverridesDocument> {
+        match node.text {
+            Text::Document => None,
+            Text::Overrides => self.overrides,
         }
     }
 
@@ -371,7 +392,8 @@ impl<'t> Walk<'t> {
     /// A plain value as the manifest spells it.
     pub(super) fn raw(&self, node: &Node) -> &'t str {
         let (start, end) = node.span;
-        self.text.get(start..end).unwrap_or_default().trim()
+        let text = self.overrides_of(node).map_or(self.text, |overrides| &overrides.text);
+        text.get(start..end).unwrap_or_default().trim()
     }
 }
 
