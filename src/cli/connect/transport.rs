@@ -157,6 +157,8 @@ impl Connectors {
     fn connector(&self, config: &Config, protocol: Protocol) -> kube::Result<Connector> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
+        // A request of HTTP/2 is more than one write: Nagle's algorithm would hold the second back for 40 ms.
+        tcp.set_nodelay(true);
         let mut builder = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
         if let Some(name) = &config.tls_server_name {
             let name = name.clone().try_into().map_err(RustlsTlsError::InvalidServerName);
