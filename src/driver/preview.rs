@@ -49,8 +49,11 @@ pub async fn preview_request(
 ) -> Result<Vec<PlannedComponent>, Vec<Rejection>> {
     let all = |failure| vec![Rejection { component: request.components[0].name.clone(), failure }];
     let cache = look(session, request).await.map_err(all)?;
-    let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
-    let components = prepare(&snapshot, request)?;
+    let components = {
+        // It is as large as what is prepared from it, and not needed beside it.
+        let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
+        prepare(&snapshot, request)?
+    };
     let held: BTreeSet<String> =
         held_components(&components, &cache).into_iter().map(str::to_owned).collect();
     let planned = components.into_iter().map(|prepared| {
