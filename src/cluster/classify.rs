@@ -3,7 +3,7 @@
 //! **Which answers cannot get better.** A server error (5xx) is tried again, since most of them pass: a webhook that
 //! is away, a leader that changed, a proxy without a server. It is final where the server says that the request itself
 //! is the reason: `413`, every 5xx but 500, 502, 503 and 504, and a 500 in which the storage refuses what it was given
-//! ([`PERMANENT`]).
+//! ([`PERMANENT`], [`MISSHAPEN`]).
 
 use std::error::Error;
 use std::fmt;
@@ -27,6 +27,9 @@ const PERMANENT: [&str; 4] = [
     "received message larger than max",
     "etcdserver: mvcc: database space exceeded",
 ];
+
+/// With HTTP 500: the body of a server-side apply has another structure than its kind.
+const MISSHAPEN: &str = "failed to create typed patch object";
 
 /// How messages name the API server.
 #[derive(Debug, Clone, Default)]
@@ -99,6 +102,7 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
         (403, _) => ClusterError::Forbidden(message),
         (400 | 422, _) => ClusterError::Invalid(message),
         (413, _) => ClusterError::Rejected(with_code()),
+        (500, _) if message.starts_with(MISSHAPEN) => ClusterError::Invalid(message),
         (500, _) if PERMANENT.iter().any(|cause| message.contains(cause)) => {
             ClusterError::Rejected(with_code())
         }

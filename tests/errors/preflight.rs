@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -202,6 +203,21 @@ async fn an_object_in_a_namespace_that_is_not_there_is_refused() {
 async fn another_component_can_create_the_namespace() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.run(&without_team(), &request_for_entries(&[SETTINGS, TEAM])).await.succeeded();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_only_read_is_not_judged() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let mut process = answering(|seen| is_settings(seen).then(|| status(422, "Invalid", "no")));
+    process.limits.batch = Duration::from_secs(10);
+    let policy =
+        "{name: p, type: read-only, properties: {rules: [{selector: {componentNames: [settings]}}]}}";
+    let alone = SETTINGS.replace(", dependsOn: [team]", "");
+    let run =
+        cluster.run(&process, &request_for_entries(&[&format!("{alone}\n  policies: [{policy}]")])).await;
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::NotReady, "{}", run.transcript());
+    assert!(failure.reason.ends_with("does not exist, and is not created"), "{failure:?}");
 }
 
 /// Without a dependency, the object may come before its namespace.

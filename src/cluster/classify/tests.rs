@@ -67,6 +67,9 @@ fn what_cannot_pass_is_told_from_what_can() {
         let said = format!("{message} (HTTP {code})");
         assert_eq!(status(code, reason, message), ClusterError::Rejected(said));
     }
+    let misshapen = "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec: expected map, got \
+                     &{...}";
+    assert_eq!(status(500, "", misshapen), ClusterError::Invalid(misshapen.to_owned()));
 }
 
 #[test]

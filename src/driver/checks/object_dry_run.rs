@@ -145,8 +145,10 @@ enum DryRunError {
 
 async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Result<(), DryRunError> {
     let Some(kind) = &object.kind else { return Ok(()) };
-    if object.handling == Handling::Recreate {
-        return Ok(());
+    match object.handling {
+        Handling::Apply | Handling::Adopt => {}
+        // It is not applied as it is, or not at all.
+        Handling::Recreate | Handling::Keep => return Ok(()),
     }
     let mut ownership = Ownership::Respect;
     loop {
