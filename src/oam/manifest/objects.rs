@@ -64,6 +64,11 @@ fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<
             good = false;
             continue;
         };
+        if let Some(spec) = misshapen_spec(&item, &identity.group) {
+            walk.mismatch(&spec, "a mapping");
+            good = false;
+            continue;
+        }
         remove_server_fields(walk, &item, &mut value);
         if value["metadata"]["name"].is_null() {
             if value["metadata"].is_null() {
@@ -79,6 +84,14 @@ fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<
         objects.push(value);
     }
     (good && !objects.is_empty()).then_some(objects)
+}
+
+/// The `spec` of one of Kubernetes' own kinds, where it is none: all that have one have a mapping there.
+fn misshapen_spec<'n>(object: &At<'n>, group: &str) -> Option<At<'n>> {
+    let is_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
+    let spec = object.node.field("spec").filter(|_| is_kubernetes)?;
+    let at = At { node: spec, path: format!("{}.spec", object.path) };
+    (!matches!(spec.value, NodeValue::Map(_) | NodeValue::Null)).then_some(at)
 }
 
 /// Removes what only the API server writes, and refuses to be sent.

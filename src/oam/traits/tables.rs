@@ -31,6 +31,11 @@ const MOUNT_PATH: Grammar = Grammar {
     expected: "a directory such as `/data`, without `:`",
     accepts: |path| !path.is_empty() && !path.contains(':'),
 };
+/// The host of an Ingress. An empty one is every host.
+const HOST: Grammar = Grammar {
+    expected: "a host name such as `shop.example.com` or `*.example.com`",
+    accepts: |text| text.is_empty() || names::is_subdomain(text.strip_prefix("*.").unwrap_or(text)),
+};
 const ADDRESS: Grammar =
     Grammar { expected: "an IPv4 or IPv6 address", accepts: |text| text.parse::<std::net::IpAddr>().is_ok() };
 

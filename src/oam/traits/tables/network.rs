@@ -2,7 +2,7 @@
 
 use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, Table, defaulted, optional, required};
 use crate::oam::traits::tables::{
-    ANNOTATIONS, ANY_KEY, LABEL_NAME, LABELS, OBJECT_NAME, PORT_NAME, PROTOCOL,
+    ANNOTATIONS, ANY_KEY, HOST, LABEL_NAME, LABELS, OBJECT_NAME, PORT_NAME, PROTOCOL,
 };
 
 const EXPOSED_PORT: Table = Table::open(
@@ -46,7 +46,7 @@ pub(in crate::oam::traits) const GATEWAY: Table = Table::open(
     "a mapping with `http`",
     &[
         PATHS,
-        optional("domain", Shape::Text),
+        optional("domain", Shape::Checked(HOST)),
         defaulted("class", Shape::Text, Literal::Text("nginx")),
         defaulted("classInSpec", Shape::Boolean, Literal::Boolean(false)),
         optional("secretName", OBJECT_NAME),
@@ -64,7 +64,7 @@ pub(in crate::oam::traits) const GATEWAY: Table = Table::open(
 )
 .with_advice(&[("host", "the host is `domain`"), ("tls", "the certificate's Secret is `secretName`")]);
 
-const DOMAIN: Field = required("domain", Shape::Text);
+const DOMAIN: Field = required("domain", Shape::Checked(HOST));
 
 pub(in crate::oam::traits) const INGRESS: Table =
     Table::open("a mapping with `domain` and `http`", &[DOMAIN, PATHS]);
