@@ -100,6 +100,12 @@ impl ClusterError {
         Self::Transient { message: message.into(), retry_after: None, origin: ErrorOrigin::Server }
     }
 
+    /// Whether the namespace of a new object does not exist.
+    #[must_use]
+    pub fn is_missing_namespace(&self) -> bool {
+        matches!(self, Self::NotFound(message) if message.starts_with("namespaces "))
+    }
+
     /// Whether another try may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {

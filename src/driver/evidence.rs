@@ -195,10 +195,7 @@ fn pods_to_describe(drive: &ComponentRun<'_>) -> String {
         labels.get(labels::COMPONENT).cloned()
     };
     match awaited {
-        Some(object) if label(object).is_none() => {
-            let namespace = object.reference.namespace.as_ref().map(|namespace| format!(" -n {namespace}"));
-            format!("{}{}", object.reference, namespace.unwrap_or_default())
-        }
+        Some(object) if label(object).is_none() => object.reference.kubectl_arguments(),
         _ => format!("pods -l {}={component}", labels::COMPONENT),
     }
 }

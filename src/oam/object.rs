@@ -44,6 +44,15 @@ impl ObjectRef {
         self.api_version.split_once('/').map_or(&self.api_version, |(_, version)| version)
     }
 
+    /// The object as arguments of kubectl, such as `deployment.apps/web -n shop`.
+    #[must_use]
+    pub fn kubectl_arguments(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{self} -n {namespace}"),
+            None => self.to_string(),
+        }
+    }
+
     /// Whether two references mean one object: the versions of a group serve the same objects.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

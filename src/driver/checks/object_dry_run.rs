@@ -76,9 +76,6 @@ pub async fn dry_run_objects(
     services.map_err(refusal)
 }
 
-/// How the API server begins to say that the namespace of a new object does not exist.
-pub(in crate::driver) const NAMESPACES: &str = "namespaces ";
-
 /// Tries the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
     for test in prepared.desired.gates.all_smoke_tests() {
@@ -174,7 +171,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
                 // Conflicts are found before anything else is judged.
                 ownership = Ownership::Force;
             }
-            Err(ClusterError::NotFound(message)) if message.starts_with(NAMESPACES) => {
+            Err(error) if error.is_missing_namespace() => {
                 let namespace = object.reference.namespace.as_deref().unwrap_or_default();
                 let failure = Failure::missing_namespace(namespace);
                 let reason = format!("{}: {}", object.reference, failure.reason);

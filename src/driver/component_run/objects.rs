@@ -17,7 +17,6 @@ use crate::cluster::object_writer::{
     resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
-use crate::driver::checks::object_dry_run::NAMESPACES;
 use crate::driver::component_run::services::Written;
 use crate::driver::component_run::{ComponentRun, Ending, Entered};
 use crate::driver::leftovers::Leftover;
@@ -214,8 +213,8 @@ impl ComponentRun<'_> {
                 Ok(Answer::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(Answer::Superseded) => is_superseded = true,
                 // Another component creates it.
-                Err(ClusterError::NotFound(message)) if message.starts_with(NAMESPACES) => {
-                    failed = failed.or(Some(ClusterError::transient(message)));
+                Err(error) if error.is_missing_namespace() => {
+                    failed = failed.or_else(|| Some(ClusterError::transient(error.to_string())));
                 }
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -320,8 +319,7 @@ impl ComponentRun<'_> {
             return Failure::new(FailureKind::NotReady, reason);
         };
         self.note_awaited(object);
-        let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}"));
-        let delete = format!("kubectl delete {object}{}", namespace.unwrap_or_default());
+        let delete = format!("kubectl delete {}", object.kubectl_arguments());
         Failure::new(FailureKind::NotReady, format!("`{object}` has failed: {reason}"))
             .hint(format!("it is not retried: correct the cause, and delete it with `{delete}`"))
     }
