@@ -53,7 +53,7 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Comm
 ///
 /// Everything that is wrong with them, at once.
 pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, CommandError> {
-    parse(&read(paths, ui.stdin())?)
+    Manifests::read(paths, ui).map(|manifests| manifests.applications)
 }
 
 /// Manifests, read and judged.
