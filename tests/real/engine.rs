@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use futures::future::join_all;
-use rollout::sandbox::fault::Verb;
 use tokio::runtime::Builder;
 
 use crate::backend::RealBackend;
@@ -13,7 +12,7 @@ use crate::control_plane::ControlPlane;
 use crate::support::end_state;
 use crate::support::fault::Fate;
 use crate::support::process::Run;
-use crate::support::scenario::{Reference, Scenario, dying_at_effect, kinds};
+use crate::support::scenario::{Reference, Scenario, dying_at_effect, is_new_effect, kinds};
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::in_paused_time;
 
@@ -67,11 +66,10 @@ async fn dies_at(
     scenario.complete(&scene, &[&run], reference).await;
 }
 
-/// How many effects a run has, as [`dying_at_effect`] counts them: a delete that is made again is none.
+/// How many effects a run has, as [`dying_at_effect`] counts them.
 fn count_effects(run: &Run) -> usize {
     let mut deleted = BTreeSet::new();
-    let mut is_new = |name| deleted.insert(name);
-    run.effects().iter().filter(|one| one.seen.verb != Verb::Delete || is_new(&one.seen.name)).count()
+    run.requests.iter().filter(|request| is_new_effect(&request.seen, &mut deleted)).count()
 }
 
 /// The sandbox has to do as a cluster does.

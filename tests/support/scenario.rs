@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollout::driver::outcome::ComponentOutcome;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::Verb;
+use rollout::sandbox::fault::{RequestInfo, Verb};
 use serde_json::Value;
 
 use super::command::Command;
@@ -95,10 +95,15 @@ pub(crate) fn dying_at(index: usize, death: fn() -> Fate) -> Process {
 pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
     let (effects, deleted) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
     Process::with(IDENTITY, move |seen| {
-        let is_new = seen.verb != Verb::Delete || deleted.lock().unwrap().insert(seen.name.clone());
-        let is_it = fault::is_effect(seen) && is_new && effects.fetch_add(1, Ordering::Relaxed) == number;
+        let is_new = is_new_effect(seen, &mut deleted.lock().unwrap());
+        let is_it = is_new && effects.fetch_add(1, Ordering::Relaxed) == number;
         if is_it { death() } else { fault::PASS }
     })
+}
+
+/// Whether a request is one more effect: a delete that is made again is none.
+pub(crate) fn is_new_effect(seen: &RequestInfo, deleted: &mut BTreeSet<Option<String>>) -> bool {
+    fault::is_effect(seen) && (seen.verb != Verb::Delete || deleted.insert(seen.name.clone()))
 }
 
 impl Scenario {
