@@ -26,113 +26,113 @@ pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
         return Err(refused(of_file(source, second.lines_before + 1, message, None)));
     }
     let root = node::parse(document.text).map_err(|error| refused(syntax(source, document, &error)))?;
-    let mut walk = Walk::new(&source.name, document.text, document.lines_before);
-    let document = OverridesDocument {
-        file: source.name.clone(),
-        text: document.text.into(),
-        lines_before: document.lines_before,
+    let mut reader = FleetReader {
+        walk: Walk::new(&source.name, document.text, document.lines_before),
+        document: OverridesDocument {
+            file: source.name.clone(),
+            text: document.text.into(),
+            lines_before: document.lines_before,
+        },
+        names: BTreeMap::new(),
+        places: BTreeMap::new(),
     };
-    let fleet = read_fleet(&mut walk, &At { node: &root, path: String::new() }, &document);
-    let problems = walk.finish();
+    let fleet = reader.fleet(&At { node: &root, path: String::new() });
+    let problems = reader.walk.finish();
     match fleet {
         Some(fleet) if problems.is_empty() => Ok(fleet),
         Some(_) | None => Err(ManifestErrors { problems }),
     }
 }
 
-fn read_fleet(walk: &mut Walk<'_>, root: &At<'_>, document: &OverridesDocument) -> Option<Fleet> {
-    let explain = |name: &str| match name {
-        "apiVersion" | "kind" | "metadata" | "spec" => {
-            Some("the file of a fleet has `waves`, and is no object")
-        }
-        _ => None,
-    };
-    let object = walk.object_of(root, &["waves"], explain)?;
-    let at = walk.required(&object, "waves", "a list of waves")?;
-    let mut seen = Seen::default();
-    let waves = filled_list(walk, &at, "a list of waves")?;
-    let waves: Vec<Option<FleetWave>> =
-        waves.iter().map(|at| read_wave(walk, at, &mut seen, document)).collect();
-    Some(Fleet { waves: waves.into_iter().collect::<Option<_>>()? })
-}
-
-fn read_wave(
-    walk: &mut Walk<'_>,
-    at: &At<'_>,
-    seen: &mut Seen,
-    document: &OverridesDocument,
-) -> Option<FleetWave> {
-    let object = walk.object_of(at, &["clusters", "soak"], |_| None)?;
-    let soak_seconds = match object.get("soak") {
-        None => Some(None),
-        Some(at) => read_duration(walk, &at).map(Some),
-    };
-    let at = walk.required(&object, "clusters", "a list of clusters")?;
-    let clusters = filled_list(walk, &at, "a list of clusters")?;
-    let clusters: Vec<Option<FleetCluster>> =
-        clusters.iter().map(|at| read_cluster(walk, at, seen, document)).collect();
-    Some(FleetWave { clusters: clusters.into_iter().collect::<Option<_>>()?, soak_seconds: soak_seconds? })
-}
-
-fn filled_list<'n>(walk: &mut Walk<'_>, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
-    let items = walk.list(at, expected)?;
-    if items.is_empty() {
-        walk.mismatch(at, expected);
-        return None;
-    }
-    Some(items)
-}
-
-/// What may be in a fleet once, with the line of the first.
-#[derive(Default)]
-struct Seen {
+struct FleetReader<'a> {
+    walk: Walk<'a>,
+    /// Where overrides are.
+    document: OverridesDocument,
+    /// The line of each cluster, by its name.
     names: BTreeMap<String, usize>,
+    /// The line of each cluster, by its context and namespace.
     places: BTreeMap<(String, Option<String>), usize>,
 }
 
-fn read_cluster(
-    walk: &mut Walk<'_>,
-    at: &At<'_>,
-    seen: &mut Seen,
-    document: &OverridesDocument,
-) -> Option<FleetCluster> {
-    let object = walk.object_of(at, &["name", "context", "namespace", "overrides"], |_| None)?;
-    let context = walk.required(&object, "context", "a context of the kubeconfig").and_then(|at| {
-        let context = walk.checked(&at, "a context of the kubeconfig", |text| !text.is_empty())?;
-        Some((at, context.to_owned()))
-    });
-    let name = match object.get("name") {
-        None => Some(None),
-        Some(at) => {
-            walk.checked(&at, names::LABEL, names::is_label).map(|name| Some((at.clone(), name.to_owned())))
+impl FleetReader<'_> {
+    fn fleet(&mut self, root: &At<'_>) -> Option<Fleet> {
+        let explain = |name: &str| match name {
+            "apiVersion" | "kind" | "metadata" | "spec" => {
+                Some("the file of a fleet has `waves`, and is no object")
+            }
+            _ => None,
+        };
+        let object = self.walk.object_of(root, &["waves"], explain)?;
+        let at = self.walk.required(&object, "waves", "a list of waves")?;
+        let waves = self.filled_list(&at, "a list of waves")?;
+        let waves: Vec<Option<FleetWave>> = waves.iter().map(|at| self.wave(at)).collect();
+        Some(Fleet { waves: waves.into_iter().collect::<Option<_>>()? })
+    }
+
+    fn wave(&mut self, at: &At<'_>) -> Option<FleetWave> {
+        let object = self.walk.object_of(at, &["clusters", "soak"], |_| None)?;
+        let soak_seconds = match object.get("soak") {
+            None => Some(None),
+            Some(at) => read_duration(&mut self.walk, &at).map(Some),
+        };
+        let at = self.walk.required(&object, "clusters", "a list of clusters")?;
+        let clusters = self.filled_list(&at, "a list of clusters")?;
+        let clusters: Vec<Option<FleetCluster>> = clusters.iter().map(|at| self.cluster(at)).collect();
+        Some(FleetWave {
+            clusters: clusters.into_iter().collect::<Option<_>>()?,
+            soak_seconds: soak_seconds?,
+        })
+    }
+
+    fn filled_list<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
+        let items = self.walk.list(at, expected)?;
+        if items.is_empty() {
+            self.walk.mismatch(at, expected);
+            return None;
         }
-    };
-    let namespace = match object.get("namespace") {
-        None => Some(None),
-        Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
-    };
-    let overrides = match object.get("overrides") {
-        None => Some(None),
-        Some(at) => read_overrides(walk, &at, document).map(Some),
-    };
-    let ((context_at, context), namespace, overrides) = (context?, namespace?, overrides?);
-    let origin = walk.origin(at);
-    let (name_at, name) = name?.unwrap_or_else(|| (context_at.clone(), context.clone()));
-    if let Some(first) = seen.names.insert(name.clone(), origin.line) {
-        let message = format!("cluster {} appears twice, first in line {first}", quoted(&name));
-        walk.refuse_with(&name_at, message, "give one of them another `name`");
-        return None;
+        Some(items)
     }
-    let place = (context.clone(), namespace.clone());
-    if let Some(first) = seen.places.insert(place, origin.line) {
-        let message = format!(
-            "context {} appears twice with the same namespace, first in line {first}",
-            quoted(&context)
-        );
-        walk.refuse_with(&context_at, message, "use another context or `namespace` for one of them");
-        return None;
+
+    fn cluster(&mut self, at: &At<'_>) -> Option<FleetCluster> {
+        let walk = &mut self.walk;
+        let object = walk.object_of(at, &["name", "context", "namespace", "overrides"], |_| None)?;
+        let context = walk.required(&object, "context", "a context of the kubeconfig").and_then(|at| {
+            let context = walk.checked(&at, "a context of the kubeconfig", |text| !text.is_empty())?;
+            Some((at, context.to_owned()))
+        });
+        let name = match object.get("name") {
+            None => Some(None),
+            Some(at) => walk
+                .checked(&at, names::LABEL, names::is_label)
+                .map(|name| Some((at.clone(), name.to_owned()))),
+        };
+        let namespace = match object.get("namespace") {
+            None => Some(None),
+            Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
+        };
+        let overrides = match object.get("overrides") {
+            None => Some(None),
+            Some(at) => read_overrides(walk, &at, &self.document).map(Some),
+        };
+        let ((context_at, context), namespace, overrides) = (context?, namespace?, overrides?);
+        let origin = walk.origin(at);
+        let (name_at, name) = name?.unwrap_or_else(|| (context_at.clone(), context.clone()));
+        if let Some(first) = self.names.insert(name.clone(), origin.line) {
+            let message = format!("cluster {} appears twice, first in line {first}", quoted(&name));
+            walk.refuse_with(&name_at, message, "give one of them another `name`");
+            return None;
+        }
+        let place = (context.clone(), namespace.clone());
+        if let Some(first) = self.places.insert(place, origin.line) {
+            let message = format!(
+                "context {} appears twice with the same namespace, first in line {first}",
+                quoted(&context)
+            );
+            walk.refuse_with(&context_at, message, "use another context or `namespace` for one of them");
+            return None;
+        }
+        Some(FleetCluster { name, context, namespace, overrides, origin })
     }
-    Some(FleetCluster { name, context, namespace, overrides, origin })
 }
 
 #[cfg(test)]
