@@ -173,7 +173,10 @@ fn a_topology_of_the_local_cluster_moves_the_application() {
 #[test]
 fn policies_that_are_not_carried_out_are_refused_by_name() {
     for (policy, reason) in [
-        ("{type: topology, properties: {clusters: [eu]}}", "run once for each cluster, with `--context`"),
+        (
+            "{type: topology, properties: {clusters: [eu]}}",
+            "use `--context` once for each cluster, or a `--fleet` file",
+        ),
         (
             "{type: topology, properties: {clusterLabelSelector: {a: b}}}",
             "clusters are not selected by labels",

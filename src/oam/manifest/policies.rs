@@ -38,7 +38,7 @@ const KNOWN: [&str; 8] = [
 /// What to do instead of policies that are not carried out.
 const OTHERS: [(&str, &str); 2] = [
     ("replication", "write the component once for each key"),
-    ("env-binding", "use `override` and `topology`, and one `--context` a run"),
+    ("env-binding", "use the `overrides` of a `--fleet` file"),
 ];
 
 /// Policies that have nothing to do: what they ask for happens in any case, or concerns KubeVela alone.
@@ -274,7 +274,7 @@ fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, table: &Table)
 }
 
 fn read_topology<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Topology<'n>> {
-    const ADVICE: &str = "run once for each cluster, with `--context`";
+    const ADVICE: &str = "use `--context` once for each cluster, or a `--fleet` file";
     let known = ["clusters", "clusterLabelSelector", "allowEmpty", "namespace", "clusterSelector"];
     let object = walk.object_of(at, &known, |_| None)?;
     let mut good = true;

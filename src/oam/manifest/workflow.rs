@@ -300,7 +300,7 @@ fn read_apply<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction
         let cluster = walk.text(&at, "a cluster")?;
         if !["", "local"].contains(&cluster) {
             let message = format!("found cluster {}, expected `local`", quoted(cluster));
-            walk.refuse_with(&at, message, "run once for each cluster, with `--context`");
+            walk.refuse_with(&at, message, "use `--context` once for each cluster, or a `--fleet` file");
         }
     }
     if let Some(at) = properties.get("namespace").filter(|at| at.node.as_text() != Some("")) {
