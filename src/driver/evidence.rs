@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::cluster::error::ClusterError;
 use crate::cluster::events;
 use crate::cluster::pods::diagnosis::PodProblem;
 use crate::cluster::pods::owner::PodOwner;
@@ -57,6 +58,8 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let baseline = drive.baseline.clone().unwrap_or_default();
     let findings = match pods::inspect_workload(session, owner, &baseline).await {
         Ok(findings) => findings,
+        // The run says already that it waits for an object that does not exist.
+        Err(ClusterError::NotFound(_)) => return,
         Err(error) => {
             lines.push(format!("the pods could not be listed: {error}"));
             return;

@@ -206,6 +206,12 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     ran.says("`service/queue`: does not exist, and is not created");
 
     let env = TestEnv::new();
+    env.write("app.yaml", under_policies(&read_only.replace("Service", "Deployment")));
+    let ran = env.run_to("apply app.yaml --batch-timeout 2s", 3);
+    ran.says("`deployment.apps/queue`: does not exist, and is not created");
+    assert!(!ran.stderr.contains("pods could not be listed"), "{}", ran.stderr);
+
+    let env = TestEnv::new();
     let once = "{name: once, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [queue]}, \
          strategy: {path: [spec.replicas]}}]}}";
     let sized = |policies: &str| {
