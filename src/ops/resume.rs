@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{record_store, revision_store};
+use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::revision_store;
 use crate::driver::context::Context;
-use crate::driver::outcome::{ApplicationOutcome, Failure};
+use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
 use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use crate::ops::apply;
 use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick};
 use crate::ops::pause::{ComponentRef, amend_record};
+use crate::plan::record::Record;
 use crate::report::text::list_literals;
 
 /// Ends a pause and drives the run, after the process that drives it if there is one. A gate stays closed.
@@ -25,7 +27,10 @@ pub async fn resume(
     let before = place.filter(|place| place.is_waiting).map(|place| place.depends_on.clone());
     let is_open = |name: &String| !is_done(&records, &record.application, name);
     let before: Vec<String> = before.unwrap_or_default().into_iter().filter(is_open).collect();
-    if !before.is_empty() {
+    if let Some(first) = before.first() {
+        if record.run.paused.is_some() {
+            return resume_before_its_turn(context, component, record, &records, first).await;
+        }
         let (name, before) = (&record.component, list_literals(&before));
         let reason = format!("component `{name}` waits for {before} in the workflow");
         let hint = format!("continue with `rollout promote {}`", record.application);
@@ -37,6 +42,28 @@ pub async fn resume(
     let request = RolloutRequest { passed: passed_of_application(&records, record), ..request };
     end_pause(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
+}
+
+/// Ends the pause of a component that waits for another one in the workflow. Nothing drives it before its turn, and paused, it
+/// would keep every manifest from being applied.
+async fn resume_before_its_turn(
+    context: &Context,
+    component: &ComponentSelector,
+    record: &Record,
+    records: &[StoredRecord],
+    waiting_for: &str,
+) -> Result<Vec<ApplicationOutcome>, Failure> {
+    let (name, application) = (record.component.clone(), record.application.clone());
+    let at = ComponentRef { namespace: &component.namespace, component: &name };
+    amend_record(&context.session, at, |record| record.run.paused = None).await?;
+    let is_it = |stored: &&StoredRecord| {
+        stored.record.application == application && stored.record.component == waiting_for
+    };
+    let place = records.iter().find(is_it).and_then(|stored| stored.record.run.workflow.as_ref());
+    let held_at = place.and_then(|place| place.held_at()).map(|gate| gate.step.clone());
+    let skipped = ComponentOutcome::Skipped { waiting_for: waiting_for.to_owned(), held_at };
+    let namespace = component.namespace.clone();
+    Ok(vec![ApplicationOutcome { namespace, application, components: vec![(name, skipped)] }])
 }
 
 /// Ends the pauses of a request's components, if the request can be carried out: a run that is no longer paused and

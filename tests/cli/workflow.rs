@@ -83,6 +83,18 @@ fn applying_the_same_stays_at_the_step_and_writes_nothing() {
     env.run_to("status shop --until gate --timeout 1s", 0);
 }
 
+/// Otherwise nothing but a deletion would end the pause.
+#[test]
+fn a_pause_ends_before_the_component_has_its_turn() {
+    let env = held_shop();
+    env.run_to("pause job", 0);
+    env.write("other.yaml", three(API, WEB).replace("job:1", "job:2"));
+    env.run_to("apply other.yaml", 4).says("component `job` is paused by");
+    env.run_to("resume job", 0);
+    env.run_to("resume job", 4).says("component `job` waits for `web` in the workflow");
+    env.run_to("apply other.yaml", 0).says("web: held at step `approve` of the workflow");
+}
+
 #[test]
 fn a_plan_names_the_steps_before_a_component() {
     let env = TestEnv::new();
