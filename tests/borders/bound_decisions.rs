@@ -11,6 +11,8 @@ use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
+use crate::support::command::Command;
+use crate::support::delayed_request::DelayedRequest;
 use crate::support::fault::{Fate, PASS, status};
 use crate::support::manifest::{NAMESPACE, request_for, web};
 use crate::support::pod_rules;
@@ -183,4 +185,25 @@ async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
         assert!(run.effects().is_empty(), "{intent:?}: {}", run.transcript());
         assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v3");
     }
+}
+
+/// A run that changes nothing but what is beside the pods is a run as well.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_about_one_run_leaves_the_objects_of_the_next() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2).behind_host("a.example.com")]).await;
+    let resumer = Process::new("jane");
+    let read = DelayedRequest::of_answer(|request| request.uri().path().ends_with("/controllerrevisions"));
+    let client = cluster.delayed_client(&resumer, read.clone());
+    let resume = async |context: &Context| Command::Resume.perform_all(context).await;
+    let next = async {
+        read.reached().await;
+        cluster.apply(&[web(1, 2).behind_host("b.example.com")]).await;
+        read.release();
+    };
+    let (resumed, ()) = tokio::join!(resumer.perform(client, &cluster.clock, resume), next);
+    let kinds: Vec<FailureKind> = resumed.failures().iter().map(|failure| failure.kind).collect();
+    assert_eq!(kinds, [FailureKind::Superseded], "{}", resumed.transcript());
+    let host = &cluster.objects("Ingress")[0]["spec"]["rules"][0]["host"];
+    assert_eq!(host, "b.example.com", "{}", resumed.transcript());
 }

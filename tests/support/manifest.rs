@@ -28,6 +28,10 @@ pub(crate) struct Component {
     /// The steps of the workflow right before its own.
     gates: Vec<&'static str>,
     first_variable: Option<&'static str>,
+    expose_type: Option<&'static str>,
+    host: Option<&'static str>,
+    /// A label of its application.
+    team: Option<&'static str>,
 }
 
 /// The component `web` in a version and a size, in one batch.
@@ -54,6 +58,9 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         depends_on: None,
         gates: Vec::new(),
         first_variable: None,
+        expose_type: None,
+        host: None,
+        team: None,
     }
 }
 
@@ -128,6 +135,40 @@ impl Component {
         self.property(format!("ports: [{{port: {port}, expose: true}}]"))
     }
 
+    /// With its Service of this type.
+    pub(crate) fn expose_type(mut self, kind: &'static str) -> Self {
+        self.expose_type = Some(kind);
+        self.property(format!("exposeType: {kind}"))
+    }
+
+    /// The type of its Service, where it names one.
+    pub(crate) fn service_type(&self) -> Option<&'static str> {
+        self.expose_type
+    }
+
+    /// With an Ingress of this host to its port 80, which it does not expose.
+    pub(crate) fn behind_host(mut self, host: &'static str) -> Self {
+        self.host = Some(host);
+        self.property("ports: [{name: hidden, port: 80}]")
+            .with_trait(format!("{{type: gateway, properties: {{domain: {host}, http: {{/: 80}}}}}}"))
+    }
+
+    /// The host of its Ingress, where it has one.
+    pub(crate) fn host(&self) -> Option<&'static str> {
+        self.host
+    }
+
+    /// In an application with the label `team`.
+    pub(crate) fn of_team(mut self, team: &'static str) -> Self {
+        self.team = Some(team);
+        self
+    }
+
+    /// The label `team` of its application.
+    pub(crate) fn team(&self) -> Option<&'static str> {
+        self.team
+    }
+
     /// With two variables in this order.
     pub(crate) fn variables(mut self, [first, second]: [&'static str; 2]) -> Self {
         self.first_variable = Some(first);
@@ -189,6 +230,9 @@ impl Component {
 
     /// What its workload is called in the end.
     pub(crate) fn workload_name(&self) -> String {
+        if self.kind == "k8s-objects" {
+            return format!("{}-objects", self.name);
+        }
         let is_by_component = self.is_plain || self.kind == "cloneset-service" || self.kind == "statefulset";
         if is_by_component { self.name.clone() } else { self.target.clone() }
     }
@@ -207,12 +251,21 @@ impl Component {
         !self.gates.is_empty()
     }
 
-    /// Whether it has traits besides those that give its size.
-    pub(crate) fn has_traits(&self) -> bool {
-        self.traits.iter().any(|text| !text.contains("scaler"))
+    /// Whether it has this trait.
+    pub(crate) fn has_trait(&self, kind: &str) -> bool {
+        self.traits.iter().any(|text| text.starts_with(&format!("{{type: {kind},")))
     }
 
-    /// Whether it runs as a workload that has a size.
+    /// How many pods its workload has in the end, where it has a workload that has a size.
+    pub(crate) fn workload_size(&self) -> Option<u32> {
+        match self.kind {
+            "daemon" | "task" => None,
+            "k8s-objects" => Some(1),
+            _ => Some(self.size),
+        }
+    }
+
+    /// Whether it runs as a workload that has the size that the manifest says.
     pub(crate) fn is_sized(&self) -> bool {
         !["daemon", "task", "k8s-objects"].contains(&self.kind)
     }
@@ -228,11 +281,18 @@ impl Component {
         }
     }
 
-    /// The object of a component that is a list of objects.
-    fn object(&self) -> String {
+    /// The objects of a component that is a list of objects: a ConfigMap, and a Deployment of one pod.
+    fn objects(&self) -> String {
         let Self { name, image, .. } = self;
+        let metadata = format!("{{name: {name}-objects}}");
+        let labels = format!("{{app: {name}-objects}}");
+        let pods = format!(
+            "{{metadata: {{labels: {labels}}}, spec: {{containers: [{{name: main, image: '{image}'}}]}}}}"
+        );
         format!(
-            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}-objects}}, data: {{image: '{image}'}}}}"
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {metadata}, data: {{image: '{image}'}}}}, \
+             {{apiVersion: apps/v1, kind: Deployment, metadata: {metadata}, \
+             spec: {{replicas: 1, selector: {{matchLabels: {labels}}}, template: {pods}}}}}"
         )
     }
 
@@ -271,7 +331,7 @@ impl Component {
         lines.extend(self.depends_on.iter().map(|name| format!("      dependsOn: [{name}]")));
         lines.push("      properties:".to_owned());
         lines.push(match self.kind {
-            "k8s-objects" => format!("        objects: [{}]", self.object()),
+            "k8s-objects" => format!("        objects: [{}]", self.objects()),
             _ => format!("        image: {}", self.image),
         });
         lines.extend(self.properties.iter().map(|line| format!("        {line}")));
@@ -316,6 +376,8 @@ pub(crate) struct Allowance {
 pub(crate) fn application(name: &str, components: &[Component]) -> String {
     let mut lines = vec!["apiVersion: core.oam.dev/v1beta1".to_owned(), "kind: Application".to_owned()];
     lines.extend(["metadata:".to_owned(), format!("  name: {name}")]);
+    let team = components.iter().find_map(Component::team);
+    lines.extend(team.map(|team| format!("  labels: {{team: {team}}}")));
     lines.extend(["spec:", "  components:"].map(str::to_owned));
     lines.extend(components.iter().flat_map(Component::lines));
     if components.iter().any(|component| !component.gates.is_empty()) {

@@ -107,6 +107,7 @@ impl ComponentRun<'_> {
     /// way, can change no Service after it. `None` where the record has moved on, and everything has to be observed again.
     async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
         let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
+        self.check_claim()?;
         let newest = self.observe().newest_stamp().max(self.newest_object_stamp());
         let mut record = seen.record.clone();
         record.epoch = record.epoch.max(newest).next();
