@@ -17,6 +17,7 @@ use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::{Application, Origin};
 use crate::oam::render;
 use crate::oam::workflow::{StepAction, WorkflowStep, gates_before};
+use crate::plan::run::Outcome;
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
@@ -204,8 +205,12 @@ async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
     let views = run.check(components.as_deref().unwrap_or_default()).await?;
     let Acquired { leadership, has_waited } =
         run.acquire(components.as_deref().unwrap_or_default(), views).await?;
-    // Waiting in line may have taken long. What changed while a free Lease was taken is found by the claim.
-    let components = components.filter(|_| !has_waited);
+    // Waiting in line may have taken long, and what a run under way had not written yet is not known. What changed otherwise
+    // while a free Lease was taken is found by the claim.
+    let is_under_way = |prepared: &PreparedComponent| {
+        prepared.record.as_ref().is_some_and(|stored| stored.record.run.outcome == Outcome::Running)
+    };
+    let components = components.filter(|components| !has_waited && !components.iter().any(is_under_way));
     let work = async {
         let components = run.confirm(&leadership, components).await?;
         Ok(run.drive(Some(&leadership), &components).await)

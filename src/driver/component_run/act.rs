@@ -334,9 +334,7 @@ impl ComponentRun<'_> {
         }
         self.claimed_epoch = Some(stored.record.epoch);
         self.record = Some(stored);
-        if !self.place.as_ref().is_some_and(|place| place.is_waiting) {
-            self.framing = Some(Framing { before: observed.record.clone(), claim: claim_step, start });
-        }
+        self.framing = Some(Framing { before: observed.record.clone(), claim: claim_step, start });
         // Every claim fences the Services, also those that stay as they are.
         self.has_prerequisites |= self.prepared.component_services.names().next().is_some();
         // The watch may not have delivered a workload that an earlier run created just before this claim. It must be
@@ -345,9 +343,17 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Begins the claimed run, unless it was framed from workloads that are older than the record: the watch may lag behind
-    /// what the run before did. Then the next turn claims again, from what was recorded before and is observed now.
-    pub(super) fn begin_claimed(&mut self, Framing { before, claim, start }: Framing) {
+    /// Begins the claimed run, unless it has to be claimed again.
+    pub(super) fn begin_claimed(&mut self, framing: Framing) {
+        let start = framing.start;
+        if self.confirm_framing(framing) {
+            self.report_start(start);
+        }
+    }
+
+    /// Whether a claim was framed from workloads that are no older than the record: the watch may lag behind what the run
+    /// before did. Otherwise the component is to be claimed again, from what was recorded before and is observed now.
+    pub(super) fn confirm_framing(&mut self, Framing { before, claim, .. }: Framing) -> bool {
         let observed = Observed { claimed_epoch: None, record: before, ..self.observe() };
         let reframed = plan(&observed, &self.prepared.desired);
         let is_other = matches!(reframed, Step::Claim { .. }) && reframed != claim;
@@ -359,9 +365,9 @@ impl ComponentRun<'_> {
             self.sent_claim = Some(before.clone());
             self.record = Some(stored.saying(before));
             self.claimed_epoch = None;
-            return;
+            return false;
         }
-        self.report_start(start);
+        true
     }
 
     /// Reports that the claimed run starts.

@@ -131,6 +131,9 @@ impl ComponentRun<'_> {
                 },
             };
             self.act(&observed, step).await?;
+            if let Some(framing) = self.framing.take() {
+                self.confirm_framing(framing);
+            }
         }
         self.record_target().await?;
         let finished = Some(self.context.session.clock().now());
