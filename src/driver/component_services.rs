@@ -67,6 +67,8 @@ pub struct ComponentServices {
     outlines: Vec<Outline>,
     /// By revision.
     ports: BTreeMap<String, RevisionPorts>,
+    /// The revisions that are applied as a whole.
+    whole: Vec<String>,
     /// What the revisions say of themselves.
     said: BTreeMap<String, Option<Exposure>>,
     /// Keys of labels and annotations that manifests have given; `None` where no manifest is given.
@@ -93,6 +95,7 @@ impl ComponentServices {
             target: target.name.clone(),
             outlines: Outline::all(application, component, kind, namespace, &inherited),
             ports: BTreeMap::new(),
+            whole: revisions().filter(|one| one.objects().is_some()).map(|one| one.name.clone()).collect(),
             said: revisions().map(|one| (one.name.clone(), one.exposes.clone())).collect(),
             inherited: asked.map(|_| revisions().flat_map(handed_keys).collect()),
             seen: BTreeMap::new(),
@@ -162,6 +165,7 @@ impl ComponentServices {
             target: known.target.name.clone(),
             outlines: Vec::new(),
             ports: BTreeMap::new(),
+            whole: Vec::new(),
             said: BTreeMap::new(),
             inherited: None,
             seen: BTreeMap::new(),
@@ -234,6 +238,12 @@ impl ComponentServices {
     fn wanted(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Option<Value> {
         let outline = self.outlines.iter().find(|outline| outline.name == name)?;
         let target = self.ports.get(&self.target)?;
+        // Which revision a Deployment runs that is named after the component, only the record says: it may be any of these.
+        let candidates = |name: &String| match *name == self.component && !self.whole.is_empty() {
+            true => self.whole.clone(),
+            false => vec![name.clone()],
+        };
+        let others: BTreeSet<String> = others.iter().flat_map(candidates).collect();
         let known: Vec<&RevisionPorts> = others.iter().filter_map(|name| self.ports.get(name)).collect();
         let live = seen.map(|seen| &seen.data);
         let mut ports = union_ports(outline.offer, target, &known, live).ports;
@@ -310,14 +320,16 @@ pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) ->
         // Sources that are gone count as long as there are others: a Service is trimmed once.
         names.extend(run.spec.sources.iter().map(String::as_str));
     }
-    if !kind.is_in_place() && names.remove(record.component.as_str()) {
+    if !kind.is_in_place() && names.contains(record.component.as_str()) {
         // The Deployment of a component that is applied as a whole is named after the component.
         for run in runs().filter(|run| run.spec.mode == Mode::Apply) {
             names.insert(&run.spec.target);
             if run.outcome == Outcome::Succeeded {
+                names.remove(record.component.as_str());
                 break;
             }
         }
+        // Where no such run is known to have succeeded, as after a record was lost, its pods may be of any revision.
     }
     if kind.is_in_place() {
         for run in runs() {

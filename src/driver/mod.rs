@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod inherited_metadata;
 pub mod leftovers;
 pub mod live_objects;
+mod lost_revision;
 pub mod namespace_watch;
 pub mod object_owner;
 mod other_application;

@@ -76,7 +76,7 @@ fn not_resolved(unknown: &UnknownRevision) -> Failure {
 }
 
 /// The name of the workload that runs a revision. What is applied as a whole is named after its component.
-fn workload_name(kind: WorkloadKind, component: &str, target: &StoredRevision) -> String {
+pub(super) fn workload_name(kind: WorkloadKind, component: &str, target: &StoredRevision) -> String {
     let is_of_component = kind.is_in_place() || target.objects().is_some();
     if is_of_component { component.to_owned() } else { target.name.clone() }
 }

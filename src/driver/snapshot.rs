@@ -17,9 +17,10 @@ use crate::cluster::{revision_store, service, workload};
 use crate::driver::checks::objects;
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
+use crate::driver::lost_revision::lost_revision;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
-use crate::driver::resolve::{self, Present, ResolvedTarget};
+use crate::driver::resolve::{self, Present, ResolvedTarget, workload_name};
 use crate::oam::exposure::declared_ports;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
@@ -114,9 +115,22 @@ impl<'a> Snapshot<'a> {
             objects: LiveObjects::default(),
             services: Services::Known(BTreeMap::new()),
         };
-        snapshot.read_taken_names(session, request).await?;
-        snapshot.resolve_targets(request);
-        snapshot.read_workloads(session, request).await?;
+        let mut warnings = Vec::new();
+        loop {
+            snapshot.read_taken_names(session, request).await?;
+            snapshot.resolve_targets(request);
+            snapshot.read_workloads(session, request).await?;
+            let found = snapshot.find_lost_revisions(request)?;
+            if found.is_empty() {
+                break;
+            }
+            warnings.extend(found);
+        }
+        for (component, warning) in warnings {
+            if let Some(Ok(resolved)) = snapshot.resolved.get_mut(&component) {
+                resolved.warnings.push(warning);
+            }
+        }
         snapshot.read_objects(session, request).await?;
         let services = request.components.iter().flat_map(|component| snapshot.service_names(component));
         let services: BTreeSet<String> = services.collect();
@@ -272,7 +286,8 @@ impl<'a> Snapshot<'a> {
             let owner = owner.with_revision(&resolved.desired.target);
             let workloads = self.cache.workloads(&owner);
             let Desired { workload: name, kind, .. } = &resolved.desired;
-            if kind.is_in_place() || !workloads.iter().any(|one| one.name == *name) {
+            let is_new = resolved.new_revision.is_some();
+            if is_new || kind.is_in_place() || !workloads.iter().any(|one| one.name == *name) {
                 names.entry(*kind).or_default().insert(name.clone());
             }
         }
@@ -282,6 +297,41 @@ impl<'a> Snapshot<'a> {
             self.workloads.extend(found.into_iter().map(|(name, object)| ((kind, name), object)));
         }
         Ok(())
+    }
+
+    /// Finds the workloads that run what a new revision of the same name does not say: the revisions that they name are lost.
+    /// A manifest that names its revision so is refused, another leads to the next name. Those, with a warning each.
+    fn find_lost_revisions(&mut self, request: &RolloutRequest) -> Result<Vec<(String, String)>, Failure> {
+        let mut lost = Vec::new();
+        for component in &request.components {
+            let Some(Ok(ResolvedTarget { desired, new_revision: Some(new), .. })) =
+                self.resolved.get(&component.name)
+            else {
+                continue;
+            };
+            let Some(live) = self.workload(desired.kind, &desired.workload) else { continue };
+            let labelled = LabelledWorkload::of(desired.kind, live);
+            let owner = self.owner(request, component)?.with_revision(&new.name);
+            if owner.owns(&labelled) && labelled.workload.revision() == Some(new.name.as_str()) {
+                lost.extend(lost_revision(new, live).map(|lost| (component, desired.kind, lost)));
+            }
+        }
+        let mut warnings = Vec::new();
+        for (ComponentRequest { name: component, intent, .. }, kind, lost) in lost {
+            let Intent::Manifest { component: manifest, .. } = intent else { continue };
+            let (name, noun) = (lost.name.clone(), kind.noun());
+            let workload = workload_name(kind, component, &lost);
+            let lack = format!("controller revision `{name}`, which {noun} `{workload}` runs, is lost");
+            if manifest.external_revision.as_ref() == Some(&name) {
+                let failure = Failure::refused(format!("{lack}, and the manifest differs from the {noun}"));
+                let refused = failure.hint("give the component another `externalRevision`");
+                self.resolved.insert(component.clone(), Err(refused));
+                continue;
+            }
+            self.revisions.entry(component.clone()).or_default().push(lost);
+            warnings.push((component.clone(), format!("{lack}: no rollback can return to it")));
+        }
+        Ok(warnings)
     }
 
     /// Reads the objects that the components' targets and their other revisions name.

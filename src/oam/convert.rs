@@ -46,6 +46,13 @@ pub enum ConvertError {
     Name(String),
 }
 
+/// Whether two workloads have the same pods, whatever the API server has filled in.
+#[must_use]
+pub fn is_same_template(one: &Value, other: &Value) -> bool {
+    let template = |workload| cleaned(workload)["spec"]["template"].take();
+    template(one) == template(other)
+}
+
 /// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
@@ -29,6 +29,7 @@ where
 }
 
 type ConfigMap = k8s_openapi::api::core::v1::ConfigMap;
+type ControllerRevision = k8s_openapi::api::apps::v1::ControllerRevision;
 type Deployment = k8s_openapi::api::apps::v1::Deployment;
 
 /// A Service keeps the stamp of the last claim, and the next claim is above it.
@@ -54,6 +55,29 @@ async fn a_component_that_was_applied_as_a_whole_is_rolled_out_in_batches() {
     assert_eq!(cluster.sizes(), [("web-blue".to_owned(), 2)]);
 }
 
+/// Which revision such a Deployment is of, only a record says.
+#[tokio::test(start_paused = true)]
+async fn the_service_keeps_the_ports_of_what_was_applied_as_a_whole() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2).exposing(80).plain()]).await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    let blue = || web(2, 2).revision("web-blue").exposing(81).batches(&["50%", "50%"]);
+    // The pods of the other revision lack the port, so each is found by its name.
+    let ports = || {
+        let services = cluster.objects("Service");
+        let service = services.iter().find(|service| service["metadata"]["name"] == "web").unwrap();
+        let ports = service["spec"]["ports"].as_array().unwrap().iter();
+        let mut ports: Vec<String> =
+            ports.map(|port| format!("{} {}", port["port"], port["targetPort"])).collect();
+        ports.sort();
+        ports
+    };
+    cluster.apply(&[blue().partition(0)]).await;
+    assert_eq!(ports(), [r#"80 "port-80""#, r#"81 "port-81""#]);
+    cluster.apply(&[blue()]).await;
+    assert_eq!(ports(), [r#"81 "port-81""#]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deletion_takes_what_was_applied_as_a_whole() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -70,6 +94,73 @@ async fn a_deletion_takes_what_was_applied_as_a_whole() {
         .filter(|kind| is_left(kind))
         .collect();
     assert!(left.is_empty(), "{left:?} are left");
+}
+
+/// The revisions say how the component runs.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_takes_a_workload_of_another_kind() {
+    for kind in ["cloneset-service", "statefulset"] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 2).of(kind), component("db", 1, 1)]).await;
+        delete::<ConfigMap>(&cluster, "rollout-web").await;
+        let removed = Command::Delete.run(&cluster, &process()).await;
+        assert!(removed.is_success(), "{}", removed.transcript());
+        assert_eq!(cluster.sizes(), [], "{kind}");
+    }
+}
+
+/// The name of a revision that is lost is not given to another content: what runs would pass for it.
+#[tokio::test(start_paused = true)]
+async fn a_new_revision_does_not_have_the_name_of_a_lost_one() {
+    for kind in ["webservice", "cloneset-service", "statefulset"] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let version = |version| web(version, 2).of(kind).unnamed();
+        cluster.apply(&[version(1)]).await;
+        delete::<ControllerRevision>(&cluster, "web-v1").await;
+        delete::<ConfigMap>(&cluster, "rollout-web").await;
+        cluster.apply(&[version(2)]).await;
+        let pods = cluster.objects("Pod");
+        let images: Vec<&Value> = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["labels"]["app.oam.dev/component"] == "web")
+            .map(|pod| &pod["spec"]["containers"][0]["image"])
+            .collect();
+        assert_eq!(images, ["web:2", "web:2"], "{kind}");
+        assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v2", "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_is_lost_is_recorded_again() {
+    for kind in ["webservice", "cloneset-service", "statefulset"] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let web = || web(1, 2).of(kind).variables(["A", "B"]).unnamed();
+        cluster.apply(&[web()]).await;
+        delete::<ControllerRevision>(&cluster, "web-v1").await;
+        delete::<ConfigMap>(&cluster, "rollout-web").await;
+        let pods =
+            || cluster.objects("Pod").iter().map(|pod| pod["metadata"]["uid"].clone()).collect::<Vec<_>>();
+        let before = pods();
+        cluster.apply(&[web()]).await;
+        assert_eq!(pods(), before, "{kind}");
+        assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v1", "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_name_of_a_lost_revision_is_refused_for_another_content() {
+    for kind in ["webservice", "cloneset-service"] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 2).of(kind)]).await;
+        delete::<ControllerRevision>(&cluster, "web-v1").await;
+        let before = cluster.changes_by_clients();
+        let other = web(1, 2).of(kind).image("web:2");
+        let run = cluster.run(&process(), &request_for(&[other])).await;
+        let failure = run.failures()[0];
+        assert_eq!(failure.kind, FailureKind::Refused, "{}", run.transcript());
+        assert!(failure.reason.starts_with("controller revision `web-v1`, which "), "{failure:?}");
+        assert_eq!(cluster.changes_by_clients(), before);
+    }
 }
 
 /// A command about the recorded run finds the component deleted when its turn has come.

@@ -112,8 +112,11 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let of_revisions = within(&[by_name[0].clone(), is_of_component], labels::REVISION_COMPONENT);
     let revisions = owned_objects::list_owned(session, namespace, &revision, &of_revisions, None).await?;
     let mut found = Vec::new();
-    let kinds: BTreeSet<WorkloadKind> =
-        records.iter().map(|record| record.run.spec.kind).chain([WorkloadKind::Deployment]).collect();
+    // Where a record is lost, the revisions still say how the component runs.
+    let bodies: Vec<StoredRevision> = revisions.iter().filter_map(OwnedObject::as_revision).collect();
+    let recorded = records.iter().map(|record| record.run.spec.kind);
+    let of_bodies = bodies.iter().filter_map(StoredRevision::kind);
+    let kinds: BTreeSet<WorkloadKind> = recorded.chain(of_bodies).chain([WorkloadKind::Deployment]).collect();
     for kind in kinds {
         let selector = within(&by_name, labels::COMPONENT);
         let labelled = owned_objects::list_owned(
@@ -131,7 +134,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
         };
         found.extend(labelled.into_iter().filter(is_owned));
     }
-    let (applied, kept) = applied_objects(session, scope, &records, &revisions).await?;
+    let (applied, kept) = applied_objects(session, scope, &records, &revisions, &bodies).await?;
     let is_found =
         |found: &[OwnedObject], one: &OwnedObject| found.iter().any(|owned| owned.uid() == one.uid());
     let applied: Vec<OwnedObject> = applied.into_iter().filter(|one| !is_found(&found, one)).collect();
@@ -177,10 +180,10 @@ async fn applied_objects(
     scope: &Scope,
     records: &[Record],
     revisions: &[OwnedObject],
+    bodies: &[StoredRevision],
 ) -> Result<(Vec<OwnedObject>, Vec<OwnedObject>), ClusterError> {
     let runs = records.iter().flat_map(|record| std::iter::once(&record.run).chain(&record.past));
     let of_runs = runs.flat_map(|run| run.spec.objects.iter().cloned());
-    let bodies: Vec<StoredRevision> = revisions.iter().filter_map(OwnedObject::as_revision).collect();
     let of_revisions = bodies.iter().flat_map(StoredRevision::whole_objects).filter_map(ObjectRef::of);
     let references: BTreeSet<ObjectRef> = of_runs.chain(of_revisions).collect();
     let live = LiveObjects::read(session, &scope.namespace, &references).await?;
