@@ -1,6 +1,7 @@
 //! What happens in the cluster beside the commands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
@@ -19,6 +20,9 @@ use crate::support::test_cluster::TestCluster;
 /// What the requests of other people call themselves.
 pub(crate) const USER_AGENT: &str = "kubectl";
 
+/// What holds workloads.
+const FINALIZER: &str = "example.com/hold";
+
 /// The people and controllers beside the users.
 pub(crate) struct Environment<'a> {
     pub(crate) cluster: &'a TestCluster,
@@ -30,11 +34,20 @@ pub(crate) struct Environment<'a> {
 impl Environment<'_> {
     /// Lets everything happen at its time.
     pub(crate) async fn happen(&self, begin: Moment, disturbances: &[Disturbance]) {
-        let mut sorted: Vec<&Disturbance> = disturbances.iter().collect();
-        sorted.sort_by_key(|disturbance| disturbance.at);
-        for disturbance in sorted {
-            self.cluster.clock.until(Some(begin.plus(disturbance.at))).await;
-            self.act(&disturbance.event).await;
+        let mut sorted: Vec<(Duration, Option<&EnvironmentEvent>)> = Vec::new();
+        for Disturbance { at, event } in disturbances {
+            sorted.push((*at, Some(event)));
+            if let EnvironmentEvent::Hold { lasting, .. } = event {
+                sorted.push((*at + *lasting, None));
+            }
+        }
+        sorted.sort_by_key(|(at, _)| *at);
+        for (at, event) in sorted {
+            self.cluster.clock.until(Some(begin.plus(at))).await;
+            match event {
+                Some(event) => self.act(event).await,
+                None => self.release().await,
+            }
         }
     }
 
@@ -42,6 +55,7 @@ impl Environment<'_> {
     pub(crate) async fn calm_down(&self) {
         self.cluster.set_pod_rules(pod_rules::READY);
         self.denials.lift();
+        self.release().await;
         // A foreign workload keeps its name, and an autoscaler and a quota are in the way.
         for object in self.cluster.all_objects().iter().filter(|object| is_foreign(object)) {
             self.delete(object).await;
@@ -81,6 +95,14 @@ impl Environment<'_> {
         }
     }
 
+    /// Removes the finalizers.
+    async fn release(&self) {
+        let holds = json!([FINALIZER]);
+        for held in self.cluster.all_objects().iter().filter(|one| one["metadata"]["finalizers"] == holds) {
+            self.merge(held, json!({"metadata": {"finalizers": null}})).await;
+        }
+    }
+
     async fn act(&self, event: &EnvironmentEvent) {
         match event {
             EnvironmentEvent::FailPods { images, failure } => {
@@ -92,8 +114,8 @@ impl Environment<'_> {
             }
             EnvironmentEvent::SetImage(component) => {
                 let Some(workload) = self.workload(component) else { return };
-                let name = &workload["spec"]["template"]["spec"]["containers"][0]["name"];
-                let containers = json!([{"name": name, "image": "edited:1"}]);
+                let mut containers = workload["spec"]["template"]["spec"]["containers"].clone();
+                containers[0]["image"] = json!("edited:1");
                 self.merge(&workload, json!({"spec": {"template": {"spec": {"containers": containers}}}}))
                     .await;
             }
@@ -149,6 +171,10 @@ impl Environment<'_> {
                 self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
             }
             EnvironmentEvent::StallControllers(lasting) => self.cluster.stall_controllers(*lasting),
+            EnvironmentEvent::Hold { component, .. } => {
+                let Some(workload) = self.workload(component) else { return };
+                self.merge(&workload, json!({"metadata": {"finalizers": [FINALIZER]}})).await;
+            }
             EnvironmentEvent::Deny { kind, lasting } => {
                 self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
             }

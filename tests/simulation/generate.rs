@@ -56,6 +56,8 @@ struct Part {
     version: u32,
     size: u32,
     stores: bool,
+    /// Whether its pods are reached through an Ingress.
+    has_gateway: bool,
     /// Whether its revisions are numbered instead of named, where its workload has another name than they.
     is_numbered: bool,
 }
@@ -67,6 +69,15 @@ const PERCENTAGES: [&[&str]; 6] =
 /// Steps of a workflow that hold what comes after them.
 const GATES: [&str; 2] =
     ["{name: check, type: suspend}", "{name: check, type: suspend, properties: {duration: 5s}}"];
+
+/// Labels of the application.
+const TEAMS: [Option<&str>; 4] = [None, None, Some("blue"), Some("green")];
+
+/// Hosts of Ingresses.
+const HOSTS: [&str; 2] = ["a.example.com", "b.example.com"];
+
+/// Types of Services.
+const EXPOSE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
 
 /// How pods fail.
 const FAILURES: [&str; 6] =
@@ -100,7 +111,9 @@ pub(crate) fn script(seed: u64) -> Script {
             let (kind, style) = *rng.pick(&TYPES);
             let stores = rng.one_in(6);
             let is_numbered = ["cloneset-service", "statefulset"].contains(&kind) && rng.one_in(2);
-            Part { name, depends_on: *depends_on, kind, style, version: 0, size: 0, stores, is_numbered }
+            let has_gateway = kind == "webservice" && rng.one_in(3);
+            let depends_on = *depends_on;
+            Part { name, depends_on, kind, style, version: 0, size: 0, stores, has_gateway, is_numbered }
         })
         .collect();
     let users = match rng.below(10) {
@@ -143,6 +156,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
     let environment = (0..disturbances).map(|_| disturbance(&mut rng, &parts)).collect();
     let last = parts.iter_mut().map(|part| wanted(&mut rng, part, Purpose::Last)).collect();
+    let last = labelled(&mut rng, last);
     Script { seed, users, environment, last }
 }
 
@@ -199,7 +213,7 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
     let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
-    let event = match rng.below(15) {
+    let event = match rng.below(16) {
         0 | 1 => {
             EnvironmentEvent::FailPods { images: vec![image], failure: rng.pick::<&'static str>(&FAILURES) }
         }
@@ -215,6 +229,10 @@ fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
         11 => EnvironmentEvent::FillQuota,
         12 => EnvironmentEvent::Autoscale { component: name, replicas: 1 + rng.below(LARGEST) },
         13 => EnvironmentEvent::StallControllers(Duration::from_secs(u64::from(1 + rng.below(20)))),
+        14 => EnvironmentEvent::Hold {
+            component: name,
+            lasting: Duration::from_secs(u64::from(1 + rng.below(50))),
+        },
         _ => EnvironmentEvent::Deny {
             kind: DENIED[rng.below(5) as usize],
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
@@ -234,7 +252,14 @@ fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
         manifest =
             manifest.into_iter().map(|one| if one.name == "web" { one.behind(gate) } else { one }).collect();
     }
+    let manifest = labelled(rng, manifest);
     Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(3) }
+}
+
+/// As an application that may have a label.
+fn labelled(rng: &mut Rng, manifest: Vec<Component>) -> Vec<Component> {
+    let Some(team) = *rng.pick(&TEAMS) else { return manifest };
+    manifest.into_iter().map(|component| component.of_team(team)).collect()
 }
 
 fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
@@ -293,12 +318,18 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     let target = if part.kind == "task" { 1 } else { target };
     let mut wanted = component(part.name, target, part.size).of(part.kind);
     // Content goes with the version, since a revision never changes.
-    if part.kind == "webservice" {
+    if part.has_gateway {
+        // But for what is outside of the pods.
+        wanted = wanted.behind_host(*rng.pick(&HOSTS));
+    } else if part.kind == "webservice" {
         wanted = match target % 4 {
             0 => wanted,
             2 => wanted.exposing(81),
             _ => wanted.exposing(80),
         };
+        if target % 4 != 0 && rng.one_in(3) {
+            wanted = wanted.expose_type(*rng.pick(&EXPOSE_TYPES));
+        }
     }
     // Those that are applied as a whole take numbers of the same row.
     if part.style == Style::Either {

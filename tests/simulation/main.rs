@@ -43,9 +43,6 @@ use support::rules::world;
 /// How many seeds CI plays.
 const SEEDS: u64 = 2_000;
 
-/// Those among them that break a rule (COVERAGE.md, *Open*). `ROLLOUT_SIMULATION_SEED` plays them.
-const OPEN: [u64; 1] = [756];
-
 /// How many of them are one test.
 const EACH: u64 = 100;
 
@@ -67,9 +64,7 @@ fn main() -> ExitCode {
     }
     let parts = (0..SEEDS / EACH).map(|part| {
         let (from, to) = (part * EACH, (part + 1) * EACH);
-        Trial::test(format!("seeds_from_{from}"), move || {
-            (from..to).filter(|seed| !OPEN.contains(seed)).try_for_each(holds)
-        })
+        Trial::test(format!("seeds_from_{from}"), move || (from..to).try_for_each(holds))
     });
     let repeats = Trial::test("the_same_seed_gives_the_same_history", || (0..TWICE).try_for_each(repeats));
     let trials = parts

@@ -175,6 +175,7 @@ const PLANTED: [Planted; 20] = [
             history.amend("pause", |record| record["run"]["paused"] = pause);
             history.seconds += 60;
             history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
+            history.scale("apply", "web-v2", 2);
         },
     },
     Planted {

@@ -8,7 +8,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 57] = [
+const ALL: [&str; 61] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -35,8 +35,11 @@ const ALL: [&str; 57] = [
     "webservice in batches",
     "worker as a whole",
     "worker in batches",
+    "with gateway",
     "with storage",
     "with a gate",
+    "with a label",
+    "with a type of its Service",
     "1 users",
     "2 users",
     "3 users",
@@ -64,6 +67,7 @@ const ALL: [&str; 57] = [
     "event: delete lease",
     "event: quota",
     "event: autoscaler",
+    "event: finalizer",
     "event: stalled controllers",
     "event: missing right",
 ];
@@ -104,7 +108,11 @@ fn features(script: &Script) -> Vec<String> {
                 let how = if component.is_plain() { "as a whole" } else { "in batches" };
                 all.push(format!("{} {how}", component.kind));
                 all.extend(component.has_gates().then(|| "with a gate".to_owned()));
-                all.extend(component.has_traits().then(|| "with storage".to_owned()));
+                for kind in ["gateway", "storage"] {
+                    all.extend(component.has_trait(kind).then(|| format!("with {kind}")));
+                }
+                all.extend(component.service_type().map(|_| "with a type of its Service".to_owned()));
+                all.extend(component.team().map(|_| "with a label".to_owned()));
             }
         }
         all.extend(invocation.at_fault.then(|| "at a fault of another".to_owned()));
@@ -166,6 +174,7 @@ fn of_event(event: &EnvironmentEvent) -> &'static str {
         EnvironmentEvent::DeleteLease => "delete lease",
         EnvironmentEvent::FillQuota => "quota",
         EnvironmentEvent::Autoscale { .. } => "autoscaler",
+        EnvironmentEvent::Hold { .. } => "finalizer",
         EnvironmentEvent::StallControllers(_) => "stalled controllers",
         EnvironmentEvent::Deny { .. } => "missing right",
     }

@@ -162,6 +162,8 @@ pub(crate) enum EnvironmentEvent {
     Autoscale { component: String, replicas: u32 },
     /// Controllers and the kubelet do nothing for so long.
     StallControllers(Duration),
+    /// A finalizer holds a workload of the component for so long.
+    Hold { component: String, lasting: Duration },
     /// Every process is refused such writes for so long.
     Deny { kind: &'static str, lasting: Duration },
 }
@@ -204,6 +206,7 @@ impl EnvironmentEvent {
             | Self::DeleteLease
             | Self::FillQuota
             | Self::StallControllers(_)
+            | Self::Hold { .. }
             | Self::Deny { .. } => false,
         }
     }
@@ -223,6 +226,7 @@ impl EnvironmentEvent {
             | Self::DeletePod(_)
             | Self::DeleteLease
             | Self::StallControllers(_)
+            | Self::Hold { .. }
             | Self::Deny { .. } => false,
         }
     }
@@ -344,6 +348,9 @@ impl fmt::Display for Disturbance {
             EnvironmentEvent::DeleteLease => f.write_str("kubectl delete lease (of shop)"),
             EnvironmentEvent::StallControllers(lasting) => {
                 write!(f, "controllers do nothing for {lasting:?}")
+            }
+            EnvironmentEvent::Hold { component, lasting } => {
+                write!(f, "a finalizer holds a workload of {component} for {lasting:?}")
             }
             EnvironmentEvent::Deny { kind, lasting } => {
                 write!(f, "nobody may write {kind} for {lasting:?}")

@@ -105,7 +105,8 @@ fn forget(script: &mut Script, component: &str) {
         | EnvironmentEvent::Autoscale { component, .. }
         | EnvironmentEvent::DeleteWorkload(component)
         | EnvironmentEvent::DeletePod(component)
-        | EnvironmentEvent::DeleteRecord(component) => is_other(component),
+        | EnvironmentEvent::DeleteRecord(component)
+        | EnvironmentEvent::Hold { component, .. } => is_other(component),
         EnvironmentEvent::FailPods { .. }
         | EnvironmentEvent::FillQuota
         | EnvironmentEvent::SlowPods(_)

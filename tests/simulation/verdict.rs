@@ -172,14 +172,14 @@ pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
 pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Failure> {
     let objects = cluster.all_objects();
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
-    for component in last.iter().filter(|component| component.is_sized()) {
-        wanted.insert(component.workload_name(), u64::from(component.size));
+    for (component, size) in last.iter().filter_map(|one| Some((one, one.workload_size()?))) {
+        wanted.insert(component.workload_name(), u64::from(size));
     }
     let is_workload = |object: &&Value| is_workload(object) && !is_others(object);
     let found: BTreeMap<String, u64> = objects
         .iter()
         .filter(is_workload)
-        .map(|object| (name(object), object["spec"]["replicas"].as_u64().unwrap_or_default()))
+        .map(|object| (name(object), object["spec"]["replicas"].as_u64().unwrap_or(1)))
         .collect();
     if found != wanted {
         return fail("end", format!("{found:?} instead of {wanted:?}"));
@@ -194,12 +194,31 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
         if component.first_variable().is_some_and(|name| *first != *name) {
             return fail("end", format!("{} has {first} as its first variable", name(object)));
         }
+        let team = object["metadata"]["labels"]["team"].as_str();
+        if team != component.team() {
+            return fail("end", format!("{} is of team {team:?}", name(object)));
+        }
         let ready = object["status"]["readyReplicas"].as_u64().unwrap_or_default();
-        if ready != u64::from(component.size) {
-            return fail(
-                "end",
-                format!("{} of {} pods of {} are ready", ready, component.size, name(object)),
-            );
+        let size = wanted[&name(object)];
+        if ready != size {
+            return fail("end", format!("{ready} of {size} pods of {} are ready", name(object)));
+        }
+    }
+    let named = |kind: &str, component: &Component| {
+        objects.iter().find(|one| one["kind"] == kind && name(one) == component.name)
+    };
+    for component in last {
+        if let Some(wanted) = component.service_type() {
+            let kind = named("Service", component).map(|service| &service["spec"]["type"]);
+            if kind.is_none_or(|kind| *kind != *wanted) {
+                return fail("end", format!("the Service of {} is a {kind:?}", component.name));
+            }
+        }
+        if let Some(wanted) = component.host() {
+            let host = named("Ingress", component).map(|ingress| &ingress["spec"]["rules"][0]["host"]);
+            if host.is_none_or(|host| *host != *wanted) {
+                return fail("end", format!("the Ingress of {} has the host {host:?}", component.name));
+            }
         }
     }
     for component in last.iter().filter(|component| !component.is_sized()) {

@@ -21,6 +21,8 @@ pub(super) struct Claim {
     pub(super) removes: bool,
     /// When a pause was accepted that has not ended.
     pub(super) paused: Option<jiff::Timestamp>,
+    /// Whether it has written long after that.
+    pub(super) has_written_late: bool,
 }
 
 impl Claim {
@@ -47,6 +49,7 @@ impl Claim {
                 && runs(by, &["delete", "prune"])
                 && record.run.outcome != Outcome::Running,
             paused: None,
+            has_written_late: false,
             spec,
         }
     }

@@ -72,6 +72,9 @@ struct Memory {
     edited: BTreeSet<String>,
     /// Whether others have deleted a record that said that it is applied as a whole.
     has_lost_whole: bool,
+    /// Whether a Service came that a run before the claim had created, and no run has written since: a creation has no version
+    /// to name (ARCHITECTURE.md, *Fencing*).
+    has_late_service: bool,
     /// Whether others have deleted the record, and no run has been claimed since that knew of one.
     has_lost_record: bool,
 }
@@ -147,6 +150,7 @@ impl Judge {
         self.world.take_in(change);
         self.look_at_workload(change, author)?;
         self.forget_removed(change);
+        self.note_late_service(change, author);
         self.look_at_service(change)
     }
 }

@@ -84,10 +84,10 @@ impl Judge {
         let only_pause = {
             let mut amended = before.clone();
             amended.run.paused.clone_from(&after.run.paused);
-            // A promotion notes the step of the workflow that it passes, at which the run is held no more.
+            // A promotion notes the step of the workflow that it passes, at which the run has ended no more.
             if runs(by, &["promote"]) && before.run.workflow != after.run.workflow {
                 amended.run.workflow.clone_from(&after.run.workflow);
-                if before.run.outcome == Outcome::Held {
+                if before.run.outcome.is_resumable() {
                     (amended.run.outcome, amended.run.finished) = (Outcome::Running, None);
                 }
             }

@@ -5,13 +5,24 @@ use rollout::sandbox::Change;
 use rollout::sandbox::fault::Verb;
 use serde_json::{Value, json};
 
-use super::world::{World, component, is_foreign};
-use super::{Broken, Judge};
+use super::claim::Claim;
+use super::world::{World, component, epoch, is_foreign};
+use super::{Author, Broken, Judge};
 
 /// How the name of a container's port begins that a Service need not offer.
 const HIDDEN: &str = "hidden";
 
 impl Judge {
+    pub(super) fn note_late_service(&mut self, change: &Change, author: Author<'_>) {
+        let (true, Author::Process(_), Some(service)) = (change.kind == "services", author, &change.after)
+        else {
+            return;
+        };
+        let Some(memory) = component(service).and_then(|name| self.components.get_mut(name)) else { return };
+        let is_before = |claim: &Claim| epoch(service).is_some_and(|epoch| epoch < claim.epoch);
+        memory.has_late_service = change.verb == Verb::Create && memory.claim.as_ref().is_some_and(is_before);
+    }
+
     pub(super) fn look_at_service(&self, change: &Change) -> Result<(), Broken> {
         let either = change.after.as_deref().or(change.before.as_deref());
         if !["pods", "services"].contains(&change.kind.as_str()) || either.is_some_and(is_foreign) {
@@ -32,7 +43,8 @@ impl Judge {
         if record.as_ref().is_some_and(|record| is_whole(&record.run)) || (was_whole && !has_acted) {
             return Ok(());
         }
-        if is_removed.is_none_or(|claim| claim.removes)
+        if memory.is_some_and(|memory| memory.has_late_service)
+            || is_removed.is_none_or(|claim| claim.removes)
             || change.verb == Verb::Delete && change.kind == "pods"
         {
             return Ok(());

@@ -7,7 +7,8 @@ use rollout::sandbox::Change;
 use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
 
-/// How long a write that a pause did not stop may be on its way: its delay and the watch's, with a margin.
+/// How long writes that a pause did not stop may be on their way: their delay and the watch's, with a margin. A process that
+/// is stopped right before one sends it whenever it is woken.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(20);
 
 impl Judge {
@@ -68,7 +69,11 @@ impl Judge {
             let name = &behind["metadata"]["name"];
             return Err(("single writer", format!("epoch {acting} acts, and {name} is not stamped")));
         }
-        let Some(claim) = memory.claim.clone().filter(|claim| claim.epoch == acting) else { return Ok(()) };
+        // What a run before it still wrote, it did not find.
+        if let Some(claim) = memory.claim.as_mut().filter(|claim| acting < claim.epoch) {
+            claim.floor = claim.floor.min(self.world.kept_ready(component));
+        }
+        let Some(claim) = memory.claim.as_mut().filter(|claim| claim.epoch == acting) else { return Ok(()) };
         if let Author::Process(by) = author
             && by != claim.by
         {
@@ -79,9 +84,11 @@ impl Judge {
         }
         if let Some(since) = claim.paused
             && change.at.duration_since(since) > ON_ITS_WAY
+            && std::mem::replace(&mut claim.has_written_late, true)
         {
             return Err(("pause", format!("it acts, and is paused since {since}")));
         }
+        let claim = claim.clone();
         self.check_direction(change, acting, memory)?;
         if claim.spec.mode == Mode::Apply || !memory.edited.is_empty() {
             return Ok(());

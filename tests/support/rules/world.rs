@@ -95,10 +95,16 @@ impl World {
         count(self.ready_pods(component).filter(|pod| self.workload_of(pod) == Some(name)))
     }
 
-    /// Whether the workload of a pod is still there.
+    /// Whether the workload of a pod is still there, and is nobody else's.
     pub(crate) fn has_workload(&self, pod: &Value) -> bool {
         let name = self.workload_of(pod).unwrap_or_default();
-        WORKLOADS.iter().any(|kind| self.get(kind, name).is_some())
+        let kinds: &[&str] = match pod["metadata"]["ownerReferences"][0]["kind"].as_str() {
+            Some("StatefulSet") => &["statefulsets"],
+            Some("CloneSet") => &["clonesets"],
+            Some("ReplicaSet") => &["deployments"],
+            Some(_) | None => &WORKLOADS,
+        };
+        kinds.iter().any(|kind| self.get(kind, name).is_some_and(|workload| !is_foreign(workload)))
     }
 
     fn workload_of<'a>(&'a self, pod: &'a Value) -> Option<&'a str> {
