@@ -162,6 +162,48 @@ async fn a_run_that_was_prepared_before_another_claimed_is_prepared_again() {
     }
 }
 
+/// The first has claimed when the second reads, and then records its revision and ends.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_prepared_while_another_was_under_way_is_prepared_again() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let (first, second) = (Process::new("first"), Process::new("second"));
+    let recording = DelayedRequest::new(|request| {
+        request.method() == Method::POST && request.uri().path().ends_with("/controllerrevisions")
+    });
+    let read = DelayedRequest::of_answer(|request| is_list_of(request, "/controllerrevisions"));
+    let whole = request_for(&[web(1, 4).exposing(80).plain()]);
+    let batches = request_for(&[web(2, 3).exposing(81).batches(&["1", "2"])]);
+    let begun = async {
+        first
+            .apply(cluster.delayed_client(&first, recording.clone()), &cluster.clock, &whole)
+            .await
+            .succeeded();
+        read.release();
+    };
+    let follower = async {
+        recording.reached().await;
+        let client = cluster.delayed_client(&second, read.clone());
+        let released = async {
+            read.reached().await;
+            recording.release();
+        };
+        tokio::join!(second.apply(client, &cluster.clock, &batches), released).0.succeeded()
+    };
+    let ((), run) = tokio::join!(begun, follower);
+    cluster.settle().await;
+    rules::check(&cluster.history(), Circumstances::default())
+        .unwrap_or_else(|violation| panic!("{violation}\n{}", run.transcript()));
+}
+
+/// The same for a run that is held in the workflow before it begins.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_held_is_framed_from_workloads_that_are_no_older_than_the_record() {
+    let second = with_silent_watch();
+    let read = DelayedRequest::new(|request| is_list_of(request, "/configmaps/rollout-web"));
+    let gate = "{name: check, type: suspend, properties: {duration: 5s}}";
+    overtaken(&second, read, web(1, 4), web(2, 3).batches(&["1", "2"]).behind(gate)).await;
+}
+
 /// The record of the first is read, and the watch has not delivered its workload.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_framed_from_workloads_that_are_no_older_than_the_record() {
