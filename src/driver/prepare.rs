@@ -219,10 +219,10 @@ fn prepare_component(
     let record = snapshot.record(&component.name)?.cloned();
     let stored = snapshot.revisions(&component.name).to_vec();
     let cache = snapshot.cache;
-    if let Some(owner) = record
-        .as_ref()
-        .map(|stored| &stored.record.application)
-        .filter(|owner| **owner != request.application)
+    // Where the record is lost, the revisions still say whose the component is.
+    let of_revisions = stored.iter().filter(|_| record.is_none()).filter_map(|one| one.application.as_ref());
+    let recorded = record.as_ref().map(|stored| &stored.record.application);
+    if let Some(owner) = recorded.into_iter().chain(of_revisions).find(|owner| **owner != request.application)
     {
         return Err(Failure::refused(format!(
             "component `{}` belongs to application `{owner}`",

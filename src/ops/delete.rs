@@ -95,6 +95,14 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
     {
         return Ok(application);
     }
+    // Where a record is lost, the revisions still say what there is.
+    let revisions = inventory::components_of_revisions(session, namespace).await?;
+    if let Some((application, component)) = revisions.iter().find(|(_, component)| component == name) {
+        return Ok(scope(application, Some(component)));
+    }
+    if revisions.iter().any(|(application, _)| application == name) {
+        return Ok(application);
+    }
     let names: Vec<&str> = records().map(|record| record.component.as_str()).collect();
     Err(unknown_name(name, &names, namespace))
 }
@@ -168,6 +176,7 @@ pub async fn delete(
         for stored in records {
             let record = stored.record.clone();
             let newest_stamp = inventory.newest_stamp(&record.component);
+            ensure_lease(session, &lease).await?;
             match fence(session, namespace, stored, newest_stamp).await? {
                 Some(epoch) => drop(fenced.epochs.insert(record.component, epoch)),
                 None => return Ok(Removed::Overtaken(overtaken(&record))),
@@ -339,7 +348,10 @@ async fn overtaken_by(
             // It names no claim that could have followed.
             Err(RecordError::Unusable { .. }) => None,
         };
-        let other = stored.filter(|stored| inventory.epochs.get(component) != Some(&stored.record.epoch));
+        let other = stored.filter(|stored| {
+            stored.record.application == inventory.scope.application
+                && inventory.epochs.get(component) != Some(&stored.record.epoch)
+        });
         if let Some(StoredRecord { record, .. }) = other {
             return Ok(Some(overtaken(&record)));
         }

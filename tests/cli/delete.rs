@@ -55,6 +55,22 @@ fn a_service_goes_with_its_component() {
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
+/// The revisions say what there is.
+#[test]
+fn an_application_without_records_is_deleted() {
+    for name in ["shop", "web"] {
+        let env = open_shop();
+        env.edit(|objects| {
+            objects.retain(|one| one["metadata"]["name"] != "rollout-web" && one["kind"] != "Lease");
+        });
+        env.write("other.yaml", application("tea", &[component("web", 1, 1)]));
+        env.run_to("apply other.yaml", 4).says("component `web` belongs to application `shop`");
+        env.run_ok(&format!("delete {name} --yes"));
+        assert!(env.deployments().is_empty() && env.objects("ControllerRevision").is_empty());
+        env.run_ok("apply other.yaml");
+    }
+}
+
 #[test]
 fn an_unknown_name_is_refused() {
     insta::assert_snapshot!(open_shop().run("delete nobody").transcript(), @"
