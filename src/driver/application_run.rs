@@ -15,6 +15,7 @@ use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
+use crate::driver::checks::queries::check_queries;
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership, Predecessors, RunEnd};
 use crate::driver::context::{Context, GateTrust};
@@ -188,7 +189,13 @@ impl<'a> ApplicationRun<'a> {
             let judged = dry_run_objects(session, prepared, &observed, &created).await;
             judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
         });
-        let refused: Vec<Rejection> = join_all(judged).await.into_iter().filter_map(Result::err).collect();
+        let parsed = components.iter().map(|prepared| async {
+            let parsed = check_queries(self.context, prepared).await;
+            parsed.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
+        });
+        let (judged, parsed) = tokio::join!(join_all(judged), join_all(parsed));
+        let refused = judged.into_iter().filter_map(Result::err);
+        let refused: Vec<Rejection> = refused.chain(parsed.into_iter().filter_map(Result::err)).collect();
         if !refused.is_empty() {
             return Err(refused.into());
         }

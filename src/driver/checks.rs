@@ -10,6 +10,7 @@ pub mod collisions;
 pub mod object_dry_run;
 pub mod objects;
 mod pod_dry_run;
+pub mod queries;
 mod quota;
 pub(in crate::driver) mod run_state;
 pub(in crate::driver) mod target;

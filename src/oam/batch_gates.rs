@@ -64,13 +64,7 @@ impl BatchGates {
         let of_hook =
             |hook: &Hook| local_header(&hook.headers).map(|what| format!("hook `{}` {what}", hook.name));
         let of_metric = |metric: &Metric| {
-            let what = match &metric.provider {
-                Provider::Prometheus { headers, .. } | Provider::Web { headers, .. } => local_header(headers),
-                Provider::Exec { command } => {
-                    command.first().map(|program| format!("runs the command `{program}`"))
-                }
-            };
-            what.map(|what| format!("metric `{}` {what}", metric.name))
+            metric.provider.local_access().map(|what| format!("metric `{}` {what}", metric.name))
         };
         self.all_hooks().filter_map(of_hook).chain(self.all_metrics().filter_map(of_metric)).next()
     }
@@ -103,6 +97,17 @@ fn local_header(headers: &[Header]) -> Option<String> {
         HeaderValue::Env(name) => Some(format!("sends the variable `{name}`")),
         HeaderValue::File(path) => Some(format!("sends the file `{path}`")),
     })
+}
+
+impl Provider {
+    /// How it uses the machine of `rollout`.
+    #[must_use]
+    pub fn local_access(&self) -> Option<String> {
+        match self {
+            Self::Prometheus { headers, .. } | Self::Web { headers, .. } => local_header(headers),
+            Self::Exec { command } => command.first().map(|program| format!("runs the command `{program}`")),
+        }
+    }
 }
 
 /// When a hook is called.

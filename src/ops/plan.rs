@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
 use crate::driver::checks::object_dry_run::NewNamespaces;
+use crate::driver::checks::queries::check_queries;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
@@ -70,6 +71,10 @@ impl Plan {
             return;
         }
         self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());
+        match check_queries(context, &forecast.prepared).await {
+            Ok(unknown) => self.warnings.extend(unknown),
+            Err(failure) => self.rejections.push(failure),
+        }
         self.components.push(component_plan(forecast));
         match dry_run {
             DryRun::Client => {}

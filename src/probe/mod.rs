@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::oam::batch_gates::{Header, Hook, Metric};
 use crate::plan::metric::Measured;
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_question};
-use crate::probe::provider::{metric_answer, metric_question};
+use crate::probe::provider::{metric_answer, metric_question, query_answer, query_question};
 
 pub use live::{Environment, LiveProbe};
 
@@ -36,6 +36,20 @@ pub trait Probe {
         metric: &'a Metric,
         values: &'a GateValues,
     ) -> LocalBoxFuture<'a, Result<Measured, String>>;
+
+    /// Has the provider of a metric parse its query, without a measurement.
+    fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery>;
+}
+
+/// What a provider says of the syntax of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParsedQuery {
+    /// It is sound, or there is none.
+    Sound,
+    /// It is not, for this reason.
+    Malformed(String),
+    /// Nothing, for this reason.
+    Unknown(String),
 }
 
 impl<T: Transport> Probe for T {
@@ -51,6 +65,17 @@ impl<T: Transport> Probe for T {
         async move {
             let answer = self.ask(metric_question(&metric.provider, values)).await;
             metric_answer(&metric.provider, &answer.map_err(|error| error.to_string())?)
+        }
+        .boxed_local()
+    }
+
+    fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery> {
+        let question = query_question(&metric.provider);
+        async move {
+            match question {
+                None => ParsedQuery::Sound,
+                Some(question) => query_answer(self.ask(question).await),
+            }
         }
         .boxed_local()
     }

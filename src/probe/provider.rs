@@ -3,9 +3,9 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::oam::batch_gates::{Provider, fill_in, json_pointer};
+use crate::oam::batch_gates::{PLACEHOLDERS, Provider, fill_in, json_pointer};
 use crate::plan::metric::Measured;
-use crate::probe::{Answer, GateValues, Question};
+use crate::probe::{Answer, GateValues, ParsedQuery, ProbeError, Question};
 
 /// The question whose answer is one measurement, with these values for what its text names in braces.
 #[must_use]
@@ -30,6 +30,36 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
         Provider::Exec { command } => {
             Question::Exec { command: command.iter().map(|part| fill_in(part, values)).collect() }
         }
+    }
+}
+
+/// The question whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus which
+/// formats queries, since that is the one which is stable.
+#[must_use]
+pub fn query_question(provider: &Provider) -> Option<Question> {
+    let Provider::Prometheus { address, query, headers } = provider else { return None };
+    let values = PLACEHOLDERS.iter().map(|name| (*name, "x".to_owned())).collect();
+    let query = fill_in(query, &values);
+    let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
+    let address = fill_in(address, &values);
+    let url = format!("{}/api/v1/format_query?query={query}", address.trim_end_matches('/'));
+    Some(Question::Http { method: "GET".to_owned(), url, headers: headers.clone(), body: None })
+}
+
+/// What an answer says of a query's syntax.
+#[must_use]
+pub fn query_answer(answer: Result<Answer, ProbeError>) -> ParsedQuery {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return ParsedQuery::Unknown(error.to_string()),
+    };
+    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    match (body["status"].as_str(), body["errorType"].as_str()) {
+        (Some("success"), _) => ParsedQuery::Sound,
+        (Some("error"), Some("bad_data")) => {
+            ParsedQuery::Malformed(body["error"].as_str().unwrap_or("no reason is given").to_owned())
+        }
+        (_, _) => ParsedQuery::Unknown(format!("the server answered with status {}", answer.status)),
     }
 }
 
@@ -129,6 +159,23 @@ mod tests {
         let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
         assert!(of(matrix).unwrap_err().contains("matrix"));
         assert!(of("<html>").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn prometheus_parses_a_query_without_its_placeholders() {
+        let Some(Question::Http { url, .. }) = query_question(&prometheus()) else { panic!() };
+        let query = "sum%28rate%28x%7Brevision%3D%22x%22%7D%5B1m%5D%29%29";
+        assert_eq!(url, format!("http://prometheus:9090/api/v1/format_query?query={query}"));
+        let of = |status, body: &str| query_answer(Ok(answer(status, body)));
+        assert_eq!(of(200, r#"{"status":"success","data":"x"}"#), ParsedQuery::Sound);
+        let malformed = r#"{"status":"error","errorType":"bad_data","error":"1:4: parse error"}"#;
+        assert_eq!(of(400, malformed), ParsedQuery::Malformed("1:4: parse error".to_owned()));
+        for (status, body) in
+            [(404, "404 page not found"), (503, r#"{"status":"error","errorType":"unavailable"}"#)]
+        {
+            let unknown = format!("the server answered with status {status}");
+            assert_eq!(of(status, body), ParsedQuery::Unknown(unknown));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::oam::batch_gates::{Hook, Metric, Provider};
 use crate::plan::metric::{Measured, number};
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
-use crate::probe::{Answer, GateValues, Probe};
+use crate::probe::{Answer, GateValues, ParsedQuery, Probe};
 
 /// What a gate answers: one entry a time, and the last for ever.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,11 @@ impl Probe for ScriptedGates {
         let value = self.script.metrics.get(&metric.name).map(|answers| answers.nth(index).clone());
         let value = value.unwrap_or_else(|| Err("it is not in the script".to_owned()));
         async move { value.map(|value| measured(&metric.provider, value)) }.boxed_local()
+    }
+
+    /// A script has no query.
+    fn parse_query<'a>(&'a self, _: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery> {
+        async { ParsedQuery::Sound }.boxed_local()
     }
 }
 

@@ -101,6 +101,29 @@ fn a_doubtful_value_holds_the_run_for_a_user() {
 }
 
 #[test]
+fn a_query_that_cannot_be_parsed_is_refused_before_the_run() {
+    let (address, _) = serve(|path| {
+        let error = "1:17: parse error: unclosed left parenthesis";
+        let malformed = json!({"status": "error", "errorType": "bad_data", "error": error});
+        let is_asked = path == "/api/v1/format_query?query=sum%28rate%28x%5B1m%5D%29";
+        if is_asked { (400, malformed.to_string()) } else { (204, String::new()) }
+    });
+    let env = TestEnv::new();
+    let gates = |address: &str| {
+        let provider = format!("{{prometheus: {{address: '{address}', query: 'sum(rate(x[1m])'}}}}");
+        format!("analysis: [{{name: errors, successCondition: 'result[0] < 1', provider: {provider}}}]")
+    };
+    env.write("app.yaml", gated(1, &gates(&address)));
+    let reason =
+        "the query of metric `errors` cannot be parsed: 1:17: parse error: unclosed left parenthesis";
+    env.run_to("plan app.yaml", 4).says(reason);
+    env.run_to("apply app.yaml", 4).says(reason);
+    env.run_to("status web", 4);
+    env.write("app.yaml", gated(1, &gates("http://127.0.0.1:1")));
+    env.run_ok("plan app.yaml").says("component `web`: the query of metric `errors` is not checked: ");
+}
+
+#[test]
 fn hooks_and_prometheus_are_asked_over_http() {
     let (address, arrived) = serve(|path| {
         let result = json!({"resultType": "vector", "result": [{"metric": {}, "value": [1, "0.25"]}]});
@@ -120,8 +143,9 @@ fn hooks_and_prometheus_are_asked_over_http() {
     let firsts: Vec<&str> = arrived.iter().map(|(head, _)| head.lines().next().unwrap()).collect();
     let query = "GET /api/v1/query?query=rate%28x%7Br%3D%22web%2Dv1%22%7D%5B1m%5D%29 HTTP/1.1";
     let call = "POST /check?a=b HTTP/1.1";
-    assert_eq!(firsts, [call, query, call, query]);
-    let (head, body) = &arrived[0];
+    let parse = "GET /api/v1/format_query?query=rate%28x%7Br%3D%22x%22%7D%5B1m%5D%29 HTTP/1.1";
+    assert_eq!(firsts, [parse, call, query, call, query]);
+    let (head, body) = &arrived[1];
     assert!(head.to_lowercase().contains("\r\nidempotency-key: shop/web/"), "{head}");
     let body: Value = serde_json::from_str(body).unwrap();
     let wanted = json!({"name": "web", "namespace": "default", "phase": "batchInitializing", "metadata": {"team": "tea"}});
