@@ -21,7 +21,10 @@ use crate::verdict::{Failure, fail};
 
 /// A removal asks for the Lease and for the record before each object, and removes nothing without an answer.
 pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
-    if !matches!(played.command, Command::DeleteComponent(_) | Command::DeleteApplication) {
+    if !matches!(
+        played.command,
+        Command::DeleteComponent(_) | Command::DeleteApplication | Command::DeleteOther
+    ) {
         return Ok(());
     }
     let mut since = Vec::new();

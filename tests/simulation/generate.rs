@@ -265,7 +265,7 @@ fn labelled(rng: &mut Rng, manifest: Vec<Component>) -> Vec<Component> {
 fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
     let part = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
     let (component, version) = (parts[part].name.to_owned(), parts[part].version);
-    match rng.below(20) {
+    match rng.below(22) {
         0..8 => apply(rng, parts),
         8 => {
             let keeps = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
@@ -292,7 +292,9 @@ fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
             0 => Command::DeleteApplication,
             _ => Command::DeleteComponent(component),
         },
-        _ => Command::Status,
+        19 => Command::Status,
+        20 => Command::ApplyOther(vec![wanted(rng, &mut parts[part], Purpose::Any).independent()]),
+        _ => Command::DeleteOther,
     }
 }
 

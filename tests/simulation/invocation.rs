@@ -11,8 +11,8 @@ use rollout::ops::{
     scale, status, undo,
 };
 
-use crate::script::Command;
-use crate::support::manifest::{Component, NAMESPACE, request_for};
+use crate::script::{Command, OTHER};
+use crate::support::manifest::{Component, NAMESPACE, request_for, request_for_application};
 use crate::support::process::components;
 
 const APPLICATION: &str = "shop";
@@ -50,8 +50,12 @@ impl Command {
             Self::Scale { component, replicas } => {
                 scale::scale(context, &selector(component), *replicas, &half_and_half()).await
             }
-            Self::DeleteComponent(component) => remove(context, Some(component)).await,
-            Self::DeleteApplication => remove(context, None).await,
+            Self::DeleteComponent(component) => remove(context, component).await,
+            Self::DeleteApplication => remove(context, APPLICATION).await,
+            Self::ApplyOther(manifest) => {
+                Ok(apply::apply(context, &[request_for_application(OTHER, manifest)]).await)
+            }
+            Self::DeleteOther => remove(context, OTHER).await,
             Self::Status => status::statuses(context, NAMESPACE).await.map(|_| Vec::new()),
         }
     }
@@ -80,8 +84,8 @@ async fn apply_and_prune(
     Ok(outcomes)
 }
 
-async fn remove(context: &Context, component: Option<&str>) -> Result<Vec<ApplicationOutcome>, Failure> {
-    let scope = delete::find_scope(context, NAMESPACE, component.unwrap_or(APPLICATION)).await?;
+async fn remove(context: &Context, name: &str) -> Result<Vec<ApplicationOutcome>, Failure> {
+    let scope = delete::find_scope(context, NAMESPACE, name).await?;
     let scopes: [Scope; 1] = [scope];
     for inventory in &delete::take_inventories(context, &scopes).await? {
         if let Removed::Overtaken(failure) = delete::delete(context, inventory, Extent::Scope, |_| {}).await?

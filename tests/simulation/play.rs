@@ -20,7 +20,7 @@ use crate::script::{Command, Disturbance, Invocation, Pace, Script};
 use crate::support::fault::Tap;
 use crate::support::process::{Process, Run};
 use crate::support::random::Rng;
-use crate::support::rules::{self, Circumstances};
+use crate::support::rules::{self, Circumstances, world};
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::in_paused_time;
 use crate::support::{pod_rules, preconditions};
@@ -124,6 +124,9 @@ impl Simulation<'_> {
     /// The last manifest is rolled out, is then as it says, and goes without a trace.
     async fn conclude(&self, script: &Script, environment: &Environment<'_>) -> Result<(), Failure> {
         let last = Command::Apply { manifest: script.last.clone(), prune: true, undo_on_failure: false };
+        // Its components may have the names of those that are to come.
+        self.run_calm("last", "other", &Command::DeleteOther).await;
+        self.cluster.settle().await;
         // What somebody has paused stays so.
         for component in &script.last {
             if self.cluster.record(&component.name).is_some_and(|record| record["run"]["paused"].is_object())
@@ -167,7 +170,8 @@ impl Simulation<'_> {
         if let Command::Apply { undo_on_failure: true, .. } = command {
             process.limits.on_failure = OnFailure::Undo;
         }
-        let agent = format!("{}{identity}/{name} {}", rules::PROCESS, command.word());
+        let of = if matches!(command, Command::ApplyOther(_)) { world::OF_OTHER } else { "" };
+        let agent = format!("{}{of}{identity}/{name} {}", rules::PROCESS, command.word());
         let (client, connection) = self.connected(&agent, Some(invocation), process.tap.clone());
         let work = async |context: &Context| command.perform(context).await;
         let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;

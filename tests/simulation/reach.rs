@@ -8,12 +8,14 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 61] = [
+const ALL: [&str; 63] = [
     "abort",
     "apply",
     "apply --on-failure undo",
     "apply --prune",
+    "apply another application",
     "delete a component",
+    "delete another application",
     "delete the application",
     "pause",
     "promote",
@@ -139,6 +141,8 @@ fn of_command(command: &Command) -> &'static str {
         Command::Scale { .. } => "scale",
         Command::DeleteComponent(_) => "delete a component",
         Command::DeleteApplication => "delete the application",
+        Command::ApplyOther(_) => "apply another application",
+        Command::DeleteOther => "delete another application",
         Command::Status => "status",
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::support::manifest::{Component, application};
 
+/// The name of the other application.
+pub(crate) const OTHER: &str = "store";
+
 /// Everything that happens.
 #[derive(Clone)]
 pub(crate) struct Script {
@@ -42,15 +45,32 @@ pub(crate) struct Invocation {
 /// A command with its flags.
 #[derive(Clone)]
 pub(crate) enum Command {
-    Apply { manifest: Vec<Component>, prune: bool, undo_on_failure: bool },
-    Undo { component: String, to_revision: Option<String>, now: bool },
+    Apply {
+        manifest: Vec<Component>,
+        prune: bool,
+        undo_on_failure: bool,
+    },
+    Undo {
+        component: String,
+        to_revision: Option<String>,
+        now: bool,
+    },
     Abort(String),
-    Promote { component: String, full: bool },
+    Promote {
+        component: String,
+        full: bool,
+    },
     Pause(String),
     Resume(String),
-    Scale { component: String, replicas: u32 },
+    Scale {
+        component: String,
+        replicas: u32,
+    },
     DeleteComponent(String),
     DeleteApplication,
+    /// Another application that has components of the same names.
+    ApplyOther(Vec<Component>),
+    DeleteOther,
     Status,
 }
 
@@ -244,7 +264,8 @@ impl Command {
             Self::Pause(_) => "pause",
             Self::Resume(_) => "resume",
             Self::Scale { .. } => "scale",
-            Self::DeleteComponent(_) | Self::DeleteApplication => "delete",
+            Self::ApplyOther(_) => "apply",
+            Self::DeleteComponent(_) | Self::DeleteApplication | Self::DeleteOther => "delete",
             Self::Status => "status",
         }
     }
@@ -262,6 +283,8 @@ impl Command {
             | Self::Scale { .. }
             | Self::DeleteComponent(_)
             | Self::DeleteApplication
+            | Self::ApplyOther(_)
+            | Self::DeleteOther
             | Self::Status => None,
         }
     }
@@ -279,6 +302,8 @@ impl Command {
             | Self::Scale { .. }
             | Self::DeleteComponent(_)
             | Self::DeleteApplication
+            | Self::ApplyOther(_)
+            | Self::DeleteOther
             | Self::Status => false,
         }
     }
@@ -311,6 +336,10 @@ impl fmt::Display for Command {
             }
             Self::DeleteComponent(component) => write!(f, "rollout delete {component} --yes"),
             Self::DeleteApplication => f.write_str("rollout delete shop --yes"),
+            Self::ApplyOther(manifest) => {
+                write!(f, "rollout apply - <<'EOF'\n{}EOF", application(OTHER, manifest))
+            }
+            Self::DeleteOther => write!(f, "rollout delete {OTHER} --yes"),
             Self::Status => f.write_str("rollout status"),
         }
     }

@@ -84,7 +84,7 @@ fn forget(script: &mut Script, component: &str) {
     script.last.iter_mut().for_each(|one| one.forget_dependency(component));
     for user in &mut script.users {
         user.invocations.retain_mut(|invocation| match &mut invocation.command {
-            Command::Apply { manifest, .. } => {
+            Command::Apply { manifest, .. } | Command::ApplyOther(manifest) => {
                 manifest.retain(|one| is_other(&one.name));
                 manifest.iter_mut().for_each(|one| one.forget_dependency(component));
                 !manifest.is_empty()
@@ -96,7 +96,7 @@ fn forget(script: &mut Script, component: &str) {
             | Command::Pause(component)
             | Command::Resume(component)
             | Command::DeleteComponent(component) => is_other(component),
-            Command::DeleteApplication | Command::Status => true,
+            Command::DeleteApplication | Command::DeleteOther | Command::Status => true,
         });
     }
     script.environment.retain(|disturbance| match &disturbance.event {

@@ -126,6 +126,12 @@ impl Component {
         self
     }
 
+    /// Without a dependency.
+    pub(crate) fn independent(mut self) -> Self {
+        self.depends_on = None;
+        self
+    }
+
     /// Without the dependency on a component, if it has it.
     pub(crate) fn forget_dependency(&mut self, name: &str) {
         self.depends_on.take_if(|on| on == name);
@@ -401,6 +407,11 @@ pub(crate) fn shop(revision: &str, image: &str) -> String {
 /// What a manifest of the application `shop` with these components asks for.
 pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
     request_of(&application("shop", components))
+}
+
+/// What a manifest of another application with these components asks for.
+pub(crate) fn request_for_application(name: &str, components: &[Component]) -> RolloutRequest {
+    request_of(&application(name, components))
 }
 
 /// The same with components as they are written in the list.

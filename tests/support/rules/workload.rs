@@ -58,7 +58,19 @@ impl Judge {
         if !is_effect(change) {
             return Ok(());
         }
+        // A removal stamps nothing, and takes what a run that died has not stamped.
+        let removal = memory.claim.as_ref().filter(|claim| claim.removes && change.after.is_none());
+        if let (Some(claim), Author::Process(by)) = (removal, author) {
+            return match by == claim.by {
+                true => Ok(()),
+                false => Err(("single writer", format!("`{by}` acts under the claim of `{}`", claim.by))),
+            };
+        }
         let acting = after.or(before).unwrap_or(0);
+        // A creation by an apply has no version to name (ARCHITECTURE.md, *Fencing*).
+        if acting < memory.acted && change.before.is_none() {
+            return Ok(());
+        }
         if acting < memory.acted {
             let acted = memory.acted;
             return Err(("single writer", format!("epoch {acting} acted after {acted}")));

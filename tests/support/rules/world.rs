@@ -173,6 +173,9 @@ pub(crate) fn record(config_map: &Value) -> Option<Record> {
     serde_json::from_str(config_map["data"]["record"].as_str()?).ok()
 }
 
+/// What a process adds to its name that applies the other application, `store`.
+pub(crate) const OF_OTHER: &str = "store:";
+
 /// The kinds that a process writes only where they carry the application's name.
 const LABELLED: [&str; 11] = [
     "daemonsets",
@@ -200,9 +203,14 @@ pub(crate) fn check_ownership(change: &Change) -> Result<(), Broken> {
     if !LABELLED.contains(&change.kind.as_str()) {
         return broken("an object of a controller's was touched");
     }
-    let name = |object: &Value| object["metadata"]["labels"]["app.oam.dev/name"].clone();
-    match change.before.as_deref().or(change.after.as_deref()).map(name) {
-        Some(name) if name == "shop" => Ok(()),
-        _ => broken("an object without the application's name was touched"),
-    }
+    let object = change.before.as_deref().or(change.after.as_deref());
+    let name = object.and_then(|object| object["metadata"]["labels"]["app.oam.dev/name"].as_str());
+    // Only a manifest says which application it is; other commands act on components of either.
+    let agent = change.user_agent.as_deref().unwrap_or_default();
+    let is_right = match agent.contains(OF_OTHER) {
+        true => name == Some("store"),
+        false if agent.ends_with(" apply") || agent.ends_with(" prune") => name == Some("shop"),
+        false => name == Some("shop") || name == Some("store"),
+    };
+    if is_right { Ok(()) } else { broken("an object without the application's name was touched") }
 }
