@@ -38,7 +38,9 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
 #[must_use]
 pub fn query_question(provider: &Provider) -> Option<Question> {
     let Provider::Prometheus { address, query, headers } = provider else { return None };
-    let values = PLACEHOLDERS.iter().map(|name| (*name, "x".to_owned())).collect();
+    // The batch is a number, and may be one of the query's.
+    let value = |name: &str| if name == "batch" { "1" } else { "x" };
+    let values = PLACEHOLDERS.iter().map(|name| (*name, value(name).to_owned())).collect();
     let query = fill_in(query, &values);
     let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
     let address = fill_in(address, &values);
