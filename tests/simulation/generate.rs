@@ -322,7 +322,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     // Content goes with the version, since a revision never changes.
     if part.has_gateway {
         // But for what is outside of the pods.
-        wanted = wanted.behind_host(*rng.pick(&HOSTS));
+        wanted = wanted.behind_host(rng.pick::<&'static str>(&HOSTS));
     } else if part.kind == "webservice" {
         wanted = match target % 4 {
             0 => wanted,
@@ -330,7 +330,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
             _ => wanted.exposing(80),
         };
         if target % 4 != 0 && rng.one_in(3) {
-            wanted = wanted.expose_type(*rng.pick(&EXPOSE_TYPES));
+            wanted = wanted.expose_type(rng.pick::<&'static str>(&EXPOSE_TYPES));
         }
     }
     // Those that are applied as a whole take numbers of the same row.

@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 20] = [
+const PLANTED: [Planted; 21] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -176,6 +176,16 @@ const PLANTED: [Planted; 20] = [
             history.seconds += 60;
             history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
             history.scale("apply", "web-v2", 2);
+        },
+    },
+    Planted {
+        name: "an_apply_ends_a_pause",
+        rule: "pause",
+        history: |history| {
+            history.claim("apply", 1, &upgrade(2));
+            let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
+            history.amend("pause", |record| record["run"]["paused"] = pause);
+            history.claim("apply", 2, &upgrade(3));
         },
     },
     Planted {

@@ -29,6 +29,13 @@ impl Judge {
             self.components.insert(component.to_owned(), memory);
             return Ok(());
         };
+        // What the next pipeline applies is held as well; only a command about the run ends its pause.
+        if let (Some(before), Some(after)) = (&before, &after)
+            && (before.run.paused.is_some() && after.run.paused.is_none())
+            && (!by.is_empty() && runs(by, &["apply", "prune"]))
+        {
+            return Err(("pause", format!("`{by}` ends the pause of `{component}`")));
+        }
         match (before, after) {
             (Some(_), None) if runs(by, &["delete", "prune"]) => {
                 self.components.remove(component);
