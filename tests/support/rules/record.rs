@@ -32,6 +32,8 @@ impl Judge {
         // What the next pipeline applies is held as well; only a command about the run ends its pause.
         if let (Some(before), Some(after)) = (&before, &after)
             && (before.run.paused.is_some() && after.run.paused.is_none())
+            // A removal starts no run.
+            && after.run.outcome == Outcome::Running
             && (!by.is_empty() && runs(by, &["apply", "prune"]))
         {
             return Err(("pause", format!("`{by}` ends the pause of `{component}`")));

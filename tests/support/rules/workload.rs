@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use rollout::plan::run::Mode;
 use rollout::sandbox::Change;
+use rollout::sandbox::fault::Verb;
 
 use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
@@ -68,7 +69,7 @@ impl Judge {
         }
         let acting = after.or(before).unwrap_or(0);
         // A creation by an apply has no version to name (ARCHITECTURE.md, *Fencing*).
-        if acting < memory.acted && change.before.is_none() {
+        if acting < memory.acted && change.before.is_none() && change.verb == Verb::Patch {
             return Ok(());
         }
         if acting < memory.acted {
