@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::record_store;
-use crate::driver::checks::run_state::check_bound;
+use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::leftovers::objects_of_batches;
@@ -82,6 +82,8 @@ async fn prepared(
         return Ok(None);
     };
     check_bound(Some(epoch), Some(&stored.record), component)?;
+    // A process that was stopped may find its deadline passed and its run paused.
+    refuse_paused(&stored.record)?;
     let is_first = match stored.record.run.spec.mode {
         Mode::Release => true,
         Mode::Apply => stored.record.succeeded_revisions().is_empty(),
@@ -143,7 +145,7 @@ async fn prepared(
         purpose: resolved.purpose,
         bound_to: Some(epoch),
         promoted_gate: None,
-        respects_a_pause: false,
+        respects_a_pause: true,
         ..failed.clone()
     }))
 }
