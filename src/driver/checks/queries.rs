@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// The first query that its provider refuses.
 pub async fn check_queries(context: &Context, prepared: &PreparedComponent) -> Result<Vec<String>, Failure> {
     let metrics = prepared.desired.gates.all_metrics();
-    let parsed = join_all(metrics.map(async |metric| (metric, parse_query(context, metric).await))).await;
+    let parsed = join_all(metrics.map(async |metric| (metric, check_query(context, metric).await))).await;
     let mut unknown = Vec::new();
     for (metric, parsed) in parsed {
         let (component, name) = (&prepared.component, &metric.name);
@@ -38,7 +38,7 @@ pub async fn check_queries(context: &Context, prepared: &PreparedComponent) -> R
     Ok(unknown)
 }
 
-async fn parse_query(context: &Context, metric: &Metric) -> ParsedQuery {
+async fn check_query(context: &Context, metric: &Metric) -> ParsedQuery {
     let (Some(probe), Provider::Prometheus { .. }) = (&context.probe, &metric.provider) else {
         return ParsedQuery::Sound;
     };
