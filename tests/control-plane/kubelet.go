@@ -141,7 +141,7 @@ func (k *kubelet) sync(ctx context.Context, name cache.ObjectName) error {
 	}
 	now := time.Now()
 	life := k.lives.note(pod, now)
-	o := foresee(k.rule(pod), life.since, now)
+	o := foresee(k.rule(pod), life.since, now).ending(pod.Spec.RestartPolicy)
 	o.before = life.restarts
 	if !o.next.IsZero() {
 		k.queue.AddAfter(name, time.Until(o.next))
@@ -229,7 +229,7 @@ func (k *kubelet) tell(pod *v1.Pod, o outlook) {
 		restarting(failingInit(pod))
 	case probeFailing:
 		warn("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
-	case awaited, passing:
+	case awaited, passing, completed, broken, neverBegun:
 	}
 }
 

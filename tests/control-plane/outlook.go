@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"k8s.io/api/core/v1"
+)
 
 // stage is where a bound pod should be.
 type stage int
@@ -23,6 +27,12 @@ const (
 	crashing
 	// One of its init containers is.
 	initCrashing
+	// Its containers did their work, and are not restarted.
+	completed
+	// One of them failed, and is not restarted.
+	broken
+	// One of its init containers did, so the others never began.
+	neverBegun
 )
 
 // outlook follows from a pod's rule and its age alone, so a kubelet that was away needs to remember nothing.
@@ -94,6 +104,25 @@ func foreseeCrashes(stage stage, born, now time.Time) outlook {
 	}
 	o.next = o.ended.Add(o.wait)
 	return o
+}
+
+// ending is the same for a pod whose containers are not always restarted: they end when others would become ready.
+func (o outlook) ending(policy v1.RestartPolicy) outlook {
+	switch {
+	case o.stage == passing && (policy == v1.RestartPolicyNever || policy == v1.RestartPolicyOnFailure):
+		return outlook{stage: completed}
+	case o.stage == crashing && policy == v1.RestartPolicyNever:
+		return outlook{stage: broken, killed: o.killed}
+	case o.stage == initCrashing && policy == v1.RestartPolicyNever:
+		return outlook{stage: neverBegun}
+	default:
+		return o
+	}
+}
+
+// isOver says whether nothing happens to the pod any more.
+func (s stage) isOver() bool {
+	return s == completed || s == broken || s == neverBegun
 }
 
 // isBlocked says whether containers cannot be made.

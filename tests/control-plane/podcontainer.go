@@ -23,7 +23,7 @@ func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Ti
 		status.LastTerminationState = ended(before, now)
 	}
 	switch o.stage {
-	case unplaced, mountFailing, initCrashing:
+	case unplaced, mountFailing, initCrashing, neverBegun:
 		reason := "ContainerCreating"
 		if len(pod.Spec.InitContainers) > 0 {
 			reason = "PodInitializing"
@@ -51,8 +51,29 @@ func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Ti
 		}
 		identify(&status, pod, status.RestartCount)
 		status.State.Running = &v1.ContainerStateRunning{StartedAt: since}
+	case completed, broken:
+		status.RestartCount = before.RestartCount
+		identify(&status, pod, status.RestartCount)
+		began := metav1.NewTime(now)
+		if before.State.Running != nil {
+			began = before.State.Running.StartedAt
+		}
+		end := metav1.NewTime(now)
+		status.State.Terminated = ending(o, began, end, status.ContainerID)
 	}
 	return status
+}
+
+// ending is how a container ended by itself.
+func ending(o outlook, began, end metav1.Time, id string) *v1.ContainerStateTerminated {
+	how := &v1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", StartedAt: began, FinishedAt: end, ContainerID: id}
+	switch {
+	case o.stage == completed:
+		how.ExitCode, how.Reason = 0, "Completed"
+	case o.killed:
+		how.ExitCode, how.Reason = 137, "OOMKilled"
+	}
+	return how
 }
 
 // blocked is why a container cannot be made.
@@ -76,17 +97,7 @@ func crashed(status *v1.ContainerStatus, pod *v1.Pod, o outlook) {
 	status.State = waiting("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
 		o.wait, status.Name, pod.Name, pod.Namespace, pod.UID))
 	at := metav1.NewTime(o.ended.Truncate(time.Second))
-	ending := v1.ContainerStateTerminated{
-		ExitCode:    1,
-		Reason:      "Error",
-		StartedAt:   at,
-		FinishedAt:  at,
-		ContainerID: status.ContainerID,
-	}
-	if o.killed {
-		ending.ExitCode, ending.Reason = 137, "OOMKilled"
-	}
-	status.LastTerminationState.Terminated = &ending
+	status.LastTerminationState.Terminated = ending(o, at, at, status.ContainerID)
 }
 
 func waiting(reason, message string) v1.ContainerState {

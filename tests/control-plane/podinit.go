@@ -12,11 +12,17 @@ import (
 func initStatuses(pod *v1.Pod, o outlook, now time.Time) (statuses []v1.ContainerStatus, incomplete []string) {
 	toCome := o.stage == mountFailing
 	for _, container := range pod.Spec.InitContainers {
-		isFailing := o.stage == initCrashing && container.Name == failingInit(pod)
+		isFailing := (o.stage == initCrashing || o.stage == neverBegun) && container.Name == failingInit(pod)
 		switch {
 		case toCome:
 			status := v1.ContainerStatus{Name: container.Name, Image: container.Image}
 			status.State = waiting("PodInitializing", "")
+			statuses = append(statuses, status)
+		case isFailing && o.stage == neverBegun:
+			status := v1.ContainerStatus{Name: container.Name, Image: container.Image}
+			identify(&status, pod, 0)
+			at := metav1.NewTime(now)
+			status.State.Terminated = ending(o, at, at, status.ContainerID)
 			statuses = append(statuses, status)
 		case isFailing:
 			status := v1.ContainerStatus{Name: container.Name, Image: container.Image, RestartCount: o.restarts}

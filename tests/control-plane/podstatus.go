@@ -26,12 +26,7 @@ func unplacedStatus(pod *v1.Pod, now time.Time) v1.PodStatus {
 func boundStatus(pod *v1.Pod, o outlook, now time.Time) v1.PodStatus {
 	status := *pod.Status.DeepCopy()
 	status.ObservedGeneration = pod.Generation
-	hasBegun := o.stage != mountFailing && o.stage != initCrashing
-	status.Phase = v1.PodRunning
-	if !hasBegun || o.stage.isBlocked() && pod.Status.Phase != v1.PodRunning {
-		// A pod that ran does not go back: its containers count as stopped.
-		status.Phase = v1.PodPending
-	}
+	status.Phase = phase(pod, o.stage)
 	status.HostIP, status.HostIPs = hostIP, []v1.HostIP{{IP: hostIP}}
 	if o.stage != mountFailing {
 		address := podAddress(pod)
@@ -61,14 +56,25 @@ func boundStatus(pod *v1.Pod, o outlook, now time.Time) v1.PodStatus {
 	set := func(kind v1.PodConditionType, state v1.ConditionStatus, reason, message string) {
 		setCondition(&status, pod, now, kind, state, reason, message)
 	}
-	set(v1.PodReadyToStartContainers, truth(o.stage != mountFailing), "", "")
-	if len(incomplete) > 0 {
+	set(v1.PodReadyToStartContainers, truth(o.stage != mountFailing && !o.stage.isOver()), "", "")
+	if o.stage == completed {
+		set(v1.PodInitialized, v1.ConditionTrue, "PodCompleted", "")
+	} else if len(incomplete) > 0 {
 		message := fmt.Sprintf("containers with incomplete status: [%s]", strings.Join(incomplete, " "))
 		set(v1.PodInitialized, v1.ConditionFalse, "ContainersNotInitialized", message)
 	} else {
 		set(v1.PodInitialized, v1.ConditionTrue, "", "")
 	}
 	set(v1.PodScheduled, v1.ConditionTrue, "", "")
+	if o.stage.isOver() {
+		reason := "PodCompleted"
+		if o.stage != completed {
+			reason = "PodFailed"
+		}
+		set(v1.PodReady, v1.ConditionFalse, reason, "")
+		set(v1.ContainersReady, v1.ConditionFalse, reason, "")
+		return status
+	}
 	if len(unready) > 0 {
 		message := fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
 		set(v1.PodReady, v1.ConditionFalse, "ContainersNotReady", message)
@@ -82,6 +88,22 @@ func boundStatus(pod *v1.Pod, o outlook, now time.Time) v1.PodStatus {
 		set(v1.PodReady, v1.ConditionTrue, "", "")
 	}
 	return status
+}
+
+func phase(pod *v1.Pod, at stage) v1.PodPhase {
+	switch {
+	case at == completed:
+		return v1.PodSucceeded
+	case at.isOver():
+		return v1.PodFailed
+	case at == mountFailing, at == initCrashing:
+		return v1.PodPending
+	case at.isBlocked() && pod.Status.Phase != v1.PodRunning:
+		// A pod that ran does not go back: its containers count as stopped.
+		return v1.PodPending
+	default:
+		return v1.PodRunning
+	}
 }
 
 func truth(isSo bool) v1.ConditionStatus {

@@ -105,3 +105,48 @@ func TestLogsAreOfContainersThatStarted(t *testing.T) {
 		}
 	}
 }
+
+func TestContainersThatAreNotRestartedEnd(t *testing.T) {
+	born := time.Unix(0, 0)
+	for _, c := range []struct {
+		fail   failing
+		policy v1.RestartPolicy
+		phase  v1.PodPhase
+		code   int32
+	}{
+		{"", v1.RestartPolicyNever, v1.PodSucceeded, 0},
+		{"", v1.RestartPolicyOnFailure, v1.PodSucceeded, 0},
+		{crashLoopBackOff, v1.RestartPolicyNever, v1.PodFailed, 1},
+		{oomKilled, v1.RestartPolicyNever, v1.PodFailed, 137},
+	} {
+		now := born.Add(30 * time.Second)
+		o := foresee(rule{Fail: c.fail}, born, now).ending(c.policy)
+		status := boundStatus(richPod(), o, now)
+		if status.Phase != c.phase || !o.next.IsZero() {
+			t.Errorf("%+v: %s", c, status.Phase)
+		}
+		if ended := status.ContainerStatuses[0].State.Terminated; ended == nil || ended.ExitCode != c.code {
+			t.Errorf("%+v: %+v", c, ended)
+		}
+		if conditionOf(status, v1.PodReady).Status != v1.ConditionFalse {
+			t.Errorf("%+v: the pod is ready", c)
+		}
+	}
+	now := born.Add(30 * time.Second)
+	o := foresee(rule{Fail: initCrashLoopBackOff}, born, now).ending(v1.RestartPolicyNever)
+	status := boundStatus(richPod(), o, now)
+	if setup := status.InitContainerStatuses[1].State.Terminated; setup == nil || setup.ExitCode != 1 {
+		t.Errorf("%+v", setup)
+	}
+	if status.Phase != v1.PodFailed || status.ContainerStatuses[0].State.Waiting == nil {
+		t.Errorf("%+v", status)
+	}
+	for _, restarted := range []struct {
+		fail   failing
+		policy v1.RestartPolicy
+	}{{"", v1.RestartPolicyAlways}, {crashLoopBackOff, v1.RestartPolicyOnFailure}, {neverReady, v1.RestartPolicyNever}} {
+		if o := foresee(rule{Fail: restarted.fail}, born, now); o.ending(restarted.policy) != o {
+			t.Errorf("%+v ended", restarted)
+		}
+	}
+}

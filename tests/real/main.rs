@@ -49,7 +49,6 @@ use libtest_mimic::{Arguments, Trial};
 use build::Cluster;
 use control_plane::{ControlPlane, Need};
 use real_env::RealEnv;
-use support::scenario::Scenario;
 use support::scenarios;
 
 /// A test with a namespace of its own.
@@ -241,9 +240,7 @@ fn main() -> ExitCode {
             traces::compare(name, story, plane);
         });
     }
-    // The kubelet of the tests lets containers run for ever, so no Job succeeds there.
-    let has_no_jobs = |scenario: &Scenario| scenario.name != "smoke_tested";
-    for scenario in scenarios::of_deployments().into_iter().filter(has_no_jobs) {
+    for scenario in scenarios::of_deployments() {
         let name = format!("engine_{}", scenario.name);
         all.add(&name, PODS, &engine, move |plane| engine::play(plane, &scenario));
     }

@@ -18,13 +18,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// The kinds that are followed.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("", "ConfigMap"),
     ("", "Pod"),
     ("", "Service"),
     ("apps", "ControllerRevision"),
     ("apps", "Deployment"),
     ("apps", "ReplicaSet"),
+    ("batch", "Job"),
     ("coordination.k8s.io", "Lease"),
 ];
 
@@ -199,6 +200,8 @@ fn name(object: &Value) -> String {
 fn actor(kind: &str, before: Option<&Value>, after: Option<&Value>) -> Actor {
     match (kind, before, after) {
         ("pods" | "replicasets", _, _) => Actor::Controller,
+        // Nobody else changes a Job that is there.
+        ("jobs", Some(_), Some(_)) => Actor::Controller,
         ("deployments", Some(before), Some(after)) if of_clients(before) == of_clients(after) => {
             Actor::Controller
         }

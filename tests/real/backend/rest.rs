@@ -37,6 +37,9 @@ impl Rest {
         if !pod["metadata"]["deletionTimestamp"].is_null() {
             return Some("is going".to_owned());
         }
+        if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
+            return None;
+        }
         let rules = self.rules.borrow();
         let image = pod["spec"]["containers"][0]["image"].as_str().unwrap();
         let facts = PodFacts { image, labels: None, start: jiff::Timestamp::UNIX_EPOCH };
