@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::workload_cache::is_older;
-use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 
 /// The objects of some components.
@@ -57,12 +56,12 @@ impl ObjectCache {
         }
     }
 
-    /// Takes a complete list of some objects that was asked for after `mark`.
+    /// Takes a complete list that was asked for after `mark`; `lists` says which objects are in it if they exist.
     pub(in crate::cluster) fn replace(
         &self,
         listed: &[(ObjectRef, &DynamicObject)],
         mark: u64,
-        includes: impl Fn(&ObjectRef) -> bool,
+        lists: impl Fn(&ObjectRef, &DynamicObject) -> bool,
     ) {
         let mut changed = BTreeSet::new();
         for (reference, object) in listed {
@@ -72,10 +71,8 @@ impl ObjectCache {
         }
         let names: BTreeSet<&ObjectRef> = listed.iter().map(|(reference, _)| reference).collect();
         self.state.borrow_mut().objects.retain(|reference, sighting| {
-            // What carries no application is in no list.
-            let is_listable = sighting.object.labels().contains_key(labels::NAME);
             let is_known =
-                !includes(reference) || !is_listable || names.contains(reference) || sighting.seen > mark;
+                !lists(reference, &sighting.object) || names.contains(reference) || sighting.seen > mark;
             if !is_known {
                 changed.insert(reference.clone());
             }

@@ -9,7 +9,8 @@ use futures::StreamExt;
 use futures::future::try_join_all;
 use futures::stream::FuturesUnordered;
 use kube::api::{DynamicObject, ListParams};
-use kube::core::Selector;
+use kube::core::{Selector, SelectorExt};
+use kube::runtime::watcher::Config;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 
@@ -31,6 +32,8 @@ pub struct ObjectScope {
     pub kind: ServedKind,
     /// The namespace; `None` for kinds without namespaces.
     pub namespace: Option<String>,
+    /// The only object to watch, whatever its labels; `None` for all that the selector matches.
+    pub name: Option<String>,
 }
 
 /// Objects, as watches report them.
@@ -70,6 +73,12 @@ impl ObjectWatch {
             wanted: watch::Sender::new(Vec::new()),
             reads: RefCell::default(),
         }
+    }
+
+    /// Whether an object's labels are those of the objects that are watched by their labels.
+    #[must_use]
+    pub fn is_selected(&self, object: &DynamicObject) -> bool {
+        self.selector.matches(object.labels())
     }
 
     /// Has these objects watched as well, as long as [`ObjectWatch::feed`] is polled.
@@ -116,8 +125,11 @@ impl ObjectWatch {
             known += scopes.len();
             running.extend(scopes.into_iter().map(|scope| async move {
                 let api = session.objects(&scope.kind.resource, scope.namespace.as_deref());
-                run_watch(session, &api, &self.selector, &OneScope { scope: &scope, cache: &self.cache })
-                    .await;
+                let config = match &scope.name {
+                    Some(name) => Config::default().fields(&format!("metadata.name={name}")),
+                    None => Config::default().labels_from(&self.selector),
+                };
+                run_watch(session, &api, config, &OneScope { scope: &scope, watch: self }).await;
             }));
             tokio::select! {
                 biased;
@@ -161,7 +173,7 @@ async fn read_objects(
 /// The part of a cache that one watch feeds.
 struct OneScope<'a> {
     scope: &'a ObjectScope,
-    cache: &'a ObjectCache,
+    watch: &'a ObjectWatch,
 }
 
 impl OneScope<'_> {
@@ -175,10 +187,15 @@ impl OneScope<'_> {
         }
     }
 
-    fn includes(&self, reference: &ObjectRef) -> bool {
+    /// Whether a list of the scope has the object, if it exists and is as it was.
+    fn lists(&self, reference: &ObjectRef, object: &DynamicObject) -> bool {
         let resource = &self.scope.kind.resource;
         (&reference.api_version, &reference.kind, &reference.namespace)
             == (&resource.api_version, &resource.kind, &self.scope.namespace)
+            && match &self.scope.name {
+                Some(name) => reference.name == *name,
+                None => self.watch.is_selected(object),
+            }
     }
 }
 
@@ -186,20 +203,20 @@ impl WatchSink for OneScope<'_> {
     type Mark = u64;
 
     fn mark(&self) -> u64 {
-        self.cache.mark()
+        self.watch.cache.mark()
     }
 
     fn replace(&self, objects: &[DynamicObject], mark: u64) {
         let listed: Vec<_> = objects.iter().map(|object| (self.reference(object), object)).collect();
-        self.cache.replace(&listed, mark, |reference| self.includes(reference));
+        self.watch.cache.replace(&listed, mark, |reference, object| self.lists(reference, object));
     }
 
     fn apply(&self, object: &DynamicObject) {
-        self.cache.apply(&self.reference(object), object);
+        self.watch.cache.apply(&self.reference(object), object);
     }
 
     fn remove(&self, uid: &Uid) {
-        self.cache.remove(&uid.0);
+        self.watch.cache.remove(&uid.0);
     }
 
     fn has_synced(&self) -> bool {
@@ -208,6 +225,6 @@ impl WatchSink for OneScope<'_> {
     }
 
     fn fail(&self, error: ClusterError) {
-        self.cache.fail(error);
+        self.watch.cache.fail(error);
     }
 }

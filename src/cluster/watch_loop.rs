@@ -9,8 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::Api;
 use kube::api::DynamicObject;
-use kube::core::Selector;
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher::{self, Config, Event};
 
 use crate::cluster::backoff::Pace;
 use crate::cluster::clock::Moment;
@@ -50,14 +49,14 @@ pub(in crate::cluster) trait WatchSink {
     fn fail(&self, error: ClusterError);
 }
 
-/// Feeds the sink for as long as it is polled.
+/// Feeds the sink for as long as it is polled with what the configuration selects.
 pub(in crate::cluster) async fn run_watch(
     session: &Session,
     api: &Api<DynamicObject>,
-    selector: &Selector,
+    config: Config,
     sink: &impl WatchSink,
 ) {
-    let config = watcher::Config::default().labels_from(selector).timeout(WATCH_SECONDS);
+    let config = config.timeout(WATCH_SECONDS);
     let backoff = session.backoff(PACE);
     let mut outage: Option<Outage> = None;
     loop {

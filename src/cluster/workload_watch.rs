@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use kube::api::{DynamicObject, ListParams};
 use kube::core::Selector;
+use kube::runtime::watcher::Config;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
@@ -28,7 +29,8 @@ pub struct WatchScope {
 /// Feeds the cache for as long as it is polled.
 pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &WorkloadCache) {
     let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
-    run_watch(session, &api, &scope.selector, &OneKind { kind: scope.kind, cache }).await;
+    let config = Config::default().labels_from(&scope.selector);
+    run_watch(session, &api, config, &OneKind { kind: scope.kind, cache }).await;
 }
 
 /// Reads a component's workloads again, by a quorum read. Components that ask at about the same time share one list.

@@ -224,11 +224,7 @@ impl PreparedObjects {
                         Readiness::Unready("does not exist, and is not created".to_owned())
                     }
                     (None, Handling::Apply | Handling::Adopt | Handling::Recreate) => absent(),
-                    // What it waits for is for its owner to say.
-                    (Some(_), Handling::Keep) => Readiness::Ready,
-                    (Some(live), Handling::Apply | Handling::Adopt | Handling::Recreate) => {
-                        object_readiness(live)
-                    }
+                    (Some(live), _) => object_readiness(live),
                 },
                 pods: object_pods(live.as_ref().unwrap_or(&object.body)),
             }
@@ -331,7 +327,8 @@ impl PreparedObject {
     /// Whether it may have to be waited for once it is applied.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        has_readiness_rule(self.reference.group(), &self.reference.kind)
+        let is_to_come = self.handling == Handling::Keep && self.before.is_none();
+        is_to_come || has_readiness_rule(self.reference.group(), &self.reference.kind)
     }
 
     fn lacks_clone_set_size(&self) -> bool {

@@ -157,7 +157,10 @@ impl<'a> StatusWatch<'a> {
                         return None;
                     }
                     let kind = kinds.get(&(one.api_version.clone(), one.kind.clone()))?.clone()?;
-                    Some(ObjectScope { kind, namespace: one.namespace.clone() })
+                    let is_elsewhere =
+                        self.objects.cache.get(one).is_some_and(|known| !self.objects.is_selected(&known));
+                    let name = is_elsewhere.then(|| one.name.clone());
+                    Some(ObjectScope { kind, namespace: one.namespace.clone(), name })
                 };
                 self.objects.watch_scopes(wanted.iter().filter_map(scope));
             }

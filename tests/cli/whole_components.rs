@@ -211,6 +211,25 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     ran.says("`deployment.apps/queue`: does not exist, and is not created");
     assert!(!ran.stderr.contains("pods could not be listed"), "{}", ran.stderr);
 
+    // The Service of another application, which comes later.
+    let env = TestEnv::new();
+    env.write("app.yaml", under_policies(read_only));
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: queue}, spec: {ports: [{port: 80}]}}";
+    let other = format!("{{name: net, type: k8s-objects, properties: {{objects: [{service}]}}}}");
+    env.write("other.yaml", shop(&[&other]).replace("name: shop", "name: other"));
+    let mut waiting = env.start("apply app.yaml --batch-timeout 60s");
+    waiting.until("`service/queue`: does not exist, and is not created");
+    env.run_ok("apply other.yaml");
+    waiting.end_with(0);
+
+    let env = TestEnv::new();
+    env.pods(pod_rules::failing("*", "NeverReady"));
+    env.write("app.yaml", under_policies(&read_only.replace("Service", "Pod")));
+    env.run_to("apply app.yaml --batch-timeout 2s", 3);
+    env.write("app.yaml", under_policies(&read_only.replace("Service", "Deployment")));
+    // Nothing of it is written, and its pods are not ready all the same.
+    env.run_to("apply app.yaml --batch-timeout 2s", 3).says("`deployment.apps/queue`: 0 of 1 ready");
+
     let env = TestEnv::new();
     let once = "{name: once, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [queue]}, \
          strategy: {path: [spec.replicas]}}]}}";

@@ -60,7 +60,7 @@ const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 65] = [
+const TESTS: [(&str, &[Need], TestFn); 66] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -135,6 +135,7 @@ const TESTS: [(&str, &[Need], TestFn); 65] = [
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
     ("the_pods_of_a_job_take_their_shares", PODS, sharded_job::pods_take_their_shares),
     ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
+    ("what_is_read_is_waited_for", PODS_AND_AUDIT, whole_components::what_is_read_is_waited_for),
     ("a_workflow_is_held_until_it_is_promoted", PODS_AND_AUDIT, whole_components::workflow),
     (
         "whole_components_drop_what_batches_had",

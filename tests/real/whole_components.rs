@@ -113,6 +113,29 @@ pub(crate) fn workflow(env: &RealEnv) {
     assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
 }
 
+/// Objects that the application only reads: they lack its labels, and become ready without it.
+pub(crate) fn what_is_read_is_waited_for(env: &RealEnv) {
+    env.script("- {image: '*', fail: NeverReady}\n");
+    let read = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cache}}, {apiVersion: v1, kind: ConfigMap, metadata: \
+                {name: settings}}";
+    let file = shop(
+        env,
+        &format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: reader}}\nspec:\n  components:\n    \
+             - {{name: read, type: k8s-objects, properties: {{objects: [{read}]}}}}\n  policies:\n    - {{name: read, type: \
+             read-only, properties: {{rules: [{{selector: {{componentNames: [read]}}}}]}}}}\n"
+        ),
+    );
+    let mut waiting = env.start(&["apply", &file, "--batch-timeout", "60s"]);
+    waiting.until("does not exist, and is not created");
+    env.kubectl(&["create", "deployment", "cache", "--image=cache:1"]);
+    env.kubectl(&["create", "configmap", "settings"]);
+    waiting.until("0 of 1 ready");
+    env.script("- {image: '*', readyAfter: 100ms}\n");
+    waiting.end_with(0);
+    assert_eq!(env.kubectl(&["get", "deployment", "cache", "-o", "jsonpath={.metadata.generation}"]), "1");
+}
+
 /// The trait is lost with fields of its last revision, which must not stay.
 pub(crate) fn batches_become_whole(env: &RealEnv) {
     let apply = |kind: &str, properties: &str, traits: &str| {

@@ -176,7 +176,11 @@ impl ComponentRun<'_> {
     fn watch_kinds(&self, objects: &PreparedObjects) {
         let awaited = objects.objects.iter().filter(|object| object.is_awaited());
         let scopes = awaited.filter_map(|object| {
-            Some(ObjectScope { kind: object.kind.clone()?, namespace: object.reference.namespace.clone() })
+            let is_selected = |before| self.watch.objects.is_selected(before);
+            let is_elsewhere =
+                object.handling == Handling::Keep && !object.before.as_ref().is_some_and(is_selected);
+            let ObjectRef { namespace, name, .. } = object.reference.clone();
+            Some(ObjectScope { kind: object.kind.clone()?, namespace, name: is_elsewhere.then_some(name) })
         });
         self.watch.objects.watch_scopes(scopes);
     }
