@@ -118,6 +118,14 @@ pub fn freeze_batches(
     }
 }
 
+/// A run of `change` pods in one batch, where the batches of a component of `size` pods divide another change: it tolerates
+/// what the last of them does.
+#[must_use]
+pub fn single_batch(batches: Option<&[Batch]>, change: u32, size: u32) -> FrozenBatch {
+    let tolerated = batches.and_then(<[Batch]>::last).map(|last| resolve_amount(last.max_unavailable, size));
+    FrozenBatch { size: change, max_unavailable: tolerated.unwrap_or(0) }
+}
+
 fn absolute(batch: Batch, base: u32) -> FrozenBatch {
     FrozenBatch {
         size: resolve_amount(batch.replicas, base),

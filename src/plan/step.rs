@@ -213,7 +213,7 @@ fn new_run(
     };
     spec.batches = match (freeze(&spec, desired), same) {
         // The batches were written for the run that has finished; what is left of it to repair is one batch.
-        (Err(misfit), Some(_)) => batch::freeze_batches(None, change(&spec), &misfit.what)?,
+        (Err(_), Some(_)) => vec![undivided(&spec, desired)],
         (batches, _) => batches?,
     };
     Ok(spec)
@@ -223,8 +223,14 @@ fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSu
     let what = phrase::change(spec.mode, spec.original_size, desired.target_size);
     let change = change(spec);
     // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
-    let batches = if change == 0 && spec.mode != Mode::Upgrade { None } else { desired.batches.as_deref() };
-    batch::freeze_batches(batches, change, &what)
+    if change == 0 && spec.mode != Mode::Upgrade {
+        return Ok(vec![undivided(spec, desired)]);
+    }
+    batch::freeze_batches(desired.batches.as_deref(), change, &what)
+}
+
+fn undivided(spec: &RunSpec, desired: &Desired) -> FrozenBatch {
+    batch::single_batch(desired.batches.as_deref(), change(spec), desired.target_size)
 }
 
 /// How many pods a run moves.

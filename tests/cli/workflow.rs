@@ -310,3 +310,17 @@ fn a_promotion_from_beside_ends_the_wait_at_a_step() {
     promoted.says("job: nothing to do");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1"]);
 }
+
+/// Where only metadata changes behind a step, what the last batch could do without is not waited for.
+#[test]
+fn a_step_keeps_what_the_last_batch_tolerates() {
+    let env = TestEnv::new();
+    env.pods(pod_rules::failing("web:1", "NeverReady"));
+    let web = WEB.replace("{replicas: 1}", "{replicas: 1, maxUnavailable: 2}");
+    env.write("app.yaml", shop(&[&web], &[&apply("web")]));
+    env.run_ok("apply app.yaml");
+    let pause = "{name: pause, type: suspend, properties: {duration: 1s}}";
+    let labelled = shop(&[&web], &[pause, &apply("web")]).replace("shop}", "shop, labels: {team: blue}}");
+    env.write("app.yaml", labelled);
+    env.run_ok("apply app.yaml --batch-timeout 5s").says("waiting for step `pause`");
+}

@@ -4,6 +4,7 @@ use rollout::oam::application::{Amount, Batch};
 use rollout::oam::kind::WorkloadKind;
 use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
+use rollout::plan::run::FrozenBatch;
 use rollout::plan::step::Step;
 
 use crate::in_place_model::Replica;
@@ -96,4 +97,16 @@ fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
         replica.observed.claimed_epoch = None;
         assert_eq!(replica.plan(&request), Step::Nothing);
     }
+}
+
+/// The batches of the manifest divide another change than what others have left to repair.
+#[test]
+fn a_repair_tolerates_what_the_last_batch_does() {
+    let request = Desired { batches: Some(vec![batch(2, 0), batch(3, 1)]), ..desired("v1", 5, &[]) };
+    let mut world = World::default();
+    world.run(&request);
+    world.observed.claimed_epoch = None;
+    world.observed.workloads[0].replicas = 4;
+    let Step::Claim { spec, .. } = world.plan(&request) else { panic!("{:?}", world.plan(&request)) };
+    assert_eq!(spec.batches, [FrozenBatch { size: 1, max_unavailable: 1 }]);
 }
