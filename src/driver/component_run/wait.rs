@@ -62,7 +62,10 @@ impl ComponentRun<'_> {
         loop {
             tokio::select! {
                 biased;
-                valid = lease.await_validity() => return valid.map_err(Failure::from),
+                valid = lease.await_validity() => {
+                    valid?;
+                    break;
+                }
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
@@ -70,6 +73,11 @@ impl ComponentRun<'_> {
                 () = clock.until(self.run_deadline) => self.check_deadline("the lease cannot be renewed")?,
                 () = clock.until(patience_ends) => return Err(Failure::lease_not_renewed()),
             }
+        }
+        // Others may have held it meanwhile.
+        match self.claimed_epoch {
+            Some(epoch) => self.confirm_epoch(epoch).await,
+            None => Ok(()),
         }
     }
 
