@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use rollout::driver::outcome::{ComponentOutcome, Failure as CommandFailure, FailureKind};
-use rollout::plan::run::Outcome;
+use rollout::plan::record::Record;
+use rollout::plan::run::{Mode, Outcome, Purpose};
 use rollout::sandbox::fault::{RequestInfo, Verb};
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
@@ -44,6 +45,36 @@ pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
             }
         }
         since.clear();
+    }
+    Ok(())
+}
+
+/// A process leaves an overloaded server alone for as long as it asks.
+pub(crate) fn of_retries(played: &Played) -> Result<(), Failure> {
+    match &played.hasty {
+        None => Ok(()),
+        Some(request) => fail("haste", format!("{request} comes before its time, of\n{}", played.command)),
+    }
+}
+
+/// The batches of an upgrade that a manifest begins are those that it asks for, percentages rounded up.
+pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
+    let own = history.iter().filter(|change| change.user_agent.as_deref() == Some(&played.user_agent));
+    for change in own.filter(|change| change.kind == "configmaps") {
+        let record = |object: &Option<Arc<Value>>| object.as_deref().and_then(world::record);
+        let (before, Some(after)) = (record(&change.before), record(&change.after)) else { continue };
+        let is_same = |before: &Record| before.run.spec.target == after.run.spec.target;
+        if after.run.spec.mode != Mode::Upgrade || before.as_ref().is_some_and(is_same) {
+            continue;
+        }
+        let component = manifest.iter().find(|one| one.name == after.component);
+        let Some(wanted) = component.and_then(Component::sizes_of_batches) else { continue };
+        let found: Vec<u32> = after.run.spec.batches.iter().map(|batch| batch.size).collect();
+        // A rollback has batches of its own.
+        if after.run.purpose == Purpose::Forward && found != wanted {
+            return fail("batches", format!("{found:?} instead of {wanted:?} of\n{}", played.command));
+        }
     }
     Ok(())
 }
@@ -114,7 +145,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     };
     let tolerance = || {
         let apply = |tolerated| Command::Apply {
-            manifest: vec![web(1, 2).batches(&["2"]).max_unavailable(tolerated)],
+            manifest: vec![web(1, 2).batches(&["100%"]).max_unavailable(tolerated)],
             prune: false,
             undo_on_failure: false,
         };
@@ -150,6 +181,7 @@ fn played(command: Command) -> Played {
         run: Run { ends: None, events: Vec::new(), requests: Vec::new() },
         decided_from: None,
         unanswered: BTreeSet::new(),
+        hasty: None,
     }
 }
 

@@ -92,6 +92,11 @@ impl Environment<'_> {
             let mut service = foreign("v1", "Service", &format!("{name}-copy"), &spec);
             service["metadata"]["labels"] = labels;
             self.create(service).await;
+            let mut settings = foreign("v1", "ConfigMap", &format!("{name}-settings"), &Value::Null);
+            settings.as_object_mut().unwrap().remove("spec");
+            settings["metadata"]["labels"] =
+                json!({"app.oam.dev/name": "shop", "app.oam.dev/component": component});
+            self.create(settings).await;
         }
     }
 

@@ -60,6 +60,29 @@ struct Part {
     has_gateway: bool,
     /// Whether its revisions are numbered instead of named, where its workload has another name than they.
     is_numbered: bool,
+    /// Whether each of its batches can do without ready pods.
+    is_tolerant: bool,
+}
+
+/// What a script may have in it: only some of everything, so that what is there meets itself more often.
+struct Choice(u32);
+
+impl Choice {
+    fn new(rng: &mut Rng) -> Self {
+        Self(if rng.one_in(2) { u32::MAX } else { rng.below(u32::MAX) })
+    }
+
+    /// A number below this one that is chosen.
+    fn pick(&self, rng: &mut Rng, below: u32) -> u32 {
+        let mut picked = rng.below(below);
+        for _ in 0..below {
+            if self.0 & (1 << picked) != 0 {
+                break;
+            }
+            picked = (picked + 1) % below;
+        }
+        picked
+    }
 }
 
 /// Lists of batches that fit most sizes.
@@ -87,7 +110,7 @@ const FAILURES: [&str; 6] =
 const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
 
 /// Which requests faults count, and how many of them at most.
-const COUNTED: [(Counted, u32); 8] = [
+const COUNTED: [(Counted, u32); 9] = [
     (Counted::All, 45),
     (Counted::All, 45),
     (Counted::Leases, 6),
@@ -96,6 +119,7 @@ const COUNTED: [(Counted, u32); 8] = [
     (Counted::Looks, 5),
     (Counted::Creations, 5),
     (Counted::Removals, 3),
+    (Counted::Watches, 6),
 ];
 
 /// Most replicas of a component.
@@ -105,6 +129,8 @@ const LARGEST: u32 = 4;
 pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng(seed);
     let application = *rng.pick(&APPLICATIONS);
+    // Nothing happens but that pods fail which nobody needs.
+    let is_tolerant = rng.one_in(20);
     let mut parts: Vec<Part> = application
         .iter()
         .map(|(name, depends_on)| {
@@ -113,10 +139,26 @@ pub(crate) fn script(seed: u64) -> Script {
             let is_numbered = ["cloneset-service", "statefulset"].contains(&kind) && rng.one_in(2);
             let has_gateway = kind == "webservice" && rng.one_in(3);
             let depends_on = *depends_on;
-            Part { name, depends_on, kind, style, version: 0, size: 0, stores, has_gateway, is_numbered }
+            let (kind, style) = if is_tolerant { ("webservice", Style::Batches) } else { (kind, style) };
+            let is_numbered = is_numbered && !is_tolerant;
+            let has_gateway = has_gateway && !is_tolerant;
+            Part {
+                name,
+                depends_on,
+                kind,
+                style,
+                version: 0,
+                size: 0,
+                stores,
+                has_gateway,
+                is_numbered,
+                is_tolerant,
+            }
         })
         .collect();
+    let (commands, events) = (Choice::new(&mut rng), Choice::new(&mut rng));
     let users = match rng.below(10) {
+        _ if is_tolerant => 1,
         0..4 => 1,
         4..8 => 2,
         8 => 3,
@@ -126,7 +168,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let is_duel = users > 1 && rng.one_in(2);
     let shares_identity = if is_duel { !rng.one_in(3) } else { rng.one_in(5) };
     let is_disturbed = rng.one_in(2);
-    let has_faults = is_duel || rng.one_in(2);
+    let has_faults = !is_tolerant && (is_duel || rng.one_in(2));
     let mut users: Vec<User> = (1..=users)
         .map(|number| User {
             identity: if shares_identity { "ci".to_owned() } else { format!("ci-{number}") },
@@ -137,16 +179,17 @@ pub(crate) fn script(seed: u64) -> Script {
     for (index, user) in users.iter_mut().enumerate() {
         for number in 0..1 + rng.below(most) {
             let is_first = index == 0 && number == 0;
-            let command = if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &mut parts) };
+            let command =
+                if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &commands, &mut parts) };
             let invocation = Invocation {
                 after: delay(&mut rng),
                 at_fault: is_duel && index > 0 && (number == 0 || rng.one_in(3)),
                 command,
                 pace: *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
-                fault: if is_duel && index == 0 {
-                    Some(duel_fault(&mut rng))
+                faults: if is_duel && index == 0 {
+                    duel_faults(&mut rng)
                 } else {
-                    (has_faults && rng.one_in(2)).then(|| fault(&mut rng))
+                    (0..if has_faults { rng.below(3) } else { 0 }).map(|_| fault(&mut rng)).collect()
                 },
                 seed: u64::from(rng.below(u32::MAX)),
             };
@@ -154,7 +197,11 @@ pub(crate) fn script(seed: u64) -> Script {
         }
     }
     let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
-    let environment = (0..disturbances).map(|_| disturbance(&mut rng, &parts)).collect();
+    let environment = if is_tolerant {
+        vec![failing_pods(&mut rng, &parts)]
+    } else {
+        (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
+    };
     let last = parts.iter_mut().map(|part| wanted(&mut rng, part, Purpose::Last)).collect();
     let last = labelled(&mut rng, last);
     Script { seed, users, environment, last }
@@ -180,12 +227,13 @@ fn fault(rng: &mut Rng) -> Fault {
         Answer::Reset,
     ]);
     let seconds = |rng: &mut Rng| Duration::from_secs(u64::from(*rng.pick(&[1_u32, 7, 12, 16, 25, 60])));
-    let kind = match rng.below(9) {
+    let kind = match rng.below(10) {
         0..3 => FaultKind::Death,
         3 | 4 => FaultKind::Freeze(seconds(rng)),
         5 => FaultKind::Outage(seconds(rng)),
         6 => FaultKind::Answer(answer),
         7 => FaultKind::LateAnswer(seconds(rng)),
+        8 => FaultKind::LeaseOutage(seconds(rng)),
         _ => FaultKind::AnswerAfterServing(match answer {
             // The server has refused what it says this of.
             Answer::Conflict | Answer::TooManyRequests => Answer::Timeout,
@@ -195,6 +243,17 @@ fn fault(rng: &mut Rng) -> Fault {
     let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
     let (counted, most) = *rng.pick(&COUNTED);
     Fault { counted, request: rng.below(most) as usize, stage, kind }
+}
+
+/// What happens to a process while others wait for it, mostly one thing after another.
+fn duel_faults(rng: &mut Rng) -> Vec<Fault> {
+    let first = duel_fault(rng);
+    if rng.one_in(3) {
+        return vec![first];
+    }
+    // Soon after the first.
+    let second = Fault { request: rng.below(3) as usize, ..duel_fault(rng) };
+    vec![first, second]
 }
 
 /// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of the
@@ -209,14 +268,18 @@ fn duel_fault(rng: &mut Rng) -> Fault {
     Fault { counted, request: rng.below(most) as usize, stage, kind: FaultKind::Freeze(lasting) }
 }
 
-fn disturbance(rng: &mut Rng, parts: &[Part]) -> Disturbance {
+fn failing_pods(rng: &mut Rng, parts: &[Part]) -> Disturbance {
+    let part = rng.pick(parts);
+    let images = vec![format!("{}:{}", part.name, 1 + rng.below(part.version.max(1)))];
+    let event = EnvironmentEvent::FailPods { images, failure: rng.pick::<&'static str>(&FAILURES) };
+    Disturbance { at: Duration::ZERO, event }
+}
+
+fn disturbance(rng: &mut Rng, events: &Choice, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
-    let image = format!("{name}:{}", 1 + rng.below(part.version.max(1)));
-    let event = match rng.below(16) {
-        0 | 1 => {
-            EnvironmentEvent::FailPods { images: vec![image], failure: rng.pick::<&'static str>(&FAILURES) }
-        }
+    let event = match events.pick(rng, 16) {
+        0 | 1 => failing_pods(rng, parts).event,
         2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
         4 => EnvironmentEvent::SetImage(name),
@@ -262,10 +325,10 @@ fn labelled(rng: &mut Rng, manifest: Vec<Component>) -> Vec<Component> {
     manifest.into_iter().map(|component| component.of_team(team)).collect()
 }
 
-fn command(rng: &mut Rng, parts: &mut [Part]) -> Command {
+fn command(rng: &mut Rng, commands: &Choice, parts: &mut [Part]) -> Command {
     let part = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
     let (component, version) = (parts[part].name.to_owned(), parts[part].version);
-    match rng.below(22) {
+    match commands.pick(rng, 22) {
         0..8 => apply(rng, parts),
         8 => {
             let keeps = rng.below(u32::try_from(parts.len()).unwrap()) as usize;
@@ -362,7 +425,9 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     if rng.one_in(4) {
         wanted = wanted.decrease_first();
     }
-    if rng.one_in(5) {
+    if part.is_tolerant {
+        wanted = wanted.max_unavailable(LARGEST);
+    } else if rng.one_in(5) {
         wanted = wanted.max_unavailable(*rng.pick(&[1, LARGEST]));
     }
     if purpose == Purpose::Last {

@@ -2,7 +2,7 @@
 //!
 //! A request that has been sent arrives, whatever becomes of its process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -31,6 +31,12 @@ use crate::support::random::Rng;
 use crate::support::rules::world::{self, WORKLOADS};
 use crate::support::tapped_client::request_info;
 
+/// How long an overloaded server asks to be left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// How often a process is polled before it is stopped.
+const LAST_POLLS: u32 = 64;
+
 /// The body of a response.
 type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -41,10 +47,12 @@ pub(crate) struct Connection {
     /// What its requests call themselves.
     pub(crate) user_agent: String,
     pub(crate) pace: Pace,
-    pub(crate) fault: Option<Fault>,
+    /// The faults that are still to come.
+    pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) rng: Mutex<Rng>,
-    pub(crate) requests: AtomicUsize,
-    /// How many of them there were that the fault counts.
+    /// When the process let go of each request.
+    pub(crate) requests: Mutex<Vec<Duration>>,
+    /// How many of them there were that the next fault counts.
     pub(crate) counted: AtomicUsize,
     /// The requests that got no answer, or none that says something.
     pub(crate) unanswered: Mutex<BTreeSet<usize>>,
@@ -54,6 +62,12 @@ pub(crate) struct Connection {
     pub(crate) frozen: Mutex<Option<Moment>>,
     /// Until when nothing gets through.
     pub(crate) outage: Mutex<Option<Moment>>,
+    /// Until when nothing about Leases does.
+    pub(crate) lease_outage: Mutex<Option<Moment>>,
+    /// Until when the server has asked not to make a request again.
+    pub(crate) asked_to_wait: Mutex<BTreeMap<String, Moment>>,
+    /// The first request that was made again sooner.
+    pub(crate) hasty: Mutex<Option<String>>,
     pub(crate) denials: Arc<Denials>,
     /// The epochs of the records that the process has read first, by component.
     pub(crate) decided_from: Mutex<Option<BTreeMap<String, u64>>>,
@@ -85,8 +99,9 @@ impl Connection {
         let namespace = server.default_namespace().to_owned();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (connection, server) = (connection.clone(), server.clone());
+            // Here the process has let go of it, and may be stopped before it looks at it again.
+            let index = connection.let_go(connection.clock.elapsed().unsigned_abs());
             async move {
-                let index = connection.requests.fetch_add(1, Ordering::Relaxed);
                 let response = connection.clone().pass(index, server, request).await;
                 let says_something = |response: &Response<ResponseBody>| {
                     response.status().is_success() || response.status() == http::StatusCode::NOT_FOUND
@@ -98,6 +113,13 @@ impl Connection {
             }
         });
         Client::new(service, namespace)
+    }
+
+    /// Takes note of a request; returns its index.
+    fn let_go(&self, at: Duration) -> usize {
+        let mut requests = self.requests.lock().unwrap();
+        requests.push(at);
+        requests.len() - 1
     }
 
     async fn pass(
@@ -113,14 +135,17 @@ impl Connection {
         self.tap.fate(&seen);
         parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
         let request = Request::from_parts(parts, Body::from(body));
-        let is_counted = |fault: &Fault| fault.counted.counts(&seen);
-        let fault = self.fault.filter(is_counted);
-        let fault = fault.filter(|fault| self.counted.fetch_add(1, Ordering::Relaxed) == fault.request);
+        self.note_haste(&seen);
+        let fault = self.next_fault(&seen);
         self.strike(fault, Stage::Before).await;
         if let Some(FaultKind::Answer(answer)) = fault.map(|fault| fault.kind) {
+            if let Some(request) = repeatable(&seen).filter(|_| answer == Answer::TooManyRequests) {
+                let until = self.clock.moment().plus(RETRY_AFTER);
+                self.asked_to_wait.lock().unwrap().insert(request, until);
+            }
             return answer.response(&seen);
         }
-        self.outage_is_over().await?;
+        self.outage_is_over(&seen).await?;
         if self.denials.denies(&seen, self.clock.moment()) {
             let message = format!("{} \"x\" is forbidden: User \"ci\" cannot do that", seen.kind);
             return Ok(status(403, "Forbidden", &message).map(whole));
@@ -137,7 +162,7 @@ impl Connection {
         if let Some(FaultKind::LateAnswer(lasting)) = fault.map(|fault| fault.kind) {
             self.clock.pause(lasting).await;
         }
-        self.outage_is_over().await?;
+        self.outage_is_over(&seen).await?;
         self.strike(fault, Stage::After).await;
         if let Some(FaultKind::AnswerAfterServing(answer)) = fault.map(|fault| fault.kind) {
             return answer.response(&seen);
@@ -162,6 +187,26 @@ impl Connection {
         Ok(Response::from_parts(parts, whole(bytes)))
     }
 
+    /// The fault that strikes at a request, if one does.
+    fn next_fault(&self, seen: &RequestInfo) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let next = faults.front().filter(|next| next.counted.counts(seen))?;
+        if self.counted.fetch_add(1, Ordering::Relaxed) < next.request {
+            return None;
+        }
+        self.counted.store(0, Ordering::Relaxed);
+        faults.pop_front()
+    }
+
+    /// Takes note of a request that the server has asked not to make so soon.
+    fn note_haste(&self, seen: &RequestInfo) {
+        let Some(request) = repeatable(seen) else { return };
+        let asked = self.asked_to_wait.lock().unwrap().remove(&request);
+        if asked.is_some_and(|until| self.clock.moment() < until) {
+            self.hasty.lock().unwrap().get_or_insert(request);
+        }
+    }
+
     /// What the fault does to the process at this stage.
     async fn strike(&self, fault: Option<Fault>, stage: Stage) {
         let Some(fault) = fault.filter(|fault| fault.stage == stage) else { return };
@@ -179,13 +224,18 @@ impl Connection {
             FaultKind::Outage(lasting) => {
                 *self.outage.lock().unwrap() = Some(self.clock.moment().plus(lasting));
             }
+            FaultKind::LeaseOutage(lasting) => {
+                *self.lease_outage.lock().unwrap() = Some(self.clock.moment().plus(lasting));
+            }
             FaultKind::Answer(_) | FaultKind::AnswerAfterServing(_) | FaultKind::LateAnswer(_) => {}
         }
     }
 
     /// A request during an outage is never answered, or its connection is reset.
-    async fn outage_is_over(&self) -> Result<(), BoxError> {
-        let until = self.outage.lock().unwrap().filter(|until| self.clock.moment() < *until);
+    async fn outage_is_over(&self, seen: &RequestInfo) -> Result<(), BoxError> {
+        let of_all = *self.outage.lock().unwrap();
+        let of_leases = self.lease_outage.lock().unwrap().filter(|_| seen.kind == "leases");
+        let until = of_all.max(of_leases).filter(|until| self.clock.moment() < *until);
         let Some(until) = until else { return Ok(()) };
         if self.rng.lock().unwrap().one_in(2) {
             self.clock.until(Some(until)).await;
@@ -223,6 +273,8 @@ impl Connection {
     pub(crate) async fn run<F: Future>(&self, process: F) -> F::Output {
         let mut process = pin!(process);
         let mut stopped: Option<LocalBoxFuture<'_, ()>> = None;
+        // What has been decided to be sent takes some polls to get here, within which nothing can happen to it.
+        let mut polls_left = LAST_POLLS;
         poll_fn(|context| {
             loop {
                 if let Some(sleep) = &mut stopped {
@@ -232,8 +284,17 @@ impl Connection {
                 if let Poll::Ready(output) = process.as_mut().poll(context) {
                     return Poll::Ready(output);
                 }
-                match self.frozen.lock().unwrap().take() {
-                    Some(until) => stopped = Some(self.clock.until(Some(until)).boxed_local()),
+                let mut frozen = self.frozen.lock().unwrap();
+                if frozen.is_some() && polls_left > 0 {
+                    polls_left -= 1;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                match frozen.take() {
+                    Some(until) => {
+                        stopped = Some(self.clock.until(Some(until)).boxed_local());
+                        polls_left = LAST_POLLS;
+                    }
                     None => return Poll::Pending,
                 }
             }
@@ -253,6 +314,7 @@ impl Counted {
             Self::Looks => seen.verb == Verb::Get && WORKLOADS.contains(&seen.kind.as_str()),
             Self::Creations => seen.verb == Verb::Create && is_write(seen),
             Self::Removals => seen.verb == Verb::Delete,
+            Self::Watches => seen.verb == Verb::Watch,
         }
     }
 }
@@ -263,13 +325,25 @@ impl Answer {
             Self::Conflict if seen.verb == Verb::Patch && is_write(seen) => test_failed(),
             Self::Conflict if is_write(seen) => status(409, "Conflict", "the object has been modified"),
             Self::Conflict | Self::Unavailable => page(503),
-            Self::TooManyRequests => too_many_requests(3),
+            Self::TooManyRequests => too_many_requests(RETRY_AFTER.as_secs()),
             Self::InternalError => status(500, "InternalError", "etcdserver: leader changed"),
             Self::Timeout => status(504, "Timeout", "request did not complete"),
             Self::Reset => return Err(reset()),
         };
         Ok(response.map(whole))
     }
+}
+
+/// What is the same where a watch or a write is made again; `None` of a read, which may be another one.
+fn repeatable(seen: &RequestInfo) -> Option<String> {
+    if !is_write(seen) && seen.verb != Verb::Watch {
+        return None;
+    }
+    let path = seen.path.split('?').next().unwrap_or_default();
+    let name = seen.name.as_deref().unwrap_or_default();
+    let operations = seen.body.as_ref().and_then(Value::as_array);
+    let changes = operations.and_then(|all| all.last()).map(|last| last["path"].to_string());
+    Some(format!("{:?} {path} {name} {}", seen.verb, changes.unwrap_or_default()))
 }
 
 fn whole(bytes: Bytes) -> ResponseBody {

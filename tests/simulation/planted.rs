@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 21] = [
+const PLANTED: [Planted; 22] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -186,6 +186,20 @@ const PLANTED: [Planted; 21] = [
             let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
             history.amend("pause", |record| record["run"]["paused"] = pause);
             history.claim("apply", 2, &upgrade(3));
+        },
+    },
+    Planted {
+        name: "a_change_of_somebody_else_is_written_over",
+        rule: "external change",
+        history: |history| {
+            history.claim("apply", 1, &upgrade(2));
+            let labels = json!({"app.oam.dev/component": "web", "app.oam.dev/name": "shop"});
+            let metadata =
+                json!({"name": "web", "labels": labels, "annotations": {"batch-rollout.dev/epoch": "1"}});
+            let of = |size: u32| json!({"metadata": metadata, "spec": {"replicas": size}});
+            history.put("apply", "clonesets", "web", of(1));
+            history.put("other", "clonesets", "web", of(0));
+            history.put("apply", "clonesets", "web", of(2));
         },
     },
     Planted {

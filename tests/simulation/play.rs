@@ -36,6 +36,8 @@ pub(crate) struct Played {
     pub(crate) decided_from: Option<BTreeMap<String, u64>>,
     /// The requests that got no answer, or none that says something.
     pub(crate) unanswered: BTreeSet<usize>,
+    /// A request that it made again sooner than the server had asked for.
+    pub(crate) hasty: Option<String>,
 }
 
 /// Everything that came of a script.
@@ -97,10 +99,13 @@ impl Simulation<'_> {
         self.cluster.settle().await;
         let played: Vec<Played> = played.into_iter().flatten().collect();
         let (history, start) = (self.cluster.history(), self.start());
+        verdict::of_queue(&history)?;
         for played in &played {
             verdict::of_run(played)?;
             verdict::of_lease(played, &history, start)?;
             verdict::of_decision(played, &history)?;
+            conduct::of_retries(played)?;
+            conduct::of_plan(played, &history)?;
             conduct::of_removal(played)?;
             conduct::of_dependency(played, &history)?;
             if script.has_only_failing_pods() {
@@ -174,11 +179,15 @@ impl Simulation<'_> {
         let agent = format!("{}{of}{identity}/{name} {}", rules::PROCESS, command.word());
         let (client, connection) = self.connected(&agent, Some(invocation), process.tap.clone());
         let work = async |context: &Context| command.perform(context).await;
-        let run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
+        let mut run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
+        for request in &mut run.requests {
+            request.at = connection.requests.lock().unwrap()[request.seen.index];
+        }
         self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
         let decided_from = connection.decided_from.lock().unwrap().clone();
         let unanswered = connection.unanswered.lock().unwrap().clone();
-        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered }
+        let hasty = connection.hasty.lock().unwrap().clone();
+        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered, hasty }
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {
@@ -187,7 +196,7 @@ impl Simulation<'_> {
             at_fault: false,
             command: command.clone(),
             pace: Pace::Instant,
-            fault: None,
+            faults: Vec::new(),
             seed: 0,
         };
         self.run(identity, name, &invocation).await
@@ -219,14 +228,19 @@ impl Simulation<'_> {
             clock: self.cluster.clock.clone(),
             user_agent: agent.to_owned(),
             pace: invocation.map_or(Pace::Instant, |invocation| invocation.pace),
-            fault: invocation.and_then(|invocation| invocation.fault),
+            faults: Mutex::new(
+                invocation.map(|one| one.faults.iter().copied().collect()).unwrap_or_default(),
+            ),
             rng: Mutex::new(Rng(invocation.map_or(0, |invocation| invocation.seed))),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::default(),
             counted: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             struck: self.struck.clone(),
             frozen: Mutex::default(),
             outage: Mutex::default(),
+            lease_outage: Mutex::default(),
+            asked_to_wait: Mutex::default(),
+            hasty: Mutex::default(),
             denials: self.denials.clone(),
             decided_from: Mutex::default(),
         });

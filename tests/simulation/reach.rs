@@ -8,7 +8,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 63] = [
+const ALL: [&str; 65] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -56,6 +56,8 @@ const ALL: [&str; 63] = [
     "fault: timeout",
     "fault: reset",
     "fault: late answer",
+    "fault: outage of leases",
+    "one fault after the other",
     "at a fault of another",
     "event: pods fail",
     "event: pods recover",
@@ -118,7 +120,8 @@ fn features(script: &Script) -> Vec<String> {
             }
         }
         all.extend(invocation.at_fault.then(|| "at a fault of another".to_owned()));
-        all.extend(invocation.fault.map(|fault| format!("fault: {}", of_fault(fault.kind))));
+        all.extend(invocation.faults.iter().map(|fault| format!("fault: {}", of_fault(fault.kind))));
+        all.extend((invocation.faults.len() > 1).then(|| "one fault after the other".to_owned()));
     }
     all.extend(script.environment.iter().map(|one| format!("event: {}", of_event(&one.event))));
     all
@@ -152,6 +155,7 @@ fn of_fault(kind: FaultKind) -> &'static str {
         FaultKind::Death => "death",
         FaultKind::Freeze(_) => "freeze",
         FaultKind::Outage(_) => "outage",
+        FaultKind::LeaseOutage(_) => "outage of leases",
         FaultKind::LateAnswer(_) => "late answer",
         FaultKind::Answer(answer) | FaultKind::AnswerAfterServing(answer) => match answer {
             Answer::Conflict => "conflict",

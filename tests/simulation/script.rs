@@ -37,7 +37,8 @@ pub(crate) struct Invocation {
     pub(crate) at_fault: bool,
     pub(crate) command: Command,
     pub(crate) pace: Pace,
-    pub(crate) fault: Option<Fault>,
+    /// What happens to it, one after the other.
+    pub(crate) faults: Vec<Fault>,
     /// The seed of its delays.
     pub(crate) seed: u64,
 }
@@ -90,7 +91,7 @@ pub(crate) enum Pace {
 pub(crate) struct Fault {
     /// Which requests count.
     pub(crate) counted: Counted,
-    /// How many of them it makes before.
+    /// How many of them it makes before, since the fault before it.
     pub(crate) request: usize,
     pub(crate) stage: Stage,
     pub(crate) kind: FaultKind,
@@ -107,6 +108,7 @@ pub(crate) enum Counted {
     Looks,
     Creations,
     Removals,
+    Watches,
 }
 
 /// The stages of a request.
@@ -129,6 +131,8 @@ pub(crate) enum FaultKind {
     Freeze(Duration),
     /// Nothing gets through for so long.
     Outage(Duration),
+    /// Nothing about Leases gets through for so long.
+    LeaseOutage(Duration),
     /// The request is answered so, and not served.
     Answer(Answer),
     /// The request is served, and the answer is so.
@@ -196,7 +200,7 @@ impl Script {
             matches!(one.event, EnvironmentEvent::FailPods { .. } | EnvironmentEvent::SlowPods(_))
         };
         self.users.len() == 1
-            && invocations.all(|invocation| invocation.fault.is_none())
+            && invocations.all(|invocation| invocation.faults.is_empty())
             && self.environment.iter().all(is_about_pods)
     }
 }
@@ -399,16 +403,14 @@ impl fmt::Display for Script {
                 self.users.len(),
                 user.identity
             )?;
-            for Invocation { after, at_fault, command, pace, fault, .. } in &user.invocations {
+            for Invocation { after, at_fault, command, pace, faults, .. } in &user.invocations {
                 let unless = if *at_fault { " # or until something happens to another process" } else { "" };
                 writeln!(f, "sleep {:.3}{unless}", after.as_secs_f64())?;
                 write!(f, "# requests travel {pace:?}")?;
-                match fault {
-                    Some(Fault { counted, request, stage, kind }) => {
-                        writeln!(f, "; at request {request} of {counted:?} ({stage:?}): {kind:?}")?;
-                    }
-                    None => writeln!(f)?,
+                for Fault { counted, request, stage, kind } in faults {
+                    write!(f, "; at request {request} of {counted:?} ({stage:?}): {kind:?}")?;
                 }
+                writeln!(f)?;
                 writeln!(f, "{command}")?;
             }
         }

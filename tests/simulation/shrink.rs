@@ -56,8 +56,10 @@ fn candidates(script: &Script) -> Vec<Script> {
     }
     for (user, number) in invocations(script) {
         let invocation = &script.users[user].invocations[number];
-        if invocation.fault.is_some() {
-            changed(&|script| script.users[user].invocations[number].fault = None);
+        for fault in 0..invocation.faults.len() {
+            changed(&|script| {
+                script.users[user].invocations[number].faults.remove(fault);
+            });
         }
         if invocation.pace != Pace::Instant {
             changed(&|script| script.users[user].invocations[number].pace = Pace::Instant);

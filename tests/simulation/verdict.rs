@@ -108,6 +108,30 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
     Ok(())
 }
 
+/// How long a Lease that nobody renews is its holder's (ARCHITECTURE.md, *The Lease*).
+const HELD_FOR: Duration = Duration::from_secs(15);
+
+/// Nobody takes the Lease of the application while its holder renews it.
+pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
+    let holder = |object: &Value| object["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
+    let mut renewed = None;
+    for change in history.iter().filter(|change| change.kind == "leases" && change.name == "rollout-shop") {
+        let (before, after) = (change.before.as_deref().map(holder), change.after.as_deref().map(holder));
+        if let (Some(before), Some(after), Some(at)) = (before, after, renewed)
+            && ![String::new(), after.clone()].contains(&before)
+            && !after.is_empty()
+            && change.at.duration_since(at).unsigned_abs() + Duration::from_millis(1) < HELD_FOR
+        {
+            return fail(
+                "queue",
+                format!("`{after}` takes the Lease at {}, which `{before}` renewed at {at}", change.at),
+            );
+        }
+        renewed = change.after.is_some().then_some(change.at);
+    }
+    Ok(())
+}
+
 /// What a command decides about the run that it finds is done to that run, or not at all.
 pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Some(component) = played.command.bound_component() else { return Ok(()) };

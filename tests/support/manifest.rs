@@ -191,6 +191,20 @@ impl Component {
         !self.batches.is_empty() && self.max_unavailable >= self.size
     }
 
+    /// The sizes of its batches of percentages: each rounded up, and the rest in the last. `None` where they are counts, or
+    /// leave nothing for the last.
+    pub(crate) fn sizes_of_batches(&self) -> Option<Vec<u32>> {
+        let share = |batch: &String| -> Option<u32> {
+            let percent: u32 = batch.strip_suffix('%')?.parse().ok()?;
+            Some((percent * self.size).div_ceil(100))
+        };
+        let mut sizes: Vec<u32> = self.batches.iter().map(share).collect::<Option<_>>()?;
+        *sizes.last_mut()? = 0;
+        let before: u32 = sizes.iter().sum();
+        *sizes.last_mut()? = self.size.checked_sub(before).filter(|rest| *rest > 0)?;
+        Some(sizes)
+    }
+
     /// Whether it waits for another component.
     pub(crate) fn dependency(&self) -> Option<&str> {
         self.depends_on.as_deref()

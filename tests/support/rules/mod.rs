@@ -17,6 +17,7 @@
 //! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |
 //! | `service` | every pod that serves is reached on its exposed ports, and is sent nothing for a port that it lacks |
 //! | `decision` | an apply rolls back no run but its own |
+//! | `external change` | no run changes a workload of all revisions that somebody else has changed since its claim |
 //! | `removal` | only a command that deletes takes away the record of a component |
 
 mod claim;
@@ -70,6 +71,8 @@ struct Memory {
     directions: BTreeMap<(u64, String), bool>,
     /// The workloads that others have edited or deleted since the claim.
     edited: BTreeSet<String>,
+    /// The workloads of all revisions that others have changed, and under which claim.
+    respecified: BTreeMap<String, u64>,
     /// Whether others have deleted a record that said that it is applied as a whole.
     has_lost_whole: bool,
     /// Whether a Service came that a run before the claim had created, and no run has written since: a creation has no version

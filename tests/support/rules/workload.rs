@@ -12,6 +12,20 @@ use super::{Author, Broken, Judge, Memory};
 /// is stopped right before one sends it whenever it is woken.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(20);
 
+impl Memory {
+    /// Takes note of what somebody else does to a workload.
+    fn note_edit(&mut self, change: &Change) {
+        self.edited.insert(change.name.clone());
+        let is_of_all_revisions = ["clonesets", "statefulsets"].contains(&change.kind.as_str());
+        let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else { return };
+        // What was changed before a run had found the workload, it found so.
+        if let Some(stamp) = epoch(before).filter(|_| is_of_all_revisions && before["spec"] != after["spec"])
+        {
+            self.respecified.insert(change.name.clone(), stamp);
+        }
+    }
+}
+
 impl Judge {
     pub(super) fn look_at_workload(&mut self, change: &Change, author: Author<'_>) -> Result<(), Broken> {
         if !WORKLOADS.contains(&change.kind.as_str()) {
@@ -26,7 +40,7 @@ impl Judge {
             Author::Controller => return Ok(()),
             Author::Other => {
                 let memory = self.components.entry(name).or_default();
-                memory.edited.insert(change.name.clone());
+                memory.note_edit(change);
                 return Ok(());
             }
             Author::Process(_) => {}
@@ -100,6 +114,9 @@ impl Judge {
             && std::mem::replace(&mut claim.has_written_late, true)
         {
             return Err(("pause", format!("it acts, and is paused since {since}")));
+        }
+        if claim.spec.mode != Mode::Apply && memory.respecified.get(&change.name) == Some(&acting) {
+            return Err(("external change", "somebody else has changed it since the claim".to_owned()));
         }
         let claim = claim.clone();
         self.check_direction(change, acting, memory)?;
