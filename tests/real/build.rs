@@ -75,7 +75,7 @@ fn build(sources: &Path, program: &Path) -> Result<(), String> {
         return Err(format!("`tests/control-plane/build` ended with {status}"));
     }
     // The program whose presence means that all are there comes last.
-    for name in ["crds", "kruise", "control-plane"] {
+    for name in ["crds", "kruise", "prometheus", "control-plane"] {
         fs::rename(partial.join(name), folder.join(name)).map_err(failed)?;
     }
     fs::remove_dir(&partial).map_err(failed)
@@ -90,10 +90,16 @@ pub(crate) fn kruise(program: &Path) -> PathBuf {
     program.with_file_name("kruise")
 }
 
+/// Prometheus, which is built together with it as well.
+pub(crate) fn prometheus(program: &Path) -> PathBuf {
+    program.with_file_name("prometheus")
+}
+
 /// What the programs are built from, in a word.
 fn key(sources: &Path) -> String {
     let mut hasher = DefaultHasher::new();
-    for file in [files(sources), files(&sources.join("kruise"))].concat() {
+    for file in [files(sources), files(&sources.join("kruise")), files(&sources.join("prometheus"))].concat()
+    {
         (file.strip_prefix(sources).unwrap(), fs::read(&file).unwrap()).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())

@@ -113,6 +113,7 @@ impl ControlPlane {
             Need::User => self.own.is_none().then_some("a user without rights is not at hand"),
             Need::Definitions => self.own.is_none().then_some("definitions are for all of it"),
             Need::Parts => self.own.is_none().then_some("its parts are not to be killed"),
+            Need::Programs => self.own.is_none().then_some("what is built with it is not at hand"),
             Need::CloneSets => self.own.is_none().then_some("it may have no CloneSets"),
         })
     }
@@ -141,6 +142,11 @@ impl ControlPlane {
     /// The kubeconfig of a user who may do nothing.
     pub(crate) fn limited(&self) -> &Path {
         &self.own().limited
+    }
+
+    /// The program that it is a run of.
+    pub(crate) fn program(&self) -> &Path {
+        &self.own().program
     }
 
     /// The server's audit log.
@@ -229,6 +235,8 @@ pub(crate) enum Need {
     Definitions,
     /// Parts that can be killed.
     Parts,
+    /// The other programs that are built with the control plane's.
+    Programs,
     /// OpenKruise's controller of CloneSets.
     CloneSets,
 }

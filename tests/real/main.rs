@@ -23,6 +23,7 @@ mod control_plane;
 mod diagnosis;
 mod engine;
 mod fleet;
+mod gates;
 mod in_place;
 mod kills;
 mod kubeconfigs;
@@ -30,6 +31,7 @@ mod least_privilege;
 mod outages;
 mod paired_sandbox;
 mod policies;
+mod prometheus;
 mod random;
 mod real_env;
 mod seed;
@@ -56,11 +58,12 @@ type TestFn = fn(&RealEnv);
 
 const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
+const PODS_AND_PROGRAMS: &[Need] = &[Need::Pods, Need::Programs];
 /// Any cluster makes endpoint slices; this only says what the tests are about.
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 66] = [
+const TESTS: [(&str, &[Need], TestFn); 68] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
@@ -135,6 +138,8 @@ const TESTS: [(&str, &[Need], TestFn); 66] = [
     ("a_pods_own_configuration_works", PODS_AND_AUDIT, kubeconfigs::within_the_cluster),
     ("the_pods_of_a_job_take_their_shares", PODS, sharded_job::pods_take_their_shares),
     ("whole_components_are_applied_kept_and_deleted", PODS_AND_AUDIT, whole_components::walk),
+    ("gates_of_a_real_prometheus", PODS_AND_PROGRAMS, gates::of_a_prometheus),
+    ("gates_of_a_server_over_tls", PODS_AND_PROGRAMS, gates::of_a_server_over_tls),
     ("what_is_read_is_waited_for", PODS_AND_AUDIT, whole_components::what_is_read_is_waited_for),
     ("a_workflow_is_held_until_it_is_promoted", PODS_AND_AUDIT, whole_components::workflow),
     (

@@ -1,0 +1,103 @@
+//! A real Prometheus, which scrapes what a test says.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::real_env::pass;
+
+/// How often it is asked for a sample that has to come, and in which time: it begins to scrape after five seconds.
+const MOST_LOOKS: usize = 600;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// A Prometheus, which ends when this is dropped.
+pub(crate) struct Prometheus {
+    pub(crate) address: String,
+    samples: Arc<Mutex<String>>,
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    pub(crate) fn start(program: &Path) -> Self {
+        let samples = Arc::default();
+        let target = export(Arc::clone(&samples));
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("prometheus.yml");
+        let scrapes = format!(
+            "global: {{scrape_interval: 100ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        );
+        std::fs::write(&config, scrapes).unwrap();
+        let mut process = Command::new(program)
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let listening = lines.find(|line| line.contains("Listening on")).unwrap();
+        let address = listening.rsplit("address=").next().unwrap().to_owned();
+        // It must not wait for somebody to read on.
+        thread::spawn(move || lines.for_each(drop));
+        Self { address, samples, process, _folder: folder }
+    }
+
+    /// Gives a metric a value, and returns once that has been scraped.
+    pub(crate) fn set(&self, metric: &str, value: &str) {
+        *self.samples.lock().unwrap() = format!("{metric} {value}\n");
+        let is_scraped = |_| {
+            pass(BETWEEN_LOOKS);
+            let answer = get(&self.address, &format!("/api/v1/query?query={metric}"));
+            let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+            answer.pointer("/data/result/0/value/1").is_some_and(|found| *found == *value)
+        };
+        assert!((0..MOST_LOOKS).any(is_scraped), "{metric} is never scraped");
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Serves the samples to whoever asks; returns where.
+fn export(samples: Arc<Mutex<String>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
+            let samples = samples.lock().unwrap().clone();
+            let length = samples.len();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
+            // Whoever has gone needs no answer.
+            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{samples}").ok();
+        }
+    });
+    address
+}
+
+/// The body of an answer; empty where there is none.
+fn get(address: &str, path: &str) -> String {
+    let mut answer = String::new();
+    let asked = TcpStream::connect(address).and_then(|mut stream| {
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    asked.ok().and_then(|_| Some(answer.split_once("\r\n\r\n")?.1.to_owned())).unwrap_or_default()
+}
