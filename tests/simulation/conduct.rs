@@ -49,12 +49,58 @@ pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How long a Lease that nobody renews is its holder's (ARCHITECTURE.md, *The Lease*).
+const HELD_FOR: Duration = Duration::from_secs(15);
+
+/// Nobody takes the Lease of the application while its holder renews it.
+pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
+    let holder = |object: &Value| object["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
+    let mut renewed = None;
+    for change in history.iter().filter(|change| change.kind == "leases" && change.name == "rollout-shop") {
+        let (before, after) = (change.before.as_deref().map(holder), change.after.as_deref().map(holder));
+        if let (Some(before), Some(after), Some(at)) = (before, after, renewed)
+            && ![String::new(), after.clone()].contains(&before)
+            && !after.is_empty()
+            && change.at.duration_since(at).unsigned_abs() + Duration::from_millis(1) < HELD_FOR
+        {
+            return fail(
+                "queue",
+                format!("`{after}` takes the Lease at {}, which `{before}` renewed at {at}", change.at),
+            );
+        }
+        renewed = change.after.is_some().then_some(change.at);
+    }
+    Ok(())
+}
+
 /// A process leaves an overloaded server alone for as long as it asks.
 pub(crate) fn of_retries(played: &Played) -> Result<(), Failure> {
     match &played.hasty {
         None => Ok(()),
         Some(request) => fail("haste", format!("{request} comes before its time, of\n{}", played.command)),
     }
+}
+
+/// An apply rolls back only what did not become ready, was stopped by a gate, or was not accepted.
+pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    let is_rollback = |change: &&Change, component: &str| {
+        let after = change.after.as_deref().and_then(world::record);
+        change.user_agent.as_deref() == Some(&played.user_agent)
+            && after.is_some_and(|after| after.component == component && after.run.purpose == Purpose::Abort)
+    };
+    let Command::Apply { .. } = &played.command else { return Ok(()) };
+    for (component, end) in played.run.ends.iter().flatten() {
+        let ComponentOutcome::Failed(failure) = end else { continue };
+        let is_undone =
+            matches!(failure.kind, FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied);
+        if !is_undone && history.iter().any(|change| is_rollback(&change, component)) {
+            return fail(
+                "rollback",
+                format!("`{component}` is rolled back after {failure:?}, by\n{}", played.command),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The batches of an upgrade that a manifest begins are those that it asks for, percentages rounded up.
@@ -158,7 +204,55 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         ended(apply(1)).map_err(|failure| failure.to_string())?;
         found("tolerance", ended(apply(2)))
     };
+    let retries = || {
+        let mut played = played(Command::Status);
+        of_retries(&played).map_err(|failure| failure.to_string())?;
+        played.hasty = Some("Watch /apis/apps/v1/deployments".to_owned());
+        found("haste", of_retries(&played))
+    };
+    let batches = || {
+        let apply = |batches: &[&str]| Command::Apply {
+            manifest: vec![web(2, 4).batches(batches)],
+            prune: false,
+            undo_on_failure: false,
+        };
+        let claim = [upgrade_of_web(
+            "Forward",
+            &json!([{"size": 2, "maxUnavailable": 0}, {"size": 2, "maxUnavailable": 0}]),
+        )];
+        of_plan(&driving(apply(&["50%", "50%"])), &claim).map_err(|failure| failure.to_string())?;
+        found("batches", of_plan(&driving(apply(&["51%", "49%"])), &claim))
+    };
+    let rollback = || {
+        let after = |kind| {
+            let manifest = vec![web(2, 4)];
+            let mut played = driving(Command::Apply { manifest, prune: false, undo_on_failure: true });
+            let failure = CommandFailure::new(kind, "so it was");
+            played.run.ends = Some(vec![("web".to_owned(), ComponentOutcome::Failed(failure))]);
+            of_rollback(&played, &[upgrade_of_web("Abort", &json!([{"size": 4, "maxUnavailable": 0}]))])
+        };
+        after(FailureKind::NotReady).map_err(|failure| failure.to_string())?;
+        found("rollback", after(FailureKind::ExternalChange))
+    };
+    let queue = || {
+        let lease = |holder: &str, seconds| {
+            let after = json!({"spec": {"holderIdentity": holder}});
+            let at = jiff::Timestamp::from_second(seconds).unwrap();
+            Change { at, ..change("leases", "rollout-shop", after) }
+        };
+        let taken_after = |seconds| {
+            let first = lease("ci-1", 0);
+            let before = first.after.clone();
+            [first, Change { before, ..lease("ci-2", seconds) }]
+        };
+        of_queue(&taken_after(15)).map_err(|failure| failure.to_string())?;
+        found("queue", of_queue(&taken_after(14)))
+    };
     [
+        Trial::test("conduct::a_lease_that_is_taken_from_its_holder_is_found", queue),
+        Trial::test("conduct::a_request_that_is_made_again_too_soon_is_found", retries),
+        Trial::test("conduct::other_batches_than_those_of_the_manifest_are_found", batches),
+        Trial::test("conduct::a_rollback_of_what_was_changed_by_others_is_found", rollback),
         Trial::test("conduct::a_removal_without_an_answer_about_the_lease_is_found", removal),
         Trial::test("conduct::a_change_before_its_dependency_is_found", dependency),
         Trial::test("conduct::a_run_that_waits_for_pods_it_can_do_without_is_found", tolerance),
@@ -183,6 +277,24 @@ fn played(command: Command) -> Played {
         unanswered: BTreeSet::new(),
         hasty: None,
     }
+}
+
+/// What the process does whose changes these are.
+fn driving(command: Command) -> Played {
+    Played { user_agent: "rollout/ci/1-1 apply".to_owned(), ..played(command) }
+}
+
+/// The record of an upgrade of `web`.
+fn upgrade_of_web(purpose: &str, batches: &Value) -> Change {
+    let spec = json!({
+        "mode": "Upgrade", "kind": "Deployment", "target": "web-v2", "sources": ["web-v1"], "originalSize": 4,
+        "targetStart": 0, "targetSize": 4, "batches": batches, "partition": null, "strategy": "IncreaseFirst",
+    });
+    let run = json!({
+        "spec": spec, "purpose": purpose, "outcome": "Running", "by": "ci", "started": "2026-03-01T12:00:00Z",
+    });
+    let record = json!({"application": "shop", "component": "web", "epoch": 1, "run": run});
+    change("configmaps", "rollout-web", json!({"data": {"record": record.to_string()}}))
 }
 
 fn request(index: usize, verb: Verb, kind: &str) -> Request {

@@ -185,7 +185,10 @@ pub(crate) fn script(seed: u64) -> Script {
                 after: delay(&mut rng),
                 at_fault: is_duel && index > 0 && (number == 0 || rng.one_in(3)),
                 command,
-                pace: *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
+                pace: match is_duel && index > 0 && rng.one_in(3) {
+                    true => Pace::Slow,
+                    false => *rng.pick(&[Pace::Instant, Pace::Fast, Pace::Fast, Pace::Slow]),
+                },
                 faults: if is_duel && index == 0 {
                     duel_faults(&mut rng)
                 } else {
@@ -197,11 +200,16 @@ pub(crate) fn script(seed: u64) -> Script {
         }
     }
     let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
-    let environment = if is_tolerant {
+    let mut environment: Vec<Disturbance> = if is_tolerant {
         vec![failing_pods(&mut rng, &parts)]
     } else {
         (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
     };
+    if is_duel && rng.one_in(3) {
+        // There is time for what happens to processes.
+        let event = EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10))));
+        environment.push(Disturbance { at: Duration::ZERO, event });
+    }
     let last = parts.iter_mut().map(|part| wanted(&mut rng, part, Purpose::Last)).collect();
     let last = labelled(&mut rng, last);
     Script { seed, users, environment, last }
@@ -247,13 +255,47 @@ fn fault(rng: &mut Rng) -> Fault {
 
 /// What happens to a process while others wait for it, mostly one thing after another.
 fn duel_faults(rng: &mut Rng) -> Vec<Fault> {
-    let first = duel_fault(rng);
-    if rng.one_in(3) {
-        return vec![first];
+    match rng.below(8) {
+        0 => cut_off_from_its_lease(rng),
+        1 | 2 => stopped_around_its_target(rng),
+        3 => vec![duel_fault(rng)],
+        _ => {
+            let first = duel_fault(rng);
+            // Soon after the first.
+            let second = Fault { request: rng.below(3) as usize, ..duel_fault(rng) };
+            vec![first, second]
+        }
     }
-    // Soon after the first.
-    let second = Fault { request: rng.below(3) as usize, ..duel_fault(rng) };
-    vec![first, second]
+}
+
+/// The answer about its Lease is late, and none comes after it.
+fn cut_off_from_its_lease(rng: &mut Rng) -> Vec<Fault> {
+    let about_leases = |request: u32, kind| Fault {
+        counted: Counted::Leases,
+        request: request as usize,
+        stage: Stage::Before,
+        kind,
+    };
+    let late = FaultKind::LateAnswer(Duration::from_secs(u64::from(4 + rng.below(6))));
+    vec![
+        about_leases(rng.below(4), late),
+        about_leases(0, FaultKind::LeaseOutage(Duration::from_secs(u64::from(10 + rng.below(40))))),
+    ]
+}
+
+/// It is stopped right before it creates its target, and once more before it gives it pods: what others decide from lacks the
+/// target, which is there when they act.
+fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
+    let stop = |counted, request: u32, seconds: u32| Fault {
+        counted,
+        request: request as usize,
+        stage: Stage::Before,
+        kind: FaultKind::Freeze(Duration::from_secs(u64::from(seconds))),
+    };
+    vec![
+        stop(Counted::Targets, rng.below(2), 1 + rng.below(2)),
+        stop(Counted::Workloads, rng.below(3), 1 + rng.below(7)),
+    ]
 }
 
 /// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of the

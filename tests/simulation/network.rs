@@ -313,6 +313,7 @@ impl Counted {
             Self::Workloads => WORKLOADS.contains(&seen.kind.as_str()),
             Self::Looks => seen.verb == Verb::Get && WORKLOADS.contains(&seen.kind.as_str()),
             Self::Creations => seen.verb == Verb::Create && is_write(seen),
+            Self::Targets => seen.verb == Verb::Create && WORKLOADS.contains(&seen.kind.as_str()),
             Self::Removals => seen.verb == Verb::Delete,
             Self::Watches => seen.verb == Verb::Watch,
         }

@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 22] = [
+const PLANTED: [Planted; 23] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -186,6 +186,18 @@ const PLANTED: [Planted; 22] = [
             let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
             history.amend("pause", |record| record["run"]["paused"] = pause);
             history.claim("apply", 2, &upgrade(3));
+        },
+    },
+    Planted {
+        name: "a_run_that_has_ended_is_resumed",
+        rule: "record",
+        history: |history| {
+            history.released(2);
+            history.amend("apply", |record| record["run"]["outcome"] = json!("Succeeded"));
+            history.amend("apply", |record| {
+                record["epoch"] = json!(2);
+                record["run"]["outcome"] = json!("Running");
+            });
         },
     },
     Planted {

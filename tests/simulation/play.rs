@@ -99,13 +99,14 @@ impl Simulation<'_> {
         self.cluster.settle().await;
         let played: Vec<Played> = played.into_iter().flatten().collect();
         let (history, start) = (self.cluster.history(), self.start());
-        verdict::of_queue(&history)?;
+        conduct::of_queue(&history)?;
         for played in &played {
             verdict::of_run(played)?;
             verdict::of_lease(played, &history, start)?;
             verdict::of_decision(played, &history)?;
             conduct::of_retries(played)?;
             conduct::of_plan(played, &history)?;
+            conduct::of_rollback(played, &history)?;
             conduct::of_removal(played)?;
             conduct::of_dependency(played, &history)?;
             if script.has_only_failing_pods() {

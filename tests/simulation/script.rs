@@ -107,6 +107,8 @@ pub(crate) enum Counted {
     /// Reads of one workload.
     Looks,
     Creations,
+    /// Creations of workloads.
+    Targets,
     Removals,
     Watches,
 }

@@ -108,30 +108,6 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
     Ok(())
 }
 
-/// How long a Lease that nobody renews is its holder's (ARCHITECTURE.md, *The Lease*).
-const HELD_FOR: Duration = Duration::from_secs(15);
-
-/// Nobody takes the Lease of the application while its holder renews it.
-pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
-    let holder = |object: &Value| object["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
-    let mut renewed = None;
-    for change in history.iter().filter(|change| change.kind == "leases" && change.name == "rollout-shop") {
-        let (before, after) = (change.before.as_deref().map(holder), change.after.as_deref().map(holder));
-        if let (Some(before), Some(after), Some(at)) = (before, after, renewed)
-            && ![String::new(), after.clone()].contains(&before)
-            && !after.is_empty()
-            && change.at.duration_since(at).unsigned_abs() + Duration::from_millis(1) < HELD_FOR
-        {
-            return fail(
-                "queue",
-                format!("`{after}` takes the Lease at {}, which `{before}` renewed at {at}", change.at),
-            );
-        }
-        renewed = change.after.is_some().then_some(change.at);
-    }
-    Ok(())
-}
-
 /// What a command decides about the run that it finds is done to that run, or not at all.
 pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Some(component) = played.command.bound_component() else { return Ok(()) };
@@ -261,6 +237,10 @@ pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Fail
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
     for (name, _) in played.run.ends.iter().flatten().filter(|(_, end)| is_done(end)) {
+        let outcome = cluster.record(name).map(|record| record["run"]["outcome"].clone());
+        if outcome.as_ref().is_none_or(|outcome| *outcome != "Succeeded") {
+            return fail("word", format!("`{name}` is done, and its run is {outcome:?}"));
+        }
         let is_it = |one: &&Component| one.name == *name && one.is_sized();
         let Some(component) = manifest.iter().find(is_it) else { continue };
         let objects = cluster.all_objects();

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `ownership` | no process changes or deletes an object of somebody else's, or one without the application's labels |
 //! | `epochs` | a record's epoch and a workload's stamp never go down, and no stamp is ahead of the record |
-//! | `record` | a record is written by the process that claimed it, but for a pause and its end |
+//! | `record` | a record is written by the process that claimed it, but for a pause and its end, and no run that has ended is resumed |
 //! | `single writer` | effects come in the order of their claims, over workloads that carry the claim's stamp |
 //! | `direction` | within one claim, a workload does not grow and shrink |
 //! | `floor` | what a process writes leaves the ready pods that the claim found, but for those that the batches allow |

@@ -51,6 +51,16 @@ impl Judge {
             (Some(before), Some(after)) if after.epoch > before.epoch => {
                 let memory = self.components.entry(component.to_owned()).or_default();
                 memory.has_lost_record = false;
+                // What is applied as a whole has only one kind of run, and times are in seconds.
+                let is_same = before.run.started == after.run.started
+                    && before.run.spec.mode == after.run.spec.mode
+                    && [Mode::Release, Mode::Upgrade].contains(&after.run.spec.mode);
+                if is_same
+                    && before.run.outcome == Outcome::Succeeded
+                    && after.run.outcome == Outcome::Running
+                {
+                    return Err(("record", "a run that had ended is resumed".to_owned()));
+                }
                 let is_own = memory.claim.as_ref().is_none_or(|claim| claim.by == by);
                 // A removal claims what it removes, and starts no run.
                 let rolls_back = runs(by, &["apply", "prune"])
@@ -128,7 +138,9 @@ impl Judge {
             let name = workload["metadata"]["name"].as_str().unwrap();
             let is_target = spec.kind.is_in_place() || name == spec.target;
             let (size, ready) = (size(workload), self.world.ready_of(component, name));
-            if is_target && (size != spec.target_size || ready < size.saturating_sub(tolerated)) {
+            // A scale-in does not wait for those that stay.
+            let unready = if spec.is_shrink() { size } else { tolerated };
+            if is_target && (size != spec.target_size || ready < size.saturating_sub(unready)) {
                 let of = spec.target_size;
                 return Err(("success", format!("`{name}` has {ready} of {size} pods, and {of} are wanted")));
             }
