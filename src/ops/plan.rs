@@ -1,5 +1,6 @@
 //! Planning: what applying requests would do, without a write.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
@@ -43,9 +44,11 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
                 let created = NewNamespaces::of(forecasts.iter().map(|forecast| &forecast.prepared));
+                let checks = forecasts.iter().map(|forecast| check_queries(context, &forecast.prepared));
+                let checked = join_all(checks.collect::<Vec<_>>()).await;
                 // Each is dropped once it is added: with all its objects it is far larger than what is kept.
-                for forecast in forecasts {
-                    plan.add(context, &forecast, dry_run, &created).await;
+                for (forecast, queries) in forecasts.into_iter().zip(checked) {
+                    plan.add(context, &forecast, queries, dry_run, &created).await;
                 }
             }
             Err(rejections) => {
@@ -61,6 +64,7 @@ impl Plan {
         &mut self,
         context: &Context,
         forecast: &PlannedComponent,
+        queries: Result<Vec<String>, Failure>,
         dry_run: DryRun,
         created: &NewNamespaces,
     ) {
@@ -71,7 +75,7 @@ impl Plan {
             return;
         }
         self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());
-        match check_queries(context, &forecast.prepared).await {
+        match queries {
             Ok(unknown) => self.warnings.extend(unknown),
             Err(failure) => self.rejections.push(failure),
         }
