@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict, WatchFault};
 
 use super::lock_queue::{is_scaled, released};
 use crate::support::command::Command;
@@ -138,4 +138,37 @@ async fn a_pause_is_noted_under_the_lease() {
     });
     assert!(paused.is_success(), "{}", paused.transcript());
     check(&run.succeeded(), begun, out);
+}
+
+/// The answer to the claim takes until the Lease has run out, and a deletion takes the component away before the Lease is
+/// granted again. No watch reports any of it: what is written next is written by a run that has no claim any more.
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_confirmed_once_the_lease_is_granted_again() {
+    let cluster = released(pod_rules::READY).await;
+    let (begun, clock) = (cluster.clock.elapsed().unsigned_abs(), cluster.clock.clone());
+    let alice = Process::with("alice", move |seen| {
+        let is_out = clock.elapsed().unsigned_abs() - begun < Duration::from_secs(120);
+        match seen.verb {
+            Verb::Watch => Fate::Verdict(Verdict::Watch(WatchFault::Silent)),
+            _ if is_renewal(seen) && is_out => no_leader(),
+            _ => PASS,
+        }
+    });
+    let claim = DelayedRequest::of_answer(|request| {
+        request.method() == "PATCH" && request.uri().path().ends_with("/configmaps/rollout-web")
+    });
+    let client = cluster.delayed_client(&alice, claim.clone());
+    let (manifest, bob) = (request_for(&[web(2, 5)]), Process::new("bob"));
+    let (run, deleted) = tokio::join!(alice.apply(client, &cluster.clock, &manifest), async {
+        claim.reached().await;
+        let release = async {
+            cluster.clock.pause(VALID + Duration::from_secs(1)).await;
+            claim.release();
+        };
+        tokio::join!(release, Command::Delete.run(&cluster, &bob)).1
+    });
+    assert!(deleted.is_success(), "{}", deleted.transcript());
+    assert!(run.failures()[0].reason.contains("was deleted during its run"), "{}", run.transcript());
+    let late = written(&run, begun + VALID, Duration::MAX);
+    assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
 }

@@ -34,6 +34,9 @@ use crate::support::tapped_client::request_info;
 /// How long an overloaded server asks to be left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 
+/// No process makes so many requests.
+const ENDLESS: usize = 20_000;
+
 /// How often a process is polled before it is stopped.
 const LAST_POLLS: u32 = 64;
 
@@ -119,6 +122,8 @@ impl Connection {
     fn let_go(&self, at: Duration) -> usize {
         let mut requests = self.requests.lock().unwrap();
         requests.push(at);
+        // Where no time passes between them, nothing else ends it.
+        assert!(requests.len() <= ENDLESS, "a process makes request after request");
         requests.len() - 1
     }
 
