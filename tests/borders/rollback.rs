@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use rollout::driver::context::OnFailure;
 use rollout::plan::run::LeaseScope;
+use rollout::report::event::EventKind;
+use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
 use serde_json::Value;
 
 use crate::support::command::Command;
+use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, impatient, process};
@@ -222,7 +225,6 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     failing.limits.on_failure = OnFailure::Undo;
     let manifest = request_for(&[web(2, 3)]);
     let (run, taken) = tokio::join!(cluster.run(&failing, &manifest), async {
-        use rollout::report::event::EventKind;
         failing.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
         cluster.set_pod_rules(pod_rules::failing("*:2", "NeverReady"));
         Command::UndoTo("v1").run(&cluster, &jane).await
@@ -231,6 +233,31 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     assert!(!run.is_success());
     let record = cluster.record("web").unwrap();
     assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
+}
+
+/// Somebody pauses the run, and its process hears of it only when its deadline has passed: the pause holds.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_paused_is_not_rolled_back() {
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    done(&cluster, web(1, 3)).await;
+    let mut failing = Process::with("ci", |seen| match (seen.verb, seen.kind.as_str()) {
+        (Verb::Watch, "configmaps") => Fate::Verdict(Verdict::Watch(WatchFault::Silent)),
+        _ => PASS,
+    });
+    (failing.limits.batch, failing.limits.on_failure) = (Duration::from_secs(10), OnFailure::Undo);
+    let (manifest, joe) = (request_for(&[web(2, 3).batches(&["1", "2"])]), Process::new("joe"));
+    let (run, paused) = tokio::join!(cluster.run(&failing, &manifest), async {
+        failing.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
+        Command::Pause.run(&cluster, &joe).await
+    });
+    assert!(paused.is_success(), "{}", paused.transcript());
+    assert!(!run.is_success(), "{}", run.transcript());
+    let record = cluster.record("web").unwrap();
+    assert_eq!(
+        (&record["run"]["purpose"], &record["run"]["paused"]["by"]),
+        (&"Forward".into(), &"joe".into())
+    );
+    assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 3), ("web-v2".to_owned(), 1)]);
 }
 
 /// The Service goes back with the pods, however the rollback was asked for.
