@@ -72,7 +72,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// Serves the samples to whoever asks; returns where.
+/// Serves the samples over HTTP; returns the address.
 fn export(samples: Arc<Mutex<String>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -85,7 +85,7 @@ fn export(samples: Arc<Mutex<String>>) -> String {
             let samples = samples.lock().unwrap().clone();
             let length = samples.len();
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
-            // Whoever has gone needs no answer.
+            // The client may have disconnected.
             write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{samples}").ok();
         }
     });

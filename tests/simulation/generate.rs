@@ -64,7 +64,7 @@ struct Part {
     is_tolerant: bool,
 }
 
-/// What a script may have in it: only some of everything, so that what is there meets itself more often.
+/// The commands or events that a script draws from. A subset makes combinations of its members more frequent.
 struct Choice(u32);
 
 impl Choice {

@@ -102,7 +102,7 @@ impl Connection {
         let namespace = server.default_namespace().to_owned();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (connection, server) = (connection.clone(), server.clone());
-            // Here the process has let go of it, and may be stopped before it looks at it again.
+            // The process has sent it now, even if it is stopped before it polls the response.
             let index = connection.let_go(connection.clock.elapsed().unsigned_abs());
             async move {
                 let response = connection.clone().pass(index, server, request).await;
