@@ -44,6 +44,12 @@ impl ObjectCache {
         self.state.borrow().objects.get(reference).map(|sighting| sighting.object.clone())
     }
 
+    /// Whether an object is known, and is so.
+    #[must_use]
+    pub fn is_some_and(&self, reference: &ObjectRef, is_so: impl FnOnce(&DynamicObject) -> bool) -> bool {
+        self.state.borrow().objects.get(reference).is_some_and(|sighting| is_so(&sighting.object))
+    }
+
     /// Has changes of an object wake a component, see [`ObjectCache::changes_of`].
     pub fn follow(&self, reference: &ObjectRef, component: &str) {
         self.followers.borrow_mut().entry(reference.clone()).or_default().insert(component.to_owned());

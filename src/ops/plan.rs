@@ -45,7 +45,7 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
             Ok(forecasts) => {
                 let created = NewNamespaces::of(forecasts.iter().map(|forecast| &forecast.prepared));
                 let checks = forecasts.iter().map(|forecast| check_queries(context, &forecast.prepared));
-                let checked = join_all(checks.collect::<Vec<_>>()).await;
+                let checked = join_all(checks).await;
                 // Each is dropped once it is added: with all its objects it is far larger than what is kept.
                 for (forecast, queries) in forecasts.into_iter().zip(checked) {
                     plan.add(context, &forecast, queries, dry_run, &created).await;

@@ -157,8 +157,8 @@ impl<'a> StatusWatch<'a> {
                         return None;
                     }
                     let kind = kinds.get(&(one.api_version.clone(), one.kind.clone()))?.clone()?;
-                    let is_elsewhere =
-                        self.objects.cache.get(one).is_some_and(|known| !self.objects.is_selected(&known));
+                    let is_unselected = |known: &_| !self.objects.is_selected(known);
+                    let is_elsewhere = self.objects.cache.is_some_and(one, is_unselected);
                     let name = is_elsewhere.then(|| one.name.clone());
                     Some(ObjectScope { kind, namespace: one.namespace.clone(), name })
                 };

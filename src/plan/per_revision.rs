@@ -128,7 +128,7 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
     if spec.is_shrink() {
         return None;
     }
-    let tolerated = spec.batches.last().map_or(0, |batch| batch.max_unavailable);
+    let tolerated = spec.tolerated_at_end();
     await_ready(target, spec.target_size, tolerated).map(BatchChange::Wait)
 }
 

@@ -252,6 +252,12 @@ impl RunSpec {
         self.batches.len().saturating_sub(1)
     }
 
+    /// How many pods may be unready when the run ends: `maxUnavailable` of its last batch.
+    #[must_use]
+    pub fn tolerated_at_end(&self) -> u32 {
+        self.batches.last().map_or(0, |batch| batch.max_unavailable)
+    }
+
     /// The goals, as they count for a target that had replicas already at the claim.
     ///
     /// An upgrade of 10 with batches of 3, 3 and 4, whose target has 5 replicas from an earlier try:

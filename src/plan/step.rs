@@ -117,7 +117,7 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
     if !has_same_end(run, desired) || run.outcome != Outcome::Succeeded {
         return None;
     }
-    let tolerated = run.spec.batches.last().map_or(0, |batch| batch.max_unavailable);
+    let tolerated = run.spec.tolerated_at_end();
     let waiting = await_ready(target, desired.target_size, tolerated).filter(|_| !run.spec.is_shrink());
     Some(match waiting {
         Some(waiting) => Step::Act(Action::Wait { waiting, batch: run.spec.last_batch() }),

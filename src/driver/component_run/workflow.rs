@@ -224,13 +224,12 @@ fn unchanged(recorded: &Run) -> (RunSpec, bool) {
         return (recorded.spec.clone(), true);
     }
     let size = recorded.spec.target_size;
-    let max_unavailable = recorded.spec.batches.last().map_or(0, |batch| batch.max_unavailable);
     let spec = RunSpec {
         mode: Mode::Scale,
         sources: Vec::new(),
         original_size: size,
         target_start: size,
-        batches: vec![FrozenBatch { size: 0, max_unavailable }],
+        batches: vec![FrozenBatch { size: 0, max_unavailable: recorded.spec.tolerated_at_end() }],
         partition: None,
         ..recorded.spec.clone()
     };
