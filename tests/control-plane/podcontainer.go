@@ -54,11 +54,11 @@ func containerStatus(pod *v1.Pod, container v1.Container, o outlook, now time.Ti
 	case completed, broken:
 		status.RestartCount = before.RestartCount
 		identify(&status, pod, status.RestartCount)
-		began := metav1.NewTime(now)
+		end := metav1.NewTime(now)
+		began := end
 		if before.State.Running != nil {
 			began = before.State.Running.StartedAt
 		}
-		end := metav1.NewTime(now)
 		status.State.Terminated = ending(o, began, end, status.ContainerID)
 	}
 	return status

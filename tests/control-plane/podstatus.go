@@ -57,28 +57,29 @@ func boundStatus(pod *v1.Pod, o outlook, now time.Time) v1.PodStatus {
 		setCondition(&status, pod, now, kind, state, reason, message)
 	}
 	set(v1.PodReadyToStartContainers, truth(o.stage != mountFailing && !o.stage.isOver()), "", "")
-	if o.stage == completed {
+	switch {
+	case o.stage == completed:
 		set(v1.PodInitialized, v1.ConditionTrue, "PodCompleted", "")
-	} else if len(incomplete) > 0 {
+	case len(incomplete) > 0:
 		message := fmt.Sprintf("containers with incomplete status: [%s]", strings.Join(incomplete, " "))
 		set(v1.PodInitialized, v1.ConditionFalse, "ContainersNotInitialized", message)
-	} else {
+	default:
 		set(v1.PodInitialized, v1.ConditionTrue, "", "")
 	}
 	set(v1.PodScheduled, v1.ConditionTrue, "", "")
-	if o.stage.isOver() {
-		reason := "PodCompleted"
-		if o.stage != completed {
-			reason = "PodFailed"
-		}
-		set(v1.PodReady, v1.ConditionFalse, reason, "")
-		set(v1.ContainersReady, v1.ConditionFalse, reason, "")
-		return status
+	var reason, message string
+	switch {
+	case o.stage == completed:
+		reason = "PodCompleted"
+	case o.stage.isOver():
+		reason = "PodFailed"
+	case len(unready) > 0:
+		reason = "ContainersNotReady"
+		message = fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
 	}
-	if len(unready) > 0 {
-		message := fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
-		set(v1.PodReady, v1.ConditionFalse, "ContainersNotReady", message)
-		set(v1.ContainersReady, v1.ConditionFalse, "ContainersNotReady", message)
+	if reason != "" {
+		set(v1.PodReady, v1.ConditionFalse, reason, message)
+		set(v1.ContainersReady, v1.ConditionFalse, reason, message)
 		return status
 	}
 	set(v1.ContainersReady, v1.ConditionTrue, "", "")
