@@ -98,8 +98,8 @@ pub(crate) fn prometheus(program: &Path) -> PathBuf {
 /// What the programs are built from, in a word.
 fn key(sources: &Path) -> String {
     let mut hasher = DefaultHasher::new();
-    for file in [files(sources), files(&sources.join("kruise")), files(&sources.join("prometheus"))].concat()
-    {
+    let folders = [sources.to_owned(), sources.join("kruise"), sources.join("prometheus")];
+    for file in folders.iter().flat_map(|folder| files(folder)) {
         (file.strip_prefix(sources).unwrap(), fs::read(&file).unwrap()).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())

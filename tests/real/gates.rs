@@ -3,15 +3,13 @@
 use crate::build;
 use crate::prometheus::Prometheus;
 use crate::real_env::RealEnv;
+use crate::support::manifest::{application, web};
 use crate::support::test_env::CommandOutput;
 
 /// `web` in a version, of three pods in two batches, with such gates.
 fn gated(env: &RealEnv, version: u32, gates: &str) -> String {
-    let text = format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - name: web\n      \
-         type: webservice\n      properties: {{image: 'web:{version}'}}\n      traits:\n        - type: rollout\n          \
-         properties:\n            targetSize: 3\n            rolloutBatches: [{{replicas: 1}}, {{replicas: 2}}]\n            {gates}\n"
-    );
+    let web = web(version, 3).batches(&["1", "2"]).rollout(gates);
+    let text = application("shop", &[web]);
     env.file(&format!("web-{version}.yaml"), &text).to_str().unwrap().to_owned()
 }
 

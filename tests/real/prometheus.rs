@@ -1,7 +1,7 @@
 //! A real Prometheus, which scrapes what a test says.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::real_env::pass;
+use crate::support::http_server::HttpServer;
+use crate::support::pod_rules;
 
 /// How often it is asked for a sample that has to come, and in which time: it begins to scrape after five seconds.
 const MOST_LOOKS: usize = 600;
@@ -27,12 +29,16 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start(program: &Path) -> Self {
-        let samples = Arc::default();
-        let target = export(Arc::clone(&samples));
+        let samples: Arc<Mutex<String>> = Arc::default();
+        let exported = Arc::clone(&samples);
+        let exporter = HttpServer::open(pod_rules::READY, move |_| {
+            Some((200, "text/plain; version=0.0.4", exported.lock().unwrap().clone()))
+        });
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
         let scrapes = format!(
-            "global: {{scrape_interval: 100ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{target}']}}]}}]\n"
+            "global: {{scrape_interval: 100ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]\n",
+            exporter.port
         );
         std::fs::write(&config, scrapes).unwrap();
         let mut process = Command::new(program)
@@ -70,26 +76,6 @@ impl Drop for Prometheus {
         self.process.kill().ok();
         self.process.wait().ok();
     }
-}
-
-/// Serves the samples over HTTP; returns the address.
-fn export(samples: Arc<Mutex<String>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
-            let samples = samples.lock().unwrap().clone();
-            let length = samples.len();
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
-            // The client may have disconnected.
-            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{samples}").ok();
-        }
-    });
-    address
 }
 
 /// The body of an answer; empty where there is none.

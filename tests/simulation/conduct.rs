@@ -54,13 +54,16 @@ const HELD_FOR: Duration = Duration::from_secs(15);
 
 /// Nobody takes the Lease of the application while its holder renews it.
 pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
-    let holder = |object: &Value| object["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
+    // One that was given back has none.
+    let holder = |object: &Option<Arc<Value>>| -> Option<String> {
+        let holder = object.as_ref()?["spec"]["holderIdentity"].as_str()?;
+        (!holder.is_empty()).then(|| holder.to_owned())
+    };
     let mut renewed = None;
     for change in history.iter().filter(|change| change.kind == "leases" && change.name == "rollout-shop") {
-        let (before, after) = (change.before.as_deref().map(holder), change.after.as_deref().map(holder));
-        if let (Some(before), Some(after), Some(at)) = (before, after, renewed)
-            && ![String::new(), after.clone()].contains(&before)
-            && !after.is_empty()
+        if let (Some(before), Some(after), Some(at)) =
+            (holder(&change.before), holder(&change.after), renewed)
+            && before != after
             && change.at.duration_since(at).unsigned_abs() + Duration::from_millis(1) < HELD_FOR
         {
             return fail(
@@ -85,7 +88,7 @@ pub(crate) fn of_retries(played: &Played) -> Result<(), Failure> {
 pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let is_rollback = |change: &&Change, component: &str| {
         let after = change.after.as_deref().and_then(world::record);
-        change.user_agent.as_deref() == Some(&played.user_agent)
+        played.made(change)
             && after.is_some_and(|after| after.component == component && after.run.purpose == Purpose::Abort)
     };
     let Command::Apply { .. } = &played.command else { return Ok(()) };
@@ -106,7 +109,7 @@ pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Fai
 /// The batches of an upgrade that a manifest begins are those that it asks for, percentages rounded up.
 pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
-    let own = history.iter().filter(|change| change.user_agent.as_deref() == Some(&played.user_agent));
+    let own = history.iter().filter(|change| played.made(change));
     for change in own.filter(|change| change.kind == "configmaps") {
         let record = |object: &Option<Arc<Value>>| object.as_deref().and_then(world::record);
         let (before, Some(after)) = (record(&change.before), record(&change.after)) else { continue };
@@ -128,7 +131,7 @@ pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure
 /// A component is changed only once what it depends on has succeeded, where the same process has claimed both.
 pub(crate) fn of_dependency(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
-    let is_own = |change: &&Change| change.user_agent.as_deref() == Some(&played.user_agent);
+    let is_own = |change: &&Change| played.made(change);
     for (component, on) in manifest.iter().filter_map(|one| Some((one, one.dependency()?))) {
         let is_first = |change: &Change| {
             let object = change.after.as_deref().or(change.before.as_deref());
@@ -284,19 +287,6 @@ fn driving(command: Command) -> Played {
     Played { user_agent: "rollout/ci/1-1 apply".to_owned(), ..played(command) }
 }
 
-/// The record of an upgrade of `web`.
-fn upgrade_of_web(purpose: &str, batches: &Value) -> Change {
-    let spec = json!({
-        "mode": "Upgrade", "kind": "Deployment", "target": "web-v2", "sources": ["web-v1"], "originalSize": 4,
-        "targetStart": 0, "targetSize": 4, "batches": batches, "partition": null, "strategy": "IncreaseFirst",
-    });
-    let run = json!({
-        "spec": spec, "purpose": purpose, "outcome": "Running", "by": "ci", "started": "2026-03-01T12:00:00Z",
-    });
-    let record = json!({"application": "shop", "component": "web", "epoch": 1, "run": run});
-    change("configmaps", "rollout-web", json!({"data": {"record": record.to_string()}}))
-}
-
 fn request(index: usize, verb: Verb, kind: &str) -> Request {
     let seen =
         RequestInfo { index, verb, kind: kind.to_owned(), name: None, path: String::new(), body: None };
@@ -323,9 +313,25 @@ fn claim_of_db(outcome: &str) -> Change {
         "targetStart": 0, "targetSize": 1, "batches": [{"size": 1, "maxUnavailable": 0}], "partition": null,
         "strategy": "IncreaseFirst",
     });
-    let run = json!({"spec": spec, "outcome": outcome, "by": "ci", "started": "2026-03-01T12:00:00Z"});
-    let record = json!({"application": "shop", "component": "db", "epoch": 1, "run": run});
-    change("configmaps", "rollout-db", json!({"data": {"record": record.to_string()}}))
+    claim("db", &spec, "Forward", outcome)
+}
+
+/// The record of an upgrade of `web`.
+fn upgrade_of_web(purpose: &str, batches: &Value) -> Change {
+    let spec = json!({
+        "mode": "Upgrade", "kind": "Deployment", "target": "web-v2", "sources": ["web-v1"], "originalSize": 4,
+        "targetStart": 0, "targetSize": 4, "batches": batches, "partition": null, "strategy": "IncreaseFirst",
+    });
+    claim("web", &spec, purpose, "Running")
+}
+
+fn claim(component: &str, spec: &Value, purpose: &str, outcome: &str) -> Change {
+    let run = json!({
+        "spec": spec, "purpose": purpose, "outcome": outcome, "by": "ci", "started": "2026-03-01T12:00:00Z",
+    });
+    let record = json!({"application": "shop", "component": component, "epoch": 1, "run": run});
+    let data = json!({"data": {"record": record.to_string()}});
+    change("configmaps", &format!("rollout-{component}"), data)
 }
 
 fn creation_of_web() -> Change {

@@ -90,13 +90,11 @@ impl Environment<'_> {
             self.create(workload).await;
             let spec = json!({"selector": {"app": name}, "ports": [{"port": 80}]});
             let mut service = foreign("v1", "Service", &format!("{name}-copy"), &spec);
-            service["metadata"]["labels"] = labels;
+            service["metadata"]["labels"] = labels.clone();
             self.create(service).await;
-            let mut settings = foreign("v1", "ConfigMap", &format!("{name}-settings"), &Value::Null);
-            settings.as_object_mut().unwrap().remove("spec");
-            settings["metadata"]["labels"] =
-                json!({"app.oam.dev/name": "shop", "app.oam.dev/component": component});
-            self.create(settings).await;
+            let name = format!("{name}-settings");
+            let metadata = json!({"name": name, "labels": labels, "annotations": {FOREIGN: "true"}});
+            self.create(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await;
         }
     }
 

@@ -74,14 +74,9 @@ impl Choice {
 
     /// A number below this one that is chosen.
     fn pick(&self, rng: &mut Rng, below: u32) -> u32 {
-        let mut picked = rng.below(below);
-        for _ in 0..below {
-            if self.0 & (1 << picked) != 0 {
-                break;
-            }
-            picked = (picked + 1) % below;
-        }
-        picked
+        let first = rng.below(below);
+        let mut numbers = (0..below).map(|step| (first + step) % below);
+        numbers.find(|number| self.0 & (1 << number) != 0).unwrap_or(first)
     }
 }
 
@@ -201,14 +196,14 @@ pub(crate) fn script(seed: u64) -> Script {
     }
     let disturbances = if is_disturbed { 1 + rng.below(3) } else { 0 };
     let mut environment: Vec<Disturbance> = if is_tolerant {
-        vec![failing_pods(&mut rng, &parts)]
+        vec![from_the_start(failing_pods(&mut rng, &parts))]
     } else {
         (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
     };
     if is_duel && rng.one_in(3) {
         // There is time for what happens to processes.
         let event = EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10))));
-        environment.push(Disturbance { at: Duration::ZERO, event });
+        environment.push(from_the_start(event));
     }
     let last = parts.iter_mut().map(|part| wanted(&mut rng, part, Purpose::Last)).collect();
     let last = labelled(&mut rng, last);
@@ -310,18 +305,21 @@ fn duel_fault(rng: &mut Rng) -> Fault {
     Fault { counted, request: rng.below(most) as usize, stage, kind: FaultKind::Freeze(lasting) }
 }
 
-fn failing_pods(rng: &mut Rng, parts: &[Part]) -> Disturbance {
+fn from_the_start(event: EnvironmentEvent) -> Disturbance {
+    Disturbance { at: Duration::ZERO, event }
+}
+
+fn failing_pods(rng: &mut Rng, parts: &[Part]) -> EnvironmentEvent {
     let part = rng.pick(parts);
     let images = vec![format!("{}:{}", part.name, 1 + rng.below(part.version.max(1)))];
-    let event = EnvironmentEvent::FailPods { images, failure: rng.pick::<&'static str>(&FAILURES) };
-    Disturbance { at: Duration::ZERO, event }
+    EnvironmentEvent::FailPods { images, failure: rng.pick::<&'static str>(&FAILURES) }
 }
 
 fn disturbance(rng: &mut Rng, events: &Choice, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
     let event = match events.pick(rng, 16) {
-        0 | 1 => failing_pods(rng, parts).event,
+        0 | 1 => failing_pods(rng, parts),
         2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
         4 => EnvironmentEvent::SetImage(name),

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -50,13 +49,11 @@ pub(crate) struct Connection {
     /// What its requests call themselves.
     pub(crate) user_agent: String,
     pub(crate) pace: Pace,
-    /// The faults that are still to come.
+    /// The faults that are still to come, the first with the number of requests that it still lets pass.
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) rng: Mutex<Rng>,
-    /// When the process let go of each request.
+    /// When the process sent each request.
     pub(crate) requests: Mutex<Vec<Duration>>,
-    /// How many of them there were that the next fault counts.
-    pub(crate) counted: AtomicUsize,
     /// The requests that got no answer, or none that says something.
     pub(crate) unanswered: Mutex<BTreeSet<usize>>,
     /// Wakes those that wait for a fault of another process.
@@ -103,7 +100,7 @@ impl Connection {
         let service = tower::service_fn(move |request: Request<Body>| {
             let (connection, server) = (connection.clone(), server.clone());
             // The process has sent it now, even if it is stopped before it polls the response.
-            let index = connection.let_go(connection.clock.elapsed().unsigned_abs());
+            let index = connection.note_request(connection.clock.elapsed().unsigned_abs());
             async move {
                 let response = connection.clone().pass(index, server, request).await;
                 let says_something = |response: &Response<ResponseBody>| {
@@ -119,7 +116,7 @@ impl Connection {
     }
 
     /// Takes note of a request; returns its index.
-    fn let_go(&self, at: Duration) -> usize {
+    fn note_request(&self, at: Duration) -> usize {
         let mut requests = self.requests.lock().unwrap();
         requests.push(at);
         // Where no time passes between them, nothing else ends it.
@@ -195,12 +192,14 @@ impl Connection {
     /// The fault that strikes at a request, if one does.
     fn next_fault(&self, seen: &RequestInfo) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        let next = faults.front().filter(|next| next.counted.counts(seen))?;
-        if self.counted.fetch_add(1, Ordering::Relaxed) < next.request {
-            return None;
+        let next = faults.front_mut().filter(|next| next.counted.counts(seen))?;
+        match next.request.checked_sub(1) {
+            Some(left) => {
+                next.request = left;
+                None
+            }
+            None => faults.pop_front(),
         }
-        self.counted.store(0, Ordering::Relaxed);
-        faults.pop_front()
     }
 
     /// Takes note of a request that the server has asked not to make so soon.

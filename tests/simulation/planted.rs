@@ -171,8 +171,7 @@ const PLANTED: [Planted; 23] = [
         rule: "pause",
         history: |history| {
             history.claim("apply", 1, &upgrade(2));
-            let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
-            history.amend("pause", |record| record["run"]["paused"] = pause);
+            history.pause();
             history.seconds += 60;
             history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
             history.scale("apply", "web-v2", 2);
@@ -183,8 +182,7 @@ const PLANTED: [Planted; 23] = [
         rule: "pause",
         history: |history| {
             history.claim("apply", 1, &upgrade(2));
-            let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
-            history.amend("pause", |record| record["run"]["paused"] = pause);
+            history.pause();
             history.claim("apply", 2, &upgrade(3));
         },
     },
@@ -205,13 +203,9 @@ const PLANTED: [Planted; 23] = [
         rule: "external change",
         history: |history| {
             history.claim("apply", 1, &upgrade(2));
-            let labels = json!({"app.oam.dev/component": "web", "app.oam.dev/name": "shop"});
-            let metadata =
-                json!({"name": "web", "labels": labels, "annotations": {"batch-rollout.dev/epoch": "1"}});
-            let of = |size: u32| json!({"metadata": metadata, "spec": {"replicas": size}});
-            history.put("apply", "clonesets", "web", of(1));
-            history.put("other", "clonesets", "web", of(0));
-            history.put("apply", "clonesets", "web", of(2));
+            history.workload("apply", "clonesets", "web", 1, &json!({"epoch": "1"}));
+            history.workload("other", "clonesets", "web", 0, &json!({"epoch": "1"}));
+            history.workload("apply", "clonesets", "web", 2, &json!({"epoch": "1"}));
         },
     },
     Planted {
@@ -324,13 +318,17 @@ impl History {
 
     /// A Deployment of `web`, with a stamp or the mark of a foreign object.
     fn deployment(&mut self, command: &str, name: &str, replicas: u32, mark: &Value) {
+        self.workload(command, "deployments", name, replicas, mark);
+    }
+
+    fn workload(&mut self, command: &str, kind: &str, name: &str, replicas: u32, mark: &Value) {
         let annotations = match mark["epoch"].as_str() {
             Some(epoch) => json!({"batch-rollout.dev/epoch": epoch}),
             None => json!({FOREIGN: "true"}),
         };
         let labels = json!({"app.oam.dev/component": "web", "app.oam.dev/name": "shop"});
         let metadata = json!({"name": name, "labels": labels, "annotations": annotations});
-        self.put(command, "deployments", name, json!({"metadata": metadata, "spec": {"replicas": replicas}}));
+        self.put(command, kind, name, json!({"metadata": metadata, "spec": {"replicas": replicas}}));
     }
 
     fn scale(&mut self, command: &str, name: &str, replicas: u32) {
@@ -365,6 +363,11 @@ impl History {
         });
         let record = json!({"application": "shop", "component": "web", "epoch": epoch, "run": run});
         self.record(command, &record);
+    }
+
+    fn pause(&mut self) {
+        let pause = json!({"by": "ci", "at": "2026-03-01T12:00:00Z"});
+        self.amend("pause", |record| record["run"]["paused"] = pause);
     }
 
     fn amend(&mut self, command: &str, change: impl FnOnce(&mut Value)) {

@@ -40,6 +40,13 @@ pub(crate) struct Played {
     pub(crate) hasty: Option<String>,
 }
 
+impl Played {
+    /// Whether a change is the command's.
+    pub(crate) fn made(&self, change: &Change) -> bool {
+        change.user_agent.as_deref() == Some(&self.user_agent)
+    }
+}
+
 /// Everything that came of a script.
 pub(crate) struct Outcome {
     pub(crate) history: Vec<Change>,
@@ -181,9 +188,8 @@ impl Simulation<'_> {
         let (client, connection) = self.connected(&agent, Some(invocation), process.tap.clone());
         let work = async |context: &Context| command.perform(context).await;
         let mut run = connection.run(process.perform(client, &self.cluster.clock, work)).await;
-        for request in &mut run.requests {
-            request.at = connection.requests.lock().unwrap()[request.seen.index];
-        }
+        let sent = connection.requests.lock().unwrap().clone();
+        run.requests.iter_mut().for_each(|request| request.at = sent[request.seen.index]);
         self.requests.fetch_add(run.requests.len(), Ordering::Relaxed);
         let decided_from = connection.decided_from.lock().unwrap().clone();
         let unanswered = connection.unanswered.lock().unwrap().clone();
@@ -234,7 +240,6 @@ impl Simulation<'_> {
             ),
             rng: Mutex::new(Rng(invocation.map_or(0, |invocation| invocation.seed))),
             requests: Mutex::default(),
-            counted: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             struck: self.struck.clone(),
             frozen: Mutex::default(),

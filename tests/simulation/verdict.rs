@@ -80,11 +80,8 @@ const GRANTED_FOR: Duration = Duration::from_secs(10);
 
 /// No process sends a write of what serves, or of a record, after the Lease that it was granted has run out, nor without one.
 pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) -> Result<(), Failure> {
-    let is_grant = |change: &&Change| {
-        change.kind == "leases"
-            && change.user_agent.as_deref() == Some(&played.user_agent)
-            && change.after.is_some()
-    };
+    let is_grant =
+        |change: &&Change| change.kind == "leases" && played.made(change) && change.after.is_some();
     let granted: Vec<Duration> = history
         .iter()
         .filter(is_grant)
@@ -113,7 +110,7 @@ pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Fai
     let Some(component) = played.command.bound_component() else { return Ok(()) };
     let is_claim = |change: &&Change| {
         change.name == format!("rollout-{component}")
-            && change.user_agent.as_deref() == Some(&played.user_agent)
+            && played.made(change)
             && epochs(change).is_some_and(|(before, after)| before < after)
     };
     let Some((before, _)) = history.iter().find(is_claim).and_then(epochs) else { return Ok(()) };

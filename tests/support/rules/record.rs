@@ -31,10 +31,12 @@ impl Judge {
         };
         // What the next pipeline applies is held as well; only a command about the run ends its pause.
         if let (Some(before), Some(after)) = (&before, &after)
-            && (before.run.paused.is_some() && after.run.paused.is_none())
+            && before.run.paused.is_some()
+            && after.run.paused.is_none()
             // A removal starts no run.
             && after.run.outcome == Outcome::Running
-            && (!by.is_empty() && runs(by, &["apply", "prune"]))
+            && !by.is_empty()
+            && runs(by, &["apply", "prune"])
         {
             return Err(("pause", format!("`{by}` ends the pause of `{component}`")));
         }
@@ -133,13 +135,12 @@ impl Judge {
         if spec.mode == Mode::Apply {
             return Ok(());
         }
-        let tolerated = spec.batches.last().map_or(0, |batch| batch.max_unavailable);
         for workload in self.world.workloads(component) {
             let name = workload["metadata"]["name"].as_str().unwrap();
             let is_target = spec.kind.is_in_place() || name == spec.target;
             let (size, ready) = (size(workload), self.world.ready_of(component, name));
             // A scale-in does not wait for those that stay.
-            let unready = if spec.is_shrink() { size } else { tolerated };
+            let unready = if spec.is_shrink() { size } else { spec.tolerated_at_end() };
             if is_target && (size != spec.target_size || ready < size.saturating_sub(unready)) {
                 let of = spec.target_size;
                 return Err(("success", format!("`{name}` has {ready} of {size} pods, and {of} are wanted")));
