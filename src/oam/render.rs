@@ -189,8 +189,8 @@ pub fn render_workload(
     let mut own = own_labels(&application.name, &component.name, namespace);
     own.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());
     own.insert(labels::WORKLOAD_TYPE.to_owned(), component.kind.as_str().to_owned());
-    let workload =
-        traited::traited_workload(component, namespace, bare_workload(component, namespace, revision));
+    let bare = bare_workload(component, namespace, revision);
+    let workload = traited::traited_workload(application, component, namespace, bare);
     marked(workload, &Inherited::of(application), own)
 }
 

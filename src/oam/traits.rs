@@ -12,6 +12,7 @@ mod guard;
 mod kind;
 mod metadata;
 mod network;
+mod nocalhost;
 mod outputs;
 mod patch;
 mod pods;

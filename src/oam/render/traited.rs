@@ -14,7 +14,7 @@ pub fn check_traits(
     namespace: &str,
 ) -> Result<(), TraitProblem> {
     let mut rendered = untraited(application, component, namespace, "");
-    apply(component, namespace, &mut rendered)
+    apply(application, component, namespace, &mut rendered)
 }
 
 /// The component's objects with its traits.
@@ -25,7 +25,7 @@ pub(super) fn render_traited(
     revision: &str,
 ) -> Rendered {
     let mut rendered = untraited(application, component, namespace, revision);
-    apply_checked(component, namespace, &mut rendered);
+    apply_checked(application, component, namespace, &mut rendered);
     rendered
 }
 
@@ -43,9 +43,14 @@ pub fn render_trait_outputs(
 }
 
 /// The workload of a component that is rolled out in batches, with its traits.
-pub(super) fn traited_workload(component: &Component, namespace: &str, workload: Value) -> Value {
+pub(super) fn traited_workload(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    workload: Value,
+) -> Value {
     let mut rendered = Rendered { workload, outputs: Vec::new() };
-    apply_checked(component, namespace, &mut rendered);
+    apply_checked(application, component, namespace, &mut rendered);
     rendered.workload
 }
 
@@ -63,14 +68,20 @@ fn untraited(application: &Application, component: &Component, namespace: &str, 
     Rendered { workload, outputs: services.into_iter().map(output).collect() }
 }
 
-fn apply(component: &Component, namespace: &str, rendered: &mut Rendered) -> Result<(), TraitProblem> {
+fn apply(
+    application: &Application,
+    component: &Component,
+    namespace: &str,
+    rendered: &mut Rendered,
+) -> Result<(), TraitProblem> {
     let managed = if component.rollout.is_some() { Managed::InBatches } else { Managed::Whole };
-    let context = TraitContext { component: &component.name, namespace, managed };
+    let context =
+        TraitContext { application: &application.name, component: &component.name, namespace, managed };
     apply_traits(&component.traits, rendered, &context)
 }
 
 /// Applies traits that [`check_traits`] found good when the manifest was read.
-fn apply_checked(component: &Component, namespace: &str, rendered: &mut Rendered) {
-    let applied = apply(component, namespace, rendered);
+fn apply_checked(application: &Application, component: &Component, namespace: &str, rendered: &mut Rendered) {
+    let applied = apply(application, component, namespace, rendered);
     debug_assert!(applied.is_ok(), "the manifest's traits are checked when it is read: {applied:?}");
 }

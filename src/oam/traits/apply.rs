@@ -8,12 +8,15 @@ use crate::oam::render::Rendered;
 use crate::oam::traits::error::{Conflict, TraitError, TraitProblem};
 use crate::oam::traits::guard::{Managed, check_change};
 use crate::oam::traits::{
-    Trait, TraitKind, containers, metadata, network, pods, scheduling, security, size, storage, workload,
+    Trait, TraitKind, containers, metadata, network, nocalhost, pods, scheduling, security, size, storage,
+    workload,
 };
 
 /// What a trait knows of its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub struct TraitContext<'a> {
+    /// The application's name.
+    pub application: &'a str,
     /// The component's name.
     pub component: &'a str,
     /// The namespace that the application goes to.
@@ -71,6 +74,7 @@ pub fn apply_trait(
         TraitKind::UpdateStrategy => size::update_strategy(properties, workload),
         TraitKind::Labels => metadata::labels(properties, workload),
         TraitKind::Lifecycle => pods::lifecycle(properties, workload),
+        TraitKind::Nocalhost => nocalhost::nocalhost(properties, rendered, context),
         TraitKind::NodeAffinity => scheduling::node_affinity(properties, workload),
         TraitKind::PodSecurityContext => security::pod_security_context(properties, workload),
         TraitKind::PureIngress => network::pure_ingress(properties, rendered, context),

@@ -41,6 +41,7 @@ pub fn refused_beside_rollout(kind: TraitKind) -> Option<TraitPair> {
         | TraitKind::JsonPatch
         | TraitKind::Labels
         | TraitKind::Lifecycle
+        | TraitKind::Nocalhost
         | TraitKind::NodeAffinity
         | TraitKind::PodSecurityContext
         | TraitKind::PureIngress

@@ -58,6 +58,7 @@ trait_kinds! {
     UpdateStrategy = "k8s-update-strategy", Shape::Object(&tables::size::UPDATE_STRATEGY);
     Labels = "labels", tables::metadata::LABELS;
     Lifecycle = "lifecycle", Shape::Object(&tables::pods::LIFECYCLE);
+    Nocalhost = "nocalhost", Shape::Object(&tables::nocalhost::NOCALHOST);
     NodeAffinity = "node-affinity", Shape::Object(&tables::scheduling::NODE_AFFINITY);
     PodSecurityContext = "podsecuritycontext", Shape::Object(&tables::security::POD_SECURITY_CONTEXT);
     PureIngress = "pure-ingress", Shape::Object(&tables::network::INGRESS);
@@ -82,7 +83,7 @@ const LOGS: &str = "omit it: the cluster's log collector decides which logs it r
 const BATCHES: &str = "the trait `rollout` replaces pods in batches";
 
 /// Traits of addons and tools, and what does their job.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 16] = [
     ("canary-traffic", ISTIO),
     ("file-logs", LOGS),
     ("grpc-route", GATEWAY_API),
@@ -95,7 +96,6 @@ const ELSEWHERE: [(&str, &str); 17] = [
     ("kustomize-json-patch", KUSTOMIZE),
     ("kustomize-patch", KUSTOMIZE),
     ("kustomize-strategy-merge", KUSTOMIZE),
-    ("nocalhost", "omit it: it only serves a development tool"),
     ("prometheus-scrape", "a ServiceMonitor goes into a `k8s-objects` component"),
     ("rolling-release", BATCHES),
     ("stdout-logs", LOGS),
@@ -140,6 +140,7 @@ impl TraitKind {
             | Self::UpdateStrategy
             | Self::Labels
             | Self::Lifecycle
+            | Self::Nocalhost
             | Self::PodSecurityContext
             | Self::Resource
             | Self::Scaler

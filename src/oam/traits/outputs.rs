@@ -137,8 +137,8 @@ fn merge_service(
     name: &str,
     mut wanted: Value,
 ) -> Result<(), TraitError> {
-    let is_for_ingress =
-        |trait_type: &str| trait_type != AUXILIARY && trait_type != TraitKind::Expose.as_str();
+    let exposes = [AUXILIARY, TraitKind::Expose.as_str(), TraitKind::Nocalhost.as_str()];
+    let is_for_ingress = |trait_type: &str| !exposes.contains(&trait_type);
     let (from, service) = (creator(existing, kind), text(&wanted["metadata"], "name").to_owned());
     if is_for_ingress(kind.as_str()) {
         if let Some(port) = missing_port(&existing.object, &wanted, Need::Number) {

@@ -4,6 +4,7 @@
 pub(super) mod containers;
 pub(super) mod metadata;
 pub(super) mod network;
+pub(super) mod nocalhost;
 pub(super) mod pods;
 pub(super) mod scheduling;
 pub(super) mod security;
