@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
@@ -107,6 +107,8 @@ pub struct ComponentRun<'a> {
     gate_notice: Option<(String, Moment)>,
     /// What it waits for at a gate.
     gate_wait: Option<String>,
+    /// The start of the run whose hooks were told that this one replaces it.
+    abandoned: Option<Timestamp>,
     is_target_recorded: bool,
     /// The gates between batches that it stands at.
     gate_visit: Option<GateVisit>,
@@ -209,6 +211,7 @@ impl<'a> ComponentRun<'a> {
             passed_steps: Rc::default(),
             gate_notice: None,
             gate_wait: None,
+            abandoned: None,
             is_target_recorded: false,
             gate_visit: None,
             has_swept_smoke_jobs: false,

@@ -12,6 +12,9 @@ use crate::driver::control::{self, Control};
 use crate::probe::{LiveProbe, Probe};
 use crate::report::event::{Event, EventKind, Reporter};
 
+/// How long a request or a command outside the cluster may take.
+pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
 /// What every run of a process shares.
 #[derive(Clone)]
 pub struct Context {
@@ -104,6 +107,15 @@ impl Context {
             context.emit(&application, None, EventKind::Retrying { error: error.to_owned(), delay });
         }));
         Self { session, ..self.clone() }
+    }
+
+    /// Waits for an answer from outside the cluster, for as long as it may take.
+    ///
+    /// # Errors
+    /// In words, that there was none.
+    pub async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, String> {
+        let answer = self.session.clock().within(ANSWERED_WITHIN, answer).await;
+        answer.ok_or_else(|| format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))
     }
 
     /// Reports an event.

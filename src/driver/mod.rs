@@ -10,6 +10,7 @@ pub mod component_services;
 pub mod context;
 pub mod control;
 pub mod evidence;
+pub mod hooks;
 pub mod inherited_metadata;
 pub mod leftovers;
 pub mod live_objects;

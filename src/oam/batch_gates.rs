@@ -61,8 +61,7 @@ impl BatchGates {
     /// A gate that uses the machine of `rollout`: it runs a command, or sends a variable or a file in a header.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
-        let of_hook =
-            |hook: &Hook| local_header(&hook.headers).map(|what| format!("hook `{}` {what}", hook.name));
+        let of_hook = |hook: &Hook| hook.local_access().map(|what| format!("hook `{}` {what}", hook.name));
         let of_metric = |metric: &Metric| {
             metric.provider.local_access().map(|what| format!("metric `{}` {what}", metric.name))
         };
@@ -97,6 +96,14 @@ fn local_header(headers: &[Header]) -> Option<String> {
         HeaderValue::Env(name) => Some(format!("sends the variable `{name}`")),
         HeaderValue::File(path) => Some(format!("sends the file `{path}`")),
     })
+}
+
+impl Hook {
+    /// How it uses the machine of `rollout`.
+    #[must_use]
+    pub fn local_access(&self) -> Option<String> {
+        local_header(&self.headers)
+    }
 }
 
 impl Provider {

@@ -19,6 +19,7 @@ use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
 use crate::driver::context::Context;
+use crate::driver::hooks::{Ending, call_final_hooks};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::component::{unknown_name, without_prefix};
 use crate::ops::delete::finalizers::Finalization;
@@ -176,6 +177,9 @@ pub async fn delete(
         for stored in records {
             let record = stored.record.clone();
             let newest_stamp = inventory.newest_stamp(&record.component);
+            if record.run.is_under_way() {
+                call_final_hooks(context, namespace, &record, Ending::Deleting).await;
+            }
             ensure_lease(session, &lease).await?;
             match fence(session, namespace, stored, newest_stamp).await? {
                 Some(epoch) => drop(fenced.epochs.insert(record.component, epoch)),

@@ -317,6 +317,13 @@ impl Outcome {
 }
 
 impl Run {
+    /// Whether it has begun and neither ended nor failed: a run that replaces it abandons it.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let is_waiting = self.workflow.as_ref().is_some_and(|place| place.is_waiting);
+        self.outcome.is_resumable() && self.outcome != Outcome::Failed && !is_waiting
+    }
+
     /// Replicas of the component at the moment that a rollback of this run returns to.
     #[must_use]
     pub fn size_before(&self) -> u32 {

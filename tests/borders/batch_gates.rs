@@ -282,6 +282,92 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
     }
 }
 
+/// The phases of which a hook was told, each with the start of the run that its key names.
+fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
+    let call = |question| match question {
+        Question::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {
+            let HeaderValue::Text(key) = &headers[0].value else { panic!("{:?}", headers[0]) };
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            Some((body["phase"].as_str().unwrap().to_owned(), key.split('/').nth(2).unwrap().to_owned()))
+        }
+        Question::Http { .. } | Question::Exec { .. } => None,
+    };
+    probe.asked().into_iter().filter_map(call).collect()
+}
+
+/// A run that is held after its first batch, and when it started.
+async fn held(cluster: &TestCluster) -> String {
+    let component = gated(2, HOOKS).partition(0);
+    cluster.run(&process(&ScriptedProbe::good()), &request_for(&[component])).await;
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]));
+    cluster.record("web").unwrap()["run"]["started"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_hook_hears_of_a_run_that_another_replaces() {
+    for command in [Command::Abort, Command::Undo, Command::Delete] {
+        let cluster = open().await;
+        let started = held(&cluster).await;
+        let probe = ScriptedProbe::good();
+        let run = command.run(&cluster, &process(&probe)).await.succeeded();
+        let phase = match command {
+            Command::Delete => "RolloutDeletingState",
+            _ => "rolloutAbandoning",
+        };
+        assert_eq!(ends(&probe), [(phase.to_owned(), started)], "{command:?}\n{}", run.transcript());
+    }
+    let cluster = open().await;
+    let started = held(&cluster).await;
+    let probe = ScriptedProbe::good();
+    cluster.run(&process(&probe), &request_for(&[gated(3, HOOKS)])).await.succeeded();
+    let ends = ends(&probe);
+    assert_eq!(ends[0], ("rolloutAbandoning".to_owned(), started));
+    assert_eq!((ends.len(), ends[1].0.as_str()), (2, "finalising"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_or_is_resumed_is_not_abandoned() {
+    let cluster = open().await;
+    held(&cluster).await;
+    let probe = ScriptedProbe::good();
+    cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await.succeeded();
+    cluster.run(&process(&probe), &request_for(&[web(3, 4)])).await.succeeded();
+    let phases: Vec<String> = ends(&probe).into_iter().map(|(phase, _)| phase).collect();
+    assert_eq!(phases, ["finalising"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_does_not_answer_holds_up_no_rollback() {
+    let cluster = open().await;
+    held(&cluster).await;
+    let began = cluster.clock.elapsed();
+    let process = process(&ScriptedProbe::new(|_| answer(503, "")));
+    let run = Command::Abort.run(&cluster, &process).await.succeeded();
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]));
+    assert!((cluster.clock.elapsed() - began).unsigned_abs() < Duration::from_secs(60));
+    let is_warning = |what: &EventKind| {
+        matches!(what, EventKind::Warned { message }
+            if message == "hook `end` cannot be reached: it answered with status 503")
+    };
+    assert!(run.events.iter().any(|event| is_warning(&event.what)), "{}", run.transcript());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_before_the_end_is_recorded_has_the_last_hook_called_again() {
+    let cluster = open().await;
+    let started = held(&cluster).await;
+    let probe = ScriptedProbe::good();
+    let claims =
+        |seen: &RequestInfo| seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
+    let mut first = Process::with(IDENTITY, move |seen| if claims(seen) { Fate::DeathBefore } else { PASS });
+    first.probe = probe.clone();
+    let run = Command::Abort.run(&cluster, &first).await;
+    assert!(run.ends.is_none(), "it did not die\n{}", run.transcript());
+    Command::Abort.run(&cluster, &process(&probe)).await.succeeded();
+    let call = ("rolloutAbandoning".to_owned(), started);
+    assert_eq!(ends(&probe), [call.clone(), call]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_point_that_was_passed_is_not_asked_again_after_a_death() {
     let cluster = open().await;

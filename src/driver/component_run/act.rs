@@ -11,6 +11,7 @@ use crate::cluster::workload_writer::WorkloadWriter;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::component_services;
+use crate::driver::hooks::{Ending, call_final_hooks};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision;
 use crate::plan::action::{Action, Rolling, Side};
@@ -302,6 +303,9 @@ impl ComponentRun<'_> {
             true => Start::Resumed,
             false => Start::Afresh,
         };
+        if !resumes {
+            self.call_abandoned_hooks(observed.record.as_ref()).await;
+        }
         let claim_step = Step::Claim { spec: spec.clone(), resumes };
         let mut record = Record::claim(
             observed.record.as_ref(),
@@ -341,6 +345,14 @@ impl ComponentRun<'_> {
         // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
+    }
+
+    /// Tells the hooks of a run that this one replaces, once.
+    async fn call_abandoned_hooks(&mut self, previous: Option<&Record>) {
+        let Some(previous) = previous.filter(|previous| previous.run.is_under_way()) else { return };
+        if self.abandoned.replace(previous.run.started) != Some(previous.run.started) {
+            call_final_hooks(self.context, &self.prepared.namespace, previous, Ending::Abandoning).await;
+        }
     }
 
     /// Begins the claimed run, unless it has to be claimed again.

@@ -27,9 +27,6 @@ use crate::report::event::{EventKind, Progress};
 
 use metrics::MetricProgress;
 
-/// How long a request or a command may take.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-
 /// What the gates say about an action.
 pub(super) enum GateTurn {
     /// It may be taken.
@@ -212,12 +209,6 @@ impl ComponentRun<'_> {
         let on = format!("the soak time of {}", format_duration(whole));
         self.wait_at_gate(observed, point, on, left).await?;
         Ok(GateTurn::Again)
-    }
-
-    /// Waits for an answer from outside the cluster, for as long as it may take.
-    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, String> {
-        let answer = self.context.session.clock().within(ANSWERED_WITHIN, answer).await;
-        answer.ok_or_else(|| format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))
     }
 
     /// The limit of a batch, in words, where the gate under way has taken longer.

@@ -7,6 +7,7 @@ use crate::cluster::revision_store;
 use crate::driver::checks::target::image_drift;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
+use crate::driver::hooks::{Ending, call_final_hooks};
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::in_use;
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
@@ -102,6 +103,10 @@ impl ComponentRun<'_> {
             }
         };
         if let (Some(outcome), Some(_)) = (outcome, self.claimed_epoch) {
+            if let (Outcome::Failed, Some(stored)) = (outcome, &self.record) {
+                let namespace = &self.prepared.namespace;
+                call_final_hooks(self.context, namespace, &stored.record, Ending::Failing).await;
+            }
             let clock = self.context.session.clock().clone();
             // The record keeps the diagnosis for users who did not see the output.
             let known = self.diagnosis.first().filter(|known| !failure.reason.contains(*known));
@@ -118,9 +123,6 @@ impl ComponentRun<'_> {
             };
             let lost = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
             failure.evidence.extend(lost);
-            if outcome == Outcome::Failed {
-                self.call_final_hooks().await;
-            }
         }
         let may_have_pods = self.gate_wait.is_none();
         if may_have_pods && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {

@@ -136,7 +136,7 @@ impl ComponentRun<'_> {
         let measured = join_all(due.iter().map(|at| async {
             let metric = metrics[*at];
             let measure = async |values| {
-                self.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
+                self.context.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
             };
             match of_source.as_ref().filter(|_| metric.baseline.is_some()) {
                 None => Judged::new(metric, measure(&of_target).await, None),

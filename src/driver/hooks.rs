@@ -1,0 +1,108 @@
+//! Calling hooks: at least once, and the same call for every try.
+
+use std::time::Duration;
+
+use crate::driver::context::{Context, GateTrust};
+use crate::driver::outcome::{Failure, FailureKind};
+use crate::oam::batch_gates::{Hook, HookType};
+use crate::plan::record::Record;
+use crate::probe::Probe;
+use crate::probe::hook::{HookAnswer, HookCall};
+use crate::report::event::EventKind;
+
+/// How often a hook that cannot be reached is tried at once, and the pause after the first try: as in the original.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const FACTOR: u32 = 5;
+
+/// In place of the batch in the key of a call about the whole run.
+const NO_BATCH: &str = "-";
+
+/// How a run ends that does not reach its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It fails.
+    Failing,
+    /// Another run replaces it.
+    Abandoning,
+    /// Its component is deleted.
+    Deleting,
+}
+
+impl Ending {
+    /// The state of the run, as the original names it.
+    fn phase(self) -> &'static str {
+        match self {
+            Self::Failing => "rolloutFailing",
+            Self::Abandoning => "rolloutAbandoning",
+            Self::Deleting => "RolloutDeletingState",
+        }
+    }
+}
+
+/// Calls a hook of a run with the tries of one call. `batch` is the zero-based index of the batch that it is about.
+///
+/// # Errors
+/// [`FailureKind::Interrupted`].
+pub async fn call_hook(
+    context: &Context,
+    probe: &dyn Probe,
+    (namespace, record): (&str, &Record),
+    hook: &Hook,
+    (phase, batch): (&str, Option<usize>),
+) -> Result<HookAnswer, Failure> {
+    let Record { application, component, run, .. } = record;
+    let batch = batch.map_or_else(|| NO_BATCH.to_owned(), |batch| (batch + 1).to_string());
+    let key = format!("{application}/{component}/{}/{batch}/{phase}/{}", run.started, hook.name);
+    let call = HookCall { component, namespace, phase, key };
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 0;
+    loop {
+        let answer = tokio::select! {
+            biased;
+            answer = context.in_time(probe.call_hook(hook, &call)) => {
+                answer.unwrap_or_else(HookAnswer::Unreached)
+            }
+            () = context.control.stopped() => {
+                return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
+            }
+        };
+        tries += 1;
+        if tries >= TRIES || !matches!(answer, HookAnswer::Unreached(_)) {
+            return Ok(answer);
+        }
+        context.session.clock().pause(pause).await;
+        pause *= FACTOR;
+    }
+}
+
+/// Tells the hooks that wait for the end of a run that it does not reach its target. None of them holds anything up for
+/// longer than a request may take; one that does not agree is reported.
+///
+/// This comes before the end is recorded, so that the process that records it after a death calls them again.
+pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Record, ending: Ending) {
+    let Some(probe) = context.probe.clone() else { return };
+    for hook in record.run.spec.gates.hooks.iter() {
+        if hook.hook_type != HookType::FinalizeRollout {
+            continue;
+        }
+        let obstacle = match hook.local_access() {
+            Some(access) if context.limits.gates == GateTrust::Untrusted => {
+                format!("was not called: it {access}, which needs `--trust-gates`")
+            }
+            _ => {
+                let call = call_hook(context, &*probe, (namespace, record), hook, (ending.phase(), None));
+                match context.in_time(call).await {
+                    Ok(Ok(HookAnswer::Accepted)) => continue,
+                    Ok(Ok(HookAnswer::Refused(status))) => format!("answered with status {status}"),
+                    Ok(Ok(HookAnswer::Unreached(reason))) | Err(reason) => {
+                        format!("cannot be reached: {reason}")
+                    }
+                    Ok(Err(_)) => return,
+                }
+            }
+        };
+        let message = format!("hook `{}` {obstacle}", hook.name);
+        context.emit(&record.application, Some(&record.component), EventKind::Warned { message });
+    }
+}
