@@ -33,8 +33,9 @@ impl WorkloadWriter {
         Self { session, api }
     }
 
-    /// Stamps a workload with an epoch, if its stamp is still the observed one. A write of a run that changed
-    /// nothing has stamped a generation that the object does not have; that is corrected.
+    /// Stamps a workload with an epoch, if its stamp is still the observed one. Where its spec is as a run has written
+    /// it, this claim vouches for that from now on: a later change by others is told from one before the claim. A write
+    /// that changed nothing has noted a generation that the object does not have; that is corrected.
     ///
     /// Where there is a stamp, it alone is tested: the resource version moves with every pod that becomes
     /// ready, and a busy workload could then never be stamped.
@@ -56,13 +57,12 @@ impl WorkloadWriter {
         let identity = json!({"op": "test", "path": "/metadata/uid", "value": workload.uid.0});
         let mut operations = vec![identity, unchanged, mark];
         let written = workload.in_place.as_ref().and_then(|in_place| in_place.spec_stamp.as_ref());
-        if let Some(written) = written.filter(|_| workload.is_stamp_ahead()) {
-            let corrected = SpecStamp { generation: workload.generation, ..written.clone() };
+        if let Some(written) = written.filter(|written| workload.generation <= written.generation) {
+            let own = SpecStamp { generation: workload.generation, epoch, ..written.clone() };
             operations
                 .push(json!({"op": "test", "path": "/metadata/generation", "value": workload.generation}));
-            operations.push(
-                json!({"op": "add", "path": annotation_path(keys::SPEC_STAMP), "value": noted(&corrected)?}),
-            );
+            operations
+                .push(json!({"op": "add", "path": annotation_path(keys::SPEC_STAMP), "value": noted(&own)?}));
         }
         self.patch(&workload.name, json!(operations)).await
     }

@@ -85,7 +85,7 @@ pub struct SpecStamp {
     pub revision: String,
     /// `metadata.generation` with that write; it moves with every later change of the spec.
     pub generation: i64,
-    /// The claim under which it was written.
+    /// The claim under which it was written, or found as written.
     pub epoch: Epoch,
 }
 
@@ -129,7 +129,7 @@ impl Workload {
         self.spec_stamp().is_some_and(|stamp| stamp.generation > self.generation)
     }
 
-    /// Whether its spec was modified externally since the run of this claim wrote it.
+    /// Whether its spec was modified externally since the run of this claim stamped or wrote it.
     #[must_use]
     pub fn is_modified_externally(&self, epoch: Epoch) -> bool {
         self.spec_stamp().is_some_and(|stamp| stamp.epoch == epoch && self.generation > stamp.generation)

@@ -357,8 +357,7 @@ async fn a_death_before_the_end_is_recorded_has_the_last_hook_called_again() {
     let cluster = open().await;
     let started = held(&cluster).await;
     let probe = ScriptedProbe::good();
-    let claims =
-        |seen: &RequestInfo| seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
+    let claims = |seen: &RequestInfo| seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
     let mut first = Process::with(IDENTITY, move |seen| if claims(seen) { Fate::DeathBefore } else { PASS });
     first.probe = probe.clone();
     let run = Command::Abort.run(&cluster, &first).await;

@@ -163,6 +163,29 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
     }
 }
 
+/// Whether a component was claimed since, its record says: where that cannot be read at all, nothing goes.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_removed_whose_record_stays_unread() {
+    let cluster = released().await;
+    let inventory = take(&cluster, Some("web")).await;
+    let remover = Process::with("remover", move |seen| {
+        let is_record = seen.verb == Verb::Get && seen.kind == "configmaps";
+        if is_record {
+            Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
+        } else {
+            PASS
+        }
+    });
+    let work = async |context: &Context| {
+        let removed = delete::delete(context, &inventory, Extent::Scope, |_| {}).await;
+        assert!(matches!(&removed, Err(failure) if failure.kind == FailureKind::Cluster), "{removed:?}");
+        Vec::new()
+    };
+    let run = cluster.perform(&remover, work).await;
+    let deletes = run.effects().into_iter().filter(|request| request.seen.verb == Verb::Delete);
+    assert_eq!(deletes.count(), 0, "{}", run.transcript());
+}
+
 /// What was asked about one run is not done to the run that came after it.
 #[tokio::test(start_paused = true)]
 async fn what_was_asked_about_one_run_is_not_done_to_the_next() {

@@ -1,9 +1,14 @@
-//! What is recorded of a write is what the server did.
+//! What is recorded of a write is what the server did, and no write covers what somebody has changed just before it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use rollout::driver::context::OnFailure;
+use rollout::driver::outcome::FailureKind;
 use serde_json::{Value, json};
 
+use crate::support::delayed_request::DelayedRequest;
 use crate::support::manifest::{request_for, web};
 use crate::support::pod_rules;
 use crate::support::scenario::{dying_at, process};
@@ -53,5 +58,34 @@ async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
         cluster.settle().await;
         let run = cluster.run(&process(), &manifest).await.succeeded();
         assert_eq!(image(&cluster), "web:1", "{}", run.transcript());
+    }
+}
+
+/// Somebody sets an image while a batch is on its way to the server.
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_overwrite_what_has_changed_since_it_was_planned() {
+    // The first write claims the object.
+    for batch in [1, 2] {
+        case(&format!("batch {batch}"));
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 3).of("statefulset")]).await;
+        let writes = AtomicUsize::new(0);
+        let roll = DelayedRequest::new(move |request| {
+            let is_write = request.method() == "PATCH" && request.uri().path().ends_with("/statefulsets/web");
+            is_write && writes.fetch_add(1, Ordering::Relaxed) == batch
+        });
+        let manifest = request_for(&[web(2, 3).of("statefulset").batches(&["1", "2"])]);
+        let mut first = process();
+        // Whoever has changed it may have had a reason.
+        first.limits.on_failure = OnFailure::Undo;
+        let client = cluster.delayed_client(&first, roll.clone());
+        let (run, ()) = tokio::join!(first.apply(client, &cluster.clock, &manifest), async {
+            roll.reached().await;
+            set_image(&cluster, "foreign:1").await;
+            roll.release();
+        });
+        let kinds: Vec<FailureKind> = run.failures().iter().map(|failure| failure.kind).collect();
+        assert_eq!(kinds, [FailureKind::ExternalChange], "{}", run.transcript());
+        assert_eq!(image(&cluster), "foreign:1", "{}", run.transcript());
     }
 }

@@ -199,6 +199,22 @@ fn revert_between_the_halves_removes_no_healthy_pod() {
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=5"]);
 }
 
+/// An upgrade whose target has pods of an earlier try: with them, the sources are not more than the size asks for.
+#[test]
+fn an_upgrade_counts_the_pods_that_its_target_has_already() {
+    let mut world = World::with(&[("v1", 10), ("v2", 5)]);
+    let (writes, _) = world.run(&gated("v2", 10, &[3, 3, 4], 0));
+    assert_eq!(trace(&writes), ["v1=5 v2=5"]);
+    let (writes, _) = world.run(&desired("v2", 10, &[3, 3, 4]));
+    assert_eq!(trace(&writes), ["v1=5 v2=6", "v1=4 v2=6", "v1=4 v2=10", "v1=0 v2=10", "v2=10"]);
+
+    // Nobody knows whether these pods will be ready, so the sources shrink by no more than the batch says.
+    let mut world = World::with(&[("v1", 10), ("v2", 5)]);
+    let gated = gated("v2", 10, &[3, 3, 4], 0);
+    let (writes, _) = world.run(&Desired { strategy: Strategy::DecreaseFirst, ..gated });
+    assert_eq!(trace(&writes), ["v1=7 v2=5"]);
+}
+
 #[test]
 fn a_third_revision_in_mid_rollout_replaces_both() {
     let mut world = held();

@@ -172,3 +172,31 @@ async fn a_claim_is_confirmed_once_the_lease_is_granted_again() {
     let late = written(&run, begun + VALID, Duration::MAX);
     assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
 }
+
+/// The records that a removal claims are read until its Lease has run out.
+#[tokio::test(start_paused = true)]
+async fn a_removal_claims_under_the_lease() {
+    let cluster = released(pod_rules::READY).await;
+    let begun = cluster.clock.elapsed().unsigned_abs();
+    let out = Duration::ZERO..Duration::from_secs(60);
+    let (clock, until) = (cluster.clock.clone(), begun + out.end);
+    let alice = Process::with("alice", move |seen| {
+        if is_renewal(seen) && clock.elapsed().unsigned_abs() < until { no_leader() } else { PASS }
+    });
+    let is_acquired = AtomicBool::new(false);
+    let records = DelayedRequest::of_answer(move |request| {
+        let path = request.uri().path();
+        let acquires = request.method() == "PATCH" && path.contains("/leases/");
+        is_acquired.fetch_or(acquires, Ordering::Relaxed) && path.ends_with("/configmaps")
+    });
+    let client = cluster.delayed_client(&alice, records.clone());
+    let removal = alice
+        .perform(client, &cluster.clock, async |context| Command::DeleteComponent.perform_all(context).await);
+    let (run, ()) = tokio::join!(removal, async {
+        records.reached().await;
+        cluster.clock.pause(VALID + Duration::from_secs(1)).await;
+        records.release();
+    });
+    check(&run.succeeded(), begun, out);
+    assert!(cluster.record("web").is_none());
+}
