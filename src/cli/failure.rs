@@ -133,8 +133,8 @@ impl CommandError {
         let Some(errors) = self.error.downcast_ref::<ManifestErrors>() else {
             return sanitise_block(text.trim_end()).replace('\n', "\n  ");
         };
-        let lines = errors.problems.iter().flat_map(|problem| {
-            let hint = problem.hint.as_ref().map(|hint| format!("    {}", sanitise(hint)));
+        let lines = errors.with_hints().flat_map(|(problem, hint)| {
+            let hint = hint.map(|hint| format!("    {}", sanitise(hint)));
             std::iter::once(sanitise(&problem.summary()).into_owned()).chain(hint)
         });
         lines.collect::<Vec<_>>().join("\n")

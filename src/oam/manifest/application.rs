@@ -81,7 +81,8 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
         && nearest(kind, [KIND]).is_none()
     {
         let at = At { node, path: "kind".to_owned() };
-        let hint = "`rollout` reads only Applications; apply other objects with kubectl".to_owned();
+        let hint =
+            "`rollout` reads only Applications; `rollout convert` makes one of other objects".to_owned();
         walk.report(&at, format!("found {}, expected `{KIND}`", quoted(kind)), Some(hint));
         return false;
     }

@@ -15,15 +15,22 @@ pub struct ManifestErrors {
     pub problems: Vec<Problem>,
 }
 
+impl ManifestErrors {
+    /// Each problem, and the hint to print after it: problems in a row with the same hint share it.
+    pub fn with_hints(&self) -> impl Iterator<Item = (&Problem, Option<&str>)> {
+        self.problems.iter().enumerate().map(|(index, problem)| {
+            let is_shared = self.problems.get(index + 1).is_some_and(|next| next.hint == problem.hint);
+            (problem, problem.hint.as_deref().filter(|_| !is_shared))
+        })
+    }
+}
+
 impl fmt::Display for ManifestErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str("\n")?;
-            }
-            problem.fmt(formatter)?;
-        }
-        Ok(())
+        let lines = self.with_hints().flat_map(|(problem, hint)| {
+            std::iter::once(problem.summary()).chain(hint.map(|hint| format!("    {hint}")))
+        });
+        formatter.write_str(&lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
