@@ -17,7 +17,6 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::action::Shape;
 use crate::plan::observed::Workload;
-use crate::plan::run::Mode;
 use crate::plan::{readiness, rollback};
 use crate::report::message::RESUME_HINT;
 
@@ -152,7 +151,8 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     match kind {
         FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo
-                && record.run.spec.mode != Mode::Release =>
+                && record.run.paused.is_none()
+                && !record.is_first_release() =>
         {
             vec!["rolling back now (`--on-failure undo`)".to_owned()]
         }

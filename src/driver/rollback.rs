@@ -23,7 +23,6 @@ use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
 use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
-use crate::plan::run::Mode;
 
 /// A run that ended, and its claim.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +69,7 @@ pub async fn after_failure(
     }
 }
 
-/// The rollback of a run; `None` where it was a first release, which has nothing to return to.
+/// The rollback of a run; `None` where it was a first release.
 async fn prepared(
     context: &Context,
     watch: &NamespaceWatch,
@@ -84,12 +83,7 @@ async fn prepared(
     check_bound(Some(epoch), Some(&stored.record), component)?;
     // A process that was stopped may find its deadline passed and its run paused.
     refuse_paused(&stored.record)?;
-    let is_first = match stored.record.run.spec.mode {
-        Mode::Release => true,
-        Mode::Apply => stored.record.succeeded_revisions().is_empty(),
-        Mode::Upgrade | Mode::Scale => false,
-    };
-    if is_first {
+    if stored.record.is_first_release() {
         return Ok(None);
     }
     let ownership = failed.ownership.with_record(Some(&stored.record));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rollout::driver::context::OnFailure;
 use rollout::plan::run::LeaseScope;
 use rollout::report::event::EventKind;
+use rollout::report::message::RESUME_HINT;
 use rollout::sandbox::fault::{Verb, Verdict, WatchFault};
 use serde_json::Value;
 
@@ -233,6 +234,20 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     assert!(!run.is_success());
     let record = cluster.record("web").unwrap();
     assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
+}
+
+/// A first release has nothing to return to, and nothing is announced.
+#[tokio::test(start_paused = true)]
+async fn a_first_release_is_not_rolled_back() {
+    for manifest in [web(2, 2), web(2, 2).plain()] {
+        let cluster = TestCluster::open(FIRST_WORKS).await;
+        let mut first = impatient();
+        first.limits.on_failure = OnFailure::Undo;
+        let run = cluster.run(&first, &request_for(&[manifest])).await;
+        let hints = &run.failures()[0].hints;
+        assert_eq!(hints[0], RESUME_HINT, "{hints:?}");
+        assert_eq!(workloads(&cluster), [("web:2".to_owned(), 2)], "{}", run.transcript());
+    }
 }
 
 /// Somebody pauses the run, and its process hears of it only when its deadline has passed: the pause holds.
