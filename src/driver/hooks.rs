@@ -40,27 +40,38 @@ impl Ending {
     }
 }
 
-/// Calls a hook of a run with the tries of one call. `batch` is the zero-based index of the batch that it is about.
+/// What is said in a call about a run, or about one of its batches by its zero-based index. Every try of it has the same
+/// key, also those of a process that resumes the run.
+#[must_use]
+pub fn call_about<'a>(
+    namespace: &'a str,
+    record: &'a Record,
+    hook: &Hook,
+    phase: &'a str,
+    batch: Option<usize>,
+) -> HookCall<'a> {
+    let Record { application, component, run, .. } = record;
+    let batch = batch.map_or_else(|| NO_BATCH.to_owned(), |batch| (batch + 1).to_string());
+    let key = format!("{application}/{component}/{}/{batch}/{phase}/{}", run.started, hook.name);
+    HookCall { component, namespace, phase, key }
+}
+
+/// Calls a hook with the tries of one call.
 ///
 /// # Errors
 /// [`FailureKind::Interrupted`].
 pub async fn call_hook(
     context: &Context,
     probe: &dyn Probe,
-    (namespace, record): (&str, &Record),
     hook: &Hook,
-    (phase, batch): (&str, Option<usize>),
+    call: &HookCall<'_>,
 ) -> Result<HookAnswer, Failure> {
-    let Record { application, component, run, .. } = record;
-    let batch = batch.map_or_else(|| NO_BATCH.to_owned(), |batch| (batch + 1).to_string());
-    let key = format!("{application}/{component}/{}/{batch}/{phase}/{}", run.started, hook.name);
-    let call = HookCall { component, namespace, phase, key };
     let mut pause = FIRST_PAUSE;
     let mut tries = 0;
     loop {
         let answer = tokio::select! {
             biased;
-            answer = context.in_time(probe.call_hook(hook, &call)) => {
+            answer = context.in_time(probe.call_hook(hook, call)) => {
                 answer.unwrap_or_else(HookAnswer::Unreached)
             }
             () = context.control.stopped() => {
@@ -82,17 +93,15 @@ pub async fn call_hook(
 /// This comes before the end is recorded, so that the process that records it after a death calls them again.
 pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Record, ending: Ending) {
     let Some(probe) = context.probe.clone() else { return };
-    for hook in record.run.spec.gates.hooks.iter() {
-        if hook.hook_type != HookType::FinalizeRollout {
-            continue;
-        }
+    let hooks = record.run.spec.gates.hooks.iter();
+    for hook in hooks.filter(|hook| hook.hook_type == HookType::FinalizeRollout) {
         let obstacle = match hook.local_access() {
             Some(access) if context.limits.gates == GateTrust::Untrusted => {
                 format!("was not called: it {access}, which needs `--trust-gates`")
             }
             _ => {
-                let call = call_hook(context, &*probe, (namespace, record), hook, (ending.phase(), None));
-                match context.in_time(call).await {
+                let call = call_about(namespace, record, hook, ending.phase(), None);
+                match context.in_time(call_hook(context, &*probe, hook, &call)).await {
                     Ok(Ok(HookAnswer::Accepted)) => continue,
                     Ok(Ok(HookAnswer::Refused(status))) => format!("answered with status {status}"),
                     Ok(Ok(HookAnswer::Unreached(reason))) | Err(reason) => {

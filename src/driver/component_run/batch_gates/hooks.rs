@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::batch_gates::{GateTurn, place};
-use crate::driver::hooks::call_hook;
+use crate::driver::hooks::{call_about, call_hook};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::batch_gates::Hook;
 use crate::plan::gate_point::GatePoint;
@@ -44,9 +44,8 @@ impl ComponentRun<'_> {
             return Ok(GateTurn::Again);
         }
         let Some(record) = &observed.record else { return Ok(GateTurn::Open) };
-        let of = (self.prepared.namespace.as_str(), record);
-        let call = call_hook(self.context, probe, of, hook, (phase(point), point.batch()));
-        let obstacle = match call.await? {
+        let call = call_about(&self.prepared.namespace, record, hook, phase(point), point.batch());
+        let obstacle = match call_hook(self.context, probe, hook, &call).await? {
             HookAnswer::Accepted => {
                 self.advance_gate(1);
                 return Ok(GateTurn::Again);
