@@ -163,6 +163,24 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
     }
 }
 
+/// A removal ends the run that it interrupts, and leaves one that has ended as it was.
+#[tokio::test(start_paused = true)]
+async fn what_a_removal_claims_says_how_its_run_ended() {
+    for (partition, outcome) in [(Some(0), "Superseded"), (None, "Succeeded")] {
+        let cluster = released().await;
+        let upgrade = web(2, 2).batches(&["1", "1"]);
+        cluster.apply(&[partition.map_or(upgrade.clone(), |batch| upgrade.partition(batch))]).await;
+        let remover = Process::with("remover", |seen| {
+            let is_claim = seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
+            if is_claim { Fate::DeathAfter } else { PASS }
+        });
+        let run = Command::Delete.run(&cluster, &remover).await;
+        assert!(run.ends.is_none(), "it did not die\n{}", run.transcript());
+        assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], outcome);
+        assert!(Command::Delete.run(&cluster, &process()).await.is_success());
+    }
+}
+
 /// Whether a component was claimed since, its record says: where that cannot be read at all, nothing goes.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_removed_whose_record_stays_unread() {

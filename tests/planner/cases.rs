@@ -62,6 +62,21 @@ fn first_release_grows_from_nothing() {
     assert_eq!(world.spec().unwrap().mode, Mode::Release);
 }
 
+/// Without a record, a target that is not too large is a release that has come this far.
+#[test]
+fn a_release_continues_without_its_record_and_begins_again_without_its_target() {
+    let mode = |world: &World| match world.plan(&desired("v1", 5, &[])) {
+        Step::Claim { spec, resumes: false } => spec.mode,
+        other => panic!("{other:?}"),
+    };
+    let modes = [2, 5, 6].map(|size| mode(&World::with(&[("v1", size)])));
+    assert_eq!(modes, [Mode::Release, Mode::Release, Mode::Scale]);
+    let mut world = released();
+    world.observed.workloads.clear();
+    world.kill();
+    assert_eq!(mode(&world), Mode::Release);
+}
+
 #[test]
 fn upgrade_swaps_batch_by_batch() {
     let mut world = released();
@@ -149,6 +164,16 @@ fn upgrade_with_growth_does_not_jump_before_the_first_batch() {
         trace(&writes),
         ["v1=5 v2=0", "v1=5 v2=2", "v1=5 v2=4", "v1=4 v2=4", "v1=4 v2=8", "v1=0 v2=8", "v2=8"]
     );
+}
+
+/// Those that stay may be unready, as in KubeVela's rollout trait.
+#[test]
+fn a_scale_in_ends_when_the_pods_are_gone() {
+    let mut world = released();
+    world.broken.insert("v1".into());
+    world.observed.workloads[0].ready_replicas = 0;
+    let (writes, end) = world.run(&desired("v1", 3, &[2]));
+    assert_eq!((trace(&writes), end), (vec!["v1=3".to_owned()], Step::Act(Action::Finish)));
 }
 
 #[test]
