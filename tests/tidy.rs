@@ -14,6 +14,21 @@ use std::path::{Path, PathBuf};
 /// The longest a file may be.
 const MOST_LINES: usize = 500;
 
+/// The longest a line of prose may be, in characters.
+const MOST_COLUMNS: usize = 120;
+
+/// What people read outside the folders of code.
+const PROSE: [&str; 8] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "benches/RESULTS.md",
+    "docs/scale.md",
+    "fuzz/RECORD.md",
+];
+
 /// Which modules a module may use besides itself. What is missing here may be used by nobody.
 const MAY_USE: [(&str, &[&str]); 11] = [
     ("main", &["cli"]),
@@ -133,6 +148,10 @@ impl Source {
             return Some("cli/connect");
         }
         below.split(['/', '.']).next().filter(|module| *module != "lib")
+    }
+
+    fn is_prose(&self) -> bool {
+        self.path.ends_with(".md")
     }
 
     fn is_test(&self) -> bool {
@@ -266,9 +285,26 @@ fn turns(source: &Source) -> Vec<String> {
     branches.filter(is_random).map(|_| format!("{}: `{select}` that is not biased", source.path)).collect()
 }
 
+/// Prose fits an editor's window; tables and what a terminal shows are as wide as they are.
+fn columns(source: &Source) -> Vec<String> {
+    if !source.is_prose() {
+        return Vec::new();
+    }
+    let mut is_fenced = false;
+    let mut found = Vec::new();
+    for (index, line) in source.text.lines().enumerate() {
+        let (text, columns) = (line.trim_start(), line.chars().count());
+        is_fenced ^= text.starts_with("```");
+        if columns > MOST_COLUMNS && !is_fenced && !text.starts_with('|') {
+            found.push(format!("{}:{}: {columns} columns", source.path, index + 1));
+        }
+    }
+    found
+}
+
 fn length(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    if lines <= MOST_LINES {
+    if lines <= MOST_LINES || source.is_prose() {
         return Vec::new();
     }
     vec![format!("{}: {lines} lines, more than {MOST_LINES}", source.path)]
@@ -295,7 +331,7 @@ fn complaint(source: &Source, word: &str) -> String {
 }
 
 fn complaints(source: &Source) -> Vec<String> {
-    let rules = [direction, sandbox_layers, owners, purity, wording, turns, length, leftovers];
+    let rules = [direction, sandbox_layers, owners, purity, wording, turns, columns, length, leftovers];
     rules.iter().flat_map(|rule| rule(source)).collect()
 }
 
@@ -305,6 +341,7 @@ fn sources() -> Vec<Source> {
     for folder in ["src", "tests", "man"] {
         collect(&root.join(folder), &mut files);
     }
+    files.extend(PROSE.map(|file| root.join(file)));
     files.sort();
     files
         .iter()
@@ -320,7 +357,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|end| end == "rs" || end == "1") {
+        } else if path.extension().is_some_and(|end| ["rs", "1", "md"].iter().any(|one| end == *one)) {
             files.push(path);
         }
     }
@@ -377,6 +414,7 @@ fn planted_violations_are_found() {
             "`given again`",
         ),
         ("man/rollout.1", "Runs the command, whoever calls it", "`whoever`"),
+        ("README.md", &"a ".repeat(70), "140 columns"),
         ("tests/slow.rs", &sleep, "sleep`"),
         ("src/cli/commands/apply.rs", &todo, "DO`"),
     ];

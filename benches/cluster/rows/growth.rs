@@ -36,7 +36,7 @@ pub(crate) fn run(bench: &mut Bench) {
         .collect();
     let mut section = Section::new("growth", "Growth");
     section.text(
-        "One upgrade for each line, pods ready at once. Exponents are of the power law through all points but the \
+        "One upgrade for each line, pods ready at once. Exponents are of the power law through all points but the\n\
          first: 1 is linear. Goal: ≤ 1.1.",
     );
     report(&mut section, "components of 2 pods, one batch", &components);

@@ -159,8 +159,8 @@ fn report(mut section: Section, race: &Race, lanes: &[Lane], pairs: usize) {
     section.table(&header, &details);
     let formula = 2 * race.batches + 4;
     section.text(&format!(
-        "Goals of `rollout`: reaction p50 ≤ 15 ms and p99 ≤ 60 ms; two writes a batch and four more ({formula}), its \
-         record and Lease apart; no reads while waiting; ≤ 15 MiB. Reaction: from the status of a Deployment to the \
+        "Goals of `rollout`: reaction p50 ≤ 15 ms and p99 ≤ 60 ms; two writes a batch and four more ({formula}),\n\
+         its record and Lease apart; no reads while waiting; ≤ 15 MiB. Reaction: from the status of a Deployment to the\n\
          next write, by the server's audit log."
     ));
     section.publish();
