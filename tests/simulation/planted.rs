@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 23] = [
+const PLANTED: [Planted; 25] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -160,10 +160,25 @@ const PLANTED: [Planted; 23] = [
         name: "a_gate_is_passed",
         rule: "gate",
         history: |history| {
-            let mut spec = upgrade(2);
-            spec["partition"] = json!(0);
-            history.claim("apply", 1, &spec);
+            history.claim("apply", 1, &gated());
             history.deployment("apply", "web-v2", 2, &json!({"epoch": "1"}));
+        },
+    },
+    Planted {
+        name: "a_run_is_held_before_its_pods_are_ready",
+        rule: "hold",
+        history: |history| {
+            history.held(|history| history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"})));
+        },
+    },
+    Planted {
+        name: "a_run_is_held_beside_sources_that_are_replaced",
+        rule: "hold",
+        history: |history| {
+            history.held(|history| {
+                history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"}));
+                history.pod("web-v2", 0);
+            });
         },
     },
     Planted {
@@ -243,11 +258,12 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let right = Trial::test("a_right_history_holds", || {
         let mut history = History::default();
         history.released(2);
-        history.claim("apply", 2, &upgrade(2));
+        history.claim("apply", 2, &gated());
         history.deployment("apply", "web-v1", 2, &json!({"epoch": "2"}));
         history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"}));
         history.pod("web-v2", 0);
         history.deployment("apply", "web-v1", 1, &json!({"epoch": "2"}));
+        history.amend("apply", |record| record["run"]["outcome"] = json!("Held"));
         rules::check(&history.changes, Circumstances::default())
             .map_err(|violation| violation.to_string().into())
     });
@@ -272,6 +288,13 @@ fn upgrade(size: u32) -> Value {
         "mode": "Upgrade", "kind": "Deployment", "target": "web-v2", "sources": ["web-v1"], "originalSize": size,
         "targetStart": 0, "targetSize": size, "batches": batches, "partition": null, "strategy": "IncreaseFirst",
     })
+}
+
+/// The same of two pods, held after the first.
+fn gated() -> Value {
+    let mut spec = upgrade(2);
+    spec["partition"] = json!(0);
+    spec
 }
 
 /// A history that is being written.
@@ -363,6 +386,15 @@ impl History {
         });
         let record = json!({"application": "shop", "component": "web", "epoch": epoch, "run": run});
         self.record(command, &record);
+    }
+
+    /// An upgrade that does this to its first batch and is recorded as held.
+    fn held(&mut self, batch: impl FnOnce(&mut Self)) {
+        self.released(2);
+        self.claim("apply", 2, &gated());
+        self.deployment("apply", "web-v1", 2, &json!({"epoch": "2"}));
+        batch(self);
+        self.amend("apply", |record| record["run"]["outcome"] = json!("Held"));
     }
 
     fn pause(&mut self) {

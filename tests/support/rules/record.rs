@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rollout::plan::record::Record;
-use rollout::plan::run::{Mode, Outcome, Purpose};
+use rollout::plan::run::{FrozenStrategy, Mode, Outcome, Purpose};
 use rollout::sandbox::Change;
 
 use super::claim::Claim;
@@ -122,12 +122,62 @@ impl Judge {
         if by != claim.by && !may_pause {
             return Err(("record", format!("`{by}` amends the record that `{}` claimed", claim.by)));
         }
-        let has_succeeded =
-            before.run.outcome != Outcome::Succeeded && after.run.outcome == Outcome::Succeeded;
-        if !has_succeeded || self.circumstances.pods_are_harmed || self.circumstances.others_edit {
+        if before.run.outcome == after.run.outcome
+            || self.circumstances.pods_are_harmed
+            || self.circumstances.others_edit
+        {
             return Ok(());
         }
-        self.check_success(after)
+        match after.run.outcome {
+            Outcome::Succeeded => self.check_success(after),
+            Outcome::Held => self.check_hold(after),
+            Outcome::Running
+            | Outcome::Paused
+            | Outcome::Failed
+            | Outcome::Interrupted
+            | Outcome::Superseded => Ok(()),
+        }
+    }
+
+    /// An upgrade that is held at its partition has the batches up to it in full, ready, and where the target grows first, no
+    /// more pods than are wanted at the end.
+    fn check_hold(&self, record: &Record) -> Result<(), Broken> {
+        let (component, spec) = (&record.component, &record.run.spec);
+        let is_elsewhere = record.run.workflow.as_ref().is_some_and(|place| place.is_waiting)
+            || record.run.gates.held_at.is_some();
+        let (Mode::Upgrade, Some(partition), false) = (spec.mode, spec.partition, is_elsewhere) else {
+            return Ok(());
+        };
+        let due = spec.batches.iter().take(partition as usize + 1);
+        let tolerated = due.clone().last().map_or(0, |batch| batch.max_unavailable);
+        let goal = due.map(|batch| batch.size).sum::<u32>().min(spec.target_size);
+        let (mut wanted, mut of_target) = (0, 0);
+        for workload in self.world.workloads(component) {
+            let name = workload["metadata"]["name"].as_str().unwrap();
+            wanted += size(workload);
+            if !spec.kind.is_in_place() && name != spec.target {
+                continue;
+            }
+            of_target = world::moved(workload);
+            let ready = match spec.kind.is_in_place() {
+                true => {
+                    let image = &workload["spec"]["template"]["spec"]["containers"][0]["image"];
+                    self.world.moved_ready(component, image)
+                }
+                false => self.world.ready_of(component, name),
+            };
+            if of_target < goal || ready < goal.saturating_sub(tolerated) {
+                return Err((
+                    "hold",
+                    format!("`{name}` has {ready} of {of_target} pods, and {goal} are due"),
+                ));
+            }
+        }
+        let most = spec.target_size.max(of_target);
+        if spec.strategy == FrozenStrategy::IncreaseFirst && !spec.kind.is_in_place() && wanted > most {
+            return Err(("hold", format!("{wanted} pods are wanted, more than {most}")));
+        }
+        Ok(())
     }
 
     fn check_success(&self, record: &Record) -> Result<(), Broken> {
