@@ -14,7 +14,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
 use crate::support::fault::{Fate, PASS, status};
-use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::manifest::{NAMESPACE, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::process;
@@ -179,6 +179,18 @@ async fn what_a_removal_claims_says_how_its_run_ended() {
         assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], outcome);
         assert!(Command::Delete.run(&cluster, &process()).await.is_success());
     }
+}
+
+/// The application's Lease is that of its other components as well.
+#[tokio::test(start_paused = true)]
+async fn the_lease_goes_with_the_last_component() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2), component("db", 1, 1)]).await;
+    assert!(Command::DeleteComponent.run(&cluster, &process()).await.is_success());
+    assert_eq!(cluster.objects("Lease").len(), 1);
+    let cluster = released().await;
+    assert!(Command::DeleteComponent.run(&cluster, &process()).await.is_success());
+    assert_eq!(cluster.objects("Lease").len(), 0);
 }
 
 /// Whether a component was claimed since, its record says: where that cannot be read at all, nothing goes.
