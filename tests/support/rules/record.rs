@@ -148,9 +148,9 @@ impl Judge {
         let (Mode::Upgrade, Some(partition), false) = (spec.mode, spec.partition, is_elsewhere) else {
             return Ok(());
         };
-        let due = spec.batches.iter().take(partition as usize + 1);
-        let tolerated = due.clone().last().map_or(0, |batch| batch.max_unavailable);
-        let goal = due.map(|batch| batch.size).sum::<u32>().min(spec.target_size);
+        let due = &spec.batches[..spec.batches.len().min(partition as usize + 1)];
+        let tolerated = due.last().map_or(0, |batch| batch.max_unavailable);
+        let goal = due.iter().map(|batch| batch.size).sum::<u32>().min(spec.target_size);
         let (mut wanted, mut of_target) = (0, 0);
         for workload in self.world.workloads(component) {
             let name = workload["metadata"]["name"].as_str().unwrap();
