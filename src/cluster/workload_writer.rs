@@ -33,9 +33,9 @@ impl WorkloadWriter {
         Self { session, api }
     }
 
-    /// Stamps a workload with an epoch, if its stamp is still the observed one. Where its spec is as a run has written
-    /// it, this claim vouches for that from now on: a later change by others is told from one before the claim. A write
-    /// that changed nothing has noted a generation that the object does not have; that is corrected.
+    /// Stamps a workload with an epoch, if its stamp is still the observed one. If its spec is as a run has written it,
+    /// that is noted for this claim: so a change during the run is distinguished from one before it. A write that
+    /// changed nothing has noted a generation that the object does not have; that is corrected.
     ///
     /// Where there is a stamp, it alone is tested: the resource version moves with every pod that becomes
     /// ready, and a busy workload could then never be stamped.

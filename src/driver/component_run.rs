@@ -107,7 +107,7 @@ pub struct ComponentRun<'a> {
     gate_notice: Option<(String, Moment)>,
     /// What it waits for at a gate.
     gate_wait: Option<String>,
-    /// The start of the run whose hooks were told that this one replaces it.
+    /// The start of the run that this one replaces, once its `finalize-rollout` hooks are called.
     abandoned: Option<Timestamp>,
     is_target_recorded: bool,
     /// The gates between batches that it stands at.

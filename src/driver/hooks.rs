@@ -87,10 +87,10 @@ pub async fn call_hook(
     }
 }
 
-/// Tells the hooks that wait for the end of a run that it does not reach its target. None of them holds anything up for
-/// longer than a request may take; one that does not agree is reported.
+/// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each has as long as a request may take; one
+/// that does not agree is reported as a warning.
 ///
-/// This comes before the end is recorded, so that the process that records it after a death calls them again.
+/// This comes before the end is recorded, so that the process that records it after a crash calls them again.
 pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Record, ending: Ending) {
     let Some(probe) = context.probe.clone() else { return };
     let hooks = record.run.spec.gates.hooks.iter();

@@ -282,7 +282,7 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
     }
 }
 
-/// The phases of which a hook was told, each with the start of the run that its key names.
+/// The phases that the last hook was called with, each with the start of the run that its key names.
 fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
         Question::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {

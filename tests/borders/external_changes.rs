@@ -76,7 +76,7 @@ async fn a_batch_does_not_overwrite_what_has_changed_since_it_was_planned() {
         });
         let manifest = request_for(&[web(2, 3).of("statefulset").batches(&["1", "2"])]);
         let mut first = process();
-        // Whoever has changed it may have had a reason.
+        // The change may have been made on purpose.
         first.limits.on_failure = OnFailure::Undo;
         let client = cluster.delayed_client(&first, roll.clone());
         let (run, ()) = tokio::join!(first.apply(client, &cluster.clock, &manifest), async {

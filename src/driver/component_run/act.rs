@@ -347,7 +347,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Tells the hooks of a run that this one replaces, once.
+    /// Calls the `finalize-rollout` hooks of the run that this one replaces, once.
     async fn call_abandoned_hooks(&mut self, previous: Option<&Record>) {
         let Some(previous) = previous.filter(|previous| previous.run.is_under_way()) else { return };
         if self.abandoned.replace(previous.run.started) != Some(previous.run.started) {
