@@ -56,7 +56,7 @@ impl WorkloadWriter {
         };
         let identity = json!({"op": "test", "path": "/metadata/uid", "value": workload.uid.0});
         let mut operations = vec![identity, unchanged, mark];
-        let written = workload.in_place.as_ref().and_then(|in_place| in_place.spec_stamp.as_ref());
+        let written = workload.spec_stamp();
         if let Some(written) = written.filter(|written| workload.generation <= written.generation) {
             let own = SpecStamp { generation: workload.generation, epoch, ..written.clone() };
             operations

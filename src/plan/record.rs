@@ -133,7 +133,7 @@ impl Record {
                 let mut past = previous.run.clone();
                 // They are asked for the run under way alone.
                 past.spec.gates = BatchGates::default();
-                if past.outcome.is_resumable() && past.outcome != Outcome::Failed {
+                if past.outcome.is_open() {
                     past.outcome = Outcome::Superseded;
                     past.finished = past.finished.or(Some(claim.at));
                 }

@@ -314,6 +314,12 @@ impl Outcome {
             Self::Succeeded | Self::Superseded => false,
         }
     }
+
+    /// Whether the run has neither ended nor failed.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self.is_resumable() && self != Self::Failed
+    }
 }
 
 impl Run {
@@ -321,7 +327,7 @@ impl Run {
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         let is_waiting = self.workflow.as_ref().is_some_and(|place| place.is_waiting);
-        self.outcome.is_resumable() && self.outcome != Outcome::Failed && !is_waiting
+        self.outcome.is_open() && !is_waiting
     }
 
     /// Replicas of the component at the moment that a rollback of this run returns to.
