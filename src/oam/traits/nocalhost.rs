@@ -1,6 +1,6 @@
 //! The trait for development in a cluster: Nocalhost reads the workload's annotations.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::oam::labels;
 use crate::oam::render::Rendered;
@@ -11,22 +11,6 @@ use crate::oam::traits::error::TraitError;
 use crate::oam::traits::outputs::{Created, add_output};
 use crate::oam::traits::patch;
 
-/// What the container for development has as the manifest says.
-const COPIED: [&str; 12] = [
-    "gitUrl",
-    "shell",
-    "workDir",
-    "storageClass",
-    "resources",
-    "persistentVolumeDirs",
-    "command",
-    "debug",
-    "hotReload",
-    "sync",
-    "env",
-    "portForward",
-];
-
 /// `nocalhost`: annotations of the workload, not of its pods, and a Service for the port.
 pub(super) fn nocalhost(
     properties: &Value,
@@ -34,8 +18,8 @@ pub(super) fn nocalhost(
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
     let port = &properties["port"];
-    let given = |name: &str| properties.get(name).map(|value| (name.to_owned(), value.clone()));
-    let mut container: Map<String, Value> = COPIED.iter().filter_map(|name| given(name)).collect();
+    let mut container = properties.as_object().cloned().unwrap_or_default();
+    container.retain(|name, _| name != "port" && name != "serviceType");
     container.insert("image".to_owned(), json!(image(text(properties, "image"))));
     container.entry("portForward").or_insert_with(|| json!([format!("{port}:{port}")]));
     let development = json!({

@@ -92,8 +92,8 @@ pub(in crate::oam::traits) const PORTS: Table = Table::closed(
 )
 .with_rules(&[Rule::Alone("containers")]);
 
-const CPU: Shape = Shape::Quantity("`500m` or `0.5`");
-const MEMORY: Shape = Shape::Quantity("`512Mi` or `1Gi`");
+pub(super) const CPU: Shape = Shape::Quantity("`500m` or `0.5`");
+pub(super) const MEMORY: Shape = Shape::Quantity("`512Mi` or `1Gi`");
 const AMOUNTS: Table = Table::open(
     "a mapping with `cpu` and `memory`",
     &[defaulted("cpu", CPU, Literal::Text("1")), defaulted("memory", MEMORY, Literal::Text("2048Mi"))],

@@ -1,6 +1,7 @@
 //! The trait for development in a cluster.
 
 use crate::oam::schema::{Literal, PORT, Shape, TEXTS, Table, defaulted, optional, required};
+use crate::oam::traits::tables::containers::{CPU, MEMORY};
 use crate::oam::traits::tables::{IMAGE_TEXT, PATH};
 
 const COMMANDS: Table = Table::copied(
@@ -26,8 +27,6 @@ const SYNC: Table = Table::copied(
     ],
 );
 
-const CPU: Shape = Shape::Quantity("`500m` or `0.5`");
-const MEMORY: Shape = Shape::Quantity("`512Mi` or `1Gi`");
 const LIMITS: Table = Table::copied(
     "a mapping with `cpu` and `memory`",
     &[defaulted("cpu", CPU, Literal::Text("2")), defaulted("memory", MEMORY, Literal::Text("2Gi"))],
