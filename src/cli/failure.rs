@@ -133,11 +133,7 @@ impl CommandError {
         let Some(errors) = self.error.downcast_ref::<ManifestErrors>() else {
             return sanitise_block(text.trim_end()).replace('\n', "\n  ");
         };
-        let lines = errors.with_hints().flat_map(|(problem, hint)| {
-            let hint = hint.map(|hint| format!("    {}", sanitise(hint)));
-            std::iter::once(sanitise(&problem.summary()).into_owned()).chain(hint)
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        errors.lines().map(|line| sanitise(&line).into_owned()).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -16,21 +16,19 @@ pub struct ManifestErrors {
 }
 
 impl ManifestErrors {
-    /// Each problem, and the hint to print after it: problems in a row with the same hint share it.
-    pub fn with_hints(&self) -> impl Iterator<Item = (&Problem, Option<&str>)> {
-        self.problems.iter().enumerate().map(|(index, problem)| {
+    /// The lines to print: each problem, and what to do about it. Problems in a row with the same hint share it.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.problems.iter().enumerate().flat_map(|(index, problem)| {
             let is_shared = self.problems.get(index + 1).is_some_and(|next| next.hint == problem.hint);
-            (problem, problem.hint.as_deref().filter(|_| !is_shared))
+            let hint = problem.hint.as_ref().filter(|_| !is_shared);
+            std::iter::once(problem.summary()).chain(hint.map(|hint| format!("    {hint}")))
         })
     }
 }
 
 impl fmt::Display for ManifestErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.with_hints().flat_map(|(problem, hint)| {
-            std::iter::once(problem.summary()).chain(hint.map(|hint| format!("    {hint}")))
-        });
-        formatter.write_str(&lines.collect::<Vec<_>>().join("\n"))
+        formatter.write_str(&self.lines().collect::<Vec<_>>().join("\n"))
     }
 }
 
