@@ -97,7 +97,7 @@ pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Recor
     for hook in hooks.filter(|hook| hook.hook_type == HookType::FinalizeRollout) {
         let obstacle = match hook.local_access() {
             Some(access) if context.limits.gates == GateTrust::Untrusted => {
-                format!("was not called: it {access}, which needs `--trust-gates`")
+                format!("was not called: it {access}, and gates are not trusted")
             }
             _ => {
                 let call = call_about(namespace, record, hook, ending.phase(), None);
