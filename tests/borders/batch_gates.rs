@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::ToSpan as _;
 use rollout::driver::context::{GateTrust, OnFailure};
 use rollout::driver::outcome::{ComponentOutcome, FailureKind, GateCause, HoldPoint};
-use rollout::oam::batch_gates::HeaderValue;
+use rollout::oam::batch_gates::{Header, HeaderValue};
 use rollout::probe::Question;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb};
@@ -222,14 +222,17 @@ async fn what_cannot_be_measured_ends_the_run_after_its_limit() {
 }
 
 /// Path and key of each call of a hook.
+fn key(headers: &[Header]) -> String {
+    match &headers[0].value {
+        HeaderValue::Text(key) => key.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
         Question::Http { url, headers, .. } => {
-            let key = match &headers[0].value {
-                HeaderValue::Text(key) => key.clone(),
-                other => panic!("{other:?}"),
-            };
-            Some((url.trim_start_matches("http://hooks/").to_owned(), key))
+            Some((url.trim_start_matches("http://hooks/").to_owned(), key(&headers)))
         }
         Question::Exec { .. } => None,
     };
@@ -286,9 +289,11 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
 fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
         Question::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {
-            let HeaderValue::Text(key) = &headers[0].value else { panic!("{:?}", headers[0]) };
             let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-            Some((body["phase"].as_str().unwrap().to_owned(), key.split('/').nth(2).unwrap().to_owned()))
+            Some((
+                body["phase"].as_str().unwrap().to_owned(),
+                key(&headers).split('/').nth(2).unwrap().to_owned(),
+            ))
         }
         Question::Http { .. } | Question::Exec { .. } => None,
     };

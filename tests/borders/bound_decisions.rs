@@ -9,11 +9,11 @@ use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
 use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
-use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
+use rollout::sandbox::fault::{RequestInfo, Verb};
 
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
-use crate::support::fault::{Fate, PASS, status};
+use crate::support::fault::{Fate, PASS, no_leader};
 use crate::support::manifest::{NAMESPACE, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
@@ -144,7 +144,7 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
         let remover = Process::with("remover", move |seen| {
             let is_out = is_read(seen) && reads.fetch_add(1, Ordering::Relaxed) > 0;
             if is_out && clock.elapsed().unsigned_abs() < down {
-                return Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")));
+                return no_leader();
             }
             PASS
         });
@@ -200,11 +200,7 @@ async fn nothing_is_removed_whose_record_stays_unread() {
     let inventory = take(&cluster, Some("web")).await;
     let remover = Process::with("remover", move |seen| {
         let is_record = seen.verb == Verb::Get && seen.kind == "configmaps";
-        if is_record {
-            Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
-        } else {
-            PASS
-        }
+        if is_record { no_leader() } else { PASS }
     });
     let work = async |context: &Context| {
         let removed = delete::delete(context, &inventory, Extent::Scope, |_| {}).await;

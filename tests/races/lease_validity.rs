@@ -11,7 +11,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict, WatchFault};
 use super::lock_queue::{is_scaled, released};
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
-use crate::support::fault::{Fate, PASS, Request, status};
+use crate::support::fault::{Fate, PASS, Request, no_leader};
 use crate::support::manifest::{request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
@@ -24,10 +24,6 @@ const VALID: Duration = Duration::from_secs(10);
 fn is_renewal(seen: &RequestInfo) -> bool {
     let body = seen.body.as_ref().map(ToString::to_string).unwrap_or_default();
     seen.kind == "leases" && seen.verb == Verb::Patch && body.contains("/spec/renewTime")
-}
-
-fn no_leader() -> Fate {
-    Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
 }
 
 /// The writes between two moments, in which no renewal was asked for that could have been granted.

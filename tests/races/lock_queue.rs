@@ -7,7 +7,7 @@ use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verdict};
 
-use crate::support::fault::{Fate, PASS, Request, status};
+use crate::support::fault::{Fate, PASS, Request, no_leader};
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::Process;
@@ -145,13 +145,7 @@ async fn nothing_is_written_on_a_lease_that_may_have_expired() {
         let now = clock.elapsed().unsigned_abs() - begun;
         seen.kind == "leases" && window.contains(&now)
     };
-    let alice = Process::with("alice", move |seen| {
-        if is_out(seen) {
-            Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
-        } else {
-            PASS
-        }
-    });
+    let alice = Process::with("alice", move |seen| if is_out(seen) { no_leader() } else { PASS });
     let run =
         cluster.run(&alice, &request_for(&[web(2, 5).batches(&["1", "1", "1", "1", "1"])])).await.succeeded();
     let late = run

@@ -25,6 +25,11 @@ pub(crate) enum Fate {
 /// The request goes its usual way.
 pub(crate) const PASS: Fate = Fate::Verdict(Verdict::Pass);
 
+/// The server has no leader.
+pub(crate) fn no_leader() -> Fate {
+    Fate::Verdict(Verdict::Answer(status(500, "InternalError", "no leader")))
+}
+
 type Script = Box<dyn Fn(&RequestInfo) -> Fate + Send + Sync>;
 
 /// A request and when it was made.

@@ -151,21 +151,18 @@ impl Judge {
         let due = &spec.batches[..spec.batches.len().min(partition as usize + 1)];
         let tolerated = due.last().map_or(0, |batch| batch.max_unavailable);
         let goal = due.iter().map(|batch| batch.size).sum::<u32>().min(spec.target_size);
+        let is_in_place = spec.kind.is_in_place();
         let (mut wanted, mut of_target) = (0, 0);
         for workload in self.world.workloads(component) {
             let name = workload["metadata"]["name"].as_str().unwrap();
             wanted += size(workload);
-            if !spec.kind.is_in_place() && name != spec.target {
-                continue;
-            }
-            of_target = world::moved(workload);
-            let ready = match spec.kind.is_in_place() {
-                true => {
-                    let image = &workload["spec"]["template"]["spec"]["containers"][0]["image"];
-                    self.world.moved_ready(component, image)
-                }
-                false => self.world.ready_of(component, name),
+            let image = &workload["spec"]["template"]["spec"]["containers"][0]["image"];
+            let ready = match is_in_place {
+                true => self.world.moved_ready(component, image),
+                false if name == spec.target => self.world.ready_of(component, name),
+                false => continue,
             };
+            of_target = world::moved(workload);
             if of_target < goal || ready < goal.saturating_sub(tolerated) {
                 return Err((
                     "hold",
@@ -174,7 +171,7 @@ impl Judge {
             }
         }
         let most = spec.target_size.max(of_target);
-        if spec.strategy == FrozenStrategy::IncreaseFirst && !spec.kind.is_in_place() && wanted > most {
+        if spec.strategy == FrozenStrategy::IncreaseFirst && !is_in_place && wanted > most {
             return Err(("hold", format!("{wanted} pods are wanted, more than {most}")));
         }
         Ok(())
