@@ -50,6 +50,11 @@ fn fleets() {
 }
 
 #[test]
+fn conditions() {
+    replay("conditions", rollout_fuzz::conditions);
+}
+
+#[test]
 fn traits() {
     replay("traits", rollout_fuzz::traits);
 }

@@ -33,12 +33,14 @@ use rollout::ops::{history, status};
 use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
 use rollout::plan::epoch::Epoch;
+use rollout::plan::metric::{Measured, judge};
 use rollout::plan::observed::{InPlace, Observed, SpecStamp, Uid, Workload};
 use rollout::plan::preview::{assume, preview_steps};
 use rollout::plan::run_status::run_status;
 use rollout::plan::step::{Step, plan as next_step};
 use rollout::sandbox::rules::parse_rules;
 use rollout::sandbox::{Options, RulesSource, Sandbox};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
@@ -171,6 +173,41 @@ pub fn traits(data: &[u8]) {
          properties:\n            {properties}{rollout}\n"
     );
     manifest(text.as_bytes());
+}
+
+/// A metric's condition, and, behind a zero byte, what its provider answers.
+pub fn conditions(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == 0);
+    let (Some(condition), Some(answer)) = (parts.next(), parts.next()) else { return };
+    let Ok(condition) = std::str::from_utf8(condition) else { return };
+    // Ranges such as `0..9999999` take the memory that they ask for.
+    if condition.contains("..") {
+        return;
+    }
+    let text = json!({
+        "apiVersion": "core.oam.dev/v1beta1",
+        "kind": "Application",
+        "metadata": {"name": "a"},
+        "spec": {"components": [{
+            "name": "c",
+            "type": "webservice",
+            "properties": {"image": "x"},
+            "traits": [{"type": "rollout", "properties": {
+                "targetSize": 2,
+                "analysis": [{"name": "m", "successCondition": condition, "provider": {"exec": {"command": ["a"]}}}],
+            }}],
+        }]},
+    });
+    let source = Source { name: "app.json".to_owned(), bytes: text.to_string().into_bytes() };
+    let Ok(applications) = parse_manifest(&[source]) else { return };
+    let Some(rollout) = &applications[0].components[0].rollout else { return };
+    let measured = match serde_json::from_slice(answer) {
+        Ok(value) => Measured::Json(value),
+        Err(_) => Measured::Numbers(answer.iter().map(|byte| f64::from(*byte)).collect()),
+    };
+    for metric in rollout.gates.all_metrics() {
+        drop(judge(&metric.condition, &measured));
+    }
 }
 
 /// Numbers from the input; zero when it has ended.

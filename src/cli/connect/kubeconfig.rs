@@ -1,6 +1,7 @@
 //! Which kubeconfig, and what it says: chosen and judged as kubectl does it, refused in words that hold no credentials.
 
-use std::io::ErrorKind;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use kube::config::{
@@ -180,11 +181,12 @@ fn ambient() -> Result<Option<Kubeconfig>, CommandError> {
     let paths: Vec<PathBuf> =
         std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
     if paths.is_empty() {
-        return present(Kubeconfig::read()).map_err(unfit);
+        let own = std::env::home_dir().map(|home| home.join(".kube").join("config"));
+        return own.map_or(Ok(None), |path| present(read_file(&path)).map_err(unfit));
     }
     let mut merged: Option<Kubeconfig> = None;
     for path in paths {
-        if let Some(next) = present(Kubeconfig::read_from(&path)).map_err(|error| unreadable(error, &path))? {
+        if let Some(next) = present(read_file(&path)).map_err(|error| unreadable(error, &path))? {
             merged = Some(merged.unwrap_or_default().merge(next).map_err(unfit)?);
         }
     }
@@ -192,7 +194,22 @@ fn ambient() -> Result<Option<Kubeconfig>, CommandError> {
 }
 
 fn read_from(path: &Path) -> Result<Kubeconfig, CommandError> {
-    Kubeconfig::read_from(path).map_err(|error| unreadable(error, path))
+    read_file(path).map_err(|error| unreadable(error, path))
+}
+
+/// Reads with the client's reader, which panics on UTF-16 of an odd length. A pipe can be read only once, and is not
+/// checked.
+fn read_file(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
+    let is_odd = |file: &Metadata| file.is_file() && file.len() % 2 == 1;
+    let mut mark = [0; 2];
+    if std::fs::metadata(path).is_ok_and(|file| is_odd(&file))
+        && File::open(path).and_then(|mut file| file.read_exact(&mut mark)).is_ok()
+        && matches!(mark, [0xff, 0xfe] | [0xfe, 0xff])
+    {
+        let error = io::Error::new(ErrorKind::InvalidData, "UTF-16 that ends within a character");
+        return Err(KubeconfigError::ReadConfig(error, path.to_owned()));
+    }
+    Kubeconfig::read_from(path)
 }
 
 /// Turns "no such file" into absence.

@@ -21,6 +21,9 @@ const INTERVAL_SECONDS: u64 = 60;
 /// The most measurements of a metric.
 const MOST: u32 = 10_000;
 
+/// The longest condition, in bytes. Its parser calls itself for each level, so a longer one could exhaust the stack.
+const LONGEST_CONDITION: usize = 1_000;
+
 /// Which field a metric stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -131,17 +134,52 @@ fn read_bound(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Number> {
 fn read_expression(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let expected = "an expression over `result`, such as `result[0] < 0.05`";
     let text = walk.text(at, expected)?;
-    match expr::compile(text) {
-        Ok(_) => Some(text.to_owned()),
-        Err(_) => {
-            walk.refuse_with(
-                at,
-                format!("found {}, expected {expected}", walk.found(at.node)),
-                "the language is that of Argo Rollouts' conditions: https://expr-lang.org",
-            );
-            None
-        }
+    if text.len() > LONGEST_CONDITION {
+        let message =
+            format!("found {} bytes, expected an expression of at most {LONGEST_CONDITION}", text.len());
+        walk.refuse(at, message);
+        return None;
     }
+    if has_map(text) {
+        walk.refuse_with(
+            at,
+            "maps such as `{a: 1}` are not supported",
+            "compare their fields, as in `result.a == 1`",
+        );
+        return None;
+    }
+    if expr::compile(text).is_err() {
+        walk.refuse_with(
+            at,
+            format!("found {}, expected {expected}", walk.found(at.node)),
+            "the language is that of Argo Rollouts' conditions: https://expr-lang.org",
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// Whether an expression has a map with entries. The library reads `{a: 1 + 2}` as `{a: 1}`, and panics at `{a: -1}`.
+fn has_map(expression: &str) -> bool {
+    expression.split('{').skip(1).any(|rest| {
+        let rest = without_comments(rest);
+        let key = match rest.chars().next() {
+            Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map_or(0, |end| end + 2),
+            _ => rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_$#".contains(c))).unwrap_or(0),
+        };
+        key > 0 && without_comments(&rest[key..]).starts_with(':')
+    })
+}
+
+/// The text behind white space and comments.
+fn without_comments(text: &str) -> &str {
+    let text = text.trim_start();
+    let end = match text.get(..2) {
+        Some("//") => text.find('\n'),
+        Some("/*") => text.find("*/").map(|end| end + 2),
+        _ => None,
+    };
+    end.map_or(text, |end| without_comments(&text[end..]))
 }
 
 fn read_provider(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
