@@ -8,7 +8,6 @@ use crate::oam::batch_gates::{Hook, HookType};
 use crate::plan::record::Record;
 use crate::probe::Probe;
 use crate::probe::hook::{HookAnswer, HookCall};
-use crate::report::event::EventKind;
 
 /// How often a hook that cannot be reached is tried at once, and the pause after the first try: as in the original.
 const TRIES: u32 = 4;
@@ -88,10 +87,16 @@ pub async fn call_hook(
 }
 
 /// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each has as long as a request may take; one
-/// that does not agree is reported as a warning.
+/// that does not agree is a warning.
 ///
 /// This comes before the end is recorded, so that the process that records it after a crash calls them again.
-pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Record, ending: Ending) {
+pub async fn call_final_hooks(
+    context: &Context,
+    namespace: &str,
+    record: &Record,
+    ending: Ending,
+    mut warn: impl FnMut(String),
+) {
     let Some(probe) = context.probe.clone() else { return };
     let hooks = record.run.spec.gates.hooks.iter();
     for hook in hooks.filter(|hook| hook.hook_type == HookType::FinalizeRollout) {
@@ -111,7 +116,6 @@ pub async fn call_final_hooks(context: &Context, namespace: &str, record: &Recor
                 }
             }
         };
-        let message = format!("hook `{}` {obstacle}", hook.name);
-        context.emit(&record.application, Some(&record.component), EventKind::Warned { message });
+        warn(format!("hook `{}` {obstacle}", hook.name));
     }
 }

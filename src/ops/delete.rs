@@ -40,6 +40,8 @@ pub enum DeleteEvent<'a> {
     Removed(&'a OwnedObject),
     /// A run was superseded whose process may still have a write on its way: for how long that is waited for.
     Superseding(Duration),
+    /// A hook of this component, and why it did not agree or was not called.
+    Warned(&'a str, &'a str),
     /// An object is on its way out and stays until its finalizers are taken off.
     Awaited(&'a OwnedObject, &'a [String]),
 }
@@ -178,7 +180,8 @@ pub async fn delete(
             let record = stored.record.clone();
             let newest_stamp = inventory.newest_stamp(&record.component);
             if record.run.is_under_way() {
-                call_final_hooks(context, namespace, &record, Ending::Deleting).await;
+                let warn = |message: String| say(DeleteEvent::Warned(&record.component, &message));
+                call_final_hooks(context, namespace, &record, Ending::Deleting, warn).await;
             }
             ensure_lease(session, &lease).await?;
             match fence(session, namespace, stored, newest_stamp).await? {

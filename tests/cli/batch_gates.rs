@@ -171,6 +171,30 @@ fn a_secret_is_read_from_the_environment_and_printed_nowhere() {
 }
 
 #[test]
+fn a_deletion_sends_a_header_from_a_variable_only_where_gates_are_trusted() {
+    let (address, arrived) = serve(|_| (200, String::new()));
+    let hooks = format!(
+        "rolloutWebhooks: [{{type: finalize-rollout, name: end, url: '{address}/end', \
+         headers: [{{key: X-Home, valueFrom: {{env: HOME}}}}]}}]"
+    );
+    for (flag, calls) in [("", 0), (" --trust-gates", 1)] {
+        let env = TestEnv::new();
+        env.write("app.yaml", gated(1, ""));
+        env.run_ok("apply app.yaml");
+        env.write("app.yaml", gated(2, &format!("batchPartition: 0\n            {hooks}")));
+        env.run_ok("apply app.yaml --trust-gates");
+        let deleted = env.run_ok(&format!("delete shop --yes{flag}"));
+        assert_eq!(arrived.lock().unwrap().len(), calls, "{flag}");
+        if calls == 0 {
+            deleted
+                .says("hook `end` was not called: it sends the variable `HOME`, and gates are not trusted");
+        }
+    }
+    let arrived = arrived.lock().unwrap();
+    assert!(arrived[0].0.to_lowercase().contains("x-home: "), "{}", arrived[0].0);
+}
+
+#[test]
 fn a_rehearsal_asks_a_script() {
     let env = TestEnv::new();
     env.write("errors.json", "0");

@@ -32,7 +32,7 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
             let scope = Scope { namespace, application, component: None };
             let inventory = inventory::take(&context.session, &scope).await.unwrap();
             let say = |one: DeleteEvent<'_>| match one {
-                DeleteEvent::Waiting(_) | DeleteEvent::Superseding(_) => {}
+                DeleteEvent::Waiting(_) | DeleteEvent::Superseding(_) | DeleteEvent::Warned(..) => {}
                 DeleteEvent::Removed(owned) => said.push(format!("{owned} deleted")),
                 DeleteEvent::Awaited(owned, finalizers) => {
                     said.push(format!("{owned} awaits {finalizers:?}"));

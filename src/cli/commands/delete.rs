@@ -9,7 +9,7 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{GlobalArgs, LockArg};
+use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg};
 use crate::cli::input;
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
@@ -44,6 +44,10 @@ pub struct DeleteArgs {
     #[arg(long, value_name = "WHERE", require_equals = true, value_parser = ["client"])]
     pub dry_run: Option<String>,
 
+    /// What the hooks of deleted runs may do.
+    #[command(flatten)]
+    pub gates: GateArg,
+
     /// How long to wait in line.
     #[command(flatten)]
     pub lock: LockArg,
@@ -67,7 +71,8 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     let applications = if files.is_empty() { Vec::new() } else { input::applications(&files, ui)? };
     let env = Env::open(global, Access::Write, ui).await?;
     let lock = args.lock.lock_timeout.unsigned_abs();
-    let context = Context { limits: Limits { lock, ..Limits::default() }, ..env.context.clone() };
+    let limits = Limits { lock, gates: args.gates.trust(), ..Limits::default() };
+    let context = Context { limits, ..env.context.clone() };
     let of_manifest = applications.iter().map(|application| Scope {
         namespace: env.resolve(application.namespace.as_deref()).to_owned(),
         application: application.name.clone(),
@@ -130,6 +135,7 @@ async fn delete_inventory(
         DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
         DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
         DeleteEvent::Superseding(time) => ui.status(&superseding(application, time)),
+        DeleteEvent::Warned(component, message) => ui.warn(&format!("{component}: {message}")),
         DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
     };
     match delete::delete(context, inventory, extent, report).await? {

@@ -84,6 +84,7 @@ pub async fn prune(
             DeleteEvent::Waiting(holder) => ui.status(&delete::waiting(application, holder)),
             DeleteEvent::Removed(owned) => ui.status(&format!("{} deleted", delete::shown(owned))),
             DeleteEvent::Superseding(time) => ui.status(&delete::superseding(application, time)),
+            DeleteEvent::Warned(component, message) => ui.warn(&format!("{component}: {message}")),
             DeleteEvent::Awaited(owned, finalizers) => ui.status(&delete::held(owned, finalizers)),
         },
         PruneEvent::Skipped(failure) => ui.warn(&format!("{}; `--prune` skips it", failure.reason)),

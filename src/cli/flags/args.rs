@@ -233,17 +233,32 @@ pub struct DeadlineArgs {
     #[arg(default_value = "8", value_parser = values::log_lines, allow_hyphen_values = true)]
     pub logs: u32,
 
-    /// Let gates between batches run commands, and send variables and files in headers
-    ///
-    /// Gates come from the manifest, or from the record of the run in the cluster. Without this flag, a run with such a
-    /// gate is refused.
-    #[arg(long, env = "ROLLOUT_TRUST_GATES", hide_env_values = true, help_heading = DRIVING)]
-    #[arg(value_parser = values::boolean)]
-    pub trust_gates: bool,
+    /// What gates may do.
+    #[command(flatten)]
+    pub gates: GateArg,
 
     /// How long to wait in line.
     #[command(flatten)]
     pub lock: LockArg,
+}
+
+/// What gates may do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct GateArg {
+    /// Let gates between batches run commands, and send variables and files in headers
+    ///
+    /// Gates come from the manifest, or from the record of the run in the cluster. Without this flag, a run with such a
+    /// gate is refused, and `delete` does not call such a hook.
+    #[arg(long, env = "ROLLOUT_TRUST_GATES", hide_env_values = true, help_heading = DRIVING)]
+    #[arg(value_parser = values::boolean)]
+    pub trust_gates: bool,
+}
+
+impl GateArg {
+    /// Whether the flag trusts gates.
+    pub fn trust(&self) -> GateTrust {
+        if self.trust_gates { GateTrust::Trusted } else { GateTrust::Untrusted }
+    }
 }
 
 /// How long to wait in line.
@@ -290,7 +305,7 @@ impl DeadlineArgs {
             fail_fast: if self.fail_fast { FailFast::On } else { FailFast::Off },
             on_failure: OnFailure::Hold,
             logs: self.logs,
-            gates: if self.trust_gates { GateTrust::Trusted } else { GateTrust::Untrusted },
+            gates: self.gates.trust(),
         }
     }
 }

@@ -351,7 +351,9 @@ impl ComponentRun<'_> {
     async fn call_abandoned_hooks(&mut self, previous: Option<&Record>) {
         let Some(previous) = previous.filter(|previous| previous.run.is_under_way()) else { return };
         if self.abandoned.replace(previous.run.started) != Some(previous.run.started) {
-            call_final_hooks(self.context, &self.prepared.namespace, previous, Ending::Abandoning).await;
+            let warn = |message| self.emit(EventKind::Warned { message });
+            let namespace = &self.prepared.namespace;
+            call_final_hooks(self.context, namespace, previous, Ending::Abandoning, warn).await;
         }
     }
 

@@ -105,7 +105,8 @@ impl ComponentRun<'_> {
         if let (Some(outcome), Some(_)) = (outcome, self.claimed_epoch) {
             if let (Outcome::Failed, Some(stored)) = (outcome, &self.record) {
                 let namespace = &self.prepared.namespace;
-                call_final_hooks(self.context, namespace, &stored.record, Ending::Failing).await;
+                let warn = |message| self.emit(EventKind::Warned { message });
+                call_final_hooks(self.context, namespace, &stored.record, Ending::Failing, warn).await;
             }
             let clock = self.context.session.clock().clone();
             // The record keeps the diagnosis for users who did not see the output.
