@@ -50,6 +50,8 @@ pub struct ForeignWorkload {
     pub name: String,
     /// Why it is not the component's, object first.
     pub reason: String,
+    /// Whether a run has stamped it, so that it may be of a revision that is lost.
+    pub is_stamped: bool,
     /// The labels of its pods.
     pod_labels: BTreeMap<String, String>,
 }
@@ -81,6 +83,11 @@ impl LabelledWorkload {
     #[must_use]
     pub fn is_labelled(&self, component: &str) -> bool {
         self.labels.get(labels::COMPONENT).is_some_and(|name| name == component)
+    }
+
+    /// Whether a run of `rollout` has stamped it.
+    fn is_stamped(&self) -> bool {
+        self.annotations.contains_key(keys::EPOCH)
     }
 }
 
@@ -150,6 +157,7 @@ impl ComponentOwner {
                 kind: one.kind,
                 name: one.workload.name.clone(),
                 reason,
+                is_stamped: one.is_stamped(),
                 pod_labels: one.pod_labels.clone(),
             })
         });
@@ -160,8 +168,7 @@ impl ComponentOwner {
     /// somebody has copied an object.
     #[must_use]
     pub fn stamped_strangers(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
-        let is_stamped = |one: &&LabelledWorkload| one.annotations.contains_key(keys::EPOCH);
-        let strangers = labelled.iter().filter(is_stamped).filter(|one| !self.owns(one));
+        let strangers = labelled.iter().filter(|one| one.is_stamped() && !self.owns(one));
         strangers.map(|one| one.workload.uid.clone()).collect()
     }
 
@@ -194,9 +201,7 @@ impl ComponentOwner {
         if !kind.is_in_place() && !revisions.contains(name) {
             return Some(format!("{object} is not named after a revision of component `{component}`"));
         }
-        if !labelled.annotations.contains_key(keys::EPOCH)
-            && labels.get(labels::RESOURCE_TYPE).is_none_or(|part| part != WORKLOAD)
-        {
+        if !labelled.is_stamped() && labels.get(labels::RESOURCE_TYPE).is_none_or(|part| part != WORKLOAD) {
             let mark = labels::RESOURCE_TYPE;
             return Some(format!("{object} has no label `{mark}: {WORKLOAD}`"));
         }

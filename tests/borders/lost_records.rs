@@ -110,6 +110,22 @@ async fn a_deletion_takes_a_workload_of_another_kind() {
     }
 }
 
+/// What runs is not a stranger's for that.
+#[tokio::test(start_paused = true)]
+async fn a_workload_of_a_lost_revision_is_kept_until_the_revision_is_recorded_again() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(7, 2)]).await;
+    delete::<ControllerRevision>(&cluster, "web-v7").await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    let run = cluster.run(&process(), &request_for(&[web(8, 2)])).await;
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::Refused, "{}", run.transcript());
+    assert!(failure.hints[0].contains("with `externalRevision: web-v7`"), "{failure:?}");
+    cluster.apply(&[web(7, 2)]).await;
+    cluster.apply(&[web(8, 2)]).await;
+    assert_eq!(cluster.sizes(), [("web-v8".to_owned(), 2)]);
+}
+
 /// The name of a revision that is lost is not given to another content: what runs would pass for it.
 #[tokio::test(start_paused = true)]
 async fn a_new_revision_does_not_have_the_name_of_a_lost_one() {

@@ -81,15 +81,20 @@ pub(in crate::driver) fn check_foreign(
             return Err(Failure::refused(one.reason.clone()).hint(another_name(*kind, &one.name)));
         }
         if selectors.iter().any(|selector| one.is_selected_by(selector)) {
-            return Err(Failure::refused(format!(
-                "{}, but its pods have the labels of the component",
-                one.reason
-            ))
-            .hint(format!(
-                "remove the label `{}` from its pods, or delete {noun} `{}`",
-                labels::COMPONENT,
-                one.name
-            )));
+            let failure =
+                Failure::refused(format!("{}, but its pods have the labels of the component", one.reason));
+            let (name, label) = (&one.name, labels::COMPONENT);
+            // The advice to delete what may serve comes last.
+            let failure = match one.is_stamped && one.kind == *kind && !kind.is_in_place() {
+                true => failure.hint(format!(
+                    "if revision `{name}` was deleted, apply the manifest that {noun} `{name}` runs, with \
+                     `externalRevision: {name}`: the revision is recorded again"
+                )),
+                false => failure,
+            };
+            return Err(
+                failure.hint(format!("remove the label `{label}` from its pods, or delete {noun} `{name}`"))
+            );
         }
     }
     Ok(foreign.iter().map(|one| format!("{}; `rollout` ignores it", one.reason)).collect())
