@@ -257,8 +257,10 @@ pub fn plan(data: &[u8]) {
     }
     for _ in 0..=numbers.below(3) {
         let desired = desired(&mut numbers, kind);
-        drop(preview_steps(&world, &desired));
         world.claimed_epoch = None;
+        let steps = preview_steps(&world, &desired);
+        let last = &steps[steps.len().saturating_sub(6)..];
+        assert!(steps.len() < MOST_STEPS, "it does not end: {last:?}, from {world:?} to {desired:?}");
         for _ in 0..MOST_STEPS {
             let step = next_step(&world, &desired);
             drop(run_status(&world));

@@ -1,5 +1,6 @@
 //! What happens in the cluster beside the commands.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::support::test_cluster::TestCluster;
 /// What the requests of other people call themselves.
 pub(crate) const USER_AGENT: &str = "kubectl";
 
+/// A record that nobody can read.
+const GARBLED: &str = "{";
+
 /// What holds workloads.
 const FINALIZER: &str = "example.com/hold";
 
@@ -29,6 +33,8 @@ pub(crate) struct Environment<'a> {
     /// A client that calls itself [`USER_AGENT`].
     pub(crate) client: Client,
     pub(crate) denials: Arc<Denials>,
+    /// The revisions that were deleted.
+    pub(crate) deleted_revisions: RefCell<Vec<Value>>,
 }
 
 impl Environment<'_> {
@@ -56,8 +62,20 @@ impl Environment<'_> {
         self.cluster.set_pod_rules(pod_rules::READY);
         self.denials.lift();
         self.release().await;
-        // A foreign workload keeps its name, and an autoscaler and a quota are in the way.
-        for object in self.cluster.all_objects().iter().filter(|object| is_foreign(object)) {
+        // Nothing but its revision says that a workload is the component's.
+        for mut revision in self.deleted_revisions.take() {
+            for field in ["resourceVersion", "uid", "creationTimestamp", "ownerReferences"] {
+                revision["metadata"].as_object_mut().unwrap().remove(field);
+            }
+            self.create(revision).await;
+        }
+        for paused in self.cluster.all_objects().iter().filter(|object| is_paused(object)) {
+            self.merge(paused, json!({"spec": pause_of(paused, Value::Null)})).await;
+        }
+        // A foreign workload keeps its name, and an autoscaler and a quota are in the way. A record that cannot be read has
+        // to be deleted, as it is said.
+        let is_in_the_way = |object: &&Value| is_foreign(object) || object["data"]["record"] == GARBLED;
+        for object in self.cluster.all_objects().iter().filter(is_in_the_way) {
             self.delete(object).await;
         }
     }
@@ -147,11 +165,38 @@ impl Environment<'_> {
                 self.delete(pod).await;
             }
             EnvironmentEvent::DeleteRecord(component) => {
-                let name = format!("rollout-{component}");
-                let records = self.cluster.objects("ConfigMap");
-                let record = records.iter().find(|record| record["metadata"]["name"] == *name);
-                let Some(record) = record else { return };
-                self.delete(record).await;
+                let Some(record) = self.named("ConfigMap", &format!("rollout-{component}")) else { return };
+                self.delete(&record).await;
+            }
+            EnvironmentEvent::GarbleRecord(component) => {
+                let Some(record) = self.named("ConfigMap", &format!("rollout-{component}")) else { return };
+                self.merge(&record, json!({"data": {"record": GARBLED}})).await;
+            }
+            EnvironmentEvent::DeleteRevision(component) => {
+                let revisions = self.cluster.objects("ControllerRevision").into_iter();
+                let label = "controller.oam.dev/component";
+                let of_it = revisions.filter(|one| one["metadata"]["labels"][label] == **component);
+                let Some(newest) = of_it.max_by_key(|one| one["revision"].as_i64()) else { return };
+                self.delete(&newest).await;
+                self.deleted_revisions.borrow_mut().push(newest);
+            }
+            EnvironmentEvent::Restart(component) => {
+                let Some(workload) = self.workload(component) else { return };
+                let annotations = json!({"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"});
+                let template = json!({"metadata": {"annotations": annotations}});
+                self.merge(&workload, json!({"spec": {"template": template}})).await;
+            }
+            EnvironmentEvent::PauseWorkload(component) => {
+                let Some(workload) = self.workload(component) else { return };
+                self.merge(&workload, json!({"spec": pause_of(&workload, json!(true))})).await;
+            }
+            EnvironmentEvent::EditService(component) => {
+                let Some(service) = self.named("Service", component) else { return };
+                self.merge(&service, json!({"spec": {"ports": [{"name": "discard", "port": 9}]}})).await;
+            }
+            EnvironmentEvent::DeleteService(component) => {
+                let Some(service) = self.named("Service", component) else { return };
+                self.delete(&service).await;
             }
             EnvironmentEvent::DeleteLease => {
                 let leases = self.cluster.objects("Lease");
@@ -182,6 +227,10 @@ impl Environment<'_> {
                 self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
             }
         }
+    }
+
+    fn named(&self, kind: &str, name: &str) -> Option<Value> {
+        self.cluster.objects(kind).into_iter().find(|object| object["metadata"]["name"] == *name)
     }
 
     /// The component's workload that is the largest.
@@ -218,6 +267,19 @@ impl Environment<'_> {
         // It may be gone.
         self.api(object).delete(name, &DeleteParams::default()).await.ok();
     }
+}
+
+/// The fields of a workload's spec that pause it, which a StatefulSet lacks.
+fn pause_of(workload: &Value, paused: Value) -> Value {
+    match workload["kind"].as_str() {
+        Some("Deployment") => json!({"paused": paused}),
+        Some("CloneSet") => json!({"updateStrategy": {"paused": paused}}),
+        Some(_) | None => json!({}),
+    }
+}
+
+fn is_paused(object: &Value) -> bool {
+    object["spec"]["paused"] == true || object["spec"]["updateStrategy"]["paused"] == true
 }
 
 /// Without a mark, or of another application: with all of it and the name, it would be the component's.

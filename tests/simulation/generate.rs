@@ -318,7 +318,7 @@ fn failing_pods(rng: &mut Rng, parts: &[Part]) -> EnvironmentEvent {
 fn disturbance(rng: &mut Rng, events: &Choice, parts: &[Part]) -> Disturbance {
     let part = rng.pick(parts);
     let name = part.name.to_owned();
-    let event = match events.pick(rng, 16) {
+    let event = match events.pick(rng, 22) {
         0 | 1 => failing_pods(rng, parts),
         2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
         3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
@@ -336,6 +336,12 @@ fn disturbance(rng: &mut Rng, events: &Choice, parts: &[Part]) -> Disturbance {
             component: name,
             lasting: Duration::from_secs(u64::from(1 + rng.below(50))),
         },
+        15 => EnvironmentEvent::GarbleRecord(name),
+        16 => EnvironmentEvent::DeleteRevision(name),
+        17 => EnvironmentEvent::Restart(name),
+        18 => EnvironmentEvent::PauseWorkload(name),
+        19 => EnvironmentEvent::EditService(name),
+        20 => EnvironmentEvent::DeleteService(name),
         _ => EnvironmentEvent::Deny {
             kind: DENIED[rng.below(5) as usize],
             lasting: Duration::from_secs(u64::from(1 + rng.below(30))),

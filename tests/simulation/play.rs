@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::conduct;
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
-use crate::script::{Command, Disturbance, Invocation, Pace, Script};
+use crate::script::{Command, Disturbance, EnvironmentEvent, Invocation, Pace, Script};
 use crate::support::fault::Tap;
 use crate::support::process::{Process, Run};
 use crate::support::random::Rng;
@@ -74,6 +74,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
         circumstances: Circumstances {
             pods_are_harmed: script.environment.iter().any(Disturbance::harms_pods),
             others_edit: events().any(|event| event.edits()),
+            others_cut_off: events().any(EnvironmentEvent::cuts_off_pods),
         },
         requests: AtomicUsize::new(0),
         struck: Arc::default(),
@@ -91,6 +92,7 @@ impl Simulation<'_> {
             cluster: self.cluster,
             client: self.connection(environment::USER_AGENT, None, Tap::new(|_| crate::support::fault::PASS)),
             denials: self.denials.clone(),
+            deleted_revisions: RefCell::default(),
         };
         let users = script.users.iter().enumerate().map(async |(index, user)| {
             let mut all = Vec::new();

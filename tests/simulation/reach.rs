@@ -8,7 +8,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 65] = [
+const ALL: [&str; 71] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -69,6 +69,12 @@ const ALL: [&str; 65] = [
     "event: delete pod",
     "event: delete record",
     "event: delete lease",
+    "event: unreadable record",
+    "event: delete revision",
+    "event: restart",
+    "event: pause workload",
+    "event: edit service",
+    "event: delete service",
     "event: quota",
     "event: autoscaler",
     "event: finalizer",
@@ -180,6 +186,12 @@ fn of_event(event: &EnvironmentEvent) -> &'static str {
         EnvironmentEvent::DeletePod(_) => "delete pod",
         EnvironmentEvent::DeleteRecord(_) => "delete record",
         EnvironmentEvent::DeleteLease => "delete lease",
+        EnvironmentEvent::GarbleRecord(_) => "unreadable record",
+        EnvironmentEvent::DeleteRevision(_) => "delete revision",
+        EnvironmentEvent::Restart(_) => "restart",
+        EnvironmentEvent::PauseWorkload(_) => "pause workload",
+        EnvironmentEvent::EditService(_) => "edit service",
+        EnvironmentEvent::DeleteService(_) => "delete service",
         EnvironmentEvent::FillQuota => "quota",
         EnvironmentEvent::Autoscale { .. } => "autoscaler",
         EnvironmentEvent::Hold { .. } => "finalizer",

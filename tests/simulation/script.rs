@@ -182,6 +182,18 @@ pub(crate) enum EnvironmentEvent {
     DeleteRecord(String),
     /// `kubectl delete lease` of the application.
     DeleteLease,
+    /// `kubectl edit configmap rollout-…`, which leaves a record that nobody can read.
+    GarbleRecord(String),
+    /// `kubectl delete controllerrevision` of the component's newest revision.
+    DeleteRevision(String),
+    /// `kubectl rollout restart` of a workload of the component.
+    Restart(String),
+    /// `kubectl rollout pause` of a workload of the component.
+    PauseWorkload(String),
+    /// `kubectl edit service` of the component.
+    EditService(String),
+    /// `kubectl delete service` of the component.
+    DeleteService(String),
     /// A quota of the namespace has no room left.
     FillQuota,
     /// An autoscaler of a workload of the component appears, and sets its size.
@@ -225,8 +237,14 @@ impl EnvironmentEvent {
             | Self::Scale { .. }
             | Self::Autoscale { .. }
             | Self::DeleteWorkload(_)
-            | Self::DeletePod(_) => true,
+            | Self::DeletePod(_)
+            | Self::Restart(_) => true,
             Self::SlowPods(_)
+            | Self::GarbleRecord(_)
+            | Self::DeleteRevision(_)
+            | Self::PauseWorkload(_)
+            | Self::EditService(_)
+            | Self::DeleteService(_)
             | Self::PlantForeign(_)
             | Self::DeleteRecord(_)
             | Self::DeleteLease
@@ -237,6 +255,11 @@ impl EnvironmentEvent {
         }
     }
 
+    /// Whether it changes how pods are reached.
+    pub(crate) fn cuts_off_pods(&self) -> bool {
+        matches!(self, Self::EditService(_) | Self::DeleteService(_))
+    }
+
     /// Whether it changes what a run has written.
     pub(crate) fn edits(&self) -> bool {
         match self {
@@ -244,8 +267,14 @@ impl EnvironmentEvent {
             | Self::Scale { .. }
             | Self::Autoscale { .. }
             | Self::DeleteWorkload(_)
-            | Self::DeleteRecord(_) => true,
+            | Self::DeleteRecord(_)
+            | Self::GarbleRecord(_)
+            | Self::DeleteRevision(_)
+            | Self::Restart(_)
+            | Self::PauseWorkload(_) => true,
             Self::FailPods { .. }
+            | Self::EditService(_)
+            | Self::DeleteService(_)
             | Self::FillQuota
             | Self::SlowPods(_)
             | Self::PlantForeign(_)
@@ -380,6 +409,22 @@ impl fmt::Display for Disturbance {
             EnvironmentEvent::DeleteRecord(component) => {
                 write!(f, "kubectl delete configmap rollout-{component}")
             }
+            EnvironmentEvent::GarbleRecord(component) => {
+                write!(f, "kubectl edit configmap rollout-{component}, which nobody can read then")
+            }
+            EnvironmentEvent::DeleteRevision(component) => {
+                write!(f, "kubectl delete controllerrevision (the newest of {component})")
+            }
+            EnvironmentEvent::Restart(component) => {
+                write!(f, "kubectl rollout restart (a workload of {component})")
+            }
+            EnvironmentEvent::PauseWorkload(component) => {
+                write!(f, "kubectl rollout pause (a workload of {component})")
+            }
+            EnvironmentEvent::EditService(component) => {
+                write!(f, "kubectl edit service {component}, which has only port 9 then")
+            }
+            EnvironmentEvent::DeleteService(component) => write!(f, "kubectl delete service {component}"),
             EnvironmentEvent::DeleteLease => f.write_str("kubectl delete lease (of shop)"),
             EnvironmentEvent::StallControllers(lasting) => {
                 write!(f, "controllers do nothing for {lasting:?}")

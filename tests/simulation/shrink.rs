@@ -108,6 +108,12 @@ fn forget(script: &mut Script, component: &str) {
         | EnvironmentEvent::DeleteWorkload(component)
         | EnvironmentEvent::DeletePod(component)
         | EnvironmentEvent::DeleteRecord(component)
+        | EnvironmentEvent::GarbleRecord(component)
+        | EnvironmentEvent::DeleteRevision(component)
+        | EnvironmentEvent::Restart(component)
+        | EnvironmentEvent::PauseWorkload(component)
+        | EnvironmentEvent::EditService(component)
+        | EnvironmentEvent::DeleteService(component)
         | EnvironmentEvent::Hold { component, .. } => is_other(component),
         EnvironmentEvent::FailPods { .. }
         | EnvironmentEvent::FillQuota

@@ -42,6 +42,8 @@ pub(crate) struct Circumstances {
     pub(crate) pods_are_harmed: bool,
     /// Whether others edit or delete what processes write.
     pub(crate) others_edit: bool,
+    /// Whether others edit or delete Services.
+    pub(crate) others_cut_off: bool,
 }
 
 /// A rule that does not hold.

@@ -25,7 +25,10 @@ impl Judge {
 
     pub(super) fn look_at_service(&self, change: &Change) -> Result<(), Broken> {
         let either = change.after.as_deref().or(change.before.as_deref());
-        if !["pods", "services"].contains(&change.kind.as_str()) || either.is_some_and(is_foreign) {
+        if !["pods", "services"].contains(&change.kind.as_str())
+            || either.is_some_and(is_foreign)
+            || self.circumstances.others_cut_off
+        {
             return Ok(());
         }
         let Some(name) = either.and_then(component) else { return Ok(()) };
