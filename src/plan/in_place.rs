@@ -74,8 +74,11 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
 /// Whether a batch has been written; a shape beyond it counts, too.
 fn is_reached(spec: &RunSpec, workload: &Workload, shape: Shape) -> bool {
     let seen = Shape::of(workload);
-    let has_size =
-        if is_smaller(spec) { seen.replicas <= shape.replicas } else { seen.replicas >= shape.replicas };
+    let has_size = match is_smaller(spec) {
+        // It never has fewer pods than at the end, unless its object was deleted and created again.
+        true => (spec.target_size..=shape.replicas).contains(&seen.replicas),
+        false => seen.replicas >= shape.replicas,
+    };
     workload.template() == Some(&spec.target) && seen.partition <= shape.partition && has_size
 }
 

@@ -97,7 +97,10 @@ fn begin_run(observed: &Observed, desired: &Desired) -> Step {
         Err(misfit) => return Step::Refuse(Refusal::BatchSumError(misfit)),
     };
     let action = next_action(&spec, &observed.workloads);
-    let is_held = recorded.is_some_and(|run| run.outcome == Outcome::Held && run.spec == spec);
+    let is_held = recorded.is_some_and(|run| {
+        // What holds it between the batches is asked again.
+        run.outcome == Outcome::Held && run.spec == spec && run.gates.held_at.is_none()
+    });
     // A run that is held at the same gate already needs no other claim to stay there.
     if is_held && matches!(action, Action::Hold { .. }) {
         return Step::Act(action);
@@ -142,21 +145,33 @@ fn frame_run(
 ) -> Result<(RunSpec, bool), BatchSumError> {
     let same = recorded.filter(|run| has_same_end(run, desired));
     let open = same.filter(|run| run.outcome.is_resumable());
-    match open.and_then(|run| resume_run(observed, desired, run)) {
-        Some(spec) => Ok((spec, true)),
-        None => new_run(observed, desired, recorded, same).map(|spec| (spec, false)),
+    let resumed = open.and_then(|run| resume_run(observed, desired, run));
+    if let Some(Ok(spec)) = resumed {
+        return Ok((spec, true));
     }
+    // What was begun in several batches does not become one batch because other batches do not add up.
+    let is_misfit = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
+    new_run(observed, desired, recorded, same.filter(|_| !is_misfit)).map(|spec| (spec, false))
 }
 
-/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed.
+/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed, and the
+/// error where the requested batches do not fit.
 ///
 /// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where those
-/// no longer describe the component, or where the requested batches do not fit them.
-fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSpec> {
+/// no longer describe the component.
+fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Result<RunSpec, BatchSumError>> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     // An in-place workload that was only to be scaled and got another template needs an upgrade.
     if split.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
         return None;
+    }
+    // An upgrade to a smaller size never has fewer pods than that: somebody has deleted the object, or scaled it.
+    if run.spec.mode == Mode::Upgrade && desired.kind.is_in_place() {
+        let live = observed.workload(&desired.workload).filter(|workload| !workload.deleting);
+        let replicas = live.map_or(0, |workload| workload.replicas);
+        if replicas < run.spec.target_size.min(run.spec.original_size) {
+            return None;
+        }
     }
     // A scale whose size has left the range between its ends would jump back into it with its first batch.
     let range =
@@ -168,8 +183,7 @@ fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<RunSp
     spec.partition = desired.partition;
     spec.strategy = desired.strategy.into();
     spec.gates.clone_from(&desired.gates);
-    spec.batches = freeze(&spec, desired).ok()?;
-    Some(spec)
+    Some(freeze(&spec, desired).map(|batches| RunSpec { batches, ..spec }))
 }
 
 /// A run from what is observed. `same` is the recorded run if it has the same end.

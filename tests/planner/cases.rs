@@ -7,6 +7,7 @@
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::plan::desired::Desired;
+use rollout::plan::gate_point::HeldGate;
 use rollout::plan::run::{Mode, Outcome};
 use rollout::plan::run_status::run_status;
 use rollout::plan::step::{Refusal, Step};
@@ -357,6 +358,26 @@ fn batches_that_do_not_fit_are_refused_with_the_sums() {
     };
     assert_eq!((misfit.sum, misfit.change), (5, 2));
     assert!(matches!(world.plan(&desired("v2", 5, &[1, 1])), Step::Refuse(_)));
+}
+
+/// The partition of a run that is held is nothing without its batches.
+#[test]
+fn batches_that_do_not_fit_a_held_run_are_refused() {
+    let world = held();
+    for batches in [&[1, 1][..], &[2, 4], &[9]] {
+        let step = world.plan(&gated("v2", 5, batches, 0));
+        assert!(matches!(step, Step::Refuse(_)), "{step:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_held_between_batches_is_asked_again() {
+    let mut world = held();
+    let request = gated("v2", 5, &[2, 3], 0);
+    assert_eq!(world.plan(&request), Step::Act(Action::Hold { batch: 0 }));
+    let run = &mut world.observed.record.as_mut().unwrap().run;
+    run.gates.held_at = Some(HeldGate { point: 2, gates: 1 });
+    assert!(matches!(world.plan(&request), Step::Claim { resumes: true, .. }));
 }
 
 #[test]

@@ -54,6 +54,29 @@ fn an_upgrade_lowers_the_partition_batch_by_batch() {
     }
 }
 
+/// An upgrade to a smaller size finds fewer pods than that where somebody has deleted its object.
+#[test]
+fn an_upgrade_whose_object_was_deleted_ends_all_the_same() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.run(&Desired { partition: Some(0), ..replica.desired("v2", 2, &[1, 1]) });
+        let request = replica.desired("v2", 2, &[1, 1]);
+        // The run that holds the claim creates it again, or the next run does.
+        for is_claimed in [true, false] {
+            let mut replica = replica.clone();
+            if is_claimed {
+                let claim = replica.plan(&request);
+                assert!(matches!(claim, Step::Claim { resumes: true, .. }), "{claim:?}");
+                replica.perform(&request, &claim);
+            }
+            replica.observed.workloads.clear();
+            replica.pods.clear();
+            assert_eq!(replica.run(&request).1, Step::Act(Action::Finish), "{kind:?}");
+            assert_eq!(numbers(&replica), (2, 2, 2));
+        }
+    }
+}
+
 #[test]
 fn the_first_batch_writes_template_size_and_partition_together() {
     for kind in KINDS {
