@@ -12,7 +12,7 @@ pub mod objects;
 mod pod_dry_run;
 pub mod queries;
 mod quota;
-pub(in crate::driver) mod run_state;
+pub(crate) mod run_state;
 pub(in crate::driver) mod target;
 
 use std::rc::Rc;

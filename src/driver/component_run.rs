@@ -16,8 +16,9 @@ mod workflow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 
 use crate::cluster::clock::Moment;
@@ -42,7 +43,7 @@ use crate::report::event::{EventKind, Progress};
 use crate::plan::action::Action;
 use act::Framing;
 use batch_gates::{GateTurn, GateVisit};
-use deadline::NextDeadline;
+use deadline::{Entered, NextDeadline};
 use objects::Cleanup;
 use services::Written;
 use wait::{BatchProgress, WaitNotice};
@@ -85,6 +86,8 @@ pub struct ComponentRun<'a> {
     /// Why the last write failed, if no other has been accepted since.
     last_error: Option<String>,
     batch: Option<Entered>,
+    /// The last batch that was ready, and how long its pods may still take if they become unready.
+    left_batch: Option<(usize, Option<Duration>)>,
     notice: Option<WaitNotice>,
     /// The problems that the last check of the pods found.
     pub(super) diagnosis: Vec<String>,
@@ -152,17 +155,6 @@ enum Ending {
     Final,
 }
 
-/// The batch under way.
-#[derive(Debug, Clone, Copy)]
-struct Entered {
-    /// Zero-based.
-    index: usize,
-    /// When this process entered it.
-    at: SignedDuration,
-    /// When it is late; `None` where that is never.
-    deadline: Option<Moment>,
-}
-
 impl<'a> ComponentRun<'a> {
     /// A run from its first step. Without a Lease it does not write.
     #[must_use]
@@ -199,6 +191,7 @@ impl<'a> ComponentRun<'a> {
             next_deadline: NextDeadline::new(run_deadline),
             last_error: None,
             batch: None,
+            left_batch: None,
             notice: None,
             diagnosis: Vec::new(),
             awaited: None,
@@ -304,6 +297,7 @@ impl<'a> ComponentRun<'a> {
             }
         }
         if self.is_outdated() {
+            self.refuse_takeover().await?;
             return Ok(Some(Ending::Outdated));
         }
         if let Some(objects) = &self.prepared.objects {
@@ -369,7 +363,10 @@ impl<'a> ComponentRun<'a> {
     /// Refuses to claim a component that was claimed, or paused, since the run was decided.
     pub(super) fn check_claim(&self) -> Result<(), Failure> {
         let Some(StoredRecord { record, .. }) = &self.record else { return Ok(()) };
-        check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
+        // A claim of this process followed what it is bound to.
+        if self.sent_claim.as_ref() != Some(record) {
+            check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
+        }
         if self.prepared.respects_a_pause { refuse_paused(record) } else { Ok(()) }
     }
 

@@ -291,7 +291,7 @@ fn prepare_component(
             objects::check_object(namespace, &parts.ownership, &desired, &resolved.target, found)?;
         }
         if known_record.is_none_or(|record| record.run.spec.target != desired.target) {
-            warnings.extend(objects::service_name_warning(namespace, &desired, found));
+            warnings.extend(objects::service_name_warning(&desired, found));
         }
         warnings.extend(image_drift(&desired, &resolved.target, &parts.workloads));
     }

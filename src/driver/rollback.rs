@@ -140,6 +140,8 @@ async fn prepared(
         bound_to: Some(epoch),
         promoted_gate: None,
         respects_a_pause: true,
+        // It acts at once.
+        workflow: None,
         ..failed.clone()
     }))
 }

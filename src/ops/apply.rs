@@ -210,9 +210,14 @@ async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
     let is_under_way = |prepared: &PreparedComponent| {
         prepared.record.as_ref().is_some_and(|stored| stored.record.run.outcome == Outcome::Running)
     };
+    let is_checked = components.is_some();
     let components = components.filter(|components| !has_waited && !components.iter().any(is_under_way));
     let work = async {
         let components = run.confirm(&leadership, components).await?;
+        // What was rejected before the wait has not been checked yet.
+        if !is_checked {
+            run.check(&components).await?;
+        }
         Ok(run.drive(Some(&leadership), &components).await)
     };
     let outcomes = leadership.while_held(work).await;

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::revision_store;
+use crate::driver::checks::run_state::check_bound;
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
 use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use crate::ops::apply;
 use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick};
 use crate::ops::pause::{ComponentRef, amend_record};
+use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 use crate::report::text::list_literals;
 
@@ -55,7 +57,8 @@ async fn resume_before_its_turn(
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let (name, application) = (record.component.clone(), record.application.clone());
     let at = ComponentRef { namespace: &component.namespace, component: &name };
-    amend_record(&context.session, at, |record| record.run.paused = None).await?;
+    let seen = end_pause_of(context, at, Some(record.epoch)).await?;
+    check_bound(Some(record.epoch), Some(&seen.record), &name)?;
     let is_it = |stored: &&StoredRecord| {
         stored.record.application == application && stored.record.component == waiting_for
     };
@@ -64,6 +67,20 @@ async fn resume_before_its_turn(
     let skipped = ComponentOutcome::Skipped { waiting_for: waiting_for.to_owned(), held_at };
     let namespace = component.namespace.clone();
     Ok(vec![ApplicationOutcome { namespace, application, components: vec![(name, skipped)] }])
+}
+
+/// Ends the pause of a claim, and not one that somebody has begun of a later claim.
+async fn end_pause_of(
+    context: &Context,
+    at: ComponentRef<'_>,
+    claim: Option<Epoch>,
+) -> Result<StoredRecord, Failure> {
+    let end = |record: &mut Record| {
+        if claim.is_none_or(|epoch| record.epoch == epoch) {
+            record.run.paused = None;
+        }
+    };
+    amend_record(&context.session, at, end).await
 }
 
 /// Ends the pauses of a request's components, if the request can be carried out: a run that is no longer paused and
@@ -88,7 +105,7 @@ pub(super) async fn end_pause(context: &Context, request: &RolloutRequest) -> Re
     }
     for component in &request.components {
         let at = ComponentRef { namespace: &request.namespace, component: &component.name };
-        amend_record(&context.session, at, |record| record.run.paused = None).await?;
+        end_pause_of(context, at, component.bound_to).await?;
     }
     Ok(())
 }

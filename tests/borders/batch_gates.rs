@@ -458,3 +458,25 @@ async fn a_gate_that_uses_this_machine_is_refused_unless_it_is_trusted() {
         assert!(run.effects().is_empty() && probe.asked().is_empty(), "{}", run.transcript());
     }
 }
+
+/// A value that was neither good nor bad is measured again, also where the run would be held after the batch.
+#[tokio::test(start_paused = true)]
+async fn a_doubtful_value_before_a_partition_is_measured_again() {
+    let cluster = open().await;
+    let component = || gated(2, METRIC).partition(0);
+    let run = cluster.run(&process(&values(&["1.5"])), &request_for(&[component()])).await.succeeded();
+    assert!(matches!(gate_of(&run), HoldPoint::Gate { .. }), "{}", run.transcript());
+    let probe = values(&["0"]);
+    let run = cluster.run(&process(&probe), &request_for(&[component()])).await.succeeded();
+    assert_eq!(commands(&probe).len(), 2, "{}", run.transcript());
+    assert!(matches!(gate_of(&run), HoldPoint::Batch(0)), "{}", run.transcript());
+    let run = cluster.run(&process(&probe), &request_for(&[component()])).await.succeeded();
+    assert!(run.writes().is_empty(), "{}", run.transcript());
+}
+
+fn gate_of(run: &Run) -> HoldPoint {
+    match run.ends.as_deref() {
+        Some([(_, ComponentOutcome::Held { at })]) => at.clone(),
+        other => panic!("{other:?}"),
+    }
+}

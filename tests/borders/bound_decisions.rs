@@ -9,7 +9,7 @@ use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
 use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
-use rollout::sandbox::fault::{RequestInfo, Verb};
+use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
@@ -255,4 +255,56 @@ async fn what_was_asked_about_one_run_leaves_the_objects_of_the_next() {
     assert_eq!(kinds, [FailureKind::Superseded], "{}", resumed.transcript());
     let host = &cluster.objects("Ingress")[0]["spec"]["rules"][0]["host"];
     assert_eq!(host, "b.example.com", "{}", resumed.transcript());
+}
+
+/// A run that is held after its first batch.
+async fn held() -> TestCluster {
+    let cluster = released().await;
+    let held = web(2, 2).batches(&["1", "1"]).partition(0);
+    cluster.run(&process(), &request_for(&[held])).await.succeeded();
+    cluster
+}
+
+/// A command whose claim was accepted and not answered has claimed the component itself.
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_an_answer_supersedes_no_command() {
+    for command in [Command::Abort, Command::Undo, Command::UndoNow, Command::Promote] {
+        let cluster = held().await;
+        let is_claim = |seen: &RequestInfo| {
+            seen.verb == Verb::Patch
+                && seen.kind == "configmaps"
+                && seen.name.as_deref() == Some("rollout-web")
+        };
+        let claims = AtomicUsize::new(0);
+        let process = Process::with("jane", move |seen| {
+            let is_first = is_claim(seen) && claims.fetch_add(1, Ordering::Relaxed) == 0;
+            if is_first { Fate::Verdict(Verdict::ResetAfterApplying) } else { PASS }
+        });
+        let run = command.run(&cluster, &process).await;
+        assert!(run.is_success(), "{command:?}\n{}", run.transcript());
+    }
+}
+
+/// Somebody resumes a run that meanwhile is another's, who has paused it.
+#[tokio::test(start_paused = true)]
+async fn a_resumption_that_comes_late_ends_no_later_pause() {
+    let cluster = held().await;
+    Command::Pause.run(&cluster, &Process::new("joe")).await;
+    let jane = Process::new("jane");
+    let amends = DelayedRequest::new(|request| {
+        request.method() != http::Method::GET && request.uri().path().ends_with("/configmaps/rollout-web")
+    });
+    let client = cluster.delayed_client(&jane, amends.clone());
+    let resumed =
+        jane.perform(client, &cluster.clock, async |context| Command::Resume.perform_all(context).await);
+    let (run, ()) = tokio::join!(resumed, async {
+        amends.reached().await;
+        Command::Undo.run(&cluster, &Process::new("joe")).await.succeeded();
+        let next = web(3, 2).batches(&["1", "1"]).partition(0);
+        cluster.run(&Process::new("joe"), &request_for(&[next])).await.succeeded();
+        Command::Pause.run(&cluster, &Process::new("joe")).await;
+        amends.release();
+    });
+    assert_eq!(run.failures()[0].kind, FailureKind::Superseded, "{}", run.transcript());
+    assert!(cluster.record("web").unwrap()["run"]["paused"].is_object());
 }

@@ -78,3 +78,26 @@ async fn a_sibling_that_gets_on_gives_no_more_time() {
     );
     assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
 }
+
+/// Pods that become ready and unready by turns neither pass a soak time nor begin the batch's time anew.
+#[tokio::test(start_paused = true)]
+async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 4)]).await;
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = Duration::from_secs(300);
+    let manifest = request_for(&[web(2, 4).batches(&["1", "3"]).rollout("soak: 1m")]);
+    let flap = async {
+        loop {
+            cluster.clock.pause(Duration::from_secs(30)).await;
+            cluster.set_pod_rules(&pod_rules::failing("web:2", "NeverReady"));
+            cluster.clock.pause(Duration::from_secs(120)).await;
+            cluster.set_pod_rules(pod_rules::READY);
+        }
+    };
+    let run = tokio::select! {
+        run = cluster.run(&process, &manifest) => run,
+        () = flap => unreachable!("it goes on"),
+    };
+    assert_eq!(run.failures()[0].kind, FailureKind::NotReady, "{}", run.transcript());
+}

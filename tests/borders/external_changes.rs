@@ -89,3 +89,26 @@ async fn a_batch_does_not_overwrite_what_has_changed_since_it_was_planned() {
         assert_eq!(image(&cluster), "foreign:1", "{}", run.transcript());
     }
 }
+
+/// What pods of the source may need stays while the run is held, whatever else is applied meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_held_keeps_the_objects_of_its_source() {
+    let version = |version: u32, team| {
+        let name = format!("settings-{version}");
+        let storage = format!(
+            "{{type: storage, properties: {{configMap: [{{name: {name}, mountPath: /etc/settings, data: {{a: b}}}}]}}}}"
+        );
+        web(version, 4).batches(&["1", "3"]).with_trait(storage).of_team(team)
+    };
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[version(1, "blue")]).await;
+    for team in ["blue", "green"] {
+        let held = version(2, team).partition(0);
+        cluster.run(&process(), &request_for(&[held])).await.succeeded();
+        let maps = cluster.objects("ConfigMap");
+        assert!(maps.iter().any(|map| map["metadata"]["name"] == "settings-1"), "{team}");
+    }
+    cluster.apply(&[version(2, "green")]).await;
+    let maps = cluster.objects("ConfigMap");
+    assert!(maps.iter().all(|map| map["metadata"]["name"] != "settings-1"));
+}

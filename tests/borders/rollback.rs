@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::command::Command;
 use crate::support::fault::{Fate, PASS};
-use crate::support::manifest::{Component, request_for, web};
+use crate::support::manifest::{Component, component, request_for, web};
 use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, impatient, process};
 use crate::support::test_cluster::TestCluster;
@@ -300,4 +300,22 @@ async fn the_service_is_rolled_back_with_the_pods() {
         assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)], "{command:?}");
         assert_eq!(ports(&cluster), [80], "{command:?}");
     }
+}
+
+/// What a run has waited for in its workflow, its rollback does not wait for again.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_does_not_wait_in_the_workflow() {
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    let version = |version| {
+        let step = "{name: later, type: suspend, properties: {duration: 30m}}";
+        [component("api", 1, 1), web(version, 2).behind(step)]
+    };
+    cluster.run(&process(), &request_for(&version(1))).await.succeeded();
+    let mut process = impatient();
+    process.limits.on_failure = OnFailure::Undo;
+    let begun = cluster.clock.elapsed();
+    let run = cluster.run(&process, &request_for(&version(2))).await;
+    let lasted = (cluster.clock.elapsed() - begun).unsigned_abs();
+    assert!(lasted < Duration::from_secs(45 * 60), "{lasted:?}\n{}", run.transcript());
+    assert_eq!(cluster.sizes(), [("api-v1".to_owned(), 1), ("web-v1".to_owned(), 2)]);
 }

@@ -240,3 +240,24 @@ async fn an_abort_that_races_any_write_succeeds_at_once() {
     }
     assert!(aborted > 5, "{aborted} aborts began");
 }
+
+/// A component of which only a label was to change is rolled back by somebody right before.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_over_before_its_first_write_is_not_claimed_back() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2)]).await;
+    cluster.apply(&[web(2, 2)]).await;
+    let driver = Process::new("driver");
+    let claims = DelayedRequest::new(|request| {
+        request.method() == http::Method::PATCH && request.uri().path().ends_with("/configmaps/rollout-web")
+    });
+    let client = cluster.delayed_client(&driver, claims.clone());
+    let manifest = request_for(&[web(2, 2).of_team("blue")]);
+    let (driven, ()) = tokio::join!(driver.apply(client, &cluster.clock, &manifest), async {
+        claims.reached().await;
+        Command::UndoNow.run(&cluster, &Process::new("jane")).await.succeeded();
+        claims.release();
+    });
+    assert!(is_superseded(end(&driven, "web")), "{}", driven.transcript());
+    assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 2)]);
+}

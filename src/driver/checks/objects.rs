@@ -149,7 +149,7 @@ pub(in crate::driver) fn check_object(
             target.name
         ))
         .hint(format!(
-            "delete the object without its pods, then reapply: `kubectl delete {noun} {name} -n {namespace} --cascade=orphan`"
+            "give the component another name; or delete {noun} `{name}` and reapply, which stops all its pods first"
         ))),
     }
 }
@@ -176,7 +176,6 @@ fn lacks_service_name(live: &Value) -> bool {
 
 /// What a StatefulSet without the name of a Service does not do for its pods.
 pub(in crate::driver) fn service_name_warning(
-    namespace: &str,
     desired: &Desired,
     found: Option<&DynamicObject>,
 ) -> Option<String> {
@@ -187,8 +186,8 @@ pub(in crate::driver) fn service_name_warning(
     };
     is_without.then(|| {
         format!(
-            "statefulset `{name}` has no `serviceName`, which is immutable: its pods get no names in DNS; for those, run \
-             `kubectl delete statefulset {name} -n {namespace} --cascade=orphan`, then reapply"
+            "statefulset `{name}` has no `serviceName`, which is immutable: its pods get no names in DNS; for those, give \
+             the component another name, or delete the statefulset and reapply, which stops all its pods first"
         )
     })
 }

@@ -5,7 +5,7 @@ use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
 /// A decision about a run is no decision about the run after it.
-pub(in crate::driver) fn check_bound(
+pub(crate) fn check_bound(
     bound_to: Option<Epoch>,
     record: Option<&Record>,
     component: &str,

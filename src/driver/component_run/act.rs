@@ -8,7 +8,6 @@ use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::workload::{self, observe_workload};
 use crate::cluster::workload_watch;
 use crate::cluster::workload_writer::WorkloadWriter;
-use crate::driver::checks::run_state::check_bound;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::component_services;
 use crate::driver::hooks::{Ending, call_final_hooks};
@@ -109,13 +108,20 @@ impl ComponentRun<'_> {
         if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
             return Err(Failure::taken_over(lease.key(), &holder));
         }
-        let known = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
         self.reload().await?;
+        self.refuse_takeover().await?;
+        self.check_claim()
+    }
+
+    /// Refuses to claim a component back that a run under a Lease of its own has claimed since it was prepared.
+    pub(super) async fn refuse_takeover(&mut self) -> Result<(), Failure> {
+        let known = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
         let Some(record) = self.record.as_ref().map(|stored| &stored.record) else { return Ok(()) };
-        if record.run.lease == LeaseScope::Component && Some(record.epoch) > known {
+        let is_takeover = record.run.lease == LeaseScope::Component && Some(record.epoch) > known;
+        if is_takeover && self.sent_claim.as_ref() != Some(record) {
             return Err(self.superseded().await);
         }
-        check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)
+        Ok(())
     }
 
     /// Recovers from a write that was rejected or not answered: observes again, by a quorum read.

@@ -84,7 +84,11 @@ impl ComponentRun<'_> {
             self.gate_wait = None;
             return Ok(GateTurn::Open);
         };
-        // The deadline of a batch is for its pods.
+        // The deadline of a batch is for its pods: it stands still at a gate.
+        if matches!(point, GatePoint::After(index) if self.batch.is_some_and(|entered| entered.index == index))
+        {
+            self.leave_batch();
+        }
         self.batch = None;
         self.move_deadline();
         if self.gate_visit.as_ref().is_none_or(|visit| visit.point != point) {

@@ -1,12 +1,24 @@
 //! The deadlines of a run and of its batches. They hold whatever the run is doing: waiting for pods, repeating a write
 //! that a webhook keeps failing, or waiting for an API server that does not answer.
 
+use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::cluster::clock::{Clock, Moment};
 use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::phrase::format_duration;
+
+/// The batch under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entered {
+    /// Zero-based.
+    pub(super) index: usize,
+    /// When this process entered it.
+    pub(super) at: SignedDuration,
+    /// When it is late; `None` where that is never.
+    pub(super) deadline: Option<Moment>,
+}
 
 /// The earliest deadline of a component, which moves with its batches.
 #[derive(Debug, Clone)]

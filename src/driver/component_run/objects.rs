@@ -17,8 +17,9 @@ use crate::cluster::object_writer::{
     resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
+use crate::driver::component_run::deadline::Entered;
 use crate::driver::component_run::services::Written;
-use crate::driver::component_run::{ComponentRun, Ending, Entered};
+use crate::driver::component_run::{ComponentRun, Ending};
 use crate::driver::leftovers::Leftover;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};

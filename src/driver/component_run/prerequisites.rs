@@ -78,17 +78,16 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
-            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready.
-            let is_only_write = self.claimed_epoch.is_none();
-            let is_due = |object: &PreparedObject| is_only_write || object.is_needed_by_pods();
+            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and what
+            // pods of other revisions may need goes then.
+            let is_at_end = self.claimed_epoch.is_none() && !matches!(step, Step::Act(Action::Hold { .. }));
+            let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
             while self.apply_trait_objects(trait_objects, is_due, epoch).await? == Written::Something {
                 if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
                     return Err(self.superseded().await);
                 }
             }
-            while is_only_write
-                && self.delete_left_objects(trait_objects, epoch).await? == Cleanup::Unfinished
-            {
+            while is_at_end && self.delete_left_objects(trait_objects, epoch).await? == Cleanup::Unfinished {
                 if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
                     return Err(self.superseded().await);
                 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
+use crate::driver::component_run::deadline::Entered;
 use crate::driver::component_run::diagnose::{
     FIRST_CHECK, PodCheck, RECHECK_INTERVAL, RECHECK_INTERVAL_FAIL_FAST, ReadyCount, SECOND_CHECK,
 };
-use crate::driver::component_run::{ComponentRun, Entered, Leadership};
+use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::FailFast;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::action::{Action, Waiting};
@@ -166,8 +167,12 @@ impl ComponentRun<'_> {
                 | Action::Hold { batch },
             ) => {
                 if self.batch.is_none_or(|known| known.index < *batch) {
+                    self.leave_batch();
                     let clock = self.context.session.clock();
-                    let deadline = clock.moment().after(self.context.limits.batch);
+                    let deadline = match self.left_batch.filter(|(index, _)| index == batch) {
+                        Some((_, left)) => left.map(|left| clock.moment().plus(left)),
+                        None => clock.moment().after(self.context.limits.batch),
+                    };
                     self.batch = Some(Entered { index: *batch, at: clock.elapsed(), deadline });
                     self.move_deadline();
                 }
@@ -186,6 +191,14 @@ impl ComponentRun<'_> {
             self.report_ready(observed, done)
         } else {
             BatchProgress::Unchanged
+        }
+    }
+
+    /// Stops the clock of the batch under way.
+    pub(super) fn leave_batch(&mut self) {
+        let now = self.context.session.clock().moment();
+        if let Some(Entered { index, deadline, .. }) = self.batch {
+            self.left_batch = Some((index, deadline.map(|deadline| deadline.saturating_since(now))));
         }
     }
 

@@ -109,6 +109,7 @@ impl ComponentRun<'_> {
             }
             self.check_deadline(&self.obstacle())?;
             if self.is_outdated() {
+                self.refuse_takeover().await?;
                 return Ok(Gates::Outdated);
             }
             self.check_claim()?;

@@ -67,7 +67,10 @@ async fn rollback_request(
         return kept("it is the first release".to_owned());
     };
     let overrides = Overrides::default();
-    Ok(Some(RolloutRequest::of_record(&record, request.namespace.clone(), intent, overrides)))
+    let mut rollback = RolloutRequest::of_record(&record, request.namespace.clone(), intent, overrides);
+    // A scale is about any run, unless it takes back what this one did.
+    rollback.components.iter_mut().for_each(|component| component.bound_to = Some(record.epoch));
+    Ok(Some(rollback))
 }
 
 /// What leads to where the run began; `None` for a first release.

@@ -84,23 +84,24 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
         for one in &followed {
             one.watch.first().await.map_err(|failure| of_cluster(one.cluster, failure))?;
         }
-        let mut unready_until: Option<Moment> = None;
+        // Since something is unready, and when that is too long.
+        let mut unready: Option<Option<Moment>> = None;
         loop {
             let mut changes: Vec<_> = followed.iter().map(|one| one.watch.changes()).collect();
             let now = clock.moment();
             let late = find_unready(&followed, point)?;
-            match (&late, unready_until) {
+            match (&late, unready) {
                 (None, None) if now >= end => return Ok(()),
                 (None, None) => {}
                 // Ready again: the time starts again.
-                (None, Some(_)) => (end, unready_until) = (now.plus(wave.soak), None),
-                (Some(_), None) => unready_until = now.after(context.limits.batch),
+                (None, Some(_)) => (end, unready) = (now.plus(wave.soak), None),
+                (Some(_), None) => unready = Some(now.after(context.limits.batch)),
                 (Some(_), Some(_)) => {}
             }
-            if let Some(unready) = late.filter(|_| unready_until.is_some_and(|until| now >= until)) {
-                return Err(unready);
+            let until = unready.unwrap_or(Some(end));
+            if let Some(late) = late.filter(|_| until.is_some_and(|until| now >= until)) {
+                return Err(late);
             }
-            let next = unready_until.unwrap_or(end);
             let changed = select_all(changes.iter_mut().map(|changes| Box::pin(changes.next())));
             tokio::select! {
                 biased;
@@ -109,7 +110,7 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
                     let failure = Failure::new(FailureKind::Interrupted, "interrupted");
                     return Err(of_cluster(0, failure.hint(RERUN_HINT)));
                 }
-                () = clock.until(Some(next)) => {}
+                () = clock.until(until) => {}
             }
         }
     };
