@@ -278,6 +278,7 @@ fn played(command: Command) -> Played {
         run: Run { ends: None, events: Vec::new(), requests: Vec::new() },
         decided_from: None,
         unanswered: BTreeSet::new(),
+        asked: Vec::new(),
         hasty: None,
     }
 }

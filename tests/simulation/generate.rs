@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::batch_gates;
 use crate::script::{
     Answer, Command, Counted, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Pace, Script,
     Stage, User,
@@ -475,6 +476,13 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         wanted = wanted.max_unavailable(LARGEST);
     } else if rng.one_in(5) {
         wanted = wanted.max_unavailable(*rng.pick(&[1, LARGEST]));
+    }
+    if !part.is_tolerant && purpose == Purpose::Any && rng.one_in(4) {
+        let first = rng.below(4) as usize;
+        wanted = wanted.batch_gate(batch_gates::ALL[first]);
+        if rng.one_in(3) {
+            wanted = wanted.batch_gate(batch_gates::ALL[(first + 1) % 4]);
+        }
     }
     if purpose == Purpose::Last {
         // What is left to do may be a single pod.

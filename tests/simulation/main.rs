@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod batch_gates;
 mod conduct;
 mod environment;
 mod generate;

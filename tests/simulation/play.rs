@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
 use tokio::sync::Notify;
 
+use crate::batch_gates::{self, Asked};
 use crate::conduct;
 use crate::environment::{self, Environment};
 use crate::network::{Connection, Denials};
@@ -36,6 +38,8 @@ pub(crate) struct Played {
     pub(crate) decided_from: Option<BTreeMap<String, u64>>,
     /// The requests that got no answer, or none that says something.
     pub(crate) unanswered: BTreeSet<usize>,
+    /// What it asked of hooks and providers, and whether that was answered as good.
+    pub(crate) asked: Vec<Asked>,
     /// A request that it made again sooner than the server had asked for.
     pub(crate) hasty: Option<String>,
 }
@@ -118,6 +122,7 @@ impl Simulation<'_> {
             conduct::of_rollback(played, &history)?;
             conduct::of_removal(played)?;
             conduct::of_dependency(played, &history)?;
+            batch_gates::judge(played, &history)?;
             if script.has_only_failing_pods() {
                 conduct::of_tolerance(played)?;
             }
@@ -179,6 +184,8 @@ impl Simulation<'_> {
     async fn run(&self, identity: &str, name: &str, invocation: &Invocation) -> Played {
         let command = &invocation.command;
         let mut process = Process::new(identity);
+        let asked = Rc::default();
+        process.probe = batch_gates::probe(invocation.seed, &self.cluster.clock, &asked);
         process.limits.batch = Duration::from_secs(40);
         process.limits.run = Duration::from_secs(200);
         process.limits.lock = Duration::from_secs(90);
@@ -196,7 +203,8 @@ impl Simulation<'_> {
         let decided_from = connection.decided_from.lock().unwrap().clone();
         let unanswered = connection.unanswered.lock().unwrap().clone();
         let hasty = connection.hasty.lock().unwrap().clone();
-        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered, hasty }
+        let asked = asked.take();
+        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered, asked, hasty }
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {

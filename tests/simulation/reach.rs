@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::batch_gates;
 use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// Everything that some script has to have.
-const ALL: [&str; 71] = [
+const ALL: [&str; 75] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -40,6 +41,10 @@ const ALL: [&str; 71] = [
     "with gateway",
     "with storage",
     "with a gate",
+    "with a soak time",
+    "with hooks",
+    "with measurements",
+    "with smoke tests",
     "with a label",
     "with a type of its Service",
     "1 users",
@@ -118,6 +123,10 @@ fn features(script: &Script) -> Vec<String> {
                 let how = if component.is_plain() { "as a whole" } else { "in batches" };
                 all.push(format!("{} {how}", component.kind));
                 all.extend(component.has_gates().then(|| "with a gate".to_owned()));
+                let gates = ["with a soak time", "with hooks", "with measurements", "with smoke tests"];
+                for (line, gate) in batch_gates::ALL.into_iter().zip(gates) {
+                    all.extend(component.has_batch_gate(line).then(|| gate.to_owned()));
+                }
                 for kind in ["gateway", "storage"] {
                     all.extend(component.has_trait(kind).then(|| format!("with {kind}")));
                 }

@@ -27,6 +27,8 @@ pub(crate) struct Component {
     depends_on: Option<String>,
     /// The steps of the workflow right before its own.
     gates: Vec<&'static str>,
+    /// The gates between its batches.
+    batch_gates: Vec<&'static str>,
     first_variable: Option<&'static str>,
     expose_type: Option<&'static str>,
     host: Option<&'static str>,
@@ -57,6 +59,7 @@ pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
         traits: Vec::new(),
         depends_on: None,
         gates: Vec::new(),
+        batch_gates: Vec::new(),
         first_variable: None,
         expose_type: None,
         host: None,
@@ -264,6 +267,17 @@ impl Component {
     /// Whether it is applied as a whole.
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
+    }
+
+    /// With a gate between its batches, as a line of the `rollout` trait.
+    pub(crate) fn batch_gate(mut self, line: &'static str) -> Self {
+        self.batch_gates.push(line);
+        self.rollout(line)
+    }
+
+    /// Whether it has this gate between its batches.
+    pub(crate) fn has_batch_gate(&self, line: &str) -> bool {
+        self.batch_gates.contains(&line)
     }
 
     /// Whether a step of the workflow holds it.

@@ -13,6 +13,7 @@
 //! | `floor` | what a process writes leaves the ready pods that the claim found, but for those that the batches allow |
 //! | `ceiling` | a process asks for no more pods than the claim found or wants, and one batch |
 //! | `gate` | an upgrade does not go beyond the batch that its partition names |
+//! | `batch gates` | the target grows into a batch only once the gates before it are passed |
 //! | `hold` | an upgrade that is held at its partition has the batches up to it, ready, and no source that they replace |
 //! | `pause` | a paused run writes nothing, but for what was on its way, and no apply ends its pause |
 //! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |

@@ -1,10 +1,13 @@
 //! Workloads: whose claim changes them, and which pods that leaves.
 
 use jiff::SignedDuration;
+use rollout::plan::gate_point::{GatePoint, gates_at, points_from};
 use rollout::plan::run::Mode;
 use rollout::sandbox::Change;
 use rollout::sandbox::fault::Verb;
+use serde_json::Value;
 
+use super::claim::Claim;
 use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
 
@@ -18,10 +21,10 @@ impl Memory {
         self.edited.insert(change.name.clone());
         let is_of_all_revisions = ["clonesets", "statefulsets"].contains(&change.kind.as_str());
         let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else { return };
-        // What was changed before a run had found the workload, it found so.
+        // What was changed before a run had found the workload, it found so, and overwrites whatever else is changed there.
         if let Some(stamp) = epoch(before).filter(|_| is_of_all_revisions && before["spec"] != after["spec"])
         {
-            self.respecified.insert(change.name.clone(), stamp);
+            self.respecified.entry(change.name.clone()).or_insert(stamp);
         }
     }
 }
@@ -118,6 +121,7 @@ impl Judge {
         if claim.spec.mode != Mode::Apply && memory.respecified.get(&change.name) == Some(&acting) {
             return Err(("external change", "somebody else has changed it since the claim".to_owned()));
         }
+        memory.respecified.remove(&change.name);
         let claim = claim.clone();
         self.check_direction(change, acting, memory)?;
         if claim.spec.mode == Mode::Apply || !memory.edited.is_empty() {
@@ -132,7 +136,8 @@ impl Judge {
         if kept < claim.floor && !self.circumstances.pods_are_harmed && !memory.has_lost_record {
             return Err(("floor", format!("{kept} ready pods are left, fewer than {}", claim.floor)));
         }
-        Self::check_gate(change, &claim)
+        Self::check_gate(change, &claim)?;
+        self.check_batch_gates(change, &claim, component)
     }
 
     fn check_direction(&self, change: &Change, acting: u64, memory: &mut Memory) -> Result<(), Broken> {
@@ -148,8 +153,37 @@ impl Judge {
         }
     }
 
+    /// The target grows into a batch only once the gates before it are passed.
+    fn check_batch_gates(&self, change: &Change, claim: &Claim, component: &str) -> Result<(), Broken> {
+        let spec = &claim.spec;
+        let of_target = |object: &Value| match spec.kind.is_in_place() {
+            true => world::moved(object),
+            false => size(object),
+        };
+        let after = change.after.as_deref().filter(|_| spec.kind.is_in_place() || change.name == spec.target);
+        let moved = after.map_or(0, of_target);
+        let Some(record) = self.world.record(component).filter(|record| record.epoch.0 == claim.epoch) else {
+            return Ok(());
+        };
+        if moved <= change.before.as_deref().map_or(0, of_target) {
+            return Ok(());
+        }
+        let goals = spec.effective_goals();
+        let Some(batch) = goals.iter().position(|goal| *goal >= moved) else { return Ok(()) };
+        let passed = record.run.gates.passed;
+        let due = points_from(spec, passed)
+            .take_while(|point| point.ordinal(spec) <= GatePoint::Before(batch).ordinal(spec))
+            .find(|point| !gates_at(&spec.gates, *point).is_empty());
+        match due {
+            Some(point) => {
+                Err(("batch gates", format!("{moved} pods are of the target, and {point:?} is due")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The target of an upgrade stays within the batches up to its gate.
-    fn check_gate(change: &Change, claim: &super::claim::Claim) -> Result<(), Broken> {
+    fn check_gate(change: &Change, claim: &Claim) -> Result<(), Broken> {
         let spec = &claim.spec;
         let (Mode::Upgrade, Some(partition), Some(after)) = (spec.mode, spec.partition, &change.after) else {
             return Ok(());

@@ -1,0 +1,101 @@
+//! Gates between batches: those that manifests have, what answers them, and whether a run has passed them rightly.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use rollout::cluster::clock::Clock;
+use rollout::oam::batch_gates::HeaderValue;
+use rollout::plan::gate_point::{BatchGate, gates_at, points_from, promoted_gates};
+use rollout::probe::Question;
+use rollout::sandbox::Change;
+
+use crate::play::Played;
+use crate::support::probe::{ScriptedProbe, answer};
+use crate::support::random::Rng;
+use crate::support::rules::world;
+use crate::verdict::{Failure, fail};
+
+/// The gates that manifests have, as lines of the `rollout` trait.
+pub(crate) const ALL: [&str; 4] = [
+    "soak: 3s",
+    "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
+     {type: pre-batch-rollout, name: before, url: 'http://hooks/before'}, \
+     {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
+     {type: finalize-rollout, name: end, url: 'http://hooks/end'}]",
+    "analysis: [{name: errors, interval: 2s, count: 2, successCondition: result < 1, failureCondition: result > 2, \
+     provider: {exec: {command: [errors, '{{batch}}']}}}]",
+    "smokeTests: [{name: ping, spec: {template: {spec: {containers: [{name: ping, image: 'curl:1'}]}}}}]",
+];
+
+/// A question to a hook or a provider.
+pub(crate) struct Asked {
+    pub(crate) at: Timestamp,
+    pub(crate) question: Question,
+    pub(crate) is_good: bool,
+}
+
+/// Hooks and providers, to which everything is good, or some things are not. They keep what they are asked.
+pub(crate) fn probe(seed: u64, clock: &Clock, asked: &Rc<RefCell<Vec<Asked>>>) -> Rc<ScriptedProbe> {
+    let (mut rng, asked, clock) = (Rng(seed), asked.clone(), clock.clone());
+    // A command when all is calm has no seed.
+    let is_moody = seed != 0 && rng.one_in(2);
+    ScriptedProbe::new(move |question| {
+        let (status, body) = match question {
+            Question::Http { .. } => (if is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, ""),
+            // Good, inconclusive, bad, or no value at all.
+            Question::Exec { .. } => {
+                (0, if is_moody { *rng.pick(&["0", "0", "0", "1.5", "3", "?"]) } else { "0" })
+            }
+        };
+        let is_good = status == 200 || body == "0";
+        asked.borrow_mut().push(Asked { at: clock.now(), question: question.clone(), is_good });
+        answer(status, body)
+    })
+}
+
+/// A run passes the gates between its batches only where they were good, or a user has passed them.
+pub(crate) fn judge(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    for change in history.iter().filter(|change| change.kind == "configmaps" && played.made(change)) {
+        let before = change.before.as_deref().and_then(world::record);
+        let (Some(before), Some(after)) = (before, change.after.as_deref().and_then(world::record)) else {
+            continue;
+        };
+        if before.epoch != after.epoch {
+            continue;
+        }
+        let (spec, from) = (&after.run.spec, before.run.gates.passed);
+        let passed = points_from(spec, from).take_while(|point| point.ordinal(spec) < after.run.gates.passed);
+        for point in passed {
+            let promoted = promoted_gates(&before.run.gates, point, spec);
+            let batch = point.batch().map_or(0, |batch| batch + 1);
+            for gate in gates_at(&spec.gates, point).into_iter().skip(promoted) {
+                let is_answer = |asked: &&Asked| match (&asked.question, gate) {
+                    (Question::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
+                        let key = headers.iter().find(|header| header.key == "Idempotency-Key");
+                        let Some(HeaderValue::Text(key)) = key.map(|header| &header.value) else {
+                            return false;
+                        };
+                        let mut parts = key.split('/');
+                        *url == hook.url
+                            && parts.nth(1) == Some(&after.component)
+                            && parts.nth(1).is_some_and(|part| part.parse().unwrap_or(0) == batch)
+                    }
+                    (Question::Exec { command }, BatchGate::Metric(_)) => command[1] == batch.to_string(),
+                    _ => false,
+                };
+                let is_asked = matches!(gate, BatchGate::Hook(_) | BatchGate::Metric(_));
+                let is_past = |asked: &&Asked| asked.at <= change.at;
+                let last = played.asked.iter().filter(is_past).rfind(is_answer);
+                if is_asked && last.is_none_or(|last| !last.is_good) {
+                    let phrase = gate.phrase();
+                    return fail(
+                        "gates",
+                        format!("{point:?} is passed without: {phrase}; {}", played.command),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
