@@ -178,6 +178,13 @@ fn several_documents_and_sources() {
 }
 
 #[test]
+fn a_whole_number_may_have_a_point() {
+    let text = FULL.replacen("- replicas: 3\n", "- replicas: 3.0\n", 1);
+    assert_ne!(text, FULL);
+    assert_eq!(one(&text), one(FULL));
+}
+
+#[test]
 fn deprecated_forms() {
     let deprecated = "port: 8080\n        volumes:\n          - {name: a, mountPath: /a, type: secret, secretName: s}\n        image:";
     let found = properties(&one(&SEED[0].replacen("image:", deprecated, 1)).components[0]).clone();

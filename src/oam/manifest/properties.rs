@@ -58,8 +58,8 @@ pub(super) fn read_properties(
     let image_pull_secrets = strings(walk, &object, "imagePullSecrets", |walk, at| {
         walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
     });
-    let command = optional(&object, "cmd", |at| read_command(walk, &at));
-    let args = optional(&object, "args", |at| read_command(walk, &at));
+    let command = optional(&object, "cmd", |at| read_words(walk, &at));
+    let args = optional(&object, "args", |at| read_words(walk, &at));
     let env = env::read_env(walk, &object);
     let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, CPU));
     let memory = optional(&object, "memory", |at| read_quantity(walk, &at, MEMORY));
@@ -210,13 +210,20 @@ fn strings<'n>(
     read.into_iter().collect::<Option<Vec<String>>>().map(Some)
 }
 
+const WORDS: &str = "a list of strings, such as [\"sleep\", \"60\"]";
+
+/// A command that something runs, which Kubernetes requires to have a word.
 fn read_command(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
-    let expected = "a list of strings, such as [\"sleep\", \"60\"]";
-    let items = walk.list(at, expected)?;
-    if items.is_empty() {
-        walk.refuse(at, format!("found an empty list, expected {expected}"));
+    let words = read_words(walk, at)?;
+    if words.is_empty() {
+        walk.refuse(at, format!("found an empty list, expected {WORDS}"));
         return None;
     }
+    Some(words)
+}
+
+fn read_words(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
+    let items = walk.list(at, WORDS)?;
     let read: Vec<Option<String>> =
         items.iter().map(|item| walk.text(item, "a string").map(str::to_owned)).collect();
     read.into_iter().collect()

@@ -127,6 +127,11 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
                 return Some(Amount::Count(count));
             }
         }
+        NodeValue::Float(number) if number.fract() == 0.0 => {
+            if let Ok(count @ 0..=MAX_REPLICAS) = format!("{number}").parse() {
+                return Some(Amount::Count(count));
+            }
+        }
         NodeValue::Text(text) => {
             let digits = |text: &str| {
                 let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

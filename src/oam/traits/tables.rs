@@ -23,7 +23,6 @@ const KEY: Grammar = Grammar { expected: names::KEY, accepts: names::is_key };
 const LABEL_VALUE: Grammar = Grammar { expected: names::LABEL_VALUE, accepts: names::is_label_value };
 const ENV_NAME: Grammar = Grammar { expected: names::ENV, accepts: names::is_env };
 const DATA_KEY: Grammar = Grammar { expected: names::DATA_KEY, accepts: names::is_data_key };
-const PORT_NAME: Grammar = Grammar { expected: names::PORT, accepts: names::is_port_name };
 const IMAGE_NAME: Grammar = Grammar {
     expected: "an image such as `nginx:1.29`, without spaces",
     accepts: |image| !image.is_empty() && !image.chars().any(|c| c.is_whitespace() || c.is_control()),
@@ -42,7 +41,7 @@ const ADDRESS: Grammar =
 
 /// The name of an object that is no Namespace and no Service.
 const OBJECT_NAME: Shape = Shape::Checked(SUBDOMAIN);
-/// The name of a container or volume.
+/// The name of a container, a volume or a port of a Service.
 const LABEL_NAME: Shape = Shape::Checked(LABEL);
 const IMAGE_TEXT: Shape = Shape::Checked(IMAGE_NAME);
 const PATH: Shape = Shape::Checked(MOUNT_PATH);

@@ -95,7 +95,7 @@ fn read_http(walk: &mut Walk<'_>, at: &At<'_>, form: HttpForm) -> Option<ProbeHa
     let expected = "a path such as `/healthz`";
     let path = walk.required(&object, "path", expected).and_then(|at| {
         let path = walk.text(&at, expected)?;
-        if !path.starts_with('/') {
+        if path.is_empty() {
             walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
             return None;
         }

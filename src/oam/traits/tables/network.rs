@@ -1,15 +1,13 @@
 //! Traits that make a component reachable.
 
 use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, Table, defaulted, optional, required};
-use crate::oam::traits::tables::{
-    ANNOTATIONS, ANY_KEY, HOST, LABEL_NAME, LABELS, OBJECT_NAME, PORT_NAME, PROTOCOL,
-};
+use crate::oam::traits::tables::{ANNOTATIONS, ANY_KEY, HOST, LABEL_NAME, LABELS, OBJECT_NAME, PROTOCOL};
 
 const EXPOSED_PORT: Table = Table::open(
     "a port with `port`",
     &[
         required("port", PORT),
-        optional("name", Shape::Checked(PORT_NAME)),
+        optional("name", LABEL_NAME),
         defaulted("protocol", PROTOCOL, Literal::Text("TCP")),
         optional("nodePort", PORT),
     ],
