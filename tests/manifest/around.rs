@@ -224,6 +224,21 @@ fn steps_follow_each_other() {
 }
 
 #[test]
+fn steps_without_a_name_are_called_by_their_place() {
+    let application = one(&workflow(
+        "      - {type: apply-component, properties: {component: db}}
+      - type: step-group
+        subSteps:
+          - {type: apply-component, properties: {component: web}}
+          - {type: suspend}
+      - {name: last, type: apply-component, properties: {component: api}}
+",
+    ));
+    let names: Vec<&str> = application.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["step-0", "step-1-0", "step-1-1", "last"]);
+}
+
+#[test]
 fn steps_of_a_graph_come_after_what_they_depend_on() {
     let text = shop(
         "  workflow:

@@ -84,7 +84,8 @@ pub(super) fn read_workflow<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Optio
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nesting {
     Top,
-    Group,
+    /// That of the group at this index.
+    Group(usize),
 }
 
 /// What is known while steps are read.
@@ -152,7 +153,11 @@ impl Reading {
             walk.warn(&at, "ignored: the deadlines are `--timeout` and `--batch-timeout`".to_owned());
         }
         let name = match object.get("name") {
-            None => format!("step-{index}"),
+            // KubeVela's own names.
+            None => match nesting {
+                Nesting::Top => format!("step-{index}"),
+                Nesting::Group(group) => format!("step-{group}-{index}"),
+            },
             Some(at) => walk.text(&at, "a name")?.to_owned(),
         };
         if !self.names.insert(name.clone()) {
@@ -174,7 +179,7 @@ impl Reading {
                     None => self.of_sub_steps,
                     Some(at) => walk.choice(&at, &MODES)?,
                 };
-                let entries = self.read_list(walk, &list, Nesting::Group)?;
+                let entries = self.read_list(walk, &list, Nesting::Group(index))?;
                 in_order(walk, entries, mode)?
             }
             "step-group" => {
