@@ -171,6 +171,20 @@ fn a_topology_of_the_local_cluster_moves_the_application() {
 }
 
 #[test]
+fn names_of_components_clash_in_the_namespace_to_which_they_are_moved() {
+    let moved = |name: &str, namespace: &str| {
+        let topology = "    - {name: to, type: topology, properties: {namespace: NAMESPACE}}\n";
+        policies(&topology.replace("NAMESPACE", namespace)).replace("name: shop", &format!("name: {name}"))
+    };
+    let said = |one: &str, other: &str| {
+        let text = format!("{}---\n{}", moved("shop", one), moved("bank", other));
+        let source = Source { name: "app.yaml".to_owned(), bytes: text.into_bytes() };
+        parse_manifest(&[source]).map_or_else(|errors| errors.problems.len(), |_| 0)
+    };
+    assert_eq!([said("test", "prod"), said("prod", "prod")], [0, 3]);
+}
+
+#[test]
 fn policies_that_are_not_carried_out_are_refused_by_name() {
     for (policy, reason) in [
         (

@@ -164,6 +164,8 @@ fn read_spec(
     let deployment = policies.as_ref().zip(workflow);
     let deployment =
         deployment.and_then(|(policies, workflow)| plan_deployment(walk, &list, policies, workflow));
+    let moved_to = deployment.as_ref().and_then(|deployment| deployment.namespace.as_deref());
+    let namespace = moved_to.or(namespace);
     // Where something is wrong with policies or steps, the components still are worth checking.
     let applied = deployment.as_ref().map_or(list.node, |deployment| &deployment.components);
     let items = walk.list(&At { node: applied, path: list.path.clone() }, expected)?;
