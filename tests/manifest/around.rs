@@ -118,6 +118,23 @@ fn an_override_changes_components_before_they_are_read() {
 }
 
 #[test]
+fn an_override_with_another_type_replaces_the_component() {
+    let text = policies(
+        "    - name: new
+      type: override
+      properties:
+        components:
+          - {name: web, type: daemon, properties: {image: 'web:2'}}
+",
+    );
+    let own = "      dependsOn: [api]\n      traits: [{type: scaler, properties: {replicas: 3}}]\n";
+    let text = text.replacen("    - name: api\n", &format!("{own}    - name: api\n"), 1);
+    let web = &one(&text).components[0];
+    assert_eq!((web.name.as_str(), web.kind.as_str()), ("web", "daemon"));
+    assert_eq!((web.traits.len(), web.depends_on.len()), (0, 0));
+}
+
+#[test]
 fn an_override_merges_and_removes_traits_by_type() {
     let text = policies(
         "    - name: new

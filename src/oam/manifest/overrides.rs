@@ -110,9 +110,12 @@ fn is_match(pattern: &str, name: &str) -> bool {
 
 pub(super) fn change_component(component: &mut Node, change: &Node) {
     let is_other_type = text(change, "type").is_some_and(|kind| text(component, "type") != Some(kind));
-    if let (Some(kind), true) = (change.field("type"), is_other_type) {
+    if let (Some(kind), NodeValue::Map(entries), true) =
+        (change.field("type"), &mut component.value, is_other_type)
+    {
+        // As in KubeVela, nothing is left of the other component but its name.
+        entries.retain(|(key, _)| key.as_text() == Some("name"));
         set(component, "type", kind.clone());
-        remove(component, "properties");
     }
     if let Some(properties) = change.field("properties") {
         let merged =
