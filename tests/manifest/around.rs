@@ -135,6 +135,22 @@ fn an_override_with_another_type_replaces_the_component() {
 }
 
 #[test]
+fn an_override_may_give_a_revision_and_an_exact_name() {
+    let text = policies(
+        "    - name: new
+      type: override
+      properties:
+        components:
+          - {name: ^web$, externalRevision: web-two}
+          - {name: ^b$, type: worker, properties: {image: 'b:1'}}
+",
+    );
+    let application = one(&text);
+    let revision = application.components[0].external_revision.as_deref();
+    assert_eq!((revision, application.components[3].name.as_str()), (Some("web-two"), "b"));
+}
+
+#[test]
 fn an_override_merges_and_removes_traits_by_type() {
     let text = policies(
         "    - name: new

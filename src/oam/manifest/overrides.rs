@@ -38,12 +38,17 @@ pub(super) fn read_override<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Comp
 }
 
 pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
-    let object = walk.object_of(at, &["name", "type", "properties", "traits"], |_| None)?;
+    let known = ["name", "type", "externalRevision", "properties", "traits"];
+    let object = walk.object_of(at, &known, |_| None)?;
     if let Some(at) = object.get("name") {
         let expected = "a component's name, in which `*` stands for any text";
         walk.checked(&at, expected, |name| {
+            let name = exact_name(name).unwrap_or(name);
             name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.*".contains(&byte))
         })?;
+    }
+    if let Some(at) = object.get("externalRevision") {
+        walk.text(&at, "a revision's name")?;
     }
     let Some(at) = object.get("traits") else { return Some(()) };
     for item in walk.list(&at, "a list of traits")? {
@@ -79,8 +84,20 @@ fn change_components(components: &mut Vec<Node>, change: &Node) {
         change_component(component, change);
     }
     if !is_found && wanted_name(change).is_some() {
-        components.push(change.clone());
+        let mut added = change.clone();
+        if let Some(name) = wanted_name(change).and_then(exact_name)
+            && let Some(node) = added.field_mut("name")
+        {
+            node.value = NodeValue::Text(name.to_owned());
+        }
+        components.push(added);
     }
+}
+
+/// The name in a pattern such as `^web$`, which fits that name alone.
+fn exact_name(pattern: &str) -> Option<&str> {
+    let name = pattern.strip_prefix('^')?.strip_suffix('$')?;
+    (!name.is_empty() && !name.contains('*')).then_some(name)
 }
 
 fn wanted_name(change: &Node) -> Option<&str> {
@@ -98,6 +115,9 @@ pub(super) fn is_meant(component: &Node, change: &Node) -> bool {
 
 /// Whether a name contains a pattern, in which `*` stands for any text. As in KubeVela, the pattern is not anchored.
 fn is_match(pattern: &str, name: &str) -> bool {
+    if let Some(exact) = exact_name(pattern) {
+        return exact == name;
+    }
     let mut rest = name;
     pattern.split('*').all(|part| match rest.find(part) {
         Some(place) => {
@@ -116,6 +136,9 @@ pub(super) fn change_component(component: &mut Node, change: &Node) {
         // As in KubeVela, nothing is left of the other component but its name.
         entries.retain(|(key, _)| key.as_text() == Some("name"));
         set(component, "type", kind.clone());
+    }
+    if let Some(revision) = change.field("externalRevision").filter(|node| node.as_text() != Some("")) {
+        set(component, "externalRevision", revision.clone());
     }
     if let Some(properties) = change.field("properties") {
         let merged =
