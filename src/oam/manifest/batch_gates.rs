@@ -9,6 +9,7 @@ use crate::oam::batch_gates::{
     BatchGates, Header, HeaderValue, Hook, HookType, OneBatchGates, Weekday, WhenClosed, Window,
 };
 use crate::oam::manifest::names;
+use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::walk::{At, Object, Walk};
 
 /// The fields of the trait that are gates.
@@ -168,7 +169,7 @@ fn read_name(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<String> {
 }
 
 fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
-    let text = walk.text(at, ADDRESS)?;
+    let text = walk.text_for(at, ADDRESS, is_address)?;
     if is_address(text) {
         return Some(text.to_owned());
     }
@@ -184,9 +185,19 @@ fn is_address(text: &str) -> bool {
 
 /// A duration in whole seconds.
 pub(super) fn read_duration(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
-    let text = walk.text(at, DURATION)?;
-    let parsed = text.parse::<jiff::SignedDuration>().ok();
-    let seconds = parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok());
+    if let NodeValue::Int(number @ 0..) = at.node.value {
+        walk.refuse_with(
+            at,
+            format!("found {number}, expected {DURATION}"),
+            format!("did you mean `{number}s`?"),
+        );
+        return None;
+    }
+    let seconds = |text: &str| {
+        let parsed = text.parse::<jiff::SignedDuration>().ok();
+        parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok())
+    };
+    let seconds = seconds(walk.text_for(at, DURATION, |text| seconds(text).is_some())?);
     if seconds.is_none() {
         walk.refuse(at, format!("found {}, expected {DURATION}", walk.found(at.node)));
     }
@@ -248,7 +259,7 @@ fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
     let mut time = |name: &str| {
         let expected = "a time of day such as \"09:00\", in quotes";
         let at = walk.required(&object, name, expected)?;
-        let text = walk.text(&at, expected)?;
+        let text = walk.text_for(&at, expected, |text| minutes(text).is_some())?;
         let minutes = minutes(text);
         if minutes.is_none() {
             walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));

@@ -47,7 +47,7 @@ const OTHERS: [(&str, &str); 15] = [
 pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
     let names = KINDS.map(|(name, _)| name);
     let expected = format!("one of {}", listed(&names));
-    let text = walk.text(at, &expected)?;
+    let text = walk.text_for(at, &expected, |text| names.contains(&text))?;
     let name = match text.split_once('@') {
         Some((name, revision)) if is_revision(revision) => {
             walk.warn(at, format!("revision `{revision}` of the type is ignored, as there is only one"));

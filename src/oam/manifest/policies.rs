@@ -157,7 +157,7 @@ fn read_policy<'n>(
 ) -> Option<()> {
     let object = walk.object_of(at, &["name", "type", "properties"], |_| None)?;
     let type_at = walk.required(&object, "type", "a policy such as `garbage-collect`")?;
-    let kind = walk.text(&type_at, "a policy such as `garbage-collect`")?;
+    let kind = walk.text_for(&type_at, "a policy such as `garbage-collect`", |kind| KNOWN.contains(&kind))?;
     let name = match object.get("name") {
         // KubeVela's own name for a policy without one.
         None => format!("{kind}-auto-gen-{index}"),
@@ -286,7 +286,7 @@ fn read_topology<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Topology<'n>> {
     }
     if let Some(at) = object.get("clusters") {
         for item in walk.list(&at, "a list of clusters")? {
-            let cluster = walk.text(&item, "a cluster")?;
+            let cluster = walk.text_for(&item, "a cluster", |cluster| cluster == "local")?;
             if cluster != "local" {
                 let message = format!("found cluster {}, expected `local`", quoted(cluster));
                 walk.refuse_with(&item, message, ADVICE);

@@ -232,7 +232,7 @@ fn read_words(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
 fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let expected = "an image such as `nginx:1.29`, without spaces";
     let bad = |image: &str| image.is_empty() || image.chars().any(|c| c.is_whitespace() || c.is_control());
-    let image = walk.text(at, expected)?;
+    let image = walk.text_for(at, expected, |image| !bad(image))?;
     if bad(image) {
         let hint = (!bad(image.trim())).then(|| format!("did you mean {}?", quoted(image.trim())));
         walk.report(at, format!("found {}, expected {expected}", walk.found(at.node)), hint);

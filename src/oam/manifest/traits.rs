@@ -40,7 +40,8 @@ pub(super) fn read_traits(
             is_good = false;
             continue;
         };
-        let Some(text) = walk.text(&at, "a trait such as `rollout`") else {
+        let is_trait = |text: &str| text == ROLLOUT || TraitKind::of_name(text).is_some();
+        let Some(text) = walk.text_for(&at, "a trait such as `rollout`", is_trait) else {
             is_good = false;
             continue;
         };

@@ -286,12 +286,23 @@ impl<'t> Walk<'t> {
 
     /// A text.
     pub(super) fn text<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<&'n str> {
+        self.text_for(at, expected, |_| true)
+    }
+
+    /// A text that the caller judges by `accepts`, so that no other is suggested.
+    pub(super) fn text_for<'n>(
+        &mut self,
+        at: &At<'n>,
+        expected: &str,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Option<&'n str> {
         match &at.node.value {
             NodeValue::Text(text) => Some(text),
             NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) => {
                 let message = format!("found {}, expected {expected}", self.found(at.node));
-                let hint = format!("did you mean \"{}\", in quotes?", self.raw(at.node));
-                self.refuse_with(at, message, hint);
+                let raw = self.raw(at.node);
+                let hint = accepts(raw).then(|| format!("did you mean \"{raw}\", in quotes?"));
+                self.report(at, message, hint);
                 None
             }
             NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => {
@@ -308,7 +319,7 @@ impl<'t> Walk<'t> {
         expected: &str,
         check: fn(&str) -> bool,
     ) -> Option<&'n str> {
-        let text = self.text(at, expected)?;
+        let text = self.text_for(at, expected, check)?;
         if check(text) {
             return Some(text);
         }
@@ -360,8 +371,9 @@ impl<'t> Walk<'t> {
         let names: Vec<&str> =
             words.iter().map(|(word, _)| if word.is_empty() { "\"\"" } else { *word }).collect();
         let expected = format!("one of {}", listed(&names));
-        let text = self.text(at, &expected)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let of_word = |text: &str| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let text = self.text_for(at, &expected, |text| of_word(text).is_some())?;
+        let found = of_word(text);
         if found.is_none() {
             let hint = did_you_mean(text, names.iter().copied());
             self.report(at, format!("found {}, expected {expected}", quoted(text)), hint);

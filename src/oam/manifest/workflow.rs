@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::oam::manifest::batch_gates::read_duration;
 use crate::oam::manifest::fields::refuse_filled;
 use crate::oam::manifest::names;
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
@@ -166,7 +167,8 @@ impl Reading {
         }
         let needs = read_needs(walk, &object)?;
         let kind_at = walk.required(&object, "type", "a step such as `apply-component`")?;
-        let kind = walk.text(&kind_at, "a step such as `apply-component`")?;
+        let kind =
+            walk.text_for(&kind_at, "a step such as `apply-component`", |kind| KNOWN.contains(&kind))?;
         let one = |action| vec![ReadStep { name: name.clone(), action, at: kind_at.clone() }];
         let steps = match kind {
             "apply-component" => one(read_apply(walk, &object)?),
@@ -302,8 +304,9 @@ fn read_apply<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction
     let at = walk.required(object, "properties", "a mapping with `component`")?;
     let properties = walk.object_of(&at, &["component", "cluster", "namespace"], |_| None)?;
     if let Some(at) = properties.get("cluster") {
-        let cluster = walk.text(&at, "a cluster")?;
-        if !["", "local"].contains(&cluster) {
+        let is_local = |cluster: &str| ["", "local"].contains(&cluster);
+        let cluster = walk.text_for(&at, "a cluster", is_local)?;
+        if !is_local(cluster) {
             let message = format!("found cluster {}, expected `local`", quoted(cluster));
             walk.refuse_with(&at, message, "use `--context` once for each cluster, or a `--fleet` file");
         }
@@ -356,15 +359,7 @@ fn read_suspend<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadActi
             message = Some(walk.text(&at, "a string")?.to_owned());
         }
         if let Some(at) = properties.get("duration") {
-            let expected = "a duration such as `30s` or `1h30m`";
-            let text = walk.text(&at, expected)?;
-            let parsed = text.parse::<jiff::SignedDuration>().ok();
-            let seconds = parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok());
-            if seconds.is_none() {
-                walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
-                return None;
-            }
-            duration_seconds = seconds;
+            duration_seconds = Some(read_duration(walk, &at)?);
         }
     }
     Some(ReadAction::Suspend { message, duration_seconds })
