@@ -108,7 +108,11 @@ fn release(object: &Object<'_>) -> Release {
     let traits = object.get("traits").map(|at| &at.node.value);
     let Some(NodeValue::List(traits)) = traits else { return Release::AsAWhole };
     let kinds = traits.iter().filter_map(|entry| entry.field("type")?.as_text());
-    if kinds.into_iter().any(|kind| kind == "rollout") { Release::InBatches } else { Release::AsAWhole }
+    if kinds.into_iter().any(|kind| names::definition(kind).0 == "rollout") {
+        Release::InBatches
+    } else {
+        Release::AsAWhole
+    }
 }
 
 /// The component's name. The objects of a `k8s-objects` component are not named like it, so that KubeVela's generated names
@@ -165,7 +169,8 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
 pub(super) fn check_job_names(walk: &mut Walk<'_>, items: &[At<'_>], application: &str) {
     const LONGEST: usize = 63;
     for item in items {
-        let is_task = item.node.field("type").and_then(Node::as_text) == Some("task");
+        let kind = item.node.field("type").and_then(Node::as_text);
+        let is_task = kind.is_some_and(|kind| names::definition(kind).0 == "task");
         let Some(node) = item.node.field("name").filter(|_| is_task) else { continue };
         let name = job_name(application, node.as_text().unwrap_or_default());
         if name.len() > LONGEST {

@@ -1,6 +1,7 @@
 //! The component types: those that `rollout` has, and what does the job of the others.
 
 use crate::oam::application::ComponentKind;
+use crate::oam::manifest::names::definition;
 use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::walk::{At, Walk, listed};
 
@@ -43,18 +44,15 @@ const OTHERS: [(&str, &str); 15] = [
     ("huawei-", TERRAFORM),
 ];
 
-/// Reads a component's type. A revision of the definition (`webservice@v2`) is of no consequence: there is one here.
+/// Reads a component's type.
 pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
     let names = KINDS.map(|(name, _)| name);
     let expected = format!("one of {}", listed(&names));
     let text = walk.text_for(at, &expected, |text| names.contains(&text))?;
-    let name = match text.split_once('@') {
-        Some((name, revision)) if is_revision(revision) => {
-            walk.warn(at, format!("revision `{revision}` of the type is ignored, as there is only one"));
-            name
-        }
-        _ => text,
-    };
+    let (name, revision) = definition(text);
+    if let Some(revision) = revision {
+        walk.warn(at, format!("revision `{revision}` of the type is ignored, as there is only one"));
+    }
     if let Some((_, kind)) = KINDS.iter().chain(&ALIASES).find(|(known, _)| *known == name) {
         if *kind == ComponentKind::Raw {
             walk.warn(at, "deprecated, use the type `k8s-objects`".to_owned());
@@ -72,9 +70,4 @@ pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKin
     };
     walk.refuse_with(at, format!("found {}, expected {expected}", quoted(text)), hint);
     None
-}
-
-fn is_revision(text: &str) -> bool {
-    text.strip_prefix('v')
-        .is_some_and(|digits| digits.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
 }

@@ -44,6 +44,18 @@ pub(super) fn component_name(text: &str) -> String {
     if is_component(text) { text.to_owned() } else { text.to_lowercase().replace(['.', '_'], "-") }
 }
 
+/// A definition's name, and the revision of it in `webservice@v2`. It is of no consequence: there is one here.
+pub(super) fn definition(text: &str) -> (&str, Option<&str>) {
+    let is_revision = |text: &str| {
+        text.strip_prefix('v')
+            .is_some_and(|digits| digits.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+    };
+    match text.split_once('@') {
+        Some((name, revision)) if is_revision(revision) => (name, Some(revision)),
+        Some(_) | None => (text, None),
+    }
+}
+
 pub(crate) fn is_subdomain(text: &str) -> bool {
     // A subdomain's parts have no limit of their own in Kubernetes, only the whole has.
     let part = |part: &str| {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::oam::application::{Application, Component, ComponentKind, RolloutTrait};
+use crate::oam::manifest::names::definition;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
 use crate::oam::manifest::rollout;
@@ -45,13 +46,14 @@ pub(super) fn read_traits(
             is_good = false;
             continue;
         };
-        if text == ROLLOUT {
+        let (name, _) = definition(text);
+        if name == ROLLOUT {
             let read = read_rollout(walk, &entry, &at, kind, traits.rollout.is_some());
             is_good &= read.is_some();
             traits.rollout = traits.rollout.or(read);
             continue;
         }
-        match read_other(walk, &entry, &at, text) {
+        match read_other(walk, &entry, &at, name) {
             Some(other) => {
                 is_good &= !is_rolled_out || goes_with_rollout(walk, item, &at, other.kind);
                 traits.others.push(other);
@@ -76,7 +78,7 @@ fn warn_of_rivals(walk: &mut Walk<'_>, at: &At<'_>, traits: &[Trait]) {
 }
 
 fn type_of(node: &Node) -> Option<&str> {
-    node.field("type").and_then(Node::as_text)
+    node.field("type").and_then(Node::as_text).map(|text| definition(text).0)
 }
 
 /// A trait's entry, and its type.
@@ -107,9 +109,7 @@ fn read_rollout(
     rollout::read_rollout(walk, &properties, workload.unwrap_or_default())
 }
 
-fn read_other(walk: &mut Walk<'_>, entry: &Object<'_>, at: &At<'_>, text: &str) -> Option<Trait> {
-    // A revision of the definition is of no consequence: there is one here.
-    let name = text.split_once("@v").map_or(text, |(name, _)| name);
+fn read_other(walk: &mut Walk<'_>, entry: &Object<'_>, at: &At<'_>, name: &str) -> Option<Trait> {
     let Some(kind) = TraitKind::of_name(name) else {
         refuse_unknown(walk, at, name);
         return None;
