@@ -58,7 +58,7 @@ pub(super) fn read_component(
     let depends_on = read_depends_on(walk, &object);
     // An unknown type's properties are not judged: there is nothing to judge them by.
     let body = kind.and_then(|kind| read_body(walk, &object, kind));
-    check_service_name(walk, &object, body.as_ref());
+    check_service_name(walk, &object, kind, body.as_ref());
     let traits = traits::read_traits(walk, &object, kind);
     let traits = traits?;
     Some(Component {
@@ -134,15 +134,26 @@ fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> O
 }
 
 /// A Service's name has to start with a letter, other than that of a Deployment.
-fn check_service_name(walk: &mut Walk<'_>, object: &Object<'_>, body: Option<&ComponentBody>) {
+fn check_service_name(
+    walk: &mut Walk<'_>,
+    object: &Object<'_>,
+    kind: Option<ComponentKind>,
+    body: Option<&ComponentBody>,
+) {
     let ports = match body {
         Some(ComponentBody::Container(properties)) => properties.ports.as_slice(),
         Some(ComponentBody::Objects(_)) | None => &[],
     };
-    let exposed = ports.iter().any(|port| port.expose);
-    let Some(at) = object.get("name").filter(|_| exposed) else { return };
+    let is_exposed = ports.iter().any(|port| port.expose);
+    let has_headless_service =
+        kind == Some(ComponentKind::StatefulSet) && release(object) == Release::InBatches;
+    let expected = match (is_exposed, has_headless_service) {
+        (true, _) => "a name that starts with a letter, because its Service has the same name",
+        (false, true) => "a name that starts with a letter, because its headless Service begins with it",
+        (false, false) => return,
+    };
+    let Some(at) = object.get("name") else { return };
     if at.node.as_text().is_some_and(|name| name.starts_with(|first: char| first.is_ascii_digit())) {
-        let expected = "a name that starts with a letter, because its Service has the same name";
         walk.refuse(&at, format!("found {}, expected {expected}", walk.found(at.node)));
     }
 }
