@@ -66,6 +66,22 @@ fn a_run_beside_it_is_followed_to_its_end() {
 }
 
 #[test]
+fn documents_that_follow_each_other_are_separated() {
+    let (env, driver) = waiting_shop();
+    let mut watcher = env.start("status web --until done -o yaml");
+    watcher.until("waiting until done, for at most 30m");
+    env.let_pods_get_ready();
+    driver.end_with(0);
+    let watched = watcher.end_with(0);
+    let documents: Vec<&str> = watched.stdout.split("---\n").collect();
+    assert!(documents.len() > 1, "{}", watched.stdout);
+    for document in documents {
+        assert_eq!(document.matches("version: 1\n").count(), 1, "{}", watched.stdout);
+        assert!(document.starts_with("version: 1\n"), "{}", watched.stdout);
+    }
+}
+
+#[test]
 fn what_was_done_once_and_is_gone_is_not_done() {
     let env = open_shop();
     env.edit(|objects| objects.retain(|object| object["kind"] == "ConfigMap"));

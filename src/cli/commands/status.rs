@@ -1,5 +1,7 @@
 //! `rollout status`: where components stand.
 
+use std::borrow::Cow;
+
 use futures::future::{join_all, select_all};
 use jiff::SignedDuration;
 
@@ -230,7 +232,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
                 let text = status::render_status(&changed, args.output, clock.now());
-                ui.data(rows(&text, args.output, shown.is_empty()));
+                ui.data(&following(&text, args.output, &shown));
                 explain(&changed, args.output, clusters, ui);
             }
             shown = items;
@@ -259,10 +261,13 @@ fn late(args: &StatusArgs) -> CommandError {
     .hint("see `rollout status` and `rollout history`")
 }
 
-/// Rows that follow an earlier table carry no header again, as kubectl's do.
-fn rows(text: &str, output: Format, is_first: bool) -> &str {
+/// What is printed after an earlier output, as kubectl does: rows without a header, and documents with a separator.
+fn following<'t>(text: &'t str, output: Format, shown: &[ComponentStatus]) -> Cow<'t, str> {
     match output {
-        Format::Table | Format::Wide if !is_first => text.split_once('\n').map_or(text, |(_, rows)| rows),
-        Format::Table | Format::Wide | Format::Json | Format::Yaml | Format::Name => text,
+        Format::Table | Format::Wide if !shown.is_empty() => {
+            Cow::Borrowed(text.split_once('\n').map_or(text, |(_, rows)| rows))
+        }
+        Format::Yaml => Cow::Owned(format!("---\n{text}")),
+        Format::Table | Format::Wide | Format::Json | Format::Name => Cow::Borrowed(text),
     }
 }
