@@ -14,6 +14,7 @@ use crate::cli::terminal::ui::Ui;
 use crate::ops::manifest::{
     self, Application, FileOverrides, MAX_MANIFEST_BYTES, ManifestWarning, Origin, Source,
 };
+use crate::report::github::Location;
 use crate::report::text::sanitise;
 
 /// How stdin is called in messages.
@@ -104,7 +105,8 @@ fn warnings(applications: &[Application]) -> impl Iterator<Item = &ManifestWarni
 
 fn warn(warning: &ManifestWarning, ui: &mut Ui) {
     let Origin { file, line, column } = &warning.origin;
-    ui.warn(&format!("{file}:{line}:{column}: {}: {}", warning.path, warning.message));
+    let spot = Location { file, line: *line, column: *column };
+    ui.warn_at(spot, &format!("{}: {}", warning.path, warning.message));
 }
 
 /// Judges manifests.

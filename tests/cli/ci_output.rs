@@ -50,6 +50,26 @@ fn a_manifests_problem_is_shown_at_its_line() {
 }
 
 #[test]
+fn a_manifests_warning_is_shown_at_its_line() {
+    let env = open_shop();
+    let deprecated = fs::read_to_string(env.path("v1.yaml")).unwrap().replacen(
+        "type: w",
+        "scopes: {a: b}\n      type: w",
+        1,
+    );
+    env.write("v1.yaml", deprecated);
+    let ran = in_actions(&env, "apply v1.yaml");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
+    assert_eq!(
+        annotation,
+        "::warning file=v1.yaml,line=8,col=15,title=rollout::spec.components[0].scopes: deprecated, and ignored as in \
+         KubeVela since 1.9"
+    );
+    ran.says("warning: v1.yaml:8:15: spec.components[0].scopes: deprecated");
+}
+
+#[test]
 fn elsewhere_there_is_none_of_it() {
     let env = open_shop();
     let ran = env.run("apply nothing.yaml");

@@ -165,6 +165,14 @@ impl Ui {
         self.annotate(Level::Warning, None, text);
     }
 
+    /// Warns of something in a file.
+    pub fn warn_at(&mut self, spot: Location<'_>, text: &str) {
+        let Location { file, line, column } = spot;
+        let placed = format!("{file}:{line}:{column}: {text}");
+        self.stderr.say(&labelled(Label::Warning, &sanitise(&placed)));
+        self.annotate(Level::Warning, Some(spot), text);
+    }
+
     /// Annotates the page of the job, for readers who do not open its log.
     fn annotate(&self, level: Level, spot: Option<Location<'_>>, message: &str) {
         if self.page == Some(CiProvider::GitHub) {
