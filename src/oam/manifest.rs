@@ -20,7 +20,7 @@ mod overrides;
 mod policies;
 mod problem;
 mod properties;
-mod rollout;
+pub(crate) mod rollout;
 mod schema;
 mod together;
 mod traits;

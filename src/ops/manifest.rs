@@ -3,6 +3,7 @@
 use crate::oam::manifest;
 
 pub(crate) use crate::oam::manifest::names;
+pub(crate) use crate::oam::manifest::rollout::{Excess, excess};
 
 pub use crate::oam::application::{Amount, Application, Batch, ManifestWarning, Origin};
 pub use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 
-use crate::ops::manifest::{Amount, names};
+use crate::ops::manifest::{Amount, Excess, excess, names};
 
 /// The least request deadline: below it, a slow link looks like a dead cluster.
 const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
@@ -128,7 +128,12 @@ impl FromStr for Batches {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split(',').map(|item| amount(item.trim())).collect::<Result<_, _>>().map(Self)
+        let sizes: Vec<Amount> = text.split(',').map(|item| amount(item.trim())).collect::<Result<_, _>>()?;
+        match excess(&sizes) {
+            None => Ok(Self(sizes)),
+            Some(Excess { message, hint: Some(hint) }) => Err(format!("{message}: {hint}")),
+            Some(Excess { message, hint: None }) => Err(message),
+        }
     }
 }
 
@@ -217,6 +222,12 @@ mod tests {
             ("+1", "`+1` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`"),
             ("0", "a batch of `0` would move nothing"),
             ("120%", "`120%` is more than `100%`"),
+            ("50%,60%", "the batches make 110%, expected 100%"),
+            (
+                "50%,50%,1",
+                "the batches before the last make 100%, expected less than 100%: the last batch takes the remainder, \
+                 which must not be empty",
+            ),
             (
                 "99999999999",
                 "`99999999999` is not a batch size; expected sizes such as `2,3` or `20%,30%,50%`",

@@ -164,27 +164,35 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
     None
 }
 
-/// Refuses percentages that cannot add up, of any number.
 fn check_percentages(walk: &mut Walk<'_>, at: &At<'_>, batches: &[Batch]) -> Option<()> {
-    let percent = |batch: &Batch| match batch.replicas {
-        Amount::Percent(percent) => Some(percent),
+    let sizes: Vec<Amount> = batches.iter().map(|batch| batch.replicas).collect();
+    let Some(Excess { message, hint }) = excess(&sizes) else { return Some(()) };
+    walk.report(at, message, hint.map(str::to_owned));
+    None
+}
+
+/// Why percentages cannot add up, of any number.
+pub(crate) struct Excess {
+    pub(crate) message: String,
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// What is wrong with the sizes of batches, where that does not depend on the number of pods.
+pub(crate) fn excess(sizes: &[Amount]) -> Option<Excess> {
+    let percent = |size: &Amount| match size {
+        Amount::Percent(percent) => Some(*percent),
         Amount::Count(_) => None,
     };
-    let (_, earlier) = batches.split_last()?;
+    let (_, earlier) = sizes.split_last()?;
     let sum: u32 = earlier.iter().filter_map(percent).sum();
     if sum >= 100 {
-        walk.refuse_with(
-            at,
-            format!("the batches before the last make {sum}%, expected less than 100%"),
-            "the last batch takes the remainder, which must not be empty",
-        );
-        return None;
+        let message = format!("the batches before the last make {sum}%, expected less than 100%");
+        return Some(Excess {
+            message,
+            hint: Some("the last batch takes the remainder, which must not be empty"),
+        });
     }
-    let all: Option<Vec<u32>> = batches.iter().map(percent).collect();
+    let all: Option<Vec<u32>> = sizes.iter().map(percent).collect();
     let sum: u32 = all.unwrap_or_default().iter().sum();
-    if sum > 100 {
-        walk.refuse(at, format!("the batches make {sum}%, expected 100%"));
-        return None;
-    }
-    Some(())
+    (sum > 100).then(|| Excess { message: format!("the batches make {sum}%, expected 100%"), hint: None })
 }
