@@ -192,10 +192,24 @@ fn without_secret_values(object: &Value) -> Value {
     let mut object = object.clone();
     if object["kind"] == "Secret" {
         for field in ["data", "stringData"] {
-            for value in object[field].as_object_mut().into_iter().flat_map(|entries| entries.values_mut()) {
+            let entries = object.get_mut(field).and_then(Value::as_object_mut);
+            for value in entries.into_iter().flat_map(|entries| entries.values_mut()) {
                 *value = json!("***");
             }
         }
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_shown_without_its_values_and_with_nothing_that_it_does_not_have() {
+        let secret = json!({"kind": "Secret", "stringData": {"key": "word"}});
+        assert_eq!(without_secret_values(&secret), json!({"kind": "Secret", "stringData": {"key": "***"}}));
+        let empty = json!({"kind": "Secret"});
+        assert_eq!(without_secret_values(&empty), empty);
+    }
 }
