@@ -16,6 +16,19 @@ pub enum Reach {
     Nothing,
 }
 
+impl Reach {
+    /// Whether a hint is of use: each command in it reaches something, and it needs no other hint before it.
+    fn has(self, hint: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OwnCommands => !hint.contains("`kubectl "),
+            Self::Nothing => {
+                !hint.contains("`kubectl ") && !hint.contains("`rollout ") && !hint.starts_with("or ")
+            }
+        }
+    }
+}
+
 /// A reporter that adds flags to the commands of hints, and omits commands that reach nothing.
 pub struct HintRewriter {
     /// The reporter of the rewritten events.
@@ -37,14 +50,29 @@ impl Reporter for HintRewriter {
         | EventKind::Inconclusive { hints, .. }
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {
-            match self.reach {
-                Reach::Everything => {}
-                Reach::OwnCommands => hints.retain(|hint| !hint.contains("`kubectl ")),
-                Reach::Nothing => hints.clear(),
-            }
+            hints.retain(|hint| self.reach.has(hint));
             let flags = self.flags.get(&event.application).unwrap_or(&self.default_flags);
             hints.iter_mut().for_each(|hint| *hint = flags.repeated(hint));
         }
         self.inner.event(&event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_without_commands_stay_where_no_command_reaches_anything() {
+        let hints = [
+            ("give the component another name", [true, true, true]),
+            ("see `rollout status web`", [true, true, false]),
+            ("see `kubectl describe pod web-1`", [true, false, false]),
+            ("or rerun the same command to measure again", [true, true, false]),
+        ];
+        for (hint, expected) in hints {
+            let found = [Reach::Everything, Reach::OwnCommands, Reach::Nothing].map(|reach| reach.has(hint));
+            assert_eq!(found, expected, "{hint}");
+        }
     }
 }
