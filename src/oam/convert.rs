@@ -279,6 +279,10 @@ impl Conversion {
         }
         let left = if patched.is_empty() { kept } else { self.compared(&component, object, service)? };
         component.comments.extend(left.iter().map(shown));
+        if let (None, Some(namespace)) = (&self.namespace, object["metadata"]["namespace"].as_str()) {
+            let advice = "an application has one namespace: convert the objects of each on their own";
+            component.comments.push(format!("namespace `{namespace}`: {advice}"));
+        }
         self.add_rollout(&mut component, object);
         Ok(component)
     }
@@ -323,6 +327,11 @@ impl Conversion {
             }
         };
         if !is_wanted {
+            return;
+        }
+        if self.is_scaled(object) {
+            let reason = "a HorizontalPodAutoscaler sets the number of its replicas";
+            component.comments.push(format!("not rolled out in batches: {reason}"));
             return;
         }
         let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);

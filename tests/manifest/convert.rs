@@ -154,6 +154,46 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
 }
 
 #[test]
+fn a_scaled_workload_is_not_rolled_out_in_batches() {
+    let text = converted_as(
+        "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {template: {spec: {containers: [{name: web, image: 'web:1'}]}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 5}
+",
+        ConvertedRelease::Batches,
+    );
+    let reason = "not rolled out in batches: a HorizontalPodAutoscaler sets the number of its replicas";
+    assert!(
+        text.contains(&format!("    # Not carried over:\n    #   {reason}\n    - name: web\n")),
+        "{text}"
+    );
+    assert!(!text.contains("type: rollout"), "{text}");
+}
+
+#[test]
+fn a_namespace_beside_others_is_reported() {
+    let deployment = |name: &str, namespace: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: {namespace}}}, \
+             spec: {{template: {{spec: {{containers: [{{name: {name}, image: a}}]}}}}}}}}\n"
+        )
+    };
+    let text = converted(&format!("{}---\n{}", deployment("web", "one"), deployment("api", "two")));
+    for namespace in ["one", "two"] {
+        assert!(text.contains(&format!("    #   namespace `{namespace}`: an application has one")), "{text}");
+    }
+    let text = converted(&format!("{}---\n{}", deployment("web", "one"), deployment("api", "one")));
+    assert!(!text.contains("Not carried over") && text.contains("  namespace: one\n"), "{text}");
+}
+
+#[test]
 fn what_others_make_is_left_out() {
     let text = converted(
         "
