@@ -33,8 +33,8 @@ use crate::sandbox::rules::{PodMatch, Rule, parse_rules};
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
 use gates::scripted_requests;
-use injection::PodInjection;
 pub use injection::{Injections, parse_injections};
+use injection::{PodInjection, check_images};
 
 /// What pods do that nothing is injected into.
 const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
@@ -68,6 +68,7 @@ pub async fn rehearse(
 ) -> Result<Rehearsal, Failure> {
     let scripted = scripted_requests(requests, &injections.gates)?;
     let (mut targets, mut warnings, mut objects) = (Vec::new(), Vec::new(), Vec::<Copied>::new());
+    let mut images = BTreeSet::new();
     for request in requests {
         // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
         match preview_request(&context.session, request).await {
@@ -75,6 +76,7 @@ pub async fn rehearse(
                 warnings.extend(forecasts.iter().flat_map(|forecast| forecast.warnings.iter().cloned()));
                 targets.extend(forecasts.iter().filter(|forecast| forecast.is_pending()).map(Target::of));
                 objects.extend(forecasts.iter().flat_map(|forecast| applied_objects(&forecast.prepared)));
+                images.extend(forecasts.iter().flat_map(|forecast| target_images(&forecast.prepared)));
             }
             Err(rejections) => {
                 if let Some(first) = rejections.into_iter().next() {
@@ -88,6 +90,8 @@ pub async fn rehearse(
     for request in requests {
         objects.extend(read_objects(&context.session, request).await?);
     }
+    images.extend(objects.iter().filter_map(|(_, object)| image(&object.data)));
+    check_images(injections, &images)?;
     let mut known = BTreeSet::new();
     objects.retain(|(_, object)| object.metadata.uid.as_ref().is_none_or(|uid| known.insert(uid.clone())));
     warnings.extend(scripted.warnings);
@@ -138,6 +142,20 @@ fn applied_objects(prepared: &PreparedComponent) -> impl Iterator<Item = Copied>
         let left = objects.leftovers.iter().map(|left| (&left.kind, &left.before));
         applied.chain(left).map(|(kind, object)| (kind.resource.clone(), object.clone()))
     })
+}
+
+/// The images by which rules tell the pods of the target.
+fn target_images(prepared: &PreparedComponent) -> impl Iterator<Item = String> {
+    let objects = prepared.objects.iter().chain([&prepared.trait_objects]);
+    let bodies = objects.flat_map(|objects| objects.objects.iter().map(|object| &object.body));
+    prepared.target.workload().into_iter().chain(bodies).filter_map(image)
+}
+
+/// The image of the first container of an object's pods.
+fn image(object: &Value) -> Option<String> {
+    let templates = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec"];
+    let images = templates.iter().filter_map(|path| object.pointer(&format!("{path}/containers/0/image")));
+    images.filter_map(Value::as_str).map(str::to_owned).next()
 }
 
 /// What a run of a request may see, dependents after what they depend on.

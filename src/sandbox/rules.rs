@@ -207,6 +207,13 @@ pub fn outcome<'a>(
     }
 }
 
+impl Rule {
+    /// Whether the rule is about pods with this image.
+    pub fn fits_image(&self, image: &str) -> bool {
+        matches(&self.image, image)
+    }
+}
+
 impl PodMatch {
     fn has(&self, pod: PodFacts<'_>) -> bool {
         let is_so = |(key, value): (&String, &String)| {

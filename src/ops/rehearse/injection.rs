@@ -1,9 +1,12 @@
 //! What is injected into a rehearsal: failures of pods, and the answers of gates.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::probe::script::{GateScript, ScriptedAnswers, ScriptedValue};
+use crate::report::text::list_literals;
 use crate::sandbox::rules::{Rule, parse_rules};
 
 /// What is injected.
@@ -51,6 +54,20 @@ fn pod_injections(word: &str) -> Result<impl Iterator<Item = PodInjection>, Fail
         .map_err(|error| Failure::new(FailureKind::Invalid, format!("`--inject`: {}", error.problem)))?;
     let is_of_run = !word.contains('=');
     Ok(rules.into_iter().map(move |rule| PodInjection { rule, is_of_run }))
+}
+
+/// Refuses a failure of pods with an image that none has.
+pub(super) fn check_images(injections: &Injections, images: &BTreeSet<String>) -> Result<(), Failure> {
+    let fits_none = |one: &&PodInjection| !images.iter().any(|image| one.rule.fits_image(image));
+    let Some(unfit) = injections.pods.iter().filter(|one| !one.is_of_run).find(fits_none) else {
+        return Ok(());
+    };
+    let there = match images.is_empty() {
+        true => "no component has pods".to_owned(),
+        false => format!("the images are {}", list_literals(&images.iter().collect::<Vec<_>>())),
+    };
+    let reason = format!("`--inject {}=…`: no pod has such an image: {there}", unfit.rule.image);
+    Err(Failure::new(FailureKind::Invalid, reason))
 }
 
 /// The answers in a list such as `0.01,0.2`.
