@@ -38,9 +38,9 @@ use crate::report::text::{is_unsafe, sanitise, sanitise_block};
 
 /// Roll out Kubernetes workloads in batches
 ///
-/// Reads Application manifests (`core.oam.dev/v1beta1`) whose components have the `rollout` trait, and
-/// upgrades, scales or rolls back their workloads in batches, waiting for each batch to become ready.
-/// Nothing has to be installed in the cluster. If a command is interrupted, rerun it to resume.
+/// Reads Application manifests (`core.oam.dev/v1beta1`). Upgrades, scales or rolls back components with the `rollout`
+/// trait in batches, waiting for each batch to become ready, and applies other components as a whole. Nothing has to be
+/// installed in the cluster. If a command is interrupted, rerun it to resume.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rollout", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::help()))]

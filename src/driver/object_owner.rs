@@ -62,7 +62,7 @@ impl ObjectOwner<'_> {
                     Some(reason) => Err(Failure::refused(reason).hint("rename the component or the object")),
                 },
                 None => Err(Failure::refused(format!(
-                    "{reference} does not exist, and revisions do not record what it kept"
+                    "{reference} does not exist, and revisions do not record its values"
                 ))
                 .hint("create it, or apply the manifest that has its values")),
             };

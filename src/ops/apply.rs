@@ -83,8 +83,7 @@ fn secret_behind_promotion(application: &Application, namespace: &str) -> Option
         let Origin { file, line, column } = &component.origin;
         let (component, step) = (&component.name, &gate.step);
         Some(format!(
-            "{file}:{line}:{column}: component `{component}` has secret `{name}`, and comes after step `{step}`: what \
-             `rollout promote` continues with is recorded, and no value of a secret is"
+            "{file}:{line}:{column}: component `{component}` has secret `{name}`, and comes after step `{step}`: `rollout promote` continues from recorded revisions, which contain no values of secrets"
         ))
     })
 }

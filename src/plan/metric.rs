@@ -95,7 +95,7 @@ fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
     match numbers {
         Some(numbers) if numbers.is_empty() => Err("the result is empty".to_owned()),
         Some(numbers) => Ok(numbers),
-        None => Err(format!("the result is no number: {}", shown(measured))),
+        None => Err(format!("the result is not a number: {}", shown(measured))),
     }
 }
 

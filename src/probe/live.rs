@@ -62,7 +62,7 @@ impl LiveProbe {
         body: Option<String>,
     ) -> Result<Answer, ProbeError> {
         let address: Uri =
-            url.parse().map_err(|error| ProbeError(format!("`{url}` is no address: {error}")))?;
+            url.parse().map_err(|error| ProbeError(format!("`{url}` is not a valid address: {error}")))?;
         let path = address.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let client = self.client(&address)?;
         let mut request = Request::builder().method(method).uri(path);
@@ -93,8 +93,9 @@ impl LiveProbe {
         if let Some(client) = self.clients.borrow().get(&origin) {
             return Ok(client.clone());
         }
-        let root: Uri =
-            origin.parse().map_err(|error| ProbeError(format!("`{origin}` is no address: {error}")))?;
+        let root: Uri = origin
+            .parse()
+            .map_err(|error| ProbeError(format!("`{origin}` is not a valid address: {error}")))?;
         let client = Client::try_from(Config::new(root)).map_err(|error| ProbeError(cause(&error)))?;
         self.clients.borrow_mut().insert(origin, client.clone());
         Ok(client)

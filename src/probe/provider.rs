@@ -96,7 +96,7 @@ pub fn metric_answer(provider: &Provider, answer: &Answer) -> Result<Measured, S
 }
 
 fn json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("the answer is no JSON: {error}"))
+    serde_json::from_str(text).map_err(|error| format!("the response is not JSON: {error}"))
 }
 
 /// The format is Prometheus's HTTP API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(of(refused), Err("Prometheus refuses the query: parse error".to_owned()));
         let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
         assert!(of(matrix).unwrap_err().contains("matrix"));
-        assert!(of("<html>").unwrap_err().contains("no JSON"));
+        assert!(of("<html>").unwrap_err().contains("not JSON"));
     }
 
     #[test]

@@ -401,7 +401,7 @@ mod tests {
         {"version":1,"elapsedSeconds":15.0,"application":"shop","component":"web","event":"paused","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"by":"jane"}
         {"version":1,"elapsedSeconds":16.0,"application":"shop","component":"web","event":"resumed"}
         {"version":1,"elapsedSeconds":17.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":null,"hints":["continue with `rollout promote web`"]}
-        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"before batch 2 of 2, the window opens at 2026-11-30 09:00 UTC","hints":["continue with `rollout promote web`"]}
+        {"version":1,"elapsedSeconds":18.0,"application":"shop","component":"web","event":"held","progress":{"batch":0,"batches":2,"targetSize":5,"upgraded":2,"ready":1,"source":3},"reason":"before batch 2 of 2, the window is closed until 2026-11-30 09:00 UTC","hints":["continue with `rollout promote web`"]}
         {"version":1,"elapsedSeconds":19.0,"application":"shop","component":"web","event":"suspended","step":"approve","message":"check the dashboard","hints":["continue with `rollout promote shop`"]}
         {"version":1,"elapsedSeconds":20.0,"application":"shop","component":"web","event":"suspended","step":"approve","message":null,"hints":[]}
         {"version":1,"elapsedSeconds":21.0,"application":"shop","component":"web","event":"measured","metric":"errors","phase":"Successful","value":"0.02","taken":2,"count":5,"values":["0.01","0.02"],"point":"after batch 1 of 2"}

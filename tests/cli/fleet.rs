@@ -344,9 +344,9 @@ fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
         (
             "promote --fleet fleet.yaml",
             2,
-            "this command acts on one cluster, and the flags name `eu` and `us`",
+            "this command acts on one cluster, but the flags select `eu` and `us`",
         ),
-        ("undo --fleet fleet.yaml", 2, "needs the clusters"),
+        ("undo --fleet fleet.yaml", 2, "requires `--context` or"),
         ("apply v1.yaml --fleet fleet.yaml --prune", 2, "`--prune` acts on one cluster"),
         ("apply v1.yaml --context eu --wave-gate 1m", 2, "`--wave-gate` is about the waves of a fleet"),
         (

@@ -68,7 +68,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
         },
         EventKind::Held {
             progress: progress.clone(),
-            reason: Some(word("before batch 2 of 2, the window opens at 2026-11-30 09:00 UTC")),
+            reason: Some(word("before batch 2 of 2, the window is closed until 2026-11-30 09:00 UTC")),
             hints: vec![word("continue with `rollout promote web`")],
         },
         EventKind::Suspended {

@@ -137,7 +137,7 @@ fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), Command
         return match of_one.into_iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
             Some((flag, _)) => wrong(
-                format!("`{flag}` acts on one cluster, and the flags name a fleet"),
+                format!("`{flag}` acts on one cluster, but the flags select a fleet"),
                 "run it for each cluster, with one `--context`",
             ),
         };
@@ -147,7 +147,7 @@ fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), Command
     match of_several.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => wrong(
-            format!("`{flag}` is about the waves of a fleet, and the flags name one cluster"),
+            format!("`{flag}` applies to the waves of a fleet, but the flags select one cluster"),
             "name several with `--context`, or with `--fleet`",
         ),
     }

@@ -71,7 +71,7 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
             Kind::Usage,
             format!("the manifests have fewer applications ({found}) than shards ({shards}) share them"),
         )
-        .hint("an application is driven by one process; request as many shards as there are applications at most"));
+        .hint("an application is driven by one process; request at most one shard for each application"));
     }
     let manifests = sources.iter().map(|source| String::from_utf8_lossy(&source.bytes).into_owned());
     ui.data(&job::job(JobRequest {

@@ -83,7 +83,7 @@ async fn undo_fleet(
 ) -> Result<u8, CommandError> {
     // A cluster that the last rollout has not reached would be rolled back past it.
     if global.context.is_empty() && request.to_revision.is_none() {
-        let message = "`undo` with `--fleet` needs the clusters, or `--to-revision`";
+        let message = "`undo` with `--fleet` requires `--context` or `--to-revision`";
         return Err(CommandError::message(Kind::Usage, message)
             .hint("see `rollout status`, and name each cluster to roll back with `--context`"));
     }

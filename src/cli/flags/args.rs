@@ -104,7 +104,7 @@ pub struct GlobalArgs {
 
     /// Set the identity of this run when it locks an application
     ///
-    /// A run with the same identity takes over at once instead of waiting, such as a retried CI job.
+    /// A run with the same identity, such as a retried CI job, takes over at once instead of waiting.
     /// Default: user, host and process ID.
     #[arg(long, global = true, env = "ROLLOUT_IDENTITY", hide_env_values = true)]
     #[arg(value_name = "NAME", help_heading = CONNECTION, value_parser = NonEmpty::new())]

@@ -41,7 +41,7 @@ impl ValueEnum for DryRun {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::Client => {
-                PossibleValue::new("client").help("Read the cluster and plan locally; send nothing")
+                PossibleValue::new("client").help("Read the cluster and plan locally; change nothing")
             }
             Self::Server => {
                 PossibleValue::new("server").help("Also send a server-side dry run of every object to create")

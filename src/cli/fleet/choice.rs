@@ -65,7 +65,7 @@ pub fn choose(global: &GlobalArgs) -> Result<Option<Chosen>, CommandError> {
         Some(file) => of_file(global, file)?,
     };
     if global.cluster.is_some() && chosen.clusters.len() > 1 {
-        let message = "`--cluster` names one cluster, and the contexts name several";
+        let message = "`--cluster` selects one cluster, but the contexts select several";
         return Err(usage(message).hint("omit it: each context has its cluster"));
     }
     let files: BTreeSet<_> = chosen.clusters.iter().map(|cluster| cluster.args.sandbox.clone()).collect();
@@ -88,7 +88,7 @@ pub fn only(global: &GlobalArgs) -> Result<GlobalArgs, CommandError> {
         return Ok(chosen.clusters.remove(0).args);
     }
     let names: Vec<&str> = chosen.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
-    let message = format!("this command acts on one cluster, and the flags name {}", list_literals(&names));
+    let message = format!("this command acts on one cluster, but the flags select {}", list_literals(&names));
     Err(usage(message).hint("choose one with `--context`"))
 }
 
@@ -230,7 +230,7 @@ mod tests {
             (&["--context", "eu", "--context", "eu"], "context `eu` appears twice"),
             (
                 &["--context", "eu", "--context", "us", "--cluster", "x"],
-                "`--cluster` names one cluster, and the contexts name several",
+                "`--cluster` selects one cluster, but the contexts select several",
             ),
             (
                 &["--context", "a/b", "--context", "a.b", "--sandbox=box.json"],

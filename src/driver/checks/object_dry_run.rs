@@ -105,7 +105,7 @@ pub(in crate::driver) fn refusal(error: ClusterError) -> Failure {
         return error.into();
     };
     let hint = if message.contains("field is immutable") {
-        "what cannot change needs another object: delete this one, or rename the component"
+        "an immutable field can change only in a new object: delete the existing one, or rename the component"
     } else {
         "correct the manifest; nothing was changed"
     };

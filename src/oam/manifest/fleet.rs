@@ -58,7 +58,7 @@ impl FleetReader<'_> {
     fn fleet(&mut self, root: &At<'_>) -> Option<Fleet> {
         let explain = |name: &str| match name {
             "apiVersion" | "kind" | "metadata" | "spec" => {
-                Some("the file of a fleet has `waves`, and is no object")
+                Some("a fleet file has `waves`, and is not a Kubernetes object")
             }
             _ => None,
         };
@@ -169,7 +169,7 @@ mod tests {
             ("waves: []", "fleet.yaml:1:8: waves: found an empty list, expected a list of waves"),
             (
                 "kind: Fleet\nwaves: []",
-                "fleet.yaml:1:1: kind: not supported\n    the file of a fleet has `waves`, and is no object\nfleet.yaml:2:8: waves: found an empty list, expected a list of waves",
+                "fleet.yaml:1:1: kind: not supported\n    a fleet file has `waves`, and is not a Kubernetes object\nfleet.yaml:2:8: waves: found an empty list, expected a list of waves",
             ),
             (
                 "waves:\n- clusters: [{context: a}]\n  soka: 1m",

@@ -314,8 +314,8 @@ fn read_apply<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction
     if let Some(at) = properties.get("namespace").filter(|at| at.node.as_text() != Some("")) {
         walk.refuse_with(
             &at,
-            "a step does not move a component",
-            "use the `metadata.namespace` of an application of its own",
+            "a step cannot apply a component to another namespace",
+            "put the component into an application of its own, and set its `metadata.namespace`",
         );
     }
     let component = walk.required(&properties, "component", "a component's name")?;

@@ -80,7 +80,10 @@ pub(super) fn add_output(
     let Some(wanted) = ObjectRef::of(&object) else { return Ok(()) };
     if wanted.kind == "Service" && !is_service_name(&wanted.name) {
         return Err(refused(
-            format!("creates Service {}, which is no name for a Service", shown(&json!(wanted.name))),
+            format!(
+                "creates Service {}, which is not a valid name for a Service",
+                shown(&json!(wanted.name))
+            ),
             "use a name of at most 63 characters that starts with a letter",
         ));
     }

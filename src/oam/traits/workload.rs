@@ -59,7 +59,7 @@ pub(super) fn containers(workload: &mut Value) -> Result<&mut Vec<Value>, TraitE
         *containers = json!([]);
     }
     containers.as_array_mut().ok_or_else(|| {
-        refused("cannot apply, because `spec.template.spec.containers` is no list", "correct the object")
+        refused("cannot apply, because `spec.template.spec.containers` is not a list", "correct the object")
     })
 }
 

@@ -40,8 +40,7 @@ pub(super) fn scripted_requests(
             if !left_out.is_empty() {
                 let names = left_out.join(", ");
                 scripted.warnings.push(format!(
-                    "of the gates of component `{}`, these are not rehearsed: {names}; `--inject` scripts the answers of \
-                     metrics and hooks",
+                    "of the gates of component `{}`, these are not rehearsed: {names}; script metrics and hooks with `--inject`",
                     one.name
                 ));
             }
