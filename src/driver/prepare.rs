@@ -26,6 +26,8 @@ use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
+use crate::oam::kind::WorkloadKind;
+use crate::oam::object::ObjectRef;
 use crate::oam::policies::Policies;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::desired::Desired;
@@ -109,6 +111,20 @@ pub struct Rejection {
 }
 
 impl PreparedComponent {
+    /// The Deployments that it creates in this namespace, the application's.
+    fn deployments<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_batched = self.objects.is_none() && self.desired.kind == WorkloadKind::Deployment;
+        let batched = is_batched.then_some(self.desired.workload.as_str());
+        let whole = self.objects.iter().flat_map(|objects| &objects.objects);
+        let references = whole.chain(&self.trait_objects.objects).map(|object| &object.reference);
+        let is_deployment = move |reference: &&ObjectRef| {
+            reference.kind == "Deployment"
+                && reference.group() == "apps"
+                && reference.namespace.as_deref().is_none_or(|of| of == namespace)
+        };
+        batched.into_iter().chain(references.filter(is_deployment).map(|reference| reference.name.as_str()))
+    }
+
     /// What the planner is asked.
     #[must_use]
     pub fn observed(&self, cache: &WorkloadCache) -> Observed {
@@ -200,11 +216,17 @@ pub fn prepare(
             Err(failure) => refused.push(Rejection { component: component.name.clone(), failure }),
         }
     }
-    let names = components.iter().flat_map(|prepared| {
+    let revisions = components.iter().flat_map(|prepared| {
         let new = prepared.new_revision.iter().map(|new| new.name.as_str());
         new.chain([prepared.desired.target.as_str()]).map(|name| (prepared.component.as_str(), name))
     });
-    if let Some((component, reason)) = collisions::find_revision_collision(names) {
+    let deployments = components.iter().flat_map(|prepared| {
+        let names = prepared.deployments(&request.namespace);
+        names.map(|name| (prepared.component.as_str(), name))
+    });
+    let collision = collisions::find_automatic_collision("revision", revisions)
+        .or_else(|| collisions::find_automatic_collision("deployment", deployments));
+    if let Some((component, reason)) = collision {
         let failure = Failure::refused(reason).hint("choose another `externalRevision` for one of them");
         refused.push(Rejection { component: component.to_owned(), failure });
     }

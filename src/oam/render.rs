@@ -23,7 +23,7 @@ use crate::oam::revision::concealed;
 use crate::oam::workflow::StepGate;
 
 pub use services::render_services;
-pub use traited::{check_traits, render_trait_outputs};
+pub use traited::{CHECKED_NAMESPACE, check_traits, render_trait_outputs};
 
 impl ComponentKind {
     /// The type as manifests spell it.

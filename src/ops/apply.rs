@@ -44,6 +44,9 @@ pub fn requests<'a>(
         if let Some(reason) = self_dependency(application, namespace) {
             return Err(Failure::new(FailureKind::Invalid, reason).hint("omit the step; nothing was changed"));
         }
+        if let Some(failure) = unfit_trait(application, namespace) {
+            return Err(failure);
+        }
         if let Some(reason) = secret_behind_promotion(application, namespace) {
             let hint = "apply it in a component before the step; nothing was changed";
             return Err(Failure::new(FailureKind::Invalid, reason).hint(hint));
@@ -67,6 +70,23 @@ fn self_dependency(application: &Application, namespace: &str) -> Option<String>
     let WorkflowStep { name, origin: Origin { file, line, column }, .. } =
         application.steps.iter().find(is_itself)?;
     Some(format!("{file}:{line}:{column}: step `{name}` waits for the application that it belongs to"))
+}
+
+/// A trait that does not fit where the application goes: the manifest does not say it all.
+fn unfit_trait(application: &Application, namespace: &str) -> Option<Failure> {
+    if application.namespace.as_deref().unwrap_or(render::CHECKED_NAMESPACE) == namespace {
+        return None;
+    }
+    application.components.iter().find_map(|component| {
+        let problem = render::check_traits(application, component, namespace).err()?;
+        let Origin { file, line, column } = &component.origin;
+        let (name, message) = (&component.name, problem.message);
+        let reason = format!(
+            "{file}:{line}:{column}: a trait of component `{name}` does not fit in namespace `{namespace}`: {message}"
+        );
+        let failure = Failure::new(FailureKind::Invalid, reason);
+        Some(problem.hint.into_iter().fold(failure, Failure::hint))
+    })
 }
 
 /// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its values.

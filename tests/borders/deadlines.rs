@@ -90,7 +90,7 @@ async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     let flap = async {
         loop {
             cluster.clock.pause(Duration::from_secs(30)).await;
-            cluster.set_pod_rules(&pod_rules::failing("web:2", "NeverReady"));
+            cluster.set_pod_rules(pod_rules::failing("web:2", "NeverReady"));
             cluster.clock.pause(Duration::from_secs(120)).await;
             cluster.set_pod_rules(pod_rules::READY);
         }

@@ -348,11 +348,11 @@ fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
         ),
         ("undo --fleet fleet.yaml", 2, "requires `--context` or"),
         ("apply v1.yaml --fleet fleet.yaml --prune", 2, "`--prune` acts on one cluster"),
-        ("apply v1.yaml --context eu --wave-gate 1m", 2, "`--wave-gate` is about the waves of a fleet"),
+        ("apply v1.yaml --context eu --wave-gate 1m", 2, "`--wave-gate` applies to the waves of a fleet"),
         (
             "apply v1.yaml --context eu --on-failure undo-all",
             2,
-            "`--on-failure` is about the waves of a fleet",
+            "`--on-failure` applies to the waves of a fleet",
         ),
         ("status --context eu --context us --cluster eu", 2, "`--cluster` names one cluster"),
     ];

@@ -271,3 +271,12 @@ fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
     ran.says("service `web` exists and was not created for component `web`");
     assert_eq!(service(&env, "web"), before);
 }
+
+#[test]
+fn a_component_cannot_have_the_name_of_anothers_deployment() {
+    let env = TestEnv::new();
+    let whole = component("web-v1", 1, 1).of("worker").plain();
+    env.write("app.yaml", application("shop", &[component("web", 1, 2), whole]));
+    env.run_to("apply app.yaml", 4).says("components `web` and `web-v1` both create deployment `web-v1`");
+    assert!(!env.path("box.json").exists(), "nothing was written");
+}

@@ -118,3 +118,13 @@ fn a_held_run_leaves_what_leads_to_pods_to_its_end() {
     env.run_ok("promote web --full");
     assert_eq!(env.objects("Service").len(), 1);
 }
+
+#[test]
+fn a_trait_that_fits_only_in_another_namespace_is_refused() {
+    let env = TestEnv::new();
+    let patch = "{type: json-patch, properties: {operations: [{op: test, path: /metadata/namespace, value: default}]}}";
+    env.write("app.yaml", shop(&[patch]));
+    env.run_ok("plan app.yaml");
+    env.run_to("plan app.yaml -n shop", 2)
+        .says("app.yaml:6:7: a trait of component `web` does not fit in namespace `shop`: ");
+}

@@ -70,7 +70,7 @@ impl Environment<'_> {
             self.create(revision).await;
         }
         for paused in self.cluster.all_objects().iter().filter(|object| is_paused(object)) {
-            self.merge(paused, json!({"spec": pause_of(paused, Value::Null)})).await;
+            self.merge(paused, json!({"spec": pause_of(paused, &Value::Null)})).await;
         }
         // A foreign workload keeps its name, and an autoscaler and a quota are in the way. A record that cannot be read has
         // to be deleted, as it is said.
@@ -188,7 +188,7 @@ impl Environment<'_> {
             }
             EnvironmentEvent::PauseWorkload(component) => {
                 let Some(workload) = self.workload(component) else { return };
-                self.merge(&workload, json!({"spec": pause_of(&workload, json!(true))})).await;
+                self.merge(&workload, json!({"spec": pause_of(&workload, &json!(true))})).await;
             }
             EnvironmentEvent::EditService(component) => {
                 let Some(service) = self.named("Service", component) else { return };
@@ -270,7 +270,7 @@ impl Environment<'_> {
 }
 
 /// The fields of a workload's spec that pause it, which a StatefulSet lacks.
-fn pause_of(workload: &Value, paused: Value) -> Value {
+fn pause_of(workload: &Value, paused: &Value) -> Value {
     match workload["kind"].as_str() {
         Some("Deployment") => json!({"paused": paused}),
         Some("CloneSet") => json!({"updateStrategy": {"paused": paused}}),

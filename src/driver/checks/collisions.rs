@@ -63,17 +63,18 @@ fn whole_objects(
     objects.iter().filter_map(ObjectRef::of).map(key).collect::<Vec<_>>().into_iter()
 }
 
-/// Two components that would record one revision, in words, with the second of them: an automatic name is known only when
-/// the revisions that are there are.
+/// Two components that would create one revision or one Deployment, in words, with the second of them: an automatic name is
+/// known only when the revisions that are there are.
 #[must_use]
-pub fn find_revision_collision<'a>(
-    components: impl Iterator<Item = (&'a str, &'a str)>,
+pub fn find_automatic_collision<'a>(
+    kind: &str,
+    names: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Option<(&'a str, String)> {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    for (component, revision) in components {
-        let owner = owners.entry(revision).or_insert(component);
+    for (component, name) in names {
+        let owner = owners.entry(name).or_insert(component);
         if *owner != component {
-            return Some((component, collision("revision", revision, owner, component)));
+            return Some((component, collision(kind, name, owner, component)));
         }
     }
     None

@@ -211,7 +211,8 @@ pub(super) fn check_all_traits(
     let application = Application { name: application.to_owned(), ..Application::default() };
     for (at, component) in items.iter().zip(components) {
         let Some(component) = component else { continue };
-        let checked = render::check_traits(&application, component, namespace.unwrap_or("default"));
+        let checked =
+            render::check_traits(&application, component, namespace.unwrap_or(render::CHECKED_NAMESPACE));
         if let Err(problem) = checked {
             report_problem(walk, at, problem);
         }

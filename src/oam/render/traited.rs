@@ -7,6 +7,9 @@ use crate::oam::render::services::render_services_for;
 use crate::oam::render::{Output, Rendered, bare_workload, whole};
 use crate::oam::traits::{Managed, TraitContext, TraitProblem, apply_traits};
 
+/// The namespace that traits are checked in where a manifest names none.
+pub const CHECKED_NAMESPACE: &str = "default";
+
 /// Whether the component's traits can be applied to it; reports the first that cannot.
 pub fn check_traits(
     application: &Application,
