@@ -354,7 +354,7 @@ fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
             2,
             "`--on-failure` applies to the waves of a fleet",
         ),
-        ("status --context eu --context us --cluster eu", 2, "`--cluster` names one cluster"),
+        ("status --context eu --context us --cluster eu", 2, "`--cluster` selects one cluster"),
     ];
     for (line, code, message) in cases {
         servers.run_to(line, code).says(message);
