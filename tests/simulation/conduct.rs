@@ -1,17 +1,20 @@
 //! What is wrong with how a command went about it, beside what the server's history shows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use rollout::driver::outcome::{ComponentOutcome, Failure as CommandFailure, FailureKind};
+use rollout::oam::batch_gates::{BatchGates, Header, HeaderValue, Hook, HookType};
 use rollout::plan::record::Record;
 use rollout::plan::run::{Mode, Outcome, Purpose};
+use rollout::probe::Question;
 use rollout::sandbox::fault::{RequestInfo, Verb};
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
 
+use crate::batch_gates::{self, Asked};
 use crate::play::Played;
 use crate::script::Command;
 use crate::support::fault::Request;
@@ -251,7 +254,45 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         of_queue(&taken_after(15)).map_err(|failure| failure.to_string())?;
         found("queue", of_queue(&taken_after(14)))
     };
+    let gates = || {
+        let hook = Hook {
+            hook_type: HookType::PostBatchRollout,
+            name: "after".to_owned(),
+            url: "http://hooks/after".to_owned(),
+            method: "POST".to_owned(),
+            expected_status: Vec::new(),
+            metadata: BTreeMap::new(),
+            headers: Vec::new(),
+        };
+        let stand = |passed: u32| {
+            let batch = json!([{"size": 4, "maxUnavailable": 0}]);
+            let mut run = upgrade_of_web("Forward", &batch);
+            let Some(Value::String(text)) = run.after.as_deref().map(|map| map["data"]["record"].clone())
+            else {
+                unreachable!()
+            };
+            let mut record: Value = serde_json::from_str(&text).unwrap();
+            record["run"]["spec"]["gates"] =
+                json!(BatchGates { hooks: vec![hook.clone()], ..BatchGates::default() });
+            record["run"]["gates"] = json!({"passed": passed});
+            run.after = Some(Arc::new(json!({"data": {"record": record.to_string()}})));
+            run
+        };
+        let passes = Change { before: stand(0).after, ..stand(3) };
+        let answered = |is_good| {
+            let mut played = driving(Command::Status);
+            let key = HeaderValue::Text("shop/web/2026-03-01T12:00:00Z/1/batch/after".to_owned());
+            let headers = vec![Header { key: "Idempotency-Key".to_owned(), value: key }];
+            let (method, url) = (hook.method.clone(), hook.url.clone());
+            let question = Question::Http { method, url, headers, body: None };
+            played.asked = vec![Asked { at: jiff::Timestamp::UNIX_EPOCH, question, is_good }];
+            batch_gates::judge(&played, std::slice::from_ref(&passes))
+        };
+        answered(true).map_err(|failure| failure.to_string())?;
+        found("gates", answered(false))
+    };
     [
+        Trial::test("conduct::a_gate_that_is_passed_without_an_answer_is_found", gates),
         Trial::test("conduct::a_lease_that_is_taken_from_its_holder_is_found", queue),
         Trial::test("conduct::a_request_that_is_made_again_too_soon_is_found", retries),
         Trial::test("conduct::other_batches_than_those_of_the_manifest_are_found", batches),

@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 25] = [
+const PLANTED: [Planted; 26] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -162,6 +162,17 @@ const PLANTED: [Planted; 25] = [
         history: |history| {
             history.claim("apply", 1, &gated());
             history.deployment("apply", "web-v2", 2, &json!({"epoch": "1"}));
+        },
+    },
+    Planted {
+        name: "a_batch_begins_before_the_gate_after_the_last_is_passed",
+        rule: "batch gates",
+        history: |history| {
+            let mut spec = upgrade(2);
+            spec["gates"] = json!({"soakSeconds": 5});
+            history.claim("apply", 1, &spec);
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "1"}));
+            history.scale("apply", "web-v2", 2);
         },
     },
     Planted {

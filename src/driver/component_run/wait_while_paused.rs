@@ -23,7 +23,7 @@ impl ComponentRun<'_> {
 
     /// Waits for the end of the pause. The deadline of the batch restarts after it; that of the run does not stop.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
-        (self.batch, self.notice) = (None, None);
+        (self.batch, self.left_batch, self.notice) = (None, None, None);
         self.move_deadline();
         // `rollout pause` waits for this: nothing more will be written.
         self.amend(|run| {
