@@ -41,11 +41,11 @@ impl Judge {
             return Err(("pause", format!("`{by}` ends the pause of `{component}`")));
         }
         match (before, after) {
-            (Some(_), None) if runs(by, &["delete", "prune"]) => {
+            // Also of one that nobody can read.
+            (_, None) if runs(by, &["delete", "prune"]) => {
                 self.components.remove(component);
                 Ok(())
             }
-            (None, None) if runs(by, &["delete", "prune"]) => Ok(()),
             (_, None) => Err(("removal", format!("the record of `{component}` was deleted by no deletion"))),
             (None, Some(after)) => {
                 self.claimed(&after, by);
