@@ -79,7 +79,7 @@ async fn a_sibling_that_gets_on_gives_no_more_time() {
     assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
 }
 
-/// Pods that become ready and unready by turns neither pass a soak time nor begin the batch's time anew.
+/// Pods that become ready and unready by turns neither pass a soak time nor restart the clock of the batch.
 #[tokio::test(start_paused = true)]
 async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -97,7 +97,7 @@ async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     };
     let run = tokio::select! {
         run = cluster.run(&process, &manifest) => run,
-        () = flap => unreachable!("it goes on"),
+        () = flap => unreachable!("it never ends"),
     };
     assert_eq!(run.failures()[0].kind, FailureKind::NotReady, "{}", run.transcript());
 }
