@@ -161,15 +161,15 @@ fn frame_run(
 /// no longer describe the component.
 fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Result<RunSpec, BatchSumError>> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
-    // An in-place workload that was only to be scaled and got another template needs an upgrade.
-    if split.has_sources && run.spec.mode != Mode::Upgrade && desired.kind.is_in_place() {
-        return None;
-    }
-    // An upgrade to a smaller size never has fewer pods than that: somebody has deleted the object, or scaled it.
-    if run.spec.mode == Mode::Upgrade && desired.kind.is_in_place() {
-        let live = observed.workload(&desired.workload).filter(|workload| !workload.deleting);
-        let replicas = live.map_or(0, |workload| workload.replicas);
-        if replicas < run.spec.target_size.min(run.spec.original_size) {
+    if desired.kind.is_in_place() {
+        let replicas = observed.workload(&desired.workload).map_or(0, |workload| workload.replicas);
+        let cannot_be_resumed = match run.spec.mode {
+            // It never has fewer pods than at both its ends: somebody has deleted the object, or scaled it.
+            Mode::Upgrade => replicas < run.spec.target_size.min(run.spec.original_size),
+            // What was only to be scaled and got another template needs an upgrade.
+            Mode::Release | Mode::Scale | Mode::Apply => split.has_sources,
+        };
+        if cannot_be_resumed {
             return None;
         }
     }

@@ -221,7 +221,7 @@ async fn what_cannot_be_measured_ends_the_run_after_its_limit() {
     assert_eq!(commands(&probe).len(), 5);
 }
 
-/// Path and key of each call of a hook.
+/// The key of a call.
 fn key(headers: &[Header]) -> String {
     match &headers[0].value {
         HeaderValue::Text(key) => key.clone(),
@@ -229,6 +229,7 @@ fn key(headers: &[Header]) -> String {
     }
 }
 
+/// Path and key of each call of a hook.
 fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
         Question::Http { url, headers, .. } => {

@@ -24,7 +24,7 @@ pub(crate) const ALL: [&str; 4] = [
      {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
      {type: finalize-rollout, name: end, url: 'http://hooks/end'}]",
     "analysis: [{name: errors, interval: 2s, count: 2, successCondition: result < 1, failureCondition: result > 2, \
-     provider: {exec: {command: [errors, '{{batch}}']}}}]",
+     provider: {exec: {command: [errors, '{{component}}', '{{batch}}']}}}]",
     "smokeTests: [{name: ping, spec: {template: {spec: {containers: [{name: ping, image: 'curl:1'}]}}}}]",
 ];
 
@@ -33,6 +33,26 @@ pub(crate) struct Asked {
     pub(crate) at: Timestamp,
     pub(crate) question: Question,
     pub(crate) is_good: bool,
+}
+
+impl Asked {
+    /// Whether it is asked at this gate of a component, after or before a batch; zero is none.
+    fn is_about(&self, gate: BatchGate<'_>, component: &str, batch: usize) -> bool {
+        match (&self.question, gate) {
+            (Question::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
+                let key = headers.iter().find(|header| header.key == "Idempotency-Key");
+                let Some(HeaderValue::Text(key)) = key.map(|header| &header.value) else { return false };
+                let mut parts = key.split('/');
+                *url == hook.url
+                    && parts.nth(1) == Some(component)
+                    && parts.nth(1).is_some_and(|part| part.parse().unwrap_or(0) == batch)
+            }
+            (Question::Exec { command }, BatchGate::Metric(_)) => {
+                command[1] == component && command[2] == batch.to_string()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Hooks and providers, to which everything is good, or some things are not. They keep what they are asked.
@@ -70,23 +90,10 @@ pub(crate) fn judge(played: &Played, history: &[Change]) -> Result<(), Failure> 
             let promoted = promoted_gates(&before.run.gates, point, spec);
             let batch = point.batch().map_or(0, |batch| batch + 1);
             for gate in gates_at(&spec.gates, point).into_iter().skip(promoted) {
-                let is_answer = |asked: &&Asked| match (&asked.question, gate) {
-                    (Question::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
-                        let key = headers.iter().find(|header| header.key == "Idempotency-Key");
-                        let Some(HeaderValue::Text(key)) = key.map(|header| &header.value) else {
-                            return false;
-                        };
-                        let mut parts = key.split('/');
-                        *url == hook.url
-                            && parts.nth(1) == Some(&after.component)
-                            && parts.nth(1).is_some_and(|part| part.parse().unwrap_or(0) == batch)
-                    }
-                    (Question::Exec { command }, BatchGate::Metric(_)) => command[1] == batch.to_string(),
-                    _ => false,
-                };
                 let is_asked = matches!(gate, BatchGate::Hook(_) | BatchGate::Metric(_));
                 let is_past = |asked: &&Asked| asked.at <= change.at;
-                let last = played.asked.iter().filter(is_past).rfind(is_answer);
+                let is_about = |asked: &&Asked| asked.is_about(gate, &after.component, batch);
+                let last = played.asked.iter().filter(is_past).rfind(is_about);
                 if is_asked && last.is_none_or(|last| !last.is_good) {
                     let phrase = gate.phrase();
                     return fail(

@@ -232,7 +232,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
                 let text = status::render_status(&changed, args.output, clock.now());
-                ui.data(&following(&text, args.output, &shown));
+                ui.data(&following(&text, args.output, shown.is_empty()));
                 explain(&changed, args.output, clusters, ui);
             }
             shown = items;
@@ -262,9 +262,9 @@ fn late(args: &StatusArgs) -> CommandError {
 }
 
 /// What is printed after an earlier output, as kubectl does: rows without a header, and documents with a separator.
-fn following<'t>(text: &'t str, output: Format, shown: &[ComponentStatus]) -> Cow<'t, str> {
+fn following(text: &str, output: Format, is_first: bool) -> Cow<'_, str> {
     match output {
-        Format::Table | Format::Wide if !shown.is_empty() => {
+        Format::Table | Format::Wide if !is_first => {
             Cow::Borrowed(text.split_once('\n').map_or(text, |(_, rows)| rows))
         }
         Format::Yaml => Cow::Owned(format!("---\n{text}")),

@@ -63,6 +63,19 @@ pub(super) enum NodeValue {
     Map(Vec<(Node, Node)>),
 }
 
+impl NodeValue {
+    /// The whole number of 0 or more that it is; as for KubeVela, `8080.0` is one.
+    pub(super) fn whole(&self) -> Option<u32> {
+        match self {
+            Self::Int(number) => u32::try_from(*number).ok(),
+            Self::Float(number) if number.fract() == 0.0 => format!("{number}").parse().ok(),
+            Self::Null | Self::Bool(_) | Self::Float(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => {
+                None
+            }
+        }
+    }
+}
+
 impl Node {
     /// The value of a mapping's field, the first one of that name; `None` also for what is no mapping.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {

@@ -122,13 +122,8 @@ fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<(Batch, OneBatchGates)
 fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
     let expected = "an integer of 0 or more, or a percentage from \"0%\" to \"100%\"";
     match &at.node.value {
-        NodeValue::Int(number) => {
-            if let Ok(count @ 0..=MAX_REPLICAS) = u32::try_from(*number) {
-                return Some(Amount::Count(count));
-            }
-        }
-        NodeValue::Float(number) if number.fract() == 0.0 => {
-            if let Ok(count @ 0..=MAX_REPLICAS) = format!("{number}").parse() {
+        value @ (NodeValue::Int(_) | NodeValue::Float(_)) => {
+            if let Some(count @ 0..=MAX_REPLICAS) = value.whole() {
                 return Some(Amount::Count(count));
             }
         }
@@ -154,11 +149,7 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
                 }
             }
         }
-        NodeValue::Null
-        | NodeValue::Bool(_)
-        | NodeValue::Float(_)
-        | NodeValue::List(_)
-        | NodeValue::Map(_) => {}
+        NodeValue::Null | NodeValue::Bool(_) | NodeValue::List(_) | NodeValue::Map(_) => {}
     }
     walk.mismatch(at, expected);
     None

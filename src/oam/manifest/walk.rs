@@ -331,19 +331,7 @@ impl<'t> Walk<'t> {
 
     /// A whole number within `range`.
     pub(super) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<u32>, what: &str) -> Option<u32> {
-        let number = match &at.node.value {
-            NodeValue::Int(number) => u32::try_from(*number).ok().filter(|number| range.contains(number)),
-            // As for KubeVela, `8080.0` is a whole number.
-            NodeValue::Float(number) if number.fract() == 0.0 => {
-                format!("{number}").parse().ok().filter(|number| range.contains(number))
-            }
-            NodeValue::Null
-            | NodeValue::Bool(_)
-            | NodeValue::Float(_)
-            | NodeValue::Text(_)
-            | NodeValue::List(_)
-            | NodeValue::Map(_) => None,
-        };
+        let number = at.node.value.whole().filter(|number| range.contains(number));
         if number.is_none() {
             let expected = match (range.start(), range.end()) {
                 (least, most) if least == most => least.to_string(),

@@ -16,6 +16,9 @@ pub fn check_traits(
     component: &Component,
     namespace: &str,
 ) -> Result<(), TraitProblem> {
+    if component.traits.is_empty() {
+        return Ok(());
+    }
     let mut rendered = untraited(application, component, namespace, "");
     apply(application, component, namespace, &mut rendered)
 }

@@ -84,21 +84,20 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
         for one in &followed {
             one.watch.first().await.map_err(|failure| of_cluster(one.cluster, failure))?;
         }
-        // Since something is unready, and when that is too long.
-        let mut unready: Option<Option<Moment>> = None;
+        let mut unready_since: Option<Moment> = None;
         loop {
             let mut changes: Vec<_> = followed.iter().map(|one| one.watch.changes()).collect();
             let now = clock.moment();
             let late = find_unready(&followed, point)?;
-            match (&late, unready) {
+            match (&late, unready_since) {
                 (None, None) if now >= end => return Ok(()),
                 (None, None) => {}
                 // Ready again: the time starts again.
-                (None, Some(_)) => (end, unready) = (now.plus(wave.soak), None),
-                (Some(_), None) => unready = Some(now.after(context.limits.batch)),
+                (None, Some(_)) => (end, unready_since) = (now.plus(wave.soak), None),
+                (Some(_), None) => unready_since = Some(now),
                 (Some(_), Some(_)) => {}
             }
-            let until = unready.unwrap_or(Some(end));
+            let until = unready_since.map_or(Some(end), |since| since.after(context.limits.batch));
             if let Some(late) = late.filter(|_| until.is_some_and(|until| now >= until)) {
                 return Err(late);
             }
