@@ -139,8 +139,9 @@ fn read_document(
         overrides.document()
     });
     let mut walk = Walk::new(&source.name, document.text, document.lines_before).with_overrides(overrides);
-    let root = At { node: &root, path: String::new() };
-    applications.extend(application::read_application(&mut walk, &root, together));
+    for root in objects::flattened(vec![At { node: &root, path: String::new() }]) {
+        applications.extend(application::read_application(&mut walk, &root, together));
+    }
     problems.extend(walk.finish());
 }
 

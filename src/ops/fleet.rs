@@ -57,6 +57,15 @@ impl FleetFailure {
             Self::UndoComponent | Self::UndoWave | Self::UndoAll => OnFailure::Undo,
         }
     }
+
+    /// Whether other clusters than the one of the component are rolled back, too.
+    #[must_use]
+    pub fn is_of_a_fleet(self) -> bool {
+        match self {
+            Self::Hold | Self::UndoComponent => false,
+            Self::UndoWave | Self::UndoAll => true,
+        }
+    }
 }
 
 /// How one cluster ended: its applications; none where it was not begun.

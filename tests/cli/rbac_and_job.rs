@@ -371,6 +371,11 @@ fn a_job_that_could_not_work_is_not_printed() {
             "job examples/express-server-v1.yaml --image x --shards 2",
             "fewer applications (1) than shards (2)",
         ),
+        ("job examples/express-server-v1.yaml --image x -- --wave-gate 5m", "`--wave-gate` after `--`"),
+        (
+            "job examples/express-server-v1.yaml --image x -- --on-failure undo-all",
+            "`--on-failure` after `--`",
+        ),
         ("job examples/express-server-v1.yaml --image x -- --shard 0/2", "`--shard` after `--`"),
         ("rbac -n shop --service-account=A_B", "--service-account"),
     ];

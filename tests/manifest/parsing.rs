@@ -178,6 +178,23 @@ fn several_documents_and_sources() {
 }
 
 #[test]
+fn a_list_as_kubectl_prints_it() {
+    let other = SEED[0].replace("express-server", "other").replace("rollout-trait-test", "other");
+    let item = |text: &str| text.trim_end().replace('\n', "\n    ");
+    let list = |one: &str, other: &str| {
+        format!("apiVersion: v1\nkind: List\nitems:\n  - {}\n  - {}\n", item(one), item(other))
+    };
+    let applications = many(&list(SEED[0], &other));
+    let names: Vec<_> = applications.iter().map(|application| application.name.as_str()).collect();
+    assert_eq!(names, ["rollout-trait-test", "other"]);
+    assert_eq!(applications[0].origin.line, 4);
+    assert_eq!(properties(&applications[1].components[0]), properties(&one(&other).components[0]));
+
+    let wrong = list(SEED[0], &other.replace("kind: Application", "kind: Applicaton"));
+    assert!(refused(&wrong).contains(": items[1].kind: found `Applicaton`"), "{}", refused(&wrong));
+}
+
+#[test]
 fn a_whole_number_may_have_a_point() {
     let text = FULL.replacen("- replicas: 3\n", "- replicas: 3.0\n", 1);
     assert_ne!(text, FULL);

@@ -142,8 +142,8 @@ fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), Command
             ),
         };
     }
-    let is_of_a_fleet = matches!(args.on_failure, FleetFailure::UndoWave | FleetFailure::UndoAll);
-    let of_several = [("--wave-gate", !args.wave_gate.is_zero()), ("--on-failure", is_of_a_fleet)];
+    let of_several =
+        [("--wave-gate", !args.wave_gate.is_zero()), ("--on-failure", args.on_failure.is_of_a_fleet())];
     match of_several.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => wrong(

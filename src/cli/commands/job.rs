@@ -5,6 +5,7 @@ use clap::FromArgMatches as _;
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::command;
+use crate::cli::commands::apply::ApplyArgs;
 use crate::cli::connect::client;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
@@ -101,7 +102,7 @@ fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
     let Command::Apply(apply) = &cli.command else {
         return Err(CommandError::message(Kind::Usage, "a Job runs `rollout apply`"));
     };
-    refuse_misplaced(&cli.global, &apply.manifests)?;
+    refuse_misplaced(&cli.global, apply)?;
     if apply.shard.is_some() {
         return Err(CommandError::message(Kind::Usage, "`--shard` after `--`: the Job sets it")
             .hint("give `--shards` before `--`"));
@@ -118,9 +119,9 @@ struct JobFlags {
 }
 
 /// Refuses what the Job sets itself, and what its pods do not have.
-fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(), CommandError> {
+fn refuse_misplaced(global: &GlobalArgs, apply: &ApplyArgs) -> Result<(), CommandError> {
     let wrong = |what: String, hint: &str| Err(CommandError::message(Kind::Usage, what).hint(hint));
-    if let Some(file) = manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {
+    if let Some(file) = apply.manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {
         let what = format!(
             "`{}` after `--` is not a flag: the Job reads manifests from its ConfigMap",
             file.display()
@@ -141,6 +142,8 @@ fn refuse_misplaced(global: &GlobalArgs, manifests: &ManifestArgs) -> Result<(),
         ("--fleet", global.fleet.is_some()),
         ("--cluster", global.cluster.is_some()),
         ("--user", global.user.is_some()),
+        ("--wave-gate", !apply.wave_gate.is_zero()),
+        ("--on-failure", apply.on_failure.is_of_a_fleet()),
     ];
     match without_cluster.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),

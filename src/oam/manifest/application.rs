@@ -8,7 +8,7 @@ use crate::oam::manifest::fields::{read_annotations, read_labels};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::together::{OfSource, SharedName};
-use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::walk::{At, Walk, joined};
 use crate::oam::manifest::{component, names, policies, traits, workflow};
 use crate::oam::policies::Policies;
 use crate::oam::workflow::WorkflowStep;
@@ -80,7 +80,7 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
     if let (Some(kind), Some(node)) = (kind, root.node.field("kind"))
         && nearest(kind, [KIND]).is_none()
     {
-        let at = At { node, path: "kind".to_owned() };
+        let at = At { node, path: joined(&root.path, "kind") };
         let hint =
             "`rollout` reads only Applications; `rollout convert` makes one of other objects".to_owned();
         walk.report(&at, format!("found {}, expected `{KIND}`", quoted(kind)), Some(hint));
@@ -96,7 +96,7 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
 
 fn is_exactly(walk: &mut Walk<'_>, root: &At<'_>, field: &str, wanted: &str) -> bool {
     let node = root.node.field(field);
-    let at = At { node: node.unwrap_or(root.node), path: field.to_owned() };
+    let at = At { node: node.unwrap_or(root.node), path: joined(&root.path, field) };
     match node.map(|node| node.as_text()) {
         Some(Some(text)) if text == wanted => return true,
         Some(Some(text)) => {

@@ -46,8 +46,12 @@ pub(super) fn read_overrides(
 }
 
 impl FileOverrides {
-    /// Changes the components of a document. Notes which of the overrides have matched one.
+    /// Changes the components of a document, or of the documents in a `List`. Notes which of the overrides have matched
+    /// one.
     pub(super) fn apply(&self, root: &mut Node, matched: &mut [bool]) {
+        if let Some(NodeValue::List(items)) = root.field_mut("items").map(|node| &mut node.value) {
+            items.iter_mut().for_each(|item| self.apply(item, matched));
+        }
         let components = root.field_mut("spec").and_then(|spec| spec.field_mut("components"));
         let Some(NodeValue::List(components)) = components.map(|node| &mut node.value) else { return };
         for (change, is_matched) in self.components.iter().zip(matched) {

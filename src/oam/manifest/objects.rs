@@ -8,7 +8,7 @@ use crate::oam::manifest::application::EXPORTED;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
-use crate::oam::manifest::walk::{At, Walk, listed};
+use crate::oam::manifest::walk::{At, Walk, joined, listed};
 
 /// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is named
 /// like the `component` where it has no name.
@@ -112,7 +112,7 @@ fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
 }
 
 /// The items with those of a `List` in its place, as kubectl reads it.
-fn flattened(items: Vec<At<'_>>) -> Vec<At<'_>> {
+pub(super) fn flattened(items: Vec<At<'_>>) -> Vec<At<'_>> {
     items.into_iter().flat_map(items_of).collect()
 }
 
@@ -120,7 +120,8 @@ fn items_of(item: At<'_>) -> Vec<At<'_>> {
     let kind = item.node.field("kind").and_then(Node::as_text).unwrap_or_default();
     let items = item.node.field("items").map(|node| &node.value);
     let (true, Some(NodeValue::List(items))) = (kind.ends_with("List"), items) else { return vec![item] };
-    let place = |(index, node)| At { node, path: format!("{}.items[{index}]", item.path) };
+    let list = joined(&item.path, "items");
+    let place = |(index, node)| At { node, path: format!("{list}[{index}]") };
     flattened(items.iter().enumerate().map(place).collect())
 }
 

@@ -11,6 +11,7 @@ use crate::oam::traits::containers::{copy, list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{Created, add_output};
 use crate::oam::traits::patch::{self, Mark};
+use crate::oam::traits::tables::LABEL;
 use crate::oam::traits::workload::{containers, merge_into_pod};
 
 /// What the volumes of one trait make of the pods.
@@ -24,10 +25,15 @@ struct Mounted {
 
 impl Mounted {
     /// A volume, once, however often it is mounted.
-    fn add_volume(&mut self, name: &str, field: &str, source: &Value) {
+    fn add_volume(&mut self, name: &str, field: &str, source: &Value) -> Result<(), TraitError> {
+        if !(LABEL.accepts)(name) {
+            let message = format!("names a volume `{name}`, expected {}", LABEL.expected);
+            return Err(refused(message, "choose a shorter name, without dots"));
+        }
         if !self.volumes.iter().any(|volume| volume["name"] == name) {
             self.volumes.push(json!({"name": name, field: source}));
         }
+        Ok(())
     }
 
     fn add_mount(&mut self, name: &str, from: &Value) {
@@ -77,7 +83,7 @@ pub(super) fn storage(
     let mut mounted = Mounted::default();
     for claim in list(properties, "pvc") {
         let name = format!("pvc-{}", text(claim, "name"));
-        mounted.add_volume(&name, "persistentVolumeClaim", &json!({"claimName": claim["name"]}));
+        mounted.add_volume(&name, "persistentVolumeClaim", &json!({"claimName": claim["name"]}))?;
         if text(claim, "volumeMode") == "Block" {
             mounted.devices.push(json!({"name": name, "devicePath": claim["mountPath"]}));
         } else {
@@ -93,7 +99,7 @@ pub(super) fn storage(
             let object = text(one, "name");
             if one.get("mountPath").is_some() {
                 let name = format!("{prefix}-{object}");
-                mounted.add_volume(&name, kind, &files_of(one, name_field, &one["name"]));
+                mounted.add_volume(&name, kind, &files_of(one, name_field, &one["name"]))?;
                 mounted.add_mount(&name, one);
             }
             if let Some(variable) = one.get("mountToEnv") {
@@ -109,12 +115,12 @@ pub(super) fn storage(
     }
     for one in list(properties, "emptyDir") {
         let name = format!("emptydir-{}", text(one, "name"));
-        mounted.add_volume(&name, "emptyDir", &json!({"medium": one["medium"]}));
+        mounted.add_volume(&name, "emptyDir", &json!({"medium": one["medium"]}))?;
         mounted.add_mount(&name, one);
     }
     for one in list(properties, "hostPath") {
         let name = format!("hostpath-{}", text(one, "name"));
-        mounted.add_volume(&name, "hostPath", &json!({"path": one["path"], "type": one["type"]}));
+        mounted.add_volume(&name, "hostPath", &json!({"path": one["path"], "type": one["type"]}))?;
         mounted.add_mount(&name, one);
     }
     mounted.merge(&mut rendered.workload)?;

@@ -17,7 +17,8 @@ use crate::oam::schema::{Field, Grammar, PORT, Rule, Shape, TEXTS, Table, option
 /// Any string.
 const ANY_KEY: Grammar = Grammar { expected: "a string", accepts: |_| true };
 
-const LABEL: Grammar = Grammar { expected: names::LABEL, accepts: names::is_label };
+pub(in crate::oam::traits) const LABEL: Grammar =
+    Grammar { expected: names::LABEL, accepts: names::is_label };
 const SUBDOMAIN: Grammar = Grammar { expected: names::SUBDOMAIN, accepts: names::is_subdomain };
 const KEY: Grammar = Grammar { expected: names::KEY, accepts: names::is_key };
 const LABEL_VALUE: Grammar = Grammar { expected: names::LABEL_VALUE, accepts: names::is_label_value };

@@ -121,7 +121,7 @@ const READ_ONLY: Field = optional("readOnly", Shape::Boolean);
 const CONFIG_MAP: Table = Table::open(
     "a ConfigMap with `name`",
     &[
-        required("name", LABEL_NAME),
+        required("name", OBJECT_NAME),
         MOUNT_ONLY,
         optional("mountToEnv", CONFIG_MAP_ENV),
         optional("mountToEnvs", Shape::List { of: &CONFIG_MAP_ENV, expected: "a list of variables" }),
@@ -137,7 +137,7 @@ const CONFIG_MAP: Table = Table::open(
 const SECRET: Table = Table::open(
     "a Secret with `name` and `mountPath`",
     &[
-        required("name", LABEL_NAME),
+        required("name", OBJECT_NAME),
         MOUNT_ONLY,
         optional("mountToEnv", SECRET_ENV),
         optional("mountToEnvs", Shape::List { of: &SECRET_ENV, expected: "a list of variables" }),
