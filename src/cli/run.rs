@@ -1,7 +1,7 @@
 //! Running an operation for every command that changes something: its signals, its events and its final table.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use crate::cli::failure::{CommandError, Kind, Signal};
 use crate::cli::flags::args::{GlobalArgs, RunArgs, RunOutput};
 use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::fleet::Cluster;
-use crate::cli::hints::repeat::Flags;
 use crate::cli::hints::rewriter::{HintRewriter, Reach};
 use crate::cli::terminal::signals::{Ended, Signals};
 use crate::cli::terminal::ui::{Narration, Ui};
@@ -33,6 +32,9 @@ pub(in crate::cli) const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(
 
 /// How long a pipeline waits for something that is printed after the outcome is known.
 pub(in crate::cli) const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// What is said where the final state could not be read in that time.
+pub(in crate::cli) const STATE_UNKNOWN: &str = "the final state is unknown: the API server no longer answers";
 
 /// How a run is bounded and printed.
 #[derive(Debug, Clone, Copy)]
@@ -115,36 +117,42 @@ pub async fn run(
     ui: &mut Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<u8, CommandError> {
-    run_with_flags(env, settings, BTreeMap::new(), ui, operation).await
+    run_in_namespaces(env, settings, false, ui, operation).await
 }
 
-/// Like [`run`], where the commands of hints need other flags for some applications, by name.
+/// Like [`run`], where an operation may be about several namespaces, which the output then names.
 ///
 /// # Errors
 ///
 /// Those of [`run`].
-pub async fn run_with_flags(
+pub async fn run_in_namespaces(
     env: &Env,
     settings: Settings,
-    flags: BTreeMap<String, Flags>,
+    names_namespaces: bool,
     ui: &mut Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<u8, CommandError> {
-    let (outcomes, signal) = drive(env, settings, flags, ui, operation).await?;
+    let (outcomes, signal) = drive(env, settings, names_namespaces, ui, operation).await?;
     conclude(env, &outcomes, signal, settings.output, ui).await
+}
+
+/// Whether requests are about several namespaces.
+pub fn is_about_several_namespaces(requests: &[RolloutRequest]) -> bool {
+    requests.windows(2).any(|two| two[0].namespace != two[1].namespace)
 }
 
 /// Runs the operation, reporting its events.
 async fn drive(
     env: &Env,
     Settings { limits, output }: Settings,
-    flags: BTreeMap<String, Flags>,
+    names_namespaces: bool,
     ui: &Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
     let narration = if output.is_some() { Narration::Words } else { Narration::Events };
     let inner = ui.reporter(narration, env.context.session.clock().now());
-    let rewriter = HintRewriter { inner, reach: reach(env), flags, default_flags: ui.flags().clone() };
+    let (flags, namespace) = (ui.flags().clone(), env.namespace().to_owned());
+    let rewriter = HintRewriter { inner, reach: reach(env), flags, namespace, names_namespaces };
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
     let (stopper, control) = ops::control();
     let session = env.context.session.with_stop(control.receiver());
@@ -201,17 +209,17 @@ async fn conclude(
         (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
         (kind, _) => kind,
     });
-    // The state is printed where something may have been done: not after a rejection, nor after losing the cluster.
-    let is_known =
-        !matches!(failed, Some(FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted));
-    if let Some(format) = output.filter(|_| is_known) {
-        match afterwards(env, statuses(env, outcomes)).await {
-            Ok(Some(items)) => {
+    let is_interrupted = matches!(kind, Some(Kind::Interrupted(_)));
+    if let Some(format) = output.filter(|_| !is_interrupted && has_known_end(outcomes)) {
+        let components = components_of(outcomes);
+        match afterwards(env, statuses(&env.context, &components)).await {
+            Ok(Some(Ok(items))) => {
                 let now = env.context.session.clock().now();
                 ui.data(&table::render_status(&items, format, now));
                 ui.summary(&table::render_status(&items, Format::Wide, now));
             }
-            Ok(None) => ui.warn("the final state is unknown: the API server no longer answers"),
+            Ok(Some(Err(failure))) => ui.warn(&format!("the final state is unknown: {}", failure.reason)),
+            Ok(None) => ui.warn(STATE_UNKNOWN),
             Err(interrupted) => return Err(kind.map_or(interrupted, CommandError::reported)),
         }
     }
@@ -236,13 +244,43 @@ pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
     Ok(Signals::listen().context("signal handlers cannot be installed")?)
 }
 
-/// Where the components stand.
-async fn statuses(env: &Env, outcomes: &[ApplicationOutcome]) -> Vec<ComponentStatus> {
-    let mut items = Vec::new();
-    for outcome in outcomes {
-        let statuses = status::statuses(&env.context, &outcome.namespace).await.unwrap_or_default();
-        let is_driven = |name: &str| outcome.components.iter().any(|(component, _)| component == name);
-        items.extend(statuses.into_iter().filter(|item| is_driven(&item.component)));
+/// Whether the state after a run is worth printing: something may have been done to a component, which is not so after a
+/// rejection, nor after losing the cluster.
+pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
+    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
+    ends.any(|(_, end)| match end {
+        ComponentOutcome::Failed(failure) => {
+            !matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
+        }
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => true,
+    })
+}
+
+/// The components of applications, each with its namespace, in their order.
+pub(in crate::cli) fn components_of(outcomes: &[ApplicationOutcome]) -> Vec<(&str, &str)> {
+    let mut components = Vec::new();
+    for ApplicationOutcome { namespace, components: ended, .. } in outcomes {
+        components.extend(ended.iter().map(|(name, _)| (namespace.as_str(), name.as_str())));
     }
-    items
+    components
+}
+
+/// Where components stand, each given by its namespace and name. Each namespace is read once.
+pub(in crate::cli) async fn statuses(
+    context: &Context,
+    components: &[(&str, &str)],
+) -> Result<Vec<ComponentStatus>, ops::Failure> {
+    let mut found = BTreeMap::new();
+    let namespaces: BTreeSet<&str> = components.iter().map(|(namespace, _)| *namespace).collect();
+    let names_namespaces = namespaces.len() > 1;
+    for namespace in namespaces {
+        for item in status::statuses(context, namespace).await? {
+            let shown = names_namespaces.then(|| namespace.to_owned());
+            found.insert((namespace, item.component.clone()), ComponentStatus { namespace: shown, ..item });
+        }
+    }
+    let place = |(namespace, name): &(&str, &str)| found.get(&(*namespace, (*name).to_owned())).cloned();
+    Ok(components.iter().filter_map(place).collect())
 }

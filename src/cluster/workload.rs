@@ -43,7 +43,7 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
             .and_then(Value::as_i64)
             .unwrap_or(-1),
         status_replicas: count("/status/replicas"),
-        ready_replicas: count("/status/readyReplicas"),
+        ready_replicas: count(ready_pointer(object)),
         updated_replicas: count("/status/updatedReplicas"),
         epoch: object.annotations().get(keys::EPOCH).and_then(|epoch| epoch.parse().ok()).map(Epoch),
         annotated: !object.annotations().is_empty(),
@@ -52,6 +52,14 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
         paused: object.data.pointer("/spec/paused") == Some(&Value::Bool(true)),
         images: container_images(&object.data),
         in_place: kind.is_in_place().then(|| in_place(kind, object)),
+    }
+}
+
+/// Where a status counts the pods that are ready for as long as the spec asks for.
+fn ready_pointer(object: &DynamicObject) -> &'static str {
+    match read_count(object, "/spec/minReadySeconds") {
+        0 => "/status/readyReplicas",
+        _ => "/status/availableReplicas",
     }
 }
 
@@ -76,11 +84,9 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
         WorkloadKind::StatefulSet | WorkloadKind::Deployment => {
             // Its status does not count the ready pods of a revision. At most those of other revisions are among
             // the ready ones, so the rest is certain.
-            let ready =
-                if waits_for_availability { "/status/availableReplicas" } else { "/status/readyReplicas" };
             let others = count("/status/replicas").saturating_sub(count("/status/updatedReplicas"));
             let partition = count("/spec/updateStrategy/rollingUpdate/partition");
-            (partition, count(ready).saturating_sub(others))
+            (partition, count(ready_pointer(object)).saturating_sub(others))
         }
     };
     let written = object.annotations().get(keys::SPEC_STAMP);

@@ -109,6 +109,13 @@ impl Context {
         Self { session, ..self.clone() }
     }
 
+    /// The same context, whose events name a namespace, unless they name one already.
+    #[must_use]
+    pub fn reporting_in(&self, namespace: &str) -> Self {
+        let reporter = InNamespace { namespace: namespace.to_owned(), inner: Rc::clone(&self.reporter) };
+        Self { reporter: Rc::new(RefCell::new(reporter)), ..self.clone() }
+    }
+
     /// Waits for an answer from outside the cluster, for as long as it may take.
     ///
     /// # Errors
@@ -123,11 +130,25 @@ impl Context {
         let event = Event {
             elapsed: self.session.clock().elapsed(),
             cluster: None,
+            namespace: None,
             application: application.to_owned(),
             component: component.map(str::to_owned),
             what,
         };
         self.reporter.borrow_mut().event(&event);
+    }
+}
+
+/// Names the namespace in every event.
+struct InNamespace {
+    namespace: String,
+    inner: Rc<RefCell<dyn Reporter>>,
+}
+
+impl Reporter for InNamespace {
+    fn event(&mut self, event: &Event) {
+        let namespace = event.namespace.as_ref().unwrap_or(&self.namespace).clone();
+        self.inner.borrow_mut().event(&Event { namespace: Some(namespace), ..event.clone() });
     }
 }
 

@@ -84,6 +84,8 @@ impl ObjectOwner<'_> {
             // The application that it belongs to writes it.
             Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
             Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
+            Some(reason) if self.is_of_application(before) => Err(Failure::refused(reason)
+                .hint("rename the object, or apply the manifest first without it, which deletes it")),
             Some(reason) if before.labels().contains_key(labels::NAME) => {
                 Err(Failure::refused(reason).hint("rename the component or the object"))
             }
@@ -91,6 +93,13 @@ impl ObjectOwner<'_> {
                 "rename the component or the object, delete that object, or take it over with `--take-over`",
             )),
         }
+    }
+
+    /// Whether an object belongs to a component of the application.
+    fn is_of_application(&self, live: &DynamicObject) -> bool {
+        let label = |key: &str| live.labels().get(key).map(String::as_str);
+        label(labels::NAME) == Some(self.application)
+            && label(labels::NAMESPACE).is_none_or(|namespace| namespace == self.namespace)
     }
 
     /// Whether a field changes that can only change with the object.
@@ -142,11 +151,7 @@ pub(super) fn foreign_reason(
         (Some(_), Some(component)) if component != owner.component => {
             Some(format!("{reference} belongs to component `{component}`"))
         }
-        (Some(_), Some(_))
-            if label(labels::NAMESPACE).is_none_or(|namespace| namespace == owner.namespace) =>
-        {
-            None
-        }
+        (Some(_), Some(_)) if owner.is_of_application(live) => None,
         (Some(application), Some(_)) => {
             let namespace = label(labels::NAMESPACE).unwrap_or_default();
             Some(format!("{reference} belongs to application `{application}` in namespace `{namespace}`"))

@@ -180,8 +180,8 @@ impl PreparedComponent {
         let Some(Record { run, .. }) = observed.record.as_ref().filter(|_| resumes) else {
             return GatePlace::default();
         };
-        let batch = next_action(spec, &observed.workloads).batch(spec);
-        let place = resumed_place(&run.spec, &run.gates, spec, batch);
+        let [before, next] = [&run.spec, spec].map(|spec| next_action(spec, &observed.workloads));
+        let place = resumed_place(&run.spec, &run.gates, spec, [&before, &next]);
         match self.promoted_gate {
             Some(gate) => promoted_place(place, gate),
             None => place,

@@ -135,6 +135,18 @@ pub fn number(name: &str) -> i64 {
     decimal.then(|| digits.parse().ok()).flatten().unwrap_or_default()
 }
 
+/// Adds the fields of a spec that an earlier revision has and this workload does not, as null: the API server removes what
+/// is written so.
+pub fn null_dropped_fields(before: &StoredRevision, workload: &mut Value) {
+    let before = render_revision(before, 0, 0).unwrap_or_default();
+    let fields = before["spec"].as_object().into_iter().flat_map(|fields| fields.keys());
+    if let Some(after) = workload["spec"].as_object_mut() {
+        for field in fields {
+            after.entry(field.clone()).or_insert(Value::Null);
+        }
+    }
+}
+
 /// The workload of a revision with `replicas` pods, from what is stored; `None` where the body is broken or
 /// holds a kind that is not rolled out here. `partition` pods stay on the template before, which a Deployment
 /// has no use for.

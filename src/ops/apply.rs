@@ -113,9 +113,10 @@ fn secret_behind_promotion(application: &Application, namespace: &str) -> Option
 /// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
 pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
     let Some(first) = requests.first() else { return Vec::new() };
-    let context = &context.reporting_retries(&first.application);
+    let context = &context.reporting_in(&first.namespace).reporting_retries(&first.application);
     let watches = NamespaceWatch::of_requests(requests);
     let runs = requests.iter().map(|request| async {
+        let context = &context.reporting_in(&request.namespace);
         let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
         let components = roll_out(&run).await.unwrap_or_else(|rejected| run.report(rejected));
         let (namespace, application) = (request.namespace.clone(), request.application.clone());
@@ -148,9 +149,10 @@ pub async fn check(
     requests: &[RolloutRequest],
 ) -> Result<Vec<Standing>, Vec<ApplicationOutcome>> {
     let Some(first) = requests.first() else { return Ok(Vec::new()) };
-    let context = &context.reporting_retries(&first.application);
+    let context = &context.reporting_in(&first.namespace).reporting_retries(&first.application);
     let watches = NamespaceWatch::of_requests(requests);
     let checks = requests.iter().map(|request| async {
+        let context = &context.reporting_in(&request.namespace);
         let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
         check_one(&run).await.map_err(|rejected| {
             let (namespace, application) = (request.namespace.clone(), request.application.clone());

@@ -206,14 +206,15 @@ fn skip(waves: &[Wave], place: usize, cluster: &ClusterRequest, reason: &str) {
 }
 
 fn emit(cluster: &ClusterRequest, request: &RolloutRequest, what: EventKind) {
-    cluster.context.emit(&request.application, None, what);
+    cluster.context.reporting_in(&request.namespace).emit(&request.application, None, what);
 }
 
 /// Reports a failure of a component, and makes it the component's outcome.
 fn fail(cluster: &ClusterRequest, outcomes: &mut ClusterOutcomes, component: &str, failure: &Failure) {
-    for ApplicationOutcome { application, components, .. } in outcomes {
+    for ApplicationOutcome { namespace, application, components } in outcomes {
+        let context = cluster.context.reporting_in(namespace);
         for (name, end) in components.iter_mut().filter(|(name, _)| name == component) {
-            cluster.context.emit(application, Some(name), failure.event(None));
+            context.emit(application, Some(name), failure.event(None));
             *end = ComponentOutcome::Failed(failure.clone());
         }
     }

@@ -173,6 +173,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
     };
     ComponentStatus {
         cluster: None,
+        namespace: None,
         revision: run.spec.target.clone(),
         rollout_target_size: i64::from(status.target_size),
         upgraded_replicas: status.upgraded,

@@ -256,15 +256,23 @@ pub fn points_from(spec: &RunSpec, ordinal: u32) -> impl Iterator<Item = GatePoi
     (ordinal..=GatePoint::End.ordinal(spec)).map(|ordinal| GatePoint::at(ordinal, spec))
 }
 
-/// Where the gates of a run begin that resumes another with the same end.
+/// Where the gates of a run begin that resumes another with the same end. `next` is the next action of either, of the run
+/// before first.
 ///
-/// The points before the batch under way count as passed where the batches are other ones now.
+/// Where the batches are other ones now, the points before the batch under way count as passed, except that gates after a
+/// batch which are still due stay due, after the batch before the one under way.
 #[must_use]
-pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, batch: usize) -> GatePlace {
+pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: [&Action; 2]) -> GatePlace {
     if before.batches == spec.batches {
         return GatePlace { held_at: None, ..place.clone() };
     }
-    let passed = if place.passed == 0 { 0 } else { GatePoint::Before(batch).ordinal(spec) };
+    let [next_before, next] = next;
+    let batch = next.batch(spec);
+    let passed = match due_point(before, place.passed, next_before) {
+        Some(GatePoint::After(_)) if batch > 0 => GatePoint::After(batch - 1).ordinal(spec),
+        _ if place.passed == 0 => 0,
+        Some(_) | None => GatePoint::Before(batch).ordinal(spec),
+    };
     GatePlace { passed, promoted: 0, held_at: None, results: place.results.clone() }
 }
 
@@ -384,10 +392,27 @@ mod tests {
         other.batches.pop();
         let held = HeldGate { point: 4, gates: 1 };
         let place = GatePlace { passed: 5, promoted: 0, held_at: Some(held), results: Vec::new() };
-        assert_eq!(resumed_place(&before, &place, &before, 1).passed, 5);
-        assert_eq!(resumed_place(&before, &place, &other, 1).passed, 3);
-        assert_eq!(resumed_place(&before, &GatePlace::default(), &other, 1).passed, 0);
-        assert_eq!(resumed_place(&before, &place, &before, 1).held_at, None);
+        let hold = |batch| Action::Hold { batch };
+        let resumed =
+            |place: &GatePlace, spec: &RunSpec| resumed_place(&before, place, spec, [&hold(2), &hold(1)]);
+        assert_eq!(resumed(&place, &before).passed, 5);
+        assert_eq!(resumed(&place, &other).passed, 3);
+        assert_eq!(resumed(&GatePlace::default(), &other).passed, 0);
+        assert_eq!(resumed(&place, &before).held_at, None);
+    }
+
+    #[test]
+    fn a_gate_that_is_due_stays_due_with_other_batches() {
+        let before = spec(BatchGates { soak_seconds: 60, ..BatchGates::default() });
+        let mut other = before.clone();
+        other.batches.push(FrozenBatch { size: 0, max_unavailable: 0 });
+        // All points to the one before the second batch are passed; its pods are ready.
+        let place = GatePlace { passed: 4, ..GatePlace::default() };
+        let resumed =
+            |next: Action| resumed_place(&before, &place, &other, [&Action::Hold { batch: 1 }, &next]);
+        assert_eq!(resumed(Action::Hold { batch: 2 }).passed, GatePoint::After(1).ordinal(&other));
+        // Its pods are in the first batch now, after which the gate is as well.
+        assert_eq!(resumed(Action::Hold { batch: 0 }).passed, GatePoint::Before(0).ordinal(&other));
     }
 
     #[test]

@@ -146,11 +146,22 @@ impl Record {
 }
 
 /// The size that a rollback of a run of `spec` returns to. A run that starts during an unfinished one finds more pods than
-/// any run requested, so it inherits the size from before that one.
+/// any run requested, so it inherits the size from before that one; before a first release there was none, so it inherits
+/// the size that the release was to have.
 fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 {
-    match previous {
-        Some(Record { run, .. }) if resumes || run.outcome != Outcome::Succeeded => run.size_before(),
-        Some(_) | None => spec.size_before(),
+    let Some(Record { run, .. }) = previous else { return spec.size_before() };
+    match run.outcome {
+        _ if resumes => run.size_before(),
+        Outcome::Succeeded => spec.size_before(),
+        Outcome::Running
+        | Outcome::Held
+        | Outcome::Paused
+        | Outcome::Failed
+        | Outcome::Interrupted
+        | Outcome::Superseded => match run.spec.mode {
+            Mode::Release => run.spec.target_size,
+            Mode::Upgrade | Mode::Scale | Mode::Apply => run.size_before(),
+        },
     }
 }
 

@@ -255,7 +255,7 @@ impl Bars {
 }
 
 fn bar_key(event: &Event) -> Key {
-    let named = |name: &str| message::in_cluster(event.cluster.as_deref(), name);
+    let named = |name: &str| message::qualified(event, name);
     (named(&event.application), event.component.as_deref().map(named))
 }
 

@@ -129,6 +129,7 @@ mod tests {
             folded.event(&Event {
                 elapsed: SignedDuration::from_secs(second),
                 cluster: None,
+                namespace: None,
                 application: "shop".to_owned(),
                 component: Some("web".to_owned()),
                 what,

@@ -22,6 +22,8 @@ pub struct Event {
     pub elapsed: SignedDuration,
     /// The cluster concerned, where a command acts on several.
     pub cluster: Option<String>,
+    /// The namespace concerned, where a command acts on several.
+    pub namespace: Option<String>,
     /// The application concerned.
     pub application: String,
     /// The component concerned; `None` when it is about the application as a whole.

@@ -45,6 +45,8 @@ struct Envelope<'a> {
     elapsed_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
     application: &'a str,
     component: Option<&'a str>,
     #[serde(flatten)]
@@ -224,6 +226,7 @@ impl<'a> From<&'a Event> for Envelope<'a> {
             version: VERSION,
             elapsed_seconds: seconds(event.elapsed),
             cluster: event.cluster.as_deref(),
+            namespace: event.namespace.as_deref(),
             application: &event.application,
             component: event.component.as_deref(),
             payload: Payload::from(&event.what),

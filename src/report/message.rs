@@ -49,9 +49,16 @@ impl Severity {
 /// What to do about a run that stopped in the middle.
 pub const RESUME_HINT: &str = "the run is recorded: rerun the same command to resume it";
 
-/// Whom an event is about: the component, or else the application; in a fleet after the cluster, as in `eu/web`.
+/// Whom an event is about: the component, or else the application.
 pub fn subject(event: &Event) -> String {
-    in_cluster(event.cluster.as_deref(), event.component.as_deref().unwrap_or(&event.application))
+    qualified(event, event.component.as_deref().unwrap_or(&event.application))
+}
+
+/// A name in an event, after that of its cluster and its namespace, where there are several: `eu/shop/web`.
+pub fn qualified(event: &Event, name: &str) -> String {
+    let name =
+        event.namespace.as_ref().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+    in_cluster(event.cluster.as_deref(), &name)
 }
 
 /// A name after that of its cluster, where there are several clusters.

@@ -23,6 +23,9 @@ pub struct ComponentStatus {
     /// The cluster that it is in, where a command shows several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// The namespace that it is in, where a command shows several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The component's name.
     pub component: String,
     /// The application it belongs to.
@@ -77,10 +80,11 @@ pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) 
     }
 }
 
-/// `rollout/web`; in a fleet after the cluster, as in `eu rollout/web`.
+/// `rollout/web`; of several clusters or namespaces after their names, as in `eu rollout/web`.
 fn name_line(item: &ComponentStatus) -> String {
-    let cluster = item.cluster.as_ref().map_or_else(String::new, |cluster| format!("{} ", sanitise(cluster)));
-    format!("{cluster}rollout/{}\n", sanitise(&item.component))
+    let places = [&item.cluster, &item.namespace].into_iter().flatten();
+    let places: String = places.map(|place| format!("{} ", sanitise(place))).collect();
+    format!("{places}rollout/{}\n", sanitise(&item.component))
 }
 
 #[derive(Serialize)]
@@ -113,19 +117,22 @@ fn wide_table(items: &[ComponentStatus], now: Timestamp) -> String {
     })
 }
 
-/// A row for each component. Where the components are in several clusters, the first column names the cluster.
+/// A row for each component. Where the components are in several clusters or namespaces, the first columns name them.
 fn table_of(
     items: &[ComponentStatus],
     more: &[&str],
     cells: impl Fn(&ComponentStatus) -> Vec<String>,
 ) -> String {
     let has_clusters = items.iter().any(|item| item.cluster.is_some());
-    let cluster = has_clusters.then_some("CLUSTER");
-    let headers: Vec<&str> = cluster.into_iter().chain(COLUMNS).chain(more.iter().copied()).collect();
+    let has_namespaces = items.iter().any(|item| item.namespace.is_some());
+    let places = [has_clusters.then_some("CLUSTER"), has_namespaces.then_some("NAMESPACE")];
+    let headers: Vec<&str> =
+        places.into_iter().flatten().chain(COLUMNS).chain(more.iter().copied()).collect();
     let mut table = Table::new(&headers);
     for item in items {
         let cluster = has_clusters.then(|| item.cluster.clone().unwrap_or_default());
-        table.row(cluster.into_iter().chain(cells(item)));
+        let namespace = has_namespaces.then(|| item.namespace.clone().unwrap_or_default());
+        table.row(cluster.into_iter().chain(namespace).chain(cells(item)));
     }
     table.render()
 }
@@ -162,6 +169,7 @@ mod tests {
     fn canary() -> ComponentStatus {
         ComponentStatus {
             cluster: None,
+            namespace: None,
             component: "express-server".to_owned(),
             application: "rollout-trait-test".to_owned(),
             revision: "express-server-v2".to_owned(),

@@ -460,6 +460,67 @@ async fn a_gate_that_uses_this_machine_is_refused_unless_it_is_trusted() {
     }
 }
 
+/// A gate that has failed stays due, whatever batches the rerun has.
+#[tokio::test(start_paused = true)]
+async fn other_batches_do_not_pass_a_gate() {
+    const WINDOW: &str =
+        "window: {days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], from: '00:00', to: '24:00', zone: UTC}";
+    let cluster = open().await;
+    let gated = |batches: &[&str]| web(2, 4).batches(batches).rollout(METRIC).rollout(WINDOW);
+    let bad = values(&["3"]);
+    assert!(!cluster.run(&process(&bad), &request_for(&[gated(&["1", "3"])])).await.is_success());
+    let run = cluster.run(&process(&bad), &request_for(&[gated(&["1", "1", "2"])])).await;
+    assert!(!run.is_success(), "{}", run.transcript());
+    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]));
+    cluster.run(&process(&values(&["0"])), &request_for(&[gated(&["1", "1", "2"])])).await.succeeded();
+    assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]));
+}
+
+/// Nothing is watched during a pause, so the soak time begins again after it.
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_no_time_at_a_gate() {
+    let cluster = open().await;
+    let (process, jane) = (Process::new(IDENTITY), Process::new("jane"));
+    let request = request_for(&[gated(2, "soak: 10m")]);
+    let began = cluster.clock.elapsed();
+    let pause = async {
+        process.heard(1, |what| matches!(what, EventKind::Waiting { on, .. } if on.contains("soak"))).await;
+        Command::Pause.run(&cluster, &jane).await.succeeded();
+        cluster.clock.pause(Duration::from_secs(9 * 60)).await;
+        Command::Resume.run(&cluster, &jane).await
+    };
+    let (run, _) = tokio::join!(cluster.run(&process, &request), pause);
+    let took = (cluster.clock.elapsed() - began).unsigned_abs();
+    assert!(took >= Duration::from_secs((9 + 10 + 10) * 60), "{took:?}: {}", run.transcript());
+}
+
+/// Somebody who may write the run record gives it a gate that runs a command.
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_is_added_to_the_record_is_not_trusted() {
+    let cluster = open().await;
+    let probe = ScriptedProbe::good();
+    let mut process = process(&probe);
+    process.limits.gates = GateTrust::Untrusted;
+    let tamper = async {
+        process.heard(1, |what| matches!(what, EventKind::Waiting { on, .. } if on.contains("soak"))).await;
+        let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+            kube::Api::default_namespaced(cluster.client());
+        let mut map = maps.get("rollout-web").await.unwrap();
+        let mut record = cluster.record("web").unwrap();
+        record["run"]["spec"]["gates"]["metrics"] = serde_json::json!([{
+            "name": "errors", "intervalSeconds": 1, "count": 1, "consecutiveErrorLimit": 4,
+            "provider": {"exec": {"command": ["errors"]}},
+        }]);
+        map.data.as_mut().unwrap().insert("record".to_owned(), record.to_string());
+        maps.replace("rollout-web", &kube::api::PostParams::default(), &map).await.unwrap();
+    };
+    let request = request_for(&[gated(2, "soak: 10m")]);
+    let (run, ()) = tokio::join!(cluster.run(&process, &request), tamper);
+    assert_eq!(run.failures()[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+    assert!(run.failures()[0].reason.contains("metric `errors` runs the command `errors`"));
+    assert!(probe.asked().is_empty());
+}
+
 /// A value that was neither good nor bad is measured again, also where the run would be held after the batch.
 #[tokio::test(start_paused = true)]
 async fn a_doubtful_value_before_a_partition_is_measured_again() {

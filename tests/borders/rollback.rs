@@ -319,3 +319,51 @@ async fn a_rollback_does_not_wait_in_the_workflow() {
     assert!(lasted < Duration::from_secs(45 * 60), "{lasted:?}\n{}", run.transcript());
     assert_eq!(cluster.sizes(), [("api-v1".to_owned(), 1), ("web-v1".to_owned(), 2)]);
 }
+
+/// A release that never completed had a size that somebody asked for; it had none before.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_past_an_unfinished_release_keeps_its_size() {
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    done(&cluster, web(1, 4).batches(&["1", "3"]).partition(0)).await;
+    assert!(!apply(&cluster, web(2, 4)).await.is_success());
+    Command::UndoTo("v1").run(&cluster, &process()).await.succeeded();
+    assert_eq!(workloads(&cluster), [("web:1".to_owned(), 4)]);
+}
+
+/// Somebody deletes what the rollback would have replaced, so less moves than the run's batches divide.
+#[tokio::test(start_paused = true)]
+async fn batches_that_do_not_fit_what_a_rollback_moves_are_not_used_again() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    done(&cluster, web(1, 5)).await;
+    done(&cluster, web(2, 5).batches(&["2", "3"]).partition(0)).await;
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::default_namespaced(cluster.client());
+    deployments.delete("web-v2", &kube::api::DeleteParams::default()).await.unwrap();
+    cluster.settle().await;
+    Command::Undo.run(&cluster, &process()).await.succeeded();
+    assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
+}
+
+/// With one object for all revisions, fields come and go with the revision that has them.
+#[tokio::test(start_paused = true)]
+async fn fields_that_only_one_revision_has_go_with_it() {
+    for kind in ["statefulset", "cloneset-service"] {
+        case(kind);
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let patched = web(2, 2)
+            .of(kind)
+            .with_trait("{type: json-merge-patch, properties: {spec: {minReadySeconds: 1}}}");
+        let has_field = || {
+            let objects = cluster.all_objects().into_iter();
+            let mut found =
+                objects.filter(|one| matches!(one["kind"].as_str(), Some("StatefulSet" | "CloneSet")));
+            found.next().unwrap()["spec"].get("minReadySeconds").is_some_and(|seconds| *seconds != 0)
+        };
+        done(&cluster, web(1, 2).of(kind)).await;
+        assert!(!has_field());
+        done(&cluster, patched).await;
+        assert!(has_field());
+        Command::Undo.run(&cluster, &process()).await.succeeded();
+        assert!(!has_field());
+    }
+}

@@ -431,3 +431,26 @@ fn a_stateful_set_keeps_its_object_when_it_gains_and_loses_the_trait() {
     env.run_ok("delete shop --yes");
     assert!(env.objects("Service").is_empty());
 }
+
+#[test]
+fn an_object_moves_between_components_in_two_steps() {
+    let objects = |name: &str, object: &str| {
+        format!(
+            "{{name: {name}, type: k8s-objects, properties: {{objects: [\
+             {{apiVersion: v1, kind: ConfigMap, metadata: {{name: {object}}}, data: {{a: b}}}}]}}}}"
+        )
+    };
+    let env = TestEnv::new();
+    let write =
+        |one: &str, other: &str| env.write("app.yaml", shop(&[&objects("a", one), &objects("b", other)]));
+    write("moving", "other");
+    env.run_ok("apply app.yaml");
+    write("one", "moving");
+    env.run_to("apply app.yaml", 4)
+        .says("configmap/moving belongs to component `a`")
+        .says("apply the manifest first without it, which deletes it");
+    write("one", "other");
+    env.run_ok("apply app.yaml");
+    write("one", "moving");
+    env.run_ok("apply app.yaml");
+}

@@ -133,8 +133,9 @@ fn omitted(schema: &Value, path: &str, omissions: &mut Vec<String>) {
             if !text(property) {
                 omissions.push(format!("{path}.{key} has no description"));
             }
-            // Only what acts on several clusters names one.
-            if !required.contains(key.as_str()) && key != "cluster" {
+            // Only what acts on several of them names one.
+            let is_of_several = ["cluster", "namespace"].contains(&key.as_str());
+            if !required.contains(key.as_str()) && !is_of_several {
                 omissions.push(format!("{path}.{key} is not required"));
             }
         }

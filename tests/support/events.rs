@@ -141,6 +141,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
     let event = |(second, what)| Event {
         elapsed: SignedDuration::from_secs(second),
         cluster: None,
+        namespace: None,
         application: word("shop"),
         component: (second > 0).then(|| word("web")),
         what,

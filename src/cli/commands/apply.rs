@@ -9,7 +9,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::flags::shard::Shard;
 use crate::cli::flags::values;
-use crate::cli::fleet::run::{FleetRun, flags_of_applications};
+use crate::cli::fleet::run::FleetRun;
 use crate::cli::fleet::{self, Cluster, Clusters, choice};
 use crate::cli::input::{self, Manifests};
 use crate::cli::run::{self, Settings};
@@ -185,11 +185,10 @@ async fn apply_to_one(
     } else {
         None
     };
-    // A manifest's namespace is in no variable.
-    let flags = flags_of_applications(cluster, requests);
     let settings = Settings { limits, output: args.run.output };
     let applied = async |context: &_| Ok(apply::apply(context, requests).await);
-    let code = run::run_with_flags(env, settings, flags, ui, applied).await?;
+    let several = run::is_about_several_namespaces(requests);
+    let code = run::run_in_namespaces(env, settings, several, ui, applied).await?;
     match &pruning {
         Some(pruning) => prune::prune(env, requests, pruning, limits, ui).await?,
         None => {

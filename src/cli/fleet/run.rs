@@ -1,7 +1,6 @@
 //! Driving a fleet: the signals of all clusters, their events in one display, and one final table.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -10,13 +9,12 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Signal};
 use crate::cli::flags::args::RunOutput;
 use crate::cli::fleet::{Cluster, Clusters};
-use crate::cli::hints::repeat::Flags;
 use crate::cli::hints::rewriter::HintRewriter;
-use crate::cli::run::{self, AFTERWARDS, SANDBOX_RESTS_WITHIN, Settings};
+use crate::cli::run::{self, AFTERWARDS, SANDBOX_RESTS_WITHIN, STATE_UNKNOWN, Settings};
 use crate::cli::terminal::signals::Ended;
 use crate::cli::terminal::ui::{Narration, Ui};
 use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
-use crate::ops::{self, ComponentOutcome, Context, FailureKind, RolloutRequest, status};
+use crate::ops::{self, Context, RolloutRequest};
 use crate::report::event::{Event, Reporter};
 use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
@@ -77,8 +75,9 @@ async fn drive(
         let rewriter = HintRewriter {
             inner: Box::new(named),
             reach: run::reach(&cluster.env),
-            flags: flags_of_applications(cluster, requests),
-            default_flags: cluster.flags.clone(),
+            flags: cluster.flags.clone(),
+            namespace: cluster.env.namespace().to_owned(),
+            names_namespaces: run::is_about_several_namespaces(requests),
         };
         let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
         let session = context.session.with_stop(control.receiver());
@@ -107,14 +106,6 @@ async fn drive(
     }
 }
 
-/// The flags of hints about applications whose manifests name a namespace.
-pub fn flags_of_applications(cluster: &Cluster, requests: &[RolloutRequest]) -> BTreeMap<String, Flags> {
-    let elsewhere = requests.iter().filter(|request| request.namespace != cluster.env.namespace());
-    elsewhere
-        .map(|request| (request.application.clone(), cluster.flags.in_namespace(&request.namespace)))
-        .collect()
-}
-
 async fn conclude(
     clusters: &Clusters,
     fleet: &FleetRun,
@@ -129,18 +120,9 @@ async fn conclude(
         (kind, _) => kind,
     });
     let worst = kinds.max_by_key(|kind| CommandError::message(*kind, "").exit_code());
-    // The state is printed where something may have been done, as for one cluster.
-    let is_known = |end: &ComponentOutcome| match end {
-        ComponentOutcome::Failed(failure) => {
-            !matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
-        }
-        ComponentOutcome::Succeeded { .. }
-        | ComponentOutcome::Held { .. }
-        | ComponentOutcome::Skipped { .. } => true,
-    };
-    let ends = || outcomes.iter().flatten().flat_map(|application| &application.components);
     let is_interrupted = matches!(worst, Some(Kind::Interrupted(_)));
-    if let Some(format) = output.filter(|_| !is_interrupted && ends().any(|(_, end)| is_known(end))) {
+    let has_known_end = outcomes.iter().any(|cluster| run::has_known_end(cluster));
+    if let Some(format) = output.filter(|_| !is_interrupted && has_known_end) {
         let read = join_all(clusters.all.iter().zip(&fleet.requests).map(|(cluster, requests)| async {
             let clock = cluster.env.context.session.clock();
             clock.within(AFTERWARDS, statuses(cluster, requests)).await
@@ -149,10 +131,16 @@ async fn conclude(
             Ok(read) => read,
             Err(signal) => return Err(run::interrupted_afterwards(signal, worst)),
         };
-        for (cluster, _) in clusters.all.iter().zip(&read).filter(|(_, items)| items.is_none()) {
-            ui.warn(&cluster.sentence("the final state is unknown: the API server no longer answers"));
+        let mut items = Vec::new();
+        for (cluster, read) in clusters.all.iter().zip(read) {
+            match read {
+                Some(Ok(found)) => items.extend(found),
+                Some(Err(failure)) => {
+                    ui.warn(&cluster.sentence(&format!("the final state is unknown: {}", failure.reason)));
+                }
+                None => ui.warn(&cluster.sentence(STATE_UNKNOWN)),
+            }
         }
-        let items: Vec<ComponentStatus> = read.into_iter().flatten().flatten().collect();
         let now = clusters.all[0].env.context.session.clock().now();
         ui.data(&table::render_status(&items, format, now));
         ui.summary(&table::render_status(&items, Format::Wide, now));
@@ -164,13 +152,18 @@ async fn conclude(
 }
 
 /// Where the components of a cluster stand.
-async fn statuses(cluster: &Cluster, requests: &[RolloutRequest]) -> Vec<ComponentStatus> {
-    let mut items = Vec::new();
-    for request in requests {
-        let found = status::statuses(&cluster.env.context, &request.namespace).await.unwrap_or_default();
-        let names = request.component_names();
-        let found = found.into_iter().filter(|item| names.contains(&item.component));
-        items.extend(found.map(|item| ComponentStatus { cluster: cluster.name.clone(), ..item }));
-    }
-    items
+async fn statuses(
+    cluster: &Cluster,
+    requests: &[RolloutRequest],
+) -> Result<Vec<ComponentStatus>, ops::Failure> {
+    let components: Vec<(&str, String)> = requests
+        .iter()
+        .flat_map(|request| {
+            request.component_names().into_iter().map(|name| (request.namespace.as_str(), name))
+        })
+        .collect();
+    let components: Vec<(&str, &str)> =
+        components.iter().map(|(namespace, name)| (*namespace, name.as_str())).collect();
+    let found = run::statuses(&cluster.env.context, &components).await?;
+    Ok(found.into_iter().map(|item| ComponentStatus { cluster: cluster.name.clone(), ..item }).collect())
 }

@@ -1,7 +1,5 @@
 //! Hints of a run, as commands that can be typed as they are printed.
 
-use std::collections::BTreeMap;
-
 use crate::cli::hints::repeat::Flags;
 use crate::report::event::{Event, EventKind, Reporter};
 
@@ -29,16 +27,19 @@ impl Reach {
     }
 }
 
-/// A reporter that adds flags to the commands of hints, and omits commands that reach nothing.
+/// A reporter that adds flags to the commands of hints, omits commands that reach nothing, and names namespaces only
+/// where there are several.
 pub struct HintRewriter {
     /// The reporter of the rewritten events.
     pub inner: Box<dyn Reporter>,
     /// Which commands are kept.
     pub reach: Reach,
-    /// The flags for commands about an application, by its name.
-    pub flags: BTreeMap<String, Flags>,
-    /// The flags for commands about any other.
-    pub default_flags: Flags,
+    /// The flags of commands in hints.
+    pub flags: Flags,
+    /// The namespace that those commands act in by themselves.
+    pub namespace: String,
+    /// Whether events name the namespace: the requests are about several.
+    pub names_namespaces: bool,
 }
 
 impl Reporter for HintRewriter {
@@ -51,9 +52,13 @@ impl Reporter for HintRewriter {
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {
             hints.retain(|hint| self.reach.has(hint));
-            let flags = self.flags.get(&event.application).unwrap_or(&self.default_flags);
+            // A manifest's namespace is in no variable.
+            let elsewhere = event.namespace.as_ref().filter(|namespace| **namespace != self.namespace);
+            let flags = elsewhere.map(|namespace| self.flags.in_namespace(namespace));
+            let flags = flags.as_ref().unwrap_or(&self.flags);
             hints.iter_mut().for_each(|hint| *hint = flags.repeated(hint));
         }
+        event.namespace = event.namespace.filter(|_| self.names_namespaces);
         self.inner.event(&event);
     }
 }

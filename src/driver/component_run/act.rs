@@ -17,7 +17,7 @@ use crate::plan::action::{Action, Rolling, Side};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::next_action::next_action;
-use crate::plan::observed::{Observed, Uid};
+use crate::plan::observed::{Observed, Uid, Workload};
 use crate::plan::record::{Claim, Record};
 use crate::plan::run::{LeaseScope, Mode, RunSpec};
 use crate::plan::step::{Step, plan};
@@ -248,7 +248,12 @@ impl ComponentRun<'_> {
         batch: usize,
         epoch: Epoch,
     ) -> Result<(), ClusterError> {
-        let body = self.body(rolling.to.replicas, rolling.to.partition)?;
+        let mut body = self.body(rolling.to.replicas, rolling.to.partition)?;
+        let before = observed.workload(&rolling.workload).and_then(Workload::template);
+        let before = self.prepared.stored.iter().find(|one| Some(one.name.as_str()) == before);
+        if let Some(before) = before {
+            revision::null_dropped_fields(before, &mut body);
+        }
         let workloads = self.workloads();
         let (rolled, events) = tokio::join!(workloads.roll(&rolling, &body, epoch), self.warnings_so_far());
         let object = rolled?;

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
+use crate::driver::context::GateTrust;
 use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
 use crate::oam::batch_gates::{WhenClosed, Window};
 use crate::plan::action::Action;
@@ -74,6 +75,16 @@ impl ComponentRun<'_> {
         let Some(probe) = self.context.probe.clone().filter(|_| !run.spec.gates.is_empty()) else {
             return Ok(GateTurn::Open);
         };
+        // The record can be written by others, also while the run is under way.
+        if self.context.limits.gates == GateTrust::Untrusted
+            && let Some(what) = run.spec.gates.local_access()
+        {
+            return Err(Failure::new(
+                FailureKind::GateFailed,
+                format!("the run record {what} on this machine"),
+            )
+            .hint("allow it with `--trust-gates` if the gates of the record are yours"));
+        }
         self.sweep_smoke_jobs(&run.spec, &run.gates).await?;
         let now = self.context.session.clock().moment();
         let Some(point) = due_point(&run.spec, run.gates.passed, action) else {

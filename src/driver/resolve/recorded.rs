@@ -10,11 +10,12 @@ use crate::oam::revision::{self, StoredRevision};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::next_action::next_action;
-use crate::plan::observed::Observed;
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::rollback::{self, Rollback};
-use crate::plan::run::{FrozenStrategy, Mode, Outcome, Purpose, RunSpec};
+use crate::plan::run::{FrozenStrategy, Mode, Outcome, Purpose, Run, RunSpec};
+use crate::plan::step::{self, Step};
 
 /// To an earlier revision; without a name, to where a rollback leads.
 pub(super) fn resolve_revision(
@@ -45,15 +46,26 @@ pub(super) fn resolve_revision(
                 .hint(format!("choose one from `rollout history {component}` with `--to-revision`"))
         })?,
     };
-    // The last run's batches serve again where they divide the whole size.
+    // The last run's batches serve again where they divide the whole size, and all of it moves.
     let whole = run.spec.batches.iter().map(|batch| u64::from(batch.size)).sum::<u64>();
     let fits =
         whole == u64::from(rollback.size) && run.spec.batches.last().is_some_and(|last| last.size != 0);
-    let desired = Desired {
-        batches: fits.then(|| batches(&run.spec)),
-        ..rolled_back(present, run.spec.kind, rollback)
+    let undivided = rolled_back(present, run.spec.kind, rollback);
+    let divided = Desired { batches: fits.then(|| batches(&run.spec)), ..undivided.clone() };
+    let desired = match step::plan(&observed(present, record), &divided) {
+        Step::Refuse(_) => undivided,
+        Step::Nothing
+        | Step::Claim { .. }
+        | Step::Stamp { .. }
+        | Step::Act(_)
+        | Step::Superseded { .. }
+        | Step::ExternalChange { .. } => divided,
     };
     Ok(resolved_target(desired, rollback.revision, Purpose::Undo))
+}
+
+fn observed(present: &Present<'_>, record: &Record) -> Observed {
+    Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None }
 }
 
 /// On with the recorded run.
@@ -65,15 +77,10 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
         Gate::Open => None,
         // A run that is not known to be held may be an earlier promotion, killed on its way to the next gate.
         Gate::Next if run.outcome != Outcome::Held => spec.partition,
-        Gate::Next => match next_action(spec, &present.workloads) {
-            Action::Hold { batch } if batch + 2 >= spec.batches.len() => None,
-            Action::Hold { batch } => u32::try_from(batch + 1).map_or(spec.partition, Some),
-            Action::Create
-            | Action::Scale { .. }
-            | Action::Roll { .. }
-            | Action::Wait { .. }
-            | Action::Delete { .. }
-            | Action::Finish => spec.partition,
+        Gate::Next => match held_batch(run, &present.workloads) {
+            Some(batch) if batch + 2 >= spec.batches.len() => None,
+            Some(batch) => u32::try_from(batch + 1).map_or(spec.partition, Some),
+            None => spec.partition,
         },
     };
     let target = target(present, spec)?;
@@ -84,6 +91,24 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
         ..desired(present, spec, target, spec.target_size)
     };
     Ok(resolved_target(desired, target, run.purpose))
+}
+
+/// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the batch after
+/// it waits for them.
+fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
+    match next_action(&run.spec, workloads) {
+        Action::Hold { batch } => Some(batch),
+        Action::Create
+        | Action::Scale { .. }
+        | Action::Roll { .. }
+        | Action::Wait { .. }
+        | Action::Delete { .. }
+        | Action::Finish => {
+            let is_elsewhere =
+                run.gates.held_at.is_some() || run.workflow.as_ref().is_some_and(|place| place.is_waiting);
+            run.spec.partition.filter(|_| !is_elsewhere).map(|batch| batch as usize)
+        }
+    }
 }
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted is resumed; one that completed has
@@ -148,8 +173,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
         ))
         .hint("set `replicas` of its `scaler` trait, or give it the `rollout` trait"));
     }
-    let observed =
-        Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None };
+    let observed = observed(present, record);
     let run = &record.run;
     if run.outcome.is_resumable() && run.workflow.as_ref().is_some_and(|place| place.is_waiting) {
         let application = &record.application;

@@ -10,6 +10,7 @@ fn bars(events: &[(i64, &str, EventKind)]) -> Bars {
         bars.event(&Event {
             elapsed: SignedDuration::from_secs(*second),
             cluster: None,
+            namespace: None,
             application: "shop".to_owned(),
             component: (!component.is_empty()).then(|| (*component).to_owned()),
             what: what.clone(),
