@@ -1,19 +1,17 @@
 //! The gates between batches: what hooks and metrics say, and what becomes of a run that dies at one.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::ToSpan as _;
 use rollout::driver::context::{GateTrust, OnFailure};
 use rollout::driver::outcome::{ComponentOutcome, FailureKind, GateCause, HoldPoint};
-use rollout::oam::batch_gates::{Header, HeaderValue};
 use rollout::probe::Question;
 use rollout::report::event::EventKind;
-use rollout::sandbox::fault::{RequestInfo, Verb};
+use rollout::sandbox::fault::Verb;
 
+use crate::hooks::{HOOKS, calls};
 use crate::support::command::Command;
 use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, request_for, web};
@@ -23,20 +21,15 @@ use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
 
-const METRIC: &str = "analysis: [{name: errors, interval: 10s, count: 2, successCondition: result < 1, \
+pub(crate) const METRIC: &str = "analysis: [{name: errors, interval: 10s, count: 2, successCondition: result < 1, \
      failureCondition: result > 2, provider: {exec: {command: [errors, '{{revision}}', '{{source}}', '{{batch}}']}}}]";
 
-const HOOKS: &str = "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
-     {type: pre-batch-rollout, name: before, url: 'http://hooks/before'}, \
-     {type: post-batch-rollout, name: after, url: 'http://hooks/after'}, \
-     {type: finalize-rollout, name: end, url: 'http://hooks/end'}]";
-
 /// Four pods in two batches, with such gates.
-fn gated(version: u32, gates: &str) -> Component {
+pub(crate) fn gated(version: u32, gates: &str) -> Component {
     web(version, 4).batches(&["1", "3"]).rollout(gates)
 }
 
-fn process(probe: &Rc<ScriptedProbe>) -> Process {
+pub(crate) fn process(probe: &Rc<ScriptedProbe>) -> Process {
     let mut process = Process::new(IDENTITY);
     process.probe = probe.clone();
     process
@@ -51,7 +44,7 @@ fn values(values: &'static [&'static str]) -> Rc<ScriptedProbe> {
     })
 }
 
-fn commands(probe: &ScriptedProbe) -> Vec<Vec<String>> {
+pub(crate) fn commands(probe: &ScriptedProbe) -> Vec<Vec<String>> {
     let command = |question| match question {
         Question::Exec { command } => Some(command),
         Question::Http { .. } => None,
@@ -59,13 +52,13 @@ fn commands(probe: &ScriptedProbe) -> Vec<Vec<String>> {
     probe.asked().into_iter().filter_map(command).collect()
 }
 
-async fn open() -> TestCluster {
+pub(crate) async fn open() -> TestCluster {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 4)]).await;
     cluster
 }
 
-fn sizes(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+pub(crate) fn sizes(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
     pairs.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect()
 }
 
@@ -219,183 +212,6 @@ async fn what_cannot_be_measured_ends_the_run_after_its_limit() {
     assert_eq!(failures[0].kind, FailureKind::GateFailed, "{}", run.transcript());
     assert!(failures[0].reason.contains("metric `errors` could not be measured"), "{}", failures[0].reason);
     assert_eq!(commands(&probe).len(), 5);
-}
-
-/// The key of a call.
-fn key(headers: &[Header]) -> String {
-    match &headers[0].value {
-        HeaderValue::Text(key) => key.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Path and key of each call of a hook.
-fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
-    let call = |question| match question {
-        Question::Http { url, headers, .. } => {
-            Some((url.trim_start_matches("http://hooks/").to_owned(), key(&headers)))
-        }
-        Question::Exec { .. } => None,
-    };
-    probe.asked().into_iter().filter_map(call).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn hooks_are_called_in_order_and_a_refusal_is_called_again() {
-    let cluster = open().await;
-    let tries = Cell::new(0);
-    let probe = ScriptedProbe::new(move |question| match question {
-        Question::Http { url, .. } if url.ends_with("before") && tries.replace(tries.get() + 1) < 2 => {
-            answer(409, "")
-        }
-        _ => answer(200, ""),
-    });
-    let began = cluster.clock.elapsed();
-    let run = cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await.succeeded();
-    let calls = calls(&probe);
-    let paths: Vec<&str> = calls.iter().map(|(path, _)| path.as_str()).collect();
-    let wanted = ["start", "before", "before", "before", "after", "before", "after", "end"];
-    assert_eq!(paths, wanted, "{}", run.transcript());
-    // Each try of a call has its key, and each call another.
-    let keys: BTreeSet<&String> = calls.iter().map(|(_, key)| key).collect();
-    assert_eq!((keys.len(), &calls[1].1), (6, &calls[3].1));
-    assert!((cluster.clock.elapsed() - began).unsigned_abs() >= Duration::from_secs(10));
-    let waits = run.events.iter().filter(|event| {
-        matches!(&event.what, EventKind::Waiting { on, .. } if on.contains("answers with status 409"))
-    });
-    assert_eq!(waits.count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_of_it() {
-    let cluster = open().await;
-    for (refusal, words) in [(answer(409, ""), "status 409"), (answer(503, ""), "cannot be reached")] {
-        let probe = ScriptedProbe::new(move |question| match question {
-            Question::Http { url, .. } if url.ends_with("start") => refusal.clone(),
-            _ => answer(200, ""),
-        });
-        let run = cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await;
-        let failures = run.failures();
-        assert_eq!(failures[0].kind, FailureKind::GateFailed, "{}", run.transcript());
-        assert!(failures[0].reason.contains(words), "{}", failures[0].reason);
-        assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
-        assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]), "nothing has changed");
-        let last = probe.asked().pop().unwrap();
-        let Question::Http { url, body: Some(body), .. } = last else { panic!("{last:?}") };
-        assert!(url.ends_with("end") && body.contains("rolloutFailing"), "{url} {body}");
-    }
-}
-
-/// The phases that the last hook was called with, each with the start of the run that its key names.
-fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
-    let call = |question| match question {
-        Question::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {
-            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-            Some((
-                body["phase"].as_str().unwrap().to_owned(),
-                key(&headers).split('/').nth(2).unwrap().to_owned(),
-            ))
-        }
-        Question::Http { .. } | Question::Exec { .. } => None,
-    };
-    probe.asked().into_iter().filter_map(call).collect()
-}
-
-/// A run that is held after its first batch, and when it started.
-async fn held(cluster: &TestCluster) -> String {
-    let component = gated(2, HOOKS).partition(0);
-    cluster.run(&process(&ScriptedProbe::good()), &request_for(&[component])).await;
-    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]));
-    cluster.record("web").unwrap()["run"]["started"].as_str().unwrap().to_owned()
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_hook_hears_of_a_run_that_another_replaces() {
-    for command in [Command::Abort, Command::Undo, Command::Delete] {
-        let cluster = open().await;
-        let started = held(&cluster).await;
-        let probe = ScriptedProbe::good();
-        let run = command.run(&cluster, &process(&probe)).await.succeeded();
-        let phase = match command {
-            Command::Delete => "RolloutDeletingState",
-            _ => "rolloutAbandoning",
-        };
-        assert_eq!(ends(&probe), [(phase.to_owned(), started)], "{command:?}\n{}", run.transcript());
-    }
-    let cluster = open().await;
-    let started = held(&cluster).await;
-    let probe = ScriptedProbe::good();
-    cluster.run(&process(&probe), &request_for(&[gated(3, HOOKS)])).await.succeeded();
-    let ends = ends(&probe);
-    assert_eq!(ends[0], ("rolloutAbandoning".to_owned(), started));
-    assert_eq!((ends.len(), ends[1].0.as_str()), (2, "finalising"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_that_ended_or_is_resumed_is_not_abandoned() {
-    let cluster = open().await;
-    held(&cluster).await;
-    let probe = ScriptedProbe::good();
-    cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await.succeeded();
-    cluster.run(&process(&probe), &request_for(&[web(3, 4)])).await.succeeded();
-    let phases: Vec<String> = ends(&probe).into_iter().map(|(phase, _)| phase).collect();
-    assert_eq!(phases, ["finalising"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hook_that_does_not_answer_holds_up_no_rollback() {
-    let cluster = open().await;
-    held(&cluster).await;
-    let began = cluster.clock.elapsed();
-    let process = process(&ScriptedProbe::new(|_| answer(503, "")));
-    let run = Command::Abort.run(&cluster, &process).await.succeeded();
-    assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]));
-    assert!((cluster.clock.elapsed() - began).unsigned_abs() < Duration::from_secs(60));
-    let is_warning = |what: &EventKind| {
-        matches!(what, EventKind::Warned { message }
-            if message == "hook `end` cannot be reached: it answered with status 503")
-    };
-    assert!(run.events.iter().any(|event| is_warning(&event.what)), "{}", run.transcript());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_death_before_the_end_is_recorded_has_the_last_hook_called_again() {
-    let cluster = open().await;
-    let started = held(&cluster).await;
-    let probe = ScriptedProbe::good();
-    let claims = |seen: &RequestInfo| seen.verb == Verb::Patch && seen.name.as_deref() == Some("rollout-web");
-    let mut first = Process::with(IDENTITY, move |seen| if claims(seen) { Fate::DeathBefore } else { PASS });
-    first.probe = probe.clone();
-    let run = Command::Abort.run(&cluster, &first).await;
-    assert!(run.ends.is_none(), "it did not die\n{}", run.transcript());
-    Command::Abort.run(&cluster, &process(&probe)).await.succeeded();
-    let call = ("rolloutAbandoning".to_owned(), started);
-    assert_eq!(ends(&probe), [call.clone(), call]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_point_that_was_passed_is_not_asked_again_after_a_death() {
-    let cluster = open().await;
-    let is_second_batch = |seen: &RequestInfo| {
-        seen.verb == Verb::Patch && seen.name.as_deref() == Some("web-v2") && seen.kind == "deployments"
-    };
-    let probe = ScriptedProbe::good();
-    let scalings = AtomicUsize::new(0);
-    let mut first = Process::with(IDENTITY, move |seen| {
-        let count = usize::from(is_second_batch(seen));
-        let before = scalings.fetch_add(count, Ordering::Relaxed);
-        // The target is stamped or scaled for the first batch, then for the second.
-        if count == 1 && before == 1 { Fate::DeathBefore } else { PASS }
-    });
-    first.probe = probe.clone();
-    let component = || web(2, 4).batches(&["1", "3"]).rollout(HOOKS).rollout(METRIC);
-    let run = cluster.run(&first, &request_for(&[component()])).await;
-    assert!(run.ends.is_none(), "it did not die\n{}", run.transcript());
-    assert_eq!(commands(&probe).len(), 2);
-    cluster.run(&process(&probe), &request_for(&[component()])).await.succeeded();
-    assert_eq!(commands(&probe).len(), 4);
-    let paths: Vec<String> = calls(&probe).into_iter().map(|(path, _)| path).collect();
-    assert_eq!(paths, ["start", "before", "after", "before", "after", "end"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ mod deadlines;
 mod external_changes;
 mod fleet;
 mod foreign_workloads;
+mod hooks;
 mod lost_records;
 mod rollback;
 mod siblings;

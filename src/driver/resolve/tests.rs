@@ -31,8 +31,24 @@ fn revisions() -> Vec<StoredRevision> {
     (1..=2).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
 }
 
-/// Where an intent leads: the revision, the size, the gate and the purpose; or why it is refused.
+/// Where an intent leads: the revision, the size, the gate and the purpose; or why it is refused. All pods are ready.
 fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -> String {
+    let ready = |(name, replicas): &(&str, u32)| ready((name, *replicas), *replicas);
+    resolved_among(intent, record, replicas.iter().map(ready).collect())
+}
+
+/// A workload of so many pods, of which so many are ready.
+fn ready((name, replicas): (&str, u32), ready: u32) -> Workload {
+    Workload {
+        name: name.to_owned(),
+        replicas,
+        ready_replicas: ready,
+        status_replicas: replicas,
+        ..Workload::default()
+    }
+}
+
+fn resolved_among(intent: Intent, record: Option<&Record>, workloads: Vec<Workload>) -> String {
     let component = ComponentRequest {
         name: "web".to_owned(),
         depends_on: Vec::new(),
@@ -48,14 +64,7 @@ fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -
         turn: crate::cluster::lease::Acquisition::Wait,
         passed: BTreeSet::new(),
     };
-    let workload = |(name, replicas): &(&str, u32)| Workload {
-        name: (*name).to_owned(),
-        replicas: *replicas,
-        ready_replicas: *replicas,
-        status_replicas: *replicas,
-        ..Workload::default()
-    };
-    let (stored, workloads) = (revisions(), replicas.iter().map(workload).collect());
+    let stored = revisions();
     let present =
         Present { component: "web", record, stored: &stored, taken: &[], workloads, decision: None };
     match resolve(&request, &request.components[0], &present) {
@@ -126,4 +135,24 @@ fn each_intent_leads_to_a_revision_and_a_size() {
         assert_eq!(resolved(intent, Some(&record(outcome, purpose)), replicas), expected, "{what}");
     }
     assert_eq!(resolved(undo(), None, &[]), "component `web` has never been rolled out here");
+}
+
+#[test]
+fn a_promotion_moves_the_gate_that_the_record_holds() {
+    let mut held = record("Held", "Forward");
+    held.run.spec.batches.push(held.run.spec.batches[0]);
+    held.run.spec.partition = Some(0);
+    let promoted = |held: &Record, ready_pods| {
+        let workloads = vec![ready(("web-v1", 3), 3), ready(("web-v2", 1), ready_pods)];
+        resolved_among(
+            Intent::Recorded { gate: Gate::Next, kind: WorkloadKind::Deployment },
+            Some(held),
+            workloads,
+        )
+    };
+    assert_eq!(promoted(&held, 1), "web-v2 4 to batch 1 Forward");
+    // A pod that has become unready since is waited for by the next batch.
+    assert_eq!(promoted(&held, 0), "web-v2 4 to batch 1 Forward");
+    held.run.outcome = crate::plan::run::Outcome::Running;
+    assert_eq!(promoted(&held, 0), "web-v2 4 to batch 0 Forward");
 }
